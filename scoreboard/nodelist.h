@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * nodelist.h: the node list as people write it, corebalance-nodes(5): one line
+ * a node, "host, port, cores, flags [, key=value]...". Reading one collects all
+ * of its errors, each a line fit to be shown, and never stops at the first.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BN_DOWN UINT32_C(0x80000000) /* unavailable: the word of health checks and failed connects */
+#define BN_HOLD UINT32_C(0x40000000) /* taken out: the word of an administrator */
+
+#define NODE_HOST_MAX 253            /* bytes of a host name, without its NUL */
+#define NODE_NAME_MAX 263            /* "[host]:65535" */
+#define NODE_CHECK_MAX 255
+#define NODE_DETAIL_MAX 79
+#define NODE_CORES_MAX 65535u
+#define NODES_MAX 1000000u
+
+enum node_proxy {
+	NODE_PROXY_OFF,
+	NODE_PROXY_V1,
+	NODE_PROXY_V2,
+};
+
+/* One node as configured. */
+struct node_config {
+	char name[NODE_NAME_MAX + 1]; /* host:port, IPv6 in brackets: what a node is called everywhere */
+	char host[NODE_HOST_MAX + 1]; /* without brackets */
+	uint16_t port;
+	uint32_t cores;
+	uint32_t flags;               /* BN_DOWN, BN_HOLD as written */
+	double speed;                 /* pinned by speed=; 0: to be learned */
+	bool backup;
+	enum node_proxy proxy, check_proxy;
+	char check[NODE_CHECK_MAX + 1]; /* check= as written; empty: tcp */
+};
+
+struct nodelist {
+	struct node_config *nodes;
+	size_t n_nodes;
+	char **errors;                /* "nodes.conf:3: cores: \"0\": expected 1 to 65535" */
+	size_t n_errors;
+};
+
+/*
+ * Reads a node list. 0: *ret holds what it says; see n_errors before using it.
+ * -errno if the file cannot be read at all (*ret is empty then). The caller
+ * ends *ret with nodelist_clear(), whatever was returned.
+ */
+int nodelist_read(const char *path, struct nodelist *ret);
+
+/* As nodelist_read(), from size bytes of text; name stands for the file in messages. -ENOMEM only. */
+int nodelist_parse(const char *name, const char *text, size_t size, struct nodelist *ret);
+
+/* Adds one node that is already in parts: port, cores and speed are checked as in a file; place stands
+ * before the message ("argument 2"). 0, 1 if it was refused (an error was added), or -ENOMEM. */
+int nodelist_add(struct nodelist *list, const char *place, const char *host, const char *port, const char *cores);
+
+/* Frees what the list holds and empties it. */
+void nodelist_clear(struct nodelist *list);
+
+/* Writes "host:port" or "[v6]:port" into ret. */
+void node_name(const char *host, uint16_t port, char ret[static NODE_NAME_MAX + 1]);
+
+/* A node as one line of a node list, without the newline. Returns snprintf's count. */
+int node_config_format(const struct node_config *config, char *buffer, size_t size);

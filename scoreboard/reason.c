@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "reason.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+static const char *const phrases[REASON_MAX_] = {
+	[REASON_NONE] = "",
+	[REASON_CONFIGURED] = "set in the node list",
+	[REASON_HELD] = "held by an administrator",
+	[REASON_REMOVED] = "removed from the node list",
+	[REASON_UNRESOLVED] = "name does not resolve",
+	[REASON_REFUSED] = "connection refused",
+	[REASON_TIMED_OUT] = "connect timed out",
+	[REASON_NO_ROUTE] = "no route to host",
+	[REASON_RESET] = "connection reset",
+	[REASON_NO_ADDRESS_LEFT] = "address not usable here",
+	[REASON_CONNECT_FAILED] = "connect failed",
+};
+
+const char *reason_to_string(enum node_reason reason)
+{
+	if (reason < 0 || reason >= REASON_MAX_ || !phrases[reason])
+		return "unknown reason";
+	return phrases[reason];
+}
+
+enum node_reason reason_from_errno(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+		return REASON_REFUSED;
+	case ETIMEDOUT:
+		return REASON_TIMED_OUT;
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case ENETDOWN:
+	case EHOSTDOWN:
+		return REASON_NO_ROUTE;
+	case ECONNRESET:
+	case EPIPE:
+		return REASON_RESET;
+	case EAFNOSUPPORT:
+	case EADDRNOTAVAIL:
+	case EINVAL:
+	case EACCES:
+	case EPERM:
+		return REASON_NO_ADDRESS_LEFT;
+	default:
+		return REASON_CONNECT_FAILED;
+	}
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * reason.h: why a node is in the state that it is in. Every way in which a
+ * connect or a check can end is one value with one phrase, the same in the
+ * journal, in tables and in cbprobe(8). The values are stored: append only.
+ */
+
+enum node_reason {
+	REASON_NONE,
+	REASON_CONFIGURED,      /* its flags in the node list */
+	REASON_HELD,            /* an administrator */
+	REASON_REMOVED,         /* no longer in the node list */
+	REASON_UNRESOLVED,
+	REASON_REFUSED,
+	REASON_TIMED_OUT,
+	REASON_NO_ROUTE,
+	REASON_RESET,
+	REASON_NO_ADDRESS_LEFT, /* an address family or address that this machine cannot use */
+	REASON_CONNECT_FAILED,  /* any other errno */
+	REASON_MAX_,
+};
+
+/* The phrase; "unknown reason" for a value that a later version may have stored. Never NULL. */
+const char *reason_to_string(enum node_reason reason);
+
+/* The reason for a failed connect(2)'s errno (positive). Never fails. */
+enum node_reason reason_from_errno(int error);
