@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "holder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int read_file(const char *path, char *buffer, size_t size)
+{
+	ssize_t n;
+	int fd, r;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, buffer, size - 1);
+	r = n < 0 ? -errno : 0;
+	(void)close(fd);
+	if (r == 0)
+		buffer[n] = '\0';
+	return r;
+}
+
+/* State and start time out of /proc/PID/stat, see proc_pid_stat(5). 0, or -errno. */
+static int read_stat(const char *path, char *ret_state, uint64_t *ret_start)
+{
+	char buffer[1024], *p;
+	int r;
+
+	r = read_file(path, buffer, sizeof(buffer));
+	if (r < 0)
+		return r;
+	/* The second field is the name in parentheses and may itself contain any of ") (". */
+	p = strrchr(buffer, ')');
+	if (!p || p[1] != ' ')
+		return -EBADMSG;
+	p += 2;
+	*ret_state = *p;
+	for (int field = 3; field < 22; field++) {
+		p = strchr(p, ' ');
+		if (!p)
+			return -EBADMSG;
+		p++;
+	}
+	*ret_start = strtoull(p, NULL, 10);
+	return 0;
+}
+
+/* The boot id in binary, read once: it cannot change under a running process. All zero if unknown. */
+static const uint8_t *boot_id(void)
+{
+	static uint8_t id[16];
+	static bool known;
+	char text[64];
+	size_t n = 0;
+
+	if (known)
+		return id;
+	known = true;
+	if (read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text)) < 0)
+		return id;
+	for (const char *p = text; *p && n < sizeof(id); p++) {
+		unsigned byte;
+
+		if (*p == '-')
+			continue;
+		if (sscanf(p, "%2x", &byte) != 1)
+			break;
+		id[n++] = (uint8_t)byte;
+		p++;
+	}
+	return id;
+}
+
+void holder_self(struct holder *ret)
+{
+	char state;
+
+	*ret = (struct holder){ .pid = (uint32_t)getpid() };
+	if (read_stat("/proc/self/stat", &state, &ret->start) < 0)
+		ret->start = 0;
+	(void)memcpy(ret->boot, boot_id(), sizeof(ret->boot));
+}
+
+bool holder_alive(const struct holder *holder)
+{
+	char path[32], state;
+	uint64_t start;
+
+	if (holder->pid == 0 || holder->pid > INT32_MAX)
+		return false;
+	if (memcmp(holder->boot, boot_id(), sizeof(holder->boot)) != 0)
+		return false;
+	if (kill((pid_t)holder->pid, 0) < 0 && errno == ESRCH)
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/%u/stat", holder->pid);
+	if (read_stat(path, &state, &start) < 0)
+		/* Gone since, or hidden from us. */
+		return !(kill((pid_t)holder->pid, 0) < 0 && errno == ESRCH);
+	if (state == 'Z' || state == 'X')
+		return false;
+	return holder->start == 0 || start == holder->start;
+}
+
+bool holder_equal(const struct holder *a, const struct holder *b)
+{
+	return a->pid == b->pid && a->start == b->start && memcmp(a->boot, b->boot, sizeof(a->boot)) == 0;
+}
+
+int holder_pidfd(const struct holder *holder)
+{
+	int fd;
+
+	if (!holder_alive(holder))
+		return -ESRCH;
+	fd = (int)syscall(SYS_pidfd_open, (pid_t)holder->pid, 0u);
+	if (fd < 0)
+		return -errno;
+	/* Asked again: the pid may have passed to another between the two. */
+	if (!holder_alive(holder)) {
+		(void)close(fd);
+		return -ESRCH;
+	}
+	return fd;
+}

@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * store.c: tdb, and what it takes to be killed at any instruction.
+ *
+ * Locking. Every section takes tdb_lockall(): three system calls, and then none
+ * for each record. One lock per record was tried and is three times slower, as
+ * a claim touches five. tdb's mutexes would be faster still, but are allowed
+ * only with TDB_CLEAR_IF_FIRST, which empties the file at every quiet moment.
+ *
+ * The intent. A section's changes are first written as one record, "intent":
+ * a sequence number, a checksum, and a list of patches. Then they are applied,
+ * record by record; then the sequence number is written to the record
+ * "applied". Whoever takes the lock compares the two:
+ *   - killed while the intent was written: its checksum is wrong, the records
+ *     are untouched: it has not happened.
+ *   - killed while it was applied: the checksum is right and the numbers
+ *     differ: all patches are written again. That is harmless however far the
+ *     dead one came, since a patch is plain bytes and nobody wrote since.
+ * So no single store needs to be atomic, and no record a checksum of its own.
+ *
+ * tdb itself is safe with that: an overwrite at the same size moves no record
+ * and never touches its freelist. Anything else happens in a tdb transaction,
+ * which has a recovery of its own. TDB_NOSYNC: the file need not outlive the
+ * machine, only processes, so fsync(2) would buy nothing.
+ *
+ * After fork(2) parent and child go on with the same context. tdb's locks are
+ * fcntl(2) locks, which belong to a process, and it has no file offset.
+ */
+
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <tdb.h>
+
+#define HASH_SIZE 8191       /* chains: two records each at 10,000 nodes, 32 kB when empty */
+#define COPIES_MAX 48
+#define RANGES_MAX 8
+#define INTENT_SIZE 4096
+#define KEY_MAX 32
+
+struct range {
+	uint32_t offset, size;
+};
+
+/* A record being worked on. */
+struct copy {
+	enum store_kind kind;
+	uint32_t a, b;
+	unsigned char *data;
+	size_t size, room;
+	struct range dirty[RANGES_MAX];
+	unsigned n_dirty;
+};
+
+struct intent_head {
+	uint64_t sequence;
+	uint64_t checksum;   /* of everything behind it, and the sequence */
+	uint32_t size;       /* bytes used, this head included */
+	uint32_t n_patches;
+};
+
+struct patch {
+	uint32_t kind, a, b, offset, size, reserved;
+	/* size bytes follow, filled up to a multiple of 8 */
+};
+
+struct store {
+	struct tdb_context *tdb;
+	enum { UNLOCKED, LOCKED, TRANSACTION } mode;
+	uint64_t sequence;   /* the last one applied; valid while locked */
+	struct copy copies[COPIES_MAX];
+	unsigned n_copies;
+	_Alignas(8) unsigned char intent[INTENT_SIZE];
+};
+
+static const char *const kind_names[STORE_KIND_MAX_] = {
+	[STORE_VERSION] = "version", [STORE_FARM] = "farm",   [STORE_NODE] = "node",
+	[STORE_SLOTS] = "slots",     [STORE_QUEUE] = "queue", [STORE_INDEX] = "index",
+};
+
+/* How many of a kind's two numbers are part of its key. */
+static const unsigned char kind_numbers[STORE_KIND_MAX_] = {
+	[STORE_NODE] = 1, [STORE_SLOTS] = 2, [STORE_QUEUE] = 1, [STORE_INDEX] = 2,
+};
+
+static char *append_number(char *p, uint32_t n)
+{
+	char digits[10];
+	unsigned i = 0;
+
+	*p++ = '/';
+	do
+		digits[i++] = (char)('0' + n % 10);
+	while (n /= 10);
+	while (i)
+		*p++ = digits[--i];
+	return p;
+}
+
+/* "slots/7/0": text, so that tdbdump and tdbtool show it. On the path of every claim, hence no printf. */
+static TDB_DATA make_key(char buffer[static KEY_MAX], enum store_kind kind, uint32_t a, uint32_t b)
+{
+	size_t length = strlen(kind_names[kind]);
+	char *p;
+
+	(void)memcpy(buffer, kind_names[kind], length);
+	p = buffer + length;
+	if (kind_numbers[kind] > 0)
+		p = append_number(p, a);
+	if (kind_numbers[kind] > 1)
+		p = append_number(p, b);
+	return (TDB_DATA){ .dptr = (unsigned char *)buffer, .dsize = (size_t)(p - buffer) };
+}
+
+static TDB_DATA name_key(const char *name)
+{
+	return (TDB_DATA){ .dptr = (unsigned char *)(uintptr_t)name, .dsize = strlen(name) };
+}
+
+static int tdb_errno(struct tdb_context *tdb)
+{
+	switch (tdb_error(tdb)) {
+	case TDB_ERR_NOEXIST:
+		return -ENOENT;
+	case TDB_ERR_OOM:
+		return -ENOMEM;
+	case TDB_ERR_CORRUPT:
+		return -EUCLEAN;
+	case TDB_ERR_IO:
+		/* A full disk, or an offset behind the end of a file that was cut short. */
+		return errno == ENOSPC || errno == EDQUOT ? -errno : -EUCLEAN;
+	case TDB_ERR_LOCK:
+	case TDB_ERR_NOLOCK:
+	case TDB_ERR_LOCK_TIMEOUT:
+		return -ENOLCK;
+	default:
+		return -EIO;
+	}
+}
+
+/* Overwrites a record at its size. */
+static int overwrite(struct tdb_context *tdb, TDB_DATA key, const void *data, size_t size)
+{
+	TDB_DATA value = { .dptr = (unsigned char *)(uintptr_t)data, .dsize = size };
+
+	return tdb_store(tdb, key, value, TDB_MODIFY) < 0 ? tdb_errno(tdb) : 0;
+}
+
+static uint64_t checksum(uint64_t seed, const unsigned char *data, size_t size)
+{
+	uint64_t sum = seed ^ UINT64_C(0x9e3779b97f4a7c15), word;
+
+	for (size_t i = 0; i < size; i += sizeof(word)) {
+		(void)memcpy(&word, data + i, sizeof(word));
+		sum = (sum ^ word) * UINT64_C(0xff51afd7ed558ccd);
+		sum ^= sum >> 32;
+	}
+	return sum;
+}
+
+static size_t padded(size_t size)
+{
+	return (size + 7) & ~(size_t)7;
+}
+
+/* ---- the intent ---- */
+
+struct fetch {
+	void *data;
+	size_t size;
+	bool fits;
+};
+
+static int fetch_fixed(TDB_DATA key, TDB_DATA value, void *arg)
+{
+	struct fetch *fetch = arg;
+
+	(void)key;
+	fetch->fits = value.dsize == fetch->size;
+	if (fetch->fits)
+		(void)memcpy(fetch->data, value.dptr, value.dsize);
+	return 0;
+}
+
+static int read_fixed(struct tdb_context *tdb, const char *name, void *data, size_t size)
+{
+	struct fetch fetch = { .data = data, .size = size };
+
+	if (tdb_parse_record(tdb, name_key(name), fetch_fixed, &fetch) < 0)
+		return tdb_error(tdb) == TDB_ERR_NOEXIST ? -EUCLEAN : tdb_errno(tdb);
+	return fetch.fits ? 0 : -EUCLEAN;
+}
+
+static struct copy *copy_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b)
+{
+	for (unsigned i = 0; i < s->n_copies; i++) {
+		struct copy *copy = &s->copies[i];
+
+		if (copy->kind == kind && copy->a == a && copy->b == b)
+			return copy;
+	}
+	return NULL;
+}
+
+static int copy_write(struct store *s, struct copy *copy)
+{
+	char buffer[KEY_MAX];
+
+	return overwrite(s->tdb, make_key(buffer, copy->kind, copy->a, copy->b), copy->data, copy->size);
+}
+
+static int patch_redo(struct store *s, const struct patch *patch, const unsigned char *bytes)
+{
+	size_t size;
+	void *data;
+	int r;
+
+	if (patch->kind >= STORE_KIND_MAX_)
+		return -EUCLEAN;
+	r = store_get(s, (enum store_kind)patch->kind, patch->a, patch->b, 0, &data, &size);
+	if (r < 0)
+		return r == -ENOENT ? -EUCLEAN : r;
+	if (patch->offset > size || patch->size > size - patch->offset)
+		return -EUCLEAN;
+	(void)memcpy((unsigned char *)data + patch->offset, bytes, patch->size);
+	return copy_write(s, copy_find(s, (enum store_kind)patch->kind, patch->a, patch->b));
+}
+
+/* Finishes what a process that was killed had begun; see the head of this file. */
+static int intent_redo(struct store *s, const struct intent_head *head)
+{
+	const unsigned char *p = s->intent + sizeof(*head), *end = s->intent + head->size;
+	uint64_t sequence = head->sequence;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < head->n_patches; i++) {
+		struct patch patch;
+
+		if ((size_t)(end - p) < sizeof(patch))
+			return -EUCLEAN;
+		(void)memcpy(&patch, p, sizeof(patch));
+		p += sizeof(patch);
+		if ((size_t)(end - p) < padded(patch.size) || patch.size > INTENT_SIZE)
+			return -EUCLEAN;
+		r = patch_redo(s, &patch, p);
+		p += padded(patch.size);
+	}
+	s->n_copies = 0;
+	if (r == 0)
+		r = overwrite(s->tdb, name_key("applied"), &sequence, sizeof(sequence));
+	if (r == 0)
+		s->sequence = sequence;
+	return r;
+}
+
+/* Called at the start of every section, with the lock held. */
+static int intent_check(struct store *s)
+{
+	struct intent_head head;
+	int r;
+
+	r = read_fixed(s->tdb, "applied", &s->sequence, sizeof(s->sequence));
+	if (r == 0)
+		r = read_fixed(s->tdb, "intent", s->intent, sizeof(s->intent));
+	if (r < 0)
+		return r;
+	(void)memcpy(&head, s->intent, sizeof(head));
+	if (head.sequence == s->sequence)
+		return 0;
+	if (head.size < sizeof(head) || head.size > INTENT_SIZE || head.size % 8 != 0 ||
+	    checksum(head.sequence, s->intent + 16, head.size - 16) != head.checksum)
+		return 0; /* never got whole */
+	return intent_redo(s, &head);
+}
+
+/* Collects the touched ranges into s->intent. 1 if there is anything, 0 if not, -E2BIG. */
+static int intent_build(struct store *s)
+{
+	struct intent_head head = { .sequence = s->sequence + 1, .size = sizeof(head) };
+
+	for (unsigned i = 0; i < s->n_copies; i++) {
+		const struct copy *copy = &s->copies[i];
+
+		for (unsigned j = 0; j < copy->n_dirty; j++) {
+			struct patch patch = {
+				.kind = copy->kind, .a = copy->a, .b = copy->b,
+				.offset = copy->dirty[j].offset, .size = copy->dirty[j].size,
+			};
+			size_t whole = padded(patch.size);
+
+			if (sizeof(patch) + whole > INTENT_SIZE - head.size)
+				return -E2BIG;
+			(void)memcpy(s->intent + head.size, &patch, sizeof(patch));
+			head.size += (uint32_t)sizeof(patch);
+			(void)memset(s->intent + head.size + whole - 8, 0, whole ? 8 : 0);
+			(void)memcpy(s->intent + head.size, copy->data + patch.offset, patch.size);
+			head.size += (uint32_t)whole;
+			head.n_patches++;
+		}
+	}
+	if (head.n_patches == 0)
+		return 0;
+	(void)memcpy(s->intent, &head, sizeof(head));
+	head.checksum = checksum(head.sequence, s->intent + 16, head.size - 16);
+	(void)memcpy(s->intent, &head, sizeof(head));
+	return 1;
+}
+
+int store_commit(struct store *s)
+{
+	uint64_t sequence = s->sequence + 1;
+	int r;
+
+	if (s->mode == TRANSACTION)
+		return store_flush(s);
+	r = intent_build(s);
+	if (r <= 0)
+		return r;
+	r = overwrite(s->tdb, name_key("intent"), s->intent, sizeof(s->intent));
+	for (unsigned i = 0; r == 0 && i < s->n_copies; i++) {
+		if (s->copies[i].n_dirty > 0)
+			r = copy_write(s, &s->copies[i]);
+	}
+	if (r == 0)
+		r = overwrite(s->tdb, name_key("applied"), &sequence, sizeof(sequence));
+	if (r < 0)
+		return r;
+	s->sequence = sequence;
+	for (unsigned i = 0; i < s->n_copies; i++)
+		s->copies[i].n_dirty = 0;
+	return 0;
+}
+
+/* ---- copies ---- */
+
+static int copy_fill(TDB_DATA key, TDB_DATA value, void *arg)
+{
+	struct copy *copy = arg;
+
+	(void)key;
+	if (copy->room < value.dsize) {
+		unsigned char *data = realloc(copy->data, value.dsize);
+
+		if (!data) {
+			errno = ENOMEM;
+			return -1;
+		}
+		copy->data = data;
+		copy->room = value.dsize;
+	}
+	(void)memcpy(copy->data, value.dptr, value.dsize);
+	copy->size = value.dsize;
+	return 0;
+}
+
+int store_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size,
+	      void **ret, size_t *ret_size)
+{
+	struct copy *copy = copy_find(s, kind, a, b);
+	char buffer[KEY_MAX];
+
+	if (!copy) {
+		if (s->n_copies == COPIES_MAX)
+			return -E2BIG;
+		copy = &s->copies[s->n_copies];
+		copy->kind = kind;
+		copy->a = a;
+		copy->b = b;
+		copy->n_dirty = 0;
+		errno = 0;
+		if (tdb_parse_record(s->tdb, make_key(buffer, kind, a, b), copy_fill, copy) < 0)
+			return errno == ENOMEM ? -ENOMEM : tdb_errno(s->tdb);
+		s->n_copies++;
+	}
+	if (size && copy->size != size)
+		return -EUCLEAN;
+	*ret = copy->data;
+	if (ret_size)
+		*ret_size = copy->size;
+	return 0;
+}
+
+void store_touch(struct store *s, const void *p, size_t size)
+{
+	const unsigned char *at = p;
+
+	for (unsigned i = 0; i < s->n_copies; i++) {
+		struct copy *copy = &s->copies[i];
+		uint32_t offset;
+
+		if (at < copy->data || at + size > copy->data + copy->size)
+			continue;
+		offset = (uint32_t)(at - copy->data);
+		for (unsigned j = 0; j < copy->n_dirty; j++)
+			if (offset >= copy->dirty[j].offset &&
+			    offset + size <= copy->dirty[j].offset + copy->dirty[j].size)
+				return;
+		if (copy->n_dirty == RANGES_MAX) {
+			copy->n_dirty = 1;
+			copy->dirty[0] = (struct range){ 0, (uint32_t)copy->size };
+			return;
+		}
+		copy->dirty[copy->n_dirty++] = (struct range){ offset, (uint32_t)size };
+		return;
+	}
+	abort(); /* not one of ours: a bug that must not write a half-true scoreboard */
+}
+
+void store_trim(struct store *s)
+{
+	for (unsigned i = 0; i < s->n_copies; i++)
+		if (s->copies[i].n_dirty > 0)
+			return;
+	if (s->n_copies > 1)
+		s->n_copies = 1;
+}
+
+int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, void *data, size_t size)
+{
+	const struct copy *copy = copy_find(s, kind, a, b);
+	struct fetch fetch = { .data = data, .size = size };
+	char buffer[KEY_MAX];
+
+	if (copy) {
+		if (copy->size != size)
+			return -EUCLEAN;
+		(void)memcpy(data, copy->data, size);
+		return 0;
+	}
+	if (tdb_parse_record(s->tdb, make_key(buffer, kind, a, b), fetch_fixed, &fetch) < 0)
+		return tdb_errno(s->tdb);
+	return fetch.fits ? 0 : -EUCLEAN;
+}
+
+/* ---- sections ---- */
+
+int store_lock(struct store *s)
+{
+	int r;
+
+	if (tdb_lockall(s->tdb) < 0)
+		return tdb_errno(s->tdb);
+	s->mode = LOCKED;
+	s->n_copies = 0;
+	r = intent_check(s);
+	if (r < 0)
+		store_unlock(s);
+	return r;
+}
+
+void store_unlock(struct store *s)
+{
+	s->n_copies = 0;
+	if (s->mode != LOCKED)
+		return;
+	s->mode = UNLOCKED;
+	(void)tdb_unlockall(s->tdb); /* fails only if we do not hold it */
+}
+
+int store_begin(struct store *s)
+{
+	int r;
+
+	if (tdb_transaction_start(s->tdb) < 0)
+		return tdb_errno(s->tdb);
+	s->mode = TRANSACTION;
+	s->n_copies = 0;
+	r = intent_check(s);
+	if (r < 0 && r != -EUCLEAN)
+		store_cancel(s);
+	/* A file that has no intent yet is being made. */
+	return r == -EUCLEAN ? 0 : r;
+}
+
+int store_end(struct store *s)
+{
+	int r = store_flush(s);
+
+	if (r < 0) {
+		store_cancel(s);
+		return r;
+	}
+	s->mode = UNLOCKED;
+	return tdb_transaction_commit(s->tdb) < 0 ? tdb_errno(s->tdb) : 0;
+}
+
+void store_cancel(struct store *s)
+{
+	s->n_copies = 0;
+	if (s->mode != TRANSACTION)
+		return;
+	s->mode = UNLOCKED;
+	(void)tdb_transaction_cancel(s->tdb); /* fails only without a transaction */
+}
+
+int store_flush(struct store *s)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < s->n_copies; i++)
+		if (s->copies[i].n_dirty > 0)
+			r = copy_write(s, &s->copies[i]);
+	s->n_copies = 0;
+	return r;
+}
+
+static int replace(struct store *s, TDB_DATA key, const void *data, size_t size)
+{
+	TDB_DATA value = { .dptr = (unsigned char *)(uintptr_t)data, .dsize = size };
+
+	return tdb_store(s->tdb, key, value, TDB_REPLACE) < 0 ? tdb_errno(s->tdb) : 0;
+}
+
+int store_put(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, const void *data, size_t size)
+{
+	char buffer[KEY_MAX];
+	int r = store_flush(s);
+
+	return r < 0 ? r : replace(s, make_key(buffer, kind, a, b), data, size);
+}
+
+int store_delete(struct store *s, enum store_kind kind, uint32_t a, uint32_t b)
+{
+	char buffer[KEY_MAX];
+	int r = store_flush(s);
+
+	if (r < 0)
+		return r;
+	if (tdb_delete(s->tdb, make_key(buffer, kind, a, b)) < 0 && tdb_error(s->tdb) != TDB_ERR_NOEXIST)
+		return tdb_errno(s->tdb);
+	return 0;
+}
+
+/* ---- the file ---- */
+
+static int store_new(const char *path, int hash_size, int open_flags, mode_t mode, struct store **ret)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	errno = 0;
+	s->tdb = tdb_open(path, hash_size, TDB_NOSYNC | TDB_DISALLOW_NESTING | TDB_INCOMPATIBLE_HASH,
+			  open_flags | O_CLOEXEC, mode);
+	if (!s->tdb) {
+		int r = errno == EIO || errno == EINVAL || errno == 0 ? -EBADMSG : -errno;
+
+		free(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+int store_open(const char *path, struct store **ret)
+{
+	struct stat st;
+
+	/* tdb would open a directory's or device's file, too, as far as it gets. */
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EBADMSG;
+	return store_new(path, 0, O_RDWR, 0, ret);
+}
+
+int store_create(const char *path, struct store **ret)
+{
+	struct intent_head head = { .size = sizeof(head) };
+	uint64_t applied = 0;
+	struct store *s;
+	int r;
+
+	r = store_new(path, HASH_SIZE, O_RDWR | O_CREAT | O_EXCL, 0660, &s);
+	if (r < 0)
+		return r;
+	(void)memcpy(s->intent, &head, sizeof(head));
+	r = store_begin(s);
+	if (r == 0)
+		r = replace(s, name_key("intent"), s->intent, sizeof(s->intent));
+	if (r == 0)
+		r = replace(s, name_key("applied"), &applied, sizeof(applied));
+	if (r == 0)
+		r = store_end(s);
+	if (r < 0) {
+		(void)store_close(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+struct store *store_close(struct store *s)
+{
+	if (!s)
+		return NULL;
+	store_cancel(s);
+	store_unlock(s);
+	for (unsigned i = 0; i < COPIES_MAX; i++)
+		free(s->copies[i].data);
+	(void)tdb_close(s->tdb); /* nothing is buffered; a failed close(2) loses nothing */
+	free(s);
+	return NULL;
+}

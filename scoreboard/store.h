@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * store.h: records that change together or not at all.
+ *
+ * A critical section is store_lock(), any number of store_get() and
+ * store_touch(), store_commit(), store_unlock(). Records are worked on in
+ * copies; a commit makes all touched bytes real at once, and a process killed
+ * in the middle of one leaves it either undone or to be finished by the next
+ * that takes the lock. On this path only records that exist are overwritten,
+ * at their size.
+ *
+ * Whatever makes, grows or deletes records is a transaction instead:
+ * store_begin(), the same calls and store_put() and store_delete(),
+ * store_end().
+ *
+ * Only store.c knows that this is tdb.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+
+/* What a record is about; with two numbers it is the record's key. */
+enum store_kind {
+	STORE_VERSION,
+	STORE_FARM,
+	STORE_NODE,      /* a: node id */
+	STORE_SLOTS,     /* a: node id, b: page */
+	STORE_QUEUE,     /* a: page */
+	STORE_INDEX,     /* a: level, b: page */
+	STORE_KIND_MAX_,
+};
+
+/* Opens an existing file. 0 and *ret; -ENOENT, -EBADMSG (no tdb file), or what open(2) said. */
+int store_open(const char *path, struct store **ret);
+
+/* Makes a new, empty file of which nobody knows yet. 0 and *ret; -EEXIST and the like. */
+int store_create(const char *path, struct store **ret);
+
+/* Closes and frees, giving up a lock or transaction that is still open. Returns NULL. */
+struct store *store_close(struct store *s);
+
+/* Begins a critical section that may write; waits for its turn. 0 or -errno. */
+int store_lock(struct store *s);
+
+/* Ends a critical section; what was not committed has not happened. */
+void store_unlock(struct store *s);
+
+/*
+ * Makes everything touched since the last commit real, in one step. The section
+ * goes on, records fetched before stay valid. 0; -E2BIG if it is more than one
+ * step can hold (nothing has happened then); -EIO.
+ */
+int store_commit(struct store *s);
+
+/* Begins a transaction; store_end() makes it real as a whole, store_cancel() forgets it. 0 or -errno. */
+int store_begin(struct store *s);
+int store_end(struct store *s);
+void store_cancel(struct store *s);
+
+/*
+ * The present contents of a record, in a copy that lives until the section
+ * ends. size is what the caller's structure needs. 0 and *ret; -ENOENT if there is no such
+ * record; -EUCLEAN if it is of another size (size 0 takes any, *ret_size tells).
+ */
+int store_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size,
+	      void **ret, size_t *ret_size);
+
+/* Says that size bytes at p, inside a copy from store_get(), have changed or are about to. */
+void store_touch(struct store *s, const void *p, size_t size);
+
+/* After a commit: ends all copies but that of the section's first record, to keep memory bounded. */
+void store_trim(struct store *s);
+
+/* As store_get(), into the caller's own memory and without keeping a copy: for walks over many records. */
+int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, void *data, size_t size);
+
+/* In a transaction: makes or replaces a record; copies fetched before are written first and end. 0 or -errno. */
+int store_put(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, const void *data, size_t size);
+
+/* In a transaction: removes a record; copies as above. 0, also if there is none, or -errno. */
+int store_delete(struct store *s, enum store_kind kind, uint32_t a, uint32_t b);
+
+/* In a transaction: writes the touched copies and ends them all, to keep memory bounded. 0 or -errno. */
+int store_flush(struct store *s);

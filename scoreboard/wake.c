@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "wake.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define ABSTRACT offsetof(struct sockaddr_un, sun_path)
+
+int wake_port_open(struct wake_port *port)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t size = sizeof(sa_family_t);
+	int fd, r;
+
+	if (port->fd >= 0)
+		return 0;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	/* An address of the family alone: the kernel picks a free abstract name. */
+	if (bind(fd, (const struct sockaddr *)&address, size) < 0)
+		goto fail;
+	size = sizeof(address);
+	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		goto fail;
+	(void)memset(port->name, 0, sizeof(port->name));
+	size -= (socklen_t)ABSTRACT + 1;
+	(void)memcpy(port->name, address.sun_path + 1, size < WAKE_NAME_SIZE ? size : WAKE_NAME_SIZE);
+	port->fd = fd;
+	return 0;
+fail:
+	r = -errno;
+	(void)close(fd);
+	return r;
+}
+
+void wake_port_close(struct wake_port *port)
+{
+	if (port->fd >= 0)
+		(void)close(port->fd);
+	*port = (struct wake_port){ .fd = -1 };
+}
+
+void wake_port_clear(struct wake_port *port)
+{
+	char byte;
+
+	while (port->fd >= 0 && recv(port->fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0)
+		;
+}
+
+bool wake_list_add(struct wake_list *list, const char name[static WAKE_NAME_SIZE])
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (memcmp(list->names[i], name, WAKE_NAME_SIZE) == 0)
+			return list->n == WAKE_LIST_MAX;
+	if (list->n < WAKE_LIST_MAX)
+		(void)memcpy(list->names[list->n++], name, WAKE_NAME_SIZE);
+	return list->n == WAKE_LIST_MAX;
+}
+
+void wake_list_send(struct wake_list *list, struct wake_port *port)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = port->fd;
+
+	if (list->n == 0)
+		return;
+	if (fd < 0)
+		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	for (size_t i = 0; fd >= 0 && i < list->n; i++) {
+		size_t length = strnlen(list->names[i], WAKE_NAME_SIZE);
+
+		if (length == 0)
+			continue;
+		(void)memcpy(address.sun_path + 1, list->names[i], length);
+		/*
+		 * A refused one has gone; a full one has been told already. For
+		 * any other failure there is the guard, who tells it again.
+		 */
+		(void)sendto(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&address,
+			     (socklen_t)(ABSTRACT + 1 + length));
+	}
+	if (port->fd < 0 && fd >= 0)
+		(void)close(fd);
+	list->n = 0;
+}
