@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * farm.h: the farm's own record, and the critical section that every
+ * operation on it lives in.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "holder.h"
+#include "index.h"
+#include "store.h"
+#include "wake.h"
+
+#define NONE UINT32_MAX /* no cell, no slot, no position */
+
+/* The record "farm". */
+struct farm {
+	uint64_t next_ticket;
+	uint64_t reaped_usec;         /* CLOCK_BOOTTIME of the last look for dead holders */
+	uint32_t next_id;             /* node ids are never used twice */
+	uint32_t n_nodes;             /* positions in the index */
+	uint32_t primaries_up;        /* nodes that are up and no backup; derived */
+	uint32_t busy;                /* slots held or handed over; derived */
+	uint32_t paused;
+	uint32_t cursor;              /* where roundrobin goes on */
+	uint32_t queue_head, queue_tail, queue_length;
+	uint32_t cells, free_cell;    /* room of the queue, and its first free cell */
+	uint32_t reserved;
+	struct index_key root;        /* the best of the index; derived */
+};
+
+struct score {
+	struct store *store;
+	struct holder self;           /* pid 0: not asked yet */
+	struct wake_port port;
+	struct wake_list wakes;       /* to be sent when the lock has been given up */
+};
+
+/* Who we are; asked once per process. */
+const struct holder *score_self(struct score *s);
+
+/* Enters a critical section: takes the lock and gets the farm's record. 0 or -errno. */
+int farm_enter(struct score *s, struct farm **ret);
+
+/* Leaves it, and then wakes those to whom something was given in it. */
+void farm_leave(struct score *s);

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "node.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "store.h"
+#include "timespan.h"
+
+int node_get(struct store *store, uint32_t id, struct node_record **ret)
+{
+	void *record;
+	int r = store_get(store, STORE_NODE, id, 0, sizeof(**ret), &record, NULL);
+
+	if (r < 0)
+		return r;
+	*ret = record;
+	if ((*ret)->n_addresses > SCORE_ADDRESSES_MAX)
+		return -EUCLEAN;
+	/* Texts end within their fields, whoever wrote them. */
+	(*ret)->config.name[sizeof((*ret)->config.name) - 1] = '\0';
+	(*ret)->config.host[sizeof((*ret)->config.host) - 1] = '\0';
+	(*ret)->config.check[sizeof((*ret)->config.check) - 1] = '\0';
+	(*ret)->detail[sizeof((*ret)->detail) - 1] = '\0';
+	return 0;
+}
+
+int node_set_addresses(struct node_record *record, const struct score_address *addresses, unsigned n)
+{
+	struct node_address kept[SCORE_ADDRESSES_MAX];
+	unsigned n_kept = 0;
+
+	(void)memset(kept, 0, sizeof(kept));
+	for (unsigned i = 0; i < n && n_kept < SCORE_ADDRESSES_MAX; i++) {
+		struct node_address *address = &kept[n_kept];
+
+		if (addresses[i].sa.sa_family == AF_INET) {
+			const struct sockaddr_in *in = (const struct sockaddr_in *)&addresses[i].storage;
+
+			(void)memcpy(address->bytes, &in->sin_addr, 4);
+		} else if (addresses[i].sa.sa_family == AF_INET6) {
+			const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&addresses[i].storage;
+
+			(void)memcpy(address->bytes, &in6->sin6_addr, 16);
+			address->scope = in6->sin6_scope_id;
+		} else {
+			continue;
+		}
+		address->family = addresses[i].sa.sa_family;
+		n_kept++;
+	}
+	if (n_kept == record->n_addresses && memcmp(kept, record->addresses, sizeof(kept)) == 0)
+		return 0;
+	(void)memcpy(record->addresses, kept, sizeof(kept));
+	record->n_addresses = n_kept;
+	return 1;
+}
+
+unsigned node_get_addresses(const struct node_record *record, struct score_address ret[static SCORE_ADDRESSES_MAX])
+{
+	for (unsigned i = 0; i < record->n_addresses; i++) {
+		const struct node_address *address = &record->addresses[i];
+
+		(void)memset(&ret[i], 0, sizeof(ret[i]));
+		ret[i].sa.sa_family = address->family;
+		if (address->family == AF_INET) {
+			struct sockaddr_in *in = (struct sockaddr_in *)&ret[i].storage;
+
+			in->sin_port = htons(record->config.port);
+			(void)memcpy(&in->sin_addr, address->bytes, 4);
+			ret[i].size = sizeof(*in);
+		} else {
+			struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ret[i].storage;
+
+			in6->sin6_port = htons(record->config.port);
+			in6->sin6_scope_id = address->scope;
+			(void)memcpy(&in6->sin6_addr, address->bytes, 16);
+			ret[i].size = sizeof(*in6);
+		}
+	}
+	return record->n_addresses;
+}
+
+enum node_state node_state(const struct node_record *record, const struct index_entry *entry)
+{
+	if (record->draining)
+		return NODE_DRAINING;
+	if (record->flags & BN_HOLD)
+		return NODE_HELD;
+	if (!(record->flags & BN_DOWN))
+		return NODE_UP;
+	return entry->flags & (ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS) ? NODE_RETRY : NODE_DOWN;
+}
+
+const char *node_state_to_string(enum node_state state)
+{
+	static const char *const names[NODE_STATE_MAX_] = {
+		[NODE_UP] = "up", [NODE_DOWN] = "down", [NODE_HELD] = "held",
+		[NODE_DRAINING] = "draining", [NODE_RETRY] = "retry",
+	};
+
+	return state >= 0 && state < NODE_STATE_MAX_ ? names[state] : "unknown";
+}
+
+uint32_t node_speed(const struct node_record *record)
+{
+	return record->config.speed > 0 ? (uint32_t)(record->config.speed * 1000 + 0.5) : 1000;
+}
+
+static enum node_reason state_reason(const struct node_record *record, enum node_state state)
+{
+	switch (state) {
+	case NODE_UP:
+		return REASON_NONE;
+	case NODE_HELD:
+		return REASON_HELD;
+	case NODE_DRAINING:
+		return REASON_REMOVED;
+	default:
+		return (enum node_reason)record->reason;
+	}
+}
+
+void node_describe(const struct node_record *record, const struct index_entry *entry, struct score_node *ret)
+{
+	uint64_t boottime = now_boottime();
+
+	*ret = (struct score_node){
+		.id = entry->id,
+		.config = record->config,
+		.flags = record->flags,
+		.state = node_state(record, entry),
+		.busy = entry->busy,
+		.free = index_entry_free(entry),
+		.speed = entry->speed / 1000.0,
+		.since_usec = record->since_usec,
+		.served = record->served,
+		.failed = record->failed,
+		.bytes_in = record->bytes_in,
+		.bytes_out = record->bytes_out,
+		.rise = record->rise,
+		.fall = record->fall,
+	};
+	ret->reason = state_reason(record, ret->state);
+	(void)memcpy(ret->detail, record->detail, sizeof(ret->detail));
+	if (entry->key.retry_usec != UINT64_MAX)
+		ret->retry_usec = now_realtime() + entry->key.retry_usec - boottime;
+	ret->n_addresses = node_get_addresses(record, ret->addresses);
+}
+
+void node_init(struct node_record *record, const struct node_config *config, uint64_t now_usec)
+{
+	(void)memset(record, 0, sizeof(*record));
+	record->config = *config;
+	record->flags = config->flags;
+	record->since_usec = now_usec;
+	if (record->flags & BN_DOWN)
+		record->reason = REASON_CONFIGURED;
+	record->pause_usec = NODE_RETRY_USEC;
+}

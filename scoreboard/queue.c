@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "queue.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "store.h"
+#include "timespan.h"
+
+#define CELLS_FIRST 256u
+#define CELLS_LIMIT (UINT32_C(1) << 24)
+
+int queue_get(struct store *store, const struct farm *farm, uint32_t number, struct cell **ret)
+{
+	void *page;
+	int r;
+
+	if (number >= farm->cells)
+		return -EUCLEAN;
+	r = store_get(store, STORE_QUEUE, number / CELLS_PER_PAGE, 0, sizeof(struct cell_page), &page, NULL);
+	if (r < 0)
+		return r == -ENOENT ? -EUCLEAN : r;
+	*ret = &((struct cell_page *)page)->cells[number % CELLS_PER_PAGE];
+	(*ret)->client[SCORE_CLIENT_MAX] = '\0';
+	return 0;
+}
+
+int queue_read(struct store *store, const struct farm *farm, uint32_t number, struct cell *ret)
+{
+	struct cell_page page;
+	int r;
+
+	if (number >= farm->cells)
+		return -EUCLEAN;
+	r = store_read(store, STORE_QUEUE, number / CELLS_PER_PAGE, 0, &page, sizeof(page));
+	if (r < 0)
+		return r == -ENOENT ? -EUCLEAN : r;
+	*ret = page.cells[number % CELLS_PER_PAGE];
+	ret->client[SCORE_CLIENT_MAX] = '\0';
+	return 0;
+}
+
+int queue_find(struct store *store, const struct farm *farm, const struct score_ticket *ticket, struct cell **ret)
+{
+	int r;
+
+	if (ticket->cell >= farm->cells)
+		return -ESTALE;
+	r = queue_get(store, farm, ticket->cell, ret);
+	if (r < 0)
+		return r;
+	return (*ret)->state != CELL_FREE && (*ret)->number == ticket->number ? 0 : -ESTALE;
+}
+
+static void set(struct store *store, uint32_t *field, uint32_t value)
+{
+	*field = value;
+	store_touch(store, field, sizeof(*field));
+}
+
+/* Makes next, or the queue's head, of the cell before; prev, or the tail, of the cell behind. */
+static int link_around(struct store *store, struct farm *farm, uint32_t before, uint32_t behind,
+		       uint32_t next, uint32_t prev)
+{
+	struct cell *cell;
+	int r;
+
+	if (before == NONE) {
+		set(store, &farm->queue_head, next);
+	} else {
+		r = queue_get(store, farm, before, &cell);
+		if (r < 0)
+			return r;
+		set(store, &cell->next, next);
+	}
+	if (behind == NONE) {
+		set(store, &farm->queue_tail, prev);
+		return 0;
+	}
+	r = queue_get(store, farm, behind, &cell);
+	if (r == 0)
+		set(store, &cell->prev, prev);
+	return r;
+}
+
+/*
+ * Between which two cells a number belongs. A new one is behind the tail, one
+ * that comes back is before the head; the walk between is for the rare rest.
+ */
+static int find_place(struct store *store, const struct farm *farm, uint64_t number,
+		      uint32_t *ret_before, uint32_t *ret_behind)
+{
+	uint32_t before = NONE, behind = farm->queue_head, steps = 0;
+	struct cell cell;
+	int r;
+
+	if (farm->queue_tail != NONE) {
+		r = queue_read(store, farm, farm->queue_tail, &cell);
+		if (r < 0)
+			return r;
+		if (cell.number < number) {
+			*ret_before = farm->queue_tail;
+			*ret_behind = NONE;
+			return 0;
+		}
+	}
+	while (behind != NONE) {
+		if (steps++ > farm->cells)
+			return -EUCLEAN;
+		r = queue_read(store, farm, behind, &cell);
+		if (r < 0)
+			return r;
+		if (cell.number > number)
+			break;
+		before = behind;
+		behind = cell.next;
+	}
+	*ret_before = before;
+	*ret_behind = behind;
+	return 0;
+}
+
+int queue_insert(struct store *store, struct farm *farm, uint64_t number, const struct holder *owner,
+		 const char *client, const char wake[static WAKE_NAME_SIZE], uint32_t *ret_cell)
+{
+	uint32_t at = farm->free_cell, before, behind;
+	struct cell *cell;
+	int r;
+
+	if (at == NONE)
+		return -ENOSPC;
+	r = find_place(store, farm, number, &before, &behind);
+	if (r == 0)
+		r = queue_get(store, farm, at, &cell);
+	if (r < 0)
+		return r;
+	if (cell->state != CELL_FREE)
+		return -EUCLEAN;
+	farm->free_cell = cell->next;
+
+	(void)memset(cell, 0, sizeof(*cell));
+	cell->number = number;
+	cell->owner = *owner;
+	cell->since_usec = now_realtime();
+	cell->state = CELL_WAITING;
+	cell->next = behind;
+	cell->prev = before;
+	cell->node = cell->slot = NONE;
+	(void)memcpy(cell->wake, wake, WAKE_NAME_SIZE);
+	(void)memcpy(cell->client, client, strnlen(client, SCORE_CLIENT_MAX));
+	store_touch(store, cell, sizeof(*cell));
+
+	farm->queue_length++;
+	store_touch(store, farm, sizeof(*farm));
+	*ret_cell = at;
+	return link_around(store, farm, before, behind, at, at);
+}
+
+int queue_unlink(struct store *store, struct farm *farm, struct cell *cell)
+{
+	uint32_t before = cell->prev, behind = cell->next;
+
+	if (cell->state != CELL_WAITING || farm->queue_length == 0)
+		return -EUCLEAN;
+	farm->queue_length--;
+	cell->prev = cell->next = NONE;
+	store_touch(store, cell, sizeof(*cell));
+	store_touch(store, farm, sizeof(*farm));
+	return link_around(store, farm, before, behind, behind, before);
+}
+
+void queue_free(struct store *store, struct farm *farm, uint32_t number, struct cell *cell)
+{
+	(void)memset(cell, 0, sizeof(*cell));
+	cell->prev = cell->node = cell->slot = NONE;
+	cell->next = farm->free_cell;
+	farm->free_cell = number;
+	store_touch(store, cell, sizeof(*cell));
+	store_touch(store, farm, sizeof(*farm));
+}
+
+int queue_grow(struct store *store, struct farm *farm)
+{
+	uint32_t cells = farm->cells ? farm->cells * 2 : CELLS_FIRST;
+	struct cell_page page;
+	int r = 0;
+
+	if (cells > CELLS_LIMIT)
+		return -ENOSPC;
+	/* From the last page to the first, so that the free list begins with the lowest new cell. */
+	for (uint32_t i = cells; r == 0 && i > farm->cells; i -= CELLS_PER_PAGE) {
+		(void)memset(&page, 0, sizeof(page));
+		for (uint32_t j = CELLS_PER_PAGE; j-- > 0;) {
+			struct cell *cell = &page.cells[j];
+
+			cell->prev = cell->node = cell->slot = NONE;
+			cell->next = farm->free_cell;
+			farm->free_cell = i - CELLS_PER_PAGE + j;
+		}
+		r = store_put(store, STORE_QUEUE, i / CELLS_PER_PAGE - 1, 0, &page, sizeof(page));
+	}
+	if (r == 0)
+		farm->cells = cells;
+	return r;
+}
