@@ -1,0 +1,708 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * claim.c: the only place where slots change hands.
+ *
+ * What holds between sections: no slot is free while somebody waits (unless the
+ * farm is paused). Everything that frees a slot, or makes one appear, ends with
+ * claim_dispatch(), and a new connection that finds a queue joins it. So the
+ * oldest waiter gets the next slot and nobody overtakes.
+ *
+ * A slot handed to a waiter belongs to that process at once, as granted; taking
+ * it only notes that somebody works on it. A waiter that dies in between is
+ * found like any dead holder. One that was granted a slot but never told (who
+ * gave it was killed between the commit and the wake-up) is told again by the
+ * guard, see reap.c.
+ */
+
+#include "claim.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "load.h"
+#include "store.h"
+#include "timespan.h"
+
+#define REAP_PAUSE_USEC 100000u /* newcomers look for dead holders at most so often */
+
+int claim_get_node(struct score *s, const struct farm *farm, uint32_t id,
+		   struct node_record **ret_record, struct index_entry **ret_entry)
+{
+	int r = node_get(s->store, id, ret_record);
+
+	if (r < 0)
+		return r;
+	r = index_get(s->store, farm, (*ret_record)->position, ret_entry);
+	if (r < 0)
+		return r;
+	return (*ret_entry)->id == id ? 0 : -EUCLEAN;
+}
+
+static bool is_primary_up(uint32_t flags)
+{
+	return (flags & (ENTRY_UP | ENTRY_HELD | ENTRY_DRAINING | ENTRY_BACKUP)) == ENTRY_UP;
+}
+
+int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint32_t set, uint32_t clear)
+{
+	struct index_entry *entry;
+	int r = index_get(s->store, farm, position, &entry);
+
+	if (r < 0)
+		return r;
+	farm->primaries_up -= is_primary_up(entry->flags);
+	entry->flags = (entry->flags & ~clear) | set;
+	farm->primaries_up += is_primary_up(entry->flags);
+	store_touch(s->store, farm, sizeof(*farm));
+	return index_update(s->store, farm, position);
+}
+
+/* ---- choosing ---- */
+
+/*
+ * The position of the node to use now. 0, 1 if there is none, or -errno.
+ * A backup is used only while no other node is up, however busy those are.
+ */
+static int choose(struct score *s, struct farm *farm, enum score_policy policy, uint32_t *ret)
+{
+	bool primary = farm->root.fastest & INDEX_PRIMARY;
+	int r;
+
+	if (farm->root.fastest == 0 || farm->paused || (!primary && farm->primaries_up > 0))
+		return 1;
+	switch (policy) {
+	case POLICY_ORDER:
+		return index_first_free(s->store, farm, 0, primary, ret);
+	case POLICY_SPREAD:
+		*ret = farm->root.spread_at;
+		return 0;
+	case POLICY_ROUNDROBIN:
+		r = index_first_free(s->store, farm, farm->cursor, primary, ret);
+		if (r == 1)
+			r = index_first_free(s->store, farm, 0, primary, ret);
+		if (r == 0) {
+			farm->cursor = *ret + 1;
+			store_touch(s->store, &farm->cursor, sizeof(farm->cursor));
+		}
+		return r;
+	default:
+		*ret = farm->root.fastest_at;
+		return 0;
+	}
+}
+
+/* ---- filling and freeing ---- */
+
+/* Gives the first free slot of the node at position to a holder. Staged only. */
+static int fill(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,
+		uint32_t *ret_node, uint32_t *ret_number, bool *ret_trial)
+{
+	struct index_entry *entry;
+	struct slot *slot;
+	bool trial;
+	int r;
+
+	r = index_get(s->store, farm, position, &entry);
+	if (r < 0)
+		return r;
+	if (index_entry_free(entry) == 0)
+		return -EUCLEAN;
+	trial = !(entry->flags & ENTRY_UP);
+	r = slot_pop(s->store, entry, &slot, ret_number);
+	if (r < 0)
+		return r;
+	*slot = *with;
+	slot->trial = trial;
+	slot->next_free = NONE;
+	store_touch(s->store, slot, sizeof(*slot));
+
+	entry->busy++;
+	farm->busy++;
+	store_touch(s->store, farm, sizeof(*farm));
+	*ret_node = entry->id;
+	*ret_trial = trial;
+	if (trial)
+		return claim_set_flags(s, farm, position, ENTRY_TRIAL_RUNS, ENTRY_TRIAL_OPEN);
+	return index_update(s->store, farm, position);
+}
+
+int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struct slot *slot, uint32_t number)
+{
+	bool trial = slot->trial;
+	struct index_entry *entry;
+	int r;
+
+	r = index_get(s->store, farm, position, &entry);
+	if (r < 0)
+		return r;
+	if (entry->busy == 0 || farm->busy == 0)
+		return -EUCLEAN;
+	if (slot->state == SLOT_GRANTED) {
+		struct cell *cell;
+
+		r = queue_get(s->store, farm, slot->cell, &cell);
+		if (r < 0)
+			return r;
+		if (cell->state == CELL_GRANTED && cell->number == slot->ticket)
+			queue_free(s->store, farm, slot->cell, cell);
+	}
+	slot_push(s->store, entry, slot, number);
+	entry->busy--;
+	farm->busy--;
+	store_touch(s->store, farm, sizeof(*farm));
+	if (trial && entry->flags & ENTRY_TRIAL_RUNS)
+		/* Neither reached nor failed: the next connection may try at once. */
+		return claim_set_flags(s, farm, position, ENTRY_TRIAL_OPEN, ENTRY_TRIAL_RUNS);
+	return index_update(s->store, farm, position);
+}
+
+int claim_open_due(struct score *s, struct farm *farm)
+{
+	uint64_t now_usec = now_boottime();
+	uint32_t position;
+	int r;
+
+	while ((r = index_first_due(s->store, farm, now_usec, &position)) == 0) {
+		struct index_entry *entry;
+
+		r = index_get(s->store, farm, position, &entry);
+		if (r < 0)
+			return r;
+		entry->key.retry_usec = UINT64_MAX;
+		r = claim_set_flags(s, farm, position, entry->flags & ENTRY_UP ? 0 : ENTRY_TRIAL_OPEN, 0);
+		if (r == 0)
+			r = store_commit(s->store);
+		if (r < 0)
+			return r;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* ---- the queue gets what is free ---- */
+
+/* The oldest waiter that lives; dead ones before it are dropped. 0, 1 if nobody waits, or -errno. */
+static int oldest_alive(struct score *s, struct farm *farm, struct cell **ret, uint32_t *ret_number)
+{
+	while (farm->queue_head != NONE) {
+		uint32_t number = farm->queue_head;
+		struct cell *cell;
+		int r;
+
+		r = queue_get(s->store, farm, number, &cell);
+		if (r < 0)
+			return r;
+		if (holder_equal(&cell->owner, score_self(s)) || holder_alive(&cell->owner)) {
+			*ret = cell;
+			*ret_number = number;
+			return 0;
+		}
+		r = queue_unlink(s->store, farm, cell);
+		if (r < 0)
+			return r;
+		queue_free(s->store, farm, number, cell);
+		r = store_commit(s->store);
+		if (r < 0)
+			return r;
+		store_trim(s->store);
+	}
+	return 1;
+}
+
+/* Stages the hand-over of the slot at position to the oldest waiter. */
+static int grant(struct score *s, struct farm *farm, uint32_t position, struct cell *cell, uint32_t number)
+{
+	struct slot with = {
+		.holder = cell->owner, .ticket = cell->number, .since_usec = now_realtime(),
+		.state = SLOT_GRANTED, .cell = number,
+	};
+	bool trial;
+	int r;
+
+	(void)memcpy(with.client, cell->client, sizeof(with.client));
+	r = queue_unlink(s->store, farm, cell);
+	if (r == 0)
+		r = fill(s, farm, position, &with, &cell->node, &cell->slot, &trial);
+	if (r < 0)
+		return r;
+	cell->state = CELL_GRANTED;
+	store_touch(s->store, cell, sizeof(*cell));
+	return 0;
+}
+
+int claim_dispatch(struct score *s, struct farm *farm, enum score_policy policy)
+{
+	int r;
+
+	for (;;) {
+		uint32_t position, number;
+		struct cell *cell;
+
+		if (farm->queue_head == NONE)
+			break;
+		r = choose(s, farm, policy, &position);
+		if (r != 0)
+			return r < 0 ? r : store_commit(s->store);
+		r = oldest_alive(s, farm, &cell, &number);
+		if (r != 0)
+			return r < 0 ? r : store_commit(s->store);
+		r = grant(s, farm, position, cell, number);
+		if (r == 0)
+			r = store_commit(s->store);
+		if (r < 0)
+			return r;
+		if (wake_list_add(&s->wakes, cell->wake))
+			wake_list_send(&s->wakes, &s->port);
+		store_trim(s->store);
+	}
+	return store_commit(s->store);
+}
+
+/* ---- a connection's life ---- */
+
+/* What the relay must know of the slot it got. */
+static int describe_target(struct score *s, uint32_t node, struct score_target *ret)
+{
+	struct node_record *record;
+	int r = node_get(s->store, node, &record);
+
+	if (r < 0)
+		return r == -ENOENT ? -EUCLEAN : r;
+	(void)memcpy(ret->name, record->config.name, sizeof(ret->name));
+	ret->proxy = record->config.proxy;
+	ret->n_addresses = node_get_addresses(record, ret->addresses);
+	return 0;
+}
+
+/* Takes a free slot for this process, if there is one and nobody waits that came before ticket. 0, 1, or -errno. */
+static int take_free(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint64_t ticket,
+		     struct score_slot *ret, struct score_target *ret_target)
+{
+	struct slot with = {
+		.holder = *score_self(s), .ticket = ticket, .since_usec = now_realtime(),
+		.state = SLOT_BUSY, .cell = NONE,
+	};
+	uint32_t position;
+	int r;
+
+	if (farm->queue_head != NONE) {
+		struct cell head;
+
+		r = queue_read(s->store, farm, farm->queue_head, &head);
+		if (r < 0)
+			return r;
+		if (head.number < ticket)
+			return 1;
+	}
+	r = choose(s, farm, policy, &position);
+	if (r != 0)
+		return r;
+	(void)memcpy(with.client, client, strnlen(client, SCORE_CLIENT_MAX));
+	*ret = (struct score_slot){ .ticket = ticket };
+	r = fill(s, farm, position, &with, &ret->node, &ret->slot, &ret->trial);
+	if (r == 0)
+		r = describe_target(s, ret->node, ret_target);
+	return r;
+}
+
+/* Stages a place in the queue for this process. -ENOSPC: the queue must grow first. */
+static int join(struct score *s, struct farm *farm, uint64_t number, const char *client, struct score_ticket *ret)
+{
+	int r = wake_port_open(&s->port);
+
+	if (r < 0)
+		return r;
+	ret->number = number;
+	return queue_insert(s->store, farm, number, score_self(s), client, s->port.name, &ret->cell);
+}
+
+/* Makes room in the queue: a transaction, so outside of any section. */
+static int grow_queue(struct score *s)
+{
+	struct farm farm;
+	int r;
+
+	r = store_begin(s->store);
+	if (r < 0)
+		return r;
+	r = store_read(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+	if (r == 0 && farm.free_cell == NONE)
+		r = queue_grow(s->store, &farm);
+	if (r == 0)
+		r = store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+	if (r < 0) {
+		store_cancel(s->store);
+		return r;
+	}
+	return store_end(s->store);
+}
+
+struct newcomer {
+	enum score_policy policy;
+	const char *client;
+	size_t queue_limit;
+	struct score_slot *slot;       /* NULL: by way of the queue, even if a slot is free */
+	struct score_target *target;
+	struct score_ticket *ticket;   /* NULL: does not wait */
+};
+
+/* Whether a newcomer would be served now: 0 yes, 1 no, or -errno. */
+static int is_free(struct score *s, struct farm *farm)
+{
+	uint32_t position;
+
+	return farm->queue_head != NONE ? 1 : choose(s, farm, POLICY_FASTEST, &position);
+}
+
+/* One attempt in one section. may_reap: 2 is returned, and nothing was done, when it is time to reap first. */
+static int claim_once(struct score *s, const struct newcomer *newcomer, bool may_reap)
+{
+	struct farm *farm;
+	struct cell *cell;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = claim_open_due(s, farm);
+	if (r == 0 && farm->queue_head != NONE)
+		r = claim_dispatch(s, farm, newcomer->policy);
+	if (r == 0)
+		r = is_free(s, farm);
+	if (r == 1 && may_reap && now_boottime() - farm->reaped_usec >= REAP_PAUSE_USEC)
+		r = 2;
+	else if (r == 1 && newcomer->queue_limit && farm->queue_length >= newcomer->queue_limit)
+		r = -E2BIG;
+	else if (r == 0 && newcomer->slot)
+		r = take_free(s, farm, newcomer->policy, newcomer->client, farm->next_ticket,
+			      newcomer->slot, newcomer->target);
+	else if ((r == 0 || r == 1) && newcomer->ticket)
+		r = join(s, farm, farm->next_ticket, newcomer->client, newcomer->ticket) ?: 1;
+	if (r == 0 || (r == 1 && newcomer->ticket)) {
+		int outcome = r;
+
+		farm->next_ticket++;
+		store_touch(s->store, farm, sizeof(*farm));
+		r = store_commit(s->store);
+		if (r == 0 && outcome == 1 && !newcomer->slot) {
+			r = claim_dispatch(s, farm, newcomer->policy);
+			if (r == 0)
+				r = queue_find(s->store, farm, newcomer->ticket, &cell);
+			if (r == 0)
+				outcome = cell->state == CELL_GRANTED ? 0 : 1;
+		}
+		r = r ?: outcome;
+	}
+	farm_leave(s);
+	return r;
+}
+
+static int claim(struct score *s, const struct newcomer *newcomer)
+{
+	int r = claim_once(s, newcomer, true);
+
+	if (r == 2) {
+		r = score_reap(s, NULL, NULL);
+		if (r == 0)
+			r = claim_once(s, newcomer, false);
+	}
+	while (r == -ENOSPC) {
+		r = grow_queue(s);
+		if (r == 0)
+			r = claim_once(s, newcomer, false);
+	}
+	return r;
+}
+
+int score_claim(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
+		struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket)
+{
+	return claim(s, &(struct newcomer){ policy, client, queue_limit, ret, ret_target, ret_ticket });
+}
+
+int score_join(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
+	       struct score_ticket *ret_ticket)
+{
+	return claim(s, &(struct newcomer){ policy, client, queue_limit, NULL, NULL, ret_ticket });
+}
+
+int score_take(struct score *s, const struct score_ticket *ticket,
+	       struct score_slot *ret, struct score_target *ret_target)
+{
+	struct farm *farm;
+	struct cell *cell;
+	struct slot *slot;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = queue_find(s->store, farm, ticket, &cell);
+	if (r == 0 && cell->state == CELL_WAITING)
+		r = 1;
+	if (r == 0)
+		r = slot_get(s->store, cell->node, cell->slot, &slot);
+	if (r == 0 && (slot->state != SLOT_GRANTED || slot->ticket != ticket->number))
+		r = -EUCLEAN;
+	if (r == 0)
+		r = describe_target(s, cell->node, ret_target);
+	if (r == 0) {
+		*ret = (struct score_slot){
+			.node = cell->node, .slot = cell->slot, .ticket = ticket->number, .trial = slot->trial,
+		};
+		slot->holder = *score_self(s);
+		slot->state = SLOT_BUSY;
+		slot->cell = NONE;
+		slot->since_usec = now_realtime();
+		store_touch(s->store, slot, sizeof(*slot));
+		queue_free(s->store, farm, ticket->cell, cell);
+		r = store_commit(s->store);
+	}
+	farm_leave(s);
+	return r;
+}
+
+int score_granted(struct score *s, const struct score_ticket *ticket)
+{
+	struct farm *farm;
+	struct cell *cell;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = queue_find(s->store, farm, ticket, &cell);
+	if (r == 0)
+		r = cell->state == CELL_GRANTED;
+	farm_leave(s);
+	return r;
+}
+
+int score_leave(struct score *s, const struct score_ticket *ticket)
+{
+	struct node_record *record;
+	struct farm *farm;
+	struct cell *cell;
+	struct slot *slot;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = queue_find(s->store, farm, ticket, &cell);
+	if (r == 0 && cell->state == CELL_WAITING) {
+		r = queue_unlink(s->store, farm, cell);
+		if (r == 0)
+			queue_free(s->store, farm, ticket->cell, cell);
+	} else if (r == 0) {
+		uint32_t number = cell->slot;
+
+		r = node_get(s->store, cell->node, &record);
+		if (r == 0)
+			r = slot_get(s->store, cell->node, number, &slot);
+		if (r == 0)
+			r = claim_free_slot(s, farm, record->position, slot, number);
+	}
+	if (r == 0)
+		r = claim_dispatch(s, farm, POLICY_FASTEST);
+	farm_leave(s);
+	return r;
+}
+
+int score_place(struct score *s, const struct score_ticket *ticket, size_t *ret_before)
+{
+	struct farm *farm;
+	struct cell *found;
+	size_t before = 0;
+	uint32_t at;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = queue_find(s->store, farm, ticket, &found);
+	at = farm->queue_head;
+	while (r == 0 && found->state == CELL_WAITING && at != ticket->cell && at != NONE) {
+		struct cell cell;
+
+		r = queue_read(s->store, farm, at, &cell);
+		at = cell.next;
+		if (++before > farm->cells)
+			r = -EUCLEAN;
+	}
+	farm_leave(s);
+	if (r == 0)
+		*ret_before = before;
+	return r;
+}
+
+/* The slot as the scoreboard has it, if it is still ours. 0, -ESTALE, or -errno. */
+static int find_ours(struct score *s, const struct score_slot *ours, struct slot **ret)
+{
+	int r = slot_get(s->store, ours->node, ours->slot, ret);
+
+	if (r < 0)
+		return r == -EUCLEAN ? -ESTALE : r;
+	if ((*ret)->state != SLOT_BUSY || (*ret)->ticket != ours->ticket || !holder_equal(&(*ret)->holder, score_self(s)))
+		return -ESTALE;
+	return 0;
+}
+
+int score_release(struct score *s, const struct score_slot *ours, uint64_t in, uint64_t out, bool served)
+{
+	struct node_record *record;
+	struct index_entry *entry;
+	bool gone = false;
+	struct farm *farm;
+	struct slot *slot;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = find_ours(s, ours, &slot);
+	if (r == 0)
+		r = claim_get_node(s, farm, ours->node, &record, &entry);
+	if (r == 0) {
+		record->served += served;
+		record->failed += !served;
+		record->bytes_in += in;
+		record->bytes_out += out;
+		store_touch(s->store, &record->served, 4 * sizeof(record->served));
+		gone = record->draining && entry->busy == 1;
+		r = claim_free_slot(s, farm, record->position, slot, ours->slot);
+	}
+	if (r == 0)
+		r = claim_dispatch(s, farm, POLICY_FASTEST);
+	farm_leave(s);
+	if (r == 0 && gone)
+		(void)score_collect(s); /* if it cannot be done now, the next load or probe pass does it */
+	return r;
+}
+
+/* Stages what a failed connect says of the node, and gives the slot up. */
+static int fail_node(struct score *s, struct farm *farm, const struct score_slot *ours, struct slot *slot,
+		     enum node_reason reason, uint64_t retry_usec, bool *ret_edge)
+{
+	struct node_record *record;
+	struct index_entry *entry;
+	bool trial = slot->trial;
+	int r;
+
+	r = claim_get_node(s, farm, ours->node, &record, &entry);
+	if (r < 0)
+		return r;
+	record->failed++;
+	*ret_edge = !(record->flags & BN_DOWN);
+	if (*ret_edge) {
+		record->flags |= BN_DOWN;
+		record->since_usec = now_realtime();
+		record->pause_usec = retry_usec;
+	} else if (trial) {
+		uint64_t most = retry_usec * NODE_RETRY_DOUBLINGS;
+
+		record->pause_usec = record->pause_usec > most / 2 ? most : record->pause_usec * 2;
+	}
+	if (*ret_edge || trial) {
+		record->reason = reason;
+		entry->key.retry_usec = now_boottime() + record->pause_usec;
+		r = claim_set_flags(s, farm, record->position, 0, ENTRY_UP | ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
+	}
+	store_touch(s->store, record, sizeof(*record));
+	if (r == 0)
+		r = claim_free_slot(s, farm, record->position, slot, ours->slot);
+	return r;
+}
+
+int score_failed(struct score *s, const struct score_slot *ours, enum node_reason reason, uint64_t retry_usec,
+		 enum score_policy policy, const char *client, bool *ret_edge,
+		 struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket)
+{
+	uint64_t ticket = ours->ticket;
+	struct farm *farm;
+	struct slot *slot;
+	int r;
+
+	for (;;) {
+		r = farm_enter(s, &farm);
+		if (r < 0)
+			return r;
+		/* Before anything is staged: a place to wait in must be had in the same step. */
+		if (farm->free_cell != NONE)
+			break;
+		farm_leave(s);
+		r = grow_queue(s);
+		if (r < 0)
+			return r;
+	}
+	r = find_ours(s, ours, &slot);
+	if (r == 0)
+		r = fail_node(s, farm, ours, slot, reason, retry_usec, ret_edge);
+	if (r == 0)
+		r = take_free(s, farm, policy, client, ticket, ret, ret_target);
+	if (r == 1)
+		r = join(s, farm, ticket, client, ret_ticket) ?: 1;
+	if (r >= 0) {
+		int outcome = r;
+
+		/* Older ones first, then we, if there is anything left. */
+		r = claim_dispatch(s, farm, policy) ?: outcome;
+	}
+	farm_leave(s);
+	return r;
+}
+
+int score_connected(struct score *s, const struct score_slot *ours, bool *ret_edge)
+{
+	struct node_record *record;
+	struct index_entry *entry;
+	struct farm *farm;
+	struct slot *slot;
+	int r;
+
+	*ret_edge = false;
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = find_ours(s, ours, &slot);
+	if (r == 0)
+		r = claim_get_node(s, farm, ours->node, &record, &entry);
+	if (r == 0 && slot->trial) {
+		slot->trial = 0;
+		store_touch(s->store, slot, sizeof(*slot));
+		if (record->flags & BN_DOWN) {
+			*ret_edge = true;
+			record->flags &= ~BN_DOWN;
+			record->since_usec = now_realtime();
+			record->reason = REASON_NONE;
+			record->fall = 0;
+			store_touch(s->store, record, sizeof(*record));
+			entry->key.retry_usec = UINT64_MAX;
+			r = claim_set_flags(s, farm, record->position, ENTRY_UP, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
+		}
+		if (r == 0)
+			r = claim_dispatch(s, farm, POLICY_FASTEST);
+	}
+	farm_leave(s);
+	return r;
+}
+
+int score_progress(struct score *s, const struct score_slot *ours, uint64_t in, uint64_t out)
+{
+	struct farm *farm;
+	struct slot *slot;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = find_ours(s, ours, &slot);
+	if (r == 0) {
+		slot->in = in;
+		slot->out = out;
+		store_touch(s->store, slot, sizeof(*slot));
+		r = store_commit(s->store);
+	}
+	farm_leave(s);
+	return r;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * claim.h: what the rest of the library needs of the one place where slots
+ * change hands.
+ */
+
+#include "farm.h"
+#include "node.h"
+#include "queue.h"
+#include "scoreboard.h"
+#include "slot.h"
+
+/* Opens every node whose next trial is due for one connection. Commits. 0 or -errno. */
+int claim_open_due(struct score *s, struct farm *farm);
+
+/* Hands free slots to the oldest live waiters until there is none of one or the other. Commits. 0 or -errno. */
+int claim_dispatch(struct score *s, struct farm *farm, enum score_policy policy);
+
+/* Gives a slot up, whoever held it; a trial on it has come to nothing. Staged only. 0 or -errno. */
+int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struct slot *slot, uint32_t number);
+
+/* Changes the flags of an index entry and what is derived from them. Staged only. 0 or -errno. */
+int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint32_t set, uint32_t clear);
+
+/* The record and the index entry of a node. 0; -ENOENT; -EUCLEAN if they disagree; or -errno. */
+int claim_get_node(struct score *s, const struct farm *farm, uint32_t id,
+		   struct node_record **ret_record, struct index_entry **ret_entry);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * health.c: who says that a node may be used. What an administrator decided
+ * (BN_HOLD) and what probes and connects found (BN_DOWN) are kept apart: each
+ * changes only its own.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "claim.h"
+#include "store.h"
+#include "timespan.h"
+
+/* The id of the node of that name. 0, -ENOENT, or -errno. */
+static int find_id(struct score *s, const struct farm *farm, const char *name, uint32_t *ret)
+{
+	for (uint32_t position = 0; position < farm->n_nodes; position++) {
+		struct node_record record;
+		struct index_entry *entry;
+		int r;
+
+		r = index_get(s->store, farm, position, &entry);
+		if (r == 0)
+			r = store_read(s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
+		if (r < 0)
+			return r == -ENOENT ? -EUCLEAN : r;
+		record.config.name[sizeof(record.config.name) - 1] = '\0';
+		*ret = entry->id;
+		store_trim(s->store);
+		if (strcmp(record.config.name, name) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+static int set_hold(struct score *s, const char *name, bool hold, const char *detail)
+{
+	struct node_record *record;
+	struct index_entry *entry;
+	struct farm *farm;
+	uint32_t id;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = find_id(s, farm, name, &id);
+	if (r == 0)
+		r = claim_get_node(s, farm, id, &record, &entry);
+	if (r == 0) {
+		bool was = record->flags & BN_HOLD;
+
+		(void)memset(record->detail, 0, sizeof(record->detail));
+		if (detail)
+			(void)memcpy(record->detail, detail, strnlen(detail, NODE_DETAIL_MAX));
+		if (was != hold)
+			record->since_usec = now_realtime();
+		record->flags = hold ? record->flags | BN_HOLD : record->flags & ~BN_HOLD;
+		store_touch(s->store, record, sizeof(*record));
+		r = claim_set_flags(s, farm, record->position, hold ? ENTRY_HELD : 0, hold ? 0 : ENTRY_HELD);
+		if (r == 0)
+			r = claim_dispatch(s, farm, POLICY_FASTEST);
+		if (r == 0)
+			r = was == hold;
+	}
+	farm_leave(s);
+	return r;
+}
+
+int score_hold(struct score *s, const char *name, const char *detail)
+{
+	return set_hold(s, name, true, detail);
+}
+
+int score_unhold(struct score *s, const char *name)
+{
+	return set_hold(s, name, false, NULL);
+}
+
+static void count(uint32_t *counter)
+{
+	if (*counter < UINT32_MAX)
+		++*counter;
+}
+
+static void set_detail(struct node_record *record, const char *detail)
+{
+	/* While it is held the words are the administrator's. */
+	if (record->flags & BN_HOLD)
+		return;
+	(void)memset(record->detail, 0, sizeof(record->detail));
+	if (detail)
+		(void)memcpy(record->detail, detail, strnlen(detail, NODE_DETAIL_MAX));
+}
+
+/* The node becomes available, or not. */
+static int turn(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
+		const struct score_verdict *verdict, struct score_edge *ret_edge)
+{
+	uint64_t now_usec = now_realtime();
+	int r;
+
+	ret_edge->before = node_state(record, entry);
+	ret_edge->reason = verdict->success ? (enum node_reason)record->reason : verdict->reason;
+	ret_edge->lasted_usec = now_usec > record->since_usec ? now_usec - record->since_usec : 0;
+	record->since_usec = now_usec;
+	record->flags ^= BN_DOWN;
+	record->reason = verdict->success ? REASON_NONE : verdict->reason;
+	record->pause_usec = NODE_RETRY_USEC;
+	set_detail(record, verdict->detail);
+	if (verdict->success) {
+		entry->key.retry_usec = UINT64_MAX;
+		r = claim_set_flags(s, farm, record->position, ENTRY_UP, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
+	} else {
+		entry->key.retry_usec = record->n_addresses > 0 ? now_boottime() + record->pause_usec : UINT64_MAX;
+		r = claim_set_flags(s, farm, record->position, 0, ENTRY_UP);
+	}
+	ret_edge->after = node_state(record, entry);
+	return r;
+}
+
+int score_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge)
+{
+	struct node_record *record;
+	struct index_entry *entry;
+	struct farm *farm;
+	bool edge = false;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = claim_get_node(s, farm, node, &record, &entry);
+	if (r == 0) {
+		bool down = record->flags & BN_DOWN;
+
+		if (verdict->success) {
+			count(&record->rise);
+			record->fall = 0;
+			edge = down && record->rise >= verdict->rise;
+		} else {
+			count(&record->fall);
+			record->rise = 0;
+			edge = !down && record->fall >= verdict->fall;
+			if (down) {
+				record->reason = verdict->reason;
+				set_detail(record, verdict->detail);
+			}
+		}
+		store_touch(s->store, record, sizeof(*record));
+		if (edge)
+			r = turn(s, farm, record, entry, verdict, ret_edge);
+		if (r == 0)
+			r = store_commit(s->store);
+		if (r == 0 && edge)
+			r = claim_dispatch(s, farm, POLICY_FASTEST);
+	}
+	farm_leave(s);
+	return r < 0 ? r : edge;
+}
+
+int score_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n)
+{
+	struct node_record *record;
+	struct index_entry *entry;
+	struct farm *farm;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = claim_get_node(s, farm, node, &record, &entry);
+	if (r == 0) {
+		r = !node_set_addresses(record, addresses, n);
+		store_touch(s->store, record, sizeof(*record));
+		r = store_commit(s->store) ?: r;
+	}
+	farm_leave(s);
+	return r;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * load.c: merges a node list into the scoreboard. All in one transaction: the
+ * farm is first drawn up in memory, as a list of seats in the new order, each
+ * with its record and index entry; then everything that changed is written.
+ */
+
+#include "load.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "claim.h"
+#include "resolve.h"
+#include "timespan.h"
+#include "version.h"
+
+#define RESOLVE_USEC (10 * USEC_PER_SEC)
+
+/* A node's place in the farm that is being drawn up. */
+struct seat {
+	struct node_record record;
+	struct index_entry entry;
+	bool is_new, is_listed;
+};
+
+struct plan {
+	struct seat **seats;
+	uint32_t n, room;
+};
+
+static void plan_clear(struct plan *plan)
+{
+	for (uint32_t i = 0; i < plan->n; i++)
+		free(plan->seats[i]);
+	free(plan->seats);
+	*plan = (struct plan){ 0 };
+}
+
+/* A new empty seat at the end, or NULL. */
+static struct seat *plan_add(struct plan *plan)
+{
+	struct seat *seat;
+
+	if (plan->n == plan->room) {
+		uint32_t room = plan->room ? plan->room * 2 : 64;
+		struct seat **seats = reallocarray(plan->seats, room, sizeof(struct seat *));
+
+		if (!seats)
+			return NULL;
+		plan->seats = seats;
+		plan->room = room;
+	}
+	seat = calloc(1, sizeof(*seat));
+	if (seat)
+		plan->seats[plan->n++] = seat;
+	return seat;
+}
+
+/* The farm as it is. */
+static int plan_read(struct score *s, const struct farm *farm, struct plan *plan)
+{
+	for (uint32_t position = 0; position < farm->n_nodes; position++) {
+		struct seat *seat = plan_add(plan);
+		struct index_entry *entry;
+		struct node_record *record;
+		int r;
+
+		if (!seat)
+			return -ENOMEM;
+		r = index_get(s->store, farm, position, &entry);
+		if (r == 0) {
+			seat->entry = *entry;
+			r = node_get(s->store, entry->id, &record);
+		}
+		if (r < 0)
+			return r == -ENOENT ? -EUCLEAN : r;
+		seat->record = *record;
+		r = store_flush(s->store);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- merging ---- */
+
+static int compare_seats(const void *a, const void *b)
+{
+	const struct seat *const *x = a, *const *y = b;
+
+	return strcmp((*x)->record.config.name, (*y)->record.config.name);
+}
+
+static int compare_name(const void *key, const void *item)
+{
+	const struct seat *const *seat = item;
+
+	return strcmp(key, (*seat)->record.config.name);
+}
+
+static uint32_t entry_flags(const struct seat *seat)
+{
+	uint32_t flags = seat->entry.flags & (ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
+
+	if (seat->record.flags & BN_HOLD)
+		flags |= ENTRY_HELD;
+	if (seat->record.draining)
+		flags |= ENTRY_DRAINING;
+	if (seat->record.config.backup)
+		flags |= ENTRY_BACKUP;
+	if (!(seat->record.flags & BN_DOWN))
+		flags = (flags & ~(uint32_t)(ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS)) | ENTRY_UP;
+	return flags;
+}
+
+/*
+ * A line of the list for a node that is there. Its health stays. A hold in the
+ * list counts when it was changed there, so that loading the same list again
+ * does not undo what an administrator did since.
+ */
+static bool seat_update(struct seat *seat, const struct node_config *config)
+{
+	uint32_t switched = (seat->record.config.flags ^ config->flags) & BN_HOLD;
+	bool changed = memcmp(&seat->record.config, config, sizeof(*config)) != 0 || seat->record.draining;
+
+	if (switched) {
+		seat->record.flags = (seat->record.flags & ~BN_HOLD) | (config->flags & BN_HOLD);
+		seat->record.since_usec = now_realtime();
+	}
+	if (seat->record.draining)
+		seat->record.since_usec = now_realtime();
+	seat->record.draining = 0;
+	seat->record.config = *config;
+	return changed;
+}
+
+static int seat_add(struct plan *plan, struct farm *farm, const struct node_config *config,
+		    const struct resolve_request *resolved)
+{
+	struct seat *seat = plan_add(plan);
+
+	if (!seat)
+		return -ENOMEM;
+	seat->is_new = seat->is_listed = true;
+	node_init(&seat->record, config, now_realtime());
+	(void)node_set_addresses(&seat->record, resolved->addresses, resolved->n_addresses);
+	seat->entry.id = farm->next_id++;
+	seat->entry.free_slot = NONE;
+	seat->entry.key.retry_usec = UINT64_MAX;
+	if (resolved->n_addresses == 0) {
+		seat->record.flags |= BN_DOWN;
+		seat->record.reason = REASON_UNRESOLVED;
+	} else if (seat->record.flags & BN_DOWN) {
+		seat->entry.key.retry_usec = now_boottime() + seat->record.pause_usec;
+	}
+	return 0;
+}
+
+/* Turns old, the farm as it is, into plan, the farm as the list has it. */
+static int plan_merge(struct farm *farm, struct plan *old, const struct nodelist *list,
+		      const struct resolve_request *resolved, struct plan *plan, struct score_load_result *result)
+{
+	struct seat **by_name;
+	int r = 0;
+
+	by_name = reallocarray(NULL, old->n + 1u, sizeof(struct seat *));
+	if (!by_name)
+		return -ENOMEM;
+	if (old->n > 0) {
+		(void)memcpy(by_name, old->seats, old->n * sizeof(struct seat *));
+		qsort(by_name, old->n, sizeof(struct seat *), compare_seats);
+	}
+
+	for (size_t i = 0; r == 0 && i < list->n_nodes; i++) {
+		const struct node_config *config = &list->nodes[i];
+		struct seat **found = old->n == 0 ? NULL :
+			bsearch(config->name, by_name, old->n, sizeof(struct seat *), compare_name);
+
+		if (found) {
+			struct seat *seat = plan_add(plan);
+
+			if (!seat) {
+				r = -ENOMEM;
+				break;
+			}
+			*seat = **found;
+			(*found)->is_listed = true;
+			if (seat_update(seat, config))
+				result->changed++;
+			else
+				result->kept++;
+			if (resolved[i].n_addresses > 0)
+				(void)node_set_addresses(&seat->record, resolved[i].addresses, resolved[i].n_addresses);
+		} else {
+			r = seat_add(plan, farm, config, &resolved[i]);
+			result->added++;
+		}
+	}
+	/* Those that are no longer listed, behind the others. */
+	for (uint32_t i = 0; r == 0 && i < old->n; i++) {
+		struct seat *seat;
+
+		if (old->seats[i]->is_listed)
+			continue;
+		seat = plan_add(plan);
+		if (!seat) {
+			r = -ENOMEM;
+			break;
+		}
+		*seat = *old->seats[i];
+		if (!seat->record.draining)
+			seat->record.since_usec = now_realtime();
+		seat->record.draining = 1;
+	}
+	free(by_name);
+	return r;
+}
+
+/* ---- writing ---- */
+
+/* Takes the seats that nobody sits in any more out of plan and store. */
+static int remove_drained(struct score *s, struct plan *plan, struct score_load_result *result)
+{
+	uint32_t kept = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; i < plan->n; i++) {
+		struct seat *seat = plan->seats[i];
+
+		if (r < 0 || !seat->record.draining || seat->entry.busy > 0) {
+			result->draining += seat->record.draining;
+			plan->seats[kept++] = seat;
+			continue;
+		}
+		result->removed++;
+		r = slot_delete(s->store, seat->entry.id, seat->record.slot_pages);
+		if (r == 0)
+			r = store_delete(s->store, STORE_NODE, seat->entry.id, 0);
+		free(seat);
+	}
+	plan->n = kept;
+	return r;
+}
+
+static int write_seat(struct score *s, struct seat *seat, uint32_t position)
+{
+	struct node_record *record = &seat->record;
+	int r;
+
+	if (seat->is_new || seat->entry.cores != record->config.cores) {
+		r = slot_resize(s->store, seat->entry.id, record->slot_pages, record->config.cores,
+				&seat->entry.free_slot, &record->slot_pages);
+		if (r < 0)
+			return r;
+	}
+	record->position = position;
+	seat->entry.cores = record->config.cores;
+	seat->entry.speed = node_speed(record);
+	seat->entry.flags = entry_flags(seat);
+	return store_put(s->store, STORE_NODE, seat->entry.id, 0, record, sizeof(*record));
+}
+
+static int plan_write(struct score *s, struct farm *farm, struct plan *plan)
+{
+	struct index_entry *entries;
+	int r = 0;
+
+	entries = reallocarray(NULL, plan->n + 1u, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	for (uint32_t i = 0; r == 0 && i < plan->n; i++) {
+		r = write_seat(s, plan->seats[i], i);
+		entries[i] = plan->seats[i]->entry;
+	}
+	if (r == 0)
+		r = index_build(s->store, farm, entries, plan->n);
+	if (r == 0)
+		r = store_put(s->store, STORE_FARM, 0, 0, farm, sizeof(*farm));
+	free(entries);
+	return r;
+}
+
+/* list NULL: nothing but the removal of what is drained. */
+static int rebuild(struct score *s, const struct nodelist *list, const struct resolve_request *resolved,
+		   struct score_load_result *result)
+{
+	struct plan old = { 0 }, plan = { 0 };
+	struct farm farm;
+	int r;
+
+	r = store_begin(s->store);
+	if (r < 0)
+		return r;
+	r = store_read(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+	if (r == 0)
+		r = plan_read(s, &farm, list ? &old : &plan);
+	if (r == 0 && list)
+		r = plan_merge(&farm, &old, list, resolved, &plan, result);
+	if (r == 0)
+		r = remove_drained(s, &plan, result);
+	if (r == 0)
+		r = plan_write(s, &farm, &plan);
+	plan_clear(&old);
+	plan_clear(&plan);
+	if (r < 0) {
+		store_cancel(s->store);
+		return r == -ENOENT ? -EUCLEAN : r;
+	}
+	return store_end(s->store);
+}
+
+int score_collect(struct score *s)
+{
+	struct score_load_result result = { 0 };
+
+	return rebuild(s, NULL, NULL, &result);
+}
+
+int score_load(struct score *s, const struct nodelist *list, struct score_load_result *ret)
+{
+	struct score_load_result result = { 0 };
+	struct resolve_request *requests;
+	struct farm *farm;
+	int r;
+
+	/* Names first: they take their time, and nobody may wait for the lock meanwhile. */
+	requests = calloc(list->n_nodes + 1, sizeof(*requests));
+	if (!requests)
+		return -ENOMEM;
+	for (size_t i = 0; i < list->n_nodes; i++) {
+		requests[i].host = list->nodes[i].host;
+		requests[i].port = list->nodes[i].port;
+	}
+	r = resolve_all(requests, list->n_nodes, RESOLVE_USEC);
+	if (r >= 0)
+		r = rebuild(s, list, requests, &result);
+	free(requests);
+	if (r < 0)
+		return r;
+
+	r = farm_enter(s, &farm);
+	if (r == 0) {
+		r = claim_dispatch(s, farm, POLICY_FASTEST);
+		farm_leave(s);
+	}
+	if (r == 0 && ret)
+		*ret = result;
+	return r;
+}
+
+int load_format(struct store *store)
+{
+	struct version version = version_current();
+	struct farm farm = {
+		.next_ticket = 1, .next_id = 1,
+		.queue_head = NONE, .queue_tail = NONE, .free_cell = NONE,
+		.root = { .retry_usec = UINT64_MAX },
+	};
+	int r;
+
+	r = store_begin(store);
+	if (r < 0)
+		return r;
+	r = queue_grow(store, &farm);
+	if (r == 0)
+		r = store_put(store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+	if (r == 0)
+		r = store_put(store, STORE_VERSION, 0, 0, &version, sizeof(version));
+	if (r < 0) {
+		store_cancel(store);
+		return r;
+	}
+	return store_end(store);
+}

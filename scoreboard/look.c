@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * look.c: for those who only look. Each walk copies what it shows under the
+ * lock, and calls back after it has given the lock up.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "claim.h"
+#include "store.h"
+
+/* Everything of the node at a position. */
+static int describe(struct score *s, const struct farm *farm, uint32_t position, struct score_node *ret)
+{
+	struct node_record record;
+	struct index_entry *entry;
+	int r;
+
+	r = index_get(s->store, farm, position, &entry);
+	if (r == 0)
+		r = store_read(s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
+	if (r < 0)
+		return r == -ENOENT ? -EUCLEAN : r;
+	if (record.n_addresses > SCORE_ADDRESSES_MAX)
+		return -EUCLEAN;
+	record.config.name[sizeof(record.config.name) - 1] = '\0';
+	record.config.host[sizeof(record.config.host) - 1] = '\0';
+	record.config.check[sizeof(record.config.check) - 1] = '\0';
+	record.detail[sizeof(record.detail) - 1] = '\0';
+	node_describe(&record, entry, ret);
+	return 0;
+}
+
+int score_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg)
+{
+	struct score_node *nodes;
+	struct farm *farm;
+	uint32_t n;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	n = farm->n_nodes;
+	nodes = n > NODES_MAX ? NULL : reallocarray(NULL, n + 1u, sizeof(*nodes));
+	if (!nodes)
+		r = n > NODES_MAX ? -EUCLEAN : -ENOMEM;
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		r = describe(s, farm, i, &nodes[i]);
+		store_trim(s->store);
+	}
+	farm_leave(s);
+	for (uint32_t i = 0; r == 0 && i < n; i++)
+		r = fn(&nodes[i], arg);
+	free(nodes);
+	return r;
+}
+
+struct seen_slot {
+	char node[NODE_NAME_MAX + 1];
+	struct slot slot;
+	uint32_t number;
+};
+
+struct seen_slots {
+	struct seen_slot *items;
+	size_t n, room;
+};
+
+static int see_slots(struct score *s, const struct index_entry *entry, struct seen_slots *seen)
+{
+	uint32_t busy = entry->busy;
+	struct node_record record;
+	struct slot_page page;
+	int r;
+
+	r = store_read(s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
+	for (uint32_t number = 0; r == 0 && busy > 0; number++) {
+		const struct slot *slot = &page.slots[number % SLOTS_PER_PAGE];
+		struct seen_slot *item;
+
+		if (number % SLOTS_PER_PAGE == 0) {
+			r = store_read(s->store, STORE_SLOTS, entry->id, number / SLOTS_PER_PAGE, &page, sizeof(page));
+			if (r < 0)
+				break;
+		}
+		if (slot->state == SLOT_FREE)
+			continue;
+		if (seen->n == seen->room) {
+			size_t room = seen->room ? seen->room * 2 : 64;
+
+			item = reallocarray(seen->items, room, sizeof(*item));
+			if (!item)
+				return -ENOMEM;
+			seen->items = item;
+			seen->room = room;
+		}
+		item = &seen->items[seen->n++];
+		(void)memcpy(item->node, record.config.name, sizeof(item->node));
+		item->node[sizeof(item->node) - 1] = '\0';
+		item->slot = *slot;
+		item->slot.client[SCORE_CLIENT_MAX] = '\0';
+		item->number = number;
+		busy--;
+	}
+	return r == -ENOENT ? -EUCLEAN : r;
+}
+
+int score_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slot, void *arg), void *arg)
+{
+	struct seen_slots seen = { 0 };
+	struct farm *farm;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; r == 0 && i < farm->n_nodes; i++) {
+		struct index_entry *entry;
+
+		r = index_get(s->store, farm, i, &entry);
+		if (r == 0 && entry->busy > 0)
+			r = see_slots(s, entry, &seen);
+		store_trim(s->store);
+	}
+	farm_leave(s);
+	for (size_t i = 0; r == 0 && i < seen.n; i++) {
+		const struct seen_slot *item = &seen.items[i];
+		struct score_slot_info info = {
+			.node = item->node, .slot = item->number, .pid = (pid_t)item->slot.holder.pid,
+			.client = item->slot.client, .since_usec = item->slot.since_usec,
+			.in = item->slot.in, .out = item->slot.out, .taken = item->slot.state == SLOT_BUSY,
+		};
+
+		r = fn(&info, arg);
+	}
+	free(seen.items);
+	return r;
+}
+
+int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info *ticket, void *arg), void *arg)
+{
+	struct cell *cells = NULL;
+	struct farm *farm;
+	uint32_t n = 0, length, at;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	length = farm->queue_length;
+	if (length > farm->cells)
+		r = -EUCLEAN;
+	if (r == 0) {
+		cells = reallocarray(NULL, length + 1u, sizeof(*cells));
+		r = cells ? 0 : -ENOMEM;
+	}
+	for (at = farm->queue_head; r == 0 && at != NONE; at = cells[n++].next)
+		r = n >= length ? -EUCLEAN : queue_read(s->store, farm, at, &cells[n]);
+	farm_leave(s);
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		struct score_ticket_info info = {
+			.number = cells[i].number, .pid = (pid_t)cells[i].owner.pid,
+			.client = cells[i].client, .since_usec = cells[i].since_usec,
+		};
+
+		r = fn(&info, arg);
+	}
+	free(cells);
+	return r;
+}
+
+int score_totals(struct score *s, struct score_totals *ret)
+{
+	struct score_totals totals = { 0 };
+	struct farm *farm;
+	struct cell cell;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	totals.nodes = farm->n_nodes;
+	totals.busy = farm->busy;
+	totals.waiting = farm->queue_length;
+	totals.paused = farm->paused;
+	for (uint32_t i = 0; r == 0 && i < farm->n_nodes; i++) {
+		struct index_entry *entry;
+
+		r = index_get(s->store, farm, i, &entry);
+		if (r < 0)
+			break;
+		totals.slots += entry->flags & ENTRY_DRAINING ? 0 : entry->cores;
+		totals.free += index_entry_free(entry);
+		totals.nodes_up += (entry->flags & (ENTRY_UP | ENTRY_HELD | ENTRY_DRAINING)) == ENTRY_UP;
+		store_trim(s->store);
+	}
+	if (r == 0 && farm->queue_head != NONE) {
+		r = queue_read(s->store, farm, farm->queue_head, &cell);
+		totals.oldest_since_usec = r == 0 ? cell.since_usec : 0;
+	}
+	farm_leave(s);
+	if (r == 0)
+		*ret = totals;
+	return r;
+}
+
+struct wanted {
+	const char *name;
+	uint32_t id;
+	struct score_node *ret;
+};
+
+static int match(const struct score_node *node, void *arg)
+{
+	const struct wanted *wanted = arg;
+
+	if (wanted->name ? strcmp(node->config.name, wanted->name) != 0 : node->id != wanted->id)
+		return 0;
+	*wanted->ret = *node;
+	return 1;
+}
+
+static int find(struct score *s, const char *name, uint32_t id, struct score_node *ret)
+{
+	struct wanted wanted = { name, id, ret };
+	int r = score_each_node(s, match, &wanted);
+
+	return r < 0 ? r : r > 0 ? 0 : -ENOENT;
+}
+
+int score_find_node(struct score *s, const char *name, struct score_node *ret)
+{
+	return find(s, name, 0, ret);
+}
+
+int score_get_node(struct score *s, uint32_t id, struct score_node *ret)
+{
+	return find(s, NULL, id, ret);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * scoreboard.h: the one header for programs.
+ *
+ * A scoreboard is the shared memory of a farm: its nodes, who holds which
+ * slot, and who waits. Every function here is one critical section over it:
+ * a process may be killed between any two instructions and the next one finds
+ * a whole scoreboard. Nothing here shows how it is stored.
+ *
+ * Calls return 0, a documented positive outcome, or -errno. Those that mean
+ * something special are the same everywhere:
+ *   -EBADMSG  the file is no scoreboard (foreign, or cut short)
+ *   -EPROTO   a scoreboard of another version of corebalance
+ *   -EUCLEAN  a scoreboard whose contents contradict themselves (cbscore fsck)
+ *   -ENODATA  no scoreboard yet, and no valid node list to make one from
+ * The library prints nothing. Times are microseconds: "since" values are
+ * CLOCK_REALTIME, everything else is a length of time.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "nodelist.h"
+#include "reason.h"
+
+#define SCORE_DEFAULT_PATH "/run/corebalance/scoreboard.tdb"
+#define SCORE_DEFAULT_NODES "/etc/corebalance/nodes.conf"
+
+#define SCORE_CLIENT_MAX 63       /* longest client name kept, without its NUL */
+#define SCORE_ADDRESSES_MAX 16    /* addresses kept of one node */
+#define SCORE_GUARD_USEC 750000u  /* how often the guard of the queue looks for dead holders */
+
+struct score;
+
+/* One address of a node, ready for connect(2). */
+struct score_address {
+	union {
+		struct sockaddr sa;
+		struct sockaddr_storage storage;
+	};
+	socklen_t size;
+};
+
+/* A slot that this process holds. Plain data; copying it copies nothing held. */
+struct score_slot {
+	uint32_t node;   /* which node, stable while the slot is held */
+	uint32_t slot;   /* which of its slots, from 0 */
+	uint64_t ticket; /* the connection's place in the order of arrival */
+	bool trial;      /* this connection tries a node that was down */
+};
+
+/* A place in the queue. */
+struct score_ticket {
+	uint64_t number; /* the order of arrival, over all entrances */
+	uint32_t cell;   /* where the scoreboard keeps it */
+};
+
+/* What a relay must know of the node whose slot it got. */
+struct score_target {
+	char name[NODE_NAME_MAX + 1];
+	enum node_proxy proxy;
+	unsigned n_addresses;
+	struct score_address addresses[SCORE_ADDRESSES_MAX];
+};
+
+enum score_policy {
+	POLICY_FASTEST,
+	POLICY_ORDER,
+	POLICY_SPREAD,
+	POLICY_ROUNDROBIN,
+	POLICY_MAX_,
+	POLICY_INVALID_ = -1,
+};
+
+/* The policy's name as options spell it, and back (POLICY_INVALID_ if there is none such). */
+const char *policy_to_string(enum score_policy policy);
+enum score_policy policy_from_string(const char *name);
+
+/* ---- opening ---- */
+
+/* The path that is used when no option names one: $COREBALANCE_SCOREBOARD, else the default. */
+const char *score_default_path(void);
+
+/*
+ * Opens the scoreboard at path. If there is none it is made from the node list
+ * (one process wins, the others wait and open what it made); list is only read
+ * then and may be NULL, in which case nothing is made. *ret is the caller's,
+ * to be ended by score_close(). 0, or -ENODATA (no file, list NULL), -EBADMSG,
+ * -EPROTO, -EUCLEAN, or what open(2) and friends said.
+ */
+int score_open(const char *path, const struct nodelist *list, struct score **ret);
+
+/*
+ * For a process made by fork(2): takes the scoreboard that its parent opened
+ * for itself (a new identity, a new wake-up address on demand). 0 or -errno.
+ */
+int score_after_fork(struct score *s);
+
+/* Closes and frees; NULL is fine. Slots and tickets of the process are not touched. */
+struct score *score_close(struct score *s);
+
+/* Whether path exists: 1, 0, or -errno. */
+int score_exists(const char *path);
+
+/* ---- a connection's life ---- */
+
+/*
+ * Takes the best free slot for a new connection of client (cut to
+ * SCORE_CLIENT_MAX). 0: *ret and *ret_target are filled. 1: no slot is free or
+ * others wait; with ret_ticket not NULL the connection has joined the queue and
+ * *ret_ticket says its place (-E2BIG when queue_limit tickets, 0 = any number,
+ * wait already); with NULL nothing was done.
+ */
+int score_claim(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
+		struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket);
+
+/*
+ * As score_claim() for a process that hands its connections on to others: the
+ * connection always gets a ticket. 0: a slot has been handed to it already;
+ * 1: it waits. -E2BIG as above.
+ */
+int score_join(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
+	       struct score_ticket *ret_ticket);
+
+/*
+ * Takes the slot that was handed to the ticket, for this process (which may be
+ * another than the one that queued: ownership goes to the caller). 0: taken,
+ * ticket gone. 1: it still waits. -ESTALE: there is no such ticket any more.
+ */
+int score_take(struct score *s, const struct score_ticket *ticket,
+	       struct score_slot *ret, struct score_target *ret_target);
+
+/* Whether a slot has been handed to the ticket: 1 yes, 0 it still waits, -ESTALE no such ticket. */
+int score_granted(struct score *s, const struct score_ticket *ticket);
+
+/* Leaves the queue; a slot already handed over goes on to the next. 0, or -ESTALE. */
+int score_leave(struct score *s, const struct score_ticket *ticket);
+
+/* A queued ticket's place before its own: how many wait before it. 0 or more, or -ESTALE. */
+int score_place(struct score *s, const struct score_ticket *ticket, size_t *ret_before);
+
+/*
+ * Gives a slot back; the oldest live waiter gets it and is woken. in is what
+ * came from the client, out what came from the node, in bytes; usec how long
+ * it was held; served false if the connection failed to be served.
+ * 0, or -ESTALE when the slot is not ours any more.
+ */
+int score_release(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out, bool served);
+
+/*
+ * The node of our slot could not be connected to: gives the slot back, takes
+ * the node down with reason (it may be tried again after retry_usec, doubled
+ * at each failure up to 16 times), and joins the queue at the old place, or
+ * takes another node's slot at once. Outcomes as score_claim(). *ret_edge
+ * tells whether this call changed the node's state from up to down.
+ */
+int score_failed(struct score *s, const struct score_slot *slot, enum node_reason reason, uint64_t retry_usec,
+		 enum score_policy policy, const char *client, bool *ret_edge,
+		 struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket);
+
+/* A trial connection reached its node: it is up again. *ret_edge as above. 0 or -errno. */
+int score_connected(struct score *s, const struct score_slot *slot, bool *ret_edge);
+
+/* Shows the present byte counts of a held slot in the scoreboard. 0 or -errno. */
+int score_progress(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out);
+
+/* ---- waiting ---- */
+
+/*
+ * A descriptor that becomes readable when a slot is handed to a ticket of this
+ * process, made at the first call; it belongs to s. >= 0, or -errno.
+ */
+int score_wake_fd(struct score *s);
+
+/* Empties the wake-up descriptor. Call it before looking at one's tickets. */
+void score_wake_clear(struct score *s);
+
+/*
+ * The guard's work: reaps dead holders and waiters, opens nodes for their next
+ * trial, hands free slots to waiters. youngest is this process's youngest
+ * ticket. *ret_next_pid: 0 if this process is the guard and shall call again
+ * after SCORE_GUARD_USEC; else the process that owns the next younger ticket,
+ * which keeps the guard or knows who does: watch it with the pidfd in
+ * *ret_next_fd (the caller's to close; -1 if it could not be had: then guard
+ * as well) and call again when it has ended.
+ * 0, or -ESTALE when the ticket does not wait any more, or -errno.
+ */
+int score_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd);
+
+/* Reaps now. *ret_slots and *ret_tickets (each may be NULL): how many were freed. 0 or -errno. */
+int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets);
+
+/* ---- looking ---- */
+
+enum node_state {
+	NODE_UP,
+	NODE_DOWN,
+	NODE_HELD,
+	NODE_DRAINING,
+	NODE_RETRY,      /* down, and a connection is trying it, or the next one may */
+	NODE_STATE_MAX_,
+};
+
+const char *node_state_to_string(enum node_state state);
+
+struct score_node {
+	uint32_t id;
+	struct node_config config;   /* as in the node list, with present values */
+	uint32_t flags;              /* BN_DOWN, BN_HOLD */
+	enum node_state state;
+	enum node_reason reason;
+	char detail[NODE_DETAIL_MAX + 1]; /* an administrator's or a check's own words, may be empty */
+	uint32_t busy, free;
+	double speed;                /* the one that counts now */
+	uint64_t since_usec;         /* of the state */
+	uint64_t retry_usec;         /* CLOCK_REALTIME of the next trial; 0: none to come */
+	uint64_t served, failed, bytes_in, bytes_out;
+	uint32_t rise, fall;         /* successes and failures in a row, of probes */
+	unsigned n_addresses;
+	struct score_address addresses[SCORE_ADDRESSES_MAX];
+};
+
+struct score_slot_info {
+	const char *node;            /* its name; valid during the callback */
+	uint32_t slot;
+	pid_t pid;
+	const char *client;
+	uint64_t since_usec;
+	uint64_t in, out;
+	bool taken;                  /* false: handed to a waiter that has not taken it yet */
+};
+
+struct score_ticket_info {
+	uint64_t number;
+	pid_t pid;
+	const char *client;
+	uint64_t since_usec;
+};
+
+struct score_totals {
+	uint32_t nodes, nodes_up;
+	uint64_t slots, busy, free, waiting;
+	uint64_t oldest_since_usec;  /* of the oldest waiter; 0 if nobody waits */
+	bool paused;
+};
+
+/* Each calls back for every node in list order, busy slot, or waiter in order, on a copy made under
+ * the lock; the callback may do what it likes, and ends the walk by returning non-zero, which is returned. */
+int score_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg);
+int score_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slot, void *arg), void *arg);
+int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info *ticket, void *arg), void *arg);
+
+/* The farm in numbers. 0 or -errno. */
+int score_totals(struct score *s, struct score_totals *ret);
+
+/* One node by its name, or by its id. 0, -ENOENT, or -errno. */
+int score_find_node(struct score *s, const char *name, struct score_node *ret);
+int score_get_node(struct score *s, uint32_t id, struct score_node *ret);
+
+/* ---- administration ---- */
+
+struct score_load_result {
+	unsigned added, changed, draining, removed, kept;
+};
+
+/*
+ * Makes the farm's nodes those of the list: new ones appear, missing ones take
+ * no more connections and go when their last has ended, the rest keep their
+ * connections and health. Everything or nothing. ret may be NULL. 0 or -errno.
+ */
+int score_load(struct score *s, const struct nodelist *list, struct score_load_result *ret);
+
+/* An administrator takes a node out (its connections go on) with words of his own, or puts it back.
+ * 0, 1 if it was so already, -ENOENT. */
+int score_hold(struct score *s, const char *name, const char *detail);
+int score_unhold(struct score *s, const char *name);
+
+/* ---- health ---- */
+
+/* What a probe found. */
+struct score_verdict {
+	bool success;
+	enum node_reason reason;     /* why not, or REASON_NONE */
+	const char *detail;          /* the check's own words, or NULL */
+	uint32_t rise, fall;         /* so many in a row change the state; at least 1 */
+};
+
+struct score_edge {
+	enum node_state before, after;
+	enum node_reason reason;
+	uint64_t lasted_usec;        /* how long the state before had lasted */
+};
+
+/*
+ * Puts a probe's result down. 0: counted, no change of state; 1: the node went
+ * up or down, *ret_edge (not NULL) says how, and waiters were woken for it;
+ * -ENOENT: the node has gone. A hold is never touched.
+ */
+int score_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge);
+
+/* Replaces the addresses of a node. n may be 0 (its name does not resolve: the caller gives a verdict too).
+ * 0, 1 if they were so already, -ENOENT, or -errno. */
+int score_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n);
