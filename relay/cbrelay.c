@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * cbrelay.c: what the program was given decides what it does. A connected
+ * socket is served, and the process ends; listening sockets make it a
+ * listener. They come from systemd, from inetd on standard input, or from the
+ * command line.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "connection.h"
+#include "endpoint.h"
+#include "interrupt.h"
+#include "listener.h"
+#include "options.h"
+#include "report.h"
+#include "timespan.h"
+
+#define SOCKETS_MAX 64
+
+/* The sockets that this process has to do with. */
+struct entrance {
+	int fds[SOCKETS_MAX];
+	size_t n;
+	bool connected;        /* one, of a client; else all listening */
+	bool owned;            /* made here: they end with this process */
+};
+
+/* ---- the sockets ---- */
+
+static int set_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return -errno;
+	return 0;
+}
+
+/* 1: a stream socket that listens; 0: one that is connected; -ENOTSOCK or -EPROTOTYPE: neither. */
+static int socket_listens(int fd)
+{
+	int type, listens;
+	socklen_t size = sizeof(type);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+		return -errno;
+	if (type != SOCK_STREAM)
+		return -EPROTOTYPE;
+	size = sizeof(listens);
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0)
+		return -errno;
+	return listens != 0;
+}
+
+static int entrance_add(struct entrance *entrance, int fd)
+{
+	int listens = socket_listens(fd), r;
+
+	if (listens < 0) {
+		report_message(LOG_ERR, "descriptor %d: %s: expected a stream socket", fd, strerror(-listens));
+		return EX_USAGE;
+	}
+	if (entrance->n > 0 && (entrance->connected || !listens)) {
+		report_message(LOG_ERR, "descriptor %d: expected one connected socket, or listening ones only", fd);
+		return EX_USAGE;
+	}
+	if (entrance->n == SOCKETS_MAX) {
+		report_message(LOG_ERR, "descriptor %d: expected at most %d sockets", fd, SOCKETS_MAX);
+		return EX_USAGE;
+	}
+	r = set_nonblocking(fd);
+	if (r < 0) {
+		report_message(LOG_ERR, "descriptor %d: %s", fd, strerror(-r));
+		return EX_OSERR;
+	}
+	entrance->connected = !listens;
+	entrance->fds[entrance->n++] = fd;
+	return EX_OK;
+}
+
+static int entrance_open(struct entrance *entrance, const char *listen_on)
+{
+	int r = endpoint_listen(listen_on, entrance->fds, SOCKETS_MAX);
+
+	if (r == -EINVAL) {
+		report_message(LOG_ERR, "LISTEN: \"%s\": expected [ADDR:]PORT", listen_on);
+		return EX_USAGE;
+	}
+	if (r < 0) {
+		report_message(LOG_ERR, "cannot listen on %s: %s", listen_on, strerror(-r));
+		return EX_OSERR;
+	}
+	entrance->n = (size_t)r;
+	entrance->owned = true;
+	for (size_t i = 0; i < entrance->n; i++) {
+		char text[ENDPOINT_MAX];
+
+		report_message(LOG_INFO, "listening on %s", endpoint_local(entrance->fds[i], text));
+	}
+	return EX_OK;
+}
+
+/* Finds out what we were given. */
+static int entrance_find(struct entrance *entrance, const struct options *options)
+{
+	int n = sd_listen_fds(1), r = EX_OK;
+
+	if (n < 0) {
+		report_message(LOG_ERR, "cannot take the sockets of the service manager: %s", strerror(-n));
+		return EX_OSERR;
+	}
+	if (n > 0 && options->n_arguments > 0) {
+		report_message(LOG_ERR, "%s: expected no arguments when socket-activated", options->arguments[0]);
+		return EX_USAGE;
+	}
+	for (int i = 0; r == EX_OK && i < n; i++)
+		r = entrance_add(entrance, SD_LISTEN_FDS_START + i);
+	if (n > 0)
+		return r;
+	if (options->n_arguments > 0)
+		return entrance_open(entrance, options->arguments[0]);
+	if (socket_listens(STDIN_FILENO) >= 0)
+		return entrance_add(entrance, STDIN_FILENO);
+	(void)fprintf(stderr, "cbrelay: no socket was given, and no address to listen on\n"
+		      "Try 'cbrelay --help' for more information.\n");
+	return EX_USAGE;
+}
+
+/* ---- the nodes ---- */
+
+/* "[HOST:]PORT[/CORES]" as IAWLB wrote it. 0, or -ENOMEM; a mistake is an error of the list. */
+static int add_node(struct nodelist *list, const char *argument, int number)
+{
+	char place[32], *copy = strdup(argument), *slash, *colon, *host, *port;
+	int r;
+
+	if (!copy)
+		return -ENOMEM;
+	(void)snprintf(place, sizeof(place), "argument %d", number);
+	slash = strrchr(copy, '/');
+	if (slash)
+		*slash = '\0';
+	colon = strrchr(copy, ':');
+	if (colon)
+		*colon = '\0';
+	host = colon ? copy : NULL;
+	port = colon ? colon + 1 : copy;
+	r = nodelist_add(list, place, host && *host ? host : "localhost", port, slash ? slash + 1 : "1");
+	free(copy);
+	return r < 0 ? r : 0;
+}
+
+static int show_errors(const struct nodelist *list)
+{
+	for (size_t i = 0; i < list->n_errors; i++)
+		report_message(LOG_ERR, "%s", list->errors[i]);
+	return list->n_errors ? EX_CONFIG : EX_OK;
+}
+
+static int read_nodes(const struct options *options, struct nodelist *list)
+{
+	int r = 0;
+
+	if (options->n_arguments > 1) {
+		for (int i = 1; r == 0 && i < options->n_arguments; i++)
+			r = add_node(list, options->arguments[i], i + 1);
+	} else {
+		r = nodelist_read(options->nodes, list);
+	}
+	if (r < 0) {
+		report_message(LOG_ERR, "%s: %s", options->nodes, strerror(-r));
+		return EX_CONFIG;
+	}
+	return show_errors(list);
+}
+
+/* ---- the scoreboard ---- */
+
+/* A farm that was given on the command line has a scoreboard of its own, unless -s says where. */
+static char *private_path(void)
+{
+	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+	char *path;
+
+	if (access("/run/corebalance", W_OK) == 0)
+		runtime = "/run/corebalance";
+	else if (!runtime || access(runtime, W_OK) < 0)
+		runtime = "/dev/shm";
+	return asprintf(&path, "%s/cbrelay-%ld.tdb", runtime, (long)getpid()) < 0 ? NULL : path;
+}
+
+static int open_failed(const char *path, int r)
+{
+	report_message(LOG_ERR, "%s: %s", path, report_score_error(r));
+	switch (r) {
+	case -EBADMSG:
+	case -EPROTO:
+	case -EUCLEAN:
+	case -ENODATA:
+		return EX_CONFIG;
+	default:
+		return EX_OSERR;
+	}
+}
+
+/* Opens the farm's scoreboard. The node list is read only if there is none yet. */
+static int open_farm(const struct options *options, const char *path, struct score **ret)
+{
+	struct nodelist list = { 0 };
+	bool given = options->n_arguments > 1;
+	int r, status = EX_OK;
+
+	r = given ? -ENODATA : score_open(path, NULL, ret);
+	if (r == -ENODATA) {
+		status = read_nodes(options, &list);
+		if (status == EX_OK)
+			r = score_open(path, &list, ret);
+		if (status == EX_OK && r == 0 && given)
+			r = score_load(*ret, &list, NULL);
+		nodelist_clear(&list);
+	}
+	if (status != EX_OK)
+		return status;
+	return r < 0 ? open_failed(path, r) : EX_OK;
+}
+
+/* ---- the process ---- */
+
+static int become(const char *name)
+{
+	const struct passwd *user = getpwnam(name);
+
+	if (!user) {
+		report_message(LOG_ERR, "--user: \"%s\": expected a user that exists", name);
+		return EX_USAGE;
+	}
+	if (initgroups(name, user->pw_gid) < 0 || setgid(user->pw_gid) < 0 || setuid(user->pw_uid) < 0) {
+		report_message(LOG_ERR, "--user: \"%s\": %s", name, strerror(errno));
+		return EX_OSERR;
+	}
+	return EX_OK;
+}
+
+/* A waiter costs a descriptor: as many as the administrator allows. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit); /* else as many as it is */
+	}
+}
+
+static int serve_one(int fd, struct score *score, const struct options *options, uint64_t started_usec)
+{
+	struct connection connection;
+
+	if (interrupt_setup() < 0)
+		return EX_OSERR;
+	connection_init(&connection, fd, started_usec);
+	return connection_serve(&connection, score, &options->settings, NULL);
+}
+
+static int serve(const struct entrance *entrance, struct score *score, const struct options *options,
+		 uint64_t started_usec)
+{
+	if (entrance->connected)
+		return serve_one(entrance->fds[0], score, options, started_usec);
+	raise_limits();
+	return listener_run(entrance->fds, entrance->n, entrance->owned, score, &options->settings,
+			    options->n_arguments > 1 ? NULL : options->nodes);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t started_usec = now_boottime();
+	struct entrance entrance = { 0 };
+	struct score *score = NULL;
+	struct options options;
+	char *own_path = NULL;
+	const char *path;
+	int r, status;
+
+	r = options_parse(argc, argv, &options);
+	if (r != 0)
+		return r < 0 ? EX_USAGE : fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+	(void)signal(SIGPIPE, SIG_IGN);
+	report_setup("cbrelay");
+
+	status = entrance_find(&entrance, &options);
+	if (status == EX_OK && options.user)
+		status = become(options.user);
+	if (status != EX_OK)
+		return status;
+
+	path = options.scoreboard ? options.scoreboard : score_default_path();
+	if (options.n_arguments > 1 && !options.scoreboard && !getenv("COREBALANCE_SCOREBOARD")) {
+		path = own_path = private_path();
+		if (!own_path) {
+			report_message(LOG_ERR, "%s", strerror(ENOMEM));
+			return EX_OSERR;
+		}
+		report_message(LOG_INFO, "scoreboard %s", own_path);
+	}
+	status = open_farm(&options, path, &score);
+	if (status == EX_OK)
+		status = serve(&entrance, score, &options, started_usec);
+
+	(void)score_close(score);
+	if (own_path)
+		(void)unlink(own_path);
+	free(own_path);
+	return status;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * connect.c: one non-blocking connect(2) after the other.
+ *
+ * Every socket of a relay is set to be reset by close(2), and so by death,
+ * from its birth. Two promises hang on it. A client whose relay was killed in
+ * the middle of an answer must see an error, not an early end that looks like
+ * a whole answer. And a node must see the connection end at once, with nothing
+ * of it left in flight, because its slot is given to the next client.
+ */
+
+#include "connect.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "interrupt.h"
+#include "timespan.h"
+
+/* A peer that vanished is noticed after idle + count * interval: two minutes. */
+#define KEEPALIVE_IDLE_SEC 60
+#define KEEPALIVE_INTERVAL_SEC 15
+#define KEEPALIVE_COUNT 4
+
+void socket_prepare(int fd)
+{
+	static const int on = 1, idle = KEEPALIVE_IDLE_SEC, interval = KEEPALIVE_INTERVAL_SEC, count = KEEPALIVE_COUNT;
+	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+void socket_end_clean(int fd)
+{
+	static const struct linger clean = { 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &clean, sizeof(clean));
+}
+
+/* Waits until fd is connected. DONE, or FAILED with *ret_error, or one of the others. */
+static enum connect_outcome await(int fd, uint64_t timeout_usec, int client_fd, int *ret_error)
+{
+	uint64_t end_usec = now_boottime() + timeout_usec;
+	struct pollfd fds[2] = {
+		{ .fd = fd, .events = POLLOUT },
+		{ .fd = client_fd, .events = 0 }, /* an error or hang-up; an end of input may be a half-close */
+	};
+
+	for (;;) {
+		uint64_t now_usec = now_boottime();
+		socklen_t size = sizeof(*ret_error);
+		int r;
+
+		if (now_usec >= end_usec) {
+			*ret_error = ETIMEDOUT;
+			return CONNECT_FAILED;
+		}
+		r = interrupt_poll(fds, 2, end_usec - now_usec);
+		if (r < 0)
+			return r == -EINTR ? CONNECT_INTERRUPTED : CONNECT_NO_RESOURCES;
+		if (fds[0].revents) {
+			if (getsockopt(fd, SOL_SOCKET, SO_ERROR, ret_error, &size) < 0)
+				*ret_error = errno;
+			return *ret_error ? CONNECT_FAILED : CONNECT_DONE;
+		}
+		if (fds[1].revents)
+			return CONNECT_CLIENT_GONE;
+	}
+}
+
+static enum connect_outcome try_address(const struct score_address *address, uint64_t timeout_usec, int client_fd,
+					int *ret_fd, int *ret_error)
+{
+	enum connect_outcome outcome = CONNECT_DONE;
+	int fd;
+
+	fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		*ret_error = errno;
+		return errno == EAFNOSUPPORT ? CONNECT_FAILED : CONNECT_NO_RESOURCES;
+	}
+	socket_prepare(fd);
+	if (connect(fd, &address->sa, address->size) < 0) {
+		*ret_error = errno;
+		if (errno == EINPROGRESS)
+			outcome = await(fd, timeout_usec, client_fd, ret_error);
+		else if (errno == EAGAIN || errno == EADDRNOTAVAIL || errno == ENOBUFS || errno == ENOMEM)
+			outcome = CONNECT_NO_RESOURCES; /* out of local ports, or of memory */
+		else
+			outcome = CONNECT_FAILED;
+	}
+	if (outcome == CONNECT_DONE)
+		*ret_fd = fd;
+	else
+		(void)close(fd);
+	return outcome;
+}
+
+enum connect_outcome connect_node(const struct score_target *target, uint64_t timeout_usec, int client_fd,
+				  int *ret_fd, enum node_reason *ret_reason)
+{
+	int error = 0;
+
+	*ret_reason = REASON_UNRESOLVED;
+	for (unsigned i = 0; i < target->n_addresses; i++) {
+		enum connect_outcome outcome = try_address(&target->addresses[i], timeout_usec, client_fd, ret_fd, &error);
+
+		if (outcome != CONNECT_FAILED) {
+			errno = error;
+			return outcome;
+		}
+		*ret_reason = reason_from_errno(error);
+	}
+	return CONNECT_FAILED;
+}

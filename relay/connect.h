@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * connect.h: reaches a node.
+ */
+
+#include <stdint.h>
+
+#include "scoreboard.h"
+
+enum connect_outcome {
+	CONNECT_DONE,
+	CONNECT_FAILED,       /* no address of the node answered: *ret_reason says why */
+	CONNECT_CLIENT_GONE,  /* the client has left meanwhile */
+	CONNECT_INTERRUPTED,  /* SIGTERM */
+	CONNECT_NO_RESOURCES, /* this machine is short of descriptors or memory: errno; not the node's fault */
+};
+
+/*
+ * Connects to the node, one address after the other, each for at most
+ * timeout_usec, while watching the client. DONE: *ret_fd is a connected
+ * socket, non-blocking, close-on-exec, that is reset when it is just closed
+ * (see socket_end_clean()); the caller's.
+ */
+enum connect_outcome connect_node(const struct score_target *target, uint64_t timeout_usec, int client_fd,
+				  int *ret_fd, enum node_reason *ret_reason);
+
+/* Sets a socket up for relaying: keepalive, no delay, and a reset instead of a clean end if this process
+ * just dies. Failures are ignored: a unix socket knows none of it. */
+void socket_prepare(int fd);
+
+/* Takes the last of these back: from now on a close(2) is a clean end and loses nothing. */
+void socket_end_clean(int fd);

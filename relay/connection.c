@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * connection.c: claim, wait, connect, forward, release. The connection keeps
+ * its ticket's number through all of it: whatever node fails it, it goes back
+ * to the place that it had.
+ *
+ * A slot is given back in one place, after the node's socket is closed, so
+ * that the node never sees the next connection before the end of this one.
+ */
+
+#include "connection.h"
+
+#include <errno.h>
+#include <string.h>
+#include <syslog.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "connect.h"
+#include "forward.h"
+#include "interrupt.h"
+#include "patience.h"
+#include "proxy_header.h"
+#include "report.h"
+#include "timespan.h"
+
+#define NEVER UINT64_MAX
+
+/* Where a connection stands; connection_serve() goes from one to the next. */
+enum stage {
+	STAGE_WAIT,     /* in the queue, ticket is valid */
+	STAGE_CONNECT,  /* slot and target are valid */
+	STAGE_OVER,
+};
+
+struct life {
+	struct connection *connection;
+	struct score *score;
+	const struct settings *settings;
+	struct score_ticket ticket;
+	struct score_slot slot;
+	struct score_target target;
+	int node_fd;
+	int status;
+};
+
+void connection_init(struct connection *connection, int fd, uint64_t accepted_usec)
+{
+	*connection = (struct connection){
+		.fd = fd, .accepted_usec = accepted_usec,
+		.wait_usec = NEVER, .connect_usec = NEVER, .total_usec = NEVER,
+		.end_who = END_CLEAN, .end_phase = PHASE_DONE,
+	};
+	(void)endpoint_peer(fd, connection->client);
+}
+
+static enum stage end(struct life *life, enum end_who who, enum end_phase phase, int status)
+{
+	life->connection->end_who = who;
+	life->connection->end_phase = phase;
+	life->status = status;
+	return STAGE_OVER;
+}
+
+static enum stage end_by_scoreboard(struct life *life, int error, enum end_phase phase)
+{
+	report_message(LOG_ERR, "the scoreboard failed %s: %s", life->connection->client, report_score_error(error));
+	return end(life, END_RESOURCES, phase, error == -EUCLEAN || error == -EBADMSG ? EX_CONFIG : EX_OSERR);
+}
+
+/* What score_claim() or score_failed() said is where to go on. */
+static enum stage next_stage(struct life *life, int r, enum end_phase phase)
+{
+	if (r == 0)
+		return STAGE_CONNECT;
+	if (r == 1)
+		return STAGE_WAIT;
+	if (r == -E2BIG)
+		return end(life, END_RESOURCES, PHASE_QUEUE, EX_UNAVAILABLE);
+	return end_by_scoreboard(life, r, phase);
+}
+
+static enum stage stage_claim(struct life *life)
+{
+	int r = score_claim(life->score, life->settings->policy, life->connection->client, life->settings->queue_limit,
+			    &life->slot, &life->target, &life->ticket);
+
+	return next_stage(life, r, PHASE_QUEUE);
+}
+
+static enum stage stage_wait(struct life *life)
+{
+	struct connection *connection = life->connection;
+	enum patience_outcome outcome;
+	int error = 0;
+
+	for (;;) {
+		int r = score_take(life->score, &life->ticket, &life->slot, &life->target);
+
+		if (r == 0)
+			return STAGE_CONNECT;
+		if (r < 0)
+			return end_by_scoreboard(life, r, PHASE_QUEUE);
+		outcome = patience_wait(life->score, life->settings, &life->ticket, connection->fd,
+					connection->accepted_usec, &error);
+		if (outcome != PATIENCE_GRANTED)
+			break;
+	}
+	(void)score_leave(life->score, &life->ticket); /* fails only if it has left already */
+	switch (outcome) {
+	case PATIENCE_CLIENT_GONE:
+		return end(life, END_CLIENT, PHASE_QUEUE, EX_OK);
+	case PATIENCE_TIMED_OUT:
+		return end(life, END_RESOURCES, PHASE_QUEUE, EX_UNAVAILABLE);
+	case PATIENCE_INTERRUPTED:
+		return end(life, END_ADMIN, PHASE_QUEUE, EX_OK);
+	default:
+		return end_by_scoreboard(life, error, PHASE_QUEUE);
+	}
+}
+
+static void show_progress(const struct forward_counts *counts, void *arg)
+{
+	struct life *life = arg;
+
+	(void)score_progress(life->score, &life->slot, counts->in, counts->out); /* only for those who look */
+}
+
+static size_t make_head(const struct life *life, unsigned char head[static PROXY_HEADER_MAX])
+{
+	struct sockaddr_storage peer = { 0 }, local = { 0 };
+	socklen_t peer_size = sizeof(peer), local_size = sizeof(local);
+
+	if (life->target.proxy == NODE_PROXY_OFF)
+		return 0;
+	if (getpeername(life->connection->fd, (struct sockaddr *)&peer, &peer_size) < 0 ||
+	    getsockname(life->connection->fd, (struct sockaddr *)&local, &local_size) < 0)
+		peer.ss_family = local.ss_family = AF_UNSPEC;
+	return proxy_header_write(life->target.proxy, (const struct sockaddr *)&peer, (const struct sockaddr *)&local, head);
+}
+
+static void stage_data(struct life *life)
+{
+	struct connection *connection = life->connection;
+	unsigned char head[PROXY_HEADER_MAX];
+	struct forward_counts counts;
+	int error = 0;
+
+	switch (forward(connection->fd, life->node_fd, head, make_head(life, head), life->settings->idle_timeout_usec,
+			show_progress, life, &counts, &error)) {
+	case FORWARD_DONE:
+		/* Now closing must lose nothing; until here it was to be a reset. */
+		socket_end_clean(connection->fd);
+		socket_end_clean(life->node_fd);
+		(void)end(life, END_CLEAN, PHASE_DONE, EX_OK);
+		break;
+	case FORWARD_CLIENT_RESET:
+		(void)end(life, END_CLIENT, PHASE_DATA, EX_OK);
+		break;
+	case FORWARD_NODE_RESET:
+		(void)end(life, END_NODE, PHASE_DATA, EX_OK);
+		break;
+	case FORWARD_INTERRUPTED:
+		(void)end(life, END_ADMIN, PHASE_DATA, EX_OK);
+		break;
+	case FORWARD_IDLE:
+		(void)end(life, END_RESOURCES, PHASE_DATA, EX_OK);
+		break;
+	case FORWARD_FAILED:
+		report_message(LOG_ERR, "cannot forward for %s: %s", connection->client, strerror(error));
+		(void)end(life, END_RESOURCES, PHASE_DATA, EX_OSERR);
+		break;
+	}
+	connection->in = counts.in;
+	connection->out = counts.out;
+}
+
+/* The slot goes back, whatever the ending; the node's socket is closed by now. */
+static enum stage release(struct life *life, bool served)
+{
+	int r = score_release(life->score, &life->slot, life->connection->in, life->connection->out, served);
+
+	if (r < 0 && r != -ESTALE)
+		report_message(LOG_ERR, "cannot give slot %u of %s back: %s", life->slot.slot, life->target.name,
+			       report_score_error(r));
+	return STAGE_OVER;
+}
+
+static enum stage connect_failed(struct life *life, enum node_reason reason)
+{
+	char failed[NODE_NAME_MAX + 1];
+	bool edge = false;
+	int r;
+
+	(void)memcpy(failed, life->target.name, sizeof(failed));
+	life->connection->failed_nodes++;
+	r = score_failed(life->score, &life->slot, reason, life->settings->retry_after_usec, life->settings->policy,
+			 life->connection->client, &edge, &life->slot, &life->target, &life->ticket);
+	if (edge)
+		report_node(failed, false, reason);
+	if (r == -ESTALE)
+		return stage_claim(life); /* somebody took the slot from us: as if we had just come */
+	return next_stage(life, r, PHASE_CONNECT);
+}
+
+static enum stage stage_connect(struct life *life)
+{
+	struct connection *connection = life->connection;
+	uint64_t start_usec = now_boottime();
+	enum node_reason reason;
+	bool edge = false;
+
+	connection->wait_usec = start_usec - connection->accepted_usec;
+	connection->slot = life->slot.slot;
+	(void)memcpy(connection->node, life->target.name, sizeof(connection->node));
+	if (life->settings->verbose)
+		report_message(LOG_INFO, "%s takes slot %u of %s%s", connection->client, life->slot.slot,
+			       life->target.name, life->slot.trial ? ", which was down" : "");
+
+	switch (connect_node(&life->target, life->settings->connect_timeout_usec, connection->fd, &life->node_fd, &reason)) {
+	case CONNECT_DONE:
+		break;
+	case CONNECT_FAILED:
+		return connect_failed(life, reason);
+	case CONNECT_CLIENT_GONE:
+		(void)end(life, END_CLIENT, PHASE_CONNECT, EX_OK);
+		return release(life, false);
+	case CONNECT_INTERRUPTED:
+		(void)end(life, END_ADMIN, PHASE_CONNECT, EX_OK);
+		return release(life, false);
+	case CONNECT_NO_RESOURCES:
+		report_message(LOG_ERR, "cannot connect to %s: %s", life->target.name, strerror(errno));
+		(void)end(life, END_RESOURCES, PHASE_CONNECT, EX_OSERR);
+		return release(life, false);
+	}
+	connection->connect_usec = now_boottime() - start_usec;
+	(void)endpoint_local(life->node_fd, connection->node_local);
+	if (life->slot.trial && score_connected(life->score, &life->slot, &edge) == 0 && edge)
+		report_node(life->target.name, true, REASON_NONE);
+
+	stage_data(life);
+	(void)close(life->node_fd);
+	return release(life, true);
+}
+
+int connection_serve(struct connection *connection, struct score *score, const struct settings *settings,
+		     const struct score_ticket *ticket)
+{
+	struct life life = { .connection = connection, .score = score, .settings = settings, .node_fd = -1 };
+	enum stage stage;
+
+	socket_prepare(connection->fd);
+	if (ticket) {
+		life.ticket = *ticket;
+		stage = STAGE_WAIT;
+	} else {
+		stage = stage_claim(&life);
+	}
+	while (stage != STAGE_OVER)
+		stage = stage == STAGE_WAIT ? stage_wait(&life) : stage_connect(&life);
+
+	(void)close(connection->fd);
+	connection->total_usec = now_boottime() - connection->accepted_usec;
+	report_connection(connection);
+	return life.status;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * connection.h: one client's life: claim or wait, connect, forward, release.
+ */
+
+#include <stdint.h>
+
+#include "endpoint.h"
+#include "scoreboard.h"
+#include "settings.h"
+
+/* Who ended a connection, and in which phase: the two letters of COREBALANCE_END. */
+enum end_who {
+	END_CLEAN = '-',      /* both sides were through */
+	END_CLIENT = 'C',
+	END_NODE = 'S',
+	END_RESOURCES = 'R',  /* this machine, or a limit that was set */
+	END_ADMIN = 'K',      /* SIGTERM */
+};
+
+enum end_phase {
+	PHASE_QUEUE = 'Q',
+	PHASE_CONNECT = 'C',
+	PHASE_DATA = 'D',
+	PHASE_DONE = '-',
+};
+
+struct connection {
+	int fd;                        /* the client's socket; the connection's own */
+	char client[ENDPOINT_MAX];
+	uint64_t accepted_usec;        /* CLOCK_BOOTTIME */
+
+	/* Filled as it goes on; times are UINT64_MAX for a phase that was never reached. */
+	char node[NODE_NAME_MAX + 1];
+	char node_local[ENDPOINT_MAX]; /* our address towards the node: what the node's log has */
+	uint32_t slot;
+	uint64_t wait_usec, connect_usec, total_usec;
+	uint64_t in, out;
+	unsigned failed_nodes;         /* tried in vain */
+	enum end_who end_who;
+	enum end_phase end_phase;
+};
+
+/* Takes a connected socket over; accepted_usec is when it came. */
+void connection_init(struct connection *connection, int fd, uint64_t accepted_usec);
+
+/*
+ * Serves it to its end, reports it, and closes it. ticket NULL: it claims a
+ * slot or waits for one here; else a slot has been handed to the ticket.
+ * Returns the exit status of a process that served just this one.
+ */
+int connection_serve(struct connection *connection, struct score *score, const struct settings *settings,
+		     const struct score_ticket *ticket);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * forward.h: moves the bytes of one connection, both ways.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum forward_outcome {
+	FORWARD_DONE,         /* both ends have ended their side, everything was delivered */
+	FORWARD_CLIENT_RESET,
+	FORWARD_NODE_RESET,
+	FORWARD_IDLE,         /* nothing moved for the idle timeout */
+	FORWARD_INTERRUPTED,  /* SIGTERM */
+	FORWARD_FAILED,       /* this machine could not: *ret_errno */
+};
+
+struct forward_counts {
+	uint64_t in;          /* bytes from the client that the node's socket has taken */
+	uint64_t out;         /* bytes from the node that the client's socket has taken */
+};
+
+/*
+ * Forwards until one of the outcomes. Both sockets must be non-blocking; they
+ * stay the caller's. head, size bytes, is sent to the node before all else and
+ * not counted. idle_timeout_usec 0: silence may last for ever. progress, if not
+ * NULL, is called at most once a second while bytes move.
+ */
+enum forward_outcome forward(int client_fd, int node_fd, const void *head, size_t size, uint64_t idle_timeout_usec,
+			     void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
+			     struct forward_counts *ret, int *ret_errno);

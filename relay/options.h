@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * options.h: the command line of cbrelay(8).
+ */
+
+#include "settings.h"
+
+struct options {
+	const char *nodes;         /* -c */
+	const char *scoreboard;    /* -s, or NULL */
+	const char *user;          /* --user, or NULL */
+	struct settings settings;
+	char **arguments;          /* what is not an option */
+	int n_arguments;
+};
+
+/*
+ * Reads the command line. 0: *ret is filled. 1: the program has done what was
+ * asked (--help, --version) and ends well. -EINVAL: the mistake has been told
+ * on stderr.
+ */
+int options_parse(int argc, char **argv, struct options *ret);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "patience.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "departure.h"
+#include "interrupt.h"
+#include "timespan.h"
+
+/* A waiter's watch: it is the guard, with a time for its next look, or it watches who is. */
+struct watch {
+	uint64_t look_usec;    /* NO_TIMEOUT: not the guard */
+	int next_fd;           /* pidfd of the next younger waiter, or -1 */
+};
+
+static void watch_clear(struct watch *watch)
+{
+	if (watch->next_fd >= 0)
+		(void)close(watch->next_fd);
+	watch->next_fd = -1;
+}
+
+static int watch_look(struct watch *watch, struct score *score, const struct score_ticket *ticket)
+{
+	pid_t next_pid;
+	int r;
+
+	watch_clear(watch);
+	r = score_guard(score, ticket, &next_pid, &watch->next_fd);
+	watch->look_usec = watch->next_fd >= 0 ? NO_TIMEOUT : now_boottime() + SCORE_GUARD_USEC;
+	return r == -ESTALE ? 0 : r; /* no longer waiting: score_granted() will say what it is */
+}
+
+/* When the client's patience, as set by the limits, ends: NO_TIMEOUT or CLOCK_BOOTTIME. */
+static int limit(struct score *score, const struct settings *settings, uint64_t accepted_usec, uint64_t *ret)
+{
+	struct score_totals totals;
+	uint64_t usec = settings->queue_timeout_usec;
+	int r;
+
+	*ret = NO_TIMEOUT;
+	if (!settings->queue_timeout_usec && !settings->down_timeout_usec)
+		return 0;
+	r = score_totals(score, &totals);
+	if (r < 0)
+		return r;
+	if (totals.nodes_up == 0)
+		usec = settings->down_timeout_usec;
+	if (usec)
+		*ret = accepted_usec + usec;
+	else
+		/* The other limit may come to count: look again. */
+		*ret = NO_TIMEOUT;
+	return 0;
+}
+
+enum patience_outcome patience_wait(struct score *score, const struct settings *settings,
+				    const struct score_ticket *ticket, int client_fd, uint64_t accepted_usec,
+				    int *ret_error)
+{
+	bool limited = settings->queue_timeout_usec || settings->down_timeout_usec;
+	struct watch watch = { .look_usec = now_boottime() + SCORE_GUARD_USEC, .next_fd = -1 };
+	enum patience_outcome outcome = PATIENCE_FAILED;
+	struct departure departure = { 0 };
+	int wake_fd = score_wake_fd(score), r = wake_fd;
+
+	while (r >= 0) {
+		uint64_t now_usec = now_boottime(), end_usec, until_usec;
+		struct pollfd fds[3];
+
+		score_wake_clear(score);
+		r = score_granted(score, ticket);
+		if (r > 0)
+			outcome = PATIENCE_GRANTED;
+		if (r != 0)
+			break;
+		r = limit(score, settings, accepted_usec, &end_usec);
+		if (r < 0)
+			break;
+		if (now_usec >= end_usec) {
+			outcome = PATIENCE_TIMED_OUT;
+			break;
+		}
+		/* Which limit counts may change with the nodes' health. */
+		until_usec = limited && end_usec > now_usec + SCORE_GUARD_USEC ? now_usec + SCORE_GUARD_USEC : end_usec;
+		until_usec = watch.look_usec < until_usec ? watch.look_usec : until_usec;
+
+		fds[0] = (struct pollfd){ .fd = client_fd, .events = departure_events(&departure) };
+		fds[1] = (struct pollfd){ .fd = wake_fd, .events = POLLIN };
+		fds[2] = (struct pollfd){ .fd = watch.next_fd, .events = POLLIN };
+		r = interrupt_poll(fds, 3, until_usec == NO_TIMEOUT ? NO_TIMEOUT :
+				   until_usec > now_usec ? until_usec - now_usec : 0);
+		if (r == -EINTR) {
+			outcome = PATIENCE_INTERRUPTED;
+			break;
+		}
+		if (r < 0)
+			break;
+		if (departure_check(&departure, client_fd, fds[0].revents, settings->abandon_on_eof)) {
+			outcome = PATIENCE_CLIENT_GONE;
+			break;
+		}
+		if (fds[2].revents || now_boottime() >= watch.look_usec)
+			r = watch_look(&watch, score, ticket);
+	}
+	watch_clear(&watch);
+	*ret_error = r;
+	return outcome;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
+/* See corebalance.catalog; made by systemd-id128 new. */
+#define MESSAGE_CONNECTION "6c2f0a7d9d5e4c83b6c0e7f4a1d2938b"
+#define MESSAGE_NODE_DOWN "0e4b9c3f7a6d4f5a8b1c2d3e4f506172"
+#define MESSAGE_NODE_UP "f3a8d1c6b5e94720918273645546372a"
+
+static enum { TO_STDERR, TO_JOURNAL } destination = TO_STDERR;
+static const char *program_name = "cbrelay";
+
+/* $JOURNAL_STREAM names the device and inode of stderr, if it is the journal's; see systemd.exec(5). */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	uintmax_t device, inode;
+	struct stat st;
+
+	if (!stream || sscanf(stream, "%" SCNuMAX ":%" SCNuMAX, &device, &inode) != 2 || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	return st.st_dev == (dev_t)device && st.st_ino == (ino_t)inode;
+}
+
+/* inetd makes the client's socket all three of our standard descriptors. */
+static bool stderr_is_client(void)
+{
+	struct stat in, err;
+
+	return fstat(STDIN_FILENO, &in) == 0 && fstat(STDERR_FILENO, &err) == 0 && S_ISSOCK(err.st_mode) &&
+	       in.st_dev == err.st_dev && in.st_ino == err.st_ino;
+}
+
+void report_setup(const char *program)
+{
+	int fd;
+
+	program_name = program;
+	if (stderr_is_client()) {
+		destination = TO_JOURNAL; /* goes nowhere if there is none, but never to the client */
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (fd >= 0) {
+			(void)dup2(fd, STDOUT_FILENO);
+			(void)dup2(fd, STDERR_FILENO);
+			(void)close(fd);
+		} else {
+			(void)close(STDOUT_FILENO);
+			(void)close(STDERR_FILENO);
+		}
+	} else if (stderr_is_journal()) {
+		destination = TO_JOURNAL;
+	}
+}
+
+void report_message(int priority, const char *format, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (destination == TO_JOURNAL)
+		(void)sd_journal_send("MESSAGE=%s", text, "PRIORITY=%i", priority, NULL);
+	else
+		(void)fprintf(stderr, "%s: %s\n", program_name, text);
+}
+
+/* Microseconds for text; "-" for a phase that was never reached. */
+static const char *usec_text(uint64_t usec, char buffer[static 24])
+{
+	if (usec == UINT64_MAX)
+		return "-";
+	(void)snprintf(buffer, 24, "%" PRIu64, usec);
+	return buffer;
+}
+
+void report_connection(const struct connection *c)
+{
+	char wait[24], connect[24], total[24];
+	const char *wait_text = usec_text(c->wait_usec, wait), *connect_text = usec_text(c->connect_usec, connect);
+	const char *node = *c->node ? c->node : "<NOSRV>", *local = *c->node_local ? c->node_local : "-";
+
+	(void)usec_text(c->total_usec, total);
+	if (destination == TO_STDERR) {
+		(void)fprintf(stderr, "%s: client=%s node=%s slot=%u node_local=%s wait_usec=%s connect_usec=%s "
+			      "total_usec=%s bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " failed_nodes=%u end=%c%c\n",
+			      program_name, c->client, node, c->slot, local, wait_text, connect_text, total,
+			      c->in, c->out, c->failed_nodes, c->end_who, c->end_phase);
+		return;
+	}
+	(void)sd_journal_send("MESSAGE=%s to %s: %c%c, %" PRIu64 " bytes in, %" PRIu64 " bytes out, waited %s us, took %s us",
+			      c->client, node, c->end_who, c->end_phase, c->in, c->out, wait_text, total,
+			      "MESSAGE_ID=" MESSAGE_CONNECTION, "PRIORITY=%i", LOG_INFO,
+			      "COREBALANCE_NODE=%s", node, "COREBALANCE_SLOT=%u", c->slot,
+			      "COREBALANCE_CLIENT=%s", c->client, "COREBALANCE_NODE_LOCAL=%s", local,
+			      "COREBALANCE_WAIT_USEC=%s", wait_text, "COREBALANCE_CONNECT_USEC=%s", connect_text,
+			      "COREBALANCE_TOTAL_USEC=%s", total, "COREBALANCE_BYTES_IN=%" PRIu64, c->in,
+			      "COREBALANCE_BYTES_OUT=%" PRIu64, c->out, "COREBALANCE_FAILED_NODES=%u", c->failed_nodes,
+			      "COREBALANCE_END=%c%c", c->end_who, c->end_phase, NULL);
+}
+
+void report_node(const char *node, bool up, enum node_reason reason)
+{
+	const char *phrase = reason_to_string(reason);
+
+	if (destination == TO_STDERR)
+		(void)fprintf(stderr, "%s: %s is %s%s%s\n", program_name, node, up ? "up" : "down",
+			      up ? "" : ": ", up ? "" : phrase);
+	else if (up)
+		(void)sd_journal_send("MESSAGE=%s is up", node, "MESSAGE_ID=" MESSAGE_NODE_UP, "PRIORITY=%i", LOG_NOTICE,
+				      "COREBALANCE_NODE=%s", node, "COREBALANCE_NEW_STATE=up", NULL);
+	else
+		(void)sd_journal_send("MESSAGE=%s is down: %s", node, phrase, "MESSAGE_ID=" MESSAGE_NODE_DOWN,
+				      "PRIORITY=%i", LOG_NOTICE, "COREBALANCE_NODE=%s", node,
+				      "COREBALANCE_NEW_STATE=down", "COREBALANCE_REASON=%s", phrase, NULL);
+}
+
+const char *report_score_error(int error)
+{
+	switch (error) {
+	case -EBADMSG:
+		return "not a scoreboard";
+	case -EPROTO:
+		return "a scoreboard of another version of corebalance";
+	case -EUCLEAN:
+		return "a damaged scoreboard";
+	case -ENODATA:
+		return "no scoreboard, and no node list to make it from";
+	default:
+		return strerror(-error);
+	}
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * settings.h: what the options of cbrelay(8) decide about every connection.
+ * Lengths of time in microseconds; 0 is "off" where a limit can be off.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scoreboard.h"
+
+struct settings {
+	enum score_policy policy;
+	uint64_t connect_timeout_usec;
+	uint64_t idle_timeout_usec;
+	size_t queue_limit;
+	uint64_t queue_timeout_usec;   /* while nodes are merely busy */
+	uint64_t down_timeout_usec;    /* while none is available */
+	uint64_t retry_after_usec;
+	uint64_t exit_idle_usec;
+	bool exit_idle;                /* whether exit_idle_usec counts: 0 is "at once" */
+	bool abandon_on_eof;
+	int verbose;
+};
