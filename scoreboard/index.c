@@ -29,7 +29,7 @@ uint32_t index_entry_free(const struct index_entry *entry)
 	return entry->flags & ENTRY_TRIAL_OPEN ? 1 : 0;
 }
 
-static void entry_make_key(struct index_entry *entry, uint32_t position)
+void index_make_key(struct index_entry *entry, uint32_t position)
 {
 	uint64_t n_free = index_entry_free(entry);
 	uint64_t primary = entry->flags & ENTRY_BACKUP ? 0 : INDEX_PRIMARY;
@@ -46,7 +46,7 @@ static void entry_make_key(struct index_entry *entry, uint32_t position)
 	}
 }
 
-static void key_better(struct index_key *best, const struct index_key *other)
+void index_key_better(struct index_key *best, const struct index_key *other)
 {
 	if (other->fastest > best->fastest) {
 		best->fastest = other->fastest;
@@ -124,7 +124,7 @@ int index_update(struct store *store, struct farm *farm, uint32_t position)
 	r = index_get(store, farm, position, &entry);
 	if (r < 0)
 		return r;
-	entry_make_key(entry, position);
+	index_make_key(entry, position);
 	store_touch(store, entry, sizeof(*entry));
 
 	for (unsigned level = 0;; level++) {
@@ -136,7 +136,7 @@ int index_update(struct store *store, struct farm *farm, uint32_t position)
 		if (r < 0)
 			return r;
 		for (uint32_t i = 0; i < items; i++)
-			key_better(&best, page_key(page, level, i));
+			index_key_better(&best, page_key(page, level, i));
 		item /= FANOUT;
 		if (level == top) {
 			farm->root = best;
@@ -246,7 +246,7 @@ static int build_level(struct store *store, unsigned level, struct index_entry *
 		else
 			(void)memcpy(&page.keys, keys + first, items * sizeof(*keys));
 		for (uint32_t i = 0; i < items; i++)
-			key_better(&best, page_key(&page, level, i));
+			index_key_better(&best, page_key(&page, level, i));
 		above[first / FANOUT] = best;
 		r = store_put(store, STORE_INDEX, level, first / FANOUT, &page,
 			      level == 0 ? sizeof(page.entries) : sizeof(page.keys));
@@ -289,7 +289,7 @@ int index_build(struct store *store, struct farm *farm, struct index_entry *entr
 	farm->primaries_up = farm->busy = 0;
 	farm->root = nothing;
 	for (uint32_t i = 0; i < n; i++) {
-		entry_make_key(&entries[i], i);
+		index_make_key(&entries[i], i);
 		farm->busy += entries[i].busy;
 		if ((entries[i].flags & (ENTRY_UP | ENTRY_HELD | ENTRY_DRAINING | ENTRY_BACKUP)) == ENTRY_UP)
 			farm->primaries_up++;
@@ -312,4 +312,34 @@ int index_build(struct store *store, struct farm *farm, struct index_entry *entr
 		farm->root = above[0];
 	free(below && below < above ? below : above);
 	return r;
+}
+
+int index_check_levels(struct store *store, const struct farm *farm)
+{
+	for (unsigned level = 0; farm->n_nodes > 0 && level < top_level(farm->n_nodes); level++) {
+		uint32_t size = level_size(farm->n_nodes, level);
+
+		for (uint32_t first = 0; first < size; first += FANOUT) {
+			union {
+				struct entry_page entries;
+				struct key_page keys;
+			} page;
+			struct index_key best = nothing;
+			struct key_page above;
+			uint32_t items = page_items(size, first), item = first / FANOUT;
+			int r;
+
+			r = store_read(store, STORE_INDEX, level, item, &page,
+				       level == 0 ? sizeof(page.entries) : sizeof(page.keys));
+			if (r == 0)
+				r = store_read(store, STORE_INDEX, level + 1, item / FANOUT, &above, sizeof(above));
+			if (r < 0)
+				return r == -ENOENT ? -EUCLEAN : r;
+			for (uint32_t i = 0; i < items; i++)
+				index_key_better(&best, page_key(&page, level, i));
+			if (memcmp(&best, &above.keys[item % FANOUT], sizeof(best)) != 0)
+				return 1;
+		}
+	}
+	return 0;
 }

@@ -50,6 +50,15 @@ struct index_entry {
 /* How many more connections the node takes now. */
 uint32_t index_entry_free(const struct index_entry *entry);
 
+/* Makes an entry's key of what else it says and its position; when its next trial is stays. */
+void index_make_key(struct index_entry *entry, uint32_t position);
+
+/* Makes *best the better of both in every respect; the one with the lower position must be put in first. */
+void index_key_better(struct index_key *best, const struct index_key *other);
+
+/* Whether every page below the root is summed up rightly: 0 yes, 1 no, or -errno. */
+int index_check_levels(struct store *store, const struct farm *farm);
+
 /* The entry at a position. 0, -EUCLEAN if there is none, or -errno. */
 int index_get(struct store *store, const struct farm *farm, uint32_t position, struct index_entry **ret);
 

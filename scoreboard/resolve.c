@@ -10,14 +10,14 @@
  * and the hosts file, and would be a library more.
  *
  * It cannot be getaddrinfo_a(3), glibc's own threads around getaddrinfo:
- * gai_suspend() over more than one request corrupts memory (glibc 2.36, and
- * the source since 2001). A request is marked as done before glibc's lock is
- * taken; if another one wakes the waiter just then, it does not take its entry
- * off the done one's list of waiters, returns, and the thread afterwards writes
- * into its stack. 20,000 lookups of localhost, 4 or 32 at a time, crashed in 9
- * of 9 runs. And a lookup under way cannot be cancelled (EAI_NOTCANCELED):
- * memory would have to be kept for it anyway. Here whoever leaves last, caller
- * or thread, frees it.
+ * gai_suspend() over more than one request corrupts memory. 20,000 lookups of
+ * localhost, 4 or 32 at a time, no request used twice, crashed in 9 of 9 runs
+ * (glibc 2.36), and never when gai_suspend() was left out. Its source tells why:
+ * a request is marked as done before glibc's lock is taken; if another one
+ * wakes the waiter just then, it leaves itself on the done one's list of
+ * waiters, returns, and the thread afterwards writes into its stack. And a
+ * lookup under way cannot be cancelled (EAI_NOTCANCELED): memory would have to
+ * be kept for it anyway. Here whoever leaves last, caller or thread, frees it.
  *
  * A lookup that the caller gave up goes on until the resolver's own limit
  * (resolv.conf(5), seconds) and its result is thrown away. A process that forks

@@ -280,6 +280,16 @@ int score_load(struct score *s, const struct nodelist *list, struct score_load_r
 int score_hold(struct score *s, const char *name, const char *detail);
 int score_unhold(struct score *s, const char *name);
 
+/*
+ * Compares everything derived (counts, lists, the index) with what it is
+ * derived from, and calls tell (may be NULL) with a line for each finding;
+ * with repair, makes it right. *ret_findings: how many. 0; -EUCLEAN: damaged
+ * beyond that; or -errno. tell is called with the scoreboard locked: it must
+ * not use s.
+ */
+int score_fsck(struct score *s, bool repair, void (*tell)(const char *finding, void *arg), void *arg,
+	       unsigned *ret_findings);
+
 /* ---- health ---- */
 
 /* What a probe found. */

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * fsck.c: compares what is derived with what it is derived from.
+ *
+ * The truth is: which nodes there are (their index entries' ids, in order),
+ * what a node's record says, who holds each slot, and which cells wait. The
+ * rest (counts, lists, keys, flags) follows, and --repair writes it anew.
+ */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "claim.h"
+#include "store.h"
+
+struct check {
+	struct score *s;
+	struct farm farm;
+	struct index_entry *entries;   /* as they are; then as they should be */
+	uint8_t *granted;              /* for each cell: a slot names it */
+	unsigned findings;
+	bool repair;
+	void (*tell)(const char *finding, void *arg);
+	void *arg;
+};
+
+static void found(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void found(struct check *check, const char *format, ...)
+{
+	char text[512];
+	va_list ap;
+
+	check->findings++;
+	if (!check->tell)
+		return;
+	va_start(ap, format);
+	(void)vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	check->tell(text, check->arg);
+}
+
+static void expect(struct check *check, const char *where, const char *what, uint64_t is, uint64_t should_be)
+{
+	if (is != should_be)
+		found(check, "%s: %s: is %llu, should be %llu", where, what,
+		      (unsigned long long)is, (unsigned long long)should_be);
+}
+
+/* ---- slots ---- */
+
+static int read_slot(struct check *check, uint32_t node, uint32_t number, struct slot *ret)
+{
+	struct slot_page page;
+	int r = store_read(check->s->store, STORE_SLOTS, node, number / SLOTS_PER_PAGE, &page, sizeof(page));
+
+	if (r < 0)
+		return r;
+	*ret = page.slots[number % SLOTS_PER_PAGE];
+	return 0;
+}
+
+/* A slot that was handed over and its waiter's cell name each other. */
+static int check_grant(struct check *check, const char *name, uint32_t node, uint32_t number, const struct slot *slot)
+{
+	struct cell cell;
+	int r;
+
+	if (slot->cell < check->farm.cells) {
+		r = queue_read(check->s->store, &check->farm, slot->cell, &cell);
+		if (r < 0)
+			return r;
+		if (cell.state == CELL_GRANTED && cell.number == slot->ticket && cell.node == node && cell.slot == number) {
+			check->granted[slot->cell] = 1;
+			return 0;
+		}
+	}
+	found(check, "%s: slot %u was handed to ticket %llu, which knows nothing of it", name, number,
+	      (unsigned long long)slot->ticket);
+	return 0;
+}
+
+/* Follows the list of free slots; every one on it is free, below cores, and met once. */
+static int check_free_list(struct check *check, const char *name, const struct index_entry *entry, uint32_t n_free)
+{
+	uint32_t number = entry->free_slot, n = 0;
+
+	while (number != NONE) {
+		struct slot slot;
+		int r;
+
+		if (number >= entry->cores || n++ >= n_free) {
+			found(check, "%s: its list of free slots is wrong at slot %u", name, number);
+			return 0;
+		}
+		r = read_slot(check, entry->id, number, &slot);
+		if (r < 0)
+			return r;
+		if (slot.state != SLOT_FREE) {
+			found(check, "%s: slot %u is on the list of free ones and is taken", name, number);
+			return 0;
+		}
+		number = slot.next_free;
+	}
+	expect(check, name, "free slots on the list", n, n_free);
+	return 0;
+}
+
+static int check_slots(struct check *check, const struct node_record *record, const struct index_entry *entry,
+		       uint32_t *ret_busy, bool *ret_trial)
+{
+	uint32_t n_free = 0;
+	int r = 0;
+
+	*ret_busy = 0;
+	*ret_trial = false;
+	for (uint32_t number = 0; r == 0 && number < record->slot_pages * SLOTS_PER_PAGE; number++) {
+		struct slot slot;
+
+		r = read_slot(check, entry->id, number, &slot);
+		if (r < 0)
+			break;
+		if (slot.state == SLOT_FREE) {
+			n_free += number < record->config.cores;
+			continue;
+		}
+		++*ret_busy;
+		*ret_trial |= slot.trial;
+		if (slot.state == SLOT_GRANTED)
+			r = check_grant(check, record->config.name, entry->id, number, &slot);
+		else if (slot.state != SLOT_BUSY)
+			found(check, "%s: slot %u has the state %u", record->config.name, number, slot.state);
+	}
+	return r < 0 ? r : check_free_list(check, record->config.name, entry, n_free);
+}
+
+/* ---- nodes ---- */
+
+static int check_node(struct check *check, uint32_t position)
+{
+	struct index_entry *entry = &check->entries[position];
+	uint32_t flags = entry->flags & (ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS), busy;
+	struct node_record record;
+	const char *name = record.config.name;
+	bool trial;
+	int r;
+
+	r = store_read(check->s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
+	if (r < 0)
+		return r;
+	record.config.name[sizeof(record.config.name) - 1] = '\0';
+	if (record.config.cores == 0 || record.config.cores > NODE_CORES_MAX ||
+	    record.slot_pages < slot_pages(record.config.cores) || record.slot_pages > slot_pages(NODE_CORES_MAX))
+		return -EUCLEAN;
+	r = check_slots(check, &record, entry, &busy, &trial);
+	if (r < 0)
+		return r;
+
+	expect(check, name, "position", record.position, position);
+	expect(check, name, "cores", entry->cores, record.config.cores);
+	expect(check, name, "slots taken", entry->busy, busy);
+	if (!(record.flags & BN_DOWN))
+		flags = ENTRY_UP;
+	else if (flags & ENTRY_TRIAL_RUNS && !trial)
+		flags = ENTRY_TRIAL_OPEN;
+	flags |= (record.flags & BN_HOLD ? ENTRY_HELD : 0) | (record.draining ? ENTRY_DRAINING : 0) |
+		 (record.config.backup ? ENTRY_BACKUP : 0);
+	expect(check, name, "flags", entry->flags, flags);
+	entry->cores = record.config.cores;
+	entry->busy = busy;
+	entry->flags = flags;
+	return 0;
+}
+
+/* Every key of the index, against what its entry makes of it now. */
+static int check_index(struct check *check)
+{
+	struct index_key root = { .retry_usec = UINT64_MAX };
+	uint32_t primaries_up = 0, busy = 0;
+	int r;
+
+	for (uint32_t i = 0; i < check->farm.n_nodes; i++) {
+		struct index_entry entry = check->entries[i];
+
+		index_make_key(&entry, i);
+		if (memcmp(&entry.key, &check->entries[i].key, sizeof(entry.key)) != 0)
+			found(check, "index: the key of position %u is wrong", i);
+		index_key_better(&root, &entry.key);
+		primaries_up += (entry.flags & (ENTRY_UP | ENTRY_HELD | ENTRY_DRAINING | ENTRY_BACKUP)) == ENTRY_UP;
+		busy += entry.busy;
+	}
+	expect(check, "farm", "nodes up that are no backup", check->farm.primaries_up, primaries_up);
+	expect(check, "farm", "slots taken", check->farm.busy, busy);
+	if (memcmp(&check->farm.root, &root, sizeof(root)) != 0)
+		found(check, "index: the best of all nodes is wrong");
+	r = index_check_levels(check->s->store, &check->farm);
+	if (r == 1)
+		found(check, "index: a page is summed up wrongly");
+	return r < 0 ? r : 0;
+}
+
+/* ---- the queue ---- */
+
+static int check_queue(struct check *check)
+{
+	uint32_t waiting = 0, listed = 0, n_free = 0, free_listed = 0, before = NONE, at;
+	struct farm *farm = &check->farm;
+	uint64_t number = 0;
+	struct cell cell;
+	int r;
+
+	for (uint32_t i = 0; i < farm->cells; i++) {
+		r = queue_read(check->s->store, farm, i, &cell);
+		if (r < 0)
+			return r;
+		waiting += cell.state == CELL_WAITING;
+		n_free += cell.state == CELL_FREE;
+		if (cell.state == CELL_GRANTED && !check->granted[i])
+			found(check, "queue: ticket %llu was handed a slot that is not its own",
+			      (unsigned long long)cell.number);
+	}
+	for (at = farm->queue_head; at != NONE; before = at, at = cell.next) {
+		r = queue_read(check->s->store, farm, at, &cell);
+		if (r < 0)
+			return r == -EUCLEAN ? (found(check, "queue: broken behind cell %u", before), 0) : r;
+		if (listed++ >= farm->cells || cell.state != CELL_WAITING || cell.prev != before || cell.number <= number) {
+			found(check, "queue: out of order at cell %u", at);
+			break;
+		}
+		number = cell.number;
+	}
+	if (at == NONE)
+		expect(check, "queue", "tail", farm->queue_tail, before);
+	for (at = farm->free_cell; at != NONE; at = cell.next) {
+		r = queue_read(check->s->store, farm, at, &cell);
+		if (r < 0 || free_listed++ >= farm->cells || cell.state != CELL_FREE) {
+			found(check, "queue: the list of free cells is wrong at cell %u", at);
+			break;
+		}
+	}
+	expect(check, "queue", "waiting, by the list", listed, waiting);
+	expect(check, "queue", "length", farm->queue_length, waiting);
+	expect(check, "queue", "free cells, by the list", free_listed, n_free);
+	return 0;
+}
+
+static int check_all(struct check *check)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < check->farm.n_nodes; i++)
+		r = check_node(check, i);
+	if (r == 0)
+		r = check_index(check);
+	if (r == 0)
+		r = check_queue(check);
+	return r == -ENOENT ? -EUCLEAN : r;
+}
+
+/* ---- repair: in a transaction ---- */
+
+static int repair_node(struct check *check, uint32_t position)
+{
+	struct index_entry *entry = &check->entries[position];
+	struct node_record record;
+	int r;
+
+	r = store_read(check->s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
+	if (r == 0)
+		r = slot_resize(check->s->store, entry->id, record.slot_pages, entry->cores,
+				&entry->free_slot, &record.slot_pages);
+	if (r < 0)
+		return r;
+	record.position = position;
+	if (entry->flags & ENTRY_UP)
+		entry->key.retry_usec = UINT64_MAX;
+	return store_put(check->s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
+}
+
+struct order {
+	uint64_t number;
+	uint32_t cell;
+};
+
+static int compare_orders(const void *a, const void *b)
+{
+	const struct order *x = a, *y = b;
+
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+static int write_cell(struct check *check, uint32_t number, const struct cell *cell)
+{
+	struct cell *place;
+	int r = queue_get(check->s->store, &check->farm, number, &place);
+
+	if (r < 0)
+		return r;
+	*place = *cell;
+	store_touch(check->s->store, place, sizeof(*place));
+	return store_flush(check->s->store);
+}
+
+/* Who waits, by their numbers; a ticket that believes in a slot it has not waits again. */
+static int repair_queue(struct check *check)
+{
+	struct farm *farm = &check->farm;
+	struct order *orders = reallocarray(NULL, farm->cells + 1u, sizeof(*orders));
+	uint32_t n = 0;
+	struct cell cell;
+	int r = 0;
+
+	if (!orders)
+		return -ENOMEM;
+	farm->free_cell = farm->queue_head = farm->queue_tail = NONE;
+	for (uint32_t i = farm->cells; r == 0 && i-- > 0;) {
+		r = queue_read(check->s->store, farm, i, &cell);
+		if (r < 0 || (cell.state == CELL_GRANTED && check->granted[i]))
+			continue;
+		if (cell.state == CELL_WAITING || cell.state == CELL_GRANTED) {
+			orders[n++] = (struct order){ cell.number, i };
+			continue;
+		}
+		(void)memset(&cell, 0, sizeof(cell));
+		cell.prev = cell.node = cell.slot = NONE;
+		cell.next = farm->free_cell;
+		farm->free_cell = i;
+		r = write_cell(check, i, &cell);
+	}
+	qsort(orders, n, sizeof(*orders), compare_orders);
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		r = queue_read(check->s->store, farm, orders[i].cell, &cell);
+		if (r < 0)
+			break;
+		cell.state = CELL_WAITING;
+		cell.node = cell.slot = NONE;
+		cell.prev = i > 0 ? orders[i - 1].cell : NONE;
+		cell.next = i + 1 < n ? orders[i + 1].cell : NONE;
+		r = write_cell(check, orders[i].cell, &cell);
+	}
+	if (n > 0) {
+		farm->queue_head = orders[0].cell;
+		farm->queue_tail = orders[n - 1].cell;
+	}
+	farm->queue_length = n;
+	free(orders);
+	return r;
+}
+
+static int repair_all(struct check *check)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < check->farm.n_nodes; i++)
+		r = repair_node(check, i);
+	if (r == 0)
+		r = repair_queue(check);
+	if (r == 0)
+		r = index_build(check->s->store, &check->farm, check->entries, check->farm.n_nodes);
+	if (r == 0)
+		r = store_put(check->s->store, STORE_FARM, 0, 0, &check->farm, sizeof(check->farm));
+	return r;
+}
+
+static int prepare(struct check *check)
+{
+	int r = store_read(check->s->store, STORE_FARM, 0, 0, &check->farm, sizeof(check->farm));
+
+	if (r < 0)
+		return r == -ENOENT ? -EUCLEAN : r;
+	if (check->farm.n_nodes > NODES_MAX || check->farm.cells > (1u << 24))
+		return -EUCLEAN;
+	check->entries = reallocarray(NULL, check->farm.n_nodes + 1u, sizeof(*check->entries));
+	check->granted = calloc(check->farm.cells + 1u, 1);
+	if (!check->entries || !check->granted)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < check->farm.n_nodes; i++) {
+		struct index_entry *entry;
+
+		r = index_get(check->s->store, &check->farm, i, &entry);
+		if (r < 0)
+			return r;
+		check->entries[i] = *entry;
+		r = store_flush(check->s->store);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int score_fsck(struct score *s, bool repair, void (*tell)(const char *finding, void *arg), void *arg,
+	       unsigned *ret_findings)
+{
+	struct check check = { .s = s, .repair = repair, .tell = tell, .arg = arg };
+	struct farm *farm;
+	int r;
+
+	/* A transaction keeps everybody else out as a section does, and can repair. */
+	r = store_begin(s->store);
+	if (r < 0)
+		return r;
+	r = prepare(&check);
+	if (r == 0)
+		r = check_all(&check);
+	if (r == 0 && repair && check.findings > 0)
+		r = repair_all(&check);
+	if (r == 0 && repair && check.findings > 0)
+		r = store_end(s->store);
+	else
+		store_cancel(s->store);
+	free(check.entries);
+	free(check.granted);
+	if (r < 0)
+		return r;
+	if (repair && check.findings > 0) {
+		r = farm_enter(s, &farm);
+		if (r < 0)
+			return r;
+		r = claim_dispatch(s, farm, POLICY_FASTEST);
+		farm_leave(s);
+	}
+	*ret_findings = check.findings;
+	return r;
+}

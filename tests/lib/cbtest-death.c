@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * cbtest-death.c: kills a process at every store, lock and unlock, one after
+ * the other, of every operation on a scoreboard, and each time looks whether
+ * the scoreboard is sound and the next client is served.
+ *
+ * The linker's --wrap puts our functions between the library and tdb. A store
+ * is killed before it, after it, and in the middle: with half of the record
+ * new and the other half as it was.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <tdb.h>
+
+#include "scoreboard.h"
+
+#define CORES_A 2u
+#define CORES_B 1u
+#define SLOTS (CORES_A + CORES_B)
+
+/* ---- death ---- */
+
+enum moment { BEFORE, TORN, AFTER, MOMENTS };
+
+static long steps_left = -1;   /* -1: nobody dies */
+static enum moment when;
+
+int __real_tdb_store(struct tdb_context *tdb, TDB_DATA key, TDB_DATA data, int flag);
+int __wrap_tdb_store(struct tdb_context *tdb, TDB_DATA key, TDB_DATA data, int flag);
+int __real_tdb_lockall(struct tdb_context *tdb);
+int __wrap_tdb_lockall(struct tdb_context *tdb);
+int __real_tdb_unlockall(struct tdb_context *tdb);
+int __wrap_tdb_unlockall(struct tdb_context *tdb);
+int __real_tdb_delete(struct tdb_context *tdb, TDB_DATA key);
+int __wrap_tdb_delete(struct tdb_context *tdb, TDB_DATA key);
+int __real_tdb_transaction_start(struct tdb_context *tdb);
+int __wrap_tdb_transaction_start(struct tdb_context *tdb);
+int __real_tdb_transaction_commit(struct tdb_context *tdb);
+int __wrap_tdb_transaction_commit(struct tdb_context *tdb);
+
+static void die(void)
+{
+	(void)kill(getpid(), SIGKILL);
+	for (;;)
+		(void)pause();
+}
+
+/* Whether this call is the one. */
+static bool my_turn(void)
+{
+	return steps_left > 0 && --steps_left == 0;
+}
+
+int __wrap_tdb_store(struct tdb_context *tdb, TDB_DATA key, TDB_DATA data, int flag)
+{
+	TDB_DATA old;
+	int r;
+
+	if (!my_turn())
+		return __real_tdb_store(tdb, key, data, flag);
+	if (when == BEFORE)
+		die();
+	if (when == TORN) {
+		old = tdb_fetch(tdb, key);
+		if (old.dptr && old.dsize == data.dsize) {
+			(void)memcpy(old.dptr, data.dptr, data.dsize / 2);
+			(void)__real_tdb_store(tdb, key, old, flag);
+		}
+		die();
+	}
+	r = __real_tdb_store(tdb, key, data, flag);
+	die();
+	return r;
+}
+
+#define WRAP(name, params, args) \
+	int __wrap_##name params \
+	{ \
+		bool mine = my_turn(); \
+		int r; \
+		if (mine && when != AFTER) \
+			die(); \
+		r = __real_##name args; \
+		if (mine) \
+			die(); \
+		return r; \
+	}
+
+WRAP(tdb_lockall, (struct tdb_context *tdb), (tdb))
+WRAP(tdb_unlockall, (struct tdb_context *tdb), (tdb))
+WRAP(tdb_delete, (struct tdb_context *tdb, TDB_DATA key), (tdb, key))
+WRAP(tdb_transaction_start, (struct tdb_context *tdb), (tdb))
+WRAP(tdb_transaction_commit, (struct tdb_context *tdb), (tdb))
+
+/* ---- the scene ---- */
+
+static const char *path;
+static struct score *ours;          /* the parent's */
+static struct score_slot held[SLOTS];
+static unsigned n_held;
+static struct score_ticket queued;
+static bool is_queued;
+
+static void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+static void fail(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	(void)fprintf(stderr, "cbtest-death: ");
+	(void)vfprintf(stderr, format, ap);
+	(void)fprintf(stderr, "\n");
+	va_end(ap);
+	exit(1);
+}
+
+static void list(struct nodelist *ret, const char *text)
+{
+	if (nodelist_parse("test", text, strlen(text), ret) < 0 || ret->n_errors)
+		fail("the test's own node list is wrong");
+}
+
+static const char two_nodes[] = "127.0.0.1, 1001, 2, 0, speed=2\n127.0.0.1, 1002, 1, 0\n";
+static const char other_nodes[] = "127.0.0.1, 1003, 9, 0\n127.0.0.1, 1001, 1, 0\n";
+
+static void scene_open(void)
+{
+	struct nodelist nodes;
+
+	(void)unlink(path);
+	list(&nodes, two_nodes);
+	if (score_open(path, &nodes, &ours) < 0)
+		fail("cannot make %s", path);
+	nodelist_clear(&nodes);
+	n_held = 0;
+	is_queued = false;
+}
+
+static void hold(unsigned n)
+{
+	struct score_target target;
+
+	while (n_held < n)
+		if (score_claim(ours, POLICY_FASTEST, "parent", 0, &held[n_held++], &target, NULL) != 0)
+			fail("cannot claim slot %u", n_held - 1);
+}
+
+static void queue_up(void)
+{
+	struct score_target target;
+	struct score_slot slot;
+
+	if (score_claim(ours, POLICY_FASTEST, "parent waits", 0, &slot, &target, &queued) != 1)
+		fail("the parent should have to wait");
+	is_queued = true;
+}
+
+/* ---- operations: what stands before the first counted step, and what is counted ---- */
+
+struct stage {
+	struct score_slot slot;
+	struct score_target target;
+	struct score_ticket ticket;
+	int r;
+};
+
+static void before_nothing(struct score *s, struct stage *stage)
+{
+	(void)s;
+	(void)stage;
+}
+
+static void before_claim(struct score *s, struct stage *stage)
+{
+	stage->r = score_claim(s, POLICY_FASTEST, "child", 0, &stage->slot, &stage->target, &stage->ticket);
+}
+
+static void do_claim(struct score *s, struct stage *stage)
+{
+	before_claim(s, stage);
+}
+
+static void do_join(struct score *s, struct stage *stage)
+{
+	(void)score_join(s, POLICY_ROUNDROBIN, "child", 0, &stage->ticket);
+}
+
+static void do_release(struct score *s, struct stage *stage)
+{
+	(void)score_release(s, &stage->slot, 10, 20, true);
+}
+
+static void do_failed(struct score *s, struct stage *stage)
+{
+	bool edge;
+
+	(void)score_failed(s, &stage->slot, REASON_REFUSED, 1000, POLICY_FASTEST, "child", &edge, &stage->slot,
+			   &stage->target, &stage->ticket);
+}
+
+static void do_leave(struct score *s, struct stage *stage)
+{
+	(void)score_leave(s, &stage->ticket);
+}
+
+static void do_join_take(struct score *s, struct stage *stage)
+{
+	(void)score_take(s, &stage->ticket, &stage->slot, &stage->target);
+}
+
+static void before_join(struct score *s, struct stage *stage)
+{
+	do_join(s, stage);
+}
+
+static void do_progress(struct score *s, struct stage *stage)
+{
+	(void)score_progress(s, &stage->slot, 1000, 2000);
+}
+
+static void do_hold(struct score *s, struct stage *stage)
+{
+	(void)stage;
+	(void)score_hold(s, "127.0.0.1:1001", "because");
+}
+
+static void do_unhold(struct score *s, struct stage *stage)
+{
+	(void)stage;
+	(void)score_unhold(s, "127.0.0.1:1001");
+}
+
+static void do_verdicts(struct score *s, struct stage *stage)
+{
+	struct score_verdict verdict = { .reason = REASON_REFUSED, .rise = 1, .fall = 1 };
+	struct score_edge edge;
+
+	(void)stage;
+	(void)score_verdict(s, 1, &verdict, &edge);
+	verdict.success = true;
+	(void)score_verdict(s, 1, &verdict, &edge);
+}
+
+/* Down, tried by a connection that fails, and by one that reaches it. */
+static void do_trials(struct score *s, struct stage *stage)
+{
+	bool edge;
+
+	for (int i = 0; i < 2; i++) {
+		if (score_failed(s, &stage->slot, REASON_REFUSED, 1, POLICY_FASTEST, "child", &edge, &stage->slot,
+				 &stage->target, &stage->ticket) != 0)
+			return;
+	}
+	(void)score_connected(s, &stage->slot, &edge);
+	(void)score_release(s, &stage->slot, 1, 1, true);
+}
+
+static void do_load(struct score *s, struct stage *stage)
+{
+	struct nodelist nodes;
+
+	(void)stage;
+	list(&nodes, other_nodes);
+	(void)score_load(s, &nodes, NULL);
+	nodelist_clear(&nodes);
+}
+
+/* A process that held a slot and one that waited have died. */
+static void before_corpses(struct score *s, struct stage *stage)
+{
+	for (int i = 0; i < 2; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			(void)score_after_fork(s);
+			before_claim(s, stage);
+			_exit(0);
+		}
+		(void)waitpid(pid, NULL, 0);
+	}
+}
+
+static void do_reap(struct score *s, struct stage *stage)
+{
+	(void)stage;
+	(void)score_reap(s, NULL, NULL);
+}
+
+static void do_collect(struct score *s, struct stage *stage)
+{
+	do_load(s, stage);
+	do_release(s, stage); /* the last connection of a node that is no longer listed */
+}
+
+static const struct operation {
+	const char *name;
+	unsigned held;         /* slots that the parent holds meanwhile */
+	bool queued;           /* the parent waits, too; it joins after before() */
+	bool released;         /* the parent gives a slot back after before(), for the child's ticket */
+	void (*before)(struct score *s, struct stage *stage);
+	void (*counted)(struct score *s, struct stage *stage);
+} operations[] = {
+	{ "claim", 0, false, false, before_nothing, do_claim },
+	{ "claim, and wait", SLOTS, false, false, before_nothing, do_claim },
+	{ "claim behind others", SLOTS, true, false, before_nothing, do_claim },
+	{ "join", 1, false, false, before_nothing, do_join },
+	{ "release", 0, false, false, before_claim, do_release },
+	{ "hand over", SLOTS - 1, true, false, before_claim, do_release },
+	{ "take", SLOTS, false, true, before_join, do_join_take },
+	{ "leave the queue", SLOTS, false, false, before_join, do_leave },
+	{ "leave with a slot", SLOTS, false, true, before_join, do_leave },
+	{ "connect failed", 0, false, false, before_claim, do_failed },
+	{ "connect failed, all busy", SLOTS - 1, true, false, before_claim, do_failed },
+	{ "trials", 0, false, false, before_claim, do_trials },
+	{ "progress", 0, false, false, before_claim, do_progress },
+	{ "hold", 0, false, false, before_claim, do_hold },
+	{ "put back", 0, false, false, do_hold, do_unhold },
+	{ "verdicts", 0, false, false, before_nothing, do_verdicts },
+	{ "reap", SLOTS - 1, true, false, before_corpses, do_reap },
+	{ "load", 1, false, false, before_claim, do_load },
+	{ "load, last one leaves", 0, false, false, before_claim, do_collect },
+};
+
+/* ---- afterwards ---- */
+
+static void show(const char *finding, void *arg)
+{
+	(void)arg;
+	(void)fprintf(stderr, "  %s\n", finding);
+}
+
+static void check_sound(const char *name, long step)
+{
+	unsigned findings;
+	int r = score_fsck(ours, false, show, NULL, &findings);
+
+	if (r < 0 || findings)
+		fail("%s, %s step %ld: %u findings, %s", name,
+		     (const char *[]){ "before", "torn at", "after" }[when], step, findings, strerror(-r));
+}
+
+/* What is taken is what we hold; everything else can be claimed, and no more than that. */
+static void check_served(const char *name, long step)
+{
+	struct score_target target;
+	struct score_slot slots[64];
+	struct score_totals totals;
+	unsigned n = 0;
+
+	if (score_reap(ours, NULL, NULL) < 0)
+		fail("%s, step %ld: cannot reap", name, step);
+	check_sound(name, step);
+	if (is_queued) {
+		if (score_take(ours, &queued, &slots[0], &target) == 0)
+			n = 1;
+		else if (score_totals(ours, &totals) == 0 && totals.free == 0)
+			(void)score_leave(ours, &queued); /* rightly: all is taken, or down */
+		else
+			fail("%s, step %ld: the waiter was not served", name, step);
+	}
+	if (score_unhold(ours, "127.0.0.1:1001") < 0)
+		(void)0; /* it may be gone */
+	while (n < 64 && score_claim(ours, POLICY_FASTEST, "next", 0, &slots[n], &target, NULL) == 0)
+		n++;
+	if (score_totals(ours, &totals) < 0)
+		fail("%s, step %ld: no totals", name, step);
+	if (totals.busy != n + n_held || totals.waiting != 0 ||
+	    (n == 0 && n_held < SLOTS && totals.nodes_up == totals.nodes))
+		fail("%s, step %ld: %u claimed and %u held, but %llu busy, %llu waiting", name, step, n, n_held,
+		     (unsigned long long)totals.busy, (unsigned long long)totals.waiting);
+	while (n > 0)
+		if (score_release(ours, &slots[--n], 0, 0, true) < 0)
+			fail("%s, step %ld: cannot release", name, step);
+	while (n_held > 0)
+		(void)score_release(ours, &held[--n_held], 0, 0, true);
+	if (score_totals(ours, &totals) < 0 || totals.busy != 0)
+		fail("%s, step %ld: %llu slots are still taken", name, step, (unsigned long long)totals.busy);
+	check_sound(name, step);
+}
+
+static void child(const struct operation *operation, long step, int ready, int go)
+{
+	struct stage stage = { 0 };
+	struct score *s;
+	char byte;
+
+	if (score_open(path, NULL, &s) < 0)
+		_exit(2);
+	operation->before(s, &stage);
+	(void)!write(ready, "r", 1);
+	(void)!read(go, &byte, 1);
+	steps_left = step;
+	operation->counted(s, &stage);
+	steps_left = -1;
+	_exit(0);
+}
+
+/* One death. false: the operation ended before it came. */
+static bool run(const struct operation *operation, long step)
+{
+	int ready[2], go[2], status;
+	char byte;
+	pid_t pid;
+
+	scene_open();
+	hold(operation->held);
+	if (pipe2(ready, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0)
+		fail("pipe: %s", strerror(errno));
+	/* tdb allows one context of a file in a process: the child opens its own. */
+	ours = score_close(ours);
+	(void)fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		fail("fork: %s", strerror(errno));
+	if (pid == 0)
+		child(operation, step, ready[1], go[0]);
+	if (score_open(path, NULL, &ours) < 0)
+		fail("cannot open %s", path);
+	(void)close(ready[1]);
+	if (read(ready[0], &byte, 1) != 1)
+		fail("%s: the child died too early", operation->name);
+	if (operation->queued)
+		queue_up();
+	if (operation->released) {
+		n_held--;
+		if (score_release(ours, &held[n_held], 0, 0, true) < 0)
+			fail("%s: cannot release", operation->name);
+	}
+	(void)!write(go[1], "g", 1);
+	(void)waitpid(pid, &status, 0);
+	(void)close(ready[0]);
+	(void)close(go[0]);
+	(void)close(go[1]);
+	check_served(operation->name, step);
+	ours = score_close(ours);
+	return WIFSIGNALED(status);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long all = 0;
+
+	if (argc != 2) {
+		(void)fprintf(stderr, "Usage: cbtest-death FILE\n");
+		return 64;
+	}
+	path = argv[1];
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+		unsigned long deaths = 0;
+
+		for (when = BEFORE; when < MOMENTS; when++)
+			for (long step = 1; run(&operations[i], step); step++)
+				deaths++;
+		(void)printf("%-26s %4lu deaths\n", operations[i].name, deaths);
+		(void)fflush(stdout);
+		all += deaths;
+	}
+	(void)printf("%lu deaths, the scoreboard was sound after each\n", all);
+	(void)unlink(path);
+	return 0;
+}
