@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * cbscore.c: one table of verbs and one of options; each both reads the
+ * command line and documents it.
+ */
+
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "columns.h"
+#include "context.h"
+#include "verbs.h"
+
+/* Which options a verb has a use for, besides those that every one has. */
+enum {
+	USES_TABLE = 1 << 0,
+	USES_REPAIR = 1 << 1,
+};
+
+static const struct verb {
+	const char *name, *arguments, *help;
+	int min, max;          /* arguments; max -1: any number */
+	unsigned uses;
+	int (*run)(const struct context *context, int argc, char **argv);
+} verbs[] = {
+	{ "list", "", "the nodes (what cbscore does without a verb)", 0, 0, USES_TABLE, verb_list },
+	{ "slots", "", "the slots that are taken, and by whom", 0, 0, USES_TABLE, verb_slots },
+	{ "queue", "", "who waits, in order", 0, 0, USES_TABLE, verb_queue },
+	{ "load", "[FILE]", "make the farm's nodes those of the node list", 0, 1, 0, verb_load },
+	{ "validate", "[FILE]", "read the node list and tell its mistakes", 0, 1, 0, verb_validate },
+	{ "down", "NODE [REASON...]", "hold a node: no new connections, present ones go on", 1, -1, 0, verb_down },
+	{ "up", "NODE", "put a held node back", 1, 1, 0, verb_up },
+	{ "reap", "", "give back what dead processes held", 0, 0, 0, verb_reap },
+	{ "fsck", "", "compare the scoreboard with itself", 0, 0, USES_REPAIR, verb_fsck },
+};
+
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static const struct rule {
+	const char *name;
+	char letter;
+	const char *argument;
+	unsigned use;          /* the verbs that have a use for it; 0: all */
+	const char *help;
+} rules[] = {
+	{ "config", 'c', "FILE", 0, "node list [" SCORE_DEFAULT_NODES "]" },
+	{ "scoreboard", 's', "FILE", 0, "scoreboard [$COREBALANCE_SCOREBOARD or " SCORE_DEFAULT_PATH "]" },
+	{ "output", 'o', "COL,...", USES_TABLE, "these columns; +COL,... for the usual ones and these" },
+	{ "noheadings", 'n', NULL, USES_TABLE, "no headings" },
+	{ "raw", 'r', NULL, USES_TABLE, "raw: plain values, one blank between columns" },
+	{ "json", 'J', NULL, USES_TABLE, "JSON" },
+	{ "sort", 'S', "COL", USES_TABLE, "sort by a column" },
+	{ "repair", 'R', NULL, USES_REPAIR, "with fsck: mend what it finds" },
+	{ "version", 'V', NULL, 0, "print the version and exit" },
+	{ "help", 'h', NULL, 0, "print this and exit" },
+};
+
+#define N_RULES (sizeof(rules) / sizeof(rules[0]))
+
+/* sort and repair have no short form: their letters only number them. */
+static bool has_short(const struct rule *rule)
+{
+	return rule->letter != 'S' && rule->letter != 'R';
+}
+
+static void print_columns(enum table_kind kind)
+{
+	(void)printf("\nColumns of %s:\n", kind == TABLE_NODES ? "list" : table_name(kind));
+	for (size_t i = 0; i < n_columns; i++)
+		if (columns[i].table == kind)
+			(void)printf("  %-10s %s%s\n", columns[i].name, columns[i].help, columns[i].shown ? "" : " (-o)");
+}
+
+static void print_help(void)
+{
+	(void)printf("Usage:\n cbscore [OPTION...] [VERB [ARGUMENT...]]\n\n"
+		     "Look at and change the scoreboard of a farm.\n\nVerbs:\n");
+	for (size_t i = 0; i < N_VERBS; i++) {
+		char left[40];
+
+		(void)snprintf(left, sizeof(left), "%s %s", verbs[i].name, verbs[i].arguments);
+		(void)printf("  %-22s %s\n", left, verbs[i].help);
+	}
+	(void)printf("\nOptions:\n");
+	for (size_t i = 0; i < N_RULES; i++) {
+		bool brief = has_short(&rules[i]);
+		char left[40];
+
+		(void)snprintf(left, sizeof(left), "%c%c%c --%s%s%s", brief ? '-' : ' ', brief ? rules[i].letter : ' ',
+			       brief ? ',' : ' ', rules[i].name, rules[i].argument ? " " : "",
+			       rules[i].argument ? rules[i].argument : "");
+		(void)printf("  %-22s %s\n", left, rules[i].help);
+	}
+	for (enum table_kind kind = 0; kind < TABLE_KINDS_; kind++)
+		print_columns(kind);
+	(void)printf("\nSee cbscore(1) for more.\n");
+}
+
+static int unknown_verb(const char *word)
+{
+	char known[256];
+	size_t used = 0;
+
+	for (size_t i = 0; i < N_VERBS; i++)
+		used += (size_t)snprintf(known + used, sizeof(known) - used, " %s", verbs[i].name);
+	return complain_usage("unknown verb: \"%s\": expected one of%s", word, known);
+}
+
+static const struct verb *verb_find(const char *word)
+{
+	for (size_t i = 0; i < N_VERBS; i++)
+		if (strcmp(verbs[i].name, word) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static void set_option(struct context *context, char letter, const char *value)
+{
+	switch (letter) {
+	case 'c':
+		context->nodes = value;
+		break;
+	case 's':
+		context->scoreboard = value;
+		break;
+	case 'o':
+		context->output = value;
+		break;
+	case 'S':
+		context->sort = value;
+		break;
+	case 'n':
+		context->no_headings = true;
+		break;
+	case 'r':
+		context->raw = true;
+		break;
+	case 'J':
+		context->json = true;
+		break;
+	case 'R':
+		context->repair = true;
+		break;
+	default:
+		abort(); /* in the table, but not here */
+	}
+}
+
+/* Reads all options into *context; *ret_used says which kinds of verbs they are for. -1: go on; else a status. */
+static int parse(int argc, char **argv, struct context *context, unsigned *ret_used)
+{
+	struct option longs[N_RULES + 1];
+	char shorts[2 * N_RULES + 1], *p = shorts;
+	int c;
+
+	for (size_t i = 0; i < N_RULES; i++) {
+		longs[i] = (struct option){
+			.name = rules[i].name, .val = rules[i].letter,
+			.has_arg = rules[i].argument ? required_argument : no_argument,
+		};
+		if (!has_short(&rules[i]))
+			continue;
+		*p++ = rules[i].letter;
+		if (rules[i].argument)
+			*p++ = ':';
+	}
+	*p = '\0';
+	longs[N_RULES] = (struct option){ 0 };
+
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		if (c == '?') {
+			(void)fputs("Try 'cbscore --help' for more information.\n", stderr);
+			return STATUS_USAGE;
+		}
+		if (c == 'h') {
+			print_help();
+			return STATUS_OK;
+		}
+		if (c == 'V') {
+			(void)printf("cbscore (corebalance) %s\n", VERSION);
+			return STATUS_OK;
+		}
+		for (size_t i = 0; i < N_RULES; i++)
+			if (rules[i].letter == c)
+				*ret_used |= rules[i].use;
+		set_option(context, (char)c, optarg);
+	}
+	return -1;
+}
+
+static int run(int argc, char **argv, const struct context *context, unsigned used)
+{
+	const struct verb *verb = verb_find(argc > 0 ? argv[0] : "list");
+
+	if (!verb)
+		return unknown_verb(argv[0]);
+	if (argc > 0) {
+		argc--;
+		argv++;
+	}
+	if (argc < verb->min || (verb->max >= 0 && argc > verb->max))
+		return complain_usage("%s: expected: cbscore %s %s", verb->name, verb->name, verb->arguments);
+	if (used & ~verb->uses)
+		return complain_usage("%s: expected no option for %s", verb->name,
+				      used & ~verb->uses & USES_TABLE ? "tables" : "repairs");
+	if (context->raw && context->json)
+		return complain_usage("--raw and --json: expected one of them");
+	return verb->run(context, argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	struct context context = { .nodes = SCORE_DEFAULT_NODES, .scoreboard = score_default_path() };
+	unsigned used = 0;
+	int status;
+
+	(void)setlocale(LC_ALL, "");
+	(void)setlocale(LC_NUMERIC, "C"); /* a decimal point in every country: others read this */
+	status = parse(argc, argv, &context, &used);
+	if (status < 0)
+		status = run(argc - optind, argv + optind, &context, used);
+	/* A full disk must not look like success. */
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		complain("cannot write: %s", strerror(errno));
+		return STATUS_FAILED;
+	}
+	return status;
+}

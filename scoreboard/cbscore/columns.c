@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "columns.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "scoreboard.h"
+
+/* A formatter of one printf conversion. */
+#define FORMAT(name, type, ...) \
+	static void name(const void *item, char text[static COLUMN_TEXT_MAX]) \
+	{ \
+		const type *i = item; \
+		(void)snprintf(text, COLUMN_TEXT_MAX, __VA_ARGS__); \
+	}
+
+FORMAT(node_name_, struct score_node, "%s", i->config.name)
+FORMAT(node_cores, struct score_node, "%" PRIu32, i->config.cores)
+FORMAT(node_busy, struct score_node, "%" PRIu32, i->busy)
+FORMAT(node_free, struct score_node, "%" PRIu32, i->free)
+FORMAT(node_state_, struct score_node, "%s", node_state_to_string(i->state))
+FORMAT(node_speed, struct score_node, "%.6g", i->speed)
+FORMAT(node_served, struct score_node, "%" PRIu64, i->served)
+FORMAT(node_failed, struct score_node, "%" PRIu64, i->failed)
+FORMAT(node_since, struct score_node, "%" PRIu64, i->since_usec)
+FORMAT(node_flags, struct score_node, "0x%08" PRIx32, i->flags)
+FORMAT(node_in, struct score_node, "%" PRIu64, i->bytes_in)
+FORMAT(node_out, struct score_node, "%" PRIu64, i->bytes_out)
+FORMAT(node_rise, struct score_node, "%" PRIu32, i->rise)
+FORMAT(node_fall, struct score_node, "%" PRIu32, i->fall)
+FORMAT(node_backup, struct score_node, "%d", i->config.backup)
+FORMAT(node_check, struct score_node, "%s", i->config.check)
+FORMAT(slot_node, struct score_slot_info, "%s", i->node)
+FORMAT(slot_number, struct score_slot_info, "%" PRIu32, i->slot)
+FORMAT(slot_pid, struct score_slot_info, "%ld", (long)i->pid)
+FORMAT(slot_client, struct score_slot_info, "%s", i->client)
+FORMAT(slot_since, struct score_slot_info, "%" PRIu64, i->since_usec)
+FORMAT(slot_in, struct score_slot_info, "%" PRIu64, i->in)
+FORMAT(slot_out, struct score_slot_info, "%" PRIu64, i->out)
+FORMAT(slot_state, struct score_slot_info, "%s", i->taken ? "busy" : "granted")
+FORMAT(ticket_number, struct score_ticket_info, "%" PRIu64, i->number)
+FORMAT(ticket_pid, struct score_ticket_info, "%ld", (long)i->pid)
+FORMAT(ticket_client, struct score_ticket_info, "%s", i->client)
+FORMAT(ticket_since, struct score_ticket_info, "%" PRIu64, i->since_usec)
+
+static void node_reason_(const void *item, char text[static COLUMN_TEXT_MAX])
+{
+	const struct score_node *node = item;
+	const char *phrase = reason_to_string(node->reason);
+
+	(void)snprintf(text, COLUMN_TEXT_MAX, "%s%s%s", phrase, *phrase && *node->detail ? ": " : "", node->detail);
+}
+
+static void node_retry(const void *item, char text[static COLUMN_TEXT_MAX])
+{
+	const struct score_node *node = item;
+
+	*text = '\0';
+	if (node->retry_usec)
+		(void)snprintf(text, COLUMN_TEXT_MAX, "%" PRIu64, node->retry_usec);
+}
+
+static void node_addresses(const void *item, char text[static COLUMN_TEXT_MAX])
+{
+	const struct score_node *node = item;
+	size_t used = 0;
+
+	*text = '\0';
+	for (unsigned i = 0; i < node->n_addresses; i++) {
+		const struct score_address *address = &node->addresses[i];
+		char one[INET6_ADDRSTRLEN] = "";
+		const void *bytes = address->sa.sa_family == AF_INET ?
+			(const void *)&((const struct sockaddr_in *)&address->storage)->sin_addr :
+			(const void *)&((const struct sockaddr_in6 *)&address->storage)->sin6_addr;
+		int n;
+
+		(void)inet_ntop(address->sa.sa_family, bytes, one, sizeof(one));
+		n = snprintf(text + used, COLUMN_TEXT_MAX - used, "%s%s", i ? "," : "", one);
+		if (n < 0 || (size_t)n >= COLUMN_TEXT_MAX - used)
+			break;
+		used += (size_t)n;
+	}
+}
+
+const struct column columns[] = {
+	{ TABLE_NODES, "NODE", true, COLUMN_TEXT, "host:port", node_name_ },
+	{ TABLE_NODES, "CORES", true, COLUMN_NUMBER, "connections it takes at once", node_cores },
+	{ TABLE_NODES, "BUSY", true, COLUMN_NUMBER, "slots that are taken", node_busy },
+	{ TABLE_NODES, "FREE", true, COLUMN_NUMBER, "connections that it would take now", node_free },
+	{ TABLE_NODES, "STATE", true, COLUMN_TEXT, "up, down, held, draining or retry", node_state_ },
+	{ TABLE_NODES, "SPEED", true, COLUMN_NUMBER, "1 is ordinary", node_speed },
+	{ TABLE_NODES, "SERVED", true, COLUMN_NUMBER, "connections served", node_served },
+	{ TABLE_NODES, "FAILED", true, COLUMN_NUMBER, "connections that failed", node_failed },
+	{ TABLE_NODES, "SINCE", true, COLUMN_TIME, "when the state began", node_since },
+	{ TABLE_NODES, "REASON", true, COLUMN_TEXT, "why it is not up", node_reason_ },
+	{ TABLE_NODES, "FLAGS", false, COLUMN_TEXT, "0x80000000 down, 0x40000000 held", node_flags },
+	{ TABLE_NODES, "IN", false, COLUMN_NUMBER, "bytes from clients", node_in },
+	{ TABLE_NODES, "OUT", false, COLUMN_NUMBER, "bytes to clients", node_out },
+	{ TABLE_NODES, "RISE", false, COLUMN_NUMBER, "probes in a row that succeeded", node_rise },
+	{ TABLE_NODES, "FALL", false, COLUMN_NUMBER, "probes in a row that failed", node_fall },
+	{ TABLE_NODES, "RETRY", false, COLUMN_TIME, "when a connection may try it again", node_retry },
+	{ TABLE_NODES, "ADDRESSES", false, COLUMN_TEXT, "what its name resolves to", node_addresses },
+	{ TABLE_NODES, "BACKUP", false, COLUMN_BOOLEAN, "used only while no other is up", node_backup },
+	{ TABLE_NODES, "CHECK", false, COLUMN_TEXT, "how it is probed", node_check },
+
+	{ TABLE_SLOTS, "NODE", true, COLUMN_TEXT, "host:port", slot_node },
+	{ TABLE_SLOTS, "SLOT", true, COLUMN_NUMBER, "its number on the node", slot_number },
+	{ TABLE_SLOTS, "PID", true, COLUMN_NUMBER, "the process that holds it", slot_pid },
+	{ TABLE_SLOTS, "CLIENT", true, COLUMN_TEXT, "whose connection it is", slot_client },
+	{ TABLE_SLOTS, "SINCE", true, COLUMN_TIME, "when it was taken", slot_since },
+	{ TABLE_SLOTS, "IN", true, COLUMN_NUMBER, "bytes from the client", slot_in },
+	{ TABLE_SLOTS, "OUT", true, COLUMN_NUMBER, "bytes to the client", slot_out },
+	{ TABLE_SLOTS, "STATE", false, COLUMN_TEXT, "busy, or granted to one that has not taken it yet", slot_state },
+
+	{ TABLE_QUEUE, "TICKET", true, COLUMN_NUMBER, "place in the order of arrival", ticket_number },
+	{ TABLE_QUEUE, "PID", true, COLUMN_NUMBER, "the process that waits", ticket_pid },
+	{ TABLE_QUEUE, "CLIENT", true, COLUMN_TEXT, "whose connection it is", ticket_client },
+	{ TABLE_QUEUE, "SINCE", true, COLUMN_TIME, "when it began to wait", ticket_since },
+};
+
+const size_t n_columns = sizeof(columns) / sizeof(columns[0]);
+
+const struct column *column_find(enum table_kind table, const char *name, size_t length)
+{
+	for (size_t i = 0; i < n_columns; i++)
+		if (columns[i].table == table && strlen(columns[i].name) == length &&
+		    strncasecmp(columns[i].name, name, length) == 0)
+			return &columns[i];
+	return NULL;
+}
+
+const char *table_name(enum table_kind table)
+{
+	static const char *const names[TABLE_KINDS_] = {
+		[TABLE_NODES] = "nodes", [TABLE_SLOTS] = "slots", [TABLE_QUEUE] = "queue",
+	};
+
+	return names[table];
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * columns.h: every column of every table, in one array, from which come the
+ * tables, -o, --sort and --help.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum table_kind {
+	TABLE_NODES,   /* items are struct score_node */
+	TABLE_SLOTS,   /* struct score_slot_info */
+	TABLE_QUEUE,   /* struct score_ticket_info */
+	TABLE_KINDS_,
+};
+
+enum column_type {
+	COLUMN_TEXT,
+	COLUMN_NUMBER,
+	COLUMN_BOOLEAN,
+	COLUMN_TIME,   /* microseconds since the epoch; a date for people */
+};
+
+#define COLUMN_TEXT_MAX 1024
+
+struct column {
+	enum table_kind table;
+	const char *name;
+	bool shown;    /* without -o */
+	enum column_type type;
+	const char *help;
+	/* Writes the plain form of the item's value; an empty text is "nothing" (null in JSON). */
+	void (*format)(const void *item, char text[static COLUMN_TEXT_MAX]);
+};
+
+extern const struct column columns[];
+extern const size_t n_columns;
+
+/* The column of that name (any case) of a table, or NULL. */
+const struct column *column_find(enum table_kind table, const char *name, size_t length);
+
+/* The name of a table, as its JSON and --help say it. */
+const char *table_name(enum table_kind table);

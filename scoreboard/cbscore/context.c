@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "context.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+static void complain_list(const char *format, va_list ap)
+{
+	(void)fputs("cbscore: ", stderr);
+	(void)vfprintf(stderr, format, ap);
+	(void)fputc('\n', stderr);
+}
+
+void complain(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	complain_list(format, ap);
+	va_end(ap);
+}
+
+int complain_usage(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	complain_list(format, ap);
+	va_end(ap);
+	(void)fputs("Try 'cbscore --help' for more information.\n", stderr);
+	return STATUS_USAGE;
+}
+
+int complain_score(const struct context *context, int error)
+{
+	const char *why;
+
+	switch (error) {
+	case -EBADMSG:
+		why = "not a scoreboard";
+		break;
+	case -EPROTO:
+		why = "a scoreboard of another version of corebalance";
+		break;
+	case -EUCLEAN:
+		why = "a damaged scoreboard, see cbscore fsck";
+		break;
+	default:
+		why = strerror(-error);
+	}
+	complain("%s: %s", context->scoreboard, why);
+	return STATUS_FAILED;
+}
+
+int context_read_nodes(const char *path, struct nodelist *ret)
+{
+	int r = nodelist_read(path, ret);
+
+	if (r < 0) {
+		complain("%s: %s", path, strerror(-r));
+		return STATUS_FAILED;
+	}
+	if (ret->n_errors == 0)
+		return STATUS_OK;
+	for (size_t i = 0; i < ret->n_errors; i++)
+		(void)fprintf(stderr, "%s\n", ret->errors[i]);
+	nodelist_clear(ret);
+	return EX_CONFIG;
+}
+
+int context_open(const struct context *context, struct score **ret)
+{
+	struct nodelist list;
+	int r, status;
+
+	r = score_open(context->scoreboard, NULL, ret);
+	if (r == -ENODATA) {
+		status = context_read_nodes(context->nodes, &list);
+		if (status != STATUS_OK)
+			return status;
+		r = score_open(context->scoreboard, &list, ret);
+		nodelist_clear(&list);
+	}
+	return r < 0 ? complain_score(context, r) : STATUS_OK;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * context.h: what every verb of cbscore(1) is given, and what they share.
+ */
+
+#include <stdbool.h>
+
+#include "scoreboard.h"
+
+/* Exit statuses; EX_CONFIG (78) of sysexits.h for a bad node list. */
+enum {
+	STATUS_OK = 0,
+	STATUS_FAILED = 1,     /* it could not be done; one line on stderr says why */
+	STATUS_USAGE = 2,
+	STATUS_NO_NODE = 3,
+};
+
+struct context {
+	const char *nodes;       /* --config */
+	const char *scoreboard;  /* --scoreboard */
+	const char *output;      /* --output, or NULL */
+	const char *sort;        /* --sort, or NULL */
+	bool no_headings, raw, json, repair;
+};
+
+/* One line on stderr: "cbscore: ...". */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same for a usage error, with a pointer to --help. Returns STATUS_USAGE. */
+int complain_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Says why the scoreboard refused, from a -errno of scoreboard.h. Returns STATUS_FAILED. */
+int complain_score(const struct context *context, int error);
+
+/*
+ * Opens the scoreboard; if there is none, it is made from the node list.
+ * STATUS_OK and *ret, which is the caller's; or a status, and it was told.
+ */
+int context_open(const struct context *context, struct score **ret);
+
+/* Reads a node list and shows its errors. STATUS_OK and *ret, the caller's; or a status, and *ret is empty. */
+int context_read_nodes(const char *path, struct nodelist *ret);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* nodes.c: the verbs about node lists: load, validate. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "verbs.h"
+
+int verb_load(const struct context *context, int argc, char **argv)
+{
+	struct score_load_result result;
+	struct score *score = NULL;
+	struct nodelist list;
+	int r, status;
+
+	status = context_read_nodes(argc > 0 ? argv[0] : context->nodes, &list);
+	if (status != STATUS_OK)
+		return status;
+	r = score_open(context->scoreboard, &list, &score);
+	if (r == 0)
+		r = score_load(score, &list, &result);
+	(void)score_close(score);
+	nodelist_clear(&list);
+	if (r < 0)
+		return complain_score(context, r);
+	(void)printf("%u added, %u changed, %u draining, %u removed, %u kept\n", result.added, result.changed,
+		     result.draining, result.removed, result.kept);
+	return STATUS_OK;
+}
+
+int verb_validate(const struct context *context, int argc, char **argv)
+{
+	const char *path = argc > 0 ? argv[0] : context->nodes;
+	unsigned long long cores = 0;
+	struct nodelist list;
+	int status;
+
+	status = context_read_nodes(path, &list);
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < list.n_nodes; i++)
+		cores += list.nodes[i].cores;
+	(void)printf("%s: %zu nodes, %llu cores\n", path, list.n_nodes, cores);
+	nodelist_clear(&list);
+	return STATUS_OK;
+}

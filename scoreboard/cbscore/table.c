@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <libsmartcols/libsmartcols.h>
+
+#define USEC_PER_SEC 1000000
+#define TABLE_COLUMNS_MAX 64
+
+struct table {
+	struct libscols_table *scols;
+	const struct column *columns[TABLE_COLUMNS_MAX];
+	size_t n_columns;
+	struct libscols_column *sort;
+	bool plain;            /* raw or JSON: numbers rather than dates */
+};
+
+/* ---- which columns ---- */
+
+static int unknown_column(enum table_kind kind, const char *name, size_t length)
+{
+	char known[512];
+	size_t used = 0;
+
+	*known = '\0';
+	for (size_t i = 0; i < n_columns; i++)
+		if (columns[i].table == kind)
+			used += (size_t)snprintf(known + used, sizeof(known) - used, " %s", columns[i].name);
+	return complain_usage("unknown column: \"%.*s\": expected one of%s", (int)length, name, known);
+}
+
+static void choose_default(struct table *table, enum table_kind kind)
+{
+	for (size_t i = 0; i < n_columns; i++)
+		if (columns[i].table == kind && columns[i].shown)
+			table->columns[table->n_columns++] = &columns[i];
+}
+
+/* "COL,COL", or "+COL,COL" for the usual ones and these. */
+static int choose(struct table *table, enum table_kind kind, const char *output)
+{
+	if (!output || *output == '+')
+		choose_default(table, kind);
+	if (!output)
+		return STATUS_OK;
+	output += *output == '+';
+	for (;;) {
+		size_t length = strcspn(output, ",");
+		const struct column *column = column_find(kind, output, length);
+
+		if (!column)
+			return unknown_column(kind, output, length);
+		if (table->n_columns == TABLE_COLUMNS_MAX)
+			return complain_usage("--output: expected at most %d columns", TABLE_COLUMNS_MAX);
+		table->columns[table->n_columns++] = column;
+		if (!output[length])
+			return STATUS_OK;
+		output += length + 1;
+	}
+}
+
+/* ---- libsmartcols ---- */
+
+/* Numbers by value, whatever the column shows; the plain form hangs on the cell. */
+static int compare_numbers(struct libscols_cell *a, struct libscols_cell *b, void *arg)
+{
+	const char *x = scols_cell_get_userdata(a), *y = scols_cell_get_userdata(b);
+	double dx = x ? strtod(x, NULL) : 0, dy = y ? strtod(y, NULL) : 0;
+
+	(void)arg;
+	return (dx > dy) - (dx < dy);
+}
+
+static int json_type(const struct column *column)
+{
+	switch (column->type) {
+	case COLUMN_NUMBER:
+	case COLUMN_TIME:
+		return SCOLS_JSON_NUMBER;
+	case COLUMN_BOOLEAN:
+		return SCOLS_JSON_BOOLEAN;
+	default:
+		return SCOLS_JSON_STRING;
+	}
+}
+
+static struct libscols_column *add_column(struct table *table, const struct column *column)
+{
+	bool number = column->type == COLUMN_NUMBER;
+	struct libscols_column *added;
+
+	added = scols_table_new_column(table->scols, column->name, 0, number ? SCOLS_FL_RIGHT : 0);
+	if (!added)
+		return NULL;
+	(void)scols_column_set_json_type(added, json_type(column));
+	(void)scols_column_set_cmpfunc(added, column->type == COLUMN_TEXT ? scols_cmpstr_cells : compare_numbers, NULL);
+	return added;
+}
+
+static int add_sort(struct table *table, enum table_kind kind, const char *sort)
+{
+	const struct column *column = column_find(kind, sort, strlen(sort));
+
+	if (!column)
+		return unknown_column(kind, sort, strlen(sort));
+	for (size_t i = 0; i < table->n_columns; i++)
+		if (table->columns[i] == column) {
+			table->sort = scols_table_get_column(table->scols, i);
+			return STATUS_OK;
+		}
+	/* Not shown: there all the same, for its values. */
+	if (table->n_columns == TABLE_COLUMNS_MAX)
+		return complain_usage("--output: expected at most %d columns", TABLE_COLUMNS_MAX - 1);
+	table->columns[table->n_columns++] = column;
+	table->sort = add_column(table, column);
+	if (!table->sort)
+		return complain_usage("%s", strerror(ENOMEM));
+	(void)scols_column_set_flags(table->sort, SCOLS_FL_HIDDEN);
+	return STATUS_OK;
+}
+
+int table_new(const struct context *context, enum table_kind kind, struct table **ret)
+{
+	struct table *table = calloc(1, sizeof(*table));
+	int status = STATUS_FAILED;
+
+	if (!table)
+		goto out_of_memory;
+	table->plain = context->raw || context->json;
+	status = choose(table, kind, context->output);
+	if (status != STATUS_OK)
+		goto fail;
+	status = STATUS_FAILED;
+	table->scols = scols_new_table();
+	if (!table->scols)
+		goto out_of_memory;
+	(void)scols_table_set_name(table->scols, table_name(kind));
+	(void)scols_table_enable_json(table->scols, context->json);
+	(void)scols_table_enable_raw(table->scols, context->raw);
+	(void)scols_table_enable_noheadings(table->scols, context->no_headings);
+	for (size_t i = 0; i < table->n_columns; i++)
+		if (!add_column(table, table->columns[i]))
+			goto out_of_memory;
+	if (context->sort) {
+		status = add_sort(table, kind, context->sort);
+		if (status != STATUS_OK)
+			goto fail;
+	}
+	*ret = table;
+	return STATUS_OK;
+
+out_of_memory:
+	complain("%s", strerror(ENOMEM));
+fail:
+	table_free(table);
+	return status;
+}
+
+/* Microseconds since the epoch, as a date in local time. */
+static void format_date(char text[static COLUMN_TEXT_MAX])
+{
+	time_t seconds = (time_t)(strtoull(text, NULL, 10) / USEC_PER_SEC);
+	struct tm tm;
+
+	if (*text && localtime_r(&seconds, &tm))
+		(void)strftime(text, COLUMN_TEXT_MAX, "%Y-%m-%d %H:%M:%S", &tm);
+}
+
+int table_add(struct table *table, const void *item)
+{
+	struct libscols_line *line = scols_table_new_line(table->scols, NULL);
+	char text[COLUMN_TEXT_MAX];
+
+	if (!line)
+		return -ENOMEM;
+	for (size_t i = 0; i < table->n_columns; i++) {
+		const struct column *column = table->columns[i];
+		struct libscols_cell *cell = scols_line_get_cell(line, i);
+
+		column->format(item, text);
+		if (column->type != COLUMN_TEXT) {
+			char *plain = strdup(text);
+
+			if (!plain)
+				return -ENOMEM;
+			(void)scols_cell_set_userdata(cell, plain);
+		}
+		if (column->type == COLUMN_TIME && !table->plain)
+			format_date(text);
+		if (scols_cell_set_data(cell, *text ? text : NULL) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* libsmartcols prints nothing at all for a table without lines; people and scripts expect its frame. */
+static int print_empty(struct table *table)
+{
+	if (scols_table_is_json(table->scols)) {
+		(void)printf("{\n   \"%s\": []\n}\n", scols_table_get_name(table->scols));
+	} else if (!scols_table_is_noheadings(table->scols)) {
+		for (size_t i = 0; i < table->n_columns; i++)
+			if (!(scols_column_get_flags(scols_table_get_column(table->scols, i)) & SCOLS_FL_HIDDEN))
+				(void)printf("%s%s", i ? " " : "", table->columns[i]->name);
+		(void)printf("\n");
+	}
+	return 0;
+}
+
+int table_print(struct table *table)
+{
+	int r = 0;
+
+	if (table->sort)
+		r = scols_sort_table(table->scols, table->sort);
+	if (r == 0 && scols_table_get_nlines(table->scols) > 0)
+		r = scols_print_table(table->scols);
+	else if (r == 0)
+		r = print_empty(table);
+	if (r < 0)
+		complain("cannot print: %s", strerror(-r));
+	table_free(table);
+	return r < 0 ? STATUS_FAILED : STATUS_OK;
+}
+
+void table_free(struct table *table)
+{
+	struct libscols_line *line;
+	struct libscols_iter *iter;
+
+	if (!table)
+		return;
+	iter = table->scols ? scols_new_iter(SCOLS_ITER_FORWARD) : NULL;
+	while (iter && scols_table_next_line(table->scols, iter, &line) == 0)
+		for (size_t i = 0; i < table->n_columns; i++)
+			free(scols_cell_get_userdata(scols_line_get_cell(line, i)));
+	scols_free_iter(iter);
+	scols_unref_table(table->scols);
+	free(table);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * table.h: a table of items, as libsmartcols(3) prints it.
+ */
+
+#include "columns.h"
+#include "context.h"
+
+struct table;
+
+/* A new table with the columns that the options ask for. STATUS_OK and *ret; or a status, and it was told. */
+int table_new(const struct context *context, enum table_kind kind, struct table **ret);
+
+/* Adds a row. 0 or -ENOMEM. */
+int table_add(struct table *table, const void *item);
+
+/* Sorts and prints it to stdout, and frees it. Returns a status. */
+int table_print(struct table *table);
+
+/* Frees it unprinted; NULL is fine. */
+void table_free(struct table *table);
