@@ -1,0 +1,105 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+# Half-closes, resets, large and slow flows pass as they came, in every way in.
+bytes_are_sacred() {
+  node echo 4001 4 --mode echo
+  entrance "$1"
+  client -n 20 -c 4 --send 100 --half-close --expect echo
+  client -n 2 -c 2 --send 20000000 --half-close --expect echo
+  client -n 1 -c 1 --send 3000000 --half-close --expect echo --bytes-slow 3000000
+  farm_is_at_rest
+}
+
+@test "listener: both directions are byte-exact, small, large and slow" { bytes_are_sacred listener; }
+@test "connection: both directions are byte-exact, small, large and slow" { bytes_are_sacred connection; }
+@test "inetd: both directions are byte-exact, small, large and slow" { bytes_are_sacred inetd; }
+@test "alone: both directions are byte-exact, small, large and slow" { bytes_are_sacred alone; }
+
+half_close_passes() {
+  node sum 4001 2 --mode reply
+  entrance "$1"
+  client -n 6 -c 2 --send 150000 --half-close --expect sum
+  farm_is_at_rest
+}
+
+@test "listener: a half-close reaches the node, and its answer comes back" { half_close_passes listener; }
+@test "connection: a half-close reaches the node, and its answer comes back" { half_close_passes connection; }
+@test "inetd: a half-close reaches the node, and its answer comes back" { half_close_passes inetd; }
+@test "alone: a half-close reaches the node, and its answer comes back" { half_close_passes alone; }
+
+@test "a node that speaks first and ends first is passed on whole" {
+  node src 4001 2 --mode source:5000000
+  entrance alone
+  client -n 4 -c 2 --expect pattern:5000000
+  farm_is_at_rest
+}
+
+node_reset_passes() {
+  node a 4001 2 --mode line
+  entrance "$1"
+  run client -n 2 -c 1 --line reset --expect line --print
+  [ "$status" = 1 ]
+  [[ $output == *"result=reset"* ]]
+  [[ $output == *"reset=2"* ]]
+  farm_is_at_rest
+}
+
+@test "listener: a node's reset reaches the client as a reset" { node_reset_passes listener; }
+@test "connection: a node's reset reaches the client as a reset" { node_reset_passes connection; }
+@test "inetd: a node's reset reaches the client as a reset" { node_reset_passes inetd; }
+@test "alone: a node's reset reaches the client as a reset" { node_reset_passes alone; }
+
+@test "a client's reset ends the node's connection at once and frees the slot" {
+  node a 4001 1 --mode stall
+  entrance alone
+  client_start a --send 5000000 --expect none --abort-after 200
+  until_ok busy_is 1
+  farm_is_at_rest
+  grep 'end=CD' "$T/relay.log"
+}
+
+@test "a node that does not read holds its client back; the slot is taken until the node has gone" {
+  node a 4001 1 --mode stall
+  local stalled=$PID
+  entrance alone
+  client_start sender --send 100000000 --expect none --close-after 500
+  client_wait sender || true
+  # The client has closed; what it sent is still for the node, as it would be without a relay.
+  busy_is 1
+  kill "$stalled"
+  farm_is_at_rest
+}
+
+@test "silence does not end a connection; --idle-timeout does" {
+  node a 4001 2 --mode line
+  entrance alone
+  client --line "silent 1500" --expect any || true
+  [ "$(grep -c 'end=RD' "$T/relay.log")" = 0 ]
+  GATE=$ADDR:3699
+  background "$T/idle.log" "$BUILD/cbrelay" -c "$CONF" --idle-timeout 200ms "$GATE"
+  until_ok is_listening "$GATE"
+  run client --line "sleep 3000" --expect line
+  [ "$status" = 1 ]
+  grep 'end=RD' "$T/idle.log"
+  farm_is_at_rest
+}
+
+@test "the node is told who its client is by the PROXY protocol, versions 1 and 2" {
+  node_start one 4001 1 --mode hold:5 --proxy v1
+  node_line 4001 1 proxy=v1
+  entrance alone
+  run -0 client --expect line --print
+  [[ $output == *"src=127.0.0.1:"* ]]
+  node_start two 4002 1 --mode hold:5 --proxy v2
+  echo "$ADDR, 4002, 1, 0, proxy=v2" >"$CONF"
+  score load "$CONF"
+  run -0 client --expect line --print
+  [[ $output == *"two"*"src=127.0.0.1:"* ]]
+  farm_is_at_rest
+}

@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+# A client whose node refuses is tried elsewhere and never notices.
+dead_node_is_passed_over() {
+  node_line 4009 4 speed=9
+  node a 4001 2 --mode hold:20
+  entrance "$1"
+  client -n 10 -c 10 --expect line
+  state_is 4009 down
+  run -0 score list -nr -o NODE,REASON
+  [[ $output == *"$ADDR:4009 connection\x20refused"* ]]
+  [ "$(grep -c "$ADDR:4009 is down" "$T/relay.log")" = "$2" ]
+  farm_is_at_rest
+}
+
+@test "listener: a dead node is passed over, its clients never notice" { dead_node_is_passed_over listener 1; }
+@test "connection: a dead node is passed over, its clients never notice" { dead_node_is_passed_over connection 1; }
+@test "inetd: a dead node is passed over, its clients never notice" { dead_node_is_passed_over inetd 1; }
+@test "alone: a dead node is passed over, its clients never notice" { dead_node_is_passed_over alone 1; }
+
+# Nobody is refused when all nodes are down; a node that returns is used, and waiters are woken for it.
+all_down_then_one_returns() {
+  node_line 4001 2
+  node_line 4002 2
+  entrance "$1" --retry-after 200ms
+  client_start crowd -n 8 -c 8 --expect line
+  until_ok waiting_is 8
+  state_is 4001 down || state_is 4001 retry
+  node_start a 4001 2 --mode hold:10
+  client_wait crowd
+  grep 'ok=8 failed=0' "$T/crowd.out"
+  state_is 4001 up
+  farm_is_at_rest
+}
+
+@test "listener: all nodes down, clients wait, one returns, all are served" { all_down_then_one_returns listener; }
+@test "connection: all nodes down, clients wait, one returns, all are served" { all_down_then_one_returns connection; }
+@test "inetd: all nodes down, clients wait, one returns, all are served" { all_down_then_one_returns inetd; }
+@test "alone: all nodes down, clients wait, one returns, all are served" { all_down_then_one_returns alone; }
+
+@test "a probe that finds a node up wakes those who wait for it" {
+  node_line 4001 2
+  entrance listener --retry-after 1h
+  client_start crowd -n 4 -c 4 --expect line
+  until_ok waiting_is 4
+  state_is 4001 down
+  node_start a 4001 2 --mode hold:10
+  probe
+  client_wait crowd
+  state_is 4001 up
+  farm_is_at_rest
+}
+
+@test "a node that is down is tried again by one connection, not by all" {
+  node_line 4001 8
+  entrance listener --retry-after 300ms
+  client_start crowd -n 20 -c 20 --expect line
+  until_ok waiting_is 20
+  # Each trial fails and counts once: far fewer than one for each waiter.
+  failed() { score list -nr -o FAILED; }
+  local before
+  before=$(failed)
+  until_ok test "$(failed)" -gt 0
+  [ $(($(failed) - before)) -lt 20 ]
+  node_start a 4001 8 --mode hold:10
+  client_wait crowd
+  farm_is_at_rest
+}
+
+@test "all addresses of a node are tried" {
+  # A name with two addresses, of which one answers.
+  node_start a 4001 1 --mode hold:10
+  entrance_hosts() {
+    mount --bind "$T/hosts" /etc/hosts && exec "$@"
+  }
+  if [ "$(id -u)" != 0 ]; then skip "needs root for a hosts file of its own"; fi
+  printf '127.0.0.1 localhost\n127.99.99.99 twin.test\n%s twin.test\n' "$ADDR" >"$T/hosts"
+  echo "twin.test, 4001, 1, 0" >"$CONF"
+  background "$T/relay.log" unshare -m sh -c "mount --bind '$T/hosts' /etc/hosts && exec '$BUILD/cbrelay' -c '$CONF' '$GATE'"
+  until_ok is_listening "$GATE"
+  client -n 3 -c 1 --expect line
+  grep 'node=twin.test:4001' "$T/relay.log"
+  farm_is_at_rest
+}
+
+@test "a connect that gets no answer times out, and the client goes elsewhere" {
+  # A listener whose backlog is full answers no more connects.
+  background "$T/full.log" python3 -c "
+import socket, time
+s = socket.socket(); s.bind(('$ADDR', 4009)); s.listen(0)
+held = [socket.socket() for _ in range(4)]
+for h in held:
+    h.setblocking(False); h.connect_ex(('$ADDR', 4009))
+print('full', flush=True); time.sleep(60)"
+  until_ok grep -q full "$T/full.log"
+  node_line 4009 1 speed=9
+  node a 4001 1 --mode hold:10
+  entrance alone --connect-timeout 300ms
+  client -n 2 -c 1 --expect line
+  run -0 score list -nr -o NODE,STATE,REASON
+  [[ $output == *"$ADDR:4009 down connect\x20timed\x20out"* ]]
+  farm_is_at_rest
+}

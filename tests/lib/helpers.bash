@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash disable=SC2034  # variables are for the tests
+#
+# helpers.bash: a farm for each test. Every test has a loopback address of its
+# own (so ports can be plain numbers and tests may run side by side), starts
+# nodes and entrances on it, and ends by pid what it started.
+
+bats_require_minimum_version 1.5.0
+: "${BUILD:=$PWD/build}"
+LIB=${BASH_SOURCE[0]%/*}
+CLIENT=$BUILD/tests/cbtest-client
+NODE=$BUILD/tests/cbtest-node
+
+farm_setup() {
+  T=$BATS_TEST_TMPDIR
+  ADDR=127.$((RANDOM % 254 + 1)).$((RANDOM % 256)).$((RANDOM % 254 + 1))
+  GATE=$ADDR:3632
+  CONF=$T/nodes.conf
+  SCOREBOARD=$T/scoreboard.tdb
+  export COREBALANCE_SCOREBOARD=$SCOREBOARD
+  PIDS=()
+  : >"$CONF"
+}
+
+farm_teardown() {
+  local pid
+  for pid in "${PIDS[@]}"; do kill -CONT "$pid" 2>/dev/null; kill "$pid" 2>/dev/null; done
+  for pid in "${PIDS[@]}"; do gone "$pid" || kill -9 "$pid" 2>/dev/null; done
+  # Relays of a listener that was killed have no parent to end them.
+  for pid in $(pids_holding "$SCOREBOARD"); do kill -9 "$pid" 2>/dev/null; done
+  return 0
+}
+
+# The processes that have a file open, by /proc.
+pids_holding() {
+  local link
+  for link in /proc/[0-9]*/fd/*; do
+    if [ "$link" -ef "$1" ]; then echo "$link" | cut -d/ -f3; fi
+  done 2>/dev/null | sort -u
+}
+
+# Until COMMAND succeeds; gives up after ten seconds (sanitizers are slow).
+until_ok() {
+  local end=$((SECONDS + ${PATIENCE:-15}))
+  until "$@" >/dev/null 2>&1; do
+    if [ $SECONDS -ge $end ]; then
+      echo "gave up waiting for: $*" >&2
+      return 1
+    fi
+    sleep 0.02
+  done
+}
+
+gone() {
+  local end=$((SECONDS + 5))
+  while kill -0 "$1" 2>/dev/null; do
+    [ $SECONDS -lt $end ] || return 1
+    sleep 0.02
+  done
+}
+
+# background LOG COMMAND...: starts it, its pid in $PID.
+background() {
+  local log=$1
+  shift
+  "$@" </dev/null >"$log" 2>&1 3>&- &
+  PID=$!
+  PIDS+=("$PID")
+}
+
+# node NAME PORT CORES [cbtest-node option]...: a node that notes if it is over-filled, and its line in the list.
+node() {
+  node_start "$@"
+  node_line "$2" "$3"
+}
+
+node_start() {
+  local name=$1 port=$2 cores=$3
+  shift 3
+  background "$T/$name.log" "$NODE" --name "$name" --max "$cores" --report "$T/$name.report" --timeout 120 "$@" "$ADDR:$port"
+  printf -v "PID_$name" %s "$PID"
+  until_ok grep -q ^PORT "$T/$name.log"
+}
+
+node_line() { echo "$ADDR, $1, $2, 0${3:+, $3}" >>"$CONF"; }
+
+node_report() { kill -USR1 "$(eval echo "\$PID_$1")" && sleep 0.05 && cat "$T/$1.report"; }
+
+# No node ever had more connections than cores.
+nodes_never_overfilled() {
+  local log
+  for log in "$T"/*.log; do
+    if grep -H VIOLATION "$log"; then return 1; fi
+  done
+}
+
+# entrance WAY [cbrelay option]...: clients find the farm at $GATE.
+#   listener     systemd passes the listening socket
+#   connection   systemd passes each connection (Accept=yes)
+#   inetd        each connection is standard input
+#   alone        from the command line
+entrance() {
+  local way=$1
+  shift
+  local activate=(systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS -l "$GATE")
+  local relay=("$BUILD/cbrelay" -c "$CONF" "$@")
+  case $way in
+  listener) background "$T/relay.log" "${activate[@]}" "${relay[@]}" ;;
+  connection) background "$T/relay.log" "${activate[@]}" --accept "${relay[@]}" ;;
+  inetd) background "$T/relay.log" "${activate[@]}" --accept --inetd "${relay[@]}" ;;
+  alone) background "$T/relay.log" "${relay[@]}" "$GATE" ;;
+  esac
+  GATE_PID=$PID
+  until_ok is_listening "$GATE"
+}
+
+# Without connecting: that would be a connection of the farm.
+is_listening() {
+  local port=${1##*:}
+  ss -Hltn "sport = :$port" | awk '{print $4}' | grep -qF "$1"
+}
+
+# client [cbtest-client option]...: against $GATE.
+client() { "$CLIENT" --timeout 60 "$@" "$GATE"; }
+
+# client_start NAME [option]...: in the background; its output in $T/NAME.out.
+client_start() {
+  local name=$1
+  shift
+  background "$T/$name.out" "$CLIENT" --timeout 60 "$@" "$GATE"
+  printf -v "PID_$name" %s "$PID"
+}
+
+client_wait() { wait "$(eval echo "\$PID_$1")"; }
+
+score() { "$BUILD/cbscore" "$@"; }
+probe() { "$BUILD/cbprobe" -c "$CONF" "$@"; }
+
+# Numbers of slots taken, of waiters, and of slots in all.
+busy() { score slots -n | grep -c . || true; }
+waiting() { score queue -n | grep -c . || true; }
+busy_is() { [ "$(busy)" = "$1" ]; }
+waiting_is() { [ "$(waiting)" = "$1" ]; }
+state_of() { score list -nr -o NODE,STATE | awk -v n="$ADDR:$1" '$1 == n { print $2 }'; }
+state_is() { [ "$(state_of "$1")" = "$2" ]; }
+
+everything_is_free() { busy_is 0 && waiting_is 0; }
+
+scoreboard_is_sound() {
+  local said
+  said=$(tdbtool "$SCOREBOARD" check)
+  [[ $said == *"integrity is OK"* ]] || { echo "$said"; return 1; }
+  tdbdump "$SCOREBOARD" >/dev/null
+}
+
+# What every scenario ends with.
+farm_is_at_rest() {
+  until_ok everything_is_free
+  nodes_never_overfilled
+  scoreboard_is_sound
+}

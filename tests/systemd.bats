@@ -1,0 +1,413 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The units under a real systemd as PID 1 (see lib/boot), as `make install` puts them. Nodes and clients run inside,
+# the network there is a loopback of its own. One boot serves all tests; each begins with everything stopped.
+#
+# Scenarios run in both forms: "listener" is Accept=no, "connection" is Accept=yes by the drop-in that is shipped.
+
+load lib/helpers
+
+setup_file() {
+  local status=0
+  export BOOT=$BATS_FILE_TMPDIR/boot STAGE=$BATS_FILE_TMPDIR/stage CANNOT=''
+  if ((EUID != 0)); then
+    CANNOT='not root'
+    return
+  fi
+  make -s -C "$BATS_TEST_DIRNAME/.." install DESTDIR="$STAGE" PREFIX=/usr SANITIZE="${SANITIZE-}" \
+    >"$BATS_FILE_TMPDIR/install.log" 2>&1 3>&- || { cat "$BATS_FILE_TMPDIR/install.log" && return 1; }
+  install -D -t "$STAGE/opt/cbtest" "$BUILD"/tests/cbtest-{node,client}
+  # A relay needs no ptrace(2), but the leak detector does.
+  local unit
+  for unit in corebalance corebalance@ corebalance-probe; do
+    install -D -m 644 <(printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n') \
+      "$STAGE/etc/systemd/system/$unit.service.d/sanitizer.conf"
+  done
+  BOOT_LIFE=600 "$BATS_TEST_DIRNAME/lib/boot" start "$BOOT" --tree "$STAGE" 2>"$BATS_FILE_TMPDIR/boot.log" 3>&- ||
+    status=$?
+  ((status != 77)) || CANNOT=$(<"$BATS_FILE_TMPDIR/boot.log")
+  ((status == 0 || status == 77)) || { cat "$BATS_FILE_TMPDIR/boot.log" && return 1; }
+}
+
+teardown_file() {
+  ((EUID != 0)) || "$BATS_TEST_DIRNAME/lib/boot" stop "$BOOT"
+}
+
+setup() {
+  [[ -z $CANNOT ]] || skip "$CANNOT"
+  T=$BATS_TEST_TMPDIR
+  PIDS=()
+  GATE=127.0.0.1:3632
+  inside sh -c 'rm -rf /run/corebalance/* /run/test && mkdir /run/test'
+  CURSOR=$(inside journalctl -q -n 1 -o json | jq -r .__CURSOR)
+}
+
+teardown() {
+  [[ -z $CANNOT ]] || return 0
+  local pid
+  if [[ -z $BATS_TEST_COMPLETED ]]; then
+    inside journalctl -q --no-pager -o short-monotonic --after-cursor="$CURSOR" | tail -n 60
+    inside cbscore list || true
+  fi
+  inside sh -c 'for file in /run/test/*.pid; do [ ! -e "$file" ] || kill -KILL $(cat "$file"); done 2>/dev/null
+    systemctl stop corebalance.socket corebalance-probe.timer
+    systemctl kill -s KILL corebalance.service "corebalance@*.service" "node-*.service"
+    systemctl stop corebalance.service "corebalance@*.service" "node-*.service" corebalance-probe.service
+    systemctl reset-failed
+    rm -rf /run/systemd/system/corebalance*.d; systemctl disable corebalance.socket corebalance-probe.timer
+    systemctl daemon-reload' >/dev/null 2>&1 || true
+  for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
+}
+
+inside() { "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" "$@"; }
+
+# node NAME PORT CORES [cbtest-node option]...: a node inside, as a unit, and its line in the list.
+node() {
+  node_up "$@"
+  inside sh -c "echo '127.0.0.1, $2, $3, 0' >>/run/test/nodes.conf && cat /run/test/nodes.conf >/etc/corebalance/nodes.conf"
+}
+
+node_up() {
+  local name=$1 port=$2 cores=$3
+  shift 3
+  inside systemd-run -q --collect --unit="node-$name" /opt/cbtest/cbtest-node --name "$name" --max "$cores" --timeout 500 \
+    "$@" "127.0.0.1:$port"
+  until_ok is_listening "127.0.0.1:$port"
+}
+
+is_listening() { inside ss -Hltn "sport = :${1##*:}" | grep -q .; }
+
+node_down() { inside systemctl stop "node-$1"; }
+
+# use listener|connection: enables and starts the socket in that form.
+use() {
+  inside mkdir -p /run/systemd/system/corebalance.socket.d
+  [[ $1 == listener ]] ||
+    inside ln -s /usr/share/corebalance/per-connection.conf /run/systemd/system/corebalance.socket.d/
+  inside systemctl daemon-reload
+  inside systemctl -q enable --now corebalance.socket
+  [ "$(inside systemctl is-active corebalance.socket)" = active ]
+}
+
+# A unit's setting for this test.
+setting() {
+  inside sh -c "mkdir -p /run/systemd/system/$1.d && printf '%s\n' '$2' '$3' '$4' >/run/systemd/system/$1.d/test.conf"
+  inside systemctl daemon-reload
+}
+
+client() { inside /opt/cbtest/cbtest-client --timeout 60 "$@" "$GATE"; }
+
+# client_start NAME [option]...: in the background; its end is awaited by client_wait.
+client_start() {
+  local name=$1
+  shift
+  # shellcheck disable=SC2016 # for the shell inside
+  background "$T/$name.out" "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" sh -c 'echo $$ >"$0"; exec "$@"' \
+    "/run/test/$name.pid" /opt/cbtest/cbtest-client --timeout 60 "$@" "$GATE"
+  printf -v "PID_$name" %s "$PID"
+}
+
+client_wait() {
+  wait "$(eval echo "\$PID_$1")" || {
+    cat "$T/$1.out"
+    return 1
+  }
+}
+
+# As in helpers.bash, but inside.
+score() { inside cbscore "$@"; }
+state_of() { score list -nr -o NODE,STATE | awk -v n="127.0.0.1:$1" '$1 == n { print $2 }'; }
+
+unit_is() { [ "$(inside systemctl is-active "$1")" = "$2" ]; }
+main_pid() { inside systemctl show -P MainPID "$1"; }
+instances() { inside systemctl list-units -q --plain --no-legend 'corebalance@*.service' | awk '{ print $1 }'; }
+instances_are() { [ "$(instances | grep -c .)" = "$1" ]; }
+unit_of() { inside ps -o unit= -p "$1"; }
+
+# What the journal says since the test began, as a JSON object a line.
+journal() { inside journalctl -q -o json --after-cursor="$CURSOR" "$@"; }
+
+at_rest() {
+  until_ok everything_is_free
+  until_ok instances_are 0
+  [ -z "$(journal --grep=VIOLATION)" ]
+  [[ $(inside tdbtool /run/corebalance/scoreboard.tdb check) == *'integrity is OK'* ]]
+  unit_is corebalance.socket active
+}
+
+# ---- the units themselves ----
+
+@test "systemd finds no fault with the units" {
+  inside systemd-analyze verify --man=no corebalance.socket corebalance.service corebalance@0.service \
+    corebalance-probe.service corebalance-probe.timer
+  inside mkdir -p /run/systemd/system/corebalance.socket.d
+  inside ln -s /usr/share/corebalance/per-connection.conf /run/systemd/system/corebalance.socket.d/
+  inside systemd-analyze verify --man=no corebalance.socket
+  [ "$(inside systemctl is-system-running)" = running ]
+}
+
+@test "every service is hardened: systemd-analyze security says at most 1.5" {
+  local unit
+  for unit in corebalance.service corebalance@0.service corebalance-probe.service; do
+    inside systemd-analyze security --no-pager --threshold=15 "$unit" >"$T/security" || { cat "$T/security" && return 1; }
+  done
+}
+
+@test "sysusers.d makes the user, tmpfiles.d the scoreboard's folder" {
+  [ "$(inside id -un corebalance)" = corebalance ]
+  [ "$(inside id -gn corebalance)" = corebalance ]
+  [ "$(inside stat -c '%F %a %U:%G' /run/corebalance)" = 'directory 770 corebalance:corebalance' ]
+}
+
+# ---- serving ----
+
+serves() {
+  node a 4001 2 --mode echo
+  use "$1"
+  [ "$(inside systemctl is-enabled corebalance.socket)" = enabled ]
+  client -n 20 -c 2 --send 50000 --half-close --expect echo
+  [ "$(inside stat -c '%a %U:%G' /run/corebalance/scoreboard.tdb)" = '660 corebalance:corebalance' ]
+  [ "$(inside stat -c '%a %U:%G' /run/corebalance)" = '770 corebalance:corebalance' ]
+  at_rest
+}
+
+@test "listener: the socket serves connections, with one service behind it" {
+  serves listener
+  unit_is corebalance.service active
+  [ "$(inside ps -o user= -p "$(main_pid corebalance.service)")" = corebal+ ] ||
+    [ "$(inside ps -o user= -p "$(main_pid corebalance.service)")" = corebalance ]
+  [[ $(inside systemctl show -P StatusText corebalance.service) == *' busy, '*' free, '*' waiting' ]]
+}
+
+@test "connection: the socket serves connections, each in a unit of its own" {
+  serves connection
+  unit_is corebalance.service inactive
+  client_start one --line 'sleep 60000' --send 1000
+  client_start two --line 'sleep 60000' --send 1000
+  until_ok busy_is 2
+  instances_are 2
+}
+
+@test "connection: systemctl stop on an instance ends that connection and no other" {
+  local first second
+  node a 4001 2 --mode echo
+  use connection
+  client_start stays --send 2000000 --bytes-slow 700000 --half-close --expect echo
+  until_ok busy_is 1
+  first=$(instances)
+  client_start stopped --send 2000000 --bytes-slow 10000 --half-close --expect echo
+  until_ok busy_is 2
+  second=$(instances | grep -vxF "$first")
+  inside systemctl stop "$second"
+  ! client_wait stopped || false
+  grep -q 'reset=1' "$T/stopped.out"
+  client_wait stays
+  [ "$(journal "COREBALANCE_END=KD" | wc -l)" = 1 ]
+  at_rest
+}
+
+more_clients_than_cores() {
+  node a 4001 3 --mode hold:20
+  node b 4002 2 --mode hold:20
+  use "$1"
+  # One more than the 200 in two seconds that a socket with Accept=yes takes by default.
+  client -n 250 --expect line
+  at_rest
+  [ "$(score list -nr -o SERVED | paste -sd+ | bc 2>/dev/null || score list -nr -o SERVED | awk '{ n += $1 } END { print n }')" = 250 ]
+}
+
+@test "listener: 250 clients at once on 5 cores wait, and all are served" { more_clients_than_cores listener; }
+@test "connection: 250 clients at once on 5 cores wait, and all are served" { more_clients_than_cores connection; }
+
+@test "clients of both forms wait while all nodes are down, and are served when one returns" {
+  node a 4001 1 --mode echo
+  node_down a
+  use listener
+  client_start early -n 5 --send 1000 --half-close --expect echo
+  until_ok waiting_is 5
+  node_up a 4001 1 --mode echo
+  inside systemctl start corebalance-probe.service
+  client_wait early
+  at_rest
+}
+
+# ---- the journal ----
+
+journal_tells() {
+  node a 4001 1 --mode echo
+  use "$1"
+  client --send 12345 --half-close --expect echo
+  until_ok has_line
+  journal COREBALANCE_NODE=127.0.0.1:4001 >"$T/line"
+  jq -e '.COREBALANCE_SLOT == "0" and .COREBALANCE_END == "--" and .PRIORITY == "6"
+    and .COREBALANCE_BYTES_IN == "12345" and .COREBALANCE_BYTES_OUT == "12345"
+    and (.COREBALANCE_CLIENT | test("^127\\.0\\.0\\.1:[0-9]+$"))
+    and (.COREBALANCE_NODE_LOCAL | test("^127\\.0\\.0\\.1:[0-9]+$"))
+    and ([.COREBALANCE_WAIT_USEC, .COREBALANCE_CONNECT_USEC, .COREBALANCE_TOTAL_USEC] | all(test("^[0-9]+$")))
+    and (.MESSAGE_ID | test("^[0-9a-f]{32}$"))' "$T/line"
+  # The journal knows the unit by itself.
+  jq -e --arg unit "$2" '._SYSTEMD_UNIT | startswith($unit)' "$T/line"
+}
+
+has_line() { [ -n "$(journal COREBALANCE_NODE=127.0.0.1:4001)" ]; }
+
+@test "listener: the journal has a connection's fields" { journal_tells listener corebalance.service; }
+@test "connection: the journal has a connection's fields" { journal_tells connection corebalance@; }
+
+# ---- the prober ----
+
+@test "a pass of the prober takes a dead node down and a living one up" {
+  node a 4001 1 --mode echo
+  node b 4002 1 --mode echo
+  use listener
+  inside systemctl start corebalance-probe.service
+  state_is 4001 up
+  state_is 4002 up
+  node_down b
+  inside systemctl start corebalance-probe.service
+  state_is 4001 up
+  state_is 4002 down
+  node_up b 4002 1 --mode echo
+  inside systemctl start corebalance-probe.service
+  state_is 4002 up
+  # One event for each change of state, and none else.
+  [ "$(journal -u corebalance-probe.service COREBALANCE_NODE=127.0.0.1:4002 | wc -l)" = 2 ]
+  [ -z "$(journal -u corebalance-probe.service COREBALANCE_NODE=127.0.0.1:4001)" ]
+}
+
+@test "the timer runs the prober: a dead node goes down, and up again, by itself" {
+  node a 4001 1 --mode echo
+  node b 4002 1 --mode echo
+  use listener
+  client -n 1 --send 10 --half-close --expect echo
+  [ "$(inside systemctl show -P TimersMonotonic corebalance-probe.timer | grep -c 'OnUnitActiveUSec=30s')" = 1 ]
+  setting corebalance-probe.timer '[Timer]' OnUnitActiveSec=1s RandomizedDelaySec=0
+  inside systemctl -q enable --now corebalance-probe.timer
+  unit_is corebalance-probe.timer active
+  until_ok passes 2
+  node_down b
+  until_ok state_is 4002 down
+  node_up b 4002 1 --mode echo
+  until_ok state_is 4002 up
+  unit_is corebalance-probe.timer active
+  state_is 4001 up
+}
+
+# How many passes have ended since the test began.
+passes() { (($(journal -u corebalance-probe.service JOB_RESULT=done | wc -l) >= $1)); }
+
+# ---- nothing to lose ----
+
+@test "listener: a restart loses no connection, waiter or newcomer" {
+  local before
+  node a 4001 2 --mode echo
+  use listener
+  client_start transfer -n 2 --send 1500000 --bytes-slow 700000 --half-close --expect echo
+  until_ok busy_is 2
+  client_start waiter -n 3 --send 1000 --half-close --expect echo
+  until_ok waiting_is 3
+  before=$(main_pid corebalance.service)
+  inside systemctl --no-block restart corebalance.service
+  until_ok unit_is corebalance.service deactivating
+  client_start newcomer -n 20 --send 1000 --half-close --expect echo
+  client_wait transfer
+  client_wait waiter
+  client_wait newcomer
+  until_ok unit_is corebalance.service active
+  [ "$(main_pid corebalance.service)" != "$before" ]
+  at_rest
+}
+
+@test "connection: connections outlive a restart of the socket" {
+  node a 4001 2 --mode echo
+  use connection
+  client_start transfer --send 1500000 --bytes-slow 700000 --half-close --expect echo
+  until_ok busy_is 1
+  inside systemctl restart corebalance.socket
+  client --send 1000 --half-close --expect echo
+  busy_is 1
+  client_wait transfer
+  at_rest
+}
+
+@test "from one form to the other, while a connection runs, as per-connection.conf says" {
+  node a 4001 2 --mode echo
+  use listener
+  client_start transfer --send 1000000 --bytes-slow 700000 --half-close --expect echo
+  until_ok busy_is 1
+  inside ln -s /usr/share/corebalance/per-connection.conf /run/systemd/system/corebalance.socket.d/
+  inside systemctl daemon-reload
+  inside systemctl stop corebalance.socket corebalance.service
+  client_wait transfer
+  inside systemctl start corebalance.socket
+  client_start held --send 1000000 --bytes-slow 10000 --half-close --expect echo
+  until_ok instances_are 1
+}
+
+@test "a reload takes the node list anew, and connections go on" {
+  node a 4001 1 --mode echo
+  use listener
+  client_start transfer --send 1500000 --bytes-slow 700000 --half-close --expect echo
+  until_ok busy_is 1
+  node b 4002 1 --mode echo
+  inside systemctl reload corebalance.service
+  until_ok state_is 4002 up
+  client --send 1000 --half-close --expect echo
+  busy_is 1
+  client_wait transfer
+  unit_is corebalance.service active
+  at_rest
+}
+
+@test "a node list with a mistake does not stop the socket: clients wait until it is mended" {
+  node a 4001 1 --mode echo
+  inside sh -c 'echo "127.0.0.1, 4001, 0, 0" >/etc/corebalance/nodes.conf'
+  use listener
+  client_start patient --send 1000 --half-close --expect echo
+  until_ok failed_starts 2
+  unit_is corebalance.socket active
+  inside sh -c 'cat /run/test/nodes.conf >/etc/corebalance/nodes.conf'
+  client_wait patient
+  at_rest
+}
+
+failed_starts() { (($(inside systemctl show -P NRestarts corebalance.service) >= $1)); }
+
+# ---- kills ----
+
+killed_relay_leaves_nothing() {
+  local pid
+  node a 4001 1 --mode echo
+  use "$1"
+  client_start killed --send 1000000 --bytes-slow 10000 --half-close --expect echo
+  until_ok busy_is 1
+  client_start waiter --send 1000 --half-close --expect echo
+  until_ok waiting_is 1
+  pid=$(score slots -nr -o PID)
+  inside kill -KILL "$pid"
+  client_wait waiter
+  ! client_wait killed || false
+  at_rest
+}
+
+@test "listener: kill -9 of a relay frees its slot for the waiter" {
+  killed_relay_leaves_nothing listener
+  unit_is corebalance.service active
+  [ "$(inside systemctl show -P NRestarts corebalance.service)" = 0 ]
+}
+
+@test "connection: kill -9 of a relay frees its slot for the waiter, and leaves no failed unit" {
+  killed_relay_leaves_nothing connection
+  [ -z "$(inside systemctl list-units -q --failed --no-legend)" ]
+}
+
+@test "listener: kill -9 of the listener leaves no slot taken, and the next client is served" {
+  node a 4001 1 --mode echo
+  use listener
+  client_start lost -n 2 --send 1000000 --bytes-slow 10000 --half-close --expect echo
+  until_ok waiting_is 1
+  inside kill -KILL "$(main_pid corebalance.service)"
+  client --send 1000 --half-close --expect echo
+  at_rest
+}
