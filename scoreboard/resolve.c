@@ -298,7 +298,7 @@ int resolve_all(struct resolve_request *requests, size_t n, uint64_t timeout_use
 
 	if (__builtin_add_overflow(until_usec, timeout_usec, &until_usec))
 		until_usec = INT64_MAX;
-	sorted = reallocarray(NULL, n + 1, sizeof(*sorted));
+	sorted = reallocarray(NULL, n + 1, sizeof(struct resolve_request *));
 	if (!sorted)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
@@ -312,7 +312,7 @@ int resolve_all(struct resolve_request *requests, size_t n, uint64_t timeout_use
 			sorted[n_names++] = &requests[i];
 	}
 	if (n_names > 0) {
-		qsort(sorted, n_names, sizeof(*sorted), compare_hosts);
+		qsort(sorted, n_names, sizeof(struct resolve_request *), compare_hosts);
 		r = resolve_names(sorted, n_names, until_usec);
 	}
 	free(sorted);

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * connect.c: connects, and judges why it could not.
+ *
+ * A node counts its connections, and a farm never opens more of them than the
+ * node has cores; a probe's must not be one on top. So it is never finished:
+ * without TCP_QUICKACK Linux keeps the last packet of the handshake back for a
+ * moment, since data could soon carry it. The node's answer has been seen by
+ * then, and closing without SO_LINGER's wait sends a reset instead of that
+ * packet: the node's kernel forgets the matter, and its program never hears of
+ * it. (HAProxy found this.) Should the packet go out after all, because
+ * this process was stopped just then, the node sees a connection that is
+ * reset at once: still over before it could read a byte. Nor does anything
+ * stay behind in TIME_WAIT.
+ *
+ * A check that goes on talking sends data, or sets TCP_QUICKACK again.
+ */
+
+#include "connect.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Whose fault a failure is. With several addresses the later one in this list tells more. */
+enum fault {
+	FAULT_NONE,
+	FAULT_ADDRESS, /* ours: no address, or no port any more, to connect from */
+	FAULT_PATH,    /* ours or the node's: nothing could be sent */
+	FAULT_NODE,
+};
+
+static enum fault fault_from_errno(int error)
+{
+	switch (error) {
+	case EADDRNOTAVAIL:
+	case EAGAIN:
+		return FAULT_ADDRESS;
+	case ENETUNREACH:
+	case ENETDOWN:
+	case EAFNOSUPPORT:
+	case EPERM:
+	case EACCES:
+		return FAULT_PATH;
+	default:
+		return FAULT_NODE;
+	}
+}
+
+static bool is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+void connect_close(struct probe *probe)
+{
+	if (probe->fd >= 0)
+		(void)close(probe->fd); /* takes it out of epoll, too */
+	probe->fd = -1;
+	probe->events = probe->watched = 0;
+}
+
+/* The present address has failed; its error is kept if it tells more than those before. */
+static void address_failed(struct probe *probe, int error)
+{
+	enum fault fault = fault_from_errno(error);
+
+	connect_close(probe);
+	if (fault > probe->fault) {
+		probe->fault = (uint8_t)fault;
+		probe->error = error;
+	}
+	probe->address++;
+}
+
+static enum outcome all_failed(const struct probe *probe)
+{
+	switch ((enum fault)probe->fault) {
+	case FAULT_NODE:
+		return OUTCOME_DOWN;
+	case FAULT_PATH:
+		return OUTCOME_UNREACHED;
+	default:
+		return OUTCOME_UNKNOWN;
+	}
+}
+
+/* Begins to connect to the present address. 0 if that is under way or done, or -errno. */
+static int open_connection(struct probe *probe)
+{
+	static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+	const struct score_address *address = &probe->addresses[probe->address];
+	const int off = 0;
+
+	probe->fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	if (probe->fd < 0)
+		return -errno;
+	/* Without these a probe works as well, but the node may notice it. */
+	(void)setsockopt(probe->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
+	(void)setsockopt(probe->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	if (connect(probe->fd, &address->sa, address->size) < 0 && errno != EINPROGRESS && errno != EINTR)
+		return -errno;
+	return 0;
+}
+
+enum outcome connect_start(struct probe *probe, uint64_t deadline_usec)
+{
+	for (; probe->address < probe->n_addresses;) {
+		int r = open_connection(probe);
+
+		if (r == 0) {
+			probe->state = PROBE_CONRESULT;
+			probe->events = EPOLLOUT;
+			probe->deadline_usec = deadline_usec;
+			return OUTCOME_PENDING;
+		}
+		if (is_shortage(-r)) {
+			connect_close(probe);
+			probe->error = -r;
+			return OUTCOME_LATER;
+		}
+		address_failed(probe, -r);
+	}
+	return all_failed(probe);
+}
+
+/* A port of this machine on which nobody listens may be given to the very socket that connects to it. */
+static bool is_connected_to_itself(int fd)
+{
+	struct sockaddr_storage here = { 0 }, there = { 0 };
+	socklen_t here_size = sizeof(here), there_size = sizeof(there);
+
+	return getsockname(fd, (struct sockaddr *)&here, &here_size) == 0 &&
+	       getpeername(fd, (struct sockaddr *)&there, &there_size) == 0 &&
+	       here_size == there_size && memcmp(&here, &there, here_size) == 0;
+}
+
+enum outcome connect_ready(struct probe *probe, uint64_t deadline_usec)
+{
+	int error = 0;
+	socklen_t size = sizeof(error);
+
+	if (getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+		error = errno;
+	if (error == 0 && is_connected_to_itself(probe->fd))
+		error = ECONNREFUSED;
+	if (error == 0)
+		return OUTCOME_UP;
+	address_failed(probe, error);
+	return connect_start(probe, deadline_usec);
+}
+
+enum outcome connect_expired(struct probe *probe, uint64_t deadline_usec)
+{
+	address_failed(probe, ETIMEDOUT);
+	return connect_start(probe, deadline_usec);
+}

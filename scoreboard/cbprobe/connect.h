@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * connect.h: the stage that most checks begin with: a connection to one of the
+ * node's addresses, each tried in turn until one takes it.
+ */
+
+#include "check.h"
+
+/*
+ * Connects to the present address or one behind it. As struct check's calls, except
+ * that with OUTCOME_UP the connection is open in probe->fd: the check goes on
+ * with it, and closes it in the end.
+ */
+enum outcome connect_start(struct probe *probe, uint64_t deadline_usec);
+enum outcome connect_ready(struct probe *probe, uint64_t deadline_usec);
+enum outcome connect_expired(struct probe *probe, uint64_t deadline_usec);
+
+/* Closes the probe's descriptor; harmless if there is none. */
+void connect_close(struct probe *probe);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * event.c: a journal entry with fields where stderr is the journal, the same
+ * as a line of text anywhere else.
+ */
+
+#include "event.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <syslog.h>
+
+#include <systemd/sd-journal.h>
+
+#include "say.h"
+#include "timespan.h"
+
+/* "refused" or "connect failed: Protocol not available". */
+static void format_reason(enum node_reason reason, const char *detail, char *buffer, size_t size)
+{
+	(void)snprintf(buffer, size, "%s%s%s", reason_to_string(reason), detail ? ": " : "", detail ? detail : "");
+}
+
+static bool send_to_journal(const char *node, const struct score_edge *edge, const char *reason, const char *message)
+{
+	return stderr_is_journal() &&
+	       sd_journal_send("MESSAGE=%s", message,
+			       MESSAGE_NODE_STATE_ID,
+			       "PRIORITY=%i", LOG_NOTICE,
+			       "COREBALANCE_NODE=%s", node,
+			       "COREBALANCE_OLD_STATE=%s", node_state_to_string(edge->before),
+			       "COREBALANCE_NEW_STATE=%s", node_state_to_string(edge->after),
+			       "COREBALANCE_REASON=%s", reason,
+			       "COREBALANCE_LASTED_USEC=%" PRIu64, edge->lasted_usec,
+			       NULL) == 0;
+}
+
+void event_node_state(const char *node, const struct score_edge *edge, const char *detail)
+{
+	bool up = edge->after == NODE_UP;
+	char lasted[64], reason[256], message[1024];
+
+	(void)timespan_format(edge->lasted_usec, lasted, sizeof(lasted));
+	format_reason(edge->reason, up ? NULL : detail, reason, sizeof(reason));
+	if (up)
+		(void)snprintf(message, sizeof(message), "%s is up (was down for %s: %s)", node, lasted, reason);
+	else
+		(void)snprintf(message, sizeof(message), "%s is down: %s (was up for %s)", node, reason, lasted);
+	if (!send_to_journal(node, edge, reason, message))
+		say(LOG_NOTICE, "%s", message);
+}

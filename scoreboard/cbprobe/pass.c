@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * pass.c: the scheduler. One thread that never waits for a node: it keeps up
+ * to --jobs checks under way, epoll says which of them have news, a heap of
+ * deadlines which have none.
+ *
+ *                   +------- a second later --------+
+ *                   v                               |
+ *     line ----> CONNECT ---> CONRESULT --failed--> WAIT
+ *                                 |
+ *                                 +--answered, or failed often enough--> DONE
+ *
+ * A failure goes to the scoreboard as it happens, so that what is there is
+ * true even if we are killed. All but one kind: that no packet could leave
+ * this machine (no route, a firewall of our own) is a failure of the node only
+ * if another machine answered in the same pass, be it to refuse. Such failures
+ * are owed until the end of the pass, which knows.
+ */
+
+#include "pass.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "quit.h"
+#include "roster.h"
+#include "say.h"
+#include "timers.h"
+#include "timespan.h"
+
+#define EVENTS_MAX 256
+
+/* Probes to be begun, in order. */
+struct line {
+	struct probe *first, *last;
+};
+
+struct pass {
+	struct score *score;
+	const struct pass_options *options;
+	struct roster roster;
+	struct timers timers;
+	int epoll_fd;
+	struct epoll_event events[EVENTS_MAX];
+	struct line again, fresh;   /* the first goes first: what is in doubt is decided before more is begun */
+	uint32_t active, jobs;      /* checks under way, and how many there may be */
+	size_t unfinished;
+	size_t up, down;            /* nodes that answered; nodes that did not */
+	size_t unreached, unknown;  /* OUTCOME_UNREACHED, OUTCOME_UNKNOWN in the end */
+	const struct probe *unjudged; /* an example of the two */
+	bool reached_out;           /* another machine answered, if only to refuse: there is a network */
+};
+
+static void line_append(struct line *line, struct probe *probe)
+{
+	probe->next = NULL;
+	if (line->last)
+		line->last->next = probe;
+	else
+		line->first = probe;
+	line->last = probe;
+}
+
+/* The first of the line, which is taken out, or NULL. */
+static struct probe *line_take(struct line *line)
+{
+	struct probe *probe = line->first;
+
+	if (!probe)
+		return NULL;
+	line->first = probe->next;
+	if (!line->first)
+		line->last = NULL;
+	return probe;
+}
+
+static uint64_t usec_after(uint64_t now_usec, uint64_t usec)
+{
+	uint64_t sum;
+
+	return __builtin_add_overflow(now_usec, usec, &sum) ? UINT64_MAX : sum;
+}
+
+/* Makes the probe ready for a try from its first address on. */
+static void probe_rewind(struct probe *probe)
+{
+	probe->state = PROBE_CONNECT;
+	probe->address = 0;
+	probe->fault = 0;
+	probe->error = 0;
+}
+
+static void probe_finish(struct pass *pass, struct probe *probe)
+{
+	probe->state = PROBE_DONE;
+	pass->unfinished--;
+}
+
+/* Another try in a second. */
+static void probe_retry(struct pass *pass, struct probe *probe)
+{
+	probe->state = PROBE_WAIT;
+	probe->deadline_usec = now_monotonic() + PASS_RETRY_USEC;
+	timers_set(&pass->timers, probe);
+}
+
+static void describe(const struct pass *pass, const struct probe *probe, enum outcome outcome)
+{
+	const char *what = strerror(probe->error);
+	char took[64];
+
+	if (!pass->options->verbose)
+		return;
+	if (outcome == OUTCOME_UP)
+		what = "answered";
+	else if (reason_from_errno(probe->error) != REASON_CONNECT_FAILED)
+		what = reason_to_string(reason_from_errno(probe->error));
+	(void)timespan_format(now_monotonic() - probe->begun_usec, took, sizeof(took));
+	say(LOG_DEBUG, "%s: %s: %s after %s", probe->name, probe->check->name, what, took);
+}
+
+/* Tells the scoreboard of the failures that it has not been told of. 0 or -errno. */
+static int pay(struct pass *pass, struct probe *probe)
+{
+	enum node_reason reason = reason_from_errno(probe->error);
+	const char *detail = reason == REASON_CONNECT_FAILED ? strerror(probe->error) : NULL;
+
+	for (; probe->owed > 0; probe->owed--) {
+		int r = verdict_failure(pass->score, &pass->options->rules, probe, reason, detail);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Whether the node is this machine, to which there is always a way. */
+static bool is_here(const struct probe *probe)
+{
+	for (unsigned i = 0; i < probe->n_addresses; i++) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)&probe->addresses[i].storage;
+		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&probe->addresses[i].storage;
+
+		if (in->sin_family == AF_INET ? ntohl(in->sin_addr.s_addr) >> IN_CLASSA_NSHIFT != IN_LOOPBACKNET
+					      : !IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr))
+			return false;
+	}
+	return true;
+}
+
+/* A try has failed by the node's fault, or perhaps by it. */
+static int try_failed(struct pass *pass, struct probe *probe, bool certain)
+{
+	int r;
+
+	probe->failures++;
+	probe->owed++;
+	r = certain ? pay(pass, probe) : 0;
+	if (r < 0)
+		return r;
+	pass->reached_out |= (probe->error == ECONNREFUSED || probe->error == ECONNRESET) && !is_here(probe);
+	/* Of a node that is down there is nothing more to be found out. */
+	if (!probe->down && verdict_wants_more(&pass->options->rules, probe)) {
+		probe_retry(pass, probe);
+		return 0;
+	}
+	pass->down += certain;
+	pass->unreached += !certain;
+	if (!certain && !pass->unjudged)
+		pass->unjudged = probe;
+	probe_finish(pass, probe);
+	return 0;
+}
+
+static int try_succeeded(struct pass *pass, struct probe *probe)
+{
+	int r = verdict_success(pass->score, &pass->options->rules, probe);
+
+	probe->owed = 0; /* what came before it does not count any more */
+	pass->reached_out |= !is_here(probe);
+	pass->up++;
+	probe_finish(pass, probe);
+	return r < 0 ? r : 0;
+}
+
+static void try_told_nothing(struct pass *pass, struct probe *probe)
+{
+	probe->owed = 0;
+	pass->unknown++;
+	pass->unjudged = probe;
+	probe_finish(pass, probe);
+}
+
+/* No descriptor or memory for it: as many checks as run now are all that can run at once. */
+static void try_postponed(struct pass *pass, struct probe *probe)
+{
+	if (pass->active == 0) {
+		try_told_nothing(pass, probe);
+		return;
+	}
+	pass->jobs = pass->active;
+	probe_rewind(probe);
+	line_append(&pass->again, probe);
+}
+
+static int try_ended(struct pass *pass, struct probe *probe, enum outcome outcome)
+{
+	timers_remove(&pass->timers, probe);
+	pass->active--;
+	describe(pass, probe, outcome);
+	switch (outcome) {
+	case OUTCOME_UP:
+		return try_succeeded(pass, probe);
+	case OUTCOME_DOWN:
+		return try_failed(pass, probe, true);
+	case OUTCOME_UNREACHED:
+		return try_failed(pass, probe, false);
+	case OUTCOME_LATER:
+		try_postponed(pass, probe);
+		return 0;
+	default:
+		try_told_nothing(pass, probe);
+		return 0;
+	}
+}
+
+/* Makes epoll watch what the check wants watched. 0 or -errno. */
+static int watch(const struct pass *pass, struct probe *probe)
+{
+	struct epoll_event event = { .events = probe->events, .data.ptr = probe };
+
+	if (probe->watched == probe->events)
+		return 0;
+	if (epoll_ctl(pass->epoll_fd, probe->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, probe->fd, &event) < 0)
+		return -errno;
+	probe->watched = probe->events;
+	return 0;
+}
+
+/* What follows from a call to the check. */
+static int proceed(struct pass *pass, struct probe *probe, enum outcome outcome)
+{
+	int r;
+
+	if (outcome != OUTCOME_PENDING)
+		return try_ended(pass, probe, outcome);
+	r = watch(pass, probe);
+	if (r < 0) /* no memory, or more than /proc/sys/fs/epoll/max_user_watches */
+		return r;
+	timers_set(&pass->timers, probe);
+	return 0;
+}
+
+/* Begins checks as long as there are any to be begun and room for them. */
+static int begin(struct pass *pass)
+{
+	while (pass->active < pass->jobs) {
+		struct probe *probe = line_take(&pass->again) ?: line_take(&pass->fresh);
+		int r;
+
+		if (!probe)
+			break;
+		pass->active++;
+		probe->begun_usec = now_monotonic();
+		r = proceed(pass, probe,
+			    probe->check->start(probe, usec_after(probe->begun_usec, pass->options->timeout_usec)));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int handle_events(struct pass *pass, int n)
+{
+	for (int i = 0; i < n; i++) {
+		struct probe *probe = pass->events[i].data.ptr;
+		uint64_t deadline_usec = usec_after(now_monotonic(), pass->options->timeout_usec);
+		int r = proceed(pass, probe, probe->check->ready(probe, deadline_usec));
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int handle_deadline(struct pass *pass, struct probe *probe, uint64_t now_usec)
+{
+	if (probe->state == PROBE_WAIT) {
+		timers_remove(&pass->timers, probe);
+		probe_rewind(probe);
+		line_append(&pass->again, probe);
+		return 0;
+	}
+	return proceed(pass, probe,
+		       probe->check->expired(probe, usec_after(now_usec, pass->options->timeout_usec)));
+}
+
+static int handle_deadlines(struct pass *pass)
+{
+	uint64_t now_usec = now_monotonic();
+	struct probe *probe;
+
+	while ((probe = timers_first(&pass->timers)) && probe->deadline_usec <= now_usec) {
+		int r = handle_deadline(pass, probe, now_usec);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Milliseconds to the next deadline, rounded up so that it has passed then; -1 for none. */
+static int wait_msec(const struct pass *pass)
+{
+	const struct probe *probe = timers_first(&pass->timers);
+	uint64_t now_usec = now_monotonic(), msec;
+
+	if (!probe)
+		return -1;
+	if (probe->deadline_usec <= now_usec)
+		return 0;
+	msec = (probe->deadline_usec - now_usec - 1) / USEC_PER_MSEC + 1;
+	return msec > INT_MAX ? INT_MAX : (int)msec;
+}
+
+static int wait_for_news(struct pass *pass)
+{
+	int n, msec = wait_msec(pass);
+
+	quit_allow();
+	n = epoll_wait(pass->epoll_fd, pass->events, EVENTS_MAX, msec);
+	quit_deny();
+	return n < 0 ? -errno : n;
+}
+
+static int run(struct pass *pass)
+{
+	while (pass->unfinished > 0) {
+		int n, r = begin(pass);
+
+		if (r < 0)
+			return r;
+		if (pass->unfinished == 0)
+			break;
+		n = wait_for_news(pass);
+		if (n < 0 && n != -EINTR)
+			return n;
+		r = handle_events(pass, n);
+		/* If we were stopped or starved, answers may lie there that came in time: no deadline before all
+		 * of them have been looked at. */
+		if (r == 0 && n < EVENTS_MAX)
+			r = handle_deadlines(pass);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Puts down, now that it is known, what failures without a way out of this machine mean. 0, 1, or -errno. */
+static int conclude(struct pass *pass)
+{
+	size_t unjudged = pass->unknown + (pass->reached_out ? 0 : pass->unreached);
+
+	if (pass->up + pass->down == 0 && unjudged > 0) {
+		say(LOG_ERR, "no node can be checked from here (%s: %s), no node's health was changed",
+		    pass->unjudged->name, strerror(pass->unjudged->error));
+		return 1;
+	}
+	if (unjudged > 0)
+		say(LOG_WARNING, "%zu of %zu nodes cannot be checked from here (%s: %s), their health was not changed",
+		    unjudged, pass->roster.n, pass->unjudged->name, strerror(pass->unjudged->error));
+	for (size_t i = 0; pass->reached_out && i < pass->roster.n; i++) {
+		int r = pay(pass, &pass->roster.probes[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void line_up(struct pass *pass)
+{
+	for (size_t i = 0; i < pass->roster.n; i++) {
+		struct probe *probe = &pass->roster.probes[i];
+
+		probe->state = PROBE_DONE;
+		if (!probe->check->start || probe->n_addresses == 0)
+			continue;
+		probe->failures = 0;
+		probe_rewind(probe);
+		line_append(&pass->fresh, probe);
+		pass->unfinished++;
+	}
+}
+
+static int pass_init(struct pass *pass, struct score *score, const struct pass_options *options)
+{
+	int r;
+
+	*pass = (struct pass){ .score = score, .options = options, .jobs = options->jobs, .epoll_fd = -1 };
+	r = roster_load(score, options, &pass->roster);
+	if (r < 0)
+		return r;
+	r = timers_init(&pass->timers, pass->roster.n);
+	if (r < 0)
+		return r;
+	pass->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (pass->epoll_fd < 0)
+		return -errno;
+	line_up(pass);
+	return 0;
+}
+
+static void pass_clear(struct pass *pass)
+{
+	for (size_t i = 0; i < pass->roster.n; i++)
+		if (pass->roster.probes[i].fd >= 0)
+			(void)close(pass->roster.probes[i].fd);
+	if (pass->epoll_fd >= 0)
+		(void)close(pass->epoll_fd);
+	timers_clear(&pass->timers);
+	roster_clear(&pass->roster);
+}
+
+static void summarize(const struct pass *pass, uint64_t begun_usec)
+{
+	char took[64];
+
+	if (!pass->options->verbose)
+		return;
+	(void)timespan_format(now_monotonic() - begun_usec, took, sizeof(took));
+	say(LOG_DEBUG, "checked %zu of %zu nodes in %s: %zu answered, %zu did not",
+	    pass->up + pass->down + pass->unreached, pass->roster.n, took, pass->up, pass->down + pass->unreached);
+}
+
+int pass_run(struct score *score, const struct pass_options *options)
+{
+	uint64_t begun_usec = now_monotonic();
+	struct pass pass;
+	int r;
+
+	quit_deny();
+	r = score_reap(score, NULL, NULL);
+	if (r >= 0)
+		r = pass_init(&pass, score, options);
+	else
+		pass = (struct pass){ .epoll_fd = -1 };
+	if (r == 0)
+		r = run(&pass);
+	if (r == 0)
+		r = conclude(&pass);
+	if (r == 0)
+		summarize(&pass, begun_usec);
+	pass_clear(&pass);
+	quit_allow();
+	return r;
+}

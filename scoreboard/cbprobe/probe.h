@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * probe.h: one node under check. Everything that a pass keeps of a node is
+ * here, small and of fixed size, and was allocated before the pass began.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scoreboard.h"
+
+struct check;
+
+/* LVSmon's names. QUERY and RECV, its two others, come with the first check that talks. */
+enum probe_state {
+	PROBE_CONNECT,   /* in the pass's line of those to be begun */
+	PROBE_CONRESULT, /* under way: has a descriptor in epoll, and a deadline */
+	PROBE_WAIT,      /* has failed; the deadline is that of the next try */
+	PROBE_DONE,      /* nothing to be done in this pass, or nothing any more */
+};
+
+struct probe {
+	char *name;                      /* host:port */
+	char *host;                      /* the name to be resolved; NULL: it is an address */
+	const struct check *check;
+	struct score_address *addresses; /* room for at least n_addresses */
+	struct probe *next;              /* in the line */
+	uint64_t deadline_usec;          /* CLOCK_MONOTONIC */
+	uint64_t begun_usec;             /* the present try */
+	size_t timer;                    /* where timers.c has it */
+	uint32_t id;                     /* in the scoreboard */
+	uint32_t events, watched;        /* epoll events: wanted by the check, and set up in epoll */
+	uint32_t failures;               /* in this pass, in a row */
+	uint32_t owed;                   /* failures of which the scoreboard has not been told yet */
+	int fd;                          /* -1: none */
+	int error;                       /* the errno that tells most about this try's failure */
+	enum probe_state state;
+	uint16_t port;
+	uint8_t n_addresses, address;    /* how many, and the one that is being tried */
+	uint8_t fault;                   /* what error says: connect.c's */
+	bool down;                       /* BN_DOWN as last seen */
+	bool unresolved;                 /* and that because its name did not resolve */
+};

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * say.h: what cbprobe tells whoever runs it, one line each on stderr. Changes
+ * of nodes are event.h's.
+ */
+
+#include <stdbool.h>
+#include <syslog.h>
+
+/* Whether stderr is the journal's own stream, as systemd says in $JOURNAL_STREAM. */
+bool stderr_is_journal(void);
+
+/* Writes "cbprobe: " and the message as one line, for the journal with its priority (LOG_ERR ...). */
+void say(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));

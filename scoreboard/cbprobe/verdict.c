@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * verdict.c: the scoreboard counts the results in a row, so that those of
+ * several passes add up, and says when they change the node's state.
+ */
+
+#include "verdict.h"
+
+#include <errno.h>
+
+#include "event.h"
+
+static int give(struct score *score, struct probe *probe, const struct score_verdict *verdict)
+{
+	struct score_edge edge;
+	int r = score_verdict(score, probe->id, verdict, &edge);
+
+	if (r == -ENOENT)
+		return 0; /* it was removed while we probed it: nobody's loss */
+	if (r <= 0)
+		return r;
+	probe->down = !verdict->success;
+	/* A held node's health is kept, but held is what it was and is. */
+	if (edge.before != edge.after)
+		event_node_state(probe->name, &edge, verdict->detail);
+	return 1;
+}
+
+int verdict_success(struct score *score, const struct verdict_rules *rules, struct probe *probe)
+{
+	const struct score_verdict verdict = {
+		.success = true, .reason = REASON_NONE, .rise = rules->rise, .fall = rules->fall,
+	};
+
+	return give(score, probe, &verdict);
+}
+
+int verdict_failure(struct score *score, const struct verdict_rules *rules, struct probe *probe,
+		    enum node_reason reason, const char *detail)
+{
+	const struct score_verdict verdict = {
+		.reason = reason, .detail = detail, .rise = rules->rise, .fall = rules->fall,
+	};
+
+	return give(score, probe, &verdict);
+}
+
+bool verdict_wants_more(const struct verdict_rules *rules, const struct probe *probe)
+{
+	return probe->failures < 2 && probe->failures < rules->fall;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * verdict.h: from a check's result to the scoreboard, and from a change there
+ * to an event.
+ */
+
+#include "probe.h"
+
+/* So many results in a row change a node's state. */
+struct verdict_rules {
+	uint32_t rise, fall;
+};
+
+/* Whether a node that was up and has just failed is to be tried again in this pass: a first failure is, once, if
+ * it alone does not decide. */
+bool verdict_wants_more(const struct verdict_rules *rules, const struct probe *probe);
+
+/* Puts down that the node answered. 0, 1 if it went up by that, or -errno. */
+int verdict_success(struct score *score, const struct verdict_rules *rules, struct probe *probe);
+
+/* Puts down that it did not, and why; detail (or NULL) is said with the reason. 0, 1 if it went down by
+ * that, or -errno. */
+int verdict_failure(struct score *score, const struct verdict_rules *rules, struct probe *probe,
+		    enum node_reason reason, const char *detail);
