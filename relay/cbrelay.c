@@ -30,6 +30,7 @@
 #include "listener.h"
 #include "options.h"
 #include "report.h"
+#include "standard_fds.h"
 #include "timespan.h"
 
 #define SOCKETS_MAX 64
@@ -208,7 +209,7 @@ static char *private_path(void)
 
 static int open_failed(const char *path, int r)
 {
-	report_message(LOG_ERR, "%s: %s", path, report_score_error(r));
+	report_message(LOG_ERR, "%s: %s", path, score_strerror(r));
 	switch (r) {
 	case -EBADMSG:
 	case -EPROTO:
@@ -273,6 +274,7 @@ static int serve_one(int fd, struct score *score, const struct options *options,
 {
 	struct connection connection;
 
+	(void)signal(SIGHUP, SIG_IGN); /* is about node lists, which one connection has no use for */
 	if (interrupt_setup() < 0)
 		return EX_OSERR;
 	connection_init(&connection, fd, started_usec);
@@ -299,6 +301,8 @@ int main(int argc, char **argv)
 	const char *path;
 	int r, status;
 
+	if (standard_fds_occupy() < 0)
+		return EX_OSERR; /* and nowhere to say so */
 	r = options_parse(argc, argv, &options);
 	if (r != 0)
 		return r < 0 ? EX_USAGE : fflush(stdout) == 0 ? EX_OK : EX_IOERR;

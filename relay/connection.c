@@ -65,7 +65,7 @@ static enum stage end(struct life *life, enum end_who who, enum end_phase phase,
 
 static enum stage end_by_scoreboard(struct life *life, int error, enum end_phase phase)
 {
-	report_message(LOG_ERR, "the scoreboard failed %s: %s", life->connection->client, report_score_error(error));
+	report_message(LOG_ERR, "the scoreboard failed %s: %s", life->connection->client, score_strerror(error));
 	return end(life, END_RESOURCES, phase, error == -EUCLEAN || error == -EBADMSG ? EX_CONFIG : EX_OSERR);
 }
 
@@ -183,7 +183,7 @@ static enum stage release(struct life *life, bool served)
 
 	if (r < 0 && r != -ESTALE)
 		report_message(LOG_ERR, "cannot give slot %u of %s back: %s", life->slot.slot, life->target.name,
-			       report_score_error(r));
+			       score_strerror(r));
 	return STAGE_OVER;
 }
 

@@ -231,7 +231,7 @@ static void take_a_pause(struct listener *l, const char *what, int error)
 {
 	if (!l->complained)
 		report_message(LOG_ERR, "cannot %s: %s; connections wait in the backlog meanwhile", what,
-			       report_score_error(error));
+			       score_strerror(error));
 	l->complained = l->paused = true;
 	l->pause_time = sd_event_source_disable_unref(l->pause_time);
 	if (sd_event_add_time_relative(l->event, &l->pause_time, CLOCK_MONOTONIC, PAUSE_USEC, 0, on_resume, l) < 0)
@@ -335,7 +335,7 @@ static int on_guard_time(sd_event_source *source, uint64_t usec, void *arg)
 	if (l->last) {
 		r = score_guard(l->score, &l->last->ticket, &next_pid, &l->next_fd);
 		if (r < 0 && r != -ESTALE)
-			report_message(LOG_ERR, "cannot look after the queue: %s", report_score_error(r));
+			report_message(LOG_ERR, "cannot look after the queue: %s", score_strerror(r));
 		if (l->next_fd < 0 ||
 		    sd_event_add_io(l->event, &l->guard_child, l->next_fd, POLLIN, on_guard_child, l) < 0)
 			guard_start(l);
@@ -528,7 +528,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	if (r == 0 && list.n_errors == 0)
 		r = score_load(l->score, &list, &result);
 	if (r < 0)
-		report_message(LOG_ERR, "%s: %s; the nodes stay as they were", l->nodes, report_score_error(r));
+		report_message(LOG_ERR, "%s: %s; the nodes stay as they were", l->nodes, score_strerror(r));
 	else if (list.n_errors > 0)
 		report_message(LOG_ERR, "%s: %zu errors; the nodes stay as they were", l->nodes, list.n_errors);
 	else

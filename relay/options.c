@@ -208,6 +208,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	}
 	longs[N_RULES] = (struct option){ 0 };
 	*p = '\0';
+	argv[0] = program_invocation_short_name; /* what getopt(3) begins its messages with */
 
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		const struct rule *rule = NULL;

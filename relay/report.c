@@ -2,13 +2,11 @@
 
 #include "report.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <syslog.h>
@@ -17,7 +15,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
-/* See corebalance.catalog; made by systemd-id128 new. */
+/* One for each sort of event, see sd_journal_send(3); made by systemd-id128 new. */
 #define MESSAGE_CONNECTION "6c2f0a7d9d5e4c83b6c0e7f4a1d2938b"
 #define MESSAGE_NODE_DOWN "0e4b9c3f7a6d4f5a8b1c2d3e4f506172"
 #define MESSAGE_NODE_UP "f3a8d1c6b5e94720918273645546372a"
@@ -129,20 +127,4 @@ void report_node(const char *node, bool up, enum node_reason reason)
 		(void)sd_journal_send("MESSAGE=%s is down: %s", node, phrase, "MESSAGE_ID=" MESSAGE_NODE_DOWN,
 				      "PRIORITY=%i", LOG_NOTICE, "COREBALANCE_NODE=%s", node,
 				      "COREBALANCE_NEW_STATE=down", "COREBALANCE_REASON=%s", phrase, NULL);
-}
-
-const char *report_score_error(int error)
-{
-	switch (error) {
-	case -EBADMSG:
-		return "not a scoreboard";
-	case -EPROTO:
-		return "a scoreboard of another version of corebalance";
-	case -EUCLEAN:
-		return "a damaged scoreboard";
-	case -ENODATA:
-		return "no scoreboard, and no node list to make it from";
-	default:
-		return strerror(-error);
-	}
 }

@@ -22,6 +22,3 @@ void report_connection(const struct connection *connection);
 
 /* A node went down or came up because of a connection. */
 void report_node(const char *node, bool up, enum node_reason reason);
-
-/* What a negative errno of the scoreboard means, as the end of a sentence. */
-const char *report_score_error(int error);

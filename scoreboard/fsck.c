@@ -145,7 +145,7 @@ static int check_node(struct check *check, uint32_t position)
 	struct index_entry *entry = &check->entries[position];
 	uint32_t flags = entry->flags & (ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS), busy;
 	struct node_record record;
-	const char *name = record.config.name;
+	const char *name;
 	bool trial;
 	int r;
 
@@ -153,6 +153,7 @@ static int check_node(struct check *check, uint32_t position)
 	if (r < 0)
 		return r;
 	record.config.name[sizeof(record.config.name) - 1] = '\0';
+	name = record.config.name;
 	if (record.config.cores == 0 || record.config.cores > NODE_CORES_MAX ||
 	    record.slot_pages < slot_pages(record.config.cores) || record.slot_pages > slot_pages(NODE_CORES_MAX))
 		return -EUCLEAN;

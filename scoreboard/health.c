@@ -52,9 +52,12 @@ static int set_hold(struct score *s, const char *name, bool hold, const char *de
 	if (r == 0) {
 		bool was = record->flags & BN_HOLD;
 
-		(void)memset(record->detail, 0, sizeof(record->detail));
-		if (detail)
-			(void)memcpy(record->detail, detail, strnlen(detail, NODE_DETAIL_MAX));
+		if (hold || was) {
+			/* The words of whoever decides now; a check's own come back with its next result. */
+			(void)memset(record->detail, 0, sizeof(record->detail));
+			if (detail)
+				(void)memcpy(record->detail, detail, strnlen(detail, NODE_DETAIL_MAX));
+		}
 		if (was != hold)
 			record->since_usec = now_realtime();
 		record->flags = hold ? record->flags | BN_HOLD : record->flags & ~BN_HOLD;
@@ -105,7 +108,8 @@ static int turn(struct score *s, struct farm *farm, struct node_record *record, 
 	ret_edge->before = node_state(record, entry);
 	ret_edge->reason = verdict->success ? (enum node_reason)record->reason : verdict->reason;
 	ret_edge->lasted_usec = now_usec > record->since_usec ? now_usec - record->since_usec : 0;
-	record->since_usec = now_usec;
+	if (!(record->flags & BN_HOLD))
+		record->since_usec = now_usec; /* else it is of the hold */
 	record->flags ^= BN_DOWN;
 	record->reason = verdict->success ? REASON_NONE : verdict->reason;
 	record->pause_usec = NODE_RETRY_USEC;
@@ -173,9 +177,12 @@ int score_set_addresses(struct score *s, uint32_t node, const struct score_addre
 		return r;
 	r = claim_get_node(s, farm, node, &record, &entry);
 	if (r == 0) {
-		r = !node_set_addresses(record, addresses, n);
+		bool same = !node_set_addresses(record, addresses, n);
+
 		store_touch(s->store, record, sizeof(*record));
-		r = store_commit(s->store) ?: r;
+		r = store_commit(s->store);
+		if (r == 0)
+			r = same;
 	}
 	farm_leave(s);
 	return r;

@@ -124,7 +124,7 @@ static uint32_t entry_flags(const struct seat *seat)
 static bool seat_update(struct seat *seat, const struct node_config *config)
 {
 	uint32_t switched = (seat->record.config.flags ^ config->flags) & BN_HOLD;
-	bool changed = memcmp(&seat->record.config, config, sizeof(*config)) != 0 || seat->record.draining;
+	bool changed = !node_config_equal(&seat->record.config, config) || seat->record.draining;
 
 	if (switched) {
 		seat->record.flags = (seat->record.flags & ~BN_HOLD) | (config->flags & BN_HOLD);

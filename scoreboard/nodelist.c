@@ -68,7 +68,7 @@ static const char *shown(const char *value, char buffer[static 64])
 {
 	size_t i;
 
-	for (i = 0; value[i] && i < 60; i++)
+	for (i = 0; i < 60 && value[i]; i++)
 		buffer[i] = isprint((unsigned char)value[i]) ? value[i] : '?';
 	(void)memcpy(buffer + i, value[i] ? "..." : "", value[i] ? 4 : 1);
 	return buffer;
@@ -505,4 +505,13 @@ int node_config_format(const struct node_config *config, char *buffer, size_t si
 	return snprintf(buffer, size, config->flags ? "%s%s%s, %u, %u, 0x%08x%s%s%s%s%s" : "%s%s%s, %u, %u, %u%s%s%s%s%s",
 			v6 ? "[" : "", config->host, v6 ? "]" : "", config->port, config->cores, config->flags,
 			speed, config->backup ? ", backup" : "", check, proxy, check_proxy);
+}
+
+bool node_config_equal(const struct node_config *a, const struct node_config *b)
+{
+	char x[1024], y[1024];
+
+	(void)node_config_format(a, x, sizeof(x));
+	(void)node_config_format(b, y, sizeof(y));
+	return strcmp(x, y) == 0;
 }

@@ -67,5 +67,8 @@ void nodelist_clear(struct nodelist *list);
 /* Writes "host:port" or "[v6]:port" into ret. */
 void node_name(const char *host, uint16_t port, char ret[static NODE_NAME_MAX + 1]);
 
+/* Whether both say the same. */
+bool node_config_equal(const struct node_config *a, const struct node_config *b);
+
 /* A node as one line of a node list, without the newline. Returns snprintf's count. */
 int node_config_format(const struct node_config *config, char *buffer, size_t size);

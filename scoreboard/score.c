@@ -197,6 +197,22 @@ void score_wake_clear(struct score *s)
 	wake_port_clear(&s->port);
 }
 
+const char *score_strerror(int error)
+{
+	switch (error) {
+	case -EBADMSG:
+		return "not a scoreboard";
+	case -EPROTO:
+		return "a scoreboard of another version of corebalance";
+	case -EUCLEAN:
+		return "a damaged scoreboard, see cbscore fsck";
+	case -ENODATA:
+		return "no scoreboard, and no node list to make it from";
+	default:
+		return strerror(-error);
+	}
+}
+
 const char *policy_to_string(enum score_policy policy)
 {
 	static const char *const names[POLICY_MAX_] = {

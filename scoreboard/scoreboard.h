@@ -81,6 +81,9 @@ enum score_policy {
 const char *policy_to_string(enum score_policy policy);
 enum score_policy policy_from_string(const char *name);
 
+/* What a -errno of these functions means, as the end of a sentence: "a damaged scoreboard". Never NULL. */
+const char *score_strerror(int error);
+
 /* ---- opening ---- */
 
 /* The path that is used when no option names one: $COREBALANCE_SCOREBOARD, else the default. */

@@ -11,15 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "columns.h"
 #include "context.h"
+#include "standard_fds.h"
 #include "verbs.h"
 
 /* Which options a verb has a use for, besides those that every one has. */
 enum {
 	USES_TABLE = 1 << 0,
 	USES_REPAIR = 1 << 1,
+	USES_SCORE = 1 << 2,
 };
 
 static const struct verb {
@@ -28,15 +31,15 @@ static const struct verb {
 	unsigned uses;
 	int (*run)(const struct context *context, int argc, char **argv);
 } verbs[] = {
-	{ "list", "", "the nodes (what cbscore does without a verb)", 0, 0, USES_TABLE, verb_list },
-	{ "slots", "", "the slots that are taken, and by whom", 0, 0, USES_TABLE, verb_slots },
-	{ "queue", "", "who waits, in order", 0, 0, USES_TABLE, verb_queue },
-	{ "load", "[FILE]", "make the farm's nodes those of the node list", 0, 1, 0, verb_load },
+	{ "list", "", "the nodes (what cbscore does without a verb)", 0, 0, USES_SCORE | USES_TABLE, verb_list },
+	{ "slots", "", "the slots that are taken, and by whom", 0, 0, USES_SCORE | USES_TABLE, verb_slots },
+	{ "queue", "", "who waits, in order", 0, 0, USES_SCORE | USES_TABLE, verb_queue },
+	{ "load", "[FILE]", "make the farm's nodes those of the node list", 0, 1, USES_SCORE, verb_load },
 	{ "validate", "[FILE]", "read the node list and tell its mistakes", 0, 1, 0, verb_validate },
-	{ "down", "NODE [REASON...]", "hold a node: no new connections, present ones go on", 1, -1, 0, verb_down },
-	{ "up", "NODE", "put a held node back", 1, 1, 0, verb_up },
-	{ "reap", "", "give back what dead processes held", 0, 0, 0, verb_reap },
-	{ "fsck", "", "compare the scoreboard with itself", 0, 0, USES_REPAIR, verb_fsck },
+	{ "down", "NODE [REASON...]", "hold a node: no new connections, present ones go on", 1, -1, USES_SCORE, verb_down },
+	{ "up", "NODE", "put a held node back", 1, 1, USES_SCORE, verb_up },
+	{ "reap", "", "give back what dead processes held", 0, 0, USES_SCORE, verb_reap },
+	{ "fsck", "", "compare the scoreboard with itself", 0, 0, USES_SCORE | USES_REPAIR, verb_fsck },
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -49,7 +52,7 @@ static const struct rule {
 	const char *help;
 } rules[] = {
 	{ "config", 'c', "FILE", 0, "node list [" SCORE_DEFAULT_NODES "]" },
-	{ "scoreboard", 's', "FILE", 0, "scoreboard [$COREBALANCE_SCOREBOARD or " SCORE_DEFAULT_PATH "]" },
+	{ "scoreboard", 's', "FILE", USES_SCORE, "scoreboard [$COREBALANCE_SCOREBOARD or " SCORE_DEFAULT_PATH "]" },
 	{ "output", 'o', "COL,...", USES_TABLE, "these columns; +COL,... for the usual ones and these" },
 	{ "noheadings", 'n', NULL, USES_TABLE, "no headings" },
 	{ "raw", 'r', NULL, USES_TABLE, "raw: plain values, one blank between columns" },
@@ -103,10 +106,10 @@ static void print_help(void)
 
 static int unknown_verb(const char *word)
 {
-	char known[256];
+	char known[1024];
 	size_t used = 0;
 
-	for (size_t i = 0; i < N_VERBS; i++)
+	for (size_t i = 0; i < N_VERBS && used < sizeof(known); i++)
 		used += (size_t)snprintf(known + used, sizeof(known) - used, " %s", verbs[i].name);
 	return complain_usage("unknown verb: \"%s\": expected one of%s", word, known);
 }
@@ -151,8 +154,8 @@ static void set_option(struct context *context, char letter, const char *value)
 	}
 }
 
-/* Reads all options into *context; *ret_used says which kinds of verbs they are for. -1: go on; else a status. */
-static int parse(int argc, char **argv, struct context *context, unsigned *ret_used)
+/* Reads all options into *context; ret_given[i] says whether rules[i] was among them. -1: go on; else a status. */
+static int parse(int argc, char **argv, struct context *context, bool ret_given[static N_RULES])
 {
 	struct option longs[N_RULES + 1];
 	char shorts[2 * N_RULES + 1], *p = shorts;
@@ -171,6 +174,7 @@ static int parse(int argc, char **argv, struct context *context, unsigned *ret_u
 	}
 	*p = '\0';
 	longs[N_RULES] = (struct option){ 0 };
+	argv[0] = program_invocation_short_name; /* what getopt(3) begins its messages with */
 
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (c == '?') {
@@ -187,13 +191,13 @@ static int parse(int argc, char **argv, struct context *context, unsigned *ret_u
 		}
 		for (size_t i = 0; i < N_RULES; i++)
 			if (rules[i].letter == c)
-				*ret_used |= rules[i].use;
+				ret_given[i] = true;
 		set_option(context, (char)c, optarg);
 	}
 	return -1;
 }
 
-static int run(int argc, char **argv, const struct context *context, unsigned used)
+static int run(int argc, char **argv, const struct context *context, const bool given[static N_RULES])
 {
 	const struct verb *verb = verb_find(argc > 0 ? argv[0] : "list");
 
@@ -204,10 +208,11 @@ static int run(int argc, char **argv, const struct context *context, unsigned us
 		argv++;
 	}
 	if (argc < verb->min || (verb->max >= 0 && argc > verb->max))
-		return complain_usage("%s: expected: cbscore %s %s", verb->name, verb->name, verb->arguments);
-	if (used & ~verb->uses)
-		return complain_usage("%s: expected no option for %s", verb->name,
-				      used & ~verb->uses & USES_TABLE ? "tables" : "repairs");
+		return complain_usage("%s: expected: cbscore %s%s%s", verb->name, verb->name,
+				      *verb->arguments ? " " : "", verb->arguments);
+	for (size_t i = 0; i < N_RULES; i++)
+		if (given[i] && rules[i].use & ~verb->uses)
+			return complain_usage("%s: has no use for --%s", verb->name, rules[i].name);
 	if (context->raw && context->json)
 		return complain_usage("--raw and --json: expected one of them");
 	return verb->run(context, argc, argv);
@@ -216,14 +221,16 @@ static int run(int argc, char **argv, const struct context *context, unsigned us
 int main(int argc, char **argv)
 {
 	struct context context = { .nodes = SCORE_DEFAULT_NODES, .scoreboard = score_default_path() };
-	unsigned used = 0;
+	bool given[N_RULES] = { false };
 	int status;
 
+	if (standard_fds_occupy() < 0)
+		return STATUS_FAILED; /* and nowhere to say so */
 	(void)setlocale(LC_ALL, "");
 	(void)setlocale(LC_NUMERIC, "C"); /* a decimal point in every country: others read this */
-	status = parse(argc, argv, &context, &used);
+	status = parse(argc, argv, &context, given);
 	if (status < 0)
-		status = run(argc - optind, argv + optind, &context, used);
+		status = run(argc - optind, argv + optind, &context, given);
 	/* A full disk must not look like success. */
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		complain("cannot write: %s", strerror(errno));

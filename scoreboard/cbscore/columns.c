@@ -2,9 +2,8 @@
 
 #include "columns.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
-#include <netinet/in.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -34,7 +33,8 @@ FORMAT(node_out, struct score_node, "%" PRIu64, i->bytes_out)
 FORMAT(node_rise, struct score_node, "%" PRIu32, i->rise)
 FORMAT(node_fall, struct score_node, "%" PRIu32, i->fall)
 FORMAT(node_backup, struct score_node, "%d", i->config.backup)
-FORMAT(node_check, struct score_node, "%s", i->config.check)
+FORMAT(node_check, struct score_node, "%s", *i->config.check ? i->config.check : "tcp")
+FORMAT(node_detail, struct score_node, "%s", i->detail)
 FORMAT(slot_node, struct score_slot_info, "%s", i->node)
 FORMAT(slot_number, struct score_slot_info, "%" PRIu32, i->slot)
 FORMAT(slot_pid, struct score_slot_info, "%ld", (long)i->pid)
@@ -73,14 +73,12 @@ static void node_addresses(const void *item, char text[static COLUMN_TEXT_MAX])
 	*text = '\0';
 	for (unsigned i = 0; i < node->n_addresses; i++) {
 		const struct score_address *address = &node->addresses[i];
-		char one[INET6_ADDRSTRLEN] = "";
-		const void *bytes = address->sa.sa_family == AF_INET ?
-			(const void *)&((const struct sockaddr_in *)&address->storage)->sin_addr :
-			(const void *)&((const struct sockaddr_in6 *)&address->storage)->sin6_addr;
+		char one[NI_MAXHOST];
 		int n;
 
-		(void)inet_ntop(address->sa.sa_family, bytes, one, sizeof(one));
-		n = snprintf(text + used, COLUMN_TEXT_MAX - used, "%s%s", i ? "," : "", one);
+		if (getnameinfo(&address->sa, address->size, one, sizeof(one), NULL, 0, NI_NUMERICHOST) != 0)
+			continue;
+		n = snprintf(text + used, COLUMN_TEXT_MAX - used, "%s%s", used ? "," : "", one);
 		if (n < 0 || (size_t)n >= COLUMN_TEXT_MAX - used)
 			break;
 		used += (size_t)n;
@@ -107,6 +105,7 @@ const struct column columns[] = {
 	{ TABLE_NODES, "ADDRESSES", false, COLUMN_TEXT, "what its name resolves to", node_addresses },
 	{ TABLE_NODES, "BACKUP", false, COLUMN_BOOLEAN, "used only while no other is up", node_backup },
 	{ TABLE_NODES, "CHECK", false, COLUMN_TEXT, "how it is probed", node_check },
+	{ TABLE_NODES, "DETAIL", false, COLUMN_TEXT, "an administrator's or a check's own words", node_detail },
 
 	{ TABLE_SLOTS, "NODE", true, COLUMN_TEXT, "host:port", slot_node },
 	{ TABLE_SLOTS, "SLOT", true, COLUMN_NUMBER, "its number on the node", slot_number },

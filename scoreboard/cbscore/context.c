@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+__attribute__((format(printf, 1, 0)))
 static void complain_list(const char *format, va_list ap)
 {
 	(void)fputs("cbscore: ", stderr);
@@ -37,22 +38,7 @@ int complain_usage(const char *format, ...)
 
 int complain_score(const struct context *context, int error)
 {
-	const char *why;
-
-	switch (error) {
-	case -EBADMSG:
-		why = "not a scoreboard";
-		break;
-	case -EPROTO:
-		why = "a scoreboard of another version of corebalance";
-		break;
-	case -EUCLEAN:
-		why = "a damaged scoreboard, see cbscore fsck";
-		break;
-	default:
-		why = strerror(-error);
-	}
-	complain("%s: %s", context->scoreboard, why);
+	complain("%s: %s", context->scoreboard, score_strerror(error));
 	return STATUS_FAILED;
 }
 

@@ -2,6 +2,7 @@
 
 /* hold.c: the verbs by which an administrator takes a node out and puts it back: down, up. */
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,16 @@ struct wanted {
 	bool exact;
 };
 
+/* Whether word is the host, as it is or, IPv6, in brackets. */
+static bool is_host(const char *word, const char *host)
+{
+	size_t length = strlen(host);
+
+	if (strcmp(word, host) == 0)
+		return true;
+	return word[0] == '[' && strncmp(word + 1, host, length) == 0 && strcmp(word + 1 + length, "]") == 0;
+}
+
 static int match(const struct score_node *node, void *arg)
 {
 	struct wanted *wanted = arg;
@@ -25,7 +36,7 @@ static int match(const struct score_node *node, void *arg)
 		wanted->exact = true;
 		return 1;
 	}
-	if (strcmp(node->config.host, wanted->word) == 0) {
+	if (is_host(wanted->word, node->config.host)) {
 		(void)memcpy(wanted->name, node->config.name, sizeof(wanted->name));
 		wanted->hosts++;
 	}
@@ -45,14 +56,18 @@ static int find_node(const struct context *context, struct score *score, struct 
 	return STATUS_NO_NODE;
 }
 
-/* The rest of the line, as one text. */
-static void join_words(int argc, char **argv, char *text, size_t size)
+/* The rest of the line, as one text. Whether it fits and is fit to be shown. */
+static bool join_words(int argc, char **argv, char *text, size_t size)
 {
 	size_t used = 0;
 
 	*text = '\0';
 	for (int i = 0; i < argc && used < size; i++)
 		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " " : "", argv[i]);
+	for (const char *p = text; *p; p++)
+		if (iscntrl((unsigned char)*p) && (unsigned char)*p < 0x80)
+			return false;
+	return used < size;
 }
 
 static int set_hold(const struct context *context, const char *word, bool hold, const char *detail)
@@ -85,7 +100,8 @@ int verb_down(const struct context *context, int argc, char **argv)
 {
 	char detail[NODE_DETAIL_MAX + 1];
 
-	join_words(argc - 1, argv + 1, detail, sizeof(detail));
+	if (!join_words(argc - 1, argv + 1, detail, sizeof(detail)))
+		return complain_usage("down: reason: expected one line of at most %d bytes", NODE_DETAIL_MAX);
 	return set_hold(context, argv[0], true, detail);
 }
 

@@ -21,7 +21,7 @@ int verb_reap(const struct context *context, int argc, char **argv)
 	(void)score_close(score);
 	if (r < 0)
 		return complain_score(context, r);
-	(void)printf("reaped %u slots, %u waiters\n", slots, tickets);
+	(void)printf("reaped %u slot%s, %u waiter%s\n", slots, slots == 1 ? "" : "s", tickets, tickets == 1 ? "" : "s");
 	return STATUS_OK;
 }
 
@@ -49,6 +49,7 @@ int verb_fsck(const struct context *context, int argc, char **argv)
 	if (findings == 0)
 		(void)printf("%s: sound\n", context->scoreboard);
 	else
-		(void)printf("%s: %u findings%s\n", context->scoreboard, findings, context->repair ? ", mended" : "");
+		(void)printf("%s: %u finding%s%s\n", context->scoreboard, findings, findings == 1 ? "" : "s",
+			     context->repair ? ", mended" : "");
 	return findings > 0 && !context->repair ? STATUS_FAILED : STATUS_OK;
 }

@@ -12,14 +12,20 @@ int verb_load(const struct context *context, int argc, char **argv)
 	struct score_load_result result;
 	struct score *score = NULL;
 	struct nodelist list;
-	int r, status;
+	int r, status, existed;
 
 	status = context_read_nodes(argc > 0 ? argv[0] : context->nodes, &list);
 	if (status != STATUS_OK)
 		return status;
+	existed = score_exists(context->scoreboard);
 	r = score_open(context->scoreboard, &list, &score);
 	if (r == 0)
 		r = score_load(score, &list, &result);
+	if (r == 0 && existed == 0) {
+		/* It was made from this very list a moment ago. */
+		result.added += result.kept;
+		result.kept = 0;
+	}
 	(void)score_close(score);
 	nodelist_clear(&list);
 	if (r < 0)
@@ -41,7 +47,8 @@ int verb_validate(const struct context *context, int argc, char **argv)
 		return status;
 	for (size_t i = 0; i < list.n_nodes; i++)
 		cores += list.nodes[i].cores;
-	(void)printf("%s: %zu nodes, %llu cores\n", path, list.n_nodes, cores);
+	(void)printf("%s: %zu node%s, %llu core%s\n", path, list.n_nodes, list.n_nodes == 1 ? "" : "s",
+		     cores, cores == 1 ? "" : "s");
 	nodelist_clear(&list);
 	return STATUS_OK;
 }

@@ -29,7 +29,7 @@ static int unknown_column(enum table_kind kind, const char *name, size_t length)
 	size_t used = 0;
 
 	*known = '\0';
-	for (size_t i = 0; i < n_columns; i++)
+	for (size_t i = 0; i < n_columns && used < sizeof(known); i++)
 		if (columns[i].table == kind)
 			used += (size_t)snprintf(known + used, sizeof(known) - used, " %s", columns[i].name);
 	return complain_usage("unknown column: \"%.*s\": expected one of%s", (int)length, name, known);
@@ -42,7 +42,15 @@ static void choose_default(struct table *table, enum table_kind kind)
 			table->columns[table->n_columns++] = &columns[i];
 }
 
-/* "COL,COL", or "+COL,COL" for the usual ones and these. */
+static bool is_chosen(const struct table *table, const struct column *column)
+{
+	for (size_t i = 0; i < table->n_columns; i++)
+		if (table->columns[i] == column)
+			return true;
+	return false;
+}
+
+/* "COL,COL", or "+COL,COL" for the usual ones and these; each once, for JSON has no twins. */
 static int choose(struct table *table, enum table_kind kind, const char *output)
 {
 	if (!output || *output == '+')
@@ -58,7 +66,8 @@ static int choose(struct table *table, enum table_kind kind, const char *output)
 			return unknown_column(kind, output, length);
 		if (table->n_columns == TABLE_COLUMNS_MAX)
 			return complain_usage("--output: expected at most %d columns", TABLE_COLUMNS_MAX);
-		table->columns[table->n_columns++] = column;
+		if (!is_chosen(table, column))
+			table->columns[table->n_columns++] = column;
 		if (!output[length])
 			return STATUS_OK;
 		output += length + 1;
@@ -172,6 +181,29 @@ static void format_date(char text[static COLUMN_TEXT_MAX])
 		(void)strftime(text, COLUMN_TEXT_MAX, "%Y-%m-%d %H:%M:%S", &tm);
 }
 
+/* Bytes that are no UTF-8 become "?": JSON allows no others, and a check's or a client's words may be anything. */
+static void keep_utf8(char *text)
+{
+	unsigned char *p = (unsigned char *)text;
+
+	while (*p) {
+		unsigned n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 :
+			     *p >= 0xf0 && *p < 0xf5 ? 4 : 0, i = 1;
+
+		while (i < n && (p[i] & 0xc0) == 0x80)
+			i++;
+		/* Overlong forms, surrogates, and what lies above U+10FFFF. */
+		if (i == n && ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] >= 0xa0) ||
+			       (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] >= 0x90)))
+			n = 0;
+		if (n > 0 && i == n) {
+			p += n;
+		} else {
+			*p++ = '?';
+		}
+	}
+}
+
 int table_add(struct table *table, const void *item)
 {
 	struct libscols_line *line = scols_table_new_line(table->scols, NULL);
@@ -184,6 +216,7 @@ int table_add(struct table *table, const void *item)
 		struct libscols_cell *cell = scols_line_get_cell(line, i);
 
 		column->format(item, text);
+		keep_utf8(text);
 		if (column->type != COLUMN_TEXT) {
 			char *plain = strdup(text);
 
@@ -193,6 +226,8 @@ int table_add(struct table *table, const void *item)
 		}
 		if (column->type == COLUMN_TIME && !table->plain)
 			format_date(text);
+		if (column->type == COLUMN_BOOLEAN && !table->plain)
+			(void)strcpy(text, *text == '1' ? "yes" : "no");
 		if (scols_cell_set_data(cell, *text ? text : NULL) < 0)
 			return -ENOMEM;
 	}

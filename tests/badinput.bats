@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+# refused STATUS TEXT COMMAND...: ends with the status and one line on stderr that has the text.
+refused() {
+  local want=$1 text=$2
+  shift 2
+  run --separate-stderr "$@"
+  echo "status $status, said: $stderr"
+  [ "$status" = "$want" ]
+  [[ $stderr == *"$text"* ]]
+  [ -z "$output" ]
+  # One line, or two with the pointer to --help.
+  [ "$(grep -vc "^Try '" <<<"$stderr")" = 1 ]
+}
+
+relay() { "$BUILD/cbrelay" -c "$CONF" "$@" </dev/null; }
+relay_quietly() { relay "$@" 2> >(grep -v -e 'listening on' -e 'scoreboard /' >&2); }
+
+@test "cbrelay: options that are unknown or wrong: exit 64 and one clear line" {
+  refused 64 "unrecognized option '--colour'" relay --colour
+  refused 64 '--connect-timeout: "soon": expected a time' relay --connect-timeout soon
+  refused 64 '--connect-timeout: "0": expected a time' relay --connect-timeout 0
+  refused 64 '--idle-timeout: "5 parsecs": expected a time' relay --idle-timeout "5 parsecs"
+  refused 64 '--queue-limit: "-1": expected a number' relay --queue-limit=-1
+  refused 64 '--policy: "random": expected fastest, order, spread or roundrobin' relay --policy random
+  refused 64 'no socket was given' relay
+  refused 64 'LISTEN: "here": expected [ADDR:]PORT' relay here
+  refused 78 'argument 2: port: "4001x": expected 1 to 65535' relay_quietly "$GATE" "$ADDR:4001x"
+  refused 78 'argument 3: cores: "0": expected 1 to 65535' relay_quietly "$GATE" "$ADDR:4001" "$ADDR:4002/0"
+}
+
+@test "cbrelay: a node list that is missing or bad: exit 78, no scoreboard is made" {
+  refused 78 "$T/none.conf: No such file or directory" relay_quietly -c "$T/none.conf" "$GATE"
+  echo 'a, 1, 0, 0' >"$CONF"
+  refused 78 'nodes.conf:1: cores: "0": expected 1 to 65535' relay_quietly "$GATE"
+  [ ! -e "$SCOREBOARD" ]
+}
+
+@test "a port in use: exit 71 and one clear line" {
+  node a 4001 1
+  refused 71 "cannot listen on $ADDR:4001: Address already in use" relay "$ADDR:4001"
+}
+
+@test "a scoreboard that is none, foreign, or cut short is refused by all programs, and left as it is" {
+  node a 4001 1
+  echo "no tdb at all" >"$T/text"
+  printf 'create %s\ninsert k v\nquit\n' "$T/foreign" | tdbtool >/dev/null
+  score list
+  head -c 30000 "$SCOREBOARD" >"$T/short"
+  : >"$T/empty"
+  for file in text foreign short empty; do
+    local before
+    before=$(cksum <"$T/$file")
+    refused 1 "$T/$file: " score list -s "$T/$file"
+    refused 78 "$T/$file: " relay_quietly -s "$T/$file" "$GATE"
+    refused 78 "$T/$file: " "$BUILD/cbprobe" -c "$CONF" -s "$T/$file"
+    [ "$(cksum <"$T/$file")" = "$before" ]
+  done
+}
+
+@test "a scoreboard of another version is refused politely" {
+  node a 4001 1
+  score list
+  # The record's format number stands behind the magic.
+  python3 - "$SCOREBOARD" <<'EOF'
+import sys
+p = sys.argv[1]
+d = bytearray(open(p, 'rb').read())
+i = d.index(b'version' + b'corebalance') + len('version') + 16
+d[i] = 99
+open(p, 'r+b').write(d)
+EOF
+  refused 1 "$SCOREBOARD: a scoreboard of another version of corebalance" score list
+  refused 78 "$SCOREBOARD: a scoreboard of another version of corebalance" relay_quietly "$GATE"
+}
+
+@test "an unreadable scoreboard or node list says so" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to become somebody else"; fi
+  node a 4001 1
+  score list
+  chmod 755 "$T"
+  chmod 600 "$SCOREBOARD"
+  chmod 600 "$CONF"
+  cp "$BUILD/cbscore" "$T/cbscore"
+  chmod 755 "$T/cbscore"
+  local dir=$T
+  while [ "$dir" != / ]; do chmod o+x "$dir"; dir=$(dirname "$dir"); done
+  refused 1 "$SCOREBOARD: Permission denied" setpriv --reuid=65534 --regid=65534 --clear-groups "$T/cbscore" list
+  refused 1 "$CONF: Permission denied" setpriv --reuid=65534 --regid=65534 --clear-groups "$T/cbscore" validate "$CONF"
+}
+
+@test "cbscore: wrong words get the right ones; exit 2, 3 and 1 mean what they say" {
+  node a 4001 1
+  refused 2 'unknown verb: "lits": expected one of list slots queue' score lits
+  refused 2 'unknown column: "BUZY": expected one of NODE CORES BUSY' score list -o BUZY
+  refused 2 "unrecognized option '--colour'" score --colour
+  refused 2 'down: expected: cbscore down NODE [REASON...]' score down
+  refused 2 'reap: has no use for --json' score reap --json
+  refused 3 'nowhere:1: no such node' score down nowhere:1
+  refused 1 "/nonexistent/x.tdb: No such file or directory" score list -c "$CONF" -s /nonexistent/x.tdb
+}
+
+@test "cbscore: a full disk is not a success" {
+  node a 4001 1
+  score list
+  run bash -c '"$0" list -s "$1" >/dev/full' "$BUILD/cbscore" "$SCOREBOARD"
+  [ "$status" = 1 ]
+  [[ $output == *"cannot write"* ]]
+}
+
+@test "closed standard descriptors: nothing that is printed gets into the scoreboard or to a client" {
+  node a 4001 1 --mode line
+  score list
+  "$BUILD/cbscore" -c "$CONF" list <&- >&- 2>&- || true
+  "$BUILD/cbscore" -c "$CONF" down nowhere:1 <&- 2>&- || true
+  "$BUILD/cbprobe" -c "$CONF" -v <&- >&- 2>&- || true
+  background "$T/relay.log" bash -c 'exec "$0" -v -c "$1" "$2" <&- >&- 2>&-' "$BUILD/cbrelay" "$CONF" "$GATE"
+  until_ok is_listening "$GATE"
+  run -0 client --line "sleep 5" --expect line --print
+  [[ $output == *"reply=a done"* ]]
+  farm_is_at_rest
+}
