@@ -61,7 +61,7 @@ node_reset_passes() {
   client_start a --send 5000000 --expect none --abort-after 200
   until_ok busy_is 1
   farm_is_at_rest
-  grep 'end=CD' "$T/relay.log"
+  until_ok grep 'end=CD' "$T/relay.log"
 }
 
 @test "a node that does not read holds its client back; the slot is taken until the node has gone" {
@@ -86,7 +86,7 @@ node_reset_passes() {
   until_ok is_listening "$GATE"
   run client --line "sleep 3000" --expect line
   [ "$status" = 1 ]
-  grep 'end=RD' "$T/idle.log"
+  until_ok grep 'end=RD' "$T/idle.log"
   farm_is_at_rest
 }
 

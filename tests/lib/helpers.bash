@@ -133,7 +133,7 @@ client_start() {
 
 client_wait() { wait "$(eval echo "\$PID_$1")"; }
 
-score() { "$BUILD/cbscore" "$@"; }
+score() { "$BUILD/cbscore" -c "$CONF" "$@"; }
 probe() { "$BUILD/cbprobe" -c "$CONF" "$@"; }
 
 # Numbers of slots taken, of waiters, and of slots in all.

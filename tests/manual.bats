@@ -1,0 +1,76 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+MAN=$BATS_TEST_DIRNAME/../man
+
+# The long options that --help names, and those that have an item in the manual.
+help_options() { "$BUILD/$1" --help | grep -oE -- '(^|[ ,])--[a-z][a-z-]+' | tr -d ' ,' | sed 's/^--//' | sort -u; }
+manual_options() { grep -E '^\.It ' "$MAN/$2" | grep -oE 'Fl Fl [a-z-]+|Fl -[a-z-]+' | sed -E 's/Fl (Fl |-)//' | sort -u; }
+
+same_options() {
+  diff <(help_options "$1") <(manual_options "$1" "$2")
+}
+
+@test "cbrelay: --help and manual have the same options" { same_options cbrelay cbrelay.8; }
+@test "cbscore: --help and manual have the same options" { same_options cbscore cbscore.1; }
+@test "cbprobe: --help and manual have the same options" { same_options cbprobe cbprobe.8; }
+
+@test "completion knows the same options and verbs as --help" {
+  # shellcheck source=/dev/null
+  source "$BATS_TEST_DIRNAME/../units/completion"
+  compopt() { :; }
+  offered() { # PROGRAM WORD
+    COMP_WORDS=("$1" "$2") COMP_CWORD=1 COMP_LINE="$1 $2"
+    COMP_POINT=${#COMP_LINE} COMPREPLY=()
+    "$(complete -p cbscore | sed 's/.*-F \([^ ]*\).*/\1/')" "$BUILD/$1" "$2" "$1"
+    printf '%s\n' "${COMPREPLY[@]}" | sed 's/^--//; s/ *$//' | sort -u
+  }
+  for program in cbrelay cbscore cbprobe; do
+    diff <(help_options "$program") <(offered "$program" --)
+  done
+  for verb in $("$BUILD/cbscore" --help | sed -n '/^Verbs:/,/^$/p' | awk '/^  /{ print $1 }'); do
+    offered cbscore "${verb:0:2}" | grep -qx "$verb" || { echo "cbscore $verb"; return 1; }
+  done
+}
+
+@test "cbscore: the manual has every verb and every column of --help" {
+  local word
+  for word in $("$BUILD/cbscore" --help | sed -n '/^Verbs:/,/^$/p' | awk '/^  /{ print $1 }'); do
+    grep -qE "^\.It (Cm|Ic) $word" "$MAN/cbscore.1" || { echo "verb $word"; return 1; }
+  done
+  for word in $("$BUILD/cbscore" --help | sed -n '/^Columns/,$p' | awk '/^  [A-Z]/{ print $1 }'); do
+    grep -qw "$word" "$MAN/cbscore.1" || { echo "column $word"; return 1; }
+  done
+}
+
+@test "every reason has its entry in cbprobe(8)" {
+  local phrase
+  sed -n 's/.*= "\(..*\)",$/\1/p' "$BATS_TEST_DIRNAME/../scoreboard/reason.c" >"$T/phrases"
+  [ "$(wc -l <"$T/phrases")" -gt 5 ]
+  while read -r phrase; do
+    mandoc -T ascii "$MAN/cbprobe.8" | col -b | tr -s ' \n' '  ' | grep -qF "$phrase" || { echo "$phrase"; return 1; }
+  done <"$T/phrases"
+}
+
+@test "every manual page is clean mdoc" {
+  for page in "$MAN"/*.[1-8]; do
+    run mandoc -T lint -W warning "$page"
+    echo "$output"
+    [ -z "$output" ]
+  done
+}
+
+@test "every program has --help and --version on stdout, exit 0" {
+  for program in cbrelay cbscore cbprobe; do
+    run --separate-stderr -0 "$BUILD/$program" --help
+    [[ ${lines[0]} == Usage:* ]]
+    [ -z "$stderr" ]
+    run --separate-stderr -0 "$BUILD/$program" --version
+    [ "$output" = "$program (corebalance) $VERSION" ]
+  done
+}

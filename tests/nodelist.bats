@@ -1,0 +1,143 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+# validate LINE... : the lines as a node list.
+validate() {
+  printf '%s\n' "$@" >"$CONF"
+  run --separate-stderr score validate "$CONF"
+}
+
+@test "a node list with everything in it is valid, and dumps as it was meant" {
+  validate '# host, port, cores, flags' '' 'fast1.farm, 3632, 16, 0, speed=2.5, check=distcc' \
+    '  10.0.0.7,3632,4,0   # a comment' '[2001:db8::7], 3632, 8, 0x80000000' 'spare.farm, 3632, 4, 0, backup' \
+    'p.farm, 1, 65535, 0x40000000, proxy=v2, check-proxy=v1'
+  [ "$status" = 0 ]
+  [ "$output" = "$CONF: 5 nodes, 65567 cores" ]
+}
+
+@test "an empty list is a valid list: everyone waits" {
+  validate ''
+  [ "$status" = 0 ]
+  [ "$output" = "$CONF: 0 nodes, 0 cores" ]
+  entrance alone
+  client_start patient -n 2 -c 2 --expect line
+  until_ok waiting_is 2
+  node a 4001 1 --mode hold:5
+  score load "$CONF"
+  client_wait patient
+  farm_is_at_rest
+}
+
+@test "every mistake is told with its line, field, value and what was expected; exit 78" {
+  validate 'a, 1, 0, 0' 'b, 0, 1, 0' 'c, 1, 1, 0x1' 'd, 1' 'e, 1, 1, 0, speed=fast' 'f, 1, 1, 0, colour=red' \
+    'g h, 1, 1, 0' '2001:db8::7, 1, 1, 0' 'ok, 1, 1, 0' 'ok, 1, 2, 0' 'i, 1, 1, 0, speed=1, speed=2' \
+    'j, 65536, 1, 0' 'k, 1, 65536, 0' 'l, 1, 1, 4294967296' 'm, 1, 1, 0, backup=yes' 'n, 1, 1, 0, proxy=v3'
+  [ "$status" = 78 ]
+  [ -z "$output" ]
+  local expected
+  expected=$(cat <<'EOF'
+nodes.conf:1: cores: "0": expected 1 to 65535
+nodes.conf:2: port: "0": expected 1 to 65535
+nodes.conf:3: flags: "0x1": expected no bits but 0x80000000 (down) and 0x40000000 (hold)
+nodes.conf:4: cores: missing: expected host, port, cores, flags
+nodes.conf:5: speed: "fast": expected a decimal number from 0.001 to 1000000
+nodes.conf:6: key: "colour": expected speed=, check=, backup, proxy= or check-proxy=
+nodes.conf:7: host: "g h": expected letters, digits, dots and hyphens
+nodes.conf:8: host: "2001:db8::7": expected a name, an IPv4 address, or an IPv6 address in brackets
+nodes.conf:11: speed: expected once only
+nodes.conf:12: port: "65536": expected 1 to 65535
+nodes.conf:13: cores: "65536": expected 1 to 65535
+nodes.conf:14: flags: "4294967296": expected a decimal or 0x hexadecimal number
+nodes.conf:15: backup: expected no value
+nodes.conf:16: proxy: "v3": expected v1 or v2
+nodes.conf:10: host: "ok:1": expected once only, it is in line 9 already
+EOF
+)
+  diff <(echo "$expected") <(echo "$stderr")
+}
+
+@test "a bad list changes nothing, whoever is asked to load it" {
+  node a 4001 3 --mode hold:5
+  score list
+  local before
+  before=$(score list -J)
+  echo 'a, b, 1, 0' >"$T/bad.conf"
+  run --separate-stderr score load "$T/bad.conf"
+  [ "$status" = 78 ]
+  [ "$stderr" = 'bad.conf:1: port: "b": expected 1 to 65535' ]
+  [ "$(score list -J)" = "$before" ]
+  run --separate-stderr score load "$T/missing.conf"
+  [ "$status" = 1 ]
+  [ "$stderr" = "cbscore: $T/missing.conf: No such file or directory" ]
+  [ "$(score list -J)" = "$before" ]
+}
+
+@test "a load merges: new nodes appear, missing ones drain and go, the rest keep connections and health" {
+  node a 4001 2 --mode line
+  node b 4002 1 --mode line
+  entrance alone
+  client_start one --line "sleep 900" --expect line
+  client_start two --line "sleep 900" --expect line
+  client_start three --line "sleep 900" --expect line
+  until_ok busy_is 3
+  score down "$ADDR:4002" "for a while"
+  : >"$CONF"
+  node_line 4002 4
+  node_line 4003 5
+  run -0 score load "$CONF"
+  [ "$output" = "1 added, 1 changed, 1 draining, 0 removed, 0 kept" ]
+  state_is 4001 draining
+  state_is 4002 held
+  state_is 4003 up
+  busy_is 3
+  client_wait one
+  client_wait two
+  client_wait three
+  until_ok eval '[ -z "$(state_of 4001)" ]'
+  run -0 score load "$CONF"
+  [ "$output" = "0 added, 0 changed, 0 draining, 0 removed, 2 kept" ]
+  farm_is_at_rest
+}
+
+@test "fewer cores than connections: the present ones finish, no new ones come before there is room" {
+  node a 4001 4 --mode line
+  entrance alone
+  for i in 1 2 3 4; do client_start "c$i" --line "sleep $((300 * i))" --expect line; done
+  until_ok busy_is 4
+  : >"$CONF"
+  node_line 4001 1
+  score load "$CONF"
+  client_start next --line "sleep 5" --expect line
+  until_ok waiting_is 1
+  client_wait c1
+  client_wait c2
+  waiting_is 1
+  client_wait next
+  for i in 3 4; do client_wait "c$i"; done
+  farm_is_at_rest
+  [ "$(score list -nr -o CORES,FREE)" = "1 1" ]
+  run -0 score fsck
+}
+
+@test "a name that does not resolve leaves a node that is down with that reason" {
+  echo 'no-such-host.invalid, 3632, 4, 0' >"$CONF"
+  run -0 score list -nr -o STATE,REASON
+  [ "$output" = 'down name\x20does\x20not\x20resolve' ]
+}
+
+@test "10,000 nodes are loaded, listed and used" {
+  for i in $(seq 0 9999); do echo "127.$((i / 65536 + 1)).$((i / 256 % 256)).$((i % 256)), 4001, 16, 0"; done >"$CONF"
+  node_start a 4001 1 --mode hold:5
+  node_line 4001 1 speed=9
+  run -0 score list -nr -o NODE
+  [ "$(wc -l <<<"$output")" = 10001 ]
+  entrance alone
+  client -n 20 -c 1 --expect line
+  farm_is_at_rest
+  run -0 score fsck
+}

@@ -1,0 +1,120 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+@test "SIGTERM: the present connections and those that wait are served to their end, then exit 0" {
+  node a 4001 1 --mode line
+  entrance alone
+  client_start now --line "sleep 500" --expect line
+  until_ok busy_is 1
+  client_start later --line "sleep 5" --expect line
+  until_ok waiting_is 1
+  kill "$GATE_PID"
+  until_ok eval '! is_listening "$GATE"'
+  client_wait now
+  client_wait later
+  wait "$GATE_PID"
+  farm_is_at_rest
+}
+
+@test "SIGTERM twice: connections are ended, slots are free" {
+  node a 4001 1 --mode line
+  entrance alone
+  client_start now --line "sleep 30000" --expect line
+  until_ok busy_is 1
+  client_start later --line "sleep 5" --expect line
+  until_ok waiting_is 1
+  kill "$GATE_PID"
+  until_ok eval '! is_listening "$GATE"'
+  kill "$GATE_PID"
+  wait "$GATE_PID"
+  run ! client_wait now
+  run ! client_wait later
+  until_ok grep 'end=KQ' "$T/relay.log"
+  until_ok grep 'end=KD' "$T/relay.log"
+  farm_is_at_rest
+}
+
+@test "SIGTERM to the relay of one connection ends that one, with a reset" {
+  node a 4001 2 --mode line
+  entrance connection
+  client_start victim --line "sleep 30000" --expect line
+  until_ok busy_is 1
+  kill "$(score slots -nr -o PID)"
+  run ! client_wait victim
+  grep 'reset=1' "$T/victim.out"
+  until_ok grep 'end=KD' "$T/relay.log"
+  farm_is_at_rest
+}
+
+@test "SIGHUP loads the node list anew; a bad one changes nothing" {
+  node a 4001 1 --mode hold:5
+  entrance alone
+  until_ok test -e "$SCOREBOARD"
+  node_line 4002 3
+  kill -HUP "$GATE_PID"
+  until_ok eval 'grep -q "1 added, 0 changed, 0 draining, 0 removed, 1 kept" "$T/relay.log"'
+  echo nonsense >>"$CONF"
+  kill -HUP "$GATE_PID"
+  until_ok grep -q 'the nodes stay as they were' "$T/relay.log"
+  [ "$(score list -n | wc -l)" = 2 ]
+  client --expect line
+  farm_is_at_rest
+}
+
+@test "--exit-idle: a listener that has nothing to do ends well" {
+  node a 4001 1 --mode hold:5
+  entrance alone --exit-idle 300ms
+  client --expect line
+  gone "$GATE_PID"
+  wait "$GATE_PID"
+  farm_is_at_rest
+}
+
+@test "limits: --queue-timeout, --down-timeout and --queue-limit" {
+  node a 4001 1 --mode line
+  entrance connection --queue-timeout 300ms --queue-limit 1
+  client_start holder --line "sleep 1500" --expect line
+  until_ok busy_is 1
+  client_start waiter --line "sleep 5" --expect line
+  until_ok waiting_is 1
+  # The second waiter is one too many; the first has its time.
+  run ! client --line "sleep 5" --expect line
+  run ! client_wait waiter
+  until_ok eval '[ "$(grep -c end=RQ "$T/relay.log")" = 2 ]'
+  client_wait holder
+  farm_is_at_rest
+  : >"$CONF"
+  node_line 4009 1
+  score load "$CONF"
+  GATE=$ADDR:3634
+  background "$T/down.log" "$BUILD/cbrelay" -c "$CONF" --down-timeout 300ms "$GATE"
+  until_ok is_listening "$GATE"
+  run ! client --line "sleep 5" --expect line
+  until_ok grep 'end=RQ' "$T/down.log"
+  farm_is_at_rest
+}
+
+@test "down holds a node: present connections finish, new ones go elsewhere, up puts it back" {
+  node a 4001 2 --mode line
+  entrance alone
+  client_start present --line "sleep 600" --expect line
+  until_ok busy_is 1
+  run -0 score down "$ADDR:4001" new disk
+  [ "$output" = "$ADDR:4001 is held" ]
+  client_start later --line "sleep 5" --expect line
+  until_ok waiting_is 1
+  # A probe that finds it well does not put it back.
+  probe
+  state_is 4001 held
+  [ "$(score list -nr -o REASON)" = 'held\x20by\x20an\x20administrator:\x20new\x20disk' ]
+  client_wait present
+  waiting_is 1
+  run -0 score up "$ADDR:4001"
+  client_wait later
+  farm_is_at_rest
+}
