@@ -283,9 +283,68 @@ static int plan_write(struct score *s, struct farm *farm, struct plan *plan)
 	return r;
 }
 
-/* list NULL: nothing but the removal of what is drained. */
-static int rebuild(struct score *s, const struct nodelist *list, const struct resolve_request *resolved,
-		   struct score_load_result *result)
+/* ---- what a rebuild is for ---- */
+
+/* A whole list, or a change of one node, or (both NULL) nothing but the removal of what is drained. */
+struct change {
+	const struct nodelist *list;
+	const struct resolve_request *resolved;   /* for each of the list's nodes, or for the one of edit */
+	const struct score_edit *edit;
+};
+
+/* The farm's own list as it is, with the edit made. The caller frees ret->nodes. */
+static int edited_list(const struct plan *old, const struct score_edit *edit, struct nodelist *ret)
+{
+	bool found = false;
+
+	*ret = (struct nodelist){ .nodes = calloc(old->n + 1u, sizeof(*ret->nodes)) };
+	if (!ret->nodes)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < old->n; i++) {
+		const struct node_record *record = &old->seats[i]->record;
+		bool same = strcmp(record->config.name, edit->config.name) == 0;
+
+		if (record->draining)
+			continue;
+		found |= same;
+		if (!same)
+			ret->nodes[ret->n_nodes++] = record->config;
+		else if (edit->what == EDIT_SET)
+			ret->nodes[ret->n_nodes++] = edit->config;
+	}
+	if (edit->what == EDIT_ADD) {
+		if (found)
+			return -EEXIST;
+		ret->nodes[ret->n_nodes++] = edit->config;
+	} else if (!found) {
+		return -ENOENT;
+	}
+	return 0;
+}
+
+/* Merges the farm's own list, edited; only an added node has addresses to give. */
+static int plan_edit(struct farm *farm, struct plan *old, const struct change *change, struct plan *plan,
+		     struct score_load_result *result)
+{
+	struct resolve_request *resolved = NULL;
+	struct nodelist list;
+	int r;
+
+	r = edited_list(old, change->edit, &list);
+	if (r == 0) {
+		resolved = calloc(list.n_nodes + 1, sizeof(*resolved));
+		r = resolved ? 0 : -ENOMEM;
+	}
+	if (r == 0 && change->edit->what == EDIT_ADD)
+		resolved[list.n_nodes - 1] = *change->resolved;
+	if (r == 0)
+		r = plan_merge(farm, old, &list, resolved, plan, result);
+	free(resolved);
+	free(list.nodes);
+	return r;
+}
+
+static int rebuild(struct score *s, const struct change *change, struct score_load_result *result)
 {
 	struct plan old = { 0 }, plan = { 0 };
 	struct farm farm;
@@ -295,10 +354,14 @@ static int rebuild(struct score *s, const struct nodelist *list, const struct re
 	if (r < 0)
 		return r;
 	r = store_read(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+	if (r == -ENOENT)
+		r = -EUCLEAN;
 	if (r == 0)
-		r = plan_read(s, &farm, list ? &old : &plan);
-	if (r == 0 && list)
-		r = plan_merge(&farm, &old, list, resolved, &plan, result);
+		r = plan_read(s, &farm, change->list || change->edit ? &old : &plan);
+	if (r == 0 && change->list)
+		r = plan_merge(&farm, &old, change->list, change->resolved, &plan, result);
+	else if (r == 0 && change->edit)
+		r = plan_edit(&farm, &old, change, &plan, result);
 	if (r == 0)
 		r = remove_drained(s, &plan, result);
 	if (r == 0)
@@ -307,23 +370,35 @@ static int rebuild(struct score *s, const struct nodelist *list, const struct re
 	plan_clear(&plan);
 	if (r < 0) {
 		store_cancel(s->store);
-		return r == -ENOENT ? -EUCLEAN : r;
+		return r;
 	}
 	return store_end(s->store);
+}
+
+/* Gives waiters what has appeared. */
+static int dispatch(struct score *s)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	r = claim_dispatch(s, farm, POLICY_FASTEST);
+	farm_leave(s);
+	return r;
 }
 
 int score_collect(struct score *s)
 {
 	struct score_load_result result = { 0 };
 
-	return rebuild(s, NULL, NULL, &result);
+	return rebuild(s, &(struct change){ 0 }, &result);
 }
 
 int score_load(struct score *s, const struct nodelist *list, struct score_load_result *ret)
 {
 	struct score_load_result result = { 0 };
 	struct resolve_request *requests;
-	struct farm *farm;
 	int r;
 
 	/* Names first: they take their time, and nobody may wait for the lock meanwhile. */
@@ -336,19 +411,26 @@ int score_load(struct score *s, const struct nodelist *list, struct score_load_r
 	}
 	r = resolve_all(requests, list->n_nodes, RESOLVE_USEC);
 	if (r >= 0)
-		r = rebuild(s, list, requests, &result);
+		r = rebuild(s, &(struct change){ .list = list, .resolved = requests }, &result);
 	free(requests);
-	if (r < 0)
-		return r;
-
-	r = farm_enter(s, &farm);
-	if (r == 0) {
-		r = claim_dispatch(s, farm, POLICY_FASTEST);
-		farm_leave(s);
-	}
+	if (r == 0)
+		r = dispatch(s);
 	if (r == 0 && ret)
 		*ret = result;
 	return r;
+}
+
+int score_edit(struct score *s, const struct score_edit *edit)
+{
+	struct resolve_request request = { .host = edit->config.host, .port = edit->config.port };
+	struct score_load_result result = { 0 };
+	int r = 0;
+
+	if (edit->what == EDIT_ADD)
+		r = resolve_all(&request, 1, RESOLVE_USEC);
+	if (r >= 0)
+		r = rebuild(s, &(struct change){ .edit = edit, .resolved = &request }, &result);
+	return r < 0 ? r : dispatch(s);
 }
 
 int load_format(struct store *store)

@@ -278,6 +278,15 @@ struct score_load_result {
  */
 int score_load(struct score *s, const struct nodelist *list, struct score_load_result *ret);
 
+struct score_edit {
+	enum { EDIT_ADD, EDIT_REMOVE, EDIT_SET } what;
+	struct node_config config;   /* REMOVE: the name counts alone; SET: the name, and all that it shall have */
+};
+
+/* Changes one node of the farm as a load of the whole list with that change would. 0; -EEXIST for ADD;
+ * -ENOENT for the others; or -errno. */
+int score_edit(struct score *s, const struct score_edit *edit);
+
 /* An administrator takes a node out (its connections go on) with words of his own, or puts it back.
  * 0, 1 if it was so already, -ENOENT. */
 int score_hold(struct score *s, const char *name, const char *detail);

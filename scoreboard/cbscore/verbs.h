@@ -17,6 +17,12 @@ int verb_queue(const struct context *context, int argc, char **argv);
 int verb_load(const struct context *context, int argc, char **argv);
 int verb_validate(const struct context *context, int argc, char **argv);
 
+/* edit.c */
+int verb_dump(const struct context *context, int argc, char **argv);
+int verb_add(const struct context *context, int argc, char **argv);
+int verb_remove(const struct context *context, int argc, char **argv);
+int verb_set(const struct context *context, int argc, char **argv);
+
 /* hold.c */
 int verb_down(const struct context *context, int argc, char **argv);
 int verb_up(const struct context *context, int argc, char **argv);

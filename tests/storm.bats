@@ -1,0 +1,15 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+@test "storm: three entrances, kills, edits, flaps and probes at once; afterwards all is free and sound" {
+  unset COREBALANCE_SCOREBOARD
+  run "$BATS_TEST_DIRNAME/lib/storm" 20 $((RANDOM % 1000))
+  echo "$output"
+  echo "# ${lines[0]}; ${lines[-1]}" >&3
+  [ "$status" = 0 ]
+}
