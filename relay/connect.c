@@ -28,16 +28,23 @@
 #define KEEPALIVE_INTERVAL_SEC 15
 #define KEEPALIVE_COUNT 4
 
-void socket_prepare(int fd)
+void socket_keep_alive(int fd)
 {
 	static const int on = 1, idle = KEEPALIVE_IDLE_SEC, interval = KEEPALIVE_INTERVAL_SEC, count = KEEPALIVE_COUNT;
-	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
+void socket_prepare(int fd)
+{
+	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+	static const int on = 1;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	socket_keep_alive(fd);
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 

@@ -30,5 +30,9 @@ enum connect_outcome connect_node(const struct score_target *target, uint64_t ti
  * just dies. Failures are ignored: a unix socket knows none of it. */
 void socket_prepare(int fd);
 
+/* Keepalive alone, also for listening sockets, whose connections inherit it: a client that vanishes while it
+ * waits is noticed, too. */
+void socket_keep_alive(int fd);
+
 /* Takes the last of these back: from now on a close(2) is a clean end and loses nothing. */
 void socket_end_clean(int fd);

@@ -12,6 +12,8 @@
 #include "connection.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <syslog.h>
 #include <sysexits.h>
@@ -26,6 +28,7 @@
 #include "timespan.h"
 
 #define NEVER UINT64_MAX
+#define SHORTAGE_PAUSE_USEC 250000u
 
 /* Where a connection stands; connection_serve() goes from one to the next. */
 enum stage {
@@ -43,6 +46,7 @@ struct life {
 	struct score_target target;
 	int node_fd;
 	int status;
+	bool complained;
 };
 
 void connection_init(struct connection *connection, int fd, uint64_t accepted_usec)
@@ -69,6 +73,30 @@ static enum stage end_by_scoreboard(struct life *life, int error, enum end_phase
 	return end(life, END_RESOURCES, phase, error == -EUCLEAN || error == -EBADMSG ? EX_CONFIG : EX_OSERR);
 }
 
+/* This machine is short of something that may come back: room in /run, memory, descriptors, local ports. */
+static bool is_shortage(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT || error == -ENOMEM || error == -ENOBUFS || error == -EMFILE ||
+	       error == -ENFILE || error == -EAGAIN || error == -EADDRNOTAVAIL;
+}
+
+/* Says so, once, and lets a while pass. false: the client has left, or SIGTERM came; the life is over then. */
+static bool sit_out(struct life *life, const char *what, int error, enum end_phase phase)
+{
+	struct pollfd client = { .fd = life->connection->fd, .events = 0 };
+	int r;
+
+	if (!life->complained)
+		report_message(LOG_ERR, "cannot %s for %s: %s; trying again until it can be done", what,
+			       life->connection->client, strerror(-error));
+	life->complained = true;
+	r = interrupt_poll(&client, 1, SHORTAGE_PAUSE_USEC);
+	if (r == 0)
+		return true;
+	(void)end(life, r == -EINTR ? END_ADMIN : r < 0 ? END_RESOURCES : END_CLIENT, phase, EX_OK);
+	return false;
+}
+
 /* What score_claim() or score_failed() said is where to go on. */
 static enum stage next_stage(struct life *life, int r, enum end_phase phase)
 {
@@ -83,10 +111,15 @@ static enum stage next_stage(struct life *life, int r, enum end_phase phase)
 
 static enum stage stage_claim(struct life *life)
 {
-	int r = score_claim(life->score, life->settings->policy, life->connection->client, life->settings->queue_limit,
-			    &life->slot, &life->target, &life->ticket);
+	for (;;) {
+		int r = score_claim(life->score, life->settings->policy, life->connection->client,
+				    life->settings->queue_limit, &life->slot, &life->target, &life->ticket);
 
-	return next_stage(life, r, PHASE_QUEUE);
+		if (!is_shortage(r))
+			return next_stage(life, r, PHASE_QUEUE);
+		if (!sit_out(life, "queue", r, PHASE_QUEUE))
+			return STAGE_OVER;
+	}
 }
 
 static enum stage stage_wait(struct life *life)
@@ -208,6 +241,7 @@ static enum stage stage_connect(struct life *life)
 {
 	struct connection *connection = life->connection;
 	uint64_t start_usec = now_boottime();
+	enum connect_outcome outcome;
 	enum node_reason reason;
 	bool edge = false;
 
@@ -218,7 +252,16 @@ static enum stage stage_connect(struct life *life)
 		report_message(LOG_INFO, "%s takes slot %u of %s%s", connection->client, life->slot.slot,
 			       life->target.name, life->slot.trial ? ", which was down" : "");
 
-	switch (connect_node(&life->target, life->settings->connect_timeout_usec, connection->fd, &life->node_fd, &reason)) {
+	for (;;) {
+		outcome = connect_node(&life->target, life->settings->connect_timeout_usec, connection->fd,
+				       &life->node_fd, &reason);
+		if (outcome != CONNECT_NO_RESOURCES || !is_shortage(-errno))
+			break;
+		if (!sit_out(life, "connect", -errno, PHASE_CONNECT))
+			return release(life, false);
+	}
+
+	switch (outcome) {
 	case CONNECT_DONE:
 		break;
 	case CONNECT_FAILED:

@@ -33,6 +33,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "connect.h"
 #include "connection.h"
 #include "departure.h"
 #include "interrupt.h"
@@ -75,6 +76,7 @@ struct listener {
 	size_t n_waiters, n_relays;
 	sd_event_source *wake, *guard_time, *guard_child, *limit_time, *idle_time, *pause_time, *status_time;
 	int next_fd;                   /* pidfd of the process that has the next younger waiter, or -1 */
+	int in_hand;                   /* a connection that could not be taken in yet, or -1 */
 	bool owned, stopping, paused, complained;
 };
 
@@ -170,6 +172,8 @@ static int relay_main(struct listener *l, struct waiter *mine)
 		(void)close(l->fds[i]);
 	if (l->next_fd >= 0)
 		(void)close(l->next_fd);
+	if (l->in_hand >= 0)
+		(void)close(l->in_hand);
 	(void)sigemptyset(&none);
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGCHLD, SIG_DFL);
@@ -215,6 +219,8 @@ static int relay_start(struct listener *l, struct waiter *waiter)
 
 /* ---- accepting ---- */
 
+static void admit_in_hand(struct listener *l);
+
 static int on_resume(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct listener *l = arg;
@@ -222,6 +228,8 @@ static int on_resume(sd_event_source *source, uint64_t usec, void *arg)
 	(void)source;
 	(void)usec;
 	l->paused = false;
+	if (l->in_hand >= 0)
+		admit_in_hand(l);
 	listener_turn(l);
 	return 0;
 }
@@ -270,14 +278,25 @@ static int admit(struct listener *l, int fd)
 	return 0;
 }
 
+/* The connection that was accepted and could not be queued: it is not lost, it is tried again. */
+static void admit_in_hand(struct listener *l)
+{
+	int r = admit(l, l->in_hand);
+
+	if (r < 0) {
+		take_a_pause(l, "queue a connection", r);
+		return;
+	}
+	l->in_hand = -1;
+	l->complained = false;
+}
+
 static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
 	struct listener *l = arg;
-	int r = 0;
-
 	(void)source;
 	(void)revents;
-	for (unsigned i = 0; r == 0 && i < ACCEPTS_AT_ONCE && has_room(l); i++) {
+	for (unsigned i = 0; l->in_hand < 0 && i < ACCEPTS_AT_ONCE && has_room(l); i++) {
 		int client_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (client_fd < 0) {
@@ -285,11 +304,8 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *ar
 				take_a_pause(l, "accept", -errno);
 			break; /* EAGAIN, or a client that left before it was accepted */
 		}
-		r = admit(l, client_fd);
-		if (r < 0) {
-			take_a_pause(l, "queue a connection", r);
-			(void)close(client_fd);
-		}
+		l->in_hand = client_fd;
+		admit_in_hand(l);
 	}
 	listener_turn(l);
 	return 0;
@@ -432,7 +448,7 @@ static void listener_turn(struct listener *l)
 	serve_granted(l);
 	enforce_limits(l);
 
-	open = !l->stopping && !l->paused && has_room(l);
+	open = !l->stopping && !l->paused && l->in_hand < 0 && has_room(l);
 	for (size_t i = 0; i < l->n_fds; i++)
 		if (l->accepting[i])
 			(void)sd_event_source_set_enabled(l->accepting[i], open ? SD_EVENT_ON : SD_EVENT_OFF);
@@ -442,7 +458,7 @@ static void listener_turn(struct listener *l)
 	else if (!l->first)
 		guard_stop(l);
 
-	idle = l->n_waiters + l->n_relays == 0;
+	idle = l->n_waiters + l->n_relays == 0 && l->in_hand < 0;
 	if (idle && l->stopping)
 		(void)sd_event_exit(l->event, EX_OK);
 	if (!idle)
@@ -474,10 +490,11 @@ static void stop_accepting(struct listener *l)
 	for (size_t i = 0; i < l->n_fds; i++) {
 		int fd;
 
-		while (l->owned && l->stopping && has_room(l) &&
-		       (fd = accept4(l->fds[i], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
-			if (admit(l, fd) < 0)
-				(void)close(fd);
+		while (l->owned && l->stopping && l->in_hand < 0 && has_room(l) &&
+		       (fd = accept4(l->fds[i], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+			l->in_hand = fd;
+			admit_in_hand(l);
+		}
 		l->accepting[i] = sd_event_source_disable_unref(l->accepting[i]);
 		(void)close(l->fds[i]);
 	}
@@ -501,6 +518,9 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 			       l->n_relays, l->n_waiters);
 		while (l->first)
 			waiter_end(l->first, END_ADMIN);
+		if (l->in_hand >= 0)
+			(void)close(l->in_hand);
+		l->in_hand = -1;
 		for (struct relay *relay = l->relays; relay; relay = relay->next)
 			(void)kill(relay->pid, SIGTERM);
 	}
@@ -558,6 +578,8 @@ static int setup(struct listener *l)
 		return fd;
 	r = sd_event_add_io(l->event, &l->wake, fd, POLLIN, on_wake, l);
 	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)
+		socket_keep_alive(l->fds[i]);
+	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)
 		r = sd_event_add_io(l->event, &l->accepting[i], l->fds[i], POLLIN, on_accept, l);
 	return r;
 }
@@ -566,7 +588,7 @@ int listener_run(const int *fds, size_t n_fds, bool owned, struct score *score, 
 		 const char *nodes)
 {
 	struct listener l = {
-		.score = score, .settings = settings, .nodes = nodes, .n_fds = n_fds, .next_fd = -1,
+		.score = score, .settings = settings, .nodes = nodes, .n_fds = n_fds, .next_fd = -1, .in_hand = -1,
 		.owned = owned,
 		.fd_limit = (size_t)sysconf(_SC_OPEN_MAX),
 	};

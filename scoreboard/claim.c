@@ -305,7 +305,7 @@ static int take_free(struct score *s, struct farm *farm, enum score_policy polic
 	return r;
 }
 
-/* Stages a place in the queue for this process. -ENOSPC: the queue must grow first. */
+/* Stages a place in the queue for this process. -EXFULL: the queue must grow first. */
 static int join(struct score *s, struct farm *farm, uint64_t number, const char *client, struct score_ticket *ret)
 {
 	int r = wake_port_open(&s->port);
@@ -406,7 +406,7 @@ static int claim(struct score *s, const struct newcomer *newcomer)
 		if (r == 0)
 			r = claim_once(s, newcomer, false);
 	}
-	while (r == -ENOSPC) {
+	while (r == -EXFULL) {
 		r = grow_queue(s);
 		if (r == 0)
 			r = claim_once(s, newcomer, false);

@@ -78,6 +78,15 @@ static const uint8_t *boot_id(void)
 	return id;
 }
 
+/* An unknown one, where /proc hides it, differs from none: in doubt a holder lives. */
+static bool boot_differs(const uint8_t *a, const uint8_t *b)
+{
+	static const uint8_t unknown[16];
+
+	return memcmp(a, unknown, sizeof(unknown)) != 0 && memcmp(b, unknown, sizeof(unknown)) != 0 &&
+	       memcmp(a, b, sizeof(unknown)) != 0;
+}
+
 void holder_self(struct holder *ret)
 {
 	char state;
@@ -95,7 +104,7 @@ bool holder_alive(const struct holder *holder)
 
 	if (holder->pid == 0 || holder->pid > INT32_MAX)
 		return false;
-	if (memcmp(holder->boot, boot_id(), sizeof(holder->boot)) != 0)
+	if (boot_differs(holder->boot, boot_id()))
 		return false;
 	if (kill((pid_t)holder->pid, 0) < 0 && errno == ESRCH)
 		return false;

@@ -129,7 +129,7 @@ int queue_insert(struct store *store, struct farm *farm, uint64_t number, const 
 	int r;
 
 	if (at == NONE)
-		return -ENOSPC;
+		return -EXFULL;
 	r = find_place(store, farm, number, &before, &behind);
 	if (r == 0)
 		r = queue_get(store, farm, at, &cell);
@@ -187,7 +187,7 @@ int queue_grow(struct store *store, struct farm *farm)
 	int r = 0;
 
 	if (cells > CELLS_LIMIT)
-		return -ENOSPC;
+		return -EUSERS;
 	/* From the last page to the first, so that the free list begins with the lowest new cell. */
 	for (uint32_t i = cells; r == 0 && i > farm->cells; i -= CELLS_PER_PAGE) {
 		(void)memset(&page, 0, sizeof(page));

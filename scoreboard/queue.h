@@ -47,7 +47,7 @@ int queue_read(struct store *store, const struct farm *farm, uint32_t number, st
 int queue_find(struct store *store, const struct farm *farm, const struct score_ticket *ticket, struct cell **ret);
 
 /* Puts a ticket of that number into the queue at its place, and fills in owner, client, since and wake name.
- * 0 and *ret_cell; -ENOSPC if the queue must be grown first; or -errno. */
+ * 0 and *ret_cell; -EXFULL if the queue must be grown first; or -errno. */
 int queue_insert(struct store *store, struct farm *farm, uint64_t number, const struct holder *owner,
 		 const char *client, const char wake[static WAKE_NAME_SIZE], uint32_t *ret_cell);
 
@@ -58,5 +58,5 @@ int queue_unlink(struct store *store, struct farm *farm, struct cell *cell);
 void queue_free(struct store *store, struct farm *farm, uint32_t number, struct cell *cell);
 
 /* In a transaction, on the caller's own copy of the farm's record: makes room for twice as many tickets.
- * 0; -ENOSPC beyond 16 million; or -errno. */
+ * 0; -EUSERS beyond 16 million; or -errno. */
 int queue_grow(struct store *store, struct farm *farm);

@@ -107,18 +107,11 @@ static int open_existing(const char *path, struct score **ret)
 }
 
 /* The group may change it, others may not even read who is connected. */
-static int set_owner(const char *path)
+static int set_owner(struct store *store)
 {
-	const struct passwd *user;
+	const struct passwd *user = geteuid() == 0 ? getpwnam(OWNER) : NULL;
 
-	if (chmod(path, 0660) < 0)
-		return -errno;
-	if (geteuid() != 0)
-		return 0;
-	user = getpwnam(OWNER);
-	if (user && chown(path, user->pw_uid, user->pw_gid) < 0)
-		return -errno;
-	return 0;
+	return store_set_owner(store, 0660, user ? user->pw_uid : (uid_t)-1, user ? user->pw_gid : (gid_t)-1);
 }
 
 /* A complete scoreboard at path, known to nobody yet. */
@@ -134,7 +127,7 @@ static int make(const char *path, const struct nodelist *list)
 	if (r == 0)
 		r = score_load(&s, list, NULL);
 	if (r == 0)
-		r = set_owner(path);
+		r = set_owner(s.store);
 	(void)store_close(s.store);
 	return r;
 }

@@ -36,7 +36,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <tdb.h>
 
@@ -45,6 +47,7 @@
 #define RANGES_MAX 8
 #define INTENT_SIZE 4096
 #define KEY_MAX 32
+#define SMALLEST_FILE (512 * 1024) /* what an empty farm needs, about */
 
 struct range {
 	uint32_t offset, size;
@@ -125,18 +128,27 @@ static TDB_DATA name_key(const char *name)
 	return (TDB_DATA){ .dptr = (unsigned char *)(uintptr_t)name, .dsize = strlen(name) };
 }
 
+/* Whether the file system is too full for the file to grow, which tdb tells apart from nothing else. */
+static bool is_full(struct tdb_context *tdb)
+{
+	struct statvfs vfs;
+
+	return errno == ENOSPC || errno == EDQUOT ||
+	       (fstatvfs(tdb_fd(tdb), &vfs) == 0 && vfs.f_bavail * vfs.f_frsize < SMALLEST_FILE);
+}
+
 static int tdb_errno(struct tdb_context *tdb)
 {
 	switch (tdb_error(tdb)) {
 	case TDB_ERR_NOEXIST:
 		return -ENOENT;
 	case TDB_ERR_OOM:
-		return -ENOMEM;
+		return is_full(tdb) ? -ENOSPC : -ENOMEM;
 	case TDB_ERR_CORRUPT:
 		return -EUCLEAN;
 	case TDB_ERR_IO:
-		/* A full disk, or an offset behind the end of a file that was cut short. */
-		return errno == ENOSPC || errno == EDQUOT ? -errno : -EUCLEAN;
+		/* Or an offset behind the end of a file that was cut short. */
+		return is_full(tdb) ? -ENOSPC : -EUCLEAN;
 	case TDB_ERR_LOCK:
 	case TDB_ERR_NOLOCK:
 	case TDB_ERR_LOCK_TIMEOUT:
@@ -572,6 +584,23 @@ int store_open(const char *path, struct store **ret)
 	return store_new(path, 0, O_RDWR, 0, ret);
 }
 
+/*
+ * A new, empty file where there is room for a scoreboard. tdb would find out,
+ * too, that there is none, but cannot tell it from other failures.
+ */
+static int make_room(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0660), r;
+
+	if (fd < 0)
+		return -errno;
+	r = -posix_fallocate(fd, 0, SMALLEST_FILE);
+	if (r == 0 && ftruncate(fd, 0) < 0)
+		r = -errno;
+	(void)close(fd);
+	return r;
+}
+
 int store_create(const char *path, struct store **ret)
 {
 	struct intent_head head = { .size = sizeof(head) };
@@ -579,7 +608,9 @@ int store_create(const char *path, struct store **ret)
 	struct store *s;
 	int r;
 
-	r = store_new(path, HASH_SIZE, O_RDWR | O_CREAT | O_EXCL, 0660, &s);
+	r = make_room(path);
+	if (r == 0)
+		r = store_new(path, HASH_SIZE, O_RDWR | O_CREAT, 0660, &s);
 	if (r < 0)
 		return r;
 	(void)memcpy(s->intent, &head, sizeof(head));
@@ -595,6 +626,15 @@ int store_create(const char *path, struct store **ret)
 		return r;
 	}
 	*ret = s;
+	return 0;
+}
+
+int store_set_owner(struct store *s, mode_t mode, uid_t user, gid_t group)
+{
+	int fd = tdb_fd(s->tdb);
+
+	if (fchmod(fd, mode) < 0 || (user != (uid_t)-1 && fchown(fd, user, group) < 0))
+		return -errno;
 	return 0;
 }
 

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct store;
 
@@ -40,6 +41,10 @@ int store_open(const char *path, struct store **ret);
 
 /* Makes a new, empty file of which nobody knows yet. 0 and *ret; -EEXIST and the like. */
 int store_create(const char *path, struct store **ret);
+
+/* Sets mode, and user and group unless user is (uid_t)-1, of the open file itself: its name may be somebody
+ * else's by now. 0 or -errno. */
+int store_set_owner(struct store *s, mode_t mode, uid_t user, gid_t group);
 
 /* Closes and frees, giving up a lock or transaction that is still open. Returns NULL. */
 struct store *store_close(struct store *s);

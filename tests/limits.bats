@@ -1,0 +1,91 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() {
+  farm_teardown
+  mountpoint -q "$T/run" && umount "$T/run"
+  true
+}
+
+# How often a line that has the text stands in the relay's log.
+said() { grep -c -- "$1" "$T/relay.log" || true; }
+
+@test "out of descriptors: connections wait in the backlog, it is told at most once, all are served" {
+  node a 4001 2 --mode hold:5
+  # 64 are kept for other things than waiters.
+  background "$T/relay.log" prlimit --nofile=80:80 "$BUILD/cbrelay" -c "$CONF" "$GATE"
+  until_ok is_listening "$GATE"
+  client -n 200 -c 100 --expect line
+  [ "$(said 'cannot accept')" -le 1 ]
+  farm_is_at_rest
+}
+
+@test "--queue-limit of a listener: the rest waits in the kernel's backlog, nobody is refused" {
+  node a 4001 1 --mode line
+  entrance alone --queue-limit 3
+  client_start holder --line "sleep 600" --expect line
+  until_ok busy_is 1
+  client_start crowd -n 12 -c 12 --line "sleep 5" --expect line
+  until_ok waiting_is 3
+  client_wait holder
+  client_wait crowd
+  grep 'ok=12 failed=0' "$T/crowd.out"
+  farm_is_at_rest
+}
+
+@test "out of processes: waiters keep their place until relays can be started again" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to become a user of its own"; fi
+  if [ -n "${SANITIZE:-}" ]; then skip "sanitizers need threads of their own"; fi
+  node a 4001 8 --mode hold:30
+  # A uid that nobody has; its limit counts the listener and three relays.
+  chmod 777 "$T"
+  local dir=$T
+  while [ "$dir" != / ]; do
+    chmod o+x "$dir"
+    dir=$(dirname "$dir")
+  done
+  cp "$BUILD/cbrelay" "$T/cbrelay"
+  background "$T/relay.log" setpriv --reuid=54321 --regid=54321 --clear-groups prlimit --nproc=4:4 \
+    "$T/cbrelay" -c "$CONF" "$GATE"
+  until_ok is_listening "$GATE"
+  client -n 24 -c 24 --expect line
+  [ "$(said 'cannot start a relay')" -ge 1 ]
+  farm_is_at_rest
+}
+
+@test "a full /run: clients wait, it is told once for each, and service resumes by itself" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
+  mkdir "$T/run"
+  mount -t tmpfs -o size=4m none "$T/run"
+  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
+  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  node a 4001 1 --mode line
+  score list
+  dd if=/dev/zero of="$T/run/ballast" bs=4k 2>/dev/null || true
+  entrance alone
+  client_start holder --line "sleep 4000" --expect line
+  until_ok busy_is 1
+  # More than the queue has room for: it must grow, and cannot.
+  client_start crowd -n 3500 -c 3500 --line "sleep 0" --expect line
+  until_ok grep -q 'No space left on device' "$T/relay.log"
+  [ "$(waiting)" -ge 200 ]
+  [ "$(said 'No space left')" = 1 ]
+  rm "$T/run/ballast"
+  client_wait holder
+  client_wait crowd
+  grep 'ok=3500 failed=0' "$T/crowd.out"
+  farm_is_at_rest
+}
+
+@test "no room to make a scoreboard at all: one clear line, exit 71, nothing left behind" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
+  mkdir "$T/run"
+  mount -t tmpfs -o size=64k none "$T/run"
+  node a 4001 1
+  run --separate-stderr -71 "$BUILD/cbrelay" -c "$CONF" -s "$T/run/s.tdb" "$GATE" </dev/null
+  [[ $stderr == *"$T/run/s.tdb: No space left on device"* ]]
+  [ -z "$(ls "$T/run")" ]
+}
