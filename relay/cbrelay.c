@@ -34,6 +34,7 @@
 #include "timespan.h"
 
 #define SOCKETS_MAX 64
+#define PRIVATE_FILE "/scoreboard.tdb"
 
 /* The sockets that this process has to do with. */
 struct entrance {
@@ -204,7 +205,23 @@ static char *private_path(void)
 		runtime = "/run/corebalance";
 	else if (!runtime || access(runtime, W_OK) < 0)
 		runtime = "/dev/shm";
-	return asprintf(&path, "%s/cbrelay-%ld.tdb", runtime, (long)getpid()) < 0 ? NULL : path;
+	/* A folder of its own: in a place that others may write to, a name alone could be theirs already. */
+	if (asprintf(&path, "%s/cbrelay-XXXXXX" PRIVATE_FILE, runtime) < 0)
+		return NULL;
+	path[strlen(path) - strlen(PRIVATE_FILE)] = '\0';
+	if (!mkdtemp(path)) {
+		free(path);
+		return NULL;
+	}
+	path[strlen(path)] = '/';
+	return path;
+}
+
+static void private_remove(char *path)
+{
+	(void)unlink(path);
+	path[strlen(path) - strlen(PRIVATE_FILE)] = '\0';
+	(void)rmdir(path);
 }
 
 static int open_failed(const char *path, int r)
@@ -319,7 +336,7 @@ int main(int argc, char **argv)
 	if (options.n_arguments > 1 && !options.scoreboard && !getenv("COREBALANCE_SCOREBOARD")) {
 		path = own_path = private_path();
 		if (!own_path) {
-			report_message(LOG_ERR, "%s", strerror(ENOMEM));
+			report_message(LOG_ERR, "cannot make a folder for the scoreboard: %s", strerror(errno));
 			return EX_OSERR;
 		}
 		report_message(LOG_INFO, "scoreboard %s", own_path);
@@ -330,7 +347,7 @@ int main(int argc, char **argv)
 
 	(void)score_close(score);
 	if (own_path)
-		(void)unlink(own_path);
+		private_remove(own_path);
 	free(own_path);
 	return status;
 }

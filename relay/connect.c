@@ -28,24 +28,19 @@
 #define KEEPALIVE_INTERVAL_SEC 15
 #define KEEPALIVE_COUNT 4
 
-void socket_keep_alive(int fd)
+void socket_prepare(int fd)
 {
 	static const int on = 1, idle = KEEPALIVE_IDLE_SEC, interval = KEEPALIVE_INTERVAL_SEC, count = KEEPALIVE_COUNT;
+	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
-}
-
-void socket_prepare(int fd)
-{
-	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-	static const int on = 1;
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	socket_keep_alive(fd);
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	/* Urgent data goes on in its place, as data: out of line it would be lost, and stop splice(2). */
+	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 }
 
 void socket_end_clean(int fd)
@@ -53,6 +48,14 @@ void socket_end_clean(int fd)
 	static const struct linger clean = { 0 };
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &clean, sizeof(clean));
+}
+
+void socket_end_delivered(int fd)
+{
+	/* As long as it takes: a peer that is gone ends it by TCP's own timeouts. */
+	static const struct linger delivered = { .l_onoff = 1, .l_linger = 24 * 60 * 60 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &delivered, sizeof(delivered));
 }
 
 /* Waits until fd is connected. DONE, or FAILED with *ret_error, or one of the others. */
@@ -74,8 +77,10 @@ static enum connect_outcome await(int fd, uint64_t timeout_usec, int client_fd, 
 			return CONNECT_FAILED;
 		}
 		r = interrupt_poll(fds, 2, end_usec - now_usec);
-		if (r < 0)
+		if (r < 0) {
+			*ret_error = -r;
 			return r == -EINTR ? CONNECT_INTERRUPTED : CONNECT_NO_RESOURCES;
+		}
 		if (fds[0].revents) {
 			if (getsockopt(fd, SOL_SOCKET, SO_ERROR, ret_error, &size) < 0)
 				*ret_error = errno;
@@ -102,9 +107,10 @@ static enum connect_outcome try_address(const struct score_address *address, uin
 		*ret_error = errno;
 		if (errno == EINPROGRESS)
 			outcome = await(fd, timeout_usec, client_fd, ret_error);
-		else if (errno == EAGAIN || errno == EADDRNOTAVAIL || errno == ENOBUFS || errno == ENOMEM)
-			outcome = CONNECT_NO_RESOURCES; /* out of local ports, or of memory */
+		else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
+			outcome = CONNECT_NO_RESOURCES;
 		else
+			/* EADDRNOTAVAIL, too: no IPv6 here, or no port left towards this very address. */
 			outcome = CONNECT_FAILED;
 	}
 	if (outcome == CONNECT_DONE)

@@ -26,13 +26,13 @@ enum connect_outcome {
 enum connect_outcome connect_node(const struct score_target *target, uint64_t timeout_usec, int client_fd,
 				  int *ret_fd, enum node_reason *ret_reason);
 
-/* Sets a socket up for relaying: keepalive, no delay, and a reset instead of a clean end if this process
- * just dies. Failures are ignored: a unix socket knows none of it. */
+/* Sets a socket up for relaying, or a listening one so that what is accepted inherits it: keepalive, no delay,
+ * urgent data in line, and a reset instead of a clean end if this process just dies. Failures are ignored: a unix
+ * socket knows none of it. */
 void socket_prepare(int fd);
-
-/* Keepalive alone, also for listening sockets, whose connections inherit it: a client that vanishes while it
- * waits is noticed, too. */
-void socket_keep_alive(int fd);
 
 /* Takes the last of these back: from now on a close(2) is a clean end and loses nothing. */
 void socket_end_clean(int fd);
+
+/* The same, and close(2) waits until the other end's machine has all of it. */
+void socket_end_delivered(int fd);

@@ -73,11 +73,11 @@ static enum stage end_by_scoreboard(struct life *life, int error, enum end_phase
 	return end(life, END_RESOURCES, phase, error == -EUCLEAN || error == -EBADMSG ? EX_CONFIG : EX_OSERR);
 }
 
-/* This machine is short of something that may come back: room in /run, memory, descriptors, local ports. */
+/* This machine is short of something that may come back: room in /run, memory, descriptors. */
 static bool is_shortage(int error)
 {
 	return error == -ENOSPC || error == -EDQUOT || error == -ENOMEM || error == -ENOBUFS || error == -EMFILE ||
-	       error == -ENFILE || error == -EAGAIN || error == -EADDRNOTAVAIL;
+	       error == -ENFILE || error == -EAGAIN;
 }
 
 /* Says so, once, and lets a while pass. false: the client has left, or SIGTERM came; the life is over then. */
@@ -133,6 +133,8 @@ static enum stage stage_wait(struct life *life)
 
 		if (r == 0)
 			return STAGE_CONNECT;
+		if (r == -ESTALE)
+			return stage_claim(life); /* whose ticket it was has died: as if we had just come */
 		if (r < 0)
 			return end_by_scoreboard(life, r, PHASE_QUEUE);
 		outcome = patience_wait(life->score, life->settings, &life->ticket, connection->fd,
@@ -185,7 +187,8 @@ static void stage_data(struct life *life)
 	case FORWARD_DONE:
 		/* Now closing must lose nothing; until here it was to be a reset. */
 		socket_end_clean(connection->fd);
-		socket_end_clean(life->node_fd);
+		/* The slot is free when the node knows of the end, not while this kernel still has bytes for it. */
+		socket_end_delivered(life->node_fd);
 		(void)end(life, END_CLEAN, PHASE_DONE, EX_OK);
 		break;
 	case FORWARD_CLIENT_RESET:
@@ -283,7 +286,7 @@ static enum stage stage_connect(struct life *life)
 		report_node(life->target.name, true, REASON_NONE);
 
 	stage_data(life);
-	(void)close(life->node_fd);
+	interrupt_close(life->node_fd);
 	return release(life, true);
 }
 

@@ -130,6 +130,8 @@ static void become_big(struct direction *direction)
 	(void)fcntl(direction->pipe[1], F_SETPIPE_SZ, PIPE_SIZE);
 }
 
+static enum step take_copied(struct direction *direction);
+
 static enum step take_spliced(struct direction *direction)
 {
 	ssize_t n = splice(direction->from->fd, NULL, direction->pipe[1], NULL, PIPE_SIZE,
@@ -139,15 +141,15 @@ static enum step take_spliced(struct direction *direction)
 		direction->piped = (size_t)n;
 		return STEP_MOVED;
 	}
-	if (n == 0) {
-		direction->state = ENDED;
-		return STEP_MOVED;
-	}
-	if (errno == EINVAL || errno == ENOSYS) {
+	if (n < 0 && (errno == EINVAL || errno == ENOSYS)) {
 		direction->splice_refused = true;
 		return STEP_MOVED;
 	}
-	return step_errno(true);
+	/*
+	 * The end, or nothing to be had now; or splice(2) stands before an urgent
+	 * byte, for which it says either, and which only recv(2) gets past.
+	 */
+	return n == 0 || errno == EAGAIN ? take_copied(direction) : step_errno(true);
 }
 
 static enum step take_copied(struct direction *direction)
@@ -170,7 +172,7 @@ static enum step take_copied(struct direction *direction)
 	}
 	direction->end = (size_t)n;
 	direction->full_reads = n == BUFFER_SIZE ? direction->full_reads + 1 : 0;
-	if (direction->full_reads == FULL_READS && !direction->splice_refused)
+	if (direction->full_reads == FULL_READS && direction->pipe[0] < 0 && !direction->splice_refused)
 		become_big(direction);
 	return STEP_MOVED;
 }

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "timespan.h"
 
@@ -34,6 +36,20 @@ int interrupt_setup(void)
 bool interrupt_pending(void)
 {
 	return pending;
+}
+
+void interrupt_close(int fd)
+{
+	static const struct linger clean = { 0 };
+	sigset_t before, open;
+
+	(void)sigemptyset(&open);
+	(void)sigaddset(&open, SIGTERM);
+	(void)sigprocmask(SIG_UNBLOCK, &open, &before);
+	if (pending)
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &clean, sizeof(clean));
+	(void)close(fd);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 int interrupt_poll(struct pollfd *fds, nfds_t n, uint64_t timeout_usec)

@@ -52,6 +52,7 @@ struct waiter {
 	struct score_ticket ticket;
 	uint64_t accepted_usec;
 	struct departure departure;
+	char client[ENDPOINT_MAX];
 	sd_event_source *io;      /* watches whether the client leaves */
 };
 
@@ -81,6 +82,7 @@ struct listener {
 };
 
 static void listener_turn(struct listener *l);
+static void guard_stop(struct listener *l);
 
 /* ---- waiters ---- */
 
@@ -105,6 +107,8 @@ static void waiter_end(struct waiter *waiter, enum end_who who)
 
 	(void)score_leave(waiter->listener->score, &waiter->ticket); /* -ESTALE: has been ejected */
 	connection_init(&connection, waiter->fd, waiter->accepted_usec);
+	/* One that was reset has no name any more. */
+	(void)memcpy(connection.client, waiter->client, sizeof(connection.client));
 	connection.wait_usec = connection.total_usec = now_boottime() - waiter->accepted_usec;
 	connection.end_who = who;
 	connection.end_phase = PHASE_QUEUE;
@@ -146,11 +150,12 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *arg)
 	struct listener *l = relay->listener;
 
 	(void)source;
+	/* If it ended before it took the slot, that is still ours to give back. */
+	if (info->si_code != CLD_EXITED || info->si_status != EX_OK)
+		(void)score_leave(l->score, &relay->ticket);
 	if (info->si_code != CLD_EXITED) {
 		report_message(LOG_WARNING, "relay %ld was ended by signal %d; its slot is given back",
 			       (long)info->si_pid, info->si_status);
-		/* If it died before it took the slot, that is still ours to give back. */
-		(void)score_leave(l->score, &relay->ticket);
 		(void)score_reap(l->score, NULL, NULL); /* what fails here the guard does */
 	}
 	relay_free(relay);
@@ -163,7 +168,7 @@ static int relay_main(struct listener *l, struct waiter *mine)
 {
 	struct score_ticket ticket = mine->ticket;
 	struct connection connection;
-	sigset_t none;
+	sigset_t mask;
 
 	for (struct waiter *waiter = l->first; waiter; waiter = waiter->next)
 		if (waiter != mine)
@@ -174,12 +179,15 @@ static int relay_main(struct listener *l, struct waiter *mine)
 		(void)close(l->next_fd);
 	if (l->in_hand >= 0)
 		(void)close(l->in_hand);
-	(void)sigemptyset(&none);
+	/* Handlers first, and then the mask: a SIGTERM that comes now must find its handler. */
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGCHLD, SIG_DFL);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if (interrupt_setup() < 0 || score_after_fork(l->score) < 0)
 		return EX_OSERR;
+	(void)signal(SIGINT, SIG_IGN); /* a terminal sends it to all of us; the listener decides */
+	(void)sigemptyset(&mask);
+	(void)sigaddset(&mask, SIGTERM);
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 	connection_init(&connection, mine->fd, mine->accepted_usec);
 	return connection_serve(&connection, l->score, l->settings, &ticket);
 }
@@ -250,14 +258,13 @@ static bool has_room(const struct listener *l)
 {
 	if (l->settings->queue_limit && l->n_waiters >= l->settings->queue_limit)
 		return false;
-	return l->n_waiters + SPARE_FDS < l->fd_limit;
+	return l->n_waiters + l->n_relays + SPARE_FDS < l->fd_limit; /* a relay costs a pidfd */
 }
 
 /* Takes one connection in. 0, or -errno: *fd is still open then. */
 static int admit(struct listener *l, int fd)
 {
 	struct waiter *waiter = calloc(1, sizeof(*waiter));
-	char client[ENDPOINT_MAX];
 	int r;
 
 	if (!waiter)
@@ -265,7 +272,7 @@ static int admit(struct listener *l, int fd)
 	*waiter = (struct waiter){ .listener = l, .fd = fd, .accepted_usec = now_boottime() };
 	r = sd_event_add_io(l->event, &waiter->io, fd, (uint32_t)departure_events(&waiter->departure), on_departure, waiter);
 	if (r >= 0)
-		r = score_join(l->score, l->settings->policy, endpoint_peer(fd, client), 0, &waiter->ticket);
+		r = score_join(l->score, l->settings->policy, endpoint_peer(fd, waiter->client), 0, &waiter->ticket);
 	if (r < 0) {
 		sd_event_source_disable_unref(waiter->io);
 		free(waiter);
@@ -275,6 +282,9 @@ static int admit(struct listener *l, int fd)
 	*(l->last ? &l->last->next : &l->first) = waiter;
 	l->last = waiter;
 	l->n_waiters++;
+	/* Who we watched is older than this one now, and will watch us: the duty is here again. */
+	if (l->guard_child)
+		guard_stop(l);
 	return 0;
 }
 
@@ -478,6 +488,9 @@ static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *arg)
 	(void)fd;
 	(void)revents;
 	score_wake_clear(l->score);
+	/* Perhaps whom we watch lives on and waits no more: look again soon. */
+	if (l->guard_child)
+		guard_stop(l);
 	listener_turn(l);
 	return 0;
 }
@@ -578,7 +591,7 @@ static int setup(struct listener *l)
 		return fd;
 	r = sd_event_add_io(l->event, &l->wake, fd, POLLIN, on_wake, l);
 	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)
-		socket_keep_alive(l->fds[i]);
+		socket_prepare(l->fds[i]); /* what is accepted inherits it: those who wait, too */
 	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)
 		r = sd_event_add_io(l->event, &l->accepting[i], l->fds[i], POLLIN, on_accept, l);
 	return r;

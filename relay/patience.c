@@ -68,9 +68,10 @@ enum patience_outcome patience_wait(struct score *score, const struct settings *
 	enum patience_outcome outcome = PATIENCE_FAILED;
 	struct departure departure = { 0 };
 	int wake_fd = score_wake_fd(score), r = wake_fd;
+	bool woken = false;
 
 	while (r >= 0) {
-		uint64_t now_usec = now_boottime(), end_usec, until_usec;
+		uint64_t now_usec = now_boottime(), end_usec = NO_TIMEOUT, until_usec;
 		struct pollfd fds[3];
 
 		score_wake_clear(score);
@@ -79,7 +80,11 @@ enum patience_outcome patience_wait(struct score *score, const struct settings *
 			outcome = PATIENCE_GRANTED;
 		if (r != 0)
 			break;
-		r = limit(score, settings, accepted_usec, &end_usec);
+		/* Woken for nothing: whom we watch may live on and wait no more. */
+		if (woken && watch.next_fd >= 0)
+			r = watch_look(&watch, score, ticket);
+		if (r == 0)
+			r = limit(score, settings, accepted_usec, &end_usec);
 		if (r < 0)
 			break;
 		if (now_usec >= end_usec) {
@@ -101,6 +106,7 @@ enum patience_outcome patience_wait(struct score *score, const struct settings *
 		}
 		if (r < 0)
 			break;
+		woken = fds[1].revents != 0;
 		if (departure_check(&departure, client_fd, fds[0].revents, settings->abandon_on_eof)) {
 			outcome = PATIENCE_CLIENT_GONE;
 			break;

@@ -175,6 +175,7 @@ int claim_open_due(struct score *s, struct farm *farm)
 			r = store_commit(s->store);
 		if (r < 0)
 			return r;
+		store_trim(s->store);
 	}
 	return r < 0 ? r : 0;
 }
@@ -305,15 +306,38 @@ static int take_free(struct score *s, struct farm *farm, enum score_policy polic
 	return r;
 }
 
+/*
+ * Whoever waits just before a place in the queue may watch the process behind it as his guard, see reap.c; as
+ * that process goes on, only we can tell him to look again.
+ */
+static int nudge(struct score *s, const struct farm *farm, uint32_t before)
+{
+	struct cell cell;
+	int r;
+
+	if (before == NONE)
+		return 0;
+	r = queue_read(s->store, farm, before, &cell);
+	if (r == 0 && !holder_equal(&cell.owner, score_self(s)))
+		(void)wake_list_add(&s->wakes, cell.wake);
+	return r;
+}
+
 /* Stages a place in the queue for this process. -EXFULL: the queue must grow first. */
 static int join(struct score *s, struct farm *farm, uint64_t number, const char *client, struct score_ticket *ret)
 {
+	struct cell *cell;
 	int r = wake_port_open(&s->port);
 
 	if (r < 0)
 		return r;
 	ret->number = number;
-	return queue_insert(s->store, farm, number, score_self(s), client, s->port.name, &ret->cell);
+	r = queue_insert(s->store, farm, number, score_self(s), client, s->port.name, &ret->cell);
+	if (r == 0)
+		r = queue_get(s->store, farm, ret->cell, &cell);
+	if (r == 0 && cell->next != NONE)
+		r = nudge(s, farm, cell->prev);
+	return r;
 }
 
 /* Makes room in the queue: a transaction, so outside of any section. */
@@ -491,7 +515,9 @@ int score_leave(struct score *s, const struct score_ticket *ticket)
 		return r;
 	r = queue_find(s->store, farm, ticket, &cell);
 	if (r == 0 && cell->state == CELL_WAITING) {
-		r = queue_unlink(s->store, farm, cell);
+		r = nudge(s, farm, cell->prev);
+		if (r == 0)
+			r = queue_unlink(s->store, farm, cell);
 		if (r == 0)
 			queue_free(s->store, farm, ticket->cell, cell);
 	} else if (r == 0) {
@@ -570,6 +596,13 @@ int score_release(struct score *s, const struct score_slot *ours, uint64_t in, u
 		record->bytes_out += out;
 		store_touch(s->store, &record->served, 4 * sizeof(record->served));
 		gone = record->draining && entry->busy == 1;
+		if (slot->trial && !served) {
+			/* The client left before the node answered: not the next one at once into the same hole. */
+			entry->key.retry_usec = now_boottime() + record->pause_usec;
+			r = claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_RUNS);
+		}
+	}
+	if (r == 0) {
 		r = claim_free_slot(s, farm, record->position, slot, ours->slot);
 	}
 	if (r == 0)

@@ -42,6 +42,9 @@ struct score {
 /* Who we are; asked once per process. */
 const struct holder *score_self(struct score *s);
 
+/* Whether the sizes in the record can be true, so that whoever allocates and loops by them may. 0 or -EUCLEAN. */
+int farm_check(const struct farm *farm);
+
 /* Enters a critical section: takes the lock and gets the farm's record. 0 or -errno. */
 int farm_enter(struct score *s, struct farm **ret);
 

@@ -64,24 +64,23 @@ static int read_slot(struct check *check, uint32_t node, uint32_t number, struct
 	return 0;
 }
 
-/* A slot that was handed over and its waiter's cell name each other. */
-static int check_grant(struct check *check, const char *name, uint32_t node, uint32_t number, const struct slot *slot)
+/* Whether a slot is what it says: 1 taken, 0 free, 2 neither; a granted one and its waiter's cell name each other. */
+static int judge_slot(struct check *check, uint32_t node, uint32_t number, const struct slot *slot)
 {
 	struct cell cell;
 	int r;
 
-	if (slot->cell < check->farm.cells) {
-		r = queue_read(check->s->store, &check->farm, slot->cell, &cell);
-		if (r < 0)
-			return r;
-		if (cell.state == CELL_GRANTED && cell.number == slot->ticket && cell.node == node && cell.slot == number) {
-			check->granted[slot->cell] = 1;
-			return 0;
-		}
-	}
-	found(check, "%s: slot %u was handed to ticket %llu, which knows nothing of it", name, number,
-	      (unsigned long long)slot->ticket);
-	return 0;
+	if (slot->state == SLOT_FREE || slot->state == SLOT_BUSY)
+		return slot->state == SLOT_BUSY;
+	if (slot->state != SLOT_GRANTED || slot->cell >= check->farm.cells)
+		return 2;
+	r = queue_read(check->s->store, &check->farm, slot->cell, &cell);
+	if (r < 0)
+		return r;
+	if (cell.state != CELL_GRANTED || cell.number != slot->ticket || cell.node != node || cell.slot != number)
+		return 2;
+	check->granted[slot->cell] = 1;
+	return 1;
 }
 
 /* Follows the list of free slots; every one on it is free, below cores, and met once. */
@@ -124,16 +123,16 @@ static int check_slots(struct check *check, const struct node_record *record, co
 		r = read_slot(check, entry->id, number, &slot);
 		if (r < 0)
 			break;
-		if (slot.state == SLOT_FREE) {
-			n_free += number < record->config.cores;
-			continue;
+		r = judge_slot(check, entry->id, number, &slot);
+		if (r == 2)
+			found(check, "%s: slot %u has the state %u and ticket %llu, which is not so", record->config.name,
+			      number, slot.state, (unsigned long long)slot.ticket);
+		n_free += r == 0 && number < record->config.cores;
+		if (r == 1) {
+			++*ret_busy;
+			*ret_trial |= slot.trial;
 		}
-		++*ret_busy;
-		*ret_trial |= slot.trial;
-		if (slot.state == SLOT_GRANTED)
-			r = check_grant(check, record->config.name, entry->id, number, &slot);
-		else if (slot.state != SLOT_BUSY)
-			found(check, "%s: slot %u has the state %u", record->config.name, number, slot.state);
+		r = r < 0 ? r : 0;
 	}
 	return r < 0 ? r : check_free_list(check, record->config.name, entry, n_free);
 }
@@ -152,10 +151,9 @@ static int check_node(struct check *check, uint32_t position)
 	r = store_read(check->s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
 	if (r < 0)
 		return r;
-	record.config.name[sizeof(record.config.name) - 1] = '\0';
 	name = record.config.name;
-	if (record.config.cores == 0 || record.config.cores > NODE_CORES_MAX ||
-	    record.slot_pages < slot_pages(record.config.cores) || record.slot_pages > slot_pages(NODE_CORES_MAX))
+	r = node_check(&record);
+	if (r < 0 || record.slot_pages < slot_pages(record.config.cores))
 		return -EUCLEAN;
 	r = check_slots(check, &record, entry, &busy, &trial);
 	if (r < 0)
@@ -264,6 +262,28 @@ static int check_all(struct check *check)
 
 /* ---- repair: in a transaction ---- */
 
+/* A slot that nobody can hold is free. */
+static int repair_slots(struct check *check, uint32_t node, uint32_t pages)
+{
+	int r = 0;
+
+	for (uint32_t number = 0; r == 0 && number < pages * SLOTS_PER_PAGE; number++) {
+		struct slot *slot;
+
+		r = slot_get(check->s->store, node, number, &slot);
+		if (r == 0)
+			r = judge_slot(check, node, number, slot);
+		if (r == 2) {
+			(void)memset(slot, 0, sizeof(*slot));
+			slot->cell = slot->next_free = NONE;
+			store_touch(check->s->store, slot, sizeof(*slot));
+		}
+		if (r >= 0)
+			r = number % SLOTS_PER_PAGE == SLOTS_PER_PAGE - 1 ? store_flush(check->s->store) : 0;
+	}
+	return r;
+}
+
 static int repair_node(struct check *check, uint32_t position)
 {
 	struct index_entry *entry = &check->entries[position];
@@ -271,6 +291,8 @@ static int repair_node(struct check *check, uint32_t position)
 	int r;
 
 	r = store_read(check->s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
+	if (r == 0)
+		r = repair_slots(check, entry->id, record.slot_pages);
 	if (r == 0)
 		r = slot_resize(check->s->store, entry->id, record.slot_pages, entry->cores,
 				&entry->free_slot, &record.slot_pages);
@@ -373,7 +395,7 @@ static int prepare(struct check *check)
 
 	if (r < 0)
 		return r == -ENOENT ? -EUCLEAN : r;
-	if (check->farm.n_nodes > NODES_MAX || check->farm.cells > (1u << 24))
+	if (check->farm.n_nodes > NODES_MAX || check->farm.cells > QUEUE_CELLS_MAX || check->farm.cells % CELLS_PER_PAGE)
 		return -EUCLEAN;
 	check->entries = reallocarray(NULL, check->farm.n_nodes + 1u, sizeof(*check->entries));
 	check->granted = calloc(check->farm.cells + 1u, 1);

@@ -192,6 +192,10 @@ static int plan_merge(struct farm *farm, struct plan *old, const struct nodelist
 				result->changed++;
 			else
 				result->kept++;
+			/* Had none, has some now: nothing else would ever try it. */
+			if (resolved[i].n_addresses > 0 && seat->record.flags & BN_DOWN &&
+			    seat->record.n_addresses == 0)
+				seat->entry.key.retry_usec = now_boottime();
 			if (resolved[i].n_addresses > 0)
 				(void)node_set_addresses(&seat->record, resolved[i].addresses, resolved[i].n_addresses);
 		} else {

@@ -24,12 +24,9 @@ static int describe(struct score *s, const struct farm *farm, uint32_t position,
 		r = store_read(s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
 	if (r < 0)
 		return r == -ENOENT ? -EUCLEAN : r;
-	if (record.n_addresses > SCORE_ADDRESSES_MAX)
-		return -EUCLEAN;
-	record.config.name[sizeof(record.config.name) - 1] = '\0';
-	record.config.host[sizeof(record.config.host) - 1] = '\0';
-	record.config.check[sizeof(record.config.check) - 1] = '\0';
-	record.detail[sizeof(record.detail) - 1] = '\0';
+	r = node_check(&record);
+	if (r < 0)
+		return r;
 	node_describe(&record, entry, ret);
 	return 0;
 }

@@ -6,8 +6,28 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "slot.h"
 #include "store.h"
 #include "timespan.h"
+
+int node_check(struct node_record *record)
+{
+	struct node_config *config = &record->config;
+
+	/* Texts end within their fields, whoever wrote them. */
+	config->name[sizeof(config->name) - 1] = '\0';
+	config->host[sizeof(config->host) - 1] = '\0';
+	config->check[sizeof(config->check) - 1] = '\0';
+	record->detail[sizeof(record->detail) - 1] = '\0';
+	if (config->cores == 0 || config->cores > NODE_CORES_MAX || !(config->speed >= 0 && config->speed <= 1000000))
+		return -EUCLEAN;
+	/* Not to be looked at as a bool before it is known to be one. */
+	if (*(const unsigned char *)&config->backup > 1)
+		return -EUCLEAN;
+	if (record->slot_pages > slot_pages(NODE_CORES_MAX) || record->n_addresses > SCORE_ADDRESSES_MAX)
+		return -EUCLEAN;
+	return 0;
+}
 
 int node_get(struct store *store, uint32_t id, struct node_record **ret)
 {
@@ -17,14 +37,7 @@ int node_get(struct store *store, uint32_t id, struct node_record **ret)
 	if (r < 0)
 		return r;
 	*ret = record;
-	if ((*ret)->n_addresses > SCORE_ADDRESSES_MAX)
-		return -EUCLEAN;
-	/* Texts end within their fields, whoever wrote them. */
-	(*ret)->config.name[sizeof((*ret)->config.name) - 1] = '\0';
-	(*ret)->config.host[sizeof((*ret)->config.host) - 1] = '\0';
-	(*ret)->config.check[sizeof((*ret)->config.check) - 1] = '\0';
-	(*ret)->detail[sizeof((*ret)->detail) - 1] = '\0';
-	return 0;
+	return node_check(record);
 }
 
 int node_set_addresses(struct node_record *record, const struct score_address *addresses, unsigned n)

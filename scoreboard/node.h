@@ -39,6 +39,9 @@ struct node_record {
 	struct node_address addresses[SCORE_ADDRESSES_MAX];
 };
 
+/* Whether a record that was read can be true; ends its texts within their fields. 0 or -EUCLEAN. */
+int node_check(struct node_record *record);
+
 /* The record of a node. 0, -ENOENT, or -errno. */
 int node_get(struct store *store, uint32_t id, struct node_record **ret);
 

@@ -9,7 +9,6 @@
 #include "timespan.h"
 
 #define CELLS_FIRST 256u
-#define CELLS_LIMIT (UINT32_C(1) << 24)
 
 int queue_get(struct store *store, const struct farm *farm, uint32_t number, struct cell **ret)
 {
@@ -91,7 +90,8 @@ static int link_around(struct store *store, struct farm *farm, uint32_t before, 
 static int find_place(struct store *store, const struct farm *farm, uint64_t number,
 		      uint32_t *ret_before, uint32_t *ret_behind)
 {
-	uint32_t before = NONE, behind = farm->queue_head, steps = 0;
+	uint32_t before = NONE, behind = farm->queue_head;
+	uint64_t last = 0;
 	struct cell cell;
 	int r;
 
@@ -106,13 +106,14 @@ static int find_place(struct store *store, const struct farm *farm, uint64_t num
 		}
 	}
 	while (behind != NONE) {
-		if (steps++ > farm->cells)
-			return -EUCLEAN;
 		r = queue_read(store, farm, behind, &cell);
 		if (r < 0)
 			return r;
+		if (before != NONE && cell.number <= last)
+			return -EUCLEAN; /* in a ring, perhaps */
 		if (cell.number > number)
 			break;
+		last = cell.number;
 		before = behind;
 		behind = cell.next;
 	}
@@ -184,10 +185,17 @@ int queue_grow(struct store *store, struct farm *farm)
 {
 	uint32_t cells = farm->cells ? farm->cells * 2 : CELLS_FIRST;
 	struct cell_page page;
-	int r = 0;
+	struct cell last;
+	int r;
 
-	if (cells > CELLS_LIMIT)
+	r = farm_check(farm);
+	if (r < 0)
+		return r;
+	if (cells > QUEUE_CELLS_MAX)
 		return -EUSERS;
+	/* A number of cells that were never there must not become gigabytes of pages. */
+	if (farm->cells > 0)
+		r = queue_read(store, farm, farm->cells - 1, &last);
 	/* From the last page to the first, so that the free list begins with the lowest new cell. */
 	for (uint32_t i = cells; r == 0 && i > farm->cells; i -= CELLS_PER_PAGE) {
 		(void)memset(&page, 0, sizeof(page));

@@ -14,6 +14,7 @@
 #include "scoreboard.h"
 
 #define CELLS_PER_PAGE 8u
+#define QUEUE_CELLS_MAX (UINT32_C(1) << 24)
 
 enum cell_state {
 	CELL_FREE,

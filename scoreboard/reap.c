@@ -90,7 +90,8 @@ static int collect_node(struct score *s, const struct farm *farm, uint32_t id, u
 static int collect(struct score *s, struct suspects *suspects)
 {
 	struct farm *farm;
-	uint32_t at, steps = 0;
+	uint64_t last = 0;
+	uint32_t at;
 	int r;
 
 	r = farm_enter(s, &farm);
@@ -112,11 +113,12 @@ static int collect(struct score *s, struct suspects *suspects)
 		struct cell cell;
 
 		r = queue_read(s->store, farm, at, &cell);
-		if (r == 0 && steps++ > farm->cells)
-			r = -EUCLEAN;
+		if (r == 0 && cell.number <= last)
+			r = -EUCLEAN; /* out of order: in a ring, perhaps */
 		if (r == 0)
 			r = suspects_add(suspects, &(struct suspect){
 				.holder = cell.owner, .ticket = cell.number, .node = NONE, .cell = at });
+		last = cell.number;
 		at = cell.next;
 	}
 	if (r == 0) {

@@ -20,6 +20,7 @@
 
 #include "farm.h"
 #include "load.h"
+#include "queue.h"
 #include "store.h"
 #include "version.h"
 
@@ -32,6 +33,12 @@ const struct holder *score_self(struct score *s)
 	return &s->self;
 }
 
+int farm_check(const struct farm *farm)
+{
+	return farm->n_nodes > NODES_MAX || farm->cells > QUEUE_CELLS_MAX || farm->cells % CELLS_PER_PAGE != 0 ||
+	       farm->queue_length > farm->cells ? -EUCLEAN : 0;
+}
+
 int farm_enter(struct score *s, struct farm **ret)
 {
 	void *farm;
@@ -40,6 +47,8 @@ int farm_enter(struct score *s, struct farm **ret)
 	if (r < 0)
 		return r;
 	r = store_get(s->store, STORE_FARM, 0, 0, sizeof(**ret), &farm, NULL);
+	if (r == 0)
+		r = farm_check(farm);
 	if (r < 0) {
 		store_unlock(s->store);
 		return r == -ENOENT ? -EUCLEAN : r;

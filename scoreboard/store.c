@@ -239,7 +239,7 @@ static int patch_redo(struct store *s, const struct patch *patch, const unsigned
 		return -EUCLEAN;
 	r = store_get(s, (enum store_kind)patch->kind, patch->a, patch->b, 0, &data, &size);
 	if (r < 0)
-		return r == -ENOENT ? -EUCLEAN : r;
+		return r == -ENOENT || r == -E2BIG ? -EUCLEAN : r;
 	if (patch->offset > size || patch->size > size - patch->offset)
 		return -EUCLEAN;
 	(void)memcpy((unsigned char *)data + patch->offset, bytes, patch->size);
@@ -358,8 +358,8 @@ static int copy_fill(TDB_DATA key, TDB_DATA value, void *arg)
 	struct copy *copy = arg;
 
 	(void)key;
-	if (copy->room < value.dsize) {
-		unsigned char *data = realloc(copy->data, value.dsize);
+	if (!copy->data || copy->room < value.dsize) {
+		unsigned char *data = realloc(copy->data, value.dsize ? value.dsize : 1);
 
 		if (!data) {
 			errno = ENOMEM;

@@ -103,3 +103,60 @@ node_reset_passes() {
   [[ $output == *"two"*"src=127.0.0.1:"* ]]
   farm_is_at_rest
 }
+
+@test "urgent data arrives in its place, in a small flow and in a big one" {
+  node a 4001 2 --mode reply
+  entrance alone
+  for before in 10 8000000; do
+    run -0 python3 - "$ADDR" $before <<'EOF'
+import socket, sys
+s = socket.create_connection((sys.argv[1], 3632))
+n = int(sys.argv[2])
+s.sendall(b'a' * n)
+s.send(b'!', socket.MSG_OOB)
+s.sendall(b'tail')
+s.shutdown(socket.SHUT_WR)
+answer = b''
+while True:
+    part = s.recv(1000)
+    if not part:
+        break
+    answer += part
+print(answer.decode())
+assert f'got={n + 5} ' in answer.decode(), answer
+EOF
+  done
+  farm_is_at_rest
+}
+
+@test "a node that ends its side and reads on slowly keeps its slot until it has all" {
+  background "$T/slow.log" python3 -c "
+import socket, threading, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+s.bind(('$ADDR', 4001)); s.listen(8)
+print('ready', flush=True)
+lock, now, most = threading.Lock(), 0, 0
+def serve(c):
+    global now, most
+    with lock:
+        print('open: the others have', most - now, 'bytes to read', flush=True)
+        most += 1500000
+    c.sendall(b'x\n'); c.shutdown(socket.SHUT_WR)
+    while (part := c.recv(65536)):
+        with lock:
+            now += len(part)
+        time.sleep(0.02)
+    c.close()
+while True:
+    c, _ = s.accept()
+    threading.Thread(target=serve, args=(c,), daemon=True).start()"
+  until_ok grep -q ready "$T/slow.log"
+  node_line 4001 1
+  entrance alone
+  client -n 2 -c 2 --send 1500000 --half-close --expect any
+  until_ok everything_is_free
+  [ "$(grep -c '^open' "$T/slow.log")" = 2 ]
+  # All of the first was on the node's machine when the second came: at most its receive buffer was unread.
+  [ "$(sed -n '2s/.*have \([0-9]*\) bytes.*/\1/p' "$T/slow.log")" -lt 300000 ]
+}

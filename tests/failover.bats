@@ -107,3 +107,19 @@ print('full', flush=True); time.sleep(60)"
   [[ $output == *"$ADDR:4009 down connect\x20timed\x20out"* ]]
   farm_is_at_rest
 }
+
+@test "a name that did not resolve is tried as soon as a load finds its address, without a prober" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root for a hosts file of its own"; fi
+  node_start a 4001 1 --mode hold:5
+  echo 'late.test, 4001, 1, 0' >"$CONF"
+  printf '127.0.0.1 localhost\n' >"$T/hosts"
+  in_hosts() { unshare -m sh -c "mount --bind '$T/hosts' /etc/hosts && exec \"\$@\"" sh "$@"; }
+  in_hosts "$BUILD/cbscore" -c "$CONF" list
+  entrance alone
+  client_start patient --expect line
+  until_ok waiting_is 1
+  printf '127.0.0.1 localhost\n%s late.test\n' "$ADDR" >"$T/hosts"
+  in_hosts "$BUILD/cbscore" -c "$CONF" load
+  client_wait patient
+  farm_is_at_rest
+}

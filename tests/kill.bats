@@ -105,3 +105,27 @@ killed_relay_frees_its_slot() {
   grep 'refused=0 .*mismatch=0 timeout=0' "$T/crowd.out"
   farm_is_at_rest
 }
+
+@test "a waiter is guarded though the one behind it, in a process that lives on, has left" {
+  node a 4001 1 --mode line
+  entrance connection
+  local first=$GATE
+  GATE=$ADDR:3633
+  background "$T/relay2.log" "$BUILD/cbrelay" -c "$CONF" "$GATE"
+  until_ok is_listening "$GATE"
+  local second=$GATE
+  GATE=$first
+  client_start victim --line "sleep 60000" --expect line
+  until_ok busy_is 1
+  client_start patient --line "sleep 5" --expect line
+  until_ok waiting_is 1
+  # Joins behind it in the listener, long enough to be the guard, and leaves; the listener stays.
+  GATE=$second
+  client_start leaver --send 0 --expect none --close-after 2500
+  until_ok waiting_is 2
+  client_wait leaver
+  until_ok waiting_is 1
+  kill -9 "$(relay_pids)"
+  client_wait patient
+  farm_is_at_rest
+}

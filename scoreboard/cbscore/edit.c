@@ -170,7 +170,7 @@ static void fields_line(const struct node_config *config, const struct fields *f
 int verb_set(const struct context *context, int argc, char **argv)
 {
 	struct score_edit change = { .what = EDIT_SET };
-	struct fields fields;
+	struct fields fields = { 0 };
 	char line[LINE_MAX_];
 	int status;
 

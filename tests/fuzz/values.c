@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * values.c: any bytes as the value of an option: a length of time, a policy.
+ * What timespan_format() writes, timespan_parse() reads, as exactly as it was
+ * written. The first eight bytes are a length of time in binary, too.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "scoreboard.h"
+#include "timespan.h"
+
+/* How far off the two units that are written may be. */
+static uint64_t precision(uint64_t usec)
+{
+	if (usec >= 86400 * USEC_PER_SEC)
+		return 3600 * USEC_PER_SEC;
+	if (usec >= 3600 * USEC_PER_SEC)
+		return 60 * USEC_PER_SEC;
+	if (usec >= 60 * USEC_PER_SEC)
+		return USEC_PER_SEC;
+	return usec >= USEC_PER_SEC ? 50 * USEC_PER_MSEC + 1 : 51;
+}
+
+static void check_format(uint64_t usec)
+{
+	char buffer[64], small[4];
+	uint64_t again, off;
+
+	MUST(timespan_format(usec, buffer, sizeof(buffer)) == buffer);
+	MUST(strlen(buffer) < sizeof(buffer) - 1);
+	MUST(timespan_parse(buffer, &again) == 0);
+	off = again > usec ? again - usec : usec - again;
+	MUST(off <= precision(usec));
+	(void)timespan_format(usec, small, sizeof(small));
+	MUST(memcmp(small, buffer, 3) == 0 && small[3] == '\0');
+}
+
+static void check_parse(const char *text)
+{
+	uint64_t usec = 42, spaced = 43;
+	char *wide;
+	int r = timespan_parse(text, &usec);
+
+	MUST(r == 0 || ((r == -EINVAL || r == -ERANGE) && usec == 42));
+	MUST(asprintf(&wide, " %s\t", text) > 0);
+	MUST(timespan_parse(wide, &spaced) == r);
+	MUST(r < 0 || spaced == usec);
+	free(wide);
+	if (r == 0)
+		check_format(usec);
+}
+
+static void check_policy(const char *text)
+{
+	enum score_policy policy = policy_from_string(text);
+
+	MUST(policy == POLICY_INVALID_ || strcmp(policy_to_string(policy), text) == 0);
+	for (policy = 0; policy < POLICY_MAX_; policy++)
+		MUST(policy_from_string(policy_to_string(policy)) == policy);
+	MUST(!policy_to_string(POLICY_MAX_) && !policy_to_string(POLICY_INVALID_));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = strndup((const char *)data, size);
+	uint64_t usec;
+
+	MUST(text);
+	check_parse(text);
+	check_policy(text);
+	free(text);
+	if (size >= sizeof(usec)) {
+		(void)memcpy(&usec, data, sizeof(usec));
+		check_format(usec);
+		check_format(usec >> (usec & 63)); /* short ones as often as long ones */
+	}
+	return 0;
+}
