@@ -201,8 +201,10 @@ static int relay_start(struct listener *l, struct waiter *waiter)
 	if (!relay)
 		return -ENOMEM;
 	relay->pid = fork();
-	if (relay->pid == 0)
+	if (relay->pid == 0) {
+		free(relay);
 		_exit(relay_main(l, waiter));
+	}
 	if (relay->pid < 0) {
 		r = -errno;
 		free(relay);
