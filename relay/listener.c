@@ -75,9 +75,11 @@ struct listener {
 	struct waiter *first, *last;   /* in the order of their tickets */
 	struct relay *relays;
 	size_t n_waiters, n_relays;
+	sd_event_source *loader;       /* the process that loads the node list, or NULL */
 	sd_event_source *wake, *guard_time, *guard_child, *limit_time, *idle_time, *pause_time, *status_time;
 	int next_fd;                   /* pidfd of the process that has the next younger waiter, or -1 */
 	int in_hand;                   /* a connection that could not be taken in yet, or -1 */
+	bool load_again;               /* SIGHUP came while it did */
 	bool owned, stopping, paused, complained;
 };
 
@@ -163,12 +165,11 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *arg)
 	return 0;
 }
 
-/* In the child: nothing of the other connections may live on here. */
-static int relay_main(struct listener *l, struct waiter *mine)
+/* In a child: nothing of the connections, but of mine (or NULL), may live on here. 0 or -errno. */
+static int child_begin(struct listener *l, const struct waiter *mine)
 {
-	struct score_ticket ticket = mine->ticket;
-	struct connection connection;
 	sigset_t mask;
+	int r;
 
 	for (struct waiter *waiter = l->first; waiter; waiter = waiter->next)
 		if (waiter != mine)
@@ -182,14 +183,23 @@ static int relay_main(struct listener *l, struct waiter *mine)
 	/* Handlers first, and then the mask: a SIGTERM that comes now must find its handler. */
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGCHLD, SIG_DFL);
-	if (interrupt_setup() < 0 || score_after_fork(l->score) < 0)
-		return EX_OSERR;
+	r = interrupt_setup();
 	(void)signal(SIGINT, SIG_IGN); /* a terminal sends it to all of us; the listener decides */
 	(void)sigemptyset(&mask);
 	(void)sigaddset(&mask, SIGTERM);
 	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
+	return r < 0 ? r : score_after_fork(l->score);
+}
+
+static _Noreturn void relay_main(struct listener *l, struct waiter *mine)
+{
+	struct score_ticket ticket = mine->ticket;
+	struct connection connection;
+
+	if (child_begin(l, mine) < 0)
+		_exit(EX_OSERR);
 	connection_init(&connection, mine->fd, mine->accepted_usec);
-	return connection_serve(&connection, l->score, l->settings, &ticket);
+	_exit(connection_serve(&connection, l->score, l->settings, &ticket));
 }
 
 /* Gives the waiter, which has a slot, to a relay. 0; -errno: it is still here. */
@@ -203,11 +213,11 @@ static int relay_start(struct listener *l, struct waiter *waiter)
 	relay->pid = fork();
 	if (relay->pid == 0) {
 		free(relay);
-		_exit(relay_main(l, waiter));
+		relay_main(l, waiter);
 	}
 	if (relay->pid < 0) {
 		r = -errno;
-		free(relay);
+		free(relay); /* cppcheck-suppress doubleFree ; relay_main() does not return */
 		return r;
 	}
 	relay->listener = l;
@@ -470,7 +480,7 @@ static void listener_turn(struct listener *l)
 	else if (!l->first)
 		guard_stop(l);
 
-	idle = l->n_waiters + l->n_relays == 0 && l->in_hand < 0;
+	idle = l->n_waiters + l->n_relays == 0 && l->in_hand < 0 && !l->loader;
 	if (idle && l->stopping)
 		(void)sd_event_exit(l->event, EX_OK);
 	if (!idle)
@@ -543,21 +553,12 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 	return 0;
 }
 
-static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
+static int load_nodes(struct listener *l)
 {
-	struct listener *l = arg;
-	struct score_load_result result;
+	struct score_load_result result = { 0 };
 	struct nodelist list;
-	int r;
+	int r = nodelist_read(l->nodes, &list);
 
-	(void)source;
-	(void)info;
-	if (!l->nodes) {
-		report_message(LOG_NOTICE, "SIGHUP: the nodes came from the command line; there is no list to load");
-		return 0;
-	}
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now_monotonic());
-	r = nodelist_read(l->nodes, &list);
 	for (size_t i = 0; i < list.n_errors; i++)
 		report_message(LOG_ERR, "%s", list.errors[i]);
 	if (r == 0 && list.n_errors == 0)
@@ -569,9 +570,57 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	else
 		report_message(LOG_INFO, "%s: %u added, %u changed, %u draining, %u removed, %u kept", l->nodes,
 			       result.added, result.changed, result.draining, result.removed, result.kept);
+	r = r < 0 || list.n_errors > 0 ? EX_CONFIG : EX_OK;
 	nodelist_clear(&list);
+	return r;
+}
+
+static void loader_start(struct listener *l);
+
+static int on_loaded(sd_event_source *source, const siginfo_t *info, void *arg)
+{
+	struct listener *l = arg;
+
+	(void)source;
+	(void)info;
+	l->loader = sd_event_source_disable_unref(l->loader);
 	(void)sd_notify(0, "READY=1");
+	if (l->load_again)
+		loader_start(l);
 	listener_turn(l);
+	return 0;
+}
+
+/* A load resolves names, which takes its time: a process of its own does it, and this one goes on serving. */
+static void loader_start(struct listener *l)
+{
+	pid_t pid;
+	int r;
+
+	l->load_again = false;
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now_monotonic());
+	pid = fork();
+	if (pid == 0)
+		_exit(child_begin(l, NULL) < 0 ? EX_OSERR : load_nodes(l));
+	r = pid < 0 ? -errno : sd_event_add_child(l->event, &l->loader, pid, WEXITED, on_loaded, l);
+	if (r < 0) {
+		report_message(LOG_ERR, "cannot load %s: %s", l->nodes, strerror(-r));
+		(void)sd_notify(0, "READY=1");
+	}
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
+{
+	struct listener *l = arg;
+
+	(void)source;
+	(void)info;
+	if (!l->nodes)
+		report_message(LOG_NOTICE, "SIGHUP: the nodes came from the command line; there is no list to load");
+	else if (l->loader)
+		l->load_again = true; /* the list may have changed since it was read */
+	else
+		loader_start(l);
 	return 0;
 }
 
@@ -635,6 +684,7 @@ int listener_run(const int *fds, size_t n_fds, bool owned, struct score *score, 
 		relay_free(l.relays);
 	stop_accepting(&l);
 	guard_stop(&l);
+	sd_event_source_disable_unref(l.loader);
 	sd_event_source_disable_unref(l.wake);
 	sd_event_source_disable_unref(l.limit_time);
 	sd_event_source_disable_unref(l.idle_time);
