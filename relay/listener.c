@@ -499,7 +499,7 @@ static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *arg)
 	(void)source;
 	(void)fd;
 	(void)revents;
-	score_wake_clear(l->score);
+	(void)score_wake_clear(l->score);
 	/* Perhaps whom we watch lives on and waits no more: look again soon. */
 	if (l->guard_child)
 		guard_stop(l);

@@ -68,13 +68,14 @@ enum patience_outcome patience_wait(struct score *score, const struct settings *
 	enum patience_outcome outcome = PATIENCE_FAILED;
 	struct departure departure = { 0 };
 	int wake_fd = score_wake_fd(score), r = wake_fd;
-	bool woken = false;
 
 	while (r >= 0) {
 		uint64_t now_usec = now_boottime(), end_usec = NO_TIMEOUT, until_usec;
 		struct pollfd fds[3];
+		bool woken;
 
-		score_wake_clear(score);
+		/* What came while we looked whom to watch counts, too: it may be about just that one. */
+		woken = score_wake_clear(score);
 		r = score_granted(score, ticket);
 		if (r > 0)
 			outcome = PATIENCE_GRANTED;
@@ -106,7 +107,6 @@ enum patience_outcome patience_wait(struct score *score, const struct settings *
 		}
 		if (r < 0)
 			break;
-		woken = fds[1].revents != 0;
 		if (departure_check(&departure, client_fd, fds[0].revents, settings->abandon_on_eof)) {
 			outcome = PATIENCE_CLIENT_GONE;
 			break;

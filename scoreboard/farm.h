@@ -28,7 +28,7 @@ struct farm {
 	uint32_t cursor;              /* where roundrobin goes on */
 	uint32_t queue_head, queue_tail, queue_length;
 	uint32_t cells, free_cell;    /* room of the queue, and its first free cell */
-	uint32_t reserved;
+	uint32_t granted;             /* cells whose slot has not been taken yet; derived */
 	struct index_key root;        /* the best of the index; derived */
 };
 

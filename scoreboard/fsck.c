@@ -206,7 +206,7 @@ static int check_index(struct check *check)
 
 static int check_queue(struct check *check)
 {
-	uint32_t waiting = 0, listed = 0, n_free = 0, free_listed = 0, before = NONE, at;
+	uint32_t waiting = 0, granted = 0, listed = 0, n_free = 0, free_listed = 0, before = NONE, at;
 	struct farm *farm = &check->farm;
 	uint64_t number = 0;
 	struct cell cell;
@@ -218,6 +218,7 @@ static int check_queue(struct check *check)
 			return r;
 		waiting += cell.state == CELL_WAITING;
 		n_free += cell.state == CELL_FREE;
+		granted += check->granted[i];
 		if (cell.state == CELL_GRANTED && !check->granted[i])
 			found(check, "queue: ticket %llu was handed a slot that is not its own",
 			      (unsigned long long)cell.number);
@@ -243,6 +244,7 @@ static int check_queue(struct check *check)
 	}
 	expect(check, "queue", "waiting, by the list", listed, waiting);
 	expect(check, "queue", "length", farm->queue_length, waiting);
+	expect(check, "queue", "handed a slot", farm->granted, granted);
 	expect(check, "queue", "free cells, by the list", free_listed, n_free);
 	return 0;
 }
@@ -340,10 +342,15 @@ static int repair_queue(struct check *check)
 	if (!orders)
 		return -ENOMEM;
 	farm->free_cell = farm->queue_head = farm->queue_tail = NONE;
+	farm->granted = 0;
 	for (uint32_t i = farm->cells; r == 0 && i-- > 0;) {
 		r = queue_read(check->s->store, farm, i, &cell);
-		if (r < 0 || (cell.state == CELL_GRANTED && check->granted[i]))
+		if (r < 0)
+			break;
+		if (cell.state == CELL_GRANTED && check->granted[i]) {
+			farm->granted++;
 			continue;
+		}
 		if (cell.state == CELL_WAITING || cell.state == CELL_GRANTED) {
 			orders[n++] = (struct order){ cell.number, i };
 			continue;

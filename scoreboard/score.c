@@ -194,9 +194,9 @@ int score_wake_fd(struct score *s)
 	return r < 0 ? r : s->port.fd;
 }
 
-void score_wake_clear(struct score *s)
+bool score_wake_clear(struct score *s)
 {
-	wake_port_clear(&s->port);
+	return wake_port_clear(&s->port);
 }
 
 const char *score_strerror(int error)

@@ -180,8 +180,9 @@ int score_progress(struct score *s, const struct score_slot *slot, uint64_t in, 
  */
 int score_wake_fd(struct score *s);
 
-/* Empties the wake-up descriptor. Call it before looking at one's tickets. */
-void score_wake_clear(struct score *s);
+/* Empties the wake-up descriptor; whether there was anything. Call it before looking at one's tickets. One who
+ * was woken and has no slot looks again whom to watch: score_guard(). */
+bool score_wake_clear(struct score *s);
 
 /*
  * The guard's work: reaps dead holders and waiters, opens nodes for their next

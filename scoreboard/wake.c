@@ -45,12 +45,14 @@ void wake_port_close(struct wake_port *port)
 	*port = (struct wake_port){ .fd = -1 };
 }
 
-void wake_port_clear(struct wake_port *port)
+bool wake_port_clear(struct wake_port *port)
 {
+	bool any = false;
 	char byte;
 
 	while (port->fd >= 0 && recv(port->fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0)
-		;
+		any = true;
+	return any;
 }
 
 bool wake_list_add(struct wake_list *list, const char name[static WAKE_NAME_SIZE])

@@ -32,8 +32,8 @@ int wake_port_open(struct wake_port *port);
 /* Closes it; harmless if there is none. */
 void wake_port_close(struct wake_port *port);
 
-/* Reads all that has come. */
-void wake_port_clear(struct wake_port *port);
+/* Reads all that has come; whether anything had. */
+bool wake_port_clear(struct wake_port *port);
 
 /* Notes a name to be woken; true when the list is full and must be sent before the next. */
 bool wake_list_add(struct wake_list *list, const char name[static WAKE_NAME_SIZE]);

@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# model.bats: spin(1) goes through every state of tests/model/queue.pml, in
+# several small farms; and finds something wrong once a rule is broken.
+
+load lib/helpers
+
+# shellcheck disable=SC2034  # they are used by eval
+ONE_SLOT="-DNODES=2 -DONE_SLOT"
+# shellcheck disable=SC2034
+COMES_UP="-DCLIENTS=2 -DFLAPS=1"
+
+setup() {
+  command -v spin >/dev/null || skip "spin is not installed"
+  model=$PWD/tests/model/queue.pml
+  cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# search LOG states|circles DEFINE...: all states, or all ways to go round for ever; what pan says goes to LOG.
+search() {
+  local log=$1 kind=-DSAFETY option=() run
+  [ "$2" = states ] || { kind=-DNP option=(-l); }
+  shift 2
+  run=$(mktemp -d "$BATS_TEST_TMPDIR/XXXXXX")
+  cp "$model" "$run/queue.pml"
+  (
+    cd "$run" || exit 1
+    spin -a "$@" queue.pml && gcc -O1 -w "$kind" -DNOREDUCE -DCOLLAPSE -DMEMLIM=3000 -o pan pan.c &&
+      ./pan "${option[@]}" -m1000000
+  ) >"$log" 2>&1 || return 1
+  # What was not gone through to its end shows nothing.
+  ! grep -E 'max search depth too small|out of memory|memory limit' "$log"
+}
+
+# holds states|circles "DEFINE..."
+# shellcheck disable=SC2086  # a list of words
+holds() {
+  local log
+  log=$(mktemp "$BATS_TEST_TMPDIR/XXXXXX")
+  if search "$log" "$1" $2 && grep -q 'errors: 0$' "$log"; then
+    echo "# states: $(sed -nE 's/^ *([0-9]+) states, stored.*/\1/p' "$log") ($1, $2)" >&3
+  else
+    echo "fails: $1, $2" && cat "$log" && return 1
+  fi
+}
+
+# breaks states|circles "DEFINE..." MUTATION PATTERN: what is found must look like that.
+# shellcheck disable=SC2086  # a list of words
+breaks() {
+  local log
+  log=$(mktemp "$BATS_TEST_TMPDIR/XXXXXX")
+  if search "$log" "$1" $2 "-DMUTATE_$3" && grep -q 'errors: 1$' "$log" && grep -q "^pan:1: .*$4" "$log"; then
+    echo "# found: MUTATE_$3 after $(sed -nE 's/^ *([0-9]+) states, stored.*/\1/p' "$log") states" >&3
+  else
+    echo "not found: MUTATE_$3" && cat "$log" && return 1
+  fi
+}
+
+# Runs the commands of its input, two at a time; fails if one did.
+two_at_a_time() {
+  local line jobs=() failed=0
+  while read -r line; do
+    if [ ${#jobs[@]} -eq 2 ]; then
+      wait "${jobs[0]}" || failed=1
+      jobs=("${jobs[1]}")
+    fi
+    eval "$line" &
+    jobs+=($!)
+  done
+  for line in "${jobs[@]}"; do wait "$line" || failed=1; done
+  return $failed
+}
+
+@test "model: cap, order, one holder, wake-up and no leak, whoever is killed, fails to connect, or leaves" {
+  two_at_a_time <<-'END'
+	holds states "-DNODES=2 -DFAILS=1 -DREAPS=0"
+	holds states "$ONE_SLOT -DKILLS=2"
+	holds states "$ONE_SLOT -DLEAVES=1 -DREAPS=0"
+	holds states "$ONE_SLOT -DLEAVES=1 -DLISTENER"
+	holds states "$COMES_UP -DKILLS=2"
+	holds states "-DKILLS=2"
+	END
+}
+
+@test "model: nobody goes round in circles" {
+  two_at_a_time <<-'END'
+	holds circles "$ONE_SLOT"
+	holds circles "$COMES_UP"
+	holds circles "-DKILLS=1"
+	END
+}
+
+# The cap, at once, the order (two), one holder (two), and the wake-up.
+@test "model: every rule that is broken is found out" {
+  two_at_a_time <<-'END'
+	breaks states "-DKILLS=1" RELEASE_BEFORE_CLOSE 'n<=(2/1)'
+	breaks states "$ONE_SLOT" RELEASE_NO_DISPATCH '(o==255)||(f==255)'
+	breaks states "$COMES_UP" OVERTAKE 'ticket\[i\]>ticket\[p\]'
+	breaks states "-DNODES=2 -DFAILS=1" FAILED_LOSES_PLACE 'came\[i\]>came'
+	breaks states "$ONE_SLOT" REAP_THE_LIVING 'assertion violated'
+	breaks states "$ONE_SLOT" BURY_BLIND 'assertion violated'
+	breaks circles "$ONE_SLOT" GUARD_TELLS_NOBODY 'non-progress cycle'
+	breaks circles "$ONE_SLOT" REAP_NO_DISPATCH 'non-progress cycle'
+	breaks states "$ONE_SLOT -DKILLS=2" WATCH_UNSEEN 'wanted'
+	breaks states "$COMES_UP" TAKE_TELLS_NOBODY 'gone\[i\]||'
+	breaks states "$ONE_SLOT -DLEAVES=1 -DLISTENER" LEAVE_TELLS_NOBODY 'wanted'
+	END
+}
