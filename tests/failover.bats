@@ -76,9 +76,6 @@ all_down_then_one_returns() {
 @test "all addresses of a node are tried" {
   # A name with two addresses, of which one answers.
   node_start a 4001 1 --mode hold:10
-  entrance_hosts() {
-    mount --bind "$T/hosts" /etc/hosts && exec "$@"
-  }
   if [ "$(id -u)" != 0 ]; then skip "needs root for a hosts file of its own"; fi
   printf '127.0.0.1 localhost\n127.99.99.99 twin.test\n%s twin.test\n' "$ADDR" >"$T/hosts"
   echo "twin.test, 4001, 1, 0" >"$CONF"

@@ -20,7 +20,7 @@ killed_relay_frees_its_slot() {
   local start=${EPOCHREALTIME/./}
   client_wait next
   echo "# next was served after $((${EPOCHREALTIME/./} - start)) us"
-  ! client_wait victim
+  client_fails victim
   grep -q 'reset=1' "$T/victim.out"
   farm_is_at_rest
 }

@@ -32,8 +32,8 @@ teardown() { farm_teardown; }
   until_ok eval '! is_listening "$GATE"'
   kill "$GATE_PID"
   wait "$GATE_PID"
-  run ! client_wait now
-  run ! client_wait later
+  client_fails now
+  client_fails later
   until_ok grep 'end=KQ' "$T/relay.log"
   until_ok grep 'end=KD' "$T/relay.log"
   farm_is_at_rest
@@ -45,7 +45,7 @@ teardown() { farm_teardown; }
   client_start victim --line "sleep 30000" --expect line
   until_ok busy_is 1
   kill "$(score slots -nr -o PID)"
-  run ! client_wait victim
+  client_fails victim
   grep 'reset=1' "$T/victim.out"
   until_ok grep 'end=KD' "$T/relay.log"
   farm_is_at_rest
@@ -84,7 +84,7 @@ teardown() { farm_teardown; }
   until_ok waiting_is 1
   # The second waiter is one too many; the first has its time.
   run ! client --line "sleep 5" --expect line
-  run ! client_wait waiter
+  client_fails waiter
   until_ok eval '[ "$(grep -c end=RQ "$T/relay.log")" = 2 ]'
   client_wait holder
   farm_is_at_rest

@@ -131,6 +131,14 @@ client_start() {
   printf -v "PID_$name" %s "$PID"
 }
 
+# client_fails NAME: it ends, and not well. (Not `run ! client_wait`: a subshell cannot wait for our children.)
+client_fails() {
+  if client_wait "$1"; then
+    echo "$1 should have failed" >&2
+    return 1
+  fi
+}
+
 client_wait() { wait "$(eval echo "\$PID_$1")"; }
 
 score() { "$BUILD/cbscore" -c "$CONF" "$@"; }
