@@ -294,7 +294,7 @@ static int serve_one(int fd, struct score *score, const struct options *options,
 	(void)signal(SIGHUP, SIG_IGN); /* is about node lists, which one connection has no use for */
 	if (interrupt_setup() < 0)
 		return EX_OSERR;
-	connection_init(&connection, fd, started_usec);
+	connection_init(&connection, fd, started_usec, NULL);
 	return connection_serve(&connection, score, &options->settings, NULL);
 }
 

@@ -49,14 +49,17 @@ struct life {
 	bool complained;
 };
 
-void connection_init(struct connection *connection, int fd, uint64_t accepted_usec)
+void connection_init(struct connection *connection, int fd, uint64_t accepted_usec, const char *client)
 {
 	*connection = (struct connection){
 		.fd = fd, .accepted_usec = accepted_usec,
 		.wait_usec = NEVER, .connect_usec = NEVER, .total_usec = NEVER,
 		.end_who = END_CLEAN, .end_phase = PHASE_DONE,
 	};
-	(void)endpoint_peer(fd, connection->client);
+	if (client)
+		(void)memccpy(connection->client, client, '\0', sizeof(connection->client) - 1);
+	else
+		(void)endpoint_peer(fd, connection->client);
 }
 
 static enum stage end(struct life *life, enum end_who who, enum end_phase phase, int status)
@@ -102,8 +105,11 @@ static enum stage next_stage(struct life *life, int r, enum end_phase phase)
 {
 	if (r == 0)
 		return STAGE_CONNECT;
-	if (r == 1)
+	if (r == 1) {
+		if (life->connection->on_full)
+			life->connection->on_full(life->connection->arg);
 		return STAGE_WAIT;
+	}
 	if (r == -E2BIG)
 		return end(life, END_RESOURCES, PHASE_QUEUE, EX_UNAVAILABLE);
 	return end_by_scoreboard(life, r, phase);
@@ -215,7 +221,11 @@ static void stage_data(struct life *life)
 /* The slot goes back, whatever the ending; the node's socket is closed by now. */
 static enum stage release(struct life *life, bool served)
 {
-	int r = score_release(life->score, &life->slot, life->connection->in, life->connection->out, served);
+	int r;
+
+	if (life->connection->on_release)
+		life->connection->on_release(life->connection->arg);
+	r = score_release(life->score, &life->slot, life->connection->in, life->connection->out, served);
 
 	if (r < 0 && r != -ESTALE)
 		report_message(LOG_ERR, "cannot give slot %u of %s back: %s", life->slot.slot, life->target.name,

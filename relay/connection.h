@@ -41,10 +41,15 @@ struct connection {
 	unsigned failed_nodes;         /* tried in vain */
 	enum end_who end_who;
 	enum end_phase end_phase;
+
+	/* For whoever wants to know while it is served; each may be NULL. */
+	void (*on_full)(void *arg);    /* no slot was free: it has queued */
+	void (*on_release)(void *arg); /* its slot is about to be given back */
+	void *arg;
 };
 
-/* Takes a connected socket over; accepted_usec is when it came. */
-void connection_init(struct connection *connection, int fd, uint64_t accepted_usec);
+/* Takes a connected socket over; accepted_usec is when it came; client its other end's name, NULL: to be asked for. */
+void connection_init(struct connection *connection, int fd, uint64_t accepted_usec, const char *client);
 
 /*
  * Serves it to its end, reports it, and closes it. ticket NULL: it claims a

@@ -23,7 +23,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -36,6 +35,9 @@
 #define FULL_READS 2u         /* so many full buffers in a row make a flow big */
 #define TURN_LIMIT 16u        /* moves of one direction before the other has its turn */
 
+/* One for each direction, as a process has one connection at a time. Pages that are never used cost nothing. */
+static unsigned char buffers[2][BUFFER_SIZE];
+
 /* One socket, and what we know of it. */
 struct side {
 	int fd;
@@ -45,8 +47,9 @@ struct side {
 struct direction {
 	struct side *from, *to;
 	enum { OPEN, ENDED, CLOSED } state; /* ENDED: the source has ended; CLOSED: passed on */
-	unsigned char *buffer;    /* NULL until needed */
+	unsigned char *buffer;    /* of BUFFER_SIZE */
 	size_t start, end;        /* what the buffer holds */
+	size_t used;              /* how far it was ever filled */
 	int pipe[2];              /* -1: none */
 	size_t piped;             /* what the pipe holds */
 	unsigned full_reads;
@@ -156,13 +159,6 @@ static enum step take_copied(struct direction *direction)
 {
 	ssize_t n;
 
-	if (!direction->buffer) {
-		direction->buffer = malloc(BUFFER_SIZE);
-		if (!direction->buffer) {
-			errno = ENOMEM;
-			return STEP_FAILED;
-		}
-	}
 	n = recv(direction->from->fd, direction->buffer, BUFFER_SIZE, MSG_DONTWAIT);
 	if (n < 0)
 		return step_errno(true);
@@ -171,6 +167,8 @@ static enum step take_copied(struct direction *direction)
 		return STEP_MOVED;
 	}
 	direction->end = (size_t)n;
+	if (direction->used < direction->end)
+		direction->used = direction->end;
 	direction->full_reads = n == BUFFER_SIZE ? direction->full_reads + 1 : 0;
 	if (direction->full_reads == FULL_READS && direction->pipe[0] < 0 && !direction->splice_refused)
 		become_big(direction);
@@ -206,14 +204,15 @@ struct pair {
 	uint64_t reported_bytes, reported_usec, moved_usec;
 };
 
-static void direction_init(struct direction *direction, struct side *from, struct side *to)
+static void direction_init(struct direction *direction, struct side *from, struct side *to, unsigned char *buffer)
 {
-	*direction = (struct direction){ .from = from, .to = to, .pipe = { -1, -1 } };
+	*direction = (struct direction){ .from = from, .to = to, .buffer = buffer, .pipe = { -1, -1 } };
 }
 
 static void direction_clear(struct direction *direction)
 {
-	free(direction->buffer);
+	/* What one client said must not be there while the next is served. */
+	explicit_bzero(direction->buffer, direction->used);
 	if (direction->pipe[0] >= 0) {
 		(void)close(direction->pipe[0]);
 		(void)close(direction->pipe[1]);
@@ -366,21 +365,13 @@ enum forward_outcome forward(int client_fd, int node_fd, const void *head, size_
 			     struct forward_counts *ret, int *ret_errno)
 {
 	struct pair pair = { .client.fd = client_fd, .node.fd = node_fd };
-	enum forward_outcome outcome = FORWARD_FAILED;
+	enum forward_outcome outcome;
 
-	direction_init(&pair.in, &pair.client, &pair.node);
-	direction_init(&pair.out, &pair.node, &pair.client);
-	if (size > 0) {
-		pair.in.buffer = malloc(BUFFER_SIZE);
-		if (!pair.in.buffer) {
-			*ret_errno = ENOMEM;
-			goto out;
-		}
-		(void)memcpy(pair.in.buffer, head, size);
-		pair.in.end = size;
-	}
+	direction_init(&pair.in, &pair.client, &pair.node, buffers[0]);
+	direction_init(&pair.out, &pair.node, &pair.client, buffers[1]);
+	(void)memcpy(pair.in.buffer, head, size);
+	pair.in.used = pair.in.end = size;
 	outcome = forward_loop(&pair, idle_timeout_usec, progress, arg, ret_errno);
-out:
 	ret->in = pair.in.bytes > size ? pair.in.bytes - size : 0;
 	ret->out = pair.out.bytes;
 	direction_clear(&pair.in);

@@ -33,6 +33,21 @@ int interrupt_setup(void)
 	return 0;
 }
 
+int interrupt_inherit(void)
+{
+	sigset_t mask;
+	int r;
+
+	/* Handlers first, and then the mask: a SIGTERM that comes now must find its handler. */
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL);
+	r = interrupt_setup();
+	(void)signal(SIGINT, SIG_IGN); /* a terminal sends it to all of us; the parent decides */
+	(void)sigemptyset(&mask);
+	(void)sigaddset(&mask, SIGTERM);
+	return r < 0 ? r : sigprocmask(SIG_SETMASK, &mask, NULL) < 0 ? -errno : 0;
+}
+
 bool interrupt_pending(void)
 {
 	return pending;
@@ -52,6 +67,31 @@ void interrupt_close(int fd)
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
+/* The signals that are let in while sleeping. 0 or -errno; -EINTR if one has come already. */
+static int open_mask(sigset_t *ret)
+{
+	if (pending)
+		return -EINTR;
+	if (sigprocmask(SIG_SETMASK, NULL, ret) < 0)
+		return -errno;
+	(void)sigdelset(ret, SIGTERM);
+	(void)sigdelset(ret, SIGINT);
+	return 0;
+}
+
+int interrupt_epoll(int epoll_fd, struct epoll_event *ret)
+{
+	sigset_t open;
+	int r = open_mask(&open);
+
+	if (r < 0)
+		return r;
+	do
+		r = epoll_pwait(epoll_fd, ret, 1, -1, &open);
+	while (r < 0 && errno == EINTR && !pending);
+	return r < 0 ? -errno : r;
+}
+
 int interrupt_poll(struct pollfd *fds, nfds_t n, uint64_t timeout_usec)
 {
 	struct timespec timeout = {
@@ -59,14 +99,10 @@ int interrupt_poll(struct pollfd *fds, nfds_t n, uint64_t timeout_usec)
 		.tv_nsec = (long)(timeout_usec % USEC_PER_SEC * 1000),
 	};
 	sigset_t open;
-	int r;
+	int r = open_mask(&open);
 
-	if (pending)
-		return -EINTR;
-	if (sigprocmask(SIG_SETMASK, NULL, &open) < 0)
-		return -errno;
-	(void)sigdelset(&open, SIGTERM);
-	(void)sigdelset(&open, SIGINT);
+	if (r < 0)
+		return r;
 	do
 		r = ppoll(fds, n, timeout_usec == NO_TIMEOUT ? NULL : &timeout, &open);
 	while (r < 0 && errno == EINTR && !pending);

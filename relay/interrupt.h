@@ -2,19 +2,23 @@
 #pragma once
 
 /*
- * interrupt.h: SIGTERM in a process that serves one connection. It is blocked
- * except while the process sleeps in interrupt_poll(), so it can never come
+ * interrupt.h: SIGTERM in a process that serves connections. It is blocked
+ * except while the process sleeps in one of these, so it can never come
  * between a test and the sleep.
  */
 
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
 #define NO_TIMEOUT UINT64_MAX
 
 /* Blocks SIGTERM and SIGINT and notes them from now on. 0 or -errno. */
 int interrupt_setup(void);
+
+/* The same for a process made by fork(2), whose parent handles signals in a way of its own. 0 or -errno. */
+int interrupt_inherit(void);
 
 /* Whether one has come. */
 bool interrupt_pending(void);
@@ -24,3 +28,6 @@ void interrupt_close(int fd);
 
 /* poll(2) with a timeout in microseconds, open to SIGTERM. What poll returns; -EINTR if it came, or -errno. */
 int interrupt_poll(struct pollfd *fds, nfds_t n, uint64_t timeout_usec);
+
+/* epoll_wait(2) for one event, without a timeout, open to SIGTERM. 1; -EINTR if it came, or -errno. */
+int interrupt_epoll(int epoll_fd, struct epoll_event *ret);

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * listener.c: accepts, queues, and forks; it never touches a byte.
+ * listener.c: decides who takes the next connection. It never touches a byte.
  *
- * Every connection that is accepted gets a ticket and becomes a waiter, a
- * descriptor in this process. If a slot was free the ticket has it already;
- * else it comes when somebody gives one back and wakes us. Either way the
- * waiter is then given to a relay, a forked process that takes the slot for
- * itself. Slots come in the order of the tickets, so the waiters that have
- * one are always the first of the list.
+ * While slots are free the gate is open: relays accept by themselves, and this
+ * process sleeps. When a connection cannot have a slot the gate is shut: it
+ * takes connections in, as descriptors with a ticket, and gives each to a relay
+ * when its slot has come. Either way the tickets say who is next, so it matters
+ * to nobody's place which of the two it is at the moment.
+ *
+ * How many relays there are follows the load, not the clients: a few are kept
+ * ahead; when all are busy and connections are pending for a moment, more are
+ * made, slowly if those that there are keep accepting. When it is quiet again
+ * they are let go.
  *
  * A relay that is killed tells nobody but its parent, which is here: its slot
  * is free again before anyone else could notice.
@@ -17,7 +21,6 @@
 #include "listener.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -25,7 +28,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -34,35 +36,25 @@
 #include <systemd/sd-event.h>
 
 #include "connect.h"
-#include "connection.h"
-#include "departure.h"
+#include "descriptors.h"
 #include "interrupt.h"
+#include "pool.h"
 #include "report.h"
 #include "timespan.h"
+#include "waiters.h"
 
 #define ACCEPTS_AT_ONCE 64
-#define SPARE_FDS 64          /* descriptors kept for other things than waiters */
-#define PAUSE_USEC 250000u    /* before trying again what this machine was too short of */
+#define SPARE_FDS 64              /* descriptors kept for other things than waiters and relays */
+#define FDS_PER_RELAY 2           /* its socket for orders, and its pidfd */
+#define PAUSE_USEC 250000u        /* before trying again what this machine was too short of */
 #define STATUS_USEC USEC_PER_SEC
-
-struct waiter {
-	struct listener *listener;
-	struct waiter *next, *prev;
-	int fd;
-	struct score_ticket ticket;
-	uint64_t accepted_usec;
-	struct departure departure;
-	char client[ENDPOINT_MAX];
-	sd_event_source *io;      /* watches whether the client leaves */
-};
-
-struct relay {
-	struct listener *listener;
-	struct relay *next, *prev;
-	pid_t pid;
-	struct score_ticket ticket;
-	sd_event_source *child;
-};
+#define REOPEN_USEC 5000u         /* the gate stays shut for so long at least */
+#define PENDING_USEC 1000u        /* connections may be pending for so long before there are more relays */
+#define RELAYS_AHEAD 4u           /* idle ones, to begin with */
+#define RELAYS_AHEAD_STRICT 8u    /* where each serves but one connection */
+#define RELAYS_KEPT 8u            /* idle ones beyond this are let go */
+#define TRIM_USEC (5 * USEC_PER_SEC)
+#define GROWTH_MAX 32u            /* so many relays at once */
 
 struct listener {
 	struct score *score;
@@ -72,172 +64,45 @@ struct listener {
 	sd_event_source **accepting;
 	int *fds;
 	size_t n_fds, fd_limit;
-	struct waiter *first, *last;   /* in the order of their tickets */
-	struct relay *relays;
-	size_t n_waiters, n_relays;
+	struct waiters *waiters;
+	struct pool *pool;
 	sd_event_source *loader;       /* the process that loads the node list, or NULL */
-	sd_event_source *wake, *guard_time, *guard_child, *limit_time, *idle_time, *pause_time, *status_time;
-	int next_fd;                   /* pidfd of the process that has the next younger waiter, or -1 */
+	sd_event_source *idle_time, *pause_time, *status_time, *reopen_time, *pending_time, *trim_time;
+	uint64_t shut_usec;            /* when the farm was last seen full: CLOCK_MONOTONIC */
+	uint64_t accepted;             /* by the relays, when it was last looked at */
+	uint64_t told_accepted;        /* the same, when the status was last told */
+	uint64_t active_usec;          /* when we last saw that there was something to do: CLOCK_BOOTTIME */
+	size_t growth;                 /* how many relays the next step makes */
 	int in_hand;                   /* a connection that could not be taken in yet, or -1 */
 	bool load_again;               /* SIGHUP came while it did */
-	bool owned, stopping, paused, complained;
+	bool owned, notify, stopping, paused, complained;
+	char status[96];               /* as last told */
 };
 
-static void listener_turn(struct listener *l);
-static void guard_stop(struct listener *l);
+static void listener_turn(void *arg);
 
-/* ---- waiters ---- */
-
-static struct waiter *waiter_free(struct waiter *waiter)
+/* A timer that is set once. */
+static void set_timer(struct listener *l, sd_event_source **source, uint64_t usec, sd_event_time_handler_t handler)
 {
-	struct listener *l = waiter->listener;
-
-	*(waiter->prev ? &waiter->prev->next : &l->first) = waiter->next;
-	*(waiter->next ? &waiter->next->prev : &l->last) = waiter->prev;
-	l->n_waiters--;
-	/* Before close(2): a relay may have the same socket, and epoll would go on watching that. */
-	sd_event_source_disable_unref(waiter->io);
-	(void)close(waiter->fd);
-	free(waiter);
-	return NULL;
-}
-
-/* A waiter that will not be served: one line for it, and its place is free. */
-static void waiter_end(struct waiter *waiter, enum end_who who)
-{
-	struct connection connection;
-
-	(void)score_leave(waiter->listener->score, &waiter->ticket); /* -ESTALE: has been ejected */
-	connection_init(&connection, waiter->fd, waiter->accepted_usec);
-	/* One that was reset has no name any more. */
-	(void)memcpy(connection.client, waiter->client, sizeof(connection.client));
-	connection.wait_usec = connection.total_usec = now_boottime() - waiter->accepted_usec;
-	connection.end_who = who;
-	connection.end_phase = PHASE_QUEUE;
-	report_connection(&connection);
-	(void)waiter_free(waiter);
-}
-
-static int on_departure(sd_event_source *source, int fd, uint32_t revents, void *arg)
-{
-	struct waiter *waiter = arg;
-	struct listener *l = waiter->listener;
-
-	/* The bits of epoll and poll that matter here are the same, see epoll_ctl(2). */
-	if (departure_check(&waiter->departure, fd, (short)revents, l->settings->abandon_on_eof))
-		waiter_end(waiter, END_CLIENT);
-	else
-		(void)sd_event_source_set_io_events(source, (uint32_t)departure_events(&waiter->departure));
-	listener_turn(l);
-	return 0;
-}
-
-/* ---- relays ---- */
-
-static void relay_free(struct relay *relay)
-{
-	struct listener *l = relay->listener;
-
-	*(relay->prev ? &relay->prev->next : &l->relays) = relay->next;
-	if (relay->next)
-		relay->next->prev = relay->prev;
-	l->n_relays--;
-	sd_event_source_disable_unref(relay->child);
-	free(relay);
-}
-
-static int on_child(sd_event_source *source, const siginfo_t *info, void *arg)
-{
-	struct relay *relay = arg;
-	struct listener *l = relay->listener;
-
-	(void)source;
-	/* If it ended before it took the slot, that is still ours to give back. */
-	if (info->si_code != CLD_EXITED || info->si_status != EX_OK)
-		(void)score_leave(l->score, &relay->ticket);
-	if (info->si_code != CLD_EXITED) {
-		report_message(LOG_WARNING, "relay %ld was ended by signal %d; its slot is given back",
-			       (long)info->si_pid, info->si_status);
-		(void)score_reap(l->score, NULL, NULL); /* what fails here the guard does */
-	}
-	relay_free(relay);
-	listener_turn(l);
-	return 0;
-}
-
-/* In a child: nothing of the connections, but of mine (or NULL), may live on here. 0 or -errno. */
-static int child_begin(struct listener *l, const struct waiter *mine)
-{
-	sigset_t mask;
 	int r;
 
-	for (struct waiter *waiter = l->first; waiter; waiter = waiter->next)
-		if (waiter != mine)
-			(void)close(waiter->fd);
-	for (size_t i = 0; i < l->n_fds; i++)
-		(void)close(l->fds[i]);
-	if (l->next_fd >= 0)
-		(void)close(l->next_fd);
-	if (l->in_hand >= 0)
-		(void)close(l->in_hand);
-	/* Handlers first, and then the mask: a SIGTERM that comes now must find its handler. */
-	(void)signal(SIGHUP, SIG_IGN);
-	(void)signal(SIGCHLD, SIG_DFL);
-	r = interrupt_setup();
-	(void)signal(SIGINT, SIG_IGN); /* a terminal sends it to all of us; the listener decides */
-	(void)sigemptyset(&mask);
-	(void)sigaddset(&mask, SIGTERM);
-	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
-	return r < 0 ? r : score_after_fork(l->score);
+	if (*source)
+		return;
+	r = sd_event_add_time_relative(l->event, source, CLOCK_MONOTONIC, usec, 1, handler, l);
+	if (r < 0)
+		report_message(LOG_WARNING, "cannot set a timer: %s", strerror(-r));
 }
 
-static _Noreturn void relay_main(struct listener *l, struct waiter *mine)
+static bool has_room(const struct listener *l)
 {
-	struct score_ticket ticket = mine->ticket;
-	struct connection connection;
+	size_t waiting = waiters_count(l->waiters);
 
-	if (child_begin(l, mine) < 0)
-		_exit(EX_OSERR);
-	connection_init(&connection, mine->fd, mine->accepted_usec);
-	_exit(connection_serve(&connection, l->score, l->settings, &ticket));
+	if (l->settings->queue_limit && waiting >= l->settings->queue_limit)
+		return false;
+	return waiting + FDS_PER_RELAY * pool_size(l->pool) + SPARE_FDS < l->fd_limit;
 }
 
-/* Gives the waiter, which has a slot, to a relay. 0; -errno: it is still here. */
-static int relay_start(struct listener *l, struct waiter *waiter)
-{
-	struct relay *relay = calloc(1, sizeof(*relay));
-	int r;
-
-	if (!relay)
-		return -ENOMEM;
-	relay->pid = fork();
-	if (relay->pid == 0) {
-		free(relay);
-		relay_main(l, waiter);
-	}
-	if (relay->pid < 0) {
-		r = -errno;
-		free(relay); /* cppcheck-suppress doubleFree ; relay_main() does not return */
-		return r;
-	}
-	relay->listener = l;
-	relay->ticket = waiter->ticket;
-	relay->next = l->relays;
-	if (relay->next)
-		relay->next->prev = relay;
-	l->relays = relay;
-	l->n_relays++;
-	r = sd_event_add_child(l->event, &relay->child, relay->pid, WEXITED, on_child, relay);
-	if (r < 0) {
-		/* It works, and is found by the guard if it is killed; only its end is not seen here. */
-		report_message(LOG_WARNING, "cannot watch relay %ld: %s", (long)relay->pid, strerror(-r));
-		relay_free(relay);
-	}
-	(void)waiter_free(waiter);
-	return 0;
-}
-
-/* ---- accepting ---- */
+/* ---- what this machine is short of ---- */
 
 static void admit_in_hand(struct listener *l);
 
@@ -247,6 +112,7 @@ static int on_resume(sd_event_source *source, uint64_t usec, void *arg)
 
 	(void)source;
 	(void)usec;
+	l->pause_time = sd_event_source_disable_unref(l->pause_time);
 	l->paused = false;
 	if (l->in_hand >= 0)
 		admit_in_hand(l);
@@ -254,56 +120,23 @@ static int on_resume(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* This machine is short of something: say so once, leave the rest to the kernel's backlog for a while. */
+/* Says so once, and leaves the rest to the kernel's backlog for a while. */
 static void take_a_pause(struct listener *l, const char *what, int error)
 {
 	if (!l->complained)
 		report_message(LOG_ERR, "cannot %s: %s; connections wait in the backlog meanwhile", what,
 			       score_strerror(error));
-	l->complained = l->paused = true;
-	l->pause_time = sd_event_source_disable_unref(l->pause_time);
-	if (sd_event_add_time_relative(l->event, &l->pause_time, CLOCK_MONOTONIC, PAUSE_USEC, 0, on_resume, l) < 0)
-		l->paused = false;
+	l->complained = true;
+	set_timer(l, &l->pause_time, PAUSE_USEC, on_resume);
+	l->paused = l->pause_time != NULL;
 }
 
-static bool has_room(const struct listener *l)
-{
-	if (l->settings->queue_limit && l->n_waiters >= l->settings->queue_limit)
-		return false;
-	return l->n_waiters + l->n_relays + SPARE_FDS < l->fd_limit; /* a relay costs a pidfd */
-}
-
-/* Takes one connection in. 0, or -errno: *fd is still open then. */
-static int admit(struct listener *l, int fd)
-{
-	struct waiter *waiter = calloc(1, sizeof(*waiter));
-	int r;
-
-	if (!waiter)
-		return -ENOMEM;
-	*waiter = (struct waiter){ .listener = l, .fd = fd, .accepted_usec = now_boottime() };
-	r = sd_event_add_io(l->event, &waiter->io, fd, (uint32_t)departure_events(&waiter->departure), on_departure, waiter);
-	if (r >= 0)
-		r = score_join(l->score, l->settings->policy, endpoint_peer(fd, waiter->client), 0, &waiter->ticket);
-	if (r < 0) {
-		sd_event_source_disable_unref(waiter->io);
-		free(waiter);
-		return r;
-	}
-	waiter->prev = l->last;
-	*(l->last ? &l->last->next : &l->first) = waiter;
-	l->last = waiter;
-	l->n_waiters++;
-	/* Who we watched is older than this one now, and will watch us: the duty is here again. */
-	if (l->guard_child)
-		guard_stop(l);
-	return 0;
-}
+/* ---- taking connections in, while the gate is shut ---- */
 
 /* The connection that was accepted and could not be queued: it is not lost, it is tried again. */
 static void admit_in_hand(struct listener *l)
 {
-	int r = admit(l, l->in_hand);
+	int r = waiters_admit(l->waiters, l->in_hand);
 
 	if (r < 0) {
 		take_a_pause(l, "queue a connection", r);
@@ -313,242 +146,309 @@ static void admit_in_hand(struct listener *l)
 	l->complained = false;
 }
 
+/* Accepts what is pending on a socket. false: not now. */
+static bool accept_one(struct listener *l, int fd)
+{
+	if (l->in_hand >= 0 || !has_room(l))
+		return false;
+	l->in_hand = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (l->in_hand < 0) {
+		l->in_hand = -1;
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			take_a_pause(l, "accept", -errno);
+		return false; /* EAGAIN, or a client that left before it was accepted */
+	}
+	admit_in_hand(l);
+	return true;
+}
+
+/* ---- relays ---- */
+
+static bool is_pending(const struct listener *l)
+{
+	for (size_t i = 0; i < l->n_fds; i++) {
+		struct pollfd fd = { .fd = l->fds[i], .events = POLLIN };
+
+		if (poll(&fd, 1, 0) > 0)
+			return true;
+	}
+	return false;
+}
+
+static void grow(struct listener *l, size_t n)
+{
+	int r;
+
+	if (l->paused || waiters_count(l->waiters) + FDS_PER_RELAY * (pool_size(l->pool) + n) + SPARE_FDS >= l->fd_limit)
+		return;
+	r = pool_grow(l->pool, n);
+	if (r < 0)
+		take_a_pause(l, "start a relay", r);
+	else
+		l->complained = false;
+}
+
+/* All relays have been busy for a moment. */
+static int on_pending_time(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct listener *l = arg;
+	uint64_t accepted = gate_accepted(pool_gate(l->pool));
+
+	(void)source;
+	(void)usec;
+	l->pending_time = sd_event_source_disable_unref(l->pending_time);
+	if (is_pending(l) && gate_find_idle(pool_gate(l->pool), 0) == GATE_RELAYS_MAX) {
+		/* As long as they keep accepting, more of them would mostly be more to switch between. */
+		l->growth = accepted != l->accepted ? 1 : l->growth < GROWTH_MAX ? l->growth * 2 : GROWTH_MAX;
+		grow(l, l->growth);
+	} else {
+		l->growth = 1;
+	}
+	l->accepted = accepted;
+	listener_turn(l);
+	return 0;
+}
+
+static int on_trim_time(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct listener *l = arg;
+	size_t idle = gate_count_idle(pool_gate(l->pool));
+
+	(void)source;
+	(void)usec;
+	l->trim_time = sd_event_source_disable_unref(l->trim_time);
+	if (idle > RELAYS_KEPT)
+		pool_shrink(l->pool, idle / 2 > RELAYS_KEPT ? idle / 2 : RELAYS_KEPT);
+	listener_turn(l);
+	return 0;
+}
+
+static int give(const struct relay_order *order, int fd, void *arg)
+{
+	const struct listener *l = arg;
+
+	return pool_give(l->pool, order, fd);
+}
+
+static void serve_waiters(struct listener *l)
+{
+	int r;
+
+	if (l->paused)
+		return;
+	r = waiters_serve(l->waiters, give, l);
+	if (r < 0)
+		take_a_pause(l, "start a relay", r);
+}
+
+/* ---- the gate ---- */
+
+static int on_reopen(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct listener *l = arg;
+
+	(void)source;
+	(void)usec;
+	l->reopen_time = sd_event_source_disable_unref(l->reopen_time);
+	listener_turn(l);
+	return 0;
+}
+
+/* Whether relays shall accept: slots are free, nobody waits, and it has been so for a moment. */
+static bool shall_open(struct listener *l)
+{
+	uint64_t now_usec = now_monotonic();
+
+	if (gate_was_full(pool_gate(l->pool)) || waiters_count(l->waiters) > 0 || score_is_free(l->score) != 1) {
+		l->shut_usec = now_usec;
+		return false;
+	}
+	if (now_usec - l->shut_usec >= REOPEN_USEC)
+		return true;
+	set_timer(l, &l->reopen_time, REOPEN_USEC, on_reopen);
+	return false;
+}
+
+static void listen_for(struct listener *l, bool on)
+{
+	for (size_t i = 0; i < l->n_fds; i++)
+		if (l->accepting[i])
+			(void)sd_event_source_set_enabled(l->accepting[i], on ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+/* What relays shall call us for. */
+static unsigned calls(const struct listener *l, bool open)
+{
+	return (open ? CALL_NO_IDLE : 0) | (l->settings->exit_idle && !l->idle_time ? CALL_ALL_IDLE : 0) |
+	       (l->notify && !l->status_time ? CALL_WORK : 0);
+}
+
+static void set_gate(struct listener *l)
+{
+	struct gate *gate = pool_gate(l->pool);
+	bool open = !l->stopping && l->in_hand < 0 && shall_open(l);
+	bool closed = l->stopping && l->in_hand < 0 && waiters_count(l->waiters) == 0;
+	size_t ahead = l->settings->connections_per_relay > 1 ? RELAYS_AHEAD : RELAYS_AHEAD_STRICT;
+
+	gate_set(gate, closed ? GATE_CLOSED : open ? GATE_OPEN : GATE_SHUT);
+	if (closed)
+		pool_shrink(l->pool, 0);
+	gate_ask(gate, calls(l, open));
+	if (!open) {
+		/* A connection in hand, or no room: the rest waits in the backlog. */
+		listen_for(l, !l->stopping && !l->paused && l->in_hand < 0 && has_room(l));
+		return;
+	}
+	if (pool_size(l->pool) < ahead || l->settings->connections_per_relay == 1)
+		grow(l, ahead);
+	if (gate_find_idle(gate, 0) < GATE_RELAYS_MAX || gate_count_coming(gate) > 0) {
+		listen_for(l, false);
+	} else if (!l->pending_time) {
+		/* Nobody is there to accept: we want to know of the next connection. */
+		listen_for(l, !l->paused);
+	}
+}
+
 static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
 	struct listener *l = arg;
+
 	(void)source;
 	(void)revents;
-	for (unsigned i = 0; l->in_hand < 0 && i < ACCEPTS_AT_ONCE && has_room(l); i++) {
-		int client_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (client_fd < 0) {
-			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-				take_a_pause(l, "accept", -errno);
-			break; /* EAGAIN, or a client that left before it was accepted */
-		}
-		l->in_hand = client_fd;
-		admit_in_hand(l);
+	if (gate_get(pool_gate(l->pool)) == GATE_OPEN) {
+		/* A relay may be through in a moment; if not, there will be more of them. */
+		listen_for(l, false);
+		set_timer(l, &l->pending_time, PENDING_USEC, on_pending_time);
+	} else {
+		for (unsigned i = 0; i < ACCEPTS_AT_ONCE && accept_one(l, fd); i++)
+			;
 	}
 	listener_turn(l);
 	return 0;
 }
 
-/* ---- the guard, and the limits of patience ---- */
+/* ---- idle, status ---- */
 
-static int on_guard_time(sd_event_source *source, uint64_t usec, void *arg);
-
-static int on_guard_child(sd_event_source *source, int fd, uint32_t revents, void *arg)
+/* No connection is anywhere with us. */
+static bool is_idle(const struct listener *l)
 {
-	(void)fd;
-	(void)revents;
-	return on_guard_time(source, 0, arg);
+	return waiters_count(l->waiters) == 0 && l->in_hand < 0 && !l->loader && !gate_any_busy(pool_gate(l->pool));
 }
 
-static void guard_stop(struct listener *l)
-{
-	l->guard_time = sd_event_source_disable_unref(l->guard_time);
-	l->guard_child = sd_event_source_disable_unref(l->guard_child);
-	if (l->next_fd >= 0)
-		(void)close(l->next_fd);
-	l->next_fd = -1;
-}
-
-static void guard_start(struct listener *l)
-{
-	int r = sd_event_add_time_relative(l->event, &l->guard_time, CLOCK_MONOTONIC, SCORE_GUARD_USEC, 0, on_guard_time, l);
-
-	if (r < 0)
-		report_message(LOG_WARNING, "cannot keep the guard of the queue: %s", strerror(-r));
-}
-
-static int on_guard_time(sd_event_source *source, uint64_t usec, void *arg)
-{
-	struct listener *l = arg;
-	pid_t next_pid;
-	int r = 0;
-
-	(void)source;
-	(void)usec;
-	guard_stop(l);
-	if (l->last) {
-		r = score_guard(l->score, &l->last->ticket, &next_pid, &l->next_fd);
-		if (r < 0 && r != -ESTALE)
-			report_message(LOG_ERR, "cannot look after the queue: %s", score_strerror(r));
-		if (l->next_fd < 0 ||
-		    sd_event_add_io(l->event, &l->guard_child, l->next_fd, POLLIN, on_guard_child, l) < 0)
-			guard_start(l);
-	}
-	listener_turn(l);
-	return 0;
-}
-
-static int on_limit_time(sd_event_source *source, uint64_t usec, void *arg)
+static int on_idle_time(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct listener *l = arg;
 
 	(void)source;
 	(void)usec;
-	l->limit_time = sd_event_source_disable_unref(l->limit_time);
+	l->idle_time = sd_event_source_disable_unref(l->idle_time);
 	listener_turn(l);
 	return 0;
 }
 
-/* Ends waiters whose time is up: they are the first ones. */
-static void enforce_limits(struct listener *l)
-{
-	uint64_t now_usec = now_boottime(), limit_usec;
-	struct score_totals totals;
+static void stop(struct listener *l);
 
-	if (!l->first || (!l->settings->queue_timeout_usec && !l->settings->down_timeout_usec))
+/* Ends, if it is idle and has been for so long; else sees to it that this is asked again. */
+static void exit_if_idle(struct listener *l)
+{
+	uint64_t now_usec = now_boottime(), since_usec = gate_rested_usec(pool_gate(l->pool));
+
+	if (!is_idle(l)) {
+		l->active_usec = now_usec;
 		return;
-	if (score_totals(l->score, &totals) < 0)
+	}
+	if (l->stopping && pool_size(l->pool) == 0)
+		(void)sd_event_exit(l->event, EX_OK);
+	if (!l->settings->exit_idle || l->stopping || l->idle_time)
 		return;
-	limit_usec = totals.nodes_up ? l->settings->queue_timeout_usec : l->settings->down_timeout_usec;
-	while (limit_usec && l->first && now_usec - l->first->accepted_usec >= limit_usec)
-		waiter_end(l->first, END_RESOURCES);
-	if (l->first && !l->limit_time) {
-		uint64_t next_usec = SCORE_GUARD_USEC; /* which limit counts may change with the nodes' health */
-
-		if (limit_usec && l->first->accepted_usec + limit_usec - now_usec < next_usec)
-			next_usec = l->first->accepted_usec + limit_usec - now_usec;
-		(void)sd_event_add_time_relative(l->event, &l->limit_time, CLOCK_MONOTONIC, next_usec, 1000,
-						 on_limit_time, l);
-	}
+	if (since_usec < l->active_usec)
+		since_usec = l->active_usec;
+	if (now_usec < since_usec + l->settings->exit_idle_usec)
+		set_timer(l, &l->idle_time, since_usec + l->settings->exit_idle_usec - now_usec, on_idle_time);
+	else if (!is_pending(l))
+		stop(l);
 }
 
-/* ---- what follows from the state ---- */
-
-/* Starts a relay for every waiter that has a slot. */
-static void serve_granted(struct listener *l)
-{
-	while (l->first) {
-		int r = score_granted(l->score, &l->first->ticket);
-
-		if (r == 0)
-			return;
-		if (r == -ESTALE) {
-			waiter_end(l->first, END_ADMIN); /* somebody took its ticket away */
-			continue;
-		}
-		if (r > 0)
-			r = relay_start(l, l->first);
-		if (r < 0) {
-			take_a_pause(l, "start a relay", r);
-			return;
-		}
-		l->complained = false;
-	}
-}
-
-static int on_idle(sd_event_source *source, uint64_t usec, void *arg)
-{
-	(void)usec;
-	(void)arg;
-	return sd_event_exit(sd_event_source_get_event(source), EX_OK);
-}
-
-static int on_status(sd_event_source *source, uint64_t usec, void *arg)
+static int on_status_time(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct listener *l = arg;
 	struct score_totals totals;
+	char text[sizeof(l->status)];
 
 	(void)source;
 	(void)usec;
 	l->status_time = sd_event_source_disable_unref(l->status_time);
-	if (score_totals(l->score, &totals) == 0)
-		(void)sd_notifyf(0, "STATUS=%llu busy, %llu free, %llu waiting%s", (unsigned long long)totals.busy,
-				 (unsigned long long)totals.free, (unsigned long long)totals.waiting,
-				 l->stopping ? "; stopping" : "");
-	return 0;
-}
-
-/* Called after everything that happened: serves, and sets up what to wait for next. */
-static void listener_turn(struct listener *l)
-{
-	bool open, idle;
-
-	serve_granted(l);
-	enforce_limits(l);
-
-	open = !l->stopping && !l->paused && l->in_hand < 0 && has_room(l);
-	for (size_t i = 0; i < l->n_fds; i++)
-		if (l->accepting[i])
-			(void)sd_event_source_set_enabled(l->accepting[i], open ? SD_EVENT_ON : SD_EVENT_OFF);
-
-	if (l->first && !l->guard_time && !l->guard_child)
-		guard_start(l);
-	else if (!l->first)
-		guard_stop(l);
-
-	idle = l->n_waiters + l->n_relays == 0 && l->in_hand < 0 && !l->loader;
-	if (idle && l->stopping)
-		(void)sd_event_exit(l->event, EX_OK);
-	if (!idle)
-		l->idle_time = sd_event_source_disable_unref(l->idle_time);
-	else if (l->settings->exit_idle && !l->idle_time && !l->stopping)
-		(void)sd_event_add_time_relative(l->event, &l->idle_time, CLOCK_MONOTONIC,
-						 l->settings->exit_idle_usec, 0, on_idle, l);
-	if (!l->status_time && getenv("NOTIFY_SOCKET"))
-		(void)sd_event_add_time_relative(l->event, &l->status_time, CLOCK_MONOTONIC, STATUS_USEC, 0, on_status, l);
-}
-
-static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *arg)
-{
-	struct listener *l = arg;
-
-	(void)source;
-	(void)fd;
-	(void)revents;
-	(void)score_wake_clear(l->score);
-	/* Perhaps whom we watch lives on and waits no more: look again soon. */
-	if (l->guard_child)
-		guard_stop(l);
+	l->told_accepted = gate_accepted(pool_gate(l->pool));
+	if (score_totals(l->score, &totals) == 0) {
+		(void)snprintf(text, sizeof(text), "%llu busy, %llu free, %llu waiting%s", (unsigned long long)totals.busy,
+			       (unsigned long long)totals.free, (unsigned long long)totals.waiting,
+			       l->stopping ? "; stopping" : "");
+		if (strcmp(text, l->status) != 0)
+			(void)sd_notifyf(0, "STATUS=%s", text);
+		(void)memcpy(l->status, text, sizeof(text));
+	}
 	listener_turn(l);
 	return 0;
 }
 
+/* Called after everything that happened: serves, and sets up what to wait for next. */
+static void listener_turn(void *arg)
+{
+	struct listener *l = arg;
+
+	serve_waiters(l);
+	waiters_look(l->waiters);
+	/* While it is quiet nothing changes that we would not be called for. */
+	if (l->notify && (!*l->status || !is_idle(l) || gate_accepted(pool_gate(l->pool)) != l->told_accepted))
+		set_timer(l, &l->status_time, STATUS_USEC, on_status_time);
+	set_gate(l);
+	if (pool_size(l->pool) > RELAYS_KEPT)
+		set_timer(l, &l->trim_time, TRIM_USEC, on_trim_time);
+	exit_if_idle(l);
+}
 /* ---- signals ---- */
 
-/* What is in the backlog of a socket that ends with us must be taken in first; systemd keeps its sockets. */
-static void stop_accepting(struct listener *l)
+/* Takes no more connections; ends when all that are here have been served. */
+static void stop(struct listener *l)
 {
+	l->stopping = true;
+	gate_set(pool_gate(l->pool), GATE_SHUT);
 	for (size_t i = 0; i < l->n_fds; i++) {
-		int fd;
-
-		while (l->owned && l->stopping && l->in_hand < 0 && has_room(l) &&
-		       (fd = accept4(l->fds[i], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-			l->in_hand = fd;
-			admit_in_hand(l);
-		}
+		/* What is in the backlog of a socket that ends with us must be taken in first; systemd keeps its sockets. */
+		while (l->owned && accept_one(l, l->fds[i]))
+			;
+		/* Relays have it, too: nobody shall connect to a socket from which nobody accepts. */
+		if (l->owned)
+			(void)shutdown(l->fds[i], SHUT_RDWR);
 		l->accepting[i] = sd_event_source_disable_unref(l->accepting[i]);
 		(void)close(l->fds[i]);
 	}
 	l->n_fds = 0;
+	pool_forget_sockets(l->pool);
+	listener_turn(l);
 }
 
 static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
 {
 	struct listener *l = arg;
+	size_t idle = gate_count_idle(pool_gate(l->pool)), relays = pool_size(l->pool);
 
 	(void)source;
 	(void)info;
 	if (!l->stopping) {
-		l->stopping = true;
 		(void)sd_notify(0, "STOPPING=1");
 		report_message(LOG_INFO, "stopping: %zu connections and %zu waiting are served to their end first",
-			       l->n_relays, l->n_waiters);
-		stop_accepting(l);
-	} else {
-		report_message(LOG_NOTICE, "stopping at once: ending %zu connections, %zu waiting",
-			       l->n_relays, l->n_waiters);
-		while (l->first)
-			waiter_end(l->first, END_ADMIN);
-		if (l->in_hand >= 0)
-			(void)close(l->in_hand);
-		l->in_hand = -1;
-		for (struct relay *relay = l->relays; relay; relay = relay->next)
-			(void)kill(relay->pid, SIGTERM);
+			       relays > idle ? relays - idle : 0, waiters_count(l->waiters));
+		stop(l);
+		return 0;
 	}
+	report_message(LOG_NOTICE, "stopping at once: ending %zu connections, %zu waiting",
+		       relays > idle ? relays - idle : 0, waiters_count(l->waiters));
+	waiters_end(l->waiters, END_ADMIN);
+	if (l->in_hand >= 0)
+		(void)close(l->in_hand);
+	l->in_hand = -1;
+	pool_kill(l->pool, SIGTERM);
 	listener_turn(l);
 	return 0;
 }
@@ -591,6 +491,17 @@ static int on_loaded(sd_event_source *source, const siginfo_t *info, void *arg)
 	return 0;
 }
 
+/* In the child: nothing of the connections may live on here. */
+static int loader_begin(struct listener *l)
+{
+	int keep[] = { score_fd(l->score) };
+	int r;
+
+	descriptors_keep(keep, 1);
+	r = interrupt_inherit();
+	return r < 0 ? r : score_after_fork(l->score);
+}
+
 /* A load resolves names, which takes its time: a process of its own does it, and this one goes on serving. */
 static void loader_start(struct listener *l)
 {
@@ -601,7 +512,7 @@ static void loader_start(struct listener *l)
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now_monotonic());
 	pid = fork();
 	if (pid == 0)
-		_exit(child_begin(l, NULL) < 0 ? EX_OSERR : load_nodes(l));
+		_exit(loader_begin(l) < 0 ? EX_OSERR : load_nodes(l));
 	r = pid < 0 ? -errno : sd_event_add_child(l->event, &l->loader, pid, WEXITED, on_loaded, l);
 	if (r < 0) {
 		report_message(LOG_ERR, "cannot load %s: %s", l->nodes, strerror(-r));
@@ -626,7 +537,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 
 static int setup(struct listener *l)
 {
-	int r, fd;
+	int r;
 
 	r = sd_event_new(&l->event);
 	if (r >= 0)
@@ -635,12 +546,14 @@ static int setup(struct listener *l)
 		r = sd_event_add_signal(l->event, NULL, SIGINT | SD_EVENT_SIGNAL_PROCMASK, on_terminate, l);
 	if (r >= 0)
 		r = sd_event_add_signal(l->event, NULL, SIGHUP | SD_EVENT_SIGNAL_PROCMASK, on_reload, l);
-	if (r < 0)
-		return r;
-	fd = score_wake_fd(l->score);
-	if (fd < 0)
-		return fd;
-	r = sd_event_add_io(l->event, &l->wake, fd, POLLIN, on_wake, l);
+	if (r >= 0)
+		r = waiters_new(&(struct waiters_setup){
+			.event = l->event, .score = l->score, .settings = l->settings,
+			.on_change = listener_turn, .arg = l }, &l->waiters);
+	if (r >= 0)
+		r = pool_new(&(struct pool_setup){
+			.event = l->event, .score = l->score, .settings = l->settings, .fds = l->fds, .n_fds = l->n_fds,
+			.on_change = listener_turn, .arg = l }, &l->pool);
 	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)
 		socket_prepare(l->fds[i]); /* what is accepted inherits it: those who wait, too */
 	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)
@@ -648,12 +561,32 @@ static int setup(struct listener *l)
 	return r;
 }
 
+static void clear(struct listener *l)
+{
+	l->waiters = waiters_free(l->waiters);
+	l->pool = pool_free(l->pool);
+	for (size_t i = 0; l->accepting && l->fds && i < l->n_fds; i++) {
+		sd_event_source_disable_unref(l->accepting[i]);
+		(void)close(l->fds[i]);
+	}
+	sd_event_source_disable_unref(l->loader);
+	sd_event_source_disable_unref(l->idle_time);
+	sd_event_source_disable_unref(l->pause_time);
+	sd_event_source_disable_unref(l->status_time);
+	sd_event_source_disable_unref(l->reopen_time);
+	sd_event_source_disable_unref(l->pending_time);
+	sd_event_source_disable_unref(l->trim_time);
+	(void)sd_event_unref(l->event);
+	free(l->accepting);
+	free(l->fds);
+}
+
 int listener_run(const int *fds, size_t n_fds, bool owned, struct score *score, const struct settings *settings,
 		 const char *nodes)
 {
 	struct listener l = {
-		.score = score, .settings = settings, .nodes = nodes, .n_fds = n_fds, .next_fd = -1, .in_hand = -1,
-		.owned = owned,
+		.score = score, .settings = settings, .nodes = nodes, .n_fds = n_fds, .in_hand = -1, .owned = owned,
+		.notify = getenv("NOTIFY_SOCKET") != NULL, .growth = 1, .active_usec = now_boottime(),
 		.fd_limit = (size_t)sysconf(_SC_OPEN_MAX),
 	};
 	sigset_t child;
@@ -678,20 +611,6 @@ int listener_run(const int *fds, size_t n_fds, bool owned, struct score *score, 
 		report_message(LOG_ERR, "cannot listen on: %s", strerror(-r));
 		r = EX_OSERR;
 	}
-	while (l.first)
-		waiter_end(l.first, END_RESOURCES);
-	while (l.relays)
-		relay_free(l.relays);
-	stop_accepting(&l);
-	guard_stop(&l);
-	sd_event_source_disable_unref(l.loader);
-	sd_event_source_disable_unref(l.wake);
-	sd_event_source_disable_unref(l.limit_time);
-	sd_event_source_disable_unref(l.idle_time);
-	sd_event_source_disable_unref(l.pause_time);
-	sd_event_source_disable_unref(l.status_time);
-	(void)sd_event_unref(l.event);
-	free(l.accepting);
-	free(l.fds);
+	clear(&l);
 	return r;
 }

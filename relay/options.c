@@ -53,19 +53,31 @@ static int set_idle_timeout(struct options *options, const char *value)
 	return timespan_parse(value, &options->settings.idle_timeout_usec);
 }
 
-static int set_queue_limit(struct options *options, const char *value)
+static int parse_number(const char *value, size_t *ret)
 {
-	unsigned long limit;
+	unsigned long number;
 	char *end;
 
 	if (*value < '0' || *value > '9')
 		return -EINVAL;
 	errno = 0;
-	limit = strtoul(value, &end, 10);
+	number = strtoul(value, &end, 10);
 	if (errno || *end)
 		return -EINVAL;
-	options->settings.queue_limit = limit;
+	*ret = number;
 	return 0;
+}
+
+static int set_queue_limit(struct options *options, const char *value)
+{
+	return parse_number(value, &options->settings.queue_limit);
+}
+
+static int set_connections_per_relay(struct options *options, const char *value)
+{
+	int r = parse_number(value, &options->settings.connections_per_relay);
+
+	return r < 0 ? r : options->settings.connections_per_relay ? 0 : -EINVAL;
 }
 
 static int set_queue_timeout(struct options *options, const char *value)
@@ -138,6 +150,8 @@ static const struct rule rules[] = {
 	  TIME, set_down_timeout },
 	{ "retry-after", 0, "TIME", "try a node that failed again after it, doubling to 16 times it [30s]",
 	  TIME ", above 0", set_retry_after },
+	{ "connections-per-relay", 0, "N", "as a listener, replace a relay after so many; 1: a process each [100]",
+	  "a number, above 0", set_connections_per_relay },
 	{ "exit-idle", 0, "TIME", "as a listener, exit after so long without connections [off]", TIME, set_exit_idle },
 	{ "abandon-on-eof", 0, NULL, "a waiting client that closed its side has left", NULL, set_abandon_on_eof },
 	{ "user", 0, "NAME", "as root and stand-alone, become this user once listening", "a user", set_user },
@@ -193,6 +207,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 			.policy = POLICY_FASTEST,
 			.connect_timeout_usec = 5 * USEC_PER_SEC,
 			.retry_after_usec = 30 * USEC_PER_SEC,
+			.connections_per_relay = 100,
 		},
 	};
 	for (size_t i = 0; i < N_RULES; i++) {

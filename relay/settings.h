@@ -16,6 +16,7 @@ struct settings {
 	enum score_policy policy;
 	uint64_t connect_timeout_usec;
 	uint64_t idle_timeout_usec;
+	size_t connections_per_relay;  /* at least 1 */
 	size_t queue_limit;
 	uint64_t queue_timeout_usec;   /* while nodes are merely busy */
 	uint64_t down_timeout_usec;    /* while none is available */

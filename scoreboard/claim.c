@@ -384,6 +384,18 @@ static int is_free(struct score *s, struct farm *farm)
 	return farm->queue_head != NONE ? 1 : choose(s, farm, POLICY_FASTEST, &position);
 }
 
+int score_is_free(struct score *s)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	r = is_free(s, farm);
+	farm_leave(s);
+	return r < 0 ? r : r == 0;
+}
+
 /* One attempt in one section. may_reap: 2 is returned, and nothing was done, when it is time to reap first. */
 static int claim_once(struct score *s, const struct newcomer *newcomer, bool may_reap)
 {

@@ -177,6 +177,11 @@ int score_after_fork(struct score *s)
 	return 0;
 }
 
+int score_fd(const struct score *s)
+{
+	return store_fd(s->store);
+}
+
 struct score *score_close(struct score *s)
 {
 	if (!s)

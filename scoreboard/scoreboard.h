@@ -104,6 +104,9 @@ int score_open(const char *path, const struct nodelist *list, struct score **ret
  */
 int score_after_fork(struct score *s);
 
+/* The descriptor of its file, for a process that closes all others. It stays the scoreboard's. */
+int score_fd(const struct score *s);
+
 /* Closes and frees; NULL is fine. Slots and tickets of the process are not touched. */
 struct score *score_close(struct score *s);
 
@@ -140,6 +143,9 @@ int score_take(struct score *s, const struct score_ticket *ticket,
 
 /* Whether a slot has been handed to the ticket: 1 yes, 0 it still waits, -ESTALE no such ticket. */
 int score_granted(struct score *s, const struct score_ticket *ticket);
+
+/* Whether a connection that came now would get a slot at once: 1 yes, 0 no, or -errno. */
+int score_is_free(struct score *s);
 
 /* Leaves the queue; a slot already handed over goes on to the next. 0, or -ESTALE. */
 int score_leave(struct score *s, const struct score_ticket *ticket);

@@ -638,6 +638,11 @@ int store_set_owner(struct store *s, mode_t mode, uid_t user, gid_t group)
 	return 0;
 }
 
+int store_fd(const struct store *s)
+{
+	return tdb_fd(s->tdb);
+}
+
 struct store *store_close(struct store *s)
 {
 	if (!s)

@@ -46,6 +46,9 @@ int store_create(const char *path, struct store **ret);
  * else's by now. 0 or -errno. */
 int store_set_owner(struct store *s, mode_t mode, uid_t user, gid_t group);
 
+/* The open file's descriptor; it stays the store's. */
+int store_fd(const struct store *s);
+
 /* Closes and frees, giving up a lock or transaction that is still open. Returns NULL. */
 struct store *store_close(struct store *s);
 

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * gate.c: a page table's worth of bytes and a few numbers, all changed by
+ * single atomic operations: a relay may be killed between any two. What it
+ * leaves behind is its byte, which the listener removes when it hears of the
+ * death.
+ *
+ * Nothing is counted: two numbers that a killed process could leave apart would
+ * drift for ever. Whether any relay is idle is found by looking, at 64 bytes to
+ * the cache line.
+ *
+ * Sleeping and calling follow the usual pattern: the listener asks to be
+ * called and then looks once more; the relay changes its byte and then looks
+ * whether it shall call. Both are sequentially consistent, so one sees the other.
+ */
+
+#include "gate.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "timespan.h"
+
+enum { ABSENT, COMING, IDLE, BUSY };
+
+struct gate_memory {
+	_Atomic uint32_t position;
+	_Atomic uint32_t calls;
+	_Atomic uint32_t full;
+	_Atomic uint32_t top;          /* no relay at or behind it */
+	_Atomic uint64_t accepted;
+	_Atomic uint64_t rested_usec;
+	_Atomic unsigned char state[GATE_RELAYS_MAX];
+};
+
+int gate_make(struct gate *ret)
+{
+	int r;
+
+	*ret = (struct gate){ .call_fd = -1, .open_fd = -1 };
+	ret->memory = mmap(NULL, sizeof(*ret->memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (ret->memory == MAP_FAILED) {
+		ret->memory = NULL;
+		return -errno;
+	}
+	ret->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ret->open_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (ret->call_fd >= 0 && ret->open_fd >= 0)
+		return 0;
+	r = -errno;
+	gate_clear(ret);
+	return r;
+}
+
+void gate_clear(struct gate *gate)
+{
+	if (gate->memory)
+		(void)munmap(gate->memory, sizeof(*gate->memory));
+	if (gate->call_fd >= 0)
+		(void)close(gate->call_fd);
+	if (gate->open_fd >= 0)
+		(void)close(gate->open_fd);
+	*gate = (struct gate){ .call_fd = -1, .open_fd = -1 };
+}
+
+/* The counter of an eventfd(2) is either 0 or not; neither call can block or matter if it changes nothing. */
+static void raise_event(int fd)
+{
+	const uint64_t one = 1;
+
+	(void)!write(fd, &one, sizeof(one));
+}
+
+static void clear_event(int fd)
+{
+	uint64_t any;
+
+	(void)!read(fd, &any, sizeof(any));
+}
+
+/* ---- the listener ---- */
+
+void gate_set(struct gate *gate, enum gate_position position)
+{
+	if (atomic_exchange(&gate->memory->position, position) == (uint32_t)position)
+		return;
+	if (position == GATE_SHUT)
+		clear_event(gate->open_fd);
+	else
+		raise_event(gate->open_fd); /* closed, too: whoever waits for it to open shall end */
+}
+
+void gate_add(struct gate *gate, size_t relay, bool reserved)
+{
+	if (relay >= atomic_load(&gate->memory->top))
+		atomic_store(&gate->memory->top, (uint32_t)relay + 1);
+	atomic_store(&gate->memory->state[relay], reserved ? BUSY : COMING);
+}
+
+void gate_remove(struct gate *gate, size_t relay)
+{
+	uint32_t top = atomic_load(&gate->memory->top);
+
+	atomic_store(&gate->memory->state[relay], ABSENT);
+	while (top > 0 && atomic_load(&gate->memory->state[top - 1]) == ABSENT)
+		top--;
+	atomic_store(&gate->memory->top, top);
+}
+
+static size_t find(const struct gate *gate, size_t from, unsigned char state)
+{
+	size_t top = atomic_load(&gate->memory->top);
+
+	for (size_t i = from; i < top; i++)
+		if (atomic_load(&gate->memory->state[i]) == state)
+			return i;
+	return GATE_RELAYS_MAX;
+}
+
+size_t gate_find_idle(const struct gate *gate, size_t from)
+{
+	return find(gate, from, IDLE);
+}
+
+static size_t count(const struct gate *gate, unsigned char state)
+{
+	size_t n = 0;
+
+	for (size_t i = find(gate, 0, state); i < GATE_RELAYS_MAX; i = find(gate, i + 1, state))
+		n++;
+	return n;
+}
+
+size_t gate_count_idle(const struct gate *gate)
+{
+	return count(gate, IDLE);
+}
+
+size_t gate_count_coming(const struct gate *gate)
+{
+	return count(gate, COMING);
+}
+
+bool gate_any_busy(const struct gate *gate)
+{
+	return find(gate, 0, BUSY) < GATE_RELAYS_MAX;
+}
+
+uint64_t gate_rested_usec(const struct gate *gate)
+{
+	return atomic_load(&gate->memory->rested_usec);
+}
+
+bool gate_reserve(struct gate *gate, size_t relay)
+{
+	unsigned char idle = IDLE;
+
+	return atomic_compare_exchange_strong(&gate->memory->state[relay], &idle, BUSY);
+}
+
+void gate_ask(struct gate *gate, unsigned calls)
+{
+	atomic_store(&gate->memory->calls, calls);
+}
+
+void gate_answer(struct gate *gate)
+{
+	clear_event(gate->call_fd);
+}
+
+bool gate_was_full(struct gate *gate)
+{
+	return atomic_exchange(&gate->memory->full, 0);
+}
+
+uint64_t gate_accepted(const struct gate *gate)
+{
+	return atomic_load(&gate->memory->accepted);
+}
+
+/* ---- a relay ---- */
+
+static void call(struct gate *gate, unsigned about)
+{
+	if (atomic_fetch_and(&gate->memory->calls, ~about) & about)
+		raise_event(gate->call_fd);
+}
+
+enum gate_position gate_get(const struct gate *gate)
+{
+	return (enum gate_position)atomic_load(&gate->memory->position);
+}
+
+void gate_rest(struct gate *gate, size_t relay)
+{
+	atomic_store(&gate->memory->rested_usec, now_boottime());
+	atomic_store(&gate->memory->state[relay], IDLE);
+	if (atomic_load(&gate->memory->calls) & CALL_ALL_IDLE && !gate_any_busy(gate))
+		call(gate, CALL_ALL_IDLE);
+}
+
+bool gate_take(struct gate *gate, size_t relay)
+{
+	return gate_reserve(gate, relay);
+}
+
+void gate_took(struct gate *gate)
+{
+	unsigned calls = atomic_load(&gate->memory->calls);
+
+	atomic_fetch_add(&gate->memory->accepted, 1);
+	if (calls & CALL_WORK)
+		call(gate, CALL_WORK);
+	if (calls & CALL_NO_IDLE && find(gate, 0, IDLE) == GATE_RELAYS_MAX)
+		call(gate, CALL_NO_IDLE);
+}
+
+void gate_tell_full(struct gate *gate)
+{
+	if (atomic_exchange(&gate->memory->full, 1) == 0)
+		raise_event(gate->call_fd);
+}

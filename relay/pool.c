@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "pool.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "descriptors.h"
+#include "interrupt.h"
+#include "report.h"
+
+/* One relay, in the table at its number in the gate. */
+struct member {
+	struct pool *pool;
+	pid_t pid;
+	size_t number;
+	int orders_fd;               /* our end; -1: it has been let go */
+	struct score_ticket ticket;  /* of the last order; number 0: none */
+	sd_event_source *child;      /* NULL: its end is not told, it must be asked for */
+};
+
+struct pool {
+	struct pool_setup setup;
+	struct gate gate;
+	struct member **members;     /* NULL: a free number */
+	size_t room, n;
+	sd_event_source *call;
+};
+
+static int on_call(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct pool *pool = arg;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	gate_answer(&pool->gate);
+	pool->setup.on_change(pool->setup.arg);
+	return 0;
+}
+
+int pool_new(const struct pool_setup *setup, struct pool **ret)
+{
+	struct pool *pool = calloc(1, sizeof(*pool));
+	int r;
+
+	if (!pool)
+		return -ENOMEM;
+	pool->setup = *setup;
+	r = gate_make(&pool->gate);
+	if (r == 0)
+		r = sd_event_add_io(setup->event, &pool->call, pool->gate.call_fd, POLLIN, on_call, pool);
+	if (r < 0) {
+		(void)pool_free(pool);
+		return r;
+	}
+	*ret = pool;
+	return 0;
+}
+
+/* The relay gets no more orders; it ends when it is through with what it has. */
+static void let_go(struct member *member)
+{
+	if (member->orders_fd >= 0)
+		(void)close(member->orders_fd);
+	member->orders_fd = -1;
+}
+
+static void remove_member(struct member *member)
+{
+	struct pool *pool = member->pool;
+
+	let_go(member);
+	gate_remove(&pool->gate, member->number);
+	sd_event_source_disable_unref(member->child);
+	pool->members[member->number] = NULL;
+	pool->n--;
+	free(member);
+}
+
+struct pool *pool_free(struct pool *pool)
+{
+	if (!pool)
+		return NULL;
+	for (size_t i = 0; i < pool->room; i++)
+		if (pool->members[i])
+			remove_member(pool->members[i]);
+	sd_event_source_disable_unref(pool->call);
+	gate_clear(&pool->gate);
+	free(pool->members);
+	free(pool);
+	return NULL;
+}
+
+size_t pool_size(const struct pool *pool)
+{
+	return pool->n;
+}
+
+struct gate *pool_gate(struct pool *pool)
+{
+	return &pool->gate;
+}
+
+/* ---- their end ---- */
+
+/* What a relay that has ended leaves to its parent. */
+static void bury(struct member *member, const siginfo_t *info)
+{
+	struct score *score = member->pool->setup.score;
+
+	/* If it ended before it took the slot of its last order, that is still ours to give back. */
+	if (member->ticket.number)
+		(void)score_leave(score, &member->ticket);
+	if (info->si_code != CLD_EXITED) {
+		report_message(LOG_WARNING, "relay %ld was ended by signal %d; its slot is given back",
+			       (long)info->si_pid, info->si_status);
+		(void)score_reap(score, NULL, NULL); /* what fails here the guard does */
+	}
+	remove_member(member);
+}
+
+static int on_child(sd_event_source *source, const siginfo_t *info, void *arg)
+{
+	struct member *member = arg;
+	struct pool *pool = member->pool;
+
+	(void)source;
+	bury(member, info);
+	pool->setup.on_change(pool->setup.arg);
+	return 0;
+}
+
+/* Looks for the end of those that could not be watched. */
+static void bury_unwatched(struct pool *pool)
+{
+	for (size_t i = 0; i < pool->room; i++) {
+		struct member *member = pool->members[i];
+		siginfo_t info = { 0 };
+
+		if (member && !member->child && waitid(P_PID, (id_t)member->pid, &info, WEXITED | WNOHANG) == 0 &&
+		    info.si_pid != 0)
+			bury(member, &info);
+	}
+}
+
+/* ---- their beginning ---- */
+
+/* In the child. */
+static _Noreturn void become_relay(struct pool *pool, size_t number, int orders_fd, bool reserved)
+{
+	const struct pool_setup *setup = &pool->setup;
+	const struct relay_place place = {
+		.gate = &pool->gate, .number = number, .orders_fd = orders_fd, .reserved = reserved,
+		.fds = setup->fds, .n_fds = setup->n_fds, .score = setup->score, .settings = setup->settings,
+	};
+	int *keep = calloc(setup->n_fds + 4, sizeof(*keep));
+	size_t n = setup->n_fds;
+
+	if (!keep)
+		_exit(EX_OSERR);
+	(void)memcpy(keep, setup->fds, n * sizeof(*keep));
+	keep[n++] = orders_fd;
+	keep[n++] = pool->gate.call_fd;
+	keep[n++] = pool->gate.open_fd;
+	keep[n++] = score_fd(setup->score);
+	descriptors_keep(keep, n);
+	free(keep);
+	if (interrupt_inherit() < 0 || score_after_fork(setup->score) < 0)
+		_exit(EX_OSERR);
+	_exit(relay_run(&place));
+}
+
+/* A number that no relay has. GATE_RELAYS_MAX if there is none; room for it in the table, or -ENOMEM. */
+static int find_number(struct pool *pool, size_t *ret)
+{
+	struct member **members;
+	size_t room = pool->room ? pool->room * 2 : 16;
+
+	for (*ret = 0; *ret < pool->room; ++*ret)
+		if (!pool->members[*ret])
+			return 0;
+	if (*ret == GATE_RELAYS_MAX)
+		return -EAGAIN;
+	members = reallocarray(pool->members, room, sizeof(struct member *));
+	if (!members)
+		return -ENOMEM;
+	(void)memset(members + pool->room, 0, (room - pool->room) * sizeof(struct member *));
+	pool->members = members;
+	pool->room = room;
+	return 0;
+}
+
+/* Forks one more. reserved: it waits for an order first. */
+static int add_member(struct pool *pool, bool reserved, size_t *ret_number)
+{
+	struct member *member;
+	int pair[2], r;
+	size_t number;
+
+	r = find_number(pool, &number);
+	if (r < 0)
+		return r;
+	member = calloc(1, sizeof(*member));
+	if (!member)
+		return -ENOMEM;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		r = -errno;
+		free(member);
+		return r;
+	}
+	gate_add(&pool->gate, number, reserved);
+	*member = (struct member){ .pool = pool, .number = number, .orders_fd = pair[0] };
+	pool->members[number] = member;
+	pool->n++;
+	member->pid = fork();
+	if (member->pid == 0)
+		become_relay(pool, number, pair[1], reserved);
+	r = member->pid < 0 ? -errno : 0;
+	(void)close(pair[1]);
+	if (r < 0) {
+		remove_member(member);
+		return r;
+	}
+	r = sd_event_add_child(pool->setup.event, &member->child, member->pid, WEXITED, on_child, member);
+	if (r < 0)
+		report_message(LOG_WARNING, "cannot watch relay %ld: %s", (long)member->pid, strerror(-r));
+	*ret_number = number;
+	return 0;
+}
+
+/* ---- how many ---- */
+
+int pool_grow(struct pool *pool, size_t n)
+{
+	size_t there = gate_count_coming(&pool->gate) + gate_count_idle(&pool->gate), number;
+	int r = 0;
+
+	bury_unwatched(pool);
+	for (; r == 0 && there < n; there++)
+		r = add_member(pool, false, &number);
+	return r;
+}
+
+void pool_shrink(struct pool *pool, size_t n)
+{
+	size_t idle = gate_count_idle(&pool->gate);
+
+	/* Those with the highest numbers have been woken least. */
+	for (size_t i = pool->room; i-- > 0 && idle > n;) {
+		struct member *member = pool->members[i];
+
+		if (!member || member->orders_fd < 0 || !gate_reserve(&pool->gate, i))
+			continue;
+		let_go(member);
+		idle--;
+	}
+}
+
+void pool_forget_sockets(struct pool *pool)
+{
+	pool->setup.n_fds = 0;
+}
+
+void pool_kill(struct pool *pool, int signal_number)
+{
+	for (size_t i = 0; i < pool->room; i++)
+		if (pool->members[i])
+			(void)kill(pool->members[i]->pid, signal_number);
+}
+
+/* ---- their work ---- */
+
+static int order(struct pool *pool, size_t number, const struct relay_order *what, int fd)
+{
+	struct member *member = pool->members[number];
+	int r = relay_order(member->orders_fd, what, fd);
+
+	if (r < 0) {
+		let_go(member); /* it waits for something that will not come: this ends it */
+		return r;
+	}
+	member->ticket = what->ticket;
+	return 0;
+}
+
+int pool_give(struct pool *pool, const struct relay_order *what, int fd)
+{
+	size_t number;
+	int r;
+
+	for (number = gate_find_idle(&pool->gate, 0); number < GATE_RELAYS_MAX;
+	     number = gate_find_idle(&pool->gate, number + 1))
+		/* One that has just ended is in the gate until we have heard of it; then the order cannot be sent. */
+		if (pool->members[number] && pool->members[number]->orders_fd >= 0 &&
+		    gate_reserve(&pool->gate, number) && order(pool, number, what, fd) == 0)
+			return 0;
+	r = add_member(pool, true, &number);
+	return r < 0 ? r : order(pool, number, what, fd);
+}

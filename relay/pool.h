@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * pool.h: a listener's relays, as their parent sees them: forked ahead of
+ * time, given work, replaced when they retire, and let go when they are too
+ * many.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <systemd/sd-event.h>
+
+#include "gate.h"
+#include "relay.h"
+#include "scoreboard.h"
+#include "settings.h"
+
+struct pool;
+
+/* What the pool is made of; all of it stays the caller's and outlives the pool. */
+struct pool_setup {
+	sd_event *event;
+	struct score *score;
+	const struct settings *settings;
+	const int *fds;                        /* the listening sockets */
+	size_t n_fds;
+	void (*on_change)(void *arg);          /* a relay has called, or has ended: look what follows */
+	void *arg;
+};
+
+/* Makes one without relays, its gate shut. 0 or -errno; *ret is the caller's, to be ended by pool_free(). */
+int pool_new(const struct pool_setup *setup, struct pool **ret);
+
+/* Lets all relays go and frees the pool. Those that are busy finish by themselves. NULL is fine. Returns NULL. */
+struct pool *pool_free(struct pool *pool);
+
+/* How many relays there are. */
+size_t pool_size(const struct pool *pool);
+
+/* Forks relays until n are idle or on their way there. 0 or -errno: fewer were made. */
+int pool_grow(struct pool *pool, size_t n);
+
+/* Gives a connection that has a slot to an idle relay, or to a new one. fd stays the caller's. 0 or -errno. */
+int pool_give(struct pool *pool, const struct relay_order *order, int fd);
+
+/* Lets idle relays go until n are left. */
+void pool_shrink(struct pool *pool, size_t n);
+
+/* Relays made from now on take orders only. */
+void pool_forget_sockets(struct pool *pool);
+
+/* Sends a signal to every relay. */
+void pool_kill(struct pool *pool, int signal_number);
+
+/* Of gate.h, for the listener's own decisions. */
+struct gate *pool_gate(struct pool *pool);

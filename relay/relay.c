@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * relay.c: an idle relay waits in one of two places. While the gate is open
+ * that is an epoll of the listening sockets, each entered with EPOLLEXCLUSIVE,
+ * so that a connection wakes one relay, and always the same ones as long as
+ * they keep up: few processes run, and their caches are warm. While the gate
+ * is shut it is a poll for orders, or for the gate to open.
+ *
+ * Nothing of one connection reaches the next: what is known of it lives in one
+ * struct connection, descriptors are closed before the relay counts as idle to
+ * itself, and forward.c wipes the buffers that it keeps.
+ */
+
+#include "relay.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "connection.h"
+#include "interrupt.h"
+#include "report.h"
+#include "timespan.h"
+
+#define SHORTAGE_PAUSE_USEC 250000u
+#define LISTENING_MAX 64
+
+struct relay {
+	const struct relay_place *place;
+	int epoll_fd;               /* the listening sockets and the socket for orders */
+	bool idle;                  /* as far as we know: the listener may have reserved us meanwhile */
+	bool last;                  /* retires after this connection */
+	bool complained;
+};
+
+/* The listening sockets, for orphaned(). */
+static int listening[LISTENING_MAX];
+static volatile sig_atomic_t n_listening;
+
+/*
+ * The listener was killed. Its sockets must not live on in relays that are busy
+ * with something long: clients would connect to them and wait for nobody.
+ */
+static void orphaned(int signal_number)
+{
+	int error = errno;
+
+	(void)signal_number;
+	while (n_listening > 0)
+		(void)close(listening[--n_listening]);
+	errno = error;
+}
+
+static void watch_parent(const struct relay_place *place)
+{
+	struct sigaction action = { .sa_handler = orphaned, .sa_flags = SA_RESTART };
+
+	for (size_t i = 0; i < place->n_fds && i < LISTENING_MAX; i++)
+		listening[i] = place->fds[i];
+	n_listening = (sig_atomic_t)(place->n_fds < LISTENING_MAX ? place->n_fds : LISTENING_MAX);
+	(void)sigaction(SIGURG, &action, NULL);
+	(void)prctl(PR_SET_PDEATHSIG, SIGURG);
+}
+
+static void rest(struct relay *relay)
+{
+	if (relay->idle)
+		return;
+	relay->idle = true;
+	gate_rest(relay->place->gate, relay->place->number);
+}
+
+/* false: the listener has reserved us. */
+static bool take(struct relay *relay)
+{
+	relay->idle = false;
+	return gate_take(relay->place->gate, relay->place->number);
+}
+
+/* A slot is about to be given back, and who gets it may have to be served by this process: it is free from now on. */
+static void on_release(void *arg)
+{
+	struct relay *relay = arg;
+
+	if (!relay->last)
+		rest(relay);
+}
+
+static void on_full(void *arg)
+{
+	const struct relay *relay = arg;
+
+	gate_tell_full(relay->place->gate);
+}
+
+/* What a relay does next. */
+enum next {
+	NEXT_SERVE,
+	NEXT_LOOK,      /* look at the gate again */
+	NEXT_END,
+	NEXT_FAIL,
+};
+
+int relay_order(int fd, const struct relay_order *order, int client_fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct iovec part = { .iov_base = (void *)(uintptr_t)order, .iov_len = sizeof(*order) };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	(void)memcpy(CMSG_DATA(header), &client_fd, sizeof(int));
+	return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* Takes the order that is there. SERVE, LOOK (there was none), END (the listener has no more use for us, or has
+ * died), or FAIL (something was lost). */
+static enum next receive_order(const struct relay *relay, struct relay_order *ret, int *ret_fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec part = { .iov_base = ret, .iov_len = sizeof(*ret) };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes),
+	};
+	const struct cmsghdr *header;
+	ssize_t n;
+
+	n = recvmsg(relay->place->orders_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? NEXT_LOOK : NEXT_FAIL;
+	if (n == 0)
+		return NEXT_END;
+	header = CMSG_FIRSTHDR(&message);
+	if (n != sizeof(*ret) || !header || header->cmsg_type != SCM_RIGHTS)
+		return NEXT_FAIL; /* no descriptor left for it: the client is closed with it, and told by that */
+	(void)memcpy(ret_fd, CMSG_DATA(header), sizeof(int));
+	return NEXT_SERVE;
+}
+
+/* The listener has reserved us: its order, or the end of them all, is on the way. SIGTERM waits for that. */
+static enum next await_order(const struct relay *relay, struct relay_order *ret, int *ret_fd)
+{
+	for (;;) {
+		struct pollfd fd = { .fd = relay->place->orders_fd, .events = POLLIN };
+		enum next next = receive_order(relay, ret, ret_fd);
+
+		if (next != NEXT_LOOK)
+			return next;
+		if (poll(&fd, 1, -1) < 0 && errno != EINTR)
+			return NEXT_FAIL;
+	}
+}
+
+/* Nothing of what the machine is short of may come from us: a moment's pause. */
+static enum next sit_out(struct relay *relay, int error)
+{
+	struct pollfd fd = { .fd = relay->place->orders_fd, .events = 0 };
+
+	if (!relay->complained)
+		report_message(LOG_ERR, "cannot accept: %s; connections wait in the backlog meanwhile", strerror(error));
+	relay->complained = true;
+	return interrupt_poll(&fd, 1, SHORTAGE_PAUSE_USEC) == -EINTR ? NEXT_END : NEXT_LOOK;
+}
+
+/* Takes a connection from a listening socket, if there is one. */
+static enum next accept_one(struct relay *relay, int listening_fd, struct relay_order *ret, int *ret_fd)
+{
+	struct gate *gate = relay->place->gate;
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
+	enum next next = NEXT_LOOK;
+	int fd;
+
+	if (!take(relay))
+		return await_order(relay, ret, ret_fd);
+	fd = accept4(listening_fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		gate_took(gate);
+		relay->complained = false;
+		*ret = (struct relay_order){ .accepted_usec = now_boottime() };
+		if (peer.ss_family == AF_UNIX)
+			(void)endpoint_peer(fd, ret->client);
+		else
+			(void)endpoint_format((const struct sockaddr *)&peer, size, ret->client);
+		*ret_fd = fd;
+		return NEXT_SERVE;
+	}
+	if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK)
+		next = NEXT_END; /* the listener has died, or has shut the socket down */
+	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		next = sit_out(relay, errno);
+	if (next == NEXT_LOOK)
+		rest(relay);
+	return next; /* EAGAIN, or a client that left before it was accepted */
+}
+
+/* Something came over the socket for orders. */
+static enum next ordered(struct relay *relay, struct relay_order *ret, int *ret_fd)
+{
+	enum next next = receive_order(relay, ret, ret_fd);
+
+	if (next == NEXT_SERVE)
+		relay->idle = false; /* the listener reserved us before it sent it */
+	return next;
+}
+
+/* The gate is open: accepts, or waits until one of the sockets has a connection or there is an order. */
+static enum next at_open_gate(struct relay *relay, struct relay_order *ret, int *ret_fd)
+{
+	const struct relay_place *place = relay->place;
+	struct epoll_event event;
+	int r;
+
+	if (interrupt_pending())
+		return NEXT_END;
+	if (place->n_fds == 1) {
+		enum next next = accept_one(relay, place->fds[0], ret, ret_fd);
+
+		if (next != NEXT_LOOK)
+			return next;
+	}
+	r = interrupt_epoll(relay->epoll_fd, &event);
+	if (r == -EINTR)
+		return NEXT_END;
+	if (r < 0)
+		return NEXT_FAIL;
+	if (event.data.fd == place->orders_fd)
+		return ordered(relay, ret, ret_fd);
+	if (place->n_fds == 1 || gate_get(place->gate) != GATE_OPEN)
+		return NEXT_LOOK;
+	return accept_one(relay, event.data.fd, ret, ret_fd);
+}
+
+static enum next at_shut_gate(struct relay *relay, struct relay_order *ret, int *ret_fd)
+{
+	struct pollfd fds[] = {
+		{ .fd = relay->place->orders_fd, .events = POLLIN },
+		{ .fd = relay->place->gate->open_fd, .events = POLLIN },
+	};
+	int r = interrupt_poll(fds, 2, NO_TIMEOUT);
+
+	if (r < 0)
+		return r == -EINTR ? NEXT_END : NEXT_FAIL;
+	return fds[0].revents ? ordered(relay, ret, ret_fd) : NEXT_LOOK;
+}
+
+/* Waits for the next connection. SERVE, END or FAIL. */
+static enum next find_work(struct relay *relay, struct relay_order *ret, int *ret_fd)
+{
+	enum next next = relay->idle ? NEXT_LOOK : await_order(relay, ret, ret_fd);
+
+	while (next == NEXT_LOOK) {
+		switch (gate_get(relay->place->gate)) {
+		case GATE_OPEN:
+			next = at_open_gate(relay, ret, ret_fd);
+			break;
+		case GATE_SHUT:
+			next = at_shut_gate(relay, ret, ret_fd);
+			break;
+		case GATE_CLOSED:
+			next = NEXT_END;
+			break;
+		}
+	}
+	/* Nobody may give us a connection that nobody will serve: who has reserved us already is waited for. */
+	if (next == NEXT_END && relay->idle && !take(relay))
+		next = await_order(relay, ret, ret_fd);
+	return next;
+}
+
+static int make_epoll(const struct relay_place *place)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = place->orders_fd };
+	int fd = epoll_create1(EPOLL_CLOEXEC), r;
+
+	if (fd < 0)
+		return -errno;
+	r = epoll_ctl(fd, EPOLL_CTL_ADD, place->orders_fd, &event);
+	for (size_t i = 0; r == 0 && i < place->n_fds; i++) {
+		event = (struct epoll_event){ .events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = place->fds[i] };
+		r = epoll_ctl(fd, EPOLL_CTL_ADD, place->fds[i], &event);
+	}
+	if (r == 0)
+		return fd;
+	r = -errno;
+	(void)close(fd);
+	return r;
+}
+
+static void serve(struct relay *relay, const struct relay_order *order, int fd)
+{
+	const struct relay_place *place = relay->place;
+	struct connection connection;
+
+	connection_init(&connection, fd, order->accepted_usec, order->client);
+	connection.on_release = on_release;
+	connection.on_full = on_full;
+	connection.arg = relay;
+	(void)connection_serve(&connection, place->score, place->settings, order->has_slot ? &order->ticket : NULL);
+}
+
+int relay_run(const struct relay_place *place)
+{
+	struct relay relay = { .place = place };
+	enum next next = NEXT_FAIL;
+
+	/* Many short turns: a process that is not woken before the running one's time is up costs fewer switches.
+	 * Where that is not allowed it is as before. */
+	(void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
+	watch_parent(place);
+	relay.epoll_fd = make_epoll(place);
+	if (relay.epoll_fd < 0) {
+		report_message(LOG_ERR, "cannot begin as a relay: %s", strerror(-relay.epoll_fd));
+		return EX_OSERR;
+	}
+	if (!place->reserved)
+		rest(&relay);
+	for (size_t left = place->settings->connections_per_relay; left > 0; left--) {
+		struct relay_order order;
+		int fd;
+
+		next = find_work(&relay, &order, &fd);
+		if (next != NEXT_SERVE)
+			break;
+		relay.last = left == 1 || interrupt_pending();
+		serve(&relay, &order, fd);
+		if (!relay.last)
+			rest(&relay);
+	}
+	return next == NEXT_FAIL ? EX_OSERR : EX_OK;
+}

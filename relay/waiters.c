@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * waiters.c: every connection taken in gets a ticket. If a slot was free the
+ * ticket has it already; else it comes when somebody gives one back and wakes
+ * us. Slots come in the order of the tickets, so those that have one are
+ * always the first of the list.
+ */
+
+#include "waiters.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "departure.h"
+#include "endpoint.h"
+#include "report.h"
+#include "timespan.h"
+
+struct waiter {
+	struct waiters *all;
+	struct waiter *next, *prev;
+	int fd;
+	struct score_ticket ticket;
+	uint64_t accepted_usec;
+	struct departure departure;
+	char client[ENDPOINT_MAX];
+	sd_event_source *io;           /* watches whether the client leaves */
+};
+
+struct waiters {
+	struct waiters_setup setup;
+	struct waiter *first, *last;
+	size_t n;
+	sd_event_source *wake, *guard_time, *guard_child, *limit_time;
+	int next_fd;                   /* pidfd of the process that has the next younger ticket, or -1 */
+};
+
+static void changed(struct waiters *w)
+{
+	w->setup.on_change(w->setup.arg);
+}
+
+/* ---- one waiter ---- */
+
+static void forget(struct waiter *waiter)
+{
+	struct waiters *w = waiter->all;
+
+	*(waiter->prev ? &waiter->prev->next : &w->first) = waiter->next;
+	*(waiter->next ? &waiter->next->prev : &w->last) = waiter->prev;
+	w->n--;
+	/* Before close(2): a relay may have the same socket, and epoll would go on watching that. */
+	sd_event_source_disable_unref(waiter->io);
+	(void)close(waiter->fd);
+	free(waiter);
+}
+
+/* One that will not be served: one line for it, and its place is free. */
+static void end(struct waiter *waiter, enum end_who who)
+{
+	struct connection connection;
+
+	(void)score_leave(waiter->all->setup.score, &waiter->ticket); /* -ESTALE: has been ejected */
+	connection_init(&connection, waiter->fd, waiter->accepted_usec, waiter->client);
+	connection.wait_usec = connection.total_usec = now_boottime() - waiter->accepted_usec;
+	connection.end_who = who;
+	connection.end_phase = PHASE_QUEUE;
+	report_connection(&connection);
+	forget(waiter);
+}
+
+static int on_departure(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct waiter *waiter = arg;
+	struct waiters *w = waiter->all;
+
+	/* The bits of epoll and poll that matter here are the same, see epoll_ctl(2). */
+	if (departure_check(&waiter->departure, fd, (short)revents, w->setup.settings->abandon_on_eof))
+		end(waiter, END_CLIENT);
+	else
+		(void)sd_event_source_set_io_events(source, (uint32_t)departure_events(&waiter->departure));
+	changed(w);
+	return 0;
+}
+
+/* ---- the guard, see score_guard() ---- */
+
+static int on_guard_time(sd_event_source *source, uint64_t usec, void *arg);
+
+static int on_guard_child(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	(void)fd;
+	(void)revents;
+	return on_guard_time(source, 0, arg);
+}
+
+static void guard_stop(struct waiters *w)
+{
+	w->guard_time = sd_event_source_disable_unref(w->guard_time);
+	w->guard_child = sd_event_source_disable_unref(w->guard_child);
+	if (w->next_fd >= 0)
+		(void)close(w->next_fd);
+	w->next_fd = -1;
+}
+
+static void guard_start(struct waiters *w)
+{
+	int r = sd_event_add_time_relative(w->setup.event, &w->guard_time, CLOCK_MONOTONIC, SCORE_GUARD_USEC, 0,
+					   on_guard_time, w);
+
+	if (r < 0)
+		report_message(LOG_WARNING, "cannot keep the guard of the queue: %s", strerror(-r));
+}
+
+static int on_guard_time(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct waiters *w = arg;
+	pid_t next_pid;
+	int r = 0;
+
+	(void)source;
+	(void)usec;
+	guard_stop(w);
+	if (w->last) {
+		r = score_guard(w->setup.score, &w->last->ticket, &next_pid, &w->next_fd);
+		if (r < 0 && r != -ESTALE)
+			report_message(LOG_ERR, "cannot look after the queue: %s", score_strerror(r));
+		if (w->next_fd < 0 ||
+		    sd_event_add_io(w->setup.event, &w->guard_child, w->next_fd, POLLIN, on_guard_child, w) < 0)
+			guard_start(w);
+	}
+	changed(w);
+	return 0;
+}
+
+static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct waiters *w = arg;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	(void)score_wake_clear(w->setup.score);
+	/* Perhaps whom we watch lives on and waits no more: look again soon. */
+	if (w->guard_child)
+		guard_stop(w);
+	changed(w);
+	return 0;
+}
+
+/* ---- the limits of patience ---- */
+
+static int on_limit_time(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct waiters *w = arg;
+
+	(void)source;
+	(void)usec;
+	w->limit_time = sd_event_source_disable_unref(w->limit_time);
+	changed(w);
+	return 0;
+}
+
+/* Ends those whose time is up: they are the first ones. */
+static void enforce_limits(struct waiters *w)
+{
+	const struct settings *settings = w->setup.settings;
+	uint64_t now_usec = now_boottime(), limit_usec;
+	struct score_totals totals;
+
+	if (!w->first || (!settings->queue_timeout_usec && !settings->down_timeout_usec))
+		return;
+	if (score_totals(w->setup.score, &totals) < 0)
+		return;
+	limit_usec = totals.nodes_up ? settings->queue_timeout_usec : settings->down_timeout_usec;
+	while (limit_usec && w->first && now_usec - w->first->accepted_usec >= limit_usec)
+		end(w->first, END_RESOURCES);
+	if (w->first && !w->limit_time) {
+		uint64_t next_usec = SCORE_GUARD_USEC; /* which limit counts may change with the nodes' health */
+
+		if (limit_usec && w->first->accepted_usec + limit_usec - now_usec < next_usec)
+			next_usec = w->first->accepted_usec + limit_usec - now_usec;
+		(void)sd_event_add_time_relative(w->setup.event, &w->limit_time, CLOCK_MONOTONIC, next_usec, 1000,
+						 on_limit_time, w);
+	}
+}
+
+/* ---- all of them ---- */
+
+int waiters_new(const struct waiters_setup *setup, struct waiters **ret)
+{
+	struct waiters *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	w->setup = *setup;
+	w->next_fd = -1;
+	r = score_wake_fd(setup->score);
+	if (r >= 0)
+		r = sd_event_add_io(setup->event, &w->wake, r, POLLIN, on_wake, w);
+	if (r < 0) {
+		free(w);
+		return r;
+	}
+	*ret = w;
+	return 0;
+}
+
+struct waiters *waiters_free(struct waiters *w)
+{
+	if (!w)
+		return NULL;
+	waiters_end(w, END_RESOURCES);
+	guard_stop(w);
+	sd_event_source_disable_unref(w->wake);
+	sd_event_source_disable_unref(w->limit_time);
+	free(w);
+	return NULL;
+}
+
+size_t waiters_count(const struct waiters *w)
+{
+	return w->n;
+}
+
+int waiters_admit(struct waiters *w, int fd)
+{
+	struct waiter *waiter = calloc(1, sizeof(*waiter));
+	int r;
+
+	if (!waiter)
+		return -ENOMEM;
+	*waiter = (struct waiter){ .all = w, .fd = fd, .accepted_usec = now_boottime() };
+	r = sd_event_add_io(w->setup.event, &waiter->io, fd, (uint32_t)departure_events(&waiter->departure),
+			    on_departure, waiter);
+	if (r >= 0)
+		r = score_join(w->setup.score, w->setup.settings->policy, endpoint_peer(fd, waiter->client), 0,
+			       &waiter->ticket);
+	if (r < 0) {
+		sd_event_source_disable_unref(waiter->io);
+		free(waiter);
+		return r;
+	}
+	waiter->prev = w->last;
+	*(w->last ? &w->last->next : &w->first) = waiter;
+	w->last = waiter;
+	w->n++;
+	/* Who we watched is older than this one now, and will watch us: the duty is here again. */
+	if (w->guard_child)
+		guard_stop(w);
+	return 0;
+}
+
+int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order, int fd, void *arg), void *arg)
+{
+	while (w->first) {
+		struct waiter *waiter = w->first;
+		struct relay_order order = {
+			.has_slot = true, .ticket = waiter->ticket, .accepted_usec = waiter->accepted_usec,
+		};
+		int r = score_granted(w->setup.score, &waiter->ticket);
+
+		if (r == -ESTALE) {
+			end(waiter, END_ADMIN); /* somebody took its ticket away */
+			continue;
+		}
+		if (r <= 0)
+			return r;
+		(void)memcpy(order.client, waiter->client, sizeof(order.client));
+		r = give(&order, waiter->fd, arg);
+		if (r < 0)
+			return r;
+		forget(waiter);
+	}
+	return 0;
+}
+
+void waiters_look(struct waiters *w)
+{
+	enforce_limits(w);
+	if (w->first && !w->guard_time && !w->guard_child)
+		guard_start(w);
+	else if (!w->first)
+		guard_stop(w);
+}
+
+void waiters_end(struct waiters *w, enum end_who who)
+{
+	while (w->first)
+		end(w->first, who);
+}

@@ -1,0 +1,168 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The listener's relays: how many there are, who takes what, and that nothing of one connection reaches the next.
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+relays() { pgrep -P "$GATE_PID" || true; }
+count_relays() { relays | wc -l; }
+relays_are() { [ "$(count_relays)" = "$1" ]; }
+relays_at_most() { [ "$(count_relays)" -le "$1" ]; }
+# The relay that has the first busy slot.
+pid_of_slot() { score slots -nr -o PID | head -n 1; }
+slots_taken() { score slots -nr -o PID | sort -u | wc -l; }
+
+# Each connection shows which process served it, while it is held.
+serve_one_by_one() {
+  local i
+  for i in $(seq "$1"); do
+    client_start "c$i" --line "sleep 400" --expect line
+    until_ok busy_is 1
+    pid_of_slot
+    client_wait "c$i"
+    until_ok busy_is 0
+  done
+}
+
+@test "one relay serves connection after connection, and retires after --connections-per-relay" {
+  node a 4001 1 --mode line
+  entrance alone --connections-per-relay 3
+  serve_one_by_one 7 >"$T/pids"
+  # At most three for each process; and some process served more than one.
+  run -0 awk '{ n[$1]++ } END { for (p in n) { if (n[p] > 3) bad = 1; if (n[p] > 1) again = 1 } exit bad || !again }' "$T/pids"
+  farm_is_at_rest
+}
+
+@test "--connections-per-relay 1: a process for each connection" {
+  node a 4001 1 --mode line
+  entrance alone --connections-per-relay 1
+  serve_one_by_one 5 >"$T/pids"
+  [ "$(sort -u "$T/pids" | wc -l)" = 5 ]
+  run -0 client -n 300 -c 8 --send 2000 --half-close --expect any
+  farm_is_at_rest
+}
+
+@test "as many long connections as slots are served at once, by as many relays, which go when they are idle" {
+  node a 4001 40 --mode line
+  entrance alone
+  client_start long -n 40 --line "sleep 2500" --expect line
+  until_ok busy_is 40
+  [ "$(slots_taken)" = 40 ]
+  client_wait long
+  PATIENCE=20 until_ok relays_at_most 20
+  farm_is_at_rest
+}
+
+@test "waiters are descriptors of the listener, not processes" {
+  node a 4001 2 --mode line
+  entrance alone
+  client_start holder -n 2 --line "sleep 1500" --expect line
+  until_ok busy_is 2
+  client_start crowd -n 300 --line "sleep 1" --expect line
+  until_ok waiting_is 300
+  relays_at_most 14
+  client_wait holder
+  client_wait crowd
+  farm_is_at_rest
+}
+
+@test "first come, first served across the gate: relays' waiters and the listener's share one order" {
+  node a 4001 1 --mode hold:4
+  entrance alone
+  # The first ones find relays that accept, the later ones the listener.
+  run -0 client -n 60 --start-order --gap-usec 1000 --expect line --print
+  # The node's own count of its connections is the order in which they came.
+  awk '/^conn=/ { sub("conn=", "", $1); sub("conn=", "", $NF); if ($1 != $NF) { print; bad = 1 } } END { exit bad }' <<<"$output"
+  farm_is_at_rest
+}
+
+@test "nothing of one connection is in the relay that serves the next" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to read a relay's memory"; fi
+  node a 4001 1 --mode hold:400
+  entrance alone
+  # A request of one client that no other part of the test says in one piece, behind more than the next one sends.
+  client_start first --line "$(printf '%064d' 0)XSECRETX$((7 * 11 * 13))YSECRETY" --expect line
+  until_ok busy_is 1
+  pid=$(pid_of_slot)
+  client_wait first
+  # Idle relays take turns only when they must: sooner or later it is the same one's.
+  for turn in $(seq 50); do
+    until_ok busy_is 0
+    client_start "second$turn" --line short --expect line
+    until_ok busy_is 1
+    if [ "$(pid_of_slot)" = "$pid" ]; then break; fi
+    client_wait "second$turn"
+  done
+  [ "$(pid_of_slot)" = "$pid" ]
+  kill -STOP "$pid"
+  # Its descriptors: no socket but the listening one, its own for orders, and this connection's two.
+  for fd in /proc/"$pid"/fd/*; do readlink "$fd" || true; done >"$T/fds"
+  [ "$(grep -c '^socket:' "$T/fds")" -le 4 ]
+  run -0 python3 - "$pid" <<'PY'
+import re, sys
+pid, found = sys.argv[1], []
+want = b"XSECRETX" + str(7 * 11 * 13).encode() + b"YSECRETY"
+with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+    seen = 0
+    for line in maps:
+        m = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
+        if not m:
+            continue
+        start, end = (int(x, 16) for x in m.groups())
+        if end - start > 1 << 30:
+            continue
+        try:
+            mem.seek(start)
+            data = mem.read(end - start)
+        except OSError:
+            continue
+        seen += len(data)
+        if want in data:
+            found.append(line.strip())
+assert seen > 1 << 16, "nothing was read"
+assert not found, found
+PY
+  kill -CONT "$pid"
+  client_wait "second$turn"
+  farm_is_at_rest
+}
+
+@test "a listener that is killed leaves no socket behind that nobody accepts from" {
+  node a 4001 2 --mode line
+  entrance alone
+  client_start long --line "sleep 4000" --expect line
+  until_ok busy_is 1
+  kill -9 "$GATE_PID"
+  until_ok eval '! is_listening "$GATE"'
+  # The port is free for the next one, while the connection goes on.
+  entrance alone
+  run -0 client --line "sleep 1" --expect line
+  busy_is 1
+  client_wait long
+  farm_is_at_rest
+}
+
+@test "idle relays that are killed are replaced, and those that are told to end take nothing with them" {
+  node a 4001 8 --mode line
+  entrance alone
+  until_ok relays_are 4
+  for round in 1 2 3 4 5 6; do
+    for pid in $(relays); do kill -"$([ $((round % 2)) = 0 ] && echo KILL || echo TERM)" "$pid" 2>/dev/null || true; done
+    run -0 client -n 20 -c 4 --line "sleep 1" --expect line
+  done
+  until_ok relays_are 4
+  farm_is_at_rest
+}
+
+@test "clients of many short connections, with the farm full and not full in turn: none is lost" {
+  node a 4001 3 --mode echo
+  node b 4002 2 --mode echo
+  entrance alone
+  for n in 2 5 6 20 3 40 1; do
+    run -0 client -n 400 -c "$n" --send 700 --half-close --expect echo
+  done
+  farm_is_at_rest
+}
