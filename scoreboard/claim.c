@@ -39,11 +39,6 @@ int claim_get_node(struct score *s, const struct farm *farm, uint32_t id,
 	return (*ret_entry)->id == id ? 0 : -EUCLEAN;
 }
 
-static bool is_primary_up(uint32_t flags)
-{
-	return (flags & (ENTRY_UP | ENTRY_HELD | ENTRY_DRAINING | ENTRY_BACKUP)) == ENTRY_UP;
-}
-
 int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint32_t set, uint32_t clear)
 {
 	struct index_entry *entry;
@@ -51,9 +46,11 @@ int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint3
 
 	if (r < 0)
 		return r;
-	farm->primaries_up -= is_primary_up(entry->flags);
+	farm->primaries_up -= index_is_primary_up(entry->flags);
+	farm->nodes_up -= index_is_up(entry->flags);
 	entry->flags = (entry->flags & ~clear) | set;
-	farm->primaries_up += is_primary_up(entry->flags);
+	farm->primaries_up += index_is_primary_up(entry->flags);
+	farm->nodes_up += index_is_up(entry->flags);
 	store_touch(s->store, farm, sizeof(*farm));
 	return index_update(s->store, farm, position);
 }
@@ -145,9 +142,9 @@ int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struc
 		if (r < 0)
 			return r;
 		if (cell->state == CELL_GRANTED && cell->number == slot->ticket) {
-			if (farm->granted == 0)
-				return -EUCLEAN;
-			farm->granted--;
+			r = queue_ungrant(s->store, farm, cell);
+			if (r < 0)
+				return r;
 			queue_free(s->store, farm, slot->cell, cell);
 		}
 	}
@@ -228,13 +225,7 @@ static int grant(struct score *s, struct farm *farm, uint32_t position, struct c
 	r = queue_unlink(s->store, farm, cell);
 	if (r == 0)
 		r = fill(s, farm, position, &with, &cell->node, &cell->slot, &trial);
-	if (r < 0)
-		return r;
-	cell->state = CELL_GRANTED;
-	store_touch(s->store, cell, sizeof(*cell));
-	farm->granted++;
-	store_touch(s->store, &farm->granted, sizeof(farm->granted));
-	return 0;
+	return r < 0 ? r : queue_grant(s->store, farm, number, cell);
 }
 
 int claim_dispatch(struct score *s, struct farm *farm, enum score_policy policy)
@@ -475,20 +466,22 @@ int score_join(struct score *s, enum score_policy policy, const char *client, si
  */
 static int remind(struct score *s, const struct farm *farm, uint64_t number)
 {
-	uint32_t left = farm->granted;
-	int r = 0;
+	uint64_t last = 0;
+	struct cell cell;
 
-	for (uint32_t i = 0; r == 0 && left > 0 && i < farm->cells; i++) {
-		struct cell cell;
+	for (uint32_t at = farm->granted_head; at != NONE; at = cell.next) {
+		int r = queue_read(s->store, farm, at, &cell);
 
-		r = queue_read(s->store, farm, i, &cell);
-		if (r < 0 || cell.state != CELL_GRANTED)
-			continue;
-		left--;
-		if (cell.number < number)
-			(void)wake_list_add(&s->wakes, cell.wake);
+		if (r < 0)
+			return r;
+		if (cell.number <= last)
+			return -EUCLEAN; /* in a ring, perhaps */
+		if (cell.number >= number)
+			break;
+		last = cell.number;
+		(void)wake_list_add(&s->wakes, cell.wake);
 	}
-	return r;
+	return 0;
 }
 
 int score_take(struct score *s, const struct score_ticket *ticket,
@@ -520,8 +513,11 @@ int score_take(struct score *s, const struct score_ticket *ticket,
 		slot->cell = NONE;
 		slot->since_usec = now_realtime();
 		store_touch(s->store, slot, sizeof(*slot));
+		r = queue_ungrant(s->store, farm, cell);
+	}
+	if (r == 0) {
 		queue_free(s->store, farm, ticket->cell, cell);
-		r = farm->granted-- > 0 ? remind(s, farm, ticket->number) : -EUCLEAN;
+		r = remind(s, farm, ticket->number);
 	}
 	if (r == 0)
 		r = store_commit(s->store);

@@ -29,6 +29,9 @@ struct farm {
 	uint32_t queue_head, queue_tail, queue_length;
 	uint32_t cells, free_cell;    /* room of the queue, and its first free cell */
 	uint32_t granted;             /* cells whose slot has not been taken yet; derived */
+	uint32_t granted_head, granted_tail; /* the list of these */
+	uint32_t nodes_up;            /* nodes that are up, backups too; derived */
+	uint32_t reserved;
 	struct index_key root;        /* the best of the index; derived */
 };
 

@@ -179,7 +179,7 @@ static int check_node(struct check *check, uint32_t position)
 static int check_index(struct check *check)
 {
 	struct index_key root = { .retry_usec = UINT64_MAX };
-	uint32_t primaries_up = 0, busy = 0;
+	uint32_t primaries_up = 0, nodes_up = 0, busy = 0;
 	int r;
 
 	for (uint32_t i = 0; i < check->farm.n_nodes; i++) {
@@ -189,10 +189,12 @@ static int check_index(struct check *check)
 		if (memcmp(&entry.key, &check->entries[i].key, sizeof(entry.key)) != 0)
 			found(check, "index: the key of position %u is wrong", i);
 		index_key_better(&root, &entry.key);
-		primaries_up += (entry.flags & (ENTRY_UP | ENTRY_HELD | ENTRY_DRAINING | ENTRY_BACKUP)) == ENTRY_UP;
+		primaries_up += index_is_primary_up(entry.flags);
+		nodes_up += index_is_up(entry.flags);
 		busy += entry.busy;
 	}
 	expect(check, "farm", "nodes up that are no backup", check->farm.primaries_up, primaries_up);
+	expect(check, "farm", "nodes up", check->farm.nodes_up, nodes_up);
 	expect(check, "farm", "slots taken", check->farm.busy, busy);
 	if (memcmp(&check->farm.root, &root, sizeof(root)) != 0)
 		found(check, "index: the best of all nodes is wrong");
@@ -204,11 +206,36 @@ static int check_index(struct check *check)
 
 /* ---- the queue ---- */
 
+/* Follows a list of cells in that state; in the order of their numbers, each met once. How many in *ret_listed. */
+static int check_order(struct check *check, const char *where, enum cell_state state, uint32_t head, uint32_t tail,
+		       uint32_t *ret_listed)
+{
+	uint32_t before = NONE, at;
+	uint64_t number = 0;
+	struct cell cell;
+	int r;
+
+	*ret_listed = 0;
+	for (at = head; at != NONE; before = at, at = cell.next) {
+		r = queue_read(check->s->store, &check->farm, at, &cell);
+		if (r < 0)
+			return r == -EUCLEAN ? (found(check, "%s: broken behind cell %u", where, before), 0) : r;
+		if (++*ret_listed > check->farm.cells || cell.state != (uint32_t)state || cell.prev != before ||
+		    cell.number <= number) {
+			found(check, "%s: out of order at cell %u", where, at);
+			break;
+		}
+		number = cell.number;
+	}
+	if (at == NONE)
+		expect(check, where, "tail", tail, before);
+	return 0;
+}
+
 static int check_queue(struct check *check)
 {
-	uint32_t waiting = 0, granted = 0, listed = 0, n_free = 0, free_listed = 0, before = NONE, at;
-	struct farm *farm = &check->farm;
-	uint64_t number = 0;
+	uint32_t waiting = 0, granted = 0, listed, granted_listed, n_free = 0, free_listed = 0, at;
+	const struct farm *farm = &check->farm;
 	struct cell cell;
 	int r;
 
@@ -223,18 +250,11 @@ static int check_queue(struct check *check)
 			found(check, "queue: ticket %llu was handed a slot that is not its own",
 			      (unsigned long long)cell.number);
 	}
-	for (at = farm->queue_head; at != NONE; before = at, at = cell.next) {
-		r = queue_read(check->s->store, farm, at, &cell);
-		if (r < 0)
-			return r == -EUCLEAN ? (found(check, "queue: broken behind cell %u", before), 0) : r;
-		if (listed++ >= farm->cells || cell.state != CELL_WAITING || cell.prev != before || cell.number <= number) {
-			found(check, "queue: out of order at cell %u", at);
-			break;
-		}
-		number = cell.number;
-	}
-	if (at == NONE)
-		expect(check, "queue", "tail", farm->queue_tail, before);
+	r = check_order(check, "queue", CELL_WAITING, farm->queue_head, farm->queue_tail, &listed);
+	if (r == 0)
+		r = check_order(check, "granted", CELL_GRANTED, farm->granted_head, farm->granted_tail, &granted_listed);
+	if (r < 0)
+		return r;
 	for (at = farm->free_cell; at != NONE; at = cell.next) {
 		r = queue_read(check->s->store, farm, at, &cell);
 		if (r < 0 || free_listed++ >= farm->cells || cell.state != CELL_FREE) {
@@ -244,7 +264,8 @@ static int check_queue(struct check *check)
 	}
 	expect(check, "queue", "waiting, by the list", listed, waiting);
 	expect(check, "queue", "length", farm->queue_length, waiting);
-	expect(check, "queue", "handed a slot", farm->granted, granted);
+	expect(check, "granted", "cells on the list", granted_listed, granted);
+	expect(check, "granted", "length", farm->granted, granted);
 	expect(check, "queue", "free cells, by the list", free_listed, n_free);
 	return 0;
 }
@@ -330,29 +351,55 @@ static int write_cell(struct check *check, uint32_t number, const struct cell *c
 	return store_flush(check->s->store);
 }
 
+/* Makes a list of these cells, in the order of their numbers. */
+static int write_list(struct check *check, struct order *orders, uint32_t n, enum cell_state state,
+		      uint32_t *head, uint32_t *tail)
+{
+	struct cell cell;
+	int r = 0;
+
+	*head = *tail = NONE;
+	qsort(orders, n, sizeof(*orders), compare_orders);
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		r = queue_read(check->s->store, &check->farm, orders[i].cell, &cell);
+		if (r < 0)
+			break;
+		cell.state = state;
+		if (state == CELL_WAITING)
+			cell.node = cell.slot = NONE;
+		cell.prev = i > 0 ? orders[i - 1].cell : NONE;
+		cell.next = i + 1 < n ? orders[i + 1].cell : NONE;
+		r = write_cell(check, orders[i].cell, &cell);
+	}
+	if (n > 0) {
+		*head = orders[0].cell;
+		*tail = orders[n - 1].cell;
+	}
+	return r;
+}
+
 /* Who waits, by their numbers; a ticket that believes in a slot it has not waits again. */
 static int repair_queue(struct check *check)
 {
 	struct farm *farm = &check->farm;
 	struct order *orders = reallocarray(NULL, farm->cells + 1u, sizeof(*orders));
-	uint32_t n = 0;
+	uint32_t n_waiting = 0, n_granted = 0; /* the granted ones from the end */
 	struct cell cell;
 	int r = 0;
 
 	if (!orders)
 		return -ENOMEM;
-	farm->free_cell = farm->queue_head = farm->queue_tail = NONE;
-	farm->granted = 0;
+	farm->free_cell = NONE;
 	for (uint32_t i = farm->cells; r == 0 && i-- > 0;) {
 		r = queue_read(check->s->store, farm, i, &cell);
 		if (r < 0)
 			break;
 		if (cell.state == CELL_GRANTED && check->granted[i]) {
-			farm->granted++;
+			orders[farm->cells - ++n_granted] = (struct order){ cell.number, i };
 			continue;
 		}
 		if (cell.state == CELL_WAITING || cell.state == CELL_GRANTED) {
-			orders[n++] = (struct order){ cell.number, i };
+			orders[n_waiting++] = (struct order){ cell.number, i };
 			continue;
 		}
 		(void)memset(&cell, 0, sizeof(cell));
@@ -361,22 +408,13 @@ static int repair_queue(struct check *check)
 		farm->free_cell = i;
 		r = write_cell(check, i, &cell);
 	}
-	qsort(orders, n, sizeof(*orders), compare_orders);
-	for (uint32_t i = 0; r == 0 && i < n; i++) {
-		r = queue_read(check->s->store, farm, orders[i].cell, &cell);
-		if (r < 0)
-			break;
-		cell.state = CELL_WAITING;
-		cell.node = cell.slot = NONE;
-		cell.prev = i > 0 ? orders[i - 1].cell : NONE;
-		cell.next = i + 1 < n ? orders[i + 1].cell : NONE;
-		r = write_cell(check, orders[i].cell, &cell);
-	}
-	if (n > 0) {
-		farm->queue_head = orders[0].cell;
-		farm->queue_tail = orders[n - 1].cell;
-	}
-	farm->queue_length = n;
+	if (r == 0)
+		r = write_list(check, orders, n_waiting, CELL_WAITING, &farm->queue_head, &farm->queue_tail);
+	if (r == 0)
+		r = write_list(check, orders + farm->cells - n_granted, n_granted, CELL_GRANTED,
+			       &farm->granted_head, &farm->granted_tail);
+	farm->queue_length = n_waiting;
+	farm->granted = n_granted;
 	free(orders);
 	return r;
 }

@@ -20,6 +20,16 @@ struct key_page {
 
 static const struct index_key nothing = { .retry_usec = UINT64_MAX };
 
+bool index_is_up(uint32_t flags)
+{
+	return (flags & (ENTRY_UP | ENTRY_HELD | ENTRY_DRAINING)) == ENTRY_UP;
+}
+
+bool index_is_primary_up(uint32_t flags)
+{
+	return index_is_up(flags) && !(flags & ENTRY_BACKUP);
+}
+
 uint32_t index_entry_free(const struct index_entry *entry)
 {
 	if (entry->flags & (ENTRY_HELD | ENTRY_DRAINING) || entry->busy >= entry->cores)
@@ -286,13 +296,13 @@ int index_build(struct store *store, struct farm *farm, struct index_entry *entr
 	if (r < 0)
 		return r;
 	farm->n_nodes = n;
-	farm->primaries_up = farm->busy = 0;
+	farm->primaries_up = farm->nodes_up = farm->busy = 0;
 	farm->root = nothing;
 	for (uint32_t i = 0; i < n; i++) {
 		index_make_key(&entries[i], i);
 		farm->busy += entries[i].busy;
-		if ((entries[i].flags & (ENTRY_UP | ENTRY_HELD | ENTRY_DRAINING | ENTRY_BACKUP)) == ENTRY_UP)
-			farm->primaries_up++;
+		farm->primaries_up += index_is_primary_up(entries[i].flags);
+		farm->nodes_up += index_is_up(entries[i].flags);
 	}
 	if (n == 0)
 		return 0;

@@ -47,6 +47,10 @@ struct index_entry {
 	uint32_t free_slot;    /* first of the list of free slots, or NONE */
 };
 
+/* Whether a node of these flags is up, and neither held nor draining; and whether it is no backup, too. */
+bool index_is_up(uint32_t flags);
+bool index_is_primary_up(uint32_t flags);
+
 /* How many more connections the node takes now. */
 uint32_t index_entry_free(const struct index_entry *entry);
 
@@ -71,6 +75,6 @@ int index_first_free(struct store *store, const struct farm *farm, uint32_t from
 /* The first position whose next trial is due. 0, 1 none, or -errno. */
 int index_first_due(struct store *store, const struct farm *farm, uint64_t now_usec, uint32_t *ret);
 
-/* In a transaction: writes the whole index anew; keys are made here. Updates n_nodes, primaries_up, busy and
- * root of the farm, whose record the caller writes. 0 or -errno. */
+/* In a transaction: writes the whole index anew; keys are made here. Updates n_nodes, primaries_up, nodes_up, busy
+ * and root of the farm, whose record the caller writes. 0 or -errno. */
 int index_build(struct store *store, struct farm *farm, struct index_entry *entries, uint32_t n);

@@ -443,6 +443,7 @@ int load_format(struct store *store)
 	struct farm farm = {
 		.next_ticket = 1, .next_id = 1,
 		.queue_head = NONE, .queue_tail = NONE, .free_cell = NONE,
+		.granted_head = NONE, .granted_tail = NONE,
 		.root = { .retry_usec = UINT64_MAX },
 	};
 	int r;

@@ -182,6 +182,7 @@ int score_totals(struct score *s, struct score_totals *ret)
 		return r;
 	totals.nodes = farm->n_nodes;
 	totals.busy = farm->busy;
+	totals.nodes_up = farm->nodes_up;
 	totals.waiting = farm->queue_length;
 	totals.paused = farm->paused;
 	for (uint32_t i = 0; r == 0 && i < farm->n_nodes; i++) {
@@ -192,7 +193,6 @@ int score_totals(struct score *s, struct score_totals *ret)
 			break;
 		totals.slots += entry->flags & ENTRY_DRAINING ? 0 : entry->cores;
 		totals.free += index_entry_free(entry);
-		totals.nodes_up += (entry->flags & (ENTRY_UP | ENTRY_HELD | ENTRY_DRAINING)) == ENTRY_UP;
 		store_trim(s->store);
 	}
 	if (r == 0 && farm->queue_head != NONE) {
@@ -202,6 +202,18 @@ int score_totals(struct score *s, struct score_totals *ret)
 	farm_leave(s);
 	if (r == 0)
 		*ret = totals;
+	return r;
+}
+
+int score_is_down(struct score *s)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	r = farm->nodes_up == 0;
+	farm_leave(s);
 	return r;
 }
 

@@ -58,15 +58,30 @@ static void set(struct store *store, uint32_t *field, uint32_t value)
 	store_touch(store, field, sizeof(*field));
 }
 
-/* Makes next, or the queue's head, of the cell before; prev, or the tail, of the cell behind. */
-static int link_around(struct store *store, struct farm *farm, uint32_t before, uint32_t behind,
-		       uint32_t next, uint32_t prev)
+/* A list of cells in the order of their numbers: where the farm's record says its ends. */
+struct ends {
+	uint32_t *head, *tail;
+};
+
+static struct ends waiting_ones(struct farm *farm)
+{
+	return (struct ends){ &farm->queue_head, &farm->queue_tail };
+}
+
+static struct ends granted_ones(struct farm *farm)
+{
+	return (struct ends){ &farm->granted_head, &farm->granted_tail };
+}
+
+/* Makes next, or the list's head, of the cell before; prev, or the tail, of the cell behind. */
+static int link_around(struct store *store, const struct farm *farm, struct ends ends, uint32_t before,
+		       uint32_t behind, uint32_t next, uint32_t prev)
 {
 	struct cell *cell;
 	int r;
 
 	if (before == NONE) {
-		set(store, &farm->queue_head, next);
+		set(store, ends.head, next);
 	} else {
 		r = queue_get(store, farm, before, &cell);
 		if (r < 0)
@@ -74,7 +89,7 @@ static int link_around(struct store *store, struct farm *farm, uint32_t before, 
 		set(store, &cell->next, next);
 	}
 	if (behind == NONE) {
-		set(store, &farm->queue_tail, prev);
+		set(store, ends.tail, prev);
 		return 0;
 	}
 	r = queue_get(store, farm, behind, &cell);
@@ -84,23 +99,24 @@ static int link_around(struct store *store, struct farm *farm, uint32_t before, 
 }
 
 /*
- * Between which two cells a number belongs. A new one is behind the tail, one
- * that comes back is before the head; the walk between is for the rare rest.
+ * Between which two cells of a list a number belongs. A new one is behind the
+ * tail, one that comes back is before the head; the walk between is for the
+ * rare rest.
  */
-static int find_place(struct store *store, const struct farm *farm, uint64_t number,
+static int find_place(struct store *store, const struct farm *farm, struct ends ends, uint64_t number,
 		      uint32_t *ret_before, uint32_t *ret_behind)
 {
-	uint32_t before = NONE, behind = farm->queue_head;
+	uint32_t before = NONE, behind = *ends.head;
 	uint64_t last = 0;
 	struct cell cell;
 	int r;
 
-	if (farm->queue_tail != NONE) {
-		r = queue_read(store, farm, farm->queue_tail, &cell);
+	if (*ends.tail != NONE) {
+		r = queue_read(store, farm, *ends.tail, &cell);
 		if (r < 0)
 			return r;
 		if (cell.number < number) {
-			*ret_before = farm->queue_tail;
+			*ret_before = *ends.tail;
 			*ret_behind = NONE;
 			return 0;
 		}
@@ -131,9 +147,10 @@ int queue_insert(struct store *store, struct farm *farm, uint64_t number, const 
 
 	if (at == NONE)
 		return -EXFULL;
-	r = find_place(store, farm, number, &before, &behind);
-	if (r == 0)
-		r = queue_get(store, farm, at, &cell);
+	r = find_place(store, farm, waiting_ones(farm), number, &before, &behind);
+	if (r < 0)
+		return r;
+	r = queue_get(store, farm, at, &cell);
 	if (r < 0)
 		return r;
 	if (cell->state != CELL_FREE)
@@ -155,7 +172,7 @@ int queue_insert(struct store *store, struct farm *farm, uint64_t number, const 
 	farm->queue_length++;
 	store_touch(store, farm, sizeof(*farm));
 	*ret_cell = at;
-	return link_around(store, farm, before, behind, at, at);
+	return link_around(store, farm, waiting_ones(farm), before, behind, at, at);
 }
 
 int queue_unlink(struct store *store, struct farm *farm, struct cell *cell)
@@ -168,7 +185,36 @@ int queue_unlink(struct store *store, struct farm *farm, struct cell *cell)
 	cell->prev = cell->next = NONE;
 	store_touch(store, cell, sizeof(*cell));
 	store_touch(store, farm, sizeof(*farm));
-	return link_around(store, farm, before, behind, behind, before);
+	return link_around(store, farm, waiting_ones(farm), before, behind, behind, before);
+}
+
+int queue_grant(struct store *store, struct farm *farm, uint32_t number, struct cell *cell)
+{
+	uint32_t before, behind;
+	int r = find_place(store, farm, granted_ones(farm), cell->number, &before, &behind);
+
+	if (r < 0)
+		return r;
+	cell->state = CELL_GRANTED;
+	cell->next = behind;
+	cell->prev = before;
+	store_touch(store, cell, sizeof(*cell));
+	farm->granted++;
+	store_touch(store, farm, sizeof(*farm));
+	return link_around(store, farm, granted_ones(farm), before, behind, number, number);
+}
+
+int queue_ungrant(struct store *store, struct farm *farm, struct cell *cell)
+{
+	uint32_t before = cell->prev, behind = cell->next;
+
+	if (cell->state != CELL_GRANTED || farm->granted == 0)
+		return -EUCLEAN;
+	cell->prev = cell->next = NONE;
+	store_touch(store, cell, sizeof(*cell));
+	farm->granted--;
+	store_touch(store, farm, sizeof(*farm));
+	return link_around(store, farm, granted_ones(farm), before, behind, behind, before);
 }
 
 void queue_free(struct store *store, struct farm *farm, uint32_t number, struct cell *cell)

@@ -4,8 +4,8 @@
 /*
  * queue.h: the farm's one queue. A ticket lives in a cell; cells stand in pages
  * of eight, the record "queue/PAGE". Waiting ones form a list in the order of
- * their numbers, oldest first; free ones another. A ticket to which a slot was
- * handed is on neither: its slot names its cell until it is taken.
+ * their numbers, oldest first; so do those to which a slot was handed and which
+ * have not taken it yet; free ones form a third.
  */
 
 #include <stdint.h>
@@ -27,7 +27,7 @@ struct cell {
 	struct holder owner;
 	uint64_t since_usec;       /* CLOCK_REALTIME */
 	uint32_t state;            /* enum cell_state */
-	uint32_t next, prev;       /* next also links the free ones */
+	uint32_t next, prev;       /* in its list; free ones have no prev */
 	uint32_t node, slot;       /* when granted */
 	uint32_t reserved;
 	char wake[WAKE_NAME_SIZE];
@@ -54,6 +54,12 @@ int queue_insert(struct store *store, struct farm *farm, uint64_t number, const 
 
 /* Takes a waiting cell out of the list; its state is the caller's to set. 0 or -errno. */
 int queue_unlink(struct store *store, struct farm *farm, struct cell *cell);
+
+/* A cell that has been unlinked is handed a slot, which the caller has noted in it. 0 or -errno. */
+int queue_grant(struct store *store, struct farm *farm, uint32_t number, struct cell *cell);
+
+/* Takes a granted cell out of the list of these. 0; -EUCLEAN if it is none; or -errno. */
+int queue_ungrant(struct store *store, struct farm *farm, struct cell *cell);
 
 /* Empties a cell that is in no list. */
 void queue_free(struct store *store, struct farm *farm, uint32_t number, struct cell *cell);

@@ -268,6 +268,10 @@ int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info 
 /* The farm in numbers. 0 or -errno. */
 int score_totals(struct score *s, struct score_totals *ret);
 
+/* Whether no node at all is up, for those whose patience depends on it: 1, 0, or -errno. Costs the same
+ * however many nodes there are. */
+int score_is_down(struct score *s);
+
 /* One node by its name, or by its id. 0, -ENOENT, or -errno. */
 int score_find_node(struct score *s, const char *name, struct score_node *ret);
 int score_get_node(struct score *s, uint32_t id, struct score_node *ret);

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define SCORE_FORMAT 1u
+#define SCORE_FORMAT 2u
 
 struct version {
 	char magic[16];        /* "corebalance" */

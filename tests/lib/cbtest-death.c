@@ -175,7 +175,7 @@ static void queue_up(void)
 struct stage {
 	struct score_slot slot;
 	struct score_target target;
-	struct score_ticket ticket;
+	struct score_ticket ticket, younger;
 	int r;
 };
 
@@ -226,6 +226,25 @@ static void do_join_take(struct score *s, struct stage *stage)
 static void before_join(struct score *s, struct stage *stage)
 {
 	do_join(s, stage);
+}
+
+/* Both will have been handed a slot. */
+static void before_two_joins(struct score *s, struct stage *stage)
+{
+	do_join(s, stage);
+	(void)score_join(s, POLICY_FASTEST, "child", 0, &stage->younger);
+}
+
+static void do_take_younger(struct score *s, struct stage *stage)
+{
+	(void)score_take(s, &stage->younger, &stage->slot, &stage->target);
+	(void)score_take(s, &stage->ticket, &stage->slot, &stage->target);
+}
+
+static void do_leave_younger(struct score *s, struct stage *stage)
+{
+	(void)score_leave(s, &stage->younger);
+	(void)score_leave(s, &stage->ticket);
 }
 
 static void do_progress(struct score *s, struct stage *stage)
@@ -311,29 +330,31 @@ static const struct operation {
 	const char *name;
 	unsigned held;         /* slots that the parent holds meanwhile */
 	bool queued;           /* the parent waits, too; it joins after before() */
-	bool released;         /* the parent gives a slot back after before(), for the child's ticket */
+	unsigned released;     /* slots that the parent gives back after before(), for the child's tickets */
 	void (*before)(struct score *s, struct stage *stage);
 	void (*counted)(struct score *s, struct stage *stage);
 } operations[] = {
-	{ "claim", 0, false, false, before_nothing, do_claim },
-	{ "claim, and wait", SLOTS, false, false, before_nothing, do_claim },
-	{ "claim behind others", SLOTS, true, false, before_nothing, do_claim },
-	{ "join", 1, false, false, before_nothing, do_join },
-	{ "release", 0, false, false, before_claim, do_release },
-	{ "hand over", SLOTS - 1, true, false, before_claim, do_release },
-	{ "take", SLOTS, false, true, before_join, do_join_take },
-	{ "leave the queue", SLOTS, false, false, before_join, do_leave },
-	{ "leave with a slot", SLOTS, false, true, before_join, do_leave },
-	{ "connect failed", 0, false, false, before_claim, do_failed },
-	{ "connect failed, all busy", SLOTS - 1, true, false, before_claim, do_failed },
-	{ "trials", 0, false, false, before_claim, do_trials },
-	{ "progress", 0, false, false, before_claim, do_progress },
-	{ "hold", 0, false, false, before_claim, do_hold },
-	{ "put back", 0, false, false, do_hold, do_unhold },
-	{ "verdicts", 0, false, false, before_nothing, do_verdicts },
-	{ "reap", SLOTS - 1, true, false, before_corpses, do_reap },
-	{ "load", 1, false, false, before_claim, do_load },
-	{ "load, last one leaves", 0, false, false, before_claim, do_collect },
+	{ "claim", 0, false, 0, before_nothing, do_claim },
+	{ "claim, and wait", SLOTS, false, 0, before_nothing, do_claim },
+	{ "claim behind others", SLOTS, true, 0, before_nothing, do_claim },
+	{ "join", 1, false, 0, before_nothing, do_join },
+	{ "release", 0, false, 0, before_claim, do_release },
+	{ "hand over", SLOTS - 1, true, 0, before_claim, do_release },
+	{ "take", SLOTS, false, 1, before_join, do_join_take },
+	{ "take before an older one", SLOTS, false, 2, before_two_joins, do_take_younger },
+	{ "leave with an older one", SLOTS, true, 2, before_two_joins, do_leave_younger },
+	{ "leave the queue", SLOTS, false, 0, before_join, do_leave },
+	{ "leave with a slot", SLOTS, false, 1, before_join, do_leave },
+	{ "connect failed", 0, false, 0, before_claim, do_failed },
+	{ "connect failed, all busy", SLOTS - 1, true, 0, before_claim, do_failed },
+	{ "trials", 0, false, 0, before_claim, do_trials },
+	{ "progress", 0, false, 0, before_claim, do_progress },
+	{ "hold", 0, false, 0, before_claim, do_hold },
+	{ "put back", 0, false, 0, do_hold, do_unhold },
+	{ "verdicts", 0, false, 0, before_nothing, do_verdicts },
+	{ "reap", SLOTS - 1, true, 0, before_corpses, do_reap },
+	{ "load", 1, false, 0, before_claim, do_load },
+	{ "load, last one leaves", 0, false, 0, before_claim, do_collect },
 };
 
 /* ---- afterwards ---- */
@@ -436,7 +457,7 @@ static bool run(const struct operation *operation, long step)
 		fail("%s: the child died too early", operation->name);
 	if (operation->queued)
 		queue_up();
-	if (operation->released) {
+	for (unsigned i = 0; i < operation->released; i++) {
 		n_held--;
 		if (score_release(ours, &held[n_held], 0, 0, true) < 0)
 			fail("%s: cannot release", operation->name);
