@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash disable=SC2034  # lib.bash, groups and run share variables
+#
+# Proportional memory (PSS) of the peer's processes for each connection that idles, against none; and what the whole
+# machine needs for it, the sockets of client and node included.
+
+group_memory() {
+  MEMORY=$(full 1000 100)
+  peers_start $((MEMORY + 10)) haproxy nginx pen proxyd socat corebalance
+  rounds "$(full 3 1)" memory_round
+}
+
+memory_round() { # PEER ROUND
+  local before before_all pid
+  before=$(memory_of_session "${PEER_PID[$1]}") before_all=$(memory_used)
+  mkfifo "$T/memory.fifo"
+  "$B/cbbench-load" --idle --clients "$MEMORY" "${TARGET[$1]}" <"$T/memory.fifo" >"$T/memory.log" 2>&1 &
+  pid=$!
+  exec 8>"$T/memory.fifo"
+  rm "$T/memory.fifo"
+  wait_until grep -q '^idle=' "$T/memory.log" || progress "$1: not all connections were served within 10 s"
+  record idle "$1" "$2" "$(calculate "($(memory_of_session "${PEER_PID[$1]}") - $before) / $MEMORY")" kB
+  record idle-all "$1" "$2" "$(calculate "($(memory_used) - $before_all) / $MEMORY")" kB
+  exec 8>&-
+  wait $pid
+  # shellcheck disable=SC2046 # words
+  record idle.failures "$1" "$2" "$(awk '{ for (i = 1; i <= NF; i++) if (sub(/^failures=/, "", $i)) print $i }' "$T/memory.log")" connections
+  wait_until memory_is_idle "${TARGET[$1]}"
+}
+
+memory_is_idle() { ! ss -Htn state established "src $1" | grep -q .; }

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash disable=SC2034  # lib.bash, groups and run share variables
+#
+# lib.bash: what the groups are made of.
+#
+# A peer is a file peers/NAME.bash with
+#   peer_NAME_command   from LISTEN, NODE, CAP and DIR (a folder of its own) sets the array "command"
+#   peer_NAME_missing   optional: prints why it cannot be started here at all
+#   peer_NAME_cannot    optional: GROUP; prints why it cannot do that group's work
+# "direct" is no peer but the way around all: clients connect to the node itself.
+#
+# A group is a file groups/NAME.bash with a function group_NAME, which starts peers, lets them work in rounds, and
+# puts every measurement down with "record". What the goals are is in goals.tsv, what is printed is report.awk's.
+
+B=$BUILD/tests
+BASE=haproxy # whom ratios are against
+declare -A TARGET=() PEER_PID=() NODE_OF=() GOT=()
+NET=127.$((RANDOM % 200 + 20)).$((RANDOM % 240))
+n_started=0 NODE_PID=
+
+say() { printf '%s\n' "$*" | tee -a "$OUT/summary.txt"; }
+progress() { printf '    %s: %s\n' "$GROUP" "$*" >&2; }
+needs_program() { command -v "$1" >/dev/null || echo "not installed ($1)"; }
+
+# ---- what we start, and end ----
+
+# In a session of its own, so that all its processes can be found; pid in $started.
+start() { # LOG COMMAND...
+  local log=$1
+  shift
+  setsid "$@" </dev/null >"$log" 2>&1 &
+  started=$!
+}
+
+processes_of() { ps -o stat=,pid= -s "$1" | awk '$1 !~ /Z/ { print $2 }'; } # SESSION
+
+# Ends all of a session.
+end_session() {
+  local pid try
+  for pid in $(processes_of "$1"); do kill "$pid" 2>/dev/null; done
+  for ((try = 0; try < 40; try++)); do
+    [ -n "$(processes_of "$1")" ] || break
+    sleep 0.05
+  done
+  for pid in $(processes_of "$1"); do kill -KILL "$pid" 2>/dev/null; done
+  wait "$1" 2>/dev/null
+}
+
+wait_until() { # COMMAND...: at most ten seconds
+  local end=$((SECONDS + 10))
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -lt $end ] || return 1
+    sleep 0.02
+  done
+}
+
+listens() { ss -Hltn "src $1" | grep -q .; }
+
+from_template() { # TEMPLATE FILE: @NAME@ becomes $NAME
+  sed -e "s|@LISTEN@|$LISTEN|; s|@NODE@|$NODE|; s|@CAP@|$CAP|; s|@DIR@|$DIR|" \
+    -e "s|@THREADS@|${THREADS-}|; s|@MODULES@|${MODULES-}|; s|@BUFFER@|${BUFFER-}|" "$HERE/peers/$1" >"$2"
+}
+
+# One process is the node of all: it has an address for each.
+node_begin() {
+  local i addresses=()
+  for i in {1..30}; do addresses+=("$NET.$((i + 100)):4001"); done
+  start "$T/node.log" "$B/cbbench-node" "${addresses[@]}"
+  NODE_PID=$started
+  wait_until grep -q ready "$T/node.log" || { echo "bench: the node does not start: $(<"$T/node.log")" >&2; exit 1; }
+}
+
+# What the node has counted since last asked, as node_... in GOT.
+node_counts() {
+  local before word
+  before=$(wc -l <"$T/node.log")
+  kill -USR1 "$NODE_PID"
+  wait_until node_said_more "$before" || return
+  for word in $(tail -n 1 "$T/node.log"); do GOT[node_${word%%=*}]=${word#*=}; done
+}
+node_said_more() { [ "$(wc -l <"$T/node.log")" -gt "$1" ]; }
+
+# peer_start NAME CAP: 1, with a line that says why, if it cannot take part in this group.
+peer_start() {
+  local name=$1 CAP=$2 LISTEN NODE DIR why='' command=()
+  n_started=$((n_started % 30 + 1))
+  NODE=$NET.$((n_started + 100)):4001
+  if [ "$name" = direct ]; then
+    TARGET[$name]=$NODE NODE_OF[$name]=$NODE
+    return
+  fi
+  if declare -F "peer_${name}_missing" >/dev/null; then why=$("peer_${name}_missing"); fi
+  if [ -z "$why" ] && declare -F "peer_${name}_cannot" >/dev/null; then why=$("peer_${name}_cannot" "$GROUP"); fi
+  if [ -n "$why" ]; then
+    say "  $name is left out: $why"
+    return 1
+  fi
+  LISTEN=$NET.$((n_started + 10)):3632
+  DIR=$T/$GROUP-$name
+  rm -rf "$DIR"
+  mkdir "$DIR"
+  "peer_${name}_command"
+  start "$DIR/log" "${command[@]}"
+  PEER_PID[$name]=$started
+  TARGET[$name]=$LISTEN NODE_OF[$name]=$NODE
+  if wait_until listens "$LISTEN" && load "$name" --count 3 --timeout 5 && [ "${GOT[failures]}" = 0 ]; then return; fi
+  say "  $name is left out: it does not serve: $(tail -n 1 "$DIR/log")"
+  peer_stop "$name"
+  return 1
+}
+
+peer_stop() {
+  if [ -n "${PEER_PID[$1]-}" ]; then end_session "${PEER_PID[$1]}"; fi
+  unset "PEER_PID[$1]" "TARGET[$1]" "NODE_OF[$1]"
+}
+
+# Starts those that can take part: they are PEERS then.
+peers_start() { # CAP NAME...
+  local cap=$1 name
+  shift
+  PEERS=()
+  for name in "$@"; do
+    if [ -n "${BENCH_PEERS-}" ] && [[ " $BENCH_PEERS " != *" $name "* ]]; then continue; fi
+    if peer_start "$name" "$cap"; then PEERS+=("$name"); fi
+  done
+}
+
+peers_stop() {
+  local name
+  for name in "${!PEER_PID[@]}"; do peer_stop "$name"; done
+  TARGET=() PEERS=()
+}
+
+# ---- rounds ----
+
+# full FULL QUICK: by how much the run shall take.
+full() { if [ -n "$QUICK" ]; then echo "$2"; else echo "$1"; fi; }
+
+# rounds N FUNCTION: A B C, C B A, ...; FUNCTION is called with peer and round.
+rounds() {
+  local n=$1 function=$2 i round
+  for ((round = 1; round <= n; round++)); do
+    progress "round $round of $n: ${PEERS[*]}"
+    for ((i = 0; i < ${#PEERS[@]}; i++)); do
+      if ((round % 2)); then "$function" "${PEERS[i]}" "$round"; else "$function" "${PEERS[-1 - i]}" "$round"; fi
+    done
+  done
+}
+
+# load PEER [cbbench-load option...]: its result in GOT.
+load() {
+  local peer=$1 word
+  shift
+  GOT=([failures]=1)
+  for word in $(timeout 120 "$B/cbbench-load" "$@" "${TARGET[$peer]}" 2>"$T/load.err"); do
+    GOT[${word%%=*}]=${word#*=}
+  done
+  if [ -s "$T/load.err" ]; then
+    progress "$peer: $(<"$T/load.err")"
+    return 1
+  fi
+}
+
+record() { printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$GROUP" "$@" >>"$OUT/results.tsv"; } # ROW PEER ROUND VALUE UNIT
+
+# As record, of what the last load did: its failures are put down too, and none counts as a figure alone.
+record_load() {
+  record "$@"
+  record "$1.failures" "$2" "$3" "${GOT[failures]}" connections
+  if [ "${GOT[failures]}" != 0 ]; then
+    progress "round $3, $1: $2 FAILED ${GOT[failures]} times:$(failures_by_kind)"
+  fi
+}
+
+failures_by_kind() {
+  local kind
+  for kind in refused reset short mismatch timeout other; do
+    if [ "${GOT[$kind]-0}" != 0 ]; then printf ' %s %s' "${GOT[$kind]}" "$kind"; fi
+  done
+}
+
+calculate() { awk "BEGIN { printf \"%.6g\", $1 }"; }
+
+# ---- processors and memory ----
+
+# Seconds that all processors were busy, interrupts included, since boot.
+cpu_busy() { awk -v hz="$(getconf CLK_TCK)" '/^cpu / { print ($2 + $3 + $4 + $7 + $8) / hz; exit }' /proc/stat; }
+
+# Seconds that a session's processes, and children that it has waited for, have used.
+cpu_of_session() {
+  local pid
+  for pid in $(processes_of "$1"); do cat "/proc/$pid/stat"; done 2>/dev/null |
+    awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); n += $12 + $13 + $14 + $15 } END { print n / hz }'
+}
+
+# kB: proportional memory of a session's processes, and what the whole machine uses.
+memory_of_session() {
+  local pid
+  for pid in $(processes_of "$1"); do cat "/proc/$pid/smaps_rollup"; done 2>/dev/null | awk '/^Pss:/ { n += $2 } END { print n + 0 }'
+}
+memory_used() { awk '/^MemTotal:/ { all = $2 } /^MemAvailable:/ { print all - $2 }' /proc/meminfo; }
