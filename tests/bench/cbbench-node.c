@@ -6,7 +6,7 @@
  * each peer has one of its own and leaves its TIME_WAITs there.
  *
  * It prints a line of counts whenever it gets SIGUSR1, and begins to count anew:
- * peak is the most connections open at once; gap_p50 and gap_p99 (of OP_HOLD)
+ * peak is the most connections open at once, ends not yet looked at included; gap_p50 and gap_p99 (of OP_HOLD)
  * are microseconds from its closing of a connection to the first byte of the
  * next, which with one slot is what a relay needs to hand the slot over.
  */
@@ -118,8 +118,8 @@ static void job_end(void)
 	if (first_held < 0)
 		last_held = -1;
 	if (reply_echo(fd, c)) {
+		closed_nsec = now_nsec(); /* not after: we may well be called back later than a relay has acted upon it */
 		connection_close(fd);
-		closed_nsec = now_nsec();
 	}
 }
 
@@ -273,11 +273,15 @@ int main(int argc, char **argv)
 				if (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 					counts_print();
 			} else if (connections[fd].listener) {
-				connections_accept(fd);
+				continue; /* last: who has gone shall not be counted with who comes */
 			} else if (!(events[i].events & EPOLLOUT) || connection_send(fd, &connections[fd])) {
 				if (events[i].events & ~(uint32_t)EPOLLOUT)
 					connection_read(fd, &connections[fd]);
 			}
+		}
+		for (int i = 0; i < n; i++) {
+			if (connections[events[i].data.fd].listener)
+				connections_accept(events[i].data.fd);
 		}
 		while (first_held >= 0 && connections[first_held].due_nsec <= now_nsec())
 			job_end();

@@ -41,8 +41,8 @@ queue_watch() { # SESSION
     sleep 0.3
     now=$(memory_used)
     if ((now > most_all)); then most_all=$now; fi
-    if [ ! -e "$T/queue.done" ]; then now=$(memory_of_session "$1"); fi
-    if ((now < most_all && now > most)); then most=$now; fi
+    now=$(memory_of_session "$1")
+    if ((now > most)); then most=$now; fi
   done
   echo "$most $most_all" >"$T/queue.memory"
 }

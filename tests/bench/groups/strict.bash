@@ -5,7 +5,7 @@
 
 group_strict() {
   peers_start 64 direct haproxy socat strict
-  if [ -z "${TARGET[strict]-}" ]; then PEERS=(); fi
+  if [ -z "${TARGET[strict]-}" ]; then return; fi
   rounds "$(full 6 2)" strict_round
 }
 
