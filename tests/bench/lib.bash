@@ -193,9 +193,24 @@ cpu_of_session() {
     awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); n += $12 + $13 + $14 + $15 } END { print n / hz }'
 }
 
-# kB: proportional memory of a session's processes, and what the whole machine uses.
-memory_of_session() {
-  local pid
-  for pid in $(processes_of "$1"); do cat "/proc/$pid/smaps_rollup"; done 2>/dev/null | awk '/^Pss:/ { n += $2 } END { print n + 0 }'
+# What a session's processes need, proportionally, and what the whole machine uses: pss and used, in kB, in GOT.
+memory_of() { # PEER
+  local word
+  for word in $("$B/cbbench-memory" "${PEER_PID[$1]}"); do GOT[${word%%=*}]=${word#*=}; done
 }
-memory_used() { awk '/^MemTotal:/ { all = $2 } /^MemAvailable:/ { print all - $2 }' /proc/meminfo; }
+
+# From here to memory_watched: the highest of each, in GOT.
+memory_watch() { # PEER
+  coproc WATCH { exec "$B/cbbench-memory" "${PEER_PID[$1]}" --watch; }
+  # shellcheck disable=SC2153 # coproc sets it
+  watch_out=${WATCH[0]} watch_in=${WATCH[1]} watch_pid=$WATCH_PID
+}
+
+memory_watched() {
+  local line word
+  exec {watch_in}>&-
+  read -r line <&"$watch_out"
+  exec {watch_out}<&-
+  wait "$watch_pid"
+  for word in $line; do GOT[${word%%=*}]=${word#*=}; done
+}

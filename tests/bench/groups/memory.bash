@@ -12,18 +12,19 @@ group_memory() {
 
 memory_round() { # PEER ROUND
   local before before_all pid
-  before=$(memory_of_session "${PEER_PID[$1]}") before_all=$(memory_used)
+  memory_of "$1"
+  before=${GOT[pss]} before_all=${GOT[used]}
   mkfifo "$T/memory.fifo"
   "$B/cbbench-load" --idle --clients "$MEMORY" "${TARGET[$1]}" <"$T/memory.fifo" >"$T/memory.log" 2>&1 &
   pid=$!
   exec 8>"$T/memory.fifo"
   rm "$T/memory.fifo"
   wait_until grep -q '^idle=' "$T/memory.log" || progress "$1: not all connections were served within 10 s"
-  record idle "$1" "$2" "$(calculate "($(memory_of_session "${PEER_PID[$1]}") - $before) / $MEMORY")" kB
-  record idle-all "$1" "$2" "$(calculate "($(memory_used) - $before_all) / $MEMORY")" kB
+  memory_of "$1"
+  record idle "$1" "$2" "$(calculate "(${GOT[pss]} - $before) / $MEMORY")" kB
+  record idle-all "$1" "$2" "$(calculate "(${GOT[used]} - $before_all) / $MEMORY")" kB
   exec 8>&-
   wait $pid
-  # shellcheck disable=SC2046 # words
   record idle.failures "$1" "$2" "$(awk '{ for (i = 1; i <= NF; i++) if (sub(/^failures=/, "", $i)) print $i }' "$T/memory.log")" connections
   wait_until memory_is_idle "${TARGET[$1]}"
 }

@@ -13,38 +13,23 @@ group_queue() {
 }
 
 queue_round() { # PEER ROUND
-  local before before_all memory
-  before=$(memory_of_session "${PEER_PID[$1]}") before_all=$(memory_used)
-  queue_watch "${PEER_PID[$1]}" &
+  local before before_all
+  memory_of "$1"
+  before=${GOT[pss]} before_all=${GOT[used]}
+  memory_watch "$1"
   load "$1" --clients "$QUEUE" --warmup "$QUEUE" --seconds "$(full 1.5 0.3)" --reset --timeout 60
-  touch "$T/queue.done"
-  wait $!
-  rm "$T/queue.done"
-  read -r -a memory <"$T/queue.memory"
+  memory_watched
   record_load "rate-$QUEUE" "$1" "$2" "${GOT[rate]}" connections/s
   record "wait-p50-$QUEUE" "$1" "$2" "$(calculate "${GOT[p50]} / 1000")" ms
   record "wait-p99-$QUEUE" "$1" "$2" "$(calculate "${GOT[p99]} / 1000")" ms
   if [ "${GOT[ok]-0}" != 0 ]; then
     record "p99/p50-$QUEUE" "$1" "$2" "$(calculate "${GOT[p99]} / ${GOT[p50]}")" ""
   fi
-  record "memory-$QUEUE" "$1" "$2" "$(calculate "(${memory[0]} - $before) / 1024")" MB
-  record "memory-all-$QUEUE" "$1" "$2" "$(calculate "(${memory[1]} - $before_all) / 1024")" MB
+  record "memory-$QUEUE" "$1" "$2" "$(calculate "(${GOT[pss]} - $before) / 1024")" MB
+  record "memory-all-$QUEUE" "$1" "$2" "$(calculate "(${GOT[used]} - $before_all) / 1024")" MB
   node_counts
   record "peak-$QUEUE" "$1" "$2" "${GOT[node_peak]}" "at the node"
   queue_empties "$1"
-}
-
-# The most that was seen, a look now and then so as not to be a load itself.
-queue_watch() { # SESSION
-  local most=0 most_all=0 now
-  while [ ! -e "$T/queue.done" ]; do
-    sleep 0.3
-    now=$(memory_used)
-    if ((now > most_all)); then most_all=$now; fi
-    now=$(memory_of_session "$1")
-    if ((now > most)); then most=$now; fi
-  done
-  echo "$most $most_all" >"$T/queue.memory"
 }
 
 # The next peer shall not pay for what this one still clears away.

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * cbbench-memory: what memory a peer needs, processes that come and go included.
+ *
+ *     cbbench-memory SESSION [--watch]
+ *
+ * sums the proportional memory (PSS) of all processes of a session, and takes
+ * what the whole machine uses; prints "pss=KB used=KB processes=N". With --watch
+ * it looks five times a second until its input ends, and prints the highest of
+ * each. One process that reads /proc by itself: a relay that serves one client
+ * and ends has gone before a shell has read what it was told of it.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct memory {
+	long pss, used, processes;
+};
+
+/* The session of a process; -1 if it has gone. */
+static long session_of(const char *pid)
+{
+	char path[64], line[512], *end;
+	FILE *file;
+	long session = -1;
+
+	(void)snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	if (fgets(line, sizeof(line), file) && (end = strrchr(line, ')')) != NULL)
+		(void)sscanf(end, ") %*c %*d %*d %ld", &session);
+	(void)fclose(file);
+	return session;
+}
+
+/* The kB behind one of a file's keys; -1 if it is not there. */
+static long kilobytes(const char *path, const char *key)
+{
+	char line[256];
+	long value = -1;
+	FILE *file = fopen(path, "re");
+
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, key, strlen(key)) == 0) {
+			value = strtol(line + strlen(key), NULL, 10);
+			break;
+		}
+	}
+	(void)fclose(file);
+	return value;
+}
+
+static struct memory look(long session)
+{
+	struct memory sum = { 0 };
+	struct dirent *entry;
+	char path[64];
+	DIR *proc = opendir("/proc");
+
+	if (!proc) {
+		perror("cbbench-memory: /proc");
+		exit(71);
+	}
+	sum.used = kilobytes("/proc/meminfo", "MemTotal:") - kilobytes("/proc/meminfo", "MemAvailable:");
+	while ((entry = readdir(proc)) != NULL) {
+		long pss;
+
+		if (!isdigit((unsigned char)entry->d_name[0]) || session_of(entry->d_name) != session)
+			continue;
+		(void)snprintf(path, sizeof(path), "/proc/%.20s/smaps_rollup", entry->d_name);
+		pss = kilobytes(path, "Pss:");
+		if (pss < 0)
+			continue; /* it has ended */
+		sum.pss += pss;
+		sum.processes++;
+	}
+	(void)closedir(proc);
+	return sum;
+}
+
+int main(int argc, char **argv)
+{
+	struct memory most;
+	char *end = NULL;
+	long session = argc >= 2 ? strtol(argv[1], &end, 10) : 0;
+	bool watch = argc == 3 && strcmp(argv[2], "--watch") == 0;
+
+	if (session <= 0 || *end || (argc != 2 && !watch)) {
+		(void)fprintf(stderr, "usage: cbbench-memory SESSION [--watch]\n");
+		return 64;
+	}
+	most = look(session);
+	while (watch) {
+		struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+		struct memory now;
+
+		if (poll(&input, 1, 200) != 0)
+			break;
+		now = look(session);
+		most.pss = now.pss > most.pss ? now.pss : most.pss;
+		most.used = now.used > most.used ? now.used : most.used;
+		most.processes = now.processes > most.processes ? now.processes : most.processes;
+	}
+	(void)printf("pss=%ld used=%ld processes=%ld\n", most.pss, most.used, most.processes);
+	return 0;
+}
