@@ -28,19 +28,48 @@
 #define KEEPALIVE_INTERVAL_SEC 15
 #define KEEPALIVE_COUNT 4
 
-void socket_prepare(int fd)
+void socket_keep_alive(int fd)
 {
 	static const int on = 1, idle = KEEPALIVE_IDLE_SEC, interval = KEEPALIVE_INTERVAL_SEC, count = KEEPALIVE_COUNT;
-	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
+void socket_no_delay(int fd)
+{
+	static const int on = 1;
+
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+/* What a socket must have before a byte moves. */
+static void prepare_birth(int fd)
+{
+	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+	static const int on = 1;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	/* Urgent data goes on in its place, as data: out of line it would be lost, and stop splice(2). */
 	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+}
+
+void socket_prepare(int fd)
+{
+	prepare_birth(fd);
+	socket_keep_alive(fd);
+	socket_no_delay(fd);
+}
+
+void socket_prepare_once(int fd)
+{
+	struct linger linger = { 0 };
+	socklen_t size = sizeof(linger);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size) < 0 || !linger.l_onoff)
+		socket_prepare(fd);
 }
 
 void socket_end_clean(int fd)
@@ -95,17 +124,21 @@ static enum connect_outcome try_address(const struct score_address *address, uin
 					int *ret_fd, int *ret_error)
 {
 	enum connect_outcome outcome = CONNECT_DONE;
-	int fd;
+	int fd, r;
 
 	fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
 		*ret_error = errno;
 		return errno == EAFNOSUPPORT ? CONNECT_FAILED : CONNECT_NO_RESOURCES;
 	}
-	socket_prepare(fd);
-	if (connect(fd, &address->sa, address->size) < 0) {
+	prepare_birth(fd);
+	r = connect(fd, &address->sa, address->size);
+	if (r < 0 && errno == EINPROGRESS)
+		/* A near node has answered already: asking again is cheaper than to wait. */
+		r = connect(fd, &address->sa, address->size);
+	if (r < 0 && errno != EISCONN) {
 		*ret_error = errno;
-		if (errno == EINPROGRESS)
+		if (errno == EALREADY)
 			outcome = await(fd, timeout_usec, client_fd, ret_error);
 		else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
 			outcome = CONNECT_NO_RESOURCES;

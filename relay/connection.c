@@ -181,6 +181,13 @@ static size_t make_head(const struct life *life, unsigned char head[static PROXY
 	return proxy_header_write(life->target.proxy, (const struct sockaddr *)&peer, (const struct sockaddr *)&local, head);
 }
 
+static void connection_close(struct connection *connection)
+{
+	if (connection->fd >= 0)
+		(void)close(connection->fd);
+	connection->fd = -1;
+}
+
 static void stage_data(struct life *life)
 {
 	struct connection *connection = life->connection;
@@ -191,8 +198,9 @@ static void stage_data(struct life *life)
 	switch (forward(connection->fd, life->node_fd, head, make_head(life, head), life->settings->idle_timeout_usec,
 			show_progress, life, &counts, &error)) {
 	case FORWARD_DONE:
-		/* Now closing must lose nothing; until here it was to be a reset. */
+		/* Now closing must lose nothing; until here it was to be a reset. Who ends first is told by it. */
 		socket_end_clean(connection->fd);
+		connection_close(connection);
 		/* The slot is free when the node knows of the end, not while this kernel still has bytes for it. */
 		socket_end_delivered(life->node_fd);
 		(void)end(life, END_CLEAN, PHASE_DONE, EX_OK);
@@ -306,7 +314,7 @@ int connection_serve(struct connection *connection, struct score *score, const s
 	struct life life = { .connection = connection, .score = score, .settings = settings, .node_fd = -1 };
 	enum stage stage;
 
-	socket_prepare(connection->fd);
+	socket_prepare_once(connection->fd);
 	if (ticket) {
 		life.ticket = *ticket;
 		stage = STAGE_WAIT;
@@ -316,7 +324,7 @@ int connection_serve(struct connection *connection, struct score *score, const s
 	while (stage != STAGE_OVER)
 		stage = stage == STAGE_WAIT ? stage_wait(&life) : stage_connect(&life);
 
-	(void)close(connection->fd);
+	connection_close(connection);
 	connection->total_usec = now_boottime() - connection->accepted_usec;
 	report_connection(connection);
 	return life.status;

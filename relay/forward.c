@@ -27,6 +27,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "connect.h"
 #include "interrupt.h"
 #include "timespan.h"
 
@@ -41,11 +42,14 @@ static unsigned char buffers[2][BUFFER_SIZE];
 /* One socket, and what we know of it. */
 struct side {
 	int fd;
+	bool readable;            /* there may be something to read; else poll(2) must say so first */
 	bool hung_up;             /* reported a hang-up without an error: not to be polled for nothing */
+	bool no_delay;            /* has TCP_NODELAY */
 };
 
 struct direction {
 	struct side *from, *to;
+	const struct direction *back; /* the other one */
 	enum { OPEN, ENDED, CLOSED } state; /* ENDED: the source has ended; CLOSED: passed on */
 	unsigned char *buffer;    /* of BUFFER_SIZE */
 	size_t start, end;        /* what the buffer holds */
@@ -89,9 +93,12 @@ static enum step step_errno(bool reading)
 	}
 }
 
+/* The end of the source is the end of the destination: now, or, if the other way has ended, by the close(2) to come. */
 static enum step pass_end(struct direction *direction)
 {
 	direction->state = CLOSED;
+	if (direction->back->state == CLOSED)
+		return STEP_WAIT;
 	if (shutdown(direction->to->fd, SHUT_WR) < 0 && errno != ENOTCONN)
 		return step_errno(false);
 	/* A destination that was reset meanwhile shows it when it is read or polled. */
@@ -102,6 +109,11 @@ static enum step give(struct direction *direction)
 {
 	ssize_t n;
 
+	/* The first bytes go out at once in any case; those behind them must not wait for an answer to the first. */
+	if (direction->bytes > 0 && !direction->to->no_delay) {
+		direction->to->no_delay = true;
+		socket_no_delay(direction->to->fd);
+	}
 	if (direction->piped > 0) {
 		n = splice(direction->pipe[0], NULL, direction->to->fd, NULL, direction->piped,
 			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
@@ -160,6 +172,7 @@ static enum step take_copied(struct direction *direction)
 	ssize_t n;
 
 	n = recv(direction->from->fd, direction->buffer, BUFFER_SIZE, MSG_DONTWAIT);
+	direction->from->readable = n == BUFFER_SIZE;
 	if (n < 0)
 		return step_errno(true);
 	if (n == 0) {
@@ -181,7 +194,7 @@ static enum step step(struct direction *direction)
 		return give(direction);
 	if (direction->state == ENDED)
 		return pass_end(direction);
-	if (direction->state == CLOSED)
+	if (direction->state == CLOSED || !direction->from->readable)
 		return STEP_WAIT;
 	if (direction->pipe[0] >= 0 && !direction->splice_refused)
 		return take_spliced(direction);
@@ -201,12 +214,14 @@ static enum step run(struct direction *direction)
 struct pair {
 	struct side client, node;
 	struct direction in, out;
-	uint64_t reported_bytes, reported_usec, moved_usec;
+	uint64_t begun_usec, reported_bytes, reported_usec, moved_usec;
+	bool settled;             /* has lasted: the node's socket has its keepalive */
 };
 
-static void direction_init(struct direction *direction, struct side *from, struct side *to, unsigned char *buffer)
+static void direction_init(struct direction *direction, struct side *from, struct side *to,
+			   const struct direction *back, unsigned char *buffer)
 {
-	*direction = (struct direction){ .from = from, .to = to, .buffer = buffer, .pipe = { -1, -1 } };
+	*direction = (struct direction){ .from = from, .to = to, .back = back, .buffer = buffer, .pipe = { -1, -1 } };
 }
 
 static void direction_clear(struct direction *direction)
@@ -290,10 +305,13 @@ static uint64_t sleep_usec(const struct pair *pair, uint64_t now_usec, uint64_t 
 {
 	uint64_t usec = NO_TIMEOUT;
 
+	if (!pair->settled)
+		usec = USEC_PER_SEC;
 	if (progress && pair->in.bytes + pair->out.bytes != pair->reported_bytes) {
 		uint64_t since_usec = now_usec - pair->reported_usec;
 
-		usec = since_usec >= USEC_PER_SEC ? 0 : USEC_PER_SEC - since_usec;
+		since_usec = since_usec >= USEC_PER_SEC ? 0 : USEC_PER_SEC - since_usec;
+		usec = since_usec < usec ? since_usec : usec;
 	}
 	if (idle_timeout_usec) {
 		uint64_t silent_usec = now_usec - pair->moved_usec;
@@ -308,7 +326,7 @@ static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeou
 					 void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
 					 int *ret_errno)
 {
-	pair->reported_usec = pair->moved_usec = now_boottime();
+	pair->begun_usec = pair->reported_usec = pair->moved_usec = now_boottime();
 
 	for (;;) {
 		uint64_t before = pair->in.bytes + pair->out.bytes, now_usec;
@@ -331,6 +349,10 @@ static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeou
 		if (pair->in.bytes + pair->out.bytes != before)
 			pair->moved_usec = now_usec;
 		report(pair, now_usec, progress, arg);
+		if (!pair->settled && now_usec - pair->begun_usec >= USEC_PER_SEC) {
+			pair->settled = true;
+			socket_keep_alive(pair->node.fd);
+		}
 		if (idle_timeout_usec && now_usec - pair->moved_usec >= idle_timeout_usec)
 			return FORWARD_IDLE;
 
@@ -348,6 +370,8 @@ static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeou
 			*ret_errno = -r;
 			return FORWARD_FAILED;
 		}
+		pair->client.readable |= fds[0].revents & (POLLIN | POLLHUP | POLLERR);
+		pair->node.readable |= fds[1].revents & (POLLIN | POLLHUP | POLLERR);
 		if (!fds[0].events && side_is_reset(&pair->client, fds[0].revents))
 			return FORWARD_CLIENT_RESET;
 		if (!fds[1].events && side_is_reset(&pair->node, fds[1].revents))
@@ -364,11 +388,12 @@ enum forward_outcome forward(int client_fd, int node_fd, const void *head, size_
 			     void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
 			     struct forward_counts *ret, int *ret_errno)
 {
-	struct pair pair = { .client.fd = client_fd, .node.fd = node_fd };
+	/* A client has mostly sent something by now; a node has hardly had the time. */
+	struct pair pair = { .client = { .fd = client_fd, .readable = true }, .node.fd = node_fd };
 	enum forward_outcome outcome;
 
-	direction_init(&pair.in, &pair.client, &pair.node, buffers[0]);
-	direction_init(&pair.out, &pair.node, &pair.client, buffers[1]);
+	direction_init(&pair.in, &pair.client, &pair.node, &pair.out, buffers[0]);
+	direction_init(&pair.out, &pair.node, &pair.client, &pair.in, buffers[1]);
 	(void)memcpy(pair.in.buffer, head, size);
 	pair.in.used = pair.in.end = size;
 	outcome = forward_loop(&pair, idle_timeout_usec, progress, arg, ret_errno);

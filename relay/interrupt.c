@@ -12,6 +12,7 @@
 #include "timespan.h"
 
 static volatile sig_atomic_t pending;
+static sigset_t sleeping_mask; /* the process's own, but for the signals that are let in while it sleeps */
 
 static void note(int signal_number)
 {
@@ -28,8 +29,10 @@ int interrupt_setup(void)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	if (sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0 ||
-	    sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+	    sigprocmask(SIG_BLOCK, &set, &sleeping_mask) < 0)
 		return -errno;
+	(void)sigdelset(&sleeping_mask, SIGTERM);
+	(void)sigdelset(&sleeping_mask, SIGINT);
 	return 0;
 }
 
@@ -44,6 +47,7 @@ int interrupt_inherit(void)
 	r = interrupt_setup();
 	(void)signal(SIGINT, SIG_IGN); /* a terminal sends it to all of us; the parent decides */
 	(void)sigemptyset(&mask);
+	sleeping_mask = mask;
 	(void)sigaddset(&mask, SIGTERM);
 	return r < 0 ? r : sigprocmask(SIG_SETMASK, &mask, NULL) < 0 ? -errno : 0;
 }
@@ -67,27 +71,14 @@ void interrupt_close(int fd)
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
-/* The signals that are let in while sleeping. 0 or -errno; -EINTR if one has come already. */
-static int open_mask(sigset_t *ret)
-{
-	if (pending)
-		return -EINTR;
-	if (sigprocmask(SIG_SETMASK, NULL, ret) < 0)
-		return -errno;
-	(void)sigdelset(ret, SIGTERM);
-	(void)sigdelset(ret, SIGINT);
-	return 0;
-}
-
 int interrupt_epoll(int epoll_fd, struct epoll_event *ret)
 {
-	sigset_t open;
-	int r = open_mask(&open);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (pending)
+		return -EINTR;
 	do
-		r = epoll_pwait(epoll_fd, ret, 1, -1, &open);
+		r = epoll_pwait(epoll_fd, ret, 1, -1, &sleeping_mask);
 	while (r < 0 && errno == EINTR && !pending);
 	return r < 0 ? -errno : r;
 }
@@ -98,13 +89,12 @@ int interrupt_poll(struct pollfd *fds, nfds_t n, uint64_t timeout_usec)
 		.tv_sec = (time_t)(timeout_usec / USEC_PER_SEC),
 		.tv_nsec = (long)(timeout_usec % USEC_PER_SEC * 1000),
 	};
-	sigset_t open;
-	int r = open_mask(&open);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (pending)
+		return -EINTR;
 	do
-		r = ppoll(fds, n, timeout_usec == NO_TIMEOUT ? NULL : &timeout, &open);
+		r = ppoll(fds, n, timeout_usec == NO_TIMEOUT ? NULL : &timeout, &sleeping_mask);
 	while (r < 0 && errno == EINTR && !pending);
 	return r < 0 ? -errno : r;
 }
