@@ -37,6 +37,7 @@
 
 struct relay {
 	const struct relay_place *place;
+	struct settings settings;   /* of its connections */
 	int epoll_fd;               /* the listening sockets and the socket for orders */
 	bool idle;                  /* as far as we know: the listener may have reserved us meanwhile */
 	bool last;                  /* retires after this connection */
@@ -316,17 +317,19 @@ static void serve(struct relay *relay, const struct relay_order *order, int fd)
 	connection.on_release = on_release;
 	connection.on_full = on_full;
 	connection.arg = relay;
-	(void)connection_serve(&connection, place->score, place->settings, order->has_slot ? &order->ticket : NULL);
+	(void)connection_serve(&connection, place->score, &relay->settings, order->has_slot ? &order->ticket : NULL);
 }
 
 int relay_run(const struct relay_place *place)
 {
-	struct relay relay = { .place = place };
+	struct relay relay = { .place = place, .settings = *place->settings };
 	enum next next = NEXT_FAIL;
 
 	/* Many short turns: a process that is not woken before the running one's time is up costs fewer switches.
 	 * Where that is not allowed it is as before. */
 	(void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
+	/* What was accepted is never refused; the limit is about what the listener leaves to the backlog. */
+	relay.settings.queue_limit = 0;
 	watch_parent(place);
 	relay.epoll_fd = make_epoll(place);
 	if (relay.epoll_fd < 0) {

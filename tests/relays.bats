@@ -166,3 +166,12 @@ PY
   done
   farm_is_at_rest
 }
+
+@test "--queue-limit leaves clients to the backlog of a listener, and refuses none" {
+  node a 4001 1 --mode hold:40
+  entrance alone --queue-limit 2
+  client_start crowd -n 30 --expect line
+  client_wait crowd
+  grep 'ok=30 failed=0' "$T/crowd.out"
+  farm_is_at_rest
+}
