@@ -8,7 +8,7 @@ cd_top() { cd "$BATS_TEST_DIRNAME/.." || return 1; }
 @test "cppcheck finds nothing" {
   cd_top
   run -0 cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-    -D_GNU_SOURCE -DVERSION='""' -Iscoreboard --suppress=missingIncludeSystem relay scoreboard
+    -D_GNU_SOURCE -DVERSION='""' -Iscoreboard --suppress=missingIncludeSystem relay scoreboard tests/bench
   echo "$output"
   [ -z "$output" ]
 }
@@ -16,7 +16,7 @@ cd_top() { cd "$BATS_TEST_DIRNAME/.." || return 1; }
 @test "clang-tidy finds nothing" {
   cd_top
   local log
-  log=$(find relay scoreboard -name '*.c' -print0 | xargs -0 -P 2 -n 6 sh -c \
+  log=$(find relay scoreboard tests/bench -name '*.c' -print0 | xargs -0 -P 2 -n 6 sh -c \
     'clang-tidy --quiet --warnings-as-errors="*" "$@" -- -std=c17 -D_GNU_SOURCE -DVERSION=\"\" -Iscoreboard 2>/dev/null' sh) || {
     echo "$log"
     return 1
@@ -27,12 +27,14 @@ cd_top() { cd "$BATS_TEST_DIRNAME/.." || return 1; }
   cd_top
   run -0 shellcheck -x -P SCRIPTDIR .ci/run tests/run tests/demo tests/lib/storm tests/fuzz/build tests/fuzz/run tests/lib/boot tests/lib/helpers.bash
   run -0 shellcheck -s bash units/completion
+  run -0 shellcheck -x -P SCRIPTDIR tests/bench/run tests/bench/plot tests/bench/packages tests/bench/lib.bash \
+    tests/bench/groups/*.bash tests/bench/peers/*.bash
 }
 
 @test "every source says its licence, and the tree has nothing that is not on its card" {
   cd_top
   [ -z "$(grep -L 'SPDX-License-Identifier: GPL-3.0-or-later' relay/*.[ch] scoreboard/*.[ch] scoreboard/*/*.[ch] \
-    tests/*.bats tests/lib/* man/* GNUmakefile)" ]
+    tests/*.bats tests/lib/* tests/bench/*.* tests/bench/{run,plot,packages} tests/bench/*/* man/* GNUmakefile)" ]
   run git ls-tree --name-only HEAD
   if [ "$status" = 0 ]; then
     run ! grep -v -x -E 'relay|scoreboard|units|man|tests|GNUmakefile|README|COPYING|\..*' <<<"$output"

@@ -37,7 +37,8 @@ static const char *const end_names[] = { "ok", "refused", "reset", "short", "mis
 
 struct connection {
 	bool sent;
-	uint64_t number, started_nsec, counted_from; /* counted_from: how many had ended when it began */
+	int error; /* what sending met with; then reading would not tell it again */
+	uint64_t number, started_nsec;
 	uint64_t got, expected;
 	struct wire_request reply; /* of OP_ECHO and OP_HOLD */
 };
@@ -111,7 +112,7 @@ static enum end end_of_errno(int error)
 	return error == ECONNREFUSED ? END_REFUSED : error == ECONNRESET || error == EPIPE ? END_RESET : END_OTHER;
 }
 
-/* Whether it was sent; else events tell more. */
+/* Whether that is settled; if not, there will be room later. */
 static bool request_send(int fd, struct connection *c)
 {
 	struct wire_request request = {
@@ -127,7 +128,9 @@ static bool request_send(int fd, struct connection *c)
 	n = send(fd, &request, sizeof(request), MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == ENOTCONN))
 		return false;
-	c->sent = n == (ssize_t)sizeof(request); /* if not, reading tells why */
+	if (n < 0)
+		c->error = errno;
+	c->sent = true;
 	return true;
 }
 
@@ -194,7 +197,7 @@ static bool chunk_matches(const struct connection *c, size_t n)
 		for (size_t i = 0; i < n;) {
 			size_t run = n - i < PATTERN_SIZE - position ? n - i : PATTERN_SIZE - position;
 
-			if (memcmp(chunk + i, pattern + position, run))
+			if (memcmp(chunk + i, pattern + position, run) != 0)
 				return false;
 			i += run;
 			position = 0;
@@ -204,7 +207,7 @@ static bool chunk_matches(const struct connection *c, size_t n)
 	for (size_t i = 0; i + 8 <= n; i += SAMPLE) {
 		size_t at = (position + i) % PATTERN_SIZE;
 
-		if (at + 8 <= PATTERN_SIZE && memcmp(chunk + i, pattern + at, 8))
+		if (at + 8 <= PATTERN_SIZE && memcmp(chunk + i, pattern + at, 8) != 0)
 			return false;
 	}
 	return true;
@@ -220,7 +223,11 @@ static void connection_read(int fd, struct connection *c)
 	bool bulk = arg_op == OP_BULK;
 	ssize_t n;
 
-	if (arg_idle && c->got == c->expected && counted[END_OK]) {
+	if (c->error) {
+		connection_end(fd, end_of_errno(c->error));
+		return;
+	}
+	if (arg_idle && c->got == c->expected) {
 		connection_end(fd, END_SHORT); /* it should have stayed */
 		return;
 	}

@@ -14,7 +14,7 @@
 
 B=$BUILD/tests
 BASE=haproxy # whom ratios are against
-declare -A TARGET=() PEER_PID=() NODE_OF=() GOT=()
+declare -A TARGET=() PEER_PID=() PEER_CAP=() GOT=()
 NET=127.$((RANDOM % 200 + 20)).$((RANDOM % 240))
 n_started=0 NODE_PID=
 
@@ -54,6 +54,7 @@ wait_until() { # COMMAND...: at most ten seconds
   done
 }
 
+nobody_is_left() { ! ss -Htn state connected exclude time-wait "src $1" | grep -q .; }
 listens() { ss -Hltn "src $1" | grep -q .; }
 
 from_template() { # TEMPLATE FILE: @NAME@ becomes $NAME
@@ -86,7 +87,7 @@ peer_start() {
   n_started=$((n_started % 30 + 1))
   NODE=$NET.$((n_started + 100)):4001
   if [ "$name" = direct ]; then
-    TARGET[$name]=$NODE NODE_OF[$name]=$NODE
+    TARGET[$name]=$NODE
     return
   fi
   if declare -F "peer_${name}_missing" >/dev/null; then why=$("peer_${name}_missing"); fi
@@ -102,7 +103,7 @@ peer_start() {
   "peer_${name}_command"
   start "$DIR/log" "${command[@]}"
   PEER_PID[$name]=$started
-  TARGET[$name]=$LISTEN NODE_OF[$name]=$NODE
+  TARGET[$name]=$LISTEN PEER_CAP[$name]=$CAP
   if wait_until listens "$LISTEN" && load "$name" --count 3 --timeout 5 && [ "${GOT[failures]}" = 0 ]; then return; fi
   say "  $name is left out: it does not serve: $(tail -n 1 "$DIR/log")"
   peer_stop "$name"
@@ -111,7 +112,13 @@ peer_start() {
 
 peer_stop() {
   if [ -n "${PEER_PID[$1]-}" ]; then end_session "${PEER_PID[$1]}"; fi
-  unset "PEER_PID[$1]" "TARGET[$1]" "NODE_OF[$1]"
+  unset "PEER_PID[$1]" "TARGET[$1]"
+}
+
+# Begins anew, with none of the memory that it has once needed and keeps.
+peer_restart() {
+  peer_stop "$1"
+  peer_start "$1" "${PEER_CAP[$1]}"
 }
 
 # Starts those that can take part: they are PEERS then.
@@ -119,7 +126,8 @@ peers_start() { # CAP NAME...
   local cap=$1 name
   shift
   PEERS=()
-  for name in "$@"; do
+  if [ -n "${BENCH_OTHER-}" ]; then set -- "$@" other; fi
+  for name; do
     if [ -n "${BENCH_PEERS-}" ] && [[ " $BENCH_PEERS " != *" $name "* ]]; then continue; fi
     if peer_start "$name" "$cap"; then PEERS+=("$name"); fi
   done
@@ -139,6 +147,7 @@ full() { if [ -n "$QUICK" ]; then echo "$2"; else echo "$1"; fi; }
 # rounds N FUNCTION: A B C, C B A, ...; FUNCTION is called with peer and round.
 rounds() {
   local n=$1 function=$2 i round
+  [ ${#PEERS[@]} -gt 0 ] || return
   for ((round = 1; round <= n; round++)); do
     progress "round $round of $n: ${PEERS[*]}"
     for ((i = 0; i < ${#PEERS[@]}; i++)); do

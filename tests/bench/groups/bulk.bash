@@ -2,8 +2,8 @@
 # shellcheck shell=bash disable=SC2034  # lib.bash, groups and run share variables
 #
 # 100 MB flows from the node, one at a time and four at once. Processor time is what the whole machine was busy with
-# (/proc/stat, interrupts included), less the client's and the node's own; what the peer's processes were charged with
-# is put down too, as "own".
+# (/proc/stat, interrupts included), less the client's and the node's own; so it is wrong where others use the machine.
+# "own" is what the peer's processes, and children that they waited for, were charged with.
 
 group_bulk() {
   peers_start 64 direct haproxy haproxy-tuned nginx nginx-tuned pen proxyd socat corebalance

@@ -12,6 +12,7 @@ group_memory() {
 
 memory_round() { # PEER ROUND
   local before before_all pid
+  peer_restart "$1" || return
   memory_of "$1"
   before=${GOT[pss]} before_all=${GOT[used]}
   mkfifo "$T/memory.fifo"
@@ -26,7 +27,5 @@ memory_round() { # PEER ROUND
   exec 8>&-
   wait $pid
   record idle.failures "$1" "$2" "$(awk '{ for (i = 1; i <= NF; i++) if (sub(/^failures=/, "", $i)) print $i }' "$T/memory.log")" connections
-  wait_until memory_is_idle "${TARGET[$1]}"
+  wait_until nobody_is_left "${TARGET[$1]}"
 }
-
-memory_is_idle() { ! ss -Htn state established "src $1" | grep -q .; }

@@ -14,6 +14,7 @@ group_queue() {
 
 queue_round() { # PEER ROUND
   local before before_all
+  peer_restart "$1" || return
   memory_of "$1"
   before=${GOT[pss]} before_all=${GOT[used]}
   memory_watch "$1"
@@ -29,9 +30,6 @@ queue_round() { # PEER ROUND
   record "memory-all-$QUEUE" "$1" "$2" "$(calculate "(${GOT[used]} - $before_all) / 1024")" MB
   node_counts
   record "peak-$QUEUE" "$1" "$2" "${GOT[node_peak]}" "at the node"
-  queue_empties "$1"
+  # The next peer shall not pay for what this one still clears away.
+  wait_until nobody_is_left "${TARGET[$1]}"
 }
-
-# The next peer shall not pay for what this one still clears away.
-queue_empties() { wait_until queue_is_empty "${TARGET[$1]}"; }
-queue_is_empty() { ! ss -Htn "src $1" | grep -q .; }
