@@ -2,10 +2,12 @@
 /*
  * cbbench-memory: what memory a peer needs, processes that come and go included.
  *
- *     cbbench-memory SESSION [--watch]
+ *     cbbench-memory SESSION CGROUP [--watch]
  *
  * sums the proportional memory (PSS) of all processes of a session, and takes
- * what the whole machine uses; prints "pss=KB used=KB processes=N". With --watch
+ * what the whole machine uses and what is charged to a control group (the folder
+ * of its memory.stat, files not counted; may be ""). It prints
+ * "pss=KB used=KB charged=KB processes=N", charged=-1 without a group. With --watch
  * it looks five times a second until its input ends, and prints the highest of
  * each. One process that reads /proc by itself: a relay that serves one client
  * and ends has gone before a shell has read what it was told of it.
@@ -20,7 +22,7 @@
 #include <unistd.h>
 
 struct memory {
-	long pss, used, processes;
+	long pss, used, charged, processes;
 };
 
 /* The session of a process; -1 if it has gone. */
@@ -59,9 +61,39 @@ static long kilobytes(const char *path, const char *key)
 	return value;
 }
 
-static struct memory look(long session)
+/* The number behind one of a file's keys, or the whole file's if key is ""; 0 if there is none. */
+static long long number_in(const char *folder, const char *name, const char *key)
 {
-	struct memory sum = { 0 };
+	char path[512], line[256];
+	long long value = 0;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, key, strlen(key)) == 0 && (!*key || line[strlen(key)] == ' ')) {
+			value = strtoll(line + strlen(key), NULL, 10);
+			break;
+		}
+	}
+	(void)fclose(file);
+	return value;
+}
+
+/* Either version of control groups; what is not theirs reads as 0. */
+static long charged(const char *cgroup)
+{
+	long long all = number_in(cgroup, "memory.current", "") + number_in(cgroup, "memory.usage_in_bytes", "");
+	long long files = number_in(cgroup, "memory.stat", "file") + number_in(cgroup, "memory.stat", "cache");
+
+	return *cgroup ? (long)((all - files) / 1024) : -1;
+}
+
+static struct memory look(long session, const char *cgroup)
+{
+	struct memory sum = { .charged = charged(cgroup) };
 	struct dirent *entry;
 	char path[64];
 	DIR *proc = opendir("/proc");
@@ -92,24 +124,25 @@ int main(int argc, char **argv)
 	struct memory most;
 	char *end = NULL;
 	long session = argc >= 2 ? strtol(argv[1], &end, 10) : 0;
-	bool watch = argc == 3 && strcmp(argv[2], "--watch") == 0;
+	bool watch = argc == 4 && strcmp(argv[3], "--watch") == 0;
 
-	if (session <= 0 || *end || (argc != 2 && !watch)) {
-		(void)fprintf(stderr, "usage: cbbench-memory SESSION [--watch]\n");
+	if (session <= 0 || *end || (argc != 3 && !watch)) {
+		(void)fprintf(stderr, "usage: cbbench-memory SESSION CGROUP [--watch]\n");
 		return 64;
 	}
-	most = look(session);
+	most = look(session, argv[2]);
 	while (watch) {
 		struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
 		struct memory now;
 
 		if (poll(&input, 1, 200) != 0)
 			break;
-		now = look(session);
+		now = look(session, argv[2]);
 		most.pss = now.pss > most.pss ? now.pss : most.pss;
 		most.used = now.used > most.used ? now.used : most.used;
+		most.charged = now.charged > most.charged ? now.charged : most.charged;
 		most.processes = now.processes > most.processes ? now.processes : most.processes;
 	}
-	(void)printf("pss=%ld used=%ld processes=%ld\n", most.pss, most.used, most.processes);
+	(void)printf("pss=%ld used=%ld charged=%ld processes=%ld\n", most.pss, most.used, most.charged, most.processes);
 	return 0;
 }

@@ -15,6 +15,7 @@
 B=$BUILD/tests
 BASE=haproxy # whom ratios are against
 declare -A TARGET=() PEER_PID=() PEER_CAP=() GOT=()
+cgroup_prefix=corebalance-bench-$$
 NET=127.$((RANDOM % 200 + 20)).$((RANDOM % 240))
 n_started=0 NODE_PID=
 
@@ -30,6 +31,39 @@ start() { # LOG COMMAND...
   shift
   setsid "$@" </dev/null >"$log" 2>&1 &
   started=$!
+}
+
+# A control group for each peer, where root can make one: it knows what was charged to processes long gone.
+cgroup_begin() { # NAME: sets cgroup_folders, empty if there can be none
+  local mount controller folder
+  cgroup_folders=()
+  [ "$(id -u)" = 0 ] || return 0
+  mount=$(findmnt -nrt cgroup2 -o TARGET | head -n 1)
+  if [ -n "$mount" ] && grep -qw memory "$mount/cgroup.subtree_control" 2>/dev/null; then
+    cgroup_folders=("$mount/$cgroup_prefix-$1")
+  else
+    for controller in memory cpuacct; do
+      folder=/sys/fs/cgroup/$controller
+      if [ -e "$folder/cgroup.procs" ]; then cgroup_folders+=("$folder/$cgroup_prefix-$1"); fi
+    done
+  fi
+  for folder in "${cgroup_folders[@]}"; do mkdir -p "$folder" 2>/dev/null || cgroup_folders=(); done
+}
+
+cgroup_end() { # NAME
+  local folder
+  for folder in /sys/fs/cgroup/{,unified/,memory/,cpuacct/}"$cgroup_prefix-$1"; do
+    if [ -d "$folder" ]; then rmdir "$folder"; fi
+  done
+}
+
+# As start, inside the groups of cgroup_begin.
+start_in_cgroups() { # LOG COMMAND...
+  local log=$1
+  shift
+  # shellcheck disable=SC2016 # for the shell inside
+  start "$log" bash -c 'n=$1; shift; while ((n-- > 0)); do echo $$ >"$1/cgroup.procs"; shift; done; exec "$@"' \
+    bash ${#cgroup_folders[@]} "${cgroup_folders[@]}" "$@"
 }
 
 processes_of() { ps -o stat=,pid= -s "$1" | awk '$1 !~ /Z/ { print $2 }'; } # SESSION
@@ -101,7 +135,8 @@ peer_start() {
   rm -rf "$DIR"
   mkdir "$DIR"
   "peer_${name}_command"
-  start "$DIR/log" "${command[@]}"
+  cgroup_begin "$name"
+  start_in_cgroups "$DIR/log" "${command[@]}"
   PEER_PID[$name]=$started
   TARGET[$name]=$LISTEN PEER_CAP[$name]=$CAP
   if wait_until listens "$LISTEN" && load "$name" --count 3 --timeout 5 && [ "${GOT[failures]}" = 0 ]; then return; fi
@@ -111,7 +146,10 @@ peer_start() {
 }
 
 peer_stop() {
-  if [ -n "${PEER_PID[$1]-}" ]; then end_session "${PEER_PID[$1]}"; fi
+  if [ -n "${PEER_PID[$1]-}" ]; then
+    end_session "${PEER_PID[$1]}"
+    cgroup_end "$1"
+  fi
   unset "PEER_PID[$1]" "TARGET[$1]"
 }
 
@@ -195,22 +233,36 @@ calculate() { awk "BEGIN { printf \"%.6g\", $1 }"; }
 # Seconds that all processors were busy, interrupts included, since boot.
 cpu_busy() { awk -v hz="$(getconf CLK_TCK)" '/^cpu / { print ($2 + $3 + $4 + $7 + $8) / hz; exit }' /proc/stat; }
 
-# Seconds that a session's processes, and children that it has waited for, have used.
-cpu_of_session() {
-  local pid
-  for pid in $(processes_of "$1"); do cat "/proc/$pid/stat"; done 2>/dev/null |
+# Seconds that a peer's processes have used: by its control group, else those there are and what they waited for.
+cpu_of() { # PEER
+  local pid file
+  for file in /sys/fs/cgroup/{,unified/}"$cgroup_prefix-$1/cpu.stat"; do
+    if [ -e "$file" ]; then awk '/^usage_usec/ { print $2 / 1e6 }' "$file" && return; fi
+  done
+  file=/sys/fs/cgroup/cpuacct/$cgroup_prefix-$1/cpuacct.usage
+  if [ -e "$file" ]; then awk '{ print $1 / 1e9 }' "$file" && return; fi
+  for pid in $(processes_of "${PEER_PID[$1]}"); do cat "/proc/$pid/stat"; done 2>/dev/null |
     awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); n += $12 + $13 + $14 + $15 } END { print n / hz }'
 }
 
-# What a session's processes need, proportionally, and what the whole machine uses: pss and used, in kB, in GOT.
+# Where the kernel says what is charged to a peer: a folder, or nothing.
+memory_cgroup() { # PEER
+  local folder
+  for folder in /sys/fs/cgroup/{,unified/,memory/}"$cgroup_prefix-$1"; do
+    if [ -e "$folder/memory.stat" ]; then echo "$folder" && return; fi
+  done
+}
+
+# In GOT, in kB: pss, what a peer's processes need proportionally; used, what the whole machine uses; charged, what is
+# charged to the peer (kernel memory and accepted sockets too, files not), or -1.
 memory_of() { # PEER
   local word
-  for word in $("$B/cbbench-memory" "${PEER_PID[$1]}"); do GOT[${word%%=*}]=${word#*=}; done
+  for word in $("$B/cbbench-memory" "${PEER_PID[$1]}" "$(memory_cgroup "$1")"); do GOT[${word%%=*}]=${word#*=}; done
 }
 
 # From here to memory_watched: the highest of each, in GOT.
 memory_watch() { # PEER
-  coproc WATCH { exec "$B/cbbench-memory" "${PEER_PID[$1]}" --watch; }
+  coproc WATCH { exec "$B/cbbench-memory" "${PEER_PID[$1]}" "$(memory_cgroup "$1")" --watch; }
   # shellcheck disable=SC2153 # coproc sets it
   watch_out=${WATCH[0]} watch_in=${WATCH[1]} watch_pid=$WATCH_PID
 }

@@ -3,7 +3,7 @@
 #
 # 100 MB flows from the node, one at a time and four at once. Processor time is what the whole machine was busy with
 # (/proc/stat, interrupts included), less the client's and the node's own; so it is wrong where others use the machine.
-# "own" is what the peer's processes, and children that they waited for, were charged with.
+# "own" is what was charged to the peer's processes, by their control group where there is one.
 
 group_bulk() {
   peers_start 64 direct haproxy haproxy-tuned nginx nginx-tuned pen proxyd socat corebalance
@@ -29,4 +29,4 @@ bulk_flows() { # ROW CLIENTS COUNT PEER ROUND
   record "cpu-own-$1" "$4" "$5" "$(calculate "$own / $gigabytes")" s/GB
 }
 
-bulk_own() { if [ -n "${PEER_PID[$1]-}" ]; then cpu_of_session "${PEER_PID[$1]}"; else echo 0; fi; }
+bulk_own() { if [ "$1" = direct ]; then echo 0; else cpu_of "$1"; fi; }

@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034  # lib.bash, groups and run share variables
 #
 # Proportional memory (PSS) of the peer's processes for each connection that idles, against none; and what the whole
-# machine needs for it, the sockets of client and node included.
+# machine needs for it, the sockets of client and node included; and what the kernel charged to the peer.
 
 group_memory() {
   MEMORY=$(full 1000 100)
@@ -11,10 +11,10 @@ group_memory() {
 }
 
 memory_round() { # PEER ROUND
-  local before before_all pid
+  local before before_all before_charged pid
   peer_restart "$1" || return
   memory_of "$1"
-  before=${GOT[pss]} before_all=${GOT[used]}
+  before=${GOT[pss]} before_all=${GOT[used]} before_charged=${GOT[charged]}
   mkfifo "$T/memory.fifo"
   "$B/cbbench-load" --idle --clients "$MEMORY" "${TARGET[$1]}" <"$T/memory.fifo" >"$T/memory.log" 2>&1 &
   pid=$!
@@ -24,6 +24,9 @@ memory_round() { # PEER ROUND
   memory_of "$1"
   record idle "$1" "$2" "$(calculate "(${GOT[pss]} - $before) / $MEMORY")" kB
   record idle-all "$1" "$2" "$(calculate "(${GOT[used]} - $before_all) / $MEMORY")" kB
+  if [ "${GOT[charged]}" != -1 ]; then
+    record idle-charged "$1" "$2" "$(calculate "(${GOT[charged]} - $before_charged) / $MEMORY")" kB
+  fi
   exec 8>&-
   wait $pid
   record idle.failures "$1" "$2" "$(awk '{ for (i = 1; i <= NF; i++) if (sub(/^failures=/, "", $i)) print $i }' "$T/memory.log")" connections

@@ -2,7 +2,8 @@
 # shellcheck shell=bash disable=SC2034  # lib.bash, groups and run share variables
 #
 # 1,000 and 4,000 clients on 64 slots: how many are served a second, how evenly they wait (p99/p50), and what memory
-# they cost, of the peer's processes and of the whole machine (with the clients' own sockets).
+# they cost: of the peer's processes (PSS), of the whole machine ("all"; right only where nobody else uses it, and with
+# the clients' own sockets), and what the kernel charged to the peer ("charged"; what waits in a backlog is nobody's).
 
 group_queue() {
   peers_start 64 haproxy nginx pen proxyd socat corebalance
@@ -13,10 +14,10 @@ group_queue() {
 }
 
 queue_round() { # PEER ROUND
-  local before before_all
+  local before before_all before_charged
   peer_restart "$1" || return
   memory_of "$1"
-  before=${GOT[pss]} before_all=${GOT[used]}
+  before=${GOT[pss]} before_all=${GOT[used]} before_charged=${GOT[charged]}
   memory_watch "$1"
   load "$1" --clients "$QUEUE" --warmup "$QUEUE" --seconds "$(full 1.5 0.3)" --reset --timeout 60
   memory_watched
@@ -28,6 +29,9 @@ queue_round() { # PEER ROUND
   fi
   record "memory-$QUEUE" "$1" "$2" "$(calculate "(${GOT[pss]} - $before) / 1024")" MB
   record "memory-all-$QUEUE" "$1" "$2" "$(calculate "(${GOT[used]} - $before_all) / 1024")" MB
+  if [ "${GOT[charged]}" != -1 ]; then
+    record "memory-charged-$QUEUE" "$1" "$2" "$(calculate "(${GOT[charged]} - $before_charged) / 1024")" MB
+  fi
   node_counts
   record "peak-$QUEUE" "$1" "$2" "${GOT[node_peak]}" "at the node"
   # The next peer shall not pay for what this one still clears away.
