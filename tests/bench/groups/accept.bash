@@ -57,10 +57,14 @@ accept_round() { # PEER ROUND
   for word in $(inside bash -c 'start=$(date +%s%N)
     /opt/bench/cbbench-load --clients 4 --count "$1" --op "$2" --timeout 30 "127.0.0.1:$3"
     while [ -n "$(systemctl list-units -q --plain --no-legend "$4@*.service")" ]; do :; done
-    echo "wall=$(($(date +%s%N) - start))"' bash "$count" "$op" "$port" "$name"); do
+    echo "wall=$(($(date +%s%N) - start))"
+    journalctl --sync
+    echo "broken=$(journalctl -q --no-pager -u "$4@*" -g "Failed with result" | wc -l)"' bash "$count" "$op" "$port" "$name"); do
     GOT[${word%%=*}]=${word#*=}
   done
   busy=$(calculate "$(cpu_busy) - $busy")
+  # A unit that failed ends a connection too, and quickly.
+  GOT[failures]=$((GOT[failures] + ${GOT[broken]-1}))
   record_load cost "$1" "$2" "$(calculate "${GOT[wall]-0} / 1e6 / $count")" "ms a connection"
   record busy "$1" "$2" "$(calculate "$busy * 1000 / $count")" "ms a connection"
 }
