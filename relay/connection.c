@@ -29,6 +29,8 @@
 
 #define NEVER UINT64_MAX
 #define SHORTAGE_PAUSE_USEC 250000u
+#define SILENT_USEC USEC_PER_SEC   /* a node that ends a connection sooner, without a byte, has not answered it */
+#define SLOW_USEC USEC_PER_SEC     /* a client that waited longer for the connect left because of the node */
 
 /* Where a connection stands; connection_serve() goes from one to the next. */
 enum stage {
@@ -47,6 +49,7 @@ struct life {
 	int node_fd;
 	int status;
 	bool complained;
+	bool silent;        /* the node ended it at once, and it was not the client's doing */
 };
 
 void connection_init(struct connection *connection, int fd, uint64_t accepted_usec, const char *client)
@@ -161,10 +164,24 @@ static enum stage stage_wait(struct life *life)
 	}
 }
 
+/* A node whose trial was whether it answers has done so. */
+static void pass_trial(struct life *life)
+{
+	bool edge = false;
+
+	if (score_answered(life->score, &life->slot, &edge) < 0)
+		return; /* then the next trial tells */
+	life->slot.trial = false;
+	if (edge)
+		report_node(life->target.name, true, REASON_NONE);
+}
+
 static void show_progress(const struct forward_counts *counts, void *arg)
 {
 	struct life *life = arg;
 
+	if (life->slot.trial && counts->out > 0)
+		pass_trial(life);
 	(void)score_progress(life->score, &life->slot, counts->in, counts->out); /* only for those who look */
 }
 
@@ -224,6 +241,20 @@ static void stage_data(struct life *life)
 	}
 	connection->in = counts.in;
 	connection->out = counts.out;
+	life->silent = counts.node_first && counts.out == 0 && counts.node_usec < SILENT_USEC;
+}
+
+static void complain_release(const struct life *life, int error)
+{
+	if (error < 0 && error != -ESTALE)
+		report_message(LOG_ERR, "cannot give slot %u of %s back: %s", life->slot.slot, life->target.name,
+			       score_strerror(error));
+}
+
+static void tell_release(const struct life *life)
+{
+	if (life->connection->on_release)
+		life->connection->on_release(life->connection->arg);
 }
 
 /* The slot goes back, whatever the ending; the node's socket is closed by now. */
@@ -231,13 +262,26 @@ static enum stage release(struct life *life, bool served)
 {
 	int r;
 
-	if (life->connection->on_release)
-		life->connection->on_release(life->connection->arg);
+	tell_release(life);
+	if (served && life->slot.trial && life->connection->out > 0)
+		pass_trial(life);
 	r = score_release(life->score, &life->slot, life->connection->in, life->connection->out, served);
+	complain_release(life, r);
+	return STAGE_OVER;
+}
 
-	if (r < 0 && r != -ESTALE)
-		report_message(LOG_ERR, "cannot give slot %u of %s back: %s", life->slot.slot, life->target.name,
-			       score_strerror(r));
+/* The same where the node let the connection down after all, for which it is doubted. */
+static enum stage release_doubted(struct life *life, enum node_reason reason)
+{
+	bool edge = false;
+	int r;
+
+	tell_release(life);
+	r = score_doubted(life->score, &life->slot, life->connection->in, reason, life->settings->retry_after_usec,
+			  &edge);
+	if (edge)
+		report_node(life->target.name, false, reason);
+	complain_release(life, r);
 	return STAGE_OVER;
 }
 
@@ -289,7 +333,8 @@ static enum stage stage_connect(struct life *life)
 		return connect_failed(life, reason);
 	case CONNECT_CLIENT_GONE:
 		(void)end(life, END_CLIENT, PHASE_CONNECT, EX_OK);
-		return release(life, false);
+		return now_boottime() - start_usec > SLOW_USEC ? release_doubted(life, REASON_TIMED_OUT)
+							       : release(life, false);
 	case CONNECT_INTERRUPTED:
 		(void)end(life, END_ADMIN, PHASE_CONNECT, EX_OK);
 		return release(life, false);
@@ -300,12 +345,15 @@ static enum stage stage_connect(struct life *life)
 	}
 	connection->connect_usec = now_boottime() - start_usec;
 	(void)endpoint_local(life->node_fd, connection->node_local);
-	if (life->slot.trial && score_connected(life->score, &life->slot, &edge) == 0 && edge)
-		report_node(life->target.name, true, REASON_NONE);
+	if (life->slot.trial && score_connected(life->score, &life->slot, &edge) == 0) {
+		life->slot.trial = false;
+		if (edge)
+			report_node(life->target.name, true, REASON_NONE);
+	}
 
 	stage_data(life);
 	interrupt_close(life->node_fd);
-	return release(life, true);
+	return life->silent ? release_doubted(life, REASON_SILENT) : release(life, true);
 }
 
 int connection_serve(struct connection *connection, struct score *score, const struct settings *settings,

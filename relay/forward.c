@@ -214,8 +214,9 @@ static enum step run(struct direction *direction)
 struct pair {
 	struct side client, node;
 	struct direction in, out;
-	uint64_t begun_usec, reported_bytes, reported_usec, moved_usec;
+	uint64_t begun_usec, node_usec, reported_bytes, reported_usec, moved_usec;
 	bool settled;             /* has lasted: the node's socket has its keepalive */
+	bool node_first;          /* as in struct forward_counts */
 };
 
 static void direction_init(struct direction *direction, struct side *from, struct side *to,
@@ -297,7 +298,7 @@ static void report(struct pair *pair, uint64_t now_usec,
 		return;
 	pair->reported_bytes = bytes;
 	pair->reported_usec = now_usec;
-	progress(&(struct forward_counts){ pair->in.bytes, pair->out.bytes }, arg);
+	progress(&(struct forward_counts){ .in = pair->in.bytes, .out = pair->out.bytes }, arg);
 }
 
 /* How long to sleep at most. */
@@ -322,6 +323,15 @@ static uint64_t sleep_usec(const struct pair *pair, uint64_t now_usec, uint64_t 
 	return usec;
 }
 
+/* Notes whose end came first, as long as nobody's has. */
+static void note_end(struct pair *pair, bool node_reset)
+{
+	if (pair->node_first || pair->in.state != OPEN || !(node_reset || pair->out.state != OPEN))
+		return;
+	pair->node_first = true;
+	pair->node_usec = now_boottime() - pair->begun_usec;
+}
+
 static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeout_usec,
 					 void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
 					 int *ret_errno)
@@ -342,6 +352,7 @@ static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeou
 		}
 		if (s == STEP_FROM_RESET || s == STEP_TO_RESET)
 			return client ? FORWARD_CLIENT_RESET : FORWARD_NODE_RESET;
+		note_end(pair, false);
 		if (pair->in.state == CLOSED && pair->out.state == CLOSED)
 			return FORWARD_DONE;
 
@@ -397,6 +408,8 @@ enum forward_outcome forward(int client_fd, int node_fd, const void *head, size_
 	(void)memcpy(pair.in.buffer, head, size);
 	pair.in.used = pair.in.end = size;
 	outcome = forward_loop(&pair, idle_timeout_usec, progress, arg, ret_errno);
+	note_end(&pair, outcome == FORWARD_NODE_RESET);
+	*ret = (struct forward_counts){ .node_first = pair.node_first, .node_usec = pair.node_usec };
 	ret->in = pair.in.bytes > size ? pair.in.bytes - size : 0;
 	ret->out = pair.out.bytes;
 	direction_clear(&pair.in);

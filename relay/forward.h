@@ -5,6 +5,7 @@
  * forward.h: moves the bytes of one connection, both ways.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,8 @@ enum forward_outcome {
 struct forward_counts {
 	uint64_t in;          /* bytes from the client that the node's socket has taken */
 	uint64_t out;         /* bytes from the node that the client's socket has taken */
+	bool node_first;      /* the node ended its side, or was reset, while the client's side was open */
+	uint64_t node_usec;   /* and how long after the beginning */
 };
 
 /*

@@ -615,6 +615,15 @@ static int find_ours(struct score *s, const struct score_slot *ours, struct slot
 	return 0;
 }
 
+/* A connection was answered: whatever was doubted before is settled. */
+static void note_answer(struct score *s, struct node_record *record)
+{
+	record->success_usec = now_boottime();
+	record->doubts = 0;
+	store_touch(s->store, &record->success_usec, sizeof(record->success_usec));
+	store_touch(s->store, &record->doubts, sizeof(record->doubts));
+}
+
 int score_release(struct score *s, const struct score_slot *ours, uint64_t in, uint64_t out, bool served)
 {
 	struct node_record *record;
@@ -636,8 +645,10 @@ int score_release(struct score *s, const struct score_slot *ours, uint64_t in, u
 		record->bytes_in += in;
 		record->bytes_out += out;
 		store_touch(s->store, &record->served, 4 * sizeof(record->served));
+		if (served && out > 0)
+			note_answer(s, record);
 		gone = record->draining && entry->busy == 1;
-		if (slot->trial && !served) {
+		if (slot->trial) {
 			/* The client left before the node answered: not the next one at once into the same hole. */
 			entry->key.retry_usec = now_boottime() + record->pause_usec;
 			r = claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_RUNS);
@@ -672,6 +683,7 @@ static int fail_node(struct score *s, struct farm *farm, const struct score_slot
 		record->flags |= BN_DOWN;
 		record->since_usec = now_realtime();
 		record->pause_usec = retry_usec;
+		node_note_down(record);
 	} else if (trial) {
 		uint64_t most = retry_usec * NODE_RETRY_DOUBLINGS;
 
@@ -679,6 +691,8 @@ static int fail_node(struct score *s, struct farm *farm, const struct score_slot
 	}
 	if (*ret_edge || trial) {
 		record->reason = reason;
+		if (!(record->flags & BN_HOLD)) /* else the words are the administrator's */
+			(void)memset(record->detail, 0, sizeof(record->detail));
 		entry->key.retry_usec = now_boottime() + record->pause_usec;
 		r = claim_set_flags(s, farm, record->position, 0, ENTRY_UP | ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
 	}
@@ -726,7 +740,69 @@ int score_failed(struct score *s, const struct score_slot *ours, enum node_reaso
 	return r;
 }
 
-int score_connected(struct score *s, const struct score_slot *ours, bool *ret_edge)
+int score_doubted(struct score *s, const struct score_slot *ours, uint64_t in, enum node_reason reason,
+		  uint64_t retry_usec, bool *ret_edge)
+{
+	struct node_record *record;
+	struct index_entry *entry;
+	bool gone = false;
+	struct farm *farm;
+	struct slot *slot;
+	int r;
+
+	*ret_edge = false;
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = find_ours(s, ours, &slot);
+	if (r == 0)
+		r = claim_get_node(s, farm, ours->node, &record, &entry);
+	if (r == 0) {
+		bool last = farm->primaries_up <= index_is_primary_up(entry->flags);
+
+		gone = record->draining && entry->busy == 1;
+		record->bytes_in += in;
+		if (record->doubts < UINT32_MAX)
+			record->doubts++;
+		store_touch(s->store, record, sizeof(*record));
+		if (slot->trial || (record->doubts >= SCORE_DOUBTS_MAX && !last)) {
+			r = fail_node(s, farm, ours, slot, reason, retry_usec, ret_edge);
+		} else {
+			record->failed++;
+			r = claim_free_slot(s, farm, record->position, slot, ours->slot);
+		}
+	}
+	if (r == 0)
+		r = claim_dispatch(s, farm, POLICY_FASTEST);
+	farm_leave(s);
+	if (r == 0 && gone)
+		(void)score_collect(s); /* as in score_release() */
+	return r;
+}
+
+/* A trial has come to a good end. Staged only. */
+static int trial_passed(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
+			struct slot *slot, bool *ret_edge)
+{
+	slot->trial = 0;
+	store_touch(s->store, slot, sizeof(*slot));
+	if (!(record->flags & BN_DOWN))
+		return 0;
+	if (node_is_flapping(record)) /* that was found out while the trial ran: it counts no more */
+		return claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
+	*ret_edge = true;
+	record->flags &= ~BN_DOWN;
+	record->since_usec = now_realtime();
+	record->reason = REASON_NONE;
+	record->fall = 0;
+	record->doubts = 0;
+	store_touch(s->store, record, sizeof(*record));
+	entry->key.retry_usec = UINT64_MAX;
+	return claim_set_flags(s, farm, record->position, ENTRY_UP, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
+}
+
+/* Our trial connection has reached its node, or was answered by it. 1: reaching was not in question. */
+static int pass_trial(struct score *s, const struct score_slot *ours, bool answered, bool *ret_edge)
 {
 	struct node_record *record;
 	struct index_entry *entry;
@@ -742,23 +818,26 @@ int score_connected(struct score *s, const struct score_slot *ours, bool *ret_ed
 	if (r == 0)
 		r = claim_get_node(s, farm, ours->node, &record, &entry);
 	if (r == 0 && slot->trial) {
-		slot->trial = 0;
-		store_touch(s->store, slot, sizeof(*slot));
-		if (record->flags & BN_DOWN) {
-			*ret_edge = true;
-			record->flags &= ~BN_DOWN;
-			record->since_usec = now_realtime();
-			record->reason = REASON_NONE;
-			record->fall = 0;
-			store_touch(s->store, record, sizeof(*record));
-			entry->key.retry_usec = UINT64_MAX;
-			r = claim_set_flags(s, farm, record->position, ENTRY_UP, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
+		if (!answered && record->flags & BN_DOWN && record->reason == REASON_SILENT) {
+			r = 1;
+		} else {
+			r = trial_passed(s, farm, record, entry, slot, ret_edge);
+			if (r == 0)
+				r = claim_dispatch(s, farm, POLICY_FASTEST);
 		}
-		if (r == 0)
-			r = claim_dispatch(s, farm, POLICY_FASTEST);
 	}
 	farm_leave(s);
 	return r;
+}
+
+int score_connected(struct score *s, const struct score_slot *ours, bool *ret_edge)
+{
+	return pass_trial(s, ours, false, ret_edge);
+}
+
+int score_answered(struct score *s, const struct score_slot *ours, bool *ret_edge)
+{
+	return pass_trial(s, ours, true, ret_edge);
 }
 
 int score_progress(struct score *s, const struct score_slot *ours, uint64_t in, uint64_t out)

@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "claim.h"
@@ -98,6 +99,51 @@ static void set_detail(struct node_record *record, const char *detail)
 		(void)memcpy(record->detail, detail, strnlen(detail, NODE_DETAIL_MAX));
 }
 
+/* A flapping node's detail: why it went down the last time. */
+static void set_detail_of_flapping(struct node_record *record, enum node_reason reason, const char *detail)
+{
+	char text[NODE_DETAIL_MAX + 64]; /* to be cut at its end */
+
+	if (!detail || record->flags & BN_HOLD)
+		detail = "";
+	(void)snprintf(text, sizeof(text), "%s%s%s", reason_to_string(reason), *detail ? ": " : "", detail);
+	set_detail(record, text);
+}
+
+/* Why it is down now. */
+static void set_reason(struct node_record *record, enum node_reason reason, const char *detail)
+{
+	if (node_is_flapping(record)) {
+		set_detail_of_flapping(record, reason, detail);
+	} else {
+		record->reason = reason;
+		set_detail(record, detail);
+	}
+}
+
+/* Whether the node went down as often as that, and too often, within the time that counts. */
+static bool has_flapped(const struct node_record *record, const struct score_verdict *verdict, uint64_t now_usec)
+{
+	uint64_t first_usec = verdict->flaps > 0 && verdict->flaps <= SCORE_FLAPS_MAX ? record->downs[verdict->flaps - 1] : 0;
+
+	/* A time to come is of before a restart of the machine. */
+	return first_usec > 0 && first_usec <= now_usec && now_usec - first_usec < verdict->flap_usec;
+}
+
+/* A node that is down is kept down for a while, the prober's success and trials notwithstanding. */
+static int damp(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
+		const struct score_verdict *verdict)
+{
+	if (record->reason != REASON_FLAPPING) {
+		set_detail_of_flapping(record, (enum node_reason)record->reason, record->detail);
+		record->reason = REASON_FLAPPING;
+	}
+	if (__builtin_add_overflow(now_boottime(), verdict->flap_usec, &record->quiet_usec))
+		record->quiet_usec = UINT64_MAX - 1;
+	entry->key.retry_usec = record->n_addresses > 0 ? record->quiet_usec : UINT64_MAX;
+	return claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_OPEN);
+}
+
 /* The node becomes available, or not. */
 static int turn(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
 		const struct score_verdict *verdict, struct score_edge *ret_edge)
@@ -115,14 +161,59 @@ static int turn(struct score *s, struct farm *farm, struct node_record *record, 
 	record->pause_usec = NODE_RETRY_USEC;
 	set_detail(record, verdict->detail);
 	if (verdict->success) {
+		record->doubts = 0;
 		entry->key.retry_usec = UINT64_MAX;
 		r = claim_set_flags(s, farm, record->position, ENTRY_UP, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
 	} else {
+		node_note_down(record);
 		entry->key.retry_usec = record->n_addresses > 0 ? now_boottime() + record->pause_usec : UINT64_MAX;
 		r = claim_set_flags(s, farm, record->position, 0, ENTRY_UP);
+		if (r == 0 && has_flapped(record, verdict, now_boottime())) {
+			r = damp(s, farm, record, entry, verdict);
+			ret_edge->reason = REASON_FLAPPING;
+		}
 	}
 	ret_edge->after = node_state(record, entry);
 	return r;
+}
+
+/* Counts a success. Whether it puts the node up. */
+static bool count_success(struct node_record *record, const struct score_verdict *verdict)
+{
+	count(&record->rise);
+	record->fall = 0;
+	record->success_usec = now_boottime();
+	return record->flags & BN_DOWN && record->rise >= verdict->rise && !node_is_flapping(record) &&
+	       !(verdict->shallow && record->reason == REASON_SILENT);
+}
+
+/* Counts a failure. Whether it takes the node down. */
+static bool count_failure(struct node_record *record, const struct score_verdict *verdict)
+{
+	uint64_t now_usec = now_boottime();
+
+	count(&record->fall);
+	record->rise = 0;
+	if (record->success_usec == 0 || record->success_usec > now_usec)
+		record->success_usec = now_usec; /* never, or before a restart of the machine: the time begins here */
+	if (record->flags & BN_DOWN)
+		return false;
+	return record->fall >= verdict->fall ||
+	       (verdict->down_after_usec > 0 && now_usec - record->success_usec >= verdict->down_after_usec);
+}
+
+/* What a result says of a node that stays down. */
+static int stay_down(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
+		     const struct score_verdict *verdict)
+{
+	bool flapping = node_is_flapping(record);
+
+	if (!verdict->success)
+		set_reason(record, verdict->reason, verdict->detail);
+	/* It begins where the last of too many downs was a relay's finding; a failure begins it anew. */
+	if (flapping ? !verdict->success && verdict->flaps > 0 : has_flapped(record, verdict, now_boottime()))
+		return damp(s, farm, record, entry, verdict);
+	return 0;
 }
 
 int score_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge)
@@ -138,23 +229,11 @@ int score_verdict(struct score *s, uint32_t node, const struct score_verdict *ve
 		return r;
 	r = claim_get_node(s, farm, node, &record, &entry);
 	if (r == 0) {
-		bool down = record->flags & BN_DOWN;
-
-		if (verdict->success) {
-			count(&record->rise);
-			record->fall = 0;
-			edge = down && record->rise >= verdict->rise;
-		} else {
-			count(&record->fall);
-			record->rise = 0;
-			edge = !down && record->fall >= verdict->fall;
-			if (down) {
-				record->reason = verdict->reason;
-				set_detail(record, verdict->detail);
-			}
-		}
+		if (record->flags & BN_DOWN)
+			r = stay_down(s, farm, record, entry, verdict);
+		edge = verdict->success ? count_success(record, verdict) : count_failure(record, verdict);
 		store_touch(s->store, record, sizeof(*record));
-		if (edge)
+		if (r == 0 && edge)
 			r = turn(s, farm, record, entry, verdict, ret_edge);
 		if (r == 0)
 			r = store_commit(s->store);

@@ -155,12 +155,28 @@ void node_describe(const struct node_record *record, const struct index_entry *e
 		.bytes_out = record->bytes_out,
 		.rise = record->rise,
 		.fall = record->fall,
+		.doubts = record->doubts,
 	};
 	ret->reason = state_reason(record, ret->state);
 	(void)memcpy(ret->detail, record->detail, sizeof(ret->detail));
 	if (entry->key.retry_usec != UINT64_MAX)
 		ret->retry_usec = now_realtime() + entry->key.retry_usec - boottime;
 	ret->n_addresses = node_get_addresses(record, ret->addresses);
+}
+
+void node_note_down(struct node_record *record)
+{
+	(void)memmove(record->downs + 1, record->downs, sizeof(record->downs) - sizeof(record->downs[0]));
+	record->downs[0] = now_boottime();
+}
+
+bool node_is_flapping(const struct node_record *record)
+{
+	uint64_t now_usec = now_boottime();
+
+	/* It last went down in the future: that was before a restart of the machine. */
+	return record->flags & BN_DOWN && record->reason == REASON_FLAPPING && now_usec < record->quiet_usec &&
+	       record->downs[0] <= now_usec;
 }
 
 void node_init(struct node_record *record, const struct node_config *config, uint64_t now_usec)

@@ -6,6 +6,7 @@
  * counters. What a choice needs of it stands in its index entry, too.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "index.h"
@@ -37,6 +38,12 @@ struct node_record {
 	uint64_t pause_usec;          /* between the last failure and the next trial */
 	uint64_t served, failed, bytes_in, bytes_out;
 	struct node_address addresses[SCORE_ADDRESSES_MAX];
+	/* CLOCK_BOOTTIME of these; 0: never. */
+	uint64_t success_usec;        /* when a probe or a connection was last answered, or the first probe failed */
+	uint64_t quiet_usec;          /* flapping: kept down until then, or later if it fails again */
+	uint64_t downs[SCORE_FLAPS_MAX]; /* when it last went down, the latest first */
+	uint32_t doubts;              /* connections in a row that it took and did not answer */
+	uint32_t reserved;
 };
 
 /* Whether a record that was read can be true; ends its texts within their fields. 0 or -EUCLEAN. */
@@ -59,6 +66,12 @@ uint32_t node_speed(const struct node_record *record);
 
 /* Everything about the node for those who look. */
 void node_describe(const struct node_record *record, const struct index_entry *entry, struct score_node *ret);
+
+/* The node has gone down now: notes when, for those who count. */
+void node_note_down(struct node_record *record);
+
+/* Whether it is kept down because it went down too often, though it may answer at the moment. */
+bool node_is_flapping(const struct node_record *record);
 
 /* Fills a new record from a node list's line. */
 void node_init(struct node_record *record, const struct node_config *config, uint64_t now_usec);

@@ -17,6 +17,8 @@ static const char *const phrases[REASON_MAX_] = {
 	[REASON_RESET] = "connection reset",
 	[REASON_NO_ADDRESS_LEFT] = "address not usable here",
 	[REASON_CONNECT_FAILED] = "connect failed",
+	[REASON_FLAPPING] = "flapping",
+	[REASON_SILENT] = "closes without an answer",
 };
 
 const char *reason_to_string(enum node_reason reason)

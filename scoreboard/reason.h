@@ -19,6 +19,8 @@ enum node_reason {
 	REASON_RESET,
 	REASON_NO_ADDRESS_LEFT, /* an address family or address that this machine cannot use */
 	REASON_CONNECT_FAILED,  /* any other errno */
+	REASON_FLAPPING,        /* went down too often; what it was last, is in the node's detail */
+	REASON_SILENT,          /* takes connections, and ends them at once without a byte */
 	REASON_MAX_,
 };
 

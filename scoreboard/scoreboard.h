@@ -33,6 +33,8 @@
 
 #define SCORE_CLIENT_MAX 63       /* longest client name kept, without its NUL */
 #define SCORE_ADDRESSES_MAX 16    /* addresses kept of one node */
+#define SCORE_FLAPS_MAX 8         /* times of going down that are kept of one node */
+#define SCORE_DOUBTS_MAX 3u       /* so many connections in a row that a node did not answer take it down */
 #define SCORE_GUARD_USEC 750000u  /* how often the guard of the queue looks for dead holders */
 
 struct score;
@@ -172,8 +174,24 @@ int score_failed(struct score *s, const struct score_slot *slot, enum node_reaso
 		 enum score_policy policy, const char *client, bool *ret_edge,
 		 struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket);
 
-/* A trial connection reached its node: it is up again. *ret_edge as above. 0 or -errno. */
+/*
+ * As score_release() for a connection that its node took and did not answer, or
+ * was slow to take: one such connection says little, but SCORE_DOUBTS_MAX in a
+ * row without an answered one between them, or a single one on trial, take the node
+ * down as a failed connect would. The last node that is up stays up for all that:
+ * it may be the clients' fault. *ret_edge as above. 0, or -ESTALE.
+ */
+int score_doubted(struct score *s, const struct score_slot *slot, uint64_t in, enum node_reason reason,
+		  uint64_t retry_usec, bool *ret_edge);
+
+/*
+ * A trial connection reached its node: it is up again. *ret_edge as above. 0; 1: reached does not mean
+ * answered with this node, it stays on trial until score_answered(); or -errno.
+ */
 int score_connected(struct score *s, const struct score_slot *slot, bool *ret_edge);
+
+/* The node of a trial connection has sent something: it is up again. *ret_edge as above. 0 or -errno. */
+int score_answered(struct score *s, const struct score_slot *slot, bool *ret_edge);
 
 /* Shows the present byte counts of a held slot in the scoreboard. 0 or -errno. */
 int score_progress(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out);
@@ -231,6 +249,7 @@ struct score_node {
 	uint64_t retry_usec;         /* CLOCK_REALTIME of the next trial; 0: none to come */
 	uint64_t served, failed, bytes_in, bytes_out;
 	uint32_t rise, fall;         /* successes and failures in a row, of probes */
+	uint32_t doubts;             /* connections in a row that it took and did not answer */
 	unsigned n_addresses;
 	struct score_address addresses[SCORE_ADDRESSES_MAX];
 };
@@ -321,6 +340,10 @@ struct score_verdict {
 	enum node_reason reason;     /* why not, or REASON_NONE */
 	const char *detail;          /* the check's own words, or NULL */
 	uint32_t rise, fall;         /* so many in a row change the state; at least 1 */
+	uint64_t down_after_usec;    /* a failure takes the node down that has had no success for so long; 0: off */
+	uint32_t flaps;              /* going down so often, at most SCORE_FLAPS_MAX, ... */
+	uint64_t flap_usec;          /* ... within so long keeps it down until it was quiet as long; flaps 0: off */
+	bool shallow;                /* a success is a connection made, not an answer had */
 };
 
 struct score_edge {

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define SCORE_FORMAT 2u
+#define SCORE_FORMAT 3u
 
 struct version {
 	char magic[16];        /* "corebalance" */

@@ -32,6 +32,7 @@ FORMAT(node_in, struct score_node, "%" PRIu64, i->bytes_in)
 FORMAT(node_out, struct score_node, "%" PRIu64, i->bytes_out)
 FORMAT(node_rise, struct score_node, "%" PRIu32, i->rise)
 FORMAT(node_fall, struct score_node, "%" PRIu32, i->fall)
+FORMAT(node_doubts, struct score_node, "%" PRIu32, i->doubts)
 FORMAT(node_backup, struct score_node, "%d", i->config.backup)
 FORMAT(node_check, struct score_node, "%s", *i->config.check ? i->config.check : "tcp")
 FORMAT(node_detail, struct score_node, "%s", i->detail)
@@ -101,6 +102,7 @@ const struct column columns[] = {
 	{ TABLE_NODES, "OUT", false, COLUMN_NUMBER, "bytes to clients", node_out },
 	{ TABLE_NODES, "RISE", false, COLUMN_NUMBER, "probes in a row that succeeded", node_rise },
 	{ TABLE_NODES, "FALL", false, COLUMN_NUMBER, "probes in a row that failed", node_fall },
+	{ TABLE_NODES, "DOUBTS", false, COLUMN_NUMBER, "connections in a row that it did not answer", node_doubts },
 	{ TABLE_NODES, "RETRY", false, COLUMN_TIME, "when a connection may try it again", node_retry },
 	{ TABLE_NODES, "ADDRESSES", false, COLUMN_TEXT, "what its name resolves to", node_addresses },
 	{ TABLE_NODES, "BACKUP", false, COLUMN_BOOLEAN, "used only while no other is up", node_backup },

@@ -470,6 +470,7 @@ static void call_connected(struct state *t)
 	(void)score_progress(t->s, &t->board->held, 1, 2);
 	(void)score_connected(t->s, &t->board->held, &edge);
 	(void)score_connected(t->s, &t->slot, &edge);
+	(void)score_answered(t->s, &t->slot, &edge);
 }
 
 static void call_failed(struct state *t)
@@ -484,6 +485,9 @@ static void call_failed(struct state *t)
 
 static void call_release(struct state *t)
 {
+	bool edge;
+
+	(void)score_doubted(t->s, &t->slot, 1, REASON_SILENT, 1000, &edge);
 	(void)score_release(t->s, &t->board->held, 1, 2, true);
 	(void)score_release(t->s, &t->slot, 1, 2, false);
 }
@@ -520,7 +524,8 @@ static void call_verdict(struct state *t)
 
 	for (uint32_t node = 1; node < 5; node++) {
 		(void)score_verdict(t->s, node, &(struct score_verdict){ .success = node % 2, .reason = REASON_RESET,
-				    .detail = "said so", .rise = 1, .fall = 1 }, &edge);
+				    .detail = "said so", .rise = 1, .fall = 1, .flaps = 2, .flap_usec = UINT64_MAX / 2,
+				    .down_after_usec = 1, .shallow = true }, &edge);
 		(void)score_set_addresses(t->s, node, &(struct score_address){ .sa.sa_family = AF_INET }, node % 3 == 1);
 	}
 }

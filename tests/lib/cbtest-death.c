@@ -266,13 +266,26 @@ static void do_unhold(struct score *s, struct stage *stage)
 
 static void do_verdicts(struct score *s, struct stage *stage)
 {
-	struct score_verdict verdict = { .reason = REASON_REFUSED, .rise = 1, .fall = 1 };
+	struct score_verdict verdict = {
+		.reason = REASON_REFUSED, .rise = 1, .fall = 1, .flaps = 2, .flap_usec = 1000000,
+	};
 	struct score_edge edge;
 
 	(void)stage;
 	(void)score_verdict(s, 1, &verdict, &edge);
 	verdict.success = true;
 	(void)score_verdict(s, 1, &verdict, &edge);
+	verdict.success = false;
+	(void)score_verdict(s, 1, &verdict, &edge);
+	verdict.success = true;
+	(void)score_verdict(s, 1, &verdict, &edge);
+}
+
+static void do_doubted(struct score *s, struct stage *stage)
+{
+	bool edge;
+
+	(void)score_doubted(s, &stage->slot, 10, REASON_SILENT, 1000, &edge);
 }
 
 /* Down, tried by a connection that fails, and by one that reaches it. */
@@ -346,6 +359,7 @@ static const struct operation {
 	{ "leave the queue", SLOTS, false, 0, before_join, do_leave },
 	{ "leave with a slot", SLOTS, false, 1, before_join, do_leave },
 	{ "connect failed", 0, false, 0, before_claim, do_failed },
+	{ "not answered", 0, false, 0, before_claim, do_doubted },
 	{ "connect failed, all busy", SLOTS - 1, true, 0, before_claim, do_failed },
 	{ "trials", 0, false, 0, before_claim, do_trials },
 	{ "progress", 0, false, 0, before_claim, do_progress },

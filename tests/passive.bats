@@ -1,0 +1,138 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# What relays find out about nodes from the connections that they make.
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+column() { score list -nr -o "NODE,$2" | awk -v n="$ADDR:$1" '$1 == n { print $2 }'; }
+column_is() { [ "$(column "$1" "$2")" = "$3" ]; }
+
+# Three in a row that the node ended at once, without a byte: it goes down, the others serve, and the clients saw what
+# there was to be seen.
+silent_node_goes_down() {
+  node bad 4001 4 --mode closing
+  sed -i 's/$/, speed=9/' "$CONF"
+  node b 4002 2 --mode hold:1
+  entrance "$1"
+  client -n 2 -c 1 --expect none
+  until_ok column_is 4001 DOUBTS 2
+  state_is 4001 up
+  client --expect none
+  until_ok state_is 4001 down
+  column_is 4001 REASON 'closes\x20without\x20an\x20answer'
+  column_is 4001 SERVED 0
+  column_is 4001 FAILED 3
+  client -n 5 -c 5 --expect line
+  [ "$(grep -c "$ADDR:4001 is down: closes without an answer" "$T/relay.log")" = 1 ]
+  farm_is_at_rest
+  run -0 score fsck
+}
+
+@test "listener: a node that closes without a byte is failing, not fast" { silent_node_goes_down listener; }
+@test "connection: a node that closes without a byte is failing, not fast" { silent_node_goes_down connection; }
+@test "inetd: a node that closes without a byte is failing, not fast" { silent_node_goes_down inetd; }
+@test "alone: a node that closes without a byte is failing, not fast" { silent_node_goes_down alone; }
+
+@test "a node that resets at once is failing, and the client sees the reset" {
+  node bad 4001 4 --mode line
+  sed -i 's/$/, speed=9/' "$CONF"
+  node b 4002 1 --mode hold:1
+  entrance alone
+  for _ in 1 2 3; do
+    run client --line reset --expect line --print
+    [[ $output == *result=reset* ]]
+  done
+  until_ok state_is 4001 down
+  client --expect line
+  farm_is_at_rest
+}
+
+@test "an answer in between settles what was doubted; slow ends and the client's own are no doubt" {
+  node a 4001 4 --mode line
+  sed -i 's/$/, speed=9/' "$CONF"
+  node b 4002 1 --mode hold:1
+  entrance alone
+  client -n 2 -c 1 --line 'silent 0' --expect none
+  until_ok column_is 4001 DOUBTS 2
+  client --line 'bytes 5' --expect any
+  until_ok column_is 4001 DOUBTS 0
+  client -n 2 -c 1 --line 'silent 0' --expect none
+  until_ok column_is 4001 DOUBTS 2
+  # It worked on it for more than a second: no answer is an answer.
+  client --line 'silent 1200' --expect none
+  until_ok column_is 4001 SERVED 2
+  # The client had ended its side before.
+  client --half-close --expect none
+  until_ok column_is 4001 SERVED 3
+  column_is 4001 DOUBTS 2
+  state_is 4001 up
+  farm_is_at_rest
+}
+
+@test "the last node that is up stays up, whatever clients do to it" {
+  node a 4001 4 --mode closing
+  entrance alone
+  client -n 5 -c 1 --expect none
+  until_ok column_is 4001 FAILED 5
+  state_is 4001 up
+  farm_is_at_rest
+}
+
+@test "a connect is no answer: neither a probe nor a trial's connect puts a silent node up, its first byte does" {
+  node bad 4001 4 --mode closing
+  sed -i 's/$/, speed=9/' "$CONF"
+  node b 4002 1 --mode hold:1
+  entrance alone --retry-after 1h
+  client -n 3 -c 1 --expect none
+  until_ok state_is 4001 down
+  probe
+  state_is 4001 down
+  kill "$GATE_PID"
+  gone "$GATE_PID"
+  # Now with a short pause: trials end as the others did, each a client's, and it stays down.
+  score remove "$ADDR:4001"
+  score add "$ADDR, 4001, 4, 0, speed=9"
+  entrance alone --retry-after 100ms
+  client -n 3 -c 1 --expect none
+  until_ok state_is 4001 down
+  before=$(column 4001 FAILED)
+  trial() { client --expect none && [ "$(column 4001 FAILED)" -gt "$before" ]; }
+  until_ok trial
+  state_is 4001 down || state_is 4001 retry
+  kill "$PID_bad"
+  gone "$PID_bad"
+  node_start good 4001 4 --mode hold:1
+  answered() { client --expect line && state_is 4001 up; }
+  until_ok answered
+  column_is 4001 DOUBTS 0
+  grep -q "$ADDR:4001 is up" "$T/relay.log"
+  farm_is_at_rest
+}
+
+@test "clients that give up while a node drops their connects take it down" {
+  # A listener whose backlog is full answers no more connects.
+  background "$T/full.log" python3 -c "
+import socket, time
+s = socket.socket(); s.bind(('$ADDR', 4009)); s.listen(0)
+held = [socket.socket() for _ in range(4)]
+for h in held:
+    h.setblocking(False); h.connect_ex(('$ADDR', 4009))
+print('full', flush=True); time.sleep(60)"
+  until_ok grep -q full "$T/full.log"
+  node_line 4009 1 speed=9
+  node b 4002 1 --mode hold:1
+  entrance alone --connect-timeout 1h
+  # One that leaves sooner says nothing.
+  client --abort-after 100
+  until_ok column_is 4009 FAILED 1
+  column_is 4009 DOUBTS 0
+  client -n 3 -c 1 --abort-after 1200
+  until_ok state_is 4009 down
+  column_is 4009 REASON 'connect\x20timed\x20out'
+  client --expect line
+  farm_is_at_rest
+}
