@@ -13,6 +13,7 @@
 
 #include <systemd/sd-journal.h>
 
+#include "notify.h"
 #include "say.h"
 #include "timespan.h"
 
@@ -49,4 +50,5 @@ void event_node_state(const char *node, const struct score_edge *edge, const cha
 		(void)snprintf(message, sizeof(message), "%s is down: %s (was up for %s)", node, reason, lasted);
 	if (!send_to_journal(node, edge, reason, message))
 		say(LOG_NOTICE, "%s", message);
+	notify_node_state(node, edge, up ? NULL : detail);
 }

@@ -25,8 +25,10 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <unistd.h>
 
+#include "beside.h"
 #include "check.h"
 #include "quit.h"
 #include "roster.h"
@@ -102,12 +104,20 @@ static void probe_finish(struct pass *pass, struct probe *probe)
 	pass->unfinished--;
 }
 
-/* Another try in a second. */
-static void probe_retry(struct pass *pass, struct probe *probe)
+/* A try after a while. */
+static void probe_wait(struct pass *pass, struct probe *probe, uint64_t usec)
 {
 	probe->state = PROBE_WAIT;
-	probe->deadline_usec = now_monotonic() + PASS_RETRY_USEC;
+	probe->deadline_usec = usec_after(now_monotonic(), usec);
 	timers_set(&pass->timers, probe);
+}
+
+/* Any length of time below max. Where there is no randomness to be had, half of it. */
+static uint64_t random_usec(uint64_t max)
+{
+	uint64_t value;
+
+	return getrandom(&value, sizeof(value), GRND_NONBLOCK) == sizeof(value) ? value % max : max / 2;
 }
 
 static void describe(const struct pass *pass, const struct probe *probe, enum outcome outcome)
@@ -167,7 +177,7 @@ static int try_failed(struct pass *pass, struct probe *probe, bool certain)
 	pass->reached_out |= (probe->error == ECONNREFUSED || probe->error == ECONNRESET) && !is_here(probe);
 	/* Of a node that is down there is nothing more to be found out. */
 	if (!probe->down && verdict_wants_more(&pass->options->rules, probe)) {
-		probe_retry(pass, probe);
+		probe_wait(pass, probe, PASS_RETRY_USEC);
 		return 0;
 	}
 	pass->down += certain;
@@ -281,8 +291,12 @@ static int handle_events(struct pass *pass, int n)
 	for (int i = 0; i < n; i++) {
 		struct probe *probe = pass->events[i].data.ptr;
 		uint64_t deadline_usec = usec_after(now_monotonic(), pass->options->timeout_usec);
-		int r = proceed(pass, probe, probe->check->ready(probe, deadline_usec));
+		int r = 0;
 
+		if (probe)
+			r = proceed(pass, probe, probe->check->ready(probe, deadline_usec));
+		else
+			beside_work();
 		if (r < 0)
 			return r;
 	}
@@ -394,13 +408,17 @@ static void line_up(struct pass *pass)
 			continue;
 		probe->failures = 0;
 		probe_rewind(probe);
-		line_append(&pass->fresh, probe);
+		if (pass->options->jitter_usec > 0)
+			probe_wait(pass, probe, random_usec(pass->options->jitter_usec));
+		else
+			line_append(&pass->fresh, probe);
 		pass->unfinished++;
 	}
 }
 
 static int pass_init(struct pass *pass, struct score *score, const struct pass_options *options)
 {
+	struct epoll_event beside = { .events = EPOLLIN, .data.ptr = NULL };
 	int r;
 
 	*pass = (struct pass){ .score = score, .options = options, .jobs = options->jobs, .epoll_fd = -1 };
@@ -412,6 +430,8 @@ static int pass_init(struct pass *pass, struct score *score, const struct pass_o
 		return r;
 	pass->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (pass->epoll_fd < 0)
+		return -errno;
+	if (beside_fd() >= 0 && epoll_ctl(pass->epoll_fd, EPOLL_CTL_ADD, beside_fd(), &beside) < 0)
 		return -errno;
 	line_up(pass);
 	return 0;

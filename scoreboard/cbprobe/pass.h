@@ -16,6 +16,7 @@
 struct pass_options {
 	struct verdict_rules rules;
 	uint64_t timeout_usec; /* of each stage of a check, for each address */
+	uint64_t jitter_usec;  /* each node's check begins somewhere within so long */
 	uint32_t jobs;         /* how many checks at once */
 	bool verbose;
 };

@@ -11,10 +11,16 @@
 #include <stddef.h>
 #include <unistd.h>
 
-static void on_sigterm(int signal)
+static void (*say_last_words)(void);
+static bool hangup_is_kept;
+
+static void on_end(int signal)
 {
-	(void)signal;
-	_exit(0);
+	say_last_words();
+	if (signal == SIGTERM)
+		_exit(0);
+	/* To end by it after all, as whoever sent it expects: SA_RESETHAND took the handler away. */
+	(void)raise(signal);
 }
 
 static void set_mask(int how)
@@ -24,15 +30,35 @@ static void set_mask(int how)
 	(void)sigemptyset(&ending);
 	(void)sigaddset(&ending, SIGTERM);
 	(void)sigaddset(&ending, SIGINT);
-	(void)sigaddset(&ending, SIGHUP);
+	if (!hangup_is_kept)
+		(void)sigaddset(&ending, SIGHUP);
 	(void)pthread_sigmask(how, &ending, NULL);
 }
 
-void quit_setup(void)
+/* One that was ignored when we were started, as nohup(1) does, stays so. */
+static void handle(int signal)
 {
-	const struct sigaction action = { .sa_handler = on_sigterm };
+	const struct sigaction action = { .sa_handler = on_end, .sa_flags = SA_RESETHAND };
+	struct sigaction before;
 
-	(void)sigaction(SIGTERM, &action, NULL);
+	if (signal == SIGTERM || (sigaction(signal, NULL, &before) == 0 && before.sa_handler != SIG_IGN))
+		(void)sigaction(signal, &action, NULL);
+}
+
+void quit_setup(void (*last_words)(void), bool keep_hangup)
+{
+	sigset_t hangup;
+
+	say_last_words = last_words;
+	hangup_is_kept = keep_hangup;
+	(void)sigemptyset(&hangup);
+	(void)sigaddset(&hangup, SIGHUP);
+	if (keep_hangup)
+		(void)pthread_sigmask(SIG_BLOCK, &hangup, NULL);
+	else
+		handle(SIGHUP);
+	handle(SIGINT);
+	handle(SIGTERM);
 	quit_allow();
 }
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "check.h"
 #include "event.h"
 
 static int give(struct score *score, struct probe *probe, const struct score_verdict *verdict)
@@ -27,22 +28,30 @@ static int give(struct score *score, struct probe *probe, const struct score_ver
 	return 1;
 }
 
+static struct score_verdict make(const struct verdict_rules *rules)
+{
+	return (struct score_verdict){
+		.rise = rules->rise, .fall = rules->fall, .down_after_usec = rules->down_after_usec,
+		.flaps = rules->flaps, .flap_usec = rules->flap_usec,
+	};
+}
+
 int verdict_success(struct score *score, const struct verdict_rules *rules, struct probe *probe)
 {
-	const struct score_verdict verdict = {
-		.success = true, .reason = REASON_NONE, .rise = rules->rise, .fall = rules->fall,
-	};
+	struct score_verdict verdict = make(rules);
 
+	verdict.success = true;
+	verdict.shallow = probe->check == &check_tcp;
 	return give(score, probe, &verdict);
 }
 
 int verdict_failure(struct score *score, const struct verdict_rules *rules, struct probe *probe,
 		    enum node_reason reason, const char *detail)
 {
-	const struct score_verdict verdict = {
-		.reason = reason, .detail = detail, .rise = rules->rise, .fall = rules->fall,
-	};
+	struct score_verdict verdict = make(rules);
 
+	verdict.reason = reason;
+	verdict.detail = detail;
 	return give(score, probe, &verdict);
 }
 

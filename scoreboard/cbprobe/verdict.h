@@ -11,6 +11,9 @@
 /* So many results in a row change a node's state. */
 struct verdict_rules {
 	uint32_t rise, fall;
+	uint64_t down_after_usec; /* a failure so long after the last success does, too; 0: off */
+	uint32_t flaps;           /* going down so often ... */
+	uint64_t flap_usec;       /* ... within so long keeps it down; flaps 0: off */
 };
 
 /* Whether a node that was up and has just failed is to be tried again in this pass: a first failure is, once, if

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * beside.h: what goes on beside a pass, and must not wait for its end: the
+ * commands of --notify, the watchdog's beat. All of it is behind one
+ * descriptor, which whoever waits for anything else watches too.
+ */
+
+/* One thing that is watched; part of a larger structure. */
+struct beside {
+	void (*ready)(struct beside *beside);
+};
+
+/* Makes the descriptor. 0 or -errno. */
+int beside_setup(void);
+
+/* Readable when there is something to do; -1 if beside_setup() was never called. */
+int beside_fd(void);
+
+/* Calls beside->ready whenever fd is readable, until fd is closed. 0 or -errno. */
+int beside_watch(int fd, struct beside *beside);
+
+/* Does what there is to do; never waits. */
+void beside_work(void);

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * notify.c: a line of notices, and a few commands that run.
+ *
+ * Notices of different nodes overtake each other, those of one node never do:
+ * the next one of a node is not begun before the last has ended. So a slow
+ * command holds up its own node only, until all places are taken.
+ *
+ * The command is run by the shell, as crontab(5) does, but nothing is ever
+ * put into its text: what there is to know is in the environment, where a
+ * node's own words stay words. It leads a process group, which is killed as a
+ * whole when it takes too long, and also when the command itself has ended:
+ * nothing is left behind. (The group's number is not free for others before
+ * the command has been waited for.)
+ */
+
+#include "notify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "beside.h"
+#include "quit.h"
+#include "say.h"
+#include "timespan.h"
+
+#define RUNS_MAX 8u                           /* commands at once */
+#define TIMEOUT_USEC (30 * USEC_PER_SEC)      /* of each */
+#define LINE_MAX_ 100000u                     /* notices that may wait */
+
+enum { VARIABLE_NODE, VARIABLE_STATE, VARIABLE_OLD, VARIABLE_REASON, VARIABLE_DETAIL, VARIABLE_SINCE, VARIABLES_ };
+
+static const char *const variable_names[VARIABLES_] = {
+	[VARIABLE_NODE] = "COREBALANCE_NODE=", [VARIABLE_STATE] = "COREBALANCE_STATE=",
+	[VARIABLE_OLD] = "COREBALANCE_OLD=", [VARIABLE_REASON] = "COREBALANCE_REASON=",
+	[VARIABLE_DETAIL] = "COREBALANCE_DETAIL=", [VARIABLE_SINCE] = "COREBALANCE_SINCE=",
+};
+
+struct notice {
+	struct notice *next;
+	char *variables[VARIABLES_];
+};
+
+struct run {
+	struct beside beside;                 /* of pidfd */
+	struct notice *notice;                /* NULL: this place is free */
+	volatile pid_t pid;                   /* 0: none */
+	int pidfd;
+	uint64_t deadline_usec;               /* CLOCK_MONOTONIC */
+};
+
+static const char *command;
+static struct notice *first, **end_of_line = &first;
+static size_t waiting;
+static bool overflown;                        /* and that was said */
+static struct run runs[RUNS_MAX];
+static int timer_fd = -1;
+
+extern char **environ;
+
+static struct notice *notice_free(struct notice *notice)
+{
+	for (int i = 0; i < VARIABLES_; i++)
+		free(notice->variables[i]);
+	free(notice);
+	return NULL;
+}
+
+static const char *notice_node(const struct notice *notice)
+{
+	return notice->variables[VARIABLE_NODE] + strlen(variable_names[VARIABLE_NODE]);
+}
+
+static struct notice *notice_new(const char *const values[VARIABLES_])
+{
+	struct notice *notice = calloc(1, sizeof(*notice));
+
+	for (int i = 0; notice && i < VARIABLES_; i++)
+		if (asprintf(&notice->variables[i], "%s%s", variable_names[i], values[i]) < 0) {
+			notice->variables[i] = NULL;
+			return notice_free(notice);
+		}
+	return notice;
+}
+
+static bool is_running(const char *node)
+{
+	for (unsigned i = 0; i < RUNS_MAX; i++)
+		if (runs[i].notice && strcmp(notice_node(runs[i].notice), node) == 0)
+			return true;
+	return false;
+}
+
+static bool any_running(void)
+{
+	for (unsigned i = 0; i < RUNS_MAX; i++)
+		if (runs[i].notice)
+			return true;
+	return false;
+}
+
+/* Takes the first notice whose node has none running out of the line; NULL if there is none. */
+static struct notice *take(void)
+{
+	for (struct notice **p = &first; *p; p = &(*p)->next) {
+		struct notice *notice = *p;
+
+		if (is_running(notice_node(notice)))
+			continue;
+		*p = notice->next;
+		if (!*p)
+			end_of_line = p;
+		waiting--;
+		return notice;
+	}
+	return NULL;
+}
+
+/* Our environment with a notice's variables in place of any of those names. NULL: no memory. The array is the
+ * caller's, its texts are not. */
+static char **make_environment(const struct notice *notice)
+{
+	size_t n = 0, kept = 0;
+	char **made;
+
+	while (environ[n])
+		n++;
+	made = reallocarray(NULL, n + VARIABLES_ + 1, sizeof(char *));
+	if (!made)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		bool ours = false;
+
+		for (int v = 0; v < VARIABLES_; v++)
+			ours |= strncmp(environ[i], variable_names[v], strlen(variable_names[v])) == 0;
+		if (!ours)
+			made[kept++] = environ[i];
+	}
+	for (int v = 0; v < VARIABLES_; v++)
+		made[kept++] = notice->variables[v];
+	made[kept] = NULL;
+	return made;
+}
+
+/* Runs the command. Its pid, or -errno. */
+static int spawn(const struct notice *notice)
+{
+	char shell[] = "sh", option[] = "-c";
+	char *text = strdup(command), *argv[] = { shell, option, text, NULL };
+	char **environment = make_environment(notice);
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none, all;
+	pid_t pid;
+	int r = ENOMEM;
+
+	(void)sigemptyset(&none);
+	(void)sigfillset(&all);
+	(void)posix_spawnattr_init(&attributes);
+	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	(void)posix_spawnattr_setsigmask(&attributes, &none);
+	(void)posix_spawnattr_setsigdefault(&attributes, &all);
+	(void)posix_spawn_file_actions_init(&actions);
+	if (text && environment)
+		r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+	if (r == 0)
+		r = posix_spawn(&pid, "/bin/sh", &actions, &attributes, argv, environment);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	(void)posix_spawnattr_destroy(&attributes);
+	free(environment);
+	free(text);
+	return r == 0 ? pid : -r;
+}
+
+/* The timer is that of the run which was begun first. */
+static void set_timer(void)
+{
+	struct itimerspec when = { 0 };
+	uint64_t first_usec = UINT64_MAX;
+
+	for (unsigned i = 0; i < RUNS_MAX; i++)
+		if (runs[i].notice && runs[i].deadline_usec < first_usec)
+			first_usec = runs[i].deadline_usec;
+	if (first_usec != UINT64_MAX) {
+		when.it_value.tv_sec = (time_t)(first_usec / USEC_PER_SEC);
+		when.it_value.tv_nsec = (long)(first_usec % USEC_PER_SEC * 1000) + 1;
+	}
+	(void)timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* Ends what is left of a run, which has ended itself or shall. Says how it ended, if not well. */
+static void run_end(struct run *run, const char *why)
+{
+	const char *node = notice_node(run->notice);
+	pid_t pid = run->pid;
+	int status = 0;
+
+	(void)kill(-pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (why)
+		say(LOG_WARNING, "--notify for %s: %s", node, why);
+	else if (WIFSIGNALED(status))
+		say(LOG_WARNING, "--notify for %s: killed by signal %d", node, WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 0)
+		say(LOG_WARNING, "--notify for %s: exit status %d", node, WEXITSTATUS(status));
+	run->pid = 0;
+	if (run->pidfd >= 0)
+		(void)close(run->pidfd);
+	run->notice = notice_free(run->notice);
+}
+
+static void begin_runs(void);
+
+static void run_ready(struct beside *beside)
+{
+	struct run *run = (struct run *)(void *)beside; /* its first member */
+
+	if (!run->notice)
+		return;
+	run_end(run, NULL);
+	begin_runs();
+}
+
+/* Begins a notice's command in a free place. */
+static void run_begin(struct run *run, struct notice *notice)
+{
+	int r, pid = spawn(notice);
+
+	if (pid < 0) {
+		say(LOG_WARNING, "--notify for %s: %s", notice_node(notice), strerror(-pid));
+		(void)notice_free(notice);
+		return;
+	}
+	run->notice = notice;
+	run->beside.ready = run_ready;
+	run->deadline_usec = now_monotonic() + TIMEOUT_USEC;
+	run->pid = pid;
+	run->pidfd = (int)syscall(SYS_pidfd_open, pid, 0u); /* close-on-exec by itself */
+	r = run->pidfd < 0 ? -errno : beside_watch(run->pidfd, &run->beside);
+	if (r < 0)
+		run_end(run, strerror(-r));
+}
+
+static void begin_runs(void)
+{
+	for (unsigned i = 0; i < RUNS_MAX; i++)
+		while (!runs[i].notice) {
+			struct notice *notice = take();
+
+			if (!notice)
+				goto out;
+			run_begin(&runs[i], notice);
+		}
+out:
+	set_timer();
+}
+
+static void timer_ready(struct beside *beside)
+{
+	uint64_t now_usec = now_monotonic(), times;
+
+	(void)beside;
+	(void)!read(timer_fd, &times, sizeof(times));
+	for (unsigned i = 0; i < RUNS_MAX; i++)
+		if (runs[i].notice && runs[i].deadline_usec <= now_usec)
+			run_end(&runs[i], "killed, as it took longer than 30s");
+	begin_runs();
+}
+
+int notify_setup(const char *text)
+{
+	static struct beside timer = { timer_ready };
+	int r;
+
+	timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (timer_fd < 0)
+		return -errno;
+	r = beside_watch(timer_fd, &timer);
+	if (r == 0)
+		command = text;
+	return r;
+}
+
+void notify_node_state(const char *node, const struct score_edge *edge, const char *detail)
+{
+	char since[24];
+	const char *const values[VARIABLES_] = {
+		[VARIABLE_NODE] = node, [VARIABLE_STATE] = node_state_to_string(edge->after),
+		[VARIABLE_OLD] = node_state_to_string(edge->before), [VARIABLE_REASON] = reason_to_string(edge->reason),
+		[VARIABLE_DETAIL] = detail ? detail : "", [VARIABLE_SINCE] = since,
+	};
+	struct notice *notice;
+
+	if (!command)
+		return;
+	(void)snprintf(since, sizeof(since), "%" PRIu64, now_realtime());
+	notice = waiting < LINE_MAX_ ? notice_new(values) : NULL;
+	if (!notice) {
+		if (!overflown)
+			say(LOG_WARNING, "--notify for %s and maybe others: left out, as too many wait", node);
+		overflown = true;
+		return;
+	}
+	*end_of_line = notice;
+	end_of_line = &notice->next;
+	waiting++;
+	begin_runs();
+}
+
+void notify_finish(void)
+{
+	uint64_t until_usec = now_monotonic() + TIMEOUT_USEC;
+
+	quit_deny();
+	while (any_running()) {
+		struct pollfd fd = { .fd = beside_fd(), .events = POLLIN };
+		uint64_t now_usec = now_monotonic();
+
+		if (now_usec >= until_usec)
+			break;
+		quit_allow();
+		(void)poll(&fd, 1, (int)((until_usec - now_usec) / USEC_PER_MSEC) + 1);
+		quit_deny();
+		beside_work();
+	}
+	for (unsigned i = 0; i < RUNS_MAX; i++)
+		if (runs[i].notice)
+			run_end(&runs[i], "killed, as cbprobe ends");
+	if (first)
+		say(LOG_WARNING, "--notify: %zu changes not told, as the command took too long", waiting);
+	while (first) {
+		struct notice *notice = first;
+
+		first = notice->next;
+		(void)notice_free(notice);
+	}
+	end_of_line = &first;
+	waiting = 0;
+	quit_allow();
+}
+
+void notify_abandon(void)
+{
+	for (unsigned i = 0; i < RUNS_MAX; i++)
+		if (runs[i].pid > 0)
+			(void)kill(-runs[i].pid, SIGKILL);
+}

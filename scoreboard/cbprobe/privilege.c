@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * privilege.c: first the folder, while we may, then the user, for good.
+ *
+ * The user is looked up, and the name service's modules are loaded, before the
+ * folder is changed: inside there need not be any.
+ */
+
+#include "privilege.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <netdb.h>
+#include <pwd.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "say.h"
+
+static int enter(const char *directory)
+{
+	struct addrinfo *result = NULL;
+
+	/* glibc loads what nsswitch.conf(5) names at the first look-up. */
+	if (getaddrinfo("localhost", NULL, NULL, &result) == 0)
+		freeaddrinfo(result);
+	if (chroot(directory) < 0 || chdir("/") < 0) {
+		say(LOG_ERR, "--chroot: \"%s\": %s", directory, strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+static int become(const char *name, uid_t user, gid_t group)
+{
+	if (initgroups(name, group) < 0 || setgid(group) < 0 || setuid(user) < 0) {
+		say(LOG_ERR, "--user: \"%s\": %s", name, strerror(errno));
+		return -errno;
+	}
+	/* That is for good, unless something is very wrong with this system. */
+	if (user != 0 && setuid(0) == 0) {
+		say(LOG_ERR, "--user: \"%s\": root again after it was given up", name);
+		return -ENOTRECOVERABLE;
+	}
+	return 0;
+}
+
+int privilege_check(const char *user, const char *directory)
+{
+	const struct passwd *found = user ? getpwnam(user) : NULL;
+
+	if (user && !found) {
+		say(LOG_ERR, "--user: \"%s\": expected the name of a user", user);
+		return -ENOENT;
+	}
+	if (geteuid() != 0 && (directory || (found && found->pw_uid != geteuid()))) {
+		say(LOG_ERR, "--%s: only root can do that", directory ? "chroot" : "user");
+		return -EPERM;
+	}
+	return 0;
+}
+
+int privilege_drop(const char *user, const char *directory)
+{
+	const struct passwd *found = user ? getpwnam(user) : NULL;
+	uid_t uid = found ? found->pw_uid : 0;
+	gid_t gid = found ? found->pw_gid : 0;
+	int r = directory ? enter(directory) : 0;
+
+	if (r == 0 && user && geteuid() == 0)
+		r = found ? become(user, uid, gid) : -ENOENT;
+	return r;
+}

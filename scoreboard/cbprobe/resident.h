@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * resident.h: LVSmon's way: a process that stays and makes a pass every so
+ * often.
+ */
+
+#include <stdint.h>
+
+#include "pass.h"
+
+struct resident_options {
+	uint64_t interval_usec;
+	int (*reload)(struct score *score); /* at SIGHUP; says what it did. NULL: there is no list to load anew */
+};
+
+/* Makes passes until SIGTERM, or until one cannot be made: -errno. */
+int resident_run(struct score *score, const struct pass_options *pass, const struct resident_options *options);

@@ -1,0 +1,87 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# cbprobe --notify: a command for each change of a node's state.
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+@test "the command is run at each change, and at nothing else, with what there is to know in its environment" {
+  export OUT=$T/told
+  # shellcheck disable=SC2016 # for the shell that runs it
+  hook='echo "$COREBALANCE_NODE $COREBALANCE_OLD->$COREBALANCE_STATE ($COREBALANCE_REASON) $COREBALANCE_SINCE" >>"$OUT"'
+  node a 4001 1
+  COREBALANCE_STATE=mine probe --notify "$hook"
+  [ ! -e "$OUT" ]
+  kill "$PID_a"
+  gone "$PID_a"
+  probe --notify "$hook"
+  probe --notify "$hook"
+  node_start a 4001 1
+  probe --notify "$hook"
+  sed 's/ [0-9]*$//' "$OUT" | diff - <(printf '%s\n' "$ADDR:4001 up->down (connection refused)" \
+    "$ADDR:4001 down->up (connection refused)")
+  # Since when: as cbscore has it, give or take a moment.
+  since=$(tail -n 1 "$OUT" | sed 's/.* //')
+  [ $((since / 60000000 - $(date +%s) / 60)) -ge -1 ]
+}
+
+@test "a command is no part of the pass: slow ones wait for each other only where they are of one node" {
+  export OUT=$T/told
+  for i in 1 2 3 4 5; do node_line "400$i" 1; done
+  # Each waits until all five have begun, which takes five at once.
+  # shellcheck disable=SC2016 # for the shell that runs it
+  run -0 probe --fall 1 --notify 'echo begun >>"$OUT"; while [ "$(wc -l <"$OUT")" -lt 5 ]; do sleep 0.05; done'
+  [ "$(wc -l <"$OUT")" = 5 ]
+  [[ $output != *killed* ]]
+}
+
+@test "changes of one node are told in order, one after the other" {
+  export OUT=$T/told
+  node a 4001 1
+  # shellcheck disable=SC2016 # for the shell that runs it
+  background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" --interval 50ms --fall 1 --notify \
+    'echo "begin $COREBALANCE_STATE" >>"$OUT"; while [ -e "$OUT.wait" ]; do sleep 0.02; done; echo "end $COREBALANCE_STATE" >>"$OUT"'
+  prober=$PID
+  : >"$OUT.wait"
+  kill "$PID_a"
+  gone "$PID_a"
+  until_ok grep -q 'begin down' "$OUT"
+  # The pass goes on while the command is stuck.
+  node_start a 4001 1
+  until_ok state_is 4001 up
+  run ! grep 'begin up' "$OUT"
+  rm "$OUT.wait"
+  until_ok grep -q 'end up' "$OUT"
+  diff "$OUT" <(printf '%s\n' 'begin down' 'end down' 'begin up' 'end up')
+  kill "$prober"
+  wait "$prober"
+}
+
+@test "nothing is left behind: not by the command's own children, not by SIGTERM" {
+  node_line 4001 1
+  run -0 probe --fall 1 --notify "sleep 1000 & echo \$! >'$T/child'"
+  gone "$(cat "$T/child")"
+  score remove "$ADDR:4001"
+  score add "$ADDR, 4001, 1, 0"
+  background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" --interval 50ms --fall 1 --notify "echo \$\$ >'$T/leader'; sleep 1000"
+  prober=$PID
+  until_ok test -s "$T/leader"
+  kill "$prober"
+  wait "$prober"
+  gone "$(cat "$T/leader")"
+}
+
+@test "a command that fails or cannot be run is told of, and the pass is none the worse for it" {
+  node_line 4001 1
+  run -0 probe --fall 1 --notify 'exit 7'
+  [[ $output == *"--notify for $ADDR:4001: exit status 7"* ]]
+  state_is 4001 down
+  score add "$ADDR, 4002, 1, 0"
+  # shellcheck disable=SC2016 # for the shell that runs it
+  run -0 probe --fall 1 --notify 'kill -9 $$'
+  [[ $output == *"--notify for $ADDR:4002: killed by signal 9"* ]]
+  run --separate-stderr -64 probe --notify ''
+}

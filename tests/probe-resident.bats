@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# cbprobe --interval: a prober that stays.
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+# resident [cbprobe option]...: in the background, its pid in $PROBER.
+resident() {
+  background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" -v "$@"
+  PROBER=$PID
+}
+
+passes() { grep -c 'checked [0-9]* of' "$T/probe.log" || true; }
+passes_are_more_than() { [ "$(passes)" -gt "$1" ]; }
+rss() { awk '/^VmRSS:/ { print $2 }' "/proc/$PROBER/status"; }
+
+@test "a pass every --interval; changes of health and of the farm are seen between them; SIGTERM ends it at once, exit 0" {
+  node a 4001 1
+  resident --interval 50ms
+  until_ok passes_are_more_than 3
+  state_is 4001 up
+  kill "$PID_a"
+  gone "$PID_a"
+  until_ok state_is 4001 down
+  node_start a 4001 1
+  until_ok state_is 4001 up
+  # A node that was added meanwhile is in the next pass.
+  score add "$ADDR, 4002, 1, 0"
+  until_ok state_is 4002 down
+  kill -TERM "$PROBER"
+  wait "$PROBER"
+}
+
+@test "its memory stays the same, pass by pass" {
+  [ -z "${SANITIZE-}" ] || skip "a sanitizer keeps what was freed"
+  for i in $(seq 200); do echo "127.0.1.$i, 4001, 1, 0" >>"$CONF"; done
+  node a 4001 1
+  resident --interval 50ms --notify true
+  # The first passes find all of them down and tell of it.
+  until_ok passes_are_more_than 15
+  before=$(rss)
+  until_ok passes_are_more_than 35
+  after=$(rss)
+  echo "$before kB, then $after kB"
+  [ "$after" -le $((before + 16)) ]
+}
+
+@test "--file is loaded at the start and at SIGHUP; a list with an error changes nothing" {
+  node a 4001 1
+  score list >/dev/null
+  printf '%s\n' "$ADDR, 4001, 1, 0" "$ADDR, 4002, 1, 0" >"$T/other.conf"
+  resident --interval 50ms --file "$T/other.conf"
+  until_ok state_is 4002 down
+  echo "$ADDR, 4003, 1, 0" >"$T/other.conf"
+  kill -HUP "$PROBER"
+  until_ok state_is 4003 down
+  [ -z "$(state_of 4001)" ]
+  echo "$ADDR, 4004, none, 0" >>"$T/other.conf"
+  kill -HUP "$PROBER"
+  until_ok grep -q 'not loaded, the nodes stay as they are' "$T/probe.log"
+  grep -q 'other.conf:2: ' "$T/probe.log"
+  before=$(passes)
+  until_ok passes_are_more_than $((before + 1))
+  state_is 4003 down
+  [ -z "$(state_of 4004)" ]
+}
+
+@test "SIGHUP without --file does no harm" {
+  node a 4001 1
+  resident --interval 50ms
+  until_ok passes_are_more_than 1
+  kill -HUP "$PROBER"
+  until_ok grep -q 'SIGHUP: nothing to load' "$T/probe.log"
+  before=$(passes)
+  until_ok passes_are_more_than $((before + 1))
+}
+
+@test "a pass longer than --interval leaves others out, and says so once" {
+  node_line 4001 1
+  score list >/dev/null
+  # A node that is up and fails is tried again a second later: such a pass is longer than this.
+  resident --interval 100ms --fall 1000
+  until_ok passes_are_more_than 2
+  [ "$(grep -c 'took longer than --interval 100ms' "$T/probe.log")" = 1 ]
+}
+
+@test "a service manager is told: ready after the first pass, status, the watchdog's beat, reloading, stopping" {
+  node a 4001 1
+  background "$T/manager.log" python3 -u -c "
+import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind('$T/notify')
+print('listens')
+while True: print(s.recv(1000).decode())"
+  until_ok grep -q listens "$T/manager.log"
+  NOTIFY_SOCKET=$T/notify WATCHDOG_USEC=200000 resident --interval 100ms --file "$CONF" --notify 'env >"$OUT"'
+  until_ok grep -q '^READY=1' "$T/manager.log"
+  passes_are_more_than 0
+  grep -q '^STATUS=1 of 1 nodes up' "$T/manager.log"
+  until_ok grep -q '^WATCHDOG=1' "$T/manager.log"
+  kill -HUP "$PROBER"
+  until_ok grep -q '^MONOTONIC_USEC=' "$T/manager.log"
+  kill "$PROBER"
+  wait "$PROBER"
+  until_ok grep -q '^STOPPING=1' "$T/manager.log"
+}
+
+@test "an error ends it, half a second later" {
+  echo 'no list' >"$CONF"
+  begun=$(date +%s%N)
+  run --separate-stderr -78 "$BUILD/cbprobe" -c "$CONF" --interval 1s
+  # At least that long, however slow the machine is.
+  [ $(($(date +%s%N) - begun)) -ge 500000000 ]
+  run --separate-stderr -64 "$BUILD/cbprobe" --interval 1ms
+  [[ $stderr == *'"1ms"'* ]]
+  run --separate-stderr -64 "$BUILD/cbprobe" --interval 1s --jitter 1s
+  [[ $stderr == *'--jitter: expected less than --interval'* ]]
+}
+
+@test "--user and --chroot give up what root may; others are told that only root can" {
+  if [ "$(id -u)" != 0 ]; then
+    run --separate-stderr -77 "$BUILD/cbprobe" -c "$CONF" --chroot /
+    [[ $stderr == *'only root can do that'* ]]
+    skip "the rest needs root"
+  fi
+  chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "${T%/*}" "$T" 2>/dev/null || true
+  node a 4001 1
+  mkdir -p "$T/jail/etc"
+  cp "$CONF" "$T/jail/etc/farm.conf"
+  resident --interval 50ms --user nobody --chroot "$T/jail" --file /etc/farm.conf
+  until_ok passes_are_more_than 2
+  [ "$(stat -c %U "/proc/$PROBER")" = nobody ]
+  [ "$(readlink "/proc/$PROBER/root")" = "$T/jail" ]
+  awk '/^(Uid|Gid|Groups):/ { for (i = 2; i <= NF; i++) if ($i == 0) exit 1 }' "/proc/$PROBER/status"
+  [ "$(awk '/^CapEff:/ { print $2 }' "/proc/$PROBER/status")" = 0000000000000000 ]
+  state_is 4001 up
+  kill "$PID_a"
+  gone "$PID_a"
+  until_ok state_is 4001 down
+  # The file is the one inside, the scoreboard the one outside.
+  echo "$ADDR, 4002, 1, 0" >>"$T/jail/etc/farm.conf"
+  kill -HUP "$PROBER"
+  until_ok state_is 4002 down
+  run --separate-stderr -77 setpriv --reuid nobody --clear-groups "$BUILD/cbprobe" -c "$CONF" -s "$T/none.tdb" --user root
+  run --separate-stderr -78 "$BUILD/cbprobe" -c "$CONF" --user nobody-of-that-name
+  [[ $stderr == *'"nobody-of-that-name": expected the name of a user'* ]]
+}
