@@ -87,3 +87,39 @@ teardown() { farm_teardown; }
   run --separate-stderr -64 "$BUILD/cbprobe" --fall 0
   [[ $stderr == *'"0"'* ]]
 }
+
+@test "a name server that never answers holds up nobody but the nodes whose names it keeps" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root for a name server of its own"; fi
+  node_start a 4001 1
+  node_start b 4002 1
+  # It answers nothing until it is told to by a file, which the test makes once the others have been checked.
+  background "$T/server.log" python3 -u -c "
+import os, socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('$ADDR', 53))
+print('listens')
+while True:
+    q, who = s.recvfrom(600)
+    if os.path.exists('$T/answer'):
+        s.sendto(q[:2] + b'\x81\x83' + q[4:6] + b'\0\0\0\0\0\0' + q[12:].split(b'\0\0\x29')[0], who)"
+  until_ok grep -q listens "$T/server.log"
+  printf 'nameserver %s\noptions timeout:2 attempts:5\n' "$ADDR" >"$T/resolv.conf"
+  printf 'hosts: files dns\n' >"$T/nsswitch.conf"
+  printf '%s known.test\n' "$ADDR" >"$T/hosts"
+  : >"$T/empty"
+  in_hosts() { # HOSTS COMMAND...
+    unshare -m sh -c "mount --bind '$T/resolv.conf' /etc/resolv.conf && mount --bind '$T/nsswitch.conf' /etc/nsswitch.conf &&
+      mount --bind '$1' /etc/hosts && shift && exec \"\$@\"" sh "$@"
+  }
+  printf '%s, 4001, 1, 0\nknown.test, 4002, 1, 0\n' "$ADDR" >"$CONF"
+  in_hosts "$T/hosts" "$BUILD/cbscore" -c "$CONF" list
+  background "$T/probe.log" in_hosts "$T/empty" "$BUILD/cbprobe" -v -c "$CONF"
+  until_ok grep -q "^cbprobe: $ADDR:4001: tcp: answered" "$T/probe.log"
+  # A name that was known is checked where it was.
+  until_ok grep -q '^cbprobe: known.test:4002: tcp: answered' "$T/probe.log"
+  run ! grep -q checked "$T/probe.log"
+  # At last it says that there is no such name, which is the node's failure.
+  : >"$T/answer"
+  until_ok grep -q 'known.test:4002 is down: name does not resolve' "$T/probe.log"
+  wait "$PID"
+  grep -q 'checked 2 of 2 nodes' "$T/probe.log"
+}

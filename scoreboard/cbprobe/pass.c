@@ -8,8 +8,13 @@
  *                   +------- a second later --------+
  *                   v                               |
  *     line ----> CONNECT ---> CONRESULT --failed--> WAIT
- *                                 |
- *                                 +--answered, or failed often enough--> DONE
+ *                   ^             |
+ *     NAME -answer--+             +--answered, or failed often enough--> DONE
+ *
+ * Names are asked for beside all this. A node that has one is checked as soon
+ * as it is answered, or after a second where it was the last time; if the
+ * answer is another one then, the check is made again and what it found before is
+ * forgotten.
  *
  * A failure goes to the scoreboard as it happens, so that what is there is
  * true even if we are killed. All but one kind: that no packet could leave
@@ -98,10 +103,12 @@ static void probe_rewind(struct probe *probe)
 	probe->error = 0;
 }
 
+/* Nothing more to be checked; a name may still be to come. */
 static void probe_finish(struct pass *pass, struct probe *probe)
 {
 	probe->state = PROBE_DONE;
-	pass->unfinished--;
+	if (!probe->naming)
+		pass->unfinished--;
 }
 
 /* A try after a while. */
@@ -219,11 +226,27 @@ static void try_postponed(struct pass *pass, struct probe *probe)
 	line_append(&pass->again, probe);
 }
 
+/* It was about addresses that are not the node's any more: as if it had never been. */
+static void try_overtaken(struct pass *pass, struct probe *probe)
+{
+	probe->moved = false;
+	probe->owed = 0;
+	probe_rewind(probe);
+	if (probe->n_addresses > 0)
+		line_append(&pass->again, probe);
+	else
+		probe_finish(pass, probe);
+}
+
 static int try_ended(struct pass *pass, struct probe *probe, enum outcome outcome)
 {
 	timers_remove(&pass->timers, probe);
 	pass->active--;
 	describe(pass, probe, outcome);
+	if (probe->moved) {
+		try_overtaken(pass, probe);
+		return 0;
+	}
 	switch (outcome) {
 	case OUTCOME_UP:
 		return try_succeeded(pass, probe);
@@ -276,6 +299,10 @@ static int begin(struct pass *pass)
 
 		if (!probe)
 			break;
+		if (probe->n_addresses == 0) { /* its name was found not to exist while it stood there */
+			probe_finish(pass, probe);
+			continue;
+		}
 		pass->active++;
 		probe->begun_usec = now_monotonic();
 		r = proceed(pass, probe,
@@ -286,6 +313,55 @@ static int begin(struct pass *pass)
 	return 0;
 }
 
+/* Puts a probe in the line, or where its turn comes with --jitter. */
+static void probe_line_up(struct pass *pass, struct probe *probe)
+{
+	probe->failures = 0;
+	probe_rewind(probe);
+	if (pass->options->jitter_usec > 0)
+		probe_wait(pass, probe, random_usec(pass->options->jitter_usec));
+	else
+		line_append(&pass->fresh, probe);
+}
+
+/* A name was answered, or is asked for once more. */
+static void name_answered(struct probe *probe, void *arg)
+{
+	bool can = probe->n_addresses > 0 && probe->check->start;
+	bool begun = probe->begun_usec > 0;
+	struct pass *pass = arg;
+
+	if (probe->naming) {
+		/* What is under way goes on; nothing is begun with addresses that are in doubt. */
+		if (!begun) {
+			timers_remove(&pass->timers, probe);
+			probe->state = PROBE_NAME;
+		}
+		return;
+	}
+	switch (probe->state) {
+	case PROBE_CONNECT:
+		probe->moved = false; /* it has not begun with the old ones */
+		return;
+	case PROBE_WAIT:
+	case PROBE_NAME:
+	case PROBE_DONE:
+		break;
+	default:
+		return; /* under way: if it has moved, its end tells */
+	}
+	if (can && probe->state == PROBE_WAIT && begun) {
+		probe->moved = false;
+		return;
+	}
+	timers_remove(&pass->timers, probe);
+	if (can && (!begun || probe->moved))
+		probe_line_up(pass, probe);
+	else
+		probe_finish(pass, probe);
+	probe->moved = false;
+}
+
 static int handle_events(struct pass *pass, int n)
 {
 	for (int i = 0; i < n; i++) {
@@ -293,10 +369,12 @@ static int handle_events(struct pass *pass, int n)
 		uint64_t deadline_usec = usec_after(now_monotonic(), pass->options->timeout_usec);
 		int r = 0;
 
-		if (probe)
-			r = proceed(pass, probe, probe->check->ready(probe, deadline_usec));
-		else
+		if (!probe)
 			beside_work();
+		else if ((void *)probe == &pass->roster)
+			r = roster_answer(&pass->roster, pass->score, pass->options, name_answered, pass);
+		else
+			r = proceed(pass, probe, probe->check->ready(probe, deadline_usec));
 		if (r < 0)
 			return r;
 	}
@@ -402,39 +480,43 @@ static void line_up(struct pass *pass)
 {
 	for (size_t i = 0; i < pass->roster.n; i++) {
 		struct probe *probe = &pass->roster.probes[i];
+		bool can = probe->check->start && probe->n_addresses > 0;
 
-		probe->state = PROBE_DONE;
-		if (!probe->check->start || probe->n_addresses == 0)
-			continue;
-		probe->failures = 0;
-		probe_rewind(probe);
-		if (pass->options->jitter_usec > 0)
-			probe_wait(pass, probe, random_usec(pass->options->jitter_usec));
-		else
-			line_append(&pass->fresh, probe);
-		pass->unfinished++;
+		probe->state = probe->naming ? PROBE_NAME : PROBE_DONE;
+		if (can && probe->naming)
+			probe_wait(pass, probe, PASS_NAME_USEC);
+		else if (can)
+			probe_line_up(pass, probe);
+		pass->unfinished += can || probe->naming;
 	}
+}
+
+/* Makes epoll watch what is not a check. */
+static int watch_others(const struct pass *pass, int fd, void *which)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = which };
+
+	return fd >= 0 && epoll_ctl(pass->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
 static int pass_init(struct pass *pass, struct score *score, const struct pass_options *options)
 {
-	struct epoll_event beside = { .events = EPOLLIN, .data.ptr = NULL };
-	int r;
+	int r, names_fd;
 
 	*pass = (struct pass){ .score = score, .options = options, .jobs = options->jobs, .epoll_fd = -1 };
-	r = roster_load(score, options, &pass->roster);
-	if (r < 0)
-		return r;
-	r = timers_init(&pass->timers, pass->roster.n);
-	if (r < 0)
-		return r;
 	pass->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (pass->epoll_fd < 0)
 		return -errno;
-	if (beside_fd() >= 0 && epoll_ctl(pass->epoll_fd, EPOLL_CTL_ADD, beside_fd(), &beside) < 0)
-		return -errno;
+	r = roster_load(score, &pass->roster);
+	if (r == 0)
+		r = timers_init(&pass->timers, pass->roster.n);
+	if (r == 0)
+		r = watch_others(pass, beside_fd(), NULL);
+	if (r < 0)
+		return r;
 	line_up(pass);
-	return 0;
+	r = roster_ask(&pass->roster, &names_fd);
+	return r < 0 ? r : watch_others(pass, names_fd, &pass->roster);
 }
 
 static void pass_clear(struct pass *pass)

@@ -11,6 +11,7 @@
 #include "scoreboard.h"
 #include "verdict.h"
 
+#define PASS_NAME_USEC UINT64_C(1000000)  /* after which a node whose name is not answered is checked where it was */
 #define PASS_RETRY_USEC UINT64_C(1000000) /* from a failure to the next try */
 
 struct pass_options {

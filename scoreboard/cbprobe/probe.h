@@ -16,6 +16,7 @@ struct check;
 
 /* LVSmon's names. QUERY and RECV, its two others, come with the first check that talks. */
 enum probe_state {
+	PROBE_NAME,      /* nothing can be done before its name is answered */
 	PROBE_CONNECT,   /* in the pass's line of those to be begun */
 	PROBE_CONRESULT, /* under way: has a descriptor in epoll, and a deadline */
 	PROBE_WAIT,      /* has failed; the deadline is that of the next try */
@@ -43,4 +44,6 @@ struct probe {
 	uint8_t fault;                   /* what error says: connect.c's */
 	bool down;                       /* BN_DOWN as last seen */
 	bool unresolved;                 /* and that because its name did not resolve */
+	bool naming;                     /* its name has not been answered yet in this pass */
+	bool moved;                      /* it has other addresses since the present try began */
 };

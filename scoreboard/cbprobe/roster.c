@@ -4,6 +4,11 @@
  * roster.c: lists and resolves. All of a pass's memory is allocated here or in
  * pass.c's beginning.
  *
+ * Names are asked for in a thread, all at once, so that a name server that
+ * does not answer holds up nobody but those whose names it keeps. The thread has
+ * no part in anything else: it fills in requests, which nobody else looks at
+ * meanwhile, and says when it is done.
+ *
  * That a name does not exist is the node's failure: it counts, and is tried
  * again, like one of a check. That nobody could tell (no name server answers,
  * time ran out) is not: the node keeps the addresses that it has, for it is
@@ -14,9 +19,13 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "quit.h"
@@ -28,10 +37,20 @@
 #define RESOLVE_BASE_USEC (6 * USEC_PER_SEC)
 #define RESOLVE_NAME_USEC (10 * USEC_PER_MSEC)
 
-/* What the walk over the nodes and the settling of names work on. */
+struct names {
+	struct resolve_request *requests;
+	struct probe **owners;
+	size_t n;
+	uint64_t delay_usec;     /* before they are asked for */
+	pthread_t thread;
+	bool running;
+	int result;              /* of resolve_all() */
+	int event_fd;
+};
+
+/* What the walk over the nodes works on. */
 struct listing {
 	struct score *score;
-	const struct pass_options *options;
 	struct roster *roster;
 };
 
@@ -50,8 +69,23 @@ static struct probe *roster_add(struct roster *roster)
 	return &roster->probes[roster->n++];
 }
 
+static struct names *names_free(struct names *names)
+{
+	if (!names)
+		return NULL;
+	if (names->running)
+		(void)pthread_join(names->thread, NULL);
+	if (names->event_fd >= 0)
+		(void)close(names->event_fd);
+	free(names->requests);
+	free(names->owners);
+	free(names);
+	return NULL;
+}
+
 void roster_clear(struct roster *roster)
 {
+	roster->names = names_free(roster->names);
 	for (size_t i = 0; i < roster->n; i++) {
 		struct probe *probe = &roster->probes[i];
 
@@ -100,6 +134,7 @@ static int set_addresses(struct score *score, struct probe *probe, const struct 
 	r = score_set_addresses(score, probe->id, addresses, n);
 	if (r < 0 && r != -ENOENT)
 		return r;
+	probe->moved = true;
 	return keep_addresses(probe, addresses, n);
 }
 
@@ -131,138 +166,180 @@ static int add_node(const struct score_node *node, void *arg)
 	if (r < 0)
 		return r;
 	/* The address of a node that has one by itself changes only with the number of its %scope. */
-	if (resolve_numeric(node->config.host, node->config.port, &address))
-		return set_addresses(listing->score, probe, &address, 1);
+	if (resolve_numeric(node->config.host, node->config.port, &address)) {
+		r = set_addresses(listing->score, probe, &address, 1);
+		probe->moved = false;
+		return r;
+	}
 	probe->host = strdup(node->config.host);
+	probe->naming = true;
 	return probe->host ? 0 : -ENOMEM;
 }
 
 /* The name resolves. */
-static int settle_resolved(const struct listing *listing, struct probe *probe, const struct resolve_request *request)
+static int settle_resolved(struct score *score, struct probe *probe, const struct resolve_request *request)
 {
 	const struct verdict_rules at_once = { .rise = 1, .fall = 1 };
-	int r = set_addresses(listing->score, probe, request->addresses, request->n_addresses);
+	int r = set_addresses(score, probe, request->addresses, request->n_addresses);
 
 	/* A node that no check will ever put up again. */
 	if (r == 0 && probe->unresolved && !probe->check->start)
-		r = verdict_success(listing->score, &at_once, probe);
+		r = verdict_success(score, &at_once, probe);
 	return r;
 }
 
 /* The name does not resolve. 1 if it is to be tried once more, else 0 or -errno. */
-static int settle_unresolved(const struct listing *listing, struct probe *probe, const struct resolve_request *request)
+static int settle_unresolved(struct score *score, const struct pass_options *options, struct probe *probe,
+			     const struct resolve_request *request)
 {
-	const struct verdict_rules *rules = &listing->options->rules;
 	bool final = resolve_is_final(request->error);
 	int r;
 
 	if (!final && probe->n_addresses > 0) {
-		if (listing->options->verbose)
+		if (options->verbose)
 			say(LOG_DEBUG, "%s: %s, using the addresses known before", probe->name,
 			    gai_strerror(request->error));
 		return 0;
 	}
-	if (listing->options->verbose)
+	if (options->verbose)
 		say(LOG_DEBUG, "%s: %s", probe->name, gai_strerror(request->error));
-	r = verdict_failure(listing->score, rules, probe, REASON_UNRESOLVED,
+	r = verdict_failure(score, &options->rules, probe, REASON_UNRESOLVED,
 			    final ? NULL : gai_strerror(request->error));
 	if (r < 0)
 		return r;
 	probe->failures++;
-	if (!probe->down && verdict_wants_more(rules, probe))
+	if (!probe->down && verdict_wants_more(&options->rules, probe))
 		return 1;
 	/* Its addresses may be somebody else's by now: they are forgotten with the node's being up, and until
 	 * --fall decides that, not probed. */
 	if (probe->down)
-		return set_addresses(listing->score, probe, NULL, 0);
+		return set_addresses(score, probe, NULL, 0);
+	probe->moved = true;
 	probe->n_addresses = 0;
 	return 0;
 }
 
-/* Acts upon the answers, and leaves in requests those to be tried once more. Their number, or -errno. */
-static ssize_t settle(const struct listing *listing, struct resolve_request *requests, struct probe **owners, size_t n)
+static void ask(struct names *names)
 {
-	size_t again = 0;
+	const struct timespec delay = {
+		.tv_sec = (time_t)(names->delay_usec / USEC_PER_SEC),
+		.tv_nsec = (long)(names->delay_usec % USEC_PER_SEC * 1000),
+	};
+	const uint64_t done = 1;
 
-	for (size_t i = 0; i < n; i++) {
-		int r = requests[i].n_addresses > 0 ? settle_resolved(listing, owners[i], &requests[i])
-						    : settle_unresolved(listing, owners[i], &requests[i]);
-
-		if (r < 0)
-			return r;
-		if (requests[i].n_addresses > 0 || r == 0)
-			continue;
-		requests[again] = requests[i];
-		owners[again++] = owners[i];
-	}
-	return (ssize_t)again;
+	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &delay, NULL);
+	names->result = resolve_all(names->requests, names->n, RESOLVE_BASE_USEC + names->n * RESOLVE_NAME_USEC);
+	(void)!write(names->event_fd, &done, sizeof(done));
 }
 
-static void pause_before_retry(void)
+static void *asker(void *arg)
 {
-	const struct timespec pause = { .tv_sec = PASS_RETRY_USEC / USEC_PER_SEC };
+	ask(arg);
+	return NULL;
+}
 
+/* Asks in a thread, to which no signal is ever delivered; or, if there is none to be had, here and now. */
+static void begin_asking(struct names *names)
+{
+	sigset_t all, before;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	names->running = pthread_create(&names->thread, NULL, asker, names) == 0;
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (names->running)
+		return;
 	quit_allow();
-	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+	ask(names);
 	quit_deny();
 }
 
-static int resolve(const struct listing *listing, struct resolve_request *requests, struct probe **owners, size_t n)
+static int names_new(struct roster *roster, size_t n, struct names **ret)
 {
-	while (n > 0) {
-		ssize_t again;
-		int r;
+	struct names *names = calloc(1, sizeof(*names));
 
-		quit_allow();
-		r = resolve_all(requests, n, RESOLVE_BASE_USEC + n * RESOLVE_NAME_USEC);
-		quit_deny();
-		if (r < 0)
-			return r;
-		again = settle(listing, requests, owners, n);
-		if (again < 0)
-			return (int)again;
-		n = (size_t)again;
-		if (n > 0)
-			pause_before_retry();
+	if (!names)
+		return -ENOMEM;
+	names->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	names->requests = calloc(n, sizeof(*names->requests));
+	names->owners = calloc(n, sizeof(struct probe *));
+	if (names->event_fd < 0 || !names->requests || !names->owners) {
+		int r = names->event_fd < 0 ? -errno : -ENOMEM;
+
+		(void)names_free(names);
+		return r;
 	}
+	for (size_t i = 0; i < roster->n; i++) {
+		struct probe *probe = &roster->probes[i];
+
+		if (!probe->naming)
+			continue;
+		names->owners[names->n] = probe;
+		names->requests[names->n].host = probe->host;
+		names->requests[names->n++].port = probe->port;
+	}
+	*ret = names;
 	return 0;
 }
 
-static int resolve_names(const struct listing *listing)
+int roster_ask(struct roster *roster, int *ret_fd)
 {
-	struct roster *roster = listing->roster;
-	struct resolve_request *requests;
-	struct probe **owners;
 	size_t n = 0;
-	int r = -ENOMEM;
-
-	for (size_t i = 0; i < roster->n; i++)
-		n += roster->probes[i].host != NULL;
-	requests = calloc(n + 1, sizeof(*requests));
-	owners = calloc(n + 1, sizeof(struct probe *));
-	n = 0;
-	for (size_t i = 0; requests && owners && i < roster->n; i++) {
-		struct probe *probe = &roster->probes[i];
-
-		if (!probe->host)
-			continue;
-		owners[n] = probe;
-		requests[n].host = probe->host;
-		requests[n++].port = probe->port;
-	}
-	if (requests && owners)
-		r = resolve(listing, requests, owners, n);
-	free(requests);
-	free(owners);
-	return r;
-}
-
-int roster_load(struct score *score, const struct pass_options *options, struct roster *ret)
-{
-	struct listing listing = { .score = score, .options = options, .roster = ret };
 	int r;
 
+	for (size_t i = 0; i < roster->n; i++)
+		n += roster->probes[i].naming;
+	*ret_fd = -1;
+	if (n == 0)
+		return 0;
+	r = names_new(roster, n, &roster->names);
+	if (r < 0)
+		return r;
+	*ret_fd = roster->names->event_fd;
+	begin_asking(roster->names);
+	return 0;
+}
+
+int roster_answer(struct roster *roster, struct score *score, const struct pass_options *options,
+		  void (*answered)(struct probe *probe, void *arg), void *arg)
+{
+	struct names *names = roster->names;
+	size_t again = 0;
+	uint64_t times;
+
+	if (read(names->event_fd, &times, sizeof(times)) != sizeof(times))
+		return 0;
+	if (names->running)
+		(void)pthread_join(names->thread, NULL);
+	names->running = false;
+	if (names->result < 0)
+		return names->result;
+	for (size_t i = 0; i < names->n; i++) {
+		struct resolve_request *request = &names->requests[i];
+		struct probe *probe = names->owners[i];
+		int r = request->n_addresses > 0 ? settle_resolved(score, probe, request)
+						 : settle_unresolved(score, options, probe, request);
+
+		if (r < 0)
+			return r;
+		probe->naming = request->n_addresses == 0 && r > 0;
+		answered(probe, arg);
+		if (probe->naming) {
+			names->requests[again] = *request;
+			names->owners[again++] = probe;
+		}
+	}
+	names->n = again;
+	names->delay_usec = PASS_RETRY_USEC;
+	if (again > 0)
+		begin_asking(names);
+	return 0;
+}
+
+int roster_load(struct score *score, struct roster *ret)
+{
+	struct listing listing = { .score = score, .roster = ret };
+
 	*ret = (struct roster){ 0 };
-	r = score_each_node(score, add_node, &listing);
-	return r < 0 ? r : resolve_names(&listing);
+	return score_each_node(score, add_node, &listing);
 }

@@ -2,24 +2,38 @@
 #pragma once
 
 /*
- * roster.h: the nodes that a pass is about, with their addresses of today.
+ * roster.h: the nodes that a pass is about, and their addresses of today.
  */
 
 #include "pass.h"
 #include "probe.h"
 
+struct names;
+
 struct roster {
 	struct probe *probes;
 	size_t n, room;
+	struct names *names;     /* NULL: there are none */
 };
 
 /*
- * Lists the nodes of the scoreboard that are to be checked, and resolves their
- * names. The scoreboard is told of addresses that have changed, and of names
- * that do not resolve. 0 or -errno; the caller ends *ret with roster_clear()
- * either way.
+ * Lists the nodes of the scoreboard that are to be checked, with the addresses
+ * that they had. 0 or -errno; the caller ends *ret with roster_clear() either way.
  */
-int roster_load(struct score *score, const struct pass_options *options, struct roster *ret);
+int roster_load(struct score *score, struct roster *ret);
 
-/* Frees what it holds. */
+/* Begins to ask for their names, beside everything else. probe->naming is set where there is one. *ret_fd becomes
+ * readable when roster_answer() is to be called; -1: there are no names. 0 or -errno. */
+int roster_ask(struct roster *roster, int *ret_fd);
+
+/*
+ * Takes the answers: addresses that have changed and names that do not exist
+ * go to the scoreboard. answered is called for each probe that has one: with
+ * probe->naming off if it is settled, on if it will be asked for once more, with probe->moved if its addresses
+ * are others than before; it has none if it must not be checked. 0 or -errno.
+ */
+int roster_answer(struct roster *roster, struct score *score, const struct pass_options *options,
+		  void (*answered)(struct probe *probe, void *arg), void *arg);
+
+/* Frees what it holds; waits for names that are still asked for. */
 void roster_clear(struct roster *roster);
