@@ -16,8 +16,10 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
   diff - "$T/files" <<'EOF'
 ./etc/corebalance/nodes.conf
 ./usr/bin/cbscore
+./usr/lib/systemd/catalog/corebalance.catalog
 ./usr/lib/systemd/system/corebalance-probe.service
 ./usr/lib/systemd/system/corebalance-probe.timer
+./usr/lib/systemd/system/corebalance-prober.service
 ./usr/lib/systemd/system/corebalance.service
 ./usr/lib/systemd/system/corebalance.socket
 ./usr/lib/systemd/system/corebalance@.service
@@ -34,6 +36,7 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
 ./usr/share/doc/corebalance/examples/corebalance.xinetd
 ./usr/share/doc/corebalance/examples/inetd.conf
 ./usr/share/doc/corebalance/examples/nodes.conf
+./usr/share/doc/corebalance/examples/notify-ipvs
 ./usr/share/man/man1/cbscore.1
 ./usr/share/man/man5/corebalance-nodes.5
 ./usr/share/man/man5/corebalance-scoreboard.5

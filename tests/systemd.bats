@@ -20,7 +20,7 @@ setup_file() {
   install -D -t "$STAGE/opt/cbtest" "$BUILD"/tests/cbtest-{node,client}
   # A relay needs no ptrace(2), but the leak detector does.
   local unit
-  for unit in corebalance corebalance@ corebalance-probe; do
+  for unit in corebalance corebalance@ corebalance-probe corebalance-prober; do
     install -D -m 644 <(printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n') \
       "$STAGE/etc/systemd/system/$unit.service.d/sanitizer.conf"
   done
@@ -55,7 +55,7 @@ teardown() {
   fi
   # shellcheck disable=SC2016 # for the shell inside
   inside sh -c 'for file in /run/test/*.pid; do [ ! -e "$file" ] || kill -KILL $(cat "$file"); done 2>/dev/null
-    systemctl stop corebalance.socket corebalance-probe.timer
+    systemctl stop corebalance.socket corebalance-probe.timer corebalance-prober.service
     systemctl kill -s KILL corebalance.service "corebalance@*.service" "node-*.service"
     systemctl stop corebalance.service "corebalance@*.service" "node-*.service" corebalance-probe.service
     systemctl reset-failed
@@ -149,7 +149,7 @@ at_rest() {
 
 @test "systemd finds no fault with the units" {
   inside systemd-analyze verify --man=no corebalance.socket corebalance.service corebalance@0.service \
-    corebalance-probe.service corebalance-probe.timer
+    corebalance-probe.service corebalance-probe.timer corebalance-prober.service
   inside mkdir -p /run/systemd/system/corebalance.socket.d
   inside ln -s /usr/share/corebalance/per-connection.conf /run/systemd/system/corebalance.socket.d/
   inside systemd-analyze verify --man=no corebalance.socket
@@ -158,7 +158,7 @@ at_rest() {
 
 @test "every service is hardened: systemd-analyze security says at most 1.5" {
   local unit
-  for unit in corebalance.service corebalance@0.service corebalance-probe.service; do
+  for unit in corebalance.service corebalance@0.service corebalance-probe.service corebalance-prober.service; do
     inside systemd-analyze security --no-pager --threshold=15 "$unit" >"$T/security" || { cat "$T/security" && return 1; }
   done
 }
@@ -288,6 +288,40 @@ lines_are() { [ "$(lines | wc -l)" = "$1" ]; }
   # One event for each change of state, and none else.
   [ "$(journal -u corebalance-probe.service COREBALANCE_NODE=127.0.0.1:4002 | wc -l)" = 2 ]
   [ -z "$(journal -u corebalance-probe.service COREBALANCE_NODE=127.0.0.1:4001)" ]
+}
+
+@test "the prober that stays: ready after its first pass, reloads, tells of changes, and the catalog explains them" {
+  node a 4001 1 --mode echo
+  node b 4002 1 --mode echo
+  inside rm -f /run/corebalance/scoreboard.tdb
+  setting corebalance-prober.service '[Service]' ExecStart= \
+    'ExecStart=/usr/sbin/cbprobe --interval 100ms --file /etc/corebalance/nodes.conf --notify "systemd-cat -t hook echo told"'
+  inside systemctl start corebalance-prober.service
+  state_is 4001 up
+  [[ $(inside systemctl show -P StatusText corebalance-prober.service) == '2 of 2 nodes up' ]]
+  [ "$(inside systemctl show -P Type corebalance-prober.service)" = notify ]
+  node_down b
+  until_ok state_is 4002 down
+  told() { inside journalctl --sync && [ "$(journal -t hook | wc -l)" = 1 ]; }
+  until_ok told
+  inside sh -c 'echo "127.0.0.1, 4001, 1, 0" >/etc/corebalance/nodes.conf'
+  inside systemctl reload corebalance-prober.service
+  lost() { [ -z "$(state_of 4002)" ]; }
+  until_ok lost
+  entry=$(journal -u corebalance-prober.service COREBALANCE_NODE=127.0.0.1:4002)
+  [ "$(jq -r '[.COREBALANCE_OLD_STATE, .COREBALANCE_NEW_STATE, .COREBALANCE_REASON] | join(" ")' <<<"$entry")" = \
+    'up down connection refused' ]
+  [ "$(jq -r .COREBALANCE_LASTED_USEC <<<"$entry")" -gt 0 ]
+  inside journalctl --update-catalog
+  # Every kind of entry that the programs make has its explanation.
+  for id in $(grep -rhoE '"(MESSAGE_ID=)?[0-9a-f]{32}"' "$BATS_TEST_DIRNAME/../relay" "$BATS_TEST_DIRNAME/../scoreboard" |
+    grep -oE '[0-9a-f]{32}'); do
+    inside journalctl --dump-catalog "$id" | grep -q 'Defined-By: corebalance'
+  done
+  inside journalctl -q -x --no-pager --cursor="$CURSOR" COREBALANCE_NODE=127.0.0.1:4002 |
+    grep -q 'Subject: Node 127.0.0.1:4002 went from up to down'
+  inside systemctl stop corebalance-prober.service
+  [ "$(inside systemctl show -P Result corebalance-prober.service)" = success ]
 }
 
 @test "the timer runs the prober: a dead node goes down, and up again, by itself" {

@@ -23,6 +23,7 @@ enum {
 	USES_TABLE = 1 << 0,
 	USES_REPAIR = 1 << 1,
 	USES_SCORE = 1 << 2,
+	USES_EXPORT = 1 << 3,
 };
 
 static const struct verb {
@@ -43,6 +44,8 @@ static const struct verb {
 	  verb_set },
 	{ "down", "NODE [REASON...]", "hold a node: no new connections, present ones go on", 1, -1, USES_SCORE, verb_down },
 	{ "up", "NODE", "put a held node back", 1, 1, USES_SCORE, verb_up },
+	{ "export", "ipvs", "write the farm as another balancer wants it: for ipvsadm -R", 1, 1, USES_SCORE | USES_EXPORT,
+	  verb_export },
 	{ "reap", "", "give back what dead processes held", 0, 0, USES_SCORE, verb_reap },
 	{ "fsck", "", "compare the scoreboard with itself", 0, 0, USES_SCORE | USES_REPAIR, verb_fsck },
 };
@@ -64,16 +67,19 @@ static const struct rule {
 	{ "json", 'J', NULL, USES_TABLE, "JSON" },
 	{ "sort", 'S', "COL", USES_TABLE, "sort by a column" },
 	{ "repair", 'R', NULL, USES_REPAIR, "with fsck: mend what it finds" },
+	{ "service", 'E', "SERVICE", USES_EXPORT, "with export: tcp:ADDRESS:PORT or fwmark:NUMBER" },
+	{ "scheduler", 'D', "NAME", USES_EXPORT, "with export: the kernel's way to choose [wlc]" },
+	{ "forward", 'F', "HOW", USES_EXPORT, "with export: masq, gatewaying or ipip [masq]" },
 	{ "version", 'V', NULL, 0, "print the version and exit" },
 	{ "help", 'h', NULL, 0, "print this and exit" },
 };
 
 #define N_RULES (sizeof(rules) / sizeof(rules[0]))
 
-/* sort and repair have no short form: their letters only number them. */
+/* These have no short form: their letters only number them. */
 static bool has_short(const struct rule *rule)
 {
-	return rule->letter != 'S' && rule->letter != 'R';
+	return !strchr("SREDF", rule->letter);
 }
 
 static void print_columns(enum table_kind kind)
@@ -153,6 +159,15 @@ static void set_option(struct context *context, char letter, const char *value)
 		break;
 	case 'R':
 		context->repair = true;
+		break;
+	case 'E':
+		context->service = value;
+		break;
+	case 'D':
+		context->scheduler = value;
+		break;
+	case 'F':
+		context->forward = value;
 		break;
 	default:
 		abort(); /* in the table, but not here */

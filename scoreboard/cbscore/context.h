@@ -22,6 +22,7 @@ struct context {
 	const char *scoreboard;  /* --scoreboard */
 	const char *output;      /* --output, or NULL */
 	const char *sort;        /* --sort, or NULL */
+	const char *service, *scheduler, *forward; /* of those names, or NULL */
 	bool no_headings, raw, json, repair;
 };
 

@@ -30,3 +30,6 @@ int verb_up(const struct context *context, int argc, char **argv);
 /* mend.c */
 int verb_reap(const struct context *context, int argc, char **argv);
 int verb_fsck(const struct context *context, int argc, char **argv);
+
+/* export.c */
+int verb_export(const struct context *context, int argc, char **argv);

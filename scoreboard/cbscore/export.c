@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * export.c: the verb export: the farm as another balancer wants to be told of
+ * it. ipvs: what `ipvsadm -R` reads, the table of the kernel's own balancer.
+ *
+ * A node's weight there is what the scoreboard chooses by when all slots are
+ * free: speed times cores, in hundredths. One that is not to be used gets
+ * weight 0, by which its connections go on, as they do here.
+ */
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "verbs.h"
+
+#define WEIGHT_MAX 65535.0
+#define SERVICE_MAX 128
+
+/* The virtual service, as ipvsadm is told of it. */
+struct service {
+	char text[SERVICE_MAX];  /* "-t 10.0.0.1:3632" */
+	int family;              /* of nodes that can stand behind it */
+	uint16_t port;           /* 0: any */
+};
+
+struct export {
+	struct service service;
+	const char *forward;     /* "-m" */
+	bool keeps_port;         /* the kernel cannot change the port on the way */
+	bool primary_up;         /* a node that is no backup is up */
+	double scale;            /* from speed * cores to weight */
+	double most;             /* largest speed * cores */
+	char (*seen)[NI_MAXHOST + 8]; /* addresses that were written: two names may have one */
+	size_t n, room;
+};
+
+static int parse_port(const char *text, uint16_t *ret)
+{
+	unsigned long value;
+	char *end;
+
+	value = strtoul(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end || value < 1 || value > 65535)
+		return -EINVAL;
+	*ret = (uint16_t)value;
+	return 0;
+}
+
+/* tcp:ADDRESS:PORT, tcp:[ADDRESS]:PORT, or fwmark:NUMBER, of nodes with IPv4, or fwmark6:NUMBER. */
+static int parse_service(const char *text, struct service *ret)
+{
+	char address[INET6_ADDRSTRLEN + 2];
+	unsigned char binary[16];
+	const char *mark = strncmp(text, "fwmark:", 7) == 0 ? text + 7 : strncmp(text, "fwmark6:", 8) == 0 ? text + 8 : NULL;
+	const char *colon = strrchr(text, ':');
+	size_t length;
+
+	*ret = (struct service){ .family = AF_INET };
+	if (mark) {
+		unsigned long number;
+		char *end;
+
+		errno = 0;
+		number = strtoul(mark, &end, 10);
+		if (!isdigit((unsigned char)*mark) || *end || errno || number < 1 || number > UINT32_MAX)
+			return -EINVAL;
+		ret->family = text[6] == '6' ? AF_INET6 : AF_INET;
+		(void)snprintf(ret->text, sizeof(ret->text), "-f %lu%s", number, ret->family == AF_INET6 ? " -6" : "");
+		return 0;
+	}
+	if (strncmp(text, "tcp:", 4) != 0 || colon < text + 5 || parse_port(colon + 1, &ret->port) < 0)
+		return -EINVAL;
+	text += 4;
+	length = (size_t)(colon - text);
+	if (*text == '[' && colon[-1] == ']') {
+		ret->family = AF_INET6;
+		text++;
+		length -= 2;
+	}
+	if (length == 0 || length >= sizeof(address))
+		return -EINVAL;
+	(void)memcpy(address, text, length);
+	address[length] = '\0';
+	if (inet_pton(ret->family, address, binary) != 1)
+		return -EINVAL;
+	(void)snprintf(ret->text, sizeof(ret->text), ret->family == AF_INET6 ? "-t [%s]:%u" : "-t %s:%u", address, ret->port);
+	return 0;
+}
+
+static bool is_used(const struct export *export, const struct score_node *node)
+{
+	return node->state == NODE_UP && (!node->config.backup || !export->primary_up);
+}
+
+static int measure(const struct score_node *node, void *arg)
+{
+	double capacity = node->speed * node->config.cores;
+	struct export *export = arg;
+
+	export->primary_up |= node->state == NODE_UP && !node->config.backup;
+	if (capacity > export->most)
+		export->most = capacity;
+	export->room++;
+	return 0;
+}
+
+static bool is_seen(const struct export *export, const char *where)
+{
+	for (size_t i = 0; i < export->n; i++)
+		if (strcmp(export->seen[i], where) == 0)
+			return true;
+	return false;
+}
+
+/* Where the kernel finds the node, or why it cannot: NULL, or what is wrong. */
+static const char *locate(const struct export *export, const struct score_node *node, char *where, size_t size)
+{
+	char address[NI_MAXHOST];
+
+	if (export->keeps_port && export->service.port != 0 && node->config.port != export->service.port)
+		return "its port is not that of the service, which takes --forward masq";
+	for (unsigned i = 0; i < node->n_addresses; i++) {
+		const struct score_address *candidate = &node->addresses[i];
+
+		if (candidate->sa.sa_family != export->service.family ||
+		    getnameinfo(&candidate->sa, candidate->size, address, sizeof(address), NULL, 0, NI_NUMERICHOST) != 0)
+			continue;
+		(void)snprintf(where, size, candidate->sa.sa_family == AF_INET6 ? "[%s]:%u" : "%s:%u", address,
+			       node->config.port);
+		return is_seen(export, where) ? "another node has its address" : NULL;
+	}
+	return export->service.family == AF_INET6 ? "it has no IPv6 address" : "it has no IPv4 address";
+}
+
+static int write_node(const struct score_node *node, void *arg)
+{
+	struct export *export = arg;
+	double weight = node->speed * node->config.cores * export->scale;
+	char where[sizeof(export->seen[0])];
+	const char *wrong;
+
+	if (export->n == export->room)
+		return 0; /* added since they were counted: the next export has it */
+	wrong = locate(export, node, where, sizeof(where));
+	if (wrong) {
+		complain("%s: left out: %s", node->config.name, wrong);
+		return 0;
+	}
+	(void)strcpy(export->seen[export->n++], where);
+	if (!is_used(export, node))
+		weight = 0;
+	else if (weight < 1)
+		weight = 1;
+	(void)printf("-a %s -r %s %s -w %.0f\n", export->service.text, where, export->forward, weight);
+	return 0;
+}
+
+/* ipvsadm's letter for a way of forwarding, or NULL. */
+static const char *forward_option(const char *name)
+{
+	static const char *const names[][2] = { { "masq", "-m" }, { "gatewaying", "-g" }, { "ipip", "-i" } };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i][0]) == 0)
+			return names[i][1];
+	return NULL;
+}
+
+/* A scheduler is a module of the kernel's; its name goes into a line. */
+static bool is_scheduler(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 0 && length < 16 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == length && *name != '-';
+}
+
+static int write_all(const struct context *context, struct score *score, struct export *export)
+{
+	const char *scheduler = context->scheduler ? context->scheduler : "wlc";
+	int r = score_each_node(score, measure, export);
+
+	if (r < 0)
+		return complain_score(context, r);
+	export->scale = export->most * 100 > WEIGHT_MAX ? WEIGHT_MAX / export->most : 100;
+	export->seen = calloc(export->room + 1, sizeof(export->seen[0]));
+	if (!export->seen) {
+		complain("%s", strerror(ENOMEM));
+		return STATUS_FAILED;
+	}
+	(void)printf("-A %s -s %s\n", export->service.text, scheduler);
+	r = score_each_node(score, write_node, export);
+	free(export->seen);
+	return r < 0 ? complain_score(context, r) : STATUS_OK;
+}
+
+int verb_export(const struct context *context, int argc, char **argv)
+{
+	const char *forward = context->forward ? context->forward : "masq";
+	struct export export = { .forward = forward_option(forward), .keeps_port = strcmp(forward, "masq") != 0 };
+	struct score *score;
+	int status;
+
+	(void)argc;
+	if (strcmp(argv[0], "ipvs") != 0)
+		return complain_usage("export: \"%s\": expected ipvs", argv[0]);
+	if (!context->service)
+		return complain_usage("export: expected --service tcp:ADDRESS:PORT or fwmark:NUMBER");
+	if (parse_service(context->service, &export.service) < 0)
+		return complain_usage("--service: \"%s\": expected tcp:ADDRESS:PORT, tcp:[ADDRESS]:PORT, fwmark:NUMBER or "
+				      "fwmark6:NUMBER", context->service);
+	if (!export.forward)
+		return complain_usage("--forward: \"%s\": expected masq, gatewaying or ipip", forward);
+	if (context->scheduler && !is_scheduler(context->scheduler))
+		return complain_usage("--scheduler: \"%s\": expected a name as ipvsadm(8) has them", context->scheduler);
+	status = context_open(context, &score);
+	if (status != STATUS_OK)
+		return status;
+	status = write_all(context, score, &export);
+	(void)score_close(score);
+	return status;
+}
