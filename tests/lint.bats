@@ -29,6 +29,7 @@ cd_top() { cd "$BATS_TEST_DIRNAME/.." || return 1; }
   run -0 shellcheck -s bash units/completion
   run -0 shellcheck -x -P SCRIPTDIR tests/bench/run tests/bench/plot tests/bench/packages tests/bench/lib.bash \
     tests/bench/groups/*.bash tests/bench/peers/*.bash
+  run -0 shellcheck units/notify-ipvs
 }
 
 @test "every source says its licence, and the tree has nothing that is not on its card" {
