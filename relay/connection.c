@@ -167,13 +167,12 @@ static enum stage stage_wait(struct life *life)
 /* A node whose trial was whether it answers has done so. */
 static void pass_trial(struct life *life)
 {
-	bool edge = false;
+	struct score_edge edge = { 0 };
 
 	if (score_answered(life->score, &life->slot, &edge) < 0)
 		return; /* then the next trial tells */
 	life->slot.trial = false;
-	if (edge)
-		report_node(life->target.name, true, REASON_NONE);
+	report_node(life->target.name, &edge);
 }
 
 static void show_progress(const struct forward_counts *counts, void *arg)
@@ -273,14 +272,13 @@ static enum stage release(struct life *life, bool served)
 /* The same where the node let the connection down after all, for which it is doubted. */
 static enum stage release_doubted(struct life *life, enum node_reason reason)
 {
-	bool edge = false;
+	struct score_edge edge = { 0 };
 	int r;
 
 	tell_release(life);
 	r = score_doubted(life->score, &life->slot, life->connection->in, reason, life->settings->retry_after_usec,
 			  &edge);
-	if (edge)
-		report_node(life->target.name, false, reason);
+	report_node(life->target.name, &edge);
 	complain_release(life, r);
 	return STAGE_OVER;
 }
@@ -288,15 +286,14 @@ static enum stage release_doubted(struct life *life, enum node_reason reason)
 static enum stage connect_failed(struct life *life, enum node_reason reason)
 {
 	char failed[NODE_NAME_MAX + 1];
-	bool edge = false;
+	struct score_edge edge = { 0 };
 	int r;
 
 	(void)memcpy(failed, life->target.name, sizeof(failed));
 	life->connection->failed_nodes++;
 	r = score_failed(life->score, &life->slot, reason, life->settings->retry_after_usec, life->settings->policy,
 			 life->connection->client, &edge, &life->slot, &life->target, &life->ticket);
-	if (edge)
-		report_node(failed, false, reason);
+	report_node(failed, &edge);
 	if (r == -ESTALE)
 		return stage_claim(life); /* somebody took the slot from us: as if we had just come */
 	return next_stage(life, r, PHASE_CONNECT);
@@ -308,7 +305,7 @@ static enum stage stage_connect(struct life *life)
 	uint64_t start_usec = now_boottime();
 	enum connect_outcome outcome;
 	enum node_reason reason;
-	bool edge = false;
+	struct score_edge edge = { 0 };
 
 	connection->wait_usec = start_usec - connection->accepted_usec;
 	connection->slot = life->slot.slot;
@@ -347,8 +344,7 @@ static enum stage stage_connect(struct life *life)
 	(void)endpoint_local(life->node_fd, connection->node_local);
 	if (life->slot.trial && score_connected(life->score, &life->slot, &edge) == 0) {
 		life->slot.trial = false;
-		if (edge)
-			report_node(life->target.name, true, REASON_NONE);
+		report_node(life->target.name, &edge);
 	}
 
 	stage_data(life);

@@ -113,18 +113,22 @@ void report_connection(const struct connection *c)
 			      "COREBALANCE_END=%c%c", c->end_who, c->end_phase, NULL);
 }
 
-void report_node(const char *node, bool up, enum node_reason reason)
+void report_node(const char *node, const struct score_edge *edge)
 {
-	const char *phrase = reason_to_string(reason);
+	const char *phrase = reason_to_string(edge->reason);
+	bool up = edge->after == NODE_UP;
 
+	if (edge->before == edge->after)
+		return;
 	if (destination == TO_STDERR)
 		(void)fprintf(stderr, "%s: %s is %s%s%s\n", program_name, node, up ? "up" : "down",
 			      up ? "" : ": ", up ? "" : phrase);
-	else if (up)
-		(void)sd_journal_send("MESSAGE=%s is up", node, "MESSAGE_ID=" MESSAGE_NODE_UP, "PRIORITY=%i", LOG_NOTICE,
-				      "COREBALANCE_NODE=%s", node, "COREBALANCE_NEW_STATE=up", NULL);
 	else
-		(void)sd_journal_send("MESSAGE=%s is down: %s", node, phrase, "MESSAGE_ID=" MESSAGE_NODE_DOWN,
+		(void)sd_journal_send("MESSAGE=%s is %s%s%s", node, up ? "up" : "down", up ? "" : ": ", up ? "" : phrase,
+				      up ? "MESSAGE_ID=" MESSAGE_NODE_UP : "MESSAGE_ID=" MESSAGE_NODE_DOWN,
 				      "PRIORITY=%i", LOG_NOTICE, "COREBALANCE_NODE=%s", node,
-				      "COREBALANCE_NEW_STATE=down", "COREBALANCE_REASON=%s", phrase, NULL);
+				      "COREBALANCE_OLD_STATE=%s", node_state_to_string(edge->before),
+				      "COREBALANCE_NEW_STATE=%s", node_state_to_string(edge->after),
+				      "COREBALANCE_REASON=%s", phrase,
+				      "COREBALANCE_LASTED_USEC=%" PRIu64, edge->lasted_usec, NULL);
 }

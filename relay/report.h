@@ -20,5 +20,5 @@ void report_message(int priority, const char *format, ...) __attribute__((format
 /* The end of a connection. */
 void report_connection(const struct connection *connection);
 
-/* A node went down or came up because of a connection. */
-void report_node(const char *node, bool up, enum node_reason reason);
+/* A node went down or came up because of a connection; nothing if the edge is none. */
+void report_node(const char *node, const struct score_edge *edge);

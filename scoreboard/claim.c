@@ -667,19 +667,20 @@ int score_release(struct score *s, const struct score_slot *ours, uint64_t in, u
 
 /* Stages what a failed connect says of the node, and gives the slot up. */
 static int fail_node(struct score *s, struct farm *farm, const struct score_slot *ours, struct slot *slot,
-		     enum node_reason reason, uint64_t retry_usec, bool *ret_edge)
+		     enum node_reason reason, uint64_t retry_usec, struct score_edge *ret_edge)
 {
 	struct node_record *record;
 	struct index_entry *entry;
-	bool trial = slot->trial;
+	bool trial = slot->trial, down;
 	int r;
 
 	r = claim_get_node(s, farm, ours->node, &record, &entry);
 	if (r < 0)
 		return r;
+	down = record->flags & BN_DOWN;
 	record->failed++;
-	*ret_edge = !(record->flags & BN_DOWN);
-	if (*ret_edge) {
+	if (!down) {
+		node_edge_begin(record, entry, reason, ret_edge);
 		record->flags |= BN_DOWN;
 		record->since_usec = now_realtime();
 		record->pause_usec = retry_usec;
@@ -689,12 +690,14 @@ static int fail_node(struct score *s, struct farm *farm, const struct score_slot
 
 		record->pause_usec = record->pause_usec > most / 2 ? most : record->pause_usec * 2;
 	}
-	if (*ret_edge || trial) {
+	if (!down || trial) {
 		record->reason = reason;
 		if (!(record->flags & BN_HOLD)) /* else the words are the administrator's */
 			(void)memset(record->detail, 0, sizeof(record->detail));
 		entry->key.retry_usec = now_boottime() + record->pause_usec;
 		r = claim_set_flags(s, farm, record->position, 0, ENTRY_UP | ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
+		if (!down)
+			ret_edge->after = node_state(record, entry);
 	}
 	store_touch(s->store, record, sizeof(*record));
 	if (r == 0)
@@ -703,7 +706,7 @@ static int fail_node(struct score *s, struct farm *farm, const struct score_slot
 }
 
 int score_failed(struct score *s, const struct score_slot *ours, enum node_reason reason, uint64_t retry_usec,
-		 enum score_policy policy, const char *client, bool *ret_edge,
+		 enum score_policy policy, const char *client, struct score_edge *ret_edge,
 		 struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket)
 {
 	uint64_t ticket = ours->ticket;
@@ -711,6 +714,7 @@ int score_failed(struct score *s, const struct score_slot *ours, enum node_reaso
 	struct slot *slot;
 	int r;
 
+	*ret_edge = (struct score_edge){ 0 };
 	for (;;) {
 		r = farm_enter(s, &farm);
 		if (r < 0)
@@ -741,7 +745,7 @@ int score_failed(struct score *s, const struct score_slot *ours, enum node_reaso
 }
 
 int score_doubted(struct score *s, const struct score_slot *ours, uint64_t in, enum node_reason reason,
-		  uint64_t retry_usec, bool *ret_edge)
+		  uint64_t retry_usec, struct score_edge *ret_edge)
 {
 	struct node_record *record;
 	struct index_entry *entry;
@@ -750,7 +754,7 @@ int score_doubted(struct score *s, const struct score_slot *ours, uint64_t in, e
 	struct slot *slot;
 	int r;
 
-	*ret_edge = false;
+	*ret_edge = (struct score_edge){ 0 };
 	r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
@@ -782,15 +786,17 @@ int score_doubted(struct score *s, const struct score_slot *ours, uint64_t in, e
 
 /* A trial has come to a good end. Staged only. */
 static int trial_passed(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
-			struct slot *slot, bool *ret_edge)
+			struct slot *slot, struct score_edge *ret_edge)
 {
+	int r;
+
 	slot->trial = 0;
 	store_touch(s->store, slot, sizeof(*slot));
 	if (!(record->flags & BN_DOWN))
 		return 0;
 	if (node_is_flapping(record)) /* that was found out while the trial ran: it counts no more */
 		return claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
-	*ret_edge = true;
+	node_edge_begin(record, entry, (enum node_reason)record->reason, ret_edge);
 	record->flags &= ~BN_DOWN;
 	record->since_usec = now_realtime();
 	record->reason = REASON_NONE;
@@ -798,11 +804,13 @@ static int trial_passed(struct score *s, struct farm *farm, struct node_record *
 	record->doubts = 0;
 	store_touch(s->store, record, sizeof(*record));
 	entry->key.retry_usec = UINT64_MAX;
-	return claim_set_flags(s, farm, record->position, ENTRY_UP, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
+	r = claim_set_flags(s, farm, record->position, ENTRY_UP, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
+	ret_edge->after = node_state(record, entry);
+	return r;
 }
 
 /* Our trial connection has reached its node, or was answered by it. 1: reaching was not in question. */
-static int pass_trial(struct score *s, const struct score_slot *ours, bool answered, bool *ret_edge)
+static int pass_trial(struct score *s, const struct score_slot *ours, bool answered, struct score_edge *ret_edge)
 {
 	struct node_record *record;
 	struct index_entry *entry;
@@ -810,7 +818,7 @@ static int pass_trial(struct score *s, const struct score_slot *ours, bool answe
 	struct slot *slot;
 	int r;
 
-	*ret_edge = false;
+	*ret_edge = (struct score_edge){ 0 };
 	r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
@@ -830,12 +838,12 @@ static int pass_trial(struct score *s, const struct score_slot *ours, bool answe
 	return r;
 }
 
-int score_connected(struct score *s, const struct score_slot *ours, bool *ret_edge)
+int score_connected(struct score *s, const struct score_slot *ours, struct score_edge *ret_edge)
 {
 	return pass_trial(s, ours, false, ret_edge);
 }
 
-int score_answered(struct score *s, const struct score_slot *ours, bool *ret_edge)
+int score_answered(struct score *s, const struct score_slot *ours, struct score_edge *ret_edge)
 {
 	return pass_trial(s, ours, true, ret_edge);
 }

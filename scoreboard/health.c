@@ -151,9 +151,7 @@ static int turn(struct score *s, struct farm *farm, struct node_record *record, 
 	uint64_t now_usec = now_realtime();
 	int r;
 
-	ret_edge->before = node_state(record, entry);
-	ret_edge->reason = verdict->success ? (enum node_reason)record->reason : verdict->reason;
-	ret_edge->lasted_usec = now_usec > record->since_usec ? now_usec - record->since_usec : 0;
+	node_edge_begin(record, entry, verdict->success ? (enum node_reason)record->reason : verdict->reason, ret_edge);
 	if (!(record->flags & BN_HOLD))
 		record->since_usec = now_usec; /* else it is of the hold */
 	record->flags ^= BN_DOWN;

@@ -122,6 +122,18 @@ uint32_t node_speed(const struct node_record *record)
 	return record->config.speed > 0 ? (uint32_t)(record->config.speed * 1000 + 0.5) : 1000;
 }
 
+void node_edge_begin(const struct node_record *record, const struct index_entry *entry, enum node_reason reason,
+		     struct score_edge *ret)
+{
+	uint64_t now_usec = now_realtime();
+	enum node_state state = node_state(record, entry);
+
+	*ret = (struct score_edge){
+		.before = state, .after = state, .reason = reason,
+		.lasted_usec = now_usec > record->since_usec ? now_usec - record->since_usec : 0,
+	};
+}
+
 static enum node_reason state_reason(const struct node_record *record, enum node_state state)
 {
 	switch (state) {

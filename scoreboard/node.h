@@ -64,6 +64,10 @@ enum node_state node_state(const struct node_record *record, const struct index_
 /* The speed that counts, in thousandths: pinned, else ordinary. */
 uint32_t node_speed(const struct node_record *record);
 
+/* Begins *ret: the state as it is, and how long it has lasted. Both states are that one as yet. */
+void node_edge_begin(const struct node_record *record, const struct index_entry *entry, enum node_reason reason,
+		     struct score_edge *ret);
+
 /* Everything about the node for those who look. */
 void node_describe(const struct node_record *record, const struct index_entry *entry, struct score_node *ret);
 

@@ -79,6 +79,24 @@ enum score_policy {
 	POLICY_INVALID_ = -1,
 };
 
+enum node_state {
+	NODE_UP,
+	NODE_DOWN,
+	NODE_HELD,
+	NODE_DRAINING,
+	NODE_RETRY,      /* down, and a connection is trying it, or the next one may */
+	NODE_STATE_MAX_,
+};
+
+const char *node_state_to_string(enum node_state state);
+
+/* A change of a node's state; none if before and after are the same. */
+struct score_edge {
+	enum node_state before, after;
+	enum node_reason reason;     /* why it is down, or why it was */
+	uint64_t lasted_usec;        /* how long the state before had lasted */
+};
+
 /* The policy's name as options spell it, and back (POLICY_INVALID_ if there is none such). */
 const char *policy_to_string(enum score_policy policy);
 enum score_policy policy_from_string(const char *name);
@@ -168,10 +186,10 @@ int score_release(struct score *s, const struct score_slot *slot, uint64_t in, u
  * the node down with reason (it may be tried again after retry_usec, doubled
  * at each failure up to 16 times), and joins the queue at the old place, or
  * takes another node's slot at once. Outcomes as score_claim(). *ret_edge
- * tells whether this call changed the node's state from up to down.
+ * tells how this call changed the node's state, if it did.
  */
 int score_failed(struct score *s, const struct score_slot *slot, enum node_reason reason, uint64_t retry_usec,
-		 enum score_policy policy, const char *client, bool *ret_edge,
+		 enum score_policy policy, const char *client, struct score_edge *ret_edge,
 		 struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket);
 
 /*
@@ -182,16 +200,16 @@ int score_failed(struct score *s, const struct score_slot *slot, enum node_reaso
  * it may be the clients' fault. *ret_edge as above. 0, or -ESTALE.
  */
 int score_doubted(struct score *s, const struct score_slot *slot, uint64_t in, enum node_reason reason,
-		  uint64_t retry_usec, bool *ret_edge);
+		  uint64_t retry_usec, struct score_edge *ret_edge);
 
 /*
  * A trial connection reached its node: it is up again. *ret_edge as above. 0; 1: reached does not mean
  * answered with this node, it stays on trial until score_answered(); or -errno.
  */
-int score_connected(struct score *s, const struct score_slot *slot, bool *ret_edge);
+int score_connected(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge);
 
 /* The node of a trial connection has sent something: it is up again. *ret_edge as above. 0 or -errno. */
-int score_answered(struct score *s, const struct score_slot *slot, bool *ret_edge);
+int score_answered(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge);
 
 /* Shows the present byte counts of a held slot in the scoreboard. 0 or -errno. */
 int score_progress(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out);
@@ -224,17 +242,6 @@ int score_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret
 int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets);
 
 /* ---- looking ---- */
-
-enum node_state {
-	NODE_UP,
-	NODE_DOWN,
-	NODE_HELD,
-	NODE_DRAINING,
-	NODE_RETRY,      /* down, and a connection is trying it, or the next one may */
-	NODE_STATE_MAX_,
-};
-
-const char *node_state_to_string(enum node_state state);
 
 struct score_node {
 	uint32_t id;
@@ -344,12 +351,6 @@ struct score_verdict {
 	uint32_t flaps;              /* going down so often, at most SCORE_FLAPS_MAX, ... */
 	uint64_t flap_usec;          /* ... within so long keeps it down until it was quiet as long; flaps 0: off */
 	bool shallow;                /* a success is a connection made, not an answer had */
-};
-
-struct score_edge {
-	enum node_state before, after;
-	enum node_reason reason;
-	uint64_t lasted_usec;        /* how long the state before had lasted */
 };
 
 /*

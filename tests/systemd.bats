@@ -324,6 +324,22 @@ lines_are() { [ "$(lines | wc -l)" = "$1" ]; }
   [ "$(inside systemctl show -P Result corebalance-prober.service)" = success ]
 }
 
+@test "what a relay finds out of a node is told with the states before and after" {
+  node b 4002 1 --mode echo
+  use listener
+  inside cbscore list
+  node_down b
+  inside sh -c 'echo x | timeout 5 socat -t1 - TCP:127.0.0.1:3632' &
+  until_ok state_is 4002 down
+  entry() { inside journalctl --sync && entry=$(journal MESSAGE_ID=0e4b9c3f7a6d4f5a8b1c2d3e4f506172) && [ -n "$entry" ]; }
+  until_ok entry
+  entry
+  [ "$(jq -r '[.COREBALANCE_NODE, .COREBALANCE_OLD_STATE, .COREBALANCE_NEW_STATE, .COREBALANCE_REASON] | join(" ")' <<<"$entry")" = \
+    '127.0.0.1:4002 up down connection refused' ]
+  [ "$(jq -r .COREBALANCE_LASTED_USEC <<<"$entry")" -gt 0 ]
+  wait
+}
+
 @test "the timer runs the prober: a dead node goes down, and up again, by itself" {
   node a 4001 1 --mode echo
   node b 4002 1 --mode echo

@@ -215,7 +215,7 @@ static void make_board(const char *path, const struct nodelist *list, struct boa
 	struct score_target target;
 	struct score_slot slot;
 	pid_t children[2];
-	bool edge;
+	struct score_edge edge;
 
 	/* Held, held by one who will be dead, handed over; and when all is taken, a dead waiter and a live one. */
 	MUST(claim_one(s, &board->held) == 0);
@@ -465,7 +465,7 @@ static void call_take(struct state *t)
 
 static void call_connected(struct state *t)
 {
-	bool edge;
+	struct score_edge edge;
 
 	(void)score_progress(t->s, &t->board->held, 1, 2);
 	(void)score_connected(t->s, &t->board->held, &edge);
@@ -476,7 +476,7 @@ static void call_connected(struct state *t)
 static void call_failed(struct state *t)
 {
 	struct score_target target;
-	bool edge;
+	struct score_edge edge;
 	int r = score_failed(t->s, &t->slot, REASON_REFUSED, 1000, t->policy, "192.0.2.9:2", &edge, &t->slot, &target,
 			     &t->ticket);
 
@@ -485,7 +485,7 @@ static void call_failed(struct state *t)
 
 static void call_release(struct state *t)
 {
-	bool edge;
+	struct score_edge edge;
 
 	(void)score_doubted(t->s, &t->slot, 1, REASON_SILENT, 1000, &edge);
 	(void)score_release(t->s, &t->board->held, 1, 2, true);

@@ -207,7 +207,7 @@ static void do_release(struct score *s, struct stage *stage)
 
 static void do_failed(struct score *s, struct stage *stage)
 {
-	bool edge;
+	struct score_edge edge;
 
 	(void)score_failed(s, &stage->slot, REASON_REFUSED, 1000, POLICY_FASTEST, "child", &edge, &stage->slot,
 			   &stage->target, &stage->ticket);
@@ -283,7 +283,7 @@ static void do_verdicts(struct score *s, struct stage *stage)
 
 static void do_doubted(struct score *s, struct stage *stage)
 {
-	bool edge;
+	struct score_edge edge;
 
 	(void)score_doubted(s, &stage->slot, 10, REASON_SILENT, 1000, &edge);
 }
@@ -291,7 +291,7 @@ static void do_doubted(struct score *s, struct stage *stage)
 /* Down, tried by a connection that fails, and by one that reaches it. */
 static void do_trials(struct score *s, struct stage *stage)
 {
-	bool edge;
+	struct score_edge edge;
 
 	for (int i = 0; i < 2; i++) {
 		if (score_failed(s, &stage->slot, REASON_REFUSED, 1, POLICY_FASTEST, "child", &edge, &stage->slot,
