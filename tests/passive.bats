@@ -123,7 +123,7 @@ for h in held:
     h.setblocking(False); h.connect_ex(('$ADDR', 4009))
 print('full', flush=True); time.sleep(60)"
   until_ok grep -q full "$T/full.log"
-  node_line 4009 1 speed=9
+  node_line 4009 4 speed=9
   node b 4002 1 --mode hold:1
   entrance alone --connect-timeout 1h
   # One that leaves sooner says nothing.
