@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "learn.h"
 #include "load.h"
 #include "store.h"
 #include "timespan.h"
@@ -654,7 +655,9 @@ int score_release(struct score *s, const struct score_slot *ours, uint64_t in, u
 			r = claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_RUNS);
 		}
 	}
-	if (r == 0) {
+	if (r == 0 && served)
+		r = learn_hold(s->store, record, entry, slot, in, out);
+	if (r >= 0) {
 		r = claim_free_slot(s, farm, record->position, slot, ours->slot);
 	}
 	if (r == 0)
@@ -866,4 +869,9 @@ int score_progress(struct score *s, const struct score_slot *ours, uint64_t in, 
 	}
 	farm_leave(s);
 	return r;
+}
+
+int claim_preview(struct score *s, struct farm *farm, enum score_policy policy, uint32_t *ret)
+{
+	return choose(s, farm, policy, ret);
 }

@@ -24,6 +24,10 @@ int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struc
 /* Changes the flags of an index entry and what is derived from them. Staged only. 0 or -errno. */
 int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint32_t set, uint32_t clear);
 
+/* The position of the node that a connection would get now, were nobody waiting. Changes copies only: nothing may
+ * be committed behind it. 0, 1 if there is none, or -errno. */
+int claim_preview(struct score *s, struct farm *farm, enum score_policy policy, uint32_t *ret);
+
 /* The record and the index entry of a node. 0; -ENOENT; -EUCLEAN if they disagree; or -errno. */
 int claim_get_node(struct score *s, const struct farm *farm, uint32_t id,
 		   struct node_record **ret_record, struct index_entry **ret_entry);

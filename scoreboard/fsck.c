@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "claim.h"
+#include "learn.h"
 #include "store.h"
 
 struct check {
@@ -162,6 +163,7 @@ static int check_node(struct check *check, uint32_t position)
 	expect(check, name, "position", record.position, position);
 	expect(check, name, "cores", entry->cores, record.config.cores);
 	expect(check, name, "slots taken", entry->busy, busy);
+	expect(check, name, "speed in thousandths", entry->speed, node_speed(&record));
 	if (!(record.flags & BN_DOWN))
 		flags = ENTRY_UP;
 	else if (flags & ENTRY_TRIAL_RUNS && !trial)
@@ -171,6 +173,7 @@ static int check_node(struct check *check, uint32_t position)
 	expect(check, name, "flags", entry->flags, flags);
 	entry->cores = record.config.cores;
 	entry->busy = busy;
+	entry->speed = node_speed(&record);
 	entry->flags = flags;
 	return 0;
 }
@@ -270,6 +273,20 @@ static int check_queue(struct check *check)
 	return 0;
 }
 
+/* What is typical can be derived from nothing: a row that cannot be true begins anew. */
+static int check_speed(struct check *check)
+{
+	for (uint32_t i = 0; i < SPEED_ROWS; i++) {
+		int r = learn_check(check->s->store, i, check->repair);
+
+		if (r < 0)
+			return r;
+		if (r == 1)
+			found(check, "speed: row %u cannot be true", i);
+	}
+	return 0;
+}
+
 static int check_all(struct check *check)
 {
 	int r = 0;
@@ -280,6 +297,8 @@ static int check_all(struct check *check)
 		r = check_index(check);
 	if (r == 0)
 		r = check_queue(check);
+	if (r == 0)
+		r = check_speed(check);
 	return r == -ENOENT ? -EUCLEAN : r;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "claim.h"
+#include "learn.h"
 #include "store.h"
 #include "timespan.h"
 
@@ -231,6 +232,10 @@ int score_verdict(struct score *s, uint32_t node, const struct score_verdict *ve
 			r = stay_down(s, farm, record, entry, verdict);
 		edge = verdict->success ? count_success(record, verdict) : count_failure(record, verdict);
 		store_touch(s->store, record, sizeof(*record));
+		if (r == 0)
+			r = learn_compile(s->store, record, entry, verdict->success ? verdict->work_usec : 0);
+		if (r == 1)
+			r = index_update(s->store, farm, record->position);
 		if (r == 0 && edge)
 			r = turn(s, farm, record, entry, verdict, ret_edge);
 		if (r == 0)
@@ -240,6 +245,38 @@ int score_verdict(struct score *s, uint32_t node, const struct score_verdict *ve
 	}
 	farm_leave(s);
 	return r < 0 ? r : edge;
+}
+
+#define AGED_AT_ONCE 32u
+
+/* Some nodes from *from on, and leaves *from behind them. 1 if there are more, 0 if not, or -errno. */
+static int age_some(struct score *s, uint32_t *from)
+{
+	struct farm *farm;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	for (uint32_t n = 0; r == 0 && n < AGED_AT_ONCE && *from < farm->n_nodes; n++, ++*from) {
+		struct node_record *record;
+		struct index_entry *entry;
+
+		r = index_get(s->store, farm, *from, &entry);
+		if (r == 0)
+			r = node_get(s->store, entry->id, &record);
+		if (r == 0)
+			r = learn_compile(s->store, record, entry, 0);
+		if (r == 1)
+			r = index_update(s->store, farm, *from);
+		if (r == 0)
+			r = store_commit(s->store);
+		store_trim(s->store);
+	}
+	if (r == 0)
+		r = *from < farm->n_nodes;
+	farm_leave(s);
+	return r == -ENOENT ? -EUCLEAN : r;
 }
 
 int score_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n)
@@ -262,5 +299,16 @@ int score_set_addresses(struct score *s, uint32_t node, const struct score_addre
 			r = same;
 	}
 	farm_leave(s);
+	return r;
+}
+
+int score_age(struct score *s)
+{
+	uint32_t from = 0;
+	int r;
+
+	do {
+		r = age_some(s, &from);
+	} while (r == 1);
 	return r;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "claim.h"
+#include "learn.h"
 #include "resolve.h"
 #include "timespan.h"
 #include "version.h"
@@ -454,6 +455,8 @@ int load_format(struct store *store)
 	r = queue_grow(store, &farm);
 	if (r == 0)
 		r = store_put(store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+	if (r == 0)
+		r = learn_format(store);
 	if (r == 0)
 		r = store_put(store, STORE_VERSION, 0, 0, &version, sizeof(version));
 	if (r < 0) {

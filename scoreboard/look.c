@@ -31,6 +31,22 @@ static int describe(struct score *s, const struct farm *farm, uint32_t position,
 	return 0;
 }
 
+/* All nodes, in memory that is the caller's to free, also after an error. 0 or -errno. */
+static int describe_all(struct score *s, const struct farm *farm, struct score_node **ret)
+{
+	uint32_t n = farm->n_nodes;
+	int r = 0;
+
+	*ret = n > NODES_MAX ? NULL : reallocarray(NULL, n + 1u, sizeof(**ret));
+	if (!*ret)
+		return n > NODES_MAX ? -EUCLEAN : -ENOMEM;
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		r = describe(s, farm, i, &(*ret)[i]);
+		store_trim(s->store);
+	}
+	return r;
+}
+
 int score_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg)
 {
 	struct score_node *nodes;
@@ -42,13 +58,52 @@ int score_each_node(struct score *s, int (*fn)(const struct score_node *node, vo
 	if (r < 0)
 		return r;
 	n = farm->n_nodes;
-	nodes = n > NODES_MAX ? NULL : reallocarray(NULL, n + 1u, sizeof(*nodes));
-	if (!nodes)
-		r = n > NODES_MAX ? -EUCLEAN : -ENOMEM;
-	for (uint32_t i = 0; r == 0 && i < n; i++) {
-		r = describe(s, farm, i, &nodes[i]);
-		store_trim(s->store);
+	r = describe_all(s, farm, &nodes);
+	farm_leave(s);
+	for (uint32_t i = 0; r == 0 && i < n; i++)
+		r = fn(&nodes[i], arg);
+	free(nodes);
+	return r;
+}
+
+/* What a connection would get. */
+static int preview(struct score *s, struct farm *farm, enum score_policy policy, struct score_choice *ret)
+{
+	uint32_t position;
+	int r;
+
+	*ret = (struct score_choice){
+		.waiting = farm->queue_length, .paused = farm->paused, .primary_up = farm->primaries_up > 0,
+	};
+	r = claim_preview(s, farm, policy, &position);
+	if (r == 0) {
+		struct index_entry *entry;
+
+		r = index_get(s->store, farm, position, &entry);
+		ret->node = r == 0 ? entry->id : 0;
 	}
+	return r < 0 ? r : 0;
+}
+
+int score_explain(struct score *s, enum score_policy policy, struct score_choice *ret,
+		  int (*fn)(const struct score_node *node, void *arg), void *arg)
+{
+	struct score_node *nodes = NULL;
+	struct farm *farm;
+	uint32_t n;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	n = farm->n_nodes;
+	r = claim_open_due(s, farm);
+	if (r == 0 && farm->queue_head != NONE)
+		r = claim_dispatch(s, farm, policy);
+	if (r == 0)
+		r = describe_all(s, farm, &nodes);
+	if (r == 0)
+		r = preview(s, farm, policy, ret); /* last: it leaves copies that must not be committed */
 	farm_leave(s);
 	for (uint32_t i = 0; r == 0 && i < n; i++)
 		r = fn(&nodes[i], arg);

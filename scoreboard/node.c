@@ -26,7 +26,7 @@ int node_check(struct node_record *record)
 		return -EUCLEAN;
 	if (record->slot_pages > slot_pages(NODE_CORES_MAX) || record->n_addresses > SCORE_ADDRESSES_MAX)
 		return -EUCLEAN;
-	return 0;
+	return speed_check(&record->speed);
 }
 
 int node_get(struct store *store, uint32_t id, struct node_record **ret)
@@ -119,7 +119,7 @@ const char *node_state_to_string(enum node_state state)
 
 uint32_t node_speed(const struct node_record *record)
 {
-	return record->config.speed > 0 ? (uint32_t)(record->config.speed * 1000 + 0.5) : 1000;
+	return record->config.speed > 0 ? (uint32_t)(record->config.speed * 1000 + 0.5) : speed_value(&record->speed);
 }
 
 void node_edge_begin(const struct node_record *record, const struct index_entry *entry, enum node_reason reason,
@@ -148,6 +148,27 @@ static enum node_reason state_reason(const struct node_record *record, enum node
 	}
 }
 
+static double ratio(int32_t octaves)
+{
+	return speed_exp2(octaves) / 1000.0;
+}
+
+static void describe_speed(const struct node_record *record, struct score_speed *ret)
+{
+	const struct speed *speed = &record->speed;
+	uint64_t now_usec = now_realtime();
+
+	*ret = (struct score_speed){
+		.pinned = record->config.speed > 0,
+		.learned = ratio(speed_octaves(speed, now_usec)),
+		.hold = ratio(speed->hold.octaves),
+		.hold_weight = speed_weight(&speed->hold, now_usec) / (double)SPEED_WEIGHT,
+		.compile = ratio(speed->compile.octaves),
+		.compile_weight = speed_weight(&speed->compile, now_usec) / (double)SPEED_WEIGHT,
+		.work_usec = speed->work_usec,
+	};
+}
+
 void node_describe(const struct node_record *record, const struct index_entry *entry, struct score_node *ret)
 {
 	uint64_t boottime = now_boottime();
@@ -173,6 +194,7 @@ void node_describe(const struct node_record *record, const struct index_entry *e
 	(void)memcpy(ret->detail, record->detail, sizeof(ret->detail));
 	if (entry->key.retry_usec != UINT64_MAX)
 		ret->retry_usec = now_realtime() + entry->key.retry_usec - boottime;
+	describe_speed(record, &ret->learning);
 	ret->n_addresses = node_get_addresses(record, ret->addresses);
 }
 

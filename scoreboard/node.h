@@ -12,6 +12,7 @@
 #include "index.h"
 #include "nodelist.h"
 #include "scoreboard.h"
+#include "speed.h"
 
 #define NODE_RETRY_USEC (30 * UINT64_C(1000000)) /* first pause before a down node is tried, where nobody said */
 #define NODE_RETRY_DOUBLINGS 16u                 /* the pause grows to at most so many times the first */
@@ -37,6 +38,7 @@ struct node_record {
 	uint64_t since_usec;          /* of the state, CLOCK_REALTIME */
 	uint64_t pause_usec;          /* between the last failure and the next trial */
 	uint64_t served, failed, bytes_in, bytes_out;
+	struct speed speed;           /* as far as learned */
 	struct node_address addresses[SCORE_ADDRESSES_MAX];
 	/* CLOCK_BOOTTIME of these; 0: never. */
 	uint64_t success_usec;        /* when a probe or a connection was last answered, or the first probe failed */
@@ -61,7 +63,7 @@ unsigned node_get_addresses(const struct node_record *record, struct score_addre
 /* The state that record and entry make together. */
 enum node_state node_state(const struct node_record *record, const struct index_entry *entry);
 
-/* The speed that counts, in thousandths: pinned, else ordinary. */
+/* The speed that counts, in thousandths: pinned, else learned. */
 uint32_t node_speed(const struct node_record *record);
 
 /* Begins *ret: the state as it is, and how long it has lasted. Both states are that one as yet. */

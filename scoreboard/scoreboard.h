@@ -243,6 +243,15 @@ int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets);
 
 /* ---- looking ---- */
 
+/* Where a node's speed comes from: the formula stands in corebalance(7). */
+struct score_speed {
+	bool pinned;                 /* by speed= of the node list; else it is learned, in steps */
+	double learned;              /* what is learned, also where it does not count */
+	double hold, hold_weight;    /* by how long connections hold a slot, and of how many samples */
+	double compile, compile_weight; /* by the identical compile of probes */
+	uint64_t work_usec;          /* of the last such compile; 0: none */
+};
+
 struct score_node {
 	uint32_t id;
 	struct node_config config;   /* as in the node list, with present values */
@@ -252,6 +261,7 @@ struct score_node {
 	char detail[NODE_DETAIL_MAX + 1]; /* an administrator's or a check's own words, may be empty */
 	uint32_t busy, free;
 	double speed;                /* the one that counts now */
+	struct score_speed learning;
 	uint64_t since_usec;         /* of the state */
 	uint64_t retry_usec;         /* CLOCK_REALTIME of the next trial; 0: none to come */
 	uint64_t served, failed, bytes_in, bytes_out;
@@ -290,6 +300,20 @@ struct score_totals {
 int score_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg);
 int score_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slot, void *arg), void *arg);
 int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info *ticket, void *arg), void *arg);
+
+/* What the next connection would get. */
+struct score_choice {
+	uint32_t node;               /* its id; 0: none */
+	uint64_t waiting;            /* so many wait, and come first */
+	bool paused;
+	bool primary_up;             /* a node that is no backup is up, so that no backup is used */
+};
+
+/* What a new connection would get by policy, and every node as it is at that moment. Nodes whose next trial is
+ * due are opened for it first, and waiters get what that gives, as a new connection would do. *ret is filled
+ * before the first call of fn, which is as in score_each_node(). */
+int score_explain(struct score *s, enum score_policy policy, struct score_choice *ret,
+		  int (*fn)(const struct score_node *node, void *arg), void *arg);
 
 /* The farm in numbers. 0 or -errno. */
 int score_totals(struct score *s, struct score_totals *ret);
@@ -351,6 +375,7 @@ struct score_verdict {
 	uint32_t flaps;              /* going down so often, at most SCORE_FLAPS_MAX, ... */
 	uint64_t flap_usec;          /* ... within so long keeps it down until it was quiet as long; flaps 0: off */
 	bool shallow;                /* a success is a connection made, not an answer had */
+	uint64_t work_usec;          /* the time of the identical probe compile, 0: none */
 };
 
 /*
@@ -363,3 +388,6 @@ int score_verdict(struct score *s, uint32_t node, const struct score_verdict *ve
 /* Replaces the addresses of a node. n may be 0 (its name does not resolve: the caller gives a verdict too).
  * 0, 1 if they were so already, -ENOENT, or -errno. */
 int score_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n);
+
+/* What was learned of the nodes' speeds grows old, see corebalance(7); for each pass of a prober. 0 or -errno. */
+int score_age(struct score *s);

@@ -87,11 +87,13 @@ struct store {
 static const char *const kind_names[STORE_KIND_MAX_] = {
 	[STORE_VERSION] = "version", [STORE_FARM] = "farm",   [STORE_NODE] = "node",
 	[STORE_SLOTS] = "slots",     [STORE_QUEUE] = "queue", [STORE_INDEX] = "index",
+	[STORE_SPEED] = "speed",
 };
 
 /* How many of a kind's two numbers are part of its key. */
 static const unsigned char kind_numbers[STORE_KIND_MAX_] = {
 	[STORE_NODE] = 1, [STORE_SLOTS] = 2, [STORE_QUEUE] = 1, [STORE_INDEX] = 2,
+	[STORE_SPEED] = 1,
 };
 
 static char *append_number(char *p, uint32_t n)

@@ -33,6 +33,7 @@ enum store_kind {
 	STORE_SLOTS,     /* a: node id, b: page */
 	STORE_QUEUE,     /* a: page */
 	STORE_INDEX,     /* a: level, b: page */
+	STORE_SPEED,     /* a: row */
 	STORE_KIND_MAX_,
 };
 

@@ -549,6 +549,8 @@ int pass_run(struct score *score, const struct pass_options *options)
 
 	quit_deny();
 	r = score_reap(score, NULL, NULL);
+	if (r == 0)
+		r = score_age(score);
 	if (r >= 0)
 		r = pass_init(&pass, score, options);
 	else

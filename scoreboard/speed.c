@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * speed.c: the formula.
+ *
+ * Every connection that was served is a sample, and every compile of a probe.
+ * What is alike is in one class (connections whose bytes are alike each way;
+ * all probes), and a class has a typical time t, that on a node of speed 1. A
+ * node has a speed s by connections, and one by compiles. With logarithms to
+ * base 2, a time x is a surprise by
+ *
+ *     e = log x - (log t - log s), held within 2 either way
+ *
+ * and both sides go to meet it, more slowly the more they know:
+ *
+ *     log t += e / (n + 2)    log s -= e / (w + 2)    n and w count no further than 30 here
+ *
+ * So it does not matter which node served most: that all jobs go to the fast
+ * one while there are few makes neither it ordinary nor the typical time short,
+ * as a plain mean of the farm's times would. Nor is there any drift: what one
+ * side gains the other loses, and log t * 32 + log s * 32 stays as it is.
+ *
+ * The learned speed is the mean of both, drawn to 1 as if by four samples more:
+ *
+ *     log speed = (wh * log sh + wc * log sc) / (wh + wc + 4)
+ *
+ * where the weights are numbers of samples, at most 64 and 16, halved for every
+ * hour since the last. What is not heard of becomes ordinary again.
+ *
+ * It counts in steps of a quarter of an octave (19 %), so that nodes that are
+ * alike count as equal and share the work, and moves to another step when it is
+ * three quarters of one away.
+ *
+ * All in whole numbers: a release does this with the scoreboard locked.
+ */
+
+#include "speed.h"
+
+#include <errno.h>
+
+#define SURPRISE_MAX (2 * SPEED_OCTAVE)
+#define INPUT_MAX (4 * SPEED_OCTAVE)
+#define SAMPLES_MAX 30u          /* a rate is at least 1 / (SAMPLES_MAX + 2) */
+#define PRIOR (4 * SPEED_WEIGHT) /* of speed 1 */
+
+uint32_t speed_log2(uint64_t value)
+{
+	unsigned whole = 63u - (unsigned)__builtin_clzll(value | 1);
+	uint64_t f = (value << (63 - whole) << 1) >> 48;
+
+	/* log2(1 + f) = f + 0.344 f (1 - f), nearly. */
+	return (uint32_t)(whole * SPEED_OCTAVE + f + ((f * (SPEED_OCTAVE - f) >> 16) * 22544 >> 16));
+}
+
+uint32_t speed_exp2(int32_t octaves)
+{
+	static const uint32_t quarters[] = { 1000000, 1189207, 1414214, 1681793, 2000000 };
+	int32_t whole = octaves >> 16;
+	uint32_t rest = (uint32_t)octaves & (SPEED_OCTAVE - 1), quarter = rest / SPEED_STEP;
+	uint64_t millionths = quarters[quarter] +
+			      (uint64_t)(quarters[quarter + 1] - quarters[quarter]) * (rest % SPEED_STEP) / SPEED_STEP;
+
+	millionths = whole >= 0 ? millionths << whole : millionths >> -whole;
+	return (uint32_t)((millionths + 500) / 1000);
+}
+
+unsigned speed_class(uint64_t bytes)
+{
+	unsigned length = bytes ? 64u - (unsigned)__builtin_clzll(bytes) : 0;
+	unsigned class = (length + 1) / 2;
+
+	return class < SPEED_CLASSES ? class : SPEED_CLASSES - 1;
+}
+
+static int32_t clamp(int64_t value, int32_t limit)
+{
+	return value > limit ? limit : value < -limit ? -limit : (int32_t)value;
+}
+
+/* Rounded to the nearest, so that what one side loses the other gains. */
+static int32_t share(int32_t surprise, uint32_t n)
+{
+	int32_t by = (int32_t)(n < SAMPLES_MAX ? n : SAMPLES_MAX) + 2;
+
+	return (surprise + (surprise < 0 ? -by / 2 : by / 2)) / by;
+}
+
+uint32_t speed_weight(const struct speed_input *input, uint64_t now_usec)
+{
+	uint64_t passed = now_usec > input->stamp_usec ? now_usec - input->stamp_usec : 0;
+	uint64_t halvings = passed / SPEED_HALF_LIFE_USEC, rest = passed % SPEED_HALF_LIFE_USEC;
+	uint64_t weight;
+
+	if (halvings > 31)
+		return 0;
+	weight = input->weight >> halvings;
+	return (uint32_t)(weight - weight * (rest / 1000) / (2 * SPEED_HALF_LIFE_USEC / 1000));
+}
+
+void speed_learn(struct speed_input *input, struct speed_typical *typical, uint32_t max_weight, uint64_t usec,
+		 uint64_t now_usec)
+{
+	uint32_t weight = speed_weight(input, now_usec);
+	int64_t taken = speed_log2(usec > SPEED_FLOOR_USEC ? usec : SPEED_FLOOR_USEC);
+
+	if (typical->n == 0) {
+		/* The first of its class says what is typical, and nothing of the node. */
+		int64_t first = taken + input->octaves;
+
+		typical->octaves = first > 0 ? (uint32_t)first : 0;
+		typical->n = 1;
+		return;
+	}
+	int32_t surprise = clamp(taken - (int64_t)typical->octaves + input->octaves, SURPRISE_MAX);
+	int64_t moved = (int64_t)typical->octaves + share(surprise, typical->n);
+
+	typical->octaves = moved > 0 ? (uint32_t)moved : 0;
+	if (typical->n < SAMPLES_MAX)
+		typical->n++;
+	input->octaves = clamp((int64_t)input->octaves - share(surprise, weight / SPEED_WEIGHT), INPUT_MAX);
+	weight += SPEED_WEIGHT;
+	input->weight = weight < max_weight ? weight : max_weight;
+	input->stamp_usec = now_usec;
+}
+
+int32_t speed_octaves(const struct speed *speed, uint64_t now_usec)
+{
+	int64_t hold = speed_weight(&speed->hold, now_usec), compile = speed_weight(&speed->compile, now_usec);
+
+	return (int32_t)((hold * speed->hold.octaves + compile * speed->compile.octaves) / (hold + compile + PRIOR));
+}
+
+bool speed_settle(struct speed *speed, uint64_t now_usec)
+{
+	int32_t octaves = clamp(speed_octaves(speed, now_usec), SPEED_STEPS_MAX * SPEED_STEP);
+	int32_t away = octaves - speed->step * SPEED_STEP;
+
+	if (away <= SPEED_STEP * 3 / 4 && away >= -SPEED_STEP * 3 / 4)
+		return false;
+	speed->step = (octaves + (octaves < 0 ? -SPEED_STEP / 2 : SPEED_STEP / 2)) / SPEED_STEP;
+	return true;
+}
+
+uint32_t speed_value(const struct speed *speed)
+{
+	return speed_exp2(speed->step * SPEED_STEP);
+}
+
+static bool input_is_sane(const struct speed_input *input, uint32_t max_weight)
+{
+	return input->octaves <= INPUT_MAX && input->octaves >= -INPUT_MAX && input->weight <= max_weight;
+}
+
+int speed_check(const struct speed *speed)
+{
+	return input_is_sane(&speed->hold, SPEED_HOLDS_MAX) && input_is_sane(&speed->compile, SPEED_COMPILES_MAX) &&
+	       speed->step <= SPEED_STEPS_MAX && speed->step >= -SPEED_STEPS_MAX ? 0 : -EUCLEAN;
+}
+
+int speed_row_check(const struct speed_row *row)
+{
+	for (unsigned i = 0; i < SPEED_CLASSES; i++)
+		if (row->cells[i].octaves > 80 * SPEED_OCTAVE || row->cells[i].n > SAMPLES_MAX)
+			return -EUCLEAN;
+	return 0;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * speed.h: how fast a node is, learned from how long things take on it. Pure
+ * arithmetic on parts of records; see speed.c for the formula.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SPEED_OCTAVE 65536              /* logarithms are to base 2, in 1/65536 */
+#define SPEED_WEIGHT 256u               /* weights are in 1/256 of a sample */
+#define SPEED_HOLDS_MAX (64u * SPEED_WEIGHT)
+#define SPEED_COMPILES_MAX (16u * SPEED_WEIGHT)
+#define SPEED_STEP (SPEED_OCTAVE / 4)   /* speeds closer than that count as equal */
+#define SPEED_STEPS_MAX 13              /* 2 ^ (13 / 4) = 9.5 */
+#define SPEED_FLOOR_USEC 1000u          /* shorter times are noise, and count as this */
+#define SPEED_HALF_LIFE_USEC (3600 * UINT64_C(1000000))
+#define SPEED_CLASSES 16u               /* of bytes, each four times the one before */
+
+/* What one kind of samples says of a node. */
+struct speed_input {
+	int32_t octaves;       /* how much faster than typical: 1 octave is twice as fast */
+	uint32_t weight;       /* how many samples it stands for, as of stamp_usec */
+	uint64_t stamp_usec;   /* CLOCK_REALTIME of the last sample */
+};
+
+/* What is known of a node: part of its record. All zero: nothing yet. */
+struct speed {
+	struct speed_input hold;     /* how long connections hold a slot, by their bytes */
+	struct speed_input compile;  /* how long the identical compile of a probe takes */
+	uint32_t work_usec;          /* of the last such compile; 0: none */
+	int32_t step;                /* the learned speed that counts: 2 ^ (step / 4) */
+};
+
+/* How long something takes on a node of speed 1, farm-wide. All zero: not known yet. */
+struct speed_typical {
+	uint32_t octaves;      /* log2 of microseconds */
+	uint32_t n;            /* samples, up to 30 */
+};
+
+/* The record "speed/ROW": row is the class of the bytes in, cells are the classes of those out. */
+struct speed_row {
+	struct speed_typical cells[SPEED_CLASSES];
+};
+
+#define SPEED_ROWS (SPEED_CLASSES + 1)     /* the last row's first cell is the probe's compile */
+
+/* log2(value) for a value above 0, at most 0.8 % of an octave wrong, growing with value. */
+uint32_t speed_log2(uint64_t value);
+
+/* 2 ^ (octaves / SPEED_OCTAVE), in thousandths, at most 0.4 % wrong; octaves within 20 of 0. */
+uint32_t speed_exp2(int32_t octaves);
+
+/* The class of a number of bytes, below SPEED_CLASSES. */
+unsigned speed_class(uint64_t bytes);
+
+/* Takes a time of usec into what is known of the node, with at most max_weight, and of the farm. */
+void speed_learn(struct speed_input *input, struct speed_typical *typical, uint32_t max_weight, uint64_t usec,
+		 uint64_t now_usec);
+
+/* An input's weight now, after what has passed since its last sample. */
+uint32_t speed_weight(const struct speed_input *input, uint64_t now_usec);
+
+/* The learned speed now, as a logarithm. */
+int32_t speed_octaves(const struct speed *speed, uint64_t now_usec);
+
+/* Moves the step after the learned speed, if that has gone far enough. Whether it did. */
+bool speed_settle(struct speed *speed, uint64_t now_usec);
+
+/* The speed that counts where none is pinned, in thousandths. */
+uint32_t speed_value(const struct speed *speed);
+
+/* Whether they can be true. 0 or -EUCLEAN. */
+int speed_check(const struct speed *speed);
+int speed_row_check(const struct speed_row *row);
