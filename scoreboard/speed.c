@@ -13,19 +13,21 @@
  *
  * and both sides go to meet it, more slowly the more they know:
  *
- *     log t += e / (n + 2)    log s -= e / (w + 2)    n and w count no further than 30 here
+ *     log t += e / (n + 2)    log s -= e / (w + 2)    n and w count no further than 62 here
  *
  * So it does not matter which node served most: that all jobs go to the fast
  * one while there are few makes neither it ordinary nor the typical time short,
  * as a plain mean of the farm's times would. Nor is there any drift: what one
- * side gains the other loses, and log t * 32 + log s * 32 stays as it is.
+ * side gains the other loses, and the sum of all log t and log s stays as it is.
  *
- * The learned speed is the mean of both, drawn to 1 as if by four samples more:
+ * What has no weight yet begins where the other input is, so that both mean the
+ * same by 1. The learned speed is the mean of both, where a compile counts as much as four
+ * connections, as it is always the same work, drawn to 1 by four more:
  *
- *     log speed = (wh * log sh + wc * log sc) / (wh + wc + 4)
+ *     log speed = (wh * log sh + 4 * wc * log sc) / (wh + 4 * wc + 4)
  *
- * where the weights are numbers of samples, at most 64 and 16, halved for every
- * hour since the last. What is not heard of becomes ordinary again.
+ * The weights are numbers of samples, wh at most 64 and wc at most 16, halved
+ * for every hour since the last. What is not heard of becomes ordinary again.
  *
  * It counts in steps of a quarter of an octave (19 %), so that nodes that are
  * alike count as equal and share the work, and moves to another step when it is
@@ -40,7 +42,8 @@
 
 #define SURPRISE_MAX (2 * SPEED_OCTAVE)
 #define INPUT_MAX (4 * SPEED_OCTAVE)
-#define SAMPLES_MAX 30u          /* a rate is at least 1 / (SAMPLES_MAX + 2) */
+#define SAMPLES_MAX 62u          /* a rate is at least 1 / (SAMPLES_MAX + 2) */
+#define COMPILE_COUNTS 4         /* connections */
 #define PRIOR (4 * SPEED_WEIGHT) /* of speed 1 */
 
 uint32_t speed_log2(uint64_t value)
@@ -97,12 +100,23 @@ uint32_t speed_weight(const struct speed_input *input, uint64_t now_usec)
 	return (uint32_t)(weight - weight * (rest / 1000) / (2 * SPEED_HALF_LIFE_USEC / 1000));
 }
 
-void speed_learn(struct speed_input *input, struct speed_typical *typical, uint32_t max_weight, uint64_t usec,
-		 uint64_t now_usec)
+int32_t speed_octaves(const struct speed *speed, uint64_t now_usec)
+{
+	int64_t hold = speed_weight(&speed->hold, now_usec);
+	int64_t compile = COMPILE_COUNTS * (int64_t)speed_weight(&speed->compile, now_usec);
+
+	return (int32_t)((hold * speed->hold.octaves + compile * speed->compile.octaves) / (hold + compile + PRIOR));
+}
+
+/* Takes a time into one input of a node, and into what is typical. */
+static void learn(struct speed *speed, struct speed_input *input, uint32_t max_weight, struct speed_typical *typical,
+		  uint64_t usec, uint64_t now_usec)
 {
 	uint32_t weight = speed_weight(input, now_usec);
 	int64_t taken = speed_log2(usec > SPEED_FLOOR_USEC ? usec : SPEED_FLOOR_USEC);
 
+	if (weight == 0)
+		input->octaves = speed_octaves(speed, now_usec);
 	if (typical->n == 0) {
 		/* The first of its class says what is typical, and nothing of the node. */
 		int64_t first = taken + input->octaves;
@@ -123,11 +137,15 @@ void speed_learn(struct speed_input *input, struct speed_typical *typical, uint3
 	input->stamp_usec = now_usec;
 }
 
-int32_t speed_octaves(const struct speed *speed, uint64_t now_usec)
+void speed_learn_hold(struct speed *speed, struct speed_typical *typical, uint64_t usec, uint64_t now_usec)
 {
-	int64_t hold = speed_weight(&speed->hold, now_usec), compile = speed_weight(&speed->compile, now_usec);
+	learn(speed, &speed->hold, SPEED_HOLDS_MAX, typical, usec, now_usec);
+}
 
-	return (int32_t)((hold * speed->hold.octaves + compile * speed->compile.octaves) / (hold + compile + PRIOR));
+void speed_learn_compile(struct speed *speed, struct speed_typical *typical, uint64_t usec, uint64_t now_usec)
+{
+	learn(speed, &speed->compile, SPEED_COMPILES_MAX, typical, usec, now_usec);
+	speed->work_usec = usec < UINT32_MAX ? (uint32_t)usec : UINT32_MAX;
 }
 
 bool speed_settle(struct speed *speed, uint64_t now_usec)

@@ -37,7 +37,7 @@ struct speed {
 /* How long something takes on a node of speed 1, farm-wide. All zero: not known yet. */
 struct speed_typical {
 	uint32_t octaves;      /* log2 of microseconds */
-	uint32_t n;            /* samples, up to 30 */
+	uint32_t n;            /* samples, up to 62 */
 };
 
 /* The record "speed/ROW": row is the class of the bytes in, cells are the classes of those out. */
@@ -56,9 +56,10 @@ uint32_t speed_exp2(int32_t octaves);
 /* The class of a number of bytes, below SPEED_CLASSES. */
 unsigned speed_class(uint64_t bytes);
 
-/* Takes a time of usec into what is known of the node, with at most max_weight, and of the farm. */
-void speed_learn(struct speed_input *input, struct speed_typical *typical, uint32_t max_weight, uint64_t usec,
-		 uint64_t now_usec);
+/* Takes the time that a connection held a slot, or that a compile took, into what is known of the node and of the
+ * farm. */
+void speed_learn_hold(struct speed *speed, struct speed_typical *typical, uint64_t usec, uint64_t now_usec);
+void speed_learn_compile(struct speed *speed, struct speed_typical *typical, uint64_t usec, uint64_t now_usec);
 
 /* An input's weight now, after what has passed since its last sample. */
 uint32_t speed_weight(const struct speed_input *input, uint64_t now_usec);
