@@ -24,6 +24,7 @@ enum {
 	USES_REPAIR = 1 << 1,
 	USES_SCORE = 1 << 2,
 	USES_EXPORT = 1 << 3,
+	USES_POLICY = 1 << 4,
 };
 
 static const struct verb {
@@ -35,6 +36,8 @@ static const struct verb {
 	{ "list", "", "the nodes (what cbscore does without a verb)", 0, 0, USES_SCORE | USES_TABLE, verb_list },
 	{ "slots", "", "the slots that are taken, and by whom", 0, 0, USES_SCORE | USES_TABLE, verb_slots },
 	{ "queue", "", "who waits, in order", 0, 0, USES_SCORE | USES_TABLE, verb_queue },
+	{ "explain", "[CLIENT]", "which node the next connection gets, and why", 0, 1,
+	  USES_SCORE | USES_TABLE | USES_POLICY, verb_explain },
 	{ "load", "[FILE]", "make the farm's nodes those of the node list", 0, 1, USES_SCORE, verb_load },
 	{ "validate", "[FILE]", "read the node list and tell its mistakes", 0, 1, 0, verb_validate },
 	{ "dump", "", "write the farm's nodes as a node list", 0, 0, USES_SCORE, verb_dump },
@@ -66,6 +69,8 @@ static const struct rule {
 	{ "raw", 'r', NULL, USES_TABLE, "raw: plain values, one blank between columns" },
 	{ "json", 'J', NULL, USES_TABLE, "JSON" },
 	{ "sort", 'S', "COL", USES_TABLE, "sort by a column" },
+	{ "policy", 'P', "NAME", USES_POLICY, "with explain: fastest, order, spread, roundrobin [fastest]" },
+	{ "top", 'T', "N", USES_POLICY, "with explain: so many nodes, 0 for all [20; all in raw and JSON]" },
 	{ "repair", 'R', NULL, USES_REPAIR, "with fsck: mend what it finds" },
 	{ "service", 'E', "SERVICE", USES_EXPORT, "with export: tcp:ADDRESS:PORT or fwmark:NUMBER" },
 	{ "scheduler", 'D', "NAME", USES_EXPORT, "with export: the kernel's way to choose [wlc]" },
@@ -79,7 +84,7 @@ static const struct rule {
 /* These have no short form: their letters only number them. */
 static bool has_short(const struct rule *rule)
 {
-	return !strchr("SREDF", rule->letter);
+	return !strchr("SREDFPT", rule->letter);
 }
 
 static void print_columns(enum table_kind kind)
@@ -147,6 +152,12 @@ static void set_option(struct context *context, char letter, const char *value)
 		break;
 	case 'S':
 		context->sort = value;
+		break;
+	case 'P':
+		context->policy = value;
+		break;
+	case 'T':
+		context->top = value;
 		break;
 	case 'n':
 		context->no_headings = true;

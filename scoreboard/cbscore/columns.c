@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "explain.h"
 #include "scoreboard.h"
 
 /* A formatter of one printf conversion. */
@@ -36,6 +37,15 @@ FORMAT(node_doubts, struct score_node, "%" PRIu32, i->doubts)
 FORMAT(node_backup, struct score_node, "%d", i->config.backup)
 FORMAT(node_check, struct score_node, "%s", *i->config.check ? i->config.check : "tcp")
 FORMAT(node_detail, struct score_node, "%s", i->detail)
+FORMAT(node_pinned, struct score_node, "%d", i->learning.pinned)
+FORMAT(node_learned, struct score_node, "%.3g", i->learning.learned)
+FORMAT(node_hold, struct score_node, "%.3g", i->learning.hold)
+FORMAT(node_holds, struct score_node, "%.3g", i->learning.hold_weight)
+FORMAT(node_compile, struct score_node, "%.3g", i->learning.compile)
+FORMAT(node_compiles, struct score_node, "%.3g", i->learning.compile_weight)
+FORMAT(explain_rank_, struct explain_row, "%" PRIu32, i->rank)
+FORMAT(explain_why, struct explain_row, "%s", i->why)
+FORMAT(explain_share, struct explain_row, "%.3g", (double)i->node.free / i->node.config.cores)
 FORMAT(slot_node, struct score_slot_info, "%s", i->node)
 FORMAT(slot_number, struct score_slot_info, "%" PRIu32, i->slot)
 FORMAT(slot_pid, struct score_slot_info, "%ld", (long)i->pid)
@@ -86,6 +96,61 @@ static void node_addresses(const void *item, char text[static COLUMN_TEXT_MAX])
 	}
 }
 
+static void node_work(const void *item, char text[static COLUMN_TEXT_MAX])
+{
+	const struct score_node *node = item;
+
+	*text = '\0';
+	if (node->learning.work_usec)
+		(void)snprintf(text, COLUMN_TEXT_MAX, "%" PRIu64, node->learning.work_usec);
+}
+
+/* ---- explain: most of a row is the node's ---- */
+
+#define FROM_NODE(name) \
+	static void explain_##name(const void *item, char text[static COLUMN_TEXT_MAX]) \
+	{ \
+		const struct explain_row *row = item; \
+		node_##name(&row->node, text); \
+	}
+
+FROM_NODE(name_)
+FROM_NODE(cores)
+FROM_NODE(free)
+FROM_NODE(state_)
+FROM_NODE(speed)
+FROM_NODE(pinned)
+FROM_NODE(learned)
+FROM_NODE(hold)
+FROM_NODE(holds)
+FROM_NODE(compile)
+FROM_NODE(compiles)
+
+static void explain_rank(const void *item, char text[static COLUMN_TEXT_MAX])
+{
+	const struct explain_row *row = item;
+
+	*text = '\0';
+	if (row->rank)
+		explain_rank_(item, text);
+}
+
+/* The formula of corebalance(7) with this node's numbers. */
+static void explain_from(const void *item, char text[static COLUMN_TEXT_MAX])
+{
+	const struct explain_row *row = item;
+	const struct score_speed *speed = &row->node.learning;
+
+	if (speed->pinned)
+		(void)strcpy(text, "pinned by speed=");
+	else if (speed->hold_weight + speed->compile_weight <= 0)
+		(void)strcpy(text, "nothing known");
+	else
+		(void)snprintf(text, COLUMN_TEXT_MAX, "%.3g = 2^((%.3g*log2(%.3g) + 4*%.3g*log2(%.3g)) / (%.3g + 4*%.3g + 4))",
+			       speed->learned, speed->hold_weight, speed->hold, speed->compile_weight, speed->compile,
+			       speed->hold_weight, speed->compile_weight);
+}
+
 const struct column columns[] = {
 	{ TABLE_NODES, "NODE", true, COLUMN_TEXT, "host:port", node_name_ },
 	{ TABLE_NODES, "CORES", true, COLUMN_NUMBER, "connections it takes at once", node_cores },
@@ -107,6 +172,14 @@ const struct column columns[] = {
 	{ TABLE_NODES, "ADDRESSES", false, COLUMN_TEXT, "what its name resolves to", node_addresses },
 	{ TABLE_NODES, "BACKUP", false, COLUMN_BOOLEAN, "used only while no other is up", node_backup },
 	{ TABLE_NODES, "CHECK", false, COLUMN_TEXT, "how it is probed", node_check },
+	{ TABLE_NODES, "PINNED", false, COLUMN_BOOLEAN, "its speed is that of the node list", node_pinned },
+	{ TABLE_NODES, "LEARNED", false, COLUMN_NUMBER, "the speed that was learned, before steps", node_learned },
+	{ TABLE_NODES, "HOLD", false, COLUMN_NUMBER, "its speed by how long connections hold a slot", node_hold },
+	{ TABLE_NODES, "HOLDS", false, COLUMN_NUMBER, "of so many connections, at most 64, halved each hour", node_holds },
+	{ TABLE_NODES, "COMPILE", false, COLUMN_NUMBER, "its speed by the compiles of probes", node_compile },
+	{ TABLE_NODES, "COMPILES", false, COLUMN_NUMBER, "of so many compiles, at most 16, halved each hour",
+	  node_compiles },
+	{ TABLE_NODES, "WORK", false, COLUMN_NUMBER, "microseconds of the last such compile", node_work },
 	{ TABLE_NODES, "DETAIL", false, COLUMN_TEXT, "an administrator's or a check's own words", node_detail },
 
 	{ TABLE_SLOTS, "NODE", true, COLUMN_TEXT, "host:port", slot_node },
@@ -122,6 +195,22 @@ const struct column columns[] = {
 	{ TABLE_QUEUE, "PID", true, COLUMN_NUMBER, "the process that waits", ticket_pid },
 	{ TABLE_QUEUE, "CLIENT", true, COLUMN_TEXT, "whose connection it is", ticket_client },
 	{ TABLE_QUEUE, "SINCE", true, COLUMN_TIME, "when it began to wait", ticket_since },
+
+	{ TABLE_EXPLAIN, "RANK", true, COLUMN_NUMBER, "1 is what the next connection gets", explain_rank },
+	{ TABLE_EXPLAIN, "NODE", true, COLUMN_TEXT, "host:port", explain_name_ },
+	{ TABLE_EXPLAIN, "STATE", true, COLUMN_TEXT, "up, down, held, draining or retry", explain_state_ },
+	{ TABLE_EXPLAIN, "CORES", true, COLUMN_NUMBER, "connections it takes at once", explain_cores },
+	{ TABLE_EXPLAIN, "FREE", true, COLUMN_NUMBER, "connections that it would take now", explain_free },
+	{ TABLE_EXPLAIN, "SHARE", true, COLUMN_NUMBER, "FREE / CORES", explain_share },
+	{ TABLE_EXPLAIN, "SPEED", true, COLUMN_NUMBER, "the one that counts; learned ones in steps", explain_speed },
+	{ TABLE_EXPLAIN, "WHY", true, COLUMN_TEXT, "chosen, or why not", explain_why },
+	{ TABLE_EXPLAIN, "FROM", true, COLUMN_TEXT, "where SPEED comes from", explain_from },
+	{ TABLE_EXPLAIN, "PINNED", false, COLUMN_BOOLEAN, "its speed is that of the node list", explain_pinned },
+	{ TABLE_EXPLAIN, "LEARNED", false, COLUMN_NUMBER, "the speed that was learned, before steps", explain_learned },
+	{ TABLE_EXPLAIN, "HOLD", false, COLUMN_NUMBER, "its speed by how long connections hold a slot", explain_hold },
+	{ TABLE_EXPLAIN, "HOLDS", false, COLUMN_NUMBER, "of so many connections", explain_holds },
+	{ TABLE_EXPLAIN, "COMPILE", false, COLUMN_NUMBER, "its speed by the compiles of probes", explain_compile },
+	{ TABLE_EXPLAIN, "COMPILES", false, COLUMN_NUMBER, "of so many compiles", explain_compiles },
 };
 
 const size_t n_columns = sizeof(columns) / sizeof(columns[0]);
@@ -139,6 +228,7 @@ const char *table_name(enum table_kind table)
 {
 	static const char *const names[TABLE_KINDS_] = {
 		[TABLE_NODES] = "nodes", [TABLE_SLOTS] = "slots", [TABLE_QUEUE] = "queue",
+		[TABLE_EXPLAIN] = "explain",
 	};
 
 	return names[table];

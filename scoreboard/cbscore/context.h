@@ -23,6 +23,8 @@ struct context {
 	const char *output;      /* --output, or NULL */
 	const char *sort;        /* --sort, or NULL */
 	const char *service, *scheduler, *forward; /* of those names, or NULL */
+	const char *policy;      /* --policy, or NULL */
+	const char *top;         /* --top, or NULL */
 	bool no_headings, raw, json, repair;
 };
 

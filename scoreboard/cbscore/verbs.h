@@ -13,6 +13,9 @@ int verb_list(const struct context *context, int argc, char **argv);
 int verb_slots(const struct context *context, int argc, char **argv);
 int verb_queue(const struct context *context, int argc, char **argv);
 
+/* explain.c */
+int verb_explain(const struct context *context, int argc, char **argv);
+
 /* nodes.c */
 int verb_load(const struct context *context, int argc, char **argv);
 int verb_validate(const struct context *context, int argc, char **argv);

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * explain.c: the verb explain: which node the next connection would get, and
+ * why no other.
+ *
+ * The library makes the choice itself, as for a connection. Here only the rest
+ * is put in order behind it, by what the policy compares.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "explain.h"
+#include "table.h"
+#include "timespan.h"
+#include "verbs.h"
+
+#define TOP 20u                /* lines for people */
+
+struct explanation {
+	enum score_policy policy;
+	struct score_choice choice;
+	struct explain_row *rows;
+	uint32_t n, room;
+	const struct explain_row *chosen;
+};
+
+static int add_row(const struct score_node *node, void *arg)
+{
+	struct explanation *e = arg;
+	struct explain_row *row;
+
+	if (e->n == e->room) {
+		uint32_t room = e->room ? e->room * 2 : 64;
+		struct explain_row *rows = reallocarray(e->rows, room, sizeof(*rows));
+
+		if (!rows)
+			return -ENOMEM;
+		e->rows = rows;
+		e->room = room;
+	}
+	row = &e->rows[e->n];
+	*row = (struct explain_row){ .node = *node, .position = e->n++ };
+	row->usable = node->free > 0 && !e->choice.paused && !(node->config.backup && e->choice.primary_up);
+	return 0;
+}
+
+/* ---- what a policy compares ---- */
+
+static uint64_t thousandths(const struct score_node *node)
+{
+	return (uint64_t)(node->speed * 1000 + 0.5);
+}
+
+/* As the index has it: 2^31 is all of them. */
+static uint64_t share(const struct score_node *node)
+{
+	return ((uint64_t)node->free << 31) / node->config.cores;
+}
+
+/* How far behind the chosen one, in the list and then from its beginning. */
+static uint32_t turn(const struct explanation *e, const struct explain_row *row)
+{
+	return row->position >= e->chosen->position ? row->position - e->chosen->position :
+						      row->position + e->n - e->chosen->position;
+}
+
+static int three_way(uint64_t a, uint64_t b)
+{
+	return (a < b) - (a > b);
+}
+
+/* Above 0 if b comes before a. */
+static int compare(const struct explain_row *a, const struct explain_row *b, const struct explanation *e)
+{
+	int r = three_way(a->usable, b->usable);
+
+	if (r == 0 && a->usable)
+		r = three_way(!a->node.config.backup, !b->node.config.backup);
+	if (r != 0 || !a->usable)
+		return r ? r : -three_way(a->position, b->position);
+	switch (e->policy) {
+	case POLICY_FASTEST:
+		r = three_way(thousandths(&a->node), thousandths(&b->node));
+		if (r == 0)
+			r = three_way(share(&a->node), share(&b->node));
+		break;
+	case POLICY_SPREAD:
+		r = three_way(share(&a->node) * thousandths(&a->node), share(&b->node) * thousandths(&b->node));
+		break;
+	case POLICY_ROUNDROBIN:
+		r = -three_way(turn(e, a), turn(e, b));
+		break;
+	default:
+		break;
+	}
+	return r ? r : -three_way(a->position, b->position);
+}
+
+static int compare_rows(const void *a, const void *b, void *arg)
+{
+	return compare(a, b, arg);
+}
+
+/* ---- why ---- */
+
+static void why_not_usable(const struct explanation *e, struct explain_row *row)
+{
+	const struct score_node *node = &row->node;
+	const char *reason = reason_to_string(node->reason);
+	uint64_t now_usec = now_realtime();
+	char pause[64] = "";
+
+	if (node->state != NODE_UP) {
+		if (node->state == NODE_DOWN && node->retry_usec > now_usec)
+			(void)timespan_format(node->retry_usec - now_usec, pause, sizeof(pause));
+		(void)snprintf(row->why, sizeof(row->why), "%s%s%s%s%s%s%s", node->flags & BN_DOWN ? "down: " : "",
+			       node->state == NODE_RETRY && node->free == 0 ? "a connection is trying it" : reason,
+			       *node->detail ? ": " : "", node->detail, *pause ? " (a trial in " : "", pause, *pause ? ")" : "");
+	} else if (node->free == 0) {
+		(void)strcpy(row->why, "no free slot");
+	} else if (e->choice.paused) {
+		(void)strcpy(row->why, "the farm is paused");
+	} else {
+		(void)strcpy(row->why, "a backup, and another node is up");
+	}
+}
+
+static const char *why_behind(const struct explanation *e, const struct explain_row *row)
+{
+	const struct score_node *node = &row->node, *chosen = &e->chosen->node;
+
+	if (node->config.backup && !chosen->config.backup)
+		return "a backup";
+	switch (e->policy) {
+	case POLICY_FASTEST:
+		return thousandths(node) < thousandths(chosen) ? "slower" :
+		       share(node) < share(chosen) ? "as fast, less of it is free" : "as good, later in the list";
+	case POLICY_SPREAD:
+		return share(node) * thousandths(node) < share(chosen) * thousandths(chosen) ?
+		       "less speed is free" : "as good, later in the list";
+	case POLICY_ROUNDROBIN:
+		return "its turn comes later";
+	default:
+		return "later in the list";
+	}
+}
+
+static void explain(struct explanation *e)
+{
+	for (uint32_t i = 0; i < e->n; i++)
+		if (e->rows[i].node.id == e->choice.node)
+			e->chosen = &e->rows[i];
+	if (e->chosen) {
+		/* The chosen one's place, before rows move. */
+		struct explain_row chosen = *e->chosen;
+
+		e->chosen = &chosen;
+		qsort_r(e->rows, e->n, sizeof(*e->rows), compare_rows, e);
+		e->chosen = NULL;
+		for (uint32_t i = 0; i < e->n; i++)
+			if (e->rows[i].node.id == e->choice.node)
+				e->chosen = &e->rows[i];
+	}
+	for (uint32_t i = 0; i < e->n; i++) {
+		struct explain_row *row = &e->rows[i];
+
+		row->rank = e->chosen && row->usable ? i + 1 : 0;
+		if (row == e->chosen)
+			(void)strcpy(row->why, row->node.state == NODE_RETRY ? "chosen, to try it again" : "chosen");
+		else if (row->usable && e->chosen)
+			(void)strcpy(row->why, why_behind(e, row));
+		else
+			why_not_usable(e, row);
+	}
+}
+
+/* ---- telling ---- */
+
+static void tell_rule(const struct explanation *e, const char *client)
+{
+	static const char *const rules[POLICY_MAX_] = {
+		[POLICY_FASTEST] = "the highest speed; then the largest share of free cores; then the order of the list",
+		[POLICY_ORDER] = "the first of the list",
+		[POLICY_SPREAD] = "the largest share of free cores times speed; then the order of the list",
+		[POLICY_ROUNDROBIN] = "one after the other in the list",
+	};
+
+	(void)printf("\n%s: %s%s%s.\n", policy_to_string(e->policy), rules[e->policy],
+		     client ? "; the same for every client, also " : "", client ? client : "");
+}
+
+static void tell(const struct explanation *e, const char *client, uint32_t shown)
+{
+	uint64_t waiting = e->choice.waiting;
+
+	if (shown < e->n)
+		(void)printf("(%" PRIu32 " of %" PRIu32 " nodes; --top 0 shows all)\n", shown, e->n);
+	tell_rule(e, client);
+	if (e->chosen && waiting > 0)
+		(void)printf("%" PRIu64 " wait, and the oldest gets %s.\n", waiting, e->chosen->node.config.name);
+	else if (e->chosen)
+		(void)printf("The next connection gets %s.\n", e->chosen->node.config.name);
+	else
+		(void)printf("The next connection waits%s, behind %" PRIu64 ".\n",
+			     e->choice.paused ? ", as the farm is paused" : "", waiting);
+}
+
+static int parse(const struct context *context, struct explanation *e, uint32_t *ret_top)
+{
+	bool people = !context->json && !context->raw;
+	char *end;
+
+	*ret_top = people ? TOP : UINT32_MAX;
+	if (context->policy) {
+		e->policy = policy_from_string(context->policy);
+		if (e->policy == POLICY_INVALID_)
+			return complain_usage("--policy: \"%s\": expected fastest, order, spread or roundrobin",
+					      context->policy);
+	}
+	if (context->top) {
+		unsigned long top = strtoul(context->top, &end, 10);
+
+		if (*context->top < '0' || *context->top > '9' || *end || top > NODES_MAX)
+			return complain_usage("--top: \"%s\": expected 0 to %u", context->top, (unsigned)NODES_MAX);
+		*ret_top = top ? (uint32_t)top : UINT32_MAX;
+	}
+	return STATUS_OK;
+}
+
+static int print(const struct context *context, struct explanation *e, const char *client, uint32_t top)
+{
+	uint32_t shown = top < e->n ? top : e->n;
+	struct table *table;
+	int r = 0, status;
+
+	status = table_new(context, TABLE_EXPLAIN, &table);
+	if (status != STATUS_OK)
+		return status;
+	explain(e);
+	for (uint32_t i = 0; r == 0 && i < shown; i++)
+		r = table_add(table, &e->rows[i]);
+	if (r < 0) {
+		complain("%s", strerror(-r));
+		table_free(table);
+		return STATUS_FAILED;
+	}
+	status = table_print(table);
+	if (status == STATUS_OK && !context->json && !context->raw && !context->no_headings)
+		tell(e, client, shown);
+	return status;
+}
+
+int verb_explain(const struct context *context, int argc, char **argv)
+{
+	struct explanation e = { .policy = POLICY_FASTEST };
+	struct score *score;
+	int r, status;
+	uint32_t top;
+
+	status = parse(context, &e, &top);
+	if (status == STATUS_OK)
+		status = context_open(context, &score);
+	if (status != STATUS_OK)
+		return status;
+	r = score_explain(score, e.policy, &e.choice, add_row, &e);
+	(void)score_close(score);
+	status = r < 0 ? complain_score(context, r) : print(context, &e, argc > 0 ? argv[0] : NULL, top);
+	free(e.rows);
+	return status;
+}
