@@ -13,16 +13,17 @@
  *
  * and both sides go to meet it, more slowly the more they know:
  *
- *     log t += e / (n + 2)    log s -= e / (w + 2)    n and w count no further than 62 here
+ *     log t += e / (n + 1)    log s -= e / (w + 4)    each by no less than e / 64
  *
  * So it does not matter which node served most: that all jobs go to the fast
  * one while there are few makes neither it ordinary nor the typical time short,
- * as a plain mean of the farm's times would. Nor is there any drift: what one
- * side gains the other loses, and the sum of all log t and log s stays as it is.
+ * as a plain mean of the farm's times would. Nor is there any drift: a surprise
+ * moves both sides in a fixed ratio, so what one gains the other loses.
  *
  * What has no weight yet begins where the other input is, so that both mean the
- * same by 1. The learned speed is the mean of both, where a compile counts as much as four
- * connections, as it is always the same work, drawn to 1 by four more:
+ * same by 1. The learned speed is the mean of both, where a compile counts as
+ * much as four connections, as it is always the same work, drawn to 1 by four
+ * more:
  *
  *     log speed = (wh * log sh + 4 * wc * log sc) / (wh + 4 * wc + 4)
  *
@@ -42,17 +43,19 @@
 
 #define SURPRISE_MAX (2 * SPEED_OCTAVE)
 #define INPUT_MAX (4 * SPEED_OCTAVE)
-#define SAMPLES_MAX 62u          /* a rate is at least 1 / (SAMPLES_MAX + 2) */
+#define RATE_MAX 64u             /* a sample moves things by at least 1 / RATE_MAX */
+#define SAMPLES_MAX (RATE_MAX - 1)
 #define COMPILE_COUNTS 4         /* connections */
-#define PRIOR (4 * SPEED_WEIGHT) /* of speed 1 */
+#define PRIOR_SAMPLES 4u         /* of speed 1 */
+#define PRIOR (PRIOR_SAMPLES * SPEED_WEIGHT)
 
 uint32_t speed_log2(uint64_t value)
 {
 	unsigned whole = 63u - (unsigned)__builtin_clzll(value | 1);
 	uint64_t f = (value << (63 - whole) << 1) >> 48;
 
-	/* log2(1 + f) = f + 0.344 f (1 - f), nearly. */
-	return (uint32_t)(whole * SPEED_OCTAVE + f + ((f * (SPEED_OCTAVE - f) >> 16) * 22544 >> 16));
+	/* log2(1 + f) = f + 0.3465 f (1 - f), nearly. */
+	return (uint32_t)(whole * SPEED_OCTAVE + f + ((f * (SPEED_OCTAVE - f) >> 16) * 22708 >> 16));
 }
 
 uint32_t speed_exp2(int32_t octaves)
@@ -80,10 +83,10 @@ static int32_t clamp(int64_t value, int32_t limit)
 	return value > limit ? limit : value < -limit ? -limit : (int32_t)value;
 }
 
-/* Rounded to the nearest, so that what one side loses the other gains. */
-static int32_t share(int32_t surprise, uint32_t n)
+/* Rounded to the nearest, both ways alike. */
+static int32_t share(int32_t surprise, uint32_t n, uint32_t prior)
 {
-	int32_t by = (int32_t)(n < SAMPLES_MAX ? n : SAMPLES_MAX) + 2;
+	int32_t by = (int32_t)(n + prior < RATE_MAX ? n + prior : RATE_MAX);
 
 	return (surprise + (surprise < 0 ? -by / 2 : by / 2)) / by;
 }
@@ -105,7 +108,7 @@ int32_t speed_octaves(const struct speed *speed, uint64_t now_usec)
 	int64_t hold = speed_weight(&speed->hold, now_usec);
 	int64_t compile = COMPILE_COUNTS * (int64_t)speed_weight(&speed->compile, now_usec);
 
-	return (int32_t)((hold * speed->hold.octaves + compile * speed->compile.octaves) / (hold + compile + PRIOR));
+	return (int32_t)((hold * speed->hold.octaves + compile * speed->compile.octaves) / (hold + compile + (int64_t)PRIOR));
 }
 
 /* Takes a time into one input of a node, and into what is typical. */
@@ -126,12 +129,12 @@ static void learn(struct speed *speed, struct speed_input *input, uint32_t max_w
 		return;
 	}
 	int32_t surprise = clamp(taken - (int64_t)typical->octaves + input->octaves, SURPRISE_MAX);
-	int64_t moved = (int64_t)typical->octaves + share(surprise, typical->n);
+	int64_t moved = (int64_t)typical->octaves + share(surprise, typical->n, 1);
 
 	typical->octaves = moved > 0 ? (uint32_t)moved : 0;
 	if (typical->n < SAMPLES_MAX)
 		typical->n++;
-	input->octaves = clamp((int64_t)input->octaves - share(surprise, weight / SPEED_WEIGHT), INPUT_MAX);
+	input->octaves = clamp((int64_t)input->octaves - share(surprise, weight / SPEED_WEIGHT, PRIOR_SAMPLES), INPUT_MAX);
 	weight += SPEED_WEIGHT;
 	input->weight = weight < max_weight ? weight : max_weight;
 	input->stamp_usec = now_usec;

@@ -37,7 +37,7 @@ struct speed {
 /* How long something takes on a node of speed 1, farm-wide. All zero: not known yet. */
 struct speed_typical {
 	uint32_t octaves;      /* log2 of microseconds */
-	uint32_t n;            /* samples, up to 62 */
+	uint32_t n;            /* samples, up to 63 */
 };
 
 /* The record "speed/ROW": row is the class of the bytes in, cells are the classes of those out. */

@@ -106,6 +106,17 @@ WRAP(tdb_delete, (struct tdb_context *tdb, TDB_DATA key), (tdb, key))
 WRAP(tdb_transaction_start, (struct tdb_context *tdb), (tdb))
 WRAP(tdb_transaction_commit, (struct tdb_context *tdb), (tdb))
 
+/* ---- the clock ---- */
+
+static uint64_t clock_ahead_usec;
+
+uint64_t __real_now_realtime(void);
+uint64_t __wrap_now_realtime(void);
+uint64_t __wrap_now_realtime(void)
+{
+	return __real_now_realtime() + clock_ahead_usec;
+}
+
 /* ---- the scene ---- */
 
 static const char *path;
@@ -274,6 +285,7 @@ static void do_verdicts(struct score *s, struct stage *stage)
 	(void)stage;
 	(void)score_verdict(s, 1, &verdict, &edge);
 	verdict.success = true;
+	verdict.work_usec = 20000;
 	(void)score_verdict(s, 1, &verdict, &edge);
 	verdict.success = false;
 	(void)score_verdict(s, 1, &verdict, &edge);
@@ -286,6 +298,27 @@ static void do_doubted(struct score *s, struct stage *stage)
 	struct score_edge edge;
 
 	(void)score_doubted(s, &stage->slot, 10, REASON_SILENT, 1000, &edge);
+}
+
+/* What was learned long ago moves the index when it grows old. */
+static void before_old(struct score *s, struct stage *stage)
+{
+	(void)stage;
+	for (unsigned i = 0; i < 40; i++) {
+		struct score_verdict verdict = { .success = true, .rise = 1, .fall = 1, .work_usec = 10000 };
+		struct score_edge edge;
+
+		(void)score_verdict(s, 1, &verdict, &edge);
+		verdict.work_usec = 90000;
+		(void)score_verdict(s, 2, &verdict, &edge);
+	}
+	clock_ahead_usec = UINT64_C(100) * 3600 * 1000000;
+}
+
+static void do_age(struct score *s, struct stage *stage)
+{
+	(void)stage;
+	(void)score_age(s);
 }
 
 /* Down, tried by a connection that fails, and by one that reaches it. */
@@ -366,6 +399,7 @@ static const struct operation {
 	{ "hold", 0, false, 0, before_claim, do_hold },
 	{ "put back", 0, false, 0, do_hold, do_unhold },
 	{ "verdicts", 0, false, 0, before_nothing, do_verdicts },
+	{ "speeds grow old", 0, false, 0, before_old, do_age },
 	{ "reap", SLOTS - 1, true, 0, before_corpses, do_reap },
 	{ "load", 1, false, 0, before_claim, do_load },
 	{ "load, last one leaves", 0, false, 0, before_claim, do_collect },

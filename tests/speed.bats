@@ -1,0 +1,235 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# shellcheck disable=SC2016  # expressions of jq
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+# Two nodes without a pinned speed, of two cores each; nobody listens there.
+two_nodes() {
+  node_line 1001 2
+  node_line 1002 2
+  score list >/dev/null
+}
+
+# serve AGE ROUNDS IN OUT SERVED USEC...: connections to nodes 1, 2 and so on, AGE seconds ago.
+serve() { "$BUILD/tests/cbtest-speed" "$SCOREBOARD" "$@"; }
+
+# value NODE COLUMN: of cbscore list.
+value() { score list -J -o "node,$2" | jq -r --arg node "$ADDR:$1" ".nodes[] | select(.node == \$node) | .$2"; }
+
+# holds EXPRESSION [NAME VALUE]...: of numbers, by jq.
+holds() {
+  local expression=$1 arguments=()
+  shift
+  while [ $# -gt 0 ]; do
+    arguments+=(--argjson "$1" "$2")
+    shift 2
+  done
+  jq -en "${arguments[@]}" "$expression" >/dev/null || { echo "not so: $expression" "${arguments[@]}" >&2; return 1; }
+}
+
+chosen() { score explain -J "$@" | jq -r '.explain[] | select(.rank == 1) | .node'; }
+
+sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
+
+@test "the arithmetic does what the manual says" {
+  run -0 "$BUILD/tests/cbtest-speed"
+  [ "${#lines[@]}" -ge 12 ]
+}
+
+@test "a node whose connections take half as long is rated faster, is chosen, and cbscore shows why" {
+  two_nodes
+  [ "$(chosen)" = "$ADDR:1001" ] # as good, and first in the list
+  [ "$(value 1001 speed) $(value 1002 speed)" = "1 1" ]
+  serve 0 100 200000 30000 1 2000000 1000000
+  holds '$slow < 0.85 and $fast > 1.15 and $fast / $slow > 1.7 and $fast / $slow < 2.3' \
+    slow "$(value 1001 learned)" fast "$(value 1002 learned)"
+  holds '$n > 63 and $n <= 64' n "$(value 1002 holds)"
+  holds '$slow < $fast' slow "$(value 1001 speed)" fast "$(value 1002 speed)"
+  [ "$(chosen)" = "$ADDR:1002" ]
+  score explain -n -r -o node,speed,why | grep -qx "$ADDR:1001 $(value 1001 speed) slower"
+  # The formula, with the numbers that list has.
+  score explain -n -r -o node,from | grep -qF "$ADDR:1002 $(value 1002 learned)\\x20=\\x202^((64*log2($(value 1002 hold))"
+  # What counts is the nearest step of a quarter of an octave, give or take a quarter of one.
+  holds '($speed / $learned | log2 | fabs) <= 0.1876 + 0.01' speed "$(value 1002 speed)" learned "$(value 1002 learned)"
+  sound
+}
+
+@test "explain agrees with list, and with what the next connection gets, by every policy" {
+  local policy
+  node fast 1001 2
+  node slow 1002 2
+  node_line 1003 2
+  node_line 1004 2
+  score load >/dev/null
+  score down "$ADDR:1003" new memory >/dev/null
+  serve 0 50 200000 30000 1 1000000 2000000 1000000 1000000
+  [ "$(score explain -n -r -o node,state,cores,free,speed | sort)" = \
+    "$(score list -n -r -o node,state,cores,free,speed | sort)" ]
+  score explain -n -r --top 0 -o node,why | grep -qxF "$ADDR:1003 held\\x20by\\x20an\\x20administrator:\\x20new\\x20memory"
+  score down "$ADDR:1004" >/dev/null
+  for policy in fastest order spread roundrobin; do
+    entrance alone --policy "$policy"
+    local expected
+    expected=$(chosen --policy "$policy")
+    client_start one --line "sleep 60000"
+    until_ok busy_is 1
+    [ "$(score slots -n -r -o node)" = "$expected" ] || { echo "$policy: $expected"; score slots; return 1; }
+    kill "$PID_one"
+    wait "$PID_one" || true
+    until_ok busy_is 0
+    kill "$GATE_PID"
+    wait "$GATE_PID" || true
+  done
+}
+
+@test "explain says who waits, what is full, and what a backup is for" {
+  node one 1001 1
+  node_start spare 1002 1
+  echo "$ADDR, 1002, 1, 0, backup" >>"$CONF"
+  entrance alone
+  score explain -n -r -o node,why | grep -qxF "$ADDR:1002 a\\x20backup,\\x20and\\x20another\\x20node\\x20is\\x20up"
+  client_start first --line "sleep 60000"
+  until_ok busy_is 1
+  score explain -n -r -o rank,node,why | grep -qxF " $ADDR:1001 no\\x20free\\x20slot"
+  run -0 score explain 10.0.0.1
+  [[ $output == *"the same for every client, also 10.0.0.1."* ]]
+  [ "${lines[-1]}" = "The next connection waits, behind 0." ]
+  client_start second --line "sleep 60000"
+  until_ok waiting_is 1
+  run -0 score explain
+  [ "${lines[-1]}" = "The next connection waits, behind 1." ]
+  score down "$ADDR:1001" >/dev/null
+  # Now the backup is used: by the one that waits.
+  until_ok busy_is 2
+}
+
+@test "explain shows twenty nodes and says so, and all to programs" {
+  local port
+  for ((port = 1; port <= 50; port++)); do echo "$ADDR, $port, 1, 0"; done >"$CONF"
+  run -0 score explain
+  [ "$(grep -c "$ADDR" <<<"$output")" = 21 ] # one of them below the table
+  [[ $output == *"(20 of 50 nodes; --top 0 shows all)"* ]]
+  [ "$(score explain --top 0 -n | wc -l)" = 50 ]
+  [ "$(score explain --top 3 -n | wc -l)" = 3 ]
+  [ "$(score explain -J | jq '.explain | length')" = 50 ]
+  run -2 score explain --top some
+  [[ $output == *'--top: "some": expected 0 to '* ]]
+  run -2 score explain --policy best
+  [[ $output == *'--policy: "best": expected fastest, order, spread or roundrobin'* ]]
+  run -2 score list --policy fastest
+}
+
+@test "speed= pins: what is learned goes on, and does not count" {
+  node_line 1001 2
+  echo "$ADDR, 1002, 2, 0, speed=0.5" >>"$CONF"
+  serve_made() { score list >/dev/null && serve "$@"; }
+  serve_made 0 100 200000 30000 1 4000000 1000000
+  [ "$(value 1002 speed)" = 0.5 ]
+  [ "$(value 1002 pinned)" = true ]
+  holds '$learned > 1.5' learned "$(value 1002 learned)"
+  score explain -n -r -o node,from | grep -qxF "$ADDR:1002 pinned\\x20by\\x20speed="
+  # Without the pin it counts at once.
+  score set "$ADDR:1002" speed= >/dev/null
+  holds '$speed > 1.3' speed "$(value 1002 speed)"
+  [ "$(value 1002 pinned)" = false ]
+  [ "$(chosen)" = "$ADDR:1002" ]
+  sound
+}
+
+@test "learned speeds survive a load of the node list, and other roles of nodes" {
+  two_nodes
+  serve 0 100 200000 30000 1 4000000 1000000
+  local before
+  before=$(score list -n -r -o node,speed,hold | sort)
+  { echo "$ADDR, 1003, 1, 0"; echo "$ADDR, 1002, 4, 0"; echo "$ADDR, 1001, 2, 0"; } >"$CONF"
+  score load >/dev/null
+  score down "$ADDR:1002" >/dev/null
+  score up "$ADDR:1002" >/dev/null
+  [ "$(score list -n -r -o node,speed,hold | grep -v :1003 | sort)" = "$before" ]
+  [ "$(value 1003 speed)" = 1 ]
+  sound
+}
+
+@test "failures, and connections to which the node sent nothing, are no samples: a node that fails fast is not fast" {
+  two_nodes
+  serve 0 100 200000 0 1 1000000 5000
+  serve 0 100 200000 30000 0 1000000 5000
+  [ "$(value 1001 holds) $(value 1002 holds)" = "0 0" ]
+  [ "$(value 1001 speed) $(value 1002 speed)" = "1 1" ]
+  # Nor is one that sends back an error, which is shorter than what others send.
+  for ((i = 0; i < 30; i++)); do
+    score down "$ADDR:1002" >/dev/null
+    serve 0 1 200000 30000 1 1000000 5000
+    score up "$ADDR:1002" >/dev/null
+    score down "$ADDR:1001" >/dev/null
+    serve 0 1 200000 300 1 1000000 5000
+    score up "$ADDR:1001" >/dev/null
+  done
+  holds '$learned < 1.1' learned "$(value 1002 learned)"
+  [ "$(value 1002 speed)" = 1 ]
+}
+
+@test "what was learned two days ago is forgotten by the next pass of the prober" {
+  two_nodes
+  serve 172800 100 200000 30000 1 4000000 1000000
+  holds '$speed > 1.3' speed "$(value 1002 speed)"
+  holds '$learned < 1.01 and $learned > 0.99' learned "$(value 1002 learned)"
+  probe
+  [ "$(value 1001 speed) $(value 1002 speed)" = "1 1" ]
+  sound
+}
+
+@test "real connections through a relay are learned from" {
+  node fast 1001 2
+  node slow 1002 2
+  entrance alone
+  # With all four at once both nodes get two.
+  client -n 40 -c 4 --line "sleep 20" --expect line &
+  local other=$!
+  wait "$other"
+  until_ok busy_is 0
+  holds '$a + $b >= 40' a "$(value 1001 served)" b "$(value 1002 served)"
+  holds '$a > 0 and $b > 0' a "$(value 1001 holds)" b "$(value 1002 holds)"
+  sound
+}
+
+@test "fsck finds a speed that is not what was learned, and a lost record of typical times, and mends both" {
+  two_nodes
+  serve 0 100 200000 30000 1 4000000 1000000
+  # The step of node 1, at offset 1004 of a record that begins with the name.
+  python3 - "$SCOREBOARD" "$ADDR:1001" <<'PYTHON'
+import struct, sys
+path, name = sys.argv[1], sys.argv[2].encode()
+with open(path, "r+b") as f:
+    at = f.read().index(b"node/1" + name + b"\0") + len("node/1")
+    f.seek(at + 1004)
+    f.write(struct.pack("i", 4))
+PYTHON
+  run -1 score fsck
+  [[ $output == *"$ADDR:1001: speed in thousandths: is "*", should be 2000"* ]]
+  score fsck --repair
+  sound
+  [ "$(value 1001 speed)" = 2 ]
+  tdbtool "$SCOREBOARD" delete speed/9 >/dev/null
+  run -1 score fsck
+  [[ $output == *"speed: row 9 cannot be true"* ]]
+  score fsck --repair
+  sound
+  serve 0 1 200000 30000 1 4000000 1000000
+}
+
+@test "simulated farms: learned speeds do as well as known ones, and better than what knows no speeds" {
+  BUILD=$BUILD run -0 "$BATS_TEST_DIRNAME/bench/farm/run" 2000 9
+  result() { awk -F'\t' -v load="$1" -v name="$2" '$1 == "TIME" && $2 == load && $5 == name { print $6 }' "$BUILD/bench/farm.tsv"; }
+  local load
+  for load in light middle; do
+    holds '$learned <= $known * 1.02' learned "$(result $load "learned, second batch")" known "$(result $load "known (speed=)")"
+    holds '$learned <= $other * 0.8' learned "$(result $load "learned, second batch")" \
+      other "$(result $load "haproxy leastconn")"
+  done
+  holds '$ratio <= 1.05' ratio "$(result light "learned, second batch")"
+}
