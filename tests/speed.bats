@@ -223,8 +223,8 @@ PYTHON
 }
 
 @test "simulated farms: learned speeds do as well as known ones, and better than what knows no speeds" {
-  BUILD=$BUILD run -0 "$BATS_TEST_DIRNAME/bench/farm/run" 2000 9
-  result() { awk -F'\t' -v load="$1" -v name="$2" '$1 == "TIME" && $2 == load && $5 == name { print $6 }' "$BUILD/bench/farm.tsv"; }
+  OUT=$T run -0 "$BATS_TEST_DIRNAME/bench/farm/run" 2000 9
+  result() { awk -F'\t' -v load="$1" -v name="$2" '$1 == "TIME" && $2 == load && $5 == name { print $6 }' "$T/farm.tsv"; }
   local load
   for load in light middle; do
     holds '$learned <= $known * 1.02' learned "$(result $load "learned, second batch")" known "$(result $load "known (speed=)")"

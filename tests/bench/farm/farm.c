@@ -157,7 +157,7 @@ static double batch_bound(const struct batch *batch, unsigned parallel)
 
 /* A place is a node as the list has it; jobs are their numbers. */
 struct chooser {
-	const char *name;
+	const char *name, *word;
 	void (*start)(const struct batch *batch);
 	/* A job comes: its place, or -1 if it waits. */
 	int (*come)(unsigned job, const struct batch *batch);
@@ -452,15 +452,15 @@ static double simulate(const struct chooser *chooser, const struct batch *batch,
 enum { COLD, PROBED, WARM, KNOWN_, EQUAL_, LEASTCONN, FIRST, ROUNDROBIN, FIRST_SORTED, CHOOSERS };
 
 static const struct chooser choosers[CHOOSERS] = {
-	[COLD] = { "learned, cold", CHOOSER_OURS, .fresh = true, .speeds = LEARNED },
-	[PROBED] = { "learned, cold but probed", CHOOSER_OURS, .fresh = true, .probed = true, .speeds = LEARNED },
-	[WARM] = { "learned, second batch", CHOOSER_OURS, .speeds = LEARNED },
-	[KNOWN_] = { "known (speed=)", CHOOSER_OURS, .fresh = true, .speeds = KNOWN },
-	[EQUAL_] = { "equal (speed=1)", CHOOSER_OURS, .fresh = true, .speeds = EQUAL },
-	[LEASTCONN] = { "haproxy leastconn", CHOOSER_HAPROXY(leastconn) },
-	[FIRST] = { "haproxy first", CHOOSER_HAPROXY(first) },
-	[ROUNDROBIN] = { "haproxy roundrobin", CHOOSER_HAPROXY(roundrobin) },
-	[FIRST_SORTED] = { "haproxy first, list sorted", CHOOSER_HAPROXY(first), .sorted = true },
+	[COLD] = { "learned, cold", "learned-cold", CHOOSER_OURS, .fresh = true, .speeds = LEARNED },
+	[PROBED] = { "learned, cold but probed", "learned-probed", CHOOSER_OURS, .fresh = true, .probed = true, .speeds = LEARNED },
+	[WARM] = { "learned, second batch", "learned", CHOOSER_OURS, .speeds = LEARNED },
+	[KNOWN_] = { "known (speed=)", "known", CHOOSER_OURS, .fresh = true, .speeds = KNOWN },
+	[EQUAL_] = { "equal (speed=1)", "equal", CHOOSER_OURS, .fresh = true, .speeds = EQUAL },
+	[LEASTCONN] = { "haproxy leastconn", "leastconn", CHOOSER_HAPROXY(leastconn) },
+	[FIRST] = { "haproxy first", "first", CHOOSER_HAPROXY(first) },
+	[ROUNDROBIN] = { "haproxy roundrobin", "roundrobin", CHOOSER_HAPROXY(roundrobin) },
+	[FIRST_SORTED] = { "haproxy first, list sorted", "first-sorted", CHOOSER_HAPROXY(first), .sorted = true },
 };
 
 static double run(unsigned which, const struct batch *batch, unsigned parallel, unsigned number)
@@ -540,8 +540,12 @@ static void measure(const struct load *load, unsigned n_jobs, unsigned seeds)
 
 		batch_make(&batch, n_jobs, number + 1);
 		bounds[number] = batch_bound(&batch, load->parallel);
-		for (unsigned i = 0; i < CHOOSERS; i++)
+		(void)printf("RUN\t%s\tbound\t%u\t%.3f\n", load->name, number + 1, bounds[number] / 1e6);
+		for (unsigned i = 0; i < CHOOSERS; i++) {
 			times[i][number] = run(i, &batch, load->parallel, number + 1);
+			(void)printf("RUN\t%s\t%s\t%u\t%.3f\n", load->name, choosers[i].word, number + 1,
+				     times[i][number] / 1e6);
+		}
 		free(batch.jobs);
 	}
 	for (unsigned i = 0; i < CHOOSERS; i++) {

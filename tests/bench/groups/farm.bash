@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash disable=SC2034  # lib.bash, groups and run share variables
+#
+# Simulated farms of unequal nodes: the time of a batch under light to full load; a round is a seed; see farm/farm.c.
+
+group_farm() {
+  local load policy seed seconds
+  BASE=bound
+  OUT=$OUT "$HERE/farm/run" "$(full 4000 2000)" "$(full 31 7)" >/dev/null || { progress "the simulation failed"; return; }
+  while IFS=$'\t' read -r _ load policy seed seconds; do
+    record "$load" "$policy" "$seed" "$seconds" s
+  done < <(grep '^RUN' "$OUT/farm.tsv")
+}
