@@ -86,7 +86,7 @@ static int32_t clamp(int64_t value, int32_t limit)
 /* Rounded to the nearest, both ways alike. */
 static int32_t share(int32_t surprise, uint32_t n, uint32_t prior)
 {
-	int32_t by = (int32_t)(n + prior < RATE_MAX ? n + prior : RATE_MAX);
+	int32_t by = (int32_t)(n < RATE_MAX - prior ? n + prior : RATE_MAX);
 
 	return (surprise + (surprise < 0 ? -by / 2 : by / 2)) / by;
 }

@@ -429,6 +429,7 @@ static void see_target(int r, const struct score_target *target)
 static void call_look(struct state *t)
 {
 	struct score_totals totals;
+	struct score_choice choice;
 	struct score_node node;
 
 	(void)score_each_node(t->s, see_node, NULL);
@@ -437,6 +438,8 @@ static void call_look(struct state *t)
 	(void)score_totals(t->s, &totals);
 	(void)score_find_node(t->s, "127.0.0.1:2", &node);
 	(void)score_get_node(t->s, 2, &node);
+	for (enum score_policy policy = 0; policy < POLICY_MAX_; policy++)
+		(void)score_explain(t->s, policy, &choice, see_node, NULL);
 }
 
 static void call_claim(struct state *t)
@@ -525,9 +528,10 @@ static void call_verdict(struct state *t)
 	for (uint32_t node = 1; node < 5; node++) {
 		(void)score_verdict(t->s, node, &(struct score_verdict){ .success = node % 2, .reason = REASON_RESET,
 				    .detail = "said so", .rise = 1, .fall = 1, .flaps = 2, .flap_usec = UINT64_MAX / 2,
-				    .down_after_usec = 1, .shallow = true }, &edge);
+				    .down_after_usec = 1, .shallow = true, .work_usec = 1000 * node }, &edge);
 		(void)score_set_addresses(t->s, node, &(struct score_address){ .sa.sa_family = AF_INET }, node % 3 == 1);
 	}
+	(void)score_age(t->s);
 }
 
 static void call_hold(struct state *t)

@@ -204,6 +204,13 @@ static void bounded(void)
 		MUST(speed_check(&node) == 0 && speed_row_check(&row) == 0, "step %u: it cannot be true", i);
 		MUST(speed_value(&node) >= 100 && speed_value(&node) <= 10000, "step %u: %u", i, speed_value(&node));
 	}
+	/* A row that was damaged. */
+	for (unsigned i = 0; i < 1000; i++) {
+		struct speed_typical broken = { (uint32_t)any(), i % 2 ? UINT32_MAX : (uint32_t)any() };
+
+		speed_learn_hold(&node, &broken, any(), 1);
+		MUST(speed_check(&node) == 0, "a damaged row");
+	}
 	/* All the same way. */
 	for (unsigned i = 0; i < 1000; i++) {
 		speed_learn_hold(&node, &row.cells[0], i % 2 ? UINT64_MAX : 0, 1);
