@@ -29,11 +29,12 @@
 #include "interrupt.h"
 #include "listener.h"
 #include "options.h"
+#include "relay.h"
 #include "report.h"
 #include "standard_fds.h"
 #include "timespan.h"
 
-#define SOCKETS_MAX 64
+#define SOCKETS_MAX RELAY_SOCKETS_MAX
 #define PRIVATE_FILE "/scoreboard.tdb"
 
 /* The sockets that this process has to do with. */

@@ -7,21 +7,26 @@
 
 #include "descriptors.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
-static int compare(const void *a, const void *b)
+/* A few numbers, in a process that has just been forked: qsort(3) would cost more pages than steps. */
+static void sort(int *numbers, size_t n)
 {
-	int x = *(const int *)a, y = *(const int *)b;
+	for (size_t i = 1; i < n; i++) {
+		int number = numbers[i];
+		size_t at = i;
 
-	return (x > y) - (x < y);
+		for (; at > 0 && numbers[at - 1] > number; at--)
+			numbers[at] = numbers[at - 1];
+		numbers[at] = number;
+	}
 }
 
 void descriptors_keep(int *keep, size_t n)
 {
 	int next = STDERR_FILENO + 1;
 
-	qsort(keep, n, sizeof(*keep), compare);
+	sort(keep, n);
 	for (size_t i = 0; i < n; i++) {
 		if (keep[i] < next)
 			continue;

@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -49,7 +50,8 @@
 #define PAUSE_USEC 250000u        /* before trying again what this machine was too short of */
 #define STATUS_USEC USEC_PER_SEC
 #define REOPEN_USEC 5000u         /* the gate stays shut for so long at least */
-#define PENDING_USEC 1000u        /* connections may be pending for so long before there are more relays */
+#define PENDING_USEC 1000u        /* connections may be pending for so long before there are more relays; */
+#define PENDING_MAX_USEC 8000u    /* while relays keep accepting, for so long */
 #define RELAYS_AHEAD 4u           /* idle ones, to begin with */
 #define RELAYS_AHEAD_STRICT 8u    /* where each serves but one connection */
 #define RELAYS_KEPT 8u            /* idle ones beyond this are let go */
@@ -72,7 +74,8 @@ struct listener {
 	uint64_t accepted;             /* by the relays, when it was last looked at */
 	uint64_t told_accepted;        /* the same, when the status was last told */
 	uint64_t active_usec;          /* when we last saw that there was something to do: CLOCK_BOOTTIME */
-	size_t growth;                 /* how many relays the next step makes */
+	size_t growth;                 /* how many relays the next step makes, */
+	uint64_t pending_usec;         /* and when */
 	int in_hand;                   /* a connection that could not be taken in yet, or -1 */
 	bool load_again;               /* SIGHUP came while it did */
 	bool owned, notify, stopping, paused, complained;
@@ -193,14 +196,17 @@ static int on_pending_time(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct listener *l = arg;
 	uint64_t accepted = gate_accepted(pool_gate(l->pool));
+	bool moving = accepted != l->accepted;
 
 	(void)source;
 	(void)usec;
 	l->pending_time = sd_event_source_disable_unref(l->pending_time);
+	l->pending_usec = !moving ? PENDING_USEC : l->pending_usec < PENDING_MAX_USEC ? l->pending_usec * 2 : PENDING_MAX_USEC;
 	if (is_pending(l) && gate_find_idle(pool_gate(l->pool), 0) == GATE_RELAYS_MAX) {
 		/* As long as they keep accepting, more of them would mostly be more to switch between. */
-		l->growth = accepted != l->accepted ? 1 : l->growth < GROWTH_MAX ? l->growth * 2 : GROWTH_MAX;
+		l->growth = moving ? 1 : l->growth < GROWTH_MAX ? l->growth * 2 : GROWTH_MAX;
 		grow(l, l->growth);
+		set_timer(l, &l->pending_time, l->pending_usec, on_pending_time);
 	} else {
 		l->growth = 1;
 	}
@@ -279,7 +285,7 @@ static void listen_for(struct listener *l, bool on)
 /* What relays shall call us for. */
 static unsigned calls(const struct listener *l, bool open)
 {
-	return (open ? CALL_NO_IDLE : 0) | (l->settings->exit_idle && !l->idle_time ? CALL_ALL_IDLE : 0) |
+	return (open && !l->pending_time ? CALL_NO_IDLE : 0) | (l->settings->exit_idle && !l->idle_time ? CALL_ALL_IDLE : 0) |
 	       (l->notify && !l->status_time ? CALL_WORK : 0);
 }
 
@@ -301,12 +307,9 @@ static void set_gate(struct listener *l)
 	}
 	if (pool_size(l->pool) < ahead || l->settings->connections_per_relay == 1)
 		grow(l, ahead);
-	if (gate_find_idle(gate, 0) < GATE_RELAYS_MAX || gate_count_coming(gate) > 0) {
-		listen_for(l, false);
-	} else if (!l->pending_time) {
-		/* Nobody is there to accept: we want to know of the next connection. */
-		listen_for(l, !l->paused);
-	}
+	/* If nobody is there to accept, and that is not looked at in a moment anyway, we want to know of the next one. */
+	listen_for(l, !l->paused && !l->pending_time && gate_find_idle(gate, 0) == GATE_RELAYS_MAX &&
+		      gate_count_coming(gate) == 0);
 }
 
 static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *arg)
@@ -318,7 +321,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *ar
 	if (gate_get(pool_gate(l->pool)) == GATE_OPEN) {
 		/* A relay may be through in a moment; if not, there will be more of them. */
 		listen_for(l, false);
-		set_timer(l, &l->pending_time, PENDING_USEC, on_pending_time);
+		set_timer(l, &l->pending_time, l->pending_usec, on_pending_time);
 	} else {
 		for (unsigned i = 0; i < ACCEPTS_AT_ONCE && accept_one(l, fd); i++)
 			;
@@ -586,12 +589,17 @@ int listener_run(const int *fds, size_t n_fds, bool owned, struct score *score, 
 {
 	struct listener l = {
 		.score = score, .settings = settings, .nodes = nodes, .n_fds = n_fds, .in_hand = -1, .owned = owned,
-		.notify = getenv("NOTIFY_SOCKET") != NULL, .growth = 1, .active_usec = now_boottime(),
+		.notify = getenv("NOTIFY_SOCKET") != NULL, .growth = 1, .pending_usec = PENDING_USEC, .active_usec = now_boottime(),
 		.fd_limit = (size_t)sysconf(_SC_OPEN_MAX),
 	};
 	sigset_t child;
 	int r = -ENOMEM;
 
+	/*
+	 * Relays, which inherit it, have many short turns: if one that is woken does not push the running one aside,
+	 * there are fewer switches. Where that is not allowed, it is as before.
+	 */
+	(void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
 	(void)sigemptyset(&child);
 	(void)sigaddset(&child, SIGCHLD);
 	(void)sigprocmask(SIG_BLOCK, &child, NULL); /* sd-event wants it so */

@@ -17,6 +17,8 @@
 #include "interrupt.h"
 #include "report.h"
 
+#define DESCRIPTORS_KEPT_MAX (RELAY_SOCKETS_MAX + 4)
+
 /* One relay, in the table at its number in the gate. */
 struct member {
 	struct pool *pool;
@@ -54,6 +56,10 @@ int pool_new(const struct pool_setup *setup, struct pool **ret)
 
 	if (!pool)
 		return -ENOMEM;
+	if (setup->n_fds > RELAY_SOCKETS_MAX) {
+		free(pool);
+		return -E2BIG;
+	}
 	pool->setup = *setup;
 	r = gate_make(&pool->gate);
 	if (r == 0)
@@ -162,18 +168,15 @@ static _Noreturn void become_relay(struct pool *pool, size_t number, int orders_
 		.gate = &pool->gate, .number = number, .orders_fd = orders_fd, .reserved = reserved,
 		.fds = setup->fds, .n_fds = setup->n_fds, .score = setup->score, .settings = setup->settings,
 	};
-	int *keep = calloc(setup->n_fds + 4, sizeof(*keep));
+	int keep[DESCRIPTORS_KEPT_MAX];
 	size_t n = setup->n_fds;
 
-	if (!keep)
-		_exit(EX_OSERR);
 	(void)memcpy(keep, setup->fds, n * sizeof(*keep));
 	keep[n++] = orders_fd;
 	keep[n++] = pool->gate.call_fd;
 	keep[n++] = pool->gate.open_fd;
 	keep[n++] = score_fd(setup->score);
 	descriptors_keep(keep, n);
-	free(keep);
 	if (interrupt_inherit() < 0 || score_after_fork(setup->score) < 0)
 		_exit(EX_OSERR);
 	_exit(relay_run(&place));

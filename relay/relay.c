@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -33,7 +32,6 @@
 #include "timespan.h"
 
 #define SHORTAGE_PAUSE_USEC 250000u
-#define LISTENING_MAX 64
 
 struct relay {
 	const struct relay_place *place;
@@ -45,7 +43,7 @@ struct relay {
 };
 
 /* The listening sockets, for orphaned(). */
-static int listening[LISTENING_MAX];
+static int listening[RELAY_SOCKETS_MAX];
 static volatile sig_atomic_t n_listening;
 
 /*
@@ -66,9 +64,9 @@ static void watch_parent(const struct relay_place *place)
 {
 	struct sigaction action = { .sa_handler = orphaned, .sa_flags = SA_RESTART };
 
-	for (size_t i = 0; i < place->n_fds && i < LISTENING_MAX; i++)
+	for (size_t i = 0; i < place->n_fds; i++)
 		listening[i] = place->fds[i];
-	n_listening = (sig_atomic_t)(place->n_fds < LISTENING_MAX ? place->n_fds : LISTENING_MAX);
+	n_listening = (sig_atomic_t)place->n_fds;
 	(void)sigaction(SIGURG, &action, NULL);
 	(void)prctl(PR_SET_PDEATHSIG, SIGURG);
 }
@@ -325,9 +323,6 @@ int relay_run(const struct relay_place *place)
 	struct relay relay = { .place = place, .settings = *place->settings };
 	enum next next = NEXT_FAIL;
 
-	/* Many short turns: a process that is not woken before the running one's time is up costs fewer switches.
-	 * Where that is not allowed it is as before. */
-	(void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
 	/* What was accepted is never refused; the limit is about what the listener leaves to the backlog. */
 	relay.settings.queue_limit = 0;
 	watch_parent(place);

@@ -15,6 +15,8 @@
 #include "scoreboard.h"
 #include "settings.h"
 
+#define RELAY_SOCKETS_MAX 64 /* listening ones */
+
 /* What a relay is given with a connection's descriptor (SCM_RIGHTS), in one message over its own socket. */
 struct relay_order {
 	bool has_slot;

@@ -65,6 +65,23 @@ void report_setup(const char *program)
 	}
 }
 
+/* One write(2) a line, so that those of many processes do not mix; and no more memory than it takes. */
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void say(const char *format, ...)
+{
+	char text[1024];
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (n >= (int)sizeof(text))
+		n = sizeof(text) - 1;
+	if (n > 0)
+		(void)!write(STDERR_FILENO, text, (size_t)n); /* nowhere else to complain */
+}
+
 void report_message(int priority, const char *format, ...)
 {
 	char text[1024];
@@ -76,7 +93,7 @@ void report_message(int priority, const char *format, ...)
 	if (destination == TO_JOURNAL)
 		(void)sd_journal_send("MESSAGE=%s", text, "PRIORITY=%i", priority, NULL);
 	else
-		(void)fprintf(stderr, "%s: %s\n", program_name, text);
+		say("%s: %s\n", program_name, text);
 }
 
 /* Microseconds for text; "-" for a phase that was never reached. */
@@ -96,10 +113,10 @@ void report_connection(const struct connection *c)
 
 	(void)usec_text(c->total_usec, total);
 	if (destination == TO_STDERR) {
-		(void)fprintf(stderr, "%s: client=%s node=%s slot=%u node_local=%s wait_usec=%s connect_usec=%s "
-			      "total_usec=%s bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " failed_nodes=%u end=%c%c\n",
-			      program_name, c->client, node, c->slot, local, wait_text, connect_text, total,
-			      c->in, c->out, c->failed_nodes, c->end_who, c->end_phase);
+		say("%s: client=%s node=%s slot=%u node_local=%s wait_usec=%s connect_usec=%s "
+		    "total_usec=%s bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " failed_nodes=%u end=%c%c\n",
+		    program_name, c->client, node, c->slot, local, wait_text, connect_text, total,
+		    c->in, c->out, c->failed_nodes, c->end_who, c->end_phase);
 		return;
 	}
 	(void)sd_journal_send("MESSAGE=%s to %s: %c%c, %" PRIu64 " bytes in, %" PRIu64 " bytes out, waited %s us, took %s us",

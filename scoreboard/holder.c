@@ -52,6 +52,14 @@ static int read_stat(const char *path, char *ret_state, uint64_t *ret_start)
 	return 0;
 }
 
+static int hex_digit(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *found = c ? strchr(digits, c) : NULL;
+
+	return found ? (int)(found - digits) : -1;
+}
+
 /* The boot id in binary, read once: it cannot change under a running process. All zero if unknown. */
 static const uint8_t *boot_id(void)
 {
@@ -65,15 +73,15 @@ static const uint8_t *boot_id(void)
 	known = true;
 	if (read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text)) < 0)
 		return id;
-	for (const char *p = text; *p && n < sizeof(id); p++) {
-		unsigned byte;
+	for (const char *p = text; n < 2 * sizeof(id); p++) {
+		int digit = hex_digit(*p);
 
 		if (*p == '-')
 			continue;
-		if (sscanf(p, "%2x", &byte) != 1)
+		if (digit < 0)
 			break;
-		id[n++] = (uint8_t)byte;
-		p++;
+		id[n / 2] = (uint8_t)(id[n / 2] << 4 | digit);
+		n++;
 	}
 	return id;
 }

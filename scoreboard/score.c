@@ -111,6 +111,7 @@ static int open_existing(const char *path, struct score **ret)
 		(void)score_close(s);
 		return r;
 	}
+	(void)score_self(s); /* now, and not in each process forked later */
 	*ret = s;
 	return 0;
 }

@@ -46,6 +46,8 @@
 #define COPIES_MAX 48
 #define RANGES_MAX 8
 #define INTENT_SIZE 4096
+#define RECORD_MAX 4096   /* larger than any; a record that is larger is damaged */
+#define ARENA_SIZE (COPIES_MAX * 2304u)
 #define KEY_MAX 32
 #define SMALLEST_FILE (512 * 1024) /* what an empty farm needs, about */
 
@@ -57,8 +59,8 @@ struct range {
 struct copy {
 	enum store_kind kind;
 	uint32_t a, b;
-	unsigned char *data;
-	size_t size, room;
+	unsigned char *data; /* in the arena */
+	size_t size;
 	struct range dirty[RANGES_MAX];
 	unsigned n_dirty;
 };
@@ -82,6 +84,8 @@ struct store {
 	struct copy copies[COPIES_MAX];
 	unsigned n_copies;
 	_Alignas(8) unsigned char intent[INTENT_SIZE];
+	/* The copies' bytes, one behind the other: few pages, which is what a process made by fork(2) pays for. */
+	_Alignas(16) unsigned char arena[ARENA_SIZE];
 };
 
 static const char *const kind_names[STORE_KIND_MAX_] = {
@@ -275,6 +279,20 @@ static int intent_redo(struct store *s, const struct intent_head *head)
 	return r;
 }
 
+/* Mostly it has been applied, and its head is all that counts. */
+static int intent_fetch(TDB_DATA key, TDB_DATA value, void *arg)
+{
+	struct store *s = arg;
+	struct intent_head head;
+
+	(void)key;
+	if (value.dsize != sizeof(s->intent))
+		return -EUCLEAN;
+	(void)memcpy(&head, value.dptr, sizeof(head));
+	(void)memcpy(s->intent, value.dptr, head.sequence == s->sequence ? sizeof(head) : sizeof(s->intent));
+	return 0;
+}
+
 /* Called at the start of every section, with the lock held. */
 static int intent_check(struct store *s)
 {
@@ -282,10 +300,11 @@ static int intent_check(struct store *s)
 	int r;
 
 	r = read_fixed(s->tdb, "applied", &s->sequence, sizeof(s->sequence));
-	if (r == 0)
-		r = read_fixed(s->tdb, "intent", s->intent, sizeof(s->intent));
 	if (r < 0)
 		return r;
+	r = tdb_parse_record(s->tdb, name_key("intent"), intent_fetch, s);
+	if (r < 0)
+		return r != -1 || tdb_error(s->tdb) == TDB_ERR_NOEXIST ? -EUCLEAN : tdb_errno(s->tdb);
 	(void)memcpy(&head, s->intent, sizeof(head));
 	if (head.sequence == s->sequence)
 		return 0;
@@ -355,23 +374,30 @@ int store_commit(struct store *s)
 
 /* ---- copies ---- */
 
+/* Where the bytes of the next copy go. */
+static unsigned char *arena_end(struct store *s)
+{
+	const struct copy *last;
+
+	if (s->n_copies == 0)
+		return s->arena;
+	last = &s->copies[s->n_copies - 1];
+	return last->data + ((last->size + 15) & ~(size_t)15);
+}
+
 static int copy_fill(TDB_DATA key, TDB_DATA value, void *arg)
 {
-	struct copy *copy = arg;
+	struct store *s = arg;
+	struct copy *copy = &s->copies[s->n_copies];
 
 	(void)key;
-	if (!copy->data || copy->room < value.dsize) {
-		unsigned char *data = realloc(copy->data, value.dsize ? value.dsize : 1);
-
-		if (!data) {
-			errno = ENOMEM;
-			return -1;
-		}
-		copy->data = data;
-		copy->room = value.dsize;
-	}
-	(void)memcpy(copy->data, value.dptr, value.dsize);
+	copy->data = arena_end(s);
 	copy->size = value.dsize;
+	if (value.dsize > RECORD_MAX)
+		return -EUCLEAN;
+	if (value.dsize > (size_t)(s->arena + sizeof(s->arena) - copy->data))
+		return -E2BIG;
+	(void)memcpy(copy->data, value.dptr, value.dsize);
 	return 0;
 }
 
@@ -380,6 +406,7 @@ int store_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, siz
 {
 	struct copy *copy = copy_find(s, kind, a, b);
 	char buffer[KEY_MAX];
+	int r;
 
 	if (!copy) {
 		if (s->n_copies == COPIES_MAX)
@@ -389,9 +416,9 @@ int store_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, siz
 		copy->a = a;
 		copy->b = b;
 		copy->n_dirty = 0;
-		errno = 0;
-		if (tdb_parse_record(s->tdb, make_key(buffer, kind, a, b), copy_fill, copy) < 0)
-			return errno == ENOMEM ? -ENOMEM : tdb_errno(s->tdb);
+		r = tdb_parse_record(s->tdb, make_key(buffer, kind, a, b), copy_fill, s);
+		if (r < 0)
+			return r == -1 ? tdb_errno(s->tdb) : r;
 		s->n_copies++;
 	}
 	if (size && copy->size != size)
@@ -651,8 +678,6 @@ struct store *store_close(struct store *s)
 		return NULL;
 	store_cancel(s);
 	store_unlock(s);
-	for (unsigned i = 0; i < COPIES_MAX; i++)
-		free(s->copies[i].data);
 	(void)tdb_close(s->tdb); /* nothing is buffered; a failed close(2) loses nothing */
 	free(s);
 	return NULL;
