@@ -239,6 +239,11 @@ static int open_failed(const char *path, int r)
 	}
 }
 
+static void tell_mended(const char *what)
+{
+	report_message(LOG_WARNING, "%s", what);
+}
+
 /* Opens the farm's scoreboard. The node list is read only if there is none yet. */
 static int open_farm(const struct options *options, const char *path, struct score **ret)
 {
@@ -246,6 +251,7 @@ static int open_farm(const struct options *options, const char *path, struct sco
 	bool given = options->n_arguments > 1;
 	int r, status = EX_OK;
 
+	score_on_mended(tell_mended);
 	r = given ? -ENODATA : score_open(path, NULL, ret);
 	if (r == -ENODATA) {
 		status = read_nodes(options, &list);
@@ -257,6 +263,8 @@ static int open_farm(const struct options *options, const char *path, struct sco
 	}
 	if (status != EX_OK)
 		return status;
+	if (r == 0 && !given)
+		score_set_nodes(*ret, options->nodes);
 	return r < 0 ? open_failed(path, r) : EX_OK;
 }
 

@@ -245,6 +245,10 @@ static enum next at_open_gate(struct relay *relay, struct relay_order *ret, int 
 		return NEXT_FAIL;
 	if (event.data.fd == place->orders_fd)
 		return ordered(relay, ret, ret_fd);
+	if (event.data.fd == score_wake_fd(place->score)) {
+		(void)score_wake_clear(place->score); /* after damage: says that we hold nothing */
+		return NEXT_LOOK;
+	}
 	if (place->n_fds == 1 || gate_get(place->gate) != GATE_OPEN)
 		return NEXT_LOOK;
 	return accept_one(relay, event.data.fd, ret, ret_fd);
@@ -255,11 +259,14 @@ static enum next at_shut_gate(struct relay *relay, struct relay_order *ret, int 
 	struct pollfd fds[] = {
 		{ .fd = relay->place->orders_fd, .events = POLLIN },
 		{ .fd = relay->place->gate->open_fd, .events = POLLIN },
+		{ .fd = score_wake_fd(relay->place->score), .events = POLLIN },
 	};
-	int r = interrupt_poll(fds, 2, NO_TIMEOUT);
+	int r = interrupt_poll(fds, 3, NO_TIMEOUT);
 
 	if (r < 0)
 		return r == -EINTR ? NEXT_END : NEXT_FAIL;
+	if (fds[2].revents)
+		(void)score_wake_clear(relay->place->score); /* as in at_open_gate() */
 	return fds[0].revents ? ordered(relay, ret, ret_fd) : NEXT_LOOK;
 }
 
@@ -295,6 +302,9 @@ static int make_epoll(const struct relay_place *place)
 	if (fd < 0)
 		return -errno;
 	r = epoll_ctl(fd, EPOLL_CTL_ADD, place->orders_fd, &event);
+	event.data.fd = score_wake_fd(place->score);
+	if (r == 0 && event.data.fd >= 0) /* without it a rebuild waits until we end */
+		r = epoll_ctl(fd, EPOLL_CTL_ADD, event.data.fd, &event);
 	for (size_t i = 0; r == 0 && i < place->n_fds; i++) {
 		event = (struct epoll_event){ .events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = place->fds[i] };
 		r = epoll_ctl(fd, EPOLL_CTL_ADD, place->fds[i], &event);

@@ -22,6 +22,7 @@
 
 #include "learn.h"
 #include "load.h"
+#include "once.h"
 #include "store.h"
 #include "timespan.h"
 
@@ -376,7 +377,7 @@ static int is_free(struct score *s, struct farm *farm)
 	return farm->queue_head != NONE ? 1 : choose(s, farm, POLICY_FASTEST, &position);
 }
 
-int score_is_free(struct score *s)
+int once_is_free(struct score *s)
 {
 	struct farm *farm;
 	int r = farm_enter(s, &farm);
@@ -424,6 +425,8 @@ static int claim_once(struct score *s, const struct newcomer *newcomer, bool may
 				r = queue_find(s->store, farm, newcomer->ticket, &cell);
 			if (r == 0)
 				outcome = cell->state == CELL_GRANTED ? 0 : 1;
+			if (r == -EUCLEAN)
+				r = 0; /* it has its place, and must not be given another one; the next call mends */
 		}
 		r = r ?: outcome;
 	}
@@ -436,7 +439,7 @@ static int claim(struct score *s, const struct newcomer *newcomer)
 	int r = claim_once(s, newcomer, true);
 
 	if (r == 2) {
-		r = score_reap(s, NULL, NULL);
+		r = once_reap(s, NULL, NULL);
 		if (r == 0)
 			r = claim_once(s, newcomer, false);
 	}
@@ -448,13 +451,13 @@ static int claim(struct score *s, const struct newcomer *newcomer)
 	return r;
 }
 
-int score_claim(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
+int once_claim(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
 		struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket)
 {
 	return claim(s, &(struct newcomer){ policy, client, queue_limit, ret, ret_target, ret_ticket });
 }
 
-int score_join(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
+int once_join(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
 	       struct score_ticket *ret_ticket)
 {
 	return claim(s, &(struct newcomer){ policy, client, queue_limit, NULL, NULL, ret_ticket });
@@ -485,7 +488,7 @@ static int remind(struct score *s, const struct farm *farm, uint64_t number)
 	return 0;
 }
 
-int score_take(struct score *s, const struct score_ticket *ticket,
+int once_take(struct score *s, const struct score_ticket *ticket,
 	       struct score_slot *ret, struct score_target *ret_target)
 {
 	struct farm *farm;
@@ -526,7 +529,7 @@ int score_take(struct score *s, const struct score_ticket *ticket,
 	return r;
 }
 
-int score_granted(struct score *s, const struct score_ticket *ticket)
+int once_granted(struct score *s, const struct score_ticket *ticket)
 {
 	struct farm *farm;
 	struct cell *cell;
@@ -542,7 +545,7 @@ int score_granted(struct score *s, const struct score_ticket *ticket)
 	return r;
 }
 
-int score_leave(struct score *s, const struct score_ticket *ticket)
+int once_leave(struct score *s, const struct score_ticket *ticket)
 {
 	struct node_record *record;
 	struct farm *farm;
@@ -570,6 +573,7 @@ int score_leave(struct score *s, const struct score_ticket *ticket)
 			r = slot_get(s->store, cell->node, number, &slot);
 		if (r == 0)
 			r = claim_free_slot(s, farm, record->position, slot, number);
+		r = r == -ENOENT ? -EUCLEAN : r;
 	}
 	if (r == 0)
 		r = claim_dispatch(s, farm, POLICY_FASTEST);
@@ -577,7 +581,7 @@ int score_leave(struct score *s, const struct score_ticket *ticket)
 	return r;
 }
 
-int score_place(struct score *s, const struct score_ticket *ticket, size_t *ret_before)
+int once_place(struct score *s, const struct score_ticket *ticket, size_t *ret_before)
 {
 	struct farm *farm;
 	struct cell *found;
@@ -607,13 +611,25 @@ int score_place(struct score *s, const struct score_ticket *ticket, size_t *ret_
 /* The slot as the scoreboard has it, if it is still ours. 0, -ESTALE, or -errno. */
 static int find_ours(struct score *s, const struct score_slot *ours, struct slot **ret)
 {
+	struct node_record *record;
 	int r = slot_get(s->store, ours->node, ours->slot, ret);
 
+	if (r == -EUCLEAN && node_get(s->store, ours->node, &record) == -ENOENT)
+		return -ESTALE; /* the whole node has gone */
 	if (r < 0)
-		return r == -EUCLEAN ? -ESTALE : r;
+		return r;
 	if ((*ret)->state != SLOT_BUSY || (*ret)->ticket != ours->ticket || !holder_equal(&(*ret)->holder, score_self(s)))
 		return -ESTALE;
 	return 0;
+}
+
+/* Where there is a slot there is its node. */
+static int get_node_of_slot(struct score *s, const struct farm *farm, uint32_t id,
+			    struct node_record **ret_record, struct index_entry **ret_entry)
+{
+	int r = claim_get_node(s, farm, id, ret_record, ret_entry);
+
+	return r == -ENOENT ? -EUCLEAN : r;
 }
 
 /* A connection was answered: whatever was doubted before is settled. */
@@ -625,7 +641,7 @@ static void note_answer(struct score *s, struct node_record *record)
 	store_touch(s->store, &record->doubts, sizeof(record->doubts));
 }
 
-int score_release(struct score *s, const struct score_slot *ours, uint64_t in, uint64_t out, bool served)
+int once_release(struct score *s, const struct score_slot *ours, uint64_t in, uint64_t out, bool served)
 {
 	struct node_record *record;
 	struct index_entry *entry;
@@ -639,7 +655,7 @@ int score_release(struct score *s, const struct score_slot *ours, uint64_t in, u
 		return r;
 	r = find_ours(s, ours, &slot);
 	if (r == 0)
-		r = claim_get_node(s, farm, ours->node, &record, &entry);
+		r = get_node_of_slot(s, farm, ours->node, &record, &entry);
 	if (r == 0) {
 		record->served += served;
 		record->failed += !served;
@@ -677,7 +693,7 @@ static int fail_node(struct score *s, struct farm *farm, const struct score_slot
 	bool trial = slot->trial, down;
 	int r;
 
-	r = claim_get_node(s, farm, ours->node, &record, &entry);
+	r = get_node_of_slot(s, farm, ours->node, &record, &entry);
 	if (r < 0)
 		return r;
 	down = record->flags & BN_DOWN;
@@ -708,7 +724,7 @@ static int fail_node(struct score *s, struct farm *farm, const struct score_slot
 	return r;
 }
 
-int score_failed(struct score *s, const struct score_slot *ours, enum node_reason reason, uint64_t retry_usec,
+int once_failed(struct score *s, const struct score_slot *ours, enum node_reason reason, uint64_t retry_usec,
 		 enum score_policy policy, const char *client, struct score_edge *ret_edge,
 		 struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket)
 {
@@ -741,13 +757,16 @@ int score_failed(struct score *s, const struct score_slot *ours, enum node_reaso
 		int outcome = r;
 
 		/* Older ones first, then we, if there is anything left. */
-		r = claim_dispatch(s, farm, policy) ?: outcome;
+		r = claim_dispatch(s, farm, policy);
+		if (r == -EUCLEAN && store_commit(s->store) == 0)
+			r = 0; /* as a newcomer's place above */
+		r = r ?: outcome;
 	}
 	farm_leave(s);
 	return r;
 }
 
-int score_doubted(struct score *s, const struct score_slot *ours, uint64_t in, enum node_reason reason,
+int once_doubted(struct score *s, const struct score_slot *ours, uint64_t in, enum node_reason reason,
 		  uint64_t retry_usec, struct score_edge *ret_edge)
 {
 	struct node_record *record;
@@ -763,7 +782,7 @@ int score_doubted(struct score *s, const struct score_slot *ours, uint64_t in, e
 		return r;
 	r = find_ours(s, ours, &slot);
 	if (r == 0)
-		r = claim_get_node(s, farm, ours->node, &record, &entry);
+		r = get_node_of_slot(s, farm, ours->node, &record, &entry);
 	if (r == 0) {
 		bool last = farm->primaries_up <= index_is_primary_up(entry->flags);
 
@@ -827,7 +846,7 @@ static int pass_trial(struct score *s, const struct score_slot *ours, bool answe
 		return r;
 	r = find_ours(s, ours, &slot);
 	if (r == 0)
-		r = claim_get_node(s, farm, ours->node, &record, &entry);
+		r = get_node_of_slot(s, farm, ours->node, &record, &entry);
 	if (r == 0 && slot->trial) {
 		if (!answered && record->flags & BN_DOWN && record->reason == REASON_SILENT) {
 			r = 1;
@@ -841,17 +860,17 @@ static int pass_trial(struct score *s, const struct score_slot *ours, bool answe
 	return r;
 }
 
-int score_connected(struct score *s, const struct score_slot *ours, struct score_edge *ret_edge)
+int once_connected(struct score *s, const struct score_slot *ours, struct score_edge *ret_edge)
 {
 	return pass_trial(s, ours, false, ret_edge);
 }
 
-int score_answered(struct score *s, const struct score_slot *ours, struct score_edge *ret_edge)
+int once_answered(struct score *s, const struct score_slot *ours, struct score_edge *ret_edge)
 {
 	return pass_trial(s, ours, true, ret_edge);
 }
 
-int score_progress(struct score *s, const struct score_slot *ours, uint64_t in, uint64_t out)
+int once_progress(struct score *s, const struct score_slot *ours, uint64_t in, uint64_t out)
 {
 	struct farm *farm;
 	struct slot *slot;

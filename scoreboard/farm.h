@@ -11,9 +11,11 @@
 
 #include "holder.h"
 #include "index.h"
+#include "scoreboard.h"
 #include "store.h"
 #include "wake.h"
 
+#define TICKET_MAX (UINT64_C(1) << 62)
 #define NONE UINT32_MAX /* no cell, no slot, no position */
 
 /* The record "farm". */
@@ -31,12 +33,21 @@ struct farm {
 	uint32_t granted;             /* cells whose slot has not been taken yet; derived */
 	uint32_t granted_head, granted_tail; /* the list of these */
 	uint32_t nodes_up;            /* nodes that are up, backups too; derived */
-	uint32_t reserved;
+	uint32_t lost;                /* processes that may hold a lost slot, see lost.h */
+	uint32_t lost_round;          /* which loss that was; 0: none yet */
+	uint32_t incomplete;          /* nodes could not be read: a load of the list shall bring them back */
 	struct index_key root;        /* the best of the index; derived */
 };
 
 struct score {
 	struct store *store;
+	char *path;
+	char *nodes;                  /* where the node list is, for after a rebuild; may be NULL */
+	struct score_slot *held;      /* what this process holds, so that it can say so */
+	size_t n_held, room_held;
+	bool forgetful;               /* there was no memory to note it: what it holds is not known */
+	bool is_draft;                /* not yet what anybody else sees */
+	uint32_t settled;             /* the lost_round in which it said so */
 	struct holder self;           /* pid 0: not asked yet */
 	struct wake_port port;
 	struct wake_list wakes;       /* to be sent when the lock has been given up */

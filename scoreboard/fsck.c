@@ -5,7 +5,9 @@
  *
  * The truth is: which nodes there are (their index entries' ids, in order),
  * what a node's record says, who holds each slot, and which cells wait. The
- * rest (counts, lists, keys, flags) follows, and --repair writes it anew.
+ * rest (counts, lists, keys, flags) follows, and --repair writes it anew. A slot
+ * or cell that cannot be what it says becomes a lost one, see lost.h. Where the
+ * truth itself contradicts itself or is not there, only a rebuild helps: -EUCLEAN.
  */
 
 #include <errno.h>
@@ -15,16 +17,26 @@
 #include <string.h>
 
 #include "claim.h"
+#include "fsck.h"
 #include "learn.h"
+#include "lost.h"
+#include "mend.h"
 #include "store.h"
+#include "timespan.h"
+#include "witness.h"
+
+#define PASSES_MAX 4 /* what one pass of a repair uncovers, the next one mends */
 
 struct check {
 	struct score *s;
 	struct farm farm;
 	struct index_entry *entries;   /* as they are; then as they should be */
 	uint8_t *granted;              /* for each cell: a slot names it */
+	uint64_t last_ticket;
+	uint32_t last_id;
 	unsigned findings;
 	bool repair;
+	bool lost_slots, lost_cells;   /* the repair made some */
 	void (*tell)(const char *finding, void *arg);
 	void *arg;
 };
@@ -65,23 +77,31 @@ static int read_slot(struct check *check, uint32_t node, uint32_t number, struct
 	return 0;
 }
 
-/* Whether a slot is what it says: 1 taken, 0 free, 2 neither; a granted one and its waiter's cell name each other. */
+enum judgement { IS_FREE, IS_TAKEN, IS_INSANE, IS_NO_LONGER_LOST };
+
+/* What a slot is (enum judgement), or -errno; a granted one and its waiter's cell name each other. */
 static int judge_slot(struct check *check, uint32_t node, uint32_t number, const struct slot *slot)
 {
 	struct cell cell;
 	int r;
 
-	if (slot->state == SLOT_FREE || slot->state == SLOT_BUSY)
-		return slot->state == SLOT_BUSY;
-	if (slot->state != SLOT_GRANTED || slot->cell >= check->farm.cells)
-		return 2;
+	if (slot->ticket > check->last_ticket && slot_is_sane(slot))
+		check->last_ticket = slot->ticket;
+	if (!slot_is_sane(slot))
+		return IS_INSANE;
+	if (slot->state == SLOT_LOST)
+		return check->farm.lost > 0 ? IS_TAKEN : IS_NO_LONGER_LOST;
+	if (slot->state != SLOT_GRANTED)
+		return slot->state == SLOT_BUSY ? IS_TAKEN : IS_FREE;
+	if (slot->cell >= check->farm.cells)
+		return IS_INSANE;
 	r = queue_read(check->s->store, &check->farm, slot->cell, &cell);
 	if (r < 0)
 		return r;
 	if (cell.state != CELL_GRANTED || cell.number != slot->ticket || cell.node != node || cell.slot != number)
-		return 2;
+		return IS_INSANE;
 	check->granted[slot->cell] = 1;
-	return 1;
+	return IS_TAKEN;
 }
 
 /* Follows the list of free slots; every one on it is free, below cores, and met once. */
@@ -125,11 +145,14 @@ static int check_slots(struct check *check, const struct node_record *record, co
 		if (r < 0)
 			break;
 		r = judge_slot(check, entry->id, number, &slot);
-		if (r == 2)
+		if (r == IS_INSANE)
 			found(check, "%s: slot %u has the state %u and ticket %llu, which is not so", record->config.name,
 			      number, slot.state, (unsigned long long)slot.ticket);
-		n_free += r == 0 && number < record->config.cores;
-		if (r == 1) {
+		if (r == IS_NO_LONGER_LOST)
+			found(check, "%s: slot %u is lost, and nobody is left who may hold it", record->config.name, number);
+		n_free += r == IS_FREE && number < record->config.cores;
+		*ret_busy += r == IS_INSANE; /* as a lost one will */
+		if (r == IS_TAKEN) {
 			++*ret_busy;
 			*ret_trial |= slot.trial;
 		}
@@ -162,6 +185,8 @@ static int check_node(struct check *check, uint32_t position)
 
 	expect(check, name, "position", record.position, position);
 	expect(check, name, "cores", entry->cores, record.config.cores);
+	if (entry->id > check->last_id)
+		check->last_id = entry->id;
 	expect(check, name, "slots taken", entry->busy, busy);
 	expect(check, name, "speed in thousandths", entry->speed, node_speed(&record));
 	if (!(record.flags & BN_DOWN))
@@ -249,6 +274,13 @@ static int check_queue(struct check *check)
 		waiting += cell.state == CELL_WAITING;
 		n_free += cell.state == CELL_FREE;
 		granted += check->granted[i];
+		if (!cell_is_sane(&cell)) {
+			found(check, "queue: cell %u has the state %u and number %llu, which is not so", i, cell.state,
+			      (unsigned long long)cell.number);
+			continue;
+		}
+		if (cell.number > check->last_ticket)
+			check->last_ticket = cell.number;
 		if (cell.state == CELL_GRANTED && !check->granted[i])
 			found(check, "queue: ticket %llu was handed a slot that is not its own",
 			      (unsigned long long)cell.number);
@@ -287,9 +319,40 @@ static int check_speed(struct check *check)
 	return 0;
 }
 
+/* What is given out next has not been given out before. */
+static void check_next(struct check *check)
+{
+	if (check->farm.next_id <= check->last_id) {
+		found(check, "farm: the next node would be %u, and there is a node %u", check->farm.next_id, check->last_id);
+		check->farm.next_id = check->last_id + 1;
+	}
+	if (check->farm.next_ticket <= check->last_ticket) {
+		found(check, "farm: the next ticket would be %llu, and there is a ticket %llu",
+		      (unsigned long long)check->farm.next_ticket, (unsigned long long)check->last_ticket);
+		check->farm.next_ticket = check->last_ticket + 1;
+	}
+}
+
+static int check_lost(struct check *check)
+{
+	uint32_t lost;
+	int r = lost_count(check->s->store, &lost);
+
+	if (r == -EUCLEAN) {
+		found(check, "lost: the record is of a wrong size");
+		check->lost_slots = true; /* whoever is alive is asked again */
+		return 0;
+	}
+	if (r == 0) {
+		expect(check, "lost", "processes", check->farm.lost, lost);
+		check->farm.lost = lost;
+	}
+	return r;
+}
+
 static int check_all(struct check *check)
 {
-	int r = 0;
+	int r = check_lost(check);
 
 	for (uint32_t i = 0; r == 0 && i < check->farm.n_nodes; i++)
 		r = check_node(check, i);
@@ -299,12 +362,13 @@ static int check_all(struct check *check)
 		r = check_queue(check);
 	if (r == 0)
 		r = check_speed(check);
+	check_next(check);
 	return r == -ENOENT ? -EUCLEAN : r;
 }
 
 /* ---- repair: in a transaction ---- */
 
-/* A slot that nobody can hold is free. */
+/* One that cannot be is lost, and one that is no longer lost is free. */
 static int repair_slots(struct check *check, uint32_t node, uint32_t pages)
 {
 	int r = 0;
@@ -312,10 +376,14 @@ static int repair_slots(struct check *check, uint32_t node, uint32_t pages)
 	for (uint32_t number = 0; r == 0 && number < pages * SLOTS_PER_PAGE; number++) {
 		struct slot *slot;
 
-		r = slot_get(check->s->store, node, number, &slot);
+		r = slot_get_any(check->s->store, node, number, &slot);
 		if (r == 0)
 			r = judge_slot(check, node, number, slot);
-		if (r == 2) {
+		if (r == IS_INSANE) {
+			slot_lose(slot);
+			check->lost_slots = true;
+			store_touch(check->s->store, slot, sizeof(*slot));
+		} else if (r == IS_NO_LONGER_LOST) {
 			(void)memset(slot, 0, sizeof(*slot));
 			slot->cell = slot->next_free = NONE;
 			store_touch(check->s->store, slot, sizeof(*slot));
@@ -397,22 +465,56 @@ static int write_list(struct check *check, struct order *orders, uint32_t n, enu
 	return r;
 }
 
+/* Which cells have the number of another: one of them is false, and each owner knows his own. */
+static int find_twice(struct check *check, struct order *orders, uint8_t *twice)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < check->farm.cells; i++) {
+		struct cell cell;
+		int r = queue_read(check->s->store, &check->farm, i, &cell);
+
+		if (r < 0)
+			return r;
+		if (cell_is_sane(&cell) && cell.number != 0)
+			orders[n++] = (struct order){ cell.number, i };
+	}
+	qsort(orders, n, sizeof(*orders), compare_orders);
+	for (uint32_t i = 1; i < n; i++)
+		if (orders[i - 1].number == orders[i].number)
+			twice[orders[i - 1].cell] = twice[orders[i].cell] = 1;
+	return 0;
+}
+
 /* Who waits, by their numbers; a ticket that believes in a slot it has not waits again. */
 static int repair_queue(struct check *check)
 {
 	struct farm *farm = &check->farm;
 	struct order *orders = reallocarray(NULL, farm->cells + 1u, sizeof(*orders));
 	uint32_t n_waiting = 0, n_granted = 0; /* the granted ones from the end */
+	uint8_t *twice = calloc(farm->cells + 1u, 1);
 	struct cell cell;
-	int r = 0;
+	int r;
 
-	if (!orders)
+	if (!orders || !twice) {
+		free(orders);
+		free(twice);
 		return -ENOMEM;
+	}
+	r = find_twice(check, orders, twice);
 	farm->free_cell = NONE;
 	for (uint32_t i = farm->cells; r == 0 && i-- > 0;) {
 		r = queue_read(check->s->store, farm, i, &cell);
 		if (r < 0)
 			break;
+		if (!cell_is_sane(&cell) || (cell.state == CELL_WAITING && twice[i])) {
+			cell_lose(&cell);
+			check->lost_cells = true;
+			r = write_cell(check, i, &cell);
+			continue;
+		}
+		if (cell.state == CELL_LOST)
+			continue;
 		if (cell.state == CELL_GRANTED && check->granted[i]) {
 			orders[farm->cells - ++n_granted] = (struct order){ cell.number, i };
 			continue;
@@ -435,10 +537,33 @@ static int repair_queue(struct check *check)
 	farm->queue_length = n_waiting;
 	farm->granted = n_granted;
 	free(orders);
+	free(twice);
 	return r;
 }
 
-static int repair_all(struct check *check)
+/* Names those who may hold what was lost. */
+static int repair_lost(struct check *check, const struct stat *file)
+{
+	struct holder *witnesses = NULL;
+	struct stat own;
+	size_t n = 0;
+	int r = 0;
+
+	if (!check->lost_slots)
+		return 0;
+	if (!file) {
+		r = store_stat(check->s->store, &own);
+		file = &own;
+	}
+	if (r == 0)
+		r = witness_find(file, false, &witnesses, &n);
+	if (r == 0)
+		r = lost_begin(check->s->store, &check->farm, witnesses, n);
+	free(witnesses);
+	return r;
+}
+
+static int repair_all(struct check *check, const struct stat *file)
 {
 	int r = 0;
 
@@ -447,9 +572,38 @@ static int repair_all(struct check *check)
 	if (r == 0)
 		r = repair_queue(check);
 	if (r == 0)
+		r = repair_lost(check, file);
+	if (r == 0)
 		r = index_build(check->s->store, &check->farm, check->entries, check->farm.n_nodes);
 	if (r == 0)
 		r = store_put(check->s->store, STORE_FARM, 0, 0, &check->farm, sizeof(check->farm));
+	return r;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Each node has one position. 0, -EUCLEAN, or -ENOMEM. */
+static int check_ids(struct check *check)
+{
+	uint32_t n = check->farm.n_nodes, *ids = reallocarray(NULL, n + 1u, sizeof(*ids));
+	int r = 0;
+
+	if (!ids)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		ids[i] = check->entries[i].id;
+	qsort(ids, n, sizeof(*ids), compare_ids);
+	for (uint32_t i = 1; r == 0 && i < n; i++)
+		if (ids[i - 1] == ids[i]) {
+			found(check, "index: node %u stands at two positions", ids[i]);
+			r = -EUCLEAN;
+		}
+	free(ids);
 	return r;
 }
 
@@ -476,40 +630,87 @@ static int prepare(struct check *check)
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return check_ids(check);
+}
+
+/* One look at everything, and one repair. 0, *ret_findings; or -errno. */
+static int pass(struct check *check, const struct stat *file)
+{
+	bool is_false;
+	int r;
+
+	/* A transaction keeps everybody else out as a section does, and can repair. */
+	r = store_begin_mending(check->s->store, &is_false);
+	if (r < 0)
+		return r;
+	if (is_false)
+		found(check, "intent: a change is left over that cannot be made");
+	r = store_check(check->s->store);
+	if (r < 0)
+		found(check, "the file itself is damaged");
+	if (r == 0)
+		r = prepare(check);
+	if (r == 0)
+		r = check_all(check);
+	if (r == 0 && check->repair && is_false)
+		r = store_forget(check->s->store);
+	if (r == 0 && check->repair && check->findings > 0)
+		r = repair_all(check, file);
+	if (r == 0 && check->repair && check->findings > 0)
+		r = store_end(check->s->store);
+	else
+		store_cancel(check->s->store);
+	free(check->entries);
+	free(check->granted);
+	check->entries = NULL;
+	check->granted = NULL;
+	return r;
+}
+
+int fsck_run(struct score *s, const struct stat *file, bool repair, void (*tell)(const char *finding, void *arg),
+	     void *arg, unsigned *ret_findings)
+{
+	struct check check;
+	bool lost = false;
+	struct farm *farm;
+	unsigned passes = 0;
+	struct stat own;
+	int r;
+
+	*ret_findings = 0;
+	do {
+		check = (struct check){ .s = s, .repair = repair, .tell = passes == 0 ? tell : NULL, .arg = arg };
+		r = pass(&check, file);
+		lost |= check.lost_slots || check.lost_cells;
+		if (passes == 0)
+			*ret_findings = check.findings;
+	} while (r == 0 && repair && check.findings > 0 && ++passes < PASSES_MAX);
+	if (r == 0 && repair && check.findings > 0)
+		r = -EUCLEAN;
+	if (r < 0 || !repair || *ret_findings == 0)
+		return r;
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = claim_dispatch(s, farm, POLICY_FASTEST);
+	farm_leave(s);
+	/* Each looks, and says what he holds or that he waits. */
+	if (r == 0 && lost && !s->is_draft && store_stat(s->store, &own) == 0) {
+		struct holder *witnesses;
+		size_t n;
+
+		if (witness_find(&own, true, &witnesses, &n) == 0)
+			free(witnesses);
+	}
+	return r;
 }
 
 int score_fsck(struct score *s, bool repair, void (*tell)(const char *finding, void *arg), void *arg,
 	       unsigned *ret_findings)
 {
-	struct check check = { .s = s, .repair = repair, .tell = tell, .arg = arg };
-	struct farm *farm;
-	int r;
+	int r = fsck_run(s, NULL, repair, tell, arg, ret_findings);
 
-	/* A transaction keeps everybody else out as a section does, and can repair. */
-	r = store_begin(s->store);
-	if (r < 0)
-		return r;
-	r = prepare(&check);
-	if (r == 0)
-		r = check_all(&check);
-	if (r == 0 && repair && check.findings > 0)
-		r = repair_all(&check);
-	if (r == 0 && repair && check.findings > 0)
-		r = store_end(s->store);
-	else
-		store_cancel(s->store);
-	free(check.entries);
-	free(check.granted);
-	if (r < 0)
-		return r;
-	if (repair && check.findings > 0) {
-		r = farm_enter(s, &farm);
-		if (r < 0)
-			return r;
-		r = claim_dispatch(s, farm, POLICY_FASTEST);
-		farm_leave(s);
-	}
-	*ret_findings = check.findings;
+	if (repair && (r == -EUCLEAN || r == -EBADMSG))
+		r = mend(s);
 	return r;
 }

@@ -12,6 +12,7 @@
 
 #include "claim.h"
 #include "learn.h"
+#include "once.h"
 #include "store.h"
 #include "timespan.h"
 
@@ -74,12 +75,12 @@ static int set_hold(struct score *s, const char *name, bool hold, const char *de
 	return r;
 }
 
-int score_hold(struct score *s, const char *name, const char *detail)
+int once_hold(struct score *s, const char *name, const char *detail)
 {
 	return set_hold(s, name, true, detail);
 }
 
-int score_unhold(struct score *s, const char *name)
+int once_unhold(struct score *s, const char *name)
 {
 	return set_hold(s, name, false, NULL);
 }
@@ -215,7 +216,7 @@ static int stay_down(struct score *s, struct farm *farm, struct node_record *rec
 	return 0;
 }
 
-int score_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge)
+int once_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge)
 {
 	struct node_record *record;
 	struct index_entry *entry;
@@ -279,7 +280,7 @@ static int age_some(struct score *s, uint32_t *from)
 	return r == -ENOENT ? -EUCLEAN : r;
 }
 
-int score_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n)
+int once_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n)
 {
 	struct node_record *record;
 	struct index_entry *entry;
@@ -302,7 +303,7 @@ int score_set_addresses(struct score *s, uint32_t node, const struct score_addre
 	return r;
 }
 
-int score_age(struct score *s)
+int once_age(struct score *s)
 {
 	uint32_t from = 0;
 	int r;

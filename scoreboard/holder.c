@@ -105,6 +105,18 @@ void holder_self(struct holder *ret)
 	(void)memcpy(ret->boot, boot_id(), sizeof(ret->boot));
 }
 
+bool holder_of(pid_t pid, struct holder *ret)
+{
+	char path[32], state;
+
+	*ret = (struct holder){ .pid = (uint32_t)pid };
+	(void)memcpy(ret->boot, boot_id(), sizeof(ret->boot));
+	(void)snprintf(path, sizeof(path), "/proc/%u/stat", ret->pid);
+	if (read_stat(path, &state, &ret->start) < 0)
+		ret->start = 0;
+	return holder_alive(ret);
+}
+
 bool holder_alive(const struct holder *holder)
 {
 	char path[32], state;

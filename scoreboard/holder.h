@@ -21,6 +21,9 @@ struct holder {
 /* Names the calling process. After fork(2) it must be asked for anew. */
 void holder_self(struct holder *ret);
 
+/* Names another process. Whether there is one of that pid that lives. */
+bool holder_of(pid_t pid, struct holder *ret);
+
 /*
  * Whether that process lives. A zombie does not: its descriptors are closed.
  * When in doubt (another user's process that /proc hides) it lives: a slot is

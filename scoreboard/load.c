@@ -14,6 +14,7 @@
 
 #include "claim.h"
 #include "learn.h"
+#include "once.h"
 #include "resolve.h"
 #include "timespan.h"
 #include "version.h"
@@ -250,7 +251,28 @@ static int remove_drained(struct score *s, struct plan *plan, struct score_load_
 	return r;
 }
 
-static int write_seat(struct score *s, struct seat *seat, uint32_t position)
+/* It may be one that could not be read, whose connections go on: see lost.h. */
+static int lose_all(struct store *store, struct seat *seat)
+{
+	int r = 0;
+
+	for (uint32_t number = 0; r == 0 && number < seat->record.config.cores; number++) {
+		struct slot *slot;
+
+		r = slot_get(store, seat->entry.id, number, &slot);
+		if (r < 0)
+			break;
+		slot_lose(slot);
+		store_touch(store, slot, sizeof(*slot));
+		if (number % SLOTS_PER_PAGE == SLOTS_PER_PAGE - 1)
+			r = store_flush(store);
+	}
+	seat->entry.busy = seat->record.config.cores;
+	seat->entry.free_slot = NONE;
+	return r;
+}
+
+static int write_seat(struct score *s, const struct farm *farm, struct seat *seat, uint32_t position)
 {
 	struct node_record *record = &seat->record;
 	int r;
@@ -258,6 +280,8 @@ static int write_seat(struct score *s, struct seat *seat, uint32_t position)
 	if (seat->is_new || seat->entry.cores != record->config.cores) {
 		r = slot_resize(s->store, seat->entry.id, record->slot_pages, record->config.cores,
 				&seat->entry.free_slot, &record->slot_pages);
+		if (r == 0 && seat->is_new && farm->lost > 0)
+			r = lose_all(s->store, seat);
 		if (r < 0)
 			return r;
 	}
@@ -277,7 +301,7 @@ static int plan_write(struct score *s, struct farm *farm, struct plan *plan)
 	if (!entries)
 		return -ENOMEM;
 	for (uint32_t i = 0; r == 0 && i < plan->n; i++) {
-		r = write_seat(s, plan->seats[i], i);
+		r = write_seat(s, farm, plan->seats[i], i);
 		entries[i] = plan->seats[i]->entry;
 	}
 	if (r == 0)
@@ -362,11 +386,15 @@ static int rebuild(struct score *s, const struct change *change, struct score_lo
 	if (r == -ENOENT)
 		r = -EUCLEAN;
 	if (r == 0)
+		r = farm_check(&farm);
+	if (r == 0)
 		r = plan_read(s, &farm, change->list || change->edit ? &old : &plan);
 	if (r == 0 && change->list)
 		r = plan_merge(&farm, &old, change->list, change->resolved, &plan, result);
 	else if (r == 0 && change->edit)
 		r = plan_edit(&farm, &old, change, &plan, result);
+	if (change->list)
+		farm.incomplete = 0;
 	if (r == 0)
 		r = remove_drained(s, &plan, result);
 	if (r == 0)
@@ -400,7 +428,7 @@ int score_collect(struct score *s)
 	return rebuild(s, &(struct change){ 0 }, &result);
 }
 
-int score_load(struct score *s, const struct nodelist *list, struct score_load_result *ret)
+int once_load(struct score *s, const struct nodelist *list, struct score_load_result *ret)
 {
 	struct score_load_result result = { 0 };
 	struct resolve_request *requests;
@@ -425,7 +453,7 @@ int score_load(struct score *s, const struct nodelist *list, struct score_load_r
 	return r;
 }
 
-int score_edit(struct score *s, const struct score_edit *edit)
+int once_edit(struct score *s, const struct score_edit *edit)
 {
 	struct resolve_request request = { .host = edit->config.host, .port = edit->config.port };
 	struct score_load_result result = { 0 };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "claim.h"
+#include "once.h"
 #include "store.h"
 
 /* Everything of the node at a position. */
@@ -47,7 +48,7 @@ static int describe_all(struct score *s, const struct farm *farm, struct score_n
 	return r;
 }
 
-int score_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg)
+int once_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg)
 {
 	struct score_node *nodes;
 	struct farm *farm;
@@ -85,7 +86,7 @@ static int preview(struct score *s, struct farm *farm, enum score_policy policy,
 	return r < 0 ? r : 0;
 }
 
-int score_explain(struct score *s, enum score_policy policy, struct score_choice *ret,
+int once_explain(struct score *s, enum score_policy policy, struct score_choice *ret,
 		  int (*fn)(const struct score_node *node, void *arg), void *arg)
 {
 	struct score_node *nodes = NULL;
@@ -161,7 +162,7 @@ static int see_slots(struct score *s, const struct index_entry *entry, struct se
 	return r == -ENOENT ? -EUCLEAN : r;
 }
 
-int score_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slot, void *arg), void *arg)
+int once_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slot, void *arg), void *arg)
 {
 	struct seen_slots seen = { 0 };
 	struct farm *farm;
@@ -193,7 +194,7 @@ int score_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slo
 	return r;
 }
 
-int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info *ticket, void *arg), void *arg)
+int once_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info *ticket, void *arg), void *arg)
 {
 	struct cell *cells = NULL;
 	struct farm *farm;
@@ -225,7 +226,7 @@ int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info 
 	return r;
 }
 
-int score_totals(struct score *s, struct score_totals *ret)
+int once_totals(struct score *s, struct score_totals *ret)
 {
 	struct score_totals totals = { 0 };
 	struct farm *farm;
@@ -260,7 +261,7 @@ int score_totals(struct score *s, struct score_totals *ret)
 	return r;
 }
 
-int score_is_down(struct score *s)
+int once_is_down(struct score *s)
 {
 	struct farm *farm;
 	int r = farm_enter(s, &farm);
@@ -291,17 +292,17 @@ static int match(const struct score_node *node, void *arg)
 static int find(struct score *s, const char *name, uint32_t id, struct score_node *ret)
 {
 	struct wanted wanted = { name, id, ret };
-	int r = score_each_node(s, match, &wanted);
+	int r = once_each_node(s, match, &wanted);
 
 	return r < 0 ? r : r > 0 ? 0 : -ENOENT;
 }
 
-int score_find_node(struct score *s, const char *name, struct score_node *ret)
+int once_find_node(struct score *s, const char *name, struct score_node *ret)
 {
 	return find(s, name, 0, ret);
 }
 
-int score_get_node(struct score *s, uint32_t id, struct score_node *ret)
+int once_get_node(struct score *s, uint32_t id, struct score_node *ret)
 {
 	return find(s, NULL, id, ret);
 }

@@ -49,7 +49,9 @@ int queue_find(struct store *store, const struct farm *farm, const struct score_
 	r = queue_get(store, farm, ticket->cell, ret);
 	if (r < 0)
 		return r;
-	return (*ret)->state != CELL_FREE && (*ret)->number == ticket->number ? 0 : -ESTALE;
+	if ((*ret)->state != CELL_FREE && (*ret)->number == ticket->number)
+		return 0;
+	return cell_is_sane(*ret) ? -ESTALE : -EUCLEAN;
 }
 
 static void set(struct store *store, uint32_t *field, uint32_t value)
@@ -115,6 +117,8 @@ static int find_place(struct store *store, const struct farm *farm, struct ends 
 		r = queue_read(store, farm, *ends.tail, &cell);
 		if (r < 0)
 			return r;
+		if (!cell_is_sane(&cell) || cell.number == 0)
+			return -EUCLEAN;
 		if (cell.number < number) {
 			*ret_before = *ends.tail;
 			*ret_behind = NONE;
@@ -138,25 +142,41 @@ static int find_place(struct store *store, const struct farm *farm, struct ends 
 	return 0;
 }
 
-int queue_insert(struct store *store, struct farm *farm, uint64_t number, const struct holder *owner,
-		 const char *client, const char wake[static WAKE_NAME_SIZE], uint32_t *ret_cell)
+bool cell_is_sane(const struct cell *cell)
 {
-	uint32_t at = farm->free_cell, before, behind;
-	struct cell *cell;
-	int r;
+	if (cell->number > TICKET_MAX || cell->owner.pid > INT32_MAX)
+		return false;
+	switch (cell->state) {
+	case CELL_FREE:
+		return cell->number == 0 && cell->owner.pid == 0 && cell->node == NONE;
+	case CELL_WAITING:
+		return cell->number != 0 && cell->owner.pid != 0 && cell->node == NONE;
+	case CELL_GRANTED:
+		return cell->number != 0 && cell->owner.pid != 0 && cell->node != NONE;
+	case CELL_LOST:
+		return cell->number == 0 && cell->owner.pid == 0 && cell->node == NONE;
+	default:
+		return false;
+	}
+}
 
-	if (at == NONE)
-		return -EXFULL;
-	r = find_place(store, farm, waiting_ones(farm), number, &before, &behind);
+void cell_lose(struct cell *cell)
+{
+	(void)memset(cell, 0, sizeof(*cell));
+	cell->state = CELL_LOST;
+	cell->next = cell->prev = cell->node = cell->slot = NONE;
+}
+
+/* Fills a cell that is in no list, and puts it into the queue. */
+static int wait_in(struct store *store, struct farm *farm, uint32_t at, struct cell *cell,
+		   uint64_t number, const struct holder *owner, const char *client,
+		   const char wake[static WAKE_NAME_SIZE])
+{
+	uint32_t before, behind;
+	int r = find_place(store, farm, waiting_ones(farm), number, &before, &behind);
+
 	if (r < 0)
 		return r;
-	r = queue_get(store, farm, at, &cell);
-	if (r < 0)
-		return r;
-	if (cell->state != CELL_FREE)
-		return -EUCLEAN;
-	farm->free_cell = cell->next;
-
 	(void)memset(cell, 0, sizeof(*cell));
 	cell->number = number;
 	cell->owner = *owner;
@@ -171,8 +191,41 @@ int queue_insert(struct store *store, struct farm *farm, uint64_t number, const 
 
 	farm->queue_length++;
 	store_touch(store, farm, sizeof(*farm));
-	*ret_cell = at;
 	return link_around(store, farm, waiting_ones(farm), before, behind, at, at);
+}
+
+int queue_insert(struct store *store, struct farm *farm, uint64_t number, const struct holder *owner,
+		 const char *client, const char wake[static WAKE_NAME_SIZE], uint32_t *ret_cell)
+{
+	uint32_t at = farm->free_cell;
+	struct cell *cell;
+	int r;
+
+	if (at == NONE)
+		return -EXFULL;
+	r = queue_get(store, farm, at, &cell);
+	if (r < 0)
+		return r;
+	if (cell->state != CELL_FREE || !cell_is_sane(cell))
+		return -EUCLEAN;
+	farm->free_cell = cell->next;
+	*ret_cell = at;
+	return wait_in(store, farm, at, cell, number, owner, client, wake);
+}
+
+int queue_revive(struct store *store, struct farm *farm, const struct score_ticket *ticket, const struct holder *owner,
+		 const char wake[static WAKE_NAME_SIZE])
+{
+	struct cell *cell;
+	int r = queue_get(store, farm, ticket->cell, &cell);
+
+	if (r < 0)
+		return r;
+	if (cell->state != CELL_LOST)
+		return -ESTALE;
+	if (farm->next_ticket <= ticket->number)
+		farm->next_ticket = ticket->number + 1;
+	return wait_in(store, farm, ticket->cell, cell, ticket->number, owner, "unknown", wake);
 }
 
 int queue_unlink(struct store *store, struct farm *farm, struct cell *cell)
@@ -232,12 +285,11 @@ int queue_grow(struct store *store, struct farm *farm)
 	uint32_t cells = farm->cells ? farm->cells * 2 : CELLS_FIRST;
 	struct cell_page page;
 	struct cell last;
-	int r;
+	int r = 0;
 
-	r = farm_check(farm);
-	if (r < 0)
-		return r;
-	if (cells > QUEUE_CELLS_MAX)
+	if (farm->cells % CELLS_PER_PAGE != 0)
+		return -EUCLEAN;
+	if (farm->cells > QUEUE_CELLS_MAX / 2)
 		return -EUSERS;
 	/* A number of cells that were never there must not become gigabytes of pages. */
 	if (farm->cells > 0)

@@ -8,6 +8,7 @@
  * have not taken it yet; free ones form a third.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "farm.h"
@@ -20,6 +21,7 @@ enum cell_state {
 	CELL_FREE,
 	CELL_WAITING,
 	CELL_GRANTED,
+	CELL_LOST,     /* it could not be read whose it is; he who has the ticket says so, see lost.h */
 };
 
 struct cell {
@@ -54,6 +56,16 @@ int queue_insert(struct store *store, struct farm *farm, uint64_t number, const 
 
 /* Takes a waiting cell out of the list; its state is the caller's to set. 0 or -errno. */
 int queue_unlink(struct store *store, struct farm *farm, struct cell *cell);
+
+/* Whether a cell can be what it says. */
+bool cell_is_sane(const struct cell *cell);
+
+/* Makes a cell a lost one. */
+void cell_lose(struct cell *cell);
+
+/* Puts a lost cell's ticket back into the queue, at its place. Else as queue_insert(). */
+int queue_revive(struct store *store, struct farm *farm, const struct score_ticket *ticket, const struct holder *owner,
+		 const char wake[static WAKE_NAME_SIZE]);
 
 /* A cell that has been unlinked is handed a slot, which the caller has noted in it. 0 or -errno. */
 int queue_grant(struct store *store, struct farm *farm, uint32_t number, struct cell *cell);

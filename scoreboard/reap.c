@@ -23,6 +23,8 @@
 
 #include "claim.h"
 #include "load.h"
+#include "lost.h"
+#include "once.h"
 #include "store.h"
 #include "timespan.h"
 
@@ -40,6 +42,7 @@ struct suspects {
 	struct suspect *items;
 	size_t n, room;
 	bool drained;          /* a node was seen that can be removed */
+	bool lost;             /* there are lost slots */
 };
 
 static int suspects_add(struct suspects *suspects, const struct suspect *suspect)
@@ -72,9 +75,13 @@ static int collect_node(struct score *s, const struct farm *farm, uint32_t id, u
 			if (r < 0)
 				return r == -ENOENT ? -EUCLEAN : r;
 		}
+		if (!slot_is_sane(slot))
+			return -EUCLEAN;
 		if (slot->state == SLOT_FREE)
 			continue;
 		busy--;
+		if (slot->state == SLOT_LOST)
+			continue; /* lost_reap() */
 		r = suspects_add(suspects, &(struct suspect){
 			.holder = slot->holder, .ticket = slot->ticket, .node = id, .slot = number });
 		if (slot->state == SLOT_GRANTED && slot->since_usec + GRANT_PATIENCE_USEC < now_usec) {
@@ -122,6 +129,7 @@ static int collect(struct score *s, struct suspects *suspects)
 		at = cell.next;
 	}
 	if (r == 0) {
+		suspects->lost = farm->lost > 0;
 		farm->reaped_usec = now_boottime();
 		store_touch(s->store, &farm->reaped_usec, sizeof(farm->reaped_usec));
 		/* Commits; and hands on what somebody freed who was killed before he could. */
@@ -160,10 +168,12 @@ static int bury_slot(struct score *s, struct farm *farm, const struct suspect *d
 	int r;
 
 	r = claim_get_node(s, farm, dead->node, &record, &entry);
+	if (r == -ENOENT)
+		return slot_get_any(s->store, dead->node, dead->slot, &slot) == 0 ? -EUCLEAN : 0;
 	if (r == 0)
 		r = slot_get(s->store, dead->node, dead->slot, &slot);
 	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+		return r;
 	if (slot->state == SLOT_FREE || slot->ticket != dead->ticket || !holder_equal(&slot->holder, &dead->holder))
 		return 0;
 	record->failed++;
@@ -224,7 +234,7 @@ static int bury(struct score *s, const struct suspects *suspects, unsigned *slot
 	return r;
 }
 
-int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
+int once_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 {
 	struct suspects suspects = { 0 };
 	unsigned slots = 0, tickets = 0;
@@ -234,6 +244,8 @@ int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 	if (r == 0 && judge(s, &suspects))
 		r = bury(s, &suspects, &slots, &tickets);
 	free(suspects.items);
+	if (r == 0 && suspects.lost)
+		r = lost_reap(s);
 	if (r == 0 && suspects.drained)
 		r = score_collect(s);
 	if (r < 0)
@@ -245,7 +257,7 @@ int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 	return 0;
 }
 
-int score_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd)
+int once_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd)
 {
 	struct holder next = { 0 };
 	struct farm *farm;
@@ -254,7 +266,7 @@ int score_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret
 
 	*ret_next_pid = 0;
 	*ret_next_fd = -1;
-	r = score_reap(s, NULL, NULL);
+	r = once_reap(s, NULL, NULL);
 	if (r == 0)
 		r = farm_enter(s, &farm);
 	if (r < 0)

@@ -20,9 +20,13 @@
 
 #include "farm.h"
 #include "load.h"
+#include "lost.h"
+#include "mend.h"
+#include "once.h"
 #include "queue.h"
 #include "store.h"
 #include "version.h"
+#include "wreck.h"
 
 #define OWNER "corebalance" /* user and group of a scoreboard that root makes */
 
@@ -36,7 +40,9 @@ const struct holder *score_self(struct score *s)
 int farm_check(const struct farm *farm)
 {
 	return farm->n_nodes > NODES_MAX || farm->cells > QUEUE_CELLS_MAX || farm->cells % CELLS_PER_PAGE != 0 ||
-	       farm->queue_length > farm->cells ? -EUCLEAN : 0;
+	       farm->cells == 0 || farm->queue_length > farm->cells || farm->next_id == 0 ||
+	       farm->next_ticket == 0 || farm->incomplete > 1 ?
+	       -EUCLEAN : 0;
 }
 
 int farm_enter(struct score *s, struct farm **ret)
@@ -49,11 +55,14 @@ int farm_enter(struct score *s, struct farm **ret)
 	r = store_get(s->store, STORE_FARM, 0, 0, sizeof(**ret), &farm, NULL);
 	if (r == 0)
 		r = farm_check(farm);
+	if (r == 0)
+		*ret = farm;
+	if (r == 0 && (*ret)->lost > 0 && !s->is_draft)
+		r = lost_settle(s, *ret);
 	if (r < 0) {
 		store_unlock(s->store);
 		return r == -ENOENT ? -EUCLEAN : r;
 	}
-	*ret = farm;
 	return 0;
 }
 
@@ -79,23 +88,29 @@ int score_exists(const char *path)
 	return errno == ENOENT ? 0 : -errno;
 }
 
-static int check_version(struct store *store)
+/* Whether the file is a scoreboard of ours, and all nodes are in it: 0, 1 not all, or -errno. */
+static int check(struct store *store)
 {
-	const struct version now = version_current();
 	struct version version;
+	struct farm farm;
 	int r = store_lock(store);
 
 	if (r < 0)
-		return r == -EUCLEAN ? -EBADMSG : r;
+		return r;
 	r = store_read(store, STORE_VERSION, 0, 0, &version, sizeof(version));
+	if (r == 0)
+		r = version_check(&version, sizeof(version));
+	if (r == 0)
+		r = store_read(store, STORE_FARM, 0, 0, &farm, sizeof(farm));
 	store_unlock(store);
-	if (r < 0)
-		return -EBADMSG;
-	if (memcmp(version.magic, now.magic, sizeof(version.magic)) != 0)
-		return -EBADMSG;
-	return version.format == now.format && version.word == now.word ? 0 : -EPROTO;
+	if (r == 0)
+		r = farm_check(&farm);
+	if (r == 0)
+		return farm.incomplete != 0;
+	return r == -ENOENT ? -EUCLEAN : r;
 }
 
+/* 0 and *ret; 1 the same, but nodes are missing; or -errno. */
 static int open_existing(const char *path, struct score **ret)
 {
 	struct score *s = calloc(1, sizeof(*s));
@@ -104,16 +119,17 @@ static int open_existing(const char *path, struct score **ret)
 	if (!s)
 		return -ENOMEM;
 	s->port.fd = -1;
-	r = store_open(path, &s->store);
+	s->path = strdup(path);
+	r = s->path ? store_open(path, &s->store) : -ENOMEM;
 	if (r == 0)
-		r = check_version(s->store);
+		r = check(s->store);
 	if (r < 0) {
 		(void)score_close(s);
 		return r;
 	}
 	(void)score_self(s); /* now, and not in each process forked later */
 	*ret = s;
-	return 0;
+	return r;
 }
 
 /* The group may change it, others may not even read who is connected. */
@@ -130,12 +146,12 @@ static int make(const char *path, const struct nodelist *list)
 	struct score s = { .port.fd = -1 };
 	int r;
 
-	r = store_create(path, &s.store);
+	r = store_create(path, 1, &s.store);
 	if (r < 0)
 		return r;
 	r = load_format(s.store);
 	if (r == 0)
-		r = score_load(&s, list, NULL);
+		r = once_load(&s, list, NULL);
 	if (r == 0)
 		r = set_owner(s.store);
 	(void)store_close(s.store);
@@ -158,22 +174,51 @@ static int create(const char *path, const struct nodelist *list)
 	return r;
 }
 
+/* One that is damaged, or is not even a tdb file any more; but nothing that was never ours. */
+static int open_damaged(const char *path, const struct nodelist *list, int error, struct score **ret)
+{
+	uint16_t known = wreck_peek(path);
+	int r = list ? mend_rebuild(path, known) : wreck_is_ours(path);
+
+	if (r < 0)
+		return r == -EBADMSG ? error : r;
+	return list ? open_existing(path, ret) : -ENODATA;
+}
+
 int score_open(const char *path, const struct nodelist *list, struct score **ret)
 {
 	int r = open_existing(path, ret);
 
-	if (r != -ENOENT)
-		return r;
-	if (!list)
-		return -ENODATA;
-	r = create(path, list);
-	return r < 0 ? r : open_existing(path, ret);
+	if (r == -ENOENT && list) {
+		r = create(path, list);
+		if (r == 0)
+			r = open_existing(path, ret);
+	}
+	if (r == -EUCLEAN || r == -EBADMSG)
+		r = open_damaged(path, list, r, ret);
+	if (r == 1 && list)
+		r = score_load(*ret, list, NULL);
+	else if (r == 1)
+		r = -ENODATA;
+	else
+		return r == -ENOENT ? -ENODATA : r;
+	if (r < 0)
+		*ret = score_close(*ret);
+	return r;
+}
+
+void score_set_nodes(struct score *s, const char *path)
+{
+	free(s->nodes);
+	s->nodes = strdup(path); /* without it a rebuild waits for the next who has a list */
 }
 
 int score_after_fork(struct score *s)
 {
 	wake_port_close(&s->port);
 	s->wakes.n = 0;
+	s->n_held = 0;
+	s->forgetful = false;
 	holder_self(&s->self);
 	return 0;
 }
@@ -189,6 +234,9 @@ struct score *score_close(struct score *s)
 		return NULL;
 	wake_port_close(&s->port);
 	(void)store_close(s->store);
+	free(s->path);
+	free(s->nodes);
+	free(s->held);
 	free(s);
 	return NULL;
 }
@@ -202,7 +250,15 @@ int score_wake_fd(struct score *s)
 
 bool score_wake_clear(struct score *s)
 {
-	return wake_port_clear(&s->port);
+	bool any = wake_port_clear(&s->port);
+	struct farm *farm;
+
+	if (s->port.asked) {
+		s->port.asked = false;
+		if (farm_enter(s, &farm) == 0) /* says it; if it cannot, the next call does */
+			farm_leave(s);
+	}
+	return any;
 }
 
 const char *score_strerror(int error)
@@ -213,7 +269,7 @@ const char *score_strerror(int error)
 	case -EPROTO:
 		return "a scoreboard of another version of corebalance";
 	case -EUCLEAN:
-		return "a damaged scoreboard, see cbscore fsck";
+		return "a damaged scoreboard, see cbscore fsck --repair";
 	case -ENODATA:
 		return "no scoreboard, and no node list to make it from";
 	default:

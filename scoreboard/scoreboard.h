@@ -130,6 +130,15 @@ int score_fd(const struct score *s);
 /* Closes and frees; NULL is fine. Slots and tickets of the process are not touched. */
 struct score *score_close(struct score *s);
 
+/* Where the node list is: what a rebuild in the course of an operation could not read is loaded from it. */
+void score_set_nodes(struct score *s, const char *path);
+
+/*
+ * From now on fn is told, in a sentence, when this process has rebuilt a
+ * damaged scoreboard: what was saved, and where the damaged one is kept.
+ */
+void score_on_mended(void (*fn)(const char *what));
+
 /* Whether path exists: 1, 0, or -errno. */
 int score_exists(const char *path);
 

@@ -7,13 +7,14 @@
 
 #include "farm.h"
 #include "store.h"
+#include "timespan.h"
 
 uint32_t slot_pages(uint32_t cores)
 {
 	return (cores + SLOTS_PER_PAGE - 1) / SLOTS_PER_PAGE;
 }
 
-int slot_get(struct store *store, uint32_t node, uint32_t number, struct slot **ret)
+int slot_get_any(struct store *store, uint32_t node, uint32_t number, struct slot **ret)
 {
 	void *page;
 	int r = store_get(store, STORE_SLOTS, node, number / SLOTS_PER_PAGE, sizeof(struct slot_page), &page, NULL);
@@ -23,6 +24,41 @@ int slot_get(struct store *store, uint32_t node, uint32_t number, struct slot **
 	*ret = &((struct slot_page *)page)->slots[number % SLOTS_PER_PAGE];
 	(*ret)->client[SCORE_CLIENT_MAX] = '\0';
 	return 0;
+}
+
+bool slot_is_sane(const struct slot *slot)
+{
+	if (slot->ticket > TICKET_MAX || slot->holder.pid > INT32_MAX)
+		return false;
+	switch (slot->state) {
+	case SLOT_FREE:
+		/* One that is all zero is not free: nobody wrote that. */
+		return slot->holder.pid == 0 && slot->ticket == 0 && slot->cell == NONE;
+	case SLOT_GRANTED:
+		return slot->holder.pid != 0 && slot->ticket != 0 && slot->cell != NONE && slot->trial <= 1;
+	case SLOT_BUSY:
+		return slot->holder.pid != 0 && slot->ticket != 0 && slot->cell == NONE && slot->trial <= 1;
+	case SLOT_LOST:
+		return slot->holder.pid == 0 && slot->ticket == 0 && slot->cell == NONE;
+	default:
+		return false;
+	}
+}
+
+int slot_get(struct store *store, uint32_t node, uint32_t number, struct slot **ret)
+{
+	int r = slot_get_any(store, node, number, ret);
+
+	return r < 0 ? r : slot_is_sane(*ret) ? 0 : -EUCLEAN;
+}
+
+void slot_lose(struct slot *slot)
+{
+	(void)memset(slot, 0, sizeof(*slot));
+	slot->state = SLOT_LOST;
+	slot->since_usec = now_realtime();
+	slot->cell = slot->next_free = NONE;
+	(void)strcpy(slot->client, "unknown");
 }
 
 int slot_pop(struct store *store, struct index_entry *entry, struct slot **ret, uint32_t *ret_number)

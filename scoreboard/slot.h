@@ -8,6 +8,7 @@
  * over from when there were more, is used by nobody new.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "holder.h"
@@ -20,6 +21,7 @@ enum slot_state {
 	SLOT_FREE,
 	SLOT_GRANTED,  /* handed to a waiter, which has not taken it yet; cell is its ticket's */
 	SLOT_BUSY,
+	SLOT_LOST,     /* it could not be read who holds it, see lost.h */
 };
 
 struct slot {
@@ -41,8 +43,17 @@ struct slot_page {
 /* Pages needed for so many cores. */
 uint32_t slot_pages(uint32_t cores);
 
-/* A slot of a node. 0, -EUCLEAN if there is none, or -errno. */
+/* A slot of a node, whatever it says. 0, -EUCLEAN if there is none, or -errno. */
+int slot_get_any(struct store *store, uint32_t node, uint32_t number, struct slot **ret);
+
+/* A slot of a node that is what it says. 0, -EUCLEAN if there is no such, or -errno. */
 int slot_get(struct store *store, uint32_t node, uint32_t number, struct slot **ret);
+
+/* Whether a slot can be what it says. */
+bool slot_is_sane(const struct slot *slot);
+
+/* Makes a slot a lost one. */
+void slot_lose(struct slot *slot);
 
 /* Takes the first free slot off the entry's list. 0 and *ret, *ret_number; -EUCLEAN if the list is empty or bad. */
 int slot_pop(struct store *store, struct index_entry *entry, struct slot **ret, uint32_t *ret_number);

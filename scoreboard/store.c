@@ -42,7 +42,7 @@
 
 #include <tdb.h>
 
-#define HASH_SIZE 8191       /* chains: two records each at 10,000 nodes, 32 kB when empty */
+/* STORE_HASH_SIZE, the chains: two records each at 10,000 nodes, 32 kB when empty. */
 #define COPIES_MAX 48
 #define RANGES_MAX 8
 #define INTENT_SIZE 4096
@@ -78,9 +78,13 @@ struct patch {
 };
 
 struct store {
-	struct tdb_context *tdb;
+	struct tdb_context *tdb;   /* NULL: it could not be opened anew */
+	char *path;
 	enum { UNLOCKED, LOCKED, TRANSACTION } mode;
 	uint64_t sequence;   /* the last one applied; valid while locked */
+	uint16_t generation; /* of the file as it is mapped; 0: not known yet */
+	off_t size;          /* of the file, at least */
+	bool is_new;         /* it is being made, and has no intent yet */
 	struct copy copies[COPIES_MAX];
 	unsigned n_copies;
 	_Alignas(8) unsigned char intent[INTENT_SIZE];
@@ -92,6 +96,7 @@ static const char *const kind_names[STORE_KIND_MAX_] = {
 	[STORE_VERSION] = "version", [STORE_FARM] = "farm",   [STORE_NODE] = "node",
 	[STORE_SLOTS] = "slots",     [STORE_QUEUE] = "queue", [STORE_INDEX] = "index",
 	[STORE_SPEED] = "speed",
+	[STORE_LOST] = "lost",
 };
 
 /* How many of a kind's two numbers are part of its key. */
@@ -99,6 +104,16 @@ static const unsigned char kind_numbers[STORE_KIND_MAX_] = {
 	[STORE_NODE] = 1, [STORE_SLOTS] = 2, [STORE_QUEUE] = 1, [STORE_INDEX] = 2,
 	[STORE_SPEED] = 1,
 };
+
+const char *store_kind_name(enum store_kind kind)
+{
+	return kind_names[kind];
+}
+
+unsigned store_kind_numbers(enum store_kind kind)
+{
+	return kind_numbers[kind];
+}
 
 static char *append_number(char *p, uint32_t n)
 {
@@ -252,11 +267,11 @@ static int patch_redo(struct store *s, const struct patch *patch, const unsigned
 	return copy_write(s, copy_find(s, (enum store_kind)patch->kind, patch->a, patch->b));
 }
 
-/* Finishes what a process that was killed had begun; see the head of this file. */
-static int intent_redo(struct store *s, const struct intent_head *head)
+/* Goes through the patches. 0, what fn said, or -EUCLEAN if they are none. */
+static int intent_walk(const unsigned char *intent, const struct intent_head *head,
+		       int (*fn)(const struct patch *patch, const unsigned char *bytes, void *arg), void *arg)
 {
-	const unsigned char *p = s->intent + sizeof(*head), *end = s->intent + head->size;
-	uint64_t sequence = head->sequence;
+	const unsigned char *p = intent + sizeof(*head), *end = intent + head->size;
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < head->n_patches; i++) {
@@ -268,9 +283,30 @@ static int intent_redo(struct store *s, const struct intent_head *head)
 		p += sizeof(patch);
 		if ((size_t)(end - p) < padded(patch.size) || patch.size > INTENT_SIZE)
 			return -EUCLEAN;
-		r = patch_redo(s, &patch, p);
+		r = fn(&patch, p, arg);
 		p += padded(patch.size);
 	}
+	return r;
+}
+
+/* Whether an intent got whole. */
+static bool is_whole(const unsigned char *intent, const struct intent_head *head)
+{
+	return head->size >= sizeof(*head) && head->size <= INTENT_SIZE && head->size % 8 == 0 &&
+	       checksum(head->sequence, intent + 16, head->size - 16) == head->checksum;
+}
+
+static int redo_one(const struct patch *patch, const unsigned char *bytes, void *arg)
+{
+	return patch_redo(arg, patch, bytes);
+}
+
+/* Finishes what a process that was killed had begun; see the head of this file. */
+static int intent_redo(struct store *s, const struct intent_head *head)
+{
+	uint64_t sequence = head->sequence;
+	int r = intent_walk(s->intent, head, redo_one, s);
+
 	s->n_copies = 0;
 	if (r == 0)
 		r = overwrite(s->tdb, name_key("applied"), &sequence, sizeof(sequence));
@@ -293,6 +329,33 @@ static int intent_fetch(TDB_DATA key, TDB_DATA value, void *arg)
 	return 0;
 }
 
+struct teller {
+	void (*fn)(uint32_t kind, uint32_t a, uint32_t b, uint32_t offset, const void *data, uint32_t size, void *arg);
+	void *arg;
+};
+
+static int tell_one(const struct patch *patch, const unsigned char *bytes, void *arg)
+{
+	const struct teller *teller = arg;
+
+	teller->fn(patch->kind, patch->a, patch->b, patch->offset, bytes, patch->size, teller->arg);
+	return 0;
+}
+
+void store_intent_each(const void *intent, size_t size, uint64_t applied,
+		       void (*fn)(uint32_t kind, uint32_t a, uint32_t b, uint32_t offset, const void *data,
+				  uint32_t size, void *arg),
+		       void *arg)
+{
+	struct intent_head head;
+
+	if (size != INTENT_SIZE)
+		return;
+	(void)memcpy(&head, intent, sizeof(head));
+	if (head.sequence == applied + 1 && is_whole(intent, &head))
+		(void)intent_walk(intent, &head, tell_one, &(struct teller){ fn, arg });
+}
+
 /* Called at the start of every section, with the lock held. */
 static int intent_check(struct store *s)
 {
@@ -306,11 +369,8 @@ static int intent_check(struct store *s)
 	if (r < 0)
 		return r != -1 || tdb_error(s->tdb) == TDB_ERR_NOEXIST ? -EUCLEAN : tdb_errno(s->tdb);
 	(void)memcpy(&head, s->intent, sizeof(head));
-	if (head.sequence == s->sequence)
+	if (head.sequence == s->sequence || !is_whole(s->intent, &head))
 		return 0;
-	if (head.size < sizeof(head) || head.size > INTENT_SIZE || head.size % 8 != 0 ||
-	    checksum(head.sequence, s->intent + 16, head.size - 16) != head.checksum)
-		return 0; /* never got whole */
 	return intent_redo(s, &head);
 }
 
@@ -483,17 +543,61 @@ int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, vo
 
 /* ---- sections ---- */
 
+static int open_tdb(struct store *s, int hash_size, int open_flags, mode_t mode);
+
+/* Opens the file anew: another has been put into its place, and may be longer or shorter than tdb believes. */
+static int reopen(struct store *s)
+{
+	if (s->tdb)
+		(void)tdb_close(s->tdb);
+	s->size = 0;
+	return open_tdb(s, 0, O_RDWR, 0);
+}
+
+/* A file that was cut short must not be looked at where it no longer is: that would end the process. */
+static int check_size(struct store *s)
+{
+	struct stat st;
+	int r = s->tdb ? 0 : reopen(s);
+
+	if (r < 0)
+		return r;
+	if (fstat(tdb_fd(s->tdb), &st) < 0)
+		return -errno;
+	if (st.st_size < s->size)
+		return -EUCLEAN;
+	s->size = st.st_size;
+	return 0;
+}
+
+/* Whether the file under the lock is still that which was opened. */
+static bool is_other(struct store *s)
+{
+	uint16_t generation = (uint16_t)(s->sequence >> STORE_GENERATION_SHIFT), before = s->generation;
+
+	s->generation = generation;
+	return before != 0 && before != generation;
+}
+
 int store_lock(struct store *s)
 {
-	int r;
+	int r = check_size(s);
 
+	if (r < 0)
+		return r;
 	if (tdb_lockall(s->tdb) < 0)
 		return tdb_errno(s->tdb);
 	s->mode = LOCKED;
 	s->n_copies = 0;
 	r = intent_check(s);
-	if (r < 0)
+	if (r < 0) {
 		store_unlock(s);
+	} else if (is_other(s)) {
+		store_unlock(s);
+		r = reopen(s);
+		if (r == 0)
+			r = store_lock(s);
+	}
 	return r;
 }
 
@@ -506,19 +610,79 @@ void store_unlock(struct store *s)
 	(void)tdb_unlockall(s->tdb); /* fails only if we do not hold it */
 }
 
-int store_begin(struct store *s)
+static int begin(struct store *s)
 {
-	int r;
+	int r = check_size(s);
 
+	if (r < 0)
+		return r;
 	if (tdb_transaction_start(s->tdb) < 0)
 		return tdb_errno(s->tdb);
 	s->mode = TRANSACTION;
 	s->n_copies = 0;
+	return 0;
+}
+
+int store_begin(struct store *s)
+{
+	int r = begin(s);
+
+	if (r < 0 || s->is_new)
+		return r;
 	r = intent_check(s);
-	if (r < 0 && r != -EUCLEAN)
+	if (r < 0) {
 		store_cancel(s);
-	/* A file that has no intent yet is being made. */
-	return r == -EUCLEAN ? 0 : r;
+	} else if (is_other(s)) {
+		store_cancel(s);
+		r = reopen(s);
+		if (r == 0)
+			r = store_begin(s);
+	}
+	return r;
+}
+
+int store_begin_mending(struct store *s, bool *ret_false)
+{
+	struct intent_head head;
+	int r = store_begin(s);
+
+	*ret_false = false;
+	if (r != -EUCLEAN)
+		return r;
+	/* What was redone of it went with the transaction. */
+	r = begin(s);
+	if (r == 0)
+		r = read_fixed(s->tdb, "applied", &s->sequence, sizeof(s->sequence));
+	if (r == 0)
+		r = read_fixed(s->tdb, "intent", s->intent, sizeof(s->intent));
+	if (r < 0) {
+		store_cancel(s);
+		return r;
+	}
+	(void)memcpy(&head, s->intent, sizeof(head));
+	*ret_false = head.sequence != s->sequence && is_whole(s->intent, &head);
+	return 0;
+}
+
+int store_forget(struct store *s)
+{
+	struct intent_head head = { .sequence = s->sequence, .size = sizeof(head) };
+
+	(void)memset(s->intent, 0, sizeof(s->intent));
+	(void)memcpy(s->intent, &head, sizeof(head));
+	return overwrite(s->tdb, name_key("intent"), s->intent, sizeof(s->intent));
+}
+
+int store_check(struct store *s)
+{
+	if (tdb_check(s->tdb, NULL, NULL) == 0)
+		return 0;
+	return tdb_error(s->tdb) == TDB_ERR_OOM ? -ENOMEM : -EUCLEAN;
+}
+
+uint16_t store_generation(const struct store *s)
+{
+	return s->generation;
 }
 
 int store_end(struct store *s)
@@ -582,18 +746,27 @@ int store_delete(struct store *s, enum store_kind kind, uint32_t a, uint32_t b)
 
 /* ---- the file ---- */
 
+static int open_tdb(struct store *s, int hash_size, int open_flags, mode_t mode)
+{
+	errno = 0;
+	s->tdb = tdb_open(s->path, hash_size, TDB_NOSYNC | TDB_DISALLOW_NESTING | TDB_INCOMPATIBLE_HASH,
+			  open_flags | O_CLOEXEC, mode);
+	if (s->tdb)
+		return 0;
+	return errno == EIO || errno == EINVAL || errno == 0 ? -EBADMSG : -errno;
+}
+
 static int store_new(const char *path, int hash_size, int open_flags, mode_t mode, struct store **ret)
 {
 	struct store *s = calloc(1, sizeof(*s));
+	int r;
 
 	if (!s)
 		return -ENOMEM;
-	errno = 0;
-	s->tdb = tdb_open(path, hash_size, TDB_NOSYNC | TDB_DISALLOW_NESTING | TDB_INCOMPATIBLE_HASH,
-			  open_flags | O_CLOEXEC, mode);
-	if (!s->tdb) {
-		int r = errno == EIO || errno == EINVAL || errno == 0 ? -EBADMSG : -errno;
-
+	s->path = strdup(path);
+	r = s->path ? open_tdb(s, hash_size, open_flags, mode) : -ENOMEM;
+	if (r < 0) {
+		free(s->path);
 		free(s);
 		return r;
 	}
@@ -630,19 +803,20 @@ static int make_room(const char *path)
 	return r;
 }
 
-int store_create(const char *path, struct store **ret)
+int store_create(const char *path, uint16_t generation, struct store **ret)
 {
-	struct intent_head head = { .size = sizeof(head) };
-	uint64_t applied = 0;
+	uint64_t applied = (uint64_t)generation << STORE_GENERATION_SHIFT;
+	struct intent_head head = { .sequence = applied, .size = sizeof(head) };
 	struct store *s;
 	int r;
 
 	r = make_room(path);
 	if (r == 0)
-		r = store_new(path, HASH_SIZE, O_RDWR | O_CREAT, 0660, &s);
+		r = store_new(path, (int)STORE_HASH_SIZE, O_RDWR | O_CREAT, 0660, &s);
 	if (r < 0)
 		return r;
 	(void)memcpy(s->intent, &head, sizeof(head));
+	s->is_new = true;
 	r = store_begin(s);
 	if (r == 0)
 		r = replace(s, name_key("intent"), s->intent, sizeof(s->intent));
@@ -650,6 +824,7 @@ int store_create(const char *path, struct store **ret)
 		r = replace(s, name_key("applied"), &applied, sizeof(applied));
 	if (r == 0)
 		r = store_end(s);
+	s->is_new = false;
 	if (r < 0) {
 		(void)store_close(s);
 		return r;
@@ -672,13 +847,20 @@ int store_fd(const struct store *s)
 	return tdb_fd(s->tdb);
 }
 
+int store_stat(const struct store *s, struct stat *ret)
+{
+	return fstat(tdb_fd(s->tdb), ret) < 0 ? -errno : 0;
+}
+
 struct store *store_close(struct store *s)
 {
 	if (!s)
 		return NULL;
 	store_cancel(s);
 	store_unlock(s);
-	(void)tdb_close(s->tdb); /* nothing is buffered; a failed close(2) loses nothing */
+	if (s->tdb)
+		(void)tdb_close(s->tdb); /* nothing is buffered; a failed close(2) loses nothing */
+	free(s->path);
 	free(s);
 	return NULL;
 }

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct store;
@@ -34,14 +35,37 @@ enum store_kind {
 	STORE_QUEUE,     /* a: page */
 	STORE_INDEX,     /* a: level, b: page */
 	STORE_SPEED,     /* a: row */
+	STORE_LOST,
 	STORE_KIND_MAX_,
 };
+
+/* What wreck.c must know of the file: its hash chains, and where in a sequence number its generation stands. */
+#define STORE_HASH_SIZE 8191u
+#define STORE_GENERATION_SHIFT 48u
+
+/* A kind's name in keys, and how many of its two numbers follow it. */
+const char *store_kind_name(enum store_kind kind);
+unsigned store_kind_numbers(enum store_kind kind);
+
+/* Calls back for each patch of a change, a record "intent", that comes next after applied; for none if it is
+ * another, or never got whole. */
+void store_intent_each(const void *intent, size_t size, uint64_t applied,
+		       void (*fn)(uint32_t kind, uint32_t a, uint32_t b, uint32_t offset, const void *data,
+				  uint32_t size, void *arg),
+		       void *arg);
 
 /* Opens an existing file. 0 and *ret; -ENOENT, -EBADMSG (no tdb file), or what open(2) said. */
 int store_open(const char *path, struct store **ret);
 
-/* Makes a new, empty file of which nobody knows yet. 0 and *ret; -EEXIST and the like. */
-int store_create(const char *path, struct store **ret);
+/*
+ * Makes a new, empty file of which nobody knows yet. generation, not 0, is
+ * another one when a file is made to be put into the place of a damaged one.
+ * 0 and *ret; -EEXIST and the like.
+ */
+int store_create(const char *path, uint16_t generation, struct store **ret);
+
+/* The generation of the file when it was last locked; 0: never yet. */
+uint16_t store_generation(const struct store *s);
 
 /* Sets mode, and user and group unless user is (uid_t)-1, of the open file itself: its name may be somebody
  * else's by now. 0 or -errno. */
@@ -49,11 +73,13 @@ int store_set_owner(struct store *s, mode_t mode, uid_t user, gid_t group);
 
 /* The open file's descriptor; it stays the store's. */
 int store_fd(const struct store *s);
+/* What fstat(2) says of the file. 0 or -errno. */
+int store_stat(const struct store *s, struct stat *ret);
 
 /* Closes and frees, giving up a lock or transaction that is still open. Returns NULL. */
 struct store *store_close(struct store *s);
 
-/* Begins a critical section that may write; waits for its turn. 0 or -errno. */
+/* Begins a critical section that may write; waits for its turn. 0; -EUCLEAN: damaged; or -errno. */
 int store_lock(struct store *s);
 
 /* Ends a critical section; what was not committed has not happened. */
@@ -68,6 +94,15 @@ int store_commit(struct store *s);
 
 /* Begins a transaction; store_end() makes it real as a whole, store_cancel() forgets it. 0 or -errno. */
 int store_begin(struct store *s);
+
+/* As store_begin(), to mend: *ret_false says that there is a change that got whole and cannot be made, which
+ * every other section fails for. store_forget() makes it one that never was. */
+int store_begin_mending(struct store *s, bool *ret_false);
+int store_forget(struct store *s);
+
+/* Whether the file itself, apart from what the records say, is whole: 0, -EUCLEAN, or -errno. */
+int store_check(struct store *s);
+
 int store_end(struct store *s);
 void store_cancel(struct store *s);
 

@@ -6,9 +6,12 @@
  * scoreboard of another. FORMAT grows with every change of any record.
  */
 
+#include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
-#define SCORE_FORMAT 3u
+#define SCORE_FORMAT 4u
 
 struct version {
 	char magic[16];        /* "corebalance" */
@@ -20,4 +23,18 @@ struct version {
 static inline struct version version_current(void)
 {
 	return (struct version){ .magic = "corebalance", .format = SCORE_FORMAT, .word = 0x01020304 };
+}
+
+/* Whether a record is that of this version. 0; -EBADMSG: it is none at all; -EPROTO: another version's. */
+static inline int version_check(const void *data, size_t size)
+{
+	const struct version now = version_current();
+	struct version version;
+
+	if (size != sizeof(version))
+		return -EBADMSG;
+	(void)memcpy(&version, data, sizeof(version));
+	if (memcmp(version.magic, now.magic, sizeof(version.magic)) != 0)
+		return -EBADMSG;
+	return version.format == now.format && version.word == now.word ? 0 : -EPROTO;
 }

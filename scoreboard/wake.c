@@ -50,8 +50,12 @@ bool wake_port_clear(struct wake_port *port)
 	bool any = false;
 	char byte;
 
-	while (port->fd >= 0 && recv(port->fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0)
+	ssize_t n;
+
+	while (port->fd >= 0 && (n = recv(port->fd, &byte, sizeof(byte), MSG_DONTWAIT)) >= 0) {
+		port->asked |= n > 0;
 		any = true;
+	}
 	return any;
 }
 
@@ -84,7 +88,7 @@ void wake_list_send(struct wake_list *list, struct wake_port *port)
 		 * A refused one has gone; a full one has been told already. For
 		 * any other failure there is the guard, who tells it again.
 		 */
-		(void)sendto(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&address,
+		(void)sendto(fd, "?", list->ask, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&address,
 			     (socklen_t)(ABSTRACT + 1 + length));
 	}
 	if (port->fd < 0 && fd >= 0)

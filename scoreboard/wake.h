@@ -19,11 +19,13 @@
 struct wake_port {
 	int fd;              /* -1: none yet */
 	char name[WAKE_NAME_SIZE];
+	bool asked;          /* somebody wants to know what this process holds, see lost.h */
 };
 
 struct wake_list {
 	char names[WAKE_LIST_MAX][WAKE_NAME_SIZE];
 	size_t n;
+	bool ask;            /* not only to look at their tickets */
 };
 
 /* Makes the port if there is none. 0 or -errno. */

@@ -310,12 +310,19 @@ static int read_nodelist(const char *path, struct nodelist *ret)
 	return ret->n_errors > 0 ? EX_CONFIG : 0;
 }
 
+static void tell_mended(const char *what)
+{
+	say(LOG_WARNING, "%s", what);
+}
+
 /* Opens the scoreboard, made from a node list if need be. 0, or an exit status after it was said why. */
 static int open_scoreboard(const char *path, struct score **ret)
 {
 	struct nodelist list = { 0 };
-	int status, r = score_open(arg_scoreboard, NULL, ret);
+	int status, r;
 
+	score_on_mended(tell_mended);
+	r = score_open(arg_scoreboard, NULL, ret);
 	if (r != -ENODATA)
 		return r < 0 ? complain_scoreboard(r) : 0;
 	status = read_nodelist(path, &list);
@@ -445,6 +452,8 @@ int main(int argc, char *argv[])
 		status = privilege_status(privilege_drop(arg_user, arg_chroot));
 	if (status == 0 && arg_file)
 		status = load_file(score, &error);
+	if (status == 0)
+		score_set_nodes(score, arg_file ? arg_file : arg_config);
 	if (status == 0)
 		status = run(score);
 	(void)score_close(score);

@@ -58,11 +58,17 @@ int context_read_nodes(const char *path, struct nodelist *ret)
 	return EX_CONFIG;
 }
 
+static void tell_mended(const char *what)
+{
+	complain("%s", what);
+}
+
 int context_open(const struct context *context, struct score **ret)
 {
 	struct nodelist list;
 	int r, status;
 
+	score_on_mended(tell_mended);
 	r = score_open(context->scoreboard, NULL, ret);
 	if (r == -ENODATA) {
 		status = context_read_nodes(context->nodes, &list);
@@ -71,5 +77,7 @@ int context_open(const struct context *context, struct score **ret)
 		r = score_open(context->scoreboard, &list, ret);
 		nodelist_clear(&list);
 	}
+	if (r == 0)
+		score_set_nodes(*ret, context->nodes);
 	return r < 0 ? complain_score(context, r) : STATUS_OK;
 }

@@ -2,6 +2,7 @@
 
 /* mend.c: the verbs that put right what the dead left behind: reap, fsck. */
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "verbs.h"
@@ -39,7 +40,13 @@ int verb_fsck(const struct context *context, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	status = context_open(context, &score);
+	if (!context->repair && score_exists(context->scoreboard) == 1) {
+		/* To look only: one that is damaged stays so. */
+		r = score_open(context->scoreboard, NULL, &score);
+		status = r == 0 ? STATUS_OK : complain_score(context, r == -ENODATA ? -EUCLEAN : r);
+	} else {
+		status = context_open(context, &score);
+	}
 	if (status != STATUS_OK)
 		return status;
 	r = score_fsck(score, context->repair, tell, NULL, &findings);

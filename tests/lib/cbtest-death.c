@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -52,6 +53,13 @@ int __wrap_tdb_transaction_start(struct tdb_context *tdb);
 int __real_tdb_transaction_commit(struct tdb_context *tdb);
 int __wrap_tdb_transaction_commit(struct tdb_context *tdb);
 
+ssize_t __real_pwrite(int fd, const void *data, size_t size, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset);
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+int __real_unlink(const char *name);
+int __wrap_unlink(const char *name);
+
 static void die(void)
 {
 	(void)kill(getpid(), SIGKILL);
@@ -87,6 +95,20 @@ int __wrap_tdb_store(struct tdb_context *tdb, TDB_DATA key, TDB_DATA data, int f
 	return r;
 }
 
+/* What puts a rebuilt scoreboard into place. */
+ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+	ssize_t r;
+
+	if (!my_turn())
+		return __real_pwrite(fd, data, size, offset);
+	if (when == BEFORE)
+		die();
+	r = __real_pwrite(fd, data, when == TORN ? size / 2 : size, offset);
+	die();
+	return r;
+}
+
 #define WRAP(name, params, args) \
 	int __wrap_##name params \
 	{ \
@@ -100,6 +122,8 @@ int __wrap_tdb_store(struct tdb_context *tdb, TDB_DATA key, TDB_DATA data, int f
 		return r; \
 	}
 
+WRAP(rename, (const char *from, const char *to), (from, to))
+WRAP(unlink, (const char *name), (name))
 WRAP(tdb_lockall, (struct tdb_context *tdb), (tdb))
 WRAP(tdb_unlockall, (struct tdb_context *tdb), (tdb))
 WRAP(tdb_delete, (struct tdb_context *tdb, TDB_DATA key), (tdb, key))
@@ -149,11 +173,25 @@ static void list(struct nodelist *ret, const char *text)
 static const char two_nodes[] = "127.0.0.1, 1001, 2, 0, speed=2\n127.0.0.1, 1002, 1, 0\n";
 static const char other_nodes[] = "127.0.0.1, 1003, 9, 0\n127.0.0.1, 1001, 1, 0\n";
 
+/* The damaged ones that were kept. */
+static void remove_kept(void)
+{
+	char pattern[4096];
+	glob_t found;
+
+	(void)snprintf(pattern, sizeof(pattern), "%s.*", path);
+	if (glob(pattern, 0, NULL, &found) == 0)
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			(void)unlink(found.gl_pathv[i]);
+	globfree(&found);
+}
+
 static void scene_open(void)
 {
 	struct nodelist nodes;
 
 	(void)unlink(path);
+	remove_kept();
 	list(&nodes, two_nodes);
 	if (score_open(path, &nodes, &ours) < 0)
 		fail("cannot make %s", path);
@@ -372,6 +410,18 @@ static void do_collect(struct score *s, struct stage *stage)
 	do_release(s, stage); /* the last connection of a node that is no longer listed */
 }
 
+/* No record can be found any more. */
+static void do_rebuild(struct score *s, struct stage *stage)
+{
+	static const char zeros[4 * 8191];
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || __real_pwrite(fd, zeros, sizeof(zeros), 172) < 0)
+		_exit(2);
+	(void)close(fd);
+	do_release(s, stage);
+}
+
 static const struct operation {
 	const char *name;
 	unsigned held;         /* slots that the parent holds meanwhile */
@@ -402,6 +452,7 @@ static const struct operation {
 	{ "speeds grow old", 0, false, 0, before_old, do_age },
 	{ "reap", SLOTS - 1, true, 0, before_corpses, do_reap },
 	{ "load", 1, false, 0, before_claim, do_load },
+	{ "rebuild", 1, false, 0, before_claim, do_rebuild },
 	{ "load, last one leaves", 0, false, 0, before_claim, do_collect },
 };
 
@@ -541,5 +592,6 @@ int main(int argc, char **argv)
 	}
 	(void)printf("%lu deaths, the scoreboard was sound after each\n", all);
 	(void)unlink(path);
+	remove_kept();
 	return 0;
 }

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * again.c: what programs call: each operation, and once more if it met damage
+ * that could be mended. And what this process holds is noted here.
+ */
+
+#include "scoreboard.h"
+
+#include <errno.h>
+
+#include "farm.h"
+#include "lost.h"
+#include "mend.h"
+#include "once.h"
+
+/* Whether an operation that ended so shall be tried again. */
+static bool is_mended(struct score *s, int r)
+{
+	return (r == -EUCLEAN || r == -EBADMSG) && mend(s) == 0;
+}
+
+/* Whether a ticket that is not there was lost, and is there again. */
+static bool is_revived(struct score *s, const struct score_ticket *ticket, int r)
+{
+	return r == -ESTALE && lost_revive(s, ticket) == 0;
+}
+
+int score_claim(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
+		struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket)
+{
+	int r = once_claim(s, policy, client, queue_limit, ret, ret_target, ret_ticket);
+
+	if (is_mended(s, r))
+		r = once_claim(s, policy, client, queue_limit, ret, ret_target, ret_ticket);
+	if (r == 0)
+		held_add(s, ret);
+	return r;
+}
+
+int score_join(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
+	       struct score_ticket *ret_ticket)
+{
+	int r = once_join(s, policy, client, queue_limit, ret_ticket);
+
+	if (is_mended(s, r))
+		r = once_join(s, policy, client, queue_limit, ret_ticket);
+	return r;
+}
+
+int score_is_free(struct score *s)
+{
+	int r = once_is_free(s);
+
+	if (is_mended(s, r))
+		r = once_is_free(s);
+	return r;
+}
+
+int score_take(struct score *s, const struct score_ticket *ticket, struct score_slot *ret,
+	       struct score_target *ret_target)
+{
+	int r = once_take(s, ticket, ret, ret_target);
+
+	if (is_mended(s, r))
+		r = once_take(s, ticket, ret, ret_target);
+	if (is_revived(s, ticket, r))
+		r = once_take(s, ticket, ret, ret_target);
+	if (r == 0)
+		held_add(s, ret);
+	return r;
+}
+
+int score_granted(struct score *s, const struct score_ticket *ticket)
+{
+	int r = once_granted(s, ticket);
+
+	if (is_mended(s, r))
+		r = once_granted(s, ticket);
+	if (is_revived(s, ticket, r))
+		r = once_granted(s, ticket);
+	return r;
+}
+
+int score_leave(struct score *s, const struct score_ticket *ticket)
+{
+	int r = once_leave(s, ticket);
+
+	if (is_mended(s, r))
+		r = once_leave(s, ticket);
+	if (is_revived(s, ticket, r))
+		r = once_leave(s, ticket);
+	return r;
+}
+
+int score_place(struct score *s, const struct score_ticket *ticket, size_t *ret_before)
+{
+	int r = once_place(s, ticket, ret_before);
+
+	if (is_mended(s, r))
+		r = once_place(s, ticket, ret_before);
+	if (is_revived(s, ticket, r))
+		r = once_place(s, ticket, ret_before);
+	return r;
+}
+
+int score_release(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out, bool served)
+{
+	int r = once_release(s, slot, in, out, served);
+	struct farm *farm;
+
+	if (is_mended(s, r))
+		r = once_release(s, slot, in, out, served);
+	held_remove(s, slot);
+	/* It was of a node that has another id since: what we hold can be said now. */
+	if (r == -ESTALE && farm_enter(s, &farm) == 0)
+		farm_leave(s);
+	return r;
+}
+
+int score_failed(struct score *s, const struct score_slot *slot, enum node_reason reason, uint64_t retry_usec,
+		 enum score_policy policy, const char *client, struct score_edge *ret_edge, struct score_slot *ret,
+		 struct score_target *ret_target, struct score_ticket *ret_ticket)
+{
+	struct score_slot before = *slot;
+	int r = once_failed(s, slot, reason, retry_usec, policy, client, ret_edge, ret, ret_target, ret_ticket);
+
+	if (is_mended(s, r))
+		r = once_failed(s, slot, reason, retry_usec, policy, client, ret_edge, ret, ret_target, ret_ticket);
+	held_remove(s, &before);
+	if (r == 0)
+		held_add(s, ret);
+	return r;
+}
+
+int score_doubted(struct score *s, const struct score_slot *slot, uint64_t in, enum node_reason reason,
+		  uint64_t retry_usec, struct score_edge *ret_edge)
+{
+	int r = once_doubted(s, slot, in, reason, retry_usec, ret_edge);
+
+	if (is_mended(s, r))
+		r = once_doubted(s, slot, in, reason, retry_usec, ret_edge);
+	held_remove(s, slot);
+	return r;
+}
+
+int score_connected(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge)
+{
+	int r = once_connected(s, slot, ret_edge);
+
+	if (is_mended(s, r))
+		r = once_connected(s, slot, ret_edge);
+	return r;
+}
+
+int score_answered(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge)
+{
+	int r = once_answered(s, slot, ret_edge);
+
+	if (is_mended(s, r))
+		r = once_answered(s, slot, ret_edge);
+	return r;
+}
+
+int score_progress(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out)
+{
+	int r = once_progress(s, slot, in, out);
+
+	if (is_mended(s, r))
+		r = once_progress(s, slot, in, out);
+	return r;
+}
+
+int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
+{
+	int r = once_reap(s, ret_slots, ret_tickets);
+
+	if (is_mended(s, r))
+		r = once_reap(s, ret_slots, ret_tickets);
+	return r;
+}
+
+int score_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd)
+{
+	int r = once_guard(s, youngest, ret_next_pid, ret_next_fd);
+
+	if (is_mended(s, r))
+		r = once_guard(s, youngest, ret_next_pid, ret_next_fd);
+	if (is_revived(s, youngest, r))
+		r = once_guard(s, youngest, ret_next_pid, ret_next_fd);
+	return r;
+}
+
+int score_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg)
+{
+	int r = once_each_node(s, fn, arg);
+
+	if (is_mended(s, r))
+		r = once_each_node(s, fn, arg);
+	return r;
+}
+
+int score_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slot, void *arg), void *arg)
+{
+	int r = once_each_slot(s, fn, arg);
+
+	if (is_mended(s, r))
+		r = once_each_slot(s, fn, arg);
+	return r;
+}
+
+int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info *ticket, void *arg), void *arg)
+{
+	int r = once_each_ticket(s, fn, arg);
+
+	if (is_mended(s, r))
+		r = once_each_ticket(s, fn, arg);
+	return r;
+}
+
+int score_explain(struct score *s, enum score_policy policy, struct score_choice *ret,
+		  int (*fn)(const struct score_node *node, void *arg), void *arg)
+{
+	int r = once_explain(s, policy, ret, fn, arg);
+
+	if (is_mended(s, r))
+		r = once_explain(s, policy, ret, fn, arg);
+	return r;
+}
+
+int score_totals(struct score *s, struct score_totals *ret)
+{
+	int r = once_totals(s, ret);
+
+	if (is_mended(s, r))
+		r = once_totals(s, ret);
+	return r;
+}
+
+int score_is_down(struct score *s)
+{
+	int r = once_is_down(s);
+
+	if (is_mended(s, r))
+		r = once_is_down(s);
+	return r;
+}
+
+int score_find_node(struct score *s, const char *name, struct score_node *ret)
+{
+	int r = once_find_node(s, name, ret);
+
+	if (is_mended(s, r))
+		r = once_find_node(s, name, ret);
+	return r;
+}
+
+int score_get_node(struct score *s, uint32_t id, struct score_node *ret)
+{
+	int r = once_get_node(s, id, ret);
+
+	if (is_mended(s, r))
+		r = once_get_node(s, id, ret);
+	return r;
+}
+
+int score_load(struct score *s, const struct nodelist *list, struct score_load_result *ret)
+{
+	int r = once_load(s, list, ret);
+
+	if (is_mended(s, r))
+		r = once_load(s, list, ret);
+	return r;
+}
+
+int score_edit(struct score *s, const struct score_edit *edit)
+{
+	int r = once_edit(s, edit);
+
+	if (is_mended(s, r))
+		r = once_edit(s, edit);
+	return r;
+}
+
+int score_hold(struct score *s, const char *name, const char *detail)
+{
+	int r = once_hold(s, name, detail);
+
+	if (is_mended(s, r))
+		r = once_hold(s, name, detail);
+	return r;
+}
+
+int score_unhold(struct score *s, const char *name)
+{
+	int r = once_unhold(s, name);
+
+	if (is_mended(s, r))
+		r = once_unhold(s, name);
+	return r;
+}
+
+int score_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge)
+{
+	int r = once_verdict(s, node, verdict, ret_edge);
+
+	if (is_mended(s, r))
+		r = once_verdict(s, node, verdict, ret_edge);
+	return r;
+}
+
+int score_age(struct score *s)
+{
+	int r = once_age(s);
+
+	if (is_mended(s, r))
+		r = once_age(s);
+	return r;
+}
+
+int score_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n)
+{
+	int r = once_set_addresses(s, node, addresses, n);
+
+	if (is_mended(s, r))
+		r = once_set_addresses(s, node, addresses, n);
+	return r;
+}

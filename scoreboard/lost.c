@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "lost.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "claim.h"
+#include "store.h"
+#include "timespan.h"
+
+static bool same(const struct score_slot *a, const struct score_slot *b)
+{
+	return a->node == b->node && a->slot == b->slot && a->ticket == b->ticket;
+}
+
+void held_add(struct score *s, const struct score_slot *slot)
+{
+	if (s->n_held == s->room_held) {
+		size_t room = s->room_held ? s->room_held * 2 : 8;
+		struct score_slot *held = reallocarray(s->held, room, sizeof(*held));
+
+		if (!held) {
+			s->forgetful = true;
+			return;
+		}
+		s->held = held;
+		s->room_held = room;
+	}
+	s->held[s->n_held++] = *slot;
+}
+
+void held_remove(struct score *s, const struct score_slot *slot)
+{
+	for (size_t i = 0; i < s->n_held; i++)
+		if (same(&s->held[i], slot)) {
+			s->held[i] = s->held[--s->n_held];
+			return;
+		}
+}
+
+int lost_begin(struct store *store, struct farm *farm, const struct holder *witnesses, size_t n)
+{
+	farm->lost = (uint32_t)n;
+	/* Another than any before, also when the one before could not be read. */
+	farm->lost_round = (uint32_t)(now_boottime() / 1000) | 1;
+	if (n == 0)
+		return store_delete(store, STORE_LOST, 0, 0);
+	return store_put(store, STORE_LOST, 0, 0, witnesses, n * sizeof(*witnesses));
+}
+
+static int get_record(struct store *store, struct holder **ret, size_t *ret_n)
+{
+	void *data;
+	size_t size;
+	int r = store_get(store, STORE_LOST, 0, 0, 0, &data, &size);
+
+	if (r < 0)
+		return r;
+	if (size % sizeof(**ret) != 0)
+		return -EUCLEAN;
+	*ret = data;
+	*ret_n = size / sizeof(**ret);
+	return 0;
+}
+
+int lost_count(struct store *store, uint32_t *ret)
+{
+	struct holder *holders;
+	size_t n = 0;
+	int r = get_record(store, &holders, &n);
+
+	*ret = 0;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		*ret += holders[i].pid != 0;
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Frees every lost slot, a commit for each. */
+static int free_all(struct score *s, struct farm *farm)
+{
+	for (uint32_t position = 0; position < farm->n_nodes; position++) {
+		struct node_record *record;
+		struct index_entry *entry;
+		uint32_t id, n;
+		int r;
+
+		r = index_get(s->store, farm, position, &entry);
+		if (r < 0)
+			return r;
+		id = entry->id;
+		r = node_get(s->store, id, &record);
+		if (r < 0)
+			return r == -ENOENT ? -EUCLEAN : r;
+		n = record->slot_pages * SLOTS_PER_PAGE;
+		store_trim(s->store);
+		for (uint32_t number = 0; number < n; number++) {
+			struct slot *slot;
+
+			r = slot_get(s->store, id, number, &slot);
+			if (r == 0 && slot->state == SLOT_LOST) {
+				r = claim_free_slot(s, farm, position, slot, number);
+				if (r == 0)
+					r = store_commit(s->store);
+			}
+			if (r < 0)
+				return r;
+			store_trim(s->store);
+		}
+	}
+	return 0;
+}
+
+/* Takes one off the record, and ends the matter with the last. */
+static int strike(struct score *s, struct farm *farm, const struct holder *whom)
+{
+	struct holder *holders;
+	size_t n;
+	int r = get_record(s->store, &holders, &n);
+
+	if (r < 0)
+		return r == -ENOENT ? -EUCLEAN : r;
+	for (size_t i = 0; i < n && farm->lost > 0; i++)
+		if (holder_equal(&holders[i], whom)) {
+			(void)memset(&holders[i], 0, sizeof(holders[i]));
+			store_touch(s->store, &holders[i], sizeof(holders[i]));
+			farm->lost--;
+			store_touch(s->store, &farm->lost, sizeof(farm->lost));
+		}
+	r = store_commit(s->store);
+	store_trim(s->store);
+	/* Killed from here on, fsck frees them: they are lost, and nobody is on the record. */
+	if (r == 0 && farm->lost == 0)
+		r = free_all(s, farm);
+	if (r == 0 && farm->lost == 0)
+		r = claim_dispatch(s, farm, POLICY_FASTEST);
+	return r;
+}
+
+/* Takes back what we hold. 0; 1: there is something that cannot be said in this scoreboard; or -errno. */
+static int reclaim(struct score *s, const struct score_slot *held)
+{
+	struct node_record *record;
+	struct slot *slot;
+	int r = node_get(s->store, held->node, &record);
+
+	if (r == -ENOENT)
+		return 1; /* the node has another id now: its slots stay lost until we give ours back */
+	if (r == 0)
+		r = slot_get(s->store, held->node, held->slot, &slot);
+	if (r < 0)
+		return r;
+	if (slot->state == SLOT_BUSY && slot->ticket == held->ticket && holder_equal(&slot->holder, score_self(s)))
+		return 0;
+	if (slot->state != SLOT_LOST)
+		return 1;
+	slot->holder = *score_self(s);
+	slot->ticket = held->ticket;
+	slot->state = SLOT_BUSY;
+	slot->trial = 0;
+	store_touch(s->store, slot, sizeof(*slot));
+	r = store_commit(s->store);
+	store_trim(s->store);
+	return r;
+}
+
+int lost_settle(struct score *s, struct farm *farm)
+{
+	bool unsettled = s->forgetful;
+	int r = 0;
+
+	if (s->settled == farm->lost_round)
+		return 0;
+	for (size_t i = 0; r >= 0 && i < s->n_held; i++) {
+		r = reclaim(s, &s->held[i]);
+		unsettled |= r == 1;
+	}
+	store_trim(s->store);
+	if (r < 0 || unsettled)
+		return r < 0 ? r : 0;
+	s->settled = farm->lost_round;
+	return strike(s, farm, score_self(s));
+}
+
+int lost_reap(struct score *s)
+{
+	struct holder *copy = NULL, *holders;
+	struct farm *farm;
+	size_t n = 0;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	if (farm->lost > 0) {
+		r = get_record(s->store, &holders, &n);
+		copy = r == 0 ? reallocarray(NULL, n + 1, sizeof(*copy)) : NULL;
+		if (r == 0 && !copy)
+			r = -ENOMEM;
+		if (r == 0)
+			(void)memcpy(copy, holders, n * sizeof(*copy));
+	}
+	farm_leave(s);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (copy[i].pid == 0 || holder_alive(&copy[i]))
+			continue;
+		r = farm_enter(s, &farm);
+		if (r < 0)
+			break;
+		r = farm->lost > 0 ? strike(s, farm, &copy[i]) : 0;
+		farm_leave(s);
+	}
+	free(copy);
+	return r == -ENOENT ? -EUCLEAN : r;
+}
+
+int lost_revive(struct score *s, const struct score_ticket *ticket)
+{
+	struct farm *farm;
+	int r = wake_port_open(&s->port);
+
+	if (r == 0)
+		r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = ticket->cell < farm->cells ? queue_revive(s->store, farm, ticket, score_self(s), s->port.name) : -ESTALE;
+	if (r == 0)
+		r = store_commit(s->store);
+	if (r == 0)
+		r = claim_dispatch(s, farm, POLICY_FASTEST);
+	farm_leave(s);
+	return r;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * lost.h: slots of which it could not be read who holds them.
+ *
+ * A lost slot counts as taken. The record "lost" names the processes that had
+ * the scoreboard open when it was mended: the holder is one of them, or nobody.
+ * Each says what it holds the next time that it uses the scoreboard, takes
+ * what is its own, and is taken off the record; so is one that has ended. When
+ * none is left the lost slots are free.
+ */
+
+#include <stddef.h>
+
+#include "farm.h"
+#include "scoreboard.h"
+
+/* Notes what this process holds; and forgets it. */
+void held_add(struct score *s, const struct score_slot *slot);
+void held_remove(struct score *s, const struct score_slot *slot);
+
+/* In a transaction: makes the record of these; n 0 removes it. Sets the farm's fields. 0 or -errno. */
+int lost_begin(struct store *store, struct farm *farm, const struct holder *witnesses, size_t n);
+
+/* How many on the record have not been heard of: what the farm's record must say. 0 or -errno. */
+int lost_count(struct store *store, uint32_t *ret);
+
+/* At the start of a section, when farm->lost is not 0: says what this process holds. Commits. 0 or -errno. */
+int lost_settle(struct score *s, struct farm *farm);
+
+/* Takes those that have ended off the record, and frees the lost slots when none is left. 0 or -errno. */
+int lost_reap(struct score *s);
+
+/* The ticket's cell was lost: puts it back into the queue, for this process. 0; -ESTALE if it was not; or -errno. */
+int lost_revive(struct score *s, const struct score_ticket *ticket);

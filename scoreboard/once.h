@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * once.h: the operations of scoreboard.h, as they are without mending:
+ * -EUCLEAN or -EBADMSG if they meet damage. What programs call is in again.c.
+ */
+
+#include "scoreboard.h"
+
+int once_claim(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
+	       struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket);
+int once_join(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
+	      struct score_ticket *ret_ticket);
+int once_is_free(struct score *s);
+int once_take(struct score *s, const struct score_ticket *ticket, struct score_slot *ret,
+	      struct score_target *ret_target);
+int once_granted(struct score *s, const struct score_ticket *ticket);
+int once_leave(struct score *s, const struct score_ticket *ticket);
+int once_place(struct score *s, const struct score_ticket *ticket, size_t *ret_before);
+int once_release(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out, bool served);
+int once_failed(struct score *s, const struct score_slot *slot, enum node_reason reason, uint64_t retry_usec,
+		enum score_policy policy, const char *client, struct score_edge *ret_edge, struct score_slot *ret,
+		struct score_target *ret_target, struct score_ticket *ret_ticket);
+int once_doubted(struct score *s, const struct score_slot *slot, uint64_t in, enum node_reason reason,
+		 uint64_t retry_usec, struct score_edge *ret_edge);
+int once_connected(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge);
+int once_answered(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge);
+int once_progress(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out);
+int once_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets);
+int once_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd);
+int once_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg);
+int once_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slot, void *arg), void *arg);
+int once_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info *ticket, void *arg), void *arg);
+int once_explain(struct score *s, enum score_policy policy, struct score_choice *ret,
+		 int (*fn)(const struct score_node *node, void *arg), void *arg);
+int once_totals(struct score *s, struct score_totals *ret);
+int once_is_down(struct score *s);
+int once_find_node(struct score *s, const char *name, struct score_node *ret);
+int once_get_node(struct score *s, uint32_t id, struct score_node *ret);
+int once_load(struct score *s, const struct nodelist *list, struct score_load_result *ret);
+int once_edit(struct score *s, const struct score_edit *edit);
+int once_hold(struct score *s, const char *name, const char *detail);
+int once_unhold(struct score *s, const char *name);
+int once_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge);
+int once_age(struct score *s);
+int once_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n);

@@ -1,0 +1,103 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# damage.bats: something writes into the scoreboard while connections run and
+# wait. It is rebuilt from what can be read; nobody is over-filled, lost or
+# refused, and the damaged one is kept.
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+damage() { "$BUILD/tests/cbtest-damage" "$SCOREBOARD" "$@"; }
+kept() { find "$T" -name 'scoreboard.tdb.damaged-*' | grep -c . || true; }
+was_kept() { [ "$(kept)" -ge 1 ]; }
+counter() { score list -nr -o NODE,"$2" | awk -v n="$ADDR:$1" '$1 == n { print $2 }'; }
+
+# Two slots of a held, three clients behind them; each client is let go by a word of its own.
+scene() { # WAY
+  node a 4001 2 --mode line
+  node b 4002 1 --mode line
+  entrance "$1"
+  client -n 4 --line "sleep 0" --expect line
+  for name in one two three; do client_start $name --line "sleep ${SLEEP:-1000}" --expect line; done
+  until_ok busy_is 3
+  client_start four --line "sleep 0" --expect line
+  client_start five --line "sleep 0" --expect line
+  until_ok waiting_is 2
+}
+
+# All that held, waited, and come now are served.
+all_are_served() {
+  client --timeout 20 -n 6 -c 3 --line "sleep 0" --expect line
+  for name in one two three four five; do client_wait $name; done
+  farm_is_at_rest
+  run -0 score fsck
+  [ "$(score list -n | grep -c .)" = 2 ]
+}
+
+stray_write() {
+  scene "$1"
+  # shellcheck disable=SC2086  # a word or two
+  damage $2
+  all_are_served
+}
+
+@test "listener: header" { stray_write listener "header"; }
+@test "listener: chains" { stray_write listener "chains"; }
+@test "listener: chain slots/1/0" { stray_write listener "chain slots/1/0"; }
+@test "listener: chain node/1" { stray_write listener "chain node/1"; }
+@test "listener: chain farm" { stray_write listener "chain farm"; }
+@test "listener: chain queue/0" { stray_write listener "chain queue/0"; }
+@test "listener: chain applied" { stray_write listener "chain applied"; }
+@test "listener: chain intent" { stray_write listener "chain intent"; }
+@test "listener: head slots/1/0" { stray_write listener "head slots/1/0"; }
+@test "listener: head node/2" { stray_write listener "head node/2"; }
+@test "listener: head queue/0" { stray_write listener "head queue/0"; }
+@test "listener: head index/0/0" { stray_write listener "head index/0/0"; }
+@test "listener: head version" { stray_write listener "head version"; }
+@test "listener: zero slots/1/0" { stray_write listener "zero slots/1/0"; }
+@test "listener: zero node/1" { stray_write listener "zero node/1"; }
+@test "listener: zero queue/0" { stray_write listener "zero queue/0"; }
+@test "listener: zero farm" { stray_write listener "zero farm"; }
+@test "listener: zero index/0/0" { stray_write listener "zero index/0/0"; }
+@test "listener: zero applied" { stray_write listener "zero applied"; }
+@test "listener: noise slots/1/0" { stray_write listener "noise slots/1/0"; }
+@test "listener: noise node/2" { stray_write listener "noise node/2"; }
+@test "listener: noise queue/0" { stray_write listener "noise queue/0"; }
+@test "listener: noise farm" { stray_write listener "noise farm"; }
+@test "listener: noise index/0/0" { stray_write listener "noise index/0/0"; }
+@test "listener: noise intent" { stray_write listener "noise intent"; }
+@test "listener: page slots/1/0" { stray_write listener "page slots/1/0"; }
+@test "listener: page node/1" { stray_write listener "page node/1"; }
+@test "listener: page queue/0" { stray_write listener "page queue/0"; }
+@test "listener: page farm" { stray_write listener "page farm"; }
+@test "listener: cut 30000" { stray_write listener "cut 30000"; }
+@test "listener: cut 80000" { stray_write listener "cut 80000"; }
+@test "listener: cut 0" { stray_write listener "cut 0"; }
+@test "listener: all" { stray_write listener "all"; }
+@test "connection: header" { stray_write connection "header"; }
+@test "connection: chain slots/1/0" { stray_write connection "chain slots/1/0"; }
+@test "connection: head node/2" { stray_write connection "head node/2"; }
+@test "connection: head queue/0" { stray_write connection "head queue/0"; }
+@test "connection: zero slots/1/0" { stray_write connection "zero slots/1/0"; }
+@test "connection: zero queue/0" { stray_write connection "zero queue/0"; }
+@test "connection: noise farm" { stray_write connection "noise farm"; }
+@test "connection: page node/1" { stray_write connection "page node/1"; }
+@test "connection: cut 80000" { stray_write connection "cut 80000"; }
+@test "connection: all" { stray_write connection "all"; }
+
+@test "what can be read stays: counters, holds, who holds, who waits" {
+  scene listener
+  score down "$ADDR:4002" "a reason of its own"
+  served=$(counter 4001 SERVED)
+  damage chain farm
+  score list
+  was_kept
+  state_is 4002 held
+  score list -o +DETAIL | grep 'a reason of its own'
+  [ "$(counter 4001 SERVED)" -ge "$served" ]
+  score up "$ADDR:4002"
+  all_are_served
+}
