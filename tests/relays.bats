@@ -98,9 +98,9 @@ serve_one_by_one() {
   done
   [ "$(pid_of_slot)" = "$pid" ]
   kill -STOP "$pid"
-  # Its descriptors: no socket but the listening one, its own for orders, and this connection's two.
+  # Its descriptors: no socket but the listening one, its own two for orders and wake-ups, and this connection's two.
   for fd in /proc/"$pid"/fd/*; do readlink "$fd" || true; done >"$T/fds"
-  [ "$(grep -c '^socket:' "$T/fds")" -le 4 ]
+  [ "$(grep -c '^socket:' "$T/fds")" -le 5 ]
   run -0 python3 - "$pid" <<'PY'
 import re, sys
 pid, found = sys.argv[1], []
