@@ -175,13 +175,13 @@ static int create(const char *path, const struct nodelist *list)
 }
 
 /* One that is damaged, or is not even a tdb file any more; but nothing that was never ours. */
-static int open_damaged(const char *path, const struct nodelist *list, int error, struct score **ret)
+static int open_damaged(const char *path, const struct nodelist *list, struct score **ret)
 {
 	uint16_t known = wreck_peek(path);
 	int r = list ? mend_rebuild(path, known) : wreck_is_ours(path);
 
 	if (r < 0)
-		return r == -EBADMSG ? error : r;
+		return r;
 	return list ? open_existing(path, ret) : -ENODATA;
 }
 
@@ -189,19 +189,19 @@ int score_open(const char *path, const struct nodelist *list, struct score **ret
 {
 	int r = open_existing(path, ret);
 
-	if (r == -ENOENT && list) {
+	if (r == -ENOENT) {
+		if (!list)
+			return -ENODATA;
 		r = create(path, list);
 		if (r == 0)
 			r = open_existing(path, ret);
 	}
 	if (r == -EUCLEAN || r == -EBADMSG)
-		r = open_damaged(path, list, r, ret);
-	if (r == 1 && list)
-		r = score_load(*ret, list, NULL);
-	else if (r == 1)
-		r = -ENODATA;
-	else
-		return r == -ENOENT ? -ENODATA : r;
+		r = open_damaged(path, list, ret);
+	if (r != 1)
+		return r;
+	/* Nodes may be missing. */
+	r = list ? score_load(*ret, list, NULL) : -ENODATA;
 	if (r < 0)
 		*ret = score_close(*ret);
 	return r;
