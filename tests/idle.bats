@@ -1,0 +1,101 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Who waits sleeps. How often a process was woken is counted, by the kernel:
+# how long anything took, on a machine that has other things to do, says little.
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+GUARD_CS=75    # the guard of the queue looks once in so many hundredths of a second: SCORE_GUARD_USEC
+LOOK_CS=300    # how long we count
+
+uptime_cs() { tr -d . </proc/uptime | cut -d' ' -f1; }
+
+# switches PID...: "PID N", how often each has gone to sleep or was made to stop so far.
+switches() {
+  local pid
+  for pid; do
+    awk -v pid="$pid" '/ctxt_switches/ { n += $2 } END { print pid, n }' "/proc/$pid/status" || return 1
+  done
+}
+
+# woken PID...: lets a while pass, and says "PID N" of those that ran meanwhile; its length in hundredths in $T/while.
+woken() {
+  local start
+  start=$(uptime_cs)
+  switches "$@" | sort >"$T/before"
+  while [ $(($(uptime_cs) - start)) -lt $LOOK_CS ]; do sleep 0.1; done
+  switches "$@" | sort >"$T/after"
+  echo $(($(uptime_cs) - start)) >"$T/while"
+  [ "$(wc -l <"$T/before")" = $# ] && [ "$(wc -l <"$T/after")" = $# ] || return 1
+  join "$T/before" "$T/after" | awk '$3 > $2 { print $1, $3 - $2 }'
+}
+
+# Looks that one guard may have taken in that time, and how often it may be put to sleep in each: by its timer, and
+# perhaps by a lock and a page that is not there.
+at_most() { echo $(((($(<"$T/while") + GUARD_CS - 1) / GUARD_CS + 1) * 4)); }
+
+# guard_alone PID...: of these processes one alone ran, and no more than the guard has to; it is in $GUARD.
+guard_alone() {
+  local all
+  all=$(woken "$@") || return 1
+  echo "in $(<"$T/while") hundredths of a second, of $#, at most $(at_most): $all" >>"$T/idle.log"
+  [ "$(wc -l <<<"$all")" = 1 ] && [ "${all#* }" -le "$(at_most)" ] && [ "${all#* }" -ge 2 ] && GUARD=${all% *}
+}
+
+@test "4,000 waiters of a listener: it looks after them as seldom as after one, and its relays sleep" {
+  local n=4000 room
+  # The listener keeps some for other things; the client has one for each, too.
+  room=$(($(ulimit -Hn) - 200))
+  if [ "$room" -lt $n ]; then
+    n=$room
+    echo "# only $n waiters: no more descriptors here" >&3
+  fi
+  ulimit -n "$(ulimit -Hn)"
+  node a 4001 1 --mode line
+  entrance alone
+  client_start holder --line "sleep 600000" --expect line
+  until_ok busy_is 1
+  client_start crowd -n "$n" -c "$n" --line "sleep 0" --expect line --timeout 600
+  PATIENCE=60 until_ok waiting_is "$n"
+  mapfile -t pids < <(pgrep -P "$GATE_PID")
+  [ ${#pids[@]} -ge 1 ]
+  # The last of them may have come a moment ago, for which it looks once more.
+  PATIENCE=30 until_ok guard_alone "$GATE_PID" "${pids[@]}"
+  cat "$T/idle.log"
+  [ "$GUARD" = "$GATE_PID" ]
+  waiting_is "$n"
+}
+
+# 100 processes that wait, one for each connection; options are cbrelay's.
+one_guard_for_all() {
+  local n=100 holder first
+  node a 4001 1 --mode line
+  entrance connection "$@"
+  client_start holder --line "sleep 600000" --expect line
+  until_ok busy_is 1
+  holder=$(score slots -nr -o PID)
+  client_start crowd -n $n -c $n --line "sleep 0" --expect line --timeout 600
+  PATIENCE=60 until_ok waiting_is $n
+  mapfile -t pids < <(score queue -nr -o PID)
+  [ ${#pids[@]} = $n ]
+  PATIENCE=60 until_ok guard_alone "${pids[@]}" "$holder"
+  cat "$T/idle.log"
+  # It is the youngest; if it is killed, one other has the duty, and one alone.
+  [ "$GUARD" = "${pids[-1]}" ]
+  first=$GUARD
+  kill -9 "$first"
+  until_ok waiting_is $((n - 1))
+  unset 'pids[-1]'
+  PATIENCE=60 until_ok guard_alone "${pids[@]}" "$holder"
+  cat "$T/idle.log"
+  [ "$GUARD" = "${pids[-1]}" ]
+  waiting_is $((n - 1))
+}
+
+@test "100 waiting processes: one keeps the guard, the others are not woken; if it is killed, the next one does" {
+  one_guard_for_all
+}
