@@ -39,23 +39,18 @@ static int watch_look(struct watch *watch, struct score *score, const struct sco
 /* When the client's patience, as set by the limits, ends: NO_TIMEOUT or CLOCK_BOOTTIME. */
 static int limit(struct score *score, const struct settings *settings, uint64_t accepted_usec, uint64_t *ret)
 {
-	struct score_totals totals;
-	uint64_t usec = settings->queue_timeout_usec;
-	int r;
+	uint64_t usec;
+	int down;
 
 	*ret = NO_TIMEOUT;
 	if (!settings->queue_timeout_usec && !settings->down_timeout_usec)
 		return 0;
-	r = score_totals(score, &totals);
-	if (r < 0)
-		return r;
-	if (totals.nodes_up == 0)
-		usec = settings->down_timeout_usec;
+	down = score_is_down(score);
+	if (down < 0)
+		return down;
+	usec = down ? settings->down_timeout_usec : settings->queue_timeout_usec;
 	if (usec)
-		*ret = accepted_usec + usec;
-	else
-		/* The other limit may come to count: look again. */
-		*ret = NO_TIMEOUT;
+		*ret = accepted_usec + usec; /* else the other limit may come to count: look again */
 	return 0;
 }
 

@@ -171,13 +171,14 @@ static void enforce_limits(struct waiters *w)
 {
 	const struct settings *settings = w->setup.settings;
 	uint64_t now_usec = now_boottime(), limit_usec;
-	struct score_totals totals;
+	int down;
 
 	if (!w->first || (!settings->queue_timeout_usec && !settings->down_timeout_usec))
 		return;
-	if (score_totals(w->setup.score, &totals) < 0)
+	down = score_is_down(w->setup.score);
+	if (down < 0)
 		return;
-	limit_usec = totals.nodes_up ? settings->queue_timeout_usec : settings->down_timeout_usec;
+	limit_usec = down ? settings->down_timeout_usec : settings->queue_timeout_usec;
 	while (limit_usec && w->first && now_usec - w->first->accepted_usec >= limit_usec)
 		end(w->first, END_RESOURCES);
 	if (w->first && !w->limit_time) {
