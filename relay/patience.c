@@ -10,6 +10,7 @@
 
 #include "departure.h"
 #include "interrupt.h"
+#include "limit.h"
 #include "timespan.h"
 
 /* A waiter's watch: it is the guard, with a time for its next look, or it watches who is. */
@@ -36,36 +37,17 @@ static int watch_look(struct watch *watch, struct score *score, const struct sco
 	return r == -ESTALE ? 0 : r; /* no longer waiting: score_granted() will say what it is */
 }
 
-/* When the client's patience, as set by the limits, ends: NO_TIMEOUT or CLOCK_BOOTTIME. */
-static int limit(struct score *score, const struct settings *settings, uint64_t accepted_usec, uint64_t *ret)
-{
-	uint64_t usec;
-	int down;
-
-	*ret = NO_TIMEOUT;
-	if (!settings->queue_timeout_usec && !settings->down_timeout_usec)
-		return 0;
-	down = score_is_down(score);
-	if (down < 0)
-		return down;
-	usec = down ? settings->down_timeout_usec : settings->queue_timeout_usec;
-	if (usec)
-		*ret = accepted_usec + usec; /* else the other limit may come to count: look again */
-	return 0;
-}
-
 enum patience_outcome patience_wait(struct score *score, const struct settings *settings,
 				    const struct score_ticket *ticket, int client_fd, uint64_t accepted_usec,
 				    int *ret_error)
 {
-	bool limited = settings->queue_timeout_usec || settings->down_timeout_usec;
 	struct watch watch = { .look_usec = now_boottime() + SCORE_GUARD_USEC, .next_fd = -1 };
 	enum patience_outcome outcome = PATIENCE_FAILED;
 	struct departure departure = { 0 };
 	int wake_fd = score_wake_fd(score), r = wake_fd;
 
 	while (r >= 0) {
-		uint64_t now_usec = now_boottime(), end_usec = NO_TIMEOUT, until_usec;
+		uint64_t now_usec, until_usec;
 		struct pollfd fds[3];
 		bool woken;
 
@@ -80,15 +62,12 @@ enum patience_outcome patience_wait(struct score *score, const struct settings *
 		if (woken && watch.next_fd >= 0)
 			r = watch_look(&watch, score, ticket);
 		if (r == 0)
-			r = limit(score, settings, accepted_usec, &end_usec);
-		if (r < 0)
-			break;
-		if (now_usec >= end_usec) {
+			r = limit_is_over(score, settings, accepted_usec, &until_usec);
+		if (r > 0)
 			outcome = PATIENCE_TIMED_OUT;
+		if (r != 0)
 			break;
-		}
-		/* Which limit counts may change with the nodes' health. */
-		until_usec = limited && end_usec > now_usec + SCORE_GUARD_USEC ? now_usec + SCORE_GUARD_USEC : end_usec;
+		now_usec = now_boottime();
 		until_usec = watch.look_usec < until_usec ? watch.look_usec : until_usec;
 
 		fds[0] = (struct pollfd){ .fd = client_fd, .events = departure_events(&departure) };

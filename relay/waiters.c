@@ -18,6 +18,8 @@
 
 #include "departure.h"
 #include "endpoint.h"
+#include "interrupt.h"
+#include "limit.h"
 #include "report.h"
 #include "timespan.h"
 
@@ -169,26 +171,23 @@ static int on_limit_time(sd_event_source *source, uint64_t usec, void *arg)
 /* Ends those whose time is up: they are the first ones. */
 static void enforce_limits(struct waiters *w)
 {
-	const struct settings *settings = w->setup.settings;
-	uint64_t now_usec = now_boottime(), limit_usec;
-	int down;
+	uint64_t look_usec = NO_TIMEOUT, now_usec;
+	int r = 0;
 
-	if (!w->first || (!settings->queue_timeout_usec && !settings->down_timeout_usec))
-		return;
-	down = score_is_down(w->setup.score);
-	if (down < 0)
-		return;
-	limit_usec = down ? settings->down_timeout_usec : settings->queue_timeout_usec;
-	while (limit_usec && w->first && now_usec - w->first->accepted_usec >= limit_usec)
+	while (w->first) {
+		r = limit_is_over(w->setup.score, w->setup.settings, w->first->accepted_usec, &look_usec);
+		if (r <= 0)
+			break;
 		end(w->first, END_RESOURCES);
-	if (w->first && !w->limit_time) {
-		uint64_t next_usec = SCORE_GUARD_USEC; /* which limit counts may change with the nodes' health */
-
-		if (limit_usec && w->first->accepted_usec + limit_usec - now_usec < next_usec)
-			next_usec = w->first->accepted_usec + limit_usec - now_usec;
-		(void)sd_event_add_time_relative(w->setup.event, &w->limit_time, CLOCK_MONOTONIC, next_usec, 1000,
-						 on_limit_time, w);
 	}
+	if (!w->first || w->limit_time)
+		return;
+	now_usec = now_boottime();
+	if (r < 0)
+		look_usec = now_usec + SCORE_GUARD_USEC;
+	if (look_usec != NO_TIMEOUT)
+		(void)sd_event_add_time_relative(w->setup.event, &w->limit_time, CLOCK_BOOTTIME,
+						 look_usec > now_usec ? look_usec - now_usec : 0, 1000, on_limit_time, w);
 }
 
 /* ---- all of them ---- */

@@ -99,3 +99,7 @@ one_guard_for_all() {
 @test "100 waiting processes: one keeps the guard, the others are not woken; if it is killed, the next one does" {
   one_guard_for_all
 }
+
+@test "limits that are far away wake nobody before they could be over" {
+  one_guard_for_all --queue-timeout 1h --down-timeout 30min
+}

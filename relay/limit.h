@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * limit.h: how long a client is let wait, by --queue-timeout while nodes are
+ * merely busy, by --down-timeout while none is up.
+ */
+
+#include <stdint.h>
+
+#include "scoreboard.h"
+#include "settings.h"
+
+/*
+ * Whether a client that came at accepted_usec has waited long enough: 1 yes, 0
+ * no, or -errno of the scoreboard. At 0 *ret_look_usec says when to ask again;
+ * NO_TIMEOUT: never. Both CLOCK_BOOTTIME.
+ */
+int limit_is_over(struct score *score, const struct settings *settings, uint64_t accepted_usec,
+		  uint64_t *ret_look_usec);
