@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check_syntax.h"
+
 #define LINE_FIELDS_MAX 16
 
 /* Where a complaint points: file and line, or an argument. */
@@ -175,10 +177,13 @@ bad:
 
 static int key_check(struct place *place, const char *value, struct node_config *node)
 {
-	char buffer[64];
+	char buffer[64], expected[CHECK_EXPECTED_MAX];
+	struct check_syntax syntax;
 
 	if (!*value || strlen(value) > NODE_CHECK_MAX)
 		return complain(place, "check: \"%s\": expected 1 to %d bytes", shown(value, buffer), NODE_CHECK_MAX);
+	if (check_syntax_parse(value, &syntax, expected) < 0)
+		return complain(place, "check: \"%s\": expected %s", shown(value, buffer), expected);
 	(void)strcpy(node->check, value);
 	return 0;
 }

@@ -13,7 +13,7 @@ validate() {
 }
 
 @test "a node list with everything in it is valid, and dumps as it was meant" {
-  validate '# host, port, cores, flags' '' 'fast1.farm, 3632, 16, 0, speed=2.5, check=distcc' \
+  validate '# host, port, cores, flags' '' 'fast1.farm, 3632, 16, 0, speed=2.5, check=tcp --timeout=5s' \
     '  10.0.0.7,3632,4,0   # a comment' '[2001:db8::7], 3632, 8, 0x80000000' 'spare.farm, 3632, 4, 0, backup' \
     'p.farm, 1, 65535, 0x40000000, proxy=v2, check-proxy=v1'
   [ "$status" = 0 ]
@@ -36,7 +36,8 @@ validate() {
 @test "every mistake is told with its line, field, value and what was expected; exit 78" {
   validate 'a, 1, 0, 0' 'b, 0, 1, 0' 'c, 1, 1, 0x1' 'd, 1' 'e, 1, 1, 0, speed=fast' 'f, 1, 1, 0, colour=red' \
     'g h, 1, 1, 0' '2001:db8::7, 1, 1, 0' 'ok, 1, 1, 0' 'ok, 1, 2, 0' 'i, 1, 1, 0, speed=1, speed=2' \
-    'j, 65536, 1, 0' 'k, 1, 65536, 0' 'l, 1, 1, 4294967296' 'm, 1, 1, 0, backup=yes' 'n, 1, 1, 0, proxy=v3'
+    'j, 65536, 1, 0' 'k, 1, 65536, 0' 'l, 1, 1, 4294967296' 'm, 1, 1, 0, backup=yes' 'n, 1, 1, 0, proxy=v3' \
+    'o, 1, 1, 0, check=magic' 'p, 1, 1, 0, check=tcp --timeout=soon' 'q, 1, 1, 0, check=-t 5s none'
   [ "$status" = 78 ]
   [ -z "$output" ]
   local expected
@@ -55,6 +56,9 @@ nodes.conf:13: cores: "65536": expected 1 to 65535
 nodes.conf:14: flags: "4294967296": expected a decimal or 0x hexadecimal number
 nodes.conf:15: backup: expected no value
 nodes.conf:16: proxy: "v3": expected v1 or v2
+nodes.conf:17: check: "magic": expected one of tcp, none
+nodes.conf:18: check: "tcp --timeout=soon": expected a time above 0 as the --timeout, such as 5s
+nodes.conf:19: check: "-t 5s none": expected no --timeout with none
 nodes.conf:10: host: "ok:1": expected once only, it is in line 9 already
 EOF
 )

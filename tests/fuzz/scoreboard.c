@@ -73,7 +73,7 @@ static void make_lists(void)
 	char text[8192];
 	size_t n = 0;
 
-	parse("127.0.0.1, 1, 3, 0, speed=2.5\n127.0.0.1, 2, 9, 0, check=line\n"
+	parse("127.0.0.1, 1, 3, 0, speed=2.5\n127.0.0.1, 2, 9, 0, check=tcp\n"
 	      "[::1], 3, 1, 0, backup, proxy=v2\n127.0.0.1, 4, 1, 0x40000000\n", &lists[0]);
 	/* More than one page of the index, so that it has a second level. */
 	for (unsigned i = 1; i <= 40; i++)

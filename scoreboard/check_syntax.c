@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * check_syntax.c: two tables, of the checks and of their options.
+ *
+ * Options are as in getopt_long(3): -t 5s, -t5s, --timeout 5s, --timeout=5s.
+ * They may stand on either side of the check. Only an argument that is free
+ * text, blanks and all, has them before it: what stands behind is its own.
+ */
+
+#include "check_syntax.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "timespan.h"
+
+#define BLANKS " \t"
+
+/* Options that a check takes, as bits. */
+enum {
+	TAKES_TIMEOUT = 1 << 0,
+};
+
+enum argument {
+	ARGUMENT_NONE, /* no colon */
+	ARGUMENT_WORD, /* ends at a blank */
+	ARGUMENT_REST, /* everything that follows */
+};
+
+/* Each parser: 0, or -EINVAL and the phrase. */
+typedef int parser(const char *value, struct check_syntax *syntax, char *expected);
+
+static const struct name {
+	const char *name;
+	enum argument argument;
+	unsigned takes;
+	parser *parse; /* of the argument, or NULL */
+} names[] = {
+	{ "tcp", ARGUMENT_NONE, TAKES_TIMEOUT, NULL },
+	{ "none", ARGUMENT_NONE, 0, NULL },
+};
+
+static int fail(char *expected, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int fail(char *expected, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(expected, CHECK_EXPECTED_MAX, format, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+static int parse_timeout(const char *value, struct check_syntax *syntax, char *expected)
+{
+	if (timespan_parse(value, &syntax->timeout_usec) < 0 || syntax->timeout_usec == 0)
+		return fail(expected, "a time above 0 as the --timeout, such as 5s");
+	return 0;
+}
+
+static const struct option {
+	const char *name;
+	char letter;
+	unsigned bit;
+	parser *parse; /* NULL: a switch, whose bool is at offset */
+	size_t offset;
+} options[] = {
+	{ "timeout", 't', TAKES_TIMEOUT, parse_timeout, 0 },
+};
+
+#define N_NAMES (sizeof(names) / sizeof(names[0]))
+#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
+
+/*
+ * Takes the next word off *rest, blanks before it dropped. Within double
+ * quotes blanks are part of it. 1, 0 if there is none, or -EINVAL.
+ */
+static int take_word(const char **rest, char word[static NODE_CHECK_MAX + 1], char *expected)
+{
+	const char *p = *rest + strspn(*rest, BLANKS);
+	bool quoted = false;
+	size_t n = 0;
+
+	if (!*p)
+		return 0;
+	for (; *p && (quoted || !strchr(BLANKS, *p)); p++) {
+		if (*p == '"')
+			quoted = !quoted;
+		else
+			word[n++] = *p;
+	}
+	if (quoted)
+		return fail(expected, "a second double quote");
+	word[n] = '\0';
+	*rest = p;
+	return 1;
+}
+
+/* The option that a word begins, and in *ret_value what of its value stands in the word (NULL: nothing). */
+static const struct option *find_option(char *word, char **ret_value)
+{
+	bool is_long = word[1] == '-';
+	char *equals = is_long ? strchr(word, '=') : NULL;
+
+	if (equals)
+		*equals = '\0';
+	*ret_value = equals ? equals + 1 : !is_long && word[1] && word[2] ? word + 2 : NULL;
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (is_long ? strcmp(options[i].name, word + 2) == 0 : options[i].letter == word[1])
+			return &options[i];
+	return NULL;
+}
+
+/* One option; its value may be the word behind it. seen collects the options' bits. */
+static int parse_option(char *word, const char **rest, unsigned *seen, struct check_syntax *syntax, char *expected)
+{
+	char *value, next[NODE_CHECK_MAX + 1];
+	const struct option *option = find_option(word, &value);
+
+	if (!option)
+		return fail(expected, "no option \"%s\"", word);
+	*seen |= option->bit;
+	if (!option->parse) {
+		if (value)
+			return fail(expected, "no value of --%s", option->name);
+		*(bool *)((char *)syntax + option->offset) = true;
+		return 0;
+	}
+	if (!value) {
+		int r = take_word(rest, next, expected);
+
+		if (r < 0)
+			return r;
+		if (r == 0)
+			return fail(expected, "a value of --%s", option->name);
+		value = next;
+	}
+	return option->parse(value, syntax, expected);
+}
+
+static int parse_options(const char **rest, unsigned *seen, struct check_syntax *syntax, char *expected)
+{
+	while (*(*rest += strspn(*rest, BLANKS)) == '-') {
+		char word[NODE_CHECK_MAX + 1];
+		int r = take_word(rest, word, expected);
+
+		if (r > 0)
+			r = parse_option(word, rest, seen, syntax, expected);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static const struct name *find_name(const char *text, size_t length)
+{
+	for (size_t i = 0; i < N_NAMES; i++)
+		if (strlen(names[i].name) == length && strncmp(names[i].name, text, length) == 0)
+			return &names[i];
+	return NULL;
+}
+
+static int fail_name(char *expected)
+{
+	size_t n = (size_t)snprintf(expected, CHECK_EXPECTED_MAX, "one of");
+
+	for (size_t i = 0; i < N_NAMES; i++)
+		n += (size_t)snprintf(expected + n, CHECK_EXPECTED_MAX - n, "%s %s%s", i > 0 ? "," : "", names[i].name,
+				      names[i].argument == ARGUMENT_NONE ? "" : ":");
+	return -EINVAL;
+}
+
+/* The name and its argument, with *rest behind them. */
+static int parse_name(const char **rest, const struct name **ret, struct check_syntax *syntax, char *expected)
+{
+	size_t length = strcspn(*rest, ":" BLANKS);
+	const struct name *name = find_name(*rest, length);
+
+	if (!name)
+		return fail_name(expected);
+	(void)strcpy(syntax->name, name->name);
+	*ret = name;
+	*rest += length;
+	if ((**rest == ':') != (name->argument != ARGUMENT_NONE))
+		return fail(expected, name->argument == ARGUMENT_NONE ? "no argument behind %s" : "%s:ARGUMENT",
+			    name->name);
+	if (**rest == ':')
+		++*rest;
+	if (name->argument != ARGUMENT_NONE) {
+		length = name->argument == ARGUMENT_REST ? strlen(*rest) : strcspn(*rest, BLANKS);
+		if (length == 0)
+			return fail(expected, "something behind %s:", name->name);
+		(void)memcpy(syntax->argument, *rest, length);
+		*rest += length;
+	}
+	return name->parse ? name->parse(syntax->argument, syntax, expected) : 0;
+}
+
+/* An option that the check does not take, by name. */
+static int refuse_options(const struct name *name, unsigned seen, char *expected)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (seen & ~name->takes & options[i].bit)
+			return fail(expected, "no --%s with %s", options[i].name, name->name);
+	return 0;
+}
+
+int check_syntax_parse(const char *text, struct check_syntax *ret, char expected[static CHECK_EXPECTED_MAX])
+{
+	const char *rest = *text ? text : "tcp";
+	const struct name *name;
+	unsigned seen = 0;
+	int r;
+
+	(void)memset(ret, 0, sizeof(*ret));
+	if (strlen(text) > NODE_CHECK_MAX)
+		return fail(expected, "at most %d bytes", NODE_CHECK_MAX);
+	r = parse_options(&rest, &seen, ret, expected);
+	if (r == 0)
+		r = parse_name(&rest, &name, ret, expected);
+	if (r == 0)
+		r = parse_options(&rest, &seen, ret, expected);
+	if (r == 0 && *rest)
+		r = fail(expected, "options only behind %s", ret->name);
+	if (r == 0)
+		r = refuse_options(name, seen, expected);
+	/* It may quote what stands there. */
+	for (char *p = expected; r < 0 && *p; p++)
+		if (!isprint((unsigned char)*p))
+			*p = '?';
+	return r;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * check_syntax.h: what may stand behind check= in a node list, as text alone.
+ * So a list with a bad check is refused where it is read, by programs that
+ * never probe, too; what a check does is cbprobe's.
+ *
+ *     check=NAME[:ARGUMENT] [OPTION...]
+ *     check=[OPTION...] NAME:ARGUMENT     where ARGUMENT goes to the end
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "nodelist.h"
+
+#define CHECK_NAME_MAX 15
+#define CHECK_EXPECTED_MAX 320 /* room for what was expected */
+
+/* A check= text in its parts. */
+struct check_syntax {
+	char name[CHECK_NAME_MAX + 1];
+	char argument[NODE_CHECK_MAX + 1]; /* behind the colon; empty if there is none */
+	uint64_t timeout_usec;             /* --timeout; 0: as the prober's */
+};
+
+/*
+ * Takes a check= text apart; an empty one is tcp. 0, or -EINVAL: then expected
+ * is a phrase that goes on after "expected", and *ret is not to be used.
+ */
+int check_syntax_parse(const char *text, struct check_syntax *ret, char expected[static CHECK_EXPECTED_MAX]);
