@@ -231,6 +231,8 @@ int once_verdict(struct score *s, uint32_t node, const struct score_verdict *ver
 	if (r == 0) {
 		if (record->flags & BN_DOWN)
 			r = stay_down(s, farm, record, entry, verdict);
+		else if (verdict->success)
+			set_detail(record, verdict->detail); /* a warning, or none any more */
 		edge = verdict->success ? count_success(record, verdict) : count_failure(record, verdict);
 		store_touch(s->store, record, sizeof(*record));
 		if (r == 0)

@@ -19,6 +19,9 @@ static const char *const phrases[REASON_MAX_] = {
 	[REASON_CONNECT_FAILED] = "connect failed",
 	[REASON_FLAPPING] = "flapping",
 	[REASON_SILENT] = "closes without an answer",
+	[REASON_NO_ANSWER] = "no answer in time",
+	[REASON_CLOSED] = "closed without an answer",
+	[REASON_TOO_LONG] = "answer too long",
 };
 
 const char *reason_to_string(enum node_reason reason)

@@ -21,6 +21,9 @@ enum node_reason {
 	REASON_CONNECT_FAILED,  /* any other errno */
 	REASON_FLAPPING,        /* went down too often; what it was last, is in the node's detail */
 	REASON_SILENT,          /* takes connections, and ends them at once without a byte */
+	REASON_NO_ANSWER,       /* connected, but a stage of the talk took too long */
+	REASON_CLOSED,          /* the talk ended before it should have */
+	REASON_TOO_LONG,        /* more than any sound answer is */
 	REASON_MAX_,
 };
 

@@ -57,6 +57,18 @@ same_options() {
   done <"$T/phrases"
 }
 
+@test "the numbers of the reasons in corebalance-scoreboard(5) are those of the code" {
+  awk '/^enum node_reason/,/REASON_MAX_/' "$BATS_TEST_DIRNAME/../scoreboard/reason.h" | grep -oE '^	REASON_[A-Z_]+' |
+    tr -d '\t' | grep -v MAX_ >"$T/names"
+  n=0
+  while read -r name; do
+    phrase=$(sed -n "s/.*\[$name\] = \"\(.*\)\",$/\1/p" "$BATS_TEST_DIRNAME/../scoreboard/reason.c")
+    grep -qxF ".It $n Ta ${phrase:-none}" "$MAN/corebalance-scoreboard.5" || { echo "$n $name $phrase"; return 1; }
+    n=$((n + 1))
+  done <"$T/names"
+  [ "$n" -gt 5 ]
+}
+
 @test "every manual page is clean mdoc" {
   for page in "$MAN"/*.[1-8]; do
     run mandoc -T lint -W warning "$page"

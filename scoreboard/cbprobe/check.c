@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * check.c: the table of all checks.
+ * check.c: the table of all checks, and how they say why.
  */
 
 #include "check.h"
 
-#include <errno.h>
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct check check_none = {
 	.name = "none",
-	.parse = check_parse_nothing,
 };
 
 static const struct check *const checks[] = {
@@ -19,23 +20,41 @@ static const struct check *const checks[] = {
 	&check_none,
 };
 
-int check_parse_nothing(const char *argument)
+const struct check *check_find(const char *name)
 {
-	return argument ? -EINVAL : 0;
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		if (strcmp(checks[i]->name, name) == 0)
+			return checks[i];
+	return NULL;
 }
 
-const struct check *check_find(const char *text)
+/* A node's own words go to terminals and the journal. */
+static void set_detail(struct probe *probe, const char *format, va_list ap)
 {
-	size_t length = strcspn(text, ":");
-	const char *argument = text[length] ? text + length + 1 : NULL;
+	(void)vsnprintf(probe->detail, sizeof(probe->detail), format, ap);
+	for (char *p = probe->detail; *p; p++)
+		if (!isprint((unsigned char)*p))
+			*p = '.';
+}
 
-	if (!*text)
-		return &check_tcp;
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		const struct check *check = checks[i];
+enum outcome probe_fail(struct probe *probe, enum node_reason reason, const char *format, ...)
+{
+	va_list ap;
 
-		if (strlen(check->name) == length && strncmp(check->name, text, length) == 0)
-			return check->parse(argument) < 0 ? NULL : check;
-	}
-	return NULL;
+	probe->reason = reason;
+	va_start(ap, format);
+	set_detail(probe, format, ap);
+	va_end(ap);
+	return OUTCOME_DOWN;
+}
+
+enum outcome probe_warn(struct probe *probe, const char *format, ...)
+{
+	va_list ap;
+
+	probe->reason = REASON_NONE;
+	va_start(ap, format);
+	set_detail(probe, format, ap);
+	va_end(ap);
+	return OUTCOME_UP;
 }

@@ -3,29 +3,41 @@
 
 /*
  * check.h: what a kind of check is. Each has a file of its own with one struct
- * check, and check.c has a line for it.
+ * check, and check.c has a line for it; what may stand in check= for it is a
+ * line of the library's check_syntax.c.
  *
  * A check is driven by pass.c and never waits itself. It says what it wants to
  * be called for by leaving it in the probe: fd and events, and deadline_usec.
- * It ends with any outcome but OUTCOME_PENDING, its descriptor closed.
+ * It ends with any outcome but OUTCOME_PENDING, its descriptor closed, and
+ * leaves the reason and a few words of its own in the probe.
  */
 
 #include "probe.h"
 
+struct check_syntax;
+
 enum outcome {
 	OUTCOME_PENDING,
-	OUTCOME_UP,
-	OUTCOME_DOWN,      /* probe->error says why */
-	OUTCOME_UNREACHED, /* no way out of this machine: the node's fault only if others answered */
-	OUTCOME_UNKNOWN,   /* a trouble of this machine's, which says nothing about the node */
+	OUTCOME_UP,        /* probe->detail may hold a warning */
+	OUTCOME_DOWN,      /* probe->reason says why, and probe->detail more */
+	OUTCOME_UNREACHED, /* the same: no way out of this machine: the node's fault only if others answered */
+	OUTCOME_UNABLE,    /* the same: a trouble of this machine's, which says nothing about the node */
+	OUTCOME_UNKNOWN,   /* the check ran and cannot tell; the node stays as it is */
 	OUTCOME_LATER,     /* out of descriptors or memory: to be begun again when other checks have ended */
 };
 
 struct check {
 	const char *name; /* in check=NAME or check=NAME:ARGUMENT */
 
-	/* Whether what stands behind the colon (NULL: no colon) is well-formed. 0 or -EINVAL. */
-	int (*parse)(const char *argument);
+	bool shallow;     /* its success is only that a connection was made */
+	bool talks;       /* has a conversation in probe->talk while it is under way */
+
+	/*
+	 * Once a pass for each text that names the check; may be NULL. What it leaves in *ret is the checkup's
+	 * prepared, ended by forget(). 0; -EINVAL after it said why: then such nodes are left alone; or -ENOMEM.
+	 */
+	int (*prepare)(const struct check_syntax *syntax, void **ret);
+	void (*forget)(void *prepared);
 
 	/* Begins a try. deadline_usec, here and below, is for a stage that the call begins. NULL: such nodes
 	 * are never probed. */
@@ -36,13 +48,28 @@ struct check {
 
 	/* probe->deadline_usec has passed. */
 	enum outcome (*expired)(struct probe *probe, uint64_t deadline_usec);
+
+	/*
+	 * For talk.c: the connection is open; more of the node's bytes are in the conversation, or it ended;
+	 * the talk broke off, for this reason and with these words or NULL, and the descriptor is closed (NULL:
+	 * the node is down for it). The first two end with talk_send(), talk_listen(), or an outcome; then, and
+	 * also if heard() wants more by OUTCOME_PENDING, the descriptor is talk.c's to close.
+	 */
+	enum outcome (*opened)(struct probe *probe, uint64_t deadline_usec);
+	enum outcome (*heard)(struct probe *probe, uint64_t deadline_usec);
+	enum outcome (*lost)(struct probe *probe, enum node_reason reason, const char *detail);
 };
 
 extern const struct check check_tcp;
 extern const struct check check_none;
 
-/* The check that a check= text names; an empty one is tcp. NULL if this version does not know it. */
-const struct check *check_find(const char *text);
+/* The check of that name. NULL if this program does not know it. */
+const struct check *check_find(const char *name);
 
-/* For struct check: takes no argument. */
-int check_parse_nothing(const char *argument);
+/* Leaves reason and detail (printf's; it may be cut short, and unprintable bytes become dots) in the probe.
+ * Returns OUTCOME_DOWN. */
+enum outcome probe_fail(struct probe *probe, enum node_reason reason, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same for words about a node that is up. Returns OUTCOME_UP. */
+enum outcome probe_warn(struct probe *probe, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -78,15 +78,18 @@ static void address_failed(struct probe *probe, int error)
 	probe->address++;
 }
 
-static enum outcome all_failed(const struct probe *probe)
+static enum outcome all_failed(struct probe *probe)
 {
+	enum node_reason reason = reason_from_errno(probe->error);
+
+	(void)probe_fail(probe, reason, "%s", reason == REASON_CONNECT_FAILED ? strerror(probe->error) : "");
 	switch ((enum fault)probe->fault) {
 	case FAULT_NODE:
 		return OUTCOME_DOWN;
 	case FAULT_PATH:
 		return OUTCOME_UNREACHED;
 	default:
-		return OUTCOME_UNKNOWN;
+		return OUTCOME_UNABLE;
 	}
 }
 

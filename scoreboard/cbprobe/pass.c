@@ -8,8 +8,11 @@
  *                   +------- a second later --------+
  *                   v                               |
  *     line ----> CONNECT ---> CONRESULT --failed--> WAIT
- *                   ^             |
- *     NAME -answer--+             +--answered, or failed often enough--> DONE
+ *                   ^           |   |               ^
+ *     NAME -answer--+           |   +--> QUERY --> RECV
+ *                               |   a check that talks
+ *                               |
+ *                               +--answered, or failed often enough--> DONE
  *
  * Names are asked for beside all this. A node that has one is checked as soon
  * as it is answered, or after a second where it was the last time; if the
@@ -34,7 +37,8 @@
 #include <unistd.h>
 
 #include "beside.h"
-#include "check.h"
+#include "checkup.h"
+#include "conversation.h"
 #include "quit.h"
 #include "roster.h"
 #include "say.h"
@@ -53,13 +57,14 @@ struct pass {
 	const struct pass_options *options;
 	struct roster roster;
 	struct timers timers;
+	struct conversations conversations;
 	int epoll_fd;
 	struct epoll_event events[EVENTS_MAX];
 	struct line again, fresh;   /* the first goes first: what is in doubt is decided before more is begun */
 	uint32_t active, jobs;      /* checks under way, and how many there may be */
 	size_t unfinished;
 	size_t up, down;            /* nodes that answered; nodes that did not */
-	size_t unreached, unknown;  /* OUTCOME_UNREACHED, OUTCOME_UNKNOWN in the end */
+	size_t unreached, unable;   /* OUTCOME_UNREACHED, OUTCOME_UNABLE in the end */
 	const struct probe *unjudged; /* an example of the two */
 	bool reached_out;           /* another machine answered, if only to refuse: there is a network */
 };
@@ -101,6 +106,8 @@ static void probe_rewind(struct probe *probe)
 	probe->address = 0;
 	probe->fault = 0;
 	probe->error = 0;
+	probe->reason = REASON_NONE;
+	probe->detail[0] = '\0';
 }
 
 /* Nothing more to be checked; a name may still be to come. */
@@ -129,27 +136,29 @@ static uint64_t random_usec(uint64_t max)
 
 static void describe(const struct pass *pass, const struct probe *probe, enum outcome outcome)
 {
-	const char *what = strerror(probe->error);
+	const char *what = reason_to_string(probe->reason);
 	char took[64];
 
 	if (!pass->options->verbose)
 		return;
 	if (outcome == OUTCOME_UP)
 		what = "answered";
-	else if (reason_from_errno(probe->error) != REASON_CONNECT_FAILED)
-		what = reason_to_string(reason_from_errno(probe->error));
+	else if (outcome == OUTCOME_LATER)
+		what = strerror(probe->error);
+	else if (outcome == OUTCOME_UNKNOWN && probe->reason == REASON_NONE)
+		what = "unknown";
 	(void)timespan_format(now_monotonic() - probe->begun_usec, took, sizeof(took));
-	say(LOG_DEBUG, "%s: %s: %s after %s", probe->name, probe->check->name, what, took);
+	say(LOG_DEBUG, "%s: %s: %s%s%s after %s", probe->name, probe->checkup->check->name, what,
+	    *probe->detail ? ": " : "", probe->detail, took);
 }
 
 /* Tells the scoreboard of the failures that it has not been told of. 0 or -errno. */
 static int pay(struct pass *pass, struct probe *probe)
 {
-	enum node_reason reason = reason_from_errno(probe->error);
-	const char *detail = reason == REASON_CONNECT_FAILED ? strerror(probe->error) : NULL;
+	const char *detail = *probe->detail ? probe->detail : NULL;
 
 	for (; probe->owed > 0; probe->owed--) {
-		int r = verdict_failure(pass->score, &pass->options->rules, probe, reason, detail);
+		int r = verdict_failure(pass->score, &pass->options->rules, probe, probe->reason, detail);
 
 		if (r < 0)
 			return r;
@@ -171,6 +180,20 @@ static bool is_here(const struct probe *probe)
 	return true;
 }
 
+/* Whether the node answered, if only to refuse, or to talk nonsense. */
+static bool has_answered(const struct probe *probe)
+{
+	switch (probe->reason) {
+	case REASON_TIMED_OUT:
+	case REASON_NO_ROUTE:
+	case REASON_NO_ADDRESS_LEFT:
+	case REASON_CONNECT_FAILED:
+		return false;
+	default:
+		return true;
+	}
+}
+
 /* A try has failed by the node's fault, or perhaps by it. */
 static int try_failed(struct pass *pass, struct probe *probe, bool certain)
 {
@@ -181,7 +204,7 @@ static int try_failed(struct pass *pass, struct probe *probe, bool certain)
 	r = certain ? pay(pass, probe) : 0;
 	if (r < 0)
 		return r;
-	pass->reached_out |= (probe->error == ECONNREFUSED || probe->error == ECONNRESET) && !is_here(probe);
+	pass->reached_out |= has_answered(probe) && !is_here(probe);
 	/* Of a node that is down there is nothing more to be found out. */
 	if (!probe->down && verdict_wants_more(&pass->options->rules, probe)) {
 		probe_wait(pass, probe, PASS_RETRY_USEC);
@@ -206,11 +229,14 @@ static int try_succeeded(struct pass *pass, struct probe *probe)
 	return r < 0 ? r : 0;
 }
 
-static void try_told_nothing(struct pass *pass, struct probe *probe)
+/* What the check could tell is nothing; by this machine's fault, or by nobody's. */
+static void try_told_nothing(struct pass *pass, struct probe *probe, bool unable)
 {
 	probe->owed = 0;
-	pass->unknown++;
-	pass->unjudged = probe;
+	if (unable) {
+		pass->unable++;
+		pass->unjudged = probe;
+	}
 	probe_finish(pass, probe);
 }
 
@@ -218,7 +244,7 @@ static void try_told_nothing(struct pass *pass, struct probe *probe)
 static void try_postponed(struct pass *pass, struct probe *probe)
 {
 	if (pass->active == 0) {
-		try_told_nothing(pass, probe);
+		try_told_nothing(pass, probe, true);
 		return;
 	}
 	pass->jobs = pass->active;
@@ -238,11 +264,9 @@ static void try_overtaken(struct pass *pass, struct probe *probe)
 		probe_finish(pass, probe);
 }
 
-static int try_ended(struct pass *pass, struct probe *probe, enum outcome outcome)
+/* Acts upon what a try came to. */
+static int judge(struct pass *pass, struct probe *probe, enum outcome outcome)
 {
-	timers_remove(&pass->timers, probe);
-	pass->active--;
-	describe(pass, probe, outcome);
 	if (probe->moved) {
 		try_overtaken(pass, probe);
 		return 0;
@@ -258,9 +282,22 @@ static int try_ended(struct pass *pass, struct probe *probe, enum outcome outcom
 		try_postponed(pass, probe);
 		return 0;
 	default:
-		try_told_nothing(pass, probe);
+		try_told_nothing(pass, probe, outcome == OUTCOME_UNABLE);
 		return 0;
 	}
+}
+
+static int try_ended(struct pass *pass, struct probe *probe, enum outcome outcome)
+{
+	int r;
+
+	timers_remove(&pass->timers, probe);
+	pass->active--;
+	describe(pass, probe, outcome);
+	r = judge(pass, probe, outcome);
+	conversation_give_back(&pass->conversations, probe->talk);
+	probe->talk = NULL;
+	return r;
 }
 
 /* Makes epoll watch what the check wants watched. 0 or -errno. */
@@ -290,11 +327,18 @@ static int proceed(struct pass *pass, struct probe *probe, enum outcome outcome)
 	return 0;
 }
 
+/* When a stage of a check that begins now must have ended. */
+static uint64_t stage_deadline(const struct pass *pass, const struct probe *probe, uint64_t now_usec)
+{
+	return usec_after(now_usec, probe->checkup->syntax.timeout_usec ?: pass->options->timeout_usec);
+}
+
 /* Begins checks as long as there are any to be begun and room for them. */
 static int begin(struct pass *pass)
 {
 	while (pass->active < pass->jobs) {
 		struct probe *probe = line_take(&pass->again) ?: line_take(&pass->fresh);
+		const struct check *check;
 		int r;
 
 		if (!probe)
@@ -303,10 +347,12 @@ static int begin(struct pass *pass)
 			probe_finish(pass, probe);
 			continue;
 		}
+		check = probe->checkup->check;
 		pass->active++;
 		probe->begun_usec = now_monotonic();
-		r = proceed(pass, probe,
-			    probe->check->start(probe, usec_after(probe->begun_usec, pass->options->timeout_usec)));
+		if (check->talks)
+			probe->talk = conversation_take(&pass->conversations); /* there are as many as jobs */
+		r = proceed(pass, probe, check->start(probe, stage_deadline(pass, probe, probe->begun_usec)));
 		if (r < 0)
 			return r;
 	}
@@ -327,13 +373,14 @@ static void probe_line_up(struct pass *pass, struct probe *probe)
 /* A name was answered, or is asked for once more. */
 static void name_answered(struct probe *probe, void *arg)
 {
-	bool can = probe->n_addresses > 0 && probe->check->start;
+	bool can = probe->n_addresses > 0 && probe->checkup->check->start;
 	bool begun = probe->begun_usec > 0;
 	struct pass *pass = arg;
 
 	if (probe->naming) {
-		/* What is under way goes on; nothing is begun with addresses that are in doubt. */
-		if (!begun) {
+		/* What is under way goes on, and what stands in the line; nothing else is begun with addresses that
+		 * are in doubt. */
+		if (!begun && probe->state == PROBE_WAIT) {
 			timers_remove(&pass->timers, probe);
 			probe->state = PROBE_NAME;
 		}
@@ -362,19 +409,25 @@ static void name_answered(struct probe *probe, void *arg)
 	probe->moved = false;
 }
 
+static int handle_event(struct pass *pass, void *about)
+{
+	struct probe *probe = about;
+
+	if (!about) {
+		beside_work();
+		return 0;
+	}
+	if (about == &pass->roster)
+		return roster_answer(&pass->roster, pass->score, pass->options, name_answered, pass);
+	return proceed(pass, probe,
+		       probe->checkup->check->ready(probe, stage_deadline(pass, probe, now_monotonic())));
+}
+
 static int handle_events(struct pass *pass, int n)
 {
 	for (int i = 0; i < n; i++) {
-		struct probe *probe = pass->events[i].data.ptr;
-		uint64_t deadline_usec = usec_after(now_monotonic(), pass->options->timeout_usec);
-		int r = 0;
+		int r = handle_event(pass, pass->events[i].data.ptr);
 
-		if (!probe)
-			beside_work();
-		else if ((void *)probe == &pass->roster)
-			r = roster_answer(&pass->roster, pass->score, pass->options, name_answered, pass);
-		else
-			r = proceed(pass, probe, probe->check->ready(probe, deadline_usec));
 		if (r < 0)
 			return r;
 	}
@@ -389,8 +442,7 @@ static int handle_deadline(struct pass *pass, struct probe *probe, uint64_t now_
 		line_append(&pass->again, probe);
 		return 0;
 	}
-	return proceed(pass, probe,
-		       probe->check->expired(probe, usec_after(now_usec, pass->options->timeout_usec)));
+	return proceed(pass, probe, probe->checkup->check->expired(probe, stage_deadline(pass, probe, now_usec)));
 }
 
 static int handle_deadlines(struct pass *pass)
@@ -454,19 +506,24 @@ static int run(struct pass *pass)
 	return 0;
 }
 
+static const char *why(const struct probe *probe)
+{
+	return probe->error ? strerror(probe->error) : reason_to_string(probe->reason);
+}
+
 /* Puts down, now that it is known, what failures without a way out of this machine mean. 0, 1, or -errno. */
 static int conclude(struct pass *pass)
 {
-	size_t unjudged = pass->unknown + (pass->reached_out ? 0 : pass->unreached);
+	size_t unjudged = pass->unable + (pass->reached_out ? 0 : pass->unreached);
 
 	if (pass->up + pass->down == 0 && unjudged > 0) {
 		say(LOG_ERR, "no node can be checked from here (%s: %s), no node's health was changed",
-		    pass->unjudged->name, strerror(pass->unjudged->error));
+		    pass->unjudged->name, why(pass->unjudged));
 		return 1;
 	}
 	if (unjudged > 0)
 		say(LOG_WARNING, "%zu of %zu nodes cannot be checked from here (%s: %s), their health was not changed",
-		    unjudged, pass->roster.n, pass->unjudged->name, strerror(pass->unjudged->error));
+		    unjudged, pass->roster.n, pass->unjudged->name, why(pass->unjudged));
 	for (size_t i = 0; pass->reached_out && i < pass->roster.n; i++) {
 		int r = pay(pass, &pass->roster.probes[i]);
 
@@ -480,7 +537,7 @@ static void line_up(struct pass *pass)
 {
 	for (size_t i = 0; i < pass->roster.n; i++) {
 		struct probe *probe = &pass->roster.probes[i];
-		bool can = probe->check->start && probe->n_addresses > 0;
+		bool can = probe->checkup->check->start && probe->n_addresses > 0;
 
 		probe->state = probe->naming ? PROBE_NAME : PROBE_DONE;
 		if (can && probe->naming)
@@ -511,6 +568,9 @@ static int pass_init(struct pass *pass, struct score *score, const struct pass_o
 	if (r == 0)
 		r = timers_init(&pass->timers, pass->roster.n);
 	if (r == 0)
+		r = conversations_init(&pass->conversations, pass->roster.n_talking < pass->jobs ?
+				       pass->roster.n_talking : pass->jobs);
+	if (r == 0)
 		r = watch_others(pass, beside_fd(), NULL);
 	if (r < 0)
 		return r;
@@ -527,6 +587,7 @@ static void pass_clear(struct pass *pass)
 	if (pass->epoll_fd >= 0)
 		(void)close(pass->epoll_fd);
 	timers_clear(&pass->timers);
+	conversations_clear(&pass->conversations);
 	roster_clear(&pass->roster);
 }
 

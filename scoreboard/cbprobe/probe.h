@@ -12,13 +12,16 @@
 
 #include "scoreboard.h"
 
-struct check;
+struct checkup;
+struct conversation;
 
-/* LVSmon's names. QUERY and RECV, its two others, come with the first check that talks. */
+/* LVSmon's names. */
 enum probe_state {
 	PROBE_NAME,      /* nothing can be done before its name is answered */
 	PROBE_CONNECT,   /* in the pass's line of those to be begun */
-	PROBE_CONRESULT, /* under way: has a descriptor in epoll, and a deadline */
+	PROBE_CONRESULT, /* under way: has a descriptor in epoll, and a deadline; so have the next two */
+	PROBE_QUERY,     /* connected, and sending */
+	PROBE_RECV,      /* connected, and waiting for the node's words */
 	PROBE_WAIT,      /* has failed; the deadline is that of the next try */
 	PROBE_DONE,      /* nothing to be done in this pass, or nothing any more */
 };
@@ -26,8 +29,9 @@ enum probe_state {
 struct probe {
 	char *name;                      /* host:port */
 	char *host;                      /* the name to be resolved; NULL: it is an address */
-	const struct check *check;
+	const struct checkup *checkup;   /* its check= */
 	struct score_address *addresses; /* room for at least n_addresses */
+	struct conversation *talk;       /* while a check that talks is under way */
 	struct probe *next;              /* in the line */
 	uint64_t deadline_usec;          /* CLOCK_MONOTONIC */
 	uint64_t begun_usec;             /* the present try */
@@ -37,7 +41,8 @@ struct probe {
 	uint32_t failures;               /* in this pass, in a row */
 	uint32_t owed;                   /* failures of which the scoreboard has not been told yet */
 	int fd;                          /* -1: none */
-	int error;                       /* the errno that tells most about this try's failure */
+	int error;                       /* the errno that tells most about why it cannot connect */
+	enum node_reason reason;         /* why this try failed */
 	enum probe_state state;
 	uint16_t port;
 	uint8_t n_addresses, address;    /* how many, and the one that is being tried */
@@ -46,4 +51,5 @@ struct probe {
 	bool unresolved;                 /* and that because its name did not resolve */
 	bool naming;                     /* its name has not been answered yet in this pass */
 	bool moved;                      /* it has other addresses since the present try began */
+	char detail[NODE_DETAIL_MAX + 1]; /* the check's own words, may be empty */
 };

@@ -27,7 +27,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "check.h"
 #include "quit.h"
 #include "resolve.h"
 #include "say.h"
@@ -94,6 +93,7 @@ void roster_clear(struct roster *roster)
 		free(probe->addresses);
 	}
 	free(roster->probes);
+	checkups_clear(&roster->checkups);
 	*roster = (struct roster){ 0 };
 }
 
@@ -141,24 +141,25 @@ static int set_addresses(struct score *score, struct probe *probe, const struct 
 static int add_node(const struct score_node *node, void *arg)
 {
 	const struct listing *listing = arg;
-	const struct check *check = check_find(node->config.check);
+	const struct checkup *checkup;
 	struct score_address address;
 	struct probe *probe;
 	int r;
 
 	if (node->state == NODE_DRAINING)
 		return 0;
-	if (!check) {
-		say(LOG_WARNING, "%s: check \"%s\": not known to this version, node left as it is",
-		    node->config.name, node->config.check);
+	checkup = checkups_get(&listing->roster->checkups, node->config.check);
+	if (!checkup)
+		return -ENOMEM;
+	if (!checkup->check)
 		return 0;
-	}
 	probe = roster_add(listing->roster);
 	if (!probe)
 		return -ENOMEM;
 	probe->id = node->id;
 	probe->port = node->config.port;
-	probe->check = check;
+	probe->checkup = checkup;
+	listing->roster->n_talking += checkup->check->talks;
 	probe->down = node->flags & BN_DOWN;
 	probe->unresolved = probe->down && node->reason == REASON_UNRESOLVED;
 	probe->name = strdup(node->config.name);
@@ -183,7 +184,7 @@ static int settle_resolved(struct score *score, struct probe *probe, const struc
 	int r = set_addresses(score, probe, request->addresses, request->n_addresses);
 
 	/* A node that no check will ever put up again. */
-	if (r == 0 && probe->unresolved && !probe->check->start)
+	if (r == 0 && probe->unresolved && !probe->checkup->check->start)
 		r = verdict_success(score, &at_once, probe);
 	return r;
 }

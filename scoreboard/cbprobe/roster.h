@@ -5,6 +5,7 @@
  * roster.h: the nodes that a pass is about, and their addresses of today.
  */
 
+#include "checkup.h"
 #include "pass.h"
 #include "probe.h"
 
@@ -14,6 +15,8 @@ struct roster {
 	struct probe *probes;
 	size_t n, room;
 	struct names *names;     /* NULL: there are none */
+	size_t n_talking;          /* of them, those whose check talks */
+	struct checkups checkups;
 };
 
 /*

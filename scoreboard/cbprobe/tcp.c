@@ -20,7 +20,7 @@ static enum outcome tcp_ready(struct probe *probe, uint64_t deadline_usec)
 
 const struct check check_tcp = {
 	.name = "tcp",
-	.parse = check_parse_nothing,
+	.shallow = true,
 	.start = connect_start,
 	.ready = tcp_ready,
 	.expired = connect_expired,

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#include "check.h"
+#include "checkup.h"
 #include "event.h"
 
 static int give(struct score *score, struct probe *probe, const struct score_verdict *verdict)
@@ -41,7 +41,8 @@ int verdict_success(struct score *score, const struct verdict_rules *rules, stru
 	struct score_verdict verdict = make(rules);
 
 	verdict.success = true;
-	verdict.shallow = probe->check == &check_tcp;
+	verdict.shallow = probe->checkup->check->shallow;
+	verdict.detail = *probe->detail ? probe->detail : NULL;
 	return give(score, probe, &verdict);
 }
 

@@ -20,7 +20,7 @@ struct verdict_rules {
  * it alone does not decide. */
 bool verdict_wants_more(const struct verdict_rules *rules, const struct probe *probe);
 
-/* Puts down that the node answered. 0, 1 if it went up by that, or -errno. */
+/* Puts down that the node answered, with the probe's detail as a warning. 0, 1 if it went up by that, or -errno. */
 int verdict_success(struct score *score, const struct verdict_rules *rules, struct probe *probe);
 
 /* Puts down that it did not, and why; detail (or NULL) is said with the reason. 0, 1 if it went down by

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "talk.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "checkup.h"
+#include "connect.h"
+#include "conversation.h"
+
+/* The talk cannot go on. */
+static enum outcome lost(struct probe *probe, enum node_reason reason, const char *detail)
+{
+	const struct check *check = probe->checkup->check;
+
+	connect_close(probe);
+	if (check->lost)
+		return check->lost(probe, reason, detail);
+	return probe_fail(probe, reason, "%s", detail ? detail : "");
+}
+
+static enum outcome lost_by_errno(struct probe *probe, int error)
+{
+	enum node_reason reason = reason_from_errno(error);
+
+	return lost(probe, reason, reason == REASON_CONNECT_FAILED ? strerror(error) : NULL);
+}
+
+enum outcome talk_listen(struct probe *probe, uint64_t deadline_usec)
+{
+	probe->state = PROBE_RECV;
+	probe->events = EPOLLIN | EPOLLRDHUP;
+	probe->deadline_usec = deadline_usec;
+	return OUTCOME_PENDING;
+}
+
+/* Sends what is left. */
+static enum outcome send_more(struct probe *probe, uint64_t deadline_usec)
+{
+	struct conversation *talk = probe->talk;
+
+	while (talk->sent < talk->query_size) {
+		ssize_t n = send(probe->fd, (const char *)talk->query + talk->sent, talk->query_size - talk->sent,
+				 MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return OUTCOME_PENDING;
+		if (n < 0)
+			return lost_by_errno(probe, errno);
+		talk->sent += (size_t)n;
+	}
+	return talk_listen(probe, deadline_usec);
+}
+
+enum outcome talk_send(struct probe *probe, const void *bytes, size_t size, uint64_t deadline_usec)
+{
+	struct conversation *talk = probe->talk;
+
+	talk->query = bytes;
+	talk->query_size = size;
+	talk->sent = 0;
+	probe->state = PROBE_QUERY;
+	probe->events = EPOLLOUT;
+	probe->deadline_usec = deadline_usec;
+	return send_more(probe, deadline_usec);
+}
+
+/* The connection is open. */
+static enum outcome open_talk(struct probe *probe, uint64_t deadline_usec)
+{
+	static const struct linger off = { 0 };
+	const int on = 1;
+
+	/* What connect.c did so that the node would not notice: now it shall. */
+	(void)setsockopt(probe->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+	(void)setsockopt(probe->fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+	(void)setsockopt(probe->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return probe->checkup->check->opened(probe, deadline_usec);
+}
+
+/* One read for each event, so that a node which never stops sending keeps no other waiting. */
+static enum outcome receive(struct probe *probe, uint64_t deadline_usec)
+{
+	struct conversation *talk = probe->talk;
+	enum outcome outcome;
+	ssize_t n;
+
+	n = recv(probe->fd, talk->data + talk->received, sizeof(talk->data) - talk->received, 0);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? OUTCOME_PENDING : lost_by_errno(probe, errno);
+	talk->received += (size_t)n;
+	talk->ended = n == 0;
+	outcome = probe->checkup->check->heard(probe, deadline_usec);
+	if (outcome != OUTCOME_PENDING) {
+		connect_close(probe);
+		return outcome;
+	}
+	/* It wants more. */
+	if (talk->ended)
+		return lost(probe, REASON_CLOSED, NULL);
+	if (talk->received == sizeof(talk->data))
+		return lost(probe, REASON_TOO_LONG, NULL);
+	return OUTCOME_PENDING;
+}
+
+enum outcome talk_ready(struct probe *probe, uint64_t deadline_usec)
+{
+	enum outcome outcome;
+
+	switch (probe->state) {
+	case PROBE_QUERY:
+		return send_more(probe, deadline_usec);
+	case PROBE_RECV:
+		return receive(probe, deadline_usec);
+	default:
+		outcome = connect_ready(probe, deadline_usec);
+		return outcome == OUTCOME_UP ? open_talk(probe, deadline_usec) : outcome;
+	}
+}
+
+enum outcome talk_expired(struct probe *probe, uint64_t deadline_usec)
+{
+	if (probe->state == PROBE_QUERY || probe->state == PROBE_RECV)
+		return lost(probe, REASON_NO_ANSWER, NULL);
+	return connect_expired(probe, deadline_usec);
+}
