@@ -12,6 +12,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <regex.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -26,25 +27,6 @@ enum {
 	TAKES_TIMEOUT = 1 << 0,
 };
 
-enum argument {
-	ARGUMENT_NONE, /* no colon */
-	ARGUMENT_WORD, /* ends at a blank */
-	ARGUMENT_REST, /* everything that follows */
-};
-
-/* Each parser: 0, or -EINVAL and the phrase. */
-typedef int parser(const char *value, struct check_syntax *syntax, char *expected);
-
-static const struct name {
-	const char *name;
-	enum argument argument;
-	unsigned takes;
-	parser *parse; /* of the argument, or NULL */
-} names[] = {
-	{ "tcp", ARGUMENT_NONE, TAKES_TIMEOUT, NULL },
-	{ "none", ARGUMENT_NONE, 0, NULL },
-};
-
 static int fail(char *expected, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static int fail(char *expected, const char *format, ...)
@@ -56,6 +38,54 @@ static int fail(char *expected, const char *format, ...)
 	va_end(ap);
 	return -EINVAL;
 }
+
+enum argument {
+	ARGUMENT_NONE, /* no colon */
+	ARGUMENT_WORD, /* ends at a blank */
+	ARGUMENT_REST, /* everything that follows */
+};
+
+/* Each parser: 0, or -EINVAL and the phrase. */
+typedef int parser(const char *value, struct check_syntax *syntax, char *expected);
+
+static int parse_regex(const char *value, struct check_syntax *syntax, char *expected)
+{
+	regex_t regex;
+	char why[128];
+	int r;
+
+	(void)syntax;
+	r = regcomp(&regex, value, REG_EXTENDED | REG_NOSUB);
+	if (r != 0) {
+		(void)regerror(r, &regex, why, sizeof(why));
+		return fail(expected, "a regular expression: %s", why);
+	}
+	regfree(&regex);
+	return 0;
+}
+
+static int parse_path(const char *value, struct check_syntax *syntax, char *expected)
+{
+	(void)syntax;
+	return *value == '/' ? 0 : fail(expected, "the absolute path of a file");
+}
+
+static const struct name {
+	const char *name;
+	enum argument argument;
+	unsigned takes;
+	parser *parse; /* of the argument, or NULL */
+} names[] = {
+	{ "tcp", ARGUMENT_NONE, TAKES_TIMEOUT, NULL },
+	{ "none", ARGUMENT_NONE, 0, NULL },
+	{ "banner", ARGUMENT_REST, TAKES_TIMEOUT, parse_regex },
+	{ "ssh", ARGUMENT_NONE, TAKES_TIMEOUT, NULL },
+	{ "smtp", ARGUMENT_NONE, TAKES_TIMEOUT, NULL },
+	{ "pop3", ARGUMENT_NONE, TAKES_TIMEOUT, NULL },
+	{ "imap", ARGUMENT_NONE, TAKES_TIMEOUT, NULL },
+	{ "ftp", ARGUMENT_NONE, TAKES_TIMEOUT, NULL },
+	{ "chat", ARGUMENT_WORD, TAKES_TIMEOUT, parse_path },
+};
 
 static int parse_timeout(const char *value, struct check_syntax *syntax, char *expected)
 {

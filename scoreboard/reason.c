@@ -22,6 +22,8 @@ static const char *const phrases[REASON_MAX_] = {
 	[REASON_NO_ANSWER] = "no answer in time",
 	[REASON_CLOSED] = "closed without an answer",
 	[REASON_TOO_LONG] = "answer too long",
+	[REASON_WRONG_BANNER] = "wrong banner",
+	[REASON_WRONG_ANSWER] = "wrong answer",
 };
 
 const char *reason_to_string(enum node_reason reason)

@@ -24,6 +24,8 @@ enum node_reason {
 	REASON_NO_ANSWER,       /* connected, but a stage of the talk took too long */
 	REASON_CLOSED,          /* the talk ended before it should have */
 	REASON_TOO_LONG,        /* more than any sound answer is */
+	REASON_WRONG_BANNER,
+	REASON_WRONG_ANSWER,    /* a chat's */
 	REASON_MAX_,
 };
 

@@ -37,7 +37,8 @@ validate() {
   validate 'a, 1, 0, 0' 'b, 0, 1, 0' 'c, 1, 1, 0x1' 'd, 1' 'e, 1, 1, 0, speed=fast' 'f, 1, 1, 0, colour=red' \
     'g h, 1, 1, 0' '2001:db8::7, 1, 1, 0' 'ok, 1, 1, 0' 'ok, 1, 2, 0' 'i, 1, 1, 0, speed=1, speed=2' \
     'j, 65536, 1, 0' 'k, 1, 65536, 0' 'l, 1, 1, 4294967296' 'm, 1, 1, 0, backup=yes' 'n, 1, 1, 0, proxy=v3' \
-    'o, 1, 1, 0, check=magic' 'p, 1, 1, 0, check=tcp --timeout=soon' 'q, 1, 1, 0, check=-t 5s none'
+    'o, 1, 1, 0, check=magic' 'p, 1, 1, 0, check=tcp --timeout=soon' 'q, 1, 1, 0, check=-t 5s none' \
+    'r, 1, 1, 0, check=banner:(' 's, 1, 1, 0, check=ssh --timeout'
   [ "$status" = 78 ]
   [ -z "$output" ]
   local expected
@@ -56,9 +57,11 @@ nodes.conf:13: cores: "65536": expected 1 to 65535
 nodes.conf:14: flags: "4294967296": expected a decimal or 0x hexadecimal number
 nodes.conf:15: backup: expected no value
 nodes.conf:16: proxy: "v3": expected v1 or v2
-nodes.conf:17: check: "magic": expected one of tcp, none
+nodes.conf:17: check: "magic": expected one of tcp, none, banner:, ssh, smtp, pop3, imap, ftp, chat:
 nodes.conf:18: check: "tcp --timeout=soon": expected a time above 0 as the --timeout, such as 5s
 nodes.conf:19: check: "-t 5s none": expected no --timeout with none
+nodes.conf:20: check: "banner:(": expected a regular expression: Unmatched ( or \(
+nodes.conf:21: check: "ssh --timeout": expected a value of --timeout
 nodes.conf:10: host: "ok:1": expected once only, it is in line 9 already
 EOF
 )

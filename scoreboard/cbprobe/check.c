@@ -18,6 +18,13 @@ const struct check check_none = {
 static const struct check *const checks[] = {
 	&check_tcp,
 	&check_none,
+	&check_banner,
+	&check_ssh,
+	&check_smtp,
+	&check_pop3,
+	&check_imap,
+	&check_ftp,
+	&check_chat,
 };
 
 const struct check *check_find(const char *name)

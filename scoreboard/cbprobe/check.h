@@ -50,18 +50,26 @@ struct check {
 	enum outcome (*expired)(struct probe *probe, uint64_t deadline_usec);
 
 	/*
-	 * For talk.c: the connection is open; more of the node's bytes are in the conversation, or it ended;
+	 * For talk.c: the connection is open; all that was to be sent has gone (NULL: then it listens); more of the node's bytes are in the conversation, or it ended;
 	 * the talk broke off, for this reason and with these words or NULL, and the descriptor is closed (NULL:
-	 * the node is down for it). The first two end with talk_send(), talk_listen(), or an outcome; then, and
-	 * also if heard() wants more by OUTCOME_PENDING, the descriptor is talk.c's to close.
+	 * the node is down for it). All but the last end with talk_send(), talk_listen(), or an outcome, and
+	 * heard() may ask for more in the same stage by OUTCOME_PENDING; the descriptor is talk.c's to close.
 	 */
 	enum outcome (*opened)(struct probe *probe, uint64_t deadline_usec);
+	enum outcome (*sent)(struct probe *probe, uint64_t deadline_usec);
 	enum outcome (*heard)(struct probe *probe, uint64_t deadline_usec);
 	enum outcome (*lost)(struct probe *probe, enum node_reason reason, const char *detail);
 };
 
 extern const struct check check_tcp;
 extern const struct check check_none;
+extern const struct check check_banner;
+extern const struct check check_ssh;
+extern const struct check check_smtp;
+extern const struct check check_pop3;
+extern const struct check check_imap;
+extern const struct check check_ftp;
+extern const struct check check_chat;
 
 /* The check of that name. NULL if this program does not know it. */
 const struct check *check_find(const char *name);

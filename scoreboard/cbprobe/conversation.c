@@ -11,6 +11,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_end(unsigned char c)
+{
+	return c == '\r' || c == '\n';
+}
+
+const char *conversation_last_line(const struct conversation *conversation, int *ret_length)
+{
+	const unsigned char *data = conversation->data;
+	size_t end = conversation->received, begin;
+
+	while (end > 0 && is_end(data[end - 1]))
+		end--;
+	begin = end;
+	while (begin > 0 && !is_end(data[begin - 1]))
+		begin--;
+	*ret_length = (int)(end - begin);
+	return (const char *)data + begin;
+}
+
 int conversations_init(struct conversations *pool, size_t n)
 {
 	*pool = (struct conversations){ .all = calloc(n, sizeof(*pool->all)) };

@@ -31,6 +31,10 @@ struct conversations {
 	size_t n_fresh;
 };
 
+/* Of the last line received that is not empty, or of what there is of it, without its end: where it begins, and in
+ * *ret_length how many bytes it has. */
+const char *conversation_last_line(const struct conversation *conversation, int *ret_length);
+
 /* Makes so many. 0 or -ENOMEM. */
 int conversations_init(struct conversations *pool, size_t n);
 

@@ -42,6 +42,7 @@ enum outcome talk_listen(struct probe *probe, uint64_t deadline_usec)
 /* Sends what is left. */
 static enum outcome send_more(struct probe *probe, uint64_t deadline_usec)
 {
+	const struct check *check = probe->checkup->check;
 	struct conversation *talk = probe->talk;
 
 	while (talk->sent < talk->query_size) {
@@ -56,7 +57,7 @@ static enum outcome send_more(struct probe *probe, uint64_t deadline_usec)
 			return lost_by_errno(probe, errno);
 		talk->sent += (size_t)n;
 	}
-	return talk_listen(probe, deadline_usec);
+	return check->sent ? check->sent(probe, deadline_usec) : talk_listen(probe, deadline_usec);
 }
 
 enum outcome talk_send(struct probe *probe, const void *bytes, size_t size, uint64_t deadline_usec)
@@ -98,10 +99,8 @@ static enum outcome receive(struct probe *probe, uint64_t deadline_usec)
 	talk->received += (size_t)n;
 	talk->ended = n == 0;
 	outcome = probe->checkup->check->heard(probe, deadline_usec);
-	if (outcome != OUTCOME_PENDING) {
-		connect_close(probe);
+	if (outcome != OUTCOME_PENDING)
 		return outcome;
-	}
 	/* It wants more. */
 	if (talk->ended)
 		return lost(probe, REASON_CLOSED, NULL);
@@ -116,13 +115,20 @@ enum outcome talk_ready(struct probe *probe, uint64_t deadline_usec)
 
 	switch (probe->state) {
 	case PROBE_QUERY:
-		return send_more(probe, deadline_usec);
+		outcome = send_more(probe, deadline_usec);
+		break;
 	case PROBE_RECV:
-		return receive(probe, deadline_usec);
+		outcome = receive(probe, deadline_usec);
+		break;
 	default:
 		outcome = connect_ready(probe, deadline_usec);
-		return outcome == OUTCOME_UP ? open_talk(probe, deadline_usec) : outcome;
+		if (outcome == OUTCOME_UP)
+			outcome = open_talk(probe, deadline_usec);
+		break;
 	}
+	if (outcome != OUTCOME_PENDING)
+		connect_close(probe);
+	return outcome;
 }
 
 enum outcome talk_expired(struct probe *probe, uint64_t deadline_usec)

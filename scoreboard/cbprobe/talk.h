@@ -4,7 +4,8 @@
 /*
  * talk.h: the stages QUERY and RECV, for checks that talk over a connection of
  * their own. Such a check has connect_start(), talk_ready() and talk_expired()
- * in its struct check, and the calls opened(), heard() and perhaps lost().
+ * in its struct check, and the calls opened(), heard(), and perhaps sent()
+ * and lost().
  *
  * A stage has one deadline from its beginning to its end, however many bytes
  * come meanwhile: a node that sends one a second is as late as a silent one.

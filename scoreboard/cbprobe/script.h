@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * script.h: the file of check=chat:FILE, see corebalance-nodes(5): what is
+ * said to a node and what it must answer, one step a line.
+ */
+
+#include <regex.h>
+#include <stddef.h>
+
+#define SCRIPT_STEPS_MAX 64u
+
+struct script_step {
+	unsigned line;      /* in the file */
+	char *text;         /* to be sent; NULL: an answer is expected, which matches regex */
+	size_t size;
+	regex_t regex;
+};
+
+struct script {
+	struct script_step *steps;
+	size_t n;
+};
+
+/* Reads a script. 0; -EINVAL after all that is wrong with it was said; or -ENOMEM. The caller ends *ret with
+ * script_clear() if it was read. */
+int script_read(const char *path, struct script *ret);
+
+/* Frees what it holds. */
+void script_clear(struct script *script);

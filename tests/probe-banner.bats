@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+# talker NAME PORT MODE: a server that says what it is told.
+talker() {
+  background "$T/$1.log" "$LIB/talker" "$3" "$ADDR:$2"
+  until_ok grep -q ^PORT "$T/$1.log"
+}
+
+reason_of() { score list -nr -o NODE,REASON | awk -v n="$ADDR:$1" '$1 == n { print $2 }'; }
+reason_is() { [ "$(reason_of "$1")" = "$2" ] || { score list; return 1; }; }
+
+@test "banner: a first line that matches is a node that is up, any other takes it down with what was said" {
+  talker good 4001 'say:HELLO farm\r\n'
+  talker bad 4002 'say:ERROR sick\x1b[1m\r\n'
+  talker early 4003 'say:HELLO without an end'
+  talker closed 4004 close
+  node_line 4001 1 'check=banner:^HELLO (farm|world)$'
+  node_line 4002 1 'check=banner:^HELLO'
+  node_line 4003 1 'check=banner:^HELLO'
+  node_line 4004 1 'check=banner:^HELLO'
+  run -0 probe
+  state_is 4001 up
+  state_is 4003 up
+  reason_is 4002 'wrong\x20banner:\x20ERROR\x20sick.[1m'
+  reason_is 4004 'closed\x20without\x20an\x20answer'
+}
+
+@test "a real SSH and a real SMTP server are up, and neither is taken for the other" {
+  if [ "$(id -u)" = 0 ]; then mkdir -p /run/sshd; fi
+  ssh-keygen -q -t ed25519 -N '' -f "$T/key"
+  background "$T/sshd.log" "$(command -v sshd)" -D -e -p 4001 -o ListenAddress="$ADDR" -h "$T/key" \
+    -o PidFile=none -o UsePAM=no -f /dev/null
+  until_ok is_listening "$ADDR:4001"
+  background "$T/smtp.log" aiosmtpd -n -l "$ADDR:4002" -c aiosmtpd.handlers.Sink
+  until_ok is_listening "$ADDR:4002"
+  node_line 4001 1 check=ssh
+  node_line 4002 1 check=smtp
+  printf '%s\n' 'expect "^220 "' 'send "EHLO prober\r\n"' 'expect "^250 "' 'send "QUIT\r\n"' 'expect "^221"' >"$T/chat"
+  echo "$ADDR, 4002, 1, 0, check=chat:$T/chat" >"$T/chat.conf"
+  probe
+  state_is 4001 up
+  state_is 4002 up
+  score load "$T/chat.conf"
+  run -0 probe -v
+  [[ $output == *"$ADDR:4002: chat: answered"* ]]
+  # The other way round.
+  printf '%s\n' "$ADDR, 4001, 1, 0, check=smtp" "$ADDR, 4002, 1, 0, check=ssh --timeout=300ms" >"$CONF"
+  score load
+  probe
+  [[ $(reason_of 4001) == 'wrong\x20banner:\x20SSH-2.0-'* ]]
+  reason_is 4002 'no\x20answer\x20in\x20time'
+}
+
+@test "ssh: lines before the version are passed over; pop3, imap and ftp have their banners" {
+  talker ssh 4001 'say:notice\r\nanother\r\nSSH-2.0-x\r\n'
+  talker pop3 4002 'say:+OK ready\r\n'
+  talker imap 4003 'say:* OK ready\r\n'
+  talker ftp 4004 'say:220-several\r\n220 lines\r\n'
+  talker sick 4005 'say:421 not now\r\n'
+  node_line 4001 1 check=ssh
+  node_line 4002 1 check=pop3
+  node_line 4003 1 check=imap
+  node_line 4004 1 check=ftp
+  node_line 4005 1 check=ftp
+  probe
+  for port in 4001 4002 4003 4004; do state_is $port up; done
+  reason_is 4005 'wrong\x20banner:\x20421\x20not\x20now'
+}
+
+@test "chat: the step that fails is told by its line" {
+  talker good 4001 'script:220 hi\r\n|250 sure\r\n|221 bye\r\n'
+  talker bad 4002 'script:220 hi\r\n|550 no\r\n|221 bye\r\n'
+  printf '%s\n' '# a chat' '' 'expect "^220 "' 'send "EHLO \x78\r\n"' 'expect "^250 (sure|fine)\r$"' 'send "QUIT\r\n"' >"$T/chat"
+  node_line 4001 1 "check=chat:$T/chat"
+  node_line 4002 1 "check=chat:$T/chat -t 300ms"
+  probe
+  state_is 4001 up
+  reason_is 4002 'wrong\x20answer:\x20line\x205:\x20550\x20no'
+}
+
+@test "chat: mistakes of the file are told with their lines, and its nodes stay as they are" {
+  printf '%s\n' 'expect "("' 'say "x"' 'send x' 'send "x' 'expect "\x00"' 'send "\q"' 'send "x" y' 'send ""' >"$T/chat"
+  node_line 4001 1 "check=chat:$T/chat"
+  node_line 4002 1 "check=chat:$T/missing"
+  run --separate-stderr -0 probe
+  for line in '1: expected a regular expression: Unmatched ( or \(' '2: "say": expected send or expect' \
+    '3: "x": expected a text in double quotes' '4: expected a double quote at the end of the text' \
+    '6: "\q": expected \r, \n, \t, \", \\ or \xHH' '7: "y": expected nothing behind the text' \
+    '8: expected a text that is not empty'; do
+    [[ $stderr == *"cbprobe: $T/chat:$line"* ]] || { echo "$line"; echo "$stderr"; return 1; }
+  done
+  [[ $stderr == *"$T/chat:5: expected"* ]]
+  [[ $stderr == *"$T/missing: No such file or directory"* ]]
+  state_is 4001 up
+  state_is 4002 up
+}
