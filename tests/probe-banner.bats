@@ -100,3 +100,25 @@ reason_is() { [ "$(reason_of "$1")" = "$2" ] || { score list; return 1; }; }
   state_is 4001 up
   state_is 4002 up
 }
+
+@test "check-proxy: the node hears a PROXY header before the check's own bytes" {
+  talker a 4001 "record:$T/a.heard"
+  printf '%s\n' 'send "hello\n"' 'expect "ok"' >"$T/chat"
+  echo "$ADDR, 4001, 1, 0, check=chat:$T/chat, check-proxy=v1" >"$CONF"
+  probe
+  state_is 4001 up
+  until_ok test -s "$T/a.heard"
+  said=$(xxd -r -p <"$T/a.heard" | tr -d '\r')
+  [[ $said =~ ^PROXY\ TCP4\ 127\.[0-9.]+\ $ADDR\ [0-9]+\ 4001.hello$ ]] || { echo "$said"; return 1; }
+  # Version 2 has a word for checks: LOCAL, and nothing behind it.
+  echo "$ADDR, 4001, 1, 0, check=banner:^ok, check-proxy=v2" >"$CONF"
+  score load
+  probe
+  state_is 4001 up
+  until_ok grep -qx 0d0a0d0a000d0a515549540a20000000 "$T/a.heard"
+  # tcp has no bytes to put it before.
+  echo "$ADDR, 4001, 1, 0, check-proxy=v2" >"$CONF"
+  score load
+  probe
+  state_is 4001 up
+}

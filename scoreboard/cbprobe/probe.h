@@ -45,6 +45,7 @@ struct probe {
 	enum node_reason reason;         /* why this try failed */
 	enum probe_state state;
 	uint16_t port;
+	enum node_proxy proxy;           /* check-proxy= */
 	uint8_t n_addresses, address;    /* how many, and the one that is being tried */
 	uint8_t fault;                   /* what error says: connect.c's */
 	bool down;                       /* BN_DOWN as last seen */

@@ -158,6 +158,7 @@ static int add_node(const struct score_node *node, void *arg)
 		return -ENOMEM;
 	probe->id = node->id;
 	probe->port = node->config.port;
+	probe->proxy = node->config.check_proxy;
 	probe->checkup = checkup;
 	listing->roster->n_talking += checkup->check->talks;
 	probe->down = node->flags & BN_DOWN;

@@ -12,6 +12,7 @@
 #include "checkup.h"
 #include "connect.h"
 #include "conversation.h"
+#include "proxy_header.h"
 
 /* The talk cannot go on. */
 static enum outcome lost(struct probe *probe, enum node_reason reason, const char *detail)
@@ -73,17 +74,40 @@ enum outcome talk_send(struct probe *probe, const void *bytes, size_t size, uint
 	return send_more(probe, deadline_usec);
 }
 
+/*
+ * Tells the node, if it expects that, who asks: version 2 has a word for
+ * checks; version 1 names the true pair. A new connection has room for it, so
+ * it goes at once and as a whole. 0 or -errno.
+ */
+static int send_header(const struct probe *probe)
+{
+	struct sockaddr_storage here = { 0 }, there = { 0 };
+	socklen_t here_size = sizeof(here), there_size = sizeof(there);
+	unsigned char header[PROXY_HEADER_MAX];
+	size_t size;
+
+	if (probe->proxy == NODE_PROXY_V1 &&
+	    (getsockname(probe->fd, (struct sockaddr *)&here, &here_size) < 0 ||
+	     getpeername(probe->fd, (struct sockaddr *)&there, &there_size) < 0))
+		return -errno;
+	size = proxy_header_write(probe->proxy, (const struct sockaddr *)&here, (const struct sockaddr *)&there,
+				  header);
+	return size == 0 || send(probe->fd, header, size, MSG_NOSIGNAL) == (ssize_t)size ? 0 : -errno;
+}
+
 /* The connection is open. */
 static enum outcome open_talk(struct probe *probe, uint64_t deadline_usec)
 {
 	static const struct linger off = { 0 };
 	const int on = 1;
+	int r;
 
 	/* What connect.c did so that the node would not notice: now it shall. */
 	(void)setsockopt(probe->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 	(void)setsockopt(probe->fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
 	(void)setsockopt(probe->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	return probe->checkup->check->opened(probe, deadline_usec);
+	r = send_header(probe);
+	return r < 0 ? lost_by_errno(probe, -r) : probe->checkup->check->opened(probe, deadline_usec);
 }
 
 /* One read for each event, so that a node which never stops sending keeps no other waiting. */

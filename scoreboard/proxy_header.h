@@ -3,7 +3,8 @@
 
 /*
  * proxy_header.h: tells a node who its client is, by the PROXY protocol
- * (haproxy's doc/proxy-protocol.txt, versions 1 and 2).
+ * (haproxy's doc/proxy-protocol.txt, versions 1 and 2). Bytes alone: relays
+ * send them before a client's, and the prober before a check's.
  */
 
 #include <stddef.h>
