@@ -309,6 +309,49 @@ int score_verdict(struct score *s, uint32_t node, const struct score_verdict *ve
 	return r;
 }
 
+int score_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge)
+{
+	int r = once_agent(s, node, text, ret, ret_edge);
+
+	if (is_mended(s, r))
+		r = once_agent(s, node, text, ret, ret_edge);
+	return r;
+}
+
+int score_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,
+			  char ret_before[static NODE_FINGERPRINT_MAX + 1])
+{
+	int r = once_set_fingerprint(s, node, fingerprint, ret_before);
+
+	if (is_mended(s, r))
+		r = once_set_fingerprint(s, node, fingerprint, ret_before);
+	return r;
+}
+
+int score_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served)
+{
+	int r = once_claim_node(s, node, client, ret, ret_served);
+
+	if (is_mended(s, r))
+		r = once_claim_node(s, node, client, ret, ret_served);
+	if (r == 0)
+		held_add(s, ret);
+	return r;
+}
+
+int score_unclaim(struct score *s, const struct score_slot *slot, bool judged)
+{
+	int r = once_unclaim(s, slot, judged);
+	struct farm *farm;
+
+	if (is_mended(s, r))
+		r = once_unclaim(s, slot, judged);
+	held_remove(s, slot);
+	if (r == -ESTALE && farm_enter(s, &farm) == 0) /* as in score_release() */
+		farm_leave(s);
+	return r;
+}
+
 int score_age(struct score *s)
 {
 	int r = once_age(s);

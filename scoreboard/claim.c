@@ -93,9 +93,9 @@ static int choose(struct score *s, struct farm *farm, enum score_policy policy, 
 
 /* ---- filling and freeing ---- */
 
-/* Gives the first free slot of the node at position to a holder. Staged only. */
-static int fill(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,
-		uint32_t *ret_node, uint32_t *ret_number, bool *ret_trial)
+/* Gives the first free slot of the node at position to a holder, whatever the node's state. Staged only. */
+static int occupy(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,
+		  uint32_t *ret_node, uint32_t *ret_number, bool *ret_trial)
 {
 	struct index_entry *entry;
 	struct slot *slot;
@@ -105,8 +105,6 @@ static int fill(struct score *s, struct farm *farm, uint32_t position, const str
 	r = index_get(s->store, farm, position, &entry);
 	if (r < 0)
 		return r;
-	if (index_entry_free(entry) == 0)
-		return -EUCLEAN;
 	trial = !(entry->flags & ENTRY_UP);
 	r = slot_pop(s->store, entry, &slot, ret_number);
 	if (r < 0)
@@ -124,6 +122,35 @@ static int fill(struct score *s, struct farm *farm, uint32_t position, const str
 	if (trial)
 		return claim_set_flags(s, farm, position, ENTRY_TRIAL_RUNS, ENTRY_TRIAL_OPEN);
 	return index_update(s->store, farm, position);
+}
+
+/* The same, of a node that was chosen for a connection. */
+static int fill(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,
+		uint32_t *ret_node, uint32_t *ret_number, bool *ret_trial)
+{
+	struct index_entry *entry;
+	int r = index_get(s->store, farm, position, &entry);
+
+	if (r < 0)
+		return r;
+	if (index_entry_free(entry) == 0)
+		return -EUCLEAN;
+	return occupy(s, farm, position, with, ret_node, ret_number, ret_trial);
+}
+
+/* A trial ends by which the node was neither reached nor failed: the next connection may try at once, unless the
+ * node must be quiet first. */
+static int end_trial(struct score *s, struct farm *farm, uint32_t position, struct index_entry *entry)
+{
+	struct node_record *record;
+	int r = node_get(s->store, entry->id, &record);
+
+	if (r < 0)
+		return r == -ENOENT ? -EUCLEAN : r;
+	if (!node_is_flapping(record))
+		return claim_set_flags(s, farm, position, ENTRY_TRIAL_OPEN, ENTRY_TRIAL_RUNS);
+	entry->key.retry_usec = record->n_addresses > 0 ? record->quiet_usec : UINT64_MAX;
+	return claim_set_flags(s, farm, position, 0, ENTRY_TRIAL_RUNS);
 }
 
 int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struct slot *slot, uint32_t number)
@@ -155,8 +182,7 @@ int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struc
 	farm->busy--;
 	store_touch(s->store, farm, sizeof(*farm));
 	if (trial && entry->flags & ENTRY_TRIAL_RUNS)
-		/* Neither reached nor failed: the next connection may try at once. */
-		return claim_set_flags(s, farm, position, ENTRY_TRIAL_OPEN, ENTRY_TRIAL_RUNS);
+		return end_trial(s, farm, position, entry);
 	return index_update(s->store, farm, position);
 }
 
@@ -701,7 +727,6 @@ static int fail_node(struct score *s, struct farm *farm, const struct score_slot
 	if (!down) {
 		node_edge_begin(record, entry, reason, ret_edge);
 		record->flags |= BN_DOWN;
-		record->since_usec = now_realtime();
 		record->pause_usec = retry_usec;
 		node_note_down(record);
 	} else if (trial) {
@@ -716,7 +741,7 @@ static int fail_node(struct score *s, struct farm *farm, const struct score_slot
 		entry->key.retry_usec = now_boottime() + record->pause_usec;
 		r = claim_set_flags(s, farm, record->position, 0, ENTRY_UP | ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
 		if (!down)
-			ret_edge->after = node_state(record, entry);
+			node_edge_end(record, entry, ret_edge);
 	}
 	store_touch(s->store, record, sizeof(*record));
 	if (r == 0)
@@ -820,14 +845,13 @@ static int trial_passed(struct score *s, struct farm *farm, struct node_record *
 		return claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
 	node_edge_begin(record, entry, (enum node_reason)record->reason, ret_edge);
 	record->flags &= ~BN_DOWN;
-	record->since_usec = now_realtime();
 	record->reason = REASON_NONE;
 	record->fall = 0;
 	record->doubts = 0;
 	store_touch(s->store, record, sizeof(*record));
 	entry->key.retry_usec = UINT64_MAX;
 	r = claim_set_flags(s, farm, record->position, ENTRY_UP, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
-	ret_edge->after = node_state(record, entry);
+	node_edge_end(record, entry, ret_edge);
 	return r;
 }
 
@@ -868,6 +892,91 @@ int once_connected(struct score *s, const struct score_slot *ours, struct score_
 int once_answered(struct score *s, const struct score_slot *ours, struct score_edge *ret_edge)
 {
 	return pass_trial(s, ours, true, ret_edge);
+}
+
+/* ---- a probe's ---- */
+
+/* Stages that this process takes a slot of the node, if one is free. 0, 1 if none is, or -errno. */
+static int take_of_node(struct score *s, struct farm *farm, const struct node_record *record, struct index_entry *entry,
+			const char *client, struct score_slot *ret)
+{
+	struct slot with = {
+		.holder = *score_self(s), .ticket = farm->next_ticket, .since_usec = now_realtime(),
+		.state = SLOT_BUSY, .cell = NONE,
+	};
+
+	/* That it is held, or down, is no reason not to look at it; that somebody else tries it is. */
+	if (entry->busy >= entry->limit || entry->flags & (ENTRY_DRAINING | ENTRY_TRIAL_RUNS))
+		return 1;
+	(void)memcpy(with.client, client, strnlen(client, SCORE_CLIENT_MAX));
+	*ret = (struct score_slot){ .ticket = farm->next_ticket++ };
+	store_touch(s->store, farm, sizeof(*farm));
+	if (!(entry->flags & ENTRY_UP))
+		entry->key.retry_usec = UINT64_MAX; /* the probe is its trial */
+	return occupy(s, farm, record->position, &with, &ret->node, &ret->slot, &ret->trial);
+}
+
+int once_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served)
+{
+	struct node_record *record;
+	struct index_entry *entry;
+	struct farm *farm;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = claim_get_node(s, farm, node, &record, &entry);
+	if (r == 0) {
+		*ret_served = record->served != record->served_seen;
+		record->served_seen = record->served;
+		store_touch(s->store, &record->served_seen, sizeof(record->served_seen));
+		r = take_of_node(s, farm, record, entry, client, ret);
+	}
+	if (r == 0 || r == 1) {
+		int outcome = r;
+
+		r = store_commit(s->store) ?: outcome;
+	}
+	farm_leave(s);
+	return r;
+}
+
+int once_unclaim(struct score *s, const struct score_slot *ours, bool judged)
+{
+	struct node_record *record;
+	struct index_entry *entry;
+	bool gone = false;
+	struct farm *farm;
+	struct slot *slot;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = find_ours(s, ours, &slot);
+	if (r == 0)
+		r = get_node_of_slot(s, farm, ours->node, &record, &entry);
+	if (r == 0) {
+		gone = record->draining && entry->busy == 1;
+		if (slot->trial && judged && entry->flags & ENTRY_TRIAL_RUNS) {
+			/* It is as bad as it was. */
+			uint64_t pause_end = now_boottime() + record->pause_usec;
+
+			if (node_is_flapping(record))
+				pause_end = record->quiet_usec;
+			entry->key.retry_usec = record->n_addresses > 0 ? pause_end : UINT64_MAX;
+			r = claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_RUNS);
+		}
+	}
+	if (r == 0)
+		r = claim_free_slot(s, farm, record->position, slot, ours->slot);
+	if (r == 0)
+		r = claim_dispatch(s, farm, POLICY_FASTEST);
+	farm_leave(s);
+	if (r == 0 && gone)
+		(void)score_collect(s); /* if it cannot be done now, the next load or probe pass does it */
+	return r;
 }
 
 int once_progress(struct score *s, const struct score_slot *ours, uint64_t in, uint64_t out)

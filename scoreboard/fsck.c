@@ -185,6 +185,7 @@ static int check_node(struct check *check, uint32_t position)
 
 	expect(check, name, "position", record.position, position);
 	expect(check, name, "cores", entry->cores, record.config.cores);
+	expect(check, name, "connections at once", entry->limit, node_limit(&record));
 	if (entry->id > check->last_id)
 		check->last_id = entry->id;
 	expect(check, name, "slots taken", entry->busy, busy);
@@ -194,9 +195,10 @@ static int check_node(struct check *check, uint32_t position)
 	else if (flags & ENTRY_TRIAL_RUNS && !trial)
 		flags = ENTRY_TRIAL_OPEN;
 	flags |= (record.flags & BN_HOLD ? ENTRY_HELD : 0) | (record.draining ? ENTRY_DRAINING : 0) |
-		 (record.config.backup ? ENTRY_BACKUP : 0);
+		 (record.config.backup ? ENTRY_BACKUP : 0) | (agent_reason(&record.agent) ? ENTRY_AGENT : 0);
 	expect(check, name, "flags", entry->flags, flags);
 	entry->cores = record.config.cores;
+	entry->limit = node_limit(&record);
 	entry->busy = busy;
 	entry->speed = node_speed(&record);
 	entry->flags = flags;

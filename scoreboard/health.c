@@ -150,12 +150,9 @@ static int damp(struct score *s, struct farm *farm, struct node_record *record, 
 static int turn(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
 		const struct score_verdict *verdict, struct score_edge *ret_edge)
 {
-	uint64_t now_usec = now_realtime();
 	int r;
 
 	node_edge_begin(record, entry, verdict->success ? (enum node_reason)record->reason : verdict->reason, ret_edge);
-	if (!(record->flags & BN_HOLD))
-		record->since_usec = now_usec; /* else it is of the hold */
 	record->flags ^= BN_DOWN;
 	record->reason = verdict->success ? REASON_NONE : verdict->reason;
 	record->pause_usec = NODE_RETRY_USEC;
@@ -173,7 +170,7 @@ static int turn(struct score *s, struct farm *farm, struct node_record *record, 
 			ret_edge->reason = REASON_FLAPPING;
 		}
 	}
-	ret_edge->after = node_state(record, entry);
+	node_edge_end(record, entry, ret_edge);
 	return r;
 }
 
@@ -248,6 +245,33 @@ int once_verdict(struct score *s, uint32_t node, const struct score_verdict *ver
 	}
 	farm_leave(s);
 	return r < 0 ? r : edge;
+}
+
+int once_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,
+			  char ret_before[static NODE_FINGERPRINT_MAX + 1])
+{
+	struct node_record *record;
+	struct index_entry *entry;
+	struct farm *farm;
+	bool other = false;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = claim_get_node(s, farm, node, &record, &entry);
+	if (r == 0) {
+		(void)memcpy(ret_before, record->fingerprint, sizeof(record->fingerprint));
+		other = strncmp(record->fingerprint, fingerprint, NODE_FINGERPRINT_MAX) != 0;
+	}
+	if (other) {
+		(void)memset(record->fingerprint, 0, sizeof(record->fingerprint));
+		(void)memcpy(record->fingerprint, fingerprint, strnlen(fingerprint, NODE_FINGERPRINT_MAX));
+		store_touch(s->store, record->fingerprint, sizeof(record->fingerprint));
+		r = store_commit(s->store);
+	}
+	farm_leave(s);
+	return r < 0 ? r : other;
 }
 
 #define AGED_AT_ONCE 32u

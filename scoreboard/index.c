@@ -22,7 +22,7 @@ static const struct index_key nothing = { .retry_usec = UINT64_MAX };
 
 bool index_is_up(uint32_t flags)
 {
-	return (flags & (ENTRY_UP | ENTRY_HELD | ENTRY_DRAINING)) == ENTRY_UP;
+	return (flags & (ENTRY_UP | ENTRY_HELD | ENTRY_DRAINING | ENTRY_AGENT)) == ENTRY_UP;
 }
 
 bool index_is_primary_up(uint32_t flags)
@@ -32,10 +32,10 @@ bool index_is_primary_up(uint32_t flags)
 
 uint32_t index_entry_free(const struct index_entry *entry)
 {
-	if (entry->flags & (ENTRY_HELD | ENTRY_DRAINING) || entry->busy >= entry->cores)
+	if (entry->flags & (ENTRY_HELD | ENTRY_DRAINING | ENTRY_AGENT) || entry->busy >= entry->limit)
 		return 0;
 	if (entry->flags & ENTRY_UP)
-		return entry->cores - entry->busy;
+		return entry->limit - entry->busy;
 	return entry->flags & ENTRY_TRIAL_OPEN ? 1 : 0;
 }
 

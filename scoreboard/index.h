@@ -35,6 +35,7 @@ enum {
 	ENTRY_BACKUP = 1 << 3,
 	ENTRY_TRIAL_OPEN = 1 << 4, /* down, and the next connection may try it */
 	ENTRY_TRIAL_RUNS = 1 << 5, /* down, and one connection is trying it */
+	ENTRY_AGENT = 1 << 6,      /* its agent wants no new connections */
 };
 
 struct index_entry {
@@ -45,10 +46,14 @@ struct index_entry {
 	uint32_t cores;
 	uint32_t busy;         /* slots held or handed over */
 	uint32_t free_slot;    /* first of the list of free slots, or NONE */
+	uint32_t limit;        /* connections at once: cores, or fewer if its agent says so */
+	uint32_t reserved;
 };
 
-/* Whether a node of these flags is up, and neither held nor draining; and whether it is no backup, too. */
+/* Whether a node of these flags is up, and nobody keeps new connections from it. */
 bool index_is_up(uint32_t flags);
+
+/* The same of one that is no backup. */
 bool index_is_primary_up(uint32_t flags);
 
 /* How many more connections the node takes now. */

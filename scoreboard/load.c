@@ -113,6 +113,8 @@ static uint32_t entry_flags(const struct seat *seat)
 		flags |= ENTRY_DRAINING;
 	if (seat->record.config.backup)
 		flags |= ENTRY_BACKUP;
+	if (agent_reason(&seat->record.agent))
+		flags |= ENTRY_AGENT;
 	if (!(seat->record.flags & BN_DOWN))
 		flags = (flags & ~(uint32_t)(ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS)) | ENTRY_UP;
 	return flags;
@@ -135,6 +137,11 @@ static bool seat_update(struct seat *seat, const struct node_config *config)
 	if (seat->record.draining)
 		seat->record.since_usec = now_realtime();
 	seat->record.draining = 0;
+	/* Only an agent undoes its words, and it may be asked no more; nor is a compiler known to be the same. */
+	if (strcmp(seat->record.config.check, config->check) != 0) {
+		seat->record.agent = (struct agent){ 0 };
+		(void)memset(seat->record.fingerprint, 0, sizeof(seat->record.fingerprint));
+	}
 	seat->record.config = *config;
 	return changed;
 }
@@ -287,6 +294,7 @@ static int write_seat(struct score *s, const struct farm *farm, struct seat *sea
 	}
 	record->position = position;
 	seat->entry.cores = record->config.cores;
+	seat->entry.limit = node_limit(record);
 	seat->entry.speed = node_speed(record);
 	seat->entry.flags = entry_flags(seat);
 	return store_put(s->store, STORE_NODE, seat->entry.id, 0, record, sizeof(*record));

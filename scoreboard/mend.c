@@ -113,7 +113,8 @@ static int salvage_node(uint32_t id, uint32_t b, const void *data, size_t size, 
 		pages++;
 	record.slot_pages = pages;
 	salvage->entries[salvage->n++] = (struct index_entry){
-		.id = id, .speed = node_speed(&record), .cores = record.config.cores, .free_slot = NONE,
+		.id = id, .speed = node_speed(&record), .cores = record.config.cores, .limit = node_limit(&record),
+		.free_slot = NONE,
 		.key = { .retry_usec = UINT64_MAX, .fastest = record.position },
 		.flags = record.flags & BN_DOWN ? ENTRY_TRIAL_OPEN : ENTRY_UP,
 	};

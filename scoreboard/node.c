@@ -19,6 +19,7 @@ int node_check(struct node_record *record)
 	config->host[sizeof(config->host) - 1] = '\0';
 	config->check[sizeof(config->check) - 1] = '\0';
 	record->detail[sizeof(record->detail) - 1] = '\0';
+	record->fingerprint[sizeof(record->fingerprint) - 1] = '\0';
 	if (config->cores == 0 || config->cores > NODE_CORES_MAX || !(config->speed >= 0 && config->speed <= 1000000))
 		return -EUCLEAN;
 	/* Not to be looked at as a bool before it is known to be one. */
@@ -102,6 +103,15 @@ enum node_state node_state(const struct node_record *record, const struct index_
 		return NODE_DRAINING;
 	if (record->flags & BN_HOLD)
 		return NODE_HELD;
+	switch (agent_reason(&record->agent)) {
+	case REASON_AGENT_DRAIN:
+	case REASON_AGENT_MAINT:
+		return NODE_HELD;
+	case REASON_AGENT_DOWN:
+		return NODE_DOWN;
+	default:
+		break;
+	}
 	if (!(record->flags & BN_DOWN))
 		return NODE_UP;
 	return entry->flags & (ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS) ? NODE_RETRY : NODE_DOWN;
@@ -119,7 +129,10 @@ const char *node_state_to_string(enum node_state state)
 
 uint32_t node_speed(const struct node_record *record)
 {
-	return record->config.speed > 0 ? (uint32_t)(record->config.speed * 1000 + 0.5) : speed_value(&record->speed);
+	uint32_t speed = record->config.speed > 0 ? (uint32_t)(record->config.speed * 1000 + 0.5)
+						  : speed_value(&record->speed);
+
+	return agent_speed(&record->agent, speed);
 }
 
 void node_edge_begin(const struct node_record *record, const struct index_entry *entry, enum node_reason reason,
@@ -134,17 +147,30 @@ void node_edge_begin(const struct node_record *record, const struct index_entry 
 	};
 }
 
-static enum node_reason state_reason(const struct node_record *record, enum node_state state)
+uint32_t node_limit(const struct node_record *record)
+{
+	return agent_limit(&record->agent, record->config.cores);
+}
+
+void node_edge_end(struct node_record *record, const struct index_entry *entry, struct score_edge *edge)
+{
+	edge->after = node_state(record, entry);
+	/* Else it is of the hold, or of what its agent said. */
+	if (edge->after != edge->before)
+		record->since_usec = now_realtime();
+}
+
+enum node_reason node_reason(const struct node_record *record, enum node_state state)
 {
 	switch (state) {
 	case NODE_UP:
 		return REASON_NONE;
 	case NODE_HELD:
-		return REASON_HELD;
+		return record->flags & BN_HOLD ? REASON_HELD : agent_reason(&record->agent);
 	case NODE_DRAINING:
 		return REASON_REMOVED;
 	default:
-		return (enum node_reason)record->reason;
+		return record->flags & BN_DOWN ? (enum node_reason)record->reason : agent_reason(&record->agent);
 	}
 }
 
@@ -180,6 +206,7 @@ void node_describe(const struct node_record *record, const struct index_entry *e
 		.state = node_state(record, entry),
 		.busy = entry->busy,
 		.free = index_entry_free(entry),
+		.limit = entry->limit,
 		.speed = entry->speed / 1000.0,
 		.since_usec = record->since_usec,
 		.served = record->served,
@@ -190,8 +217,10 @@ void node_describe(const struct node_record *record, const struct index_entry *e
 		.fall = record->fall,
 		.doubts = record->doubts,
 	};
-	ret->reason = state_reason(record, ret->state);
+	ret->reason = node_reason(record, ret->state);
 	(void)memcpy(ret->detail, record->detail, sizeof(ret->detail));
+	(void)memcpy(ret->fingerprint, record->fingerprint, sizeof(ret->fingerprint));
+	agent_format(&record->agent, ret->agent);
 	if (entry->key.retry_usec != UINT64_MAX)
 		ret->retry_usec = now_realtime() + entry->key.retry_usec - boottime;
 	describe_speed(record, &ret->learning);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent.h"
 #include "index.h"
 #include "nodelist.h"
 #include "scoreboard.h"
@@ -46,6 +47,9 @@ struct node_record {
 	uint64_t downs[SCORE_FLAPS_MAX]; /* when it last went down, the latest first */
 	uint32_t doubts;              /* connections in a row that it took and did not answer */
 	uint32_t reserved;
+	uint64_t served_seen;         /* what served was when a probe last looked */
+	struct agent agent;           /* what its agent said last */
+	char fingerprint[NODE_FINGERPRINT_MAX + 1]; /* of its compiler, as a probe found it */
 };
 
 /* Whether a record that was read can be true; ends its texts within their fields. 0 or -EUCLEAN. */
@@ -63,12 +67,21 @@ unsigned node_get_addresses(const struct node_record *record, struct score_addre
 /* The state that record and entry make together. */
 enum node_state node_state(const struct node_record *record, const struct index_entry *entry);
 
-/* The speed that counts, in thousandths: pinned, else learned. */
+/* Why it is in that state. */
+enum node_reason node_reason(const struct node_record *record, enum node_state state);
+
+/* The speed that counts, in thousandths: pinned, else learned; scaled as its agent says. */
 uint32_t node_speed(const struct node_record *record);
+
+/* How many connections at once it takes: its cores, or fewer if its agent says so. */
+uint32_t node_limit(const struct node_record *record);
 
 /* Begins *ret: the state as it is, and how long it has lasted. Both states are that one as yet. */
 void node_edge_begin(const struct node_record *record, const struct index_entry *entry, enum node_reason reason,
 		     struct score_edge *ret);
+
+/* Ends it, when record and entry have changed: which state it is now. One that is another begins now. */
+void node_edge_end(struct node_record *record, const struct index_entry *entry, struct score_edge *edge);
 
 /* Everything about the node for those who look. */
 void node_describe(const struct node_record *record, const struct index_entry *entry, struct score_node *ret);

@@ -18,6 +18,7 @@
 #define NODE_NAME_MAX 263            /* "[host]:65535" */
 #define NODE_CHECK_MAX 255
 #define NODE_DETAIL_MAX 79
+#define NODE_FINGERPRINT_MAX 79
 #define NODE_CORES_MAX 65535u
 #define NODES_MAX 1000000u
 

@@ -43,5 +43,10 @@ int once_edit(struct score *s, const struct score_edit *edit);
 int once_hold(struct score *s, const char *name, const char *detail);
 int once_unhold(struct score *s, const char *name);
 int once_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge);
+int once_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge);
+int once_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,
+			 char ret_before[static NODE_FINGERPRINT_MAX + 1]);
+int once_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served);
+int once_unclaim(struct score *s, const struct score_slot *slot, bool judged);
 int once_age(struct score *s);
 int once_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n);

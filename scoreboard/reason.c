@@ -24,6 +24,13 @@ static const char *const phrases[REASON_MAX_] = {
 	[REASON_TOO_LONG] = "answer too long",
 	[REASON_WRONG_BANNER] = "wrong banner",
 	[REASON_WRONG_ANSWER] = "wrong answer",
+	[REASON_AGENT_DOWN] = "its agent says down",
+	[REASON_AGENT_DRAIN] = "its agent says drain",
+	[REASON_AGENT_MAINT] = "its agent says maint",
+	[REASON_PROTOCOL] = "invalid protocol",
+	[REASON_COMPILE_REFUSED] = "closed without a byte: client not allowed, or compiler not masqueraded",
+	[REASON_COMPILE_FAILED] = "compile failed",
+	[REASON_COMPILER_MISMATCH] = "compiler mismatch",
 };
 
 const char *reason_to_string(enum node_reason reason)

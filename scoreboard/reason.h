@@ -26,6 +26,13 @@ enum node_reason {
 	REASON_TOO_LONG,        /* more than any sound answer is */
 	REASON_WRONG_BANNER,
 	REASON_WRONG_ANSWER,    /* a chat's */
+	REASON_AGENT_DOWN,      /* the node's agent said so; so the next two */
+	REASON_AGENT_DRAIN,
+	REASON_AGENT_MAINT,
+	REASON_PROTOCOL,        /* not what the check's protocol allows */
+	REASON_COMPILE_REFUSED, /* distccd closed without a byte, for one of two causes */
+	REASON_COMPILE_FAILED,
+	REASON_COMPILER_MISMATCH,
 	REASON_MAX_,
 };
 

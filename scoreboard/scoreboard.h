@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "agent.h"
 #include "nodelist.h"
 #include "reason.h"
 
@@ -269,9 +270,12 @@ struct score_node {
 	enum node_reason reason;
 	char detail[NODE_DETAIL_MAX + 1]; /* an administrator's or a check's own words, may be empty */
 	uint32_t busy, free;
+	uint32_t limit;              /* connections at once: its cores, or fewer if its agent says so */
 	double speed;                /* the one that counts now */
 	struct score_speed learning;
 	uint64_t since_usec;         /* of the state */
+	char fingerprint[NODE_FINGERPRINT_MAX + 1]; /* of its compiler, may be empty */
+	char agent[AGENT_TEXT_MAX + 1];   /* what its agent has said, may be empty */
 	uint64_t retry_usec;         /* CLOCK_REALTIME of the next trial; 0: none to come */
 	uint64_t served, failed, bytes_in, bytes_out;
 	uint32_t rise, fall;         /* successes and failures in a row, of probes */
@@ -384,7 +388,7 @@ struct score_verdict {
 	uint32_t flaps;              /* going down so often, at most SCORE_FLAPS_MAX, ... */
 	uint64_t flap_usec;          /* ... within so long keeps it down until it was quiet as long; flaps 0: off */
 	bool shallow;                /* a success is a connection made, not an answer had */
-	uint64_t work_usec;          /* the time of the identical probe compile, 0: none */
+	uint64_t work_usec;          /* how long the node took for a piece of work that is the same for all; 0: none */
 };
 
 /*
@@ -393,6 +397,30 @@ struct score_verdict {
  * -ENOENT: the node has gone. A hold is never touched.
  */
 int score_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge);
+
+/*
+ * A line of the node's agent, see agent.h: *ret says what has been made of it.
+ * 0; 1: the node's state has changed by it, and *ret_edge says how; -ENOENT;
+ * or -errno. A hold is never touched.
+ */
+int score_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge);
+
+/* Puts down what compiler a probe found on the node. 0: as before; 1: another, ret_before has what was known of it
+ * (may be empty); -ENOENT; or -errno. */
+int score_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,
+			  char ret_before[static NODE_FINGERPRINT_MAX + 1]);
+
+/*
+ * A probe that makes the node work takes a slot of it first, as a connection
+ * does, so that the two together are never more than its cores; a node that is
+ * down is tried by it alone meanwhile. It never waits. *ret_served: whether a
+ * connection of the node was served since this was last called for it. 0: *ret
+ * is the slot; 1: none is free; -ENOENT; or -errno.
+ */
+int score_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served);
+
+/* Gives such a slot back, after the verdict if there was one (judged); waiters get it. 0, or -ESTALE. */
+int score_unclaim(struct score *s, const struct score_slot *slot, bool judged);
 
 /* Replaces the addresses of a node. n may be 0 (its name does not resolve: the caller gives a verdict too).
  * 0, 1 if they were so already, -ENOENT, or -errno. */

@@ -46,6 +46,8 @@ FORMAT(node_compiles, struct score_node, "%.3g", i->learning.compile_weight)
 FORMAT(explain_rank_, struct explain_row, "%" PRIu32, i->rank)
 FORMAT(explain_why, struct explain_row, "%s", i->why)
 FORMAT(explain_share, struct explain_row, "%.3g", (double)i->node.free / i->node.config.cores)
+FORMAT(node_agent, struct score_node, "%s", i->agent)
+FORMAT(node_fingerprint, struct score_node, "%s", i->fingerprint)
 FORMAT(slot_node, struct score_slot_info, "%s", i->node)
 FORMAT(slot_number, struct score_slot_info, "%" PRIu32, i->slot)
 FORMAT(slot_pid, struct score_slot_info, "%ld", (long)i->pid)
@@ -125,6 +127,7 @@ FROM_NODE(hold)
 FROM_NODE(holds)
 FROM_NODE(compile)
 FROM_NODE(compiles)
+FROM_NODE(agent)
 
 static void explain_rank(const void *item, char text[static COLUMN_TEXT_MAX])
 {
@@ -135,20 +138,23 @@ static void explain_rank(const void *item, char text[static COLUMN_TEXT_MAX])
 		explain_rank_(item, text);
 }
 
-/* The formula of corebalance(7) with this node's numbers. */
+/* The formula of corebalance(7) with this node's numbers; what the agent says is about what that gives. */
 static void explain_from(const void *item, char text[static COLUMN_TEXT_MAX])
 {
 	const struct explain_row *row = item;
 	const struct score_speed *speed = &row->node.learning;
+	int n;
 
 	if (speed->pinned)
-		(void)strcpy(text, "pinned by speed=");
+		n = snprintf(text, COLUMN_TEXT_MAX, "pinned by speed=");
 	else if (speed->hold_weight + speed->compile_weight <= 0)
-		(void)strcpy(text, "nothing known");
+		n = snprintf(text, COLUMN_TEXT_MAX, "nothing known");
 	else
-		(void)snprintf(text, COLUMN_TEXT_MAX, "%.3g = 2^((%.3g*log2(%.3g) + 4*%.3g*log2(%.3g)) / (%.3g + 4*%.3g + 4))",
-			       speed->learned, speed->hold_weight, speed->hold, speed->compile_weight, speed->compile,
-			       speed->hold_weight, speed->compile_weight);
+		n = snprintf(text, COLUMN_TEXT_MAX, "%.3g = 2^((%.3g*log2(%.3g) + 4*%.3g*log2(%.3g)) / (%.3g + 4*%.3g + 4))",
+			     speed->learned, speed->hold_weight, speed->hold, speed->compile_weight, speed->compile,
+			     speed->hold_weight, speed->compile_weight);
+	if (n > 0 && n < COLUMN_TEXT_MAX && *row->node.agent)
+		(void)snprintf(text + n, COLUMN_TEXT_MAX - (size_t)n, "; its agent says %s", row->node.agent);
 }
 
 const struct column columns[] = {
@@ -180,6 +186,8 @@ const struct column columns[] = {
 	{ TABLE_NODES, "COMPILES", false, COLUMN_NUMBER, "of so many compiles, at most 16, halved each hour",
 	  node_compiles },
 	{ TABLE_NODES, "WORK", false, COLUMN_NUMBER, "microseconds of the last such compile", node_work },
+	{ TABLE_NODES, "AGENT", false, COLUMN_TEXT, "what its agent has said", node_agent },
+	{ TABLE_NODES, "FINGERPRINT", false, COLUMN_TEXT, "its machine and compiler, by check=distcc", node_fingerprint },
 	{ TABLE_NODES, "DETAIL", false, COLUMN_TEXT, "an administrator's or a check's own words", node_detail },
 
 	{ TABLE_SLOTS, "NODE", true, COLUMN_TEXT, "host:port", slot_node },
@@ -211,6 +219,7 @@ const struct column columns[] = {
 	{ TABLE_EXPLAIN, "HOLDS", false, COLUMN_NUMBER, "of so many connections", explain_holds },
 	{ TABLE_EXPLAIN, "COMPILE", false, COLUMN_NUMBER, "its speed by the compiles of probes", explain_compile },
 	{ TABLE_EXPLAIN, "COMPILES", false, COLUMN_NUMBER, "of so many compiles", explain_compiles },
+	{ TABLE_EXPLAIN, "AGENT", false, COLUMN_TEXT, "what its agent has said", explain_agent },
 };
 
 const size_t n_columns = sizeof(columns) / sizeof(columns[0]);

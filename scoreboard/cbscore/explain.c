@@ -122,7 +122,7 @@ static void why_not_usable(const struct explanation *e, struct explain_row *row)
 			       node->state == NODE_RETRY && node->free == 0 ? "a connection is trying it" : reason,
 			       *node->detail ? ": " : "", node->detail, *pause ? " (a trial in " : "", pause, *pause ? ")" : "");
 	} else if (node->free == 0) {
-		(void)strcpy(row->why, "no free slot");
+		(void)strcpy(row->why, node->busy < node->config.cores ? "as many as its agent allows" : "no free slot");
 	} else if (e->choice.paused) {
 		(void)strcpy(row->why, "the farm is paused");
 	} else {

@@ -5,8 +5,9 @@
  * it. ipvs: what `ipvsadm -R` reads, the table of the kernel's own balancer.
  *
  * A node's weight there is what the scoreboard chooses by when all slots are
- * free: speed times cores, in hundredths. One that is not to be used gets
- * weight 0, by which its connections go on, as they do here.
+ * free: speed times cores, in hundredths, both as its agent changes them. One
+ * that is not to be used, be it that its agent says so, gets weight 0, by which
+ * its connections go on, as they do here.
  */
 
 #include <arpa/inet.h>
@@ -100,7 +101,7 @@ static bool is_used(const struct export *export, const struct score_node *node)
 
 static int measure(const struct score_node *node, void *arg)
 {
-	double capacity = node->speed * node->config.cores;
+	double capacity = node->speed * node->limit;
 	struct export *export = arg;
 
 	export->primary_up |= node->state == NODE_UP && !node->config.backup;
@@ -141,7 +142,7 @@ static const char *locate(const struct export *export, const struct score_node *
 static int write_node(const struct score_node *node, void *arg)
 {
 	struct export *export = arg;
-	double weight = node->speed * node->config.cores * export->scale;
+	double weight = node->speed * node->limit * export->scale;
 	char where[sizeof(export->seen[0])];
 	const char *wrong;
 

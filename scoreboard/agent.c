@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * agent.c: the words. weight:0 and 0% are HAProxy's other way to say drain,
+ * and maxconn:0 takes a limit away; a node with no connections at all is what
+ * drain and maint are for.
+ */
+
+#include "agent.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "claim.h"
+#include "once.h"
+#include "store.h"
+#include "timespan.h"
+
+#define SEPARATORS " \t,"
+#define PERCENT_MAX 100000u   /* a thousand times as fast */
+#define WEIGHT_MAX 256u
+#define LIMIT_MAX 1000000000u
+#define SPEED_MAX 1000000000u /* thousandths, as of speed= */
+
+/* A number and what must stand behind it. Whether it is one up to max. */
+static bool read_number(const char *text, const char *behind, uint32_t max, uint32_t *ret)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || errno || value > max || strcmp(end, behind) != 0)
+		return false;
+	*ret = (uint32_t)value;
+	return true;
+}
+
+static void put(struct agent *agent, uint32_t set, uint32_t clear)
+{
+	agent->words = (agent->words & ~clear) | set;
+}
+
+static bool read_weight(const char *text, struct agent *agent)
+{
+	if (read_number(text, "%", PERCENT_MAX, &agent->weight))
+		put(agent, AGENT_PERCENT, AGENT_WEIGHT);
+	else if (read_number(text, "", WEIGHT_MAX, &agent->weight))
+		put(agent, AGENT_WEIGHT, AGENT_PERCENT);
+	else
+		return false;
+	return true;
+}
+
+static bool read_limit(const char *text, struct agent *agent)
+{
+	if (!read_number(text, "", LIMIT_MAX, &agent->limit))
+		return false;
+	put(agent, agent->limit > 0 ? AGENT_LIMIT : 0, AGENT_LIMIT);
+	return true;
+}
+
+static bool read_word(const char *word, struct agent *agent)
+{
+	static const struct {
+		const char *word;
+		uint32_t set, clear;
+	} plain[] = {
+		{ "ready", 0, AGENT_DRAIN | AGENT_MAINT },
+		{ "drain", AGENT_DRAIN, AGENT_MAINT },
+		{ "maint", AGENT_MAINT, AGENT_DRAIN },
+		{ "up", 0, AGENT_DOWN },
+		{ "down", AGENT_DOWN, 0 },
+		{ "fail", AGENT_DOWN, 0 },
+		{ "stopped", AGENT_DOWN, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+		if (strcmp(plain[i].word, word) == 0) {
+			put(agent, plain[i].set, plain[i].clear);
+			return true;
+		}
+	if (strncmp(word, "weight:", 7) == 0)
+		return read_weight(word + 7, agent);
+	if (strncmp(word, "maxconn:", 8) == 0)
+		return read_limit(word + 8, agent);
+	return strchr(word, '%') && read_weight(word, agent);
+}
+
+static void keep_text(const char *from, size_t length, char ret[static AGENT_TEXT_MAX + 1])
+{
+	if (length > AGENT_TEXT_MAX)
+		length = AGENT_TEXT_MAX;
+	(void)memcpy(ret, from, length);
+	ret[length] = '\0';
+}
+
+void agent_read(const char *text, const struct agent *before, struct agent_line *ret)
+{
+	const char *why = strchr(text, '#'), *end = why ? why : text + strlen(text);
+
+	*ret = (struct agent_line){ .agent = *before };
+	if (why)
+		keep_text(why + 1, strlen(why + 1), ret->why);
+	for (const char *p = text + strspn(text, SEPARATORS); p < end; p += strspn(p, SEPARATORS)) {
+		char word[AGENT_TEXT_MAX + 1];
+		size_t length = strcspn(p, SEPARATORS "#");
+		struct agent agent = ret->agent;
+
+		keep_text(p, length, word);
+		p += length;
+		if (length <= AGENT_TEXT_MAX && read_word(word, &agent))
+			ret->agent = agent;
+		else if (!*ret->unknown)
+			(void)strcpy(ret->unknown, word);
+	}
+}
+
+enum node_reason agent_reason(const struct agent *agent)
+{
+	if (agent->words & AGENT_MAINT)
+		return REASON_AGENT_MAINT;
+	if (agent->words & AGENT_DRAIN || (agent->words & (AGENT_PERCENT | AGENT_WEIGHT) && agent->weight == 0))
+		return REASON_AGENT_DRAIN;
+	return agent->words & AGENT_DOWN ? REASON_AGENT_DOWN : REASON_NONE;
+}
+
+uint32_t agent_speed(const struct agent *agent, uint32_t speed)
+{
+	uint64_t changed = speed;
+
+	if (agent->words & AGENT_PERCENT)
+		changed = (uint64_t)speed * agent->weight / 100;
+	else if (agent->words & AGENT_WEIGHT)
+		changed = (uint64_t)agent->weight * 1000;
+	return changed < 1 ? 1 : changed > SPEED_MAX ? SPEED_MAX : (uint32_t)changed;
+}
+
+uint32_t agent_limit(const struct agent *agent, uint32_t cores)
+{
+	return agent->words & AGENT_LIMIT && agent->limit > 0 && agent->limit < cores ? agent->limit : cores;
+}
+
+void agent_format(const struct agent *agent, char ret[static AGENT_TEXT_MAX + 1])
+{
+	char weight[16] = "", limit[32] = "";
+	int n;
+
+	if (agent->words & (AGENT_PERCENT | AGENT_WEIGHT))
+		(void)snprintf(weight, sizeof(weight), agent->words & AGENT_PERCENT ? " %u%%" : " weight:%u", agent->weight);
+	if (agent->words & AGENT_LIMIT)
+		(void)snprintf(limit, sizeof(limit), " maxconn:%u", agent->limit);
+	n = snprintf(ret, AGENT_TEXT_MAX + 1, "%s%s%s%s%s", agent->words & AGENT_MAINT ? " maint" : "",
+		     agent->words & AGENT_DRAIN ? " drain" : "", agent->words & AGENT_DOWN ? " down" : "", weight, limit);
+	if (n > 0)
+		(void)memmove(ret, ret + 1, (size_t)n);
+}
+
+/* Stages what the node's record and entry become by the agent's words. */
+static int obey(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
+		const struct agent *agent, struct score_edge *ret_edge)
+{
+	int r;
+
+	node_edge_begin(record, entry, node_reason(record, node_state(record, entry)), ret_edge);
+	record->agent = *agent;
+	entry->limit = node_limit(record);
+	entry->speed = node_speed(record);
+	r = agent_reason(agent) ? claim_set_flags(s, farm, record->position, ENTRY_AGENT, 0)
+				: claim_set_flags(s, farm, record->position, 0, ENTRY_AGENT);
+	node_edge_end(record, entry, ret_edge);
+	if (ret_edge->after != NODE_UP)
+		ret_edge->reason = node_reason(record, ret_edge->after);
+	store_touch(s->store, record, sizeof(*record));
+	return r;
+}
+
+int once_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge)
+{
+	struct node_record *record;
+	struct index_entry *entry;
+	struct farm *farm;
+	int r;
+
+	*ret_edge = (struct score_edge){ 0 };
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = claim_get_node(s, farm, node, &record, &entry);
+	if (r == 0) {
+		agent_read(text, &record->agent, ret);
+		if (memcmp(&ret->agent, &record->agent, sizeof(ret->agent)) != 0) {
+			r = obey(s, farm, record, entry, &ret->agent, ret_edge);
+			if (r == 0)
+				r = claim_dispatch(s, farm, POLICY_FASTEST);
+		}
+	}
+	farm_leave(s);
+	return r < 0 ? r : ret_edge->before != ret_edge->after;
+}
