@@ -25,6 +25,9 @@
 /* Options that a check takes, as bits. */
 enum {
 	TAKES_TIMEOUT = 1 << 0,
+	TAKES_SLOT = 1 << 1,
+	TAKES_COMPILER = 1 << 2,
+	TAKES_FINGERPRINT = 1 << 3,
 };
 
 static int fail(char *expected, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -70,6 +73,18 @@ static int parse_path(const char *value, struct check_syntax *syntax, char *expe
 	return *value == '/' ? 0 : fail(expected, "the absolute path of a file");
 }
 
+static int parse_port(const char *value, struct check_syntax *syntax, char *expected)
+{
+	unsigned port = 0;
+
+	for (const char *p = value; isdigit((unsigned char)*p) && port <= UINT16_MAX; p++)
+		port = port * 10 + (unsigned)(*p - '0');
+	if (value[strspn(value, "0123456789")] || port < 1 || port > UINT16_MAX)
+		return fail(expected, "a port, 1 to 65535");
+	syntax->port = (uint16_t)port;
+	return 0;
+}
+
 static const struct name {
 	const char *name;
 	enum argument argument;
@@ -78,19 +93,37 @@ static const struct name {
 } names[] = {
 	{ "tcp", ARGUMENT_NONE, TAKES_TIMEOUT, NULL },
 	{ "none", ARGUMENT_NONE, 0, NULL },
-	{ "banner", ARGUMENT_REST, TAKES_TIMEOUT, parse_regex },
-	{ "ssh", ARGUMENT_NONE, TAKES_TIMEOUT, NULL },
-	{ "smtp", ARGUMENT_NONE, TAKES_TIMEOUT, NULL },
-	{ "pop3", ARGUMENT_NONE, TAKES_TIMEOUT, NULL },
-	{ "imap", ARGUMENT_NONE, TAKES_TIMEOUT, NULL },
-	{ "ftp", ARGUMENT_NONE, TAKES_TIMEOUT, NULL },
-	{ "chat", ARGUMENT_WORD, TAKES_TIMEOUT, parse_path },
+	{ "banner", ARGUMENT_REST, TAKES_TIMEOUT | TAKES_SLOT, parse_regex },
+	{ "ssh", ARGUMENT_NONE, TAKES_TIMEOUT | TAKES_SLOT, NULL },
+	{ "smtp", ARGUMENT_NONE, TAKES_TIMEOUT | TAKES_SLOT, NULL },
+	{ "pop3", ARGUMENT_NONE, TAKES_TIMEOUT | TAKES_SLOT, NULL },
+	{ "imap", ARGUMENT_NONE, TAKES_TIMEOUT | TAKES_SLOT, NULL },
+	{ "ftp", ARGUMENT_NONE, TAKES_TIMEOUT | TAKES_SLOT, NULL },
+	{ "chat", ARGUMENT_WORD, TAKES_TIMEOUT | TAKES_SLOT, parse_path },
+	{ "distcc", ARGUMENT_NONE, TAKES_TIMEOUT | TAKES_COMPILER | TAKES_FINGERPRINT, NULL },
+	{ "agent", ARGUMENT_WORD, TAKES_TIMEOUT, parse_port },
 };
 
 static int parse_timeout(const char *value, struct check_syntax *syntax, char *expected)
 {
 	if (timespan_parse(value, &syntax->timeout_usec) < 0 || syntax->timeout_usec == 0)
 		return fail(expected, "a time above 0 as the --timeout, such as 5s");
+	return 0;
+}
+
+static int parse_compiler(const char *value, struct check_syntax *syntax, char *expected)
+{
+	if (!*value)
+		return fail(expected, "a command as the --compiler");
+	(void)strcpy(syntax->compiler, value);
+	return 0;
+}
+
+static int parse_fingerprint(const char *value, struct check_syntax *syntax, char *expected)
+{
+	if (!*value || strlen(value) > NODE_FINGERPRINT_MAX)
+		return fail(expected, "a --fingerprint of 1 to %d bytes", NODE_FINGERPRINT_MAX);
+	(void)strcpy(syntax->fingerprint, value);
 	return 0;
 }
 
@@ -102,6 +135,9 @@ static const struct option {
 	size_t offset;
 } options[] = {
 	{ "timeout", 't', TAKES_TIMEOUT, parse_timeout, 0 },
+	{ "slot", 's', TAKES_SLOT, NULL, offsetof(struct check_syntax, slot) },
+	{ "compiler", 'c', TAKES_COMPILER, parse_compiler, 0 },
+	{ "fingerprint", 'f', TAKES_FINGERPRINT, parse_fingerprint, 0 },
 };
 
 #define N_NAMES (sizeof(names) / sizeof(names[0]))

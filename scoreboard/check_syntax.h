@@ -23,6 +23,10 @@ struct check_syntax {
 	char name[CHECK_NAME_MAX + 1];
 	char argument[NODE_CHECK_MAX + 1]; /* behind the colon; empty if there is none */
 	uint64_t timeout_usec;             /* --timeout; 0: as the prober's */
+	bool slot;                         /* --slot: takes a slot of the node */
+	uint16_t port;                     /* of agent:PORT */
+	char compiler[NODE_CHECK_MAX + 1]; /* --compiler; empty: the check's own choice */
+	char fingerprint[NODE_FINGERPRINT_MAX + 1]; /* --fingerprint: must be found in the node's; empty: any */
 };
 
 /*

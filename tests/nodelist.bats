@@ -13,7 +13,7 @@ validate() {
 }
 
 @test "a node list with everything in it is valid, and dumps as it was meant" {
-  validate '# host, port, cores, flags' '' 'fast1.farm, 3632, 16, 0, speed=2.5, check=tcp --timeout=5s' \
+  validate '# host, port, cores, flags' '' 'fast1.farm, 3632, 16, 0, speed=2.5, check=distcc' \
     '  10.0.0.7,3632,4,0   # a comment' '[2001:db8::7], 3632, 8, 0x80000000' 'spare.farm, 3632, 4, 0, backup' \
     'p.farm, 1, 65535, 0x40000000, proxy=v2, check-proxy=v1'
   [ "$status" = 0 ]
@@ -38,7 +38,9 @@ validate() {
     'g h, 1, 1, 0' '2001:db8::7, 1, 1, 0' 'ok, 1, 1, 0' 'ok, 1, 2, 0' 'i, 1, 1, 0, speed=1, speed=2' \
     'j, 65536, 1, 0' 'k, 1, 65536, 0' 'l, 1, 1, 4294967296' 'm, 1, 1, 0, backup=yes' 'n, 1, 1, 0, proxy=v3' \
     'o, 1, 1, 0, check=magic' 'p, 1, 1, 0, check=tcp --timeout=soon' 'q, 1, 1, 0, check=-t 5s none' \
-    'r, 1, 1, 0, check=banner:(' 's, 1, 1, 0, check=ssh --timeout'
+    'r, 1, 1, 0, check=banner:(' 's, 1, 1, 0, check=ssh --timeout' \
+    't, 1, 1, 0, check=agent:70000' 'u, 1, 1, 0, check=tcp -s' 'v, 1, 1, 0, check=distcc:x' 'w, 1, 1, 0, check=distcc -f "a b' \
+    'x, 1, 1, 0, check=chat:file' 'y, 1, 1, 0, check=ssh --loud' 'z, 1, 1, 0, check=ssh extra'
   [ "$status" = 78 ]
   [ -z "$output" ]
   local expected
@@ -57,11 +59,18 @@ nodes.conf:13: cores: "65536": expected 1 to 65535
 nodes.conf:14: flags: "4294967296": expected a decimal or 0x hexadecimal number
 nodes.conf:15: backup: expected no value
 nodes.conf:16: proxy: "v3": expected v1 or v2
-nodes.conf:17: check: "magic": expected one of tcp, none, banner:, ssh, smtp, pop3, imap, ftp, chat:
+nodes.conf:17: check: "magic": expected one of tcp, none, banner:, ssh, smtp, pop3, imap, ftp, chat:, distcc, agent:
 nodes.conf:18: check: "tcp --timeout=soon": expected a time above 0 as the --timeout, such as 5s
 nodes.conf:19: check: "-t 5s none": expected no --timeout with none
 nodes.conf:20: check: "banner:(": expected a regular expression: Unmatched ( or \(
 nodes.conf:21: check: "ssh --timeout": expected a value of --timeout
+nodes.conf:22: check: "agent:70000": expected a port, 1 to 65535
+nodes.conf:23: check: "tcp -s": expected no --slot with tcp
+nodes.conf:24: check: "distcc:x": expected no argument behind distcc
+nodes.conf:25: check: "distcc -f "a b": expected a second double quote
+nodes.conf:26: check: "chat:file": expected the absolute path of a file
+nodes.conf:27: check: "ssh --loud": expected no option "--loud"
+nodes.conf:28: check: "ssh extra": expected options only behind ssh
 nodes.conf:10: host: "ok:1": expected once only, it is in line 9 already
 EOF
 )

@@ -25,6 +25,8 @@ static const struct check *const checks[] = {
 	&check_imap,
 	&check_ftp,
 	&check_chat,
+	&check_agent,
+	&check_distcc,
 };
 
 const struct check *check_find(const char *name)

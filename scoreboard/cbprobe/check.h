@@ -31,6 +31,7 @@ struct check {
 
 	bool shallow;     /* its success is only that a connection was made */
 	bool talks;       /* has a conversation in probe->talk while it is under way */
+	bool works;       /* makes the node work: takes a slot of it, as --slot does for others */
 
 	/*
 	 * Once a pass for each text that names the check; may be NULL. What it leaves in *ret is the checkup's
@@ -59,6 +60,12 @@ struct check {
 	enum outcome (*sent)(struct probe *probe, uint64_t deadline_usec);
 	enum outcome (*heard)(struct probe *probe, uint64_t deadline_usec);
 	enum outcome (*lost)(struct probe *probe, enum node_reason reason, const char *detail);
+
+	/*
+	 * Puts down what the check has found beyond OUTCOME_UP or _DOWN, before that verdict is given; NULL:
+	 * nothing. The conversation is still there. 0, or -errno; that the node has gone is -ENOENT.
+	 */
+	int (*settle)(struct score *score, struct probe *probe);
 };
 
 extern const struct check check_tcp;
@@ -70,6 +77,8 @@ extern const struct check check_pop3;
 extern const struct check check_imap;
 extern const struct check check_ftp;
 extern const struct check check_chat;
+extern const struct check check_agent;
+extern const struct check check_distcc;
 
 /* The check of that name. NULL if this program does not know it. */
 const struct check *check_find(const char *name);

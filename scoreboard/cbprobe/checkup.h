@@ -16,6 +16,12 @@ struct checkup {
 	void *prepared;              /* what check->prepare() made of it */
 };
 
+/* Whether its nodes have to work for it, so that it takes a slot of theirs. */
+static inline bool checkup_works(const struct checkup *checkup)
+{
+	return checkup->check->works || checkup->syntax.slot;
+}
+
 /* All that a pass has met. */
 struct checkups {
 	void *root;                  /* of tsearch(3) */

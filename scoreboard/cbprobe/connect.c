@@ -93,20 +93,30 @@ static enum outcome all_failed(struct probe *probe)
 	}
 }
 
+static void set_port(struct score_address *address, uint16_t port)
+{
+	if (address->sa.sa_family == AF_INET)
+		((struct sockaddr_in *)&address->storage)->sin_port = htons(port);
+	else
+		((struct sockaddr_in6 *)&address->storage)->sin6_port = htons(port);
+}
+
 /* Begins to connect to the present address. 0 if that is under way or done, or -errno. */
 static int open_connection(struct probe *probe)
 {
 	static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
-	const struct score_address *address = &probe->addresses[probe->address];
+	struct score_address address = probe->addresses[probe->address];
 	const int off = 0;
 
-	probe->fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	if (probe->connect_port)
+		set_port(&address, probe->connect_port);
+	probe->fd = socket(address.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 	if (probe->fd < 0)
 		return -errno;
 	/* Without these a probe works as well, but the node may notice it. */
 	(void)setsockopt(probe->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
 	(void)setsockopt(probe->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-	if (connect(probe->fd, &address->sa, address->size) < 0 && errno != EINPROGRESS && errno != EINTR)
+	if (connect(probe->fd, &address.sa, address.size) < 0 && errno != EINPROGRESS && errno != EINTR)
 		return -errno;
 	return 0;
 }

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "scoreboard.h"
+
 #define CONVERSATION_SIZE 8192u /* more than any sound answer */
 
 struct conversation {
@@ -19,6 +21,8 @@ struct conversation {
 	size_t query_size, sent;
 	size_t received;           /* bytes in data */
 	bool ended;                /* the node sends no more */
+	bool has_slot;
+	struct score_slot slot;    /* of the node, that was taken for the check */
 	uint32_t step;             /* for the check: how far it is; begins with 0 */
 	uint64_t begun_usec;       /* for the check: CLOCK_MONOTONIC; begins with 0 */
 	unsigned char data[CONVERSATION_SIZE];

@@ -37,6 +37,12 @@ static bool send_to_journal(const char *node, const struct score_edge *edge, con
 			       NULL) == 0;
 }
 
+/* For people: that a connection may try a node which is down is no news. */
+static const char *state_word(enum node_state state)
+{
+	return node_state_to_string(state == NODE_RETRY ? NODE_DOWN : state);
+}
+
 void event_node_state(const char *node, const struct score_edge *edge, const char *detail)
 {
 	bool up = edge->after == NODE_UP;
@@ -45,9 +51,11 @@ void event_node_state(const char *node, const struct score_edge *edge, const cha
 	(void)timespan_format(edge->lasted_usec, lasted, sizeof(lasted));
 	format_reason(edge->reason, up ? NULL : detail, reason, sizeof(reason));
 	if (up)
-		(void)snprintf(message, sizeof(message), "%s is up (was down for %s: %s)", node, lasted, reason);
+		(void)snprintf(message, sizeof(message), "%s is up (was %s for %s: %s)", node, state_word(edge->before),
+			       lasted, reason);
 	else
-		(void)snprintf(message, sizeof(message), "%s is down: %s (was up for %s)", node, reason, lasted);
+		(void)snprintf(message, sizeof(message), "%s is %s: %s (was %s for %s)", node, state_word(edge->after),
+			       reason, state_word(edge->before), lasted);
 	if (!send_to_journal(node, edge, reason, message))
 		say(LOG_NOTICE, "%s", message);
 	notify_node_state(node, edge, up ? NULL : detail);

@@ -61,6 +61,7 @@ struct pass {
 	int epoll_fd;
 	struct epoll_event events[EVENTS_MAX];
 	struct line again, fresh;   /* the first goes first: what is in doubt is decided before more is begun */
+	struct line full;           /* nodes without a free slot, for the end of the pass */
 	uint32_t active, jobs;      /* checks under way, and how many there may be */
 	size_t unfinished;
 	size_t up, down;            /* nodes that answered; nodes that did not */
@@ -106,6 +107,9 @@ static void probe_rewind(struct probe *probe)
 	probe->address = 0;
 	probe->fault = 0;
 	probe->error = 0;
+	probe->connect_port = 0;
+	probe->work_usec = 0;
+	probe->spared = false;
 	probe->reason = REASON_NONE;
 	probe->detail[0] = '\0';
 }
@@ -142,7 +146,7 @@ static void describe(const struct pass *pass, const struct probe *probe, enum ou
 	if (!pass->options->verbose)
 		return;
 	if (outcome == OUTCOME_UP)
-		what = "answered";
+		what = probe->spared ? "busy, and has served since the last pass" : "answered";
 	else if (outcome == OUTCOME_LATER)
 		what = strerror(probe->error);
 	else if (outcome == OUTCOME_UNKNOWN && probe->reason == REASON_NONE)
@@ -267,9 +271,17 @@ static void try_overtaken(struct pass *pass, struct probe *probe)
 /* Acts upon what a try came to. */
 static int judge(struct pass *pass, struct probe *probe, enum outcome outcome)
 {
+	const struct check *check = probe->checkup->check;
+
 	if (probe->moved) {
 		try_overtaken(pass, probe);
 		return 0;
+	}
+	if (check->settle && !probe->spared && (outcome == OUTCOME_UP || outcome == OUTCOME_DOWN)) {
+		int r = check->settle(pass->score, probe);
+
+		if (r < 0 && r != -ENOENT) /* it was removed while we probed it: nobody's loss */
+			return r;
 	}
 	switch (outcome) {
 	case OUTCOME_UP:
@@ -287,17 +299,30 @@ static int judge(struct pass *pass, struct probe *probe, enum outcome outcome)
 	}
 }
 
+/* Gives back what the try had: the node's slot, after the verdict, and the conversation. 0 or -errno. */
+static int clean_up(struct pass *pass, struct probe *probe, bool judged)
+{
+	struct conversation *talk = probe->talk;
+	int r = 0;
+
+	if (talk && talk->has_slot)
+		r = score_unclaim(pass->score, &talk->slot, judged);
+	conversation_give_back(&pass->conversations, talk);
+	probe->talk = NULL;
+	return r == -ESTALE ? 0 : r; /* taken for dead, and reaped: in another PID namespace, say */
+}
+
 static int try_ended(struct pass *pass, struct probe *probe, enum outcome outcome)
 {
-	int r;
+	bool judged = outcome == OUTCOME_UP || outcome == OUTCOME_DOWN || outcome == OUTCOME_UNREACHED;
+	int r, cleaned;
 
 	timers_remove(&pass->timers, probe);
 	pass->active--;
 	describe(pass, probe, outcome);
 	r = judge(pass, probe, outcome);
-	conversation_give_back(&pass->conversations, probe->talk);
-	probe->talk = NULL;
-	return r;
+	cleaned = clean_up(pass, probe, judged);
+	return r < 0 ? r : cleaned;
 }
 
 /* Makes epoll watch what the check wants watched. 0 or -errno. */
@@ -333,12 +358,79 @@ static uint64_t stage_deadline(const struct pass *pass, const struct probe *prob
 	return usec_after(now_usec, probe->checkup->syntax.timeout_usec ?: pass->options->timeout_usec);
 }
 
+/*
+ * Takes a slot of the node if the check makes it work. OUTCOME_PENDING: the
+ * check may begin; OUTCOME_LATER, only the first time: no slot is free. A
+ * negative errno goes to *ret_error.
+ */
+static enum outcome admit(struct pass *pass, struct probe *probe, int *ret_error)
+{
+	bool served = false;
+	int r;
+
+	if (!checkup_works(probe->checkup))
+		return OUTCOME_PENDING;
+	r = score_claim_node(pass->score, probe->id, "cbprobe", &probe->talk->slot, &served);
+	if (r == 0) {
+		probe->talk->has_slot = true;
+		return OUTCOME_PENDING;
+	}
+	if (r < 0 && r != -ENOENT) {
+		*ret_error = r;
+		return OUTCOME_UNKNOWN;
+	}
+	if (served && !probe->down) {
+		probe->spared = true;
+		return OUTCOME_UP;
+	}
+	if (r == 1 && !probe->was_full)
+		return OUTCOME_LATER;
+	(void)probe_fail(probe, REASON_NONE, "%s", r == 1 ? "no slot of it is free" : "it has gone");
+	return OUTCOME_UNKNOWN;
+}
+
+/* The next to be begun, or NULL. */
+static struct probe *next_in_line(struct pass *pass)
+{
+	struct probe *probe = line_take(&pass->again) ?: line_take(&pass->fresh);
+
+	if (probe || pass->active > 0 || timers_first(&pass->timers))
+		return probe;
+	/* The end of the pass, but for names that are still asked for. */
+	pass->again = pass->full;
+	pass->full = (struct line){ 0 };
+	return line_take(&pass->again);
+}
+
+static int begin_one(struct pass *pass, struct probe *probe)
+{
+	const struct check *check = probe->checkup->check;
+	enum outcome outcome;
+	int r = 0;
+
+	pass->active++;
+	probe->begun_usec = now_monotonic();
+	if (check->talks || checkup_works(probe->checkup))
+		probe->talk = conversation_take(&pass->conversations); /* there are as many as jobs */
+	outcome = admit(pass, probe, &r);
+	if (r < 0)
+		return r;
+	if (outcome == OUTCOME_LATER) {
+		probe->was_full = true;
+		line_append(&pass->full, probe);
+		pass->active--;
+		return clean_up(pass, probe, false);
+	}
+	if (outcome == OUTCOME_PENDING)
+		outcome = check->start(probe, stage_deadline(pass, probe, probe->begun_usec));
+	return proceed(pass, probe, outcome);
+}
+
 /* Begins checks as long as there are any to be begun and room for them. */
 static int begin(struct pass *pass)
 {
 	while (pass->active < pass->jobs) {
-		struct probe *probe = line_take(&pass->again) ?: line_take(&pass->fresh);
-		const struct check *check;
+		struct probe *probe = next_in_line(pass);
 		int r;
 
 		if (!probe)
@@ -347,12 +439,7 @@ static int begin(struct pass *pass)
 			probe_finish(pass, probe);
 			continue;
 		}
-		check = probe->checkup->check;
-		pass->active++;
-		probe->begun_usec = now_monotonic();
-		if (check->talks)
-			probe->talk = conversation_take(&pass->conversations); /* there are as many as jobs */
-		r = proceed(pass, probe, check->start(probe, stage_deadline(pass, probe, probe->begun_usec)));
+		r = begin_one(pass, probe);
 		if (r < 0)
 			return r;
 	}
@@ -581,9 +668,13 @@ static int pass_init(struct pass *pass, struct score *score, const struct pass_o
 
 static void pass_clear(struct pass *pass)
 {
-	for (size_t i = 0; i < pass->roster.n; i++)
-		if (pass->roster.probes[i].fd >= 0)
-			(void)close(pass->roster.probes[i].fd);
+	for (size_t i = 0; i < pass->roster.n; i++) {
+		struct probe *probe = &pass->roster.probes[i];
+
+		if (probe->fd >= 0)
+			(void)close(probe->fd);
+		(void)clean_up(pass, probe, false); /* what cannot be given back is reaped */
+	}
 	if (pass->epoll_fd >= 0)
 		(void)close(pass->epoll_fd);
 	timers_clear(&pass->timers);

@@ -35,6 +35,7 @@ struct probe {
 	struct probe *next;              /* in the line */
 	uint64_t deadline_usec;          /* CLOCK_MONOTONIC */
 	uint64_t begun_usec;             /* the present try */
+	uint64_t work_usec;              /* how long the node worked for it; 0: not known */
 	size_t timer;                    /* where timers.c has it */
 	uint32_t id;                     /* in the scoreboard */
 	uint32_t events, watched;        /* epoll events: wanted by the check, and set up in epoll */
@@ -45,10 +46,13 @@ struct probe {
 	enum node_reason reason;         /* why this try failed */
 	enum probe_state state;
 	uint16_t port;
+	uint16_t connect_port;           /* where the present try connects to; 0: its addresses' own */
 	enum node_proxy proxy;           /* check-proxy= */
 	uint8_t n_addresses, address;    /* how many, and the one that is being tried */
 	uint8_t fault;                   /* what error says: connect.c's */
 	bool down;                       /* BN_DOWN as last seen */
+	bool was_full;                   /* no slot was free when it was to be checked */
+	bool spared;                     /* was not asked, as it is busy serving */
 	bool unresolved;                 /* and that because its name did not resolve */
 	bool naming;                     /* its name has not been answered yet in this pass */
 	bool moved;                      /* it has other addresses since the present try began */

@@ -160,7 +160,7 @@ static int add_node(const struct score_node *node, void *arg)
 	probe->port = node->config.port;
 	probe->proxy = node->config.check_proxy;
 	probe->checkup = checkup;
-	listing->roster->n_talking += checkup->check->talks;
+	listing->roster->n_talking += checkup->check->talks || checkup_works(checkup);
 	probe->down = node->flags & BN_DOWN;
 	probe->unresolved = probe->down && node->reason == REASON_UNRESOLVED;
 	probe->name = strdup(node->config.name);

@@ -106,7 +106,7 @@ static enum outcome open_talk(struct probe *probe, uint64_t deadline_usec)
 	(void)setsockopt(probe->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 	(void)setsockopt(probe->fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
 	(void)setsockopt(probe->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	r = send_header(probe);
+	r = probe->connect_port == 0 ? send_header(probe) : 0; /* nobody but the node itself expects one */
 	return r < 0 ? lost_by_errno(probe, -r) : probe->checkup->check->opened(probe, deadline_usec);
 }
 

@@ -43,6 +43,7 @@ int verdict_success(struct score *score, const struct verdict_rules *rules, stru
 	verdict.success = true;
 	verdict.shallow = probe->checkup->check->shallow;
 	verdict.detail = *probe->detail ? probe->detail : NULL;
+	verdict.work_usec = probe->work_usec;
 	return give(score, probe, &verdict);
 }
 

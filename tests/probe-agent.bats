@@ -1,0 +1,144 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# check=agent: HAProxy's agent-check.
+
+load lib/helpers
+
+setup() {
+  farm_setup
+  node_start a 4001 4
+  node_line 4001 4 'check=agent:4101, speed=2'
+}
+teardown() { farm_teardown; }
+
+# An agent as people write them: a script that says one line.
+agent_start() {
+  background "$T/agent.log" socat "TCP-LISTEN:4101,bind=$ADDR,reuseaddr,fork" "EXEC:cat $T/words"
+  PID_agent=$PID
+  until_ok is_listening "$ADDR:4101"
+}
+
+# says WORDS [cbprobe option]...: a pass in which the agent says this.
+says() {
+  printf '%b' "$1" >"$T/words"
+  shift
+  run -0 probe "$@"
+}
+
+of() { score list -nr -o "$1" | sed 's/\\x20/ /g'; }
+is() { [ "$(of "$1")" = "$2" ] || { echo "$1 is $(of "$1")"; return 1; }; }
+
+@test "NN% scales the speed, maxconn: limits the connections, and what is not mentioned stays" {
+  agent_start
+  says '50%\n'
+  is SPEED,FREE,STATE '1 4 up'
+  says 'maxconn:3\n'
+  is SPEED,FREE,STATE '1 3 up'
+  is AGENT '50% maxconn:3'
+  # Words in any order, by blanks, tabs or commas; what stands behind the line is not read.
+  says 'maxconn:1,\t ready up 200%\r\nmaint\n'
+  is SPEED,FREE,STATE '4 1 up'
+  says 'weight:7 maxconn:100\n'
+  is SPEED,FREE '7 4'
+  says 'weight:25%\n'
+  is SPEED,FREE '0.5 4'
+  says 'maxconn:0 100%\n'
+  is SPEED,FREE,AGENT '2 4 100%'
+  run -0 score fsck
+}
+
+@test "a limit holds for connections, and one that grows is given to those who wait" {
+  agent_start
+  says 'maxconn:2\n'
+  kill "$PID_a"
+  gone "$PID_a"
+  node_start b 4001 2 --mode hold:1500
+  entrance alone
+  client_start x -n 4 -c 4 --timeout 30 --expect line
+  until_ok waiting_is 2
+  busy_is 2
+  says 'maxconn:1\n'
+  busy_is 2
+  client_wait x
+  farm_is_at_rest
+}
+
+@test "drain and maint keep connections away, apart from an administrator's hold and from health" {
+  agent_start
+  entrance alone
+  says 'drain\n'
+  [[ $output == *"$ADDR:4001 is held: its agent says drain (was up for "* ]]
+  is STATE,REASON 'held its agent says drain'
+  client_start x --line hi --expect echo
+  until_ok waiting_is 1
+  score down "$ADDR:4001" mine
+  says 'ready\n'
+  is STATE,REASON 'held held by an administrator: mine'
+  waiting_is 1
+  says 'maint #moving house\n'
+  score up "$ADDR:4001"
+  is STATE,REASON 'held its agent says maint'
+  probe
+  is STATE,REASON 'held its agent says maint: moving house'
+  waiting_is 1
+  says 'ready\n'
+  [[ $output == *"$ADDR:4001 is up (was held for "*": its agent says maint)"* ]]
+  client_wait x
+  # Weight 0 is another way to say drain.
+  says '0%\n'
+  is STATE,REASON 'held its agent says drain'
+  says '100%\n'
+  is STATE up
+  farm_is_at_rest
+}
+
+@test "only the agent undoes its words, and its up counts only if the node answers" {
+  agent_start
+  says 'down #disk full\n'
+  [[ $output == *"$ADDR:4001 is down: its agent says down: disk full (was up for "* ]]
+  is STATE,REASON 'down its agent says down: disk full'
+  # An agent that is silent changes nothing.
+  kill "$PID_agent"
+  gone "$PID_agent"
+  run -0 probe
+  [ -z "$output" ]
+  is STATE,REASON 'down its agent says down: agent: connection refused'
+  agent_start
+  says 'ready 100%\n'
+  is STATE down
+  says 'stopped\n'
+  is STATE down
+  kill "$PID_a"
+  gone "$PID_a"
+  says 'up\n'
+  # The node does not answer, so nobody asked its agent.
+  is STATE,REASON 'down connection refused'
+  node_start a 4001 4
+  says 'up\n'
+  [[ $output == *"$ADDR:4001 is up"* ]]
+  is STATE,REASON 'up '
+  # Another check in the list: who would undo them now?
+  says 'fail\n'
+  is STATE down
+  echo "$ADDR, 4001, 4, 0" >"$CONF"
+  score load
+  is STATE up
+}
+
+@test "no answer from the agent is no failure: refused, silent, endless, closed, nonsense" {
+  probe
+  is STATE,REASON 'up agent: connection refused'
+  for mode in mute endless close 'say:one two' 'say:101x%\n' 'reset:do'; do
+    background "$T/talker.log" "$LIB/talker" "$mode" "$ADDR:4101"
+    talker=$PID
+    until_ok is_listening "$ADDR:4101"
+    run -0 probe --timeout 300ms
+    [ -z "$output" ]
+    is STATE up
+    is AGENT ''
+    [[ $(of REASON) == 'agent: '* ]] || { echo "$mode: $(of REASON)"; return 1; }
+    kill "$talker"
+    gone "$talker"
+  done
+}

@@ -1,0 +1,114 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Probes that make a node work are connections of the farm, too: the cap is over both.
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+talker() {
+  background "$T/$1.log" "$LIB/talker" "$3" "$ADDR:$2"
+  printf -v "PID_$1" %s "$PID"
+  until_ok grep -q ^PORT "$T/$1.log"
+}
+
+probe_holds_a_slot() { [ "$(score slots -nr -o CLIENT)" = cbprobe ]; }
+
+@test "a probe takes a slot like a connection, and its end gives it to who waits" {
+  talker a 4001 mute
+  echo "$ADDR, 4001, 1, 0, check=-s -t 2s banner:x" >"$CONF"
+  score load
+  entrance alone
+  background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" -v
+  prober=$PID
+  until_ok probe_holds_a_slot
+  client_start x --timeout 20 --expect line
+  until_ok waiting_is 1
+  busy_is 1
+  # The client has its turn when the probe's try is over, and holds the slot when the second one is due.
+  until_ok waiting_is 0
+  wait "$prober"
+  grep -q "$ADDR:4001: banner: unknown: no slot of it is free" "$T/probe.log"
+  state_is 4001 up
+  run -0 score fsck
+}
+
+@test "a probe that is killed with its slot is reaped like any other" {
+  talker a 4001 mute
+  echo "$ADDR, 4001, 1, 0, check=-s -t 30s banner:x" >"$CONF"
+  background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF"
+  until_ok probe_holds_a_slot
+  kill -9 "$PID"
+  gone "$PID" || true
+  score reap
+  busy_is 0
+  score fsck
+}
+
+@test "no slot is free: a node that has served is alive, another is looked at again and then left alone" {
+  node_start a 4001 1
+  echo "$ADDR, 4001, 1, 0, check=-s -t 300ms banner:never" >"$CONF"
+  score load
+  entrance alone
+  client_start x --line hello --expect echo --hold 60000
+  until_ok busy_is 1
+  run -0 probe -v
+  [[ $output == *"$ADDR:4001: banner: unknown: no slot of it is free"* ]]
+  state_is 4001 up
+  # One connection that was served later.
+  kill "$PID_x"
+  until_ok busy_is 0
+  client_start y --line hello --expect echo --hold 60000
+  until_ok busy_is 1
+  run -0 probe -v
+  [[ $output == *"$ADDR:4001: banner: busy, and has served since the last pass"* ]]
+  state_is 4001 up
+  # And none since.
+  run -0 probe -v
+  [[ $output == *"$ADDR:4001: banner: unknown: no slot of it is free"* ]]
+  # When there is one it is asked.
+  kill "$PID_y"
+  until_ok busy_is 0
+  probe
+  state_is 4001 down
+}
+
+@test "a node that is down: the probe is its trial, and no connection tries it meanwhile" {
+  talker a 4001 'say:bad\r\n'
+  echo "$ADDR, 4001, 4, 0, check=-s banner:good" >"$CONF"
+  probe
+  state_is 4001 down
+  kill "$PID_a"
+  gone "$PID_a"
+  talker b 4001 'drip:gooooooooooooood\n'
+  echo "$ADDR, 4001, 4, 0, check=-s -t 5s banner:d" >"$CONF"
+  score load
+  background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF"
+  until_ok state_is 4001 retry
+  probe_holds_a_slot
+  wait "$PID"
+  state_is 4001 up
+  busy_is 0
+  run -0 score fsck
+  # Held by an administrator it is looked at all the same, and stays held.
+  score down "$ADDR:4001" mine
+  probe -v
+  state_is 4001 held
+  busy_is 0
+  run -0 score fsck
+}
+
+@test "a farm under load and probed all the time is never over-filled" {
+  node_start a 4001 2 --mode hold:5
+  node_start b 4002 1 --mode hold:5
+  printf '%s\n' "$ADDR, 4001, 2, 0, check=-s -t 2s banner:." "$ADDR, 4002, 1, 0, check=-s -t 2s banner:." >"$CONF"
+  score load
+  entrance alone
+  client_start x -n 300 -c 8 --expect line
+  while kill -0 "$PID_x" 2>/dev/null; do probe; done
+  client_wait x
+  farm_is_at_rest
+  score fsck
+}
