@@ -1,0 +1,110 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Nodes that mean ill: they end as failures, and neither hold up the checks of others nor make the prober grow.
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+# talker NAME MODE: on any address; its port in PORT_NAME.
+talker() {
+  background "$T/$1.log" "$LIB/talker" "$2" 0.0.0.0:0
+  until_ok grep -q ^PORT "$T/$1.log"
+  printf -v "PORT_$1" %s "$(awk '{ print $2 }' "$T/$1.log")"
+}
+
+# nodes PORT N CHECK: so many nodes that are all that one.
+nodes() {
+  local i
+  for ((i = 0; i < $2; i++)); do echo "127.9.$((i / 250)).$((i % 250 + 1)), $1, 1, 0, check=$3"; done >>"$CONF"
+}
+
+states() { score list -nr -o NODE,STATE | awk -v p=":$1" 'index($1, p) { n[$2]++ } END { for (s in n) print n[s], s }'; }
+reasons() { score list -nr -o NODE,REASON | awk -v p=":$1" 'index($1, p) { print $2 }' | sort -u | sed 's/\\x20/ /g'; }
+
+# The most memory that a probe of this list has in use at a time, in kB.
+peak() {
+  local kb=0 now
+  background "$T/peak.log" "$BUILD/cbprobe" -c "$CONF" "$@"
+  while kill -0 "$PID" 2>/dev/null; do
+    now=$(awk '$1 == "VmHWM:" { print $2 }' "/proc/$PID/status" 2>/dev/null) || true
+    if [ "${now:-0}" -gt "$kb" ]; then kb=$now; fi
+  done
+  wait "$PID"
+  echo "$kb"
+}
+
+@test "each kind of ill will ends, with a reason of its own" {
+  talker endless endless
+  talker drip 'drip:this never comes to an end '
+  talker mute mute
+  talker reset 'reset:220 hal'
+  talker noise 'endless:\x00\xff\xfe'
+  nodes "$PORT_endless" 1 'smtp -t 1s'
+  nodes "$PORT_drip" 1 'smtp -t 1s'
+  nodes "$PORT_mute" 1 'smtp -t 500ms'
+  nodes "$PORT_reset" 1 'ssh -t 1s'
+  nodes "$PORT_noise" 1 'distcc -t 1s'
+  run -0 probe
+  [ "$(reasons "$PORT_endless")" = 'answer too long' ]
+  [ "$(reasons "$PORT_drip")" = 'no answer in time' ]
+  [ "$(reasons "$PORT_mute")" = 'no answer in time' ]
+  [ "$(reasons "$PORT_reset")" = 'connection reset' ]
+  [[ $(reasons "$PORT_noise") == 'invalid protocol: '* ]]
+}
+
+@test "a chat with them ends as well" {
+  printf '%s\n' 'expect "^220 "' 'send "EHLO x\r\n"' 'expect "^250 "' >"$T/chat"
+  talker endless 'endless:no\r\n'
+  talker drip 'drip:not what you think'
+  talker mute mute
+  nodes "$PORT_endless" 1 "chat:$T/chat -t 1s"
+  nodes "$PORT_drip" 1 "chat:$T/chat -t 1s"
+  nodes "$PORT_mute" 1 "chat:$T/chat -t 500ms"
+  run -0 probe
+  [ "$(reasons "$PORT_endless")" = 'wrong answer: line 1: no' ]
+  [[ $(reasons "$PORT_drip") == 'wrong answer: line 1: n'* ]]
+  [ "$(reasons "$PORT_mute")" = 'no answer in time: line 1' ]
+}
+
+@test "hundreds of them: the good ones are up, and memory is what as many good ones take" {
+  talker good 'say:220 hello\r\n'
+  talker endless endless
+  talker drip 'drip:slow '
+  talker mute mute
+  talker reset 'reset:220'
+  nodes "$PORT_good" 800 'smtp'
+  if [ -z "${SANITIZE-}" ]; then good=$(peak --jobs 400); fi # sanitizers have a memory of their own
+  : >"$CONF"
+  rm "$SCOREBOARD"
+  nodes "$PORT_endless" 200 'smtp -t 1s'
+  nodes "$PORT_drip" 200 'smtp -t 1s'
+  nodes "$PORT_mute" 200 'smtp -t 1s'
+  nodes "$PORT_reset" 200 'smtp -t 1s'
+  nodes "$PORT_good" 200 'smtp -t 5s'
+  if [ -z "${SANITIZE-}" ]; then
+    bad=$(peak --jobs 400)
+    echo "$good kB for good ones, $bad kB for bad ones"
+    # 400 conversations of 8 kB are all that they can fill.
+    [ "$bad" -lt $((good + 400 * 9)) ]
+  else
+    probe --jobs 400
+  fi
+  [ "$(states "$PORT_good")" = '200 up' ]
+  for port in "$PORT_endless" "$PORT_drip" "$PORT_mute" "$PORT_reset"; do [ "$(states "$port")" = '200 down' ]; done
+}
+
+@test "the good ones behind them do not wait: one at a time is not what --jobs means" {
+  talker mute mute
+  talker good 'say:220 hello\r\n'
+  nodes "$PORT_mute" 100 'smtp -t 60s'
+  nodes "$PORT_good" 100 'smtp -t 60s'
+  background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" -v
+  all_good_answered() { [ "$(grep -c ": smtp: answered" "$T/probe.log")" = 100 ]; }
+  until_ok all_good_answered
+  # The others are still being waited for.
+  kill -0 "$PID"
+  [ "$(states "$PORT_mute")" = '100 up' ]
+}
