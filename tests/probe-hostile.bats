@@ -78,7 +78,7 @@ peak() {
   nodes "$PORT_good" 800 'smtp'
   if [ -z "${SANITIZE-}" ]; then good=$(peak --jobs 400); fi # sanitizers have a memory of their own
   : >"$CONF"
-  rm "$SCOREBOARD"
+  rm -f "$SCOREBOARD"
   nodes "$PORT_endless" 200 'smtp -t 1s'
   nodes "$PORT_drip" 200 'smtp -t 1s'
   nodes "$PORT_mute" 200 'smtp -t 1s'

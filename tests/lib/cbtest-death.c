@@ -359,6 +359,63 @@ static void do_age(struct score *s, struct stage *stage)
 	(void)score_age(s);
 }
 
+/* Words that take the node out, make it smaller, and put it back. */
+static void do_agent(struct score *s, struct stage *stage)
+{
+	struct agent_line line;
+	struct score_edge edge;
+
+	(void)stage;
+	(void)score_agent(s, 1, "drain down 50% #why", &line, &edge);
+	(void)score_agent(s, 1, "maxconn:1 ready", &line, &edge);
+	(void)score_agent(s, 1, "up 100% maxconn:0", &line, &edge);
+}
+
+/* A probe with a slot: on a node that is up, and as the trial of one that is down; flaps as in the verdict. */
+static void probe(struct score *s, struct stage *stage, unsigned flaps)
+{
+	struct score_verdict verdict = {
+		.reason = REASON_REFUSED, .rise = 1, .fall = 1, .flaps = flaps, .flap_usec = 1000000,
+	};
+	char before[NODE_FINGERPRINT_MAX + 1];
+	struct score_edge edge;
+	bool served;
+
+	for (int i = 0; i < 3; i++) {
+		if (score_claim_node(s, 1, "child", &stage->slot, &served) != 0)
+			return;
+		verdict.success = i == 2;
+		(void)score_verdict(s, 1, &verdict, &edge);
+		(void)score_unclaim(s, &stage->slot, i != 1);
+	}
+	(void)score_set_fingerprint(s, 1, "x86-64", before);
+}
+
+static void do_probe(struct score *s, struct stage *stage)
+{
+	probe(s, stage, 0);
+}
+
+static void do_probe_flapping(struct score *s, struct stage *stage)
+{
+	probe(s, stage, 1);
+}
+
+/* Whichever node's the last free slot is. */
+static void before_probe(struct score *s, struct stage *stage)
+{
+	bool served;
+
+	if (score_claim_node(s, 1, "child", &stage->slot, &served) != 0 &&
+	    score_claim_node(s, 2, "child", &stage->slot, &served) != 0)
+		fail("no slot for a probe");
+}
+
+static void do_unclaim(struct score *s, struct stage *stage)
+{
+	(void)score_unclaim(s, &stage->slot, true);
+}
+
 /* Down, tried by a connection that fails, and by one that reaches it. */
 static void do_trials(struct score *s, struct stage *stage)
 {
@@ -450,6 +507,10 @@ static const struct operation {
 	{ "put back", 0, false, 0, do_hold, do_unhold },
 	{ "verdicts", 0, false, 0, before_nothing, do_verdicts },
 	{ "speeds grow old", 0, false, 0, before_old, do_age },
+	{ "an agent's words", 0, false, 0, before_claim, do_agent },
+	{ "a probe's slot", 0, false, 0, before_nothing, do_probe },
+	{ "a probe's slot, of a node that flaps", 0, false, 0, before_nothing, do_probe_flapping },
+	{ "a probe's slot, and one that waits", SLOTS - 1, true, 0, before_probe, do_unclaim },
 	{ "reap", SLOTS - 1, true, 0, before_corpses, do_reap },
 	{ "load", 1, false, 0, before_claim, do_load },
 	{ "rebuild", 1, false, 0, before_claim, do_rebuild },
