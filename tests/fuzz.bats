@@ -44,3 +44,7 @@ fuzz() {
 @test "fuzzing: any bytes as the value of an option" {
   fuzz values 200000
 }
+
+@test "fuzzing: any bytes as an object that was compiled" {
+  fuzz object 50000
+}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * values.c: any bytes as the value of an option: a length of time, a policy.
+ * values.c: any bytes as the value of an option: a length of time, a policy;
+ * as a check; as what a node's agent says.
  * What timespan_format() writes, timespan_parse() reads, as exactly as it was
  * written. The first eight bytes are a length of time in binary, too.
  */
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "check_syntax.h"
 #include "fuzz.h"
 #include "scoreboard.h"
 #include "timespan.h"
@@ -64,6 +66,34 @@ static void check_policy(const char *text)
 	MUST(!policy_to_string(POLICY_MAX_) && !policy_to_string(POLICY_INVALID_));
 }
 
+static void check_check(const char *text)
+{
+	char expected[CHECK_EXPECTED_MAX];
+	struct check_syntax syntax;
+
+	(void)memset(expected, 'x', sizeof(expected));
+	if (check_syntax_parse(text, &syntax, expected) < 0)
+		MUST(strnlen(expected, sizeof(expected)) < sizeof(expected));
+	else
+		MUST(*syntax.name && strnlen(syntax.argument, sizeof(syntax.argument)) < sizeof(syntax.argument));
+}
+
+/* However odd the words, the numbers stay within what the index can hold. */
+static void check_agent(const char *text)
+{
+	struct agent before = { .words = AGENT_DRAIN | AGENT_LIMIT, .limit = 3 };
+	struct agent_line line, again;
+	char said[AGENT_TEXT_MAX + 1];
+
+	agent_read(text, &before, &line);
+	MUST(agent_speed(&line.agent, 2500) >= 1 && agent_speed(&line.agent, 1000000000) <= 1000000000);
+	MUST(agent_limit(&line.agent, 8) >= 1 && agent_limit(&line.agent, 8) <= 8);
+	agent_format(&line.agent, said);
+	agent_read(said, &(struct agent){ 0 }, &again);
+	MUST(agent_reason(&again.agent) == agent_reason(&line.agent) && !*again.unknown);
+	MUST(agent_speed(&again.agent, 2500) == agent_speed(&line.agent, 2500));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = strndup((const char *)data, size);
@@ -72,6 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(text);
 	check_parse(text);
 	check_policy(text);
+	check_check(text);
+	check_agent(text);
 	free(text);
 	if (size >= sizeof(usec)) {
 		(void)memcpy(&usec, data, sizeof(usec));
