@@ -28,6 +28,10 @@ enum {
 	TAKES_SLOT = 1 << 1,
 	TAKES_COMPILER = 1 << 2,
 	TAKES_FINGERPRINT = 1 << 3,
+	TAKES_STATUS = 1 << 8,
+	TAKES_BODY = 1 << 9,
+	TAKES_CA = 1 << 10,
+	TAKES_INSECURE = 1 << 11,
 };
 
 static int fail(char *expected, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -85,6 +89,16 @@ static int parse_port(const char *value, struct check_syntax *syntax, char *expe
 	return 0;
 }
 
+static int parse_url(const char *value, struct check_syntax *syntax, char *expected)
+{
+	for (const char *p = value; *p; p++)
+		if (*p <= ' ' || *p > '~')
+			return fail(expected, "an URL of ASCII characters without blanks");
+	if (strncmp(value, "//", 2) != 0 || strcspn(value + 2, "/?:") == 0)
+		return fail(expected, "%s://HOST/PATH, where %%n is the node's own host:port", syntax->name);
+	return 0;
+}
+
 static const struct name {
 	const char *name;
 	enum argument argument;
@@ -102,6 +116,8 @@ static const struct name {
 	{ "chat", ARGUMENT_WORD, TAKES_TIMEOUT | TAKES_SLOT, parse_path },
 	{ "distcc", ARGUMENT_NONE, TAKES_TIMEOUT | TAKES_COMPILER | TAKES_FINGERPRINT, NULL },
 	{ "agent", ARGUMENT_WORD, TAKES_TIMEOUT, parse_port },
+	{ "http", ARGUMENT_WORD, TAKES_TIMEOUT | TAKES_SLOT | TAKES_STATUS | TAKES_BODY, parse_url },
+	{ "https", ARGUMENT_WORD, TAKES_TIMEOUT | TAKES_SLOT | TAKES_STATUS | TAKES_BODY | TAKES_CA | TAKES_INSECURE, parse_url },
 };
 
 static int parse_timeout(const char *value, struct check_syntax *syntax, char *expected)
@@ -127,6 +143,45 @@ static int parse_fingerprint(const char *value, struct check_syntax *syntax, cha
 	return 0;
 }
 
+/* Three digits. -1: others, or none. */
+static int status_from(const char *text)
+{
+	return isdigit((unsigned char)text[0]) && isdigit((unsigned char)text[1]) && isdigit((unsigned char)text[2])
+		       ? (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0') : -1;
+}
+
+static int parse_status(const char *value, struct check_syntax *syntax, char *expected)
+{
+	size_t length = strlen(value);
+	int first = length == 3 || (length == 7 && value[3] == '-') ? status_from(value) : -1;
+	int last = length == 7 ? status_from(value + 4) : first;
+
+	if (first < 100 || last < first || last > 599)
+		return fail(expected, "a status from 100 to 599 or a range, such as 200-299, as the --status");
+	if (syntax->n_statuses == CHECK_STATUSES_MAX)
+		return fail(expected, "--status at most %d times", CHECK_STATUSES_MAX);
+	syntax->statuses[syntax->n_statuses++] = (struct check_status_range){ (uint16_t)first, (uint16_t)last };
+	return 0;
+}
+
+static int parse_body(const char *value, struct check_syntax *syntax, char *expected)
+{
+	int r = *value ? parse_regex(value, syntax, expected) : fail(expected, "a regular expression as the --body");
+
+	if (r == 0)
+		(void)strcpy(syntax->body, value);
+	return r;
+}
+
+static int parse_ca(const char *value, struct check_syntax *syntax, char *expected)
+{
+	int r = *value == '/' ? 0 : fail(expected, "the absolute path of a file as the --ca");
+
+	if (r == 0)
+		(void)strcpy(syntax->ca, value);
+	return r;
+}
+
 static const struct option {
 	const char *name;
 	char letter;
@@ -138,6 +193,10 @@ static const struct option {
 	{ "slot", 's', TAKES_SLOT, NULL, offsetof(struct check_syntax, slot) },
 	{ "compiler", 'c', TAKES_COMPILER, parse_compiler, 0 },
 	{ "fingerprint", 'f', TAKES_FINGERPRINT, parse_fingerprint, 0 },
+	{ "status", 'S', TAKES_STATUS, parse_status, 0 },
+	{ "body", 'b', TAKES_BODY, parse_body, 0 },
+	{ "ca", 'C', TAKES_CA, parse_ca, 0 },
+	{ "insecure", 'k', TAKES_INSECURE, NULL, offsetof(struct check_syntax, insecure) },
 };
 
 #define N_NAMES (sizeof(names) / sizeof(names[0]))

@@ -16,6 +16,7 @@
 #include "nodelist.h"
 
 #define CHECK_NAME_MAX 15
+#define CHECK_STATUSES_MAX 8
 #define CHECK_EXPECTED_MAX 320 /* room for what was expected */
 
 /* A check= text in its parts. */
@@ -27,6 +28,13 @@ struct check_syntax {
 	uint16_t port;                     /* of agent:PORT */
 	char compiler[NODE_CHECK_MAX + 1]; /* --compiler; empty: the check's own choice */
 	char fingerprint[NODE_FINGERPRINT_MAX + 1]; /* --fingerprint: must be found in the node's; empty: any */
+	struct check_status_range {
+		uint16_t first, last;
+	} statuses[CHECK_STATUSES_MAX];    /* --status, each */
+	unsigned n_statuses;               /* 0: none was given */
+	char body[NODE_CHECK_MAX + 1];     /* --body, an extended regular expression; empty: not given */
+	char ca[NODE_CHECK_MAX + 1];       /* --ca, an absolute path; empty: not given */
+	bool insecure;                     /* --insecure */
 };
 
 /*

@@ -31,6 +31,11 @@ static const char *const phrases[REASON_MAX_] = {
 	[REASON_COMPILE_REFUSED] = "closed without a byte: client not allowed, or compiler not masqueraded",
 	[REASON_COMPILE_FAILED] = "compile failed",
 	[REASON_COMPILER_MISMATCH] = "compiler mismatch",
+	[REASON_HTTP_STATUS] = "unexpected HTTP status",
+	[REASON_NOT_HTTP] = "HTTP answer not understood",
+	[REASON_BODY] = "body does not match",
+	[REASON_CERTIFICATE] = "certificate not valid",
+	[REASON_TLS] = "TLS failed",
 };
 
 const char *reason_to_string(enum node_reason reason)

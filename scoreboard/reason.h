@@ -33,6 +33,11 @@ enum node_reason {
 	REASON_COMPILE_REFUSED, /* distccd closed without a byte, for one of two causes */
 	REASON_COMPILE_FAILED,
 	REASON_COMPILER_MISMATCH,
+	REASON_HTTP_STATUS,     /* an HTTP answer, of a status that is not expected */
+	REASON_NOT_HTTP,        /* an answer that is none */
+	REASON_BODY,            /* its body does not have what is expected */
+	REASON_CERTIFICATE,     /* of another, expired, or of an unknown issuer */
+	REASON_TLS,             /* no TLS could be agreed on */
 	REASON_MAX_,
 };
 

@@ -27,6 +27,8 @@ static const struct check *const checks[] = {
 	&check_chat,
 	&check_agent,
 	&check_distcc,
+	&check_http,
+	&check_https,
 };
 
 const struct check *check_find(const char *name)

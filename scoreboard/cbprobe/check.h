@@ -26,12 +26,32 @@ enum outcome {
 	OUTCOME_LATER,     /* out of descriptors or memory: to be begun again when other checks have ended */
 };
 
+/*
+ * What all checks of some kinds share during a pass, as libcurl's transfers are
+ * driven by one descriptor. There is one of each in a process.
+ */
+struct source {
+	/* Before the first such check of a pass, of which there are so many nodes. *ret_fd: readable when there is
+	 * something to do; or left as it is. 0 or -errno; then close() is called all the same. */
+	int (*open)(size_t n, int *ret_fd);
+
+	/* The descriptor is readable: does what can be done without waiting. 0 or -errno. */
+	int (*work)(void);
+
+	/* A check that ended by that work, and how; NULL if there is none (more). */
+	struct probe *(*next_ended)(enum outcome *ret);
+
+	/* After the last check of the pass. */
+	void (*close)(void);
+};
+
 struct check {
 	const char *name; /* in check=NAME or check=NAME:ARGUMENT */
 
 	bool shallow;     /* its success is only that a connection was made */
 	bool talks;       /* has a conversation in probe->talk while it is under way */
 	bool works;       /* makes the node work: takes a slot of it, as --slot does for others */
+	const struct source *source; /* that is shared, or NULL */
 
 	/*
 	 * Once a pass for each text that names the check; may be NULL. What it leaves in *ret is the checkup's
@@ -49,6 +69,10 @@ struct check {
 
 	/* probe->deadline_usec has passed. */
 	enum outcome (*expired)(struct probe *probe, uint64_t deadline_usec);
+
+	/* The pass ends while the check is under way: frees probe->work and what belongs to it. NULL: there
+	 * is nothing but the descriptor. */
+	void (*stop)(struct probe *probe);
 
 	/*
 	 * For talk.c: the connection is open; all that was to be sent has gone (NULL: then it listens); more of the node's bytes are in the conversation, or it ended;
@@ -79,6 +103,8 @@ extern const struct check check_ftp;
 extern const struct check check_chat;
 extern const struct check check_agent;
 extern const struct check check_distcc;
+extern const struct check check_http;
+extern const struct check check_https;
 
 /* The check of that name. NULL if this program does not know it. */
 const struct check *check_find(const char *name);

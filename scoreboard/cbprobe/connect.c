@@ -101,6 +101,16 @@ static void set_port(struct score_address *address, uint16_t port)
 		((struct sockaddr_in6 *)&address->storage)->sin6_port = htons(port);
 }
 
+enum outcome connect_failed(struct probe *probe, int error)
+{
+	if (is_shortage(error)) {
+		probe->error = error;
+		return OUTCOME_LATER;
+	}
+	address_failed(probe, error);
+	return all_failed(probe);
+}
+
 /* Begins to connect to the present address. 0 if that is under way or done, or -errno. */
 static int open_connection(struct probe *probe)
 {

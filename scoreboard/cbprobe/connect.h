@@ -17,5 +17,9 @@ enum outcome connect_start(struct probe *probe, uint64_t deadline_usec);
 enum outcome connect_ready(struct probe *probe, uint64_t deadline_usec);
 enum outcome connect_expired(struct probe *probe, uint64_t deadline_usec);
 
+/* For a check that connects by other means: that failed by this errno. Leaves the reason in the probe, and returns
+ * the outcome. */
+enum outcome connect_failed(struct probe *probe, int error);
+
 /* Closes the probe's descriptor; harmless if there is none. */
 void connect_close(struct probe *probe);

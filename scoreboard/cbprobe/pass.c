@@ -42,6 +42,7 @@
 #include "quit.h"
 #include "roster.h"
 #include "say.h"
+#include "sources.h"
 #include "timers.h"
 #include "timespan.h"
 
@@ -58,6 +59,7 @@ struct pass {
 	struct roster roster;
 	struct timers timers;
 	struct conversations conversations;
+	struct sources sources;
 	int epoll_fd;
 	struct epoll_event events[EVENTS_MAX];
 	struct line again, fresh;   /* the first goes first: what is in doubt is decided before more is begun */
@@ -496,8 +498,21 @@ static void name_answered(struct probe *probe, void *arg)
 	probe->moved = false;
 }
 
+/* A source has news: of any number of checks. */
+static int handle_source(struct pass *pass, const struct source *source)
+{
+	enum outcome outcome;
+	struct probe *probe;
+	int r = source->work();
+
+	while (r == 0 && (probe = source->next_ended(&outcome)))
+		r = proceed(pass, probe, outcome);
+	return r;
+}
+
 static int handle_event(struct pass *pass, void *about)
 {
+	const struct source *source = sources_find(&pass->sources, about);
 	struct probe *probe = about;
 
 	if (!about) {
@@ -506,6 +521,8 @@ static int handle_event(struct pass *pass, void *about)
 	}
 	if (about == &pass->roster)
 		return roster_answer(&pass->roster, pass->score, pass->options, name_answered, pass);
+	if (source)
+		return handle_source(pass, source);
 	return proceed(pass, probe,
 		       probe->checkup->check->ready(probe, stage_deadline(pass, probe, now_monotonic())));
 }
@@ -659,6 +676,8 @@ static int pass_init(struct pass *pass, struct score *score, const struct pass_o
 				       pass->roster.n_talking : pass->jobs);
 	if (r == 0)
 		r = watch_others(pass, beside_fd(), NULL);
+	if (r == 0) /* before there are threads: one of them forks */
+		r = sources_open(&pass->sources, &pass->roster, pass->epoll_fd);
 	if (r < 0)
 		return r;
 	line_up(pass);
@@ -666,15 +685,24 @@ static int pass_init(struct pass *pass, struct score *score, const struct pass_o
 	return r < 0 ? r : watch_others(pass, names_fd, &pass->roster);
 }
 
+/* Ends what is under way, if an error ended the pass. */
+static void probe_stop(struct probe *probe)
+{
+	const struct check *check = probe->checkup->check;
+
+	if (probe->work && check->stop)
+		check->stop(probe);
+	if (probe->fd >= 0)
+		(void)close(probe->fd);
+}
+
 static void pass_clear(struct pass *pass)
 {
 	for (size_t i = 0; i < pass->roster.n; i++) {
-		struct probe *probe = &pass->roster.probes[i];
-
-		if (probe->fd >= 0)
-			(void)close(probe->fd);
-		(void)clean_up(pass, probe, false); /* what cannot be given back is reaped */
+		probe_stop(&pass->roster.probes[i]);
+		(void)clean_up(pass, &pass->roster.probes[i], false); /* what cannot be given back is reaped */
 	}
+	sources_close(&pass->sources);
 	if (pass->epoll_fd >= 0)
 		(void)close(pass->epoll_fd);
 	timers_clear(&pass->timers);

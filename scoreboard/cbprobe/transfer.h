@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * transfer.h: answers to HTTP requests, fetched by libcurl, any number at once,
+ * which to the pass are one descriptor. This file and its .c are all that know
+ * of libcurl.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scoreboard.h"
+
+#define TRANSFER_HEADERS_MAX 65536u /* bytes of a status line and headers, of all answers that lead to one */
+#define TRANSFER_BODY_MAX 65536u    /* bytes of a body that are looked at */
+
+struct transfers;
+struct transfer;
+
+/* What is to be fetched. All of it need live only as long as the call. */
+struct transfer_request {
+	const char *url;
+	const char *ca;                        /* file of certificates to trust; NULL: those of the system */
+	const char *host;                      /* a name whose addresses are known, or NULL */
+	const struct score_address *addresses; /* which are these */
+	unsigned n_addresses;
+	uint64_t timeout_usec;                 /* of the connection, over all addresses; the caller watches it, too */
+	bool proxy_header;                     /* begins with version 1 of the PROXY protocol's */
+	bool insecure;                         /* whatever certificate is there will do */
+	bool keep_body;
+};
+
+/* How a transfer ended. */
+enum transfer_end {
+	TRANSFER_DONE,        /* an answer was had: status, and the body as far as it was wanted */
+	TRANSFER_NO_CONNECT,  /* error says why */
+	TRANSFER_TIMED_OUT,   /* of the connection: nothing came back */
+	TRANSFER_UNRESOLVED,  /* the URL's host is no known name */
+	TRANSFER_SHORTAGE,    /* of memory or descriptors, here; error says of which */
+	TRANSFER_CERTIFICATE, /* not valid */
+	TRANSFER_TLS,         /* no TLS could be agreed on */
+	TRANSFER_CA,          /* the file of trusted certificates cannot be used */
+	TRANSFER_CLOSED,      /* without a byte */
+	TRANSFER_CUT,         /* the answer ended before its end */
+	TRANSFER_RESET,       /* the connection was reset */
+	TRANSFER_TOO_LARGE,   /* more than TRANSFER_HEADERS_MAX */
+	TRANSFER_NOT_HTTP,    /* the answer is none */
+};
+
+struct transfer_result {
+	enum transfer_end end;
+	int error;            /* an errno, or 0 */
+	int status;           /* HTTP's, or 0 */
+	const char *phrase;   /* of the status line, or ""; the transfer's */
+	const char *text;     /* libcurl's words for a failure, or ""; the transfer's */
+	const char *body;     /* with keep_body: a string, the transfer's; else NULL */
+	size_t body_size;
+};
+
+/* Begins to use libcurl. *ret is the caller's, to be ended by transfers_close(). 0 or -errno. */
+int transfers_open(struct transfers **ret);
+
+/* Ends what is under way, and frees; NULL is fine. */
+void transfers_close(struct transfers *transfers);
+
+/* A descriptor that is readable when transfers_work() has something to do. */
+int transfers_fd(const struct transfers *transfers);
+
+/* Does what can be done without waiting. 0 or -errno. */
+int transfers_work(struct transfers *transfers);
+
+/* One that has ended, its result, and its owner; NULL if there is none (more). Each comes up once; it is still to
+ * be freed. */
+struct transfer *transfers_next_ended(struct transfers *transfers, struct transfer_result *ret);
+
+/* Begins a transfer for owner. *ret is the caller's, to be ended by transfer_free() before the transfers are. 0,
+ * -ENOMEM, or -EINVAL: the URL is none. */
+int transfer_begin(struct transfers *transfers, const struct transfer_request *request, void *owner,
+		   struct transfer **ret);
+
+/* Ends it if it is still under way, and frees. */
+void transfer_free(struct transfer *transfer);
+
+/* Who began it. */
+void *transfer_owner(const struct transfer *transfer);
+
+/* When it was connected (and TLS agreed on) and sent its request, by CLOCK_MONOTONIC; 0: not yet. */
+uint64_t transfer_asked_usec(const struct transfer *transfer);
+
+/* Whether a connection was made, though perhaps not yet of the right kind. */
+bool transfer_is_connected(const struct transfer *transfer);
