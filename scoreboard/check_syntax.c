@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "timespan.h"
+#include "words.h"
 
 #define BLANKS " \t"
 
@@ -32,6 +33,7 @@ enum {
 	TAKES_BODY = 1 << 9,
 	TAKES_CA = 1 << 10,
 	TAKES_INSECURE = 1 << 11,
+	TAKES_HTTP = TAKES_TIMEOUT | TAKES_SLOT | TAKES_STATUS | TAKES_BODY,
 };
 
 static int fail(char *expected, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -99,6 +101,25 @@ static int parse_url(const char *value, struct check_syntax *syntax, char *expec
 	return 0;
 }
 
+static int parse_command(const char *value, struct check_syntax *syntax, char *expected)
+{
+	char text[NODE_CHECK_MAX + 1], *words[CHECK_WORDS_MAX + 1];
+	int n;
+
+	(void)syntax;
+	(void)strcpy(text, value);
+	n = words_split(text, words, CHECK_WORDS_MAX + 1);
+	if (n < 0)
+		return fail(expected, "an end of what is quoted in the command");
+	if (n == 0 || *words[0] != '/')
+		return fail(expected, "an absolute path as the command");
+	for (int i = 0; i < n; i++)
+		for (const char *p = words[i]; (p = strchr(p, '%')); p += 2)
+			if (!p[1] || !strchr("%nhap", p[1]))
+				return fail(expected, "%%n, %%h, %%a, %%p or %%%% in the command");
+	return 0;
+}
+
 static const struct name {
 	const char *name;
 	enum argument argument;
@@ -116,8 +137,9 @@ static const struct name {
 	{ "chat", ARGUMENT_WORD, TAKES_TIMEOUT | TAKES_SLOT, parse_path },
 	{ "distcc", ARGUMENT_NONE, TAKES_TIMEOUT | TAKES_COMPILER | TAKES_FINGERPRINT, NULL },
 	{ "agent", ARGUMENT_WORD, TAKES_TIMEOUT, parse_port },
-	{ "http", ARGUMENT_WORD, TAKES_TIMEOUT | TAKES_SLOT | TAKES_STATUS | TAKES_BODY, parse_url },
-	{ "https", ARGUMENT_WORD, TAKES_TIMEOUT | TAKES_SLOT | TAKES_STATUS | TAKES_BODY | TAKES_CA | TAKES_INSECURE, parse_url },
+	{ "http", ARGUMENT_WORD, TAKES_HTTP, parse_url },
+	{ "https", ARGUMENT_WORD, TAKES_HTTP | TAKES_CA | TAKES_INSECURE, parse_url },
+	{ "exec", ARGUMENT_REST, TAKES_TIMEOUT | TAKES_SLOT, parse_command },
 };
 
 static int parse_timeout(const char *value, struct check_syntax *syntax, char *expected)

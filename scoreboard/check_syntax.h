@@ -17,6 +17,7 @@
 
 #define CHECK_NAME_MAX 15
 #define CHECK_STATUSES_MAX 8
+#define CHECK_WORDS_MAX 128 /* of a command: each but the last takes two bytes of its text */
 #define CHECK_EXPECTED_MAX 320 /* room for what was expected */
 
 /* A check= text in its parts. */

@@ -36,6 +36,8 @@ static const char *const phrases[REASON_MAX_] = {
 	[REASON_BODY] = "body does not match",
 	[REASON_CERTIFICATE] = "certificate not valid",
 	[REASON_TLS] = "TLS failed",
+	[REASON_COMMAND] = "check command says down",
+	[REASON_COMMAND_UNKNOWN] = "check command cannot tell",
 };
 
 const char *reason_to_string(enum node_reason reason)

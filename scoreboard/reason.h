@@ -38,6 +38,8 @@ enum node_reason {
 	REASON_BODY,            /* its body does not have what is expected */
 	REASON_CERTIFICATE,     /* of another, expired, or of an unknown issuer */
 	REASON_TLS,             /* no TLS could be agreed on */
+	REASON_COMMAND,         /* a monitoring plugin said CRITICAL */
+	REASON_COMMAND_UNKNOWN, /* it could not tell; never a reason to be down */
 	REASON_MAX_,
 };
 

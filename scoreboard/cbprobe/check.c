@@ -29,6 +29,7 @@ static const struct check *const checks[] = {
 	&check_distcc,
 	&check_http,
 	&check_https,
+	&check_exec,
 };
 
 const struct check *check_find(const char *name)
@@ -57,6 +58,17 @@ enum outcome probe_fail(struct probe *probe, enum node_reason reason, const char
 	set_detail(probe, format, ap);
 	va_end(ap);
 	return OUTCOME_DOWN;
+}
+
+enum outcome probe_cannot_tell(struct probe *probe, enum node_reason reason, const char *format, ...)
+{
+	va_list ap;
+
+	probe->reason = reason;
+	va_start(ap, format);
+	set_detail(probe, format, ap);
+	va_end(ap);
+	return OUTCOME_UNKNOWN;
 }
 
 enum outcome probe_warn(struct probe *probe, const char *format, ...)

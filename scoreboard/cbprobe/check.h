@@ -105,6 +105,7 @@ extern const struct check check_agent;
 extern const struct check check_distcc;
 extern const struct check check_http;
 extern const struct check check_https;
+extern const struct check check_exec;
 
 /* The check of that name. NULL if this program does not know it. */
 const struct check *check_find(const char *name);
@@ -112,6 +113,10 @@ const struct check *check_find(const char *name);
 /* Leaves reason and detail (printf's; it may be cut short, and unprintable bytes become dots) in the probe.
  * Returns OUTCOME_DOWN. */
 enum outcome probe_fail(struct probe *probe, enum node_reason reason, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same for a check that cannot tell. Returns OUTCOME_UNKNOWN. */
+enum outcome probe_cannot_tell(struct probe *probe, enum node_reason reason, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* The same for words about a node that is up. Returns OUTCOME_UP. */

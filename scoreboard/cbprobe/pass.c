@@ -194,6 +194,7 @@ static bool has_answered(const struct probe *probe)
 	case REASON_NO_ROUTE:
 	case REASON_NO_ADDRESS_LEFT:
 	case REASON_CONNECT_FAILED:
+	case REASON_COMMAND: /* for whatever reason of its own */
 		return false;
 	default:
 		return true;
