@@ -59,7 +59,7 @@ nodes.conf:13: cores: "65536": expected 1 to 65535
 nodes.conf:14: flags: "4294967296": expected a decimal or 0x hexadecimal number
 nodes.conf:15: backup: expected no value
 nodes.conf:16: proxy: "v3": expected v1 or v2
-nodes.conf:17: check: "magic": expected one of tcp, none, banner:, ssh, smtp, pop3, imap, ftp, chat:, distcc, agent:
+nodes.conf:17: check: "magic": expected one of tcp, none, banner:, ssh, smtp, pop3, imap, ftp, chat:, distcc, agent:, http:, https:, exec:
 nodes.conf:18: check: "tcp --timeout=soon": expected a time above 0 as the --timeout, such as 5s
 nodes.conf:19: check: "-t 5s none": expected no --timeout with none
 nodes.conf:20: check: "banner:(": expected a regular expression: Unmatched ( or \(
