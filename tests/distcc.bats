@@ -49,8 +49,10 @@ generate_project() {
 compile_node() {
   # The list of what may be compiled with instead of links in /usr/lib/distcc, which are the machine's business.
   # The client asks for the compiler by its full name if there is one such.
-  type -P gcc "$(gcc -dumpmachine)-gcc" >"$T/compilers" || [ -s "$T/compilers" ]
-  background "$T/$1.log" env -u DISTCC_LOG TMPDIR="$NODE_TMP" DISTCC_CMDLIST="$T/compilers" DISTCC_CMDLIST_NUMWORDS=1 \
+  # distccd reads it as its own user, to whom $T is closed.
+  type -P gcc "$(gcc -dumpmachine)-gcc" >"$NODE_TMP/compilers" || [ -s "$NODE_TMP/compilers" ]
+  chmod 644 "$NODE_TMP/compilers"
+  background "$T/$1.log" env -u DISTCC_LOG TMPDIR="$NODE_TMP" DISTCC_CMDLIST="$NODE_TMP/compilers" DISTCC_CMDLIST_NUMWORDS=1 \
     distccd --daemon --no-detach --log-stderr --log-level=info --jobs $(($3 + 1)) \
     --listen "$ADDR" --port "$2" --allow 127.0.0.0/8 --user "$(node_user)"
   until_ok is_listening "$ADDR:$2"
