@@ -113,6 +113,28 @@ silent_node_goes_down() {
   farm_is_at_rest
 }
 
+@test "a check that has an answer puts a silent node up; an agent's is not the node's own" {
+  node bad 4001 4 --mode closing
+  sed -i 's/$/, speed=9, check=agent:4101/' "$CONF"
+  node b 4002 1 --mode hold:1
+  entrance alone --retry-after 1h
+  client -n 3 -c 1 --expect none
+  until_ok state_is 4001 down
+  background "$T/agent.log" "$LIB/talker" 'say:up ready\n' "$ADDR:4101"
+  until_ok grep -q ^PORT "$T/agent.log"
+  run -0 probe -v
+  [[ $output == *"$ADDR:4001: agent: answered"* ]]
+  state_is 4001 down
+  score set "$ADDR:4001" check=banner:^HELLO
+  kill "$PID_bad"
+  gone "$PID_bad"
+  background "$T/good.log" "$LIB/talker" 'say:HELLO\n' "$ADDR:4001"
+  until_ok grep -q ^PORT "$T/good.log"
+  probe
+  state_is 4001 up
+  column_is 4001 DOUBTS 0
+}
+
 @test "clients that give up while a node drops their connects take it down" {
   # A listener whose backlog is full answers no more connects.
   background "$T/full.log" python3 -c "

@@ -142,3 +142,37 @@ is() { [ "$(of "$1")" = "$2" ] || { echo "$1 is $(of "$1")"; return 1; }; }
     gone "$talker"
   done
 }
+
+@test "explain shows what the agent says, and export has it: fewer connections, less speed, none" {
+  agent_start
+  weight() { score export ipvs --service tcp:10.0.0.1:1 | sed -n 's/.* -w //p'; }
+  says '50% maxconn:3\n'
+  [ "$(score explain -n -r -o speed,free,agent,from | sed 's/\\x20/ /g')" = \
+    '1 3 50% maxconn:3 pinned by speed=; its agent says 50% maxconn:3' ]
+  [ "$(weight)" = 300 ]
+  says 'maxconn:1\n'
+  entrance alone
+  client_start one --line hi --expect echo --hold 1500
+  until_ok is FREE 0
+  [ "$(score explain -n -r -o why | sed 's/\\x20/ /g')" = 'as many as its agent allows' ]
+  says 'drain#new disk\n'
+  [[ $(score explain -n -r -o rank,why | sed 's/\\x20/ /g') == ' its agent says drain: new disk' ]]
+  [ "$(weight)" = 0 ]
+}
+
+@test "the agent's percentage is of the learned speed, too, and does not change what is learned" {
+  sed -i 's/, speed=2//' "$CONF"
+  node_line 4002 4 check=none
+  score list >/dev/null
+  # Connections to the two, of which the first node takes half as long.
+  "$BUILD/tests/cbtest-speed" "$SCOREBOARD" 0 100 200000 30000 1 1000000 2000000
+  agent_start
+  says '100%\n'
+  read -r speed learned < <(score list -nr -o speed,learned)
+  jq -en "$speed > 1.1" >/dev/null
+  says '50%\n'
+  read -r half still < <(score list -nr -o speed,learned)
+  echo "$speed of $learned, then $half of $still"
+  jq -en "$half > $speed * 0.49 and $half < $speed * 0.51 and $still > $learned * 0.99 and $still < $learned * 1.01" >/dev/null
+  [ "$(score explain -n -r -o rank,node)" = "1 $ADDR:4002"$'\n'"2 $ADDR:4001" ]
+}

@@ -50,6 +50,50 @@ rss() { awk '/^VmRSS:/ { print $2 }' "/proc/$PROBER/status"; }
   [ "$after" -le $((before + 16)) ]
 }
 
+@test "the checks http and exec leave no descriptor, no memory and no process behind, pass by pass" {
+  background "$T/web.log" python3 -m http.server --bind "$ADDR" --directory "$T" 8080
+  until_ok is_listening "$ADDR:8080"
+  cat >"$CONF" <<EOF
+$ADDR, 8080, 1, 0, check=http://$ADDR:8080/
+$ADDR, 8081, 1, 0, check=exec:/bin/true
+$ADDR, 8082, 1, 0, check=exec:/bin/false
+$ADDR, 8083, 1, 0, check=http://$ADDR:8083/
+EOF
+  resident --interval 100ms
+  # Between two passes: what one of them has open is open in none.
+  descriptors() { for _ in {1..20}; do ls "/proc/$PROBER/fd" | wc -l; done | sort -n | head -n 1; }
+  processes() { for _ in {1..20}; do pgrep -c -P "$PROBER" || true; done | sort -n | head -n 1; }
+  until_ok passes_are_more_than 8
+  before=$(rss) open=$(descriptors)
+  passed=$(passes)
+  until_ok passes_are_more_than $((passed + 20))
+  after=$(rss)
+  echo "$before kB, then $after kB; $open descriptors, then $(descriptors)"
+  [ "$(descriptors)" = "$open" ]
+  [ "$(processes)" = 0 ]
+  # A leak of a transfer or a command is some kB a pass.
+  [ -n "${SANITIZE-}" ] || [ "$after" -le $((before + 32)) ]
+  state_is 8080 up
+  state_is 8081 up
+  state_is 8083 down
+}
+
+@test "SIGTERM while a command of check=exec hangs: it ends at once, and the command with all that it has started" {
+  printf '#!/bin/sh\ntrap "" TERM\nsleep 1000 &\necho $! $$ >%s/pids.new\nmv %s/pids.new %s/pids\nwait\n' "$T" "$T" "$T" >"$T/hang"
+  chmod +x "$T/hang"
+  echo "$ADDR, 4001, 1, 0, check=--slot --timeout 1h exec:$T/hang" >"$CONF"
+  resident --interval 100ms
+  until_ok test -e "$T/pids"
+  read -r -a commands <"$T/pids"
+  [ "$(score list -n -r -o busy)" = 1 ]
+  kill -TERM "$PROBER"
+  wait "$PROBER"
+  for pid in "${commands[@]}"; do until_ok gone "$pid"; done
+  # Its slot is taken back like that of any process that died.
+  run -0 score reap
+  [ "$(score list -n -r -o busy)" = 0 ]
+}
+
 @test "--file is loaded at the start and at SIGHUP; a list with an error changes nothing" {
   node a 4001 1
   score list >/dev/null
