@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "regex_size.h"
 #include "timespan.h"
 #include "words.h"
 
@@ -64,6 +65,8 @@ static int parse_regex(const char *value, struct check_syntax *syntax, char *exp
 	int r;
 
 	(void)syntax;
+	if (regex_size(value) > REGEX_SIZE_MAX)
+		return fail(expected, "a regular expression with fewer repetitions within others");
 	r = regcomp(&regex, value, REG_EXTENDED | REG_NOSUB);
 	if (r != 0) {
 		(void)regerror(r, &regex, why, sizeof(why));

@@ -33,6 +33,17 @@ validate() {
   farm_is_at_rest
 }
 
+@test "a regular expression that would take all memory is an error; a long one that does not is none" {
+  local plus=x
+  for _ in {1..60}; do plus="($plus)+"; done
+  validate 'a, 1, 1, 0, check=banner:((x{200}){200}){200}' "b, 1, 1, 0, check=banner:$plus" \
+    'c, 1, 1, 0, check=banner:a*+++++++++++++' \
+    'd, 1, 1, 0, check=banner:^(220|221)[- ]([a-z0-9+{]+\.)+[a-z]{20} (ESMTP|SMTP) [^]+]+ [[:alnum:]+]+ .+ .+ .+ .+ .+ .+ .+ .+$'
+  [ "$status" = 78 ]
+  [ "$(grep -c 'expected a regular expression with fewer repetitions within others$' <<<"$stderr")" = 3 ]
+  [ "$(grep -c . <<<"$stderr")" = 3 ]
+}
+
 @test "every mistake is told with its line, field, value and what was expected; exit 78" {
   validate 'a, 1, 0, 0' 'b, 0, 1, 0' 'c, 1, 1, 0x1' 'd, 1' 'e, 1, 1, 0, speed=fast' 'f, 1, 1, 0, colour=red' \
     'g h, 1, 1, 0' '2001:db8::7, 1, 1, 0' 'ok, 1, 1, 0' 'ok, 1, 2, 0' 'i, 1, 1, 0, speed=1, speed=2' \

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "regex_size.h"
 #include "say.h"
 
 /* A line that is being read. */
@@ -124,6 +125,8 @@ static int read_step(struct reading *reading, bool is_send, const char *rest)
 	if (!text)
 		return -ENOMEM;
 	r = read_text(reading, rest, !is_send, text, &size);
+	if (r == 0 && !is_send && regex_size(text) > REGEX_SIZE_MAX)
+		r = complain(reading, "expected a regular expression with fewer repetitions within others");
 	if (r == 0 && reading->script.n == SCRIPT_STEPS_MAX)
 		r = complain(reading, "expected at most %u steps", SCRIPT_STEPS_MAX);
 	if (r == 0 && size == 0)
