@@ -71,7 +71,9 @@ struct listener {
 	sd_event_source *loader;       /* the process that loads the node list, or NULL */
 	sd_event_source *idle_time, *pause_time, *status_time, *reopen_time, *pending_time, *trim_time;
 	uint64_t shut_usec;            /* when the farm was last seen full: CLOCK_MONOTONIC */
-	uint64_t accepted;             /* by the relays, when it was last looked at */
+	uint64_t accepted;             /* by the relays, when it was last looked at, */
+	uint64_t fresh;                /* and by how many relays made since there was a need: their first is no sign of haste */
+	uint64_t ended;                /* relays, when it was last looked at */
 	uint64_t told_accepted;        /* the same, when the status was last told */
 	uint64_t active_usec;          /* when we last saw that there was something to do: CLOCK_BOOTTIME */
 	size_t growth;                 /* how many relays the next step makes, */
@@ -191,26 +193,59 @@ static void grow(struct listener *l, size_t n)
 		l->complained = false;
 }
 
-/* All relays have been busy for a moment. */
+static int on_pending_time(sd_event_source *source, uint64_t usec, void *arg);
+
+/* Sees in a moment whether connections are pending. */
+static void look_soon(struct listener *l)
+{
+	if (l->pending_time)
+		return;
+	l->accepted = gate_accepted(pool_gate(l->pool));
+	set_timer(l, &l->pending_time, l->pending_usec, on_pending_time);
+}
+
+/* All relays are busy. As long as they keep accepting, more of them would mostly be more to switch between. */
+static void grow_for_pending(struct listener *l, bool moving)
+{
+	size_t before = pool_size(l->pool);
+
+	l->growth = moving ? 1 : l->growth < GROWTH_MAX ? l->growth * 2 : GROWTH_MAX;
+	grow(l, l->growth);
+	if (pool_size(l->pool) > before)
+		l->fresh += pool_size(l->pool) - before;
+}
+
+/*
+ * Idle relays sleep, and nobody has accepted what is pending: the one that was
+ * woken for it has ended meanwhile, or was given something else. So we do.
+ */
+static void take_pending(struct listener *l)
+{
+	for (size_t i = 0; !l->paused && i < l->n_fds; i++)
+		(void)accept_one(l, l->fds[i]);
+}
+
 static int on_pending_time(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct listener *l = arg;
-	uint64_t accepted = gate_accepted(pool_gate(l->pool));
-	bool moving = accepted != l->accepted;
+	uint64_t accepted = gate_accepted(pool_gate(l->pool)) - l->accepted;
+	bool moving = accepted > l->fresh;
 
 	(void)source;
 	(void)usec;
 	l->pending_time = sd_event_source_disable_unref(l->pending_time);
 	l->pending_usec = !moving ? PENDING_USEC : l->pending_usec < PENDING_MAX_USEC ? l->pending_usec * 2 : PENDING_MAX_USEC;
-	if (is_pending(l) && gate_find_idle(pool_gate(l->pool), 0) == GATE_RELAYS_MAX) {
-		/* As long as they keep accepting, more of them would mostly be more to switch between. */
-		l->growth = moving ? 1 : l->growth < GROWTH_MAX ? l->growth * 2 : GROWTH_MAX;
-		grow(l, l->growth);
-		set_timer(l, &l->pending_time, l->pending_usec, on_pending_time);
+	l->fresh -= moving ? l->fresh : accepted;
+	if (is_pending(l) && gate_get(pool_gate(l->pool)) == GATE_OPEN) {
+		if (gate_find_idle(pool_gate(l->pool), 0) == GATE_RELAYS_MAX)
+			grow_for_pending(l, moving);
+		else if (accepted == 0)
+			take_pending(l);
+		look_soon(l);
 	} else {
 		l->growth = 1;
+		l->fresh = 0;
 	}
-	l->accepted = accepted;
 	listener_turn(l);
 	return 0;
 }
@@ -296,6 +331,10 @@ static void set_gate(struct listener *l)
 	bool closed = l->stopping && l->in_hand < 0 && waiters_count(l->waiters) == 0;
 	size_t ahead = l->settings->connections_per_relay > 1 ? RELAYS_AHEAD : RELAYS_AHEAD_STRICT;
 
+	/* Whom a connection woke sees to it, unless he has ended, or the gate was shut when he came. */
+	if (open && (gate_get(gate) != GATE_OPEN || pool_ended(l->pool) != l->ended))
+		look_soon(l);
+	l->ended = pool_ended(l->pool);
 	gate_set(gate, closed ? GATE_CLOSED : open ? GATE_OPEN : GATE_SHUT);
 	if (closed)
 		pool_shrink(l->pool, 0);
@@ -321,7 +360,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *ar
 	if (gate_get(pool_gate(l->pool)) == GATE_OPEN) {
 		/* A relay may be through in a moment; if not, there will be more of them. */
 		listen_for(l, false);
-		set_timer(l, &l->pending_time, l->pending_usec, on_pending_time);
+		look_soon(l);
 	} else {
 		for (unsigned i = 0; i < ACCEPTS_AT_ONCE && accept_one(l, fd); i++)
 			;

@@ -34,6 +34,7 @@ struct pool {
 	struct gate gate;
 	struct member **members;     /* NULL: a free number */
 	size_t room, n;
+	uint64_t ended;              /* relays, so far */
 	sd_event_source *call;
 };
 
@@ -111,6 +112,11 @@ size_t pool_size(const struct pool *pool)
 	return pool->n;
 }
 
+uint64_t pool_ended(const struct pool *pool)
+{
+	return pool->ended;
+}
+
 struct gate *pool_gate(struct pool *pool)
 {
 	return &pool->gate;
@@ -131,6 +137,7 @@ static void bury(struct member *member, const siginfo_t *info)
 			       (long)info->si_pid, info->si_status);
 		(void)score_reap(score, NULL, NULL); /* what fails here the guard does */
 	}
+	member->pool->ended++;
 	remove_member(member);
 }
 

@@ -91,6 +91,8 @@ static void on_release(void *arg)
 {
 	struct relay *relay = arg;
 
+	/* Told to end: what came to it now would be ended with it. */
+	relay->last |= interrupt_pending();
 	if (!relay->last)
 		rest(relay);
 }
@@ -237,6 +239,9 @@ static enum next at_open_gate(struct relay *relay, struct relay_order *ret, int 
 
 		if (next != NEXT_LOOK)
 			return next;
+		/* A gate that was closed while we were not at rest does not wake us. */
+		if (gate_get(place->gate) == GATE_CLOSED)
+			return NEXT_LOOK;
 	}
 	r = interrupt_epoll(relay->epoll_fd, &event);
 	if (r == -EINTR)
@@ -343,7 +348,7 @@ int relay_run(const struct relay_place *place)
 	}
 	if (!place->reserved)
 		rest(&relay);
-	for (size_t left = place->settings->connections_per_relay; left > 0; left--) {
+	for (size_t left = place->settings->connections_per_relay; left > 0 && !relay.last; left--) {
 		struct relay_order order;
 		int fd;
 

@@ -157,6 +157,55 @@ PY
   farm_is_at_rest
 }
 
+@test "a relay that is killed as a connection wakes it leaves the connection to the others" {
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-dies.so" "$BATS_TEST_DIRNAME/lib/preload-dies.c" -ldl
+  node a 4001 20 --mode line
+  # A sanitizer wants to be the first library.
+  export DIES=$T/dies
+  LD_PRELOAD="$(ldd "$BUILD/cbrelay" | awk '/libasan/ { print $3 }') $T/preload-dies.so" entrance alone
+  # So many that the one who dies is not replaced at once: a new one would find the connection.
+  run -0 client -n 8 -c 8 --line "sleep 300" --expect line
+  until_ok everything_is_free
+  relays_at_least 6
+  : >"$DIES"
+  run -0 client --timeout 20 --line "sleep 1" --expect line
+  [ ! -e "$DIES" ]
+  grep 'ended by signal 9' "$T/relay.log"
+  farm_is_at_rest
+}
+
+@test "a relay that is told to end while its next connection is on the way ends" {
+  node a 4001 1 --mode line
+  entrance alone
+  until_ok relays_at_least 4
+  client_start now --line "sleep 60000" --expect line
+  until_ok busy_is 1
+  # One waits with a relay, which shuts the gate, and the next with the listener.
+  client_start later --line "sleep 60000" --expect line
+  until_ok waiting_is 1
+  client_start last --line "sleep 60000" --expect line
+  until_ok waiting_is 2
+  [ "$(score queue -nr -o PID | tail -n 1)" = "$GATE_PID" ]
+  local taken idle
+  taken=$({ score slots -nr -o PID; score queue -nr -o PID | head -n 1; })
+  idle=$(relays | grep -vxF "$taken")
+  # shellcheck disable=SC2086  # pids
+  kill -STOP $idle
+  # shellcheck disable=SC2086
+  kill -9 $taken
+  client_fails now
+  client_fails later
+  # One of them has been given the connection.
+  until_ok waiting_is 0
+  # shellcheck disable=SC2086
+  kill $idle
+  # shellcheck disable=SC2086
+  kill -CONT $idle
+  client_fails last
+  for pid in $idle; do until_ok gone "$pid"; done
+  farm_is_at_rest
+}
+
 @test "clients of many short connections, with the farm full and not full in turn: none is lost" {
   node a 4001 3 --mode echo
   node b 4002 2 --mode echo
