@@ -21,6 +21,7 @@
 #include "learn.h"
 #include "lost.h"
 #include "once.h"
+#include "timespan.h"
 #include "version.h"
 #include "witness.h"
 #include "wreck.h"
@@ -217,10 +218,9 @@ static void salvage_farm(struct salvage *salvage)
 	known = read && farm_check(&old) == 0 && old.n_nodes == salvage->n && old.next_id > salvage->last_id &&
 		old.next_ticket > salvage->last_ticket;
 	/* A node whose every record is gone shows in nothing else. */
-	if (!known) {
+	if (!known)
 		salvage->lossy = true;
-		salvage->farm.incomplete = 1;
-	}
+	salvage->farm.incomplete = known ? old.incomplete : 1;
 	salvage->farm.paused = known && old.paused == 1;
 	salvage->farm.cursor = known ? old.cursor : 0;
 	salvage->farm.next_id = known ? old.next_id : salvage->last_id + 1000;
@@ -272,22 +272,44 @@ static int salvage_all(struct salvage *salvage)
 	return store_end(store);
 }
 
+/*
+ * Which time of its life begins: another than the wreck's, and than that which we knew, and who waits for the wreck
+ * with us. If the wreck does not say, any other will do.
+ */
+static uint16_t next_generation(uint16_t found, uint16_t known)
+{
+	uint16_t next = (uint16_t)(found ? found + 1u : now_boottime() / 1000);
+
+	while (next == 0 || next == known)
+		next++;
+	return next;
+}
+
+/* Who may use the scoreboard must be able to finish with it what we are killed in. */
+static void share(struct store *store, const struct stat *st)
+{
+	mode_t mode = st->st_mode & 0660;
+
+	if (store_set_owner(store, mode, st->st_uid, st->st_gid) < 0)
+		(void)store_set_owner(store, mode, (uid_t)-1, st->st_gid);
+}
+
 /* Makes a whole one out of the wreck, under a name of its own. 0 or -errno. */
-static int make(const struct wreck *wreck, const char *made, struct farm *ret)
+static int make(const struct wreck *wreck, const char *made, uint16_t known, struct farm *ret)
 {
 	struct score s = { .port.fd = -1, .is_draft = true };
 	struct salvage salvage = {
 		.wreck = wreck, .farm = { .queue_head = NONE, .queue_tail = NONE, .free_cell = NONE,
 					  .granted_head = NONE, .granted_tail = NONE, .root.retry_usec = UINT64_MAX },
 	};
-	uint16_t generation = wreck_generation(wreck);
 	unsigned findings;
 	int r;
 
 	(void)unlink(made); /* of a process that had our pid and was killed here */
-	r = store_create(made, generation == UINT16_MAX ? 1 : (uint16_t)(generation + 1), &s.store);
+	r = store_create(made, next_generation(wreck_generation(wreck), known), &s.store);
 	if (r < 0)
 		return r;
+	share(s.store, wreck_stat(wreck));
 	salvage.store = s.store;
 	r = salvage_all(&salvage);
 	if (r == 0)
@@ -321,7 +343,7 @@ static void tell(const char *path, const char *kept, const struct farm *farm)
 	on_mended(text);
 }
 
-static int rebuild(struct wreck *wreck, const char *path)
+static int rebuild(struct wreck *wreck, const char *path, uint16_t known)
 {
 	struct holder *witnesses;
 	char *made, *kept = NULL;
@@ -331,7 +353,7 @@ static int rebuild(struct wreck *wreck, const char *path)
 
 	if (asprintf(&made, "%s.%ld.new", path, (long)getpid()) < 0)
 		return -ENOMEM;
-	r = make(wreck, made, &farm);
+	r = make(wreck, made, known, &farm);
 	if (r == 0)
 		r = wreck_keep(wreck, &kept);
 	if (r == 0)
@@ -362,7 +384,7 @@ int mend_rebuild(const char *path, uint16_t known)
 	} else if (r == 1) {
 		r = wreck_check(wreck);
 		if (r == 0)
-			r = rebuild(wreck, path);
+			r = rebuild(wreck, path, known);
 	}
 	(void)wreck_close(wreck);
 	return r;

@@ -564,8 +564,11 @@ static int check_size(struct store *s)
 		return r;
 	if (fstat(tdb_fd(s->tdb), &st) < 0)
 		return -errno;
-	if (st.st_size < s->size)
-		return -EUCLEAN;
+	if (st.st_size < s->size) {
+		/* From now on tdb knows its size. What is missing is found, unless somebody has seen to it already. */
+		r = reopen(s);
+		return r < 0 ? r : -EUCLEAN;
+	}
 	s->size = st.st_size;
 	return 0;
 }
@@ -844,12 +847,12 @@ int store_set_owner(struct store *s, mode_t mode, uid_t user, gid_t group)
 
 int store_fd(const struct store *s)
 {
-	return tdb_fd(s->tdb);
+	return s->tdb ? tdb_fd(s->tdb) : -1;
 }
 
 int store_stat(const struct store *s, struct stat *ret)
 {
-	return fstat(tdb_fd(s->tdb), ret) < 0 ? -errno : 0;
+	return fstat(store_fd(s), ret) < 0 ? -errno : 0;
 }
 
 struct store *store_close(struct store *s)
