@@ -348,7 +348,11 @@ static enum stage stage_connect(struct life *life)
 	}
 
 	stage_data(life);
-	interrupt_close(life->node_fd);
+	/* Only the end of a whole conversation is waited for; any other is a reset, also if it is SIGTERM's. */
+	if (connection->end_who == END_CLEAN)
+		interrupt_close(life->node_fd);
+	else
+		(void)close(life->node_fd);
 	return life->silent ? release_doubted(life, REASON_SILENT) : release(life, true);
 }
 

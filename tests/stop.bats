@@ -51,6 +51,21 @@ teardown() { farm_teardown; }
   farm_is_at_rest
 }
 
+@test "SIGTERM to a relay is a reset for the node, too: it is free for the next" {
+  node a 4001 1 --mode line
+  for way in alone connection; do
+    GATE=$ADDR:$([ $way = alone ] && echo 3632 || echo 3633)
+    entrance $way
+    client_start victim --line "sleep 30000" --expect line
+    until_ok busy_is 1
+    kill "$(score slots -nr -o PID)"
+    client_fails victim
+    run -0 client --line "sleep 0" --expect line
+    nodes_never_overfilled
+  done
+  farm_is_at_rest
+}
+
 @test "SIGHUP loads the node list anew; a bad one changes nothing" {
   node a 4001 1 --mode hold:5
   entrance alone
