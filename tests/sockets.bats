@@ -65,3 +65,134 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF', '--exit-idle', '300ms'])"
   wait "$pid"
   farm_is_at_rest
 }
+
+# One connection to $GATE, and what the node, which expects a PROXY header, was told of its source.
+source_told() { # ADDRESS
+  "$CLIENT" --timeout 20 --line "sleep 0" --expect line --print "$1" | sed -nE 's/.* src=([^ ]*).*/\1/p'
+}
+
+@test "the PROXY header names clients of every family: IPv6, IPv4 by an IPv6 socket, and a unix socket" {
+  local version out port
+  for version in v1 v2; do
+    port=$((20000 + RANDOM % 10000))
+    node_start "$version" 400"${version#v}" 1 --mode line --proxy "$version"
+    echo "$ADDR, 400${version#v}, 1, 0, proxy=$version" >"$CONF"
+    score load
+    background "$T/relay.log" systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS \
+      -l "$T/gate.sock" -l "[::]:$port" "$BUILD/cbrelay" -c "$CONF"
+    until_ok is_listening ":$port"
+    until_ok test -S "$T/gate.sock"
+    out=$(source_told "[::1]:$port")
+    [[ $out == '[::1]:'* ]] || { echo "$version IPv6: $out"; return 1; }
+    out=$(source_told "127.0.0.1:$port")
+    [[ $out == 127.0.0.1:* ]] || { echo "$version IPv4: $out"; return 1; }
+    out=$(source_told "unix:$T/gate.sock")
+    [[ $out =~ ^(unknown|local)$ ]] || { echo "$version unix: $out"; return 1; }
+    kill "$PID"
+    gone "$PID"
+    rm -f "$T/gate.sock"
+  done
+}
+
+# given CODE: cbrelay, with the descriptors that this line of Python makes from 3 on, as systemd gives them.
+given() {
+  python3 -c "
+import os, socket
+def inet(kind=socket.SOCK_STREAM, listen=False):
+    s = socket.socket(socket.AF_INET, kind)
+    if listen: s.listen(1)
+    return s.detach()
+def give(*fds):
+    high = [os.dup2(fd, 300 + i) for i, fd in enumerate(fds)]
+    for i, fd in enumerate(high): os.dup2(fd, 3 + i)
+    os.environ.update(LISTEN_FDS=str(len(fds)), LISTEN_PID=str(os.getpid()))
+$1
+os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF'] + '${2:-}'.split())" </dev/null
+}
+
+@test "descriptors that are not what an entrance can be: exit 64 and one line that says what was expected" {
+  node a 4001 1
+  run -64 given "give(os.open('/dev/null', os.O_RDWR))"
+  [[ $output == *"descriptor 3: Socket operation on non-socket: expected a stream socket"* ]]
+  run -64 given "give(inet(socket.SOCK_DGRAM))"
+  [[ $output == *"descriptor 3: Protocol wrong type for socket: expected a stream socket"* ]]
+  run -64 given "give(inet(listen=True), socket.socketpair()[0].detach())"
+  [[ $output == *"descriptor 4: expected one connected socket, or listening ones only"* ]]
+  run -64 given "give(*[inet(listen=True) for i in range(200)])"
+  [[ $output == *": expected at most "*" sockets"* ]]
+  run -64 given "give(inet(listen=True))" "$GATE"
+  [[ $output == *"$GATE: expected no arguments when socket-activated"* ]]
+  run -71 given "os.environ.update(LISTEN_FDS='many', LISTEN_PID=str(os.getpid()))"
+  [[ $output == *"cannot take the sockets of the service manager: "* ]]
+}
+
+@test "--user: root is given up once it listens; a user that is not there is told, and so is one who may not" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to give it up"; fi
+  node a 4001 1 --mode line
+  run -64 "$BUILD/cbrelay" -c "$CONF" --user nobody-of-that-name "$GATE"
+  [[ $output == *'--user: "nobody-of-that-name": expected a user that exists'* ]]
+  run -64 "$BUILD/cbrelay" -c "$CONF" --user "" "$GATE"
+  [[ $output == *'--user: "": expected a user'* ]]
+  cp "$BUILD/cbrelay" "$T/cbrelay"
+  mkdir -m 1777 "$T/run"
+  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
+  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  chmod 755 "$T"
+  local dir=$T
+  while [ "$dir" != / ]; do chmod o+x "$dir"; dir=$(dirname "$dir"); done
+  run -71 setpriv --reuid=nobody --regid=nogroup --clear-groups "$T/cbrelay" -c "$CONF" --user root "$GATE"
+  [[ $output == *'--user: "root": Operation not permitted'* ]]
+  # A port that only root may have.
+  GATE=$ADDR:632
+  entrance alone --user nobody
+  client_start one --line "sleep 500" --expect line
+  until_ok busy_is 1
+  [ "$(stat -c %U "$SCOREBOARD")" = nobody ]
+  [ "$(ps -o user= -p "$(score slots -nr -o PID)")" = nobody ]
+  client_wait one
+  farm_is_at_rest
+}
+
+@test "a service manager is told when it is ready, how busy it is, and that it stops" {
+  node a 4001 1 --mode line
+  background "$T/told" socat -u "UNIX-RECV:$T/notify,mode=777" -
+  until_ok test -S "$T/notify"
+  export NOTIFY_SOCKET=$T/notify
+  entrance alone
+  unset NOTIFY_SOCKET
+  until_ok grep -aq READY=1 "$T/told"
+  client_start one --line "sleep 3000" --expect line
+  until_ok busy_is 1
+  client_start two --line "sleep 0" --expect line
+  until_ok waiting_is 1
+  until_ok grep -aq 'STATUS=1 busy, 0 free, 1 waiting' "$T/told"
+  client_wait one
+  client_wait two
+  until_ok grep -aq 'STATUS=0 busy, 1 free, 0 waiting' "$T/told"
+  kill "$GATE_PID"
+  gone "$GATE_PID"
+  grep -aq STOPPING=1 "$T/told"
+}
+
+@test "no journal where standard error is said to be it: connections are served all the same" {
+  node a 4001 1 --mode hold:5
+  exec 7>"$T/journal"
+  JOURNAL_STREAM=$(stat -L -c %d:%i /dev/fd/7) "$BUILD/cbrelay" -c "$CONF" "$GATE" 2>&7 </dev/null 3>&- &
+  PIDS+=("$!")
+  exec 7>&-
+  until_ok is_listening "$GATE"
+  client -n 3 --expect line
+  kill "$PID_a"
+  gone "$PID_a"
+  client_start late --expect line
+  until_ok state_is 4001 down
+  [ ! -s "$T/journal" ]
+  node_start a 4001 1 --mode hold:5
+  probe
+  client_wait late
+  # A number that does not match is not it.
+  GATE=$ADDR:3633
+  JOURNAL_STREAM=1:1 entrance alone
+  client --expect line
+  grep "end=" "$T/relay.log"
+}

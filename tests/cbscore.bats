@@ -1,0 +1,124 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# What cbscore prints, and how it changes the farm node by node.
+
+# shellcheck disable=SC2016  # expressions of jq
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+# The columns of a table, by --help.
+columns() { score --help | sed -n "/^Columns of $1:/,/^\$/p" | awk '/^  / { print $1 }'; }
+
+@test "every column of every table is printed, as people read it, in raw and in JSON" {
+  node a 4001 3 --mode line
+  echo "$ADDR, 4002, 2, 0, backup, speed=2, check=tcp, proxy=v1, check-proxy=v2" >>"$CONF"
+  score load
+  entrance alone
+  client_start holder -n 3 --line "sleep 60000" --expect line
+  until_ok busy_is 3
+  client_start crowd -n 3 --line "sleep 0" --expect line
+  until_ok waiting_is 3
+  local table all
+  for table in list slots queue explain; do
+    all=$(columns "$table" | paste -sd,)
+    [ -n "$all" ]
+    run -0 score "$table" -o "$all"
+    [ "$(tr -s ' ' ',' <<<"${lines[0]}" | sed 's/,$//')" = "$all" ]
+    run -0 score "$table" -r -n -o "$all"
+    # One word for each column, in each line.
+    [ "${#lines[@]}" -ge 2 ]
+    awk -v n="$(columns "$table" | wc -l)" 'NF > n { print; bad = 1 } END { exit bad }' <<<"$output"
+    run -0 score "$table" -J -o "$all"
+    [ "$(jq -r '.[][0] | keys_unsorted | join(",") | ascii_upcase' <<<"$output")" = "$all" ]
+  done
+}
+
+@test "a table without a line: the headings, an empty list in JSON, nothing without headings" {
+  node_line 4001 1
+  score load
+  [ "$(score queue | awk '{ print $1 }')" = "$(columns queue | head -n 1)" ]
+  [[ $(score slots) == NODE* ]]
+  [ "$(score queue -J | jq -c .)" = '{"queue":[]}' ]
+  [ -z "$(score queue -n)" ]
+}
+
+@test "--sort: numbers by value, words as words, also by a column that is not shown" {
+  for cores in 9 10 1; do node_line 40$cores $cores; done
+  score load
+  [ "$(score list -nr -o CORES --sort CORES | paste -sd' ')" = "1 9 10" ]
+  [ "$(score list -nr -o CORES --sort NODE | paste -sd' ')" = "1 10 9" ]
+  [ "$(score list -nr -o NODE --sort CORES | sed 's/.*://' | paste -sd' ')" = "401 409 4010" ]
+  run -2 score list --sort CORNS
+  [[ $output == *'unknown column: "CORNS"'* ]]
+  run -2 score list -r -J
+  [[ $output == *"--raw and --json: expected one of them"* ]]
+}
+
+@test "add, set, remove, dump: each says what it did, and dump is a node list that makes the same farm" {
+  node_line 4001 2
+  score load
+  run -0 score add "$ADDR, 4002, 4, 0, backup, check=tcp"
+  [ "$output" = "$ADDR:4002 is added" ]
+  run -0 score add "[::1], 4003, 1, 0, speed=1.5"
+  run -0 score set "$ADDR:4001" cores=7 proxy=v1 check-proxy=v2 speed=0.5
+  [ "$output" = "$ADDR:4001 is changed" ]
+  run -0 score set "[::1]:4003" backup=yes
+  run -0 score dump
+  [[ ${lines[0]} == '# host, port, cores'* ]]
+  score dump >"$T/dumped"
+  [ "$(grep -c . "$T/dumped")" = 4 ]
+  grep -qx "$ADDR, 4001, 7, 0, .*proxy=v1.*" "$T/dumped"
+  run -0 score load "$T/dumped"
+  [[ $output == "0 added, 0 changed, 0 draining, 0 removed, 3 kept"* ]]
+  score dump | diff "$T/dumped" -
+  run -0 score remove "[::1]:4003"
+  [ "$(score list -n | grep -c .)" = 2 ]
+}
+
+@test "what cannot be added, set or removed is told, with its status, and nothing changes" {
+  node_line 4001 2
+  node_line 4002 2
+  score load
+  before=$(score dump)
+  refused() { # STATUS TEXT ARGUMENT...
+    run "-$1" --separate-stderr score "${@:3}"
+    [[ $stderr == *"$2"* ]] || { echo "$stderr"; return 1; }
+    [ "$(score dump)" = "$before" ]
+  }
+  refused 1 "$ADDR:4001: is a node already" add "$ADDR, 4001, 1, 0"
+  refused 2 'expected 1 to 65535' add "$ADDR, 4003, 0, 0"
+  refused 2 'expected one node: host, port, cores, flags' add "# only a remark"
+  refused 3 'nowhere:1: no such node' set nowhere:1 cores=2
+  refused 3 'nowhere:1: no such node' remove nowhere:1
+  refused 3 "$ADDR: 2 nodes have this host: expected host:port" set "$ADDR" cores=2
+  refused 2 '"colour=red": expected cores=, flags=, speed=' set "$ADDR:4001" colour=red
+  refused 2 '"cores": expected cores=, flags=, speed=' set "$ADDR:4001" cores
+  refused 2 'backup: "perhaps": expected yes or no' set "$ADDR:4001" backup=perhaps
+  refused 2 'without a comma' set "$ADDR:4001" check=tcp,banner
+  refused 2 'expected 1 to 65535' set "$ADDR:4001" cores=many
+  refused 2 'down: reason: expected one line of at most' down "$ADDR:4001" "$(printf 'x%.0s' $(seq 300))"
+}
+
+@test "--help and --version of each program, and a standard output that takes nothing" {
+  for program in cbrelay cbscore cbprobe; do
+    [[ $("$BUILD/$program" --version) == "$program (corebalance) $VERSION" ]]
+    [[ $("$BUILD/$program" --help) == *--scoreboard* ]]
+    run bash -c '"$0" --help >/dev/full' "$BUILD/$program"
+    [ "$status" != 0 ]
+  done
+}
+
+@test "times are read in every way that the manual has, and refused otherwise" {
+  local text
+  for text in 1.5s "1min 30s" 0.25h 250ms "2d 3h" 90 1.0000001s; do
+    run --separate-stderr timeout 5 "$BUILD/cbrelay" --connect-timeout "$text" -c "$T/none.conf" "$GATE"
+    [[ $stderr != *"--connect-timeout"* ]] || { echo "$text: $stderr"; return 1; }
+  done
+  for text in 1. .5s "s" "1 2x" 1.s 99999999999999999999h "5min -1s"; do
+    run -64 --separate-stderr "$BUILD/cbrelay" --connect-timeout "$text" "$GATE"
+    [[ $stderr == *"--connect-timeout: \"$text\": expected a time"* ]] || { echo "$text: $stderr"; return 1; }
+  done
+}
