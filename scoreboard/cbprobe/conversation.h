@@ -26,6 +26,7 @@ struct conversation {
 	uint32_t step;             /* for the check: how far it is; begins with 0 */
 	uint64_t begun_usec;       /* for the check: CLOCK_MONOTONIC; begins with 0 */
 	unsigned char data[CONVERSATION_SIZE];
+	unsigned char end;         /* 0: who reads data as a text ends here, as a sanitizer's regexec(3) does */
 };
 
 struct conversations {
