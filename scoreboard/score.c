@@ -252,11 +252,15 @@ bool score_wake_clear(struct score *s)
 {
 	bool any = wake_port_clear(&s->port);
 	struct farm *farm;
+	int r;
 
 	if (s->port.asked) {
 		s->port.asked = false;
-		if (farm_enter(s, &farm) == 0) /* says it; if it cannot, the next call does */
+		r = farm_enter(s, &farm); /* says it; one that sleeps may have no other call for long */
+		if (r == 0)
 			farm_leave(s);
+		else if (r == -EUCLEAN || r == -EBADMSG)
+			(void)mend(s);
 	}
 	return any;
 }

@@ -564,13 +564,10 @@ static int check_size(struct store *s)
 		return r;
 	if (fstat(tdb_fd(s->tdb), &st) < 0)
 		return -errno;
-	if (st.st_size < s->size) {
-		/* From now on tdb knows its size. What is missing is found, unless somebody has seen to it already. */
-		r = reopen(s);
-		return r < 0 ? r : -EUCLEAN;
-	}
+	/* Opened anew, what is missing is found where it is needed; unless somebody has seen to it already. */
+	r = st.st_size < s->size ? reopen(s) : 0;
 	s->size = st.st_size;
-	return 0;
+	return r;
 }
 
 /* Whether the file under the lock is still that which was opened. */

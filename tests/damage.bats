@@ -88,6 +88,25 @@ stray_write() {
 @test "connection: cut 80000" { stray_write connection "cut 80000"; }
 @test "connection: all" { stray_write connection "all"; }
 
+@test "a file that was much larger, and is emptied: everybody finds his way into the new one" {
+  for i in $(seq 600); do echo "127.99.$((i / 250)).$((i % 250 + 1)), 4001, 2, 0" >>"$CONF"; done
+  score load
+  : >"$CONF"
+  node a 4001 2 --mode line
+  score load
+  entrance listener
+  run -0 client -n 4 -c 4 --line "sleep 20" --expect line
+  for name in one two three; do client_start $name --line "sleep 500" --expect line; done
+  until_ok waiting_is 1
+  damage cut 0
+  run -0 client --timeout 30 -n 8 -c 4 --line "sleep 1" --expect line
+  for name in one two three; do client_wait $name; done
+  # One damage, one rebuild; and who did it knew all of the list.
+  [ "$(kept)" = 1 ]
+  farm_is_at_rest
+  run -0 score fsck
+}
+
 @test "what can be read stays: counters, holds, who holds, who waits" {
   scene listener
   score down "$ADDR:4002" "a reason of its own"
