@@ -239,8 +239,8 @@ static enum next at_open_gate(struct relay *relay, struct relay_order *ret, int 
 
 		if (next != NEXT_LOOK)
 			return next;
-		/* A gate that was closed while we were not at rest does not wake us. */
-		if (gate_get(place->gate) == GATE_CLOSED)
+		/* Who closed the gate while we seemed to be busy has let go only those that were idle. */
+		if (gate_get(place->gate) != GATE_OPEN)
 			return NEXT_LOOK;
 	}
 	r = interrupt_epoll(relay->epoll_fd, &event);

@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# model.bats: spin(1) goes through every state of tests/model/queue.pml, in
-# several small farms; and finds something wrong once a rule is broken.
+# model.bats: spin(1) goes through every state of the models of tests/model, in
+# several small farms; and finds something wrong once a rule is broken. MODEL
+# says which, queue if it does not.
 
 load lib/helpers
 
@@ -13,7 +14,7 @@ COMES_UP="-DCLIENTS=2 -DFLAPS=1"
 
 setup() {
   command -v spin >/dev/null || skip "spin is not installed"
-  model=$PWD/tests/model/queue.pml
+  models=$PWD/tests/model
   cd "$BATS_TEST_TMPDIR" || return 1
 }
 
@@ -23,10 +24,10 @@ search() {
   [ "$2" = states ] || { kind=-DNP option=(-l); }
   shift 2
   run=$(mktemp -d "$BATS_TEST_TMPDIR/XXXXXX")
-  cp "$model" "$run/queue.pml"
+  cp "$models/${MODEL:-queue}.pml" "$run/model.pml"
   (
     cd "$run" || exit 1
-    spin -a "$@" queue.pml && gcc -O1 -w "$kind" -DNOREDUCE -DCOLLAPSE -DMEMLIM=3000 -o pan pan.c &&
+    spin -a "$@" model.pml && gcc -O1 -w "$kind" -DNOREDUCE -DCOLLAPSE -DMEMLIM=3000 -o pan pan.c &&
       ./pan "${option[@]}" -m1000000
   ) >"$log" 2>&1 || return 1
   # What was not gone through to its end shows nothing.
@@ -39,7 +40,7 @@ holds() {
   local log
   log=$(mktemp "$BATS_TEST_TMPDIR/XXXXXX")
   if search "$log" "$1" $2 && grep -q 'errors: 0$' "$log"; then
-    echo "# states: $(sed -nE 's/^ *([0-9]+) states, stored.*/\1/p' "$log") ($1, $2)" >&3
+    echo "# states: $(sed -nE 's/^ *([0-9]+) states, stored.*/\1/p' "$log") (${MODEL:-queue}, $1, $2)" >&3
   else
     echo "fails: $1, $2" && cat "$log" && return 1
   fi
@@ -51,7 +52,7 @@ breaks() {
   local log
   log=$(mktemp "$BATS_TEST_TMPDIR/XXXXXX")
   if search "$log" "$1" $2 "-DMUTATE_$3" && grep -q 'errors: 1$' "$log" && grep -q "^pan:1: .*$4" "$log"; then
-    echo "# found: MUTATE_$3 after $(sed -nE 's/^ *([0-9]+) states, stored.*/\1/p' "$log") states" >&3
+    echo "# found: MUTATE_$3 (${MODEL:-queue}) after $(sed -nE 's/^ *([0-9]+) states, stored.*/\1/p' "$log") states" >&3
   else
     echo "not found: MUTATE_$3" && cat "$log" && return 1
   fi
@@ -105,5 +106,23 @@ two_at_a_time() {
 	breaks states "$ONE_SLOT -DKILLS=2" WATCH_UNSEEN 'wanted'
 	breaks states "$COMES_UP" TAKE_TELLS_NOBODY 'gone\[i\]||'
 	breaks states "$ONE_SLOT -DLEAVES=1 -DLISTENER" LEAVE_TELLS_NOBODY 'wanted'
+	END
+}
+
+@test "model: the gate loses no connection, no order and no slot, whoever is killed, retires, or is let go; and stops" {
+  two_at_a_time <<-'END'
+	MODEL=gate holds states "-DCONNECTIONS=1 -DKILLS=1"
+	MODEL=gate holds states "-DCONNECTIONS=1 -DKILLS=1 -DMANY"
+	MODEL=gate holds states "-DCONNECTIONS=1 -DTRIMS=1"
+	MODEL=gate holds states "-DCONNECTIONS=1 -DSTOPS=1"
+	MODEL=gate holds states "-DCONNECTIONS=1 -DSTOPS=1 -DOWNED"
+	MODEL=gate holds states "-DCONNECTIONS=1 -DTERMS=1"
+	MODEL=gate holds states "-DCONNECTIONS=2"
+	MODEL=gate breaks states "-DCONNECTIONS=1 -DKILLS=1" LOOK_AT_NOTHING 'arrived>accepted'
+	MODEL=gate breaks states "-DCONNECTIONS=1 -DTRIMS=1" LOOK_AT_NOTHING 'arrived>accepted'
+	MODEL=gate breaks states "-DCONNECTIONS=1 -DSTOPS=1" SLEEP_AT_ONCE 'stopping)||ended'
+	MODEL=gate breaks states "-DCONNECTIONS=2 -DSTART=1" NOT_ASKED 'arrived>accepted'
+	MODEL=gate breaks states "-DCONNECTIONS=2" TAKE_ANYWAY 'assertion violated'
+	MODEL=gate breaks states "-DCONNECTIONS=2 -DTERMS=1" END_ANYWAY 'assertion violated'
 	END
 }

@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * gate.pml: who takes the next connection, for spin(1), with relays killed at
+ * any point. tests/model.bats runs it.
+ *
+ * What is modelled, and where it is in the code
+ *   Relay        relay.c: find_work() and what it calls; gate.c. A number in the gate, whoever has it.
+ *   Listener     listener.c: listener_turn() and the events it follows upon; pool.c.
+ *   Client       connections that come, CONNECTIONS of them, into the backlog.
+ *   arrive       the kernel: a connection wakes one of those that sleep in epoll with EPOLLEXCLUSIVE, and
+ *                whoever watches by an epoll that nobody sleeps in finds it in its list when it comes.
+ *   Killer       SIGKILL, KILLS times in a run, to any relay between any two steps.
+ *   Final        what must be true when nothing can happen any more.
+ *
+ * What a step is. One atomic operation on the gate's memory, or one system call. The scoreboard is a number of
+ * slots here, and who waits gets the next one: queue.pml is about that.
+ *
+ * Time. A timer that is set fires at any time, but not if that would change nothing. A connection may last for
+ * ever, so nobody may count on its relay.
+ *
+ * With -DMANY there are several listening sockets (one of which is used). With -DOWNED the socket ends with the
+ * listener; else it stays, as systemd's do. With -DEXIT_IDLE it ends when it is idle.
+ *
+ * What is left out: SIGTERM to a relay that is busy; the death of the listener (every relay ends then); shortages of this machine.
+ *
+ * What is checked
+ *   one connection   no relay has two, or is given one while it has one (at "has")
+ *   no order lost    a relay that was not killed does not end with an order unread (in end_relay)
+ *   no wake-up lost  when nothing can happen any more, no connection is pending while a slot is free and a relay is
+ *                    idle, or could be made; nor does one wait in the listener with such a slot (Final)
+ *   stopping ends    as soon as every connection has been served (Final)
+ *   no slot lost     every one is free or held by a relay that lives (Final)
+ *
+ * -DMUTATE_... breaks one rule each; then a check must fail, else it checks nothing.
+ */
+
+#ifndef RELAYS
+#define RELAYS 2
+#endif
+#ifndef AHEAD
+#define AHEAD 1           /* so many at least while the gate is open */
+#endif
+#ifndef START
+#define START 2           /* so many to begin with */
+#endif
+#ifndef CONNECTIONS
+#define CONNECTIONS 2
+#endif
+#ifndef PER_RELAY
+#define PER_RELAY 2       /* connections that it serves before it retires */
+#endif
+#ifndef SLOTS
+#define SLOTS 1
+#endif
+#ifndef LIMIT
+#define LIMIT 8           /* --queue-limit */
+#endif
+#ifndef KILLS
+#define KILLS 0
+#endif
+#ifndef STOPS
+#define STOPS 0
+#endif
+#ifndef TERMS
+#define TERMS 0           /* times that SIGTERM ends one that sleeps */
+#endif
+#ifndef TRIMS
+#define TRIMS 0           /* times that all idle relays but one are let go */
+#endif
+
+mtype = { SHUT, OPEN, CLOSED, ABSENT, COMING, IDLE, BUSY };
+
+/* The gate. */
+mtype position = SHUT;
+mtype state[RELAYS] = ABSENT;
+bool call_no_idle, call_all_idle, told_full;
+bool call_event, open_event;
+
+/* Sockets. */
+byte arrived, accepted;
+bool ended_socket;
+chan orders[RELAYS] = [2] of { bool };
+bool closed[RELAYS];           /* the listener's end of it */
+bool asleep[RELAYS], ready[RELAYS], watches[RELAYS]; /* in epoll_wait(); has it in its list; has an epoll */
+
+/* The scoreboard. */
+byte slots = SLOTS, relays_waiting, waiting;
+byte held[RELAYS];             /* one that it is about to give back, and one of an order */
+bool waits[RELAYS];
+bool granted;                  /* to the first one that waits in the listener */
+
+/* Relays. */
+bool member[RELAYS], forked[RELAYS], reserved[RELAYS], gone[RELAYS], killed[RELAYS], has[RELAYS], for_ever[RELAYS];
+byte kills, trims = TRIMS, terms = TERMS;
+
+/* The listener. */
+bool listening, stopping, ended;
+bool pending_time, reopen_time, pause_time, idle_time;
+
+#define PENDING (arrived > accepted && !ended_socket)
+#define IS_FREE (slots > 0 && relays_waiting == 0 && waiting == 0)
+#if RELAYS == 2
+#define ANY(what) (what(0) || what(1))
+#else
+#define ANY(what) (what(0) || what(1) || what(2))
+#endif
+#define IS_ABSENT(r) (!member[r])
+#define IS_IDLE(r) (state[r] == IDLE)
+#define IS_COMING(r) (state[r] == COMING)
+#define IS_BUSY(r) (state[r] == BUSY)
+#define IS_DEAD(r) (member[r] && gone[r])
+#define COUNT_IDLE ((state[0] == IDLE) + (state[1] == IDLE) MORE_IDLE)
+#define COUNT_THERE (IS_IDLE(0) + IS_IDLE(1) + IS_COMING(0) + IS_COMING(1) MORE_THERE)
+#define COUNT_MEMBERS (member[0] + member[1] MORE_MEMBERS)
+#if RELAYS == 2
+#define MORE_IDLE
+#define MORE_THERE
+#define MORE_MEMBERS
+#else
+#define MORE_IDLE + (state[2] == IDLE)
+#define MORE_THERE + IS_IDLE(2) + IS_COMING(2)
+#define MORE_MEMBERS + member[2]
+#endif
+
+byte i;                        /* scratch: 0 between steps */
+
+/* ---- relays ---- */
+
+/* Does any of them have that byte? One load a step, as the code does it. */
+inline look_for(what) {
+	at = 0; found = false;
+	do
+	:: atomic { at < RELAYS && !found -> found = (state[at] == what); at++ }
+	:: atomic { at == RELAYS || found -> at = 0; break }
+	od
+}
+
+inline rest(r) {
+	atomic {
+		if
+		:: idle
+		:: !idle -> idle = true; state[r] = IDLE
+		fi
+	}
+#ifdef EXIT_IDLE
+	if
+	:: call_all_idle ->
+		look_for(BUSY);
+		if
+		:: atomic { !found && call_all_idle -> call_all_idle = false; call_event = true }
+		:: atomic { found || !call_all_idle -> found = false }
+		fi
+	:: !call_all_idle
+	fi
+#endif
+}
+
+inline end_relay(r) {
+	d_step {
+		assert(!len(orders[r]) && !has[r]);
+		gone[r] = true;
+		asleep[r] = false; ready[r] = false; watches[r] = false;
+		idle = false; found = false; at = 0; left = 0
+	}
+}
+
+proctype Relay(byte r) {
+	byte left, at;
+	bool idle, found;
+
+end_absent:
+	do
+	:: atomic { forked[r] -> forked[r] = false; left = PER_RELAY; watches[r] = true; ready[r] = PENDING || ended_socket };
+		{
+			if
+			:: !reserved[r] -> rest(r)
+			:: atomic { reserved[r] -> reserved[r] = false }
+			fi;
+
+find_work:              if
+			:: atomic { idle }
+			:: atomic { !idle -> goto await_order }
+			fi;
+look:                   if
+#ifdef MANY
+			:: atomic { position == OPEN -> goto sleep }
+#else
+			:: atomic { position == OPEN -> goto accept_one }
+#endif
+			:: atomic { position == SHUT -> goto at_shut_gate }
+			:: atomic { position == CLOSED -> goto no_work }
+			fi;
+accept_one:             atomic {
+				idle = false;
+				if
+#ifdef MUTATE_TAKE_ANYWAY
+				:: true -> state[r] = BUSY
+#else
+				:: state[r] == IDLE -> state[r] = BUSY
+				:: else -> goto await_order
+#endif
+				fi
+			}
+			if
+			:: atomic { PENDING -> accepted++; assert(!has[r]); has[r] = true }
+			:: atomic { ended_socket -> goto no_work }
+			:: atomic { !PENDING && !ended_socket -> goto nothing_there }
+			fi;
+			/* gate_took() */
+			if
+			:: atomic { !call_no_idle -> goto claim }
+			:: atomic { call_no_idle }
+			fi;
+			look_for(IDLE);
+			if
+			:: atomic { !found && call_no_idle -> call_no_idle = false; call_event = true; goto claim }
+			:: atomic { found || !call_no_idle -> found = false; goto claim }
+			fi;
+nothing_there:          rest(r);
+#ifdef MUTATE_SLEEP_AT_ONCE
+			goto sleep;
+#endif
+			if
+			:: atomic { position == OPEN -> goto sleep }
+			:: atomic { position != OPEN -> goto look }
+			fi;
+sleep:                  asleep[r] = true;
+end_asleep:             if
+#ifdef MANY
+			:: atomic { ready[r] && (PENDING || ended_socket) -> asleep[r] = false }
+				if
+				:: atomic { position == OPEN -> goto accept_one }
+				:: atomic { position != OPEN -> goto look }
+				fi
+#else
+			:: atomic { ready[r] && (PENDING || ended_socket) -> asleep[r] = false; goto look }
+#endif
+			:: atomic { ready[r] && !PENDING && !ended_socket -> ready[r] = false; goto end_asleep }
+			:: atomic { nempty(orders[r]) -> asleep[r] = false; goto receive }
+			:: atomic { empty(orders[r]) && closed[r] -> asleep[r] = false; goto no_work }
+#if TERMS
+			:: atomic { terms > 0 -> terms--; asleep[r] = false; goto no_work }
+#endif
+			fi;
+
+at_shut_gate:
+end_shut:               if
+			:: atomic { nempty(orders[r]) -> goto receive }
+			:: atomic { empty(orders[r]) && closed[r] -> goto no_work }
+			:: atomic { empty(orders[r]) && !closed[r] && open_event -> goto look }
+#if TERMS
+			:: atomic { terms > 0 -> terms--; goto no_work }
+#endif
+			fi;
+
+no_work:                /* the end of find_work() */
+#ifdef MUTATE_END_ANYWAY
+			goto over;
+#endif
+			atomic {
+				if
+				:: !idle -> goto over
+				:: idle && state[r] == IDLE -> idle = false; state[r] = BUSY; goto over
+				:: idle && state[r] != IDLE -> idle = false
+				fi
+			}
+await_order:
+end_await:              if
+			:: atomic { nempty(orders[r]) -> goto receive }
+			:: atomic { empty(orders[r]) && closed[r] -> goto over }
+			fi;
+
+receive:                atomic { orders[r]?_; idle = false; assert(!has[r]); has[r] = true; goto serve };
+
+claim:                  if
+			:: atomic { IS_FREE -> slots--; held[r]++ }
+			:: atomic { !IS_FREE -> relays_waiting++; waits[r] = true }
+				/* gate_tell_full() */
+				if
+				:: atomic { !told_full -> told_full = true }
+					call_event = true
+				:: atomic { told_full }
+				fi;
+end_waits:                      atomic { slots > 0 -> slots--; relays_waiting--; waits[r] = false; held[r]++ }
+			fi;
+			/* on_release(): it can be given the next one now */
+serve:                  if
+			:: atomic { left > 1 -> has[r] = false };
+				rest(r)
+			:: atomic { left == 1 -> has[r] = false }
+			:: atomic { true -> for_ever[r] = true };
+end_for_ever:                   false
+			fi;
+			/* score_release() */
+			atomic {
+				slots++; held[r]--; left--;
+				if
+				:: left > 0 -> goto find_work
+				:: left == 0
+				fi
+			}
+over:                   end_relay(r)
+		} unless {
+			atomic { killed[r] -> killed[r] = false; idle = false; found = false; at = 0; left = 0 }
+		}
+	od
+}
+
+/* ---- the listener ---- */
+
+inline set_position(new) {
+	if
+	:: position == new
+	:: atomic { position != new -> position = new }
+		open_event = (new != SHUT)
+	fi
+}
+
+inline fork_one(as) {
+	d_step {
+		i = 0;
+		do
+		:: member[i] -> i++
+		:: else -> break
+		od;
+		member[i] = true; forked[i] = true; gone[i] = false; closed[i] = false;
+		reserved[i] = (as == BUSY);
+		state[i] = as;
+		number = i; i = 0
+	}
+}
+
+inline grow(n) {
+	do
+	:: atomic { COUNT_THERE < n && ANY(IS_ABSENT) -> fork_one(COMING) }
+	:: atomic { !(COUNT_THERE < n && ANY(IS_ABSENT)) -> break }
+	od
+}
+
+/* pool_give(): a waiter has a slot. */
+inline give_one() {
+	number = 0;
+	do
+	:: atomic { number < RELAYS && member[number] && !closed[number] && state[number] == IDLE -> state[number] = BUSY }
+		if
+		:: atomic { !gone[number] -> break }
+		:: atomic { gone[number] -> closed[number] = true; number++ }
+		fi
+	:: atomic { number < RELAYS && !(member[number] && !closed[number] && state[number] == IDLE) -> number++ }
+	:: atomic { number == RELAYS && ANY(IS_ABSENT) -> fork_one(BUSY); break }
+	:: atomic { number == RELAYS && !ANY(IS_ABSENT) -> break }
+	od;
+	atomic {
+		if
+		:: number < RELAYS && gone[number] -> closed[number] = true
+		:: number < RELAYS && !gone[number] ->
+			assert(state[number] == BUSY && !has[number] && !len(orders[number]));
+			waiting--; granted = false; held[number]++;
+			orders[number]!true
+		:: number == RELAYS -> pause_time = true
+		fi;
+		number = 0
+	}
+}
+
+/* pool_shrink(): the highest ones first. */
+inline shrink(n) {
+	number = RELAYS;
+	do
+	:: atomic { number > 0 && COUNT_IDLE > n -> number--;
+		if
+		:: member[number] && !closed[number] && state[number] == IDLE -> state[number] = BUSY; closed[number] = true
+		:: else
+		fi
+	   }
+	:: atomic { number == 0 || COUNT_IDLE <= n -> number = 0; break }
+	od
+}
+
+#define HAS_ROOM (waiting < LIMIT)
+
+proctype Listener() {
+	byte number;
+	bool open, ripe = true;
+
+	grow(START);
+turn:   /* serve_waiters() */
+	do
+	:: atomic { !pause_time && waiting > 0 && !granted && slots > 0 -> slots--; granted = true }
+	:: !pause_time && granted -> give_one()
+	:: pause_time || waiting == 0 || (!granted && slots == 0) -> break
+	od;
+
+	/* set_gate() */
+	atomic {
+		if
+		:: stopping -> open = false
+		:: !stopping && (told_full || waiting > 0 || !IS_FREE) -> told_full = false; ripe = false; open = false
+		:: !stopping && !told_full && waiting == 0 && IS_FREE -> open = true
+		:: !stopping && !told_full && waiting == 0 && IS_FREE && !ripe -> open = false; reopen_time = true
+		fi
+	}
+	if
+	:: stopping && waiting == 0 ->
+		set_position(CLOSED);
+		shrink(0)
+	:: open -> set_position(OPEN)
+	:: !open && !(stopping && waiting == 0) -> set_position(SHUT)
+	fi;
+	atomic {
+#ifndef MUTATE_NOT_ASKED
+		call_no_idle = open && !pending_time;
+#else
+		call_no_idle = false;
+#endif
+#ifdef EXIT_IDLE
+		call_all_idle = !idle_time
+#endif
+	}
+	if
+	:: !open -> listening = !stopping && !pause_time && HAS_ROOM
+	:: open ->
+		if
+		:: COUNT_MEMBERS < AHEAD || PER_RELAY == 1 -> grow(AHEAD)
+		:: else
+		fi;
+#ifndef MUTATE_LOOK_AT_NOTHING
+		/* the connection may have woken one that did not come to accept it */
+		if
+		:: atomic { PENDING -> pending_time = true; call_no_idle = false }
+		:: !PENDING
+		fi;
+#endif
+		atomic { listening = !pause_time && !pending_time && !ANY(IS_IDLE) && !ANY(IS_COMING) }
+	fi;
+
+	/* exit_if_idle() */
+	if
+	:: atomic { stopping && waiting == 0 && COUNT_MEMBERS == 0 -> ended = true; listening = false; call_event = false;
+		    pending_time = false; reopen_time = false; pause_time = false; idle_time = false; goto end_ended }
+#ifdef EXIT_IDLE
+	:: !stopping && !idle_time && waiting == 0 && !ANY(IS_BUSY) ->
+		if
+		:: idle_time = true
+		:: !PENDING -> goto stop
+		:: PENDING
+		fi
+	:: !(!stopping && !idle_time && waiting == 0 && !ANY(IS_BUSY)) && !(stopping && waiting == 0 && COUNT_MEMBERS == 0)
+#else
+	:: !(stopping && waiting == 0 && COUNT_MEMBERS == 0)
+#endif
+	fi;
+
+end_event:
+	if
+	:: atomic { call_event -> call_event = false }
+	:: atomic { waiting > 0 && (granted || slots > 0) && !pause_time }        /* a wake-up */
+	:: atomic { ANY(IS_DEAD) ->
+		d_step {
+			/* bury() */
+			i = 0;
+			do
+			:: !IS_DEAD(i) -> i++
+			:: else -> break
+			od;
+			member[i] = false; state[i] = ABSENT; gone[i] = false; closed[i] = true;
+			slots = slots + held[i];
+			relays_waiting = relays_waiting - waits[i];
+			held[i] = 0; waits[i] = false;
+			i = 0
+		}
+	   }
+	:: atomic { listening && PENDING && position == OPEN -> listening = false; pending_time = true }
+	:: atomic { listening && PENDING && position != OPEN -> accepted++; waiting++ }
+	:: atomic { pending_time && (!PENDING || ANY(IS_IDLE) || ANY(IS_ABSENT)) -> pending_time = false }
+		if
+		:: PENDING && !ANY(IS_IDLE) ->
+			pending_time = true;
+			grow(1)
+#ifndef MUTATE_LOOK_AT_NOTHING
+		/* idle, but asleep: it goes by way of the queue */
+		:: atomic { PENDING && ANY(IS_IDLE) && HAS_ROOM && !stopping -> accepted++; waiting++ }
+#endif
+		:: else
+		fi
+	:: atomic { reopen_time -> reopen_time = false; ripe = true }
+	:: atomic { pause_time && (ANY(IS_IDLE) || ANY(IS_ABSENT)) -> pause_time = false }
+#if TRIMS
+	:: atomic { trims > 0 && COUNT_IDLE > 1 -> trims-- }
+		shrink(1)
+#endif
+#ifdef EXIT_IDLE
+	:: atomic { idle_time -> idle_time = false }
+#endif
+#if STOPS
+	:: atomic { !stopping -> goto stop }
+#endif
+	fi;
+	goto turn;
+
+stop:   stopping = true;
+	set_position(SHUT);
+	listening = false;
+#ifdef OWNED
+	atomic {
+		do
+		:: PENDING && HAS_ROOM -> accepted++; waiting++
+		:: !(PENDING && HAS_ROOM) -> break
+		od
+	}
+	atomic { ended_socket = true; for (i : 0 .. RELAYS - 1) { ready[i] = watches[i] }; i = 0 }
+#endif
+	goto turn;
+
+end_ended:
+	false
+}
+
+/* ---- the world ---- */
+
+/* Whether it sleeps in its epoll, and nothing has woken it yet. */
+#define SLEEPS(r) (asleep[r] && !ready[r] && !len(orders[r]) && !closed[r])
+
+inline walk(r) {
+	if
+	:: !woke && watches[r] -> woke = SLEEPS(r); ready[r] = true
+	:: else
+	fi
+}
+
+proctype Client() {
+	bool woke;
+
+end_client:
+	do
+	:: atomic {
+		arrived < CONNECTIONS && !ended_socket ->
+		arrived++;
+		if
+		:: true ->
+		   walk(0);
+		   walk(1)
+#if RELAYS > 2
+		   ; walk(2)
+#endif
+		:: true ->
+#if RELAYS > 2
+		   walk(2);
+#endif
+		   walk(1);
+		   walk(0)
+		fi;
+		woke = false
+	   }
+	od
+}
+
+inline kill(r) {
+	d_step {
+		kills--;
+		killed[r] = true; gone[r] = true;
+		asleep[r] = false; ready[r] = false; watches[r] = false; has[r] = false; for_ever[r] = false;
+		forked[r] = false; reserved[r] = false;
+		i = 0;
+		do
+		:: nempty(orders[r]) -> orders[r]?_
+		:: empty(orders[r]) -> break
+		od
+	}
+}
+
+proctype Killer() {
+end_kill:
+	do
+	:: atomic { kills > 0 && member[0] && !gone[0] && !forked[0] -> kill(0) }
+	:: atomic { kills > 0 && member[1] && !gone[1] && !forked[1] -> kill(1) }
+#if RELAYS > 2
+	:: atomic { kills > 0 && member[2] && !gone[2] && !forked[2] -> kill(2) }
+#endif
+	od
+}
+
+#define IS_FOR_EVER(r) (for_ever[r])
+
+/* Nothing can happen any more. */
+proctype Final() {
+end_final:
+	timeout ->
+	d_step {
+		/* a connection waits, in the backlog or in the listener, and yet */
+		assert(!PENDING || stopping || !IS_FREE || (!ANY(IS_IDLE) && !ANY(IS_ABSENT)));
+		assert(!PENDING || stopping || IS_FREE || !HAS_ROOM || (!ANY(IS_IDLE) && !ANY(IS_ABSENT)));
+		assert((!granted && (waiting == 0 || slots == 0)) || (!ANY(IS_IDLE) && !ANY(IS_ABSENT)));
+		assert(relays_waiting == 0 || slots == 0);
+		assert(!stopping || ended || ANY(IS_FOR_EVER));
+#ifdef EXIT_IDLE
+		assert(ended || ANY(IS_FOR_EVER) || PENDING);
+#endif
+		for (i : 0 .. RELAYS - 1) {
+			assert(!IS_DEAD(i) && (!held[i] || for_ever[i]))
+		}
+		assert(slots + granted + held[0] + held[1]
+#if RELAYS > 2
+		       + held[2]
+#endif
+		       == SLOTS)
+	}
+}
+
+init {
+	atomic {
+		select (kills : 0 .. KILLS);
+		run Relay(0);
+		run Relay(1);
+#if RELAYS > 2
+		run Relay(2);
+#endif
+		run Listener();
+		run Client();
+		run Killer();
+		run Final()
+	}
+}
