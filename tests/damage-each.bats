@@ -1,0 +1,103 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Whoever it is that meets the damage, in whatever it is about to do: it
+# rebuilds the scoreboard, says so, and then does what it was about to do.
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+damage() { "$BUILD/tests/cbtest-damage" "$SCOREBOARD" "$@"; }
+kept() { find "$T" -name 'scoreboard.tdb.damaged-*' | grep -c . || true; }
+
+@test "each verb of cbscore, and the prober: it does what it was asked to, on a scoreboard that is sound again" {
+  node a 4001 2
+  node_line 4002 1
+  echo "$ADDR, 4003, 1, 0" >"$T/three"
+  cat "$CONF" >>"$T/three"
+  local n=0 verb
+  score load
+  for verb in list slots queue explain dump "down $ADDR:4001 a word" "up $ADDR:4001" "set $ADDR:4001 cores=3" \
+    "add $ADDR,4009,1,0" "remove $ADDR:4002" "load $T/three" reap "export ipvs --service tcp:192.0.2.1:1"; do
+    damage noise farm
+    # shellcheck disable=SC2086  # words
+    run --separate-stderr score $verb
+    [ "$status" = 0 ] || { echo "$verb: $status $stderr"; return 1; }
+    [[ $stderr == *"was damaged; rebuilt with "* ]] || { echo "$verb: $stderr"; return 1; }
+    rm -f "$T"/scoreboard.tdb.damaged-*
+    [ "$(score fsck)" = "$SCOREBOARD: sound" ] || { echo "$verb"; return 1; }
+  done
+  damage noise farm
+  run -0 probe --fall 1
+  [[ $output == *"was damaged; rebuilt with "* ]]
+  state_is 4002 down
+}
+
+# Two connections' processes: one holds the slot, one waits; nobody else looks at the scoreboard.
+two_processes() {
+  node a 4001 1 --mode line --eof-ends
+  entrance connection
+  client_start holder --line "sleep ${1:-60000}" --expect line
+  until_ok busy_is 1
+  client_start waiter --line "sleep 0" --expect line
+  until_ok waiting_is 1
+}
+was_kept() { [ "$(kept)" -ge 1 ]; }
+
+@test "the guard of the queue, at its next look" {
+  two_processes
+  damage noise farm
+  until_ok was_kept
+  busy_is 1
+  waiting_is 1
+  kill "$PID_holder"
+  client_wait waiter
+  farm_is_at_rest
+}
+
+@test "a waiter that leaves" {
+  two_processes
+  damage zero queue/0
+  kill -9 "$PID_waiter"
+  damage noise farm
+  until_ok was_kept
+  client_start next --line "sleep 0" --expect line
+  until_ok waiting_is 1
+  kill "$PID_holder"
+  client_wait next
+  until_ok everything_is_free
+}
+
+@test "a relay whose node does not answer its connect: the other node is tried" {
+  background "$T/full.log" python3 -c "
+import socket, time
+s = socket.socket(); s.bind(('$ADDR', 4009)); s.listen(0)
+held = [socket.socket() for _ in range(4)]
+for h in held:
+    h.setblocking(False); h.connect_ex(('$ADDR', 4009))
+print('full', flush=True); time.sleep(60)"
+  until_ok grep -q full "$T/full.log"
+  node_line 4009 1 speed=9
+  node a 4001 1 --mode hold:10
+  entrance connection --connect-timeout 2s
+  client_start one --expect line
+  until_ok busy_is 1
+  damage noise farm
+  client_wait one
+  was_kept
+  state_is 4009 down
+  farm_is_at_rest
+}
+
+@test "a relay that gives its slot back" {
+  node a 4001 1 --mode line
+  entrance connection
+  client_start one --line "sleep 700" --expect line
+  until_ok busy_is 1
+  damage noise farm
+  client_wait one
+  until_ok was_kept
+  farm_is_at_rest
+}

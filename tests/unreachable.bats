@@ -1,0 +1,141 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Nodes to which there is no way, for reasons of the network, of this machine
+# or of nobody in particular: in a network of the test's own, whose only
+# interface is lo, with routes as they are needed.
+
+load lib/helpers
+
+setup() {
+  farm_setup
+  if [ "$(id -u)" != 0 ]; then skip "needs root for a network of its own"; fi
+}
+teardown() { farm_teardown; }
+
+# network COMMAND...: in the test's network, which lives as long as its keeper.
+network() { nsenter --net="/proc/$KEEPER/ns/net" "$@"; }
+network_up() {
+  background "$T/keeper.log" unshare --net sleep 120
+  KEEPER=$PID
+  until_ok eval '! [ "/proc/$KEEPER/ns/net" -ef /proc/self/ns/net ] && network true'
+  network ip link set lo up
+}
+
+reason_of() { score list -nr -o NODE,STATE,REASON | awk -v n="$1" '$1 == n { print $2, $3 }'; }
+
+# A listener at $ADDR:4009 whose backlog is full answers no more connects.
+full_backlog() {
+  background "$T/full.log" python3 -c "
+import socket, time
+s = socket.socket(); s.bind(('$ADDR', 4009)); s.listen(0)
+held = [socket.socket() for _ in range(4)]
+for h in held:
+    h.setblocking(False); h.connect_ex(('$ADDR', 4009))
+print('full', flush=True); time.sleep(60)"
+  until_ok grep -q full "$T/full.log"
+}
+
+@test "a relay tells why it could not connect, by the kernel's own words, and uses the node that it can reach" {
+  network_up
+  network ip route add unreachable 192.0.2.1
+  network ip route add prohibit 192.0.2.2
+  network ip route add blackhole 192.0.2.3
+  for i in 1 2 3 4; do echo "192.0.2.$i, 1, 1, 0, speed=9" >>"$CONF"; done
+  # IPv6 is not there at all.
+  network sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+  echo "[2001:db8::1], 1, 1, 0, speed=9" >>"$CONF"
+  background "$T/a.log" nsenter --net="/proc/$KEEPER/ns/net" "$NODE" --name a --max 1 --mode hold:5 "$ADDR:4001"
+  until_ok grep -q ^PORT "$T/a.log"
+  node_line 4001 1 speed=1
+  background "$T/relay.log" nsenter --net="/proc/$KEEPER/ns/net" "$BUILD/cbrelay" -c "$CONF" "$GATE"
+  until_ok network ss -Hltn "sport = :3632"
+  until_ok grep -q 'listening on' "$T/relay.log"
+  run -0 network "$CLIENT" --timeout 20 --expect line --print "$GATE"
+  [[ $output == *"reply=a "* ]]
+  [ "$(reason_of 192.0.2.1:1)" = 'down no\x20route\x20to\x20host' ]
+  [ "$(reason_of 192.0.2.2:1)" = 'down address\x20not\x20usable\x20here' ]
+  [ "$(reason_of 192.0.2.3:1)" = 'down address\x20not\x20usable\x20here' ]
+  [ "$(reason_of 192.0.2.4:1)" = 'down no\x20route\x20to\x20host' ]
+  [[ $(reason_of '[2001:db8::1]:1') == down* ]]
+  [ "$(reason_of "$ADDR:4001")" = "up" ] || [ "$(reason_of "$ADDR:4001")" = "up " ]
+  farm_is_at_rest
+}
+
+@test "a prober without a way out of its machine blames no node, says so, and exits 1" {
+  network_up
+  for i in 1 2; do echo "192.0.2.$i, 1, 1, 0" >>"$CONF"; done
+  score load
+  run -1 network "$BUILD/cbprobe" -c "$CONF" --fall 1
+  [[ $output == *"no node can be checked from here (192.0.2."*": Network is unreachable), no node's health was changed"* ]]
+  [ "$(score list -nr -o STATE | sort -u)" = up ]
+}
+
+@test "the same with a node on the machine itself: that one is judged, the others are named" {
+  network_up
+  echo "192.0.2.1, 1, 1, 0" >>"$CONF"
+  node_line 4001 1
+  score load
+  run -0 network "$BUILD/cbprobe" -c "$CONF" --fall 1
+  [[ $output == *"$ADDR:4001 is down: connection refused"* ]]
+  [[ $output == *"1 of 2 nodes cannot be checked from here (192.0.2.1:1: Network is unreachable), their health was not changed"* ]]
+  [ "$(reason_of 192.0.2.1:1)" = "up" ] || [ "$(reason_of 192.0.2.1:1)" = "up " ]
+}
+
+@test "a node that answers from beyond this machine proves the way out: those without a route are down" {
+  network_up
+  network ip addr add 198.51.100.1/32 dev lo
+  echo "192.0.2.1, 1, 1, 0" >>"$CONF"
+  echo "198.51.100.1, 1, 1, 0" >>"$CONF"
+  score load
+  run -0 network "$BUILD/cbprobe" -c "$CONF" --fall 1
+  [ "$(reason_of 198.51.100.1:1)" = 'down connection\x20refused' ]
+  [ "$(reason_of 192.0.2.1:1)" = 'down no\x20route\x20to\x20host' ]
+}
+
+@test "a prober that others took the descriptors from checks as many at once as it can, and all of them" {
+  for i in $(seq 40); do node_line $((1000 + i)) 1; done
+  score load
+  # 100 descriptors, of which it keeps 64 for other things; but 80 are open already.
+  run -0 python3 -c "
+import os, resource
+for i in range(85): os.dup2(0, 10 + i)
+resource.setrlimit(resource.RLIMIT_NOFILE, (104, 104))
+os.execv('$BUILD/cbprobe', ['cbprobe', '-c', '$CONF', '--fall', '1'])"
+  [ "$(score list -nr -o STATE | grep -c down)" = 40 ]
+}
+
+@test "a connect that is not answered ends by --timeout" {
+  full_backlog
+  node_line 4009 1
+  run -0 probe --timeout 300ms --fall 1
+  [[ $output == *"$ADDR:4009 is down: connect timed out"* ]]
+}
+
+@test "what is said to a journal has its priority before it; a service manager that is not there is told of once" {
+  node_line 4001 1
+  exec 7>"$T/journal"
+  JOURNAL_STREAM=$(stat -L -c %d:%i /dev/fd/7) "$BUILD/cbprobe" -c "$CONF" -v 2>&7 </dev/null
+  exec 7>&-
+  grep -qE "^<7>cbprobe: $ADDR:4001: tcp: connection refused after" "$T/journal"
+  background "$T/probe.log" env NOTIFY_SOCKET=vsock:1 "$BUILD/cbprobe" -c "$CONF" --interval 50ms
+  until_ok grep -q 'NOTIFY_SOCKET: .*, ignoring it' "$T/probe.log"
+  until_ok state_is 4001 down
+  run -64 --separate-stderr probe 127.0.0.1:1
+  [[ $stderr == *'"127.0.0.1:1": expected options only'* ]]
+}
+
+@test "SIGHUP ends a pass as it ends any command" {
+  full_backlog
+  node_line 4009 1
+  # Whoever runs the tests may ignore it.
+  background "$T/probe.log" env --default-signal=HUP "$BUILD/cbprobe" -c "$CONF" --timeout 60s
+  local pid=$PID status=0
+  # It connects: then its handler is there.
+  until_ok eval '[ -n "$(ss -Htn state syn-sent "dst $ADDR:4009" | sed 4q)" ] && grep -q cbprobe /proc/$pid/comm'
+  until_ok eval 'ls -l /proc/$pid/fd | grep -q socket:'
+  kill -HUP "$pid"
+  gone "$pid"
+  wait "$pid" || status=$?
+  [ "$status" = $((128 + 1)) ]
+}
