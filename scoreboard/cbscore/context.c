@@ -63,12 +63,17 @@ static void tell_mended(const char *what)
 	complain("%s", what);
 }
 
+void context_tell_of_damage(void)
+{
+	score_on_mended(tell_mended);
+}
+
 int context_open(const struct context *context, struct score **ret)
 {
 	struct nodelist list;
 	int r, status;
 
-	score_on_mended(tell_mended);
+	context_tell_of_damage();
 	r = score_open(context->scoreboard, NULL, ret);
 	if (r == -ENODATA) {
 		status = context_read_nodes(context->nodes, &list);

@@ -37,6 +37,9 @@ int complain_usage(const char *format, ...) __attribute__((format(printf, 1, 2))
 /* Says why the scoreboard refused, from a -errno of scoreboard.h. Returns STATUS_FAILED. */
 int complain_score(const struct context *context, int error);
 
+/* From now on a rebuild of a damaged scoreboard is told on stderr. context_open() does so itself. */
+void context_tell_of_damage(void);
+
 /*
  * Opens the scoreboard; if there is none, it is made from the node list.
  * STATUS_OK and *ret, which is the caller's; or a status, and it was told.

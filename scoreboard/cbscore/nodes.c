@@ -18,6 +18,7 @@ int verb_load(const struct context *context, int argc, char **argv)
 	if (status != STATUS_OK)
 		return status;
 	existed = score_exists(context->scoreboard);
+	context_tell_of_damage();
 	r = score_open(context->scoreboard, &list, &score);
 	if (r == 0)
 		r = score_load(score, &list, &result);
