@@ -25,7 +25,7 @@ kept() { find "$T" -name 'scoreboard.tdb.damaged-*' | grep -c . || true; }
     # shellcheck disable=SC2086  # words
     run --separate-stderr score $verb
     [ "$status" = 0 ] || { echo "$verb: $status $stderr"; return 1; }
-    [[ $stderr == *"was damaged; rebuilt with "* ]] || { echo "$verb: $stderr"; return 1; }
+    [[ $stderr == *"was damaged; rebuilt with "* ]] || { echo "$verb: $stderr, $(kept) kept"; return 1; }
     rm -f "$T"/scoreboard.tdb.damaged-*
     [ "$(score fsck)" = "$SCOREBOARD: sound" ] || { echo "$verb"; return 1; }
   done
