@@ -13,10 +13,14 @@
 
 #define DEPTH_MAX 128u /* groups within groups; more are too many */
 
+#define REPEATED_MAX 4u /* repetitions of repetitions; glibc takes exponential time for more */
+
 /* One level of groups. */
 struct level {
-	uint32_t sum;   /* of all atoms but the last */
-	uint32_t last;  /* the one that a repetition is about; 0: none */
+	uint32_t sum;      /* of all atoms but the last */
+	uint32_t last;     /* the one that a repetition is about; 0: none */
+	uint32_t repeated; /* how often something in it is repeated, one repetition within another */
+	uint32_t last_repeated;
 };
 
 static uint32_t add(uint32_t a, uint32_t b)
@@ -33,10 +37,20 @@ static uint32_t multiply(uint32_t a, uint32_t b)
 	return __builtin_mul_overflow(a, b, &product) ? UINT32_MAX : product;
 }
 
-static void put_atom(struct level *level, uint32_t size)
+static void put_atom(struct level *level, uint32_t size, uint32_t repeated)
 {
 	level->sum = add(level->sum, level->last);
 	level->last = size;
+	if (level->repeated < level->last_repeated)
+		level->repeated = level->last_repeated;
+	level->last_repeated = repeated;
+}
+
+/* The end of a group: it is an atom of the level around it. */
+static void put_group(struct level *around, const struct level *group)
+{
+	put_atom(around, add(add(group->sum, group->last), 1),
+		 group->repeated > group->last_repeated ? group->repeated : group->last_repeated);
 }
 
 /* Behind a bracket expression that begins at p. */
@@ -75,6 +89,8 @@ static const char *repeat(const char *p, struct level *level)
 	const char *end = p + 1;
 	uint32_t times;
 
+	if (*p && strchr("*?+{", *p) && ++level->last_repeated > REPEATED_MAX)
+		level->last = UINT32_MAX;
 	switch (*p) {
 	case '*':
 	case '?':
@@ -98,7 +114,7 @@ static const char *repeat(const char *p, struct level *level)
 /* An atom at p that is neither a group nor a repetition. Returns what is behind it. */
 static const char *take_atom(const char *p, struct level *level)
 {
-	put_atom(level, 1);
+	put_atom(level, 1, 0);
 	if (*p == '[')
 		return skip_bracket(p);
 	return p + (*p == '\\' && p[1] ? 2 : 1);
@@ -121,12 +137,12 @@ uint32_t regex_size(const char *regex)
 				return UINT32_MAX;
 			levels[++depth] = (struct level){ 0 };
 		} else if (*p == ')' && depth > 0) {
-			put_atom(&levels[--depth], add(add(level->sum, level->last), 1));
+			put_group(&levels[--depth], level);
 		} else {
 			end = take_atom(p, level);
 		}
 	}
 	for (; depth > 0; depth--)
-		put_atom(&levels[depth - 1], add(levels[depth].sum, levels[depth].last));
+		put_group(&levels[depth - 1], &levels[depth]);
 	return add(levels[0].sum, levels[0].last);
 }
