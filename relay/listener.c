@@ -330,10 +330,9 @@ static void set_gate(struct listener *l)
 	bool open = !l->stopping && l->in_hand < 0 && shall_open(l);
 	bool closed = l->stopping && l->in_hand < 0 && waiters_count(l->waiters) == 0;
 	size_t ahead = l->settings->connections_per_relay > 1 ? RELAYS_AHEAD : RELAYS_AHEAD_STRICT;
-
 	/* Whom a connection woke sees to it, unless he has ended, or the gate was shut when he came. */
-	if (open && (gate_get(gate) != GATE_OPEN || pool_ended(l->pool) != l->ended))
-		look_soon(l);
+	bool look = open && (gate_get(gate) != GATE_OPEN || pool_ended(l->pool) != l->ended);
+
 	l->ended = pool_ended(l->pool);
 	gate_set(gate, closed ? GATE_CLOSED : open ? GATE_OPEN : GATE_SHUT);
 	if (closed)
@@ -346,6 +345,8 @@ static void set_gate(struct listener *l)
 	}
 	if (pool_size(l->pool) < ahead || l->settings->connections_per_relay == 1)
 		grow(l, ahead);
+	if (look && gate_count_coming(gate) == 0) /* one that is coming looks first thing */
+		look_soon(l);
 	/* If nobody is there to accept, and that is not looked at in a moment anyway, we want to know of the next one. */
 	listen_for(l, !l->paused && !l->pending_time && gate_find_idle(gate, 0) == GATE_RELAYS_MAX &&
 		      gate_count_coming(gate) == 0);
