@@ -9,6 +9,7 @@
 #include "claim.h"
 #include "store.h"
 #include "timespan.h"
+#include "witness.h"
 
 static bool same(const struct score_slot *a, const struct score_slot *b)
 {
@@ -183,8 +184,20 @@ int lost_settle(struct score *s, struct farm *farm)
 	return strike(s, farm, score_self(s));
 }
 
+/* Asks all that we can see: who found the damage may not have been allowed to. */
+static void ask_again(struct score *s)
+{
+	struct holder *witnesses;
+	struct stat file;
+	size_t n;
+
+	if (store_stat(s->store, &file) == 0 && witness_find(&file, true, &witnesses, &n) == 0)
+		free(witnesses);
+}
+
 int lost_reap(struct score *s)
 {
+	bool silent = false;
 	struct holder *copy = NULL, *holders;
 	struct farm *farm;
 	size_t n = 0;
@@ -202,8 +215,12 @@ int lost_reap(struct score *s)
 	}
 	farm_leave(s);
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (copy[i].pid == 0 || holder_alive(&copy[i]))
+		if (copy[i].pid == 0)
 			continue;
+		if (holder_alive(&copy[i])) {
+			silent = true;
+			continue;
+		}
 		r = farm_enter(s, &farm);
 		if (r < 0)
 			break;
@@ -211,6 +228,8 @@ int lost_reap(struct score *s)
 		farm_leave(s);
 	}
 	free(copy);
+	if (r == 0 && silent)
+		ask_again(s);
 	return r == -ENOENT ? -EUCLEAN : r;
 }
 

@@ -12,7 +12,7 @@
 #include "holder.h"
 
 /*
- * All that have the file open, or may have it: those of its owner whose
+ * All that have the file open, or may have it: cbrelays and cbprobes whose
  * descriptors are hidden from us, too. wake: each wake-up port (see wake.h)
  * that they have is sent an empty datagram, so that they look. *ret is the
  * caller's to free. 0 or -errno.

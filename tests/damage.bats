@@ -107,6 +107,31 @@ stray_write() {
   run -0 score fsck
 }
 
+@test "one of the group meets the damage: relays of another user, whose descriptors are hidden from him, hold on" {
+  [ "$(id -u)" = 0 ] || skip "needs root"
+  local dir=$T member=(setpriv --reuid=54321 --regid=54320 --clear-groups)
+  while [ "$dir" != / ]; do chmod o+x "$dir"; dir=$(dirname "$dir"); done
+  mkdir -m 770 "$T/run"
+  chown 54320:54320 "$T/run"
+  cp "$BUILD/cbscore" "$T/cbscore"
+  SCOREBOARD=$T/run/scoreboard.tdb
+  export COREBALANCE_SCOREBOARD=$SCOREBOARD
+  node a 4001 2 --mode line
+  score load
+  chown 54320:54320 "$SCOREBOARD"
+  entrance alone
+  for name in one two; do client_start $name --line "sleep 1500" --expect line; done
+  until_ok busy_is 2
+  damage zero slots/1/0
+  "${member[@]}" "$T/cbscore" list
+  # He himself was there, too, and has ended by now.
+  "${member[@]}" "$T/cbscore" reap
+  run -0 client --timeout 30 -n 4 -c 4 --line "sleep 1" --expect line
+  client_wait one
+  client_wait two
+  farm_is_at_rest
+}
+
 @test "what can be read stays: counters, holds, who holds, who waits" {
   scene listener
   score down "$ADDR:4002" "a reason of its own"
