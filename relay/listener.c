@@ -71,8 +71,8 @@ struct listener {
 	sd_event_source *loader;       /* the process that loads the node list, or NULL */
 	sd_event_source *idle_time, *pause_time, *status_time, *reopen_time, *pending_time, *trim_time;
 	uint64_t shut_usec;            /* when the farm was last seen full: CLOCK_MONOTONIC */
-	uint64_t accepted;             /* by the relays, when it was last looked at, */
-	uint64_t fresh;                /* and by how many relays made since there was a need: their first is no sign of haste */
+	uint64_t accepted;             /* by the relays, when it was last looked at */
+	uint64_t fresh;                /* relays made meanwhile, whose first connection is no sign of haste */
 	uint64_t ended;                /* relays, when it was last looked at */
 	uint64_t told_accepted;        /* the same, when the status was last told */
 	uint64_t active_usec;          /* when we last saw that there was something to do: CLOCK_BOOTTIME */
