@@ -102,7 +102,8 @@ static bool has_room(const struct listener *l)
 {
 	size_t waiting = waiters_count(l->waiters);
 
-	if (l->settings->queue_limit && waiting >= l->settings->queue_limit)
+	/* What is left in the backlog of our own sockets when we stop would be reset. */
+	if (l->settings->queue_limit && waiting >= l->settings->queue_limit && !(l->stopping && l->owned))
 		return false;
 	return waiting + FDS_PER_RELAY * pool_size(l->pool) + SPARE_FDS < l->fd_limit;
 }

@@ -21,6 +21,17 @@ teardown() { farm_teardown; }
   farm_is_at_rest
 }
 
+@test "SIGTERM: with --queue-limit, too, whoever is in the backlog of our own socket is served" {
+  node a 4001 1 --mode hold:30
+  entrance alone --queue-limit 2
+  client_start crowd -n 20 --expect line
+  until_ok eval '[ "$(waiting)" -ge 2 ]'
+  kill "$GATE_PID"
+  client_wait crowd
+  wait "$GATE_PID"
+  farm_is_at_rest
+}
+
 @test "SIGTERM twice: connections are ended, slots are free" {
   node a 4001 1 --mode line
   entrance alone
