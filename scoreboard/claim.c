@@ -148,7 +148,7 @@ static int end_trial(struct score *s, struct farm *farm, uint32_t position, stru
 	if (r < 0)
 		return r == -ENOENT ? -EUCLEAN : r;
 	if (!node_is_flapping(record))
-		return claim_set_flags(s, farm, position, ENTRY_TRIAL_OPEN, ENTRY_TRIAL_RUNS);
+		return claim_set_flags(s, farm, position, entry->flags & ENTRY_UP ? 0 : ENTRY_TRIAL_OPEN, ENTRY_TRIAL_RUNS);
 	entry->key.retry_usec = record->n_addresses > 0 ? record->quiet_usec : UINT64_MAX;
 	return claim_set_flags(s, farm, position, 0, ENTRY_TRIAL_RUNS);
 }
@@ -199,7 +199,7 @@ int claim_open_due(struct score *s, struct farm *farm)
 		if (r < 0)
 			return r;
 		entry->key.retry_usec = UINT64_MAX;
-		r = claim_set_flags(s, farm, position, entry->flags & ENTRY_UP ? 0 : ENTRY_TRIAL_OPEN, 0);
+		r = claim_set_flags(s, farm, position, entry->flags & (ENTRY_UP | ENTRY_TRIAL_RUNS) ? 0 : ENTRY_TRIAL_OPEN, 0);
 		if (r == 0)
 			r = store_commit(s->store);
 		if (r < 0)
@@ -739,7 +739,8 @@ static int fail_node(struct score *s, struct farm *farm, const struct score_slot
 		if (!(record->flags & BN_HOLD)) /* else the words are the administrator's */
 			(void)memset(record->detail, 0, sizeof(record->detail));
 		entry->key.retry_usec = now_boottime() + record->pause_usec;
-		r = claim_set_flags(s, farm, record->position, 0, ENTRY_UP | ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
+		r = claim_set_flags(s, farm, record->position, 0,
+				    ENTRY_UP | ENTRY_TRIAL_OPEN | (trial ? ENTRY_TRIAL_RUNS : 0));
 		if (!down)
 			node_edge_end(record, entry, ret_edge);
 	}
@@ -840,7 +841,7 @@ static int trial_passed(struct score *s, struct farm *farm, struct node_record *
 	slot->trial = 0;
 	store_touch(s->store, slot, sizeof(*slot));
 	if (!(record->flags & BN_DOWN))
-		return 0;
+		return claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_RUNS);
 	if (node_is_flapping(record)) /* that was found out while the trial ran: it counts no more */
 		return claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
 	node_edge_begin(record, entry, (enum node_reason)record->reason, ret_edge);

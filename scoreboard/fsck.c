@@ -191,7 +191,7 @@ static int check_node(struct check *check, uint32_t position)
 	expect(check, name, "slots taken", entry->busy, busy);
 	expect(check, name, "speed in thousandths", entry->speed, node_speed(&record));
 	if (!(record.flags & BN_DOWN))
-		flags = ENTRY_UP;
+		flags = ENTRY_UP | (trial ? flags & ENTRY_TRIAL_RUNS : 0);
 	else if (flags & ENTRY_TRIAL_RUNS && !trial)
 		flags = ENTRY_TRIAL_OPEN;
 	flags |= (record.flags & BN_HOLD ? ENTRY_HELD : 0) | (record.draining ? ENTRY_DRAINING : 0) |

@@ -160,7 +160,7 @@ static int turn(struct score *s, struct farm *farm, struct node_record *record, 
 	if (verdict->success) {
 		record->doubts = 0;
 		entry->key.retry_usec = UINT64_MAX;
-		r = claim_set_flags(s, farm, record->position, ENTRY_UP, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
+		r = claim_set_flags(s, farm, record->position, ENTRY_UP, ENTRY_TRIAL_OPEN);
 	} else {
 		node_note_down(record);
 		entry->key.retry_usec = record->n_addresses > 0 ? now_boottime() + record->pause_usec : UINT64_MAX;

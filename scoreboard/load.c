@@ -116,7 +116,7 @@ static uint32_t entry_flags(const struct seat *seat)
 	if (agent_reason(&seat->record.agent))
 		flags |= ENTRY_AGENT;
 	if (!(seat->record.flags & BN_DOWN))
-		flags = (flags & ~(uint32_t)(ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS)) | ENTRY_UP;
+		flags = (flags & ~(uint32_t)ENTRY_TRIAL_OPEN) | ENTRY_UP;
 	return flags;
 }
 

@@ -122,8 +122,8 @@ static int salvage_node(uint32_t id, uint32_t b, const void *data, size_t size, 
 	if (id > salvage->last_id)
 		salvage->last_id = id;
 	r = salvage_slots(salvage, id, pages, &trial);
-	if (trial && record.flags & BN_DOWN)
-		salvage->entries[salvage->n - 1].flags = ENTRY_TRIAL_RUNS;
+	if (trial)
+		salvage->entries[salvage->n - 1].flags = (record.flags & BN_DOWN ? 0 : ENTRY_UP) | ENTRY_TRIAL_RUNS;
 	return r < 0 ? r : store_put(salvage->store, STORE_NODE, id, 0, &record, sizeof(record));
 }
 

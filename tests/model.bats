@@ -126,3 +126,15 @@ two_at_a_time() {
 	MODEL=gate breaks states "-DCONNECTIONS=2 -DTERMS=1" END_ANYWAY 'assertion violated'
 	END
 }
+
+@test "model: a node that is down is tried by one at a time, and is not closed for ever by one that was killed" {
+  two_at_a_time <<-'END'
+	MODEL=trial holds states "-DLEAVES=1 -DKILLS=2"
+	MODEL=trial holds states "-DPROBES=1 -DLEAVES=1"
+	MODEL=trial breaks states "-DPROBES=1" UP_FORGETS_TRIAL 'trial\['
+	MODEL=trial breaks states "-DPROBES=1" OPEN_WHILE_RUNS 'trial\['
+	MODEL=trial breaks states "-DLEAVES=1" FREE_KEEPS_CLOSED 'gone\[i\]'
+	MODEL=trial breaks states "-DLEAVES=1" NOT_DUE_AGAIN 'gone\[i\]'
+	MODEL=trial breaks states "" UP_TELLS_NOBODY 'assertion violated'
+	END
+}
