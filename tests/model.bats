@@ -138,3 +138,22 @@ two_at_a_time() {
 	MODEL=trial breaks states "" UP_TELLS_NOBODY 'assertion violated'
 	END
 }
+
+@test "model: a slot on its way from the listener to a relay has one holder, and is not lost with either" {
+  two_at_a_time <<-'END'
+	MODEL=handover holds states ""
+	MODEL=handover holds states "-DORDERS=4 -DKILLS=3"
+	MODEL=handover breaks states "" TAKE_KEEPS_OWNER 'assertion violated'
+	MODEL=handover breaks states "" NOT_NOTED 'holder==2'
+	MODEL=handover breaks states "" LEAVE_ANY 'assertion violated'
+	END
+}
+
+@test "model: who finds the queue too small loses neither place nor number while it grows" {
+  two_at_a_time <<-'END'
+	MODEL=growth holds states "-DKILLS=2"
+	MODEL=growth breaks states "" GROW_BLIND 'free_cells+length'
+	MODEL=growth breaks states "" NUMBER_BEFORE_ROOM 'number\['
+	MODEL=growth breaks states "" FREE_BEFORE_ROOM 'came\['
+	END
+}
