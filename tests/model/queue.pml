@@ -30,10 +30,10 @@
  * With -DLISTENER a process whose client leaves lives on, as the listener does:
  * its pidfd tells nothing to those who watch it.
  *
- * What is left out: policies (the first free slot is taken), trials of a node
- * that is down, the growing of the queue (a transaction, without effect here),
- * the prober's reap (later than any wait that is right), the hand-over from the
- * listener to its child.
+ * What is left out: policies (the first free slot is taken), the prober's reap
+ * (later than any wait that is right); and what has a model of its own: trials
+ * of a node that is down (trial.pml), the growing of the queue (growth.pml), the
+ * hand-over from the listener to a relay (handover.pml), the gate (gate.pml).
  *
  * What is checked
  *   cap       a node never has more connections than cores (at connect)
