@@ -907,7 +907,8 @@ static int take_of_node(struct score *s, struct farm *farm, const struct node_re
 	};
 
 	/* That it is held, or down, is no reason not to look at it; that somebody else tries it is. */
-	if (entry->busy >= entry->limit || entry->flags & (ENTRY_DRAINING | ENTRY_TRIAL_RUNS))
+	if (entry->busy >= entry->limit || entry->flags & ENTRY_DRAINING ||
+	    (entry->flags & (ENTRY_UP | ENTRY_TRIAL_RUNS)) == ENTRY_TRIAL_RUNS)
 		return 1;
 	(void)memcpy(with.client, client, strnlen(client, SCORE_CLIENT_MAX));
 	*ret = (struct score_slot){ .ticket = farm->next_ticket++ };
@@ -960,7 +961,7 @@ int once_unclaim(struct score *s, const struct score_slot *ours, bool judged)
 		r = get_node_of_slot(s, farm, ours->node, &record, &entry);
 	if (r == 0) {
 		gone = record->draining && entry->busy == 1;
-		if (slot->trial && judged && entry->flags & ENTRY_TRIAL_RUNS) {
+		if (slot->trial && judged && (entry->flags & (ENTRY_UP | ENTRY_TRIAL_RUNS)) == ENTRY_TRIAL_RUNS) {
 			/* It is as bad as it was. */
 			uint64_t pause_end = now_boottime() + record->pause_usec;
 
