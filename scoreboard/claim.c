@@ -148,7 +148,8 @@ static int end_trial(struct score *s, struct farm *farm, uint32_t position, stru
 	if (r < 0)
 		return r == -ENOENT ? -EUCLEAN : r;
 	if (!node_is_flapping(record))
-		return claim_set_flags(s, farm, position, entry->flags & ENTRY_UP ? 0 : ENTRY_TRIAL_OPEN, ENTRY_TRIAL_RUNS);
+		return claim_set_flags(s, farm, position, entry->flags & ENTRY_UP ? 0 : ENTRY_TRIAL_OPEN,
+				       ENTRY_TRIAL_RUNS);
 	entry->key.retry_usec = record->n_addresses > 0 ? record->quiet_usec : UINT64_MAX;
 	return claim_set_flags(s, farm, position, 0, ENTRY_TRIAL_RUNS);
 }
@@ -199,7 +200,8 @@ int claim_open_due(struct score *s, struct farm *farm)
 		if (r < 0)
 			return r;
 		entry->key.retry_usec = UINT64_MAX;
-		r = claim_set_flags(s, farm, position, entry->flags & (ENTRY_UP | ENTRY_TRIAL_RUNS) ? 0 : ENTRY_TRIAL_OPEN, 0);
+		r = claim_set_flags(s, farm, position,
+				    entry->flags & (ENTRY_UP | ENTRY_TRIAL_RUNS) ? 0 : ENTRY_TRIAL_OPEN, 0);
 		if (r == 0)
 			r = store_commit(s->store);
 		if (r < 0)

@@ -34,7 +34,7 @@ enum {
 	ENTRY_DRAINING = 1 << 2,
 	ENTRY_BACKUP = 1 << 3,
 	ENTRY_TRIAL_OPEN = 1 << 4, /* down, and the next connection may try it */
-	ENTRY_TRIAL_RUNS = 1 << 5, /* one connection is trying it; or has not told yet what became of that, and it is up */
+	ENTRY_TRIAL_RUNS = 1 << 5, /* one connection is trying it, or was when it came up */
 	ENTRY_AGENT = 1 << 6,      /* its agent wants no new connections */
 };
 
