@@ -168,8 +168,8 @@ static int seat_add(struct plan *plan, struct farm *farm, const struct node_conf
 	return 0;
 }
 
-/* Turns old, the farm as it is, into plan, the farm as the list has it. */
-static int plan_merge(struct farm *farm, struct plan *old, const struct nodelist *list,
+/* Turns old, the farm as it is, into plan, the farm as the list has it. only_missing: what is there stays as it is. */
+static int plan_merge(struct farm *farm, struct plan *old, const struct nodelist *list, bool only_missing,
 		      const struct resolve_request *resolved, struct plan *plan, struct score_load_result *result)
 {
 	struct seat **by_name;
@@ -197,7 +197,7 @@ static int plan_merge(struct farm *farm, struct plan *old, const struct nodelist
 			}
 			*seat = **found;
 			(*found)->is_listed = true;
-			if (seat_update(seat, config))
+			if (!only_missing && seat_update(seat, config))
 				result->changed++;
 			else
 				result->kept++;
@@ -212,7 +212,7 @@ static int plan_merge(struct farm *farm, struct plan *old, const struct nodelist
 			result->added++;
 		}
 	}
-	/* Those that are no longer listed, behind the others. */
+	/* Those that are not listed, behind the others. */
 	for (uint32_t i = 0; r == 0 && i < old->n; i++) {
 		struct seat *seat;
 
@@ -224,6 +224,8 @@ static int plan_merge(struct farm *farm, struct plan *old, const struct nodelist
 			break;
 		}
 		*seat = *old->seats[i];
+		if (only_missing)
+			continue;
 		if (!seat->record.draining)
 			seat->record.since_usec = now_realtime();
 		seat->record.draining = 1;
@@ -325,6 +327,7 @@ static int plan_write(struct score *s, struct farm *farm, struct plan *plan)
 /* A whole list, or a change of one node, or (both NULL) nothing but the removal of what is drained. */
 struct change {
 	const struct nodelist *list;
+	bool only_missing;                        /* of the list */
 	const struct resolve_request *resolved;   /* for each of the list's nodes, or for the one of edit */
 	const struct score_edit *edit;
 };
@@ -375,7 +378,7 @@ static int plan_edit(struct farm *farm, struct plan *old, const struct change *c
 	if (r == 0 && change->edit->what == EDIT_ADD)
 		resolved[list.n_nodes - 1] = *change->resolved;
 	if (r == 0)
-		r = plan_merge(farm, old, &list, resolved, plan, result);
+		r = plan_merge(farm, old, &list, false, resolved, plan, result);
 	free(resolved);
 	free(list.nodes);
 	return r;
@@ -398,7 +401,7 @@ static int rebuild(struct score *s, const struct change *change, struct score_lo
 	if (r == 0)
 		r = plan_read(s, &farm, change->list || change->edit ? &old : &plan);
 	if (r == 0 && change->list)
-		r = plan_merge(&farm, &old, change->list, change->resolved, &plan, result);
+		r = plan_merge(&farm, &old, change->list, change->only_missing, change->resolved, &plan, result);
 	else if (r == 0 && change->edit)
 		r = plan_edit(&farm, &old, change, &plan, result);
 	if (change->list)
@@ -436,7 +439,7 @@ int score_collect(struct score *s)
 	return rebuild(s, &(struct change){ 0 }, &result);
 }
 
-int once_load(struct score *s, const struct nodelist *list, struct score_load_result *ret)
+static int load(struct score *s, const struct nodelist *list, bool only_missing, struct score_load_result *ret)
 {
 	struct score_load_result result = { 0 };
 	struct resolve_request *requests;
@@ -452,13 +455,24 @@ int once_load(struct score *s, const struct nodelist *list, struct score_load_re
 	}
 	r = resolve_all(requests, list->n_nodes, RESOLVE_USEC);
 	if (r >= 0)
-		r = rebuild(s, &(struct change){ .list = list, .resolved = requests }, &result);
+		r = rebuild(s, &(struct change){ .list = list, .only_missing = only_missing,
+						  .resolved = requests }, &result);
 	free(requests);
 	if (r == 0)
 		r = dispatch(s);
 	if (r == 0 && ret)
 		*ret = result;
 	return r;
+}
+
+int once_load(struct score *s, const struct nodelist *list, struct score_load_result *ret)
+{
+	return load(s, list, false, ret);
+}
+
+int load_missing(struct score *s, const struct nodelist *list)
+{
+	return load(s, list, true, NULL);
 }
 
 int once_edit(struct score *s, const struct score_edit *edit)

@@ -14,3 +14,7 @@ int load_format(struct store *store);
 
 /* Removes the nodes that are to go and have no connection left. 0 or -errno. */
 int score_collect(struct score *s);
+
+/* After damage: adds those nodes of the list that the farm does not have; what it has stays as it is, also what the
+ * list does not know. 0 or -errno. */
+int load_missing(struct score *s, const struct nodelist *list);

@@ -19,6 +19,7 @@
 #include "claim.h"
 #include "fsck.h"
 #include "learn.h"
+#include "load.h"
 #include "lost.h"
 #include "once.h"
 #include "timespan.h"
@@ -409,7 +410,7 @@ int mend(struct score *s)
 	if (!incomplete || !s->nodes || nodelist_read(s->nodes, &list) < 0)
 		return 0;
 	if (list.n_errors == 0)
-		(void)once_load(s, &list, NULL); /* what cannot be loaded now the next who has the list loads */
+		(void)load_missing(s, &list); /* what cannot be loaded now the next who has the list loads */
 	nodelist_clear(&list);
 	return 0;
 }

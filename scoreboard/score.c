@@ -201,7 +201,7 @@ int score_open(const char *path, const struct nodelist *list, struct score **ret
 	if (r != 1)
 		return r;
 	/* Nodes may be missing. */
-	r = list ? score_load(*ret, list, NULL) : -ENODATA;
+	r = list ? load_missing(*ret, list) : -ENODATA;
 	if (r < 0)
 		*ret = score_close(*ret);
 	return r;

@@ -135,6 +135,9 @@ stray_write() {
 @test "what can be read stays: counters, holds, who holds, who waits" {
   scene listener
   score down "$ADDR:4002" "a reason of its own"
+  # What was changed at run time, and does not stand in the node list.
+  score add "$ADDR, 4009, 3, 0"
+  score set "$ADDR:4002" speed=2.5
   served=$(counter 4001 SERVED)
   damage chain farm
   score list
@@ -142,6 +145,11 @@ stray_write() {
   state_is 4002 held
   score list -o +DETAIL | grep 'a reason of its own'
   [ "$(counter 4001 SERVED)" -ge "$served" ]
+  [ "$(counter 4009 CORES)" = 3 ]
+  [ "$(counter 4002 SPEED)" = 2.5 ]
+  # A load, by somebody who means it, makes it the list's again.
+  score load
+  [ -z "$(counter 4009 CORES)" ]
   score up "$ADDR:4002"
   all_are_served
 }
