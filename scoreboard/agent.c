@@ -181,23 +181,18 @@ static int obey(struct score *s, struct farm *farm, struct node_record *record, 
 
 int once_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge)
 {
-	struct node_record *record;
-	struct index_entry *entry;
-	struct farm *farm;
+	struct claim_section at;
 	int r;
 
 	*ret_edge = (struct score_edge){ 0 };
-	r = farm_enter(s, &farm);
+	r = claim_enter_node(s, node, &at);
 	if (r < 0)
 		return r;
-	r = claim_get_node(s, farm, node, &record, &entry);
-	if (r == 0) {
-		agent_read(text, &record->agent, ret);
-		if (memcmp(&ret->agent, &record->agent, sizeof(ret->agent)) != 0) {
-			r = obey(s, farm, record, entry, &ret->agent, ret_edge);
-			if (r == 0)
-				r = claim_dispatch(s, farm, POLICY_FASTEST);
-		}
+	agent_read(text, &at.record->agent, ret);
+	if (memcmp(&ret->agent, &at.record->agent, sizeof(ret->agent)) != 0) {
+		r = obey(s, at.farm, at.record, at.entry, &ret->agent, ret_edge);
+		if (r == 0)
+			r = claim_dispatch(s, at.farm, POLICY_FASTEST);
 	}
 	farm_leave(s);
 	return r < 0 ? r : ret_edge->before != ret_edge->after;

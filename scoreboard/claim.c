@@ -41,6 +41,18 @@ int claim_get_node(struct score *s, const struct farm *farm, uint32_t id,
 	return (*ret_entry)->id == id ? 0 : -EUCLEAN;
 }
 
+int claim_enter_node(struct score *s, uint32_t id, struct claim_section *ret)
+{
+	int r = farm_enter(s, &ret->farm);
+
+	if (r < 0)
+		return r;
+	r = claim_get_node(s, ret->farm, id, &ret->record, &ret->entry);
+	if (r < 0)
+		farm_leave(s);
+	return r;
+}
+
 int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint32_t set, uint32_t clear)
 {
 	struct index_entry *entry;
@@ -94,8 +106,8 @@ static int choose(struct score *s, struct farm *farm, enum score_policy policy, 
 /* ---- filling and freeing ---- */
 
 /* Gives the first free slot of the node at position to a holder, whatever the node's state. Staged only. */
-static int occupy(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,
-		  uint32_t *ret_node, uint32_t *ret_number, bool *ret_trial)
+int claim_occupy(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,
+		 uint32_t *ret_node, uint32_t *ret_number, bool *ret_trial)
 {
 	struct index_entry *entry;
 	struct slot *slot;
@@ -135,7 +147,7 @@ static int fill(struct score *s, struct farm *farm, uint32_t position, const str
 		return r;
 	if (index_entry_free(entry) == 0)
 		return -EUCLEAN;
-	return occupy(s, farm, position, with, ret_node, ret_number, ret_trial);
+	return claim_occupy(s, farm, position, with, ret_node, ret_number, ret_trial);
 }
 
 /* A trial ends by which the node was neither reached nor failed: the next connection may try at once, unless the
@@ -303,8 +315,8 @@ static int describe_target(struct score *s, uint32_t node, struct score_target *
 }
 
 /* Takes a free slot for this process, if there is one and nobody waits that came before ticket. 0, 1, or -errno. */
-static int take_free(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint64_t ticket,
-		     struct score_slot *ret, struct score_target *ret_target)
+int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint64_t ticket,
+		    struct score_slot *ret, struct score_target *ret_target)
 {
 	struct slot with = {
 		.holder = *score_self(s), .ticket = ticket, .since_usec = now_realtime(),
@@ -351,7 +363,7 @@ static int nudge(struct score *s, const struct farm *farm, uint32_t before)
 }
 
 /* Stages a place in the queue for this process. -EXFULL: the queue must grow first. */
-static int join(struct score *s, struct farm *farm, uint64_t number, const char *client, struct score_ticket *ret)
+int claim_join(struct score *s, struct farm *farm, uint64_t number, const char *client, struct score_ticket *ret)
 {
 	struct cell *cell;
 	int r = wake_port_open(&s->port);
@@ -368,7 +380,7 @@ static int join(struct score *s, struct farm *farm, uint64_t number, const char 
 }
 
 /* Makes room in the queue: a transaction, so outside of any section. */
-static int grow_queue(struct score *s)
+int claim_grow_queue(struct score *s)
 {
 	struct farm farm;
 	int r;
@@ -437,10 +449,10 @@ static int claim_once(struct score *s, const struct newcomer *newcomer, bool may
 	else if (r == 1 && newcomer->queue_limit && farm->queue_length >= newcomer->queue_limit)
 		r = -E2BIG;
 	else if (r == 0 && newcomer->slot)
-		r = take_free(s, farm, newcomer->policy, newcomer->client, farm->next_ticket,
+		r = claim_take_free(s, farm, newcomer->policy, newcomer->client, farm->next_ticket,
 			      newcomer->slot, newcomer->target);
 	else if ((r == 0 || r == 1) && newcomer->ticket)
-		r = join(s, farm, farm->next_ticket, newcomer->client, newcomer->ticket) ?: 1;
+		r = claim_join(s, farm, farm->next_ticket, newcomer->client, newcomer->ticket) ?: 1;
 	if (r == 0 || (r == 1 && newcomer->ticket)) {
 		int outcome = r;
 
@@ -472,7 +484,7 @@ static int claim(struct score *s, const struct newcomer *newcomer)
 			r = claim_once(s, newcomer, false);
 	}
 	while (r == -EXFULL) {
-		r = grow_queue(s);
+		r = claim_grow_queue(s);
 		if (r == 0)
 			r = claim_once(s, newcomer, false);
 	}
@@ -633,373 +645,6 @@ int once_place(struct score *s, const struct score_ticket *ticket, size_t *ret_b
 	farm_leave(s);
 	if (r == 0)
 		*ret_before = before;
-	return r;
-}
-
-/* The slot as the scoreboard has it, if it is still ours. 0, -ESTALE, or -errno. */
-static int find_ours(struct score *s, const struct score_slot *ours, struct slot **ret)
-{
-	struct node_record *record;
-	int r = slot_get(s->store, ours->node, ours->slot, ret);
-
-	if (r == -EUCLEAN && node_get(s->store, ours->node, &record) == -ENOENT)
-		return -ESTALE; /* the whole node has gone */
-	if (r < 0)
-		return r;
-	if ((*ret)->state != SLOT_BUSY || (*ret)->ticket != ours->ticket || !holder_equal(&(*ret)->holder, score_self(s)))
-		return -ESTALE;
-	return 0;
-}
-
-/* Where there is a slot there is its node. */
-static int get_node_of_slot(struct score *s, const struct farm *farm, uint32_t id,
-			    struct node_record **ret_record, struct index_entry **ret_entry)
-{
-	int r = claim_get_node(s, farm, id, ret_record, ret_entry);
-
-	return r == -ENOENT ? -EUCLEAN : r;
-}
-
-/* A connection was answered: whatever was doubted before is settled. */
-static void note_answer(struct score *s, struct node_record *record)
-{
-	record->success_usec = now_boottime();
-	record->doubts = 0;
-	store_touch(s->store, &record->success_usec, sizeof(record->success_usec));
-	store_touch(s->store, &record->doubts, sizeof(record->doubts));
-}
-
-int once_release(struct score *s, const struct score_slot *ours, uint64_t in, uint64_t out, bool served)
-{
-	struct node_record *record;
-	struct index_entry *entry;
-	bool gone = false;
-	struct farm *farm;
-	struct slot *slot;
-	int r;
-
-	r = farm_enter(s, &farm);
-	if (r < 0)
-		return r;
-	r = find_ours(s, ours, &slot);
-	if (r == 0)
-		r = get_node_of_slot(s, farm, ours->node, &record, &entry);
-	if (r == 0) {
-		record->served += served;
-		record->failed += !served;
-		record->bytes_in += in;
-		record->bytes_out += out;
-		store_touch(s->store, &record->served, 4 * sizeof(record->served));
-		if (served && out > 0)
-			note_answer(s, record);
-		gone = record->draining && entry->busy == 1;
-		if (slot->trial) {
-			/* The client left before the node answered: not the next one at once into the same hole. */
-			entry->key.retry_usec = now_boottime() + record->pause_usec;
-			r = claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_RUNS);
-		}
-	}
-	if (r == 0 && served)
-		r = learn_hold(s->store, record, entry, slot, in, out);
-	if (r >= 0) {
-		r = claim_free_slot(s, farm, record->position, slot, ours->slot);
-	}
-	if (r == 0)
-		r = claim_dispatch(s, farm, POLICY_FASTEST);
-	farm_leave(s);
-	if (r == 0 && gone)
-		(void)score_collect(s); /* if it cannot be done now, the next load or probe pass does it */
-	return r;
-}
-
-/* Stages what a failed connect says of the node, and gives the slot up. */
-static int fail_node(struct score *s, struct farm *farm, const struct score_slot *ours, struct slot *slot,
-		     enum node_reason reason, uint64_t retry_usec, struct score_edge *ret_edge)
-{
-	struct node_record *record;
-	struct index_entry *entry;
-	bool trial = slot->trial, down;
-	int r;
-
-	r = get_node_of_slot(s, farm, ours->node, &record, &entry);
-	if (r < 0)
-		return r;
-	down = record->flags & BN_DOWN;
-	record->failed++;
-	if (!down) {
-		node_edge_begin(record, entry, reason, ret_edge);
-		record->flags |= BN_DOWN;
-		record->pause_usec = retry_usec;
-		node_note_down(record);
-	} else if (trial) {
-		uint64_t most = retry_usec * NODE_RETRY_DOUBLINGS;
-
-		record->pause_usec = record->pause_usec > most / 2 ? most : record->pause_usec * 2;
-	}
-	if (!down || trial) {
-		record->reason = reason;
-		if (!(record->flags & BN_HOLD)) /* else the words are the administrator's */
-			(void)memset(record->detail, 0, sizeof(record->detail));
-		entry->key.retry_usec = now_boottime() + record->pause_usec;
-		r = claim_set_flags(s, farm, record->position, 0,
-				    ENTRY_UP | ENTRY_TRIAL_OPEN | (trial ? ENTRY_TRIAL_RUNS : 0));
-		if (!down)
-			node_edge_end(record, entry, ret_edge);
-	}
-	store_touch(s->store, record, sizeof(*record));
-	if (r == 0)
-		r = claim_free_slot(s, farm, record->position, slot, ours->slot);
-	return r;
-}
-
-int once_failed(struct score *s, const struct score_slot *ours, enum node_reason reason, uint64_t retry_usec,
-		 enum score_policy policy, const char *client, struct score_edge *ret_edge,
-		 struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket)
-{
-	uint64_t ticket = ours->ticket;
-	struct farm *farm;
-	struct slot *slot;
-	int r;
-
-	*ret_edge = (struct score_edge){ 0 };
-	for (;;) {
-		r = farm_enter(s, &farm);
-		if (r < 0)
-			return r;
-		/* Before anything is staged: a place to wait in must be had in the same step. */
-		if (farm->free_cell != NONE)
-			break;
-		farm_leave(s);
-		r = grow_queue(s);
-		if (r < 0)
-			return r;
-	}
-	r = find_ours(s, ours, &slot);
-	if (r == 0)
-		r = fail_node(s, farm, ours, slot, reason, retry_usec, ret_edge);
-	if (r == 0)
-		r = take_free(s, farm, policy, client, ticket, ret, ret_target);
-	if (r == 1)
-		r = join(s, farm, ticket, client, ret_ticket) ?: 1;
-	if (r >= 0) {
-		int outcome = r;
-
-		/* Older ones first, then we, if there is anything left. */
-		r = claim_dispatch(s, farm, policy);
-		if (r == -EUCLEAN && store_commit(s->store) == 0)
-			r = 0; /* as a newcomer's place above */
-		r = r ?: outcome;
-	}
-	farm_leave(s);
-	return r;
-}
-
-int once_doubted(struct score *s, const struct score_slot *ours, uint64_t in, enum node_reason reason,
-		  uint64_t retry_usec, struct score_edge *ret_edge)
-{
-	struct node_record *record;
-	struct index_entry *entry;
-	bool gone = false;
-	struct farm *farm;
-	struct slot *slot;
-	int r;
-
-	*ret_edge = (struct score_edge){ 0 };
-	r = farm_enter(s, &farm);
-	if (r < 0)
-		return r;
-	r = find_ours(s, ours, &slot);
-	if (r == 0)
-		r = get_node_of_slot(s, farm, ours->node, &record, &entry);
-	if (r == 0) {
-		bool last = farm->primaries_up <= index_is_primary_up(entry->flags);
-
-		gone = record->draining && entry->busy == 1;
-		record->bytes_in += in;
-		if (record->doubts < UINT32_MAX)
-			record->doubts++;
-		store_touch(s->store, record, sizeof(*record));
-		if (slot->trial || (record->doubts >= SCORE_DOUBTS_MAX && !last)) {
-			r = fail_node(s, farm, ours, slot, reason, retry_usec, ret_edge);
-		} else {
-			record->failed++;
-			r = claim_free_slot(s, farm, record->position, slot, ours->slot);
-		}
-	}
-	if (r == 0)
-		r = claim_dispatch(s, farm, POLICY_FASTEST);
-	farm_leave(s);
-	if (r == 0 && gone)
-		(void)score_collect(s); /* as in score_release() */
-	return r;
-}
-
-/* A trial has come to a good end. Staged only. */
-static int trial_passed(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
-			struct slot *slot, struct score_edge *ret_edge)
-{
-	int r;
-
-	slot->trial = 0;
-	store_touch(s->store, slot, sizeof(*slot));
-	if (!(record->flags & BN_DOWN))
-		return claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_RUNS);
-	if (node_is_flapping(record)) /* that was found out while the trial ran: it counts no more */
-		return claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
-	node_edge_begin(record, entry, (enum node_reason)record->reason, ret_edge);
-	record->flags &= ~BN_DOWN;
-	record->reason = REASON_NONE;
-	record->fall = 0;
-	record->doubts = 0;
-	store_touch(s->store, record, sizeof(*record));
-	entry->key.retry_usec = UINT64_MAX;
-	r = claim_set_flags(s, farm, record->position, ENTRY_UP, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
-	node_edge_end(record, entry, ret_edge);
-	return r;
-}
-
-/* Our trial connection has reached its node, or was answered by it. 1: reaching was not in question. */
-static int pass_trial(struct score *s, const struct score_slot *ours, bool answered, struct score_edge *ret_edge)
-{
-	struct node_record *record;
-	struct index_entry *entry;
-	struct farm *farm;
-	struct slot *slot;
-	int r;
-
-	*ret_edge = (struct score_edge){ 0 };
-	r = farm_enter(s, &farm);
-	if (r < 0)
-		return r;
-	r = find_ours(s, ours, &slot);
-	if (r == 0)
-		r = get_node_of_slot(s, farm, ours->node, &record, &entry);
-	if (r == 0 && slot->trial) {
-		if (!answered && record->flags & BN_DOWN && record->reason == REASON_SILENT) {
-			r = 1;
-		} else {
-			r = trial_passed(s, farm, record, entry, slot, ret_edge);
-			if (r == 0)
-				r = claim_dispatch(s, farm, POLICY_FASTEST);
-		}
-	}
-	farm_leave(s);
-	return r;
-}
-
-int once_connected(struct score *s, const struct score_slot *ours, struct score_edge *ret_edge)
-{
-	return pass_trial(s, ours, false, ret_edge);
-}
-
-int once_answered(struct score *s, const struct score_slot *ours, struct score_edge *ret_edge)
-{
-	return pass_trial(s, ours, true, ret_edge);
-}
-
-/* ---- a probe's ---- */
-
-/* Stages that this process takes a slot of the node, if one is free. 0, 1 if none is, or -errno. */
-static int take_of_node(struct score *s, struct farm *farm, const struct node_record *record, struct index_entry *entry,
-			const char *client, struct score_slot *ret)
-{
-	struct slot with = {
-		.holder = *score_self(s), .ticket = farm->next_ticket, .since_usec = now_realtime(),
-		.state = SLOT_BUSY, .cell = NONE,
-	};
-
-	/* That it is held, or down, is no reason not to look at it; that somebody else tries it is. */
-	if (entry->busy >= entry->limit || entry->flags & ENTRY_DRAINING ||
-	    (entry->flags & (ENTRY_UP | ENTRY_TRIAL_RUNS)) == ENTRY_TRIAL_RUNS)
-		return 1;
-	(void)memcpy(with.client, client, strnlen(client, SCORE_CLIENT_MAX));
-	*ret = (struct score_slot){ .ticket = farm->next_ticket++ };
-	store_touch(s->store, farm, sizeof(*farm));
-	if (!(entry->flags & ENTRY_UP))
-		entry->key.retry_usec = UINT64_MAX; /* the probe is its trial */
-	return occupy(s, farm, record->position, &with, &ret->node, &ret->slot, &ret->trial);
-}
-
-int once_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served)
-{
-	struct node_record *record;
-	struct index_entry *entry;
-	struct farm *farm;
-	int r;
-
-	r = farm_enter(s, &farm);
-	if (r < 0)
-		return r;
-	r = claim_get_node(s, farm, node, &record, &entry);
-	if (r == 0) {
-		*ret_served = record->served != record->served_seen;
-		record->served_seen = record->served;
-		store_touch(s->store, &record->served_seen, sizeof(record->served_seen));
-		r = take_of_node(s, farm, record, entry, client, ret);
-	}
-	if (r == 0 || r == 1) {
-		int outcome = r;
-
-		r = store_commit(s->store) ?: outcome;
-	}
-	farm_leave(s);
-	return r;
-}
-
-int once_unclaim(struct score *s, const struct score_slot *ours, bool judged)
-{
-	struct node_record *record;
-	struct index_entry *entry;
-	bool gone = false;
-	struct farm *farm;
-	struct slot *slot;
-	int r;
-
-	r = farm_enter(s, &farm);
-	if (r < 0)
-		return r;
-	r = find_ours(s, ours, &slot);
-	if (r == 0)
-		r = get_node_of_slot(s, farm, ours->node, &record, &entry);
-	if (r == 0) {
-		gone = record->draining && entry->busy == 1;
-		if (slot->trial && judged && (entry->flags & (ENTRY_UP | ENTRY_TRIAL_RUNS)) == ENTRY_TRIAL_RUNS) {
-			/* It is as bad as it was. */
-			uint64_t pause_end = now_boottime() + record->pause_usec;
-
-			if (node_is_flapping(record))
-				pause_end = record->quiet_usec;
-			entry->key.retry_usec = record->n_addresses > 0 ? pause_end : UINT64_MAX;
-			r = claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_RUNS);
-		}
-	}
-	if (r == 0)
-		r = claim_free_slot(s, farm, record->position, slot, ours->slot);
-	if (r == 0)
-		r = claim_dispatch(s, farm, POLICY_FASTEST);
-	farm_leave(s);
-	if (r == 0 && gone)
-		(void)score_collect(s); /* if it cannot be done now, the next load or probe pass does it */
-	return r;
-}
-
-int once_progress(struct score *s, const struct score_slot *ours, uint64_t in, uint64_t out)
-{
-	struct farm *farm;
-	struct slot *slot;
-	int r;
-
-	r = farm_enter(s, &farm);
-	if (r < 0)
-		return r;
-	r = find_ours(s, ours, &slot);
-	if (r == 0) {
-		slot->in = in;
-		slot->out = out;
-		store_touch(s->store, slot, sizeof(*slot));
-		r = store_commit(s->store);
-	}
-	farm_leave(s);
 	return r;
 }
 

@@ -216,33 +216,29 @@ static int stay_down(struct score *s, struct farm *farm, struct node_record *rec
 int once_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge)
 {
 	struct node_record *record;
-	struct index_entry *entry;
-	struct farm *farm;
-	bool edge = false;
-	int r;
+	struct claim_section at;
+	bool edge;
+	int r = claim_enter_node(s, node, &at);
 
-	r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
-	r = claim_get_node(s, farm, node, &record, &entry);
-	if (r == 0) {
-		if (record->flags & BN_DOWN)
-			r = stay_down(s, farm, record, entry, verdict);
-		else if (verdict->success)
-			set_detail(record, verdict->detail); /* a warning, or none any more */
-		edge = verdict->success ? count_success(record, verdict) : count_failure(record, verdict);
-		store_touch(s->store, record, sizeof(*record));
-		if (r == 0)
-			r = learn_compile(s->store, record, entry, verdict->success ? verdict->work_usec : 0);
-		if (r == 1)
-			r = index_update(s->store, farm, record->position);
-		if (r == 0 && edge)
-			r = turn(s, farm, record, entry, verdict, ret_edge);
-		if (r == 0)
-			r = store_commit(s->store);
-		if (r == 0 && edge)
-			r = claim_dispatch(s, farm, POLICY_FASTEST);
-	}
+	record = at.record;
+	if (record->flags & BN_DOWN)
+		r = stay_down(s, at.farm, record, at.entry, verdict);
+	else if (verdict->success)
+		set_detail(record, verdict->detail); /* a warning, or none any more */
+	edge = verdict->success ? count_success(record, verdict) : count_failure(record, verdict);
+	store_touch(s->store, record, sizeof(*record));
+	if (r == 0)
+		r = learn_compile(s->store, record, at.entry, verdict->success ? verdict->work_usec : 0);
+	if (r == 1)
+		r = index_update(s->store, at.farm, record->position);
+	if (r == 0 && edge)
+		r = turn(s, at.farm, record, at.entry, verdict, ret_edge);
+	if (r == 0)
+		r = store_commit(s->store);
+	if (r == 0 && edge)
+		r = claim_dispatch(s, at.farm, POLICY_FASTEST);
 	farm_leave(s);
 	return r < 0 ? r : edge;
 }
@@ -251,19 +247,15 @@ int once_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint
 			  char ret_before[static NODE_FINGERPRINT_MAX + 1])
 {
 	struct node_record *record;
-	struct index_entry *entry;
-	struct farm *farm;
-	bool other = false;
-	int r;
+	struct claim_section at;
+	int r = claim_enter_node(s, node, &at);
+	bool other;
 
-	r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
-	r = claim_get_node(s, farm, node, &record, &entry);
-	if (r == 0) {
-		(void)memcpy(ret_before, record->fingerprint, sizeof(record->fingerprint));
-		other = strncmp(record->fingerprint, fingerprint, NODE_FINGERPRINT_MAX) != 0;
-	}
+	record = at.record;
+	(void)memcpy(ret_before, record->fingerprint, sizeof(record->fingerprint));
+	other = strncmp(record->fingerprint, fingerprint, NODE_FINGERPRINT_MAX) != 0;
 	if (other) {
 		(void)memset(record->fingerprint, 0, sizeof(record->fingerprint));
 		(void)memcpy(record->fingerprint, fingerprint, strnlen(fingerprint, NODE_FINGERPRINT_MAX));
@@ -308,23 +300,15 @@ static int age_some(struct score *s, uint32_t *from)
 
 int once_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n)
 {
-	struct node_record *record;
-	struct index_entry *entry;
-	struct farm *farm;
-	int r;
+	struct claim_section at;
+	int r = claim_enter_node(s, node, &at);
+	bool same;
 
-	r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
-	r = claim_get_node(s, farm, node, &record, &entry);
-	if (r == 0) {
-		bool same = !node_set_addresses(record, addresses, n);
-
-		store_touch(s->store, record, sizeof(*record));
-		r = store_commit(s->store);
-		if (r == 0)
-			r = same;
-	}
+	same = !node_set_addresses(at.record, addresses, n);
+	store_touch(s->store, at.record, sizeof(*at.record));
+	r = store_commit(s->store) ?: same;
 	farm_leave(s);
 	return r;
 }
