@@ -111,6 +111,37 @@ of_the_bench() {
   [ "$(awk -F'\t' '$2 == "peak" { print $5 }' "$BENCH_OUT/results.tsv")" = 1 ]
 }
 
+@test "a pass of checks judges every node, and leaves its rows" {
+  local row
+  BENCH_NODES=50 BENCH_PEERS='haproxy corebalance' run -0 "$BENCH/run" --quick probe
+  for row in start tcp http refused; do
+    [ "$(rows probe $row-50 corebalance)" = 1 ]
+    [ "$(rows probe $row-50-cpu corebalance)" = 1 ]
+    [ "$(awk -F'\t' -v row="$row-50-memory" '$2 == row && $3 == "corebalance"' "$BENCH_OUT/results.tsv" | wc -l)" = 1 ]
+    if command -v haproxy >/dev/null; then [ "$(rows probe $row-50 haproxy)" = 1 ]; fi
+  done
+  [ -z "$(awk -F'\t' '$2 ~ /failures/ && $5 != 0' "$BENCH_OUT/results.tsv")" ]
+  [ -z "$(of_the_bench)" ]
+}
+
+@test "nodes that are not judged as they should be are failures of the pass" {
+  # shellcheck disable=SC2034,SC2317 # for lib.bash, by name
+  in_the_bench() {
+    HERE=$BENCH OUT=$T GROUP=probe QUICK=1 KIND=tcp
+    . "$BENCH/lib.bash"
+    . "$BENCH/groups/probe.bash"
+    probe_port=4001
+    NET=${ADDR%.*}
+    for peer in corebalance $(type -P haproxy >/dev/null && echo haproxy); do
+      probe_pass "$peer" 3
+      echo "$peer: ${GOT[failures]}"
+    done
+  }
+  run -0 in_the_bench
+  [[ $output == *'corebalance: 3'* ]]
+  if command -v haproxy >/dev/null; then [[ $output == *'haproxy: 3'* ]]; fi
+}
+
 @test "a group that does not exist is told with those that do" {
   run -64 "$BENCH/run" rates
   [[ $output == *'"rates": no such group'*'groups: rate latency'* ]]

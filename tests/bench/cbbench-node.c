@@ -3,7 +3,9 @@
  * cbbench-node: the node of the bench; it does what each request asks for
  * (wire.h). Written to cost as little as can be: one thread, one epoll, replies
  * sent from memory and at once. It listens on any number of addresses, so that
- * each peer has one of its own and leaves its TIME_WAITs there.
+ * each peer has one of its own and leaves its TIME_WAITs there. As 0.0.0.0 it
+ * is all of 127.0.0.0/8, and nobody from elsewhere is let in. With --http it
+ * answers any HTTP request with 200 and closes; that is for probes, not for load.
  *
  * It prints a line of counts whenever it gets SIGUSR1, and begins to count anew:
  * peak is the most connections open at once, ends not yet looked at included; gap_p50 and gap_p99 (of OP_HOLD)
@@ -41,6 +43,7 @@ static int epoll_fd, first_held = -1, last_held = -1;
 static unsigned open_now, open_peak;
 static uint64_t requests, bad_requests, closed_nsec;
 static struct times gaps;
+static bool http;
 
 static void watch(int fd, uint32_t events, int operation)
 {
@@ -141,11 +144,38 @@ static void request_serve(int fd, struct connection *c)
 	}
 }
 
+/* The request's end is looked for, across what comes at once; c->got says how much of it was there. */
+static void http_read(int fd, struct connection *c)
+{
+	static const char end[] = "\r\n\r\n";
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
+	char text[2048];
+	ssize_t n = recv(fd, text, sizeof(text), MSG_DONTWAIT);
+
+	if (n < 0 && errno == EAGAIN)
+		return;
+	for (ssize_t i = 0; i < n && end[c->got]; i++)
+		c->got = text[i] == end[c->got] ? c->got + 1 : text[i] == '\r' ? 1 : 0;
+	if (n > 0 && end[c->got])
+		return;
+	if (n > 0) {
+		requests++;
+		if (send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof(answer) - 1)
+			bad_requests++;
+	}
+	connection_close(fd);
+}
+
 /* One recv() at a time: whatever else is there is reported again. */
 static void connection_read(int fd, struct connection *c)
 {
-	ssize_t n = recv(fd, (char *)&c->request + c->got, sizeof(c->request) - c->got, MSG_DONTWAIT);
+	ssize_t n;
 
+	if (http) {
+		http_read(fd, c);
+		return;
+	}
+	n = recv(fd, (char *)&c->request + c->got, sizeof(c->request) - c->got, MSG_DONTWAIT);
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
@@ -219,6 +249,7 @@ static int listen_on(const char *text)
 	wire_address("cbbench-node", text, &address);
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    (address.sin_addr.s_addr == INADDR_ANY && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof("lo")) < 0) ||
 	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 4096) < 0) {
 		(void)fprintf(stderr, "cbbench-node: %s: %s\n", text, strerror(errno));
 		exit(71);
@@ -253,8 +284,9 @@ int main(int argc, char **argv)
 	struct rlimit limit;
 	int signal_fd;
 
-	if (argc < 2) {
-		(void)fprintf(stderr, "usage: cbbench-node ADDRESS:PORT...\n");
+	http = argc > 1 && strcmp(argv[1], "--http") == 0;
+	if (argc < 2 + http) {
+		(void)fprintf(stderr, "usage: cbbench-node [--http] ADDRESS:PORT...\n");
 		return 64;
 	}
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
@@ -271,7 +303,7 @@ int main(int argc, char **argv)
 	}
 	pattern_fill(pattern);
 	watch(signal_fd, EPOLLIN, EPOLL_CTL_ADD);
-	for (int i = 1; i < argc; i++) {
+	for (int i = 1 + http; i < argc; i++) {
 		int fd = listen_on(argv[i]);
 
 		connections[fd].listener = true;

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * cbbench-run: what one process needed, from its start to its end.
+ *
+ *     cbbench-run FILE COMMAND [ARGUMENT...]
+ *
+ * runs the command and then writes "wall=SECONDS cpu=SECONDS rss=KB status=N" to
+ * FILE, rss being the highest that the process ever had. SIGTERM kills it by
+ * SIGKILL, for a daemon that would otherwise tidy up and have that counted too.
+ */
+#include "wire.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+/* Waits for the child's end. Its wait status. */
+static int child_end(pid_t child, const sigset_t *set, struct rusage *ret_usage)
+{
+	int status;
+
+	while (wait4(child, &status, WNOHANG, ret_usage) != child) {
+		if (sigwaitinfo(set, NULL) == SIGTERM)
+			(void)kill(child, SIGKILL);
+	}
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct rusage usage;
+	uint64_t start, end;
+	sigset_t set;
+	pid_t child;
+	FILE *file;
+	int status;
+
+	if (argc < 3) {
+		(void)fprintf(stderr, "usage: cbbench-run FILE COMMAND [ARGUMENT...]\n");
+		return 64;
+	}
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	start = now_nsec();
+	child = fork();
+	if (child < 0) {
+		perror("cbbench-run: fork");
+		return 71;
+	}
+	if (!child) {
+		(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+		(void)execvp(argv[2], argv + 2);
+		(void)fprintf(stderr, "cbbench-run: %s: %s\n", argv[2], strerror(errno));
+		_exit(71);
+	}
+	status = child_end(child, &set, &usage);
+	end = now_nsec();
+	file = fopen(argv[1], "we");
+	if (!file || fprintf(file, "wall=%.6f cpu=%.6f rss=%ld status=%d\n", (double)(end - start) / 1e9,
+			     seconds(usage.ru_utime) + seconds(usage.ru_stime), usage.ru_maxrss,
+			     WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)) < 0 ||
+	    fclose(file) != 0) {
+		(void)fprintf(stderr, "cbbench-run: %s: %s\n", argv[1], strerror(errno));
+		return 71;
+	}
+	return 0;
+}
