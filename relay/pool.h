@@ -31,7 +31,8 @@ struct pool_setup {
 	void *arg;
 };
 
-/* Makes one without relays, its gate shut. 0; -E2BIG: too many sockets; or -errno; *ret is the caller's, to be ended by pool_free(). */
+/* Makes one without relays, its gate shut. 0; -E2BIG: too many sockets; or -errno. *ret is the caller's, to be ended
+ * by pool_free(). */
 int pool_new(const struct pool_setup *setup, struct pool **ret);
 
 /* Lets all relays go and frees the pool. Those that are busy finish by themselves. NULL is fine. Returns NULL. */

@@ -338,7 +338,8 @@ static void tell(const char *path, const char *kept, const struct farm *farm)
 	if (farm->lost > 0)
 		(void)snprintf(lost, sizeof(lost), ", slots that could not be read count as taken until %u process%s been heard of",
 			       farm->lost, farm->lost == 1 ? " has" : "es have");
-	(void)snprintf(text, sizeof(text), "%s: was damaged; rebuilt with %u node%s, %u slot%s taken, %u waiting%s%s; kept as %s",
+	(void)snprintf(text, sizeof(text),
+		       "%s: was damaged; rebuilt with %u node%s, %u slot%s taken, %u waiting%s%s; kept as %s",
 		       path, farm->n_nodes, farm->n_nodes == 1 ? "" : "s", farm->busy, farm->busy == 1 ? "" : "s",
 		       farm->queue_length, lost, farm->incomplete ? ", nodes may be missing until the list is loaded" : "", kept);
 	on_mended(text);

@@ -75,8 +75,9 @@ struct check {
 	void (*stop)(struct probe *probe);
 
 	/*
-	 * For talk.c: the connection is open; all that was to be sent has gone (NULL: then it listens); more of the node's bytes are in the conversation, or it ended;
-	 * the talk broke off, for this reason and with these words or NULL, and the descriptor is closed (NULL:
+	 * For talk.c: the connection is open; all that was to be sent has gone (NULL: then it listens); more of the
+	 * node's bytes are in the conversation, or it ended; the talk broke
+	 * off, for this reason and with these words or NULL, and the descriptor is closed (NULL:
 	 * the node is down for it). All but the last end with talk_send(), talk_listen(), or an outcome, and
 	 * heard() may ask for more in the same stage by OUTCOME_PENDING; the descriptor is talk.c's to close.
 	 */

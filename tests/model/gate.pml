@@ -22,7 +22,8 @@
  * With -DMANY there are several listening sockets (one of which is used). With -DOWNED the socket ends with the
  * listener; else it stays, as systemd's do. With -DEXIT_IDLE it ends when it is idle.
  *
- * What is left out: SIGTERM to a relay that is busy; the death of the listener (every relay ends then); shortages of this machine.
+ * What is left out: SIGTERM to a relay that is busy; the death of the listener (every relay ends then); shortages of
+ * this machine.
  *
  * What is checked
  *   one connection   no relay has two, or is given one while it has one (at "has")
