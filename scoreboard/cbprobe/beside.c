@@ -8,6 +8,7 @@
 #include "beside.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <sys/epoll.h>
 
 #define EVENTS_MAX 16
@@ -31,6 +32,11 @@ int beside_watch(int fd, struct beside *beside)
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = beside };
 
 	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+void beside_unwatch(int fd)
+{
+	(void)epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* fails only if it is not watched */
 }
 
 void beside_work(void)

@@ -18,8 +18,11 @@ int beside_setup(void);
 /* Readable when there is something to do; -1 if beside_setup() was never called. */
 int beside_fd(void);
 
-/* Calls beside->ready whenever fd is readable, until fd is closed. 0 or -errno. */
+/* Calls beside->ready whenever fd is readable. 0 or -errno. */
 int beside_watch(int fd, struct beside *beside);
+
+/* Ends that, before fd is closed: close(2) alone does not while a command that is just being started has a copy. */
+void beside_unwatch(int fd);
 
 /* Does what there is to do; never waits. */
 void beside_work(void);

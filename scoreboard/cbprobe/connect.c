@@ -57,10 +57,21 @@ static bool is_shortage(int error)
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+/* The epoll instance that descriptors of probes are in. */
+static int watcher = -1;
+
+void connect_watched_by(int epoll_fd)
+{
+	watcher = epoll_fd;
+}
+
 void connect_close(struct probe *probe)
 {
+	/* close(2) alone leaves it there while a command that is just being started has a copy. */
+	if (probe->fd >= 0 && probe->watched)
+		(void)epoll_ctl(watcher, EPOLL_CTL_DEL, probe->fd, NULL);
 	if (probe->fd >= 0)
-		(void)close(probe->fd); /* takes it out of epoll, too */
+		(void)close(probe->fd);
 	probe->fd = -1;
 	probe->events = probe->watched = 0;
 }

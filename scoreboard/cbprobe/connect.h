@@ -21,5 +21,8 @@ enum outcome connect_expired(struct probe *probe, uint64_t deadline_usec);
  * the outcome. */
 enum outcome connect_failed(struct probe *probe, int error);
 
+/* From now on the probes' descriptors are in that epoll instance, from which connect_close() takes them. */
+void connect_watched_by(int epoll_fd);
+
 /* Closes the probe's descriptor; harmless if there is none. */
 void connect_close(struct probe *probe);

@@ -220,8 +220,10 @@ static void run_end(struct run *run, const char *why)
 	else if (WEXITSTATUS(status) != 0)
 		say(LOG_WARNING, "--notify for %s: exit status %d", node, WEXITSTATUS(status));
 	run->pid = 0;
-	if (run->pidfd >= 0)
+	if (run->pidfd >= 0) {
+		beside_unwatch(run->pidfd);
 		(void)close(run->pidfd);
+	}
 	run->notice = notice_free(run->notice);
 }
 

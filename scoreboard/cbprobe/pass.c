@@ -38,6 +38,7 @@
 
 #include "beside.h"
 #include "checkup.h"
+#include "connect.h"
 #include "conversation.h"
 #include "quit.h"
 #include "roster.h"
@@ -669,6 +670,7 @@ static int pass_init(struct pass *pass, struct score *score, const struct pass_o
 	pass->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (pass->epoll_fd < 0)
 		return -errno;
+	connect_watched_by(pass->epoll_fd);
 	r = roster_load(score, &pass->roster);
 	if (r == 0)
 		r = timers_init(&pass->timers, pass->roster.n);
