@@ -71,14 +71,7 @@ was_kept() { [ "$(kept)" -ge 1 ]; }
 }
 
 @test "a relay whose node does not answer its connect: the other node is tried" {
-  background "$T/full.log" python3 -c "
-import socket, time
-s = socket.socket(); s.bind(('$ADDR', 4009)); s.listen(0)
-held = [socket.socket() for _ in range(4)]
-for h in held:
-    h.setblocking(False); h.connect_ex(('$ADDR', 4009))
-print('full', flush=True); time.sleep(60)"
-  until_ok grep -q full "$T/full.log"
+  full_node 4009
   node_line 4009 1 speed=9
   node a 4001 1 --mode hold:10
   entrance connection --connect-timeout 2s

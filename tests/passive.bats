@@ -136,15 +136,7 @@ silent_node_goes_down() {
 }
 
 @test "clients that give up while a node drops their connects take it down" {
-  # A listener whose backlog is full answers no more connects.
-  background "$T/full.log" python3 -c "
-import socket, time
-s = socket.socket(); s.bind(('$ADDR', 4009)); s.listen(0)
-held = [socket.socket() for _ in range(4)]
-for h in held:
-    h.setblocking(False); h.connect_ex(('$ADDR', 4009))
-print('full', flush=True); time.sleep(60)"
-  until_ok grep -q full "$T/full.log"
+  full_node 4009
   node_line 4009 4 speed=9
   node b 4002 1 --mode hold:1
   entrance alone --connect-timeout 1h

@@ -82,6 +82,18 @@ node_start() {
   until_ok grep -q ^PORT "$T/$name.log"
 }
 
+# full_node PORT: its backlog is full, so that it answers no connect. Its line is the test's to write.
+full_node() {
+  background "$T/full.log" python3 -c "
+import socket, time
+s = socket.socket(); s.bind(('$ADDR', $1)); s.listen(0)
+held = [socket.socket() for _ in range(4)]
+for h in held:
+    h.setblocking(False); h.connect_ex(('$ADDR', $1))
+print('full', flush=True); time.sleep(60)"
+  until_ok grep -q full "$T/full.log"
+}
+
 node_line() { echo "$ADDR, $1, $2, 0${3:+, $3}" >>"$CONF"; }
 
 node_report() { kill -USR1 "$(eval echo "\$PID_$1")" && sleep 0.05 && cat "$T/$1.report"; }
