@@ -93,17 +93,6 @@ int score_leave(struct score *s, const struct score_ticket *ticket)
 	return r;
 }
 
-int score_place(struct score *s, const struct score_ticket *ticket, size_t *ret_before)
-{
-	int r = once_place(s, ticket, ret_before);
-
-	if (is_mended(s, r))
-		r = once_place(s, ticket, ret_before);
-	if (is_revived(s, ticket, r))
-		r = once_place(s, ticket, ret_before);
-	return r;
-}
-
 int score_release(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out, bool served)
 {
 	int r = once_release(s, slot, in, out, served);
@@ -243,24 +232,6 @@ int score_is_down(struct score *s)
 
 	if (is_mended(s, r))
 		r = once_is_down(s);
-	return r;
-}
-
-int score_find_node(struct score *s, const char *name, struct score_node *ret)
-{
-	int r = once_find_node(s, name, ret);
-
-	if (is_mended(s, r))
-		r = once_find_node(s, name, ret);
-	return r;
-}
-
-int score_get_node(struct score *s, uint32_t id, struct score_node *ret)
-{
-	int r = once_get_node(s, id, ret);
-
-	if (is_mended(s, r))
-		r = once_get_node(s, id, ret);
 	return r;
 }
 

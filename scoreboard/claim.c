@@ -621,33 +621,6 @@ int once_leave(struct score *s, const struct score_ticket *ticket)
 	return r;
 }
 
-int once_place(struct score *s, const struct score_ticket *ticket, size_t *ret_before)
-{
-	struct farm *farm;
-	struct cell *found;
-	size_t before = 0;
-	uint32_t at;
-	int r;
-
-	r = farm_enter(s, &farm);
-	if (r < 0)
-		return r;
-	r = queue_find(s->store, farm, ticket, &found);
-	at = farm->queue_head;
-	while (r == 0 && found->state == CELL_WAITING && at != ticket->cell && at != NONE) {
-		struct cell cell;
-
-		r = queue_read(s->store, farm, at, &cell);
-		at = cell.next;
-		if (++before > farm->cells)
-			r = -EUCLEAN;
-	}
-	farm_leave(s);
-	if (r == 0)
-		*ret_before = before;
-	return r;
-}
-
 int claim_preview(struct score *s, struct farm *farm, enum score_policy policy, uint32_t *ret)
 {
 	return choose(s, farm, policy, ret);

@@ -272,37 +272,3 @@ int once_is_down(struct score *s)
 	farm_leave(s);
 	return r;
 }
-
-struct wanted {
-	const char *name;
-	uint32_t id;
-	struct score_node *ret;
-};
-
-static int match(const struct score_node *node, void *arg)
-{
-	const struct wanted *wanted = arg;
-
-	if (wanted->name ? strcmp(node->config.name, wanted->name) != 0 : node->id != wanted->id)
-		return 0;
-	*wanted->ret = *node;
-	return 1;
-}
-
-static int find(struct score *s, const char *name, uint32_t id, struct score_node *ret)
-{
-	struct wanted wanted = { name, id, ret };
-	int r = once_each_node(s, match, &wanted);
-
-	return r < 0 ? r : r > 0 ? 0 : -ENOENT;
-}
-
-int once_find_node(struct score *s, const char *name, struct score_node *ret)
-{
-	return find(s, name, 0, ret);
-}
-
-int once_get_node(struct score *s, uint32_t id, struct score_node *ret)
-{
-	return find(s, NULL, id, ret);
-}

@@ -17,7 +17,6 @@ int once_take(struct score *s, const struct score_ticket *ticket, struct score_s
 	      struct score_target *ret_target);
 int once_granted(struct score *s, const struct score_ticket *ticket);
 int once_leave(struct score *s, const struct score_ticket *ticket);
-int once_place(struct score *s, const struct score_ticket *ticket, size_t *ret_before);
 int once_release(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out, bool served);
 int once_failed(struct score *s, const struct score_slot *slot, enum node_reason reason, uint64_t retry_usec,
 		enum score_policy policy, const char *client, struct score_edge *ret_edge, struct score_slot *ret,
@@ -36,8 +35,6 @@ int once_explain(struct score *s, enum score_policy policy, struct score_choice 
 		 int (*fn)(const struct score_node *node, void *arg), void *arg);
 int once_totals(struct score *s, struct score_totals *ret);
 int once_is_down(struct score *s);
-int once_find_node(struct score *s, const char *name, struct score_node *ret);
-int once_get_node(struct score *s, uint32_t id, struct score_node *ret);
 int once_load(struct score *s, const struct nodelist *list, struct score_load_result *ret);
 int once_edit(struct score *s, const struct score_edit *edit);
 int once_hold(struct score *s, const char *name, const char *detail);

@@ -180,9 +180,6 @@ int score_is_free(struct score *s);
 /* Leaves the queue; a slot already handed over goes on to the next. 0, or -ESTALE. */
 int score_leave(struct score *s, const struct score_ticket *ticket);
 
-/* A queued ticket's place before its own: how many wait before it. 0 or more, or -ESTALE. */
-int score_place(struct score *s, const struct score_ticket *ticket, size_t *ret_before);
-
 /*
  * Gives a slot back; the oldest live waiter gets it and is woken. in is what
  * came from the client, out what came from the node, in bytes; usec how long
@@ -334,10 +331,6 @@ int score_totals(struct score *s, struct score_totals *ret);
 /* Whether no node at all is up, for those whose patience depends on it: 1, 0, or -errno. Costs the same
  * however many nodes there are. */
 int score_is_down(struct score *s);
-
-/* One node by its name, or by its id. 0, -ENOENT, or -errno. */
-int score_find_node(struct score *s, const char *name, struct score_node *ret);
-int score_get_node(struct score *s, uint32_t id, struct score_node *ret);
 
 /* ---- administration ---- */
 

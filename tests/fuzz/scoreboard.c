@@ -436,14 +436,11 @@ static void call_look(struct state *t)
 {
 	struct score_totals totals;
 	struct score_choice choice;
-	struct score_node node;
 
 	(void)score_each_node(t->s, see_node, NULL);
 	(void)score_each_slot(t->s, see_slot, NULL);
 	(void)score_each_ticket(t->s, see_ticket, NULL);
 	(void)score_totals(t->s, &totals);
-	(void)score_find_node(t->s, "127.0.0.1:2", &node);
-	(void)score_get_node(t->s, 2, &node);
 	for (enum score_policy policy = 0; policy < POLICY_MAX_; policy++)
 		(void)score_explain(t->s, policy, &choice, see_node, NULL);
 }
@@ -503,9 +500,6 @@ static void call_release(struct state *t)
 
 static void call_leave(struct state *t)
 {
-	size_t before;
-
-	(void)score_place(t->s, &t->board->waiting, &before);
 	(void)score_leave(t->s, &t->ticket);
 	(void)score_leave(t->s, &t->board->granted);
 	(void)score_leave(t->s, &t->board->waiting);
