@@ -329,7 +329,18 @@ static int make(const struct wreck *wreck, const char *made, uint16_t known, str
 	return r;
 }
 
-static void tell(const char *path, const char *kept, const struct farm *farm)
+static void tell_mended(const char *path, unsigned findings)
+{
+	char text[1024];
+
+	if (!on_mended || findings == 0)
+		return;
+	(void)snprintf(text, sizeof(text), "%s: was damaged; mended in its place, %u finding%s", path, findings,
+		       findings == 1 ? "" : "s");
+	on_mended(text);
+}
+
+static void tell_rebuilt(const char *path, const char *kept, const struct farm *farm)
 {
 	char text[1024], lost[128] = "";
 
@@ -366,7 +377,7 @@ static int rebuild(struct wreck *wreck, const char *path, uint16_t known)
 	if (r == 0 && witness_find(wreck_stat(wreck), true, &witnesses, &n) == 0)
 		free(witnesses);
 	if (r == 0)
-		tell(path, kept, &farm);
+		tell_rebuilt(path, kept, &farm);
 	free(kept);
 	return r;
 }
@@ -400,7 +411,9 @@ int mend(struct score *s)
 	bool incomplete;
 	int r = fsck_run(s, NULL, true, NULL, NULL, &findings);
 
-	if (r == -EUCLEAN || r == -EBADMSG)
+	if (r == 0)
+		tell_mended(s->path, findings);
+	else if (r == -EUCLEAN || r == -EBADMSG)
 		r = mend_rebuild(s->path, store_generation(s->store));
 	if (r == 0)
 		r = farm_enter(s, &farm);

@@ -135,8 +135,9 @@ struct score *score_close(struct score *s);
 void score_set_nodes(struct score *s, const char *path);
 
 /*
- * From now on fn is told, in a sentence, when this process has rebuilt a
- * damaged scoreboard: what was saved, and where the damaged one is kept.
+ * From now on fn is told, in a sentence, when an operation of this process
+ * has mended the scoreboard in its place, or rebuilt it: what was saved, and
+ * where the damaged one is kept. A score_fsck() that mends tells its own way.
  */
 void score_on_mended(void (*fn)(const char *what));
 

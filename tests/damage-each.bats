@@ -38,8 +38,8 @@ kept() { find "$T" -name 'scoreboard.tdb.damaged-*' | grep -c . || true; }
 # Two connections' processes: one holds the slot, one waits; nobody else looks at the scoreboard.
 two_processes() {
   node a 4001 1 --mode line --eof-ends
-  entrance connection
-  client_start holder --line "sleep ${1:-60000}" --expect line
+  entrance connection "$@"
+  client_start holder --line "sleep 60000" --expect line
   until_ok busy_is 1
   client_start waiter --line "sleep 0" --expect line
   until_ok waiting_is 1
@@ -58,16 +58,28 @@ was_kept() { [ "$(kept)" -ge 1 ]; }
 }
 
 @test "a waiter that leaves" {
-  two_processes
-  damage zero queue/0
-  kill -9 "$PID_waiter"
+  two_processes --abandon-on-eof
   damage noise farm
+  kill -9 "$PID_waiter"
   until_ok was_kept
+  until_ok waiting_is 0
   client_start next --line "sleep 0" --expect line
   until_ok waiting_is 1
   kill "$PID_holder"
   client_wait next
   until_ok everything_is_free
+}
+
+@test "what can be told from the rest is mended in its place, and that is told" {
+  two_processes --abandon-on-eof
+  damage noise queue/0
+  kill -9 "$PID_waiter"
+  until_ok grep -q "scoreboard.tdb: was damaged; mended in its place, [0-9]* findings" "$T/relay.log"
+  until_ok waiting_is 0
+  [ "$(kept)" = 0 ]
+  busy_is 1
+  kill "$PID_holder"
+  farm_is_at_rest
 }
 
 @test "a relay whose node does not answer its connect: the other node is tried" {
