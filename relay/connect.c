@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "congestion.h"
 #include "interrupt.h"
 #include "timespan.h"
 
@@ -59,6 +60,7 @@ static void prepare_birth(int fd)
 void socket_prepare(int fd)
 {
 	prepare_birth(fd);
+	congestion_apply(fd);
 	socket_keep_alive(fd);
 	socket_no_delay(fd);
 }
@@ -132,6 +134,7 @@ static enum connect_outcome try_address(const struct score_address *address, uin
 		return errno == EAFNOSUPPORT ? CONNECT_FAILED : CONNECT_NO_RESOURCES;
 	}
 	prepare_birth(fd);
+	congestion_apply_to(fd, &address->sa);
 	r = connect(fd, &address->sa, address->size);
 	if (r < 0 && errno == EINPROGRESS)
 		/* A near node has answered already: asking again is cheaper than to wait. */

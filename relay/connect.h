@@ -28,8 +28,8 @@ enum connect_outcome connect_node(const struct score_target *target, uint64_t ti
 				  int *ret_fd, enum node_reason *ret_reason);
 
 /* Sets a socket up for relaying, or a listening one so that what is accepted inherits it: keepalive, no delay,
- * urgent data in line, and a reset instead of a clean end if this process just dies. Failures are ignored: a unix
- * socket knows none of it. */
+ * congestion control, urgent data in line, and a reset instead of a clean end if this process just dies. Failures are
+ * ignored: a unix socket knows none of it. */
 void socket_prepare(int fd);
 
 /* The same for an accepted socket, which has inherited all that, unless it was in the backlog before. */

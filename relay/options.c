@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "congestion.h"
 #include "timespan.h"
 
 struct rule {
@@ -97,6 +98,12 @@ static int set_retry_after(struct options *options, const char *value)
 	return r < 0 ? r : options->settings.retry_after_usec ? 0 : -EINVAL;
 }
 
+static int set_congestion_control(struct options *options, const char *value)
+{
+	(void)options;
+	return congestion_choose(value);
+}
+
 static int set_exit_idle(struct options *options, const char *value)
 {
 	options->settings.exit_idle = true;
@@ -152,6 +159,9 @@ static const struct rule rules[] = {
 	  TIME ", above 0", set_retry_after },
 	{ "connections-per-relay", 0, "N", "as a listener, replace a relay after so many; 1: a process each [100]",
 	  "a number, above 0", set_connections_per_relay },
+	{ "congestion-control", 0, "NAME", "of TCP: auto, system, or one of the kernel's [auto]",
+	  "auto, system, or a name of net.ipv4.tcp_available_congestion_control that this user may choose",
+	  set_congestion_control },
 	{ "exit-idle", 0, "TIME", "as a listener, exit after so long without connections [off]", TIME, set_exit_idle },
 	{ "abandon-on-eof", 0, NULL, "a waiting client that closed its side has left", NULL, set_abandon_on_eof },
 	{ "user", 0, "NAME", "as root and stand-alone, become this user once listening", "a user", set_user },
@@ -183,7 +193,7 @@ static int print_help(struct options *options, const char *value)
 		(void)snprintf(left, sizeof(left), " %c%c%c --%s%s%s", rules[i].letter ? '-' : ' ',
 			       rules[i].letter ? rules[i].letter : ' ', rules[i].letter ? ',' : ' ',
 			       rules[i].name, rules[i].argument ? " " : "", rules[i].argument ? rules[i].argument : "");
-		(void)printf("%-28s %s\n", left, rules[i].help);
+		(void)printf("%-30s %s\n", left, rules[i].help);
 	}
 	(void)printf("\nSee cbrelay(8) for more.\n");
 	return 1;
