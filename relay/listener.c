@@ -78,6 +78,7 @@ struct listener {
 	uint64_t active_usec;          /* when we last saw that there was something to do: CLOCK_BOOTTIME */
 	size_t growth;                 /* how many relays the next step makes, */
 	uint64_t pending_usec;         /* and when */
+	int journal_fd;                /* see report_before_forks() */
 	int in_hand;                   /* a connection that could not be taken in yet, or -1 */
 	bool load_again;               /* SIGHUP came while it did */
 	bool owned, notify, stopping, paused, complained;
@@ -538,10 +539,10 @@ static int on_loaded(sd_event_source *source, const siginfo_t *info, void *arg)
 /* In the child: nothing of the connections may live on here. */
 static int loader_begin(struct listener *l)
 {
-	int keep[] = { score_fd(l->score) };
+	int keep[] = { score_fd(l->score), l->journal_fd };
 	int r;
 
-	descriptors_keep(keep, 1);
+	descriptors_keep(keep, 2);
 	r = interrupt_inherit();
 	return r < 0 ? r : score_after_fork(l->score);
 }
@@ -583,6 +584,7 @@ static int setup(struct listener *l)
 {
 	int r;
 
+	l->journal_fd = report_before_forks();
 	r = sd_event_new(&l->event);
 	if (r >= 0)
 		r = sd_event_add_signal(l->event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, on_terminate, l);
@@ -597,7 +599,7 @@ static int setup(struct listener *l)
 	if (r >= 0)
 		r = pool_new(&(struct pool_setup){
 			.event = l->event, .score = l->score, .settings = l->settings, .fds = l->fds, .n_fds = l->n_fds,
-			.on_change = listener_turn, .arg = l }, &l->pool);
+			.journal_fd = l->journal_fd, .on_change = listener_turn, .arg = l }, &l->pool);
 	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)
 		socket_prepare(l->fds[i]); /* what is accepted inherits it: those who wait, too */
 	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)

@@ -17,7 +17,7 @@
 #include "interrupt.h"
 #include "report.h"
 
-#define DESCRIPTORS_KEPT_MAX (RELAY_SOCKETS_MAX + 4)
+#define DESCRIPTORS_KEPT_MAX (RELAY_SOCKETS_MAX + 5)
 
 /* One relay, in the table at its number in the gate. */
 struct member {
@@ -183,6 +183,7 @@ static _Noreturn void become_relay(struct pool *pool, size_t number, int orders_
 	keep[n++] = pool->gate.call_fd;
 	keep[n++] = pool->gate.open_fd;
 	keep[n++] = score_fd(setup->score);
+	keep[n++] = setup->journal_fd;
 	descriptors_keep(keep, n);
 	if (interrupt_inherit() < 0 || score_after_fork(setup->score) < 0)
 		_exit(EX_OSERR);

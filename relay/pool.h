@@ -27,6 +27,7 @@ struct pool_setup {
 	const struct settings *settings;
 	const int *fds;                        /* the listening sockets */
 	size_t n_fds;
+	int journal_fd;                        /* see report_before_forks() */
 	void (*on_change)(void *arg);          /* a relay has called, or has ended: look what follows */
 	void *arg;
 };

@@ -7,8 +7,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -19,6 +21,8 @@
 #define MESSAGE_CONNECTION "6c2f0a7d9d5e4c83b6c0e7f4a1d2938b"
 #define MESSAGE_NODE_DOWN "0e4b9c3f7a6d4f5a8b1c2d3e4f506172"
 #define MESSAGE_NODE_UP "f3a8d1c6b5e94720918273645546372a"
+
+#define JOURNAL_FD_END 1024 /* it is opened early, and gets the lowest number that is free */
 
 static enum { TO_STDERR, TO_JOURNAL } destination = TO_STDERR;
 static const char *program_name = "cbrelay";
@@ -63,6 +67,32 @@ void report_setup(const char *program)
 	} else if (stderr_is_journal()) {
 		destination = TO_JOURNAL;
 	}
+}
+
+/* libsystemd's socket to the journal has no name and no peer, and no other of this process is so. */
+static bool is_journal_socket(int fd)
+{
+	struct sockaddr_un name = { 0 };
+	socklen_t size = sizeof(int), name_size = sizeof(name);
+	int domain = 0, type = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
+	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM &&
+	       getsockname(fd, (struct sockaddr *)&name, &name_size) == 0 && name_size == sizeof(sa_family_t) &&
+	       getpeername(fd, (struct sockaddr *)&name, &name_size) < 0;
+}
+
+int report_before_forks(void)
+{
+	if (destination != TO_JOURNAL)
+		return -1;
+	/* So that there is one; also where nobody takes it. */
+	report_message(LOG_INFO, "corebalance " VERSION " serves connections");
+	for (int fd = STDERR_FILENO + 1; fd < JOURNAL_FD_END; fd++)
+		if (is_journal_socket(fd))
+			return fd;
+	destination = TO_STDERR;
+	return -1;
 }
 
 /* One write(2) a line, so that those of many processes do not mix; and no more memory than it takes. */

@@ -14,6 +14,15 @@
 /* Decides where to. Call it once, early: from then on stderr is never the client's socket. */
 void report_setup(const char *program);
 
+/*
+ * For a process whose children report, too, and close what they do not know:
+ * the number of the socket to the journal, which they must keep. It is
+ * libsystemd's own, from its first message on, and it would take whatever gets
+ * that number later for it. -1: nothing goes to the journal, or from now on as
+ * text on stderr, which is the journal's as well.
+ */
+int report_before_forks(void);
+
 /* One line, at a syslog(3) priority. */
 void report_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

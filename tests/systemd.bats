@@ -269,6 +269,16 @@ lines_are() { [ "$(lines | wc -l)" = "$1" ]; }
 @test "listener: the journal has a connection's fields" { journal_tells listener corebalance.service; }
 @test "connection: the journal has a connection's fields" { journal_tells connection corebalance@; }
 
+# libsystemd keeps a socket to the journal under a number that a relay's own descriptors could have later.
+@test "stand-alone, what the listener says first costs no relay its own words, and goes into no connection" {
+  node a 4001 4 --mode echo
+  inside systemd-run -q --collect --unit=node-gate cbrelay --connections-per-relay 3 "$GATE" 127.0.0.1:4001/4
+  until_ok is_listening "$GATE"
+  client -n 50 -c 4 --send 300000 --half-close --expect echo
+  until_ok lines_are 50
+  [ -z "$(journal --grep=VIOLATION)" ]
+}
+
 # ---- the prober ----
 
 @test "a pass of the prober takes a dead node down and a living one up" {
