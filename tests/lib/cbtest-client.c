@@ -78,6 +78,7 @@ static uint64_t arg_gap_usec;
 static uint64_t arg_timeout_usec = 60 * USEC_PER_SEC;
 static bool arg_print;
 static uint64_t arg_bytes_slow;
+static volatile sig_atomic_t hurried;	/* by SIGUSR1: --bytes-slow is over */
 static uint64_t arg_seed = 1;
 static struct address arg_source;	/* size 0: the kernel's choice */
 static uint64_t arg_source_count = 1;
@@ -338,11 +339,11 @@ static size_t conn_allowance(struct conn *conn)
 {
 	uint64_t now, allowed, wanted;
 
-	if (arg_bytes_slow == 0)
+	conn->slow_usec = USEC_NEVER;
+	if (arg_bytes_slow == 0 || hurried)
 		return sizeof(buffer);
 	now = now_usec();
 	allowed = (uint64_t) ((double) (now - conn->connected_usec) * (double) arg_bytes_slow / 1e6);
-	conn->slow_usec = USEC_NEVER;
 	if (allowed > conn->received)
 		return (size_t) earlier(allowed - conn->received, sizeof(buffer));
 	wanted = USEC_PER_SEC / arg_bytes_slow + 1;
@@ -840,7 +841,7 @@ static void help(void)
 		     "      --abort-after MSEC, --close-after MSEC\n"
 		     "                        end it so long after connect() by a reset, or plainly, and call it ok\n"
 		     "      --timeout SEC     from start to complete reply (60; fractions are allowed)\n"
-		     "      --bytes-slow RATE read at most RATE bytes a second on each connection\n"
+		     "      --bytes-slow RATE read at most RATE bytes a second on each connection, until SIGUSR1\n"
 		     "      --interval MSEC   between starts\n"
 		     "      --start-order     start one when the one before it is connected\n"
 		     "      --gap-usec USEC   and so much later\n"
@@ -1030,6 +1031,12 @@ static void descriptors_check(void)
 	}
 }
 
+static void hurry(int signal_number)
+{
+	(void) signal_number;
+	hurried = 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct client client = { .due_usec = USEC_NEVER };
@@ -1048,6 +1055,8 @@ int main(int argc, char **argv)
 	descriptors_check();
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		die("cannot ignore SIGPIPE");
+	if (signal(SIGUSR1, hurry) == SIG_ERR)
+		die("cannot handle SIGUSR1");
 	if (arg_print && setvbuf(stdout, NULL, _IOLBF, 0) != 0)
 		die("cannot make stdout line-buffered");
 	client.epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -75,6 +75,7 @@ static bool arg_die_with_parent;
 static uint64_t arg_timeout_usec = 300 * USEC_PER_SEC;
 
 #define REPORT_INTERVAL_USEC (20 * USEC_PER_MSEC)
+#define UNTIL_INTERVAL_USEC (10 * USEC_PER_MSEC)
 #define TURN_BYTES (UINT64_C(1) << 20)
 #define PROXY_V1_MAX 107
 #define PROXY_V2_HEAD 16
@@ -109,6 +110,7 @@ struct conn {
 	char line[256];		/* MODE_LINE */
 	size_t line_size;
 	bool line_done, job_silent;
+	const char *until;	/* a file that is waited for; within line, or NULL */
 };
 
 struct node {
@@ -482,6 +484,15 @@ static bool conn_pattern(struct node *node, struct conn *conn, uint64_t size)
 	return conn_write(node, conn);
 }
 
+/* Looks for the file every now and then. */
+static bool conn_await_file(struct node *node, struct conn *conn)
+{
+	if (access(conn->until, F_OK) == 0)
+		return conn_finish(node, conn, "%s done", arg_name);
+	conn_wake_at(node, conn, now_usec() + UNTIL_INTERVAL_USEC);
+	return true;
+}
+
 static bool conn_job(struct node *node, struct conn *conn)
 {
 	char *line = conn->line, *argument = strchr(line, ' ');
@@ -502,6 +513,11 @@ static bool conn_job(struct node *node, struct conn *conn)
 		*argument++ = '\0';
 		if (strcmp(line, "bytes") == 0 && number_parse(argument, 0, UINT64_MAX, &number))
 			return conn_pattern(node, conn, number);
+		if (strcmp(line, "until") == 0) {
+			argument[strcspn(argument, " ")] = '\0';
+			conn->until = argument;
+			return conn_await_file(node, conn);
+		}
 		conn->job_silent = strcmp(line, "silent") == 0;
 		if ((conn->job_silent || strcmp(line, "sleep") == 0) &&
 		    number_parse(argument, 0, MSEC_MAX, &number)) {
@@ -578,6 +594,8 @@ static bool conn_due(struct node *node, struct conn *conn)
 	conn->due_usec = USEC_NEVER;
 	if (arg_mode == MODE_HOLD)
 		return conn_finish(node, conn, "%s conn=%" PRIu64, arg_name, conn->number);
+	if (conn->until != NULL)
+		return conn_await_file(node, conn);
 	if (!conn->job_silent)
 		return conn_finish(node, conn, "%s done", arg_name);
 	conn_close(node, conn);
@@ -977,7 +995,8 @@ static void help(void)
 		      "  -d, --die-with-parent   end when the parent does\n"
 		      "  -t, --timeout SEC       end after that time, status 1 (300)\n"
 		      "  -h, --help\n\n"
-		      "Jobs of the mode line: sleep MSEC, bytes N, reset, close, silent MSEC, count.\n"
+		      "Jobs of the mode line: sleep MSEC, bytes N, reset, close, silent MSEC, count,\n"
+		      "until FILE (a reply as soon as it exists; what stands behind it is ignored).\n"
 		      "SIGUSR1 writes the report; SIGTERM and SIGINT write it and end with status 0.\n");
 }
 

@@ -25,7 +25,7 @@ farm_setup() {
 farm_teardown() {
   local pid
   for pid in "${PIDS[@]}"; do kill -CONT "$pid" 2>/dev/null; kill "$pid" 2>/dev/null; done
-  for pid in "${PIDS[@]}"; do gone "$pid" || kill -9 "$pid" 2>/dev/null; done
+  for pid in "${PIDS[@]}"; do PATIENCE=5 gone "$pid" || kill -9 "$pid" 2>/dev/null; done
   # Relays of a listener that was killed have no parent to end them.
   for pid in $(pids_holding "$SCOREBOARD"); do kill -9 "$pid" 2>/dev/null; done
   return 0
@@ -51,9 +51,10 @@ until_ok() {
   done
 }
 
+# One that has ended, and whose parent has not asked for it yet, is gone, too.
 gone() {
-  local end=$((SECONDS + 5))
-  while kill -0 "$1" 2>/dev/null; do
+  local end=$((SECONDS + ${PATIENCE:-15}))
+  while kill -0 "$1" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null; do
     [ $SECONDS -lt $end ] || return 1
     sleep 0.02
   done
@@ -96,7 +97,13 @@ print('full', flush=True); time.sleep(60)"
 
 node_line() { echo "$ADDR, $1, $2, 0${3:+, $3}" >>"$CONF"; }
 
-node_report() { kill -USR1 "$(eval echo "\$PID_$1")" && sleep 0.05 && cat "$T/$1.report"; }
+# Written after we asked: the old one is taken away first.
+node_report() {
+  rm -f "$T/$1.report"
+  kill -USR1 "$(eval echo "\$PID_$1")"
+  until_ok test -e "$T/$1.report"
+  cat "$T/$1.report"
+}
 
 # No node ever had more connections than cores.
 nodes_never_overfilled() {
@@ -143,6 +150,22 @@ client_start() {
   printf -v "PID_$name" %s "$PID"
 }
 
+# A connection that is held for as long as the test needs it: with --line "$(until_word GO)" a node of the mode line
+# replies when `word GO` is said. How long a machine takes for what comes in between does not matter.
+until_word() { echo "until $T/$1.word"; }
+word() { : >"$T/$1.word"; }
+
+# resetter NAME: a client of $GATE that sends a line for a node at once, and resets its connection at kill "$PID_NAME".
+resetter() {
+  background "$T/$1.out" python3 -c "
+import socket, struct, time
+s = socket.create_connection(('${GATE%:*}', ${GATE##*:}))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+s.sendall(b'sleep 0\n')
+time.sleep(600)"
+  printf -v "PID_$1" %s "$PID"
+}
+
 # client_fails NAME: it ends, and not well. (Not `run ! client_wait`: a subshell cannot wait for our children.)
 client_fails() {
   if client_wait "$1"; then
@@ -159,10 +182,18 @@ probe() { "$BUILD/cbprobe" -c "$CONF" "$@"; }
 # Numbers of slots taken, of waiters, and of slots in all.
 busy() { score slots -n | grep -c . || true; }
 waiting() { score queue -n | grep -c . || true; }
+# How many wait with the listener itself, not with one of its relays.
+waiting_in_listener() { score queue -nr -o PID | grep -cx "$GATE_PID" || true; }
+waiting_in_listener_is() { [ "$(waiting_in_listener)" = "$1" ]; }
 busy_is() { [ "$(busy)" = "$1" ]; }
 waiting_is() { [ "$(waiting)" = "$1" ]; }
 state_of() { score list -nr -o NODE,STATE | awk -v n="$ADDR:$1" '$1 == n { print $2 }'; }
 state_is() { [ "$(state_of "$1")" = "$2" ]; }
+# Down, or just being tried again, which takes turns.
+is_not_up() { [[ $(state_of "$1") =~ ^(down|retry)$ ]]; }
+# How many lines of a file have the text.
+lines_with() { grep -c -- "$2" "$1" || true; }
+lines_with_are() { [ "$(lines_with "$1" "$2")" = "$3" ]; }
 
 everything_is_free() { busy_is 0 && waiting_is 0; }
 
