@@ -56,7 +56,7 @@ killed_relay_frees_its_slot() {
 @test "waiters that are killed are passed over, the guard among them" {
   node a 4001 1 --mode line
   entrance connection
-  client_start holder --line "sleep 1200" --expect line
+  client_start holder --line "sleep 60000" --expect line
   until_ok busy_is 1
   for i in 1 2 3 4 5 6; do
     client_start "w$i" --line "sleep 5" --expect line
@@ -77,13 +77,14 @@ killed_relay_frees_its_slot() {
 @test "a listener that is killed leaves its relays serving, and the next listener a sound farm" {
   node a 4001 2 --mode line
   entrance alone
-  client_start served --line "sleep 700" --expect line
+  client_start served --line "$(until_word go)" --expect line
   until_ok busy_is 1
   kill -9 "$GATE_PID"
   gone "$GATE_PID" || true
   until_ok eval '! is_listening "$GATE"'
   entrance alone
   client -n 4 -c 4 --line "sleep 5" --expect line
+  word go
   client_wait served
   farm_is_at_rest
 }
@@ -121,9 +122,11 @@ killed_relay_frees_its_slot() {
   until_ok waiting_is 1
   # Joins behind it in the listener, long enough to be the guard, and leaves; the listener stays.
   GATE=$second
-  client_start leaver --send 0 --expect none --close-after 2500
+  client_start leaver --send 0 --expect none
   until_ok waiting_is 2
-  client_wait leaver
+  waited() { [ $(($(date +%s%6N) - $(score queue -nr -o SINCE | tail -n 1))) -gt 2000000 ]; }
+  until_ok waited
+  kill "$PID_leaver"
   until_ok waiting_is 1
   kill -9 "$(relay_pids)"
   client_wait patient

@@ -108,9 +108,7 @@ EOF
   node a 4001 2 --mode line
   node b 4002 1 --mode line
   entrance alone
-  client_start one --line "sleep 900" --expect line
-  client_start two --line "sleep 900" --expect line
-  client_start three --line "sleep 900" --expect line
+  for name in one two three; do client_start $name --line "$(until_word go)" --expect line; done
   until_ok busy_is 3
   score down "$ADDR:4002" "for a while"
   : >"$CONF"
@@ -122,6 +120,7 @@ EOF
   state_is 4002 held
   state_is 4003 up
   busy_is 3
+  word go
   client_wait one
   client_wait two
   client_wait three
@@ -134,18 +133,22 @@ EOF
 @test "fewer cores than connections: the present ones finish, no new ones come before there is room" {
   node a 4001 4 --mode line
   entrance alone
-  for i in 1 2 3 4; do client_start "c$i" --line "sleep $((300 * i))" --expect line; done
+  for i in 1 2 3 4; do client_start "c$i" --line "$(until_word go$i)" --expect line; done
   until_ok busy_is 4
   : >"$CONF"
   node_line 4001 1
   score load "$CONF"
   client_start next --line "sleep 5" --expect line
   until_ok waiting_is 1
-  client_wait c1
-  client_wait c2
-  waiting_is 1
+  for i in 1 2 3; do
+    word go$i
+    client_wait "c$i"
+    until_ok busy_is $((4 - i))
+    waiting_is 1
+  done
+  word go4
+  client_wait c4
   client_wait next
-  for i in 3 4; do client_wait "c$i"; done
   farm_is_at_rest
   [ "$(score list -nr -o CORES,FREE)" = "1 1" ]
   run -0 score fsck

@@ -8,11 +8,13 @@ teardown() { farm_teardown; }
 
 # More clients at once than cores: all are served, none is refused, and no node is ever over-filled.
 more_clients_than_cores() {
-  node a 4001 3 --mode hold:60
-  node b 4002 1 --mode hold:60
+  node a 4001 3 --mode line
+  node b 4002 1 --mode line
   entrance "$1"
-  client_start crowd -n 40 -c 40 --expect line
+  client_start crowd -n 40 -c 40 --line "$(until_word go)" --expect line
   until_ok busy_is 4
+  until_ok waiting_is 36
+  word go
   client_wait crowd
   grep 'ok=40 failed=0' "$T/crowd.out"
   farm_is_at_rest
@@ -29,18 +31,21 @@ more_clients_than_cores() {
 first_come_first_served() {
   node a 4001 1 --mode line
   entrance "$1"
-  client_start first --line "sleep 600" --expect line
+  client_start first --line "$(until_word go)" --expect line
   until_ok busy_is 1
   for i in 1 2 3 4 5; do
-    client_start "c$i" --line "sleep 10" --expect line --print
+    client_start "c$i" --line count --expect line --print
     until_ok waiting_is "$i"
   done
   run -0 score queue -nr -o TICKET
   [ "$output" = "$(sort -n <<<"$output")" ]
+  word go
   client_wait first
-  for i in 1 2 3 4 5; do client_wait "c$i"; done
-  # Each wrote its result after the one before it.
-  for i in 2 3 4 5; do [ "$T/c$i.out" -nt "$T/c$((i - 1)).out" ]; done
+  for i in 1 2 3 4 5; do
+    client_wait "c$i"
+    # The node's own count of its connections.
+    grep "reply=open=1 max=1 total=$((i + 1))\b" "$T/c$i.out"
+  done
   farm_is_at_rest
 }
 
@@ -50,15 +55,16 @@ first_come_first_served() {
 @test "alone: first come, first served" { first_come_first_served alone; }
 
 @test "the fastest node with a free slot is used first, then the next" {
-  node slow 4001 2 --mode hold:300
-  node_start fast 4002 2 --mode hold:300
+  node slow 4001 2 --mode line
+  node_start fast 4002 2 --mode line
   node_line 4002 2 speed=2.5
   entrance alone
-  client_start crowd -n 3 -c 3 --expect line --print
+  client_start crowd -n 3 -c 3 --line "$(until_word go)" --expect line
   until_ok busy_is 3
   run -0 score list -nr -o NODE,BUSY
   [[ $output == *"$ADDR:4002 2"* ]]
   [[ $output == *"$ADDR:4001 1"* ]]
+  word go
   client_wait crowd
   farm_is_at_rest
 }
@@ -83,13 +89,17 @@ first_come_first_served() {
 @test "a client that leaves the queue leaves no trace" {
   node a 4001 1 --mode line
   entrance listener
-  client_start first --line "sleep 1500" --expect line
+  client_start first --line "$(until_word go)" --expect line
   until_ok busy_is 1
-  client_start leaver --send 0 --expect none --close-after 200
-  client_start aborter --send 10 --expect none --abort-after 200
+  client_start leaver --send 0 --expect none
+  resetter aborter
   until_ok waiting_is 2
+  kill "$PID_leaver"
+  until_ok waiting_is 1
+  kill "$PID_aborter"
   until_ok waiting_is 0
   busy_is 1
+  word go
   client_wait first
   farm_is_at_rest
 }
@@ -97,10 +107,12 @@ first_come_first_served() {
 @test "a waiting client that sent its request and half-closed is still served" {
   node a 4001 1 --mode reply
   entrance connection
-  client_start holder --send 5 --expect any --close-after 700
+  # It gets its reply when it ends its side.
+  client_start holder --send 5 --expect any
   until_ok busy_is 1
   client_start patient --send 100 --half-close --expect sum
   until_ok waiting_is 1
+  kill "$PID_holder"
   client_wait patient
   farm_is_at_rest
 }

@@ -9,12 +9,13 @@ teardown() { farm_teardown; }
 @test "SIGTERM: the present connections and those that wait are served to their end, then exit 0" {
   node a 4001 1 --mode line
   entrance alone
-  client_start now --line "sleep 500" --expect line
+  client_start now --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start later --line "sleep 5" --expect line
   until_ok waiting_is 1
   kill "$GATE_PID"
   until_ok eval '! is_listening "$GATE"'
+  word go
   client_wait now
   client_wait later
   wait "$GATE_PID"
@@ -22,11 +23,15 @@ teardown() { farm_teardown; }
 }
 
 @test "SIGTERM: with --queue-limit, too, whoever is in the backlog of our own socket is served" {
-  node a 4001 1 --mode hold:30
+  node a 4001 1 --mode line
   entrance alone --queue-limit 2
-  client_start crowd -n 20 --expect line
-  until_ok eval '[ "$(waiting)" -ge 2 ]'
+  client_start crowd -n 20 --line "$(until_word go)" --expect line
+  until_ok waiting_in_listener_is 2
+  # All the others have come as far as the backlog.
+  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 20 ]'
   kill "$GATE_PID"
+  until_ok grep -q 'stopping: ' "$T/relay.log"
+  word go
   client_wait crowd
   wait "$GATE_PID"
   farm_is_at_rest
@@ -94,7 +99,8 @@ teardown() { farm_teardown; }
 
 @test "--exit-idle: a listener that has nothing to do ends well" {
   node a 4001 1 --mode hold:5
-  entrance alone --exit-idle 300ms
+  # Longer than a slow machine needs for the first connection to come.
+  entrance alone --exit-idle 3s
   client --expect line
   gone "$GATE_PID"
   wait "$GATE_PID"
@@ -103,8 +109,9 @@ teardown() { farm_teardown; }
 
 @test "limits: --queue-timeout, --down-timeout and --queue-limit" {
   node a 4001 1 --mode line
-  entrance connection --queue-timeout 300ms --queue-limit 1
-  client_start holder --line "sleep 1500" --expect line
+  # Longer than a slow machine needs to see who waits.
+  entrance connection --queue-timeout 4s --queue-limit 1
+  client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start waiter --line "sleep 5" --expect line
   until_ok waiting_is 1
@@ -112,6 +119,7 @@ teardown() { farm_teardown; }
   run ! client --line "sleep 5" --expect line
   client_fails waiter
   until_ok eval '[ "$(grep -c end=RQ "$T/relay.log")" = 2 ]'
+  word go
   client_wait holder
   farm_is_at_rest
   : >"$CONF"
@@ -128,7 +136,7 @@ teardown() { farm_teardown; }
 @test "down holds a node: present connections finish, new ones go elsewhere, up puts it back" {
   node a 4001 2 --mode line
   entrance alone
-  client_start present --line "sleep 600" --expect line
+  client_start present --line "$(until_word go)" --expect line
   until_ok busy_is 1
   run -0 score down "$ADDR:4001" new disk
   [ "$output" = "$ADDR:4001 is held" ]
@@ -138,7 +146,9 @@ teardown() { farm_teardown; }
   probe
   state_is 4001 held
   [ "$(score list -nr -o REASON)" = 'held\x20by\x20an\x20administrator:\x20new\x20disk' ]
+  word go
   client_wait present
+  until_ok busy_is 0
   waiting_is 1
   run -0 score up "$ADDR:4001"
   client_wait later
