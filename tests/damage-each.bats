@@ -99,9 +99,10 @@ was_kept() { [ "$(kept)" -ge 1 ]; }
 @test "a relay that gives its slot back" {
   node a 4001 1 --mode line
   entrance connection
-  client_start one --line "sleep 700" --expect line
+  client_start one --line "$(until_word go)" --expect line
   until_ok busy_is 1
   damage noise farm
+  word go
   client_wait one
   until_ok was_kept
   farm_is_at_rest
