@@ -19,9 +19,10 @@ slots_taken() { score slots -nr -o PID | sort -u | wc -l; }
 serve_one_by_one() {
   local i
   for i in $(seq "$1"); do
-    client_start "c$i" --line "sleep 400" --expect line
+    client_start "c$i" --line "$(until_word "go$i")" --expect line
     until_ok busy_is 1
     pid_of_slot
+    word "go$i"
     client_wait "c$i"
     until_ok busy_is 0
   done
@@ -48,9 +49,10 @@ serve_one_by_one() {
 @test "as many long connections as slots are served at once, by as many relays, which go when they are idle" {
   node a 4001 40 --mode line
   entrance alone
-  client_start long -n 40 --line "sleep 2500" --expect line
+  client_start long -n 40 --line "$(until_word go)" --expect line
   until_ok busy_is 40
   [ "$(slots_taken)" = 40 ]
+  word go
   client_wait long
   PATIENCE=20 until_ok relays_at_most 20
   farm_is_at_rest
@@ -59,41 +61,56 @@ serve_one_by_one() {
 @test "waiters are descriptors of the listener, not processes" {
   node a 4001 2 --mode line
   entrance alone
-  client_start holder -n 2 --line "sleep 1500" --expect line
+  client_start holder -n 2 --line "$(until_word go)" --expect line
   until_ok busy_is 2
   client_start crowd -n 300 --line "sleep 1" --expect line
   until_ok waiting_is 300
   relays_at_most 14
+  word go
   client_wait holder
   client_wait crowd
   farm_is_at_rest
 }
 
 @test "first come, first served across the gate: relays' waiters and the listener's share one order" {
-  node a 4001 1 --mode hold:4
+  local i
+  node a 4001 1 --mode line
   entrance alone
-  # The first ones find relays that accept, the later ones the listener.
-  run -0 client -n 60 --start-order --gap-usec 1000 --expect line --print
+  client_start first --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  # The first ones find relays that accept, the later ones the listener. A place in the order is a ticket.
+  for i in $(seq 30); do
+    client_start "c$i" --line count --expect line --print
+    until_ok waiting_is "$i"
+  done
+  [ "$(score queue -nr -o PID | sort -u | wc -l)" -ge 2 ]
+  word go
+  client_wait first
   # The node's own count of its connections is the order in which they came.
-  awk '/^conn=/ { sub("conn=", "", $1); sub("conn=", "", $NF); if ($1 != $NF) { print; bad = 1 } } END { exit bad }' <<<"$output"
+  for i in $(seq 30); do
+    client_wait "c$i"
+    grep "reply=open=1 max=1 total=$((i + 1))\b" "$T/c$i.out"
+  done
   farm_is_at_rest
 }
 
 @test "nothing of one connection is in the relay that serves the next" {
   if [ "$(id -u)" != 0 ]; then skip "needs root to read a relay's memory"; fi
-  node a 4001 1 --mode hold:400
+  node a 4001 1 --mode line
   entrance alone
   # A request of one client that no other part of the test says in one piece, behind more than the next one sends.
-  client_start first --line "$(printf '%064d' 0)XSECRETX$((7 * 11 * 13))YSECRETY" --expect line
+  client_start first --line "$(until_word first) $(printf '%064d' 0)XSECRETX$((7 * 11 * 13))YSECRETY" --expect line
   until_ok busy_is 1
   pid=$(pid_of_slot)
+  word first
   client_wait first
   # Idle relays take turns only when they must: sooner or later it is the same one's.
   for turn in $(seq 50); do
     until_ok busy_is 0
-    client_start "second$turn" --line short --expect line
+    client_start "second$turn" --line "$(until_word "go$turn")" --expect line
     until_ok busy_is 1
     if [ "$(pid_of_slot)" = "$pid" ]; then break; fi
+    word "go$turn"
     client_wait "second$turn"
   done
   [ "$(pid_of_slot)" = "$pid" ]
@@ -126,6 +143,7 @@ assert seen > 1 << 16, "nothing was read"
 assert not found, found
 PY
   kill -CONT "$pid"
+  word "go$turn"
   client_wait "second$turn"
   farm_is_at_rest
 }
@@ -133,14 +151,15 @@ PY
 @test "a listener that is killed leaves no socket behind that nobody accepts from" {
   node a 4001 2 --mode line
   entrance alone
-  client_start long --line "sleep 4000" --expect line
+  client_start long --line "$(until_word go)" --expect line
   until_ok busy_is 1
   kill -9 "$GATE_PID"
   until_ok eval '! is_listening "$GATE"'
   # The port is free for the next one, while the connection goes on.
   entrance alone
   run -0 client --line "sleep 1" --expect line
-  busy_is 1
+  until_ok busy_is 1
+  word go
   client_wait long
   farm_is_at_rest
 }
@@ -164,13 +183,16 @@ PY
   export DIES=$T/dies
   LD_PRELOAD=$T/preload-dies.so entrance alone
   # So many that the one who dies is not replaced at once: a new one would find the connection.
-  run -0 client -n 8 -c 8 --line "sleep 300" --expect line
+  client_start all -n 8 --line "$(until_word go)" --expect line
+  until_ok busy_is 8
+  word go
+  client_wait all
   until_ok everything_is_free
   relays_at_least 6
   : >"$DIES"
   run -0 client --timeout 20 --line "sleep 1" --expect line
   [ ! -e "$DIES" ]
-  grep 'ended by signal 9' "$T/relay.log"
+  until_ok grep 'ended by signal 9' "$T/relay.log"
   farm_is_at_rest
 }
 
