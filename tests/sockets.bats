@@ -15,7 +15,7 @@ teardown() { farm_teardown; }
   until_ok grep -q 'listening on' "$T/relay.log"
   GATE=$(sed -n 's/.*listening on //p' "$T/relay.log")
   client -n 3 -c 3 --expect line
-  grep 'client=\[::1\]:' "$T/relay.log"
+  until_ok grep 'client=\[::1\]:' "$T/relay.log"
 }
 
 @test "a unix socket, and several sockets at once, from systemd" {
@@ -27,7 +27,7 @@ teardown() { farm_teardown; }
   "$CLIENT" -n 3 -c 3 --expect line "unix:$T/gate.sock"
   client -n 3 -c 3 --expect line
   "$CLIENT" -n 3 -c 3 --expect line "$ADDR:3633"
-  grep 'client=unix:' "$T/relay.log"
+  until_ok grep 'client=unix:' "$T/relay.log"
   farm_is_at_rest
 }
 
@@ -56,9 +56,10 @@ import os, socket
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind(('$ADDR', 3632)); s.listen(16)
 os.dup2(s.fileno(), 0)
-os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF', '--exit-idle', '300ms'])"
+os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF', '--exit-idle', '3s'])"
   local pid=$PID
   until_ok is_listening "$GATE"
+  # Long before it is idle, also on a slow machine.
   client -n 5 -c 5 --expect line
   # Idle: it gives the socket back to inetd by ending.
   gone "$pid"
@@ -145,10 +146,11 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF'] + '${2:-}'.split())" </dev
   # A port that only root may have.
   GATE=$ADDR:632
   entrance alone --user nobody
-  client_start one --line "sleep 500" --expect line
+  client_start one --line "$(until_word go)" --expect line
   until_ok busy_is 1
   [ "$(stat -c %U "$SCOREBOARD")" = nobody ]
   [ "$(ps -o user= -p "$(score slots -nr -o PID)")" = nobody ]
+  word go
   client_wait one
   farm_is_at_rest
 }
@@ -161,17 +163,18 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF'] + '${2:-}'.split())" </dev
   entrance alone
   unset NOTIFY_SOCKET
   until_ok grep -aq READY=1 "$T/told"
-  client_start one --line "sleep 3000" --expect line
+  client_start one --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start two --line "sleep 0" --expect line
   until_ok waiting_is 1
   until_ok grep -aq 'STATUS=1 busy, 0 free, 1 waiting' "$T/told"
+  word go
   client_wait one
   client_wait two
   until_ok grep -aq 'STATUS=0 busy, 1 free, 0 waiting' "$T/told"
   kill "$GATE_PID"
   gone "$GATE_PID"
-  grep -aq STOPPING=1 "$T/told"
+  until_ok grep -aq STOPPING=1 "$T/told"
 }
 
 @test "no journal where standard error is said to be it: connections are served all the same" {
@@ -194,5 +197,5 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF'] + '${2:-}'.split())" </dev
   GATE=$ADDR:3633
   JOURNAL_STREAM=1:1 entrance alone
   client --expect line
-  grep "end=" "$T/relay.log"
+  until_ok grep "end=" "$T/relay.log"
 }
