@@ -14,11 +14,12 @@ LOOK_CS=300    # how long we count
 
 uptime_cs() { tr -d . </proc/uptime | cut -d' ' -f1; }
 
-# switches PID...: "PID N", how often each has gone to sleep or was made to stop so far.
+# switches PID...: "PID N", how often each has gone to sleep so far. How often it was made to stop, for others to run,
+# is the machine's business.
 switches() {
   local pid
   for pid; do
-    awk -v pid="$pid" '/ctxt_switches/ { n += $2 } END { print pid, n }' "/proc/$pid/status" || return 1
+    awk -v pid="$pid" '/^voluntary_ctxt_switches/ { print pid, $2 }' "/proc/$pid/status" || return 1
   done
 }
 
