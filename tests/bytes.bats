@@ -69,6 +69,7 @@ node_reset_passes() {
   local stalled=$PID
   entrance alone
   client_start sender --send 100000000 --expect none --close-after 500
+  until_ok busy_is 1
   client_wait sender || true
   # The client has closed; what it sent is still for the node, as it would be without a relay.
   busy_is 1
