@@ -120,9 +120,10 @@ client_wait() {
   }
 }
 
-# Flows larger than all buffers between client and node, read slowly: of about two seconds, and of minutes.
-LONG=(--send 40000000 --bytes-slow 20000000 --half-close --expect echo)
+# A flow larger than all buffers between client and node, read so slowly that it does not end before client_hurry.
 ENDLESS=(--send 60000000 --bytes-slow 100000 --half-close --expect echo --timeout 600)
+
+client_hurry() { inside sh -c "kill -USR1 \$(cat /run/test/$1.pid)"; }
 
 # As in helpers.bash, but inside.
 score() { inside cbscore "$@"; }
@@ -134,8 +135,8 @@ instances() { inside systemctl list-units -q --plain --no-legend 'corebalance@*.
 instances_are() { [ "$(instances | grep -c .)" = "$1" ]; }
 unit_of() { inside ps -o unit= -p "$1"; }
 
-# What the journal says since the test began, as a JSON object a line.
-journal() { inside journalctl -q -o json --cursor="$CURSOR" "$@"; }
+# What the journal says since the test began, as a JSON object a line; with all that was sent to it by now.
+journal() { inside journalctl --sync && inside journalctl -q -o json --cursor="$CURSOR" "$@"; }
 
 at_rest() {
   until_ok everything_is_free
@@ -203,7 +204,7 @@ status_text_is() { [ "$(inside systemctl show -P StatusText corebalance.service)
   local first second
   node a 4001 2 --mode echo
   use connection
-  client_start stays "${LONG[@]}"
+  client_start stays "${ENDLESS[@]}"
   until_ok busy_is 1
   first=$(instances)
   client_start stopped "${ENDLESS[@]}"
@@ -212,6 +213,7 @@ status_text_is() { [ "$(inside systemctl show -P StatusText corebalance.service)
   inside systemctl stop "$second"
   ! client_wait stopped || false
   grep -q 'reset=1' "$T/stopped.out"
+  client_hurry stays
   client_wait stays
   [ "$(journal "COREBALANCE_END=KD" | wc -l)" = 1 ]
   at_rest
@@ -312,7 +314,7 @@ lines_are() { [ "$(lines | wc -l)" = "$1" ]; }
   [ "$(inside systemctl show -P Type corebalance-prober.service)" = notify ]
   node_down b
   until_ok state_is 4002 down
-  told() { inside journalctl --sync && [ "$(journal -t hook | wc -l)" = 1 ]; }
+  told() { [ "$(journal -t hook | wc -l)" = 1 ]; }
   until_ok told
   inside sh -c 'echo "127.0.0.1, 4001, 1, 0" >/etc/corebalance/nodes.conf'
   inside systemctl reload corebalance-prober.service
@@ -341,7 +343,7 @@ lines_are() { [ "$(lines | wc -l)" = "$1" ]; }
   node_down b
   inside sh -c 'echo x | timeout 5 socat -t1 - TCP:127.0.0.1:3632' &
   until_ok state_is 4002 down
-  entry() { inside journalctl --sync && entry=$(journal MESSAGE_ID=0e4b9c3f7a6d4f5a8b1c2d3e4f506172) && [ -n "$entry" ]; }
+  entry() { entry=$(journal MESSAGE_ID=0e4b9c3f7a6d4f5a8b1c2d3e4f506172) && [ -n "$entry" ]; }
   until_ok entry
   entry
   [ "$(jq -r '[.COREBALANCE_NODE, .COREBALANCE_OLD_STATE, .COREBALANCE_NEW_STATE, .COREBALANCE_REASON] | join(" ")' <<<"$entry")" = \
@@ -377,7 +379,7 @@ passes() { (($(journal -u corebalance-probe.service JOB_RESULT=done | wc -l) >= 
   local before
   node a 4001 2 --mode echo
   use listener
-  client_start transfer -n 2 "${LONG[@]}"
+  client_start transfer -n 2 "${ENDLESS[@]}"
   until_ok busy_is 2
   client_start waiter -n 3 --send 1000 --half-close --expect echo
   until_ok waiting_is 3
@@ -385,6 +387,7 @@ passes() { (($(journal -u corebalance-probe.service JOB_RESULT=done | wc -l) >= 
   inside systemctl --no-block restart corebalance.service
   until_ok unit_is corebalance.service deactivating
   client_start newcomer -n 20 --send 1000 --half-close --expect echo
+  client_hurry transfer
   client_wait transfer
   client_wait waiter
   client_wait newcomer
@@ -396,11 +399,12 @@ passes() { (($(journal -u corebalance-probe.service JOB_RESULT=done | wc -l) >= 
 @test "connection: connections outlive a restart of the socket" {
   node a 4001 2 --mode echo
   use connection
-  client_start transfer "${LONG[@]}"
+  client_start transfer "${ENDLESS[@]}"
   until_ok busy_is 1
   inside systemctl restart corebalance.socket
   client --send 1000 --half-close --expect echo
-  busy_is 1
+  until_ok busy_is 1
+  client_hurry transfer
   client_wait transfer
   at_rest
 }
@@ -408,12 +412,17 @@ passes() { (($(journal -u corebalance-probe.service JOB_RESULT=done | wc -l) >= 
 @test "from one form to the other, while a connection runs, as per-connection.conf says" {
   node a 4001 2 --mode echo
   use listener
-  client_start transfer "${LONG[@]}"
+  client_start transfer "${ENDLESS[@]}"
   until_ok busy_is 1
   inside ln -s /usr/share/corebalance/per-connection.conf /run/systemd/system/corebalance.socket.d/
   inside systemctl daemon-reload
-  inside systemctl stop corebalance.socket corebalance.service
+  # It stays until the connection has ended.
+  inside systemctl stop --no-block corebalance.socket corebalance.service
+  until_ok unit_is corebalance.service deactivating
+  client_hurry transfer
   client_wait transfer
+  until_ok unit_is corebalance.service inactive
+  until_ok unit_is corebalance.socket inactive
   inside systemctl start corebalance.socket
   client_start held "${ENDLESS[@]}"
   until_ok instances_are 1
@@ -422,13 +431,14 @@ passes() { (($(journal -u corebalance-probe.service JOB_RESULT=done | wc -l) >= 
 @test "a reload takes the node list anew, and connections go on" {
   node a 4001 1 --mode echo
   use listener
-  client_start transfer "${LONG[@]}"
+  client_start transfer "${ENDLESS[@]}"
   until_ok busy_is 1
   node b 4002 1 --mode echo
   inside systemctl reload corebalance.service
   until_ok state_is 4002 up
   client --send 1000 --half-close --expect echo
-  busy_is 1
+  until_ok busy_is 1
+  client_hurry transfer
   client_wait transfer
   unit_is corebalance.service active
   at_rest
