@@ -53,13 +53,14 @@ is() { [ "$(of "$1")" = "$2" ] || { echo "$1 is $(of "$1")"; return 1; }; }
   says 'maxconn:2\n'
   kill "$PID_a"
   gone "$PID_a"
-  node_start b 4001 2 --mode hold:1500
+  node_start b 4001 2 --mode line
   entrance alone
-  client_start x -n 4 -c 4 --timeout 30 --expect line
+  client_start x -n 4 -c 4 --line "$(until_word go)" --expect line
   until_ok waiting_is 2
   busy_is 2
   says 'maxconn:1\n'
   busy_is 2
+  word go
   client_wait x
   farm_is_at_rest
 }
@@ -152,7 +153,7 @@ is() { [ "$(of "$1")" = "$2" ] || { echo "$1 is $(of "$1")"; return 1; }; }
   [ "$(weight)" = 300 ]
   says 'maxconn:1\n'
   entrance alone
-  client_start one --line hi --expect echo --hold 1500
+  client_start one --line hi --expect echo --hold 60000
   until_ok is FREE 0
   [ "$(score explain -n -r -o why | sed 's/\\x20/ /g')" = 'as many as its agent allows' ]
   says 'drain#new disk\n'

@@ -78,7 +78,7 @@ reason_is() { [ "$(reason_of "$1")" = "$2" ] || { score list; return 1; }; }
   talker bad 4002 'script:220 hi\r\n|550 no\r\n|221 bye\r\n'
   printf '%s\n' '# a chat' '' 'expect "^220 "' 'send "EHLO \x78\r\n"' 'expect "^250 (sure|fine)\r$"' 'send "QUIT\r\n"' >"$T/chat"
   node_line 4001 1 "check=chat:$T/chat"
-  node_line 4002 1 "check=chat:$T/chat -t 300ms"
+  node_line 4002 1 "check=chat:$T/chat -t 20s"
   probe
   state_is 4001 up
   reason_is 4002 'wrong\x20answer:\x20line\x205:\x20550\x20no'
