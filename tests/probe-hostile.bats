@@ -24,16 +24,15 @@ nodes() {
 states() { score list -nr -o NODE,STATE | awk -v p=":$1" 'index($1, p) { n[$2]++ } END { for (s in n) print n[s], s }'; }
 reasons() { score list -nr -o NODE,REASON | awk -v p=":$1" 'index($1, p) { print $2 }' | sort -u | sed 's/\\x20/ /g'; }
 
-# The most memory that a probe of this list has in use at a time, in kB.
+# The most memory that a probe of this list has in use at a time, in kB: of one that stays, after its first pass.
 peak() {
-  local kb=0 now
-  background "$T/peak.log" "$BUILD/cbprobe" -c "$CONF" "$@"
-  while kill -0 "$PID" 2>/dev/null; do
-    now=$(awk '$1 == "VmHWM:" { print $2 }' "/proc/$PID/status" 2>/dev/null) || true
-    if [ "${now:-0}" -gt "$kb" ]; then kb=$now; fi
-  done
-  wait "$PID"
-  echo "$kb"
+  local prober
+  background "$T/peak.log" "$BUILD/cbprobe" -c "$CONF" -v --interval 1h "$@"
+  prober=$PID
+  PATIENCE=120 until_ok grep -q ' checked [0-9]* of ' "$T/peak.log"
+  awk '$1 == "VmHWM:" { print $2 }' "/proc/$prober/status"
+  kill "$prober"
+  wait "$prober" || true
 }
 
 @test "each kind of ill will ends, with a reason of its own" {
@@ -42,11 +41,11 @@ peak() {
   talker mute mute
   talker reset 'reset:220 hal'
   talker noise 'endless:\x00\xff\xfe'
-  nodes "$PORT_endless" 1 'smtp -t 1s'
+  nodes "$PORT_endless" 1 'smtp -t 20s'
   nodes "$PORT_drip" 1 'smtp -t 1s'
   nodes "$PORT_mute" 1 'smtp -t 500ms'
-  nodes "$PORT_reset" 1 'ssh -t 1s'
-  nodes "$PORT_noise" 1 'distcc -t 1s'
+  nodes "$PORT_reset" 1 'ssh -t 20s'
+  nodes "$PORT_noise" 1 'distcc -t 20s'
   run -0 probe
   [ "$(reasons "$PORT_endless")" = 'answer too long' ]
   [ "$(reasons "$PORT_drip")" = 'no answer in time' ]
@@ -60,8 +59,8 @@ peak() {
   talker endless 'endless:no\r\n'
   talker drip 'drip:not what you think'
   talker mute mute
-  nodes "$PORT_endless" 1 "chat:$T/chat -t 1s"
-  nodes "$PORT_drip" 1 "chat:$T/chat -t 1s"
+  nodes "$PORT_endless" 1 "chat:$T/chat -t 20s"
+  nodes "$PORT_drip" 1 "chat:$T/chat -t 2s"
   nodes "$PORT_mute" 1 "chat:$T/chat -t 500ms"
   run -0 probe
   [ "$(reasons "$PORT_endless")" = 'wrong answer: line 1: no' ]
@@ -75,7 +74,7 @@ peak() {
   talker drip 'drip:slow '
   talker mute mute
   talker reset 'reset:220'
-  nodes "$PORT_good" 800 'smtp'
+  nodes "$PORT_good" 800 'smtp -t 60s'
   if [ -z "${SANITIZE-}" ]; then good=$(peak --jobs 400); fi # sanitizers have a memory of their own
   : >"$CONF"
   rm -f "$SCOREBOARD"
@@ -83,7 +82,7 @@ peak() {
   nodes "$PORT_drip" 200 'smtp -t 1s'
   nodes "$PORT_mute" 200 'smtp -t 1s'
   nodes "$PORT_reset" 200 'smtp -t 1s'
-  nodes "$PORT_good" 200 'smtp -t 5s'
+  nodes "$PORT_good" 200 'smtp -t 60s'
   if [ -z "${SANITIZE-}" ]; then
     bad=$(peak --jobs 400)
     echo "$good kB for good ones, $bad kB for bad ones"

@@ -174,9 +174,13 @@ EOF
   hostile close close-in-header close-in-body reset other-protocol bad-chunk long-header many-headers endless-continue \
     endless-body redirect silent drip
   local mode
-  for mode in "${!port[@]}"; do node_line "${port[$mode]}" 1 "check=http://%n/ --timeout 2s"; done
+  for mode in "${!port[@]}"; do
+    # Only two of them are waited for in vain.
+    case $mode in silent | drip) node_line "${port[$mode]}" 1 "check=http://%n/ --timeout 2s" ;;
+    *) node_line "${port[$mode]}" 1 "check=http://%n/ --timeout 30s" ;; esac
+  done
   node_line 4001 1 "check=https://%h:${port[silent]}/ --timeout 1s"
-  node_line 4002 1 "check=https://%h:${port[other-protocol]}/"
+  node_line 4002 1 "check=https://%h:${port[other-protocol]}/ --timeout 30s"
   run -0 probe
   is() { # MODE STATE REASON
     state_is "${port[$1]}" "$2" && [[ $(reason_of "$ADDR:${port[$1]}") == $3 ]] || { score list; echo "$1"; return 1; }
@@ -220,13 +224,23 @@ EOF
 @test "hundreds of silent and dripping nodes keep no other waiting" {
   web
   hostile silent drip silent2
+  farm 150 "${port[silent]}" "http://%n/ --timeout 5min"
+  farm 75 "${port[drip]}" "http://%n/ --timeout 5min"
+  farm 75 "${port[silent2]}" "https://%n/ --timeout 5min"
+  node_line 8080 1 "check=http://%n/health --timeout 5min"
+  # The last of the list is the first to be done.
+  background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" -v --jobs 1000
+  until_ok grep -q 'http: ' "$T/probe.log"
+  [[ $(grep -m 1 'http: ' "$T/probe.log") == *"$ADDR:8080: http: answered"* ]]
+  kill "$PID"
+  gone "$PID"
+  : >"$CONF"
   farm 150 "${port[silent]}" "http://%n/ --timeout 2s"
   farm 75 "${port[drip]}" "http://%n/ --timeout 2s"
   farm 75 "${port[silent2]}" "https://%n/ --timeout 2s"
   node_line 8080 1 "check=http://%n/health"
+  score load
   run -0 probe -v --jobs 1000
-  # The last of the list is the first to be done.
-  [[ ${lines[0]} == *"$ADDR:8080: http: answered"* ]]
   [ "$(grep -c 'no answer in time.* after' <<<"$output")" = 600 ] # each is tried twice
   run -0 score list -nr -o STATE
   [ "$(grep -c '^down' <<<"$output")" = 300 ]
