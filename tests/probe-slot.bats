@@ -16,9 +16,16 @@ talker() {
 
 probe_holds_a_slot() { [ "$(score slots -nr -o CLIENT)" = cbprobe ]; }
 
+# A check that lasts until a word is said, and then ends with that status.
+check_until() { # WORD STATUS
+  printf '#!/bin/sh\nwhile [ ! -e "%s" ]; do sleep 0.02; done\nexit %s\n' "$T/$1.word" "$2" >"$T/check-$1"
+  chmod +x "$T/check-$1"
+}
+
 @test "a probe takes a slot like a connection, and its end gives it to who waits" {
   talker a 4001 mute
-  echo "$ADDR, 4001, 1, 0, check=-s -t 2s banner:x" >"$CONF"
+  check_until go 2
+  echo "$ADDR, 4001, 1, 0, check=-s -t 60s exec:$T/check-go" >"$CONF"
   score load
   entrance alone
   background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" -v
@@ -27,10 +34,11 @@ probe_holds_a_slot() { [ "$(score slots -nr -o CLIENT)" = cbprobe ]; }
   client_start x --timeout 20 --expect line
   until_ok waiting_is 1
   busy_is 1
+  word go
   # The client has its turn when the probe's try is over, and holds the slot when the second one is due.
   until_ok waiting_is 0
   wait "$prober"
-  grep -q "$ADDR:4001: banner: unknown: no slot of it is free" "$T/probe.log"
+  grep -q "$ADDR:4001: exec: unknown: no slot of it is free" "$T/probe.log"
   state_is 4001 up
   run -0 score fsck
 }
@@ -82,12 +90,14 @@ probe_holds_a_slot() { [ "$(score slots -nr -o CLIENT)" = cbprobe ]; }
   state_is 4001 down
   kill "$PID_a"
   gone "$PID_a"
-  talker b 4001 'drip:gooooooooooooood\n'
-  echo "$ADDR, 4001, 4, 0, check=-s -t 5s banner:d" >"$CONF"
+  talker b 4001 mute
+  check_until good 0
+  echo "$ADDR, 4001, 4, 0, check=-s -t 60s exec:$T/check-good" >"$CONF"
   score load
   background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF"
   until_ok state_is 4001 retry
   probe_holds_a_slot
+  word good
   wait "$PID"
   state_is 4001 up
   busy_is 0
