@@ -70,6 +70,8 @@ s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))"
 @test "relays without a descriptor for the next connection leave it in the backlog, and take it when they can" {
   node a 4001 4 --mode line
   entrance alone
+  # All that it begins with: one that came later would have its descriptors.
+  until_ok eval '[ "$(pgrep -c -P "$GATE_PID")" -ge 4 ]'
   client --line "sleep 0" --expect line
   mapfile -t relays < <(pgrep -P "$GATE_PID")
   for pid in "${relays[@]}"; do prlimit --pid "$pid" --nofile=3:4096; done
