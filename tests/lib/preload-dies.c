@@ -2,15 +2,26 @@
 
 /*
  * preload-dies.c: for LD_PRELOAD. As long as there is a file $DIES, the first
- * process that epoll_pwait(2) wakes removes it and is killed: what woke it is
- * still there, and it alone knew.
+ * process that a connection wakes from epoll_pwait(2) removes it and is killed:
+ * what woke it is still there, and it alone knew. (One that is woken by an
+ * order has been given its connection, which would go with it.)
  */
 
 #include <dlfcn.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+static bool is_listening(int fd)
+{
+	int on = 0;
+	socklen_t size = sizeof(on);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &size) == 0 && on;
+}
 
 int epoll_pwait(int epfd, struct epoll_event *events, int maxevents, int timeout, const sigset_t *set)
 {
@@ -19,7 +30,7 @@ int epoll_pwait(int epfd, struct epoll_event *events, int maxevents, int timeout
 	const char *path = getenv("DIES");
 	int r = real(epfd, events, maxevents, timeout, set);
 
-	if (r > 0 && path && unlink(path) == 0)
+	if (r > 0 && path && is_listening(events[0].data.fd) && unlink(path) == 0)
 		(void)raise(SIGKILL);
 	return r;
 }
