@@ -44,14 +44,19 @@ open_entrance() { # NAME
 }
 
 storm_begin() {
-  local port
+  local port end=$((SECONDS + 30))
   for port in 4001 4002 4003; do
     start_node "n$port" $port
     echo "$address, $port, 4, 0" >>"$conf"
   done
   score list >/dev/null || return 1
   for name in listener connection alone; do open_entrance $name; done
-  sleep 0.3
+  for port in 3632 3633 3634; do
+    until ss -Hltn "sport = :$port" | grep -qF "$address:$port"; do
+      [ $SECONDS -lt $end ] || return 1
+      sleep 0.02
+    done
+  done
 }
 
 relays() { score slots -nr -o PID 2>/dev/null; }
