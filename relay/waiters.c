@@ -257,21 +257,29 @@ int waiters_admit(struct waiters *w, int fd)
 	return 0;
 }
 
+/* The next to be looked at, behind one that still waits: none, unless damage has mixed up their turns. */
+static struct waiter *behind(const struct waiters *w, const struct waiter *waiter)
+{
+	return score_has_revived(w->setup.score) ? waiter->next : NULL;
+}
+
 int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order, int fd, void *arg), void *arg)
 {
-	while (w->first) {
-		struct waiter *waiter = w->first;
+	for (struct waiter *waiter = w->first, *next; waiter; waiter = next) {
 		struct relay_order order = {
 			.has_slot = true, .ticket = waiter->ticket, .accepted_usec = waiter->accepted_usec,
 		};
 		int r = score_granted(w->setup.score, &waiter->ticket);
 
+		if (r < 0 && r != -ESTALE)
+			return r;
+		next = r == 0 ? behind(w, waiter) : waiter->next;
+		if (r == 0)
+			continue;
 		if (r == -ESTALE) {
 			end(waiter, END_ADMIN); /* somebody took its ticket away */
 			continue;
 		}
-		if (r <= 0)
-			return r;
 		(void)memcpy(order.client, waiter->client, sizeof(order.client));
 		r = give(&order, waiter->fd, arg);
 		if (r < 0)

@@ -82,6 +82,11 @@ int score_granted(struct score *s, const struct score_ticket *ticket)
 	return r;
 }
 
+bool score_has_revived(const struct score *s)
+{
+	return s->revived;
+}
+
 int score_leave(struct score *s, const struct score_ticket *ticket)
 {
 	int r = once_leave(s, ticket);

@@ -243,6 +243,7 @@ int lost_revive(struct score *s, const struct score_ticket *ticket)
 	if (r < 0)
 		return r;
 	r = ticket->cell < farm->cells ? queue_revive(s->store, farm, ticket, score_self(s), s->port.name) : -ESTALE;
+	s->revived |= r == 0;
 	if (r == 0)
 		r = store_commit(s->store);
 	if (r == 0)

@@ -175,6 +175,10 @@ int score_take(struct score *s, const struct score_ticket *ticket,
 /* Whether a slot has been handed to the ticket: 1 yes, 0 it still waits, -ESTALE no such ticket. */
 int score_granted(struct score *s, const struct score_ticket *ticket);
 
+/* Whether a ticket of this process was ever lost with a damaged queue and put in again: until then slots may have been
+ * handed to younger ones, so that the order of its tickets is not that of its turns. */
+bool score_has_revived(const struct score *s);
+
 /* Whether a connection that came now would get a slot at once: 1 yes, 0 no, or -errno. */
 int score_is_free(struct score *s);
 
