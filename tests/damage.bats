@@ -15,23 +15,28 @@ kept() { find "$T" -name 'scoreboard.tdb.damaged-*' | grep -c . || true; }
 was_kept() { [ "$(kept)" -ge 1 ]; }
 counter() { score list -nr -o NODE,"$2" | awk -v n="$ADDR:$1" '$1 == n { print $2 }'; }
 
-# Two slots of a held, three clients behind them; each client is let go by a word of its own.
+# Three slots held, two clients behind them; each holder is let go by a word of its own.
 scene() { # WAY
   node a 4001 2 --mode line
   node b 4002 1 --mode line
   entrance "$1"
   client -n 4 --line "sleep 0" --expect line
-  for name in one two three; do client_start $name --line "sleep ${SLEEP:-1000}" --expect line; done
+  for name in one two three; do client_start $name --line "$(until_word $name)" --expect line; done
   until_ok busy_is 3
   client_start four --line "sleep 0" --expect line
   client_start five --line "sleep 0" --expect line
   until_ok waiting_is 2
 }
 
-# All that held, waited, and come now are served.
+# All that held, waited, and come now are served. What could not be read counts as taken until those who were there
+# are through, so that one more slot does not need to be free when the first of them ends.
 all_are_served() {
-  client --timeout 20 -n 6 -c 3 --line "sleep 0" --expect line
-  for name in one two three four five; do client_wait $name; done
+  client_start more -n 6 -c 3 --line "sleep 0" --expect line
+  word one
+  client_wait one
+  word two
+  word three
+  for name in two three four five more; do client_wait $name; done
   farm_is_at_rest
   run -0 score fsck
   [ "$(score list -n | grep -c .)" = 2 ]
@@ -96,11 +101,13 @@ stray_write() {
   score load
   entrance listener
   run -0 client -n 4 -c 4 --line "sleep 20" --expect line
-  for name in one two three; do client_start $name --line "sleep 500" --expect line; done
+  for name in one two three; do client_start $name --line "$(until_word go)" --expect line; done
   until_ok waiting_is 1
   damage cut 0
-  run -0 client --timeout 30 -n 8 -c 4 --line "sleep 1" --expect line
-  for name in one two three; do client_wait $name; done
+  client_start more -n 8 -c 4 --line "sleep 1" --expect line
+  until_ok was_kept
+  word go
+  for name in one two three more; do client_wait $name; done
   # One damage, one rebuild; and who did it knew all of the list.
   [ "$(kept)" = 1 ]
   farm_is_at_rest
@@ -120,13 +127,16 @@ stray_write() {
   score load
   chown 54320:54320 "$SCOREBOARD"
   entrance alone
-  for name in one two; do client_start $name --line "sleep 1500" --expect line; done
+  for name in one two; do client_start $name --line "$(until_word go)" --expect line; done
   until_ok busy_is 2
   damage zero slots/1/0
   "${member[@]}" "$T/cbscore" list
   # He himself was there, too, and has ended by now.
   "${member[@]}" "$T/cbscore" reap
-  run -0 client --timeout 30 -n 4 -c 4 --line "sleep 1" --expect line
+  client_start more -n 4 -c 4 --line "sleep 1" --expect line
+  until_ok waiting_is 4
+  word go
+  client_wait more
   client_wait one
   client_wait two
   farm_is_at_rest
