@@ -346,6 +346,8 @@ int relay_run(const struct relay_place *place)
 		report_message(LOG_ERR, "cannot begin as a relay: %s", strerror(-relay.epoll_fd));
 		return EX_OSERR;
 	}
+	/* Who rebuilt the scoreboard before we could be asked waits to hear that we hold nothing. */
+	score_answer(place->score);
 	if (!place->reserved)
 		rest(&relay);
 	for (size_t left = place->settings->connections_per_relay; left > 0 && !relay.last; left--) {

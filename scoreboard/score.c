@@ -248,19 +248,24 @@ int score_wake_fd(struct score *s)
 	return r < 0 ? r : s->port.fd;
 }
 
+void score_answer(struct score *s)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm); /* says it */
+
+	if (r == 0)
+		farm_leave(s);
+	else if (r == -EUCLEAN || r == -EBADMSG)
+		(void)mend(s);
+}
+
 bool score_wake_clear(struct score *s)
 {
 	bool any = wake_port_clear(&s->port);
-	struct farm *farm;
-	int r;
 
 	if (s->port.asked) {
 		s->port.asked = false;
-		r = farm_enter(s, &farm); /* says it; one that sleeps may have no other call for long */
-		if (r == 0)
-			farm_leave(s);
-		else if (r == -EUCLEAN || r == -EBADMSG)
-			(void)mend(s);
+		score_answer(s); /* one that sleeps may have no other call for long */
 	}
 	return any;
 }

@@ -234,6 +234,14 @@ int score_progress(struct score *s, const struct score_slot *slot, uint64_t in, 
  */
 int score_wake_fd(struct score *s);
 
+/*
+ * If a rebuild waits to hear what this process holds: says it. Every other
+ * call does so, too, and so does score_wake_clear() when the process was asked
+ * to; this one is for a child that will sleep, and could not be asked before
+ * it had a wake-up descriptor.
+ */
+void score_answer(struct score *s);
+
 /* Empties the wake-up descriptor; whether there was anything. Call it before looking at one's tickets. One who
  * was woken and has no slot looks again whom to watch: score_guard(). */
 bool score_wake_clear(struct score *s);

@@ -163,3 +163,23 @@ stray_write() {
   score up "$ADDR:4002"
   all_are_served
 }
+
+@test "a relay that could not be asked yet, as it had just been forked, says by itself that it holds nothing" {
+  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-late.so" "$BATS_TEST_DIRNAME/lib/preload-late.c" -ldl
+  node a 4001 30 --mode line
+  export LATE=$T/late
+  LD_PRELOAD=$T/preload-late.so entrance alone
+  client --line "sleep 0" --expect line
+  : >"$LATE"
+  client_start all -n 20 --line "$(until_word go)" --expect line
+  until_ok test -e "$LATE.here"
+  damage zero slots/1/0
+  run -0 --separate-stderr score slots
+  [[ $stderr == *"was damaged; "* ]]
+  rm "$LATE"
+  word go
+  client_wait all
+  until_ok everything_is_free
+  farm_is_at_rest
+}
