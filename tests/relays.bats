@@ -76,14 +76,20 @@ serve_one_by_one() {
   local i
   node a 4001 1 --mode line
   entrance alone
+  # Relays are started when the gate is open, and a stopped listener cannot shut it: the first four connections are
+  # theirs. The later ones find the listener, as no relay is idle then. A place in the order is a ticket.
+  until_ok relays_at_least 4
+  kill -STOP "$GATE_PID"
   client_start first --line "$(until_word go)" --expect line
   until_ok busy_is 1
-  # The first ones find relays that accept, the later ones the listener. A place in the order is a ticket.
   for i in $(seq 30); do
     client_start "c$i" --line count --expect line --print
+    if [ "$i" = 3 ]; then kill -CONT "$GATE_PID"; fi
     until_ok waiting_is "$i"
   done
-  [ "$(score queue -nr -o PID | sort -u | wc -l)" -ge 2 ]
+  score queue -nr -o PID >"$T/waiting"
+  grep -q "^$GATE_PID\$" "$T/waiting"
+  grep -qv "^$GATE_PID\$" "$T/waiting"
   word go
   client_wait first
   # The node's own count of its connections is the order in which they came.
