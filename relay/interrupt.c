@@ -52,9 +52,28 @@ int interrupt_inherit(void)
 	return r < 0 ? r : sigprocmask(SIG_SETMASK, &mask, NULL) < 0 ? -errno : 0;
 }
 
+static bool is_blocked_one(void)
+{
+	sigset_t set;
+
+	return sigpending(&set) == 0 && sigismember(&set, SIGTERM) == 1;
+}
+
 bool interrupt_pending(void)
 {
-	return pending;
+	return pending || is_blocked_one();
+}
+
+void interrupt_forgive(void)
+{
+	static const struct timespec at_once = { 0 };
+	sigset_t set;
+
+	pending = 0;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	if (is_blocked_one())
+		(void)sigtimedwait(&set, NULL, &at_once);
 }
 
 void interrupt_close(int fd)

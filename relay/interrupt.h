@@ -20,8 +20,11 @@ int interrupt_setup(void);
 /* The same for a process made by fork(2), whose parent handles signals in a way of its own. 0 or -errno. */
 int interrupt_inherit(void);
 
-/* Whether one has come. */
+/* Whether one has come, also since we last slept. */
 bool interrupt_pending(void);
+
+/* Forgets a SIGTERM that has come: the next one interrupts again. */
+void interrupt_forgive(void);
 
 /* close(2) of a socket that waits for its delivery, open to SIGTERM, which ends the wait. */
 void interrupt_close(int fd);

@@ -493,6 +493,7 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 	if (l->in_hand >= 0)
 		(void)close(l->in_hand);
 	l->in_hand = -1;
+	gate_set(pool_gate(l->pool), GATE_CLOSED); /* also to those who do not have their connection yet */
 	pool_kill(l->pool, SIGTERM);
 	listener_turn(l);
 	return 0;

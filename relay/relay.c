@@ -321,6 +321,22 @@ static int make_epoll(const struct relay_place *place)
 	return r;
 }
 
+/*
+ * Whether we were told to end before this connection was ours. It goes the way
+ * of all connections all the same: the signal was meant for nobody's, and ends
+ * us behind it. Once the gate is closed it was meant for everybody's; that is
+ * looked at last, as it may have come together with one that was not.
+ */
+static bool told_before(const struct relay *relay)
+{
+	if (!interrupt_pending())
+		return false;
+	interrupt_forgive();
+	if (gate_get(relay->place->gate) == GATE_CLOSED)
+		(void)raise(SIGTERM);
+	return true;
+}
+
 static void serve(struct relay *relay, const struct relay_order *order, int fd)
 {
 	const struct relay_place *place = relay->place;
@@ -357,7 +373,8 @@ int relay_run(const struct relay_place *place)
 		next = find_work(&relay, &order, &fd);
 		if (next != NEXT_SERVE)
 			break;
-		relay.last = left == 1 || interrupt_pending();
+		relay.last = left == 1;
+		relay.last |= told_before(&relay);
 		serve(&relay, &order, fd);
 		if (!relay.last)
 			rest(&relay);

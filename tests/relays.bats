@@ -176,25 +176,29 @@ PY
   until_ok relays_at_least 4
   for round in 1 2 3 4 5 6; do
     for pid in $(relays); do kill -"$([ $((round % 2)) = 0 ] && echo KILL || echo TERM)" "$pid" 2>/dev/null || true; done
-    run -0 client -n 20 -c 4 --line "sleep 1" --expect line
+    client -n 20 -c 4 --line "sleep 1" --expect line
   done
   until_ok relays_at_least 4
   farm_is_at_rest
 }
 
-@test "a relay that is killed as a connection wakes it leaves the connection to the others" {
+# dies_of SIGNAL: relays under a library that sends it to one as soon as a connection wakes it; see dying_relay.
+dies_of() {
   [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
   gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-dies.so" "$BATS_TEST_DIRNAME/lib/preload-dies.c" -ldl
-  node a 4001 20 --mode line
-  export DIES=$T/dies
+  export DIES=$T/dies DIES_OF=$1
   LD_PRELOAD=$T/preload-dies.so entrance alone
   # So many that the one who dies is not replaced at once: a new one would find the connection.
-  client_start all -n 8 --line "$(until_word go)" --expect line
+  client_start all -n 8 --line "$(until_word all)" --expect line
   until_ok busy_is 8
-  word go
+  word all
   client_wait all
   until_ok everything_is_free
   relays_at_least 6
+}
+
+# Clients come until one of them has met a relay that was sent the signal. All are served.
+dying_relay() {
   : >"$DIES"
   # The listener takes in what no relay has accepted in a moment, and gives it to one: then none has died.
   for _ in $(seq 200); do
@@ -202,11 +206,30 @@ PY
     if [ ! -e "$DIES" ]; then break; fi
   done
   [ ! -e "$DIES" ]
+}
+
+@test "a relay that is killed as a connection wakes it leaves the connection to the others" {
+  node a 4001 20 --mode line
+  dies_of 9
+  dying_relay
   until_ok grep 'ended by signal 9' "$T/relay.log"
   farm_is_at_rest
 }
 
-@test "a relay that is told to end while its next connection is on the way ends" {
+@test "a relay that is told to end as a connection wakes it serves the connection, and ends" {
+  node a 4001 20 --mode line
+  dies_of 15
+  relays >"$T/before"
+  dying_relay
+  has_ended() { relays | grep -vxF -f - "$T/before"; }
+  until_ok has_ended
+  run -1 grep -e 'ended by signal' -e 'end=K' "$T/relay.log"
+  farm_is_at_rest
+}
+
+# A slot of a connection that was cut has been handed to one who waits with the listener, and he is on his way to a
+# relay that has been stopped. It was idle: those that are not are in $taken, the idle ones in $idle.
+connection_on_its_way() {
   node a 4001 1 --mode line
   entrance alone
   until_ok relays_at_least 4
@@ -215,10 +238,9 @@ PY
   # One waits with a relay, which shuts the gate, and the next with the listener.
   client_start later --line "sleep 60000" --expect line
   until_ok waiting_is 1
-  client_start last --line "sleep 60000" --expect line
+  client_start last --line "$(until_word go)" --expect line
   until_ok waiting_is 2
   [ "$(score queue -nr -o PID | tail -n 1)" = "$GATE_PID" ]
-  local taken idle
   taken=$({ score slots -nr -o PID; score queue -nr -o PID | head -n 1; })
   idle=$(relays | grep -vxF "$taken")
   # shellcheck disable=SC2086  # pids
@@ -227,14 +249,35 @@ PY
   kill -9 $taken
   client_fails now
   client_fails later
-  # One of them has been given the connection.
   until_ok waiting_is 0
-  # shellcheck disable=SC2086
+}
+
+@test "a relay that is told to end while its next connection is on the way serves it, and ends" {
+  local taken idle
+  connection_on_its_way
+  # shellcheck disable=SC2086  # pids
   kill $idle
   # shellcheck disable=SC2086
   kill -CONT $idle
-  client_fails last
+  until_ok busy_is 1
+  # The one that has the connection ends when it is through, the others at once.
+  word go
+  client_wait last
   for pid in $idle; do until_ok gone "$pid"; done
+  farm_is_at_rest
+}
+
+@test "a listener that is told to end at once also ends a connection that is on the way to its relay" {
+  local taken idle
+  connection_on_its_way
+  kill "$GATE_PID"
+  until_ok grep 'stopping:' "$T/relay.log"
+  kill "$GATE_PID"
+  until_ok grep 'stopping at once' "$T/relay.log"
+  # shellcheck disable=SC2086  # pids
+  kill -CONT $idle
+  client_fails last
+  until_ok gone "$GATE_PID"
   farm_is_at_rest
 }
 

@@ -2,9 +2,9 @@
 
 /*
  * preload-dies.c: for LD_PRELOAD. As long as there is a file $DIES, the first
- * process that a connection wakes from epoll_pwait(2) removes it and is killed:
- * what woke it is still there, and it alone knew. (One that is woken by an
- * order has been given its connection, which would go with it.)
+ * process that a connection wakes from epoll_pwait(2) removes it and is sent
+ * signal $DIES_OF: what woke it is still there, and it alone knew. (One that is
+ * woken by an order has been given its connection, which would go with it.)
  */
 
 #include <dlfcn.h>
@@ -27,10 +27,10 @@ int epoll_pwait(int epfd, struct epoll_event *events, int maxevents, int timeout
 {
 	int (*real)(int, struct epoll_event *, int, int, const sigset_t *) =
 		(int (*)(int, struct epoll_event *, int, int, const sigset_t *))dlsym(RTLD_NEXT, "epoll_pwait");
-	const char *path = getenv("DIES");
+	const char *path = getenv("DIES"), *of = getenv("DIES_OF");
 	int r = real(epfd, events, maxevents, timeout, set);
 
 	if (r > 0 && path && is_listening(events[0].data.fd) && unlink(path) == 0)
-		(void)raise(SIGKILL);
+		(void)raise(of ? atoi(of) : SIGKILL);
 	return r;
 }
