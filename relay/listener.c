@@ -297,11 +297,17 @@ static int on_reopen(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* Whether relays shall accept: slots are free, nobody waits, and it has been so for a moment. */
+/*
+ * Whether relays shall accept: slots are free, nobody waits, and it has been so
+ * for a moment. Never if the queue has a limit: what a relay has accepted when
+ * it finds that there is no slot left cannot go back to the backlog.
+ */
 static bool shall_open(struct listener *l)
 {
 	uint64_t now_usec = now_monotonic();
 
+	if (l->settings->queue_limit)
+		return false;
 	if (gate_was_full(pool_gate(l->pool)) || waiters_count(l->waiters) > 0 || score_is_free(l->score) != 1) {
 		l->shut_usec = now_usec;
 		return false;

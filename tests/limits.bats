@@ -29,9 +29,10 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start crowd -n 12 -c 12 --line "sleep 5" --expect line
-  # Each relay that was idle may have taken one, too.
   until_ok waiting_in_listener_is 3
-  [ "$(waiting)" -lt 12 ]
+  # All the others have come as far as the backlog, and nobody has taken one more.
+  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 13 ]'
+  [ "$(waiting)" = 3 ]
   word go
   client_wait holder
   client_wait crowd
