@@ -232,8 +232,6 @@ static enum next at_open_gate(struct relay *relay, struct relay_order *ret, int 
 	struct epoll_event event;
 	int r;
 
-	if (interrupt_pending())
-		return NEXT_END;
 	if (place->n_fds == 1) {
 		enum next next = accept_one(relay, place->fds[0], ret, ret_fd);
 
