@@ -191,6 +191,8 @@ static int read_nodes(const struct options *options, struct nodelist *list)
 		report_message(LOG_ERR, "%s: %s", options->nodes, strerror(-r));
 		return EX_CONFIG;
 	}
+	if (list->n_errors == 0 && list->n_nodes == 0)
+		report_no_nodes(options->nodes);
 	return show_errors(list);
 }
 

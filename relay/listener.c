@@ -522,6 +522,8 @@ static int load_nodes(struct listener *l)
 	else
 		report_message(LOG_INFO, "%s: %u added, %u changed, %u draining, %u removed, %u kept", l->nodes,
 			       result.added, result.changed, result.draining, result.removed, result.kept);
+	if (r == 0 && list.n_errors == 0 && list.n_nodes == 0)
+		report_no_nodes(l->nodes);
 	r = r < 0 || list.n_errors > 0 ? EX_CONFIG : EX_OK;
 	nodelist_clear(&list);
 	return r;

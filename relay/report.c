@@ -160,6 +160,11 @@ void report_connection(const struct connection *c)
 			      "COREBALANCE_END=%c%c", c->end_who, c->end_phase, NULL);
 }
 
+void report_no_nodes(const char *path)
+{
+	report_message(LOG_WARNING, "%s: no nodes; connections wait until it is loaded with some", path);
+}
+
 void report_node(const char *node, const struct score_edge *edge)
 {
 	const char *phrase = reason_to_string(edge->reason);

@@ -26,6 +26,9 @@ int report_before_forks(void);
 /* One line, at a syslog(3) priority. */
 void report_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The node list at a path was taken as it is, and it is empty. */
+void report_no_nodes(const char *path);
+
 /* The end of a connection. */
 void report_connection(const struct connection *connection);
 

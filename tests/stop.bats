@@ -97,6 +97,21 @@ teardown() { farm_teardown; }
   farm_is_at_rest
 }
 
+@test "a node list without nodes is told of, and clients wait until it has some" {
+  : >"$CONF"
+  entrance alone
+  grep "$CONF: no nodes; connections wait" "$T/relay.log"
+  client_start patient --expect line
+  until_ok waiting_is 1
+  node a 4001 1 --mode hold:5
+  kill -HUP "$GATE_PID"
+  client_wait patient
+  : >"$CONF"
+  kill -HUP "$GATE_PID"
+  until_ok eval '[ "$(grep -c "no nodes; connections wait" "$T/relay.log")" = 2 ]'
+  farm_is_at_rest
+}
+
 @test "--exit-idle: a listener that has nothing to do ends well" {
   node a 4001 1 --mode hold:5
   # Longer than a slow machine needs for the first connection to come.

@@ -451,7 +451,8 @@ passes() { (($(journal -u corebalance-probe.service JOB_RESULT=done | wc -l) >= 
   client_start patient --send 1000 --half-close --expect echo
   until_ok failed_starts 2
   unit_is corebalance.socket active
-  inside sh -c 'cat /run/test/nodes.conf >/etc/corebalance/nodes.conf'
+  # In one step: a service that starts while it is half written would find an empty list.
+  inside sh -c 'cp /run/test/nodes.conf /etc/corebalance/new && mv /etc/corebalance/new /etc/corebalance/nodes.conf'
   client_wait patient
   at_rest
 }
