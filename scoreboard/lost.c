@@ -195,6 +195,14 @@ static void ask_again(struct score *s)
 		free(witnesses);
 }
 
+/* Whether one may still say that it holds something: who noted it may have had to go by its name alone. */
+static bool is_to_be_heard(struct score *s, const struct holder *holder)
+{
+	struct stat file;
+
+	return holder_alive(holder) && (store_stat(s->store, &file) < 0 || witness_may_have(&file, holder));
+}
+
 int lost_reap(struct score *s)
 {
 	bool silent = false;
@@ -217,7 +225,7 @@ int lost_reap(struct score *s)
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		if (copy[i].pid == 0)
 			continue;
-		if (holder_alive(&copy[i])) {
+		if (is_to_be_heard(s, &copy[i])) {
 			silent = true;
 			continue;
 		}

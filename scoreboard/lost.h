@@ -7,8 +7,9 @@
  * A lost slot counts as taken. The record "lost" names the processes that had
  * the scoreboard open when it was mended: the holder is one of them, or nobody.
  * Each says what it holds the next time that it uses the scoreboard, takes
- * what is its own, and is taken off the record; so is one that has ended. When
- * none is left the lost slots are free.
+ * what is its own, and is taken off the record; so is one that has ended, and
+ * one that was only suspected by somebody who may not see its descriptors, when
+ * somebody looks who may. When none is left the lost slots are free.
  */
 
 #include <stddef.h>
@@ -29,7 +30,8 @@ int lost_count(struct store *store, uint32_t *ret);
 /* At the start of a section, when farm->lost is not 0: says what this process holds. Commits. 0 or -errno. */
 int lost_settle(struct score *s, struct farm *farm);
 
-/* Takes those that have ended off the record, and frees the lost slots when none is left. 0 or -errno. */
+/* Takes those off the record that have ended, or turn out not to have the file, and frees the lost slots when none is
+ * left. 0 or -errno. */
 int lost_reap(struct score *s);
 
 /* The ticket's cell was lost: puts it back into the queue, for this process. 0; -ESTALE if it was not; or -errno. */

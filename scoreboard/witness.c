@@ -151,6 +151,15 @@ static int look_at_process(struct search *search, const char *pid, bool wake)
 	return r == 1 ? note(search, pid) : 0;
 }
 
+bool witness_may_have(const struct stat *file, const struct holder *holder)
+{
+	struct search search = { .file = file };
+	char pid[16];
+
+	(void)snprintf(pid, sizeof(pid), "%u", holder->pid);
+	return look_at(&search, pid, false) != 0;
+}
+
 int witness_find(const struct stat *file, bool wake, struct holder **ret, size_t *ret_n)
 {
 	struct search search = { .file = file, .none.fd = -1, .wakes.ask = true };

@@ -18,3 +18,6 @@
  * caller's to free. 0 or -errno.
  */
 int witness_find(const struct stat *file, bool wake, struct holder **ret, size_t *ret_n);
+
+/* Whether a process that lives has the file open, or may have it as its descriptors are hidden from us. */
+bool witness_may_have(const struct stat *file, const struct holder *holder);

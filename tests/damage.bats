@@ -126,6 +126,9 @@ stray_write() {
   node a 4001 2 --mode line
   score load
   chown 54320:54320 "$SCOREBOARD"
+  # Relays of a farm that is none of ours: to him they are as good as the others.
+  background "$T/other.log" "$BUILD/cbrelay" -s "$T/other.tdb" "$ADDR:3633" "$ADDR:4001"
+  until_ok is_listening "$ADDR:3633"
   entrance alone
   for name in one two; do client_start $name --line "$(until_word go)" --expect line; done
   until_ok busy_is 2
