@@ -35,6 +35,7 @@
 #define PIPE_SIZE (1 << 20)
 #define FULL_READS 2u         /* so many full buffers in a row make a flow big */
 #define TURN_LIMIT 16u        /* moves of one direction before the other has its turn */
+#define LAST_LIMIT 4096u      /* moves after a reset: more than the kernel can hold */
 
 /* One for each direction, as a process has one connection at a time. Pages that are never used cost nothing. */
 static unsigned char buffers[2][BUFFER_SIZE];
@@ -323,6 +324,18 @@ static uint64_t sleep_usec(const struct pair *pair, uint64_t now_usec, uint64_t 
 	return usec;
 }
 
+/*
+ * A reset that was noticed while giving: what that side has said before, as a node that refuses a big job, is still in
+ * its socket, and goes first, as far as the other side takes it now. An end behind it is the reset's, not to be passed.
+ */
+static void run_last(struct direction *direction)
+{
+	direction->from->readable = true;
+	for (unsigned i = 0; i < LAST_LIMIT && (holds(direction) || direction->state == OPEN); i++)
+		if (step(direction) != STEP_MOVED)
+			return;
+}
+
 /* Notes whose end came first, as long as nobody's has. */
 static void note_end(struct pair *pair, bool node_reset)
 {
@@ -350,6 +363,8 @@ static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeou
 			*ret_errno = errno;
 			return FORWARD_FAILED;
 		}
+		if (s == STEP_TO_RESET)
+			run_last(client ? &pair->in : &pair->out);
 		if (s == STEP_FROM_RESET || s == STEP_TO_RESET)
 			return client ? FORWARD_CLIENT_RESET : FORWARD_NODE_RESET;
 		note_end(pair, false);

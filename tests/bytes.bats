@@ -105,6 +105,41 @@ node_reset_passes() {
   farm_is_at_rest
 }
 
+# A job too big is refused while it still comes: the node answers, and closes with bytes unread, which is a reset.
+@test "what a node said before it reset the connection arrives, though the client is still sending" {
+  background "$T/refuse.log" python3 -c "
+import socket
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('$ADDR', 4001)); s.listen(8)
+print('ready', flush=True)
+while True:
+    c = s.accept()[0]
+    c.recv(10); c.sendall(b'too big'); c.close()
+"
+  until_ok grep -q ready "$T/refuse.log"
+  node_line 4001 1
+  entrance alone
+  run -0 python3 - "$ADDR" <<'EOF'
+import socket, sys
+for turn in range(5):
+    s = socket.create_connection((sys.argv[1], 3632))
+    try:
+        while True:
+            s.sendall(b'x' * 65536)
+    except ConnectionError:
+        pass
+    answer = b''
+    try:
+        while part := s.recv(1000):
+            answer += part
+    except ConnectionError:
+        pass
+    assert answer == b'too big', (turn, answer)
+EOF
+  farm_is_at_rest
+  [ "$(grep -c 'bytes_out=7 .* end=SD' "$T/relay.log")" = 5 ]
+}
+
 @test "urgent data arrives in its place, in a small flow and in a big one" {
   node a 4001 2 --mode reply
   entrance alone
