@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "congestion.h"
+#include "departure.h"
 #include "interrupt.h"
 #include "timespan.h"
 
@@ -93,9 +94,10 @@ void socket_end_delivered(int fd)
 static enum connect_outcome await(int fd, uint64_t timeout_usec, int client_fd, int *ret_error)
 {
 	uint64_t end_usec = now_boottime() + timeout_usec;
+	struct departure departure = { .half_closed = true };
 	struct pollfd fds[2] = {
 		{ .fd = fd, .events = POLLOUT },
-		{ .fd = client_fd, .events = 0 }, /* an error or hang-up; an end of input may be a half-close */
+		{ .fd = client_fd, .events = departure_events(&departure) }, /* an end of input may be a half-close */
 	};
 
 	for (;;) {
@@ -117,8 +119,10 @@ static enum connect_outcome await(int fd, uint64_t timeout_usec, int client_fd, 
 				*ret_error = errno;
 			return *ret_error ? CONNECT_FAILED : CONNECT_DONE;
 		}
-		if (fds[1].revents)
+		if (departure_check(&departure, client_fd, fds[1].revents, false))
 			return CONNECT_CLIENT_GONE;
+		if (departure.hung_up)
+			fds[1].fd = -1;
 	}
 }
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "connect.h"
+#include "departure.h"
 #include "forward.h"
 #include "interrupt.h"
 #include "patience.h"
@@ -89,7 +90,8 @@ static bool is_shortage(int error)
 /* Says so, once, and lets a while pass. false: the client has left, or SIGTERM came; the life is over then. */
 static bool sit_out(struct life *life, const char *what, int error, enum end_phase phase)
 {
-	struct pollfd client = { .fd = life->connection->fd, .events = 0 };
+	struct departure departure = { .half_closed = true };
+	struct pollfd client = { .fd = life->connection->fd, .events = departure_events(&departure) };
 	int r;
 
 	if (!life->complained)
@@ -97,6 +99,8 @@ static bool sit_out(struct life *life, const char *what, int error, enum end_pha
 			       life->connection->client, strerror(-error));
 	life->complained = true;
 	r = interrupt_poll(&client, 1, SHORTAGE_PAUSE_USEC);
+	if (r > 0 && !departure_check(&departure, client.fd, client.revents, false))
+		r = interrupt_poll(NULL, 0, SHORTAGE_PAUSE_USEC);
 	if (r == 0)
 		return true;
 	(void)end(life, r == -EINTR ? END_ADMIN : r < 0 ? END_RESOURCES : END_CLIENT, phase, EX_OK);

@@ -70,7 +70,8 @@ enum patience_outcome patience_wait(struct score *score, const struct settings *
 		now_usec = now_boottime();
 		until_usec = watch.look_usec < until_usec ? watch.look_usec : until_usec;
 
-		fds[0] = (struct pollfd){ .fd = client_fd, .events = departure_events(&departure) };
+		fds[0] = (struct pollfd){ .fd = departure.hung_up ? -1 : client_fd,
+					  .events = departure_events(&departure) };
 		fds[1] = (struct pollfd){ .fd = wake_fd, .events = POLLIN };
 		fds[2] = (struct pollfd){ .fd = watch.next_fd, .events = POLLIN };
 		r = interrupt_poll(fds, 3, until_usec == NO_TIMEOUT ? NO_TIMEOUT :

@@ -84,6 +84,8 @@ static int on_departure(sd_event_source *source, int fd, uint32_t revents, void 
 	/* The bits of epoll and poll that matter here are the same, see epoll_ctl(2). */
 	if (departure_check(&waiter->departure, fd, (short)revents, w->setup.settings->abandon_on_eof))
 		end(waiter, END_CLIENT);
+	else if (waiter->departure.hung_up)
+		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	else
 		(void)sd_event_source_set_io_events(source, (uint32_t)departure_events(&waiter->departure));
 	changed(w);

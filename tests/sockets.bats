@@ -31,6 +31,35 @@ teardown() { farm_teardown; }
   farm_is_at_rest
 }
 
+# closed_and_waiting [--accept]: a unix socket that was closed says so by a hang-up, which is no reset.
+closed_and_waiting() {
+  node a 4001 1 --mode line --eof-ends
+  background "$T/relay.log" systemd-socket-activate "$@" -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS \
+    -l "$T/gate.sock" -l "$GATE" "$BUILD/cbrelay" -c "$CONF"
+  until_ok test -S "$T/gate.sock"
+  until_ok is_listening "$GATE"
+  client_start one --line "sleep 60000" --expect line
+  until_ok busy_is 1
+  run -0 python3 - "$T/gate.sock" <<'EOF'
+import socket, sys
+for job in b'count\n', b'':
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    s.sendall(job)
+    s.close()
+EOF
+  until_ok grep -q 'client=unix:.* bytes_in=0 .* end=CQ' "$T/relay.log"
+  until_ok waiting_is 1
+  kill "$PID_one"
+  until_ok grep -q 'client=unix:.* bytes_in=6 ' "$T/relay.log"
+  farm_is_at_rest
+}
+
+@test "listener: a client that has sent its job to a unix socket and closed it waits for its slot" { closed_and_waiting; }
+@test "connection: a client that has sent its job to a unix socket and closed it waits for its slot" {
+  closed_and_waiting --accept
+}
+
 @test "IAWLB's command line: a farm from arguments, with a scoreboard of its own that goes with it" {
   node_start a 4001 2 --mode hold:5
   node_start b 4002 1 --mode hold:5
