@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * agent.c: the words. weight:0 and 0% are HAProxy's other way to say drain,
+ * agent.c: the words, in upper or lower case. weight:0 and 0% are HAProxy's other way to say drain,
  * and maxconn:0 takes a limit away; a node with no connections at all is what
  * drain and maint are for.
  */
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "claim.h"
 #include "once.h"
@@ -80,13 +81,13 @@ static bool read_word(const char *word, struct agent *agent)
 	};
 
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
-		if (strcmp(plain[i].word, word) == 0) {
+		if (strcasecmp(plain[i].word, word) == 0) {
 			put(agent, plain[i].set, plain[i].clear);
 			return true;
 		}
-	if (strncmp(word, "weight:", 7) == 0)
+	if (strncasecmp(word, "weight:", 7) == 0)
 		return read_weight(word + 7, agent);
-	if (strncmp(word, "maxconn:", 8) == 0)
+	if (strncasecmp(word, "maxconn:", 8) == 0)
 		return read_limit(word + 8, agent);
 	return strchr(word, '%') && read_weight(word, agent);
 }

@@ -48,6 +48,16 @@ is() { [ "$(of "$1")" = "$2" ] || { echo "$1 is $(of "$1")"; return 1; }; }
   run -0 score fsck
 }
 
+@test "words in upper case are the same words" {
+  agent_start
+  says 'DOWN #Disk\n'
+  is STATE,REASON 'down its agent says down: Disk'
+  says 'Up Drain\n'
+  is STATE held
+  says 'READY Weight:50% MaxConn:3\n'
+  is SPEED,FREE,STATE,REASON '1 3 up '
+}
+
 @test "a limit holds for connections, and one that grows is given to those who wait" {
   agent_start
   says 'maxconn:2\n'
