@@ -101,6 +101,25 @@ reason_is() { [ "$(reason_of "$1")" = "$2" ] || { score list; return 1; }; }
   state_is 4002 up
 }
 
+@test "chat: a file that is a pipe, a device, or too large holds nothing up, and its nodes stay as they are" {
+  local file port
+  mkfifo "$T/pipe"
+  truncate -s 2M "$T/large"
+  talker good 4009 'say:220 hi\r\n'
+  node_line 4001 1 "check=chat:$T/pipe"
+  node_line 4002 1 check=chat:/dev/zero
+  node_line 4003 1 "check=chat:$T/large"
+  node_line 4004 1 "check=chat:$T"
+  node_line 4009 1 check=smtp
+  run --separate-stderr -0 probe
+  for file in "$T/pipe" /dev/zero "$T/large" "$T"; do
+    [[ $stderr == *"cbprobe: $file: expected a regular file of at most 1 MB"* ]] || { echo "$file: $stderr"; return 1; }
+  done
+  for port in 4001 4002 4003 4004 4009; do
+    state_is "$port" up
+  done
+}
+
 @test "check-proxy: the node hears a PROXY header before the check's own bytes" {
   talker a 4001 "record:$T/a.heard"
   printf '%s\n' 'send "hello\n"' 'expect "ok"' >"$T/chat"
