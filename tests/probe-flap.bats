@@ -23,7 +23,7 @@ a_is_gone() { kill "$PID_a" && gone "$PID_a"; }
   state_is 4001 up
   a_is_gone
   run -0 probe --flap 2/1h
-  [[ $output == *"$ADDR:4001 is down: flapping"* ]]
+  [[ $output == *"$ADDR:4001 is down: flapping: connection refused (was up"* ]]
   [ "$(column REASON)" = 'flapping:\x20connection\x20refused' ]
   # It answers, and is not believed; nor is a connection sent to find out.
   node_start a 4001 1

@@ -8,12 +8,15 @@
 #include "verdict.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "checkup.h"
 #include "event.h"
 
 static int give(struct score *score, struct probe *probe, const struct score_verdict *verdict)
 {
+	const char *detail = verdict->detail;
+	char text[NODE_DETAIL_MAX + 64];
 	struct score_edge edge;
 	int r = score_verdict(score, probe->id, verdict, &edge);
 
@@ -23,8 +26,15 @@ static int give(struct score *score, struct probe *probe, const struct score_ver
 		return r;
 	probe->down = !verdict->success;
 	/* A held node's health is kept, but held is what it was and is. */
-	if (edge.before != edge.after)
-		event_node_state(probe->name, &edge, verdict->detail);
+	if (edge.before == edge.after)
+		return 1;
+	/* That it flaps is the reason; what happened this time stands behind it, as in the scoreboard. */
+	if (!verdict->success && edge.reason == REASON_FLAPPING) {
+		(void)snprintf(text, sizeof(text), "%s%s%s", reason_to_string(verdict->reason), detail ? ": " : "",
+			       detail ? detail : "");
+		detail = text;
+	}
+	event_node_state(probe->name, &edge, detail);
 	return 1;
 }
 
