@@ -170,12 +170,11 @@ static int count_pages(uint32_t page, uint32_t b, const void *data, size_t size,
 
 static int salvage_queue(struct salvage *salvage)
 {
-	uint32_t cells = 0;
+	/* There were as many at least, and somebody may have a ticket in each of those that cannot be read. */
+	uint32_t cells = CELLS_FIRST;
 	int r;
 
 	r = wreck_each(salvage->wreck, STORE_QUEUE, true, count_pages, &cells);
-	if (cells == 0)
-		cells = CELLS_PER_PAGE;
 	salvage->farm.cells = cells;
 	for (uint32_t page = 0; r == 0 && page < cells / CELLS_PER_PAGE; page++) {
 		const void *read = wreck_get(salvage->wreck, STORE_QUEUE, page, 0, sizeof(struct cell_page));

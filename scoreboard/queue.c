@@ -8,8 +8,6 @@
 #include "store.h"
 #include "timespan.h"
 
-#define CELLS_FIRST 256u
-
 int queue_get(struct store *store, const struct farm *farm, uint32_t number, struct cell **ret)
 {
 	void *page;

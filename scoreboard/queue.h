@@ -15,6 +15,7 @@
 #include "scoreboard.h"
 
 #define CELLS_PER_PAGE 8u
+#define CELLS_FIRST 256u     /* a new queue has so many, and none ever has fewer */
 #define QUEUE_CELLS_MAX (UINT32_C(1) << 24)
 
 enum cell_state {

@@ -114,6 +114,22 @@ stray_write() {
   run -0 score fsck
 }
 
+@test "nothing can be read, and more wait than a page of the queue has places for: nobody loses his" {
+  node a 4001 1 --mode line
+  entrance listener
+  client_start holder --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start crowd -n 30 -c 30 --line "sleep 0" --expect line
+  until_ok waiting_is 30
+  damage all
+  client_start more --line "sleep 0" --expect line
+  until_ok was_kept
+  until_ok waiting_is 31
+  word go
+  for name in holder crowd more; do client_wait $name; done
+  farm_is_at_rest
+}
+
 @test "one of the group meets the damage: relays of another user, whose descriptors are hidden from him, hold on" {
   [ "$(id -u)" = 0 ] || skip "needs root"
   local dir=$T member=(setpriv --reuid=54321 --regid=54320 --clear-groups)
