@@ -90,6 +90,12 @@ void socket_end_delivered(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &delivered, sizeof(delivered));
 }
 
+/* A SYN that is answered by a reset was refused; whom a reset or an end finds connected was taken first. */
+static enum connect_outcome outcome_of(int error)
+{
+	return error == 0 ? CONNECT_DONE : error == ECONNRESET || error == EPIPE ? CONNECT_RESET : CONNECT_FAILED;
+}
+
 /* Waits until fd is connected. DONE, or FAILED with *ret_error, or one of the others. */
 static enum connect_outcome await(int fd, uint64_t timeout_usec, int client_fd, int *ret_error)
 {
@@ -117,7 +123,7 @@ static enum connect_outcome await(int fd, uint64_t timeout_usec, int client_fd, 
 		if (fds[0].revents) {
 			if (getsockopt(fd, SOL_SOCKET, SO_ERROR, ret_error, &size) < 0)
 				*ret_error = errno;
-			return *ret_error ? CONNECT_FAILED : CONNECT_DONE;
+			return outcome_of(*ret_error);
 		}
 		if (departure_check(&departure, client_fd, fds[1].revents, false))
 			return CONNECT_CLIENT_GONE;
@@ -151,7 +157,7 @@ static enum connect_outcome try_address(const struct score_address *address, uin
 			outcome = CONNECT_NO_RESOURCES;
 		else
 			/* EADDRNOTAVAIL, too: no IPv6 here, or no port left towards this very address. */
-			outcome = CONNECT_FAILED;
+			outcome = outcome_of(errno);
 	}
 	if (outcome == CONNECT_DONE)
 		*ret_fd = fd;

@@ -11,6 +11,7 @@
 
 enum connect_outcome {
 	CONNECT_DONE,
+	CONNECT_RESET,        /* the node took the connection and has reset it already */
 	CONNECT_FAILED,       /* no address of the node answered: *ret_reason says why */
 	CONNECT_CLIENT_GONE,  /* the client has left meanwhile */
 	CONNECT_INTERRUPTED,  /* SIGTERM */

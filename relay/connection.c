@@ -330,6 +330,10 @@ static enum stage stage_connect(struct life *life)
 	switch (outcome) {
 	case CONNECT_DONE:
 		break;
+	case CONNECT_RESET: /* as if it had done so a moment later */
+		connection->connect_usec = now_boottime() - start_usec;
+		(void)end(life, END_NODE, PHASE_DATA, EX_OK);
+		return release_doubted(life, REASON_SILENT);
 	case CONNECT_FAILED:
 		return connect_failed(life, reason);
 	case CONNECT_CLIENT_GONE:

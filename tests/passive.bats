@@ -51,6 +51,23 @@ silent_node_goes_down() {
   farm_is_at_rest
 }
 
+@test "a node that resets before we could ask whether it is connected has failed no connect" {
+  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-reset.so" "$BATS_TEST_DIRNAME/lib/preload-reset.c" -ldl
+  node only 4001 1 --mode reset
+  LD_PRELOAD=$T/preload-reset.so entrance alone
+  for _ in 1 2 3 4; do
+    run client --line "sleep 1" --expect line --print
+    [[ $output == *result=reset* ]]
+  done
+  # A doubt each, and the last node that is up stays up.
+  until_ok column_is 4001 FAILED 4
+  column_is 4001 DOUBTS 4
+  state_is 4001 up
+  until_ok lines_with_are "$T/relay.log" "end=SD" 4
+  farm_is_at_rest
+}
+
 @test "an answer in between settles what was doubted; slow ends and the client's own are no doubt" {
   node a 4001 4 --mode line
   sed -i 's/$/, speed=9/' "$CONF"
