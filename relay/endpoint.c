@@ -91,7 +91,7 @@ static int listen_on(const struct addrinfo *info)
 	return fd;
 }
 
-/* Splits "[ADDR:]PORT", where ADDR may be in brackets or "*". false if it is neither. */
+/* Splits "[ADDR:]PORT", where ADDR may be in brackets, or "*". false if it is neither. */
 static bool split(char *text, const char **ret_host, const char **ret_port)
 {
 	char *colon = strrchr(text, ':'), *end;
@@ -109,7 +109,9 @@ static bool split(char *text, const char **ret_host, const char **ret_port)
 		} else if (strchr(text, ':')) {
 			return false; /* IPv6 wants its brackets */
 		}
-		if (**ret_host == '\0' || strcmp(*ret_host, "*") == 0)
+		if (**ret_host == '\0')
+			return false; /* rather a slip than all addresses */
+		if (strcmp(*ret_host, "*") == 0)
 			*ret_host = NULL;
 	}
 	errno = 0;

@@ -24,6 +24,7 @@ enum gate_position {
 	GATE_SHUT,   /* the listener takes connections in */
 	GATE_OPEN,   /* relays accept by themselves */
 	GATE_CLOSED, /* nobody does: relays that are through shall end */
+	GATE_ENDED,  /* and no connection shall go on: SIGTERM is meant for all of them */
 };
 
 /* What the listener can ask to be called for. */

@@ -82,6 +82,7 @@ struct listener {
 	int in_hand;                   /* a connection that could not be taken in yet, or -1 */
 	bool load_again;               /* SIGHUP came while it did */
 	bool owned, notify, stopping, paused, complained;
+	bool ending;                 /* stopping at once */
 	char status[96];               /* as last told */
 };
 
@@ -342,7 +343,7 @@ static void set_gate(struct listener *l)
 	bool look = open && (gate_get(gate) != GATE_OPEN || pool_ended(l->pool) != l->ended);
 
 	l->ended = pool_ended(l->pool);
-	gate_set(gate, closed ? GATE_CLOSED : open ? GATE_OPEN : GATE_SHUT);
+	gate_set(gate, l->ending ? GATE_ENDED : closed ? GATE_CLOSED : open ? GATE_OPEN : GATE_SHUT);
 	if (closed)
 		pool_shrink(l->pool, 0);
 	gate_ask(gate, calls(l, open));
@@ -462,6 +463,7 @@ static void listener_turn(void *arg)
 /* Takes no more connections; ends when all that are here have been served. */
 static void stop(struct listener *l)
 {
+	(void)sd_notify(0, "STOPPING=1");
 	l->stopping = true;
 	gate_set(pool_gate(l->pool), GATE_SHUT);
 	for (size_t i = 0; i < l->n_fds; i++) {
@@ -487,19 +489,19 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 	(void)source;
 	(void)info;
 	if (!l->stopping) {
-		(void)sd_notify(0, "STOPPING=1");
-		report_message(LOG_INFO, "stopping: %zu connections and %zu waiting are served to their end first",
+		report_message(LOG_INFO, "stopping: what %zu relays and %zu who wait here have is served to its end first",
 			       relays > idle ? relays - idle : 0, waiters_count(l->waiters));
 		stop(l);
 		return 0;
 	}
-	report_message(LOG_NOTICE, "stopping at once: ending %zu connections, %zu waiting",
+	report_message(LOG_NOTICE, "stopping at once: ending %zu relays, and %zu who wait here",
 		       relays > idle ? relays - idle : 0, waiters_count(l->waiters));
 	waiters_end(l->waiters, END_ADMIN);
 	if (l->in_hand >= 0)
 		(void)close(l->in_hand);
 	l->in_hand = -1;
-	gate_set(pool_gate(l->pool), GATE_CLOSED); /* also to those who do not have their connection yet */
+	l->ending = true;
+	gate_set(pool_gate(l->pool), GATE_ENDED); /* also to those who do not have their connection yet */
 	pool_kill(l->pool, SIGTERM);
 	listener_turn(l);
 	return 0;

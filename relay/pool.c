@@ -35,6 +35,7 @@ struct pool {
 	struct member **members;     /* NULL: a free number */
 	size_t room, n;
 	uint64_t ended;              /* relays, so far */
+	pid_t parent;                /* of them all: the process that made the pool */
 	sd_event_source *call;
 };
 
@@ -62,6 +63,7 @@ int pool_new(const struct pool_setup *setup, struct pool **ret)
 		return -E2BIG;
 	}
 	pool->setup = *setup;
+	pool->parent = getpid();
 	r = gate_make(&pool->gate);
 	if (r == 0)
 		r = sd_event_add_io(setup->event, &pool->call, pool->gate.call_fd, POLLIN, on_call, pool);
@@ -172,7 +174,7 @@ static _Noreturn void become_relay(struct pool *pool, size_t number, int orders_
 {
 	const struct pool_setup *setup = &pool->setup;
 	const struct relay_place place = {
-		.gate = &pool->gate, .number = number, .orders_fd = orders_fd, .reserved = reserved,
+		.gate = &pool->gate, .parent = pool->parent, .number = number, .orders_fd = orders_fd, .reserved = reserved,
 		.fds = setup->fds, .n_fds = setup->n_fds, .score = setup->score, .settings = setup->settings,
 	};
 	int keep[DESCRIPTORS_KEPT_MAX];

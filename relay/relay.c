@@ -69,6 +69,8 @@ static void watch_parent(const struct relay_place *place)
 	n_listening = (sig_atomic_t)place->n_fds;
 	(void)sigaction(SIGURG, &action, NULL);
 	(void)prctl(PR_SET_PDEATHSIG, SIGURG);
+	if (getppid() != place->parent)
+		orphaned(SIGURG); /* it died before it could be watched */
 }
 
 static void rest(struct relay *relay)
@@ -287,6 +289,7 @@ static enum next find_work(struct relay *relay, struct relay_order *ret, int *re
 			next = at_shut_gate(relay, ret, ret_fd);
 			break;
 		case GATE_CLOSED:
+		case GATE_ENDED:
 			next = NEXT_END;
 			break;
 		}
@@ -322,15 +325,15 @@ static int make_epoll(const struct relay_place *place)
 /*
  * Whether we were told to end before this connection was ours. It goes the way
  * of all connections all the same: the signal was meant for nobody's, and ends
- * us behind it. Once the gate is closed it was meant for everybody's; that is
- * looked at last, as it may have come together with one that was not.
+ * us behind it. Once the gate says that all shall end it was meant for this one,
+ * too; that is looked at last, as it may have come together with one that was not.
  */
 static bool told_before(const struct relay *relay)
 {
 	if (!interrupt_pending())
 		return false;
 	interrupt_forgive();
-	if (gate_get(relay->place->gate) == GATE_CLOSED)
+	if (gate_get(relay->place->gate) == GATE_ENDED)
 		(void)raise(SIGTERM);
 	return true;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "endpoint.h"
 #include "gate.h"
@@ -28,6 +29,7 @@ struct relay_order {
 /* What it lives with; everything was made by its parent. */
 struct relay_place {
 	struct gate *gate;
+	pid_t parent;                 /* the listener */
 	size_t number;                /* its byte in the gate */
 	bool reserved;                /* an order is on its way already */
 	int orders_fd;                /* its end of the socket for orders; its end of input: there will be none any more */

@@ -30,6 +30,8 @@ relay() { "$BUILD/cbrelay" -c "$CONF" "$@" </dev/null; }
   refused 64 '--policy: "random": expected fastest, order, spread or roundrobin' relay --policy random
   refused 64 'no socket was given' relay
   refused 64 'LISTEN: "here": expected [ADDR:]PORT' relay here
+  refused 64 'LISTEN: "[]:3632": expected [ADDR:]PORT' relay '[]:3632'
+  refused 64 'LISTEN: ":3632": expected [ADDR:]PORT' relay :3632
   refused 78 'argument 2: port: "4001x": expected 1 to 65535' relay "$GATE" "$ADDR:4001x"
   refused 78 'argument 3: cores: "0": expected 1 to 65535' relay "$GATE" "$ADDR:4001" "$ADDR:4002/0"
 }

@@ -170,6 +170,29 @@ PY
   farm_is_at_rest
 }
 
+@test "a listener that is killed before a new relay could watch for that leaves no socket behind either" {
+  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-late.so" "$BATS_TEST_DIRNAME/lib/preload-late.c" -ldl
+  node a 4001 1 --mode line
+  export LATE=$T/late
+  LD_PRELOAD=$T/preload-late.so entrance alone
+  until_ok relays_at_least 4
+  : >"$LATE"
+  for pid in $(relays); do kill -9 "$pid"; done
+  until_ok test -e "$LATE.here"
+  # So that the connection is for a relay to accept.
+  kill -STOP "$GATE_PID"
+  client_start long --line "sleep 60000" --expect line
+  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 1 ]'
+  late=$(relays)
+  kill -9 "$GATE_PID"
+  rm "$LATE"
+  until_ok eval '! is_listening "$GATE"'
+  client_fails long
+  for pid in $late; do until_ok gone "$pid"; done
+  farm_is_at_rest
+}
+
 @test "idle relays that are killed are replaced, and those that are told to end take nothing with them" {
   node a 4001 8 --mode line
   entrance alone
@@ -264,6 +287,22 @@ connection_on_its_way() {
   word go
   client_wait last
   for pid in $idle; do until_ok gone "$pid"; done
+  farm_is_at_rest
+}
+
+@test "the same while its listener stops, and waits for the connections that it has" {
+  local taken idle
+  connection_on_its_way
+  kill "$GATE_PID"
+  until_ok grep 'stopping:' "$T/relay.log"
+  # shellcheck disable=SC2086  # pids
+  kill $idle
+  # shellcheck disable=SC2086
+  kill -CONT $idle
+  until_ok busy_is 1
+  word go
+  client_wait last
+  until_ok gone "$GATE_PID"
   farm_is_at_rest
 }
 

@@ -2,22 +2,24 @@
 
 /*
  * preload-late.c: for LD_PRELOAD. As long as there is a file $LATE, whoever
- * calls epoll_create1(2), as a relay does when it begins, makes a file
- * $LATE.here and gets no further.
+ * calls prctl(2), as a relay does first of all, makes a file $LATE.here and gets
+ * no further.
  */
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
-int epoll_create1(int flags)
+int prctl(int operation, ...)
 {
-	int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "epoll_create1");
+	int (*real)(int, ...) = (int (*)(int, ...))dlsym(RTLD_NEXT, "prctl");
 	const char *path = getenv("LATE");
+	unsigned long arguments[4];
 	char here[4096];
+	va_list list;
 
 	while (path && access(path, F_OK) == 0) {
 		int fd;
@@ -28,5 +30,9 @@ int epoll_create1(int flags)
 			(void)close(fd);
 		(void)usleep(1000);
 	}
-	return real(flags);
+	va_start(list, operation);
+	for (int i = 0; i < 4; i++)
+		arguments[i] = va_arg(list, unsigned long);
+	va_end(list);
+	return real(operation, arguments[0], arguments[1], arguments[2], arguments[3]);
 }
