@@ -20,6 +20,7 @@
 
 #include "regex_size.h"
 #include "timespan.h"
+#include "url_syntax.h"
 #include "words.h"
 
 #define BLANKS " \t"
@@ -96,12 +97,15 @@ static int parse_port(const char *value, struct check_syntax *syntax, char *expe
 
 static int parse_url(const char *value, struct check_syntax *syntax, char *expected)
 {
+	const char *fault;
+
 	for (const char *p = value; *p; p++)
 		if (*p <= ' ' || *p > '~')
 			return fail(expected, "an URL of ASCII characters without blanks");
 	if (strncmp(value, "//", 2) != 0 || strcspn(value + 2, "/?:") == 0)
 		return fail(expected, "%s://HOST/PATH, where %%n is the node's own host:port", syntax->name);
-	return 0;
+	fault = url_syntax_fault(value);
+	return fault ? fail(expected, "%s", fault) : 0;
 }
 
 static int parse_command(const char *value, struct check_syntax *syntax, char *expected)

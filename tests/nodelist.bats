@@ -44,6 +44,42 @@ validate() {
   [ "$(grep -c . <<<"$stderr")" = 3 ]
 }
 
+@test "a URL that no node could be asked for is an error of the list" {
+  validate 'a, 1, 1, 0, check=http://%n:8080/health' 'b, 1, 1, 0, check=http://127.0.0.1:99999/' \
+    'c, 1, 1, 0, check=http://%q/' 'd, 1, 1, 0, check=https://%h:0/' 'e, 1, 1, 0, check=http://%h:80x/' \
+    'f, 1, 1, 0, check=http://[::1/' 'g, 1, 1, 0, check=http://2001:db8::7/' 'h, 1, 1, 0, check=http://%n/100%' \
+    'i, 1, 1, 0, check=http://user@/' 'j, 1, 1, 0, check=http://a(b/' 'k, 1, 1, 0, check=http:/%n/' \
+    'l, 1, 1, 0, check=http://[1:2:3]/'
+  [ "$status" = 78 ]
+  local expected port='at most one port, 1 to 65535, behind the URL'\''s host (%n has one already)'
+  local host='a name or an address as the URL'\''s host, that of IPv6 in brackets'
+  local escape='%n, %h, %p, or % and two hexadecimal digits in the URL'
+  expected=$(cat <<EOF
+nodes.conf:1: check: "http://%n:8080/health": expected $port
+nodes.conf:2: check: "http://127.0.0.1:99999/": expected $port
+nodes.conf:3: check: "http://%q/": expected $escape
+nodes.conf:4: check: "https://%h:0/": expected $port
+nodes.conf:5: check: "http://%h:80x/": expected $port
+nodes.conf:6: check: "http://[::1/": expected $host
+nodes.conf:7: check: "http://2001:db8::7/": expected $port
+nodes.conf:8: check: "http://%n/100%": expected $escape
+nodes.conf:9: check: "http://user@/": expected $host
+nodes.conf:10: check: "http://a(b/": expected $host
+nodes.conf:11: check: "http:/%n/": expected http://HOST/PATH, where %n is the node's own host:port
+nodes.conf:12: check: "http://[1:2:3]/": expected $host
+EOF
+)
+  diff <(echo "$expected") <(echo "$stderr")
+}
+
+@test "a URL may have all that one can have" {
+  validate 'a, 1, 1, 0, check=http://%n' 'b, 1, 1, 0, check=http://%h:8080/a?b=%p#c' 'c, 1, 1, 0, check=https://www.%n/%41%20:99999/' \
+    'd, 1, 1, 0, check=http://me:pass@%h:%p/' 'e, 1, 1, 0, check=http://[2001:db8::7]:80/' 'f, 1, 1, 0, check=http://[fe80::1%25eth0]/' \
+    'g, 1, 1, 0, check=http://10.0.0.7:65535?x' 'h, 1, 1, 0, check=http://a_b-c.d:/' 'i, 1, 1, 0, check=http://me%40home@%n/'
+  echo "$stderr"
+  [ "$status" = 0 ]
+}
+
 @test "every mistake is told with its line, field, value and what was expected; exit 78" {
   validate 'a, 1, 0, 0' 'b, 0, 1, 0' 'c, 1, 1, 0x1' 'd, 1' 'e, 1, 1, 0, speed=fast' 'f, 1, 1, 0, colour=red' \
     'g h, 1, 1, 0' '2001:db8::7, 1, 1, 0' 'ok, 1, 1, 0' 'ok, 1, 2, 0' 'i, 1, 1, 0, speed=1, speed=2' \

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * url_syntax.c: puts a node of a host and port of one letter each into the
+ * place of the placeholders, and takes what there is then apart:
+ *
+ *     //[USER@]HOST[:PORT][/PATH][?QUERY][#FRAGMENT]
+ *
+ * Path and what follows may be anything. What is refused of a host is what
+ * libcurl refuses.
+ */
+
+#include "url_syntax.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#define NO_HOST " \"#$&'()*+,/:;<=>?@[\\]^`{}!" /* never part of a name */
+#define PORT_MAX 65535u
+
+/* What stands for %LETTER in the sample. NULL: nothing does. */
+static const char *sample(char letter)
+{
+	switch (letter) {
+	case 'n':
+		return "h:1";
+	case 'h':
+		return "h";
+	case 'p':
+		return "1";
+	default:
+		return NULL;
+	}
+}
+
+static bool is_byte(const char *escape)
+{
+	return isxdigit((unsigned char)escape[1]) && isxdigit((unsigned char)escape[2]);
+}
+
+static bool has_unknown_escape(const char *url)
+{
+	for (const char *p = url; (p = strchr(p, '%')); p++)
+		if (!is_byte(p) && !sample(p[1]))
+			return true;
+	return false;
+}
+
+/* Copies the bytes, the placeholders among them replaced: two bytes become three at most. */
+static void fill_in(const char *from, const char *end, char *to)
+{
+	while (from < end) {
+		const char *text = *from == '%' && !is_byte(from) ? sample(from[1]) : NULL;
+
+		if (text)
+			to = stpcpy(to, text);
+		else
+			*to++ = *from;
+		from += text ? 2 : 1;
+	}
+	*to = '\0';
+}
+
+/* Nothing, a colon alone, or one with a port. */
+static bool is_port(const char *text)
+{
+	unsigned port = 0;
+
+	if (!*text || strcmp(text, ":") == 0)
+		return true;
+	if (*text != ':' || text[1 + strspn(text + 1, "0123456789")])
+		return false;
+	for (const char *p = text + 1; *p && port <= PORT_MAX; p++)
+		port = port * 10 + (unsigned)(*p - '0');
+	return port >= 1 && port <= PORT_MAX;
+}
+
+/* How long an address of IPv6 is that the text begins with, with its brackets, and perhaps a scope; 0: it is none. */
+static size_t ipv6_length(const char *text)
+{
+	size_t length = strcspn(text, "]"), address = strcspn(text + 1, "%]");
+	char bytes[sizeof(struct in6_addr)], copy[INET6_ADDRSTRLEN];
+
+	if (!text[length] || address >= sizeof(copy))
+		return 0;
+	*(char *)mempcpy(copy, text + 1, address) = '\0';
+	return inet_pton(AF_INET6, copy, bytes) == 1 ? length + 1 : 0;
+}
+
+/* How long the host is that the text begins with; 0: it is none. */
+static size_t host_length(const char *text)
+{
+	size_t length = strcspn(text, ":");
+
+	if (*text == '[')
+		return ipv6_length(text);
+	return strcspn(text, NO_HOST) < length ? 0 : length;
+}
+
+const char *url_syntax_fault(const char *url)
+{
+	char place[URL_SYNTAX_MAX * 3 / 2 + 2];
+	const char *host;
+	size_t length;
+
+	if (has_unknown_escape(url))
+		return "%n, %h, %p, or % and two hexadecimal digits in the URL";
+	url += 2;
+	fill_in(url, url + strcspn(url, "/?#"), place);
+	host = strchr(place, '@');
+	host = host ? host + 1 : place;
+	length = host_length(host);
+	if (length == 0)
+		return "a name or an address as the URL's host, that of IPv6 in brackets";
+	if (!is_port(host + length))
+		return "at most one port, 1 to 65535, behind the URL's host (%n has one already)";
+	return NULL;
+}
