@@ -166,7 +166,7 @@ EOF
   run -0 in_hosts "$BUILD/cbprobe" -c "$CONF" -v
   [[ $output == *"using the addresses known before"* ]]
   [[ $output == *"node.test:8080: http: answered"* ]]
-  [[ $output == *"cannot be checked from here ($ADDR:4001: name does not resolve)"* ]]
+  [[ $output == *"cannot be checked from here ($ADDR:4001: name does not resolve: nowhere.test)"* ]]
   state_is 4001 up
 }
 
@@ -211,7 +211,19 @@ EOF
   state_is 8081 up
   [[ $(reason_of "$ADDR:4001") == "closed without an answer"* || $(reason_of "$ADDR:4001") == *"400 Bad Request" ]]
   state_is 4002 up
-  [[ $output == *"cannot be checked from here ($ADDR:4002: Protocol not supported)"* ]]
+  [[ $output == *"cannot be checked from here ($ADDR:4002: Protocol not supported: check-proxy=v2)"* ]]
+}
+
+@test "a file of --ca without a certificate says nothing about the nodes: it is named, with the first of them" {
+  echo junk >"$T/junk.pem"
+  node_line 4001 1
+  node_line 4002 1 "check=https://%n/ --ca $T/junk.pem"
+  node_line 4003 1 "check=https://%n/ --ca $T/junk.pem"
+  certificate server "IP:$ADDR" 1
+  web "$(tls_server 4002 server)" "$(tls_server 4003 server)"
+  run -0 probe --fall 1
+  [[ $output == *"2 of 3 nodes cannot be checked from here ($ADDR:4002: TLS failed: --ca $T/junk.pem), their health"* ]]
+  state_is 4002 up
 }
 
 @test "with few descriptors the checks take turns" {

@@ -142,7 +142,7 @@ static enum outcome judge_answer(struct probe *probe, const struct transfer_resu
 /* libcurl's words without what the reason says already. */
 static const char *words_of(const struct transfer_result *result)
 {
-	static const char *const prefixes[] = { "SSL certificate problem: ", "SSL: " };
+	static const char *const prefixes[] = { "SSL certificate problem: ", "SSL: ", "Could not resolve host: " };
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		if (strncmp(result->text, prefixes[i], strlen(prefixes[i])) == 0)
@@ -154,6 +154,15 @@ static const char *words_of(const struct transfer_result *result)
 static enum outcome unable(struct probe *probe, enum node_reason reason, const char *detail)
 {
 	(void)probe_fail(probe, reason, "%s", detail);
+	return OUTCOME_UNABLE;
+}
+
+/* The file is told rather than libcurl's words, which may leave no room for it. */
+static enum outcome unable_ca(struct probe *probe, const char *text)
+{
+	const char *ca = probe->checkup->syntax.ca;
+
+	(void)probe_fail(probe, REASON_TLS, "%s%s", *ca ? "--ca " : "", *ca ? ca : text);
 	return OUTCOME_UNABLE;
 }
 
@@ -169,9 +178,9 @@ static enum outcome judge(struct probe *probe, const struct transfer_result *res
 	case TRANSFER_TIMED_OUT:
 		return connect_failed(probe, ETIMEDOUT);
 	case TRANSFER_UNRESOLVED: /* not the node's own name, which the pass has resolved */
-		return unable(probe, REASON_UNRESOLVED, "of the URL");
+		return unable(probe, REASON_UNRESOLVED, words_of(result));
 	case TRANSFER_CA:
-		return unable(probe, REASON_TLS, result->text);
+		return unable_ca(probe, result->text);
 	case TRANSFER_CERTIFICATE:
 		return probe_fail(probe, REASON_CERTIFICATE, "%s", words_of(result));
 	case TRANSFER_TLS:

@@ -31,6 +31,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
@@ -48,6 +49,7 @@
 #include "timespan.h"
 
 #define EVENTS_MAX 256
+#define WHY_MAX (NODE_NAME_MAX + NODE_DETAIL_MAX + 64) /* of a node that could not be checked */
 
 /* Probes to be begun, in order. */
 struct line {
@@ -69,7 +71,7 @@ struct pass {
 	size_t unfinished;
 	size_t up, down;            /* nodes that answered; nodes that did not */
 	size_t unreached, unable;   /* OUTCOME_UNREACHED, OUTCOME_UNABLE in the end */
-	const struct probe *unjudged; /* an example of the two */
+	const struct probe *first_unreached, *first_unable; /* in the order of the roster, an example of each */
 	bool reached_out;           /* another machine answered, if only to refuse: there is a network */
 };
 
@@ -94,6 +96,12 @@ static struct probe *line_take(struct line *line)
 	if (!line->first)
 		line->last = NULL;
 	return probe;
+}
+
+/* The one of two, of which the former may be NULL, that the roster has first: so it is the same in each pass. */
+static const struct probe *first_of(const struct probe *a, const struct probe *b)
+{
+	return a && a < b ? a : b;
 }
 
 static uint64_t usec_after(uint64_t now_usec, uint64_t usec)
@@ -220,8 +228,8 @@ static int try_failed(struct pass *pass, struct probe *probe, bool certain)
 	}
 	pass->down += certain;
 	pass->unreached += !certain;
-	if (!certain && !pass->unjudged)
-		pass->unjudged = probe;
+	if (!certain)
+		pass->first_unreached = first_of(pass->first_unreached, probe);
 	probe_finish(pass, probe);
 	return 0;
 }
@@ -243,7 +251,7 @@ static void try_told_nothing(struct pass *pass, struct probe *probe, bool unable
 	probe->owed = 0;
 	if (unable) {
 		pass->unable++;
-		pass->unjudged = probe;
+		pass->first_unable = first_of(pass->first_unable, probe);
 	}
 	probe_finish(pass, probe);
 }
@@ -612,24 +620,30 @@ static int run(struct pass *pass)
 	return 0;
 }
 
-static const char *why(const struct probe *probe)
+/* "NODE: WHY", or "NODE: WHY: DETAIL". */
+static const char *why(const struct probe *probe, char text[static WHY_MAX + 1])
 {
-	return probe->error ? strerror(probe->error) : reason_to_string(probe->reason);
+	const char *what = probe->error ? strerror(probe->error) : reason_to_string(probe->reason);
+	bool more = *probe->detail && strcmp(probe->detail, what) != 0;
+
+	(void)snprintf(text, WHY_MAX + 1, "%s: %s%s%s", probe->name, what, more ? ": " : "", more ? probe->detail : "");
+	return text;
 }
 
 /* Puts down, now that it is known, what failures without a way out of this machine mean. 0, 1, or -errno. */
 static int conclude(struct pass *pass)
 {
 	size_t unjudged = pass->unable + (pass->reached_out ? 0 : pass->unreached);
+	const struct probe *example = pass->first_unable ?: pass->first_unreached;
+	char text[WHY_MAX + 1];
 
 	if (pass->up + pass->down == 0 && unjudged > 0) {
-		say(LOG_ERR, "no node can be checked from here (%s: %s), no node's health was changed",
-		    pass->unjudged->name, why(pass->unjudged));
+		say(LOG_ERR, "no node can be checked from here (%s), no node's health was changed", why(example, text));
 		return 1;
 	}
 	if (unjudged > 0)
-		say(LOG_WARNING, "%zu of %zu nodes cannot be checked from here (%s: %s), their health was not changed",
-		    unjudged, pass->roster.n, pass->unjudged->name, why(pass->unjudged));
+		say(LOG_WARNING, "%zu of %zu nodes cannot be checked from here (%s), their health was not changed",
+		    unjudged, pass->roster.n, why(example, text));
 	for (size_t i = 0; pass->reached_out && i < pass->roster.n; i++) {
 		int r = pay(pass, &pass->roster.probes[i]);
 
