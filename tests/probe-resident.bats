@@ -137,6 +137,43 @@ EOF
   [ "$(grep -c 'took longer than --interval 100ms' "$T/probe.log")" = 1 ]
 }
 
+@test "what keeps nodes from being checked is told once, when it changes, and when it has come back" {
+  local line count
+  cat >"$CONF" <<EOF
+$ADDR, 4001, 1, 0, check=exec:$T/no/such
+$ADDR, 4002, 1, 0, check=chat:$T/no/chat
+$ADDR, 4003, 1, 0, check=https://%n/ --ca=$T/no/ca
+$ADDR, 4004, 1, 0, check=http://%n/, check-proxy=v2
+$ADDR, 4005, 1, 0, check=http://%n/, check-proxy=v2
+EOF
+  node a 4006 1
+  resident --interval 50ms --file "$CONF"
+  # Each pass sums up at its end: so many have said what they had to say.
+  more_passes() { count=$(passes) && until_ok passes_are_more_than $((count + $1)); }
+  said() { lines_with "$T/probe.log" "$1"; }
+  more_passes 5
+  for line in "exec:$T/no/such" "$T/no/chat: No such file" "no/ca: No such file" \
+    "2 of 3 nodes cannot be checked from here ($ADDR:4004: Protocol not supported: check-proxy=v2)"; do
+    [ "$(said "$line")" = 1 ] || { echo "$line"; cat "$T/probe.log"; return 1; }
+  done
+  # Another error of the same file is another line.
+  mkdir "$T/no"
+  echo 'say hello' >"$T/no/chat"
+  until_ok lines_with_are "$T/probe.log" "$T/no/chat:1: " 1
+  more_passes 3
+  [ "$(said "$T/no/chat:1: ")" = 1 ]
+  # Gone for a pass, and come back.
+  printf '#!/bin/sh\n' >"$T/no/such"
+  chmod +x "$T/no/such"
+  until_ok grep -q "$ADDR:4001: exec: answered" "$T/probe.log"
+  rm "$T/no/such"
+  until_ok lines_with_are "$T/probe.log" "exec:$T/no/such.*No such file" 2
+  more_passes 3
+  [ "$(said "exec:$T/no/such.*No such file")" = 2 ]
+  # Nor was anything said of the rest meanwhile.
+  [ "$(said "no/ca: No such file")" = 1 ]
+}
+
 @test "a service manager is told: ready after the first pass, status, the watchdog's beat, reloading, stopping" {
   node a 4001 1
   background "$T/manager.log" python3 -u -c "

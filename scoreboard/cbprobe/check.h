@@ -55,7 +55,8 @@ struct check {
 
 	/*
 	 * Once a pass for each text that names the check; may be NULL. What it leaves in *ret is the checkup's
-	 * prepared, ended by forget(). 0; -EINVAL after it said why: then such nodes are left alone; or -ENOMEM.
+	 * prepared, ended by forget(). 0; -EINVAL after it said why, by news.h: then such nodes are left alone; or
+	 * -ENOMEM.
 	 */
 	int (*prepare)(const struct check_syntax *syntax, void **ret);
 	void (*forget)(void *prepared);

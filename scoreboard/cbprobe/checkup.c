@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "say.h"
+#include "news.h"
 
 static int compare(const void *a, const void *b)
 {
@@ -33,13 +33,14 @@ static int prepare(struct checkup *checkup)
 	const struct check *check;
 
 	if (check_syntax_parse(checkup->text, &checkup->syntax, expected) < 0) {
-		say(LOG_WARNING, "check \"%s\": expected %s; its nodes are left as they are", checkup->text, expected);
+		news_say(LOG_WARNING, "check \"%s\": expected %s; its nodes are left as they are", checkup->text,
+			 expected);
 		return -EINVAL;
 	}
 	check = check_find(checkup->syntax.name);
 	if (!check) {
-		say(LOG_WARNING, "check \"%s\": not known to this program, its nodes are left as they are",
-		    checkup->text);
+		news_say(LOG_WARNING, "check \"%s\": not known to this program, its nodes are left as they are",
+			 checkup->text);
 		return -EINVAL;
 	}
 	checkup->check = check;

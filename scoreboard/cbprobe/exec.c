@@ -37,6 +37,7 @@
 #include "checkup.h"
 #include "connect.h"
 #include "guard.h"
+#include "news.h"
 #include "say.h"
 #include "timespan.h"
 #include "words.h"
@@ -137,8 +138,8 @@ static int exec_prepare(const struct check_syntax *syntax, void **ret)
 		*ret = command;
 		return command->environment ? 0 : -ENOMEM;
 	}
-	say(LOG_WARNING, "check \"exec:%s\": %s: %s; its nodes are left as they are", syntax->argument,
-	    n > 0 ? command->words[0] : "", n > 0 ? strerror(errno) : "no command");
+	news_say(LOG_WARNING, "check \"exec:%s\": %s: %s; its nodes are left as they are", syntax->argument,
+		 n > 0 ? command->words[0] : "", n > 0 ? strerror(errno) : "no command");
 	exec_forget(command);
 	return -EINVAL;
 }

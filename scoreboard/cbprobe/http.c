@@ -22,7 +22,7 @@
 
 #include "checkup.h"
 #include "connect.h"
-#include "say.h"
+#include "news.h"
 #include "timespan.h"
 #include "transfer.h"
 
@@ -40,8 +40,8 @@ static bool is_readable(const struct check_syntax *syntax)
 {
 	if (!*syntax->ca || access(syntax->ca, R_OK) == 0)
 		return true;
-	say(LOG_WARNING, "check \"%s:%s\": --ca %s: %s; its nodes are left as they are", syntax->name,
-	    syntax->argument, syntax->ca, strerror(errno));
+	news_say(LOG_WARNING, "check \"%s:%s\": --ca %s: %s; its nodes are left as they are", syntax->name,
+		 syntax->argument, syntax->ca, strerror(errno));
 	return false;
 }
 

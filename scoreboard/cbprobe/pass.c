@@ -41,6 +41,7 @@
 #include "checkup.h"
 #include "connect.h"
 #include "conversation.h"
+#include "news.h"
 #include "quit.h"
 #include "roster.h"
 #include "say.h"
@@ -638,12 +639,13 @@ static int conclude(struct pass *pass)
 	char text[WHY_MAX + 1];
 
 	if (pass->up + pass->down == 0 && unjudged > 0) {
-		say(LOG_ERR, "no node can be checked from here (%s), no node's health was changed", why(example, text));
+		news_say(LOG_ERR, "no node can be checked from here (%s), no node's health was changed",
+			 why(example, text));
 		return 1;
 	}
 	if (unjudged > 0)
-		say(LOG_WARNING, "%zu of %zu nodes cannot be checked from here (%s), their health was not changed",
-		    unjudged, pass->roster.n, why(example, text));
+		news_say(LOG_WARNING, "%zu of %zu nodes cannot be checked from here (%s), their health was not changed",
+			 unjudged, pass->roster.n, why(example, text));
 	for (size_t i = 0; pass->reached_out && i < pass->roster.n; i++) {
 		int r = pay(pass, &pass->roster.probes[i]);
 
@@ -759,6 +761,7 @@ int pass_run(struct score *score, const struct pass_options *options)
 	if (r == 0)
 		summarize(&pass, begun_usec);
 	pass_clear(&pass);
+	news_pass_over();
 	quit_allow();
 	return r;
 }

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "news.h"
 #include "regex_size.h"
-#include "say.h"
 
 #define FILE_SIZE_MAX (1024 * 1024)
 
@@ -35,7 +35,7 @@ static int complain(const struct reading *reading, const char *format, ...)
 	va_start(ap, format);
 	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	say(LOG_ERR, "%s:%u: %s", reading->path, reading->line, text);
+	news_say(LOG_ERR, "%s:%u: %s", reading->path, reading->line, text);
 	return -EINVAL;
 }
 
@@ -191,7 +191,7 @@ static int read_lines(struct reading *reading, FILE *file)
 		r = one < 0 ? one : r;
 	}
 	if (r == 0 && ferror(file)) {
-		say(LOG_ERR, "%s: %s", reading->path, strerror(errno));
+		news_say(LOG_ERR, "%s: %s", reading->path, strerror(errno));
 		r = -EINVAL;
 	}
 	free(line);
@@ -206,14 +206,14 @@ static FILE *open_file(const char *path)
 	FILE *file;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		say(LOG_ERR, "%s: %s", path, strerror(errno));
+		news_say(LOG_ERR, "%s: %s", path, strerror(errno));
 	} else if (!S_ISREG(st.st_mode) || st.st_size > FILE_SIZE_MAX) {
-		say(LOG_ERR, "%s: expected a regular file of at most 1 MB", path);
+		news_say(LOG_ERR, "%s: expected a regular file of at most 1 MB", path);
 	} else {
 		file = fdopen(fd, "r");
 		if (file)
 			return file;
-		say(LOG_ERR, "%s: %s", path, strerror(errno));
+		news_say(LOG_ERR, "%s: %s", path, strerror(errno));
 	}
 	if (fd >= 0)
 		(void)close(fd);
@@ -232,7 +232,7 @@ int script_read(const char *path, struct script *ret)
 	r = reading.script.steps ? read_lines(&reading, file) : -ENOMEM;
 	(void)fclose(file);
 	if (r == 0 && reading.script.n == 0) {
-		say(LOG_ERR, "%s: expected at least one step, as in expect \"REGEX\"", path);
+		news_say(LOG_ERR, "%s: expected at least one step, as in expect \"REGEX\"", path);
 		r = -EINVAL;
 	}
 	if (r < 0)

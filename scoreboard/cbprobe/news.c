@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * news.c: two sets of lines, those of this pass and those of the one before.
+ * A line stands for itself: if a node's trouble is another, so is the line.
+ */
+
+#include "news.h"
+
+#include <search.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "say.h"
+
+#define NEWS_MAX 1023 /* bytes of a line, as many as say.c has room for */
+
+static void *this_pass, *pass_before; /* roots of tsearch(3), of strings */
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void keep(const char *line)
+{
+	char *copy;
+
+	if (tfind(line, &this_pass, compare))
+		return;
+	copy = strdup(line);
+	if (copy && !tsearch(copy, &this_pass, compare))
+		free(copy);
+}
+
+void news_say(int priority, const char *format, ...)
+{
+	char line[NEWS_MAX + 1];
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(line, sizeof(line), format, ap);
+	va_end(ap);
+	keep(line);
+	if (!tfind(line, &pass_before, compare))
+		say(priority, "%s", line);
+}
+
+void news_pass_over(void)
+{
+	tdestroy(pass_before, free);
+	pass_before = this_pass;
+	this_pass = NULL;
+}
