@@ -82,15 +82,52 @@ print('full', flush=True); time.sleep(60)"
   [ "$(reason_of 192.0.2.1:1)" = "up" ] || [ "$(reason_of 192.0.2.1:1)" = "up " ]
 }
 
-@test "a node that answers from beyond this machine proves the way out: those without a route are down" {
+@test "addresses of the machine's own interfaces prove no way out, whatever they answer" {
+  local address
   network_up
-  network ip addr add 198.51.100.1/32 dev lo
-  echo "192.0.2.1, 1, 1, 0" >>"$CONF"
-  echo "198.51.100.1, 1, 1, 0" >>"$CONF"
-  score load
-  run -0 network "$BUILD/cbprobe" -c "$CONF" --fall 1
-  [ "$(reason_of 198.51.100.1:1)" = 'down connection\x20refused' ]
-  [ "$(reason_of 192.0.2.1:1)" = 'down no\x20route\x20to\x20host' ]
+  # A network without anybody else in it. From the second address of IPv4 no connection comes by itself.
+  network ip link add lan type veth peer name other
+  network ip link set lan up
+  network ip link set other up
+  network ip addr add 198.51.100.1/24 dev lan
+  network ip addr add 198.51.100.2/24 dev lan
+  network ip addr add 2001:db8::1/64 dev lan nodad
+  for address in 198.51.100.1 198.51.100.2 '[2001:db8::1]'; do
+    printf '%s\n' "192.0.2.1, 1, 1, 0" "$address, 1, 1, 0" >"$CONF"
+    score load
+    for any in 0 1; do
+      network sysctl -qw net.ipv4.ip_nonlocal_bind=$any net.ipv6.ip_nonlocal_bind=$any
+      run -0 network "$BUILD/cbprobe" -c "$CONF" --fall 1
+      [[ $output == *"1 of 2 nodes cannot be checked from here (192.0.2.1:1: Network is unreachable)"* ]]
+      [ "$(reason_of "$address:1")" = 'down connection\x20refused' ]
+      [[ $(reason_of 192.0.2.1:1) == up* ]]
+    done
+  done
+}
+
+@test "a node that answers from beyond this machine proves the way out: those without a route are down" {
+  local beyond address
+  network_up
+  background "$T/beyond.log" nsenter --net="/proc/$KEEPER/ns/net" unshare --net sleep 120
+  beyond=$PID
+  until_ok eval '! [ "/proc/$beyond/ns/net" -ef /proc/self/ns/net ] && ! [ "/proc/$beyond/ns/net" -ef "/proc/$KEEPER/ns/net" ]'
+  network ip link add lan type veth peer name lan netns "$beyond"
+  for address in 198.51.100.2/24 2001:db8::2/64; do network ip addr add "$address" dev lan nodad; done
+  network ip link set lan up
+  for address in 198.51.100.1/24 2001:db8::1/64; do
+    nsenter --net="/proc/$beyond/ns/net" ip addr add "$address" dev lan nodad
+  done
+  nsenter --net="/proc/$beyond/ns/net" ip link set lan up
+  for address in 198.51.100.1 '[2001:db8::1]'; do
+    printf '%s\n' "192.0.2.1, 1, 1, 0" "$address, 1, 1, 0" >"$CONF"
+    for any in 0 1; do
+      network sysctl -qw net.ipv4.ip_nonlocal_bind=$any net.ipv6.ip_nonlocal_bind=$any
+      rm -f "$SCOREBOARD"
+      run -0 network "$BUILD/cbprobe" -c "$CONF" --fall 1
+      [ "$(reason_of "$address:1")" = 'down connection\x20refused' ]
+      [ "$(reason_of 192.0.2.1:1)" = 'down no\x20route\x20to\x20host' ]
+    done
+  done
 }
 
 @test "a prober that others took the descriptors from checks as many at once as it can, and all of them" {

@@ -30,7 +30,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -41,6 +40,7 @@
 #include "checkup.h"
 #include "connect.h"
 #include "conversation.h"
+#include "here.h"
 #include "news.h"
 #include "quit.h"
 #include "roster.h"
@@ -185,14 +185,9 @@ static int pay(struct pass *pass, struct probe *probe)
 /* Whether the node is this machine, to which there is always a way. */
 static bool is_here(const struct probe *probe)
 {
-	for (unsigned i = 0; i < probe->n_addresses; i++) {
-		const struct sockaddr_in *in = (const struct sockaddr_in *)&probe->addresses[i].storage;
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&probe->addresses[i].storage;
-
-		if (in->sin_family == AF_INET ? ntohl(in->sin_addr.s_addr) >> IN_CLASSA_NSHIFT != IN_LOOPBACKNET
-					      : !IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr))
+	for (unsigned i = 0; i < probe->n_addresses; i++)
+		if (!here_is(&probe->addresses[i]))
 			return false;
-	}
 	return true;
 }
 
@@ -221,7 +216,7 @@ static int try_failed(struct pass *pass, struct probe *probe, bool certain)
 	r = certain ? pay(pass, probe) : 0;
 	if (r < 0)
 		return r;
-	pass->reached_out |= has_answered(probe) && !is_here(probe);
+	pass->reached_out = pass->reached_out || (has_answered(probe) && !is_here(probe));
 	/* Of a node that is down there is nothing more to be found out. */
 	if (!probe->down && verdict_wants_more(&pass->options->rules, probe)) {
 		probe_wait(pass, probe, PASS_RETRY_USEC);
@@ -240,7 +235,7 @@ static int try_succeeded(struct pass *pass, struct probe *probe)
 	int r = verdict_success(pass->score, &pass->options->rules, probe);
 
 	probe->owed = 0; /* what came before it does not count any more */
-	pass->reached_out |= !is_here(probe);
+	pass->reached_out = pass->reached_out || !is_here(probe);
 	pass->up++;
 	probe_finish(pass, probe);
 	return r < 0 ? r : 0;

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * here.c: asks the kernel's routing, by UDP sockets that send nothing. Only an
+ * address of this machine can be where a connection comes from. A list of
+ * addresses would need AF_NETLINK, which the units do not allow.
+ *
+ * IPv4 lets a socket be bound to any address where ip_nonlocal_bind is set, but
+ * not connect from it. It has no rule for which source is taken: to a second
+ * address of an interface it is the first. IPv6 has one: the address itself,
+ * if it is ours.
+ */
+
+#include "here.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static bool is_loopback(const struct score_address *address)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&address->storage;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->storage;
+
+	return in->sin_family == AF_INET ? ntohl(in->sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET
+					 : IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+}
+
+/* 1, 0, or -errno: it cannot be told. */
+static int can_come_from(int fd, const struct score_address *address)
+{
+	struct sockaddr_in from = *(const struct sockaddr_in *)&address->storage;
+
+	from.sin_port = 0;
+	if (bind(fd, (const struct sockaddr *)&from, sizeof(from)) < 0)
+		return errno == EADDRNOTAVAIL ? 0 : -errno;
+	return connect(fd, &address->sa, address->size) == 0;
+}
+
+static int comes_from(int fd, const struct score_address *address)
+{
+	const struct sockaddr_in6 *to = (const struct sockaddr_in6 *)&address->storage;
+	struct sockaddr_in6 from = { 0 };
+	socklen_t size = sizeof(from);
+
+	if (connect(fd, &address->sa, address->size) < 0)
+		return 0;
+	if (getsockname(fd, (struct sockaddr *)&from, &size) < 0)
+		return -errno;
+	return IN6_ARE_ADDR_EQUAL(&from.sin6_addr, &to->sin6_addr);
+}
+
+bool here_is(const struct score_address *address)
+{
+	int fd, r;
+
+	if (is_loopback(address))
+		return true;
+	fd = socket(address->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return true;
+	r = address->sa.sa_family == AF_INET ? can_come_from(fd, address) : comes_from(fd, address);
+	(void)close(fd);
+	return r != 0;
+}
