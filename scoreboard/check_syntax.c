@@ -185,8 +185,9 @@ static int parse_status(const char *value, struct check_syntax *syntax, char *ex
 	int first = length == 3 || (length == 7 && value[3] == '-') ? status_from(value) : -1;
 	int last = length == 7 ? status_from(value + 4) : first;
 
-	if (first < 100 || last < first || last > 599)
-		return fail(expected, "a status from 100 to 599 or a range, such as 200-299, as the --status");
+	/* Those of 1xx are not an answer, but come before one. */
+	if (first < 200 || last < first || last > 599)
+		return fail(expected, "a status from 200 to 599 or a range, such as 200-299, as the --status");
 	if (syntax->n_statuses == CHECK_STATUSES_MAX)
 		return fail(expected, "--status at most %d times", CHECK_STATUSES_MAX);
 	syntax->statuses[syntax->n_statuses++] = (struct check_status_range){ (uint16_t)first, (uint16_t)last };

@@ -279,20 +279,22 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$BUILD/cbprobe" 
 @test "a bad URL or option is an error of the node list" {
   node_line 4001 1 "check=http:/health"
   node_line 4002 1 "check=http:///health"
-  node_line 4003 1 "check=http://%n/ --status=99"
+  node_line 4003 1 "check=http://%n/ --status=101"
   node_line 4004 1 "check=http://%n/ --status=300-200"
   node_line 4005 1 "check=http://%n/ --body=("
   node_line 4006 1 "check=http://%n/ --insecure"
   node_line 4007 1 "check=https://%n/ --ca=here.pem"
   node_line 4008 1 "check=https://%n/ --colour"
+  node_line 4009 1 "check=http://%n/ --status=199-204"
   run -78 score validate "$CONF"
-  [ "${#lines[@]}" = 8 ]
+  [ "${#lines[@]}" = 9 ]
   [[ ${lines[0]} == *"expected http://HOST/PATH"* ]]
   [[ ${lines[1]} == *"expected http://HOST/PATH"* ]]
-  [[ ${lines[2]} == *"100 to 599"* ]]
-  [[ ${lines[3]} == *"100 to 599"* ]]
+  [[ ${lines[2]} == *"200 to 599"* ]]
+  [[ ${lines[3]} == *"200 to 599"* ]]
   [[ ${lines[4]} == *"regular expression"* ]]
   [[ ${lines[5]} == *"no --insecure with http"* ]]
   [[ ${lines[6]} == *"absolute path"* ]]
   [[ ${lines[7]} == *"colour"* ]]
+  [[ ${lines[8]} == *"expected a status from 200 to 599 or a range"* ]]
 }
