@@ -3,9 +3,10 @@
 /*
  * check_syntax.c: two tables, of the checks and of their options.
  *
- * Options are as in getopt_long(3): -t 5s, -t5s, --timeout 5s, --timeout=5s.
- * They may stand on either side of the check. Only an argument that is free
- * text, blanks and all, has them before it: what stands behind is its own.
+ * Options are written as -t 5s, -t5s, --timeout 5s, --timeout=5s, and no other
+ * way that getopt_long(3) has: one word each, their names in full. They may
+ * stand on either side of the check. Only an argument that is free text,
+ * blanks and all, has them before it: what stands behind is its own.
  */
 
 #include "check_syntax.h"

@@ -80,6 +80,20 @@ EOF
   [ "$status" = 0 ]
 }
 
+@test "options of a check are written as the manual says, and not as getopt_long(3) has them besides" {
+  validate 'a, 1, 1, 0, check=-t 5s ssh -s' 'b, 1, 1, 0, check=-t5s ssh' 'c, 1, 1, 0, check=ssh --timeout 5s --slot' \
+    'd, 1, 1, 0, check=ssh --timeout=5s'
+  [ "$status" = 0 ]
+  validate 'a, 1, 1, 0, check=ssh -st5' 'b, 1, 1, 0, check=ssh --time=5s' 'c, 1, 1, 0, check=-- ssh'
+  [ "$status" = 78 ]
+  diff - <(echo "$stderr") <<'EOF'
+nodes.conf:1: check: "ssh -st5": expected no value of --slot
+nodes.conf:2: check: "ssh --time=5s": expected no option "--time"
+nodes.conf:3: check: "-- ssh": expected no option "--"
+EOF
+  grep -q 'Letters cannot be put together' "$BATS_TEST_DIRNAME/../man/corebalance-nodes.5"
+}
+
 @test "every mistake is told with its line, field, value and what was expected; exit 78" {
   validate 'a, 1, 0, 0' 'b, 0, 1, 0' 'c, 1, 1, 0x1' 'd, 1' 'e, 1, 1, 0, speed=fast' 'f, 1, 1, 0, colour=red' \
     'g h, 1, 1, 0' '2001:db8::7, 1, 1, 0' 'ok, 1, 1, 0' 'ok, 1, 2, 0' 'i, 1, 1, 0, speed=1, speed=2' \
