@@ -69,7 +69,7 @@ struct listener {
 	struct waiters *waiters;
 	struct pool *pool;
 	sd_event_source *loader;       /* the process that loads the node list, or NULL */
-	sd_event_source *idle_time, *pause_time, *status_time, *reopen_time, *pending_time, *trim_time;
+	sd_event_source *idle_time, *pause_time, *status_time, *reopen_time, *pending_time, *trim_time, *drain_time;
 	uint64_t shut_usec;            /* when the farm was last seen full: CLOCK_MONOTONIC */
 	uint64_t accepted;             /* by the relays, when it was last looked at */
 	uint64_t fresh;                /* relays made meanwhile, whose first connection is no sign of haste */
@@ -154,20 +154,30 @@ static void admit_in_hand(struct listener *l)
 	l->complained = false;
 }
 
-/* Accepts what is pending on a socket. false: not now. */
-static bool accept_one(struct listener *l, int fd)
+/* What came of an attempt to accept. */
+enum accepted {
+	ACCEPTED_ONE,
+	ACCEPTED_NONE,  /* none is pending */
+	ACCEPTED_LATER, /* not now: there is no room, or no means */
+};
+
+/* Accepts what is pending on a socket. */
+static enum accepted accept_one(struct listener *l, int fd)
 {
 	if (l->in_hand >= 0 || !has_room(l))
-		return false;
-	l->in_hand = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		return ACCEPTED_LATER;
+	do
+		l->in_hand = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	while (l->in_hand < 0 && errno == ECONNABORTED); /* a client that left before it was accepted */
 	if (l->in_hand < 0) {
 		l->in_hand = -1;
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			take_a_pause(l, "accept", -errno);
-		return false; /* EAGAIN, or a client that left before it was accepted */
+		if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
+			return ACCEPTED_NONE;
+		take_a_pause(l, "accept", -errno);
+		return ACCEPTED_LATER;
 	}
 	admit_in_hand(l);
-	return true;
+	return ACCEPTED_ONE;
 }
 
 /* ---- relays ---- */
@@ -337,7 +347,7 @@ static void set_gate(struct listener *l)
 {
 	struct gate *gate = pool_gate(l->pool);
 	bool open = !l->stopping && l->in_hand < 0 && shall_open(l);
-	bool closed = l->stopping && l->in_hand < 0 && waiters_count(l->waiters) == 0;
+	bool closed = l->stopping && l->n_fds == 0 && l->in_hand < 0 && waiters_count(l->waiters) == 0;
 	size_t ahead = l->settings->connections_per_relay > 1 ? RELAYS_AHEAD : RELAYS_AHEAD_STRICT;
 	/* Whom a connection woke sees to it, unless he has ended, or the gate was shut when he came. */
 	bool look = open && (gate_get(gate) != GATE_OPEN || pool_ended(l->pool) != l->ended);
@@ -372,7 +382,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *ar
 		listen_for(l, false);
 		look_soon(l);
 	} else {
-		for (unsigned i = 0; i < ACCEPTS_AT_ONCE && accept_one(l, fd); i++)
+		for (unsigned i = 0; i < ACCEPTS_AT_ONCE && accept_one(l, fd) == ACCEPTED_ONE; i++)
 			;
 	}
 	listener_turn(l);
@@ -384,7 +394,8 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *ar
 /* No connection is anywhere with us. */
 static bool is_idle(const struct listener *l)
 {
-	return waiters_count(l->waiters) == 0 && l->in_hand < 0 && !l->loader && !gate_any_busy(pool_gate(l->pool));
+	return waiters_count(l->waiters) == 0 && l->in_hand < 0 && !(l->stopping && l->n_fds > 0) && !l->loader &&
+	       !gate_any_busy(pool_gate(l->pool));
 }
 
 static int on_idle_time(sd_event_source *source, uint64_t usec, void *arg)
@@ -443,11 +454,69 @@ static int on_status_time(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
+/* ---- the end of the sockets ---- */
+
+static void close_socket(struct listener *l, size_t i)
+{
+	/* Relays have it, too: nobody shall connect to a socket from which nobody accepts. */
+	if (l->owned)
+		(void)shutdown(l->fds[i], SHUT_RDWR);
+	sd_event_source_disable_unref(l->accepting[i]);
+	(void)close(l->fds[i]);
+	l->n_fds--;
+	l->fds[i] = l->fds[l->n_fds];
+	l->accepting[i] = l->accepting[l->n_fds];
+	l->accepting[l->n_fds] = NULL;
+}
+
+static void close_sockets(struct listener *l)
+{
+	while (l->n_fds > 0)
+		close_socket(l, l->n_fds - 1);
+}
+
+static int on_drain_time(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct listener *l = arg;
+
+	(void)source;
+	(void)usec;
+	l->drain_time = sd_event_source_disable_unref(l->drain_time);
+	/* Where no waiter is left whose end makes room, that is up to the relays that have nothing to do. */
+	if (waiters_count(l->waiters) == 0)
+		pool_shrink(l->pool, 0);
+	listener_turn(l);
+	return 0;
+}
+
+/* We stop: what is in the backlog of a socket that ends with us must be taken in first, however long it takes. */
+static void drain(struct listener *l)
+{
+	enum accepted accepted = ACCEPTED_NONE;
+
+	while (l->n_fds > 0 && !l->paused) {
+		do
+			accepted = accept_one(l, l->fds[0]);
+		while (accepted == ACCEPTED_ONE);
+		if (accepted == ACCEPTED_LATER)
+			break;
+		close_socket(l, 0);
+	}
+	if (l->n_fds == 0)
+		return;
+	/* Those who are in stay; nobody comes in while one of them is left. */
+	for (size_t i = 0; i < l->n_fds; i++)
+		(void)listen(l->fds[i], 0);
+	set_timer(l, &l->drain_time, PAUSE_USEC, on_drain_time);
+}
+
 /* Called after everything that happened: serves, and sets up what to wait for next. */
 static void listener_turn(void *arg)
 {
 	struct listener *l = arg;
 
+	if (l->stopping)
+		drain(l);
 	serve_waiters(l);
 	waiters_look(l->waiters);
 	/* While it is quiet nothing changes that we would not be called for. */
@@ -458,6 +527,7 @@ static void listener_turn(void *arg)
 		set_timer(l, &l->trim_time, TRIM_USEC, on_trim_time);
 	exit_if_idle(l);
 }
+
 /* ---- signals ---- */
 
 /* Takes no more connections; ends when all that are here have been served. */
@@ -466,17 +536,8 @@ static void stop(struct listener *l)
 	(void)sd_notify(0, "STOPPING=1");
 	l->stopping = true;
 	gate_set(pool_gate(l->pool), GATE_SHUT);
-	for (size_t i = 0; i < l->n_fds; i++) {
-		/* What is in the backlog of a socket that ends with us must be taken in first; systemd keeps its sockets. */
-		while (l->owned && accept_one(l, l->fds[i]))
-			;
-		/* Relays have it, too: nobody shall connect to a socket from which nobody accepts. */
-		if (l->owned)
-			(void)shutdown(l->fds[i], SHUT_RDWR);
-		l->accepting[i] = sd_event_source_disable_unref(l->accepting[i]);
-		(void)close(l->fds[i]);
-	}
-	l->n_fds = 0;
+	if (!l->owned)
+		close_sockets(l); /* systemd and inetd keep theirs, with all who are in the backlog */
 	pool_forget_sockets(l->pool);
 	listener_turn(l);
 }
@@ -500,6 +561,7 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 	if (l->in_hand >= 0)
 		(void)close(l->in_hand);
 	l->in_hand = -1;
+	close_sockets(l);
 	l->ending = true;
 	gate_set(pool_gate(l->pool), GATE_ENDED); /* also to those who do not have their connection yet */
 	pool_kill(l->pool, SIGTERM);
@@ -633,6 +695,7 @@ static void clear(struct listener *l)
 	sd_event_source_disable_unref(l->reopen_time);
 	sd_event_source_disable_unref(l->pending_time);
 	sd_event_source_disable_unref(l->trim_time);
+	sd_event_source_disable_unref(l->drain_time);
 	(void)sd_event_unref(l->event);
 	free(l->accepting);
 	free(l->fds);

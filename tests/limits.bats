@@ -85,6 +85,29 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   farm_is_at_rest
 }
 
+@test "a full /run, and SIGTERM: whoever is in the backlog of our own socket is served when there is room" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
+  mkdir "$T/run"
+  mount -t tmpfs -o size=4m none "$T/run"
+  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
+  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  node a 4001 8 --mode line
+  score list
+  dd if=/dev/zero of="$T/run/ballast" bs=4k 2>/dev/null || true
+  entrance alone
+  client_start crowd -n 3500 -c 3500 --line "$(until_word go)" --expect line
+  until_ok grep -q 'No space left on device' "$T/relay.log"
+  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 3500 ]'
+  kill "$GATE_PID"
+  until_ok grep -q 'stopping: ' "$T/relay.log"
+  rm "$T/run/ballast"
+  word go
+  client_wait crowd
+  grep 'ok=3500 failed=0' "$T/crowd.out"
+  wait "$GATE_PID"
+  farm_is_at_rest
+}
+
 @test "no room to make a scoreboard at all: one clear line, exit 71, nothing left behind" {
   if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
   mkdir "$T/run"

@@ -37,6 +37,39 @@ teardown() { farm_teardown; }
   farm_is_at_rest
 }
 
+@test "SIGTERM: near the limit of descriptors, too, whoever is in the backlog of our own socket is served" {
+  node a 4001 1 --mode line
+  background "$T/relay.log" prlimit --nofile=128:128 "$BUILD/cbrelay" -c "$CONF" "$GATE"
+  GATE_PID=$PID
+  until_ok is_listening "$GATE"
+  client_start crowd -n 120 -c 120 --line "$(until_word go)" --expect line
+  # As many as there are descriptors for are taken in; all the others have come as far as the backlog.
+  until_ok eval '[ "$(waiting_in_listener)" -ge 20 ]'
+  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 120 ]'
+  kill "$GATE_PID"
+  until_ok grep -q 'stopping: ' "$T/relay.log"
+  word go
+  client_wait crowd
+  grep 'ok=120 failed=0' "$T/crowd.out"
+  wait "$GATE_PID"
+  farm_is_at_rest
+}
+
+@test "SIGTERM twice, near the limit of descriptors: the backlog ends, too" {
+  node a 4001 1 --mode line
+  background "$T/relay.log" prlimit --nofile=128:128 "$BUILD/cbrelay" -c "$CONF" "$GATE"
+  GATE_PID=$PID
+  until_ok is_listening "$GATE"
+  client_start crowd -n 120 -c 120 --line "sleep 30000" --expect line
+  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 120 ]'
+  kill "$GATE_PID"
+  until_ok grep -q 'stopping: ' "$T/relay.log"
+  kill "$GATE_PID"
+  wait "$GATE_PID"
+  client_fails crowd
+  farm_is_at_rest
+}
+
 @test "SIGTERM twice: connections are ended, slots are free" {
   node a 4001 1 --mode line
   entrance alone
