@@ -47,6 +47,7 @@
 #define ACCEPTS_AT_ONCE 64
 #define SPARE_FDS 64              /* descriptors kept for other things than waiters and relays */
 #define FDS_PER_RELAY 2           /* its socket for orders, and its pidfd */
+#define FDS_NEEDED (SPARE_FDS + FDS_PER_RELAY + 1) /* to serve one connection */
 #define PAUSE_USEC 250000u        /* before trying again what this machine was too short of */
 #define STATUS_USEC USEC_PER_SEC
 #define REOPEN_USEC 5000u         /* the gate stays shut for so long at least */
@@ -69,7 +70,7 @@ struct listener {
 	struct waiters *waiters;
 	struct pool *pool;
 	sd_event_source *loader;       /* the process that loads the node list, or NULL */
-	sd_event_source *idle_time, *pause_time, *status_time, *reopen_time, *pending_time, *trim_time, *drain_time;
+	sd_event_source *idle_time, *pause_time, *status_time, *reopen_time, *pending_time, *trim_time, *room_time;
 	uint64_t shut_usec;            /* when the farm was last seen full: CLOCK_MONOTONIC */
 	uint64_t accepted;             /* by the relays, when it was last looked at */
 	uint64_t fresh;                /* relays made meanwhile, whose first connection is no sign of haste */
@@ -83,6 +84,7 @@ struct listener {
 	bool load_again;               /* SIGHUP came while it did */
 	bool owned, notify, stopping, paused, complained;
 	bool ending;                 /* stopping at once */
+	bool crowded;                  /* descriptors are too few for what is pending, which has been told */
 	char status[96];               /* as last told */
 };
 
@@ -100,14 +102,35 @@ static void set_timer(struct listener *l, sd_event_source **source, uint64_t use
 		report_message(LOG_WARNING, "cannot set a timer: %s", strerror(-r));
 }
 
-static bool has_room(const struct listener *l)
+/* How many more descriptors waiters and relays may have. */
+static size_t descriptors_left(const struct listener *l)
 {
-	size_t waiting = waiters_count(l->waiters);
+	size_t taken = waiters_count(l->waiters) + FDS_PER_RELAY * pool_size(l->pool) + SPARE_FDS;
 
+	return taken < l->fd_limit ? l->fd_limit - taken : 0;
+}
+
+/* --queue-limit lets one more wait. */
+static bool has_place(const struct listener *l)
+{
 	/* What is left in the backlog of our own sockets when we stop would be reset. */
-	if (l->settings->queue_limit && waiting >= l->settings->queue_limit && !(l->stopping && l->owned))
-		return false;
-	return waiting + FDS_PER_RELAY * pool_size(l->pool) + SPARE_FDS < l->fd_limit;
+	return !l->settings->queue_limit || waiters_count(l->waiters) < l->settings->queue_limit ||
+	       (l->stopping && l->owned);
+}
+
+static bool is_pending_on(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+
+	return poll(&pollfd, 1, 0) != 0;
+}
+
+static bool is_pending(const struct listener *l)
+{
+	for (size_t i = 0; i < l->n_fds; i++)
+		if (is_pending_on(l->fds[i]))
+			return true;
+	return false;
 }
 
 /* ---- what this machine is short of ---- */
@@ -139,6 +162,36 @@ static void take_a_pause(struct listener *l, const char *what, int error)
 	l->paused = l->pause_time != NULL;
 }
 
+static int on_room_time(sd_event_source *source, uint64_t usec, void *arg);
+
+/* Descriptors are too few for what is pending: says so, once until nothing is. */
+static void be_crowded(struct listener *l)
+{
+	if (!l->crowded)
+		report_message(LOG_WARNING, "the limit of %zu descriptors is reached; connections wait in the backlog meanwhile",
+			       l->fd_limit);
+	l->crowded = true;
+	set_timer(l, &l->room_time, PAUSE_USEC, on_room_time);
+}
+
+static int on_room_time(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct listener *l = arg;
+
+	(void)source;
+	(void)usec;
+	l->room_time = sd_event_source_disable_unref(l->room_time);
+	/* Where no waiter is left whose turn makes room, relays that have nothing to do make some. */
+	if (waiters_count(l->waiters) == 0 && descriptors_left(l) == 0)
+		pool_shrink(l->pool, 1);
+	if (l->crowded && is_pending(l))
+		be_crowded(l);
+	else
+		l->crowded = false;
+	listener_turn(l);
+	return 0;
+}
+
 /* ---- taking connections in, while the gate is shut ---- */
 
 /* The connection that was accepted and could not be queued: it is not lost, it is tried again. */
@@ -164,17 +217,18 @@ enum accepted {
 /* Accepts what is pending on a socket. */
 static enum accepted accept_one(struct listener *l, int fd)
 {
-	if (l->in_hand >= 0 || !has_room(l))
+	if (l->in_hand >= 0 || !has_place(l) || descriptors_left(l) == 0)
 		return ACCEPTED_LATER;
 	do
 		l->in_hand = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	while (l->in_hand < 0 && errno == ECONNABORTED); /* a client that left before it was accepted */
 	if (l->in_hand < 0) {
 		l->in_hand = -1;
-		if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
-			return ACCEPTED_NONE;
-		take_a_pause(l, "accept", -errno);
-		return ACCEPTED_LATER;
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			take_a_pause(l, "accept", -errno);
+			return ACCEPTED_LATER;
+		}
+		return ACCEPTED_NONE;
 	}
 	admit_in_hand(l);
 	return ACCEPTED_ONE;
@@ -182,24 +236,17 @@ static enum accepted accept_one(struct listener *l, int fd)
 
 /* ---- relays ---- */
 
-static bool is_pending(const struct listener *l)
-{
-	for (size_t i = 0; i < l->n_fds; i++) {
-		struct pollfd fd = { .fd = l->fds[i], .events = POLLIN };
-
-		if (poll(&fd, 1, 0) > 0)
-			return true;
-	}
-	return false;
-}
-
 static void grow(struct listener *l, size_t n)
 {
+	const struct gate *gate = pool_gate(l->pool);
+	/* One descriptor stays for a waiter. */
+	size_t room = descriptors_left(l) > 0 ? (descriptors_left(l) - 1) / FDS_PER_RELAY : 0;
+	size_t there = gate_count_coming(gate) + gate_count_idle(gate);
 	int r;
 
-	if (l->paused || waiters_count(l->waiters) + FDS_PER_RELAY * (pool_size(l->pool) + n) + SPARE_FDS >= l->fd_limit)
+	if (l->paused || room == 0)
 		return;
-	r = pool_grow(l->pool, n);
+	r = pool_grow(l->pool, n < there + room ? n : there + room);
 	if (r < 0)
 		take_a_pause(l, "start a relay", r);
 	else
@@ -226,6 +273,8 @@ static void grow_for_pending(struct listener *l, bool moving)
 	grow(l, l->growth);
 	if (pool_size(l->pool) > before)
 		l->fresh += pool_size(l->pool) - before;
+	else if (descriptors_left(l) <= FDS_PER_RELAY && gate_count_coming(pool_gate(l->pool)) == 0)
+		be_crowded(l);
 }
 
 /*
@@ -359,7 +408,8 @@ static void set_gate(struct listener *l)
 	gate_ask(gate, calls(l, open));
 	if (!open) {
 		/* A connection in hand, or no room: the rest waits in the backlog. */
-		listen_for(l, !l->stopping && !l->paused && l->in_hand < 0 && has_room(l));
+		listen_for(l, !l->stopping && !l->paused && l->in_hand < 0 && has_place(l) &&
+			      (descriptors_left(l) > 0 || !l->room_time));
 		return;
 	}
 	if (pool_size(l->pool) < ahead || l->settings->connections_per_relay == 1)
@@ -384,6 +434,8 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *ar
 	} else {
 		for (unsigned i = 0; i < ACCEPTS_AT_ONCE && accept_one(l, fd) == ACCEPTED_ONE; i++)
 			;
+		if (descriptors_left(l) == 0 && has_place(l) && is_pending(l))
+			be_crowded(l);
 	}
 	listener_turn(l);
 	return 0;
@@ -475,39 +527,26 @@ static void close_sockets(struct listener *l)
 		close_socket(l, l->n_fds - 1);
 }
 
-static int on_drain_time(sd_event_source *source, uint64_t usec, void *arg)
-{
-	struct listener *l = arg;
-
-	(void)source;
-	(void)usec;
-	l->drain_time = sd_event_source_disable_unref(l->drain_time);
-	/* Where no waiter is left whose end makes room, that is up to the relays that have nothing to do. */
-	if (waiters_count(l->waiters) == 0)
-		pool_shrink(l->pool, 0);
-	listener_turn(l);
-	return 0;
-}
-
 /* We stop: what is in the backlog of a socket that ends with us must be taken in first, however long it takes. */
 static void drain(struct listener *l)
 {
 	enum accepted accepted = ACCEPTED_NONE;
 
-	while (l->n_fds > 0 && !l->paused) {
+	for (; l->n_fds > 0; close_socket(l, 0)) {
 		do
-			accepted = accept_one(l, l->fds[0]);
+			accepted = l->paused ? ACCEPTED_LATER : accept_one(l, l->fds[0]);
 		while (accepted == ACCEPTED_ONE);
-		if (accepted == ACCEPTED_LATER)
+		if (accepted == ACCEPTED_LATER && is_pending_on(l->fds[0]))
 			break;
-		close_socket(l, 0);
 	}
 	if (l->n_fds == 0)
 		return;
+	if (descriptors_left(l) == 0)
+		be_crowded(l);
 	/* Those who are in stay; nobody comes in while one of them is left. */
 	for (size_t i = 0; i < l->n_fds; i++)
 		(void)listen(l->fds[i], 0);
-	set_timer(l, &l->drain_time, PAUSE_USEC, on_drain_time);
+	set_timer(l, &l->room_time, PAUSE_USEC, on_room_time);
 }
 
 /* Called after everything that happened: serves, and sets up what to wait for next. */
@@ -695,7 +734,7 @@ static void clear(struct listener *l)
 	sd_event_source_disable_unref(l->reopen_time);
 	sd_event_source_disable_unref(l->pending_time);
 	sd_event_source_disable_unref(l->trim_time);
-	sd_event_source_disable_unref(l->drain_time);
+	sd_event_source_disable_unref(l->room_time);
 	(void)sd_event_unref(l->event);
 	free(l->accepting);
 	free(l->fds);
@@ -712,6 +751,10 @@ int listener_run(const int *fds, size_t n_fds, bool owned, struct score *score, 
 	sigset_t child;
 	int r = -ENOMEM;
 
+	if (l.fd_limit < FDS_NEEDED) {
+		report_message(LOG_ERR, "the limit of descriptors is %zu: expected at least %d", l.fd_limit, FDS_NEEDED);
+		return EX_OSERR;
+	}
 	/*
 	 * Relays, which inherit it, have many short turns: if one that is woken does not push the running one aside,
 	 * there are fewer switches. Where that is not allowed, it is as before.

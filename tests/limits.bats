@@ -23,6 +23,60 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   farm_is_at_rest
 }
 
+@test "descriptors too few for one connection: one clear line, exit 71; with the least there may be all are served" {
+  node a 4001 3 --mode hold:5
+  run --separate-stderr -71 timeout 30 prlimit --nofile=64:64 "$BUILD/cbrelay" -c "$CONF" "$GATE" </dev/null
+  [[ $stderr == *"cbrelay: the limit of descriptors is 64: expected at least 67" ]]
+  run -71 timeout 30 prlimit --nofile=66:66 "$BUILD/cbrelay" -c "$CONF" "$GATE" </dev/null
+  background "$T/relay.log" prlimit --nofile=67:67 "$BUILD/cbrelay" -c "$CONF" "$GATE"
+  until_ok is_listening "$GATE"
+  client -n 100 -c 50 --expect line
+  farm_is_at_rest
+}
+
+@test "the limit of descriptors keeps connections in the backlog: it is told, once until nobody is there" {
+  node a 4001 1 --mode line
+  background "$T/relay.log" prlimit --nofile=100:100 "$BUILD/cbrelay" -c "$CONF" "$GATE"
+  until_ok is_listening "$GATE"
+  client_start crowd -n 80 -c 80 --line "$(until_word go)" --expect line
+  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 80 ]'
+  until_ok grep 'limit of 100 descriptors is reached; connections wait' "$T/relay.log"
+  word go
+  client_wait crowd
+  lines_with_are "$T/relay.log" 'descriptors is reached' 1
+  # It was over; the next time it is told again.
+  crowd_is_told() {
+    client -n 80 -c 80 --line "sleep 5" --expect line
+    lines_with_are "$T/relay.log" 'descriptors is reached' 2
+  }
+  until_ok crowd_is_told
+  farm_is_at_rest
+}
+
+@test "the limit of descriptors, with many slots: relays as many as there is room for, and all are served" {
+  node a 4001 200 --mode line
+  background "$T/relay.log" prlimit --nofile=100:100 "$BUILD/cbrelay" -c "$CONF" "$GATE"
+  GATE_PID=$PID
+  until_ok is_listening "$GATE"
+  client_start crowd -n 80 -c 80 --line "$(until_word go)" --expect line
+  until_ok lines_with_are "$T/relay.log" 'limit of 100 descriptors is reached; connections wait' 1
+  until_ok eval '[ "$(busy)" -ge 17 ]'
+  word go
+  client_wait crowd
+  farm_is_at_rest
+  # The same, and SIGTERM.
+  rm "$T/go.word"
+  client_start crowd -n 80 -c 80 --line "$(until_word go)" --expect line
+  until_ok eval '[ "$(busy)" -ge 17 ]'
+  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 80 ]'
+  kill "$GATE_PID"
+  until_ok grep -q 'stopping: ' "$T/relay.log"
+  word go
+  client_wait crowd
+  wait "$GATE_PID"
+  farm_is_at_rest
+}
+
 @test "--queue-limit of a listener: the rest waits in the kernel's backlog, nobody is refused" {
   node a 4001 1 --mode line
   entrance alone --queue-limit 3
