@@ -23,6 +23,7 @@
 #include "departure.h"
 #include "forward.h"
 #include "interrupt.h"
+#include "limit.h"
 #include "patience.h"
 #include "proxy_header.h"
 #include "report.h"
@@ -49,6 +50,7 @@ struct life {
 	struct score_target target;
 	int node_fd;
 	int status;
+	struct departure departure; /* of the client, while this machine is short of something */
 	bool complained;
 	bool silent;        /* the node ended it at once, and it was not the client's doing */
 };
@@ -87,24 +89,49 @@ static bool is_shortage(int error)
 	       error == -ENFILE || error == -EAGAIN;
 }
 
-/* Says so, once, and lets a while pass. false: the client has left, or SIGTERM came; the life is over then. */
+/* Whether the client has waited long enough for a slot; if not, *ret_look_usec says when to ask again. */
+static bool has_waited_enough(const struct life *life, enum end_phase phase, uint64_t *ret_look_usec)
+{
+	*ret_look_usec = NO_TIMEOUT;
+	return phase == PHASE_QUEUE && limit_is_over(life->score, life->settings, life->connection->accepted_usec,
+						     ret_look_usec) > 0;
+}
+
+/*
+ * Says so, once, and lets a while pass. false: the life is over, as the client
+ * has left, or has waited long enough, or SIGTERM came.
+ */
 static bool sit_out(struct life *life, const char *what, int error, enum end_phase phase)
 {
-	struct departure departure = { .half_closed = true };
-	struct pollfd client = { .fd = life->connection->fd, .events = departure_events(&departure) };
+	uint64_t end_usec = now_boottime() + SHORTAGE_PAUSE_USEC, look_usec, until_usec, now_usec;
+	struct pollfd client;
 	int r;
 
 	if (!life->complained)
 		report_message(LOG_ERR, "cannot %s for %s: %s; trying again until it can be done", what,
 			       life->connection->client, strerror(-error));
 	life->complained = true;
-	r = interrupt_poll(&client, 1, SHORTAGE_PAUSE_USEC);
-	if (r > 0 && !departure_check(&departure, client.fd, client.revents, false))
-		r = interrupt_poll(NULL, 0, SHORTAGE_PAUSE_USEC);
-	if (r == 0)
-		return true;
-	(void)end(life, r == -EINTR ? END_ADMIN : r < 0 ? END_RESOURCES : END_CLIENT, phase, EX_OK);
-	return false;
+	for (;;) {
+		if (has_waited_enough(life, phase, &look_usec)) {
+			(void)end(life, END_RESOURCES, phase, EX_UNAVAILABLE);
+			return false;
+		}
+		until_usec = look_usec < end_usec ? look_usec : end_usec;
+		now_usec = now_boottime();
+		client = (struct pollfd){ .fd = life->departure.hung_up ? -1 : life->connection->fd,
+					  .events = departure_events(&life->departure) };
+		r = interrupt_poll(&client, 1, until_usec > now_usec ? until_usec - now_usec : 0);
+		if (r < 0) {
+			(void)end(life, r == -EINTR ? END_ADMIN : END_RESOURCES, phase, EX_OK);
+			return false;
+		}
+		if (departure_check(&life->departure, client.fd, client.revents, life->settings->abandon_on_eof)) {
+			(void)end(life, END_CLIENT, phase, EX_OK);
+			return false;
+		}
+		if (now_boottime() >= end_usec)
+			return true;
+	}
 }
 
 /* What score_claim() or score_failed() said is where to go on. */

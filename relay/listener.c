@@ -80,10 +80,11 @@ struct listener {
 	size_t growth;                 /* how many relays the next step makes, */
 	uint64_t pending_usec;         /* and when */
 	int journal_fd;                /* see report_before_forks() */
-	int in_hand;                   /* a connection that could not be taken in yet, or -1 */
+	int in_hand;                   /* a connection that could not be taken in yet, or -1, */
+	uint64_t in_hand_usec;         /* and when it was accepted: CLOCK_BOOTTIME */
 	bool load_again;               /* SIGHUP came while it did */
 	bool owned, notify, stopping, paused, complained;
-	bool ending;                 /* stopping at once */
+	bool ending;                   /* stopping at once */
 	bool crowded;                  /* descriptors are too few for what is pending, which has been told */
 	char status[96];               /* as last told */
 };
@@ -197,14 +198,15 @@ static int on_room_time(sd_event_source *source, uint64_t usec, void *arg)
 /* The connection that was accepted and could not be queued: it is not lost, it is tried again. */
 static void admit_in_hand(struct listener *l)
 {
-	int r = waiters_admit(l->waiters, l->in_hand);
+	int r = waiters_admit(l->waiters, l->in_hand, l->in_hand_usec);
 
 	if (r < 0) {
 		take_a_pause(l, "queue a connection", r);
 		return;
 	}
 	l->in_hand = -1;
-	l->complained = false;
+	if (r == 0)
+		l->complained = false;
 }
 
 /* What came of an attempt to accept. */
@@ -230,6 +232,7 @@ static enum accepted accept_one(struct listener *l, int fd)
 		}
 		return ACCEPTED_NONE;
 	}
+	l->in_hand_usec = now_boottime();
 	admit_in_hand(l);
 	return ACCEPTED_ONE;
 }

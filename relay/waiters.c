@@ -62,17 +62,23 @@ static void forget(struct waiter *waiter)
 	free(waiter);
 }
 
-/* One that will not be served: one line for it, and its place is free. */
-static void end(struct waiter *waiter, enum end_who who)
+/* The line of one that will not be served. */
+static void report_end(const struct waiter *waiter, enum end_who who)
 {
 	struct connection connection;
 
-	(void)score_leave(waiter->all->setup.score, &waiter->ticket); /* -ESTALE: has been ejected */
 	connection_init(&connection, waiter->fd, waiter->accepted_usec, waiter->client);
 	connection.wait_usec = connection.total_usec = now_boottime() - waiter->accepted_usec;
 	connection.end_who = who;
 	connection.end_phase = PHASE_QUEUE;
 	report_connection(&connection);
+}
+
+/* One that will not be served: one line for it, and its place is free. */
+static void end(struct waiter *waiter, enum end_who who)
+{
+	(void)score_leave(waiter->all->setup.score, &waiter->ticket); /* -ESTALE: has been ejected */
+	report_end(waiter, who);
 	forget(waiter);
 }
 
@@ -231,21 +237,42 @@ size_t waiters_count(const struct waiters *w)
 	return w->n;
 }
 
-int waiters_admit(struct waiters *w, int fd)
+/* One that has no ticket, as there was no room for it: whether it is over all the same. Then it has its line. */
+static bool is_over(struct waiters *w, const struct waiter *waiter)
+{
+	struct departure departure = { 0 };
+	struct pollfd client = { .fd = waiter->fd, .events = departure_events(&departure) };
+	uint64_t look_usec;
+
+	if (poll(&client, 1, 0) > 0 &&
+	    departure_check(&departure, client.fd, client.revents, w->setup.settings->abandon_on_eof))
+		report_end(waiter, END_CLIENT);
+	else if (limit_is_over(w->setup.score, w->setup.settings, waiter->accepted_usec, &look_usec) > 0)
+		report_end(waiter, END_RESOURCES);
+	else
+		return false;
+	return true;
+}
+
+int waiters_admit(struct waiters *w, int fd, uint64_t accepted_usec)
 {
 	struct waiter *waiter = calloc(1, sizeof(*waiter));
 	int r;
 
 	if (!waiter)
 		return -ENOMEM;
-	*waiter = (struct waiter){ .all = w, .fd = fd, .accepted_usec = now_boottime() };
+	*waiter = (struct waiter){ .all = w, .fd = fd, .accepted_usec = accepted_usec };
+	(void)endpoint_peer(fd, waiter->client);
 	r = sd_event_add_io(w->setup.event, &waiter->io, fd, (uint32_t)departure_events(&waiter->departure),
 			    on_departure, waiter);
 	if (r >= 0)
-		r = score_join(w->setup.score, w->setup.settings->policy, endpoint_peer(fd, waiter->client), 0,
-			       &waiter->ticket);
+		r = score_join(w->setup.score, w->setup.settings->policy, waiter->client, 0, &waiter->ticket);
 	if (r < 0) {
 		sd_event_source_disable_unref(waiter->io);
+		if (is_over(w, waiter)) {
+			(void)close(fd);
+			r = 1;
+		}
 		free(waiter);
 		return r;
 	}

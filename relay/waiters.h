@@ -37,8 +37,13 @@ struct waiters *waiters_free(struct waiters *waiters);
 
 size_t waiters_count(const struct waiters *waiters);
 
-/* Takes a connection in, which is the list's from then on. 0; or -errno: it is still the caller's. */
-int waiters_admit(struct waiters *waiters, int fd);
+/*
+ * Takes a connection that was accepted at accepted_usec (CLOCK_BOOTTIME) in,
+ * which is the list's from then on. 0; 1: it could not be taken in, and was
+ * ended, as its time is over or its client has left; or -errno: it is still
+ * the caller's, to be tried again.
+ */
+int waiters_admit(struct waiters *waiters, int fd, uint64_t accepted_usec);
 
 /* Calls give for each that has a slot, the oldest first, and forgets it if give says 0. 0, or the -errno of give or
  * of the scoreboard, at which the rest stays. */

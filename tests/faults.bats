@@ -38,25 +38,25 @@ descriptors() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
 @test "the same, and the client leaves, or SIGTERM comes: the slot is free" {
   node a 4001 1 --mode line --eof-ends
   entrance connection
-  for how in client signal; do
+  for how in client close signal; do
     client_start holder --line "sleep 60000" --expect line
     until_ok busy_is 1
-    # It resets its connection when it is told.
+    # It resets its connection when it is told; or it closes it, and has sent nothing.
     rm -f "$T/word"
     mkfifo "$T/word"
     background "$T/$how.out" python3 -c "
 import socket, struct
 s = socket.create_connection(('$ADDR', 3632))
-s.sendall(b'sleep 0\n')
+if '$how' != 'close': s.sendall(b'sleep 0\n')
 open('$T/word').read()
-s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))"
+if '$how' != 'close': s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))"
     until_ok waiting_is 1
     pid=$(score queue -nr -o PID)
     prlimit --pid "$pid" --nofile=3:4096
     kill "$PID_holder"
     until_ok grep -q 'cannot connect for' "$T/relay.log"
     case $how in
-    client) echo now >"$T/word" ;;
+    client | close) echo now >"$T/word" ;;
     signal) kill "$pid" ;;
     esac
     until_ok everything_is_free

@@ -162,6 +162,61 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   farm_is_at_rest
 }
 
+@test "a full /run: --queue-timeout ends those who cannot be queued, too, and who leaves is noticed" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
+  mkdir "$T/run"
+  mount -t tmpfs -o size=4m none "$T/run"
+  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
+  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  node a 4001 1 --mode line
+  score list
+  dd if=/dev/zero of="$T/run/ballast" bs=4k 2>/dev/null || true
+  entrance alone
+  client_start holder --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  # Until the queue would have to grow, and cannot: it stays so to the end of this test.
+  client_start crowd -n 3500 -c 3500 --line "sleep 0" --expect line
+  until_ok grep -q 'No space left on device' "$T/relay.log"
+  GATE=$ADDR:3633
+  background "$T/listener.log" "$BUILD/cbrelay" -c "$CONF" --queue-timeout 1s "$GATE"
+  until_ok is_listening "$GATE"
+  client_start taken --line "sleep 0" --expect line
+  client_fails taken
+  until_ok grep 'wait_usec=[0-9]*.* end=RQ' "$T/listener.log"
+  lines_with_are "$T/listener.log" 'No space left on device' 1
+  GATE=$ADDR:3634
+  background "$T/single.log" systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -l "$GATE" --accept \
+    "$BUILD/cbrelay" -c "$CONF" --queue-timeout 1s
+  until_ok is_listening "$GATE"
+  client_start alone --line "sleep 0" --expect line
+  client_fails alone
+  until_ok grep 'end=RQ' "$T/single.log"
+  # Without a limit: clients that close, and have sent nothing.
+  for way in listener single; do
+    GATE=$ADDR:$([ $way = listener ] && echo 3635 || echo 3636)
+    if [ $way = listener ]; then
+      background "$T/$way.log" "$BUILD/cbrelay" -c "$CONF" "$GATE"
+    else
+      background "$T/$way.log" systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -l "$GATE" --accept \
+        "$BUILD/cbrelay" -c "$CONF"
+    fi
+    until_ok is_listening "$GATE"
+    mkfifo "$T/leave.$way"
+    background "$T/leaver.out" python3 -c "
+import socket
+s = socket.create_connection(('$ADDR', ${GATE##*:}))
+open('$T/leave.$way').read()"
+    until_ok grep 'No space left on device' "$T/$way.log"
+    echo now >"$T/leave.$way"
+    until_ok grep 'end=CQ' "$T/$way.log"
+  done
+  rm "$T/run/ballast"
+  word go
+  client_wait holder
+  client_wait crowd
+  farm_is_at_rest
+}
+
 @test "no room to make a scoreboard at all: one clear line, exit 71, nothing left behind" {
   if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
   mkdir "$T/run"
