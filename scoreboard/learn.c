@@ -77,7 +77,7 @@ int learn_hold(struct store *store, struct node_record *record, struct index_ent
 	r = typical_get(store, speed_class(in), speed_class(out), &typical);
 	if (r < 0)
 		return r;
-	speed_learn_hold(&record->speed, typical, now_usec - slot->since_usec, now_usec);
+	speed_learn_hold(&record->speed, typical, entry->id, now_usec - slot->since_usec, now_usec);
 	store_touch(store, typical, sizeof(*typical));
 	store_touch(store, &record->speed, sizeof(record->speed));
 	return settle(store, record, entry, now_usec);
@@ -93,7 +93,7 @@ int learn_compile(struct store *store, struct node_record *record, struct index_
 		r = typical_get(store, ROW_COMPILE, 0, &typical);
 		if (r < 0)
 			return r;
-		speed_learn_compile(&record->speed, typical, work_usec, now_usec);
+		speed_learn_compile(&record->speed, typical, entry->id, work_usec, now_usec);
 		store_touch(store, typical, sizeof(*typical));
 		store_touch(store, &record->speed, sizeof(record->speed));
 	}

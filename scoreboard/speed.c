@@ -15,12 +15,22 @@
  *
  *     log t += e / (n + 1)    log s -= e / (w + 4)    each by no less than e / 64
  *
+ * A class that is new teaches nodes nothing: what surprises there says as much
+ * of a first sample that was far off as of the node. It is new for 12 samples,
+ * 4 with compiles, and goes to meet them at once:
+ *
+ *     log t += e / min(n + 1, 4)    with e as it is
+ *
+ * Nor does it teach while all its samples are of one node, which is faster and
+ * slower than nobody; then n stays as it is, so that t goes on following them.
+ *
  * So it does not matter which node served most: that all jobs go to the fast
  * one while there are few makes neither it ordinary nor the typical time short,
  * as a plain mean of the farm's times would. Nor is there any drift: a surprise
  * moves both sides in a fixed ratio, so what one gains the other loses.
  *
- * What has no weight yet begins where the other input is, so that both mean the
+ * A sample that teaches a node nothing keeps the weight that there is from
+ * fading. What has no weight yet begins where the other input is, so that both mean the
  * same by 1. The learned speed is the mean of both, where a compile counts as
  * much as four connections, as it is always the same work, drawn to 1 by four
  * more:
@@ -45,6 +55,9 @@
 #define INPUT_MAX (4 * SPEED_OCTAVE)
 #define RATE_MAX 64u             /* a sample moves things by at least 1 / RATE_MAX */
 #define SAMPLES_MAX (RATE_MAX - 1)
+#define NEW_HOLDS 12u            /* samples of a class that teach nodes nothing */
+#define NEW_COMPILES 4u          /* the same work each time: the times are closer to each other */
+#define NEW_RATE 4u              /* a sample moves a new class by at least 1 / NEW_RATE */
 #define COMPILE_COUNTS 4         /* connections */
 #define PRIOR_SAMPLES 4u         /* of speed 1 */
 #define PRIOR (PRIOR_SAMPLES * SPEED_WEIGHT)
@@ -111,43 +124,71 @@ int32_t speed_octaves(const struct speed *speed, uint64_t now_usec)
 	return (int32_t)((hold * speed->hold.octaves + compile * speed->compile.octaves) / (hold + compile + (int64_t)PRIOR));
 }
 
+/* What is particular to one kind of samples. */
+struct kind {
+	uint32_t max_weight;
+	uint32_t new_samples;
+};
+
+/* Takes a sample of the node with that id into what is typical; what it is a surprise by. Whether it teaches the node. */
+static bool meet(struct speed_typical *typical, const struct kind *kind, uint32_t node, int64_t surprise)
+{
+	bool new = typical->n < kind->new_samples, alone;
+	int64_t moved;
+
+	if (typical->n == 0)
+		typical->node = node;
+	else if (typical->node != node)
+		typical->node = 0;
+	alone = typical->node != 0;
+	if (new)
+		moved = surprise / (typical->n < NEW_RATE ? typical->n + 1 : NEW_RATE);
+	else
+		moved = share(clamp(surprise, SURPRISE_MAX), typical->n, 1);
+	moved += typical->octaves;
+	typical->octaves = moved > 0 ? (uint32_t)moved : 0;
+	if (typical->n < (alone ? kind->new_samples : SAMPLES_MAX))
+		typical->n++;
+	return !new && !alone;
+}
+
 /* Takes a time into one input of a node, and into what is typical. */
-static void learn(struct speed *speed, struct speed_input *input, uint32_t max_weight, struct speed_typical *typical,
-		  uint64_t usec, uint64_t now_usec)
+static void learn(struct speed *speed, struct speed_input *input, const struct kind *kind, struct speed_typical *typical,
+		  uint32_t node, uint64_t usec, uint64_t now_usec)
 {
 	uint32_t weight = speed_weight(input, now_usec);
-	int64_t taken = speed_log2(usec > SPEED_FLOOR_USEC ? usec : SPEED_FLOOR_USEC);
+	int64_t taken = speed_log2(usec > SPEED_FLOOR_USEC ? usec : SPEED_FLOOR_USEC), surprise;
+	uint32_t max_weight = input->weight;
 
-	if (weight == 0)
+	if (weight == 0) {
 		input->octaves = speed_octaves(speed, now_usec);
-	if (typical->n == 0) {
-		/* The first of its class says what is typical, and nothing of the node. */
-		int64_t first = taken + input->octaves;
-
-		typical->octaves = first > 0 ? (uint32_t)first : 0;
-		typical->n = 1;
-		return;
+		max_weight = 0;
 	}
-	int32_t surprise = clamp(taken - (int64_t)typical->octaves + input->octaves, SURPRISE_MAX);
-	int64_t moved = (int64_t)typical->octaves + share(surprise, typical->n, 1);
+	surprise = taken - (int64_t)typical->octaves + input->octaves;
+	if (meet(typical, kind, node, surprise)) {
+		int32_t moved = share(clamp(surprise, SURPRISE_MAX), weight / SPEED_WEIGHT, PRIOR_SAMPLES);
 
-	typical->octaves = moved > 0 ? (uint32_t)moved : 0;
-	if (typical->n < SAMPLES_MAX)
-		typical->n++;
-	input->octaves = clamp((int64_t)input->octaves - share(surprise, weight / SPEED_WEIGHT, PRIOR_SAMPLES), INPUT_MAX);
+		input->octaves = clamp((int64_t)input->octaves - moved, INPUT_MAX);
+		max_weight = kind->max_weight;
+	}
 	weight += SPEED_WEIGHT;
 	input->weight = weight < max_weight ? weight : max_weight;
 	input->stamp_usec = now_usec;
 }
 
-void speed_learn_hold(struct speed *speed, struct speed_typical *typical, uint64_t usec, uint64_t now_usec)
+void speed_learn_hold(struct speed *speed, struct speed_typical *typical, uint32_t node, uint64_t usec, uint64_t now_usec)
 {
-	learn(speed, &speed->hold, SPEED_HOLDS_MAX, typical, usec, now_usec);
+	static const struct kind kind = { SPEED_HOLDS_MAX, NEW_HOLDS };
+
+	learn(speed, &speed->hold, &kind, typical, node, usec, now_usec);
 }
 
-void speed_learn_compile(struct speed *speed, struct speed_typical *typical, uint64_t usec, uint64_t now_usec)
+void speed_learn_compile(struct speed *speed, struct speed_typical *typical, uint32_t node, uint64_t usec,
+			 uint64_t now_usec)
 {
-	learn(speed, &speed->compile, SPEED_COMPILES_MAX, typical, usec, now_usec);
+	static const struct kind kind = { SPEED_COMPILES_MAX, NEW_COMPILES };
+
+	learn(speed, &speed->compile, &kind, typical, node, usec, now_usec);
 	speed->work_usec = usec < UINT32_MAX ? (uint32_t)usec : UINT32_MAX;
 }
 
@@ -181,7 +222,8 @@ int speed_check(const struct speed *speed)
 int speed_row_check(const struct speed_row *row)
 {
 	for (unsigned i = 0; i < SPEED_CLASSES; i++)
-		if (row->cells[i].octaves > 80 * SPEED_OCTAVE || row->cells[i].n > SAMPLES_MAX)
+		if (row->cells[i].octaves > 80 * SPEED_OCTAVE || row->cells[i].n > SAMPLES_MAX ||
+		    (row->cells[i].n == 0 && row->cells[i].node != 0))
 			return -EUCLEAN;
 	return 0;
 }

@@ -38,6 +38,7 @@ struct speed {
 struct speed_typical {
 	uint32_t octaves;      /* log2 of microseconds */
 	uint32_t n;            /* samples, up to 63 */
+	uint32_t node;         /* the id of the only one that they are of; 0: they are of several */
 };
 
 /* The record "speed/ROW": row is the class of the bytes in, cells are the classes of those out. */
@@ -56,10 +57,12 @@ uint32_t speed_exp2(int32_t octaves);
 /* The class of a number of bytes, below SPEED_CLASSES. */
 unsigned speed_class(uint64_t bytes);
 
-/* Takes the time that a connection held a slot, or that a compile took, into what is known of the node and of the
- * farm. */
-void speed_learn_hold(struct speed *speed, struct speed_typical *typical, uint64_t usec, uint64_t now_usec);
-void speed_learn_compile(struct speed *speed, struct speed_typical *typical, uint64_t usec, uint64_t now_usec);
+/* Takes the time that a connection held a slot, or that a compile took, into what is known of the node, whose id is
+ * node, not 0, and of the farm. */
+void speed_learn_hold(struct speed *speed, struct speed_typical *typical, uint32_t node, uint64_t usec,
+		      uint64_t now_usec);
+void speed_learn_compile(struct speed *speed, struct speed_typical *typical, uint32_t node, uint64_t usec,
+			 uint64_t now_usec);
 
 /* An input's weight now, after what has passed since its last sample. */
 uint32_t speed_weight(const struct speed_input *input, uint64_t now_usec);

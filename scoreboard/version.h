@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SCORE_FORMAT 5u
+#define SCORE_FORMAT 6u
 
 struct version {
 	char magic[16];        /* "corebalance" */

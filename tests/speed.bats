@@ -37,7 +37,7 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
 
 @test "the arithmetic does what the manual says" {
   run -0 "$BUILD/tests/cbtest-speed"
-  [ "${#lines[@]}" -ge 12 ]
+  [ "${#lines[@]}" -ge 14 ]
 }
 
 @test "a node whose connections take half as long is rated faster, is chosen, and cbscore shows why" {
@@ -193,6 +193,25 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   wait "$other"
   until_ok busy_is 0
   holds '$a + $b >= 40' a "$(value 1001 served)" b "$(value 1002 served)"
+  holds '$a > 0 and $b > 0' a "$(value 1001 holds)" b "$(value 1002 holds)"
+  sound
+}
+
+@test "a node that is alone stays ordinary, though its first answer took long, until there is another" {
+  node one 1001 2 --mode line
+  entrance alone
+  client -n 1 -c 1 --line "sleep 1000" --expect line
+  client -n 40 -c 1 --line "sleep 10" --expect line
+  until_ok busy_is 0
+  [ "$(value 1001 served)" = 41 ]
+  [ "$(value 1001 speed) $(value 1001 learned) $(value 1001 hold) $(value 1001 holds)" = "1 1 1 0" ]
+  score explain -n -r -o node,speed,from | grep -qxF "$ADDR:1001 1 nothing\\x20known"
+  sound
+  # The same class has another node now, and teaches both.
+  node two 1002 2 --mode line
+  score load >/dev/null
+  client -n 40 -c 4 --line "sleep 10" --expect line
+  until_ok busy_is 0
   holds '$a > 0 and $b > 0' a "$(value 1001 holds)" b "$(value 1002 holds)"
   sound
 }
