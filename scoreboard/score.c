@@ -28,7 +28,7 @@
 #include "version.h"
 #include "wreck.h"
 
-#define OWNER "corebalance" /* user and group of a scoreboard that root makes */
+static const char *owner = "corebalance"; /* user and group of a scoreboard that root makes */
 
 const struct holder *score_self(struct score *s)
 {
@@ -132,10 +132,15 @@ static int open_existing(const char *path, struct score **ret)
 	return r;
 }
 
+void score_make_for(const char *user)
+{
+	owner = user;
+}
+
 /* The group may change it, others may not even read who is connected. */
 static int set_owner(struct store *store)
 {
-	const struct passwd *user = geteuid() == 0 ? getpwnam(OWNER) : NULL;
+	const struct passwd *user = geteuid() == 0 ? getpwnam(owner) : NULL;
 
 	return store_set_owner(store, 0660, user ? user->pw_uid : (uid_t)-1, user ? user->pw_gid : (gid_t)-1);
 }

@@ -120,6 +120,13 @@ const char *score_default_path(void);
 int score_open(const char *path, const struct nodelist *list, struct score **ret);
 
 /*
+ * A scoreboard that root makes from now on belongs to that user, and to its
+ * group, instead of "corebalance"; if there is none, to root. The text must
+ * stay.
+ */
+void score_make_for(const char *user);
+
+/*
  * For a process made by fork(2): takes the scoreboard that its parent opened
  * for itself (a new identity, a new wake-up address on demand). 0 or -errno.
  */

@@ -206,6 +206,18 @@ while True: print(s.recv(1000).decode())"
   [[ $stderr == *'--jitter: expected less than --interval'* ]]
 }
 
+@test "a scoreboard that is made with --user belongs to that user, who can use it" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to become somebody else"; fi
+  chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "${T%/*}" "$T" 2>/dev/null || true
+  node a 4001 1
+  rm -f "$SCOREBOARD"
+  probe --user nobody
+  [ "$(stat -c %U:%G:%a "$SCOREBOARD")" = "nobody:$(id -gn nobody):660" ]
+  entrance alone --user nobody -s "$SCOREBOARD"
+  [ "$(stat -c %U "/proc/$GATE_PID")" = nobody ]
+  client --line "sleep 1" --expect line
+}
+
 @test "--user and --chroot give up what root may; others are told that only root can" {
   if [ "$(id -u)" != 0 ]; then
     run --separate-stderr -77 "$BUILD/cbprobe" -c "$CONF" --chroot /

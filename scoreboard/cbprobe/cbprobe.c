@@ -322,6 +322,8 @@ static int open_scoreboard(const char *path, struct score **ret)
 	int status, r;
 
 	score_on_mended(tell_mended);
+	if (arg_user)
+		score_make_for(arg_user); /* whom we become after this */
 	r = score_open(arg_scoreboard, NULL, ret);
 	if (r != -ENODATA)
 		return r < 0 ? complain_scoreboard(r) : 0;
