@@ -218,6 +218,33 @@ while True: print(s.recv(1000).decode())"
   client --line "sleep 1" --expect line
 }
 
+# jail FILE...: programs, and the libraries that they need, in the folder that is to be the root directory.
+jail() {
+  local file
+  for file in "$@" $(ldd "$@" 2>/dev/null | grep -o '/[^ :]*' | sort -u); do
+    mkdir -p "$T/jail${file%/*}"
+    cp -L "$file" "$T/jail$file"
+  done
+}
+
+@test "with --chroot neither a command that checks nor one of --notify needs /dev/null in the folder" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root"; fi
+  node_line 4001 1
+  sed -i 's|$|, check=exec:/check|' "$CONF"
+  jail /bin/sh
+  # It reads nothing, what it says to standard error is lost, and it finds itself well only then.
+  printf '%s\n' '#!/bin/sh' 'echo lost >&2 || exit 2' 'read -r line && exit 2' 'echo found' 'exit 1' >"$T/jail/check"
+  chmod 755 "$T/jail/check"
+  score list >/dev/null
+  run -0 --separate-stderr probe -v --chroot "$T/jail"
+  [[ $stderr == *"$ADDR:4001: exec: answered: found"* ]] || { echo "$stderr"; return 1; }
+  [ ! -e "$T/jail/dev/null" ]
+  printf '%s\n' '#!/bin/sh' 'exit 2' >"$T/jail/check"
+  # shellcheck disable=SC2016 # for the shell in the folder
+  run -0 probe --chroot "$T/jail" --notify 'read -r line || echo "$COREBALANCE_STATE" >>/told'
+  [ "$(cat "$T/jail/told")" = down ]
+}
+
 @test "--user and --chroot give up what root may; others are told that only root can" {
   if [ "$(id -u)" != 0 ]; then
     run --separate-stderr -77 "$BUILD/cbprobe" -c "$CONF" --chroot /
@@ -245,4 +272,6 @@ while True: print(s.recv(1000).decode())"
   run --separate-stderr -77 setpriv --reuid nobody --clear-groups "$BUILD/cbprobe" -c "$CONF" -s "$T/none.tdb" --user root
   run --separate-stderr -78 "$BUILD/cbprobe" -c "$CONF" --user nobody-of-that-name
   [[ $stderr == *'"nobody-of-that-name": expected the name of a user'* ]]
+  run --separate-stderr -78 "$BUILD/cbprobe" -c "$CONF" --chroot "$T/no-such-folder"
+  [[ $stderr == *"--chroot: \"$T/no-such-folder\": No such file or directory"* ]]
 }

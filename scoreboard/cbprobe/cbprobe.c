@@ -18,6 +18,7 @@
 
 #include "beside.h"
 #include "notify.h"
+#include "null.h"
 #include "pass.h"
 #include "privilege.h"
 #include "quit.h"
@@ -383,6 +384,11 @@ static int open_all(struct score **ret)
 			return EX_CONFIG;
 		}
 		list = outside;
+	}
+	r = null_setup();
+	if (r < 0) {
+		say(LOG_ERR, "/dev/null: %s", strerror(-r));
+		return EX_OSERR;
 	}
 	r = beside_setup();
 	if (r == 0 && arg_interval_usec) {

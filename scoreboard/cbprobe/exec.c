@@ -38,6 +38,7 @@
 #include "connect.h"
 #include "guard.h"
 #include "news.h"
+#include "null.h"
 #include "say.h"
 #include "timespan.h"
 #include "words.h"
@@ -239,7 +240,7 @@ static _Noreturn void cannot_run(int error)
 /* output: the pipe's end that becomes standard output. Descriptors 0 to 2 are in use: main() saw to that. */
 static _Noreturn void become(const struct call *call, char **environment, pid_t parent, int output)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int null = null_fd();
 
 	(void)setpgid(0, 0);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -247,7 +248,7 @@ static _Noreturn void become(const struct call *call, char **environment, pid_t 
 		_exit(EXIT_CANNOT_RUN);
 	if (dup2(output, STDOUT_FILENO) < 0)
 		_exit(EXIT_CANNOT_RUN);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
+	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
 		cannot_run(errno);
 	guard_enlist(&guard);
 	(void)close_range(STDERR_FILENO + 1, UINT_MAX, 0);

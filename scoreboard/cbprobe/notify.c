@@ -18,7 +18,6 @@
 #include "notify.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -34,6 +33,7 @@
 
 #include "beside.h"
 #include "quit.h"
+#include "null.h"
 #include "say.h"
 #include "timespan.h"
 
@@ -175,7 +175,7 @@ static int spawn(const struct notice *notice)
 	(void)posix_spawnattr_setsigdefault(&attributes, &all);
 	(void)posix_spawn_file_actions_init(&actions);
 	if (text && environment)
-		r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+		r = posix_spawn_file_actions_adddup2(&actions, null_fd(), STDIN_FILENO);
 	if (r == 0)
 		r = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
 	if (r == 0)
