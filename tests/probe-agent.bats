@@ -175,8 +175,8 @@ is() { [ "$(of "$1")" = "$2" ] || { echo "$1 is $(of "$1")"; return 1; }; }
   sed -i 's/, speed=2//' "$CONF"
   node_line 4002 4 check=none
   score list >/dev/null
-  # Connections to the two, of which the first node takes half as long.
-  "$BUILD/tests/cbtest-speed" "$SCOREBOARD" 0 100 200000 30000 1 1000000 2000000
+  # Connections to the two, of which the first node takes two thirds as long.
+  "$BUILD/tests/cbtest-speed" "$SCOREBOARD" 0 100 200000 30000 1 1000000 1500000
   agent_start
   says '100%\n'
   read -r speed learned < <(score list -nr -o speed,learned)
