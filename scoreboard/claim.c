@@ -236,6 +236,8 @@ static int oldest_alive(struct score *s, struct farm *farm, struct cell **ret, u
 		r = queue_get(s->store, farm, number, &cell);
 		if (r < 0)
 			return r;
+		if (!cell_is_sane(cell) || cell->state != CELL_WAITING)
+			return -EUCLEAN; /* and whose it is cannot be read */
 		if (holder_equal(&cell->owner, score_self(s)) || holder_alive(&cell->owner)) {
 			*ret = cell;
 			*ret_number = number;

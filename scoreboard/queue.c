@@ -47,9 +47,9 @@ int queue_find(struct store *store, const struct farm *farm, const struct score_
 	r = queue_get(store, farm, ticket->cell, ret);
 	if (r < 0)
 		return r;
-	if ((*ret)->state != CELL_FREE && (*ret)->number == ticket->number)
-		return 0;
-	return cell_is_sane(*ret) ? -ESTALE : -EUCLEAN;
+	if (!cell_is_sane(*ret))
+		return -EUCLEAN;
+	return (*ret)->state != CELL_FREE && (*ret)->number == ticket->number ? 0 : -ESTALE;
 }
 
 static void set(struct store *store, uint32_t *field, uint32_t value)
@@ -140,13 +140,23 @@ static int find_place(struct store *store, const struct farm *farm, struct ends 
 	return 0;
 }
 
+/* One that is free is as queue_free() leaves it: one that is all zero is not, nor one of which a part became so. */
+static bool is_empty(const struct cell *cell)
+{
+	static const struct cell zeros;
+	struct cell rest = *cell;
+
+	rest.next = rest.prev = rest.node = rest.slot = 0;
+	return cell->prev == NONE && cell->node == NONE && cell->slot == NONE && memcmp(&rest, &zeros, sizeof(rest)) == 0;
+}
+
 bool cell_is_sane(const struct cell *cell)
 {
 	if (cell->number > TICKET_MAX || cell->owner.pid > INT32_MAX)
 		return false;
 	switch (cell->state) {
 	case CELL_FREE:
-		return cell->number == 0 && cell->owner.pid == 0 && cell->node == NONE;
+		return is_empty(cell);
 	case CELL_WAITING:
 		return cell->number != 0 && cell->owner.pid != 0 && cell->node == NONE;
 	case CELL_GRANTED:
@@ -163,6 +173,7 @@ void cell_lose(struct cell *cell)
 	(void)memset(cell, 0, sizeof(*cell));
 	cell->state = CELL_LOST;
 	cell->next = cell->prev = cell->node = cell->slot = NONE;
+	(void)strcpy(cell->client, "unknown");
 }
 
 /* Fills a cell that is in no list, and puts it into the queue. */

@@ -120,8 +120,9 @@ static int collect(struct score *s, struct suspects *suspects)
 		struct cell cell;
 
 		r = queue_read(s->store, farm, at, &cell);
-		if (r == 0 && cell.number <= last)
-			r = -EUCLEAN; /* out of order: in a ring, perhaps */
+		/* Whose it is cannot be read; or out of order: in a ring, perhaps. */
+		if (r == 0 && (!cell_is_sane(&cell) || cell.state != CELL_WAITING || cell.number <= last))
+			r = -EUCLEAN;
 		if (r == 0)
 			r = suspects_add(suspects, &(struct suspect){
 				.holder = cell.owner, .ticket = cell.number, .node = NONE, .cell = at });

@@ -26,14 +26,23 @@ int slot_get_any(struct store *store, uint32_t node, uint32_t number, struct slo
 	return 0;
 }
 
+/* One that is free is as slot_push() leaves it: one that is all zero is not, nor one of which a part became so. */
+static bool is_empty(const struct slot *slot)
+{
+	static const struct slot zeros;
+	struct slot rest = *slot;
+
+	rest.next_free = rest.cell = 0;
+	return slot->cell == NONE && memcmp(&rest, &zeros, sizeof(rest)) == 0;
+}
+
 bool slot_is_sane(const struct slot *slot)
 {
 	if (slot->ticket > TICKET_MAX || slot->holder.pid > INT32_MAX)
 		return false;
 	switch (slot->state) {
 	case SLOT_FREE:
-		/* One that is all zero is not free: nobody wrote that. */
-		return slot->holder.pid == 0 && slot->ticket == 0 && slot->cell == NONE;
+		return is_empty(slot);
 	case SLOT_GRANTED:
 		return slot->holder.pid != 0 && slot->ticket != 0 && slot->cell != NONE && slot->trial <= 1;
 	case SLOT_BUSY:

@@ -202,3 +202,54 @@ stray_write() {
   until_ok everything_is_free
   farm_is_at_rest
 }
+
+# Zeros over so many bytes of each of a record's first N slots or cells, from OFFSET in it.
+zero_parts() { # KEY N OFFSET SIZE
+  local i
+  for ((i = 0; i < $2; i++)); do damage zero "$1" $((144 * i + $3)) "$4"; done
+}
+
+# A page of memory may end inside a record, and so may what was zeroed.
+@test "a slot of which the beginning was zeroed is not free" {
+  local size
+  node a 4001 2 --mode line
+  entrance listener
+  for name in one two; do client_start $name --line "$(until_word go)" --expect line; done
+  until_ok busy_is 2
+  client_start more -n 4 -c 4 --line "sleep 0" --expect line
+  until_ok waiting_is 4
+  for size in 68 72 76 80; do
+    zero_parts slots/1/0 2 0 $size
+    run -0 --separate-stderr score reap
+    [[ $stderr == *"was damaged; "* ]]
+    busy_is 2
+    waiting_is 4
+  done
+  word go
+  for name in one two more; do client_wait $name; done
+  farm_is_at_rest
+  run -0 score fsck
+}
+
+zeroed_cells() { # WAY OFFSET SIZE
+  node a 4001 1 --mode line
+  entrance "$1"
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  for name in two three four; do client_start $name --line "sleep 0" --expect line; done
+  until_ok waiting_is 3
+  zero_parts queue/0 8 "$2" "$3"
+  run -0 --separate-stderr score reap
+  [[ $stderr == *"was damaged; "* ]]
+  until_ok waiting_is 3
+  busy_is 1
+  word go
+  for name in one two three four; do client_wait $name; done
+  farm_is_at_rest
+  run -0 score fsck
+}
+
+@test "listener: cells of which the beginning was zeroed are not free" { zeroed_cells listener 0 52; }
+@test "connection: cells of which the beginning was zeroed are not free" { zeroed_cells connection 0 52; }
+@test "listener: cells whose owners were zeroed: they are not dead" { zeroed_cells listener 8 32; }
+@test "connection: cells whose owners were zeroed: they are not dead" { zeroed_cells connection 8 32; }

@@ -6,7 +6,7 @@
  *   chain KEY       the chain of a record leads somewhere else
  *   chains          no chain leads anywhere
  *   head KEY        over the header of a record
- *   zero KEY        zeros over a record's data
+ *   zero KEY [OFFSET SIZE]  zeros over a record's data, or over so many bytes of it
  *   noise KEY       other bytes over a record's data
  *   page KEY        zeros over the whole page of memory that has the record's beginning
  *   cut SIZE        the file ends there
@@ -62,6 +62,18 @@ static void break_chain(size_t record)
 			(void)memset(bytes + at, 0x5a, 4);
 }
 
+/* Of a record's data, or of the part that the words name. */
+static void zero(unsigned char *data, size_t length, char **part)
+{
+	size_t offset = part ? strtoul(part[0], NULL, 10) : 0, n = part ? strtoul(part[1], NULL, 10) : length;
+
+	if (offset > length || n > length - offset) {
+		(void)fprintf(stderr, "cbtest-damage: the record has %zu bytes\n", length);
+		exit(1);
+	}
+	(void)memset(data + offset, 0, n);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 2 ? argv[2] : "", *which = argc > 3 ? argv[3] : "";
@@ -70,7 +82,7 @@ int main(int argc, char **argv)
 	int fd = argc > 2 ? open(argv[1], O_RDWR | O_CLOEXEC) : -1;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		(void)fprintf(stderr, "Usage: cbtest-damage FILE WHAT [KEY|SIZE]\n");
+		(void)fprintf(stderr, "Usage: cbtest-damage FILE WHAT [KEY [OFFSET SIZE]|SIZE]\n");
 		return 64;
 	}
 	if (strcmp(what, "cut") == 0)
@@ -92,7 +104,7 @@ int main(int argc, char **argv)
 		else if (strcmp(what, "head") == 0)
 			(void)memset(bytes + at, 0x5a, HEAD_SIZE);
 		else if (strcmp(what, "zero") == 0)
-			(void)memset(bytes + at + HEAD_SIZE + number_at(at + 8), 0, number_at(at + 12));
+			zero(bytes + at + HEAD_SIZE + number_at(at + 8), number_at(at + 12), argc > 5 ? argv + 4 : NULL);
 		else if (strcmp(what, "noise") == 0)
 			(void)memset(bytes + at + HEAD_SIZE + number_at(at + 8), 0x5a, number_at(at + 12));
 		else if (strcmp(what, "page") == 0)
