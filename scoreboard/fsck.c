@@ -37,6 +37,7 @@ struct check {
 	unsigned findings;
 	bool repair;
 	bool lost_slots, lost_cells;   /* the repair made some */
+	bool unknown;                  /* who may hold those that were lost before cannot be read: all are asked again */
 	void (*tell)(const char *finding, void *arg);
 	void *arg;
 };
@@ -90,7 +91,7 @@ static int judge_slot(struct check *check, uint32_t node, uint32_t number, const
 	if (!slot_is_sane(slot))
 		return IS_INSANE;
 	if (slot->state == SLOT_LOST)
-		return check->farm.lost > 0 ? IS_TAKEN : IS_NO_LONGER_LOST;
+		return check->farm.lost > 0 || check->unknown ? IS_TAKEN : IS_NO_LONGER_LOST;
 	if (slot->state != SLOT_GRANTED)
 		return slot->state == SLOT_BUSY ? IS_TAKEN : IS_FREE;
 	if (slot->cell >= check->farm.cells)
@@ -341,13 +342,13 @@ static int check_lost(struct check *check)
 	int r = lost_count(check->s->store, &lost);
 
 	if (r == -EUCLEAN) {
-		found(check, "lost: the record is of a wrong size");
-		check->lost_slots = true; /* whoever is alive is asked again */
+		found(check, "lost: the record is of a wrong size, or names what is no process");
+		check->unknown = true;
 		return 0;
 	}
 	if (r == 0) {
 		expect(check, "lost", "processes", check->farm.lost, lost);
-		check->farm.lost = lost;
+		check->unknown = check->farm.lost != lost;
 	}
 	return r;
 }
@@ -551,7 +552,7 @@ static int repair_lost(struct check *check, const struct stat *file)
 	size_t n = 0;
 	int r = 0;
 
-	if (!check->lost_slots)
+	if (!check->lost_slots && !check->unknown)
 		return 0;
 	if (!file) {
 		r = store_stat(check->s->store, &own);
@@ -683,7 +684,7 @@ int fsck_run(struct score *s, const struct stat *file, bool repair, void (*tell)
 	do {
 		check = (struct check){ .s = s, .repair = repair, .tell = passes == 0 ? tell : NULL, .arg = arg };
 		r = pass(&check, file);
-		lost |= check.lost_slots || check.lost_cells;
+		lost |= check.lost_slots || check.lost_cells || check.unknown;
 		if (passes == 0)
 			*ret_findings = check.findings;
 	} while (r == 0 && repair && check.findings > 0 && ++passes < PASSES_MAX);

@@ -43,39 +43,73 @@ void held_remove(struct score *s, const struct score_slot *slot)
 
 int lost_begin(struct store *store, struct farm *farm, const struct holder *witnesses, size_t n)
 {
+	uint32_t round = (uint32_t)(now_boottime() / 1000) | 1;
+
 	farm->lost = (uint32_t)n;
 	/* Another than any before, also when the one before could not be read. */
-	farm->lost_round = (uint32_t)(now_boottime() / 1000) | 1;
+	farm->lost_round = round == farm->lost_round ? round + 2 : round;
 	if (n == 0)
 		return store_delete(store, STORE_LOST, 0, 0);
 	return store_put(store, STORE_LOST, 0, 0, witnesses, n * sizeof(*witnesses));
 }
 
-static int get_record(struct store *store, struct holder **ret, size_t *ret_n)
+/* In place of one that has been heard of: what zeros over the record would leave is not that. */
+static const struct holder struck = { .reserved = 1 };
+
+static bool is_struck(const struct holder *holder)
 {
+	return memcmp(holder, &struck, sizeof(*holder)) == 0;
+}
+
+/* The record, and how many on it have not been heard of. 0; -ENOENT; -EUCLEAN if it cannot be what it says. */
+static int get_record(struct store *store, struct holder **ret, size_t *ret_n, uint32_t *ret_left)
+{
+	struct holder *holders;
 	void *data;
 	size_t size;
 	int r = store_get(store, STORE_LOST, 0, 0, 0, &data, &size);
 
 	if (r < 0)
 		return r;
-	if (size % sizeof(**ret) != 0)
+	if (size % sizeof(*holders) != 0)
 		return -EUCLEAN;
-	*ret = data;
-	*ret_n = size / sizeof(**ret);
+	holders = data;
+	*ret = holders;
+	*ret_n = size / sizeof(*holders);
+	*ret_left = 0;
+	for (size_t i = 0; i < *ret_n; i++) {
+		if (is_struck(&holders[i]))
+			continue;
+		if (holders[i].pid == 0 || holders[i].pid > INT32_MAX || holders[i].reserved != 0)
+			return -EUCLEAN;
+		++*ret_left;
+	}
 	return 0;
+}
+
+/* The same, if it says what the farm's record does; one that is not there is empty. 0, -EUCLEAN, or -errno. */
+static int get_whole_record(struct store *store, const struct farm *farm, struct holder **ret, size_t *ret_n)
+{
+	uint32_t left;
+	int r = get_record(store, ret, ret_n, &left);
+
+	if (r == -ENOENT)
+		*ret_n = left = 0;
+	else if (r < 0)
+		return r;
+	return left == farm->lost ? 0 : -EUCLEAN;
 }
 
 int lost_count(struct store *store, uint32_t *ret)
 {
 	struct holder *holders;
-	size_t n = 0;
-	int r = get_record(store, &holders, &n);
+	size_t n;
+	int r = get_record(store, &holders, &n, ret);
 
+	if (r != -ENOENT)
+		return r;
 	*ret = 0;
-	for (size_t i = 0; r == 0 && i < n; i++)
-		*ret += holders[i].pid != 0;
-	return r == -ENOENT ? 0 : r;
+	return 0;
 }
 
 /* Frees every lost slot, a commit for each. */
@@ -113,29 +147,35 @@ static int free_all(struct score *s, struct farm *farm)
 	return 0;
 }
 
+/* Nobody is left who may hold what was lost. */
+static int finish(struct score *s, struct farm *farm)
+{
+	int r = free_all(s, farm);
+
+	return r < 0 ? r : claim_dispatch(s, farm, POLICY_FASTEST);
+}
+
 /* Takes one off the record, and ends the matter with the last. */
 static int strike(struct score *s, struct farm *farm, const struct holder *whom)
 {
 	struct holder *holders;
 	size_t n;
-	int r = get_record(s->store, &holders, &n);
+	int r = get_whole_record(s->store, farm, &holders, &n);
 
 	if (r < 0)
-		return r == -ENOENT ? -EUCLEAN : r;
+		return r;
 	for (size_t i = 0; i < n && farm->lost > 0; i++)
 		if (holder_equal(&holders[i], whom)) {
-			(void)memset(&holders[i], 0, sizeof(holders[i]));
+			holders[i] = struck;
 			store_touch(s->store, &holders[i], sizeof(holders[i]));
 			farm->lost--;
 			store_touch(s->store, &farm->lost, sizeof(farm->lost));
 		}
 	r = store_commit(s->store);
 	store_trim(s->store);
-	/* Killed from here on, fsck frees them: they are lost, and nobody is on the record. */
+	/* Killed from here on, the next reap frees them: they are lost, and nobody is on the record. */
 	if (r == 0 && farm->lost == 0)
-		r = free_all(s, farm);
-	if (r == 0 && farm->lost == 0)
-		r = claim_dispatch(s, farm, POLICY_FASTEST);
+		r = finish(s, farm);
 	return r;
 }
 
@@ -213,17 +253,20 @@ int lost_reap(struct score *s)
 
 	if (r < 0)
 		return r;
-	if (farm->lost > 0) {
-		r = get_record(s->store, &holders, &n);
-		copy = r == 0 ? reallocarray(NULL, n + 1, sizeof(*copy)) : NULL;
-		if (r == 0 && !copy)
-			r = -ENOMEM;
-		if (r == 0)
+	r = get_whole_record(s->store, farm, &holders, &n);
+	if (r == 0 && farm->lost == 0) {
+		n = 0;
+		r = finish(s, farm);
+	} else if (r == 0) {
+		copy = reallocarray(NULL, n + 1, sizeof(*copy));
+		if (copy)
 			(void)memcpy(copy, holders, n * sizeof(*copy));
+		else
+			r = -ENOMEM;
 	}
 	farm_leave(s);
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (copy[i].pid == 0)
+		if (is_struck(&copy[i]))
 			continue;
 		if (is_to_be_heard(s, &copy[i])) {
 			silent = true;

@@ -24,14 +24,15 @@ void held_remove(struct score *s, const struct score_slot *slot);
 /* In a transaction: makes the record of these; n 0 removes it. Sets the farm's fields. 0 or -errno. */
 int lost_begin(struct store *store, struct farm *farm, const struct holder *witnesses, size_t n);
 
-/* How many on the record have not been heard of: what the farm's record must say. 0 or -errno. */
+/* How many on the record have not been heard of: what the farm's record must say. 0; -EUCLEAN if the record cannot be
+ * what it says; or -errno. */
 int lost_count(struct store *store, uint32_t *ret);
 
 /* At the start of a section, when farm->lost is not 0: says what this process holds. Commits. 0 or -errno. */
 int lost_settle(struct score *s, struct farm *farm);
 
 /* Takes those off the record that have ended, or turn out not to have the file, and frees the lost slots when none is
- * left. 0 or -errno. */
+ * left. 0; -EUCLEAN if the record cannot be what it says, or the farm's says another; or -errno. */
 int lost_reap(struct score *s);
 
 /* The ticket's cell was lost: puts it back into the queue, for this process. 0; -ESTALE if it was not; or -errno. */

@@ -42,7 +42,7 @@ struct suspects {
 	struct suspect *items;
 	size_t n, room;
 	bool drained;          /* a node was seen that can be removed */
-	bool lost;             /* there are lost slots */
+	bool lost;             /* there are lost slots, or some who may hold such */
 };
 
 static int suspects_add(struct suspects *suspects, const struct suspect *suspect)
@@ -80,8 +80,10 @@ static int collect_node(struct score *s, const struct farm *farm, uint32_t id, u
 		if (slot->state == SLOT_FREE)
 			continue;
 		busy--;
-		if (slot->state == SLOT_LOST)
+		if (slot->state == SLOT_LOST) {
+			suspects->lost = true;
 			continue; /* lost_reap() */
+		}
 		r = suspects_add(suspects, &(struct suspect){
 			.holder = slot->holder, .ticket = slot->ticket, .node = id, .slot = number });
 		if (slot->state == SLOT_GRANTED && slot->since_usec + GRANT_PATIENCE_USEC < now_usec) {
@@ -130,7 +132,7 @@ static int collect(struct score *s, struct suspects *suspects)
 		at = cell.next;
 	}
 	if (r == 0) {
-		suspects->lost = farm->lost > 0;
+		suspects->lost |= farm->lost > 0;
 		farm->reaped_usec = now_boottime();
 		store_touch(s->store, &farm->reaped_usec, sizeof(farm->reaped_usec));
 		/* Commits; and hands on what somebody freed who was killed before he could. */

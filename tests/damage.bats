@@ -253,3 +253,49 @@ zeroed_cells() { # WAY OFFSET SIZE
 @test "connection: cells of which the beginning was zeroed are not free" { zeroed_cells connection 0 52; }
 @test "listener: cells whose owners were zeroed: they are not dead" { zeroed_cells listener 8 32; }
 @test "connection: cells whose owners were zeroed: they are not dead" { zeroed_cells connection 8 32; }
+
+# The slots of a node were lost, and then what happens to the record of those who may hold them, before any of these
+# could say something.
+lost_twice() { # CORES HELD
+  local i
+  node a 4001 "$1" --mode line
+  entrance listener
+  client_start holders -n "$2" -c "$2" --line "$(until_word go)" --expect line
+  until_ok busy_is "$2"
+  mapfile -t relays < <(score slots -nr -o PID)
+  kill -STOP "${relays[@]}"
+  damage zero slots/1/0
+  score reap
+  busy_is 8 # a page of slots, also those that the node has no cores for
+}
+ends_well() {
+  kill -CONT "${relays[@]}"
+  word go
+  client_wait holders
+  client --line "sleep 0" --expect line
+  farm_is_at_rest
+  run -0 score fsck
+}
+
+@test "who may hold what was lost is zeroed, too: it stays lost until they have been heard" {
+  lost_twice 2 2
+  client_start more -n 4 -c 4 --line "sleep 0" --expect line
+  until_ok waiting_is 4
+  damage zero lost
+  run -0 --separate-stderr score reap
+  [[ $stderr == *"was damaged; mended"* ]]
+  damage zero lost 0 16
+  run -0 score fsck --repair
+  damage zero farm 76 4
+  run -0 score fsck --repair
+  busy_is 8
+  waiting_is 4
+  ends_well
+  client_wait more
+}
+
+@test "who may hold what was lost is zeroed, too, and nobody looks: it does not stay lost for ever" {
+  lost_twice 4 1
+  damage zero lost
+  ends_well
+}
