@@ -173,8 +173,6 @@ static enum stage stage_wait(struct life *life)
 
 		if (r == 0)
 			return STAGE_CONNECT;
-		if (r == -ESTALE)
-			return stage_claim(life); /* whose ticket it was has died: as if we had just come */
 		if (r < 0)
 			return end_by_scoreboard(life, r, PHASE_QUEUE);
 		outcome = patience_wait(life->score, life->settings, &life->ticket, connection->fd,

@@ -26,7 +26,7 @@ static void watch_clear(struct watch *watch)
 	watch->next_fd = -1;
 }
 
-static int watch_look(struct watch *watch, struct score *score, const struct score_ticket *ticket)
+static int watch_look(struct watch *watch, struct score *score, struct score_ticket *ticket)
 {
 	pid_t next_pid;
 	int r;
@@ -38,7 +38,7 @@ static int watch_look(struct watch *watch, struct score *score, const struct sco
 }
 
 enum patience_outcome patience_wait(struct score *score, const struct settings *settings,
-				    const struct score_ticket *ticket, int client_fd, uint64_t accepted_usec,
+				    struct score_ticket *ticket, int client_fd, uint64_t accepted_usec,
 				    int *ret_error)
 {
 	struct watch watch = { .look_usec = now_boottime() + SCORE_GUARD_USEC, .next_fd = -1 };

@@ -20,5 +20,5 @@ enum patience_outcome {
 
 /* Sleeps until one of them; accepted_usec is when the connection came. The ticket is left as it is. */
 enum patience_outcome patience_wait(struct score *score, const struct settings *settings,
-				    const struct score_ticket *ticket, int client_fd, uint64_t accepted_usec,
+				    struct score_ticket *ticket, int client_fd, uint64_t accepted_usec,
 				    int *ret_error);

@@ -77,7 +77,7 @@ static void report_end(const struct waiter *waiter, enum end_who who)
 /* One that will not be served: one line for it, and its place is free. */
 static void end(struct waiter *waiter, enum end_who who)
 {
-	(void)score_leave(waiter->all->setup.score, &waiter->ticket); /* -ESTALE: has been ejected */
+	(void)score_leave(waiter->all->setup.score, &waiter->ticket); /* -ESTALE: has been lost */
 	report_end(waiter, who);
 	forget(waiter);
 }
@@ -296,19 +296,16 @@ int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order
 {
 	for (struct waiter *waiter = w->first, *next; waiter; waiter = next) {
 		struct relay_order order = {
-			.has_slot = true, .ticket = waiter->ticket, .accepted_usec = waiter->accepted_usec,
+			.has_slot = true, .accepted_usec = waiter->accepted_usec,
 		};
 		int r = score_granted(w->setup.score, &waiter->ticket);
 
-		if (r < 0 && r != -ESTALE)
+		if (r < 0)
 			return r;
 		next = r == 0 ? behind(w, waiter) : waiter->next;
 		if (r == 0)
 			continue;
-		if (r == -ESTALE) {
-			end(waiter, END_ADMIN); /* somebody took its ticket away */
-			continue;
-		}
+		order.ticket = waiter->ticket;
 		(void)memcpy(order.client, waiter->client, sizeof(order.client));
 		r = give(&order, waiter->fd, arg);
 		if (r < 0)

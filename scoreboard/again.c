@@ -20,10 +20,15 @@ static bool is_mended(struct score *s, int r)
 	return (r == -EUCLEAN || r == -EBADMSG) && mend(s) == 0;
 }
 
-/* Whether a ticket that is not there was lost, and is there again. */
-static bool is_revived(struct score *s, const struct score_ticket *ticket, int r)
+/* Whether a ticket that was not there, as *r says, is there again; if not, *r says why. */
+static bool is_revived(struct score *s, struct score_ticket *ticket, int *r)
 {
-	return r == -ESTALE && lost_revive(s, ticket) == 0;
+	if (*r != -ESTALE)
+		return false;
+	*r = lost_revive(s, ticket);
+	if (is_mended(s, *r))
+		*r = lost_revive(s, ticket);
+	return *r == 0;
 }
 
 int score_claim(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
@@ -57,29 +62,29 @@ int score_is_free(struct score *s)
 	return r;
 }
 
-int score_take(struct score *s, const struct score_ticket *ticket, struct score_slot *ret,
+int score_take(struct score *s, struct score_ticket *ticket, struct score_slot *ret,
 	       struct score_target *ret_target)
 {
 	int r = once_take(s, ticket, ret, ret_target);
 
 	if (is_mended(s, r))
 		r = once_take(s, ticket, ret, ret_target);
-	if (is_revived(s, ticket, r))
+	if (is_revived(s, ticket, &r))
 		r = once_take(s, ticket, ret, ret_target);
 	if (r == 0)
 		held_add(s, ret);
-	return r;
+	return r == -ESTALE ? 1 : r; /* lost again at once: the next look puts it in */
 }
 
-int score_granted(struct score *s, const struct score_ticket *ticket)
+int score_granted(struct score *s, struct score_ticket *ticket)
 {
 	int r = once_granted(s, ticket);
 
 	if (is_mended(s, r))
 		r = once_granted(s, ticket);
-	if (is_revived(s, ticket, r))
+	if (is_revived(s, ticket, &r))
 		r = once_granted(s, ticket);
-	return r;
+	return r == -ESTALE ? 0 : r; /* as above */
 }
 
 bool score_has_revived(const struct score *s)
@@ -92,8 +97,6 @@ int score_leave(struct score *s, const struct score_ticket *ticket)
 	int r = once_leave(s, ticket);
 
 	if (is_mended(s, r))
-		r = once_leave(s, ticket);
-	if (is_revived(s, ticket, r))
 		r = once_leave(s, ticket);
 	return r;
 }
@@ -174,13 +177,13 @@ int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 	return r;
 }
 
-int score_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd)
+int score_guard(struct score *s, struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd)
 {
 	int r = once_guard(s, youngest, ret_next_pid, ret_next_fd);
 
 	if (is_mended(s, r))
 		r = once_guard(s, youngest, ret_next_pid, ret_next_fd);
-	if (is_revived(s, youngest, r))
+	if (is_revived(s, youngest, &r))
 		r = once_guard(s, youngest, ret_next_pid, ret_next_fd);
 	return r;
 }

@@ -6,7 +6,8 @@
  * The truth is: which nodes there are (their index entries' ids, in order),
  * what a node's record says, who holds each slot, and which cells wait. The
  * rest (counts, lists, keys, flags) follows, and --repair writes it anew. A slot
- * or cell that cannot be what it says becomes a lost one, see lost.h. Where the
+ * that cannot be what it says becomes a lost one, and such a cell is emptied: its
+ * waiter comes back, see lost.h. Where the
  * truth itself contradicts itself or is not there, only a rebuild helps: -EUCLEAN.
  */
 
@@ -511,13 +512,9 @@ static int repair_queue(struct check *check)
 		if (r < 0)
 			break;
 		if (!cell_is_sane(&cell) || (cell.state == CELL_WAITING && twice[i])) {
-			cell_lose(&cell);
+			cell_empty(&cell);
 			check->lost_cells = true;
-			r = write_cell(check, i, &cell);
-			continue;
 		}
-		if (cell.state == CELL_LOST)
-			continue;
 		if (cell.state == CELL_GRANTED && check->granted[i]) {
 			orders[farm->cells - ++n_granted] = (struct order){ cell.number, i };
 			continue;
@@ -526,8 +523,7 @@ static int repair_queue(struct check *check)
 			orders[n_waiting++] = (struct order){ cell.number, i };
 			continue;
 		}
-		(void)memset(&cell, 0, sizeof(cell));
-		cell.prev = cell.node = cell.slot = NONE;
+		cell_empty(&cell);
 		cell.next = farm->free_cell;
 		farm->free_cell = i;
 		r = write_cell(check, i, &cell);

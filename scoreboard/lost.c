@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "claim.h"
+#include "queue.h"
 #include "store.h"
 #include "timespan.h"
 #include "witness.h"
@@ -284,21 +285,42 @@ int lost_reap(struct score *s)
 	return r == -ENOENT ? -EUCLEAN : r;
 }
 
-int lost_revive(struct score *s, const struct score_ticket *ticket)
+static int revive(struct score *s, struct score_ticket *ticket)
 {
+	struct score_ticket again = *ticket;
 	struct farm *farm;
-	int r = wake_port_open(&s->port);
+	struct cell *cell;
+	int r = farm_enter(s, &farm);
 
-	if (r == 0)
-		r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
-	r = ticket->cell < farm->cells ? queue_revive(s->store, farm, ticket, score_self(s), s->port.name) : -ESTALE;
-	s->revived |= r == 0;
-	if (r == 0)
-		r = store_commit(s->store);
-	if (r == 0)
-		r = claim_dispatch(s, farm, POLICY_FASTEST);
+	r = queue_find(s->store, farm, ticket, &cell);
+	if (r == -ESTALE) {
+		if (farm->next_ticket <= ticket->number) {
+			farm->next_ticket = ticket->number + 1;
+			store_touch(s->store, farm, sizeof(*farm));
+		}
+		r = claim_join(s, farm, ticket->number, "unknown", &again);
+		if (r == 0)
+			r = store_commit(s->store);
+		if (r == 0) {
+			*ticket = again;
+			s->revived = true;
+			r = claim_dispatch(s, farm, POLICY_FASTEST);
+		}
+	}
 	farm_leave(s);
+	return r;
+}
+
+int lost_revive(struct score *s, struct score_ticket *ticket)
+{
+	int r;
+
+	while ((r = revive(s, ticket)) == -EXFULL) {
+		r = claim_grow_queue(s);
+		if (r < 0)
+			break;
+	}
 	return r;
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * lost.h: slots of which it could not be read who holds them.
+ * lost.h: slots of which it could not be read who holds them, and tickets that are gone.
  *
  * A lost slot counts as taken. The record "lost" names the processes that had
  * the scoreboard open when it was mended: the holder is one of them, or nobody.
@@ -10,6 +10,10 @@
  * what is its own, and is taken off the record; so is one that has ended, and
  * one that was only suspected by somebody who may not see its descriptors, when
  * somebody looks who may. When none is left the lost slots are free.
+ *
+ * A ticket is its owner's as long as he has not left, whatever the queue says:
+ * if he finds that it is not there he puts it back, by its number, into any
+ * cell that is free.
  */
 
 #include <stddef.h>
@@ -35,5 +39,6 @@ int lost_settle(struct score *s, struct farm *farm);
  * left. 0; -EUCLEAN if the record cannot be what it says, or the farm's says another; or -errno. */
 int lost_reap(struct score *s);
 
-/* The ticket's cell was lost: puts it back into the queue, for this process. 0; -ESTALE if it was not; or -errno. */
-int lost_revive(struct score *s, const struct score_ticket *ticket);
+/* A ticket of this process is not there: puts it back into the queue, at its place in the order, and notes in it in which
+ * cell it is now. 0, also if it is there; or -errno. */
+int lost_revive(struct score *s, struct score_ticket *ticket);

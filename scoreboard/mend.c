@@ -4,7 +4,7 @@
  * mend.c: a new scoreboard is made of what can be read of the damaged one,
  * under the same numbers: nodes keep their ids, slots and cells their places,
  * so that whoever holds or waits goes on with what he has in hand. Then fsck
- * makes it consistent, and what cannot be believed becomes "lost", see lost.h.
+ * makes it consistent, and of what cannot be believed see lost.h.
  * Then it takes the damaged one's place, see wreck.c.
  */
 
@@ -170,8 +170,7 @@ static int count_pages(uint32_t page, uint32_t b, const void *data, size_t size,
 
 static int salvage_queue(struct salvage *salvage)
 {
-	/* There were as many at least, and somebody may have a ticket in each of those that cannot be read. */
-	uint32_t cells = CELLS_FIRST;
+	uint32_t cells = CELLS_FIRST; /* those who waited in others come back to any, see lost.h */
 	int r;
 
 	r = wreck_each(salvage->wreck, STORE_QUEUE, true, count_pages, &cells);
@@ -186,7 +185,7 @@ static int salvage_queue(struct salvage *salvage)
 			struct cell *cell = &copy.cells[i];
 
 			if (!read || !cell_is_sane(cell))
-				cell_lose(cell);
+				cell_empty(cell);
 			if (cell->number > salvage->last_ticket)
 				salvage->last_ticket = cell->number;
 		}
@@ -207,6 +206,17 @@ static int salvage_speed(uint32_t row, uint32_t b, const void *data, size_t size
 	       store_put(salvage->store, STORE_SPEED, row, 0, data, size) : 0;
 }
 
+/*
+ * Behind all that were given out, also those that were not seen, so that who comes now is behind who waits: as there is
+ * never one for each microsecond there have been no more than that since the machine was started.
+ */
+static uint64_t next_ticket(const struct salvage *salvage)
+{
+	uint64_t behind = salvage->last_ticket + ORDER_GAP, now_usec = now_boottime();
+
+	return behind > now_usec ? behind : now_usec;
+}
+
 static void salvage_farm(struct salvage *salvage)
 {
 	const struct farm *read = wreck_get(salvage->wreck, STORE_FARM, 0, 0, sizeof(*read));
@@ -224,7 +234,7 @@ static void salvage_farm(struct salvage *salvage)
 	salvage->farm.paused = known && old.paused == 1;
 	salvage->farm.cursor = known ? old.cursor : 0;
 	salvage->farm.next_id = known ? old.next_id : salvage->last_id + 1000;
-	salvage->farm.next_ticket = known ? old.next_ticket : salvage->last_ticket + ORDER_GAP;
+	salvage->farm.next_ticket = known ? old.next_ticket : next_ticket(salvage);
 }
 
 static int salvage_all(struct salvage *salvage)

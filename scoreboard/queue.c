@@ -140,7 +140,7 @@ static int find_place(struct store *store, const struct farm *farm, struct ends 
 	return 0;
 }
 
-/* One that is free is as queue_free() leaves it: one that is all zero is not, nor one of which a part became so. */
+/* One that is free is as cell_empty() makes it: one that is all zero is not, nor one of which a part became so. */
 static bool is_empty(const struct cell *cell)
 {
 	static const struct cell zeros;
@@ -161,19 +161,15 @@ bool cell_is_sane(const struct cell *cell)
 		return cell->number != 0 && cell->owner.pid != 0 && cell->node == NONE;
 	case CELL_GRANTED:
 		return cell->number != 0 && cell->owner.pid != 0 && cell->node != NONE;
-	case CELL_LOST:
-		return cell->number == 0 && cell->owner.pid == 0 && cell->node == NONE;
 	default:
 		return false;
 	}
 }
 
-void cell_lose(struct cell *cell)
+void cell_empty(struct cell *cell)
 {
 	(void)memset(cell, 0, sizeof(*cell));
-	cell->state = CELL_LOST;
 	cell->next = cell->prev = cell->node = cell->slot = NONE;
-	(void)strcpy(cell->client, "unknown");
 }
 
 /* Fills a cell that is in no list, and puts it into the queue. */
@@ -222,21 +218,6 @@ int queue_insert(struct store *store, struct farm *farm, uint64_t number, const 
 	return wait_in(store, farm, at, cell, number, owner, client, wake);
 }
 
-int queue_revive(struct store *store, struct farm *farm, const struct score_ticket *ticket, const struct holder *owner,
-		 const char wake[static WAKE_NAME_SIZE])
-{
-	struct cell *cell;
-	int r = queue_get(store, farm, ticket->cell, &cell);
-
-	if (r < 0)
-		return r;
-	if (cell->state != CELL_LOST)
-		return -ESTALE;
-	if (farm->next_ticket <= ticket->number)
-		farm->next_ticket = ticket->number + 1;
-	return wait_in(store, farm, ticket->cell, cell, ticket->number, owner, "unknown", wake);
-}
-
 int queue_unlink(struct store *store, struct farm *farm, struct cell *cell)
 {
 	uint32_t before = cell->prev, behind = cell->next;
@@ -281,8 +262,7 @@ int queue_ungrant(struct store *store, struct farm *farm, struct cell *cell)
 
 void queue_free(struct store *store, struct farm *farm, uint32_t number, struct cell *cell)
 {
-	(void)memset(cell, 0, sizeof(*cell));
-	cell->prev = cell->node = cell->slot = NONE;
+	cell_empty(cell);
 	cell->next = farm->free_cell;
 	farm->free_cell = number;
 	store_touch(store, cell, sizeof(*cell));
@@ -305,11 +285,10 @@ int queue_grow(struct store *store, struct farm *farm)
 		r = queue_read(store, farm, farm->cells - 1, &last);
 	/* From the last page to the first, so that the free list begins with the lowest new cell. */
 	for (uint32_t i = cells; r == 0 && i > farm->cells; i -= CELLS_PER_PAGE) {
-		(void)memset(&page, 0, sizeof(page));
 		for (uint32_t j = CELLS_PER_PAGE; j-- > 0;) {
 			struct cell *cell = &page.cells[j];
 
-			cell->prev = cell->node = cell->slot = NONE;
+			cell_empty(cell);
 			cell->next = farm->free_cell;
 			farm->free_cell = i - CELLS_PER_PAGE + j;
 		}

@@ -22,7 +22,6 @@ enum cell_state {
 	CELL_FREE,
 	CELL_WAITING,
 	CELL_GRANTED,
-	CELL_LOST,     /* it could not be read whose it is; he who has the ticket says so, see lost.h */
 };
 
 struct cell {
@@ -61,12 +60,8 @@ int queue_unlink(struct store *store, struct farm *farm, struct cell *cell);
 /* Whether a cell can be what it says. */
 bool cell_is_sane(const struct cell *cell);
 
-/* Makes a cell a lost one. */
-void cell_lose(struct cell *cell);
-
-/* Puts a lost cell's ticket back into the queue, at its place. Else as queue_insert(). */
-int queue_revive(struct store *store, struct farm *farm, const struct score_ticket *ticket, const struct holder *owner,
-		 const char wake[static WAKE_NAME_SIZE]);
+/* Makes a cell one that is free and in no list. */
+void cell_empty(struct cell *cell);
 
 /* A cell that has been unlinked is handed a slot, which the caller has noted in it. 0 or -errno. */
 int queue_grant(struct store *store, struct farm *farm, uint32_t number, struct cell *cell);

@@ -57,7 +57,8 @@ struct score_slot {
 	bool trial;      /* this connection tries a node that was down */
 };
 
-/* A place in the queue. */
+/* A place in the queue. Where a ticket is not const it may have another cell afterwards: damage took it away, and it has
+ * been put in again. */
 struct score_ticket {
 	uint64_t number; /* the order of arrival, over all entrances */
 	uint32_t cell;   /* where the scoreboard keeps it */
@@ -174,16 +175,16 @@ int score_join(struct score *s, enum score_policy policy, const char *client, si
 /*
  * Takes the slot that was handed to the ticket, for this process (which may be
  * another than the one that queued: ownership goes to the caller). 0: taken,
- * ticket gone. 1: it still waits. -ESTALE: there is no such ticket any more.
+ * ticket gone. 1: it still waits, or does so again if it was not there.
  */
-int score_take(struct score *s, const struct score_ticket *ticket,
+int score_take(struct score *s, struct score_ticket *ticket,
 	       struct score_slot *ret, struct score_target *ret_target);
 
-/* Whether a slot has been handed to the ticket: 1 yes, 0 it still waits, -ESTALE no such ticket. */
-int score_granted(struct score *s, const struct score_ticket *ticket);
+/* Whether a slot has been handed to the ticket: 1 yes, 0 it still waits, or does so again if it was not there. */
+int score_granted(struct score *s, struct score_ticket *ticket);
 
-/* Whether a ticket of this process was ever lost with a damaged queue and put in again: until then slots may have been
- * handed to younger ones, so that the order of its tickets is not that of its turns. */
+/* Whether a ticket of this process was ever lost with a damaged queue and put in again, or may have been: until then
+ * slots may have been handed to younger ones, so that the order of its tickets is not that of its turns. */
 bool score_has_revived(const struct score *s);
 
 /* Whether a connection that came now would get a slot at once: 1 yes, 0 no, or -errno. */
@@ -263,7 +264,7 @@ bool score_wake_clear(struct score *s);
  * as well) and call again when it has ended.
  * 0, or -ESTALE when the ticket does not wait any more, or -errno.
  */
-int score_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd);
+int score_guard(struct score *s, struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd);
 
 /* Reaps now. *ret_slots and *ret_tickets (each may be NULL): how many were freed. 0 or -errno. */
 int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets);

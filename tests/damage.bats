@@ -299,3 +299,26 @@ ends_well() {
   damage zero lost
   ends_well
 }
+
+@test "nothing can be read, and more wait than a new queue has places for: nobody loses his" {
+  node a 4001 1 --mode line
+  entrance listener
+  client_start holder --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start crowd -n 600 -c 600 --line "sleep 0" --expect line
+  until_ok waiting_is 600
+  damage all
+  run -0 score list
+  until_ok waiting_is 600
+  score queue -nr -o TICKET >"$T/tickets"
+  sort -nc "$T/tickets"
+  # Who comes now is behind them all.
+  client_start more --line "sleep 0" --expect line
+  until_ok waiting_is 601
+  [ "$(score queue -nr -o CLIENT | grep -cv unknown)" = 1 ]
+  score queue -nr -o CLIENT | tail -n 1 | grep -v unknown
+  word go
+  for name in holder crowd more; do client_wait $name; done
+  farm_is_at_rest
+  run -0 score fsck
+}

@@ -463,9 +463,10 @@ static void call_join(struct state *t)
 
 static void call_take(struct state *t)
 {
+	struct score_ticket granted = t->board->granted;
 	struct score_target target;
 
-	see_target(score_take(t->s, &t->board->granted, &t->slot, &target), &target);
+	see_target(score_take(t->s, &granted, &t->slot, &target), &target);
 	see_target(score_take(t->s, &t->ticket, &t->slot, &target), &target);
 }
 
@@ -514,10 +515,11 @@ static void call_reap(struct state *t)
 
 static void call_guard(struct state *t)
 {
+	struct score_ticket waiting = t->board->waiting;
 	pid_t pid;
 	int fd;
 
-	if (score_guard(t->s, &t->board->waiting, &pid, &fd) == 0 && fd >= 0)
+	if (score_guard(t->s, &waiting, &pid, &fd) == 0 && fd >= 0)
 		(void)close(fd);
 }
 
