@@ -158,9 +158,9 @@ bool cell_is_sane(const struct cell *cell)
 	case CELL_FREE:
 		return is_empty(cell);
 	case CELL_WAITING:
-		return cell->number != 0 && cell->owner.pid != 0 && cell->node == NONE;
+		return cell->number != 0 && cell->owner.pid != 0 && cell->node == NONE && *cell->wake;
 	case CELL_GRANTED:
-		return cell->number != 0 && cell->owner.pid != 0 && cell->node != NONE;
+		return cell->number != 0 && cell->owner.pid != 0 && cell->node != NONE && *cell->wake;
 	default:
 		return false;
 	}

@@ -322,3 +322,5 @@ ends_well() {
   farm_is_at_rest
   run -0 score fsck
 }
+
+@test "connection: cells whose names to wake by were zeroed: who waits gets another" { zeroed_cells connection 72 8; }
