@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * again.c: what programs call: each operation, and once more if it met damage
+ * again.c: what programs call: each operation, and again if it met damage
  * that could be mended. And what this process holds is noted here.
  */
 
@@ -14,10 +14,20 @@
 #include "mend.h"
 #include "once.h"
 
+#define MENDINGS_MAX 3u /* it may be damaged again before the operation comes to its turn */
+
+static bool is_damage(int r)
+{
+	return r == -EUCLEAN || r == -EBADMSG;
+}
+
 /* Whether an operation that ended so shall be tried again. */
 static bool is_mended(struct score *s, int r)
 {
-	return (r == -EUCLEAN || r == -EBADMSG) && mend(s) == 0;
+	if (!is_damage(r))
+		return false;
+	r = mend(s);
+	return r == 0 || is_damage(r);
 }
 
 /* Whether a ticket that was not there, as *r says, is there again; if not, *r says why. */
@@ -26,7 +36,7 @@ static bool is_revived(struct score *s, struct score_ticket *ticket, int *r)
 	if (*r != -ESTALE)
 		return false;
 	*r = lost_revive(s, ticket);
-	if (is_mended(s, *r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, *r); i++)
 		*r = lost_revive(s, ticket);
 	return *r == 0;
 }
@@ -36,7 +46,7 @@ int score_claim(struct score *s, enum score_policy policy, const char *client, s
 {
 	int r = once_claim(s, policy, client, queue_limit, ret, ret_target, ret_ticket);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_claim(s, policy, client, queue_limit, ret, ret_target, ret_ticket);
 	if (r == 0)
 		held_add(s, ret);
@@ -48,7 +58,7 @@ int score_join(struct score *s, enum score_policy policy, const char *client, si
 {
 	int r = once_join(s, policy, client, queue_limit, ret_ticket);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_join(s, policy, client, queue_limit, ret_ticket);
 	return r;
 }
@@ -57,7 +67,7 @@ int score_is_free(struct score *s)
 {
 	int r = once_is_free(s);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_is_free(s);
 	return r;
 }
@@ -67,7 +77,7 @@ int score_take(struct score *s, struct score_ticket *ticket, struct score_slot *
 {
 	int r = once_take(s, ticket, ret, ret_target);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_take(s, ticket, ret, ret_target);
 	if (is_revived(s, ticket, &r))
 		r = once_take(s, ticket, ret, ret_target);
@@ -80,7 +90,7 @@ int score_granted(struct score *s, struct score_ticket *ticket)
 {
 	int r = once_granted(s, ticket);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_granted(s, ticket);
 	if (is_revived(s, ticket, &r))
 		r = once_granted(s, ticket);
@@ -96,7 +106,7 @@ int score_leave(struct score *s, const struct score_ticket *ticket)
 {
 	int r = once_leave(s, ticket);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_leave(s, ticket);
 	return r;
 }
@@ -106,7 +116,7 @@ int score_release(struct score *s, const struct score_slot *slot, uint64_t in, u
 	int r = once_release(s, slot, in, out, served);
 	struct farm *farm;
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_release(s, slot, in, out, served);
 	held_remove(s, slot);
 	/* It was of a node that has another id since: what we hold can be said now. */
@@ -122,7 +132,7 @@ int score_failed(struct score *s, const struct score_slot *slot, enum node_reaso
 	struct score_slot before = *slot;
 	int r = once_failed(s, slot, reason, retry_usec, policy, client, ret_edge, ret, ret_target, ret_ticket);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_failed(s, slot, reason, retry_usec, policy, client, ret_edge, ret, ret_target, ret_ticket);
 	held_remove(s, &before);
 	if (r == 0)
@@ -135,7 +145,7 @@ int score_doubted(struct score *s, const struct score_slot *slot, uint64_t in, e
 {
 	int r = once_doubted(s, slot, in, reason, retry_usec, ret_edge);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_doubted(s, slot, in, reason, retry_usec, ret_edge);
 	held_remove(s, slot);
 	return r;
@@ -145,7 +155,7 @@ int score_connected(struct score *s, const struct score_slot *slot, struct score
 {
 	int r = once_connected(s, slot, ret_edge);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_connected(s, slot, ret_edge);
 	return r;
 }
@@ -154,7 +164,7 @@ int score_answered(struct score *s, const struct score_slot *slot, struct score_
 {
 	int r = once_answered(s, slot, ret_edge);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_answered(s, slot, ret_edge);
 	return r;
 }
@@ -163,7 +173,7 @@ int score_progress(struct score *s, const struct score_slot *slot, uint64_t in, 
 {
 	int r = once_progress(s, slot, in, out);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_progress(s, slot, in, out);
 	return r;
 }
@@ -172,7 +182,7 @@ int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 {
 	int r = once_reap(s, ret_slots, ret_tickets);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_reap(s, ret_slots, ret_tickets);
 	return r;
 }
@@ -181,7 +191,7 @@ int score_guard(struct score *s, struct score_ticket *youngest, pid_t *ret_next_
 {
 	int r = once_guard(s, youngest, ret_next_pid, ret_next_fd);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_guard(s, youngest, ret_next_pid, ret_next_fd);
 	if (is_revived(s, youngest, &r))
 		r = once_guard(s, youngest, ret_next_pid, ret_next_fd);
@@ -192,7 +202,7 @@ int score_each_node(struct score *s, int (*fn)(const struct score_node *node, vo
 {
 	int r = once_each_node(s, fn, arg);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_each_node(s, fn, arg);
 	return r;
 }
@@ -201,7 +211,7 @@ int score_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slo
 {
 	int r = once_each_slot(s, fn, arg);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_each_slot(s, fn, arg);
 	return r;
 }
@@ -210,7 +220,7 @@ int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info 
 {
 	int r = once_each_ticket(s, fn, arg);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_each_ticket(s, fn, arg);
 	return r;
 }
@@ -220,7 +230,7 @@ int score_explain(struct score *s, enum score_policy policy, struct score_choice
 {
 	int r = once_explain(s, policy, ret, fn, arg);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_explain(s, policy, ret, fn, arg);
 	return r;
 }
@@ -229,7 +239,7 @@ int score_totals(struct score *s, struct score_totals *ret)
 {
 	int r = once_totals(s, ret);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_totals(s, ret);
 	return r;
 }
@@ -238,7 +248,7 @@ int score_is_down(struct score *s)
 {
 	int r = once_is_down(s);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_is_down(s);
 	return r;
 }
@@ -247,7 +257,7 @@ int score_load(struct score *s, const struct nodelist *list, struct score_load_r
 {
 	int r = once_load(s, list, ret);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_load(s, list, ret);
 	return r;
 }
@@ -256,7 +266,7 @@ int score_edit(struct score *s, const struct score_edit *edit)
 {
 	int r = once_edit(s, edit);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_edit(s, edit);
 	return r;
 }
@@ -265,7 +275,7 @@ int score_hold(struct score *s, const char *name, const char *detail)
 {
 	int r = once_hold(s, name, detail);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_hold(s, name, detail);
 	return r;
 }
@@ -274,7 +284,7 @@ int score_unhold(struct score *s, const char *name)
 {
 	int r = once_unhold(s, name);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_unhold(s, name);
 	return r;
 }
@@ -283,7 +293,7 @@ int score_verdict(struct score *s, uint32_t node, const struct score_verdict *ve
 {
 	int r = once_verdict(s, node, verdict, ret_edge);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_verdict(s, node, verdict, ret_edge);
 	return r;
 }
@@ -292,7 +302,7 @@ int score_agent(struct score *s, uint32_t node, const char *text, struct agent_l
 {
 	int r = once_agent(s, node, text, ret, ret_edge);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_agent(s, node, text, ret, ret_edge);
 	return r;
 }
@@ -302,7 +312,7 @@ int score_set_fingerprint(struct score *s, uint32_t node, const char *fingerprin
 {
 	int r = once_set_fingerprint(s, node, fingerprint, ret_before);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_set_fingerprint(s, node, fingerprint, ret_before);
 	return r;
 }
@@ -311,7 +321,7 @@ int score_claim_node(struct score *s, uint32_t node, const char *client, struct 
 {
 	int r = once_claim_node(s, node, client, ret, ret_served);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_claim_node(s, node, client, ret, ret_served);
 	if (r == 0)
 		held_add(s, ret);
@@ -323,7 +333,7 @@ int score_unclaim(struct score *s, const struct score_slot *slot, bool judged)
 	int r = once_unclaim(s, slot, judged);
 	struct farm *farm;
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_unclaim(s, slot, judged);
 	held_remove(s, slot);
 	if (r == -ESTALE && farm_enter(s, &farm) == 0) /* as in score_release() */
@@ -335,7 +345,7 @@ int score_age(struct score *s)
 {
 	int r = once_age(s);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_age(s);
 	return r;
 }
@@ -344,7 +354,7 @@ int score_set_addresses(struct score *s, uint32_t node, const struct score_addre
 {
 	int r = once_set_addresses(s, node, addresses, n);
 
-	if (is_mended(s, r))
+	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
 		r = once_set_addresses(s, node, addresses, n);
 	return r;
 }
