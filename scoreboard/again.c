@@ -21,10 +21,10 @@ static bool is_damage(int r)
 	return r == -EUCLEAN || r == -EBADMSG;
 }
 
-/* Whether an operation that ended so shall be tried again. */
-static bool is_mended(struct score *s, int r)
+/* Whether an operation that ended so shall be tried again; *tries counts how often it was. */
+static bool is_mended(struct score *s, int r, unsigned *tries)
 {
-	if (!is_damage(r))
+	if (!is_damage(r) || (*tries)++ == MENDINGS_MAX)
 		return false;
 	r = mend(s);
 	return r == 0 || is_damage(r);
@@ -33,21 +33,25 @@ static bool is_mended(struct score *s, int r)
 /* Whether a ticket that was not there, as *r says, is there again; if not, *r says why. */
 static bool is_revived(struct score *s, struct score_ticket *ticket, int *r)
 {
+	unsigned tries = 0;
+
 	if (*r != -ESTALE)
 		return false;
-	*r = lost_revive(s, ticket);
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, *r); i++)
+	do {
 		*r = lost_revive(s, ticket);
+	} while (is_mended(s, *r, &tries));
 	return *r == 0;
 }
 
 int score_claim(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
 		struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket)
 {
-	int r = once_claim(s, policy, client, queue_limit, ret, ret_target, ret_ticket);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_claim(s, policy, client, queue_limit, ret, ret_target, ret_ticket);
+	} while (is_mended(s, r, &tries));
 	if (r == 0)
 		held_add(s, ret);
 	return r;
@@ -56,29 +60,35 @@ int score_claim(struct score *s, enum score_policy policy, const char *client, s
 int score_join(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
 	       struct score_ticket *ret_ticket)
 {
-	int r = once_join(s, policy, client, queue_limit, ret_ticket);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_join(s, policy, client, queue_limit, ret_ticket);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_is_free(struct score *s)
 {
-	int r = once_is_free(s);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_is_free(s);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_take(struct score *s, struct score_ticket *ticket, struct score_slot *ret,
 	       struct score_target *ret_target)
 {
-	int r = once_take(s, ticket, ret, ret_target);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_take(s, ticket, ret, ret_target);
+	} while (is_mended(s, r, &tries));
 	if (is_revived(s, ticket, &r))
 		r = once_take(s, ticket, ret, ret_target);
 	if (r == 0)
@@ -88,10 +98,12 @@ int score_take(struct score *s, struct score_ticket *ticket, struct score_slot *
 
 int score_granted(struct score *s, struct score_ticket *ticket)
 {
-	int r = once_granted(s, ticket);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_granted(s, ticket);
+	} while (is_mended(s, r, &tries));
 	if (is_revived(s, ticket, &r))
 		r = once_granted(s, ticket);
 	return r == -ESTALE ? 0 : r; /* as above */
@@ -104,20 +116,24 @@ bool score_has_revived(const struct score *s)
 
 int score_leave(struct score *s, const struct score_ticket *ticket)
 {
-	int r = once_leave(s, ticket);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_leave(s, ticket);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_release(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out, bool served)
 {
-	int r = once_release(s, slot, in, out, served);
+	unsigned tries = 0;
 	struct farm *farm;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_release(s, slot, in, out, served);
+	} while (is_mended(s, r, &tries));
 	held_remove(s, slot);
 	/* It was of a node that has another id since: what we hold can be said now. */
 	if (r == -ESTALE && farm_enter(s, &farm) == 0)
@@ -130,10 +146,12 @@ int score_failed(struct score *s, const struct score_slot *slot, enum node_reaso
 		 struct score_target *ret_target, struct score_ticket *ret_ticket)
 {
 	struct score_slot before = *slot;
-	int r = once_failed(s, slot, reason, retry_usec, policy, client, ret_edge, ret, ret_target, ret_ticket);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_failed(s, slot, reason, retry_usec, policy, client, ret_edge, ret, ret_target, ret_ticket);
+	} while (is_mended(s, r, &tries));
 	held_remove(s, &before);
 	if (r == 0)
 		held_add(s, ret);
@@ -143,56 +161,68 @@ int score_failed(struct score *s, const struct score_slot *slot, enum node_reaso
 int score_doubted(struct score *s, const struct score_slot *slot, uint64_t in, enum node_reason reason,
 		  uint64_t retry_usec, struct score_edge *ret_edge)
 {
-	int r = once_doubted(s, slot, in, reason, retry_usec, ret_edge);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_doubted(s, slot, in, reason, retry_usec, ret_edge);
+	} while (is_mended(s, r, &tries));
 	held_remove(s, slot);
 	return r;
 }
 
 int score_connected(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge)
 {
-	int r = once_connected(s, slot, ret_edge);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_connected(s, slot, ret_edge);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_answered(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge)
 {
-	int r = once_answered(s, slot, ret_edge);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_answered(s, slot, ret_edge);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_progress(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out)
 {
-	int r = once_progress(s, slot, in, out);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_progress(s, slot, in, out);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 {
-	int r = once_reap(s, ret_slots, ret_tickets);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_reap(s, ret_slots, ret_tickets);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_guard(struct score *s, struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd)
 {
-	int r = once_guard(s, youngest, ret_next_pid, ret_next_fd);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_guard(s, youngest, ret_next_pid, ret_next_fd);
+	} while (is_mended(s, r, &tries));
 	if (is_revived(s, youngest, &r))
 		r = once_guard(s, youngest, ret_next_pid, ret_next_fd);
 	return r;
@@ -200,129 +230,157 @@ int score_guard(struct score *s, struct score_ticket *youngest, pid_t *ret_next_
 
 int score_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg)
 {
-	int r = once_each_node(s, fn, arg);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_each_node(s, fn, arg);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slot, void *arg), void *arg)
 {
-	int r = once_each_slot(s, fn, arg);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_each_slot(s, fn, arg);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info *ticket, void *arg), void *arg)
 {
-	int r = once_each_ticket(s, fn, arg);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_each_ticket(s, fn, arg);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_explain(struct score *s, enum score_policy policy, struct score_choice *ret,
 		  int (*fn)(const struct score_node *node, void *arg), void *arg)
 {
-	int r = once_explain(s, policy, ret, fn, arg);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_explain(s, policy, ret, fn, arg);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_totals(struct score *s, struct score_totals *ret)
 {
-	int r = once_totals(s, ret);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_totals(s, ret);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_is_down(struct score *s)
 {
-	int r = once_is_down(s);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_is_down(s);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_load(struct score *s, const struct nodelist *list, struct score_load_result *ret)
 {
-	int r = once_load(s, list, ret);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_load(s, list, ret);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_edit(struct score *s, const struct score_edit *edit)
 {
-	int r = once_edit(s, edit);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_edit(s, edit);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_hold(struct score *s, const char *name, const char *detail)
 {
-	int r = once_hold(s, name, detail);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_hold(s, name, detail);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_unhold(struct score *s, const char *name)
 {
-	int r = once_unhold(s, name);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_unhold(s, name);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge)
 {
-	int r = once_verdict(s, node, verdict, ret_edge);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_verdict(s, node, verdict, ret_edge);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge)
 {
-	int r = once_agent(s, node, text, ret, ret_edge);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_agent(s, node, text, ret, ret_edge);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,
 			  char ret_before[static NODE_FINGERPRINT_MAX + 1])
 {
-	int r = once_set_fingerprint(s, node, fingerprint, ret_before);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_set_fingerprint(s, node, fingerprint, ret_before);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served)
 {
-	int r = once_claim_node(s, node, client, ret, ret_served);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_claim_node(s, node, client, ret, ret_served);
+	} while (is_mended(s, r, &tries));
 	if (r == 0)
 		held_add(s, ret);
 	return r;
@@ -330,11 +388,13 @@ int score_claim_node(struct score *s, uint32_t node, const char *client, struct 
 
 int score_unclaim(struct score *s, const struct score_slot *slot, bool judged)
 {
-	int r = once_unclaim(s, slot, judged);
+	unsigned tries = 0;
 	struct farm *farm;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_unclaim(s, slot, judged);
+	} while (is_mended(s, r, &tries));
 	held_remove(s, slot);
 	if (r == -ESTALE && farm_enter(s, &farm) == 0) /* as in score_release() */
 		farm_leave(s);
@@ -343,18 +403,22 @@ int score_unclaim(struct score *s, const struct score_slot *slot, bool judged)
 
 int score_age(struct score *s)
 {
-	int r = once_age(s);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_age(s);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
 
 int score_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n)
 {
-	int r = once_set_addresses(s, node, addresses, n);
+	unsigned tries = 0;
+	int r;
 
-	for (unsigned i = 0; i < MENDINGS_MAX && is_mended(s, r); i++)
+	do {
 		r = once_set_addresses(s, node, addresses, n);
+	} while (is_mended(s, r, &tries));
 	return r;
 }
