@@ -37,8 +37,7 @@
 #include <systemd/sd-event.h>
 
 #include "connect.h"
-#include "descriptors.h"
-#include "interrupt.h"
+#include "loader.h"
 #include "pool.h"
 #include "report.h"
 #include "timespan.h"
@@ -69,7 +68,7 @@ struct listener {
 	size_t n_fds, fd_limit;
 	struct waiters *waiters;
 	struct pool *pool;
-	sd_event_source *loader;       /* the process that loads the node list, or NULL */
+	struct loader *loader;
 	sd_event_source *idle_time, *pause_time, *status_time, *reopen_time, *pending_time, *trim_time, *room_time;
 	uint64_t shut_usec;            /* when the farm was last seen full: CLOCK_MONOTONIC */
 	uint64_t accepted;             /* by the relays, when it was last looked at */
@@ -82,7 +81,6 @@ struct listener {
 	int journal_fd;                /* see report_before_forks() */
 	int in_hand;                   /* a connection that could not be taken in yet, or -1, */
 	uint64_t in_hand_usec;         /* and when it was accepted: CLOCK_BOOTTIME */
-	bool load_again;               /* SIGHUP came while it did */
 	bool owned, notify, stopping, paused, complained;
 	bool ending;                   /* stopping at once */
 	bool crowded;                  /* descriptors are too few for what is pending, which has been told */
@@ -449,7 +447,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *ar
 /* No connection is anywhere with us. */
 static bool is_idle(const struct listener *l)
 {
-	return waiters_count(l->waiters) == 0 && l->in_hand < 0 && !(l->stopping && l->n_fds > 0) && !l->loader &&
+	return waiters_count(l->waiters) == 0 && l->in_hand < 0 && !(l->stopping && l->n_fds > 0) && !loader_is_busy(l->loader) &&
 	       !gate_any_busy(pool_gate(l->pool));
 }
 
@@ -611,87 +609,13 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 	return 0;
 }
 
-static int load_nodes(struct listener *l)
-{
-	struct score_load_result result = { 0 };
-	struct nodelist list;
-	int r = nodelist_read(l->nodes, &list);
-
-	for (size_t i = 0; i < list.n_errors; i++)
-		report_message(LOG_ERR, "%s", list.errors[i]);
-	if (r == 0 && list.n_errors == 0)
-		r = score_load(l->score, &list, &result);
-	if (r < 0)
-		report_message(LOG_ERR, "%s: %s; the nodes stay as they were", l->nodes, score_strerror(r));
-	else if (list.n_errors > 0)
-		report_message(LOG_ERR, "%s: %zu errors; the nodes stay as they were", l->nodes, list.n_errors);
-	else
-		report_message(LOG_INFO, "%s: %u added, %u changed, %u draining, %u removed, %u kept", l->nodes,
-			       result.added, result.changed, result.draining, result.removed, result.kept);
-	if (r == 0 && list.n_errors == 0 && list.n_nodes == 0)
-		report_no_nodes(l->nodes);
-	r = r < 0 || list.n_errors > 0 ? EX_CONFIG : EX_OK;
-	nodelist_clear(&list);
-	return r;
-}
-
-static void loader_start(struct listener *l);
-
-static int on_loaded(sd_event_source *source, const siginfo_t *info, void *arg)
-{
-	struct listener *l = arg;
-
-	(void)source;
-	(void)info;
-	l->loader = sd_event_source_disable_unref(l->loader);
-	(void)sd_notify(0, "READY=1");
-	if (l->load_again)
-		loader_start(l);
-	listener_turn(l);
-	return 0;
-}
-
-/* In the child: nothing of the connections may live on here. */
-static int loader_begin(struct listener *l)
-{
-	int keep[] = { score_fd(l->score), l->journal_fd };
-	int r;
-
-	descriptors_keep(keep, 2);
-	r = interrupt_inherit();
-	return r < 0 ? r : score_after_fork(l->score);
-}
-
-/* A load resolves names, which takes its time: a process of its own does it, and this one goes on serving. */
-static void loader_start(struct listener *l)
-{
-	pid_t pid;
-	int r;
-
-	l->load_again = false;
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now_monotonic());
-	pid = fork();
-	if (pid == 0)
-		_exit(loader_begin(l) < 0 ? EX_OSERR : load_nodes(l));
-	r = pid < 0 ? -errno : sd_event_add_child(l->event, &l->loader, pid, WEXITED, on_loaded, l);
-	if (r < 0) {
-		report_message(LOG_ERR, "cannot load %s: %s", l->nodes, strerror(-r));
-		(void)sd_notify(0, "READY=1");
-	}
-}
-
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
 {
 	struct listener *l = arg;
 
 	(void)source;
 	(void)info;
-	if (!l->nodes)
-		report_message(LOG_NOTICE, "SIGHUP: the nodes came from the command line; there is no list to load");
-	else if (l->loader)
-		l->load_again = true; /* the list may have changed since it was read */
-	else
-		loader_start(l);
+	loader_load(l->loader);
 	return 0;
 }
 
@@ -712,6 +636,10 @@ static int setup(struct listener *l)
 			.event = l->event, .score = l->score, .settings = l->settings,
 			.on_change = listener_turn, .arg = l }, &l->waiters);
 	if (r >= 0)
+		r = loader_new(&(struct loader_setup){
+			.event = l->event, .score = l->score, .nodes = l->nodes, .journal_fd = l->journal_fd,
+			.on_change = listener_turn, .arg = l }, &l->loader);
+	if (r >= 0)
 		r = pool_new(&(struct pool_setup){
 			.event = l->event, .score = l->score, .settings = l->settings, .fds = l->fds, .n_fds = l->n_fds,
 			.journal_fd = l->journal_fd, .on_change = listener_turn, .arg = l }, &l->pool);
@@ -726,11 +654,11 @@ static void clear(struct listener *l)
 {
 	l->waiters = waiters_free(l->waiters);
 	l->pool = pool_free(l->pool);
+	l->loader = loader_free(l->loader);
 	for (size_t i = 0; l->accepting && l->fds && i < l->n_fds; i++) {
 		sd_event_source_disable_unref(l->accepting[i]);
 		(void)close(l->fds[i]);
 	}
-	sd_event_source_disable_unref(l->loader);
 	sd_event_source_disable_unref(l->idle_time);
 	sd_event_source_disable_unref(l->pause_time);
 	sd_event_source_disable_unref(l->status_time);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "loader.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "descriptors.h"
+#include "interrupt.h"
+#include "nodelist.h"
+#include "report.h"
+#include "timespan.h"
+
+struct loader {
+	struct loader_setup setup;
+	sd_event_source *child;                /* the process that loads, or NULL */
+	bool again;                            /* asked for while it did */
+};
+
+/* In the child: reads the list into the scoreboard. Returns its exit status. */
+static int load(const struct loader *loader)
+{
+	struct score_load_result result = { 0 };
+	const char *path = loader->setup.nodes;
+	struct nodelist list;
+	int r = nodelist_read(path, &list);
+
+	for (size_t i = 0; i < list.n_errors; i++)
+		report_message(LOG_ERR, "%s", list.errors[i]);
+	if (r == 0 && list.n_errors == 0)
+		r = score_load(loader->setup.score, &list, &result);
+	if (r < 0)
+		report_message(LOG_ERR, "%s: %s; the nodes stay as they were", path, score_strerror(r));
+	else if (list.n_errors > 0)
+		report_message(LOG_ERR, "%s: %zu errors; the nodes stay as they were", path, list.n_errors);
+	else
+		report_message(LOG_INFO, "%s: %u added, %u changed, %u draining, %u removed, %u kept", path,
+			       result.added, result.changed, result.draining, result.removed, result.kept);
+	if (r == 0 && list.n_errors == 0 && list.n_nodes == 0)
+		report_no_nodes(path);
+	r = r < 0 || list.n_errors > 0 ? EX_CONFIG : EX_OK;
+	nodelist_clear(&list);
+	return r;
+}
+
+/* In the child: nothing of the connections may live on here. */
+static int begin(const struct loader *loader)
+{
+	int keep[] = { score_fd(loader->setup.score), loader->setup.journal_fd };
+	int r;
+
+	descriptors_keep(keep, 2);
+	r = interrupt_inherit();
+	return r < 0 ? r : score_after_fork(loader->setup.score);
+}
+
+static void start(struct loader *loader);
+
+static int on_loaded(sd_event_source *source, const siginfo_t *info, void *arg)
+{
+	struct loader *loader = arg;
+
+	(void)source;
+	(void)info;
+	loader->child = sd_event_source_disable_unref(loader->child);
+	(void)sd_notify(0, "READY=1");
+	if (loader->again)
+		start(loader);
+	loader->setup.on_change(loader->setup.arg);
+	return 0;
+}
+
+static void start(struct loader *loader)
+{
+	pid_t pid;
+	int r;
+
+	loader->again = false;
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now_monotonic());
+	pid = fork();
+	if (pid == 0)
+		_exit(begin(loader) < 0 ? EX_OSERR : load(loader));
+	r = pid < 0 ? -errno : sd_event_add_child(loader->setup.event, &loader->child, pid, WEXITED, on_loaded, loader);
+	if (r < 0) {
+		report_message(LOG_ERR, "cannot load %s: %s", loader->setup.nodes, strerror(-r));
+		(void)sd_notify(0, "READY=1");
+	}
+}
+
+int loader_new(const struct loader_setup *setup, struct loader **ret)
+{
+	struct loader *loader = calloc(1, sizeof(*loader));
+
+	if (!loader)
+		return -ENOMEM;
+	loader->setup = *setup;
+	*ret = loader;
+	return 0;
+}
+
+struct loader *loader_free(struct loader *loader)
+{
+	if (loader)
+		sd_event_source_disable_unref(loader->child);
+	free(loader);
+	return NULL;
+}
+
+void loader_load(struct loader *loader)
+{
+	if (!loader->setup.nodes)
+		report_message(LOG_NOTICE, "SIGHUP: the nodes came from the command line; there is no list to load");
+	else if (loader->child)
+		loader->again = true; /* the list may have changed since it was read */
+	else
+		start(loader);
+}
+
+bool loader_is_busy(const struct loader *loader)
+{
+	return loader->child != NULL;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * loader.h: how a listener takes its node list again. A load resolves names,
+ * which takes its time: a process of its own does it, and the listener goes on
+ * serving.
+ */
+
+#include <stdbool.h>
+
+#include <systemd/sd-event.h>
+
+#include "scoreboard.h"
+
+struct loader;
+
+/* What a loader is made of; all of it stays the caller's and outlives the loader. */
+struct loader_setup {
+	sd_event *event;
+	struct score *score;
+	const char *nodes;                     /* the list's path; NULL: the nodes came from elsewhere */
+	int journal_fd;                        /* see report_before_forks() */
+	void (*on_change)(void *arg);          /* a load has ended: look what follows */
+	void *arg;
+};
+
+/* Makes one that is at rest. 0 or -ENOMEM. *ret is the caller's, to be ended by loader_free(). */
+int loader_new(const struct loader_setup *setup, struct loader **ret);
+
+/* Frees it; a load that is under way ends by itself. NULL is fine. Returns NULL. */
+struct loader *loader_free(struct loader *loader);
+
+/* Begins a load, or has another follow the one under way. What comes of it is told to systemd and in the log. */
+void loader_load(struct loader *loader);
+
+/* Whether a load is under way. */
+bool loader_is_busy(const struct loader *loader);
