@@ -42,13 +42,13 @@
 
 #include <tdb.h>
 
+#include "intent.h"
+
 /* STORE_HASH_SIZE, the chains: two records each at 10,000 nodes, 32 kB when empty. */
 #define COPIES_MAX 48
 #define RANGES_MAX 8
-#define INTENT_SIZE 4096
 #define RECORD_MAX 4096   /* larger than any; a record that is larger is damaged */
 #define ARENA_SIZE (COPIES_MAX * 2304u)
-#define KEY_MAX 32
 #define SMALLEST_FILE (512 * 1024) /* what an empty farm needs, about */
 
 struct range {
@@ -65,18 +65,6 @@ struct copy {
 	unsigned n_dirty;
 };
 
-struct intent_head {
-	uint64_t sequence;
-	uint64_t checksum;   /* of everything behind it, and the sequence */
-	uint32_t size;       /* bytes used, this head included */
-	uint32_t n_patches;
-};
-
-struct patch {
-	uint32_t kind, a, b, offset, size, reserved;
-	/* size bytes follow, filled up to a multiple of 8 */
-};
-
 struct store {
 	struct tdb_context *tdb;   /* NULL: it could not be opened anew */
 	char *path;
@@ -87,61 +75,14 @@ struct store {
 	bool is_new;         /* it is being made, and has no intent yet */
 	struct copy copies[COPIES_MAX];
 	unsigned n_copies;
-	_Alignas(8) unsigned char intent[INTENT_SIZE];
+	struct intent intent;
 	/* The copies' bytes, one behind the other: few pages, which is what a process made by fork(2) pays for. */
 	_Alignas(16) unsigned char arena[ARENA_SIZE];
 };
 
-static const char *const kind_names[STORE_KIND_MAX_] = {
-	[STORE_VERSION] = "version", [STORE_FARM] = "farm",   [STORE_NODE] = "node",
-	[STORE_SLOTS] = "slots",     [STORE_QUEUE] = "queue", [STORE_INDEX] = "index",
-	[STORE_SPEED] = "speed",
-	[STORE_LOST] = "lost",
-};
-
-/* How many of a kind's two numbers are part of its key. */
-static const unsigned char kind_numbers[STORE_KIND_MAX_] = {
-	[STORE_NODE] = 1, [STORE_SLOTS] = 2, [STORE_QUEUE] = 1, [STORE_INDEX] = 2,
-	[STORE_SPEED] = 1,
-};
-
-const char *store_kind_name(enum store_kind kind)
-{
-	return kind_names[kind];
-}
-
-unsigned store_kind_numbers(enum store_kind kind)
-{
-	return kind_numbers[kind];
-}
-
-static char *append_number(char *p, uint32_t n)
-{
-	char digits[10];
-	unsigned i = 0;
-
-	*p++ = '/';
-	do
-		digits[i++] = (char)('0' + n % 10);
-	while (n /= 10);
-	while (i)
-		*p++ = digits[--i];
-	return p;
-}
-
-/* "slots/7/0": text, so that tdbdump and tdbtool show it. On the path of every claim, hence no printf. */
 static TDB_DATA make_key(char buffer[static KEY_MAX], enum store_kind kind, uint32_t a, uint32_t b)
 {
-	size_t length = strlen(kind_names[kind]);
-	char *p;
-
-	(void)memcpy(buffer, kind_names[kind], length);
-	p = buffer + length;
-	if (kind_numbers[kind] > 0)
-		p = append_number(p, a);
-	if (kind_numbers[kind] > 1)
-		p = append_number(p, b);
-	return (TDB_DATA){ .dptr = (unsigned char *)buffer, .dsize = (size_t)(p - buffer) };
+	return (TDB_DATA){ .dptr = (unsigned char *)buffer, .dsize = key_write(buffer, kind, a, b) };
 }
 
 static TDB_DATA name_key(const char *name)
@@ -185,23 +126,6 @@ static int overwrite(struct tdb_context *tdb, TDB_DATA key, const void *data, si
 	TDB_DATA value = { .dptr = (unsigned char *)(uintptr_t)data, .dsize = size };
 
 	return tdb_store(tdb, key, value, TDB_MODIFY) < 0 ? tdb_errno(tdb) : 0;
-}
-
-static uint64_t checksum(uint64_t seed, const unsigned char *data, size_t size)
-{
-	uint64_t sum = seed ^ UINT64_C(0x9e3779b97f4a7c15), word;
-
-	for (size_t i = 0; i < size; i += sizeof(word)) {
-		(void)memcpy(&word, data + i, sizeof(word));
-		sum = (sum ^ word) * UINT64_C(0xff51afd7ed558ccd);
-		sum ^= sum >> 32;
-	}
-	return sum;
-}
-
-static size_t padded(size_t size)
-{
-	return (size + 7) & ~(size_t)7;
 }
 
 /* ---- the intent ---- */
@@ -250,8 +174,9 @@ static int copy_write(struct store *s, struct copy *copy)
 	return overwrite(s->tdb, make_key(buffer, copy->kind, copy->a, copy->b), copy->data, copy->size);
 }
 
-static int patch_redo(struct store *s, const struct patch *patch, const unsigned char *bytes)
+static int redo_one(const struct patch *patch, const unsigned char *bytes, void *arg)
 {
+	struct store *s = arg;
 	size_t size;
 	void *data;
 	int r;
@@ -267,45 +192,11 @@ static int patch_redo(struct store *s, const struct patch *patch, const unsigned
 	return copy_write(s, copy_find(s, (enum store_kind)patch->kind, patch->a, patch->b));
 }
 
-/* Goes through the patches. 0, what fn said, or -EUCLEAN if they are none. */
-static int intent_walk(const unsigned char *intent, const struct intent_head *head,
-		       int (*fn)(const struct patch *patch, const unsigned char *bytes, void *arg), void *arg)
-{
-	const unsigned char *p = intent + sizeof(*head), *end = intent + head->size;
-	int r = 0;
-
-	for (uint32_t i = 0; r == 0 && i < head->n_patches; i++) {
-		struct patch patch;
-
-		if ((size_t)(end - p) < sizeof(patch))
-			return -EUCLEAN;
-		(void)memcpy(&patch, p, sizeof(patch));
-		p += sizeof(patch);
-		if ((size_t)(end - p) < padded(patch.size) || patch.size > INTENT_SIZE)
-			return -EUCLEAN;
-		r = fn(&patch, p, arg);
-		p += padded(patch.size);
-	}
-	return r;
-}
-
-/* Whether an intent got whole. */
-static bool is_whole(const unsigned char *intent, const struct intent_head *head)
-{
-	return head->size >= sizeof(*head) && head->size <= INTENT_SIZE && head->size % 8 == 0 &&
-	       checksum(head->sequence, intent + 16, head->size - 16) == head->checksum;
-}
-
-static int redo_one(const struct patch *patch, const unsigned char *bytes, void *arg)
-{
-	return patch_redo(arg, patch, bytes);
-}
-
 /* Finishes what a process that was killed had begun; see the head of this file. */
-static int intent_redo(struct store *s, const struct intent_head *head)
+static int redo(struct store *s)
 {
-	uint64_t sequence = head->sequence;
-	int r = intent_walk(s->intent, head, redo_one, s);
+	uint64_t sequence = s->intent.sequence;
+	int r = intent_each(&s->intent, redo_one, s);
 
 	s->n_copies = 0;
 	if (r == 0)
@@ -316,94 +207,52 @@ static int intent_redo(struct store *s, const struct intent_head *head)
 }
 
 /* Mostly it has been applied, and its head is all that counts. */
-static int intent_fetch(TDB_DATA key, TDB_DATA value, void *arg)
+static int fetch_intent(TDB_DATA key, TDB_DATA value, void *arg)
 {
 	struct store *s = arg;
-	struct intent_head head;
 
 	(void)key;
 	if (value.dsize != sizeof(s->intent))
 		return -EUCLEAN;
-	(void)memcpy(&head, value.dptr, sizeof(head));
-	(void)memcpy(s->intent, value.dptr, head.sequence == s->sequence ? sizeof(head) : sizeof(s->intent));
+	(void)memcpy(&s->intent, value.dptr, INTENT_HEAD_SIZE);
+	if (s->intent.sequence != s->sequence)
+		(void)memcpy(&s->intent, value.dptr, sizeof(s->intent));
 	return 0;
-}
-
-struct teller {
-	void (*fn)(uint32_t kind, uint32_t a, uint32_t b, uint32_t offset, const void *data, uint32_t size, void *arg);
-	void *arg;
-};
-
-static int tell_one(const struct patch *patch, const unsigned char *bytes, void *arg)
-{
-	const struct teller *teller = arg;
-
-	teller->fn(patch->kind, patch->a, patch->b, patch->offset, bytes, patch->size, teller->arg);
-	return 0;
-}
-
-void store_intent_each(const void *intent, size_t size, uint64_t applied,
-		       void (*fn)(uint32_t kind, uint32_t a, uint32_t b, uint32_t offset, const void *data,
-				  uint32_t size, void *arg),
-		       void *arg)
-{
-	struct intent_head head;
-
-	if (size != INTENT_SIZE)
-		return;
-	(void)memcpy(&head, intent, sizeof(head));
-	if (head.sequence == applied + 1 && is_whole(intent, &head))
-		(void)intent_walk(intent, &head, tell_one, &(struct teller){ fn, arg });
 }
 
 /* Called at the start of every section, with the lock held. */
-static int intent_check(struct store *s)
+static int finish_change(struct store *s)
 {
-	struct intent_head head;
-	int r;
+	int r = read_fixed(s->tdb, "applied", &s->sequence, sizeof(s->sequence));
 
-	r = read_fixed(s->tdb, "applied", &s->sequence, sizeof(s->sequence));
 	if (r < 0)
 		return r;
-	r = tdb_parse_record(s->tdb, name_key("intent"), intent_fetch, s);
+	r = tdb_parse_record(s->tdb, name_key("intent"), fetch_intent, s);
 	if (r < 0)
 		return r != -1 || tdb_error(s->tdb) == TDB_ERR_NOEXIST ? -EUCLEAN : tdb_errno(s->tdb);
-	(void)memcpy(&head, s->intent, sizeof(head));
-	if (head.sequence == s->sequence || !is_whole(s->intent, &head))
+	if (s->intent.sequence == s->sequence || !intent_is_whole(&s->intent))
 		return 0;
-	return intent_redo(s, &head);
+	return redo(s);
 }
 
 /* Collects the touched ranges into s->intent. 1 if there is anything, 0 if not, -E2BIG. */
-static int intent_build(struct store *s)
+static int plan(struct store *s)
 {
-	struct intent_head head = { .sequence = s->sequence + 1, .size = sizeof(head) };
+	int r = 0;
 
+	intent_begin(&s->intent, s->sequence + 1);
 	for (unsigned i = 0; i < s->n_copies; i++) {
 		const struct copy *copy = &s->copies[i];
 
-		for (unsigned j = 0; j < copy->n_dirty; j++) {
-			struct patch patch = {
+		for (unsigned j = 0; r == 0 && j < copy->n_dirty; j++)
+			r = intent_add(&s->intent, &(struct patch){
 				.kind = copy->kind, .a = copy->a, .b = copy->b,
 				.offset = copy->dirty[j].offset, .size = copy->dirty[j].size,
-			};
-			size_t whole = padded(patch.size);
-
-			if (sizeof(patch) + whole > INTENT_SIZE - head.size)
-				return -E2BIG;
-			(void)memcpy(s->intent + head.size, &patch, sizeof(patch));
-			head.size += (uint32_t)sizeof(patch);
-			(void)memset(s->intent + head.size + whole - 8, 0, whole ? 8 : 0);
-			(void)memcpy(s->intent + head.size, copy->data + patch.offset, patch.size);
-			head.size += (uint32_t)whole;
-			head.n_patches++;
-		}
+			}, copy->data + copy->dirty[j].offset);
 	}
-	if (head.n_patches == 0)
-		return 0;
-	(void)memcpy(s->intent, &head, sizeof(head));
-	head.checksum = checksum(head.sequence, s->intent + 16, head.size - 16);
-	(void)memcpy(s->intent, &head, sizeof(head));
+	if (r < 0 || s->intent.n_patches == 0)
+		return r;
+	intent_seal(&s->intent);
 	return 1;
 }
 
@@ -414,10 +263,10 @@ int store_commit(struct store *s)
 
 	if (s->mode == TRANSACTION)
 		return store_flush(s);
-	r = intent_build(s);
+	r = plan(s);
 	if (r <= 0)
 		return r;
-	r = overwrite(s->tdb, name_key("intent"), s->intent, sizeof(s->intent));
+	r = overwrite(s->tdb, name_key("intent"), &s->intent, sizeof(s->intent));
 	for (unsigned i = 0; r == 0 && i < s->n_copies; i++) {
 		if (s->copies[i].n_dirty > 0)
 			r = copy_write(s, &s->copies[i]);
@@ -589,7 +438,7 @@ int store_lock(struct store *s)
 		return tdb_errno(s->tdb);
 	s->mode = LOCKED;
 	s->n_copies = 0;
-	r = intent_check(s);
+	r = finish_change(s);
 	if (r < 0) {
 		store_unlock(s);
 	} else if (is_other(s)) {
@@ -629,7 +478,7 @@ int store_begin(struct store *s)
 
 	if (r < 0 || s->is_new)
 		return r;
-	r = intent_check(s);
+	r = finish_change(s);
 	if (r < 0) {
 		store_cancel(s);
 	} else if (is_other(s)) {
@@ -643,7 +492,6 @@ int store_begin(struct store *s)
 
 int store_begin_mending(struct store *s, bool *ret_false)
 {
-	struct intent_head head;
 	int r = store_begin(s);
 
 	*ret_false = false;
@@ -654,23 +502,20 @@ int store_begin_mending(struct store *s, bool *ret_false)
 	if (r == 0)
 		r = read_fixed(s->tdb, "applied", &s->sequence, sizeof(s->sequence));
 	if (r == 0)
-		r = read_fixed(s->tdb, "intent", s->intent, sizeof(s->intent));
+		r = read_fixed(s->tdb, "intent", &s->intent, sizeof(s->intent));
 	if (r < 0) {
 		store_cancel(s);
 		return r;
 	}
-	(void)memcpy(&head, s->intent, sizeof(head));
-	*ret_false = head.sequence != s->sequence && is_whole(s->intent, &head);
+	*ret_false = s->intent.sequence != s->sequence && intent_is_whole(&s->intent);
 	return 0;
 }
 
 int store_forget(struct store *s)
 {
-	struct intent_head head = { .sequence = s->sequence, .size = sizeof(head) };
-
-	(void)memset(s->intent, 0, sizeof(s->intent));
-	(void)memcpy(s->intent, &head, sizeof(head));
-	return overwrite(s->tdb, name_key("intent"), s->intent, sizeof(s->intent));
+	(void)memset(&s->intent, 0, sizeof(s->intent));
+	intent_begin(&s->intent, s->sequence);
+	return overwrite(s->tdb, name_key("intent"), &s->intent, sizeof(s->intent));
 }
 
 int store_check(struct store *s)
@@ -806,7 +651,6 @@ static int make_room(const char *path)
 int store_create(const char *path, uint16_t generation, struct store **ret)
 {
 	uint64_t applied = (uint64_t)generation << STORE_GENERATION_SHIFT;
-	struct intent_head head = { .sequence = applied, .size = sizeof(head) };
 	struct store *s;
 	int r;
 
@@ -815,11 +659,11 @@ int store_create(const char *path, uint16_t generation, struct store **ret)
 		r = store_new(path, (int)STORE_HASH_SIZE, O_RDWR | O_CREAT, 0660, &s);
 	if (r < 0)
 		return r;
-	(void)memcpy(s->intent, &head, sizeof(head));
+	intent_begin(&s->intent, applied);
 	s->is_new = true;
 	r = store_begin(s);
 	if (r == 0)
-		r = replace(s, name_key("intent"), s->intent, sizeof(s->intent));
+		r = replace(s, name_key("intent"), &s->intent, sizeof(s->intent));
 	if (r == 0)
 		r = replace(s, name_key("applied"), &applied, sizeof(applied));
 	if (r == 0)

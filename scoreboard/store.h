@@ -24,35 +24,13 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-struct store;
+#include "key.h"
 
-/* What a record is about; with two numbers it is the record's key. */
-enum store_kind {
-	STORE_VERSION,
-	STORE_FARM,
-	STORE_NODE,      /* a: node id */
-	STORE_SLOTS,     /* a: node id, b: page */
-	STORE_QUEUE,     /* a: page */
-	STORE_INDEX,     /* a: level, b: page */
-	STORE_SPEED,     /* a: row */
-	STORE_LOST,
-	STORE_KIND_MAX_,
-};
+struct store;
 
 /* What wreck.c must know of the file: its hash chains, and where in a sequence number its generation stands. */
 #define STORE_HASH_SIZE 8191u
 #define STORE_GENERATION_SHIFT 48u
-
-/* A kind's name in keys, and how many of its two numbers follow it. */
-const char *store_kind_name(enum store_kind kind);
-unsigned store_kind_numbers(enum store_kind kind);
-
-/* Calls back for each patch of a change, a record "intent", that comes next after applied; for none if it is
- * another, or never got whole. */
-void store_intent_each(const void *intent, size_t size, uint64_t applied,
-		       void (*fn)(uint32_t kind, uint32_t a, uint32_t b, uint32_t offset, const void *data,
-				  uint32_t size, void *arg),
-		       void *arg);
 
 /* Opens an existing file. 0 and *ret; -ENOENT, -EBADMSG (no tdb file), or what open(2) said. */
 int store_open(const char *path, struct store **ret);

@@ -27,6 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "intent.h"
+#include "key.h"
 #include "version.h"
 
 #define RECORD_MAGIC UINT32_C(0x26011999)
@@ -73,43 +75,24 @@ static bool read_head(const struct wreck *wreck, size_t offset, struct head *ret
 	return ret->length <= wreck->size - offset - sizeof(*ret);
 }
 
-/* A number of a key, up to the next slash or the end. */
-static bool read_number(const char **p, const char *end, uint32_t *ret)
+static bool is_named(const char *key, size_t length, const char *name)
 {
-	uint64_t number = 0;
-
-	if (*p == end || **p != '/' || ++*p == end)
-		return false;
-	for (; *p < end && **p != '/'; ++*p) {
-		if (**p < '0' || **p > '9')
-			return false;
-		number = number * 10 + (unsigned)(**p - '0');
-		if (number > UINT32_MAX)
-			return false;
-	}
-	*ret = (uint32_t)number;
-	return true;
+	return length == strlen(name) && memcmp(key, name, length) == 0;
 }
 
-static bool read_key(const char *key, size_t length, struct find *ret)
+static bool read_name(const char *key, size_t length, struct find *ret)
 {
-	const char *end = key + length;
+	enum store_kind kind;
 
-	for (uint32_t kind = 0; kind <= KIND_INTENT; kind++) {
-		const char *name = kind == KIND_APPLIED ? "applied" : kind == KIND_INTENT ? "intent" :
-				   store_kind_name((enum store_kind)kind);
-		unsigned numbers = kind < STORE_KIND_MAX_ ? store_kind_numbers((enum store_kind)kind) : 0;
-		const char *p = key + strlen(name);
-
+	if (is_named(key, length, "applied"))
+		ret->kind = KIND_APPLIED;
+	else if (is_named(key, length, "intent"))
+		ret->kind = KIND_INTENT;
+	else if (key_read(key, length, &kind, &ret->a, &ret->b))
 		ret->kind = kind;
-		ret->a = ret->b = 0;
-		if (length < strlen(name) || memcmp(key, name, strlen(name)) != 0)
-			continue;
-		if ((numbers == 0 || read_number(&p, end, &ret->a)) && (numbers < 2 || read_number(&p, end, &ret->b)) &&
-		    p == end)
-			return true;
-	}
-	return false;
+	else
+		return false;
+	return true;
 }
 
 static int add(struct wreck *wreck, size_t offset, enum rank rank)
@@ -121,7 +104,7 @@ static int add(struct wreck *wreck, size_t offset, enum rank rank)
 	    head.data_length > head.length - head.key_length)
 		return 0;
 	offset += sizeof(head);
-	if (!read_key((const char *)wreck->bytes + offset, head.key_length, &find))
+	if (!read_name((const char *)wreck->bytes + offset, head.key_length, &find))
 		return 0;
 	find.offset = offset + head.key_length;
 	find.size = head.data_length;
@@ -239,21 +222,27 @@ static uint64_t read_sequence(const struct wreck *wreck)
 }
 
 /* A patch of a change that was being made. */
-static void patch(uint32_t kind, uint32_t a, uint32_t b, uint32_t offset, const void *data, uint32_t size, void *arg)
+static int finish_one(const struct patch *patch, const unsigned char *bytes, void *arg)
 {
 	struct wreck *wreck = arg;
-	const struct find *find = kind < STORE_KIND_MAX_ ? lookup(wreck, kind, a, b) : NULL;
+	const struct find *find = patch->kind < STORE_KIND_MAX_ ? lookup(wreck, patch->kind, patch->a, patch->b) : NULL;
 
-	if (find && find->rank != DOUBTFUL && offset <= find->size && size <= find->size - offset)
-		(void)memcpy(wreck->worked + find->offset + offset, data, size);
+	if (find && find->rank != DOUBTFUL && patch->offset <= find->size && patch->size <= find->size - patch->offset)
+		(void)memcpy(wreck->worked + find->offset + patch->offset, bytes, patch->size);
+	return 0;
 }
 
 static void finish_change(struct wreck *wreck)
 {
 	const struct find *find = lookup(wreck, KIND_INTENT, 0, 0);
+	uint64_t applied = read_sequence(wreck);
+	struct intent intent;
 
-	if (find && find->rank != DOUBTFUL && read_sequence(wreck))
-		store_intent_each(wreck->bytes + find->offset, find->size, read_sequence(wreck), patch, wreck);
+	if (!find || find->rank == DOUBTFUL || find->size != sizeof(intent) || !applied)
+		return;
+	(void)memcpy(&intent, wreck->bytes + find->offset, sizeof(intent));
+	if (intent.sequence == applied + 1 && intent_is_whole(&intent))
+		(void)intent_each(&intent, finish_one, wreck);
 }
 
 /* ---- the file ---- */

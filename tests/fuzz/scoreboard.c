@@ -13,22 +13,29 @@
  *   NUMBER   which of the numbers below   over the record's where-th 32 bits
  *   FILE     a length, bytes              over the file, at record * 65536 + where
  *   CUT                                   the file ends there
- *   INTENT   a length, bytes              a patch to a record (see store.c), in an intent that is whole
+ *   INTENT   a length, bytes              a patch to a record (see intent.h), in an intent that is whole
  *
  * The file is in memory, and has no name but /proc/self/fd/N: nothing is left
  * behind whatever happens.
  */
 
-#include "../../scoreboard/store.c" /* its checksum, and the names of records */
-
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <tdb.h>
+
 #include "claim.h"
 #include "fuzz.h"
+#include "intent.h"
+#include "key.h"
 #include "scoreboard.h"
 
 #define RECORDS_MAX 128
@@ -150,7 +157,8 @@ static int find_place(struct tdb_context *tdb, TDB_DATA key, TDB_DATA value, voi
 	size_t size = key.dsize + value.dsize;
 	unsigned char *both = malloc(size);
 	const unsigned char *found;
-	char buffer[KEY_MAX];
+	enum store_kind kind;
+	uint32_t a, b;
 
 	(void)tdb;
 	if (board->n_places == RECORDS_MAX) {
@@ -166,14 +174,8 @@ static int find_place(struct tdb_context *tdb, TDB_DATA key, TDB_DATA value, voi
 	*place = (struct place){
 		.offset = (size_t)(found - board->image) + key.dsize, .size = value.dsize, .kind = STORE_KIND_MAX_,
 	};
-	for (uint32_t kind = 0; kind < STORE_KIND_MAX_; kind++)
-		for (uint32_t a = 0; a < 64; a++)
-			for (uint32_t b = 0; b < 4; b++) {
-				TDB_DATA name = make_key(buffer, (enum store_kind)kind, a, b);
-
-				if (name.dsize == key.dsize && memcmp(name.dptr, key.dptr, key.dsize) == 0)
-					*place = (struct place){ place->offset, place->size, kind, a, b };
-			}
+	if (key_read((const char *)key.dptr, key.dsize, &kind, &a, &b))
+		*place = (struct place){ place->offset, place->size, kind, a, b };
 	board->n_places++;
 	return 0;
 }
@@ -294,29 +296,23 @@ static const struct place *place_of(const struct board *board, const char *name)
 static void write_intent(const struct board *board, unsigned char *image, const struct place *target, uint32_t where,
 			 const uint8_t *data, size_t size)
 {
-	const struct place *place = place_of(board, "intent");
-	unsigned char *intent = image + place->offset;
-	struct intent_head head;
-	struct patch patch = {
+	const struct patch patch = {
 		.kind = target->kind, .a = target->a, .b = target->b, .offset = where, .size = (uint32_t)size,
 	};
+	struct intent intent = { 0 };
+	uint64_t applied;
 
-	/* A first byte of 255: the bytes are the patches themselves. */
-	(void)memcpy(&head, intent, sizeof(head));
-	(void)memcpy(&head.sequence, image + place_of(board, "applied")->offset, sizeof(head.sequence));
-	head.sequence++;
-	head.n_patches = size > 0 && data[0] == 255 ? 60 : 1;
-	(void)memset(intent + sizeof(head), 0, INTENT_SIZE - sizeof(head));
-	if (head.n_patches == 1) {
-		(void)memcpy(intent + sizeof(head), &patch, sizeof(patch));
-		(void)memcpy(intent + sizeof(head) + sizeof(patch), data, size);
+	(void)memcpy(&applied, image + place_of(board, "applied")->offset, sizeof(applied));
+	intent_begin(&intent, applied + 1);
+	if (size > 0 && data[0] == 255) { /* the bytes are the patches themselves */
+		(void)memcpy(intent.patches, data + 1, size - 1);
+		intent.n_patches = 60;
 	} else {
-		(void)memcpy(intent + sizeof(head), data + 1, size - 1);
+		MUST(intent_add(&intent, &patch, data) == 0);
 	}
-	head.size = INTENT_SIZE;
-	(void)memcpy(intent, &head, sizeof(head));
-	head.checksum = checksum(head.sequence, intent + 16, head.size - 16);
-	(void)memcpy(intent, &head, sizeof(head));
+	intent.size = INTENT_SIZE;
+	intent_seal(&intent);
+	(void)memcpy(image + place_of(board, "intent")->offset, &intent, sizeof(intent));
 }
 
 /* Returns the damaged file's size. */

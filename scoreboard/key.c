@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "key.h"
+
+#include <string.h>
+
+static const char *const names[STORE_KIND_MAX_] = {
+	[STORE_VERSION] = "version", [STORE_FARM] = "farm",   [STORE_NODE] = "node",
+	[STORE_SLOTS] = "slots",     [STORE_QUEUE] = "queue", [STORE_INDEX] = "index",
+	[STORE_SPEED] = "speed",     [STORE_LOST] = "lost",
+};
+
+/* How many numbers follow. */
+static const unsigned char numbers[STORE_KIND_MAX_] = {
+	[STORE_NODE] = 1, [STORE_SLOTS] = 2, [STORE_QUEUE] = 1, [STORE_INDEX] = 2, [STORE_SPEED] = 1,
+};
+
+static char *write_number(char *p, uint32_t n)
+{
+	char digits[10];
+	unsigned i = 0;
+
+	*p++ = '/';
+	do
+		digits[i++] = (char)('0' + n % 10);
+	while (n /= 10);
+	while (i)
+		*p++ = digits[--i];
+	return p;
+}
+
+/* On the path of every claim, hence no printf. */
+size_t key_write(char buffer[static KEY_MAX], enum store_kind kind, uint32_t a, uint32_t b)
+{
+	size_t length = strlen(names[kind]);
+	char *p;
+
+	(void)memcpy(buffer, names[kind], length);
+	p = buffer + length;
+	if (numbers[kind] > 0)
+		p = write_number(p, a);
+	if (numbers[kind] > 1)
+		p = write_number(p, b);
+	return (size_t)(p - buffer);
+}
+
+/* Up to the next slash or the end. */
+static bool read_number(const char **p, const char *end, uint32_t *ret)
+{
+	uint64_t number = 0;
+
+	if (*p == end || **p != '/' || ++*p == end)
+		return false;
+	for (; *p < end && **p != '/'; ++*p) {
+		if (**p < '0' || **p > '9')
+			return false;
+		number = number * 10 + (unsigned)(**p - '0');
+		if (number > UINT32_MAX)
+			return false;
+	}
+	*ret = (uint32_t)number;
+	return true;
+}
+
+bool key_read(const char *key, size_t length, enum store_kind *ret_kind, uint32_t *ret_a, uint32_t *ret_b)
+{
+	const char *end = key + length;
+
+	for (uint32_t kind = 0; kind < STORE_KIND_MAX_; kind++) {
+		size_t size = strlen(names[kind]);
+		const char *p = key + size;
+
+		if (length < size || memcmp(key, names[kind], size) != 0)
+			continue;
+		*ret_kind = (enum store_kind)kind;
+		*ret_a = *ret_b = 0;
+		return (numbers[kind] == 0 || read_number(&p, end, ret_a)) &&
+		       (numbers[kind] < 2 || read_number(&p, end, ret_b)) && p == end;
+	}
+	return false;
+}
