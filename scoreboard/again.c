@@ -145,14 +145,14 @@ int score_failed(struct score *s, const struct score_slot *slot, enum node_reaso
 		 enum score_policy policy, const char *client, struct score_edge *ret_edge, struct score_slot *ret,
 		 struct score_target *ret_target, struct score_ticket *ret_ticket)
 {
-	struct score_slot before = *slot;
+	struct score_slot ours = *slot; /* it may be where *ret is, which what fails may have begun to fill */
 	unsigned tries = 0;
 	int r;
 
 	do {
-		r = once_failed(s, slot, reason, retry_usec, policy, client, ret_edge, ret, ret_target, ret_ticket);
+		r = once_failed(s, &ours, reason, retry_usec, policy, client, ret_edge, ret, ret_target, ret_ticket);
 	} while (is_mended(s, r, &tries));
-	held_remove(s, &before);
+	held_remove(s, &ours);
 	if (r == 0)
 		held_add(s, ret);
 	return r;

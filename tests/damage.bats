@@ -324,3 +324,16 @@ ends_well() {
 }
 
 @test "connection: cells whose names to wake by were zeroed: who waits gets another" { zeroed_cells connection 72 8; }
+
+@test "a node fails, and a damaged slot of the next one is met: the slot of the first is given back" {
+  node_line 4001 1 speed=9
+  node b 4002 1 --mode line
+  score list
+  entrance alone
+  damage zero slots/2/0
+  client --line "sleep 0" --expect line
+  grep 'was damaged; ' "$T/relay.log"
+  state_is 4001 down
+  farm_is_at_rest
+  run -0 score fsck
+}
