@@ -312,16 +312,34 @@ static enum stage release_doubted(struct life *life, enum node_reason reason)
 	return STAGE_OVER;
 }
 
+/* There was no place to wait in: the life is over, and the slot of the node that failed goes back. */
+static enum stage give_back(struct life *life, const struct score_slot *ours)
+{
+	life->slot = *ours;
+	return release(life, false);
+}
+
 static enum stage connect_failed(struct life *life, enum node_reason reason)
 {
+	const struct score_slot ours = life->slot;
 	char failed[NODE_NAME_MAX + 1];
 	struct score_edge edge = { 0 };
 	int r;
 
 	(void)memcpy(failed, life->target.name, sizeof(failed));
 	life->connection->failed_nodes++;
-	r = score_failed(life->score, &life->slot, reason, life->settings->retry_after_usec, life->settings->policy,
-			 life->connection->client, &edge, &life->slot, &life->target, &life->ticket);
+	for (;;) {
+		r = score_failed(life->score, &ours, reason, life->settings->retry_after_usec, life->settings->policy,
+				 life->connection->client, &edge, &life->slot, &life->target, &life->ticket);
+		if (!is_shortage(r))
+			break;
+		if (!sit_out(life, "queue", r, PHASE_QUEUE))
+			return give_back(life, &ours);
+	}
+	if (r < 0 && r != -ESTALE) {
+		(void)next_stage(life, r, PHASE_CONNECT);
+		return give_back(life, &ours);
+	}
 	report_node(failed, &edge);
 	if (r == -ESTALE)
 		return stage_claim(life); /* somebody took the slot from us: as if we had just come */

@@ -152,7 +152,8 @@ int score_failed(struct score *s, const struct score_slot *slot, enum node_reaso
 	do {
 		r = once_failed(s, &ours, reason, retry_usec, policy, client, ret_edge, ret, ret_target, ret_ticket);
 	} while (is_mended(s, r, &tries));
-	held_remove(s, &ours);
+	if (r >= 0 || r == -ESTALE) /* else nothing was done, and it is still ours */
+		held_remove(s, &ours);
 	if (r == 0)
 		held_add(s, ret);
 	return r;

@@ -205,8 +205,10 @@ int score_release(struct score *s, const struct score_slot *slot, uint64_t in, u
  * The node of our slot could not be connected to: gives the slot back, takes
  * the node down with reason (it may be tried again after retry_usec, doubled
  * at each failure up to 16 times), and joins the queue at the old place, or
- * takes another node's slot at once. Outcomes as score_claim(). *ret_edge
- * tells how this call changed the node's state, if it did.
+ * takes another node's slot at once. Outcomes as score_claim(); *slot may be
+ * *ret. *ret_edge tells how this call changed the node's state, if it did.
+ * -ESTALE when the slot is not ours any more; at any other -errno it still is,
+ * and *ret, *ret_edge and *ret_ticket say nothing.
  */
 int score_failed(struct score *s, const struct score_slot *slot, enum node_reason reason, uint64_t retry_usec,
 		 enum score_policy policy, const char *client, struct score_edge *ret_edge,

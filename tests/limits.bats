@@ -217,6 +217,31 @@ open('$T/leave.$way').read()"
   farm_is_at_rest
 }
 
+@test "a full /run, and a node that fails a connect: its client waits on, and the slot is given back" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
+  mkdir "$T/run"
+  mount -t tmpfs -o size=4m none "$T/run"
+  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
+  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  full_node 4001
+  local full=$PID
+  node_line 4001 1
+  score list
+  dd if=/dev/zero of="$T/run/ballast" bs=4k 2>/dev/null || true
+  entrance alone --connect-timeout 2s --retry-after 1s
+  # One is connecting, and the others fill the queue: it has no place to go back to.
+  client_start crowd -n 3500 -c 3500 --line "sleep 0" --expect line
+  until_ok grep -q 'cannot queue for .*No space left on device' "$T/relay.log"
+  kill "$full"
+  gone "$full"
+  node_start a 4001 1 --mode line
+  rm "$T/run/ballast"
+  client_wait crowd
+  grep 'ok=3500 failed=0' "$T/crowd.out"
+  run -1 grep 'the scoreboard failed' "$T/relay.log"
+  farm_is_at_rest
+}
+
 @test "no room to make a scoreboard at all: one clear line, exit 71, nothing left behind" {
   if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
   mkdir "$T/run"
