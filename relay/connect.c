@@ -136,6 +136,8 @@ static enum connect_outcome try_address(const struct score_address *address, uin
 					int *ret_fd, int *ret_error)
 {
 	enum connect_outcome outcome = CONNECT_DONE;
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
 	int fd, r;
 
 	fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -146,20 +148,22 @@ static enum connect_outcome try_address(const struct score_address *address, uin
 	prepare_birth(fd);
 	congestion_apply_to(fd, &address->sa);
 	r = connect(fd, &address->sa, address->size);
-	if (r < 0 && errno == EINPROGRESS)
-		/* A near node has answered already: asking again is cheaper than to wait. */
-		r = connect(fd, &address->sa, address->size);
-	if (r < 0 && errno != EISCONN) {
-		*ret_error = errno;
-		if (errno == EALREADY)
+	if (r < 0 && errno == EINPROGRESS) {
+		/*
+		 * A near node has answered already: asking is cheaper than to wait. (connect(2) once more would tell, too, but
+		 * of a node that has reset it would lose what that had said.)
+		 */
+		if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0)
 			outcome = await(fd, timeout_usec, client_fd, ret_error);
-		else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
+	} else if (r < 0) {
+		*ret_error = errno;
+		if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
 			outcome = CONNECT_NO_RESOURCES;
 		else
 			/* EADDRNOTAVAIL, too: no IPv6 here, or no port left towards this very address. */
 			outcome = outcome_of(errno);
 	}
-	if (outcome == CONNECT_DONE)
+	if (outcome == CONNECT_DONE || outcome == CONNECT_RESET)
 		*ret_fd = fd;
 	else
 		(void)close(fd);

@@ -11,7 +11,7 @@
 
 enum connect_outcome {
 	CONNECT_DONE,
-	CONNECT_RESET,        /* the node took the connection and has reset it already */
+	CONNECT_RESET,        /* the node took the connection and has reset it already: *ret_fd has what it said before */
 	CONNECT_FAILED,       /* no address of the node answered: *ret_reason says why */
 	CONNECT_CLIENT_GONE,  /* the client has left meanwhile */
 	CONNECT_INTERRUPTED,  /* SIGTERM */
@@ -22,7 +22,7 @@ enum connect_outcome {
  * Connects to the node, one address after the other, each for at most
  * timeout_usec, while watching the client. DONE: *ret_fd is a connected
  * socket, non-blocking, close-on-exec, that is reset when it is just closed
- * (see socket_end_clean()); the caller's. It has no keepalive and no
+ * (see socket_end_clean()); the caller's, as it is at RESET. It has no keepalive and no
  * TCP_NODELAY yet: most connections are over before they would matter.
  */
 enum connect_outcome connect_node(const struct score_target *target, uint64_t timeout_usec, int client_fd,

@@ -375,8 +375,10 @@ static enum stage stage_connect(struct life *life)
 		break;
 	case CONNECT_RESET: /* as if it had done so a moment later */
 		connection->connect_usec = now_boottime() - start_usec;
+		connection->out = forward_last(connection->fd, life->node_fd);
 		(void)end(life, END_NODE, PHASE_DATA, EX_OK);
-		return release_doubted(life, REASON_SILENT);
+		(void)close(life->node_fd);
+		return connection->out > 0 ? release(life, true) : release_doubted(life, REASON_SILENT);
 	case CONNECT_FAILED:
 		return connect_failed(life, reason);
 	case CONNECT_CLIENT_GONE:

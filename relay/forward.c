@@ -431,3 +431,13 @@ enum forward_outcome forward(int client_fd, int node_fd, const void *head, size_
 	direction_clear(&pair.out);
 	return outcome;
 }
+
+uint64_t forward_last(int client_fd, int node_fd)
+{
+	struct pair pair = { .client.fd = client_fd, .node.fd = node_fd };
+
+	direction_init(&pair.out, &pair.node, &pair.client, &pair.in, buffers[1]);
+	run_last(&pair.out);
+	direction_clear(&pair.out);
+	return pair.out.bytes;
+}

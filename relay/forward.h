@@ -34,3 +34,7 @@ struct forward_counts {
 enum forward_outcome forward(int client_fd, int node_fd, const void *head, size_t size, uint64_t idle_timeout_usec,
 			     void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
 			     struct forward_counts *ret, int *ret_errno);
+
+/* The node has reset the connection before anything was forwarded: gives the client what it had said until then, as far
+ * as the client takes it now. How many bytes that were. */
+uint64_t forward_last(int client_fd, int node_fd);

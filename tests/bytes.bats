@@ -140,6 +140,41 @@ EOF
   [ "$(grep -c 'bytes_out=7 .* end=SD' "$T/relay.log")" = 5 ]
 }
 
+@test "what a node said before it reset the connection arrives, though nobody had asked yet whether it is connected" {
+  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-reset.so" "$BATS_TEST_DIRNAME/lib/preload-reset.c" -ldl
+  background "$T/refuse.log" python3 -c "
+import socket, struct
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('$ADDR', 4001)); s.listen(8)
+print('ready', flush=True)
+while True:
+    c = s.accept()[0]
+    c.sendall(b'too many')
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    c.close()
+"
+  until_ok grep -q ready "$T/refuse.log"
+  node_line 4001 1
+  LD_PRELOAD=$T/preload-reset.so entrance alone
+  run -0 python3 - "$ADDR" <<'EOF'
+import socket, sys
+s = socket.create_connection((sys.argv[1], 3632))
+answer = b''
+try:
+    while part := s.recv(1000):
+        answer += part
+    print('end')
+except ConnectionResetError:
+    print('reset')
+assert answer == b'too many', answer
+EOF
+  [ "$output" = reset ]
+  farm_is_at_rest
+  until_ok grep 'bytes_out=8 .* end=SD' "$T/relay.log"
+  score list -nr -o DOUBTS | grep -x 0
+}
+
 @test "urgent data arrives in its place, in a small flow and in a big one" {
   node a 4001 2 --mode reply
   entrance alone
