@@ -110,7 +110,9 @@ static int salvage_node(uint32_t id, uint32_t b, const void *data, size_t size, 
 		salvage->entries = entries;
 		salvage->room = room;
 	}
-	/* Pages of cores that it had once: as far as they can be found. */
+	/* Pages of cores that it had once: those that it says, and as far as they can be found. */
+	if (record.slot_pages > pages)
+		pages = record.slot_pages;
 	while (wreck_get(salvage->wreck, STORE_SLOTS, id, pages, sizeof(struct slot_page)))
 		pages++;
 	record.slot_pages = pages;

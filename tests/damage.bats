@@ -337,3 +337,27 @@ ends_well() {
   farm_is_at_rest
   run -0 score fsck
 }
+
+@test "slots that a node has no cores for any more are lost, too, if what they say cannot be read" {
+  node a 4001 16 --mode line
+  entrance listener
+  client_start low -n 8 -c 8 --line "$(until_word low)" --expect line
+  until_ok busy_is 8
+  client_start high -n 8 -c 8 --line "$(until_word high)" --expect line
+  until_ok busy_is 16
+  score set "$ADDR:4001" cores=4
+  damage head slots/1/1
+  run -0 --separate-stderr score reap
+  [[ $stderr == *"16 slots taken"* ]]
+  busy_is 16
+  client_start more -n 4 -c 4 --line "sleep 0" --expect line
+  until_ok waiting_is 4
+  word low
+  client_wait low
+  until_ok busy_is 8
+  waiting_is 4
+  word high
+  for name in high more; do client_wait $name; done
+  farm_is_at_rest
+  run -0 score fsck
+}
