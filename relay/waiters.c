@@ -155,9 +155,8 @@ static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *arg)
 	(void)source;
 	(void)fd;
 	(void)revents;
-	(void)score_wake_clear(w->setup.score);
 	/* Perhaps whom we watch lives on and waits no more: look again soon. */
-	if (w->guard_child)
+	if (score_wake_clear(w->setup.score) && w->guard_child)
 		guard_stop(w);
 	changed(w);
 	return 0;

@@ -252,8 +252,9 @@ int score_wake_fd(struct score *s);
  */
 void score_answer(struct score *s);
 
-/* Empties the wake-up descriptor; whether there was anything. Call it before looking at one's tickets. One who
- * was woken and has no slot looks again whom to watch: score_guard(). */
+/* Empties the wake-up descriptor; whether there was anything but the question what this process holds. Call it before
+ * looking at one's tickets. One who was woken and has no slot looks again whom to watch: score_guard(). (Not for that
+ * question: score_guard() asks it, and all would keep each other awake as long as somebody does not answer.) */
 bool score_wake_clear(struct score *s);
 
 /*

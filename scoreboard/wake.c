@@ -54,7 +54,7 @@ bool wake_port_clear(struct wake_port *port)
 
 	while (port->fd >= 0 && (n = recv(port->fd, &byte, sizeof(byte), MSG_DONTWAIT)) >= 0) {
 		port->asked |= n > 0;
-		any = true;
+		any |= n == 0;
 	}
 	return any;
 }

@@ -34,7 +34,7 @@ int wake_port_open(struct wake_port *port);
 /* Closes it; harmless if there is none. */
 void wake_port_close(struct wake_port *port);
 
-/* Reads all that has come; whether anything had. */
+/* Reads all that has come; whether any of it was about tickets. */
 bool wake_port_clear(struct wake_port *port);
 
 /* Notes a name to be woken; true when the list is full and must be sent before the next. */

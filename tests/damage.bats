@@ -361,3 +361,34 @@ ends_well() {
   farm_is_at_rest
   run -0 score fsck
 }
+
+@test "somebody has the scoreboard open and does not say what he holds: those who wait sleep meanwhile" {
+  local pid
+  ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
+  sleeps() {
+    local before
+    before=$(ticks "$1")
+    sleep 0.3
+    [ "$(ticks "$1")" = "$before" ]
+  }
+  watches() { find "/proc/$1/fd" -lname '*pidfd*' | grep .; }
+  node a 4001 1 --mode line
+  entrance connection
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  for name in two three; do client_start $name --line "sleep 0" --expect line; done
+  until_ok waiting_is 2
+  pid=$(score queue -nr -o PID | head -n 1)
+  until_ok watches "$pid"
+  background "$T/silent.log" sleep 600 9<"$SCOREBOARD"
+  local silent=$PID
+  until_ok eval 'pids_holding "$SCOREBOARD" | grep -x "$silent"'
+  damage zero slots/1/0
+  run -0 --separate-stderr score reap
+  [[ $stderr == *"was damaged; "* ]]
+  until_ok sleeps "$pid"
+  kill "$silent"
+  word go
+  for name in one two three; do client_wait $name; done
+  farm_is_at_rest
+}
