@@ -530,6 +530,27 @@ static int remind(struct score *s, const struct farm *farm, uint64_t number)
 	return 0;
 }
 
+/*
+ * A ticket that another process queued waits again, as the slot that it had been handed was lost: from now on it is
+ * this one that is to be woken for it. Commits. 0 or -errno.
+ */
+static int wait_instead(struct score *s, const struct farm *farm, struct cell *cell)
+{
+	int r;
+
+	if (holder_equal(&cell->owner, score_self(s)))
+		return 0;
+	r = wake_port_open(&s->port);
+	if (r == 0)
+		r = nudge(s, farm, cell->prev);
+	if (r < 0)
+		return r;
+	cell->owner = *score_self(s);
+	(void)memcpy(cell->wake, s->port.name, WAKE_NAME_SIZE);
+	store_touch(s->store, cell, sizeof(*cell));
+	return store_commit(s->store);
+}
+
 int once_take(struct score *s, const struct score_ticket *ticket,
 	       struct score_slot *ret, struct score_target *ret_target)
 {
@@ -543,7 +564,7 @@ int once_take(struct score *s, const struct score_ticket *ticket,
 		return r;
 	r = queue_find(s->store, farm, ticket, &cell);
 	if (r == 0 && cell->state == CELL_WAITING)
-		r = 1;
+		r = wait_instead(s, farm, cell) ?: 1;
 	if (r == 0)
 		r = slot_get(s->store, cell->node, cell->slot, &slot);
 	if (r == 0 && (slot->state != SLOT_GRANTED || slot->ticket != ticket->number))

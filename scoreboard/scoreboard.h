@@ -175,7 +175,8 @@ int score_join(struct score *s, enum score_policy policy, const char *client, si
 /*
  * Takes the slot that was handed to the ticket, for this process (which may be
  * another than the one that queued: ownership goes to the caller). 0: taken,
- * ticket gone. 1: it still waits, or does so again if it was not there.
+ * ticket gone. 1: it still waits, or does so again if it was not there; it is
+ * the caller's in this case, too.
  */
 int score_take(struct score *s, struct score_ticket *ticket,
 	       struct score_slot *ret, struct score_target *ret_target);

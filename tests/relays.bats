@@ -306,6 +306,31 @@ connection_on_its_way() {
   farm_is_at_rest
 }
 
+@test "a connection on its way to its relay whose slot is lost meanwhile: it is the relay that is woken for the next" {
+  local taken idle silent
+  connection_on_its_way
+  client_start younger --line "sleep 0" --expect line
+  until_ok waiting_is 1
+  # Who has the file open and says nothing keeps what was lost from being free.
+  background "$T/silent.log" sleep 600 9<"$SCOREBOARD"
+  silent=$PID
+  until_ok eval 'pids_holding "$SCOREBOARD" | grep -x "$silent"'
+  "$BUILD/tests/cbtest-damage" "$SCOREBOARD" zero slots/1/0
+  score reap
+  waiting_is 2
+  # shellcheck disable=SC2086  # pids
+  kill -CONT $idle
+  # It waits, and leaves it to the listener, which has the younger one, to look after the queue.
+  watches() { for pid in $idle; do find "/proc/$pid/fd" -lname '*pidfd*'; done | grep .; }
+  until_ok watches
+  kill "$silent"
+  until_ok waiting_is 1
+  word go
+  client_wait last
+  client_wait younger
+  farm_is_at_rest
+}
+
 @test "a listener that is told to end at once also ends a connection that is on the way to its relay" {
   local taken idle
   connection_on_its_way
