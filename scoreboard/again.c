@@ -13,6 +13,7 @@
 #include "lost.h"
 #include "mend.h"
 #include "once.h"
+#include "ticket.h"
 
 #define MENDINGS_MAX 3u /* it may be damaged again before the operation comes to its turn */
 
@@ -38,7 +39,7 @@ static bool is_revived(struct score *s, struct score_ticket *ticket, int *r)
 	if (*r != -ESTALE)
 		return false;
 	do {
-		*r = lost_revive(s, ticket);
+		*r = ticket_revive(s, ticket);
 	} while (is_mended(s, *r, &tries));
 	return *r == 0;
 }

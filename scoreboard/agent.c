@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * agent.c: the words, in upper or lower case. weight:0 and 0% are HAProxy's other way to say drain,
- * and maxconn:0 takes a limit away; a node with no connections at all is what
- * drain and maint are for.
+ * agent.c: the words, in upper or lower case. weight:0 and 0% are HAProxy's
+ * other way to say drain, and maxconn:0 takes a limit away; a node with no
+ * connections at all is what drain and maint are for.
  */
 
 #include "agent.h"
@@ -15,11 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#include "claim.h"
-#include "once.h"
-#include "store.h"
-#include "timespan.h"
 
 #define SEPARATORS " \t,"
 #define PERCENT_MAX 100000u   /* a thousand times as fast */
@@ -159,42 +154,4 @@ void agent_format(const struct agent *agent, char ret[static AGENT_TEXT_MAX + 1]
 		     agent->words & AGENT_DRAIN ? " drain" : "", agent->words & AGENT_DOWN ? " down" : "", weight, limit);
 	if (n > 0)
 		(void)memmove(ret, ret + 1, (size_t)n);
-}
-
-/* Stages what the node's record and entry become by the agent's words. */
-static int obey(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
-		const struct agent *agent, struct score_edge *ret_edge)
-{
-	int r;
-
-	node_edge_begin(record, entry, node_reason(record, node_state(record, entry)), ret_edge);
-	record->agent = *agent;
-	entry->limit = node_limit(record);
-	entry->speed = node_speed(record);
-	r = agent_reason(agent) ? claim_set_flags(s, farm, record->position, ENTRY_AGENT, 0)
-				: claim_set_flags(s, farm, record->position, 0, ENTRY_AGENT);
-	node_edge_end(record, entry, ret_edge);
-	if (ret_edge->after != NODE_UP)
-		ret_edge->reason = node_reason(record, ret_edge->after);
-	store_touch(s->store, record, sizeof(*record));
-	return r;
-}
-
-int once_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge)
-{
-	struct claim_section at;
-	int r;
-
-	*ret_edge = (struct score_edge){ 0 };
-	r = claim_enter_node(s, node, &at);
-	if (r < 0)
-		return r;
-	agent_read(text, &at.record->agent, ret);
-	if (memcmp(&ret->agent, &at.record->agent, sizeof(ret->agent)) != 0) {
-		r = obey(s, at.farm, at.record, at.entry, &ret->agent, ret_edge);
-		if (r == 0)
-			r = claim_dispatch(s, at.farm, POLICY_FASTEST);
-	}
-	farm_leave(s);
-	return r < 0 ? r : ret_edge->before != ret_edge->after;
 }

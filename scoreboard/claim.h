@@ -32,16 +32,6 @@ int claim_preview(struct score *s, struct farm *farm, enum score_policy policy, 
 int claim_get_node(struct score *s, const struct farm *farm, uint32_t id,
 		   struct node_record **ret_record, struct index_entry **ret_entry);
 
-/* A section about one node. */
-struct claim_section {
-	struct farm *farm;
-	struct node_record *record;
-	struct index_entry *entry;
-};
-
-/* Enters one, to be left by farm_leave(). 0; -ENOENT, -EUCLEAN as above, or -errno: then it is not entered. */
-int claim_enter_node(struct score *s, uint32_t id, struct claim_section *ret);
-
 /* Gives the first free slot of the node at position to a holder. Staged only. 0 or -errno. */
 int claim_occupy(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,
 		 uint32_t *ret_node, uint32_t *ret_number, bool *ret_trial);
@@ -51,8 +41,8 @@ int claim_occupy(struct score *s, struct farm *farm, uint32_t position, const st
 int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint64_t ticket,
 		    struct score_slot *ret, struct score_target *ret_target);
 
-/* A place in the queue for this process. Staged only. 0; -EXFULL: the queue must grow first; or -errno. */
-int claim_join(struct score *s, struct farm *farm, uint64_t number, const char *client, struct score_ticket *ret);
+/* Whether one that comes now, and does not wait yet, would be served: 0 yes, 1 no, or -errno. */
+int claim_is_free(struct score *s, struct farm *farm);
 
-/* Makes room in the queue: a transaction, so outside of any section. 0 or -errno. */
-int claim_grow_queue(struct score *s);
+/* What a relay must know of a node of which it has a slot. 0 or -errno. */
+int claim_describe(struct score *s, uint32_t node, struct score_target *ret);

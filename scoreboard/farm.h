@@ -49,13 +49,10 @@ struct score {
 	bool forgetful;               /* there was no memory to note it: what it holds is not known */
 	bool is_draft;                /* not yet what anybody else sees */
 	uint32_t settled;             /* the lost_round in which it said so */
-	struct holder self;           /* pid 0: not asked yet */
+	struct holder self;           /* this process */
 	struct wake_port port;
 	struct wake_list wakes;       /* to be sent when the lock has been given up */
 };
-
-/* Who we are; asked once per process. */
-const struct holder *score_self(struct score *s);
 
 /* Whether the sizes in the record can be true, so that whoever allocates and loops by them may. 0 or -EUCLEAN. */
 int farm_check(const struct farm *farm);

@@ -21,9 +21,7 @@
 #include "fsck.h"
 #include "learn.h"
 #include "lost.h"
-#include "mend.h"
 #include "store.h"
-#include "timespan.h"
 #include "witness.h"
 
 #define PASSES_MAX 4 /* what one pass of a repair uncovers, the next one mends */
@@ -701,15 +699,5 @@ int fsck_run(struct score *s, const struct stat *file, bool repair, void (*tell)
 		if (witness_find(&own, true, &witnesses, &n) == 0)
 			free(witnesses);
 	}
-	return r;
-}
-
-int score_fsck(struct score *s, bool repair, void (*tell)(const char *finding, void *arg), void *arg,
-	       unsigned *ret_findings)
-{
-	int r = fsck_run(s, NULL, repair, tell, arg, ret_findings);
-
-	if (repair && (r == -EUCLEAN || r == -EBADMSG))
-		r = mend(s);
 	return r;
 }

@@ -2,8 +2,8 @@
 
 /*
  * health.c: who says that a node may be used. What an administrator decided
- * (BN_HOLD) and what probes and connects found (BN_DOWN) are kept apart: each
- * changes only its own.
+ * (BN_HOLD), what probes and connects found (BN_DOWN) and what the node's agent
+ * says are kept apart: each changes only its own.
  */
 
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include "claim.h"
 #include "learn.h"
 #include "once.h"
+#include "section.h"
 #include "store.h"
 #include "timespan.h"
 
@@ -216,9 +217,9 @@ static int stay_down(struct score *s, struct farm *farm, struct node_record *rec
 int once_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge)
 {
 	struct node_record *record;
-	struct claim_section at;
+	struct section at;
 	bool edge;
-	int r = claim_enter_node(s, node, &at);
+	int r = section_enter(s, node, &at);
 
 	if (r < 0)
 		return r;
@@ -243,12 +244,50 @@ int once_verdict(struct score *s, uint32_t node, const struct score_verdict *ver
 	return r < 0 ? r : edge;
 }
 
+/* Stages what the node's record and entry become by the agent's words. */
+static int obey(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
+		const struct agent *agent, struct score_edge *ret_edge)
+{
+	int r;
+
+	node_edge_begin(record, entry, node_reason(record, node_state(record, entry)), ret_edge);
+	record->agent = *agent;
+	entry->limit = node_limit(record);
+	entry->speed = node_speed(record);
+	r = agent_reason(agent) ? claim_set_flags(s, farm, record->position, ENTRY_AGENT, 0)
+				: claim_set_flags(s, farm, record->position, 0, ENTRY_AGENT);
+	node_edge_end(record, entry, ret_edge);
+	if (ret_edge->after != NODE_UP)
+		ret_edge->reason = node_reason(record, ret_edge->after);
+	store_touch(s->store, record, sizeof(*record));
+	return r;
+}
+
+int once_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge)
+{
+	struct section at;
+	int r;
+
+	*ret_edge = (struct score_edge){ 0 };
+	r = section_enter(s, node, &at);
+	if (r < 0)
+		return r;
+	agent_read(text, &at.record->agent, ret);
+	if (memcmp(&ret->agent, &at.record->agent, sizeof(ret->agent)) != 0) {
+		r = obey(s, at.farm, at.record, at.entry, &ret->agent, ret_edge);
+		if (r == 0)
+			r = claim_dispatch(s, at.farm, POLICY_FASTEST);
+	}
+	farm_leave(s);
+	return r < 0 ? r : ret_edge->before != ret_edge->after;
+}
+
 int once_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,
 			  char ret_before[static NODE_FINGERPRINT_MAX + 1])
 {
 	struct node_record *record;
-	struct claim_section at;
-	int r = claim_enter_node(s, node, &at);
+	struct section at;
+	int r = section_enter(s, node, &at);
 	bool other;
 
 	if (r < 0)
@@ -300,8 +339,8 @@ static int age_some(struct score *s, uint32_t *from)
 
 int once_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n)
 {
-	struct claim_section at;
-	int r = claim_enter_node(s, node, &at);
+	struct section at;
+	int r = section_enter(s, node, &at);
 	bool same;
 
 	if (r < 0)

@@ -13,7 +13,9 @@
 #include "learn.h"
 #include "load.h"
 #include "once.h"
+#include "section.h"
 #include "store.h"
+#include "ticket.h"
 #include "timespan.h"
 
 /* A section about a slot of ours. */
@@ -35,7 +37,7 @@ static int find_ours(struct score *s, const struct score_slot *ours, struct slot
 		return -ESTALE; /* the whole node has gone */
 	if (r < 0)
 		return r;
-	if ((*ret)->state != SLOT_BUSY || (*ret)->ticket != ours->ticket || !holder_equal(&(*ret)->holder, score_self(s)))
+	if ((*ret)->state != SLOT_BUSY || (*ret)->ticket != ours->ticket || !holder_equal(&(*ret)->holder, &s->self))
 		return -ESTALE;
 	return 0;
 }
@@ -167,7 +169,7 @@ static int enter_with_room(struct score *s, const struct score_slot *ours, struc
 		if (r < 0 || ret->farm->free_cell != NONE)
 			return r;
 		farm_leave(s);
-		r = claim_grow_queue(s);
+		r = ticket_make_room(s);
 		if (r < 0)
 			return r;
 	}
@@ -191,14 +193,14 @@ int once_failed(struct score *s, const struct score_slot *ours, enum node_reason
 	if (r == 0)
 		r = claim_take_free(s, h.farm, policy, client, ticket, ret, ret_target);
 	if (r == 1)
-		r = claim_join(s, h.farm, ticket, client, ret_ticket) ?: 1;
+		r = ticket_join(s, h.farm, ticket, client, ret_ticket) ?: 1;
 	if (r >= 0) {
 		int outcome = r;
 
 		/* Older ones first, then we, if there is anything left. */
 		r = claim_dispatch(s, h.farm, policy);
 		if (r == -EUCLEAN && store_commit(s->store) == 0)
-			r = 0; /* as a newcomer's place in claim.c */
+			r = 0; /* as a newcomer's place in newcomer.c */
 		r = r ?: outcome;
 	}
 	farm_leave(s);
@@ -305,7 +307,7 @@ static int take_of_node(struct score *s, struct farm *farm, const struct node_re
 			const char *client, struct score_slot *ret)
 {
 	struct slot with = {
-		.holder = *score_self(s), .ticket = farm->next_ticket, .since_usec = now_realtime(),
+		.holder = s->self, .ticket = farm->next_ticket, .since_usec = now_realtime(),
 		.state = SLOT_BUSY, .cell = NONE,
 	};
 
@@ -323,8 +325,8 @@ static int take_of_node(struct score *s, struct farm *farm, const struct node_re
 
 int once_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served)
 {
-	struct claim_section at;
-	int r = claim_enter_node(s, node, &at), outcome;
+	struct section at;
+	int r = section_enter(s, node, &at), outcome;
 
 	if (r < 0)
 		return r;

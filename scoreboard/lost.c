@@ -7,10 +7,8 @@
 #include <string.h>
 
 #include "claim.h"
-#include "queue.h"
 #include "store.h"
 #include "timespan.h"
-#include "witness.h"
 
 static bool same(const struct score_slot *a, const struct score_slot *b)
 {
@@ -113,6 +111,25 @@ int lost_count(struct store *store, uint32_t *ret)
 	return 0;
 }
 
+int lost_get(struct store *store, const struct farm *farm, struct holder **ret, size_t *ret_n)
+{
+	struct holder *holders, *unheard;
+	size_t n;
+	int r = get_whole_record(store, farm, &holders, &n);
+
+	if (r < 0)
+		return r;
+	unheard = reallocarray(NULL, n + 1, sizeof(*unheard));
+	if (!unheard)
+		return -ENOMEM;
+	*ret_n = 0;
+	for (size_t i = 0; i < n; i++)
+		if (!is_struck(&holders[i]))
+			unheard[(*ret_n)++] = holders[i];
+	*ret = unheard;
+	return 0;
+}
+
 /* Frees every lost slot, a commit for each. */
 static int free_all(struct score *s, struct farm *farm)
 {
@@ -148,16 +165,14 @@ static int free_all(struct score *s, struct farm *farm)
 	return 0;
 }
 
-/* Nobody is left who may hold what was lost. */
-static int finish(struct score *s, struct farm *farm)
+int lost_finish(struct score *s, struct farm *farm)
 {
 	int r = free_all(s, farm);
 
 	return r < 0 ? r : claim_dispatch(s, farm, POLICY_FASTEST);
 }
 
-/* Takes one off the record, and ends the matter with the last. */
-static int strike(struct score *s, struct farm *farm, const struct holder *whom)
+int lost_strike(struct score *s, struct farm *farm, const struct holder *whom)
 {
 	struct holder *holders;
 	size_t n;
@@ -176,7 +191,7 @@ static int strike(struct score *s, struct farm *farm, const struct holder *whom)
 	store_trim(s->store);
 	/* Killed from here on, the next reap frees them: they are lost, and nobody is on the record. */
 	if (r == 0 && farm->lost == 0)
-		r = finish(s, farm);
+		r = lost_finish(s, farm);
 	return r;
 }
 
@@ -193,11 +208,11 @@ static int reclaim(struct score *s, const struct score_slot *held)
 		r = slot_get(s->store, held->node, held->slot, &slot);
 	if (r < 0)
 		return r;
-	if (slot->state == SLOT_BUSY && slot->ticket == held->ticket && holder_equal(&slot->holder, score_self(s)))
+	if (slot->state == SLOT_BUSY && slot->ticket == held->ticket && holder_equal(&slot->holder, &s->self))
 		return 0;
 	if (slot->state != SLOT_LOST)
 		return 1;
-	slot->holder = *score_self(s);
+	slot->holder = s->self;
 	slot->ticket = held->ticket;
 	slot->state = SLOT_BUSY;
 	slot->trial = 0;
@@ -222,105 +237,5 @@ int lost_settle(struct score *s, struct farm *farm)
 	if (r < 0 || unsettled)
 		return r < 0 ? r : 0;
 	s->settled = farm->lost_round;
-	return strike(s, farm, score_self(s));
-}
-
-/* Asks all that we can see: who found the damage may not have been allowed to. */
-static void ask_again(struct score *s)
-{
-	struct holder *witnesses;
-	struct stat file;
-	size_t n;
-
-	if (store_stat(s->store, &file) == 0 && witness_find(&file, true, &witnesses, &n) == 0)
-		free(witnesses);
-}
-
-/* Whether one may still say that it holds something: who noted it may have had to go by its name alone. */
-static bool is_to_be_heard(struct score *s, const struct holder *holder)
-{
-	struct stat file;
-
-	return holder_alive(holder) && (store_stat(s->store, &file) < 0 || witness_may_have(&file, holder));
-}
-
-int lost_reap(struct score *s)
-{
-	bool silent = false;
-	struct holder *copy = NULL, *holders;
-	struct farm *farm;
-	size_t n = 0;
-	int r = farm_enter(s, &farm);
-
-	if (r < 0)
-		return r;
-	r = get_whole_record(s->store, farm, &holders, &n);
-	if (r == 0 && farm->lost == 0) {
-		n = 0;
-		r = finish(s, farm);
-	} else if (r == 0) {
-		copy = reallocarray(NULL, n + 1, sizeof(*copy));
-		if (copy)
-			(void)memcpy(copy, holders, n * sizeof(*copy));
-		else
-			r = -ENOMEM;
-	}
-	farm_leave(s);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (is_struck(&copy[i]))
-			continue;
-		if (is_to_be_heard(s, &copy[i])) {
-			silent = true;
-			continue;
-		}
-		r = farm_enter(s, &farm);
-		if (r < 0)
-			break;
-		r = farm->lost > 0 ? strike(s, farm, &copy[i]) : 0;
-		farm_leave(s);
-	}
-	free(copy);
-	if (r == 0 && silent)
-		ask_again(s);
-	return r == -ENOENT ? -EUCLEAN : r;
-}
-
-static int revive(struct score *s, struct score_ticket *ticket)
-{
-	struct score_ticket again = *ticket;
-	struct farm *farm;
-	struct cell *cell;
-	int r = farm_enter(s, &farm);
-
-	if (r < 0)
-		return r;
-	r = queue_find(s->store, farm, ticket, &cell);
-	if (r == -ESTALE) {
-		if (farm->next_ticket <= ticket->number) {
-			farm->next_ticket = ticket->number + 1;
-			store_touch(s->store, farm, sizeof(*farm));
-		}
-		r = claim_join(s, farm, ticket->number, "unknown", &again);
-		if (r == 0)
-			r = store_commit(s->store);
-		if (r == 0) {
-			*ticket = again;
-			s->revived = true;
-			r = claim_dispatch(s, farm, POLICY_FASTEST);
-		}
-	}
-	farm_leave(s);
-	return r;
-}
-
-int lost_revive(struct score *s, struct score_ticket *ticket)
-{
-	int r;
-
-	while ((r = revive(s, ticket)) == -EXFULL) {
-		r = claim_grow_queue(s);
-		if (r < 0)
-			break;
-	}
-	return r;
+	return lost_strike(s, farm, &s->self);
 }

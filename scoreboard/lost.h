@@ -35,10 +35,12 @@ int lost_count(struct store *store, uint32_t *ret);
 /* At the start of a section, when farm->lost is not 0: says what this process holds. Commits. 0 or -errno. */
 int lost_settle(struct score *s, struct farm *farm);
 
-/* Takes those off the record that have ended, or turn out not to have the file, and frees the lost slots when none is
- * left. 0; -EUCLEAN if the record cannot be what it says, or the farm's says another; or -errno. */
-int lost_reap(struct score *s);
+/* A copy of those on the record that have not been heard of, to be freed by the caller. 0; -EUCLEAN if the record
+ * cannot be what it says, or the farm's says another; or -errno. */
+int lost_get(struct store *store, const struct farm *farm, struct holder **ret, size_t *ret_n);
 
-/* A ticket of this process is not there: puts it back into the queue, at its place in the order, and notes in it in which
- * cell it is now. 0, also if it is there; or -errno. */
-int lost_revive(struct score *s, struct score_ticket *ticket);
+/* Takes one off the record, and ends the matter with the last. Commits. 0; -EUCLEAN as above; or -errno. */
+int lost_strike(struct score *s, struct farm *farm, const struct holder *whom);
+
+/* Nobody is left who may hold what was lost: the slots are free, and go to who waits. Commits. 0 or -errno. */
+int lost_finish(struct score *s, struct farm *farm);

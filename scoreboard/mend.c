@@ -16,12 +16,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "claim.h"
 #include "fsck.h"
 #include "learn.h"
 #include "load.h"
 #include "lost.h"
-#include "once.h"
+#include "node.h"
+#include "queue.h"
+#include "slot.h"
 #include "timespan.h"
 #include "version.h"
 #include "witness.h"
@@ -317,6 +318,7 @@ static int make(const struct wreck *wreck, const char *made, uint16_t known, str
 	unsigned findings;
 	int r;
 
+	holder_self(&s.self);
 	(void)unlink(made); /* of a process that had our pid and was killed here */
 	r = store_create(made, next_generation(wreck_generation(wreck), known), &s.store);
 	if (r < 0)
@@ -438,4 +440,14 @@ int mend(struct score *s)
 		(void)load_missing(s, &list); /* what cannot be loaded now the next who has the list loads */
 	nodelist_clear(&list);
 	return 0;
+}
+
+int score_fsck(struct score *s, bool repair, void (*tell)(const char *finding, void *arg), void *arg,
+	       unsigned *ret_findings)
+{
+	int r = fsck_run(s, NULL, repair, tell, arg, ret_findings);
+
+	if (repair && (r == -EUCLEAN || r == -EBADMSG))
+		r = mend(s);
+	return r;
 }

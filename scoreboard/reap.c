@@ -19,7 +19,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "claim.h"
 #include "load.h"
@@ -27,6 +26,7 @@
 #include "once.h"
 #include "store.h"
 #include "timespan.h"
+#include "witness.h"
 
 #define GRANT_PATIENCE_USEC 300000u /* after so long a handed-over slot's new holder is woken again */
 
@@ -82,7 +82,7 @@ static int collect_node(struct score *s, const struct farm *farm, uint32_t id, u
 		busy--;
 		if (slot->state == SLOT_LOST) {
 			suspects->lost = true;
-			continue; /* lost_reap() */
+			continue; /* reap_lost() */
 		}
 		r = suspects_add(suspects, &(struct suspect){
 			.holder = slot->holder, .ticket = slot->ticket, .node = id, .slot = number });
@@ -154,7 +154,7 @@ static bool judge(struct score *s, struct suspects *suspects)
 		if (before && holder_equal(&before->holder, &suspect->holder))
 			suspect->dead = before->dead;
 		else
-			suspect->dead = !holder_equal(&suspect->holder, score_self(s)) &&
+			suspect->dead = !holder_equal(&suspect->holder, &s->self) &&
 					!holder_alive(&suspect->holder);
 		any |= suspect->dead;
 		before = suspect;
@@ -237,6 +237,61 @@ static int bury(struct score *s, const struct suspects *suspects, unsigned *slot
 	return r;
 }
 
+/* ---- what was lost ---- */
+
+/* Asks all that we can see: who found the damage may not have been allowed to. */
+static void ask_again(struct score *s)
+{
+	struct holder *witnesses;
+	struct stat file;
+	size_t n;
+
+	if (store_stat(s->store, &file) == 0 && witness_find(&file, true, &witnesses, &n) == 0)
+		free(witnesses);
+}
+
+/* Whether one may still say that it holds something: who noted it may have had to go by its name alone. */
+static bool is_to_be_heard(struct score *s, const struct holder *holder)
+{
+	struct stat file;
+
+	return holder_alive(holder) && (store_stat(s->store, &file) < 0 || witness_may_have(&file, holder));
+}
+
+/* Takes those off the record of what was lost that have ended, or turn out not to have the file. */
+static int reap_lost(struct score *s)
+{
+	struct holder *unheard = NULL;
+	bool silent = false;
+	struct farm *farm;
+	size_t n = 0;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	r = lost_get(s->store, farm, &unheard, &n);
+	if (r == 0 && farm->lost == 0)
+		r = lost_finish(s, farm);
+	farm_leave(s);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (is_to_be_heard(s, &unheard[i])) {
+			silent = true;
+			continue;
+		}
+		r = farm_enter(s, &farm);
+		if (r < 0)
+			break;
+		r = farm->lost > 0 ? lost_strike(s, farm, &unheard[i]) : 0;
+		farm_leave(s);
+	}
+	free(unheard);
+	if (r == 0 && silent)
+		ask_again(s);
+	return r == -ENOENT ? -EUCLEAN : r;
+}
+
+/* ---- the operations ---- */
+
 int once_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 {
 	struct suspects suspects = { 0 };
@@ -248,7 +303,7 @@ int once_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 		r = bury(s, &suspects, &slots, &tickets);
 	free(suspects.items);
 	if (r == 0 && suspects.lost)
-		r = lost_reap(s);
+		r = reap_lost(s);
 	if (r == 0 && suspects.drained)
 		r = score_collect(s);
 	if (r < 0)
@@ -287,7 +342,7 @@ int once_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret_
 			next = behind.owner;
 	}
 	farm_leave(s);
-	if (r < 0 || next.pid == 0 || holder_equal(&next, score_self(s)))
+	if (r < 0 || next.pid == 0 || holder_equal(&next, &s->self))
 		return r;
 	/* Gone already, or out of sight: then the duty stays here, and the next look finds another. */
 	r = holder_pidfd(&next);

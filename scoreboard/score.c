@@ -20,57 +20,13 @@
 
 #include "farm.h"
 #include "load.h"
-#include "lost.h"
 #include "mend.h"
 #include "once.h"
-#include "queue.h"
 #include "store.h"
 #include "version.h"
 #include "wreck.h"
 
 static const char *owner = "corebalance"; /* user and group of a scoreboard that root makes */
-
-const struct holder *score_self(struct score *s)
-{
-	if (s->self.pid == 0)
-		holder_self(&s->self);
-	return &s->self;
-}
-
-int farm_check(const struct farm *farm)
-{
-	return farm->n_nodes > NODES_MAX || farm->cells > QUEUE_CELLS_MAX || farm->cells % CELLS_PER_PAGE != 0 ||
-	       farm->cells == 0 || farm->queue_length > farm->cells || farm->next_id == 0 ||
-	       farm->next_ticket == 0 || farm->incomplete > 1 ?
-	       -EUCLEAN : 0;
-}
-
-int farm_enter(struct score *s, struct farm **ret)
-{
-	void *farm;
-	int r = store_lock(s->store);
-
-	if (r < 0)
-		return r;
-	r = store_get(s->store, STORE_FARM, 0, 0, sizeof(**ret), &farm, NULL);
-	if (r == 0)
-		r = farm_check(farm);
-	if (r == 0)
-		*ret = farm;
-	if (r == 0 && (*ret)->lost > 0 && !s->is_draft)
-		r = lost_settle(s, *ret);
-	if (r < 0) {
-		store_unlock(s->store);
-		return r == -ENOENT ? -EUCLEAN : r;
-	}
-	return 0;
-}
-
-void farm_leave(struct score *s)
-{
-	store_unlock(s->store);
-	wake_list_send(&s->wakes, &s->port);
-}
 
 const char *score_default_path(void)
 {
@@ -127,7 +83,7 @@ static int open_existing(const char *path, struct score **ret)
 		(void)score_close(s);
 		return r;
 	}
-	(void)score_self(s); /* now, and not in each process forked later */
+	holder_self(&s->self);
 	*ret = s;
 	return r;
 }
@@ -151,6 +107,7 @@ static int make(const char *path, const struct nodelist *list)
 	struct score s = { .port.fd = -1 };
 	int r;
 
+	holder_self(&s.self);
 	r = store_create(path, 1, &s.store);
 	if (r < 0)
 		return r;

@@ -5,9 +5,9 @@
  * processes killed at any point. tests/model.bats runs it.
  *
  * What is modelled, and where it is in the code
- *   Client     claim() and once_failed() of claim.c: the section finds no free cell and is left, the queue grows in a
- *              transaction of its own, and the section begins anew; others may come in between.
- *   grow       grow_queue(): looks again whether there is a free cell, as somebody else may have made it grow.
+ *   Client     come() of newcomer.c and once_failed() of holding.c: the section finds no free cell and is left, the
+ *              queue grows in a transaction of its own, and the section begins anew; others may come in between.
+ *   grow       ticket_make_room(): looks again whether there is a free cell, as somebody else may have made it grow.
  *   Killer     SIGKILL, KILLS times in a run, between any two sections or transactions; and reaps, later.
  *   Final      what must be true when nothing can happen any more.
  *

@@ -5,7 +5,7 @@
  * point. tests/model.bats runs it.
  *
  * What is modelled, and where it is in the code
- *   Client         one connection's process: connection.c over claim.c.
+ *   Client         one connection's process: connection.c over newcomer.c and ticket.c.
  *   its sections   score_claim, score_take, score_release, score_failed, score_leave.
  *   dispatch_step  claim_dispatch(): one turn of its loop, which is one commit.
  *   reap           score_reap(): collect, judge, bury; by the guard or a newcomer.

@@ -6,7 +6,7 @@
  *
  * What is modelled, and where it is in the code
  *   Client     one connection's process; fill(), claim_free_slot(), score_connected(), score_failed(), score_release(),
- *              score_leave() of claim.c; bury_slot() of reap.c.
+ *              score_leave() of ticket.c; bury_slot() of reap.c.
  *   open_due   claim_open_due(): by a newcomer, and by the guard.
  *   Guard      score_guard(), whenever somebody who lives waits: reap, open, dispatch.
  *   Prober     score_verdict(): the node is up after all (PROBES).
