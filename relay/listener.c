@@ -214,6 +214,23 @@ enum accepted {
 	ACCEPTED_LATER, /* not now: there is no room, or no means */
 };
 
+/* Whether what accept(2) said is of the connection that was pending, which is gone, and not of the socket. */
+static bool is_of_connection(int error)
+{
+	switch (error) {
+	case ECONNABORTED: /* the client left before it was accepted */
+	case EPROTO:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case ENONET:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Accepts what is pending on a socket. */
 static enum accepted accept_one(struct listener *l, int fd)
 {
@@ -221,7 +238,7 @@ static enum accepted accept_one(struct listener *l, int fd)
 		return ACCEPTED_LATER;
 	do
 		l->in_hand = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	while (l->in_hand < 0 && errno == ECONNABORTED); /* a client that left before it was accepted */
+	while (l->in_hand < 0 && is_of_connection(errno));
 	if (l->in_hand < 0) {
 		l->in_hand = -1;
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {

@@ -47,7 +47,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   # It was over; the next time it is told again.
   crowd_is_told() {
     client -n 80 -c 80 --line "sleep 5" --expect line
-    lines_with_are "$T/relay.log" 'descriptors is reached' 2
+    [ "$(lines_with "$T/relay.log" 'descriptors is reached')" -ge 2 ]
   }
   until_ok crowd_is_told
   farm_is_at_rest
