@@ -72,8 +72,8 @@ static int try_once(struct score *s, const struct newcomer *newcomer, bool may_r
 				r = queue_find(s->store, farm, newcomer->ticket, &cell);
 			if (r == 0)
 				outcome = cell->state == CELL_GRANTED ? 0 : 1;
-			if (r == -EUCLEAN)
-				r = 0; /* it has its place, and must not be given another one; the next call mends */
+			if (r < 0)
+				r = 0; /* it has its place, and must not be given another one; the next call mends, if it must */
 		}
 		r = r ?: outcome;
 	}
