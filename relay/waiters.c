@@ -38,6 +38,7 @@ struct waiters {
 	struct waiters_setup setup;
 	struct waiter *first, *last;
 	size_t n;
+	uint64_t revivals;             /* as score_revivals() was when all were last looked at */
 	sd_event_source *wake, *guard_time, *guard_child, *limit_time;
 	int next_fd;                   /* pidfd of the process that has the next younger ticket, or -1 */
 };
@@ -285,14 +286,10 @@ int waiters_admit(struct waiters *w, int fd, uint64_t accepted_usec)
 	return 0;
 }
 
-/* The next to be looked at, behind one that still waits: none, unless damage has mixed up their turns. */
-static struct waiter *behind(const struct waiters *w, const struct waiter *waiter)
-{
-	return score_has_revived(w->setup.score) ? waiter->next : NULL;
-}
-
 int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order, int fd, void *arg), void *arg)
 {
+	uint64_t revivals = score_revivals(w->setup.score);
+
 	for (struct waiter *waiter = w->first, *next; waiter; waiter = next) {
 		struct relay_order order = {
 			.has_slot = true, .accepted_usec = waiter->accepted_usec,
@@ -301,7 +298,10 @@ int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order
 
 		if (r < 0)
 			return r;
-		next = r == 0 ? behind(w, waiter) : waiter->next;
+		/* Behind one that still waits nobody has a slot, unless damage has mixed up their turns. */
+		if (r == 0 && score_revivals(w->setup.score) == w->revivals)
+			return 0;
+		next = waiter->next;
 		if (r == 0)
 			continue;
 		order.ticket = waiter->ticket;
@@ -311,6 +311,7 @@ int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order
 			return r;
 		forget(waiter);
 	}
+	w->revivals = revivals;
 	return 0;
 }
 

@@ -110,9 +110,9 @@ int score_granted(struct score *s, struct score_ticket *ticket)
 	return r == -ESTALE ? 0 : r; /* as above */
 }
 
-bool score_has_revived(const struct score *s)
+uint64_t score_revivals(const struct score *s)
 {
-	return s->revived;
+	return s->revivals;
 }
 
 int score_leave(struct score *s, const struct score_ticket *ticket)

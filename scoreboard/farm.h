@@ -45,7 +45,7 @@ struct score {
 	char *nodes;                  /* where the node list is, for after a rebuild; may be NULL */
 	struct score_slot *held;      /* what this process holds, so that it can say so */
 	size_t n_held, room_held;
-	bool revived;                 /* one of its tickets was lost, and put in again, or may have been */
+	uint64_t revivals;            /* how often one of its tickets was lost, and put in again, or may have been */
 	bool forgetful;               /* there was no memory to note it: what it holds is not known */
 	bool is_draft;                /* not yet what anybody else sees */
 	uint32_t settled;             /* the lost_round in which it said so */

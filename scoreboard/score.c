@@ -227,7 +227,7 @@ bool score_wake_clear(struct score *s)
 
 	if (s->port.asked) {
 		s->port.asked = false;
-		s->revived = true; /* perhaps its tickets were lost, too: it shall look at each */
+		s->revivals++; /* perhaps its tickets were lost, too: it shall look at each */
 		score_answer(s); /* one that sleeps may have no other call for long */
 	}
 	return any;

@@ -184,9 +184,10 @@ int score_take(struct score *s, struct score_ticket *ticket,
 /* Whether a slot has been handed to the ticket: 1 yes, 0 it still waits, or does so again if it was not there. */
 int score_granted(struct score *s, struct score_ticket *ticket);
 
-/* Whether a ticket of this process was ever lost with a damaged queue and put in again, or may have been: until then
- * slots may have been handed to younger ones, so that the order of its tickets is not that of its turns. */
-bool score_has_revived(const struct score *s);
+/* How often a ticket of this process was lost with a damaged queue and put in again, or may have been: meanwhile slots
+ * may have been handed to younger ones. While it says what it did when each of the tickets was last asked for, the order
+ * of the tickets is that of their turns. */
+uint64_t score_revivals(const struct score *s);
 
 /* Whether a connection that came now would get a slot at once: 1 yes, 0 no, or -errno. */
 int score_is_free(struct score *s);

@@ -234,7 +234,7 @@ static int revive(struct score *s, struct score_ticket *ticket)
 			r = store_commit(s->store);
 		if (r == 0) {
 			*ticket = again;
-			s->revived = true;
+			s->revivals++;
 			r = claim_dispatch(s, farm, POLICY_FASTEST);
 		}
 	}
