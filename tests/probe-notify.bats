@@ -74,6 +74,13 @@ teardown() { farm_teardown; }
   gone "$(cat "$T/leader")"
 }
 
+@test "the command has no descriptors but the three, whatever a check has open" {
+  echo "$ADDR, 4001, 1, 0, check=http://%n/" >"$CONF"
+  # shellcheck disable=SC2016 # for the shell that runs it
+  run -0 probe --fall 1 --notify 'ls "/proc/$$/fd"; true'
+  [ "$(grep -x '[0-9]*' <<<"$output" | tr '\n' ' ')" = '0 1 2 ' ] || { echo "$output"; return 1; }
+}
+
 @test "a command that fails or cannot be run is told of, and the pass is none the worse for it" {
   node_line 4001 1
   run -0 probe --fall 1 --notify 'exit 7'

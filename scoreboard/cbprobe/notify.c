@@ -178,6 +178,8 @@ static int spawn(const struct notice *notice)
 		r = posix_spawn_file_actions_adddup2(&actions, null_fd(), STDIN_FILENO);
 	if (r == 0)
 		r = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+	if (r == 0) /* libcurl has some that are not closed by themselves */
+		r = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
 	if (r == 0)
 		r = posix_spawn(&pid, "/bin/sh", &actions, &attributes, argv, environment);
 	(void)posix_spawn_file_actions_destroy(&actions);
