@@ -165,6 +165,29 @@ EOF
   nothing_is_left
 }
 
+@test "a guard that is killed ends nothing but itself" {
+  plugin wait <<'EOF'
+touch "$0.begun"
+until [ -e "$0.word" ]; do sleep 0.02; done
+echo well
+exit 1
+EOF
+  local pid guard
+  node_line 4001 1 "check=--timeout 5min exec:$T/wait"
+  # As make or a terminal would have it, not as systemd, which has SIGPIPE ignored.
+  background "$T/probe.log" env --default-signal=PIPE "$BUILD/cbprobe" -v -c "$CONF"
+  until_ok exists "$T/wait.begun"
+  for pid in $(ps -o pid= --ppid "$PID"); do
+    if [ "/proc/$pid/exe" -ef "$BUILD/cbprobe" ]; then guard=$pid; fi
+  done
+  kill -9 "$guard"
+  gone "$guard"
+  touch "$T/wait.word"
+  wait "$PID"
+  grep -q "$ADDR:4001: exec: answered: well" "$T/probe.log"
+  state_is 4001 up
+}
+
 @test "when cbprobe is ended, by whatever, so is all that it has started" {
   plugin hang <<'EOF'
 trap '' TERM HUP INT

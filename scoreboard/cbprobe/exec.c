@@ -513,11 +513,20 @@ static enum outcome exec_expired(struct probe *probe, uint64_t deadline_usec)
 
 /* ---- struct source ---- */
 
-/* Whoever started us may ignore the ends of children: then there would be no exit status. */
+static void on_sigpipe(int signal)
+{
+	(void)signal;
+}
+
+/* Whoever started us may ignore the ends of children: then there would be no exit status. And the guard may be killed
+ * by the kernel's memory killer, say: what it is told then is lost, and no more. */
 static int exec_open(size_t n, int *ret_fd)
 {
+	const struct sigaction action = { .sa_handler = on_sigpipe, .sa_flags = SA_RESTART };
+
 	(void)ret_fd;
 	(void)signal(SIGCHLD, SIG_DFL);
+	(void)sigaction(SIGPIPE, &action, NULL);
 	return guard_open(&guard, n);
 }
 
