@@ -337,17 +337,30 @@ static int age_some(struct score *s, uint32_t *from)
 	return r == -ENOENT ? -EUCLEAN : r;
 }
 
+/* A node that is down has its first address: from now on connections try it, too. */
+static int open_to_trials(struct score *s, const struct section *at)
+{
+	const struct node_record *record = at->record;
+
+	at->entry->key.retry_usec = node_is_flapping(record) ? record->quiet_usec : now_boottime() + record->pause_usec;
+	return index_update(s->store, at->farm, record->position);
+}
+
 int once_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n)
 {
 	struct section at;
 	int r = section_enter(s, node, &at);
-	bool same;
+	bool same, is_first;
 
 	if (r < 0)
 		return r;
+	is_first = at.record->n_addresses == 0 && n > 0;
 	same = !node_set_addresses(at.record, addresses, n);
 	store_touch(s->store, at.record, sizeof(*at.record));
-	r = store_commit(s->store) ?: same;
+	if (is_first && at.record->flags & BN_DOWN)
+		r = open_to_trials(s, &at);
+	if (r == 0)
+		r = store_commit(s->store) ?: same;
 	farm_leave(s);
 	return r;
 }

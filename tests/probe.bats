@@ -68,6 +68,22 @@ teardown() { farm_teardown; }
   [ "$(score list -nr -o STATE,ADDRESSES)" = "up $ADDR" ]
 }
 
+@test "a node that gets its first address from a pass is tried by connections, too, if the check does not put it up" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root for a hosts file of its own"; fi
+  in_hosts() { unshare -m sh -c "mount --bind '$T/hosts' /etc/hosts && exec \"\$@\"" sh "$@"; }
+  printf '%s\n' 'refused.test, 4001, 1, 0' 'unknown.test, 4002, 1, 0, check=exec:/bin/sh -c "exit 3"' >"$CONF"
+  printf '127.0.0.1 localhost\n' >"$T/hosts"
+  in_hosts "$BUILD/cbscore" -c "$CONF" list
+  # Where there is no address there is nothing to be tried.
+  [ -z "$(score list -nr -o RETRY | tr -d '[:space:]')" ]
+  printf '127.0.0.1 localhost\n%s refused.test unknown.test\n' "$ADDR" >"$T/hosts"
+  in_hosts "$BUILD/cbprobe" -c "$CONF"
+  [ "$(score list -nr -o STATE,REASON)" = 'down connection\x20refused
+down name\x20does\x20not\x20resolve' ]
+  [ "$(score list -nr -o RETRY | grep -c '[0-9]')" = 2 ] || { score list -o +RETRY; return 1; }
+  run -0 score fsck
+}
+
 @test "10,000 nodes in one pass" {
   for i in $(seq 0 9999); do echo "127.$((i / 65536 + 1)).$((i / 256 % 256)).$((i % 256)), 4001, 1, 0"; done >"$CONF"
   node_start a 4001 1
