@@ -118,6 +118,32 @@ EOF
   [ -z "$(state_of 4004)" ]
 }
 
+@test "SIGTERM does not wait for a name server that does not answer, while a list is loaded" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root for a name server of its own"; fi
+  background "$T/server.log" python3 -u -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('$ADDR', 53))
+print('listens')
+while True:
+    s.recvfrom(600)
+    print('asked')"
+  until_ok grep -q listens "$T/server.log"
+  printf 'nameserver %s\noptions timeout:5 attempts:5\n' "$ADDR" >"$T/resolv.conf"
+  printf 'hosts: files dns\n' >"$T/nsswitch.conf"
+  background "$T/probe.log" unshare -m sh -c "mount --bind '$T/resolv.conf' /etc/resolv.conf &&
+    mount --bind '$T/nsswitch.conf' /etc/nsswitch.conf && exec '$BUILD/cbprobe' -v --file '$CONF' --interval 50ms"
+  PROBER=$PID
+  until_ok passes_are_more_than 1
+  echo 'slow.test, 4001, 1, 0' >"$CONF"
+  kill -HUP "$PROBER"
+  until_ok grep -q asked "$T/server.log"
+  kill -TERM "$PROBER"
+  wait "$PROBER"
+  # It ended in the middle of it: the list was not loaded.
+  run ! grep -q '1 added' "$T/probe.log"
+  [ -z "$(score list -n)" ]
+}
+
 @test "SIGHUP without --file does no harm" {
   node a 4001 1
   resident --interval 50ms

@@ -80,7 +80,9 @@ static int handle_hangup(struct resident *resident)
 	}
 	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_monotonic());
 	service_tell(text);
+	quit_allow(); /* it may ask for names, and that may take long; to be ended in it is no worse than by SIGKILL */
 	r = resident->options->reload(resident->score);
+	quit_deny();
 	service_tell("READY=1");
 	return r;
 }
