@@ -81,6 +81,26 @@ teardown() { farm_teardown; }
   [ "$(grep -x '[0-9]*' <<<"$output" | tr '\n' ' ')" = '0 1 2 ' ] || { echo "$output"; return 1; }
 }
 
+@test "a prober that was stopped for a while takes no command for the one before it" {
+  export OUT=$T/told
+  PATIENCE=100
+  node a 4001 1
+  # The first one takes longer than its 30 seconds, and nobody is there to end it.
+  # shellcheck disable=SC2016 # for the shell that runs it
+  background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" --interval 50ms --fall 1 --notify \
+    'echo "begin $COREBALANCE_STATE" >>"$OUT"; [ "$COREBALANCE_STATE" = up ] || sleep 31; sleep 0.2; echo "end $COREBALANCE_STATE" >>"$OUT"'
+  kill "$PID_a"
+  gone "$PID_a"
+  until_ok grep -q 'begin down' "$OUT"
+  node_start a 4001 1
+  until_ok state_is 4001 up
+  kill -STOP "${PIDS[1]}"
+  until_ok grep -q 'end down' "$OUT"
+  kill -CONT "${PIDS[1]}"
+  until_ok grep -q 'end up\|killed by' "$OUT" "$T/probe.log"
+  run ! grep 'killed by' "$T/probe.log"
+}
+
 @test "a command that fails or cannot be run is told of, and the pass is none the worse for it" {
   node_line 4001 1
   run -0 probe --fall 1 --notify 'exit 7'

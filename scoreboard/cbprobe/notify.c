@@ -234,8 +234,12 @@ static void begin_runs(void);
 static void run_ready(struct beside *beside)
 {
 	struct run *run = (struct run *)(void *)beside; /* its first member */
+	siginfo_t info = { 0 };
 
 	if (!run->notice)
+		return;
+	/* The news may be of the one that had this place before, and was ended by the timer a moment ago. */
+	if (waitid(P_PID, (id_t)run->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != run->pid)
 		return;
 	run_end(run, NULL);
 	begin_runs();
