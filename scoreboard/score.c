@@ -244,6 +244,8 @@ const char *score_strerror(int error)
 		return "a damaged scoreboard, see cbscore fsck --repair";
 	case -ENODATA:
 		return "no scoreboard, and no node list to make it from";
+	case -EIDRM:
+		return "removed while it was in use";
 	default:
 		return strerror(-error);
 	}

@@ -232,6 +232,19 @@ while True: print(s.recv(1000).decode())"
   [[ $stderr == *'--jitter: expected less than --interval'* ]]
 }
 
+@test "a scoreboard that is removed ends it: nobody would hear of what it finds" {
+  node a 4001 1
+  resident --interval 50ms
+  until_ok passes_are_more_than 1
+  rm "$SCOREBOARD"
+  score list >/dev/null # which makes another one
+  gone "$PROBER"
+  status=0
+  wait "$PROBER" || status=$?
+  [ "$status" = 70 ]
+  [ "$(tail -n 1 "$T/probe.log")" = "cbprobe: $SCOREBOARD: removed while it was in use" ] || { tail "$T/probe.log"; return 1; }
+}
+
 @test "a scoreboard that is made with --user belongs to that user, who can use it" {
   if [ "$(id -u)" != 0 ]; then skip "needs root to become somebody else"; fi
   chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "${T%/*}" "$T" 2>/dev/null || true

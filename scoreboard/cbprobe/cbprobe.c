@@ -291,6 +291,7 @@ static int complain_scoreboard(int r)
 	case -EPROTO:
 	case -EUCLEAN:
 	case -ENODATA:
+	case -EIDRM:
 		return EX_CONFIG; /* the wrong file was named, or a broken one */
 	default:
 		return EX_OSERR;
