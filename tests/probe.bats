@@ -95,6 +95,15 @@ down name\x20does\x20not\x20resolve' ]
   run -0 score fsck
 }
 
+@test "what --verbose says is what the manual shows" {
+  node_start a 4001 1
+  printf '%s, 4001, 1, 0\n%s, 4002, 1, 0\n' "$ADDR" "$ADDR" >"$CONF"
+  run -0 probe -v
+  # But for nodes and times.
+  alike() { sed -E 's/[^ ]+:[0-9]+(:? )/NODE\1/; s/[0-9.]+(ms|us|s|min|h)( [0-9.]+(ms|s|min))?/TIME/g'; }
+  diff <(alike <<<"$output" | sort) <(sed -n '/^# cbprobe -v$/,/^\.Ed/p' "$BATS_TEST_DIRNAME/../man/cbprobe.8" | grep ^cbprobe: | alike | sort)
+}
+
 @test "options that are unknown or wrong: exit 64 and one clear line" {
   run --separate-stderr -64 "$BUILD/cbprobe" --colour
   [[ $stderr == *"unrecognized option"* ]]
