@@ -71,6 +71,29 @@ print('full', flush=True); time.sleep(60)"
   [ "$(score list -nr -o STATE | sort -u)" = up ]
 }
 
+@test "neither a command that is content nor a node that is too busy to be asked shows that there is a way out" {
+  network_up
+  network ip address add 192.0.2.9/32 dev lo
+  background "$T/a.log" nsenter --net="/proc/$KEEPER/ns/net" "$NODE" --name a --max 1 --mode line --timeout 120 192.0.2.9:4001
+  until_ok grep -q ^PORT "$T/a.log"
+  echo "192.0.2.9, 4001, 1, 0, check=-s banner:x" >"$CONF"
+  background "$T/relay.log" nsenter --net="/proc/$KEEPER/ns/net" "$BUILD/cbrelay" -c "$CONF" "$GATE"
+  until_ok grep -q 'listening on' "$T/relay.log"
+  # It has served one, and is full with another; then the network is lost.
+  network "$CLIENT" --timeout 20 --line true --expect line "$GATE"
+  background "$T/client.log" nsenter --net="/proc/$KEEPER/ns/net" "$CLIENT" --timeout 100 --line "$(until_word go)" --expect line "$GATE"
+  until_ok busy_is 1
+  network ip address del 192.0.2.9/32 dev lo
+  score add "192.0.2.1, 1, 1, 0"
+  run -0 network "$BUILD/cbprobe" -v --fall 1
+  [[ $output == *"192.0.2.9:4001: banner: busy, and has served since the last pass"* ]]
+  [[ $output == *"1 of 2 nodes cannot be checked from here (192.0.2.1:1: Network is unreachable)"* ]]
+  score add "192.0.2.2, 1, 1, 0, check=exec:/bin/true"
+  run -0 network "$BUILD/cbprobe" -v --fall 1
+  [[ $output == *"192.0.2.2:1: exec: answered"* ]]
+  [ "$(score list -nr -o STATE | sort -u)" = up ]
+}
+
 @test "the same with a node on the machine itself: that one is judged, the others are named" {
   network_up
   echo "192.0.2.1, 1, 1, 0" >>"$CONF"

@@ -206,6 +206,13 @@ static bool has_answered(const struct probe *probe)
 	}
 }
 
+/* Whether a success means that a packet came back: a command may be content for reasons of its own, and a node that
+ * was not asked served before the pass, when there may have been another network. */
+static bool is_proof(const struct probe *probe)
+{
+	return !probe->spared && probe->checkup->check != &check_exec;
+}
+
 /* A try has failed by the node's fault, or perhaps by it. */
 static int try_failed(struct pass *pass, struct probe *probe, bool certain)
 {
@@ -235,7 +242,7 @@ static int try_succeeded(struct pass *pass, struct probe *probe)
 	int r = verdict_success(pass->score, &pass->options->rules, probe);
 
 	probe->owed = 0; /* what came before it does not count any more */
-	pass->reached_out = pass->reached_out || !is_here(probe);
+	pass->reached_out = pass->reached_out || (is_proof(probe) && !is_here(probe));
 	pass->up++;
 	probe_finish(pass, probe);
 	return r < 0 ? r : 0;
