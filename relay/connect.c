@@ -82,14 +82,6 @@ void socket_end_clean(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &clean, sizeof(clean));
 }
 
-void socket_end_delivered(int fd)
-{
-	/* As long as it takes: a peer that is gone ends it by TCP's own timeouts. */
-	static const struct linger delivered = { .l_onoff = 1, .l_linger = 24 * 60 * 60 };
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &delivered, sizeof(delivered));
-}
-
 /* A SYN that is answered by a reset was refused; whom a reset or an end finds connected was taken first. */
 static enum connect_outcome outcome_of(int error)
 {

@@ -42,6 +42,3 @@ void socket_no_delay(int fd);
 
 /* Takes the last of these back: from now on a close(2) is a clean end and loses nothing. */
 void socket_end_clean(int fd);
-
-/* The same, and close(2) waits until the other end's machine has all of it. */
-void socket_end_delivered(int fd);

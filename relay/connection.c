@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "connect.h"
+#include "delivery.h"
 #include "departure.h"
 #include "forward.h"
 #include "interrupt.h"
@@ -233,6 +234,21 @@ static void connection_close(struct connection *connection)
 	connection->fd = -1;
 }
 
+/* Both sides are through. What the node does not take any more is as silent as a connection of which nothing moves. */
+static void end_node(struct life *life)
+{
+	switch (delivery_end(life->node_fd, life->settings->idle_timeout_usec)) {
+	case -ETIME:
+		(void)end(life, END_RESOURCES, PHASE_DATA, EX_OK);
+		break;
+	case -EINTR:
+		(void)end(life, END_ADMIN, PHASE_DATA, EX_OK);
+		break;
+	default:
+		(void)end(life, END_CLEAN, PHASE_DONE, EX_OK);
+	}
+}
+
 static void stage_data(struct life *life)
 {
 	struct connection *connection = life->connection;
@@ -246,9 +262,7 @@ static void stage_data(struct life *life)
 		/* Now closing must lose nothing; until here it was to be a reset. Who ends first is told by it. */
 		socket_end_clean(connection->fd);
 		connection_close(connection);
-		/* The slot is free when the node knows of the end, not while this kernel still has bytes for it. */
-		socket_end_delivered(life->node_fd);
-		(void)end(life, END_CLEAN, PHASE_DONE, EX_OK);
+		end_node(life);
 		break;
 	case FORWARD_CLIENT_RESET:
 		(void)end(life, END_CLIENT, PHASE_DATA, EX_OK);
@@ -401,11 +415,7 @@ static enum stage stage_connect(struct life *life)
 	}
 
 	stage_data(life);
-	/* Only the end of a whole conversation is waited for; any other is a reset, also if it is SIGTERM's. */
-	if (connection->end_who == END_CLEAN)
-		interrupt_close(life->node_fd);
-	else
-		(void)close(life->node_fd);
+	(void)close(life->node_fd); /* a reset, but of a whole conversation, which has ended */
 	return life->silent ? release_doubted(life, REASON_SILENT) : release(life, true);
 }
 

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -74,20 +73,6 @@ void interrupt_forgive(void)
 	(void)sigaddset(&set, SIGTERM);
 	if (is_blocked_one())
 		(void)sigtimedwait(&set, NULL, &at_once);
-}
-
-void interrupt_close(int fd)
-{
-	static const struct linger clean = { 0 };
-	sigset_t before, open;
-
-	(void)sigemptyset(&open);
-	(void)sigaddset(&open, SIGTERM);
-	(void)sigprocmask(SIG_UNBLOCK, &open, &before);
-	if (pending)
-		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &clean, sizeof(clean));
-	(void)close(fd);
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 int interrupt_epoll(int epoll_fd, struct epoll_event *ret)

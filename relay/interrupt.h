@@ -26,9 +26,6 @@ bool interrupt_pending(void);
 /* Forgets a SIGTERM that has come: the next one interrupts again. */
 void interrupt_forgive(void);
 
-/* close(2) of a socket that waits for its delivery, open to SIGTERM, which ends the wait. */
-void interrupt_close(int fd);
-
 /* poll(2) with a timeout in microseconds, open to SIGTERM. What poll returns; -EINTR if it came, or -errno. */
 int interrupt_poll(struct pollfd *fds, nfds_t n, uint64_t timeout_usec);
 

@@ -231,3 +231,90 @@ while True:
   # All of the first was on the node's machine when the second came: at most its receive buffer was unread.
   [ "$(sed -n '2s/.*have \([0-9]*\) bytes.*/\1/p' "$T/slow.log")" -lt 300000 ]
 }
+
+# A node whose first connection is at its end, but for the bytes that it does not read until a word is given.
+half_read_node() {
+  background "$T/half.log" python3 -c "
+import os, socket, threading, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+s.bind(('$ADDR', 4001)); s.listen(8)
+print('ready', flush=True)
+def serve(c, n):
+    print('open', n, flush=True)
+    c.sendall(b'x\n'); c.shutdown(socket.SHUT_WR)
+    while not os.path.exists('$T/read.word'):
+        time.sleep(0.02)
+    try:
+        while c.recv(65536):
+            pass
+        print('whole', n, flush=True)
+    except ConnectionResetError:
+        print('reset', n, flush=True)
+    c.close()
+n = 0
+while True:
+    c, _ = s.accept(); n += 1
+    threading.Thread(target=serve, args=(c, n), daemon=True).start()"
+  until_ok grep -q ready "$T/half.log"
+  node_line 4001 1
+}
+
+is_being_delivered() { ss -Htn state last-ack state closing "dst $ADDR and dport = 4001" | grep -q .; }
+relay_is() { grep -q "^State:[[:space:]]*$2" "/proc/$1/status"; }
+
+# half_read [cbrelay option]...: that far; the relay is $RELAY.
+half_read() {
+  half_read_node
+  entrance alone "$@"
+  client -n 1 --send 1500000 --half-close --expect any
+  until_ok is_being_delivered
+  RELAY=$(score slots -nr -o PID)
+}
+
+@test "a relay that is killed while its node has not all yet ends that connection, too" {
+  half_read
+  kill -9 "$RELAY"
+  until_ok everything_is_free
+  word read
+  until_ok grep -Eq '^(reset|whole) 1' "$T/half.log"
+  grep -q '^reset 1' "$T/half.log"
+}
+
+@test "a relay that is told to end while its node has not all yet ends that connection, too" {
+  half_read
+  kill "$RELAY"
+  until_ok everything_is_free
+  word read
+  until_ok grep -Eq '^(reset|whole) 1' "$T/half.log"
+  grep -q '^reset 1' "$T/half.log"
+  until_ok grep -q 'end=KD' "$T/relay.log"
+}
+
+@test "a relay that is stopped and goes on, or whose listener is killed, waits until its node has all" {
+  half_read
+  client_start next -n 1 --send 10 --half-close --expect any
+  until_ok waiting_is 1
+  kill -STOP "$RELAY"
+  until_ok relay_is "$RELAY" T
+  kill -CONT "$RELAY"
+  until_ok relay_is "$RELAY" S
+  busy_is 1
+  lines_with_are "$T/half.log" '^open 2' 0
+  kill -9 "$GATE_PID"
+  gone "$GATE_PID"
+  [ "$(score slots -nr -o PID)" = "$RELAY" ]
+  word read
+  until_ok grep -q '^whole 1' "$T/half.log"
+  until_ok everything_is_free
+}
+
+@test "--idle-timeout: a node that takes no more of what is left for it is silent, too" {
+  half_read_node
+  entrance alone --idle-timeout 2s
+  client -n 1 --send 1500000 --half-close --expect any || true
+  until_ok grep -q 'end=RD' "$T/relay.log"
+  until_ok everything_is_free
+  word read
+  until_ok grep -q '^reset 1' "$T/half.log"
+}
