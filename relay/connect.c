@@ -17,6 +17,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -124,6 +125,17 @@ static enum connect_outcome await(int fd, uint64_t timeout_usec, int client_fd, 
 	}
 }
 
+/* Whether this machine has an address of its own to reach that one from: where TCP has no port left, UDP tells. */
+static bool is_usable(const struct score_address *address)
+{
+	int fd = socket(address->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool usable = fd >= 0 && connect(fd, &address->sa, address->size) == 0;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return usable;
+}
+
 static enum connect_outcome try_address(const struct score_address *address, uint64_t timeout_usec, int client_fd,
 					int *ret_fd, int *ret_error)
 {
@@ -149,11 +161,12 @@ static enum connect_outcome try_address(const struct score_address *address, uin
 			outcome = await(fd, timeout_usec, client_fd, ret_error);
 	} else if (r < 0) {
 		*ret_error = errno;
-		if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
+		/* EADDRNOTAVAIL: no IPv6 here, or no port left towards this very address. */
+		if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ||
+		    (errno == EADDRNOTAVAIL && is_usable(address)))
 			outcome = CONNECT_NO_RESOURCES;
 		else
-			/* EADDRNOTAVAIL, too: no IPv6 here, or no port left towards this very address. */
-			outcome = outcome_of(errno);
+			outcome = outcome_of(*ret_error);
 	}
 	if (outcome == CONNECT_DONE || outcome == CONNECT_RESET)
 		*ret_fd = fd;
@@ -165,17 +178,23 @@ static enum connect_outcome try_address(const struct score_address *address, uin
 enum connect_outcome connect_node(const struct score_target *target, uint64_t timeout_usec, int client_fd,
 				  int *ret_fd, enum node_reason *ret_reason)
 {
+	bool no_port = false;
 	int error = 0;
 
 	*ret_reason = REASON_UNRESOLVED;
 	for (unsigned i = 0; i < target->n_addresses; i++) {
 		enum connect_outcome outcome = try_address(&target->addresses[i], timeout_usec, client_fd, ret_fd, &error);
 
+		if (outcome == CONNECT_NO_RESOURCES && error == EADDRNOTAVAIL) {
+			no_port = true; /* towards another address there may be one */
+			continue;
+		}
 		if (outcome != CONNECT_FAILED) {
 			errno = error;
 			return outcome;
 		}
 		*ret_reason = reason_from_errno(error);
 	}
-	return CONNECT_FAILED;
+	errno = EADDRNOTAVAIL;
+	return no_port ? CONNECT_NO_RESOURCES : CONNECT_FAILED;
 }

@@ -15,7 +15,7 @@ enum connect_outcome {
 	CONNECT_FAILED,       /* no address of the node answered: *ret_reason says why */
 	CONNECT_CLIENT_GONE,  /* the client has left meanwhile */
 	CONNECT_INTERRUPTED,  /* SIGTERM */
-	CONNECT_NO_RESOURCES, /* this machine is short of descriptors or memory: errno; not the node's fault */
+	CONNECT_NO_RESOURCES, /* this machine is short of descriptors, ports or memory: errno; not the node's fault */
 };
 
 /*

@@ -83,11 +83,11 @@ static enum stage end_by_scoreboard(struct life *life, int error, enum end_phase
 	return end(life, END_RESOURCES, phase, error == -EUCLEAN || error == -EBADMSG ? EX_CONFIG : EX_OSERR);
 }
 
-/* This machine is short of something that may come back: room in /run, memory, descriptors. */
+/* This machine is short of something that may come back: room in /run, memory, descriptors, ports. */
 static bool is_shortage(int error)
 {
 	return error == -ENOSPC || error == -EDQUOT || error == -ENOMEM || error == -ENOBUFS || error == -EMFILE ||
-	       error == -ENFILE || error == -EAGAIN;
+	       error == -ENFILE || error == -EAGAIN || error == -EADDRNOTAVAIL;
 }
 
 /* Whether the client has waited long enough for a slot; if not, *ret_look_usec says when to ask again. */

@@ -199,3 +199,33 @@ os.execv('$BUILD/cbprobe', ['cbprobe', '-c', '$CONF', '--fall', '1'])"
   wait "$pid" || status=$?
   [ "$status" = $((128 + 1)) ]
 }
+
+@test "no port left towards a node is this machine's want, not the node's: the connection waits for one" {
+  network_up
+  network sh -c 'echo 30000 30003 >/proc/sys/net/ipv4/ip_local_port_range; echo 0 >/proc/sys/net/ipv4/tcp_tw_reuse'
+  background "$T/node.log" network "$NODE" --name a --max 8 --timeout 120 --mode echo "$ADDR:4001"
+  until_ok grep -q ^PORT "$T/node.log"
+  node_line 4001 8
+  # Others of this machine have the ports, until they are told to end.
+  background "$T/others.log" network python3 -c "
+import os, socket, struct, time
+held = [socket.create_connection(('$ADDR', 4001)) for _ in range(4)]
+print('held', flush=True)
+while not os.path.exists('$T/end.word'):
+    time.sleep(0.02)
+for s in held:
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    s.close()
+time.sleep(600)"
+  until_ok grep -q held "$T/others.log"
+  background "$T/relay.log" systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS \
+    -l "$T/gate" nsenter --net="/proc/$KEEPER/ns/net" "$BUILD/cbrelay" -c "$CONF"
+  until_ok test -S "$T/gate"
+  background "$T/client.out" sh -c "echo hello | socat -t 60 - 'UNIX-CONNECT:$T/gate'"
+  until_ok grep -q 'cannot connect for .*: Cannot assign requested address; trying again' "$T/relay.log"
+  state_is 4001 up
+  word end
+  until_ok grep -q 'failed_nodes=0 end=--' "$T/relay.log"
+  until_ok grep -q hello "$T/client.out"
+  lines_with_are "$T/relay.log" 'is down' 0
+}
