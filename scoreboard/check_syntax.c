@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "regex_size.h"
+#include "regex_bounds.h"
 #include "timespan.h"
 #include "url_syntax.h"
 #include "words.h"
@@ -63,12 +63,13 @@ typedef int parser(const char *value, struct check_syntax *syntax, char *expecte
 static int parse_regex(const char *value, struct check_syntax *syntax, char *expected)
 {
 	regex_t regex;
+	const char *instead = regex_bounds_check(value);
 	char why[128];
 	int r;
 
 	(void)syntax;
-	if (regex_size(value) > REGEX_SIZE_MAX)
-		return fail(expected, "a regular expression with fewer repetitions within others");
+	if (instead)
+		return fail(expected, "%s", instead);
 	r = regcomp(&regex, value, REG_EXTENDED | REG_NOSUB);
 	if (r != 0) {
 		(void)regerror(r, &regex, why, sizeof(why));

@@ -33,7 +33,7 @@ validate() {
   farm_is_at_rest
 }
 
-@test "a regular expression that would take all memory is an error; a long one that does not is none" {
+@test "a regular expression that would take all memory or time is an error; a long one that does not is none" {
   local plus=x
   for _ in {1..60}; do plus="($plus)+"; done
   validate 'a, 1, 1, 0, check=banner:((x{200}){200}){200}' "b, 1, 1, 0, check=banner:$plus" \
@@ -42,6 +42,10 @@ validate() {
   [ "$status" = 78 ]
   [ "$(grep -c 'expected a regular expression with fewer repetitions within others$' <<<"$stderr")" = 3 ]
   [ "$(grep -c . <<<"$stderr")" = 3 ]
+  validate 'a, 1, 1, 0, check=banner:(.*)\1x' 'b, 1, 1, 0, check=banner:[\1]\\1' 'c, 1, 1, 0, check=banner:((a)b)+[]x]\2'
+  [ "$status" = 78 ]
+  [ "$(grep -c 'expected a regular expression without back references$' <<<"$stderr")" = 2 ]
+  [ "$(grep -c . <<<"$stderr")" = 2 ]
 }
 
 @test "a URL that no node could be asked for is an error of the list" {

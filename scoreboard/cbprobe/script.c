@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "news.h"
-#include "regex_size.h"
+#include "regex_bounds.h"
 
 #define FILE_SIZE_MAX (1024 * 1024)
 
@@ -124,14 +124,16 @@ static int read_step(struct reading *reading, bool is_send, const char *rest)
 {
 	struct script_step *step;
 	char *text = malloc(strlen(rest) + 1);
+	const char *instead;
 	size_t size = 0;
 	int r;
 
 	if (!text)
 		return -ENOMEM;
 	r = read_text(reading, rest, !is_send, text, &size);
-	if (r == 0 && !is_send && regex_size(text) > REGEX_SIZE_MAX)
-		r = complain(reading, "expected a regular expression with fewer repetitions within others");
+	instead = r == 0 && !is_send ? regex_bounds_check(text) : NULL;
+	if (instead)
+		r = complain(reading, "expected %s", instead);
 	if (r == 0 && reading->script.n == SCRIPT_STEPS_MAX)
 		r = complain(reading, "expected at most %u steps", SCRIPT_STEPS_MAX);
 	if (r == 0 && size == 0)

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * regex_size.c: adds up atoms, a group's into one, and multiplies an atom by
+ * regex_bounds.c: adds up atoms, a group's into one, and multiplies an atom by
  * what is behind it: x{2,5} is 5 of x, x+ is xx*.
  */
 
-#include "regex_size.h"
+#include "regex_bounds.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
-#define DEPTH_MAX 128u /* groups within groups; more are too many */
-
+#define TREE_MAX 2000u    /* nodes; memory and time may grow with the square: some dozen megabytes, for a moment */
+#define DEPTH_MAX 128u    /* groups within groups; more are too many */
 #define REPEATED_MAX 4u /* repetitions of repetitions; glibc takes exponential time for more */
 
 /* One level of groups. */
@@ -120,7 +122,8 @@ static const char *take_atom(const char *p, struct level *level)
 	return p + (*p == '\\' && p[1] ? 2 : 1);
 }
 
-uint32_t regex_size(const char *regex)
+/* About how many nodes its tree has, UINT32_MAX for anything above. */
+static uint32_t size_of(const char *regex)
 {
 	struct level levels[DEPTH_MAX] = { { 0 } };
 	unsigned depth = 0;
@@ -145,4 +148,21 @@ uint32_t regex_size(const char *regex)
 	for (; depth > 0; depth--)
 		put_group(&levels[depth - 1], &levels[depth]);
 	return add(levels[0].sum, levels[0].last);
+}
+
+static bool refers_back(const char *regex)
+{
+	for (const char *p = regex; *p;) {
+		if (p[0] == '\\' && p[1] >= '1' && p[1] <= '9')
+			return true;
+		p = *p == '[' ? skip_bracket(p) : p + (p[0] == '\\' && p[1] ? 2 : 1);
+	}
+	return false;
+}
+
+const char *regex_bounds_check(const char *regex)
+{
+	if (size_of(regex) > TREE_MAX)
+		return "a regular expression with fewer repetitions within others";
+	return refers_back(regex) ? "a regular expression without back references" : NULL;
 }
