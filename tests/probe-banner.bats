@@ -96,7 +96,7 @@ reason_is() { [ "$(reason_of "$1")" = "$2" ] || { score list; return 1; }; }
     [[ $stderr == *"cbprobe: $T/chat:$line"* ]] || { echo "$line"; echo "$stderr"; return 1; }
   done
   [[ $stderr == *"$T/chat:5: expected"* ]]
-  [[ $stderr == *"$T/missing: No such file or directory"* ]]
+  [[ $stderr == *"check \"chat:$T/missing\": No such file or directory; its nodes are left as they are"* ]]
   state_is 4001 up
   state_is 4002 up
 }
@@ -113,7 +113,7 @@ reason_is() { [ "$(reason_of "$1")" = "$2" ] || { score list; return 1; }; }
   node_line 4009 1 check=smtp
   run --separate-stderr -0 probe
   for file in "$T/pipe" /dev/zero "$T/large" "$T"; do
-    [[ $stderr == *"cbprobe: $file: expected a regular file of at most 1 MB"* ]] || { echo "$file: $stderr"; return 1; }
+    [[ $stderr == *"cbprobe: check \"chat:$file\": expected a regular file of at most 1 MB; its"* ]] || { echo "$file: $stderr"; return 1; }
   done
   for port in 4001 4002 4003 4004 4009; do
     state_is "$port" up

@@ -178,7 +178,7 @@ EOF
   more_passes() { count=$(passes) && until_ok passes_are_more_than $((count + $1)); }
   said() { lines_with "$T/probe.log" "$1"; }
   more_passes 5
-  for line in "exec:$T/no/such" "$T/no/chat: No such file" "no/ca: No such file" \
+  for line in "exec:$T/no/such" "chat:$T/no/chat\": No such file" "no/ca: No such file" \
     "2 of 3 nodes cannot be checked from here ($ADDR:4004: Protocol not supported: check-proxy=v2)"; do
     [ "$(said "$line")" = 1 ] || { echo "$line"; cat "$T/probe.log"; return 1; }
   done

@@ -120,6 +120,11 @@ static int read_text(const struct reading *reading, const char *p, bool is_regex
 	return 0;
 }
 
+static void complain_file(const char *path, const char *why)
+{
+	news_say(LOG_ERR, "check \"chat:%s\": %s; its nodes are left as they are", path, why);
+}
+
 static int read_step(struct reading *reading, bool is_send, const char *rest)
 {
 	struct script_step *step;
@@ -193,7 +198,7 @@ static int read_lines(struct reading *reading, FILE *file)
 		r = one < 0 ? one : r;
 	}
 	if (r == 0 && ferror(file)) {
-		news_say(LOG_ERR, "%s: %s", reading->path, strerror(errno));
+		complain_file(reading->path, strerror(errno));
 		r = -EINVAL;
 	}
 	free(line);
@@ -208,14 +213,14 @@ static FILE *open_file(const char *path)
 	FILE *file;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		news_say(LOG_ERR, "%s: %s", path, strerror(errno));
+		complain_file(path, strerror(errno));
 	} else if (!S_ISREG(st.st_mode) || st.st_size > FILE_SIZE_MAX) {
-		news_say(LOG_ERR, "%s: expected a regular file of at most 1 MB", path);
+		complain_file(path, "expected a regular file of at most 1 MB");
 	} else {
 		file = fdopen(fd, "r");
 		if (file)
 			return file;
-		news_say(LOG_ERR, "%s: %s", path, strerror(errno));
+		complain_file(path, strerror(errno));
 	}
 	if (fd >= 0)
 		(void)close(fd);
