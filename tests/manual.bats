@@ -42,6 +42,7 @@ same_options() {
   local word
   for word in $("$BUILD/cbscore" --help | sed -n '/^Verbs:/,/^$/p' | awk '/^  /{ print $1 }'); do
     grep -qE "^\.It (Cm|Ic) $word" "$MAN/cbscore.1" || { echo "verb $word"; return 1; }
+    sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESCRIPTION/p' "$MAN/cbscore.1" | grep -qw "$word" || { echo "no synopsis: $word"; return 1; }
   done
   for word in $("$BUILD/cbscore" --help | sed -n '/^Columns/,$p' | awk '/^  [A-Z]/{ print $1 }'); do
     grep -qw "$word" "$MAN/cbscore.1" || { echo "column $word"; return 1; }
