@@ -316,4 +316,6 @@ jail() {
   [[ $stderr == *'"nobody-of-that-name": expected the name of a user'* ]]
   run --separate-stderr -78 "$BUILD/cbprobe" -c "$CONF" --chroot "$T/no-such-folder"
   [[ $stderr == *"--chroot: \"$T/no-such-folder\": No such file or directory"* ]]
+  run --separate-stderr -78 "$BUILD/cbprobe" -c "$CONF" --chroot "$CONF"
+  [[ $stderr == *"--chroot: \"$CONF\": Not a directory"* ]]
 }

@@ -23,15 +23,17 @@
 static int enter(const char *directory)
 {
 	struct addrinfo *result = NULL;
+	int r;
 
 	/* glibc loads what nsswitch.conf(5) names at the first look-up. */
 	if (getaddrinfo("localhost", NULL, NULL, &result) == 0)
 		freeaddrinfo(result);
-	if (chroot(directory) < 0 || chdir("/") < 0) {
-		say(LOG_ERR, "--chroot: \"%s\": %s", directory, strerror(errno));
-		return -errno;
-	}
-	return 0;
+	if (chroot(directory) == 0 && chdir("/") == 0)
+		return 0;
+	/* What is no folder is as wrong as what is not there. */
+	r = errno == ENOTDIR ? -ENOENT : -errno;
+	say(LOG_ERR, "--chroot: \"%s\": %s", directory, strerror(errno));
+	return r;
 }
 
 static int become(const char *name, uid_t user, gid_t group)
