@@ -147,7 +147,7 @@ static int parse_time(const char *name, const char *text, uint64_t *ret_usec)
 	uint64_t usec = 0;
 
 	if (timespan_parse(text, &usec) < 0 || usec == 0) {
-		say(LOG_ERR, "--%s: \"%s\": expected a time, such as 3s or 500ms", name, text);
+		say(LOG_ERR, "--%s: \"%s\": expected a time above 0, such as 3s or 500ms", name, text);
 		return -EINVAL;
 	}
 	*ret_usec = usec;
@@ -175,7 +175,7 @@ static int parse_flap(const char *text)
 	n = strtoul(text, &end, 10);
 	if (!isdigit((unsigned char)*text) || *end != '/' || n < 1 || n > SCORE_FLAPS_MAX ||
 	    timespan_parse(end + 1, &usec) < 0 || usec == 0) {
-		say(LOG_ERR, "--flap: \"%s\": expected 1 to %d, a slash, and a time, such as 3/10min", text, SCORE_FLAPS_MAX);
+		say(LOG_ERR, "--flap: \"%s\": expected 1 to %d, a slash, and a time above 0, such as 3/10min", text, SCORE_FLAPS_MAX);
 		return -EINVAL;
 	}
 	arg_pass.rules.flaps = (uint32_t)n;
