@@ -98,6 +98,11 @@ columns() { score --help | sed -n "/^Columns of $1:/,/^\$/p" | awk '/^  / { prin
   refused 2 '"cores": expected cores=, flags=, speed=' set "$ADDR:4001" cores
   refused 2 'backup: "perhaps": expected yes or no' set "$ADDR:4001" backup=perhaps
   refused 2 'without a comma' set "$ADDR:4001" check=tcp,banner
+  refused 2 'check: "banner:a#b": expected one line of at most 255 bytes, without a comma or #' \
+    set "$ADDR:4001" check=banner:a#b
+  refused 2 'cores: "3#": expected one line' set "$ADDR:4001" 'cores=3#'
+  refused 2 'flags: "0 #": expected one line' set "$ADDR:4001" backup=yes 'flags=0 #'
+  refused 2 'expected one line' set "$ADDR:4001" check=tcp$'\n'
   refused 2 'expected 1 to 65535' set "$ADDR:4001" cores=many
   refused 2 'down: reason: expected one line of at most' down "$ADDR:4001" "$(printf 'x%.0s' $(seq 300))"
 }

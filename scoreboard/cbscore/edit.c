@@ -144,9 +144,10 @@ static int fields_set(struct fields *fields, const char *assignment)
 			continue;
 		if (i == BACKUP && strcmp(equals + 1, "yes") != 0 && strcmp(equals + 1, "no") != 0)
 			return complain_usage("backup: \"%s\": expected yes or no", equals + 1);
-		if (strchr(equals + 1, ',') || strlen(equals + 1) > NODE_CHECK_MAX)
-			return complain_usage("%s: \"%s\": expected at most %d bytes, without a comma", field_names[i],
-					      equals + 1, NODE_CHECK_MAX);
+		/* Else it would be another field, a comment, or another node of the line that is made of it. */
+		if (strpbrk(equals + 1, ",#\n") || strlen(equals + 1) > NODE_CHECK_MAX)
+			return complain_usage("%s: \"%s\": expected one line of at most %d bytes, without a comma or #",
+					      field_names[i], equals + 1, NODE_CHECK_MAX);
 		(void)strcpy(fields->text[i], equals + 1);
 		return STATUS_OK;
 	}
