@@ -344,7 +344,7 @@ int main(int argc, char **argv)
 		return status;
 
 	path = options.scoreboard ? options.scoreboard : score_default_path();
-	if (options.n_arguments > 1 && !options.scoreboard && !getenv("COREBALANCE_SCOREBOARD")) {
+	if (options.n_arguments > 1 && !options.scoreboard && !score_path_is_set()) {
 		path = own_path = private_path();
 		if (!own_path) {
 			report_message(LOG_ERR, "cannot make a folder for the scoreboard: %s", strerror(errno));

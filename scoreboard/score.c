@@ -28,11 +28,23 @@
 
 static const char *owner = "corebalance"; /* user and group of a scoreboard that root makes */
 
-const char *score_default_path(void)
+static const char *path_of_environment(void)
 {
 	const char *path = secure_getenv("COREBALANCE_SCOREBOARD");
 
-	return path && *path ? path : SCORE_DEFAULT_PATH;
+	return path && *path ? path : NULL;
+}
+
+bool score_path_is_set(void)
+{
+	return path_of_environment() != NULL;
+}
+
+const char *score_default_path(void)
+{
+	const char *path = path_of_environment();
+
+	return path ? path : SCORE_DEFAULT_PATH;
 }
 
 int score_exists(const char *path)

@@ -111,6 +111,9 @@ const char *score_strerror(int error);
 /* The path that is used when no option names one: $COREBALANCE_SCOREBOARD, else the default. */
 const char *score_default_path(void);
 
+/* Whether $COREBALANCE_SCOREBOARD names one; an empty one does not. */
+bool score_path_is_set(void);
+
 /*
  * Opens the scoreboard at path. If there is none it is made from the node list
  * (one process wins, the others wait and open what it made); list is only read

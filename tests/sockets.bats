@@ -78,6 +78,17 @@ $ADDR:4002 1" ]
   nodes_never_overfilled
 }
 
+@test "a farm from arguments has a scoreboard of its own where COREBALANCE_SCOREBOARD is empty, too" {
+  [ ! -e /run/corebalance/scoreboard.tdb ] || skip "this machine has a farm, which must not be taken for it"
+  node_start a 4001 2 --mode line
+  export COREBALANCE_SCOREBOARD=
+  background "$T/relay.log" "$BUILD/cbrelay" "$GATE" "$ADDR:4001/2"
+  until_ok grep -q 'scoreboard .*/cbrelay-.*/scoreboard.tdb' "$T/relay.log"
+  client --line hello --expect line
+  kill "$PID"
+  wait "$PID"
+}
+
 @test "inetd's wait form: a listening socket on standard input" {
   node a 4001 1 --mode hold:5
   background "$T/relay.log" python3 -c "
