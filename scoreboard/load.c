@@ -333,7 +333,7 @@ struct change {
 };
 
 /* The farm's own list as it is, with the edit made. The caller frees ret->nodes. */
-static int edited_list(const struct plan *old, const struct score_edit *edit, struct nodelist *ret)
+static int edited_list(struct plan *old, const struct score_edit *edit, struct nodelist *ret)
 {
 	bool found = false;
 
@@ -341,7 +341,7 @@ static int edited_list(const struct plan *old, const struct score_edit *edit, st
 	if (!ret->nodes)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < old->n; i++) {
-		const struct node_record *record = &old->seats[i]->record;
+		struct node_record *record = &old->seats[i]->record;
 		bool same = strcmp(record->config.name, edit->config.name) == 0;
 
 		if (record->draining)
@@ -351,6 +351,9 @@ static int edited_list(const struct plan *old, const struct score_edit *edit, st
 			ret->nodes[ret->n_nodes++] = record->config;
 		else if (edit->what == EDIT_SET)
 			ret->nodes[ret->n_nodes++] = edit->config;
+		/* As if the list had said what is. */
+		if (same && edit->hold)
+			record->config.flags = (record->config.flags & ~BN_HOLD) | (record->flags & BN_HOLD);
 	}
 	if (edit->what == EDIT_ADD) {
 		if (found)

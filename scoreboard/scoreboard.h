@@ -377,10 +377,11 @@ int score_load(struct score *s, const struct nodelist *list, struct score_load_r
 struct score_edit {
 	enum { EDIT_ADD, EDIT_REMOVE, EDIT_SET } what;
 	struct node_config config;   /* REMOVE: the name counts alone; SET: the name, and all that it shall have */
+	bool hold;                   /* SET: held or not as config says, whatever was done since it said so before */
 };
 
-/* Changes one node of the farm as a load of the whole list with that change would. 0; -EEXIST for ADD;
- * -ENOENT for the others; or -errno. */
+/* Changes one node of the farm as a load of the whole list with that change would, but for hold. 0; -EEXIST for
+ * ADD; -ENOENT for the others; or -errno. */
 int score_edit(struct score *s, const struct score_edit *edit);
 
 /* An administrator takes a node out (its connections go on) with words of his own, or puts it back.

@@ -78,6 +78,24 @@ columns() { score --help | sed -n "/^Columns of $1:/,/^\$/p" | awk '/^  / { prin
   [ "$(score list -n | grep -c .)" = 2 ]
 }
 
+@test "set flags= holds a node and puts it back, whatever was done since the list said so" {
+  node_line 4001 2
+  score load
+  score down "$ADDR:4001" broken
+  run -0 score set "$ADDR:4001" cores=3
+  [ "$(score list -nr -o STATE,CORES)" = 'held 3' ]
+  run -0 score set "$ADDR:4001" flags=0
+  [ "$(score list -nr -o STATE)" = up ]
+  run -0 score set "$ADDR:4001" flags=0x40000000
+  [ "$(score list -nr -o STATE)" = held ]
+  score up "$ADDR:4001"
+  run -0 score set "$ADDR:4001" speed=2
+  [ "$(score list -nr -o STATE)" = up ]
+  run -0 score set "$ADDR:4001" flags=0x40000000
+  [ "$(score list -nr -o STATE)" = held ]
+  run -0 score fsck
+}
+
 @test "what cannot be added, set or removed is told, with its status, and nothing changes" {
   node_line 4001 2
   node_line 4002 2

@@ -179,8 +179,10 @@ int verb_set(const struct context *context, int argc, char **argv)
 	if (status != STATUS_OK)
 		return status;
 	fields_of(&change.config, &fields);
-	for (int i = 1; status == STATUS_OK && i < argc; i++)
+	for (int i = 1; status == STATUS_OK && i < argc; i++) {
 		status = fields_set(&fields, argv[i]);
+		change.hold |= strncmp(argv[i], "flags=", strlen("flags=")) == 0;
+	}
 	if (status != STATUS_OK)
 		return status;
 	fields_line(&change.config, &fields, line);
