@@ -38,6 +38,26 @@ same_options() {
   done
 }
 
+@test "completion offers the nodes of the farm that the line names, and makes no scoreboard" {
+  # shellcheck source=/dev/null
+  source "$BATS_TEST_DIRNAME/../units/completion"
+  compopt() { :; }
+  offered() { # WORD..., the last of which is to be completed
+    COMP_WORDS=("$BUILD/cbscore" "$@") COMP_CWORD=$# COMP_LINE="cbscore $*" COMPREPLY=()
+    COMP_POINT=${#COMP_LINE}
+    _corebalance "$BUILD/cbscore" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+    printf '%s\n' "${COMPREPLY[@]}"
+  }
+  echo 'other, 4001, 1, 0x40000000' >"$T/other.conf"
+  score load -s "$T/other.tdb" "$T/other.conf"
+  [ "$(offered -s "$T/other.tdb" down oth)" = other:4001 ]
+  [ "$(offered --scoreboard = "$T/other.tdb" -J down oth)" = other:4001 ]
+  [ -z "$(offered down oth)" ]
+  [ ! -e "$SCOREBOARD" ]
+  [ "$(offered explain --policy = sp)" = spread ]
+  [ "$(offered explain --policy =)" = "$(printf '%s\n' fastest order spread roundrobin)" ]
+}
+
 @test "cbscore: the manual has every verb and every column of --help" {
   local word
   for word in $("$BUILD/cbscore" --help | sed -n '/^Verbs:/,/^$/p' | awk '/^  /{ print $1 }'); do
