@@ -53,6 +53,9 @@ EOF
   [ "$(cat "$T/root/etc/corebalance/nodes.conf")" = mine ]
   grep -q '^ExecStart=/opt/cb/sbin/cbrelay' "$T/root/opt/cb/lib/systemd/system/corebalance.service"
   run ! grep -r '/usr/sbin/cb' "$T/root/opt/cb/lib/systemd/system"
+  # What is to be copied from the examples, too.
+  run ! grep -r -e '/usr/sbin/cb' -e '/usr/share/cor' "$T/root/opt/cb/share/corebalance" "$T/root/opt/cb/share/doc/corebalance/examples"
+  grep -q 'server .*= /opt/cb/sbin/cbrelay$' "$T/root/opt/cb/share/doc/corebalance/examples/corebalance.xinetd"
 }
 
 @test "the example node list is a valid one" {
