@@ -109,6 +109,7 @@ columns() { score --help | sed -n "/^Columns of $1:/,/^\$/p" | awk '/^  / { prin
   refused 1 "$ADDR:4001: is a node already" add "$ADDR, 4001, 1, 0"
   refused 2 'expected 1 to 65535' add "$ADDR, 4003, 0, 0"
   refused 2 'expected one node: host, port, cores, flags' add "# only a remark"
+  refused 2 'add: expected a line of at most 2047 bytes' add "$ADDR, 4003, 1, 0$(printf '%2048s' ''), backup"
   refused 3 'nowhere:1: no such node' set nowhere:1 cores=2
   refused 3 'nowhere:1: no such node' remove nowhere:1
   refused 3 "$ADDR: 2 nodes have this host: expected host:port" set "$ADDR" cores=2

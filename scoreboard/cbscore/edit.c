@@ -74,6 +74,8 @@ int verb_add(const struct context *context, int argc, char **argv)
 	*line = '\0';
 	for (int i = 0; i < argc && used < sizeof(line); i++)
 		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s", i ? " " : "", argv[i]);
+	if (used >= sizeof(line))
+		return complain_usage("add: expected a line of at most %zu bytes", sizeof(line) - 1);
 	status = read_line("add", line, &change.config);
 	return status == STATUS_OK ? edit(context, &change, "added") : status;
 }
