@@ -11,6 +11,7 @@
 #include "scoreboard.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,12 +106,26 @@ void score_make_for(const char *user)
 	owner = user;
 }
 
+/* Who may make one in a folder that is its group's makes it for that group, or the others of the farm had none. */
+static void share(struct store *store, const char *path)
+{
+	char *copy = strdup(path);
+	struct stat st;
+
+	if (copy && stat(dirname(copy), &st) == 0 && st.st_mode & S_IWGRP)
+		(void)store_set_owner(store, 0660, (uid_t)-1, st.st_gid); /* else it is not one of our groups */
+	free(copy);
+}
+
 /* The group may change it, others may not even read who is connected. */
-static int set_owner(struct store *store)
+static int set_owner(struct store *store, const char *path)
 {
 	const struct passwd *user = geteuid() == 0 ? getpwnam(owner) : NULL;
+	int r = store_set_owner(store, 0660, user ? user->pw_uid : (uid_t)-1, user ? user->pw_gid : (gid_t)-1);
 
-	return store_set_owner(store, 0660, user ? user->pw_uid : (uid_t)-1, user ? user->pw_gid : (gid_t)-1);
+	if (r == 0 && geteuid() != 0)
+		share(store, path);
+	return r;
 }
 
 /* A complete scoreboard at path, known to nobody yet. */
@@ -127,7 +142,7 @@ static int make(const char *path, const struct nodelist *list)
 	if (r == 0)
 		r = once_load(&s, list, NULL);
 	if (r == 0)
-		r = set_owner(s.store);
+		r = set_owner(s.store, path);
 	(void)store_close(s.store);
 	return r;
 }

@@ -680,8 +680,10 @@ int store_create(const char *path, uint16_t generation, struct store **ret)
 int store_set_owner(struct store *s, mode_t mode, uid_t user, gid_t group)
 {
 	int fd = tdb_fd(s->tdb);
+	/* Not for nothing: a service may be forbidden the very call. */
+	bool changes = user != (uid_t)-1 || group != (gid_t)-1;
 
-	if (fchmod(fd, mode) < 0 || (user != (uid_t)-1 && fchown(fd, user, group) < 0))
+	if (fchmod(fd, mode) < 0 || (changes && fchown(fd, user, group) < 0))
 		return -errno;
 	return 0;
 }

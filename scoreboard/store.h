@@ -45,8 +45,8 @@ int store_create(const char *path, uint16_t generation, struct store **ret);
 /* The generation of the file when it was last locked; 0: never yet. */
 uint16_t store_generation(const struct store *s);
 
-/* Sets mode, and user and group unless user is (uid_t)-1, of the open file itself: its name may be somebody
- * else's by now. 0 or -errno. */
+/* Sets mode, and user and group unless they are -1, of the open file itself: its name may be somebody else's by
+ * now. 0 or -errno. */
 int store_set_owner(struct store *s, mode_t mode, uid_t user, gid_t group);
 
 /* The open file's descriptor; it stays the store's. */
