@@ -107,7 +107,8 @@ static int entrance_open(struct entrance *entrance, const char *listen_on)
 		return EX_USAGE;
 	}
 	if (r < 0) {
-		report_message(LOG_ERR, "cannot listen on %s: %s", listen_on, strerror(-r));
+		report_message(LOG_ERR, "cannot listen on %s: %s", listen_on,
+			       r == -ENXIO ? "name does not resolve" : strerror(-r));
 		return EX_OSERR;
 	}
 	entrance->n = (size_t)r;

@@ -130,7 +130,7 @@ int endpoint_listen(const char *text, int *ret, size_t max)
 	if (!copy)
 		return -ENOMEM;
 	if (split(copy, &host, &port))
-		r = getaddrinfo(host, port, &hints, &infos) == 0 ? 0 : -EADDRNOTAVAIL;
+		r = getaddrinfo(host, port, &hints, &infos) == 0 ? 0 : -ENXIO;
 	free(copy);
 	if (r < 0)
 		return r;

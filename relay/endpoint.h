@@ -24,6 +24,6 @@ const char *endpoint_local(int fd, char buffer[static ENDPOINT_MAX]);
  * Listens on every address that "[ADDR:]PORT" stands for (none: all of the
  * machine's). *ret gets up to max non-blocking, close-on-exec descriptors, the
  * caller's; returns how many, or -errno; -EINVAL is a text that is no address,
- * -EADDRNOTAVAIL a name that does not resolve.
+ * -ENXIO a name that does not resolve.
  */
 int endpoint_listen(const char *text, int *ret, size_t max);

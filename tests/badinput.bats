@@ -43,9 +43,11 @@ relay() { "$BUILD/cbrelay" -c "$CONF" "$@" </dev/null; }
   [ ! -e "$SCOREBOARD" ]
 }
 
-@test "a port in use: exit 71 and one clear line" {
+@test "a port in use, and a name that is none: exit 71 and one clear line" {
   node a 4001 1
   refused 71 "cannot listen on $ADDR:4001: Address already in use" relay "$ADDR:4001"
+  # .invalid is nobody's name, RFC 6761.
+  refused 71 'cannot listen on none.invalid:3632: name does not resolve' relay none.invalid:3632
 }
 
 @test "a scoreboard that is none or foreign is refused by all programs, and left as it is" {
