@@ -57,6 +57,7 @@ static int begin(const struct loader *loader)
 	int keep[] = { score_fd(loader->setup.score), loader->setup.journal_fd };
 	int r;
 
+	report_before_end();
 	descriptors_keep(keep, 2);
 	r = interrupt_inherit();
 	return r < 0 ? r : score_after_fork(loader->setup.score);

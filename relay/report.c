@@ -24,7 +24,7 @@
 
 #define JOURNAL_FD_END 1024 /* it is opened early, and gets the lowest number that is free */
 
-static enum { TO_STDERR, TO_JOURNAL } destination = TO_STDERR;
+static enum { TO_STDERR, TO_JOURNAL, TO_STREAM } destination = TO_STDERR;
 static const char *program_name = "cbrelay";
 
 /* $JOURNAL_STREAM names the device and inode of stderr, if it is the journal's; see systemd.exec(5). */
@@ -95,6 +95,12 @@ int report_before_forks(void)
 	return -1;
 }
 
+void report_before_end(void)
+{
+	if (destination == TO_JOURNAL && stderr_is_journal())
+		destination = TO_STREAM;
+}
+
 /* One write(2) a line, so that those of many processes do not mix; and no more memory than it takes. */
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void say(const char *format, ...)
@@ -122,6 +128,8 @@ void report_message(int priority, const char *format, ...)
 	va_end(ap);
 	if (destination == TO_JOURNAL)
 		(void)sd_journal_send("MESSAGE=%s", text, "PRIORITY=%i", priority, NULL);
+	else if (destination == TO_STREAM)
+		say("<%i>%s\n", priority, text);
 	else
 		say("%s: %s\n", program_name, text);
 }

@@ -23,6 +23,10 @@ void report_setup(const char *program);
  */
 int report_before_forks(void);
 
+/* For a process that ends right after its messages: they go by standard error where that is the journal's, which knows
+ * the unit of it. Of who sends one by itself the journal asks /proc, where he may be no more. */
+void report_before_end(void);
+
 /* One line, at a syslog(3) priority. */
 void report_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

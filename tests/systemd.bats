@@ -444,6 +444,19 @@ passes() { (($(journal -u corebalance-probe.service JOB_RESULT=done | wc -l) >= 
   at_rest
 }
 
+@test "what is wrong with a list that is reloaded is told under the name of the unit, however fast that was" {
+  node a 4001 1 --mode echo
+  use listener
+  client --send 1000 --half-close --expect echo
+  inside sh -c 'echo broken >/etc/corebalance/nodes.conf'
+  inside systemctl reload corebalance.service
+  # The journal knows the unit of a stream; of a datagram it asks /proc, where the sender may be no more.
+  told() { [ "$(journal -u corebalance.service _TRANSPORT=stdout | jq -r '.PRIORITY + .MESSAGE' | grep -c "^3.*$1")" = 1 ]; }
+  until_ok told 'nodes.conf:1: port: missing: expected host, port, cores, flags'
+  until_ok told 'errors; the nodes stay as they were'
+  state_is 4001 up
+}
+
 @test "a node list with a mistake does not stop the socket: clients wait until it is mended" {
   node a 4001 1 --mode echo
   inside sh -c 'echo "127.0.0.1, 4001, 0, 0" >/etc/corebalance/nodes.conf'
