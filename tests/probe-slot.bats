@@ -122,3 +122,62 @@ check_until() { # WORD STATUS
   farm_is_at_rest
   score fsck
 }
+
+# A node that says hello, or a page where one is asked for, and then looks at its connections no more.
+deaf_node() {
+  background "$T/deaf.log" python3 -c "
+import socket, threading
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('$ADDR', 4001)); s.listen(8)
+print('ready', flush=True)
+held = []
+def serve(c):
+    if '$1' == 'page':
+        c.recv(1000)
+        c.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nhi')
+    else:
+        c.sendall(b'hello\\r\\n')
+    print('said', flush=True)
+while True:
+    c, _ = s.accept(); held.append(c)
+    threading.Thread(target=serve, args=(c,), daemon=True).start()"
+  until_ok grep -q ready "$T/deaf.log"
+}
+node_has() { [ "$(ss -Htn "src $ADDR and sport = 4001" | grep -c .)" = "$1" ]; }
+
+@test "when a probe's slot is free its connection has ended at the node, too, which need not have noticed" {
+  local check
+  deaf_node hello
+  # The first is done, the others wait for what does not come.
+  for check in 'banner:hello' '-t 300ms banner:no' 'chat'; do
+    printf 'expect "hello"\nexpect "more"\n' >"$T/chat"
+    [ "$check" != chat ] || check="-t 300ms chat:$T/chat"
+    echo "$ADDR, 4001, 1, 0, check=-s $check" >"$CONF"
+    score load
+    probe
+    busy_is 0
+    until_ok node_has 0
+  done
+}
+
+@test "when the slot of a probe by http is free its connection has ended at the node, too" {
+  deaf_node page
+  echo "$ADDR, 4001, 1, 0, check=-s http://$ADDR:4001/" >"$CONF"
+  probe
+  state_is 4001 up
+  busy_is 0
+  until_ok node_has 0
+}
+
+@test "the connection of a probe that is killed with its slot ends at the node, too" {
+  deaf_node hello
+  printf 'expect "hello"\nexpect "more"\n' >"$T/chat"
+  echo "$ADDR, 4001, 1, 0, check=-s -t 60s chat:$T/chat" >"$CONF"
+  background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF"
+  until_ok grep -q said "$T/deaf.log"
+  until_ok probe_holds_a_slot
+  node_has 1
+  kill -9 "$PID"
+  gone "$PID" || true
+  until_ok node_has 0
+}

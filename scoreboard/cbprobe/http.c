@@ -263,6 +263,7 @@ static enum outcome http_start(struct probe *probe, uint64_t deadline_usec)
 		.proxy_header = probe->proxy == NODE_PROXY_V1,
 		.insecure = syntax->insecure,
 		.keep_body = probe->checkup->prepared != NULL,
+		.holds_slot = checkup_works(probe->checkup),
 	};
 	struct transfer *transfer;
 	int r;

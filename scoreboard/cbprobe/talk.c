@@ -104,7 +104,9 @@ static enum outcome open_talk(struct probe *probe, uint64_t deadline_usec)
 
 	/* What connect.c did so that the node would not notice: now it shall. */
 	(void)setsockopt(probe->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
-	(void)setsockopt(probe->fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+	/* But with a slot it stays to be reset: that goes to the next, so what ends the talk ends it at the node. */
+	if (!probe->talk->has_slot)
+		(void)setsockopt(probe->fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
 	(void)setsockopt(probe->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	r = probe->connect_port == 0 ? send_header(probe) : 0; /* nobody but the node itself expects one */
 	return r < 0 ? lost_by_errno(probe, -r) : probe->checkup->check->opened(probe, deadline_usec);

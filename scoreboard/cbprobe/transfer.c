@@ -59,6 +59,7 @@ struct transfer {
 	int status;
 	bool header_ended; /* of an answer that is not a 1xx */
 	bool enough;     /* the body was longer than is looked at */
+	bool holds_slot; /* as in struct transfer_request */
 	char phrase[PHRASE_MAX + 1];
 	char text[CURL_ERROR_SIZE];
 };
@@ -110,6 +111,7 @@ static uint64_t socket_cookie(int fd)
 
 static curl_socket_t transfer_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
+	static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
 	struct transfer *transfer = arg;
 	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
 
@@ -118,6 +120,8 @@ static curl_socket_t transfer_socket(void *arg, curlsocktype purpose, struct cur
 		transfer->error = errno;
 		return CURL_SOCKET_BAD;
 	}
+	if (transfer->holds_slot)
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	transfer->fd = fd;
 	transfer->cookie = socket_cookie(fd);
 	return fd;
@@ -539,6 +543,7 @@ int transfer_begin(struct transfers *transfers, const struct transfer_request *r
 	if (!transfer)
 		return -ENOMEM;
 	transfer->owner = owner;
+	transfer->holds_slot = request->holds_slot;
 	r = prepare(transfer, request);
 	if (r == 0 && curl_multi_add_handle(transfers->multi, transfer->easy) != CURLM_OK)
 		r = -ENOMEM;
@@ -551,10 +556,21 @@ int transfer_begin(struct transfers *transfers, const struct transfer_request *r
 	return 0;
 }
 
+/* Resets it now: libcurl, which closes it, may be about to take leave by TLS first, and to wait for an answer. */
+static void end_connection(const struct transfer *transfer)
+{
+	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	if (transfer->cookie && socket_cookie(transfer->fd) == transfer->cookie)
+		(void)connect(transfer->fd, &nobody, sizeof(nobody));
+}
+
 void transfer_free(struct transfer *transfer)
 {
 	if (!transfer)
 		return;
+	if (transfer->holds_slot)
+		end_connection(transfer);
 	if (transfer->transfers)
 		(void)curl_multi_remove_handle(transfer->transfers->multi, transfer->easy);
 	curl_easy_cleanup(transfer->easy);

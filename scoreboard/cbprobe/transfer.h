@@ -30,6 +30,7 @@ struct transfer_request {
 	bool proxy_header;                     /* begins with version 1 of the PROXY protocol's */
 	bool insecure;                         /* whatever certificate is there will do */
 	bool keep_body;
+	bool holds_slot;                       /* its connections end by a reset, and at once by transfer_free() */
 };
 
 /* How a transfer ended. */
