@@ -415,7 +415,7 @@ static enum stage stage_connect(struct life *life)
 	}
 
 	stage_data(life);
-	(void)close(life->node_fd); /* a reset, but of a whole conversation, which has ended */
+	(void)close(life->node_fd); /* a reset, unless the conversation is whole and has ended */
 	return life->silent ? release_doubted(life, REASON_SILENT) : release(life, true);
 }
 

@@ -9,6 +9,11 @@
  * is free, and the node has one connection more than cores. So the socket
  * is not closed before, which leaves it to be reset whatever ends this process.
  *
+ * But the kernel resets nothing that has ended both ways and of which all has
+ * been sent: to close it then would just stop the sending again of what was
+ * lost on its way, and the node would wait for that for ever. That is left to
+ * the kernel.
+ *
  * A socket whose both ways have ended is always ready for poll(2); but an epoll
  * that looks for edges is told of its change to closed, and of nothing else.
  */
@@ -25,6 +30,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "connect.h"
 #include "interrupt.h"
 #include "timespan.h"
 
@@ -87,6 +93,15 @@ static int await(int fd, int epoll_fd, uint64_t idle_timeout_usec)
 	return 0;
 }
 
+/* What can be no more reset shall arrive. */
+static void end_clean_if_sent(int fd)
+{
+	int n;
+
+	if (ioctl(fd, SIOCOUTQNSD, &n) == 0 && n == 0)
+		socket_end_clean(fd);
+}
+
 int delivery_end(int fd, uint64_t idle_timeout_usec)
 {
 	int epoll_fd, r;
@@ -94,8 +109,11 @@ int delivery_end(int fd, uint64_t idle_timeout_usec)
 	/* On the same machine, or with a fast network, that is all. */
 	if (shutdown(fd, SHUT_WR) < 0 || unconfirmed(fd) == 0)
 		return 0;
+	end_clean_if_sent(fd);
 	epoll_fd = watch(fd);
 	r = await(fd, epoll_fd, idle_timeout_usec);
+	if (r < 0)
+		end_clean_if_sent(fd);
 	if (epoll_fd >= 0)
 		(void)close(epoll_fd);
 	return r;

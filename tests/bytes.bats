@@ -318,3 +318,64 @@ half_read() {
   word read
   until_ok grep -q '^reset 1' "$T/half.log"
 }
+
+# A node that has ended its side of a connection, and whose machine then hears nothing of it until a word is given.
+unheard() {
+  background "$T/unheard.log" python3 -c "
+import ctypes, os, socket, struct, threading, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('$ADDR', 4001)); s.listen(8)
+print('ready', flush=True)
+c, _ = s.accept()
+c.sendall(b'x\\n'); c.shutdown(socket.SHUT_WR)
+while c.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != 5: # FIN_WAIT2
+    time.sleep(0.02)
+nothing = ctypes.create_string_buffer(struct.pack('HBBI', 6, 0, 0, 0)) # BPF: return 0
+c.setsockopt(socket.SOL_SOCKET, 26, struct.pack('HP', 1, ctypes.addressof(nothing))) # SO_ATTACH_FILTER
+print('unheard', flush=True)
+while not os.path.exists('$T/hear.word'):
+    time.sleep(0.02)
+c.setsockopt(socket.SOL_SOCKET, 27, 0) # SO_DETACH_FILTER
+n = 0
+try:
+    while d := c.recv(65536):
+        n += len(d)
+    print('whole', n, flush=True)
+except ConnectionResetError:
+    print('reset', n, flush=True)"
+  until_ok grep -q ready "$T/unheard.log"
+  node_line 4001 1
+  entrance alone
+  background "$T/client.out" python3 -c "
+import os, socket, time
+c = socket.create_connection(('$ADDR', 3632))
+while c.recv(100):
+    pass
+while not os.path.exists('$T/send.word'):
+    time.sleep(0.02)
+c.sendall(b'z' * 5000)"
+  until_ok grep -q unheard "$T/unheard.log"
+  word send
+  until_ok is_being_delivered
+  RELAY=$(score slots -nr -o PID)
+  until_ok relay_is "$RELAY" S
+}
+
+# What cannot be reset any more is sent again until the node has it: nothing of the connection stays there for ever.
+unheard_ends() {
+  until_ok everything_is_free
+  word hear
+  until_ok grep -Eq '^(reset|whole)' "$T/unheard.log"
+}
+
+@test "a relay that is killed while the end of its connection is lost on the way: the node learns of it all the same" {
+  unheard
+  kill -9 "$RELAY"
+  unheard_ends
+}
+
+@test "the same, and the relay is told to end" {
+  unheard
+  kill "$RELAY"
+  unheard_ends
+}
