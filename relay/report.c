@@ -39,31 +39,33 @@ static bool stderr_is_journal(void)
 	return st.st_dev == (dev_t)device && st.st_ino == (ino_t)inode;
 }
 
-/* inetd makes the client's socket all three of our standard descriptors. */
-static bool stderr_is_client(void)
+/* inetd makes the client's socket all three of our standard descriptors, systemd the first two at least. */
+static bool is_client(int number)
 {
-	struct stat in, err;
+	struct stat in, st;
 
-	return fstat(STDIN_FILENO, &in) == 0 && fstat(STDERR_FILENO, &err) == 0 && S_ISSOCK(err.st_mode) &&
-	       in.st_dev == err.st_dev && in.st_ino == err.st_ino;
+	return fstat(STDIN_FILENO, &in) == 0 && fstat(number, &st) == 0 && S_ISSOCK(st.st_mode) &&
+	       in.st_dev == st.st_dev && in.st_ino == st.st_ino;
+}
+
+static void silence(int number)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || dup2(fd, number) < 0)
+		(void)close(number);
+	if (fd >= 0)
+		(void)close(fd);
 }
 
 void report_setup(const char *program)
 {
-	int fd;
-
 	program_name = program;
-	if (stderr_is_client()) {
+	if (is_client(STDOUT_FILENO))
+		silence(STDOUT_FILENO); /* else the client would not be told of the end by closing the other one */
+	if (is_client(STDERR_FILENO)) {
 		destination = TO_JOURNAL; /* goes nowhere if there is none, but never to the client */
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-		if (fd >= 0) {
-			(void)dup2(fd, STDOUT_FILENO);
-			(void)dup2(fd, STDERR_FILENO);
-			(void)close(fd);
-		} else {
-			(void)close(STDOUT_FILENO);
-			(void)close(STDERR_FILENO);
-		}
+		silence(STDERR_FILENO);
 	} else if (stderr_is_journal()) {
 		destination = TO_JOURNAL;
 	}

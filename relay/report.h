@@ -11,7 +11,7 @@
 #include "connection.h"
 #include "scoreboard.h"
 
-/* Decides where to. Call it once, early: from then on stderr is never the client's socket. */
+/* Decides where to. Call it once, early: from then on neither stdout nor stderr is the client's socket. */
 void report_setup(const char *program);
 
 /*

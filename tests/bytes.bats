@@ -379,3 +379,12 @@ unheard_ends() {
   kill "$RELAY"
   unheard_ends
 }
+
+@test "inetd: the client is told of the end at once, while its node has not all yet" {
+  half_read_node
+  entrance inetd
+  client --timeout "${PATIENCE:-15}" -n 1 --send 1500000 --half-close --expect any
+  busy_is 1
+  word read
+  until_ok grep -q '^whole 1' "$T/half.log"
+}
