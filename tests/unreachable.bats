@@ -203,11 +203,11 @@ os.execv('$BUILD/cbprobe', ['cbprobe', '-c', '$CONF', '--fall', '1'])"
 @test "no port left towards a node is this machine's want, not the node's: the connection waits for one" {
   network_up
   network sh -c 'echo 30000 30003 >/proc/sys/net/ipv4/ip_local_port_range; echo 0 >/proc/sys/net/ipv4/tcp_tw_reuse'
-  background "$T/node.log" network "$NODE" --name a --max 8 --timeout 120 --mode echo "$ADDR:4001"
+  background "$T/node.log" nsenter --net="/proc/$KEEPER/ns/net" "$NODE" --name a --max 8 --timeout 120 --mode echo "$ADDR:4001"
   until_ok grep -q ^PORT "$T/node.log"
   node_line 4001 8
   # Others of this machine have the ports, until they are told to end.
-  background "$T/others.log" network python3 -c "
+  background "$T/others.log" nsenter --net="/proc/$KEEPER/ns/net" python3 -c "
 import os, socket, struct, time
 held = [socket.create_connection(('$ADDR', 4001)) for _ in range(4)]
 print('held', flush=True)
