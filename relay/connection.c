@@ -238,14 +238,14 @@ static void connection_close(struct connection *connection)
 static void end_node(struct life *life)
 {
 	switch (delivery_end(life->node_fd, life->settings->idle_timeout_usec)) {
-	case -ETIME:
-		(void)end(life, END_RESOURCES, PHASE_DATA, EX_OK);
+	case 0:
+		(void)end(life, END_CLEAN, PHASE_DONE, EX_OK);
 		break;
 	case -EINTR:
 		(void)end(life, END_ADMIN, PHASE_DATA, EX_OK);
 		break;
-	default:
-		(void)end(life, END_CLEAN, PHASE_DONE, EX_OK);
+	default: /* -ETIME, or we cannot wait for it */
+		(void)end(life, END_RESOURCES, PHASE_DATA, EX_OK);
 	}
 }
 
