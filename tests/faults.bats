@@ -83,14 +83,10 @@ if '$how' != 'close': s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.p
 }
 
 @test "a full /run: a process of its own that finds no room for its ticket waits for that, too" {
-  if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
-  mkdir "$T/run"
-  mount -t tmpfs -o size=4m none "$T/run"
-  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
-  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  small_run
   node a 4001 1 --mode line --eof-ends
   score list
-  dd if=/dev/zero of="$T/run/ballast" bs=4k 2>/dev/null || true
+  fill_run
   entrance alone
   client_start holder --line "sleep 60000" --expect line
   until_ok busy_is 1

@@ -115,14 +115,10 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
 }
 
 @test "a full /run: clients wait, it is told once for each, and service resumes by itself" {
-  if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
-  mkdir "$T/run"
-  mount -t tmpfs -o size=4m none "$T/run"
-  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
-  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  small_run
   node a 4001 1 --mode line
   score list
-  dd if=/dev/zero of="$T/run/ballast" bs=4k 2>/dev/null || true
+  fill_run
   entrance alone
   client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
@@ -140,14 +136,10 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
 }
 
 @test "a full /run, and SIGTERM: whoever is in the backlog of our own socket is served when there is room" {
-  if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
-  mkdir "$T/run"
-  mount -t tmpfs -o size=4m none "$T/run"
-  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
-  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  small_run
   node a 4001 8 --mode line
   score list
-  dd if=/dev/zero of="$T/run/ballast" bs=4k 2>/dev/null || true
+  fill_run
   entrance alone
   client_start crowd -n 3500 -c 3500 --line "$(until_word go)" --expect line
   until_ok grep -q 'No space left on device' "$T/relay.log"
@@ -163,14 +155,10 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
 }
 
 @test "a full /run: --queue-timeout ends those who cannot be queued, too, and who leaves is noticed" {
-  if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
-  mkdir "$T/run"
-  mount -t tmpfs -o size=4m none "$T/run"
-  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
-  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  small_run
   node a 4001 1 --mode line
   score list
-  dd if=/dev/zero of="$T/run/ballast" bs=4k 2>/dev/null || true
+  fill_run
   entrance alone
   client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
@@ -218,16 +206,12 @@ open('$T/leave.$way').read()"
 }
 
 @test "a full /run, and a node that fails a connect: its client waits on, and the slot is given back" {
-  if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
-  mkdir "$T/run"
-  mount -t tmpfs -o size=4m none "$T/run"
-  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
-  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  small_run
   full_node 4001
   local full=$PID
   node_line 4001 1
   score list
-  dd if=/dev/zero of="$T/run/ballast" bs=4k 2>/dev/null || true
+  fill_run
   entrance alone --connect-timeout 2s --retry-after 1s
   # One is connecting, and the others fill the queue: it has no place to go back to.
   client_start crowd -n 3500 -c 3500 --line "sleep 0" --expect line
@@ -243,11 +227,9 @@ open('$T/leave.$way').read()"
 }
 
 @test "no room to make a scoreboard at all: one clear line, exit 71, nothing left behind" {
-  if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
-  mkdir "$T/run"
-  mount -t tmpfs -o size=64k none "$T/run"
+  small_run 64k
   node a 4001 1
-  run --separate-stderr -71 "$BUILD/cbrelay" -c "$CONF" -s "$T/run/s.tdb" "$GATE" </dev/null
-  [[ $stderr == *"$T/run/s.tdb: No space left on device"* ]]
+  run --separate-stderr -71 "$BUILD/cbrelay" -c "$CONF" "$GATE" </dev/null
+  [[ $stderr == *"$T/run/scoreboard.tdb: No space left on device"* ]]
   [ -z "$(ls "$T/run")" ]
 }

@@ -31,6 +31,18 @@ farm_teardown() {
   return 0
 }
 
+# A file system of its own for the scoreboard, with room for little more; the test's teardown unmounts it.
+small_run() {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
+  mkdir "$T/run"
+  mount -t tmpfs -o size="${1:-4m}" none "$T/run"
+  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
+  SCOREBOARD=$COREBALANCE_SCOREBOARD
+}
+
+# From now on it is full, until the ballast is removed.
+fill_run() { dd if=/dev/zero of="$T/run/ballast" bs=4k 2>/dev/null || true; }
+
 # The processes that have a file open, by /proc.
 pids_holding() {
   local link
