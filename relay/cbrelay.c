@@ -25,14 +25,14 @@
 #include <systemd/sd-daemon.h>
 
 #include "connection.h"
-#include "endpoint.h"
-#include "interrupt.h"
+#include "address.h"
+#include "sigterm.h"
 #include "listener.h"
 #include "options.h"
 #include "relay.h"
 #include "report.h"
-#include "standard_fds.h"
-#include "timespan.h"
+#include "system/standard_fds.h"
+#include "system/timespan.h"
 
 #define SOCKETS_MAX RELAY_SOCKETS_MAX
 #define PRIVATE_FILE "/scoreboard.tdb"
@@ -100,7 +100,7 @@ static int entrance_add(struct entrance *entrance, int fd)
 
 static int entrance_open(struct entrance *entrance, const char *listen_on)
 {
-	int r = endpoint_listen(listen_on, entrance->fds, SOCKETS_MAX);
+	int r = address_listen(listen_on, entrance->fds, SOCKETS_MAX);
 
 	if (r == -EINVAL) {
 		report_message(LOG_ERR, "LISTEN: \"%s\": expected [ADDR:]PORT", listen_on);
@@ -114,9 +114,9 @@ static int entrance_open(struct entrance *entrance, const char *listen_on)
 	entrance->n = (size_t)r;
 	entrance->owned = true;
 	for (size_t i = 0; i < entrance->n; i++) {
-		char text[ENDPOINT_MAX];
+		char text[ADDRESS_MAX];
 
-		report_message(LOG_INFO, "listening on %s", endpoint_local(entrance->fds[i], text));
+		report_message(LOG_INFO, "listening on %s", address_local(entrance->fds[i], text));
 	}
 	return EX_OK;
 }
@@ -304,7 +304,7 @@ static int serve_one(int fd, struct score *score, const struct options *options,
 	struct connection connection;
 
 	(void)signal(SIGHUP, SIG_IGN); /* is about node lists, which one connection has no use for */
-	if (interrupt_setup() < 0)
+	if (sigterm_setup() < 0)
 		return EX_OSERR;
 	connection_init(&connection, fd, started_usec, NULL);
 	return connection_serve(&connection, score, &options->settings, NULL);

@@ -23,8 +23,8 @@
 
 #include "congestion.h"
 #include "departure.h"
-#include "interrupt.h"
-#include "timespan.h"
+#include "sigterm.h"
+#include "system/timespan.h"
 
 /* A peer that vanished is noticed after idle + count * interval: two minutes. */
 #define KEEPALIVE_IDLE_SEC 60
@@ -108,7 +108,7 @@ static enum connect_outcome await(int fd, uint64_t timeout_usec, int client_fd, 
 			*ret_error = ETIMEDOUT;
 			return CONNECT_FAILED;
 		}
-		r = interrupt_poll(fds, 2, end_usec - now_usec);
+		r = sigterm_poll(fds, 2, end_usec - now_usec);
 		if (r < 0) {
 			*ret_error = -r;
 			return r == -EINTR ? CONNECT_INTERRUPTED : CONNECT_NO_RESOURCES;

@@ -23,12 +23,12 @@
 #include "delivery.h"
 #include "departure.h"
 #include "forward.h"
-#include "interrupt.h"
+#include "sigterm.h"
 #include "limit.h"
 #include "patience.h"
-#include "proxy_header.h"
+#include "system/proxy_header.h"
 #include "report.h"
-#include "timespan.h"
+#include "system/timespan.h"
 
 #define NEVER UINT64_MAX
 #define SHORTAGE_PAUSE_USEC 250000u
@@ -66,7 +66,7 @@ void connection_init(struct connection *connection, int fd, uint64_t accepted_us
 	if (client)
 		(void)memccpy(connection->client, client, '\0', sizeof(connection->client) - 1);
 	else
-		(void)endpoint_peer(fd, connection->client);
+		(void)address_peer(fd, connection->client);
 }
 
 static enum stage end(struct life *life, enum end_who who, enum end_phase phase, int status)
@@ -121,7 +121,7 @@ static bool sit_out(struct life *life, const char *what, int error, enum end_pha
 		now_usec = now_boottime();
 		client = (struct pollfd){ .fd = life->departure.hung_up ? -1 : life->connection->fd,
 					  .events = departure_events(&life->departure) };
-		r = interrupt_poll(&client, 1, until_usec > now_usec ? until_usec - now_usec : 0);
+		r = sigterm_poll(&client, 1, until_usec > now_usec ? until_usec - now_usec : 0);
 		if (r < 0) {
 			(void)end(life, r == -EINTR ? END_ADMIN : END_RESOURCES, phase, EX_OK);
 			return false;
@@ -408,7 +408,7 @@ static enum stage stage_connect(struct life *life)
 		return release(life, false);
 	}
 	connection->connect_usec = now_boottime() - start_usec;
-	(void)endpoint_local(life->node_fd, connection->node_local);
+	(void)address_local(life->node_fd, connection->node_local);
 	if (life->slot.trial && score_connected(life->score, &life->slot, &edge) == 0) {
 		life->slot.trial = false;
 		report_node(life->target.name, &edge);

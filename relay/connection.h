@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "endpoint.h"
+#include "address.h"
 #include "scoreboard.h"
 #include "settings.h"
 
@@ -29,12 +29,12 @@ enum end_phase {
 
 struct connection {
 	int fd;                        /* the client's socket; the connection's own */
-	char client[ENDPOINT_MAX];
+	char client[ADDRESS_MAX];
 	uint64_t accepted_usec;        /* CLOCK_BOOTTIME */
 
 	/* Filled as it goes on; times are UINT64_MAX for a phase that was never reached. */
 	char node[NODE_NAME_MAX + 1];
-	char node_local[ENDPOINT_MAX]; /* our address towards the node: what the node's log has */
+	char node_local[ADDRESS_MAX]; /* our address towards the node: what the node's log has */
 	uint32_t slot;
 	uint64_t wait_usec, connect_usec, total_usec;
 	uint64_t in, out;

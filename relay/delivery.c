@@ -31,8 +31,8 @@
 #include <unistd.h>
 
 #include "connect.h"
-#include "interrupt.h"
-#include "timespan.h"
+#include "sigterm.h"
+#include "system/timespan.h"
 
 #define LOOK_USEC 250000u /* where there is no epoll to be had */
 
@@ -84,7 +84,7 @@ static int await(int fd, int epoll_fd, uint64_t idle_timeout_usec)
 			return -ETIME;
 		if (idle_timeout_usec && usec > moved_usec + idle_timeout_usec - now_usec)
 			usec = moved_usec + idle_timeout_usec - now_usec;
-		r = interrupt_poll(&pollfd, 1, usec);
+		r = sigterm_poll(&pollfd, 1, usec);
 		if (r < 0)
 			return r;
 		if (r > 0)

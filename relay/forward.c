@@ -28,8 +28,8 @@
 #include <unistd.h>
 
 #include "connect.h"
-#include "interrupt.h"
-#include "timespan.h"
+#include "sigterm.h"
+#include "system/timespan.h"
 
 #define BUFFER_SIZE 65536u
 #define PIPE_SIZE (1 << 20)
@@ -388,7 +388,7 @@ static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeou
 			fds[0].fd = -1;
 		if (pair->node.hung_up && !fds[1].events)
 			fds[1].fd = -1;
-		r = interrupt_poll(fds, 2, s == STEP_MOVED ? 0 :
+		r = sigterm_poll(fds, 2, s == STEP_MOVED ? 0 :
 				   sleep_usec(pair, now_usec, idle_timeout_usec, progress != NULL));
 		if (r == -EINTR)
 			return FORWARD_INTERRUPTED;

@@ -24,7 +24,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "timespan.h"
+#include "system/timespan.h"
 
 enum { ABSENT, COMING, IDLE, BUSY };
 

@@ -9,8 +9,8 @@
 
 #include "limit.h"
 
-#include "interrupt.h"
-#include "timespan.h"
+#include "sigterm.h"
+#include "system/timespan.h"
 
 static uint64_t shorter(const struct settings *settings)
 {

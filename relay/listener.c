@@ -40,7 +40,7 @@
 #include "loader.h"
 #include "pool.h"
 #include "report.h"
-#include "timespan.h"
+#include "system/timespan.h"
 #include "waiters.h"
 
 #define ACCEPTS_AT_ONCE 64

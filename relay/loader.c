@@ -14,10 +14,10 @@
 #include <systemd/sd-daemon.h>
 
 #include "descriptors.h"
-#include "interrupt.h"
-#include "nodelist.h"
+#include "sigterm.h"
+#include "list/nodelist.h"
 #include "report.h"
-#include "timespan.h"
+#include "system/timespan.h"
 
 struct loader {
 	struct loader_setup setup;
@@ -59,7 +59,7 @@ static int begin(const struct loader *loader)
 
 	report_before_end();
 	descriptors_keep(keep, 2);
-	r = interrupt_inherit();
+	r = sigterm_inherit();
 	return r < 0 ? r : score_after_fork(loader->setup.score);
 }
 

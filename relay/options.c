@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "congestion.h"
-#include "timespan.h"
+#include "system/timespan.h"
 
 struct rule {
 	const char *name;

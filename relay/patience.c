@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "departure.h"
-#include "interrupt.h"
+#include "sigterm.h"
 #include "limit.h"
-#include "timespan.h"
+#include "system/timespan.h"
 
 /* A waiter's watch: it is the guard, with a time for its next look, or it watches who is. */
 struct watch {
@@ -74,7 +74,7 @@ enum patience_outcome patience_wait(struct score *score, const struct settings *
 					  .events = departure_events(&departure) };
 		fds[1] = (struct pollfd){ .fd = wake_fd, .events = POLLIN };
 		fds[2] = (struct pollfd){ .fd = watch.next_fd, .events = POLLIN };
-		r = interrupt_poll(fds, 3, until_usec == NO_TIMEOUT ? NO_TIMEOUT :
+		r = sigterm_poll(fds, 3, until_usec == NO_TIMEOUT ? NO_TIMEOUT :
 				   until_usec > now_usec ? until_usec - now_usec : 0);
 		if (r == -EINTR) {
 			outcome = PATIENCE_INTERRUPTED;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "descriptors.h"
-#include "interrupt.h"
+#include "sigterm.h"
 #include "report.h"
 
 #define DESCRIPTORS_KEPT_MAX (RELAY_SOCKETS_MAX + 5)
@@ -187,7 +187,7 @@ static _Noreturn void become_relay(struct pool *pool, size_t number, int orders_
 	keep[n++] = score_fd(setup->score);
 	keep[n++] = setup->journal_fd;
 	descriptors_keep(keep, n);
-	if (interrupt_inherit() < 0 || score_after_fork(setup->score) < 0)
+	if (sigterm_inherit() < 0 || score_after_fork(setup->score) < 0)
 		_exit(EX_OSERR);
 	_exit(relay_run(&place));
 }

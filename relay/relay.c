@@ -27,9 +27,9 @@
 #include <unistd.h>
 
 #include "connection.h"
-#include "interrupt.h"
+#include "sigterm.h"
 #include "report.h"
-#include "timespan.h"
+#include "system/timespan.h"
 
 #define SHORTAGE_PAUSE_USEC 250000u
 
@@ -94,7 +94,7 @@ static void on_release(void *arg)
 	struct relay *relay = arg;
 
 	/* Told to end: what came to it now would be ended with it. */
-	relay->last |= interrupt_pending();
+	relay->last |= sigterm_pending();
 	if (!relay->last)
 		rest(relay);
 }
@@ -182,7 +182,7 @@ static enum next sit_out(struct relay *relay, int error)
 	if (!relay->complained)
 		report_message(LOG_ERR, "cannot accept: %s; connections wait in the backlog meanwhile", strerror(error));
 	relay->complained = true;
-	return interrupt_poll(&fd, 1, SHORTAGE_PAUSE_USEC) == -EINTR ? NEXT_END : NEXT_LOOK;
+	return sigterm_poll(&fd, 1, SHORTAGE_PAUSE_USEC) == -EINTR ? NEXT_END : NEXT_LOOK;
 }
 
 /* Takes a connection from a listening socket, if there is one. */
@@ -202,9 +202,9 @@ static enum next accept_one(struct relay *relay, int listening_fd, struct relay_
 		relay->complained = false;
 		*ret = (struct relay_order){ .accepted_usec = now_boottime() };
 		if (peer.ss_family == AF_UNIX)
-			(void)endpoint_peer(fd, ret->client);
+			(void)address_peer(fd, ret->client);
 		else
-			(void)endpoint_format((const struct sockaddr *)&peer, size, ret->client);
+			(void)address_format((const struct sockaddr *)&peer, size, ret->client);
 		*ret_fd = fd;
 		return NEXT_SERVE;
 	}
@@ -243,7 +243,7 @@ static enum next at_open_gate(struct relay *relay, struct relay_order *ret, int 
 		if (gate_get(place->gate) != GATE_OPEN)
 			return NEXT_LOOK;
 	}
-	r = interrupt_epoll(relay->epoll_fd, &event);
+	r = sigterm_epoll(relay->epoll_fd, &event);
 	if (r == -EINTR)
 		return NEXT_END;
 	if (r < 0)
@@ -266,7 +266,7 @@ static enum next at_shut_gate(struct relay *relay, struct relay_order *ret, int 
 		{ .fd = relay->place->gate->open_fd, .events = POLLIN },
 		{ .fd = score_wake_fd(relay->place->score), .events = POLLIN },
 	};
-	int r = interrupt_poll(fds, 3, NO_TIMEOUT);
+	int r = sigterm_poll(fds, 3, NO_TIMEOUT);
 
 	if (r < 0)
 		return r == -EINTR ? NEXT_END : NEXT_FAIL;
@@ -330,9 +330,9 @@ static int make_epoll(const struct relay_place *place)
  */
 static bool told_before(const struct relay *relay)
 {
-	if (!interrupt_pending())
+	if (!sigterm_pending())
 		return false;
-	interrupt_forgive();
+	sigterm_forgive();
 	if (gate_get(relay->place->gate) == GATE_ENDED)
 		(void)raise(SIGTERM);
 	return true;

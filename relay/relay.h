@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "endpoint.h"
+#include "address.h"
 #include "gate.h"
 #include "scoreboard.h"
 #include "settings.h"
@@ -23,7 +23,7 @@ struct relay_order {
 	bool has_slot;
 	struct score_ticket ticket;   /* to which it has been handed */
 	uint64_t accepted_usec;
-	char client[ENDPOINT_MAX];
+	char client[ADDRESS_MAX];
 };
 
 /* What it lives with; everything was made by its parent. */

@@ -17,11 +17,11 @@
 #include <unistd.h>
 
 #include "departure.h"
-#include "endpoint.h"
-#include "interrupt.h"
+#include "address.h"
+#include "sigterm.h"
 #include "limit.h"
 #include "report.h"
-#include "timespan.h"
+#include "system/timespan.h"
 
 struct waiter {
 	struct waiters *all;
@@ -30,7 +30,7 @@ struct waiter {
 	struct score_ticket ticket;
 	uint64_t accepted_usec;
 	struct departure departure;
-	char client[ENDPOINT_MAX];
+	char client[ADDRESS_MAX];
 	sd_event_source *io;           /* watches whether the client leaves */
 };
 
@@ -262,7 +262,7 @@ int waiters_admit(struct waiters *w, int fd, uint64_t accepted_usec)
 	if (!waiter)
 		return -ENOMEM;
 	*waiter = (struct waiter){ .all = w, .fd = fd, .accepted_usec = accepted_usec };
-	(void)endpoint_peer(fd, waiter->client);
+	(void)address_peer(fd, waiter->client);
 	r = sd_event_add_io(w->setup.event, &waiter->io, fd, (uint32_t)departure_events(&waiter->departure),
 			    on_departure, waiter);
 	if (r >= 0)

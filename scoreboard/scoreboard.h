@@ -25,9 +25,9 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#include "agent.h"
-#include "nodelist.h"
-#include "reason.h"
+#include "records/agent.h"
+#include "list/nodelist.h"
+#include "list/reason.h"
 
 #define SCORE_DEFAULT_PATH "/run/corebalance/scoreboard.tdb"
 #define SCORE_DEFAULT_NODES "/etc/corebalance/nodes.conf"

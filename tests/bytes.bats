@@ -142,7 +142,7 @@ EOF
 
 @test "what a node said before it reset the connection arrives, though nobody had asked yet whether it is connected" {
   [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-reset.so" "$BATS_TEST_DIRNAME/lib/preload-reset.c" -ldl
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-reset.so" "$BATS_TEST_DIRNAME/tools/preload-reset.c" -ldl
   background "$T/refuse.log" python3 -c "
 import socket, struct
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

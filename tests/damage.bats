@@ -185,7 +185,7 @@ stray_write() {
 
 @test "a relay that could not be asked yet, as it had just been forked, says by itself that it holds nothing" {
   [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-late.so" "$BATS_TEST_DIRNAME/lib/preload-late.c" -ldl
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-late.so" "$BATS_TEST_DIRNAME/tools/preload-late.c" -ldl
   node a 4001 30 --mode line
   export LATE=$T/late
   LD_PRELOAD=$T/preload-late.so entrance alone

@@ -34,8 +34,8 @@ cd_top() { cd "$BATS_TEST_DIRNAME/.." || return 1; }
 
 @test "every source says its licence, and the tree has nothing that is not on its card" {
   cd_top
-  [ -z "$(grep -L 'SPDX-License-Identifier: GPL-3.0-or-later' relay/*.[ch] scoreboard/*.[ch] scoreboard/*/*.[ch] \
-    tests/*.bats tests/lib/* tests/bench/*.* tests/bench/{run,plot,packages} tests/bench/*/* man/* GNUmakefile)" ]
+  [ -z "$(grep -L 'SPDX-License-Identifier: GPL-3.0-or-later' relay/*.[ch] scoreboard/*.[ch] scoreboard/*/*.[ch] scoreboard/*/*/*.[ch] \
+    tests/*.bats tests/lib/* tests/tools/* tests/bench/*.* tests/bench/{run,plot,packages} tests/bench/*/* man/* GNUmakefile)" ]
   run git ls-tree --name-only HEAD
   if [ "$status" = 0 ]; then
     run ! grep -v -x -E 'relay|scoreboard|units|man|tests|GNUmakefile|README|COPYING|\..*' <<<"$output"

@@ -71,7 +71,7 @@ same_options() {
 
 @test "every reason has its entry in cbprobe(8)" {
   local phrase
-  sed -n 's/.*= "\(..*\)",$/\1/p' "$BATS_TEST_DIRNAME/../scoreboard/reason.c" >"$T/phrases"
+  sed -n 's/.*= "\(..*\)",$/\1/p' "$BATS_TEST_DIRNAME/../scoreboard/list/reason.c" >"$T/phrases"
   [ "$(wc -l <"$T/phrases")" -gt 5 ]
   while read -r phrase; do
     mandoc -T ascii "$MAN/cbprobe.8" | col -b | tr -s ' \n' '  ' | grep -qF "$phrase" || { echo "$phrase"; return 1; }
@@ -79,11 +79,11 @@ same_options() {
 }
 
 @test "the numbers of the reasons in corebalance-scoreboard(5) are those of the code" {
-  awk '/^enum node_reason/,/REASON_MAX_/' "$BATS_TEST_DIRNAME/../scoreboard/reason.h" | grep -oE '^	REASON_[A-Z_]+' |
+  awk '/^enum node_reason/,/REASON_MAX_/' "$BATS_TEST_DIRNAME/../scoreboard/list/reason.h" | grep -oE '^	REASON_[A-Z_]+' |
     tr -d '\t' | grep -v MAX_ >"$T/names"
   n=0
   while read -r name; do
-    phrase=$(sed -n "s/.*\[$name\] = \"\(.*\)\",$/\1/p" "$BATS_TEST_DIRNAME/../scoreboard/reason.c")
+    phrase=$(sed -n "s/.*\[$name\] = \"\(.*\)\",$/\1/p" "$BATS_TEST_DIRNAME/../scoreboard/list/reason.c")
     grep -qxF ".It $n Ta ${phrase:-none}" "$MAN/corebalance-scoreboard.5" || { echo "$n $name $phrase"; return 1; }
     n=$((n + 1))
   done <"$T/names"

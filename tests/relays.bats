@@ -172,7 +172,7 @@ PY
 
 @test "a listener that is killed before a new relay could watch for that leaves no socket behind either" {
   [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-late.so" "$BATS_TEST_DIRNAME/lib/preload-late.c" -ldl
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-late.so" "$BATS_TEST_DIRNAME/tools/preload-late.c" -ldl
   node a 4001 1 --mode line
   export LATE=$T/late
   LD_PRELOAD=$T/preload-late.so entrance alone
@@ -208,7 +208,7 @@ PY
 # dies_of SIGNAL: relays under a library that sends it to one as soon as a connection wakes it; see dying_relay.
 dies_of() {
   [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-dies.so" "$BATS_TEST_DIRNAME/lib/preload-dies.c" -ldl
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-dies.so" "$BATS_TEST_DIRNAME/tools/preload-dies.c" -ldl
   export DIES=$T/dies DIES_OF=$1
   LD_PRELOAD=$T/preload-dies.so entrance alone
   # So many that the one who dies is not replaced at once: a new one would find the connection.

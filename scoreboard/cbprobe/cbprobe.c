@@ -26,8 +26,8 @@
 #include "say.h"
 #include "scoreboard.h"
 #include "service.h"
-#include "standard_fds.h"
-#include "timespan.h"
+#include "system/standard_fds.h"
+#include "system/timespan.h"
 
 #define EXIT_OWN_FAULT 1    /* no node could be reached, by this machine's fault */
 #define RUNS_MAX 1000u      /* of --rise and --fall */

@@ -15,7 +15,7 @@
 
 #include "notify.h"
 #include "say.h"
-#include "timespan.h"
+#include "system/timespan.h"
 
 /* "refused" or "connect failed: Protocol not available". */
 static void format_reason(enum node_reason reason, const char *detail, char *buffer, size_t size)

@@ -35,7 +35,7 @@
 #include "quit.h"
 #include "null.h"
 #include "say.h"
-#include "timespan.h"
+#include "system/timespan.h"
 
 #define RUNS_MAX 8u                           /* commands at once */
 #define TIMEOUT_USEC (30 * USEC_PER_SEC)      /* of each */

@@ -37,9 +37,9 @@
 #include <unistd.h>
 
 #include "beside.h"
-#include "checkup.h"
-#include "connect.h"
-#include "conversation.h"
+#include "cbprobe/checks/checkup.h"
+#include "cbprobe/checks/connect.h"
+#include "cbprobe/checks/conversation.h"
 #include "here.h"
 #include "news.h"
 #include "quit.h"
@@ -47,7 +47,7 @@
 #include "say.h"
 #include "sources.h"
 #include "timers.h"
-#include "timespan.h"
+#include "system/timespan.h"
 
 #define EVENTS_MAX 256
 #define WHY_MAX (NODE_NAME_MAX + NODE_DETAIL_MAX + 64) /* of a node that could not be checked */

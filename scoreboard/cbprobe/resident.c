@@ -26,7 +26,7 @@
 #include "quit.h"
 #include "say.h"
 #include "service.h"
-#include "timespan.h"
+#include "system/timespan.h"
 
 struct resident {
 	struct score *score;

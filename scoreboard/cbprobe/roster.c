@@ -28,9 +28,9 @@
 #include <unistd.h>
 
 #include "quit.h"
-#include "resolve.h"
+#include "system/resolve.h"
 #include "say.h"
-#include "timespan.h"
+#include "system/timespan.h"
 
 /* Time for the names: enough for a resolver's first query to go unanswered, and some for each. */
 #define RESOLVE_BASE_USEC (6 * USEC_PER_SEC)

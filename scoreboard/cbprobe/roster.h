@@ -5,9 +5,9 @@
  * roster.h: the nodes that a pass is about, and their addresses of today.
  */
 
-#include "checkup.h"
+#include "cbprobe/checks/checkup.h"
 #include "pass.h"
-#include "probe.h"
+#include "cbprobe/checks/probe.h"
 
 struct names;
 

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "beside.h"
-#include "timespan.h"
+#include "system/timespan.h"
 
 static int socket_fd = -1, timer_fd = -1;
 

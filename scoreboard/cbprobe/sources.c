@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
-#include "checkup.h"
+#include "cbprobe/checks/checkup.h"
 
 static bool is_open(const struct sources *sources, const struct source *source)
 {

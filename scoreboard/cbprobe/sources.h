@@ -5,7 +5,7 @@
  * sources.h: those sources of news that the checks of a pass have in common.
  */
 
-#include "check.h"
+#include "cbprobe/checks/check.h"
 #include "roster.h"
 
 #define SOURCES_MAX 4 /* as many as check.c's checks have, or more */

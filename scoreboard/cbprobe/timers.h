@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "probe.h"
+#include "cbprobe/checks/probe.h"
 
 struct timers {
 	struct probe **heap; /* from 1; a probe's place is in its timer field, 0 if it has none */

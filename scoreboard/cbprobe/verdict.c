@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "checkup.h"
+#include "cbprobe/checks/checkup.h"
 #include "event.h"
 
 static int give(struct score *score, struct probe *probe, const struct score_verdict *verdict)

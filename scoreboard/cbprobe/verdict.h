@@ -6,7 +6,7 @@
  * to an event.
  */
 
-#include "probe.h"
+#include "cbprobe/checks/probe.h"
 
 /* So many results in a row change a node's state. */
 struct verdict_rules {

@@ -15,7 +15,7 @@
 
 #include "columns.h"
 #include "context.h"
-#include "standard_fds.h"
+#include "system/standard_fds.h"
 #include "verbs.h"
 
 /* Which options a verb has a use for, besides those that every one has. */

@@ -16,7 +16,7 @@
 
 #include "explain.h"
 #include "table.h"
-#include "timespan.h"
+#include "system/timespan.h"
 #include "verbs.h"
 
 #define TOP 20u                /* lines for people */

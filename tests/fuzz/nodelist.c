@@ -7,7 +7,7 @@
  * for nodelist_add().
  */
 
-#include "nodelist.h"
+#include "list/nodelist.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -8,7 +8,7 @@
 
 #include "fuzz.h"
 
-#include "cbprobe/object.c"
+#include "cbprobe/checks/object.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

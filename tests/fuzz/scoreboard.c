@@ -32,10 +32,10 @@
 
 #include <tdb.h>
 
-#include "claim.h"
+#include "farm/claim.h"
 #include "fuzz.h"
-#include "intent.h"
-#include "key.h"
+#include "store/intent.h"
+#include "store/key.h"
 #include "scoreboard.h"
 
 #define RECORDS_MAX 128

@@ -10,10 +10,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "check_syntax.h"
+#include "list/check_syntax.h"
 #include "fuzz.h"
 #include "scoreboard.h"
-#include "timespan.h"
+#include "system/timespan.h"
 
 /* How far off the two units that are written may be. */
 static uint64_t precision(uint64_t usec)

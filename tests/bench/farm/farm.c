@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #include "scoreboard.h"
-#include "timespan.h"
+#include "system/timespan.h"
 
 #define NODES 5u
 #define CORES_ALL 40u

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * address.h: socket addresses as people write and read them.
+ */
+
+#include <stddef.h>
+#include <sys/socket.h>
+
+#define ADDRESS_MAX 64 /* "[v6%scope]:port" and "unix:pid" fit, with the NUL */
+
+/* "10.0.0.7:4711", "[2001:db8::7]:4711" (an IPv4-mapped address as IPv4), or "unix". Returns buffer. */
+const char *address_format(const struct sockaddr *address, socklen_t size, char buffer[static ADDRESS_MAX]);
+
+/* The name of whoever is at the other end of a connected socket; of a unix one "unix:PID". Returns buffer;
+ * "unknown" if the kernel does not tell any more. */
+const char *address_peer(int fd, char buffer[static ADDRESS_MAX]);
+
+/* The name of our own end. As above. */
+const char *address_local(int fd, char buffer[static ADDRESS_MAX]);
+
+/*
+ * Listens on every address that "[ADDR:]PORT" stands for (none: all of the
+ * machine's). *ret gets up to max non-blocking, close-on-exec descriptors, the
+ * caller's; returns how many, or -errno; -EINVAL is a text that is no address,
+ * -ENXIO a name that does not resolve.
+ */
+int address_listen(const char *text, int *ret, size_t max);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * sigterm.h: SIGTERM in a process that serves connections. It is blocked
+ * except while the process sleeps in one of these, so it can never come
+ * between a test and the sleep.
+ */
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+#define NO_TIMEOUT UINT64_MAX
+
+/* Blocks SIGTERM and SIGINT and notes them from now on. 0 or -errno. */
+int sigterm_setup(void);
+
+/* The same for a process made by fork(2), whose parent handles signals in a way of its own. 0 or -errno. */
+int sigterm_inherit(void);
+
+/* Whether one has come, also since we last slept. */
+bool sigterm_pending(void);
+
+/* Forgets a SIGTERM that has come: the next one interrupts again. */
+void sigterm_forgive(void);
+
+/* poll(2) with a timeout in microseconds, open to SIGTERM. What poll returns; -EINTR if it came, or -errno. */
+int sigterm_poll(struct pollfd *fds, nfds_t n, uint64_t timeout_usec);
+
+/* epoll_wait(2) for one event, without a timeout, open to SIGTERM. 1; -EINTR if it came, or -errno. */
+int sigterm_epoll(int epoll_fd, struct epoll_event *ret);

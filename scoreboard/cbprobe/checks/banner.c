@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * banner.c: check=banner:REGEX and its short forms. Protocols in which the
+ * server speaks first tell by their first line who is there.
+ *
+ * The line is matched as it comes, without its end while that is missing, so
+ * that a banner without a newline will do. That it does not match is known
+ * when the line is complete. Only ssh looks at more lines than the first: a
+ * server may send others before its version (RFC 4253, 4.2).
+ */
+
+#include <errno.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "list/check_syntax.h"
+#include "checkup.h"
+#include "connect.h"
+#include "conversation.h"
+#include "talk.h"
+
+struct banner {
+	regex_t regex;
+	bool any_line;
+};
+
+static const struct short_form {
+	const char *name, *regex;
+	bool any_line;
+} short_forms[] = {
+	{ "ssh", "^SSH-(2\\.0|1\\.99)-", true },
+	{ "smtp", "^220[ -]", false },
+	{ "pop3", "^\\+OK", false },
+	{ "imap", "^\\* (OK|PREAUTH)", false },
+	{ "ftp", "^220[ -]", false },
+};
+
+static int banner_prepare(const struct check_syntax *syntax, void **ret)
+{
+	struct short_form form = { .regex = syntax->argument };
+	struct banner *banner = calloc(1, sizeof(*banner));
+
+	if (!banner)
+		return -ENOMEM;
+	for (size_t i = 0; i < sizeof(short_forms) / sizeof(short_forms[0]); i++)
+		if (strcmp(short_forms[i].name, syntax->name) == 0)
+			form = short_forms[i];
+	banner->any_line = form.any_line;
+	/* That it can be compiled was found when the check was taken apart. */
+	if (regcomp(&banner->regex, form.regex, REG_EXTENDED | REG_NOSUB) != 0) {
+		free(banner);
+		return -ENOMEM;
+	}
+	*ret = banner;
+	return 0;
+}
+
+static void banner_forget(void *prepared)
+{
+	struct banner *banner = prepared;
+
+	regfree(&banner->regex);
+	free(banner);
+}
+
+static bool matches(const struct banner *banner, const char *line, size_t length, bool complete)
+{
+	regmatch_t range = { .rm_so = 0, .rm_eo = (regoff_t)length };
+
+	return regexec(&banner->regex, line, 1, &range, REG_STARTEND | (complete ? 0 : REG_NOTEOL)) == 0;
+}
+
+static enum outcome banner_heard(struct probe *probe, uint64_t deadline_usec)
+{
+	const struct banner *banner = probe->checkup->prepared;
+	struct conversation *talk = probe->talk;
+
+	(void)deadline_usec;
+	/* step: where the line begins that is being looked at */
+	while (talk->step < talk->received) {
+		const char *line = (const char *)talk->data + talk->step;
+		size_t room = talk->received - talk->step;
+		const char *newline = memchr(line, '\n', room);
+		size_t length = newline ? (size_t)(newline - line) : room;
+		bool complete = newline || talk->ended;
+
+		if (newline && length > 0 && line[length - 1] == '\r')
+			length--;
+		if (matches(banner, line, length, complete))
+			return OUTCOME_UP;
+		if (complete && (!banner->any_line || talk->ended))
+			return probe_fail(probe, REASON_WRONG_BANNER, "%.*s", (int)length, line);
+		if (!newline)
+			break;
+		talk->step += (uint32_t)(newline - line) + 1;
+	}
+	return OUTCOME_PENDING;
+}
+
+#define BANNER(name_) { \
+		.name = name_, .talks = true, .prepare = banner_prepare, .forget = banner_forget, \
+		.start = connect_start, .ready = talk_ready, .expired = talk_expired, \
+		.opened = talk_listen, .heard = banner_heard, \
+	}
+
+const struct check check_banner = BANNER("banner");
+const struct check check_ssh = BANNER("ssh");
+const struct check check_smtp = BANNER("smtp");
+const struct check check_pop3 = BANNER("pop3");
+const struct check check_imap = BANNER("imap");
+const struct check check_ftp = BANNER("ftp");

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * http.c: check=http:// and check=https://. The node is up if the URL's answer
+ * has an expected status and, where one is asked for, a pattern in its body.
+ *
+ * transfer.c does the work; this file says what is asked, and what the answer
+ * means. A URL is fetched as it stands but for these: %n is the node's
+ * host:port, %h its host (in brackets if need be), %p its port. None of them is
+ * the beginning of a %XX of a URL. If the URL's host is the node's, then the
+ * addresses are those that the pass has resolved.
+ *
+ * A check has two stages of --timeout each: until the connection stands, TLS
+ * and all, and from then until the answer is complete.
+ */
+
+#include <errno.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "checkup.h"
+#include "connect.h"
+#include "cbprobe/news.h"
+#include "system/timespan.h"
+#include "transfer.h"
+
+/* Each two bytes of the text may become a node's name. */
+#define URL_MAX (sizeof("https:") + (NODE_CHECK_MAX / 2 + 1) * NODE_NAME_MAX)
+
+#define STATUS_FIRST 200 /* expected if nothing else is */
+#define STATUS_LAST 399
+
+static struct transfers *transfers; /* of the pass */
+
+/* ---- what a check= text means ---- */
+
+static bool is_readable(const struct check_syntax *syntax)
+{
+	if (!*syntax->ca || access(syntax->ca, R_OK) == 0)
+		return true;
+	news_say(LOG_WARNING, "check \"%s:%s\": --ca %s: %s; its nodes are left as they are", syntax->name,
+		 syntax->argument, syntax->ca, strerror(errno));
+	return false;
+}
+
+/* Its *ret is a regex_t, or NULL if the body does not matter. */
+static int http_prepare(const struct check_syntax *syntax, void **ret)
+{
+	regex_t *regex;
+
+	if (!is_readable(syntax))
+		return -EINVAL;
+	if (!*syntax->body)
+		return 0;
+	regex = malloc(sizeof(*regex));
+	if (!regex)
+		return -ENOMEM;
+	/* It was found to be one when the list was read. */
+	if (regcomp(regex, syntax->body, REG_EXTENDED | REG_NOSUB | REG_NEWLINE) != 0) {
+		free(regex);
+		return -ENOMEM;
+	}
+	*ret = regex;
+	return 0;
+}
+
+static void http_forget(void *prepared)
+{
+	regfree(prepared);
+	free(prepared);
+}
+
+/* The node's host as a URL has it: what is before the last colon of its name. */
+static size_t host_length(const struct probe *probe)
+{
+	return (size_t)(strrchr(probe->name, ':') - probe->name);
+}
+
+/* What %LETTER stands for in a URL, or NULL: itself. */
+static const char *placeholder(const struct probe *probe, char letter, size_t *ret_length)
+{
+	size_t host = host_length(probe);
+
+	*ret_length = letter == 'h' ? host : strlen(probe->name);
+	switch (letter) {
+	case 'n':
+	case 'h':
+		return probe->name;
+	case 'p':
+		*ret_length -= host + 1;
+		return probe->name + host + 1;
+	default:
+		return NULL;
+	}
+}
+
+static void write_url(const struct probe *probe, char url[static URL_MAX])
+{
+	const struct check_syntax *syntax = &probe->checkup->syntax;
+	char *to = stpcpy(stpcpy(url, syntax->name), ":");
+
+	for (const char *from = syntax->argument; *from; from++) {
+		size_t length = 0;
+		const char *text = *from == '%' && from[1] ? placeholder(probe, from[1], &length) : NULL;
+
+		if (!text) {
+			*to++ = *from;
+			continue;
+		}
+		to = mempcpy(to, text, length);
+		from++;
+	}
+	*to = '\0';
+}
+
+/* ---- what an answer means ---- */
+
+static bool is_expected(const struct check_syntax *syntax, int status)
+{
+	if (syntax->n_statuses == 0)
+		return status >= STATUS_FIRST && status <= STATUS_LAST;
+	for (unsigned i = 0; i < syntax->n_statuses; i++)
+		if (status >= syntax->statuses[i].first && status <= syntax->statuses[i].last)
+			return true;
+	return false;
+}
+
+static enum outcome judge_answer(struct probe *probe, const struct transfer_result *result)
+{
+	const regex_t *regex = probe->checkup->prepared;
+
+	if (!is_expected(&probe->checkup->syntax, result->status))
+		return probe_fail(probe, REASON_HTTP_STATUS, "%d %s", result->status, result->phrase);
+	if (regex && regexec(regex, result->body, 0, NULL, 0) != 0)
+		return probe_fail(probe, REASON_BODY, "%s",
+				  result->body_size == TRANSFER_BODY_MAX ? "in its first 64 kB" : "");
+	return OUTCOME_UP;
+}
+
+/* libcurl's words without what the reason says already. */
+static const char *words_of(const struct transfer_result *result)
+{
+	static const char *const prefixes[] = { "SSL certificate problem: ", "SSL: ", "Could not resolve host: " };
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (strncmp(result->text, prefixes[i], strlen(prefixes[i])) == 0)
+			return result->text + strlen(prefixes[i]);
+	return result->text;
+}
+
+/* What is wrong is here, not with the node. */
+static enum outcome unable(struct probe *probe, enum node_reason reason, const char *detail)
+{
+	(void)probe_fail(probe, reason, "%s", detail);
+	return OUTCOME_UNABLE;
+}
+
+/* The file is told rather than libcurl's words, which may leave no room for it. */
+static enum outcome unable_ca(struct probe *probe, const char *text)
+{
+	const char *ca = probe->checkup->syntax.ca;
+
+	(void)probe_fail(probe, REASON_TLS, "%s%s", *ca ? "--ca " : "", *ca ? ca : text);
+	return OUTCOME_UNABLE;
+}
+
+static enum outcome judge(struct probe *probe, const struct transfer_result *result)
+{
+	switch (result->end) {
+	case TRANSFER_DONE:
+		return judge_answer(probe, result);
+	case TRANSFER_NO_CONNECT:
+		return connect_failed(probe, result->error ?: ECONNREFUSED);
+	case TRANSFER_SHORTAGE:
+		return connect_failed(probe, result->error);
+	case TRANSFER_TIMED_OUT:
+		return connect_failed(probe, ETIMEDOUT);
+	case TRANSFER_UNRESOLVED: /* not the node's own name, which the pass has resolved */
+		return unable(probe, REASON_UNRESOLVED, words_of(result));
+	case TRANSFER_CA:
+		return unable_ca(probe, result->text);
+	case TRANSFER_CERTIFICATE:
+		return probe_fail(probe, REASON_CERTIFICATE, "%s", words_of(result));
+	case TRANSFER_TLS:
+		return probe_fail(probe, REASON_TLS, "%s", words_of(result));
+	case TRANSFER_CLOSED:
+		return probe_fail(probe, REASON_CLOSED, "%s", "");
+	case TRANSFER_CUT:
+		return probe_fail(probe, REASON_CLOSED, "only a part of one");
+	case TRANSFER_RESET:
+		return probe_fail(probe, REASON_RESET, "%s", "");
+	case TRANSFER_TOO_LARGE:
+		return probe_fail(probe, REASON_TOO_LONG, "headers");
+	default:
+		return probe_fail(probe, REASON_NOT_HTTP, "%s", words_of(result));
+	}
+}
+
+/* ---- struct source and struct check ---- */
+
+static int http_open(size_t n, int *ret_fd)
+{
+	int r = transfers_open(&transfers);
+
+	(void)n;
+	if (r == 0)
+		*ret_fd = transfers_fd(transfers);
+	return r;
+}
+
+static int http_work(void)
+{
+	return transfers_work(transfers);
+}
+
+static void http_stop(struct probe *probe)
+{
+	transfer_free(probe->work);
+	probe->work = NULL;
+}
+
+static struct probe *http_next_ended(enum outcome *ret)
+{
+	struct transfer_result result;
+	struct transfer *transfer = transfers_next_ended(transfers, &result);
+	struct probe *probe;
+
+	if (!transfer)
+		return NULL;
+	probe = transfer_owner(transfer);
+	*ret = judge(probe, &result);
+	http_stop(probe);
+	return probe;
+}
+
+static void http_close(void)
+{
+	transfers_close(transfers);
+	transfers = NULL;
+}
+
+static const struct source http_source = {
+	.open = http_open,
+	.work = http_work,
+	.next_ended = http_next_ended,
+	.close = http_close,
+};
+
+static enum outcome http_start(struct probe *probe, uint64_t deadline_usec)
+{
+	const struct check_syntax *syntax = &probe->checkup->syntax;
+	uint64_t now_usec = now_monotonic();
+	char url[URL_MAX];
+	struct transfer_request request = {
+		.url = url,
+		.ca = *syntax->ca ? syntax->ca : NULL,
+		.host = probe->host,
+		.addresses = probe->addresses,
+		.n_addresses = probe->n_addresses,
+		.timeout_usec = deadline_usec > now_usec ? deadline_usec - now_usec : 0,
+		.proxy_header = probe->proxy == NODE_PROXY_V1,
+		.insecure = syntax->insecure,
+		.keep_body = probe->checkup->prepared != NULL,
+		.holds_slot = checkup_works(probe->checkup),
+	};
+	struct transfer *transfer;
+	int r;
+
+	if (probe->proxy == NODE_PROXY_V2) { /* which libcurl cannot send */
+		probe->error = EPROTONOSUPPORT;
+		return unable(probe, REASON_NOT_HTTP, "check-proxy=v2");
+	}
+	write_url(probe, url);
+	r = transfer_begin(transfers, &request, probe, &transfer);
+	if (r == -EINVAL)
+		return unable(probe, REASON_NOT_HTTP, "no URL");
+	if (r < 0) {
+		probe->error = -r;
+		return OUTCOME_LATER;
+	}
+	probe->work = transfer;
+	probe->state = PROBE_CONRESULT;
+	probe->deadline_usec = deadline_usec;
+	return OUTCOME_PENDING;
+}
+
+/* Has the connection been made meanwhile, then the time for the answer runs from that. */
+static bool has_more_time(struct probe *probe, uint64_t deadline_usec)
+{
+	uint64_t now_usec = now_monotonic(), asked_usec = transfer_asked_usec(probe->work);
+	uint64_t timeout_usec = deadline_usec > now_usec ? deadline_usec - now_usec : 0;
+
+	if (probe->state == PROBE_RECV || asked_usec == 0)
+		return false;
+	probe->state = PROBE_RECV;
+	probe->deadline_usec = asked_usec > UINT64_MAX - timeout_usec ? UINT64_MAX : asked_usec + timeout_usec;
+	return probe->deadline_usec > now_usec;
+}
+
+static enum outcome http_expired(struct probe *probe, uint64_t deadline_usec)
+{
+	bool asked = transfer_asked_usec(probe->work) > 0, connected = transfer_is_connected(probe->work);
+
+	if (has_more_time(probe, deadline_usec))
+		return OUTCOME_PENDING;
+	http_stop(probe);
+	if (!connected)
+		return connect_failed(probe, ETIMEDOUT);
+	return probe_fail(probe, REASON_NO_ANSWER, "%s", asked ? "" : "TLS");
+}
+
+const struct check check_http = {
+	.name = "http",
+	.source = &http_source,
+	.prepare = http_prepare,
+	.forget = http_forget,
+	.start = http_start,
+	.expired = http_expired,
+	.stop = http_stop,
+};
+
+const struct check check_https = {
+	.name = "https",
+	.source = &http_source,
+	.prepare = http_prepare,
+	.forget = http_forget,
+	.start = http_start,
+	.expired = http_expired,
+	.stop = http_stop,
+};

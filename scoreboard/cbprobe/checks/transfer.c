@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * transfer.c: libcurl drives its transfers from outside: it says which sockets
+ * it waits for, and until when. The sockets go into an epoll of their own, the
+ * time into a timerfd in the same epoll, and that epoll's descriptor can
+ * itself be waited for. So nobody else need know what libcurl waits for.
+ *
+ * A server decides what it sends, so everything of it has a bound: headers by
+ * our count (libcurl bounds only a single line), the body by our stopping to
+ * read, time by the owner. Nothing of the environment changes a transfer: no
+ * proxy, no .netrc, no configuration; nothing is followed, nothing is kept from
+ * one transfer for the next.
+ *
+ * All connections go by transfer_socket(), so that none of their descriptors
+ * comes into a program that cbprobe starts.
+ */
+
+#include "transfer.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "system/timespan.h"
+
+#define EVENTS_MAX 256
+#define ROUNDS_MAX 64 /* of that many events, before others have their turn */
+#define BUFFER_SIZE 4096L /* of libcurl, for each transfer; it would take 16 kB */
+#define LATE_MSEC 250L    /* libcurl's idea of a timeout: not before the owner's, who can tell more */
+#define PHRASE_MAX 63
+
+struct transfers {
+	CURLM *multi;
+	int epoll_fd, timer_fd;
+};
+
+struct transfer {
+	struct transfers *transfers;
+	void *owner;
+	CURL *easy;
+	struct curl_slist *resolve;
+	uint64_t asked_usec;
+	int fd;          /* the last that was opened; libcurl's, so it may be somebody else's by now */
+	uint64_t cookie; /* but for this */
+	size_t header_size, body_size;
+	char *body;      /* with keep_body: TRANSFER_BODY_MAX and a NUL */
+	int error;       /* an errno of our own */
+	int status;
+	bool header_ended; /* of an answer that is not a 1xx */
+	bool enough;     /* the body was longer than is looked at */
+	bool holds_slot; /* as in struct transfer_request */
+	char phrase[PHRASE_MAX + 1];
+	char text[CURL_ERROR_SIZE];
+};
+
+/* ---- what libcurl calls ---- */
+
+static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+{
+	struct transfers *transfers = arg;
+	struct epoll_event event = { .data.fd = fd };
+	int operation = known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		/* It may be closed already, which took it out. */
+		(void)epoll_ctl(transfers->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+		return 0;
+	}
+	event.events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0);
+	if (epoll_ctl(transfers->epoll_fd, operation, fd, &event) < 0)
+		return -1;
+	(void)curl_multi_assign(transfers->multi, fd, transfers);
+	return 0;
+}
+
+static int timer_changed(CURLM *multi, long msec, void *arg)
+{
+	const struct transfers *transfers = arg;
+	struct itimerspec when = { 0 };
+
+	(void)multi;
+	if (msec == 0)
+		when.it_value.tv_nsec = 1; /* now, but all 0 is never */
+	if (msec > 0) {
+		when.it_value.tv_sec = msec / 1000;
+		when.it_value.tv_nsec = msec % 1000 * 1000000;
+	}
+	return timerfd_settime(transfers->timer_fd, 0, &when, NULL) < 0 ? -1 : 0;
+}
+
+/* What no other socket has had since the machine was started; 0 if fd is none. */
+static uint64_t socket_cookie(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t size = sizeof(cookie);
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) < 0 ? 0 : cookie;
+}
+
+static curl_socket_t transfer_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+	struct transfer *transfer = arg;
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+
+	(void)purpose;
+	if (fd < 0) {
+		transfer->error = errno;
+		return CURL_SOCKET_BAD;
+	}
+	if (transfer->holds_slot)
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	transfer->fd = fd;
+	transfer->cookie = socket_cookie(fd);
+	return fd;
+}
+
+/* Connected, and about to send the request. */
+static int before_request(void *arg, char *to, char *from, int to_port, int from_port)
+{
+	struct transfer *transfer = arg;
+
+	(void)to;
+	(void)from;
+	(void)to_port;
+	(void)from_port;
+	transfer->asked_usec = now_monotonic();
+	return CURL_PREREQFUNC_OK;
+}
+
+/* "HTTP/1.1 404 Not Found": keeps what stands behind the number. */
+static void keep_phrase(struct transfer *transfer, const char *line, size_t size)
+{
+	const char *phrase = memchr(line, ' ', size);
+	size_t length = 0;
+
+	if (phrase)
+		phrase = memchr(phrase + 1, ' ', size - (size_t)(phrase + 1 - line));
+	if (phrase)
+		for (phrase++; length < PHRASE_MAX && phrase + length < line + size && phrase[length] >= ' '; length++)
+			transfer->phrase[length] = phrase[length];
+	transfer->phrase[length] = '\0';
+}
+
+static size_t header_came(char *line, size_t one, size_t size, void *arg)
+{
+	struct transfer *transfer = arg;
+	long status = 0;
+
+	(void)one;
+	transfer->header_size += size;
+	if (transfer->header_size > TRANSFER_HEADERS_MAX)
+		return 0;
+	if (size > 5 && strncmp(line, "HTTP/", 5) == 0)
+		keep_phrase(transfer, line, size);
+	if (size <= 2 && (*line == '\r' || *line == '\n') &&
+	    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK)
+		transfer->header_ended = status >= 200;
+	return size;
+}
+
+static size_t body_came(char *bytes, size_t one, size_t size, void *arg)
+{
+	struct transfer *transfer = arg;
+	size_t room = TRANSFER_BODY_MAX - transfer->body_size, used = size < room ? size : room;
+
+	(void)one;
+	if (transfer->body && used > 0)
+		(void)memcpy(transfer->body + transfer->body_size, bytes, used);
+	transfer->body_size += used;
+	if (used < size) {
+		transfer->enough = true;
+		return 0;
+	}
+	return size;
+}
+
+/* ---- all of them ---- */
+
+static void on_sigpipe(int signal)
+{
+	(void)signal;
+}
+
+/* OpenSSL writes to sockets that may be closed. A handler, not SIG_IGN: programs that we start inherit only that. */
+static int bear_closed_connections(void)
+{
+	const struct sigaction action = { .sa_handler = on_sigpipe, .sa_flags = SA_RESTART };
+
+	return sigaction(SIGPIPE, &action, NULL) < 0 ? -errno : 0;
+}
+
+static int transfers_init(struct transfers *transfers)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int r = bear_closed_connections();
+
+	if (r < 0)
+		return r;
+	transfers->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (transfers->epoll_fd < 0)
+		return -errno;
+	transfers->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (transfers->timer_fd < 0)
+		return -errno;
+	event.data.fd = transfers->timer_fd;
+	if (epoll_ctl(transfers->epoll_fd, EPOLL_CTL_ADD, transfers->timer_fd, &event) < 0)
+		return -errno;
+	transfers->multi = curl_multi_init();
+	if (!transfers->multi ||
+	    curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETFUNCTION, socket_changed) != CURLM_OK ||
+	    curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETDATA, transfers) != CURLM_OK ||
+	    curl_multi_setopt(transfers->multi, CURLMOPT_TIMERFUNCTION, timer_changed) != CURLM_OK ||
+	    curl_multi_setopt(transfers->multi, CURLMOPT_TIMERDATA, transfers) != CURLM_OK ||
+	    curl_multi_setopt(transfers->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) != CURLM_OK)
+		return -ENOMEM;
+	return 0;
+}
+
+int transfers_open(struct transfers **ret)
+{
+	struct transfers *transfers = calloc(1, sizeof(*transfers));
+	int r;
+
+	if (!transfers)
+		return -ENOMEM;
+	transfers->epoll_fd = transfers->timer_fd = -1;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		free(transfers);
+		return -ENOMEM;
+	}
+	r = transfers_init(transfers);
+	if (r < 0) {
+		transfers_close(transfers);
+		return r;
+	}
+	*ret = transfers;
+	return 0;
+}
+
+void transfers_close(struct transfers *transfers)
+{
+	if (!transfers)
+		return;
+	if (transfers->multi)
+		(void)curl_multi_cleanup(transfers->multi);
+	if (transfers->timer_fd >= 0)
+		(void)close(transfers->timer_fd);
+	if (transfers->epoll_fd >= 0)
+		(void)close(transfers->epoll_fd);
+	curl_global_cleanup();
+	free(transfers);
+}
+
+int transfers_fd(const struct transfers *transfers)
+{
+	return transfers->epoll_fd;
+}
+
+static int errno_from_multi(CURLMcode code)
+{
+	switch (code) {
+	case CURLM_OK:
+	case CURLM_BAD_SOCKET: /* of an event for one that an event before it ended */
+		return 0;
+	case CURLM_OUT_OF_MEMORY:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
+}
+
+static int work_on(const struct transfers *transfers, const struct epoll_event *event)
+{
+	int running, mask = 0, fd = event->data.fd;
+	uint64_t times;
+
+	if (fd == transfers->timer_fd) {
+		if (read(fd, &times, sizeof(times)) < 0 && errno != EAGAIN)
+			return -errno;
+		return errno_from_multi(curl_multi_socket_action(transfers->multi, CURL_SOCKET_TIMEOUT, 0, &running));
+	}
+	if (event->events & EPOLLIN)
+		mask |= CURL_CSELECT_IN;
+	if (event->events & EPOLLOUT)
+		mask |= CURL_CSELECT_OUT;
+	if (event->events & (EPOLLERR | EPOLLHUP))
+		mask |= CURL_CSELECT_ERR;
+	return errno_from_multi(curl_multi_socket_action(transfers->multi, fd, mask, &running));
+}
+
+int transfers_work(struct transfers *transfers)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int n = EVENTS_MAX, r = 0;
+
+	for (int round = 0; r == 0 && n == EVENTS_MAX && round < ROUNDS_MAX; round++) {
+		n = epoll_wait(transfers->epoll_fd, events, EVENTS_MAX, 0);
+		if (n < 0)
+			return errno == EINTR ? 0 : -errno;
+		for (int i = 0; r == 0 && i < n; i++)
+			r = work_on(transfers, &events[i]);
+	}
+	return r;
+}
+
+/* ---- one of them ---- */
+
+static bool is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static enum transfer_end end_of_connect(const struct transfer *transfer, int *ret_error)
+{
+	long error = 0;
+
+	(void)curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &error);
+	*ret_error = transfer->error ?: (int)error;
+	return is_shortage(transfer->error) ? TRANSFER_SHORTAGE : TRANSFER_NO_CONNECT;
+}
+
+/* libcurl calls a connection that was reset, and an answer that is nonsense, by the same name. */
+static enum transfer_end end_of_receive(const struct transfer *transfer, int *ret_error)
+{
+	long error = 0;
+
+	(void)curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &error);
+	*ret_error = (int)error;
+	return error ? TRANSFER_RESET : TRANSFER_NOT_HTTP;
+}
+
+static enum transfer_end end_of(const struct transfer *transfer, CURLcode code, int *ret_error)
+{
+	switch (code) {
+	case CURLE_OK:
+		return transfer->header_ended ? TRANSFER_DONE : TRANSFER_CUT;
+	case CURLE_WRITE_ERROR: /* ours */
+		return transfer->enough ? TRANSFER_DONE : TRANSFER_TOO_LARGE;
+	case CURLE_COULDNT_CONNECT:
+		return end_of_connect(transfer, ret_error);
+	case CURLE_OPERATION_TIMEDOUT:
+		return TRANSFER_TIMED_OUT;
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return TRANSFER_UNRESOLVED;
+	case CURLE_OUT_OF_MEMORY:
+		/* So libcurl also calls a single header of more than 100 kB (as of 8.6, by a name of its own). */
+		if (transfer->asked_usec && !transfer->header_ended)
+			return TRANSFER_TOO_LARGE;
+		*ret_error = ENOMEM;
+		return TRANSFER_SHORTAGE;
+#if CURL_AT_LEAST_VERSION(8, 6, 0)
+	case CURLE_TOO_LARGE:
+		return TRANSFER_TOO_LARGE;
+#endif
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return TRANSFER_CERTIFICATE;
+	case CURLE_SSL_CACERT_BADFILE:
+		return TRANSFER_CA;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_CERTPROBLEM:
+		return TRANSFER_TLS;
+	case CURLE_GOT_NOTHING:
+		return TRANSFER_CLOSED;
+	case CURLE_PARTIAL_FILE:
+		return TRANSFER_CUT;
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+		return end_of_receive(transfer, ret_error);
+	default:
+		return TRANSFER_NOT_HTTP;
+	}
+}
+
+static void fill_result(struct transfer *transfer, CURLcode code, struct transfer_result *ret)
+{
+	long status = 0;
+
+	(void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (transfer->body)
+		transfer->body[transfer->body_size] = '\0';
+	*ret = (struct transfer_result){
+		.status = (int)status,
+		.phrase = transfer->phrase,
+		.text = transfer->text,
+		.body = transfer->body,
+		.body_size = transfer->body_size,
+	};
+	ret->end = end_of(transfer, code, &ret->error);
+}
+
+struct transfer *transfers_next_ended(struct transfers *transfers, struct transfer_result *ret)
+{
+	struct transfer *transfer = NULL;
+	const CURLMsg *message;
+	int left;
+
+	do
+		message = curl_multi_info_read(transfers->multi, &left);
+	while (message && message->msg != CURLMSG_DONE);
+	if (!message || curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer) != CURLE_OK)
+		return NULL;
+	fill_result(transfer, message->data.result, ret);
+	return transfer;
+}
+
+/* Adds ",ADDRESS" at the end of what is in buffer. */
+static void append_address(char *buffer, size_t size, const struct score_address *address)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&address->storage;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->storage;
+	bool is_v4 = address->sa.sa_family == AF_INET;
+	const void *bytes = is_v4 ? (const void *)&in->sin_addr : (const void *)&in6->sin6_addr;
+	char text[INET6_ADDRSTRLEN];
+	size_t length = strlen(buffer);
+
+	if (!inet_ntop(address->sa.sa_family, bytes, text, sizeof(text)))
+		return;
+	(void)snprintf(buffer + length, size - length, is_v4 ? "%s%s" : "%s[%s]", buffer[length - 1] == ':' ? "" : ",",
+		       text);
+}
+
+/* "host:port:address,address" if the URL is of the host whose addresses are known. 0 or -ENOMEM. */
+static int tell_addresses(struct transfer *transfer, const struct transfer_request *request, const char *host,
+			  const char *port)
+{
+	char line[NODE_HOST_MAX + 16 + SCORE_ADDRESSES_MAX * (INET6_ADDRSTRLEN + 3)];
+
+	if (!request->host || request->n_addresses == 0 || strcasecmp(host, request->host) != 0)
+		return 0;
+	(void)snprintf(line, sizeof(line), "%s:%s:", host, port);
+	for (unsigned i = 0; i < request->n_addresses; i++)
+		append_address(line, sizeof(line), &request->addresses[i]);
+	transfer->resolve = curl_slist_append(NULL, line);
+	if (!transfer->resolve || curl_easy_setopt(transfer->easy, CURLOPT_RESOLVE, transfer->resolve) != CURLE_OK)
+		return -ENOMEM;
+	return 0;
+}
+
+/* The URL's host and port, for tell_addresses(). 0, -EINVAL or -ENOMEM. */
+static int prepare_addresses(struct transfer *transfer, const struct transfer_request *request)
+{
+	CURLU *url = curl_url();
+	char *host = NULL, *port = NULL;
+	int r = -EINVAL;
+
+	if (!url)
+		return -ENOMEM;
+	if (curl_url_set(url, CURLUPART_URL, request->url, 0) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
+		r = tell_addresses(transfer, request, host, port);
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(url);
+	return r;
+}
+
+static long msec_from_usec(uint64_t usec)
+{
+	uint64_t msec = usec / USEC_PER_MSEC;
+
+	return msec > INT32_MAX ? INT32_MAX : msec < 1 ? 1 : (long)msec;
+}
+
+#define SET(option, value) (curl_easy_setopt(transfer->easy, (option), (value)) == CURLE_OK)
+
+/* What it asks for, and of whom. */
+static bool set_request(struct transfer *transfer, const struct transfer_request *request)
+{
+	return SET(CURLOPT_URL, request->url) &&
+	       SET(CURLOPT_PROTOCOLS_STR, "http,https") &&
+	       SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+	       SET(CURLOPT_USERAGENT, "cbprobe/" VERSION) &&
+	       SET(CURLOPT_PROXY, "") &&
+	       SET(CURLOPT_HAPROXYPROTOCOL, request->proxy_header ? 1L : 0L) &&
+	       SET(CURLOPT_FOLLOWLOCATION, 0L) &&
+	       SET(CURLOPT_CONNECTTIMEOUT_MS, msec_from_usec(request->timeout_usec) + LATE_MSEC) &&
+	       SET(CURLOPT_SSL_VERIFYPEER, request->insecure ? 0L : 1L) &&
+	       SET(CURLOPT_SSL_VERIFYHOST, request->insecure ? 0L : 2L) &&
+	       /* Without a folder libcurl keeps what it has read of the file, instead of reading it for each transfer. */
+	       SET(CURLOPT_CAPATH, NULL) &&
+	       (!request->ca || SET(CURLOPT_CAINFO, request->ca));
+}
+
+/* How it behaves here. */
+static bool set_manners(struct transfer *transfer)
+{
+	return SET(CURLOPT_PRIVATE, transfer) &&
+	       SET(CURLOPT_ERRORBUFFER, transfer->text) &&
+	       SET(CURLOPT_NOSIGNAL, 1L) &&
+	       SET(CURLOPT_NOPROGRESS, 1L) &&
+	       SET(CURLOPT_BUFFERSIZE, BUFFER_SIZE) &&
+	       SET(CURLOPT_DNS_CACHE_TIMEOUT, -1L) && /* else it looks at all that it keeps, after each transfer */
+	       SET(CURLOPT_QUICK_EXIT, 1L) && /* waits for no resolver's thread */
+	       SET(CURLOPT_FRESH_CONNECT, 1L) &&
+	       SET(CURLOPT_FORBID_REUSE, 1L) &&
+	       SET(CURLOPT_SSL_SESSIONID_CACHE, 0L) &&
+	       SET(CURLOPT_OPENSOCKETFUNCTION, transfer_socket) &&
+	       SET(CURLOPT_OPENSOCKETDATA, transfer) &&
+	       SET(CURLOPT_PREREQFUNCTION, before_request) &&
+	       SET(CURLOPT_PREREQDATA, transfer) &&
+	       SET(CURLOPT_HEADERFUNCTION, header_came) &&
+	       SET(CURLOPT_HEADERDATA, transfer) &&
+	       SET(CURLOPT_WRITEFUNCTION, body_came) &&
+	       SET(CURLOPT_WRITEDATA, transfer);
+}
+
+static int prepare(struct transfer *transfer, const struct transfer_request *request)
+{
+	transfer->easy = curl_easy_init();
+	if (!transfer->easy)
+		return -ENOMEM;
+	if (request->keep_body) {
+		transfer->body = malloc(TRANSFER_BODY_MAX + 1); /* takes memory only as far as it is written to */
+		if (!transfer->body)
+			return -ENOMEM;
+	}
+	if (!set_request(transfer, request) || !set_manners(transfer))
+		return -ENOMEM;
+	return prepare_addresses(transfer, request);
+}
+
+int transfer_begin(struct transfers *transfers, const struct transfer_request *request, void *owner,
+		   struct transfer **ret)
+{
+	struct transfer *transfer = calloc(1, sizeof(*transfer));
+	int r;
+
+	if (!transfer)
+		return -ENOMEM;
+	transfer->owner = owner;
+	transfer->holds_slot = request->holds_slot;
+	r = prepare(transfer, request);
+	if (r == 0 && curl_multi_add_handle(transfers->multi, transfer->easy) != CURLM_OK)
+		r = -ENOMEM;
+	if (r < 0) {
+		transfer_free(transfer);
+		return r;
+	}
+	transfer->transfers = transfers;
+	*ret = transfer;
+	return 0;
+}
+
+/* Resets it now: libcurl, which closes it, may be about to take leave by TLS first, and to wait for an answer. */
+static void end_connection(const struct transfer *transfer)
+{
+	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	if (transfer->cookie && socket_cookie(transfer->fd) == transfer->cookie)
+		(void)connect(transfer->fd, &nobody, sizeof(nobody));
+}
+
+void transfer_free(struct transfer *transfer)
+{
+	if (!transfer)
+		return;
+	if (transfer->holds_slot)
+		end_connection(transfer);
+	if (transfer->transfers)
+		(void)curl_multi_remove_handle(transfer->transfers->multi, transfer->easy);
+	curl_easy_cleanup(transfer->easy);
+	curl_slist_free_all(transfer->resolve);
+	free(transfer->body);
+	free(transfer);
+}
+
+void *transfer_owner(const struct transfer *transfer)
+{
+	return transfer->owner;
+}
+
+uint64_t transfer_asked_usec(const struct transfer *transfer)
+{
+	return transfer->asked_usec;
+}
+
+bool transfer_is_connected(const struct transfer *transfer)
+{
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
+
+	if (transfer->asked_usec)
+		return true;
+	return transfer->cookie && socket_cookie(transfer->fd) == transfer->cookie &&
+	       getpeername(transfer->fd, (struct sockaddr *)&peer, &size) == 0;
+}

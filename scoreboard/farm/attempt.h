@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * attempt.h: the operations of scoreboard.h, as they are without mending:
+ * -EUCLEAN or -EBADMSG if they meet damage. What programs call is in operations.c.
+ */
+
+#include "scoreboard.h"
+
+int attempt_claim(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
+	       struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket);
+int attempt_join(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
+	      struct score_ticket *ret_ticket);
+int attempt_is_free(struct score *s);
+int attempt_take(struct score *s, const struct score_ticket *ticket, struct score_slot *ret,
+	      struct score_target *ret_target);
+int attempt_granted(struct score *s, const struct score_ticket *ticket);
+int attempt_leave(struct score *s, const struct score_ticket *ticket);
+int attempt_release(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out, bool served);
+int attempt_failed(struct score *s, const struct score_slot *slot, enum node_reason reason, uint64_t retry_usec,
+		enum score_policy policy, const char *client, struct score_edge *ret_edge, struct score_slot *ret,
+		struct score_target *ret_target, struct score_ticket *ret_ticket);
+int attempt_doubted(struct score *s, const struct score_slot *slot, uint64_t in, enum node_reason reason,
+		 uint64_t retry_usec, struct score_edge *ret_edge);
+int attempt_connected(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge);
+int attempt_answered(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge);
+int attempt_progress(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out);
+int attempt_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets);
+int attempt_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd);
+int attempt_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg);
+int attempt_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slot, void *arg), void *arg);
+int attempt_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info *ticket, void *arg), void *arg);
+int attempt_explain(struct score *s, enum score_policy policy, struct score_choice *ret,
+		 int (*fn)(const struct score_node *node, void *arg), void *arg);
+int attempt_totals(struct score *s, struct score_totals *ret);
+int attempt_is_down(struct score *s);
+int attempt_load(struct score *s, const struct nodelist *list, struct score_load_result *ret);
+int attempt_edit(struct score *s, const struct score_edit *edit);
+int attempt_hold(struct score *s, const char *name, const char *detail);
+int attempt_unhold(struct score *s, const char *name);
+int attempt_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge);
+int attempt_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge);
+int attempt_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,
+			 char ret_before[static NODE_FINGERPRINT_MAX + 1]);
+int attempt_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served);
+int attempt_unclaim(struct score *s, const struct score_slot *slot, bool judged);
+int attempt_age(struct score *s);
+int attempt_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n);

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * claim.c: the only place where slots change hands.
+ *
+ * What holds between sections: no slot is free while somebody waits (unless the
+ * farm is paused). Everything that frees a slot, or makes one appear, ends with
+ * claim_dispatch(), and a new connection that finds a queue joins it. So the
+ * oldest waiter gets the next slot and nobody overtakes.
+ *
+ * A slot handed to a waiter belongs to that process at once, as granted; taking
+ * it only notes that somebody works on it. A waiter that dies in between is
+ * found like any dead holder. One that was granted a slot but never told (who
+ * gave it was killed between the commit and the wake-up) is told again by the
+ * guard, see reap.c.
+ */
+
+#include "claim.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "store/store.h"
+#include "system/timespan.h"
+
+int claim_get_node(struct score *s, const struct farm *farm, uint32_t id,
+		   struct node_record **ret_record, struct index_entry **ret_entry)
+{
+	int r = node_get(s->store, id, ret_record);
+
+	if (r < 0)
+		return r;
+	r = index_get(s->store, farm, (*ret_record)->position, ret_entry);
+	if (r < 0)
+		return r;
+	return (*ret_entry)->id == id ? 0 : -EUCLEAN;
+}
+
+int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint32_t set, uint32_t clear)
+{
+	struct index_entry *entry;
+	int r = index_get(s->store, farm, position, &entry);
+
+	if (r < 0)
+		return r;
+	farm->primaries_up -= index_is_primary_up(entry->flags);
+	farm->nodes_up -= index_is_up(entry->flags);
+	entry->flags = (entry->flags & ~clear) | set;
+	farm->primaries_up += index_is_primary_up(entry->flags);
+	farm->nodes_up += index_is_up(entry->flags);
+	store_touch(s->store, farm, sizeof(*farm));
+	return index_update(s->store, farm, position);
+}
+
+/* ---- choosing ---- */
+
+/*
+ * The position of the node to use now. 0, 1 if there is none, or -errno.
+ * A backup is used only while no other node is up, however busy those are.
+ */
+static int choose(struct score *s, struct farm *farm, enum score_policy policy, uint32_t *ret)
+{
+	bool primary = farm->root.fastest & INDEX_PRIMARY;
+	int r;
+
+	if (farm->root.fastest == 0 || farm->paused || (!primary && farm->primaries_up > 0))
+		return 1;
+	switch (policy) {
+	case POLICY_ORDER:
+		return index_first_free(s->store, farm, 0, primary, ret);
+	case POLICY_SPREAD:
+		*ret = farm->root.spread_at;
+		return 0;
+	case POLICY_ROUNDROBIN:
+		r = index_first_free(s->store, farm, farm->cursor, primary, ret);
+		if (r == 1)
+			r = index_first_free(s->store, farm, 0, primary, ret);
+		if (r == 0) {
+			farm->cursor = *ret + 1;
+			store_touch(s->store, &farm->cursor, sizeof(farm->cursor));
+		}
+		return r;
+	default:
+		*ret = farm->root.fastest_at;
+		return 0;
+	}
+}
+
+/* ---- filling and freeing ---- */
+
+/* Gives the first free slot of the node at position to a holder, whatever the node's state. Staged only. */
+int claim_occupy(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,
+		 uint32_t *ret_node, uint32_t *ret_number, bool *ret_trial)
+{
+	struct index_entry *entry;
+	struct slot *slot;
+	bool trial;
+	int r;
+
+	r = index_get(s->store, farm, position, &entry);
+	if (r < 0)
+		return r;
+	trial = !(entry->flags & ENTRY_UP);
+	r = slot_pop(s->store, entry, &slot, ret_number);
+	if (r < 0)
+		return r;
+	*slot = *with;
+	slot->trial = trial;
+	slot->next_free = NONE;
+	store_touch(s->store, slot, sizeof(*slot));
+
+	entry->busy++;
+	farm->busy++;
+	store_touch(s->store, farm, sizeof(*farm));
+	*ret_node = entry->id;
+	*ret_trial = trial;
+	if (trial)
+		return claim_set_flags(s, farm, position, ENTRY_TRIAL_RUNS, ENTRY_TRIAL_OPEN);
+	return index_update(s->store, farm, position);
+}
+
+/* The same, of a node that was chosen for a connection. */
+static int fill(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,
+		uint32_t *ret_node, uint32_t *ret_number, bool *ret_trial)
+{
+	struct index_entry *entry;
+	int r = index_get(s->store, farm, position, &entry);
+
+	if (r < 0)
+		return r;
+	if (index_entry_free(entry) == 0)
+		return -EUCLEAN;
+	return claim_occupy(s, farm, position, with, ret_node, ret_number, ret_trial);
+}
+
+/* A trial ends by which the node was neither reached nor failed: the next connection may try at once, unless the
+ * node must be quiet first. */
+static int end_trial(struct score *s, struct farm *farm, uint32_t position, struct index_entry *entry)
+{
+	struct node_record *record;
+	int r = node_get(s->store, entry->id, &record);
+
+	if (r < 0)
+		return r == -ENOENT ? -EUCLEAN : r;
+	if (!node_is_flapping(record))
+		return claim_set_flags(s, farm, position, entry->flags & ENTRY_UP ? 0 : ENTRY_TRIAL_OPEN,
+				       ENTRY_TRIAL_RUNS);
+	entry->key.retry_usec = record->n_addresses > 0 ? record->quiet_usec : UINT64_MAX;
+	return claim_set_flags(s, farm, position, 0, ENTRY_TRIAL_RUNS);
+}
+
+int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struct slot *slot, uint32_t number)
+{
+	bool trial = slot->trial;
+	struct index_entry *entry;
+	int r;
+
+	r = index_get(s->store, farm, position, &entry);
+	if (r < 0)
+		return r;
+	if (entry->busy == 0 || farm->busy == 0)
+		return -EUCLEAN;
+	if (slot->state == SLOT_GRANTED) {
+		struct cell *cell;
+
+		r = queue_get(s->store, farm, slot->cell, &cell);
+		if (r < 0)
+			return r;
+		if (cell->state == CELL_GRANTED && cell->number == slot->ticket) {
+			r = queue_ungrant(s->store, farm, cell);
+			if (r < 0)
+				return r;
+			queue_free(s->store, farm, slot->cell, cell);
+		}
+	}
+	slot_push(s->store, entry, slot, number);
+	entry->busy--;
+	farm->busy--;
+	store_touch(s->store, farm, sizeof(*farm));
+	if (trial && entry->flags & ENTRY_TRIAL_RUNS)
+		return end_trial(s, farm, position, entry);
+	return index_update(s->store, farm, position);
+}
+
+int claim_open_due(struct score *s, struct farm *farm)
+{
+	uint64_t now_usec = now_boottime();
+	uint32_t position;
+	int r;
+
+	while ((r = index_first_due(s->store, farm, now_usec, &position)) == 0) {
+		struct index_entry *entry;
+
+		r = index_get(s->store, farm, position, &entry);
+		if (r < 0)
+			return r;
+		entry->key.retry_usec = UINT64_MAX;
+		r = claim_set_flags(s, farm, position,
+				    entry->flags & (ENTRY_UP | ENTRY_TRIAL_RUNS) ? 0 : ENTRY_TRIAL_OPEN, 0);
+		if (r == 0)
+			r = store_commit(s->store);
+		if (r < 0)
+			return r;
+		store_trim(s->store);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* ---- the queue gets what is free ---- */
+
+/* The oldest waiter that lives; dead ones before it are dropped. 0, 1 if nobody waits, or -errno. */
+static int oldest_alive(struct score *s, struct farm *farm, struct cell **ret, uint32_t *ret_number)
+{
+	while (farm->queue_head != NONE) {
+		uint32_t number = farm->queue_head;
+		struct cell *cell;
+		int r;
+
+		r = queue_get(s->store, farm, number, &cell);
+		if (r < 0)
+			return r;
+		if (!cell_is_sane(cell) || cell->state != CELL_WAITING)
+			return -EUCLEAN; /* and whose it is cannot be read */
+		if (holder_equal(&cell->owner, &s->self) || holder_alive(&cell->owner)) {
+			*ret = cell;
+			*ret_number = number;
+			return 0;
+		}
+		r = queue_unlink(s->store, farm, cell);
+		if (r < 0)
+			return r;
+		queue_free(s->store, farm, number, cell);
+		r = store_commit(s->store);
+		if (r < 0)
+			return r;
+		store_trim(s->store);
+	}
+	return 1;
+}
+
+/* Stages the hand-over of the slot at position to the oldest waiter. */
+static int grant(struct score *s, struct farm *farm, uint32_t position, struct cell *cell, uint32_t number)
+{
+	struct slot with = {
+		.holder = cell->owner, .ticket = cell->number, .since_usec = now_realtime(),
+		.state = SLOT_GRANTED, .cell = number,
+	};
+	bool trial;
+	int r;
+
+	(void)memcpy(with.client, cell->client, sizeof(with.client));
+	r = queue_unlink(s->store, farm, cell);
+	if (r == 0)
+		r = fill(s, farm, position, &with, &cell->node, &cell->slot, &trial);
+	return r < 0 ? r : queue_grant(s->store, farm, number, cell);
+}
+
+int claim_dispatch(struct score *s, struct farm *farm, enum score_policy policy)
+{
+	int r;
+
+	for (;;) {
+		uint32_t position, number;
+		struct cell *cell;
+
+		if (farm->queue_head == NONE)
+			break;
+		r = choose(s, farm, policy, &position);
+		if (r != 0)
+			return r < 0 ? r : store_commit(s->store);
+		r = oldest_alive(s, farm, &cell, &number);
+		if (r != 0)
+			return r < 0 ? r : store_commit(s->store);
+		r = grant(s, farm, position, cell, number);
+		if (r == 0)
+			r = store_commit(s->store);
+		if (r < 0)
+			return r;
+		if (wake_list_add(&s->wakes, cell->wake))
+			wake_list_send(&s->wakes, &s->port);
+		store_trim(s->store);
+	}
+	return store_commit(s->store);
+}
+
+int claim_describe(struct score *s, uint32_t node, struct score_target *ret)
+{
+	struct node_record *record;
+	int r = node_get(s->store, node, &record);
+
+	if (r < 0)
+		return r == -ENOENT ? -EUCLEAN : r;
+	(void)memcpy(ret->name, record->config.name, sizeof(ret->name));
+	ret->proxy = record->config.proxy;
+	ret->n_addresses = node_get_addresses(record, ret->addresses);
+	return 0;
+}
+
+/* Takes a free slot for this process, if there is one and nobody waits that came before ticket. 0, 1, or -errno. */
+int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint64_t ticket,
+		    struct score_slot *ret, struct score_target *ret_target)
+{
+	struct slot with = {
+		.holder = s->self, .ticket = ticket, .since_usec = now_realtime(),
+		.state = SLOT_BUSY, .cell = NONE,
+	};
+	uint32_t position;
+	int r;
+
+	if (farm->queue_head != NONE) {
+		struct cell head;
+
+		r = queue_read(s->store, farm, farm->queue_head, &head);
+		if (r < 0)
+			return r;
+		if (head.number < ticket)
+			return 1;
+	}
+	r = choose(s, farm, policy, &position);
+	if (r != 0)
+		return r;
+	(void)memcpy(with.client, client, strnlen(client, SCORE_CLIENT_MAX));
+	*ret = (struct score_slot){ .ticket = ticket };
+	r = fill(s, farm, position, &with, &ret->node, &ret->slot, &ret->trial);
+	if (r == 0)
+		r = claim_describe(s, ret->node, ret_target);
+	return r;
+}
+
+int claim_preview(struct score *s, struct farm *farm, enum score_policy policy, uint32_t *ret)
+{
+	return choose(s, farm, policy, ret);
+}
+
+int claim_is_free(struct score *s, struct farm *farm)
+{
+	uint32_t position;
+
+	return farm->queue_head != NONE ? 1 : choose(s, farm, POLICY_FASTEST, &position);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * claim.h: what the rest of the library needs of the one place where slots
+ * change hands.
+ */
+
+#include "section.h"
+#include "records/node.h"
+#include "records/queue.h"
+#include "scoreboard.h"
+#include "records/slot.h"
+
+/* Opens every node whose next trial is due for one connection. Commits. 0 or -errno. */
+int claim_open_due(struct score *s, struct farm *farm);
+
+/* Hands free slots to the oldest live waiters until there is none of one or the other. Commits. 0 or -errno. */
+int claim_dispatch(struct score *s, struct farm *farm, enum score_policy policy);
+
+/* Gives a slot up, whoever held it; a trial on it has come to nothing. Staged only. 0 or -errno. */
+int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struct slot *slot, uint32_t number);
+
+/* Changes the flags of an index entry and what is derived from them. Staged only. 0 or -errno. */
+int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint32_t set, uint32_t clear);
+
+/* The position of the node that a connection would get now, were nobody waiting. Changes copies only: nothing may
+ * be committed behind it. 0, 1 if there is none, or -errno. */
+int claim_preview(struct score *s, struct farm *farm, enum score_policy policy, uint32_t *ret);
+
+/* The record and the index entry of a node. 0; -ENOENT; -EUCLEAN if they disagree; or -errno. */
+int claim_get_node(struct score *s, const struct farm *farm, uint32_t id,
+		   struct node_record **ret_record, struct index_entry **ret_entry);
+
+/* Gives the first free slot of the node at position to a holder. Staged only. 0 or -errno. */
+int claim_occupy(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,
+		 uint32_t *ret_node, uint32_t *ret_number, bool *ret_trial);
+
+/* Takes a free slot for this process, if there is one and nobody waits that came before ticket. Staged only. 0, 1,
+ * or -errno. */
+int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint64_t ticket,
+		    struct score_slot *ret, struct score_target *ret_target);
+
+/* Whether one that comes now, and does not wait yet, would be served: 0 yes, 1 no, or -errno. */
+int claim_is_free(struct score *s, struct farm *farm);
+
+/* What a relay must know of a node of which it has a slot. 0 or -errno. */
+int claim_describe(struct score *s, uint32_t node, struct score_target *ret);

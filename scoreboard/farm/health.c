@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * health.c: who says that a node may be used. What an administrator decided
+ * (BN_HOLD), what probes and connects found (BN_DOWN) and what the node's agent
+ * says are kept apart: each changes only its own.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "claim.h"
+#include "learn.h"
+#include "attempt.h"
+#include "store/store.h"
+#include "system/timespan.h"
+
+/* The id of the node of that name. 0, -ENOENT, or -errno. */
+static int find_id(struct score *s, const struct farm *farm, const char *name, uint32_t *ret)
+{
+	for (uint32_t position = 0; position < farm->n_nodes; position++) {
+		struct node_record record;
+		struct index_entry *entry;
+		int r;
+
+		r = index_get(s->store, farm, position, &entry);
+		if (r == 0)
+			r = store_read(s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
+		if (r < 0)
+			return r == -ENOENT ? -EUCLEAN : r;
+		record.config.name[sizeof(record.config.name) - 1] = '\0';
+		*ret = entry->id;
+		store_trim(s->store);
+		if (strcmp(record.config.name, name) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+static int set_hold(struct score *s, const char *name, bool hold, const char *detail)
+{
+	struct node_record *record;
+	struct index_entry *entry;
+	struct farm *farm;
+	uint32_t id;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = find_id(s, farm, name, &id);
+	if (r == 0)
+		r = claim_get_node(s, farm, id, &record, &entry);
+	if (r == 0) {
+		bool was = record->flags & BN_HOLD;
+
+		if (hold || was) {
+			/* The words of whoever decides now; a check's own come back with its next result. */
+			(void)memset(record->detail, 0, sizeof(record->detail));
+			if (detail)
+				(void)memcpy(record->detail, detail, strnlen(detail, NODE_DETAIL_MAX));
+		}
+		if (was != hold)
+			record->since_usec = now_realtime();
+		record->flags = hold ? record->flags | BN_HOLD : record->flags & ~BN_HOLD;
+		store_touch(s->store, record, sizeof(*record));
+		r = claim_set_flags(s, farm, record->position, hold ? ENTRY_HELD : 0, hold ? 0 : ENTRY_HELD);
+		if (r == 0)
+			r = claim_dispatch(s, farm, POLICY_FASTEST);
+		if (r == 0)
+			r = was == hold;
+	}
+	farm_leave(s);
+	return r;
+}
+
+int attempt_hold(struct score *s, const char *name, const char *detail)
+{
+	return set_hold(s, name, true, detail);
+}
+
+int attempt_unhold(struct score *s, const char *name)
+{
+	return set_hold(s, name, false, NULL);
+}
+
+static void count(uint32_t *counter)
+{
+	if (*counter < UINT32_MAX)
+		++*counter;
+}
+
+static void set_detail(struct node_record *record, const char *detail)
+{
+	/* While it is held the words are the administrator's. */
+	if (record->flags & BN_HOLD)
+		return;
+	(void)memset(record->detail, 0, sizeof(record->detail));
+	if (detail)
+		(void)memcpy(record->detail, detail, strnlen(detail, NODE_DETAIL_MAX));
+}
+
+/* A flapping node's detail: why it went down the last time. */
+static void set_detail_of_flapping(struct node_record *record, enum node_reason reason, const char *detail)
+{
+	char text[NODE_DETAIL_MAX + 64]; /* to be cut at its end */
+
+	if (!detail || record->flags & BN_HOLD)
+		detail = "";
+	(void)snprintf(text, sizeof(text), "%s%s%s", reason_to_string(reason), *detail ? ": " : "", detail);
+	set_detail(record, text);
+}
+
+/* Why it is down now. */
+static void set_reason(struct node_record *record, enum node_reason reason, const char *detail)
+{
+	if (node_is_flapping(record)) {
+		set_detail_of_flapping(record, reason, detail);
+	} else {
+		record->reason = reason;
+		set_detail(record, detail);
+	}
+}
+
+/* Whether the node went down as often as that, and too often, within the time that counts. */
+static bool has_flapped(const struct node_record *record, const struct score_verdict *verdict, uint64_t now_usec)
+{
+	uint64_t first_usec = verdict->flaps > 0 && verdict->flaps <= SCORE_FLAPS_MAX ? record->downs[verdict->flaps - 1] : 0;
+
+	/* A time to come is of before a restart of the machine. */
+	return first_usec > 0 && first_usec <= now_usec && now_usec - first_usec < verdict->flap_usec;
+}
+
+/* A node that is down is kept down for a while, the prober's success and trials notwithstanding. */
+static int damp(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
+		const struct score_verdict *verdict)
+{
+	if (record->reason != REASON_FLAPPING) {
+		set_detail_of_flapping(record, (enum node_reason)record->reason, record->detail);
+		record->reason = REASON_FLAPPING;
+	}
+	if (__builtin_add_overflow(now_boottime(), verdict->flap_usec, &record->quiet_usec))
+		record->quiet_usec = UINT64_MAX - 1;
+	entry->key.retry_usec = record->n_addresses > 0 ? record->quiet_usec : UINT64_MAX;
+	return claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_OPEN);
+}
+
+/* The node becomes available, or not. */
+static int turn(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
+		const struct score_verdict *verdict, struct score_edge *ret_edge)
+{
+	int r;
+
+	node_edge_begin(record, entry, verdict->success ? (enum node_reason)record->reason : verdict->reason, ret_edge);
+	record->flags ^= BN_DOWN;
+	record->reason = verdict->success ? REASON_NONE : verdict->reason;
+	record->pause_usec = NODE_RETRY_USEC;
+	set_detail(record, verdict->detail);
+	if (verdict->success) {
+		record->doubts = 0;
+		entry->key.retry_usec = UINT64_MAX;
+		r = claim_set_flags(s, farm, record->position, ENTRY_UP, ENTRY_TRIAL_OPEN);
+	} else {
+		node_note_down(record);
+		entry->key.retry_usec = record->n_addresses > 0 ? now_boottime() + record->pause_usec : UINT64_MAX;
+		r = claim_set_flags(s, farm, record->position, 0, ENTRY_UP);
+		if (r == 0 && has_flapped(record, verdict, now_boottime())) {
+			r = damp(s, farm, record, entry, verdict);
+			ret_edge->reason = REASON_FLAPPING;
+		}
+	}
+	node_edge_end(record, entry, ret_edge);
+	return r;
+}
+
+/* Counts a success. Whether it puts the node up. */
+static bool count_success(struct node_record *record, const struct score_verdict *verdict)
+{
+	count(&record->rise);
+	record->fall = 0;
+	record->success_usec = now_boottime();
+	return record->flags & BN_DOWN && record->rise >= verdict->rise && !node_is_flapping(record) &&
+	       !(verdict->shallow && record->reason == REASON_SILENT);
+}
+
+/* Counts a failure. Whether it takes the node down. */
+static bool count_failure(struct node_record *record, const struct score_verdict *verdict)
+{
+	uint64_t now_usec = now_boottime();
+
+	count(&record->fall);
+	record->rise = 0;
+	if (record->success_usec == 0 || record->success_usec > now_usec)
+		record->success_usec = now_usec; /* never, or before a restart of the machine: the time begins here */
+	if (record->flags & BN_DOWN)
+		return false;
+	return record->fall >= verdict->fall ||
+	       (verdict->down_after_usec > 0 && now_usec - record->success_usec >= verdict->down_after_usec);
+}
+
+/* What a result says of a node that stays down. */
+static int stay_down(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
+		     const struct score_verdict *verdict)
+{
+	bool flapping = node_is_flapping(record);
+
+	if (!verdict->success)
+		set_reason(record, verdict->reason, verdict->detail);
+	/* It begins where the last of too many downs was a relay's finding; a failure begins it anew. */
+	if (flapping ? !verdict->success && verdict->flaps > 0 : has_flapped(record, verdict, now_boottime()))
+		return damp(s, farm, record, entry, verdict);
+	return 0;
+}
+
+int attempt_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge)
+{
+	struct node_record *record;
+	struct section at;
+	bool edge;
+	int r = section_enter(s, node, &at);
+
+	if (r < 0)
+		return r;
+	record = at.record;
+	if (record->flags & BN_DOWN)
+		r = stay_down(s, at.farm, record, at.entry, verdict);
+	else if (verdict->success)
+		set_detail(record, verdict->detail); /* a warning, or none any more */
+	edge = verdict->success ? count_success(record, verdict) : count_failure(record, verdict);
+	store_touch(s->store, record, sizeof(*record));
+	if (r == 0)
+		r = learn_compile(s->store, record, at.entry, verdict->success ? verdict->work_usec : 0);
+	if (r == 1)
+		r = index_update(s->store, at.farm, record->position);
+	if (r == 0 && edge)
+		r = turn(s, at.farm, record, at.entry, verdict, ret_edge);
+	if (r == 0)
+		r = store_commit(s->store);
+	if (r == 0 && edge)
+		r = claim_dispatch(s, at.farm, POLICY_FASTEST);
+	farm_leave(s);
+	return r < 0 ? r : edge;
+}
+
+/* Stages what the node's record and entry become by the agent's words. */
+static int obey(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
+		const struct agent *agent, struct score_edge *ret_edge)
+{
+	int r;
+
+	node_edge_begin(record, entry, node_reason(record, node_state(record, entry)), ret_edge);
+	record->agent = *agent;
+	entry->limit = node_limit(record);
+	entry->speed = node_speed(record);
+	r = agent_reason(agent) ? claim_set_flags(s, farm, record->position, ENTRY_AGENT, 0)
+				: claim_set_flags(s, farm, record->position, 0, ENTRY_AGENT);
+	node_edge_end(record, entry, ret_edge);
+	if (ret_edge->after != NODE_UP)
+		ret_edge->reason = node_reason(record, ret_edge->after);
+	store_touch(s->store, record, sizeof(*record));
+	return r;
+}
+
+int attempt_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge)
+{
+	struct section at;
+	int r;
+
+	*ret_edge = (struct score_edge){ 0 };
+	r = section_enter(s, node, &at);
+	if (r < 0)
+		return r;
+	agent_read(text, &at.record->agent, ret);
+	if (memcmp(&ret->agent, &at.record->agent, sizeof(ret->agent)) != 0) {
+		r = obey(s, at.farm, at.record, at.entry, &ret->agent, ret_edge);
+		if (r == 0)
+			r = claim_dispatch(s, at.farm, POLICY_FASTEST);
+	}
+	farm_leave(s);
+	return r < 0 ? r : ret_edge->before != ret_edge->after;
+}
+
+int attempt_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,
+			  char ret_before[static NODE_FINGERPRINT_MAX + 1])
+{
+	struct node_record *record;
+	struct section at;
+	int r = section_enter(s, node, &at);
+	bool other;
+
+	if (r < 0)
+		return r;
+	record = at.record;
+	(void)memcpy(ret_before, record->fingerprint, sizeof(record->fingerprint));
+	other = strncmp(record->fingerprint, fingerprint, NODE_FINGERPRINT_MAX) != 0;
+	if (other) {
+		(void)memset(record->fingerprint, 0, sizeof(record->fingerprint));
+		(void)memcpy(record->fingerprint, fingerprint, strnlen(fingerprint, NODE_FINGERPRINT_MAX));
+		store_touch(s->store, record->fingerprint, sizeof(record->fingerprint));
+		r = store_commit(s->store);
+	}
+	farm_leave(s);
+	return r < 0 ? r : other;
+}
+
+#define AGED_AT_ONCE 32u
+
+/* Some nodes from *from on, and leaves *from behind them. 1 if there are more, 0 if not, or -errno. */
+static int age_some(struct score *s, uint32_t *from)
+{
+	struct farm *farm;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	for (uint32_t n = 0; r == 0 && n < AGED_AT_ONCE && *from < farm->n_nodes; n++, ++*from) {
+		struct node_record *record;
+		struct index_entry *entry;
+
+		r = index_get(s->store, farm, *from, &entry);
+		if (r == 0)
+			r = node_get(s->store, entry->id, &record);
+		if (r == 0)
+			r = learn_compile(s->store, record, entry, 0);
+		if (r == 1)
+			r = index_update(s->store, farm, *from);
+		if (r == 0)
+			r = store_commit(s->store);
+		store_trim(s->store);
+	}
+	if (r == 0)
+		r = *from < farm->n_nodes;
+	farm_leave(s);
+	return r == -ENOENT ? -EUCLEAN : r;
+}
+
+/* A node that is down has its first address: from now on connections try it, too. */
+static int open_to_trials(struct score *s, const struct section *at)
+{
+	const struct node_record *record = at->record;
+
+	at->entry->key.retry_usec = node_is_flapping(record) ? record->quiet_usec : now_boottime() + record->pause_usec;
+	return index_update(s->store, at->farm, record->position);
+}
+
+int attempt_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n)
+{
+	struct section at;
+	int r = section_enter(s, node, &at);
+	bool same, is_first;
+
+	if (r < 0)
+		return r;
+	is_first = at.record->n_addresses == 0 && n > 0;
+	same = !node_set_addresses(at.record, addresses, n);
+	store_touch(s->store, at.record, sizeof(*at.record));
+	if (is_first && at.record->flags & BN_DOWN)
+		r = open_to_trials(s, &at);
+	if (r == 0)
+		r = store_commit(s->store) ?: same;
+	farm_leave(s);
+	return r;
+}
+
+int attempt_age(struct score *s)
+{
+	uint32_t from = 0;
+	int r;
+
+	do {
+		r = age_some(s, &from);
+	} while (r == 1);
+	return r;
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * holding.c: what comes of a slot that this process holds: its node was
+ * reached, or not, or is doubted; it is given back. What is free then goes to
+ * who waits, claim.c.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "claim.h"
+#include "learn.h"
+#include "load.h"
+#include "attempt.h"
+#include "store/store.h"
+#include "ticket.h"
+#include "system/timespan.h"
+
+/* A section about a slot of ours. */
+struct holding {
+	const struct score_slot *ours;
+	struct farm *farm;
+	struct slot *slot;
+	struct node_record *record;
+	struct index_entry *entry;
+};
+
+/* The slot as the scoreboard has it, if it is still ours. 0, -ESTALE, or -errno. */
+static int find_ours(struct score *s, const struct score_slot *ours, struct slot **ret)
+{
+	struct node_record *record;
+	int r = slot_get(s->store, ours->node, ours->slot, ret);
+
+	if (r == -EUCLEAN && node_get(s->store, ours->node, &record) == -ENOENT)
+		return -ESTALE; /* the whole node has gone */
+	if (r < 0)
+		return r;
+	if ((*ret)->state != SLOT_BUSY || (*ret)->ticket != ours->ticket || !holder_equal(&(*ret)->holder, &s->self))
+		return -ESTALE;
+	return 0;
+}
+
+/* Where there is a slot there is its node. */
+static int get_node_of_slot(struct score *s, const struct farm *farm, uint32_t id,
+			    struct node_record **ret_record, struct index_entry **ret_entry)
+{
+	int r = claim_get_node(s, farm, id, ret_record, ret_entry);
+
+	return r == -ENOENT ? -EUCLEAN : r;
+}
+
+/* Enters it. 0: in it; -ESTALE: the slot is not ours any more; or -errno: not in it. */
+static int enter(struct score *s, const struct score_slot *ours, struct holding *ret)
+{
+	int r;
+
+	ret->ours = ours;
+	r = farm_enter(s, &ret->farm);
+	if (r < 0)
+		return r;
+	r = find_ours(s, ours, &ret->slot);
+	if (r == 0)
+		r = get_node_of_slot(s, ret->farm, ours->node, &ret->record, &ret->entry);
+	if (r < 0)
+		farm_leave(s);
+	return r;
+}
+
+static int free_slot(struct score *s, const struct holding *h)
+{
+	return claim_free_slot(s, h->farm, h->record->position, h->slot, h->ours->slot);
+}
+
+/* Unless r says that something failed, gives the slot up and to who waits; leaves. 0 or -errno. */
+static int give_up(struct score *s, const struct holding *h, int r)
+{
+	bool gone = h->record->draining && h->entry->busy == 1;
+
+	if (r == 0)
+		r = free_slot(s, h);
+	if (r == 0)
+		r = claim_dispatch(s, h->farm, POLICY_FASTEST);
+	farm_leave(s);
+	if (r == 0 && gone)
+		(void)score_collect(s); /* if it cannot be done now, the next load or probe pass does it */
+	return r;
+}
+
+static int set_flags(struct score *s, const struct holding *h, uint32_t set, uint32_t clear)
+{
+	return claim_set_flags(s, h->farm, h->record->position, set, clear);
+}
+
+/* A connection was answered: whatever was doubted before is settled. */
+static void note_answer(struct score *s, struct node_record *record)
+{
+	record->success_usec = now_boottime();
+	record->doubts = 0;
+	store_touch(s->store, &record->success_usec, sizeof(record->success_usec));
+	store_touch(s->store, &record->doubts, sizeof(record->doubts));
+}
+
+int attempt_release(struct score *s, const struct score_slot *ours, uint64_t in, uint64_t out, bool served)
+{
+	struct node_record *record;
+	struct holding h;
+	int r = enter(s, ours, &h);
+
+	if (r < 0)
+		return r;
+	record = h.record;
+	record->served += served;
+	record->failed += !served;
+	record->bytes_in += in;
+	record->bytes_out += out;
+	store_touch(s->store, &record->served, 4 * sizeof(record->served));
+	if (served && out > 0)
+		note_answer(s, record);
+	if (h.slot->trial) {
+		/* The client left before the node answered: not the next one at once into the same hole. */
+		h.entry->key.retry_usec = now_boottime() + record->pause_usec;
+		r = set_flags(s, &h, 0, ENTRY_TRIAL_RUNS);
+	}
+	if (r == 0 && served)
+		r = learn_hold(s->store, record, h.entry, h.slot, in, out);
+	return give_up(s, &h, r < 0 ? r : 0);
+}
+
+/* Stages what a failed connect says of the node. */
+static int fail_node(struct score *s, const struct holding *h, enum node_reason reason, uint64_t retry_usec,
+		     struct score_edge *ret_edge)
+{
+	bool trial = h->slot->trial, down = h->record->flags & BN_DOWN;
+	struct node_record *record = h->record;
+	int r = 0;
+
+	record->failed++;
+	if (!down) {
+		node_edge_begin(record, h->entry, reason, ret_edge);
+		record->flags |= BN_DOWN;
+		record->pause_usec = retry_usec;
+		node_note_down(record);
+	} else if (trial) {
+		uint64_t most = retry_usec * NODE_RETRY_DOUBLINGS;
+
+		record->pause_usec = record->pause_usec > most / 2 ? most : record->pause_usec * 2;
+	}
+	if (!down || trial) {
+		record->reason = reason;
+		if (!(record->flags & BN_HOLD)) /* else the words are the administrator's */
+			(void)memset(record->detail, 0, sizeof(record->detail));
+		h->entry->key.retry_usec = now_boottime() + record->pause_usec;
+		r = set_flags(s, h, 0, ENTRY_UP | ENTRY_TRIAL_OPEN | (trial ? ENTRY_TRIAL_RUNS : 0));
+		if (!down)
+			node_edge_end(record, h->entry, ret_edge);
+	}
+	store_touch(s->store, record, sizeof(*record));
+	return r;
+}
+
+/* As enter(), and there is room in the queue: a place to wait in must be had in the step that gives the slot up. */
+static int enter_with_room(struct score *s, const struct score_slot *ours, struct holding *ret)
+{
+	for (;;) {
+		int r = enter(s, ours, ret);
+
+		if (r < 0 || ret->farm->free_cell != NONE)
+			return r;
+		farm_leave(s);
+		r = ticket_make_room(s);
+		if (r < 0)
+			return r;
+	}
+}
+
+int attempt_failed(struct score *s, const struct score_slot *ours, enum node_reason reason, uint64_t retry_usec,
+		enum score_policy policy, const char *client, struct score_edge *ret_edge,
+		struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket)
+{
+	uint64_t ticket = ours->ticket;
+	struct holding h;
+	int r;
+
+	*ret_edge = (struct score_edge){ 0 };
+	r = enter_with_room(s, ours, &h);
+	if (r < 0)
+		return r;
+	r = fail_node(s, &h, reason, retry_usec, ret_edge);
+	if (r == 0)
+		r = free_slot(s, &h);
+	if (r == 0)
+		r = claim_take_free(s, h.farm, policy, client, ticket, ret, ret_target);
+	if (r == 1)
+		r = ticket_join(s, h.farm, ticket, client, ret_ticket) ?: 1;
+	if (r >= 0) {
+		int outcome = r;
+
+		/* Older ones first, then we, if there is anything left. */
+		r = claim_dispatch(s, h.farm, policy);
+		if (r == -EUCLEAN && store_commit(s->store) == 0)
+			r = 0; /* as a newcomer's place in newcomer.c */
+		r = r ?: outcome;
+	}
+	farm_leave(s);
+	return r;
+}
+
+int attempt_doubted(struct score *s, const struct score_slot *ours, uint64_t in, enum node_reason reason,
+		 uint64_t retry_usec, struct score_edge *ret_edge)
+{
+	struct holding h;
+	bool last;
+	int r;
+
+	*ret_edge = (struct score_edge){ 0 };
+	r = enter(s, ours, &h);
+	if (r < 0)
+		return r;
+	last = h.farm->primaries_up <= index_is_primary_up(h.entry->flags);
+	h.record->bytes_in += in;
+	if (h.record->doubts < UINT32_MAX)
+		h.record->doubts++;
+	store_touch(s->store, h.record, sizeof(*h.record));
+	if (h.slot->trial || (h.record->doubts >= SCORE_DOUBTS_MAX && !last))
+		r = fail_node(s, &h, reason, retry_usec, ret_edge);
+	else
+		h.record->failed++;
+	return give_up(s, &h, r);
+}
+
+/* A trial has come to a good end. Staged only. */
+static int trial_passed(struct score *s, const struct holding *h, struct score_edge *ret_edge)
+{
+	struct node_record *record = h->record;
+	int r;
+
+	h->slot->trial = 0;
+	store_touch(s->store, h->slot, sizeof(*h->slot));
+	if (!(record->flags & BN_DOWN))
+		return set_flags(s, h, 0, ENTRY_TRIAL_RUNS);
+	if (node_is_flapping(record)) /* that was found out while the trial ran: it counts no more */
+		return set_flags(s, h, 0, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
+	node_edge_begin(record, h->entry, (enum node_reason)record->reason, ret_edge);
+	record->flags &= ~BN_DOWN;
+	record->reason = REASON_NONE;
+	record->fall = 0;
+	record->doubts = 0;
+	store_touch(s->store, record, sizeof(*record));
+	h->entry->key.retry_usec = UINT64_MAX;
+	r = set_flags(s, h, ENTRY_UP, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
+	node_edge_end(record, h->entry, ret_edge);
+	return r;
+}
+
+/* Our trial connection has reached its node, or was answered by it. 1: reaching was not in question. */
+static int pass_trial(struct score *s, const struct score_slot *ours, bool answered, struct score_edge *ret_edge)
+{
+	struct holding h;
+	int r;
+
+	*ret_edge = (struct score_edge){ 0 };
+	r = enter(s, ours, &h);
+	if (r < 0)
+		return r;
+	if (h.slot->trial && !answered && h.record->flags & BN_DOWN && h.record->reason == REASON_SILENT) {
+		r = 1;
+	} else if (h.slot->trial) {
+		r = trial_passed(s, &h, ret_edge);
+		if (r == 0)
+			r = claim_dispatch(s, h.farm, POLICY_FASTEST);
+	}
+	farm_leave(s);
+	return r;
+}
+
+int attempt_connected(struct score *s, const struct score_slot *ours, struct score_edge *ret_edge)
+{
+	return pass_trial(s, ours, false, ret_edge);
+}
+
+int attempt_answered(struct score *s, const struct score_slot *ours, struct score_edge *ret_edge)
+{
+	return pass_trial(s, ours, true, ret_edge);
+}
+
+int attempt_progress(struct score *s, const struct score_slot *ours, uint64_t in, uint64_t out)
+{
+	struct holding h;
+	int r = enter(s, ours, &h);
+
+	if (r < 0)
+		return r;
+	h.slot->in = in;
+	h.slot->out = out;
+	store_touch(s->store, h.slot, sizeof(*h.slot));
+	r = store_commit(s->store);
+	farm_leave(s);
+	return r;
+}
+
+/* ---- a probe's ---- */
+
+/* Stages that this process takes a slot of the node, if one is free. 0, 1 if none is, or -errno. */
+static int take_of_node(struct score *s, struct farm *farm, const struct node_record *record, struct index_entry *entry,
+			const char *client, struct score_slot *ret)
+{
+	struct slot with = {
+		.holder = s->self, .ticket = farm->next_ticket, .since_usec = now_realtime(),
+		.state = SLOT_BUSY, .cell = NONE,
+	};
+
+	/* That it is held, or down, is no reason not to look at it; that somebody else tries it is. */
+	if (entry->busy >= entry->limit || entry->flags & ENTRY_DRAINING ||
+	    (entry->flags & (ENTRY_UP | ENTRY_TRIAL_RUNS)) == ENTRY_TRIAL_RUNS)
+		return 1;
+	(void)memcpy(with.client, client, strnlen(client, SCORE_CLIENT_MAX));
+	*ret = (struct score_slot){ .ticket = farm->next_ticket++ };
+	store_touch(s->store, farm, sizeof(*farm));
+	if (!(entry->flags & ENTRY_UP))
+		entry->key.retry_usec = UINT64_MAX; /* the probe is its trial */
+	return claim_occupy(s, farm, record->position, &with, &ret->node, &ret->slot, &ret->trial);
+}
+
+int attempt_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served)
+{
+	struct section at;
+	int r = section_enter(s, node, &at), outcome;
+
+	if (r < 0)
+		return r;
+	*ret_served = at.record->served != at.record->served_seen;
+	at.record->served_seen = at.record->served;
+	store_touch(s->store, &at.record->served_seen, sizeof(at.record->served_seen));
+	outcome = take_of_node(s, at.farm, at.record, at.entry, client, ret);
+	r = outcome < 0 ? outcome : store_commit(s->store) ?: outcome;
+	farm_leave(s);
+	return r;
+}
+
+int attempt_unclaim(struct score *s, const struct score_slot *ours, bool judged)
+{
+	struct holding h;
+	int r = enter(s, ours, &h);
+
+	if (r < 0)
+		return r;
+	if (h.slot->trial && judged && (h.entry->flags & (ENTRY_UP | ENTRY_TRIAL_RUNS)) == ENTRY_TRIAL_RUNS) {
+		/* It is as bad as it was. */
+		uint64_t pause_end = now_boottime() + h.record->pause_usec;
+
+		if (node_is_flapping(h.record))
+			pause_end = h.record->quiet_usec;
+		h.entry->key.retry_usec = h.record->n_addresses > 0 ? pause_end : UINT64_MAX;
+		r = set_flags(s, &h, 0, ENTRY_TRIAL_RUNS);
+	}
+	return give_up(s, &h, r);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * learn.c: from releases and verdicts to the records that speed.c computes on.
+ *
+ * What connections have in common is how many bytes went each way, and both
+ * count. With distcc the source says how much work it is, and a node that fails
+ * fast sends back less than one that compiles: its errors are compared with
+ * errors.
+ */
+
+#include "learn.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "system/timespan.h"
+
+#define ROW_COMPILE SPEED_CLASSES
+
+int learn_format(struct store *store)
+{
+	struct speed_row row;
+	int r = 0;
+
+	(void)memset(&row, 0, sizeof(row));
+	for (uint32_t i = 0; r == 0 && i < SPEED_ROWS; i++)
+		r = store_put(store, STORE_SPEED, i, 0, &row, sizeof(row));
+	return r;
+}
+
+int learn_check(struct store *store, uint32_t row, bool repair)
+{
+	struct speed_row record;
+	int r = store_read(store, STORE_SPEED, row, 0, &record, sizeof(record));
+
+	if (r == 0 && speed_row_check(&record) == 0)
+		return 0;
+	if (r < 0 && r != -ENOENT && r != -EUCLEAN)
+		return r;
+	(void)memset(&record, 0, sizeof(record));
+	r = repair ? store_put(store, STORE_SPEED, row, 0, &record, sizeof(record)) : 0;
+	return r < 0 ? r : 1;
+}
+
+static int typical_get(struct store *store, uint32_t row, unsigned cell, struct speed_typical **ret)
+{
+	void *record;
+	int r = store_get(store, STORE_SPEED, row, 0, sizeof(struct speed_row), &record, NULL);
+
+	if (r < 0)
+		return r == -ENOENT ? -EUCLEAN : r;
+	*ret = &((struct speed_row *)record)->cells[cell];
+	return 0;
+}
+
+/* What has been learned counts, unless it is pinned. */
+static int settle(struct store *store, struct node_record *record, struct index_entry *entry, uint64_t now_usec)
+{
+	uint32_t before = entry->speed;
+
+	if (speed_settle(&record->speed, now_usec))
+		store_touch(store, &record->speed, sizeof(record->speed));
+	entry->speed = node_speed(record);
+	return entry->speed != before;
+}
+
+int learn_hold(struct store *store, struct node_record *record, struct index_entry *entry, const struct slot *slot,
+	       uint64_t in, uint64_t out)
+{
+	uint64_t now_usec = now_realtime();
+	struct speed_typical *typical;
+	int r;
+
+	if (out == 0 || now_usec < slot->since_usec)
+		return 0;
+	r = typical_get(store, speed_class(in), speed_class(out), &typical);
+	if (r < 0)
+		return r;
+	speed_learn_hold(&record->speed, typical, entry->id, now_usec - slot->since_usec, now_usec);
+	store_touch(store, typical, sizeof(*typical));
+	store_touch(store, &record->speed, sizeof(record->speed));
+	return settle(store, record, entry, now_usec);
+}
+
+int learn_compile(struct store *store, struct node_record *record, struct index_entry *entry, uint64_t work_usec)
+{
+	uint64_t now_usec = now_realtime();
+	struct speed_typical *typical;
+	int r;
+
+	if (work_usec > 0) {
+		r = typical_get(store, ROW_COMPILE, 0, &typical);
+		if (r < 0)
+			return r;
+		speed_learn_compile(&record->speed, typical, entry->id, work_usec, now_usec);
+		store_touch(store, typical, sizeof(*typical));
+		store_touch(store, &record->speed, sizeof(record->speed));
+	}
+	return settle(store, record, entry, now_usec);
+}

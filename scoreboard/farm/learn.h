@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * learn.h: takes samples of a node's speed into the scoreboard. All is staged
+ * only, inside the caller's section; who changes the entry's speed updates the
+ * index.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "records/index.h"
+#include "records/node.h"
+#include "records/slot.h"
+#include "store/store.h"
+
+/* In a transaction: makes the records of typical times. 0 or -errno. */
+int learn_format(struct store *store);
+
+/*
+ * A connection that was served gives its slot back after in bytes from the
+ * client and out bytes from the node. One to which the node sent nothing is no
+ * sample. 0, 1 if the entry's speed has changed, or -errno.
+ */
+int learn_hold(struct store *store, struct node_record *record, struct index_entry *entry, const struct slot *slot,
+	       uint64_t in, uint64_t out);
+
+/* A probe's identical compile took work_usec (0: there was none); and time has passed. Outcomes as learn_hold(). */
+int learn_compile(struct store *store, struct node_record *record, struct index_entry *entry, uint64_t work_usec);
+
+/* In a transaction: whether a row of typical times can be true, 0, or not, 1; then, with repair, it is made anew.
+ * Or -errno. */
+int learn_check(struct store *store, uint32_t row, bool repair);

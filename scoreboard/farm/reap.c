@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * reap.c: gives back what the dead held.
+ *
+ * In three steps, so that the lock is never held while /proc is read: note who
+ * holds what; ask for each whether it lives; free what the dead still hold.
+ *
+ * The guard. Somebody must look once in a while, as a process that is killed
+ * tells nobody. It is the youngest waiter: it will wait the longest, so the
+ * duty moves seldom, and every other waiter sleeps without a timer. A waiter
+ * that was the guard learns at its next look that there is a younger one, and
+ * from then on only watches that process by a pidfd. So, from the oldest to
+ * the youngest, each one that matters is watched by one other; whoever is
+ * killed, the kernel wakes the one before, which takes the duty over or finds
+ * the next to watch. (The oldest as the guard was the first idea: it changes
+ * with every hand-over, and each would have to wake two.)
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "claim.h"
+#include "load.h"
+#include "repair/lost.h"
+#include "attempt.h"
+#include "store/store.h"
+#include "system/timespan.h"
+#include "repair/users.h"
+
+#define GRANT_PATIENCE_USEC 300000u /* after so long a handed-over slot's new holder is woken again */
+
+struct suspect {
+	struct holder holder;
+	uint64_t ticket;
+	uint32_t node, slot;   /* a slot, or */
+	uint32_t cell;         /* a waiter's cell, when node is NONE */
+	bool dead;
+};
+
+struct suspects {
+	struct suspect *items;
+	size_t n, room;
+	bool drained;          /* a node was seen that can be removed */
+	bool lost;             /* there are lost slots, or some who may hold such */
+};
+
+static int suspects_add(struct suspects *suspects, const struct suspect *suspect)
+{
+	if (suspects->n == suspects->room) {
+		size_t room = suspects->room ? suspects->room * 2 : 64;
+		struct suspect *items = reallocarray(suspects->items, room, sizeof(*items));
+
+		if (!items)
+			return -ENOMEM;
+		suspects->items = items;
+		suspects->room = room;
+	}
+	suspects->items[suspects->n++] = *suspect;
+	return 0;
+}
+
+/* Notes who holds slots of a node; wakes anew who has not taken one for a while. */
+static int collect_node(struct score *s, const struct farm *farm, uint32_t id, uint32_t busy, struct suspects *suspects)
+{
+	uint64_t now_usec = now_realtime();
+	struct slot_page page;
+	int r = 0;
+
+	for (uint32_t number = 0; r == 0 && busy > 0; number++) {
+		const struct slot *slot = &page.slots[number % SLOTS_PER_PAGE];
+
+		if (number % SLOTS_PER_PAGE == 0) {
+			r = store_read(s->store, STORE_SLOTS, id, number / SLOTS_PER_PAGE, &page, sizeof(page));
+			if (r < 0)
+				return r == -ENOENT ? -EUCLEAN : r;
+		}
+		if (!slot_is_sane(slot))
+			return -EUCLEAN;
+		if (slot->state == SLOT_FREE)
+			continue;
+		busy--;
+		if (slot->state == SLOT_LOST) {
+			suspects->lost = true;
+			continue; /* reap_lost() */
+		}
+		r = suspects_add(suspects, &(struct suspect){
+			.holder = slot->holder, .ticket = slot->ticket, .node = id, .slot = number });
+		if (slot->state == SLOT_GRANTED && slot->since_usec + GRANT_PATIENCE_USEC < now_usec) {
+			struct cell cell;
+
+			if (queue_read(s->store, farm, slot->cell, &cell) == 0)
+				(void)wake_list_add(&s->wakes, cell.wake);
+		}
+	}
+	return r;
+}
+
+static int collect(struct score *s, struct suspects *suspects)
+{
+	struct farm *farm;
+	uint64_t last = 0;
+	uint32_t at;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	for (uint32_t position = 0; r == 0 && position < farm->n_nodes; position++) {
+		struct index_entry *entry;
+
+		r = index_get(s->store, farm, position, &entry);
+		if (r < 0)
+			break;
+		if (entry->busy > 0)
+			r = collect_node(s, farm, entry->id, entry->busy, suspects);
+		else if (entry->flags & ENTRY_DRAINING)
+			suspects->drained = true;
+		store_trim(s->store);
+	}
+	for (at = farm->queue_head; r == 0 && at != NONE;) {
+		struct cell cell;
+
+		r = queue_read(s->store, farm, at, &cell);
+		/* Whose it is cannot be read; or out of order: in a ring, perhaps. */
+		if (r == 0 && (!cell_is_sane(&cell) || cell.state != CELL_WAITING || cell.number <= last))
+			r = -EUCLEAN;
+		if (r == 0)
+			r = suspects_add(suspects, &(struct suspect){
+				.holder = cell.owner, .ticket = cell.number, .node = NONE, .cell = at });
+		last = cell.number;
+		at = cell.next;
+	}
+	if (r == 0) {
+		suspects->lost |= farm->lost > 0;
+		farm->reaped_usec = now_boottime();
+		store_touch(s->store, &farm->reaped_usec, sizeof(farm->reaped_usec));
+		/* Commits; and hands on what somebody freed who was killed before he could. */
+		r = claim_dispatch(s, farm, POLICY_FASTEST);
+	}
+	farm_leave(s);
+	return r;
+}
+
+/* Returns whether any is dead. One process may hold thousands of tickets in a row: it is asked for once. */
+static bool judge(struct score *s, struct suspects *suspects)
+{
+	const struct suspect *before = NULL;
+	bool any = false;
+
+	for (size_t i = 0; i < suspects->n; i++) {
+		struct suspect *suspect = &suspects->items[i];
+
+		if (before && holder_equal(&before->holder, &suspect->holder))
+			suspect->dead = before->dead;
+		else
+			suspect->dead = !holder_equal(&suspect->holder, &s->self) &&
+					!holder_alive(&suspect->holder);
+		any |= suspect->dead;
+		before = suspect;
+	}
+	return any;
+}
+
+/* Stages the end of one of the dead's holdings, if it is still that. 1 if so, 0 if not, or -errno. */
+static int bury_slot(struct score *s, struct farm *farm, const struct suspect *dead)
+{
+	struct node_record *record;
+	struct index_entry *entry;
+	struct slot *slot;
+	int r;
+
+	r = claim_get_node(s, farm, dead->node, &record, &entry);
+	if (r == -ENOENT)
+		return slot_get_any(s->store, dead->node, dead->slot, &slot) == 0 ? -EUCLEAN : 0;
+	if (r == 0)
+		r = slot_get(s->store, dead->node, dead->slot, &slot);
+	if (r < 0)
+		return r;
+	if (slot->state == SLOT_FREE || slot->ticket != dead->ticket || !holder_equal(&slot->holder, &dead->holder))
+		return 0;
+	record->failed++;
+	record->bytes_in += slot->in;
+	record->bytes_out += slot->out;
+	store_touch(s->store, &record->served, 4 * sizeof(record->served));
+	if (slot->trial) {
+		/* Who tried it was killed, perhaps for waiting so long: not again at once. */
+		entry->key.retry_usec = now_boottime() + record->pause_usec;
+		r = claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_RUNS);
+	}
+	if (r == 0)
+		r = claim_free_slot(s, farm, record->position, slot, dead->slot);
+	return r < 0 ? r : 1;
+}
+
+static int bury_ticket(struct score *s, struct farm *farm, const struct suspect *dead)
+{
+	struct score_ticket ticket = { .number = dead->ticket, .cell = dead->cell };
+	struct cell *cell;
+	int r;
+
+	r = queue_find(s->store, farm, &ticket, &cell);
+	if (r < 0)
+		return r == -ESTALE ? 0 : r;
+	if (cell->state != CELL_WAITING || !holder_equal(&cell->owner, &dead->holder))
+		return 0;
+	r = queue_unlink(s->store, farm, cell);
+	if (r < 0)
+		return r;
+	queue_free(s->store, farm, dead->cell, cell);
+	return 1;
+}
+
+static int bury(struct score *s, const struct suspects *suspects, unsigned *slots, unsigned *tickets)
+{
+	struct farm *farm;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < suspects->n; i++) {
+		const struct suspect *suspect = &suspects->items[i];
+
+		if (!suspect->dead)
+			continue;
+		r = suspect->node == NONE ? bury_ticket(s, farm, suspect) : bury_slot(s, farm, suspect);
+		if (r > 0) {
+			*(suspect->node == NONE ? tickets : slots) += 1;
+			r = store_commit(s->store);
+		}
+		store_trim(s->store);
+	}
+	if (r == 0)
+		r = claim_dispatch(s, farm, POLICY_FASTEST);
+	farm_leave(s);
+	return r;
+}
+
+/* ---- what was lost ---- */
+
+/* Asks all that we can see: who found the damage may not have been allowed to. */
+static void ask_again(struct score *s)
+{
+	struct holder *witnesses;
+	struct stat file;
+	size_t n;
+
+	if (store_stat(s->store, &file) == 0 && users_find(&file, true, &witnesses, &n) == 0)
+		free(witnesses);
+}
+
+/* Whether one may still say that it holds something: who noted it may have had to go by its name alone. */
+static bool is_to_be_heard(struct score *s, const struct holder *holder)
+{
+	struct stat file;
+
+	return holder_alive(holder) && (store_stat(s->store, &file) < 0 || users_may_have(&file, holder));
+}
+
+/* Takes those off the record of what was lost that have ended, or turn out not to have the file. */
+static int reap_lost(struct score *s)
+{
+	struct holder *unheard = NULL;
+	bool silent = false;
+	struct farm *farm;
+	size_t n = 0;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	r = lost_get(s->store, farm, &unheard, &n);
+	if (r == 0 && farm->lost == 0)
+		r = lost_finish(s, farm);
+	farm_leave(s);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (is_to_be_heard(s, &unheard[i])) {
+			silent = true;
+			continue;
+		}
+		r = farm_enter(s, &farm);
+		if (r < 0)
+			break;
+		r = farm->lost > 0 ? lost_strike(s, farm, &unheard[i]) : 0;
+		farm_leave(s);
+	}
+	free(unheard);
+	if (r == 0 && silent)
+		ask_again(s);
+	return r == -ENOENT ? -EUCLEAN : r;
+}
+
+/* ---- the operations ---- */
+
+int attempt_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
+{
+	struct suspects suspects = { 0 };
+	unsigned slots = 0, tickets = 0;
+	int r;
+
+	r = collect(s, &suspects);
+	if (r == 0 && judge(s, &suspects))
+		r = bury(s, &suspects, &slots, &tickets);
+	free(suspects.items);
+	if (r == 0 && suspects.lost)
+		r = reap_lost(s);
+	if (r == 0 && suspects.drained)
+		r = score_collect(s);
+	if (r < 0)
+		return r;
+	if (ret_slots)
+		*ret_slots = slots;
+	if (ret_tickets)
+		*ret_tickets = tickets;
+	return 0;
+}
+
+int attempt_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd)
+{
+	struct holder next = { 0 };
+	struct farm *farm;
+	struct cell *cell, behind;
+	int r;
+
+	*ret_next_pid = 0;
+	*ret_next_fd = -1;
+	r = attempt_reap(s, NULL, NULL);
+	if (r == 0)
+		r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = claim_open_due(s, farm);
+	if (r == 0)
+		r = claim_dispatch(s, farm, POLICY_FASTEST);
+	if (r == 0)
+		r = queue_find(s->store, farm, youngest, &cell);
+	if (r == 0 && cell->state != CELL_WAITING)
+		r = -ESTALE;
+	if (r == 0 && cell->next != NONE) {
+		r = queue_read(s->store, farm, cell->next, &behind);
+		if (r == 0)
+			next = behind.owner;
+	}
+	farm_leave(s);
+	if (r < 0 || next.pid == 0 || holder_equal(&next, &s->self))
+		return r;
+	/* Gone already, or out of sight: then the duty stays here, and the next look finds another. */
+	r = holder_pidfd(&next);
+	if (r >= 0) {
+		*ret_next_pid = (pid_t)next.pid;
+		*ret_next_fd = r;
+	}
+	return 0;
+}

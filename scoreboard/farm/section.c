@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "section.h"
+
+#include <errno.h>
+
+#include "claim.h"
+#include "repair/lost.h"
+#include "store/store.h"
+
+int farm_enter(struct score *s, struct farm **ret)
+{
+	void *farm;
+	int r = store_lock(s->store);
+
+	if (r < 0)
+		return r;
+	r = store_get(s->store, STORE_FARM, 0, 0, sizeof(**ret), &farm, NULL);
+	if (r == 0)
+		r = farm_check(farm);
+	if (r == 0)
+		*ret = farm;
+	if (r == 0 && (*ret)->lost > 0 && !s->is_draft)
+		r = lost_settle(s, *ret);
+	if (r < 0) {
+		store_unlock(s->store);
+		return r == -ENOENT ? -EUCLEAN : r;
+	}
+	return 0;
+}
+
+void farm_leave(struct score *s)
+{
+	store_unlock(s->store);
+	wake_list_send(&s->wakes, &s->port);
+}
+
+int section_enter(struct score *s, uint32_t id, struct section *ret)
+{
+	int r = farm_enter(s, &ret->farm);
+
+	if (r < 0)
+		return r;
+	r = claim_get_node(s, ret->farm, id, &ret->record, &ret->entry);
+	if (r < 0)
+		farm_leave(s);
+	return r;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * section.h: an open scoreboard, and the critical section that every operation
+ * on it lives in.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "records/farm.h"
+#include "records/index.h"
+#include "records/node.h"
+#include "scoreboard.h"
+#include "store/store.h"
+#include "system/holder.h"
+#include "system/wake.h"
+
+struct score {
+	struct store *store;
+	char *path;
+	char *nodes;                  /* where the node list is, for after a rebuild; may be NULL */
+	struct score_slot *held;      /* what this process holds, so that it can say so */
+	size_t n_held, room_held;
+	uint64_t revivals;            /* how often one of its tickets was lost, and put in again, or may have been */
+	bool forgetful;               /* there was no memory to note it: what it holds is not known */
+	bool is_draft;                /* not yet what anybody else sees */
+	uint32_t settled;             /* the lost_round in which it said so */
+	struct holder self;           /* this process */
+	struct wake_port port;
+	struct wake_list wakes;       /* to be sent when the lock has been given up */
+};
+
+/* Enters a critical section: takes the lock and gets the farm's record. 0 or -errno. */
+int farm_enter(struct score *s, struct farm **ret);
+
+/* Leaves it, and then wakes those to whom something was given in it. */
+void farm_leave(struct score *s);
+
+/* A critical section about one node. */
+struct section {
+	struct farm *farm;
+	struct node_record *record;
+	struct index_entry *entry;
+};
+
+/* Enters one, to be left by farm_leave(). 0; -ENOENT: there is no such node; -EUCLEAN: its record and its entry
+ * disagree; or -errno: then it is not entered. */
+int section_enter(struct score *s, uint32_t id, struct section *ret);

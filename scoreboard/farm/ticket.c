@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * ticket.c: a waiter's place in the queue: to get one, to take what was handed
+ * over to it, to leave.
+ */
+
+#include "ticket.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "claim.h"
+#include "records/node.h"
+#include "attempt.h"
+#include "records/queue.h"
+#include "records/slot.h"
+#include "store/store.h"
+#include "system/timespan.h"
+
+/*
+ * Whoever waits just before a place in the queue may watch the process behind it as his guard, see reap.c; as
+ * that process goes on, only we can tell him to look again.
+ */
+static int nudge(struct score *s, const struct farm *farm, uint32_t before)
+{
+	struct cell cell;
+	int r;
+
+	if (before == NONE)
+		return 0;
+	r = queue_read(s->store, farm, before, &cell);
+	if (r == 0 && !holder_equal(&cell.owner, &s->self))
+		(void)wake_list_add(&s->wakes, cell.wake);
+	return r;
+}
+
+int ticket_join(struct score *s, struct farm *farm, uint64_t number, const char *client, struct score_ticket *ret)
+{
+	struct cell *cell;
+	int r = wake_port_open(&s->port);
+
+	if (r < 0)
+		return r;
+	ret->number = number;
+	r = queue_insert(s->store, farm, number, &s->self, client, s->port.name, &ret->cell);
+	if (r == 0)
+		r = queue_get(s->store, farm, ret->cell, &cell);
+	if (r == 0 && cell->next != NONE)
+		r = nudge(s, farm, cell->prev);
+	return r;
+}
+
+int ticket_make_room(struct score *s)
+{
+	struct farm farm;
+	int r;
+
+	r = store_begin(s->store);
+	if (r < 0)
+		return r;
+	r = store_read(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+	if (r == 0 && farm.free_cell == NONE)
+		r = queue_grow(s->store, &farm);
+	if (r == 0)
+		r = store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+	if (r < 0) {
+		store_cancel(s->store);
+		return r;
+	}
+	return store_end(s->store);
+}
+
+/* ---- being next, and leaving ---- */
+
+/*
+ * Who stops waiting may have been the guard of older ones to whom a slot was
+ * handed, and who were never told because the teller was killed. They are told
+ * now; there are hardly ever any. (tests/model found it: TAKE_TELLS_NOBODY.)
+ */
+static int remind(struct score *s, const struct farm *farm, uint64_t number)
+{
+	uint64_t last = 0;
+	struct cell cell;
+
+	for (uint32_t at = farm->granted_head; at != NONE; at = cell.next) {
+		int r = queue_read(s->store, farm, at, &cell);
+
+		if (r < 0)
+			return r;
+		if (cell.number <= last)
+			return -EUCLEAN; /* in a ring, perhaps */
+		if (cell.number >= number)
+			break;
+		last = cell.number;
+		(void)wake_list_add(&s->wakes, cell.wake);
+	}
+	return 0;
+}
+
+/*
+ * A ticket that another process queued waits again, as the slot that it had been handed was lost: from now on it is
+ * this one that is to be woken for it. Commits. 0 or -errno.
+ */
+static int wait_instead(struct score *s, const struct farm *farm, struct cell *cell)
+{
+	int r;
+
+	if (holder_equal(&cell->owner, &s->self))
+		return 0;
+	r = wake_port_open(&s->port);
+	if (r == 0)
+		r = nudge(s, farm, cell->prev);
+	if (r < 0)
+		return r;
+	cell->owner = s->self;
+	(void)memcpy(cell->wake, s->port.name, WAKE_NAME_SIZE);
+	store_touch(s->store, cell, sizeof(*cell));
+	return store_commit(s->store);
+}
+
+int attempt_take(struct score *s, const struct score_ticket *ticket,
+	       struct score_slot *ret, struct score_target *ret_target)
+{
+	struct farm *farm;
+	struct cell *cell;
+	struct slot *slot;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = queue_find(s->store, farm, ticket, &cell);
+	if (r == 0 && cell->state == CELL_WAITING)
+		r = wait_instead(s, farm, cell) ?: 1;
+	if (r == 0)
+		r = slot_get(s->store, cell->node, cell->slot, &slot);
+	if (r == 0 && (slot->state != SLOT_GRANTED || slot->ticket != ticket->number))
+		r = -EUCLEAN;
+	if (r == 0)
+		r = claim_describe(s, cell->node, ret_target);
+	if (r == 0) {
+		*ret = (struct score_slot){
+			.node = cell->node, .slot = cell->slot, .ticket = ticket->number, .trial = slot->trial,
+		};
+		slot->holder = s->self;
+		slot->state = SLOT_BUSY;
+		slot->cell = NONE;
+		slot->since_usec = now_realtime();
+		store_touch(s->store, slot, sizeof(*slot));
+		r = queue_ungrant(s->store, farm, cell);
+	}
+	if (r == 0) {
+		queue_free(s->store, farm, ticket->cell, cell);
+		r = remind(s, farm, ticket->number);
+	}
+	if (r == 0)
+		r = store_commit(s->store);
+	farm_leave(s);
+	return r;
+}
+
+int attempt_granted(struct score *s, const struct score_ticket *ticket)
+{
+	struct farm *farm;
+	struct cell *cell;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = queue_find(s->store, farm, ticket, &cell);
+	if (r == 0)
+		r = cell->state == CELL_GRANTED;
+	farm_leave(s);
+	return r;
+}
+
+int attempt_leave(struct score *s, const struct score_ticket *ticket)
+{
+	struct node_record *record;
+	struct farm *farm;
+	struct cell *cell;
+	struct slot *slot;
+	int r;
+
+	r = farm_enter(s, &farm);
+	if (r < 0)
+		return r;
+	r = queue_find(s->store, farm, ticket, &cell);
+	if (r == 0 && cell->state == CELL_WAITING) {
+		r = nudge(s, farm, cell->prev);
+		if (r == 0)
+			r = queue_unlink(s->store, farm, cell);
+		if (r == 0)
+			queue_free(s->store, farm, ticket->cell, cell);
+		if (r == 0)
+			r = remind(s, farm, ticket->number);
+	} else if (r == 0) {
+		uint32_t number = cell->slot;
+
+		r = node_get(s->store, cell->node, &record);
+		if (r == 0)
+			r = slot_get(s->store, cell->node, number, &slot);
+		if (r == 0)
+			r = claim_free_slot(s, farm, record->position, slot, number);
+		r = r == -ENOENT ? -EUCLEAN : r;
+	}
+	if (r == 0)
+		r = claim_dispatch(s, farm, POLICY_FASTEST);
+	farm_leave(s);
+	return r;
+}
+
+/* ---- one that is gone ---- */
+
+static int revive(struct score *s, struct score_ticket *ticket)
+{
+	struct score_ticket again = *ticket;
+	struct farm *farm;
+	struct cell *cell;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	r = queue_find(s->store, farm, ticket, &cell);
+	if (r == -ESTALE) {
+		if (farm->next_ticket <= ticket->number) {
+			farm->next_ticket = ticket->number + 1;
+			store_touch(s->store, farm, sizeof(*farm));
+		}
+		r = ticket_join(s, farm, ticket->number, "unknown", &again);
+		if (r == 0)
+			r = store_commit(s->store);
+		if (r == 0) {
+			*ticket = again;
+			s->revivals++;
+			r = claim_dispatch(s, farm, POLICY_FASTEST);
+		}
+	}
+	farm_leave(s);
+	return r;
+}
+
+int ticket_revive(struct score *s, struct score_ticket *ticket)
+{
+	int r;
+
+	while ((r = revive(s, ticket)) == -EXFULL) {
+		r = ticket_make_room(s);
+		if (r < 0)
+			break;
+	}
+	return r;
+}

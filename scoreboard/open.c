@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * open.c: finds, makes, opens and closes a scoreboard.
+ *
+ * One is made under a name of its own and gets its real name by link(2) when
+ * it is complete. So nobody ever sees half of one, and of several that try at
+ * once, one wins and the others use what it made.
+ */
+
+#include "scoreboard.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "farm/section.h"
+#include "farm/load.h"
+#include "repair/rebuild.h"
+#include "farm/attempt.h"
+#include "store/store.h"
+#include "store/version.h"
+#include "store/salvage.h"
+
+static const char *owner = "corebalance"; /* user and group of a scoreboard that root makes */
+
+static const char *path_of_environment(void)
+{
+	const char *path = secure_getenv("COREBALANCE_SCOREBOARD");
+
+	return path && *path ? path : NULL;
+}
+
+bool score_path_is_set(void)
+{
+	return path_of_environment() != NULL;
+}
+
+const char *score_default_path(void)
+{
+	const char *path = path_of_environment();
+
+	return path ? path : SCORE_DEFAULT_PATH;
+}
+
+int score_exists(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : -errno;
+}
+
+/* Whether the file is a scoreboard of ours, and all nodes are in it: 0, 1 not all, or -errno. */
+static int check(struct store *store)
+{
+	struct version version;
+	struct farm farm;
+	int r = store_lock(store);
+
+	if (r < 0)
+		return r;
+	r = store_read(store, STORE_VERSION, 0, 0, &version, sizeof(version));
+	if (r == 0)
+		r = version_check(&version, sizeof(version));
+	if (r == 0)
+		r = store_read(store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+	store_unlock(store);
+	if (r == 0)
+		r = farm_check(&farm);
+	if (r == 0)
+		return farm.incomplete != 0;
+	return r == -ENOENT ? -EUCLEAN : r;
+}
+
+/* 0 and *ret; 1 the same, but nodes are missing; or -errno. */
+static int open_existing(const char *path, struct score **ret)
+{
+	struct score *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->port.fd = -1;
+	s->path = strdup(path);
+	r = s->path ? store_open(path, &s->store) : -ENOMEM;
+	if (r == 0)
+		r = check(s->store);
+	if (r < 0) {
+		(void)score_close(s);
+		return r;
+	}
+	holder_self(&s->self);
+	*ret = s;
+	return r;
+}
+
+void score_make_for(const char *user)
+{
+	owner = user;
+}
+
+/* Who may make one in a folder that is its group's makes it for that group, or the others of the farm had none. */
+static void share(struct store *store, const char *path)
+{
+	char *copy = strdup(path);
+	struct stat st;
+
+	if (copy && stat(dirname(copy), &st) == 0 && st.st_mode & S_IWGRP)
+		(void)store_set_owner(store, 0660, (uid_t)-1, st.st_gid); /* else it is not one of our groups */
+	free(copy);
+}
+
+/* The group may change it, others may not even read who is connected. */
+static int set_owner(struct store *store, const char *path)
+{
+	const struct passwd *user = geteuid() == 0 ? getpwnam(owner) : NULL;
+	int r = store_set_owner(store, 0660, user ? user->pw_uid : (uid_t)-1, user ? user->pw_gid : (gid_t)-1);
+
+	if (r == 0 && geteuid() != 0)
+		share(store, path);
+	return r;
+}
+
+/* A complete scoreboard at path, known to nobody yet. */
+static int make(const char *path, const struct nodelist *list)
+{
+	struct score s = { .port.fd = -1 };
+	int r;
+
+	holder_self(&s.self);
+	r = store_create(path, 1, &s.store);
+	if (r < 0)
+		return r;
+	r = load_format(s.store);
+	if (r == 0)
+		r = attempt_load(&s, list, NULL);
+	if (r == 0)
+		r = set_owner(s.store, path);
+	(void)store_close(s.store);
+	return r;
+}
+
+static int create(const char *path, const struct nodelist *list)
+{
+	char *temporary;
+	int r;
+
+	if (asprintf(&temporary, "%s.%ld.new", path, (long)getpid()) < 0)
+		return -ENOMEM;
+	(void)unlink(temporary); /* of a process that had our pid and was killed here */
+	r = make(temporary, list);
+	if (r == 0 && link(temporary, path) < 0 && errno != EEXIST)
+		r = -errno;
+	(void)unlink(temporary);
+	free(temporary);
+	return r;
+}
+
+/* One that is damaged, or is not even a tdb file any more; but nothing that was never ours. */
+static int open_damaged(const char *path, const struct nodelist *list, struct score **ret)
+{
+	uint16_t known = salvage_peek(path);
+	int r = list ? mend_rebuild(path, known) : salvage_is_ours(path);
+
+	if (r < 0)
+		return r;
+	return list ? open_existing(path, ret) : -ENODATA;
+}
+
+int score_open(const char *path, const struct nodelist *list, struct score **ret)
+{
+	int r = open_existing(path, ret);
+
+	if (r == -ENOENT) {
+		if (!list)
+			return -ENODATA;
+		r = create(path, list);
+		if (r == 0)
+			r = open_existing(path, ret);
+	}
+	if (r == -EUCLEAN || r == -EBADMSG)
+		r = open_damaged(path, list, ret);
+	if (r != 1)
+		return r;
+	/* Nodes may be missing. */
+	r = list ? load_missing(*ret, list) : -ENODATA;
+	if (r < 0)
+		*ret = score_close(*ret);
+	return r;
+}
+
+void score_set_nodes(struct score *s, const char *path)
+{
+	free(s->nodes);
+	s->nodes = strdup(path); /* without it a rebuild waits for the next who has a list */
+}
+
+int score_after_fork(struct score *s)
+{
+	wake_port_close(&s->port);
+	s->wakes.n = 0;
+	s->n_held = 0;
+	s->forgetful = false;
+	holder_self(&s->self);
+	return 0;
+}
+
+int score_fd(const struct score *s)
+{
+	return store_fd(s->store);
+}
+
+struct score *score_close(struct score *s)
+{
+	if (!s)
+		return NULL;
+	wake_port_close(&s->port);
+	(void)store_close(s->store);
+	free(s->path);
+	free(s->nodes);
+	free(s->held);
+	free(s);
+	return NULL;
+}
+
+int score_wake_fd(struct score *s)
+{
+	int r = wake_port_open(&s->port);
+
+	return r < 0 ? r : s->port.fd;
+}
+
+void score_answer(struct score *s)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm); /* says it */
+
+	if (r == 0)
+		farm_leave(s);
+	else if (r == -EUCLEAN || r == -EBADMSG)
+		(void)mend(s);
+}
+
+bool score_wake_clear(struct score *s)
+{
+	bool any = wake_port_clear(&s->port);
+
+	if (s->port.asked) {
+		s->port.asked = false;
+		s->revivals++; /* perhaps its tickets were lost, too: it shall look at each */
+		score_answer(s); /* one that sleeps may have no other call for long */
+	}
+	return any;
+}
+
+const char *score_strerror(int error)
+{
+	switch (error) {
+	case -EBADMSG:
+		return "not a scoreboard";
+	case -EPROTO:
+		return "a scoreboard of another version of corebalance";
+	case -EUCLEAN:
+		return "a damaged scoreboard, see cbscore fsck --repair";
+	case -ENODATA:
+		return "no scoreboard, and no node list to make it from";
+	case -EIDRM:
+		return "removed while it was in use";
+	default:
+		return strerror(-error);
+	}
+}
+
+const char *policy_to_string(enum score_policy policy)
+{
+	static const char *const names[POLICY_MAX_] = {
+		[POLICY_FASTEST] = "fastest", [POLICY_ORDER] = "order",
+		[POLICY_SPREAD] = "spread", [POLICY_ROUNDROBIN] = "roundrobin",
+	};
+
+	return policy >= 0 && policy < POLICY_MAX_ ? names[policy] : NULL;
+}
+
+enum score_policy policy_from_string(const char *name)
+{
+	for (enum score_policy policy = 0; policy < POLICY_MAX_; policy++)
+		if (strcmp(policy_to_string(policy), name) == 0)
+			return policy;
+	return POLICY_INVALID_;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * farm.h: the record "farm", of which a scoreboard has one: what counts for all
+ * nodes together.
+ */
+
+#include <stdint.h>
+
+#include "index.h"
+
+#define TICKET_MAX (UINT64_C(1) << 62)
+#define NONE UINT32_MAX /* no cell, no slot, no position */
+
+/* The record "farm". */
+struct farm {
+	uint64_t next_ticket;
+	uint64_t reaped_usec;         /* CLOCK_BOOTTIME of the last look for dead holders */
+	uint32_t next_id;             /* node ids are never used twice */
+	uint32_t n_nodes;             /* positions in the index */
+	uint32_t primaries_up;        /* nodes that are up and no backup; derived */
+	uint32_t busy;                /* slots held or handed over; derived */
+	uint32_t paused;
+	uint32_t cursor;              /* where roundrobin goes on */
+	uint32_t queue_head, queue_tail, queue_length;
+	uint32_t cells, free_cell;    /* room of the queue, and its first free cell */
+	uint32_t granted;             /* cells whose slot has not been taken yet; derived */
+	uint32_t granted_head, granted_tail; /* the list of these */
+	uint32_t nodes_up;            /* nodes that are up, backups too; derived */
+	uint32_t lost;                /* processes that may hold a lost slot, see lost.h */
+	uint32_t lost_round;          /* which loss that was; 0: none yet */
+	uint32_t incomplete;          /* nodes could not be read: a load of the list shall bring them back */
+	struct index_key root;        /* the best of the index; derived */
+};
+
+/* Whether the sizes in the record can be true, so that whoever allocates and loops by them may. 0 or -EUCLEAN. */
+int farm_check(const struct farm *farm);

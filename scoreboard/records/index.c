@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "index.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "farm.h"
+#include "store/store.h"
+
+#define FANOUT 32u
+
+struct entry_page {
+	struct index_entry entries[FANOUT];
+};
+
+struct key_page {
+	struct index_key keys[FANOUT];
+};
+
+static const struct index_key nothing = { .retry_usec = UINT64_MAX };
+
+bool index_is_up(uint32_t flags)
+{
+	return (flags & (ENTRY_UP | ENTRY_HELD | ENTRY_DRAINING | ENTRY_AGENT)) == ENTRY_UP;
+}
+
+bool index_is_primary_up(uint32_t flags)
+{
+	return index_is_up(flags) && !(flags & ENTRY_BACKUP);
+}
+
+uint32_t index_entry_free(const struct index_entry *entry)
+{
+	if (entry->flags & (ENTRY_HELD | ENTRY_DRAINING | ENTRY_AGENT) || entry->busy >= entry->limit)
+		return 0;
+	if (entry->flags & ENTRY_UP)
+		return entry->limit - entry->busy;
+	return entry->flags & ENTRY_TRIAL_OPEN ? 1 : 0;
+}
+
+void index_make_key(struct index_entry *entry, uint32_t position)
+{
+	uint64_t n_free = index_entry_free(entry);
+	uint64_t primary = entry->flags & ENTRY_BACKUP ? 0 : INDEX_PRIMARY;
+	uint64_t retry_usec = entry->key.retry_usec;
+
+	entry->key = nothing;
+	entry->key.fastest_at = entry->key.spread_at = position;
+	entry->key.retry_usec = retry_usec;
+	if (n_free > 0) {
+		uint64_t share = (n_free << 31) / entry->cores; /* at least 2^15, as cores < 2^16 */
+
+		entry->key.fastest = primary | (uint64_t)entry->speed << 32 | share;
+		entry->key.spread = primary | share * entry->speed;
+	}
+}
+
+void index_key_better(struct index_key *best, const struct index_key *other)
+{
+	if (other->fastest > best->fastest) {
+		best->fastest = other->fastest;
+		best->fastest_at = other->fastest_at;
+	}
+	if (other->spread > best->spread) {
+		best->spread = other->spread;
+		best->spread_at = other->spread_at;
+	}
+	if (other->retry_usec < best->retry_usec)
+		best->retry_usec = other->retry_usec;
+}
+
+/* How many items a level has, for n nodes. */
+static uint32_t level_size(uint32_t n, unsigned level)
+{
+	while (level--)
+		n = (n + FANOUT - 1) / FANOUT;
+	return n;
+}
+
+/* The level whose only page is summed up in the farm's record. */
+static unsigned top_level(uint32_t n)
+{
+	unsigned level = 0;
+
+	for (; n > FANOUT; n = (n + FANOUT - 1) / FANOUT)
+		level++;
+	return level;
+}
+
+static int page_get(struct store *store, unsigned level, uint32_t page, void **ret)
+{
+	int r = store_get(store, STORE_INDEX, level, page,
+			  level == 0 ? sizeof(struct entry_page) : sizeof(struct key_page), ret, NULL);
+
+	return r == -ENOENT ? -EUCLEAN : r;
+}
+
+/* The key of item i of a page of either sort. */
+static struct index_key *page_key(void *page, unsigned level, uint32_t i)
+{
+	return level == 0 ? &((struct entry_page *)page)->entries[i].key : &((struct key_page *)page)->keys[i];
+}
+
+/* Items in the page that holds item. */
+static uint32_t page_items(uint32_t size, uint32_t item)
+{
+	uint32_t first = item / FANOUT * FANOUT;
+
+	return size - first < FANOUT ? size - first : FANOUT;
+}
+
+int index_get(struct store *store, const struct farm *farm, uint32_t position, struct index_entry **ret)
+{
+	void *page;
+	int r;
+
+	if (position >= farm->n_nodes)
+		return -EUCLEAN;
+	r = page_get(store, 0, position / FANOUT, &page);
+	if (r < 0)
+		return r;
+	*ret = &((struct entry_page *)page)->entries[position % FANOUT];
+	return 0;
+}
+
+int index_update(struct store *store, struct farm *farm, uint32_t position)
+{
+	unsigned top = top_level(farm->n_nodes);
+	struct index_entry *entry;
+	uint32_t item = position;
+	int r;
+
+	r = index_get(store, farm, position, &entry);
+	if (r < 0)
+		return r;
+	index_make_key(entry, position);
+	store_touch(store, entry, sizeof(*entry));
+
+	for (unsigned level = 0;; level++) {
+		uint32_t items = page_items(level_size(farm->n_nodes, level), item);
+		struct index_key best = nothing, *above;
+		void *page;
+
+		r = page_get(store, level, item / FANOUT, &page);
+		if (r < 0)
+			return r;
+		for (uint32_t i = 0; i < items; i++)
+			index_key_better(&best, page_key(page, level, i));
+		item /= FANOUT;
+		if (level == top) {
+			farm->root = best;
+			store_touch(store, &farm->root, sizeof(farm->root));
+			return 0;
+		}
+		r = page_get(store, level + 1, item / FANOUT, &page);
+		if (r < 0)
+			return r;
+		above = page_key(page, level + 1, item % FANOUT);
+		*above = best;
+		store_touch(store, above, sizeof(*above));
+	}
+}
+
+struct wanted {
+	enum { FREE_PRIMARY, FREE_BACKUP, DUE } what;
+	uint64_t now_usec;
+};
+
+/*
+ * Whether something wanted is at or below a key. Of a page's two keys the
+ * larger has the primary bit if any below has; a backup is asked for only
+ * when there is no primary, so "any free" will do for it.
+ */
+static bool key_has(const struct index_key *key, const struct wanted *wanted)
+{
+	switch (wanted->what) {
+	case FREE_PRIMARY:
+		return key->fastest & INDEX_PRIMARY;
+	case FREE_BACKUP:
+		return key->fastest != 0;
+	default:
+		return key->retry_usec <= wanted->now_usec;
+	}
+}
+
+/* Up from the page of from until a page has it behind, then down to the first. */
+static int find(struct store *store, const struct farm *farm, uint32_t from, const struct wanted *wanted, uint32_t *ret)
+{
+	unsigned top = top_level(farm->n_nodes), level = 0;
+	uint32_t item = from;
+	bool down = false;
+
+	while (farm->n_nodes > 0) {
+		uint32_t size = level_size(farm->n_nodes, level), i = item % FANOUT, items;
+		void *page;
+		int r;
+
+		if (item < size) {
+			r = page_get(store, level, item / FANOUT, &page);
+			if (r < 0)
+				return r;
+			items = page_items(size, item);
+			while (i < items && !key_has(page_key(page, level, i), wanted))
+				i++;
+			if (i < items) {
+				item = item / FANOUT * FANOUT + i;
+				if (level == 0) {
+					*ret = item;
+					return 0;
+				}
+				item *= FANOUT;
+				level--;
+				down = true;
+				continue;
+			}
+			if (down)
+				return -EUCLEAN; /* the key above promised one */
+		}
+		if (level == top)
+			break;
+		item = item / FANOUT + 1;
+		level++;
+	}
+	return 1;
+}
+
+int index_first_free(struct store *store, const struct farm *farm, uint32_t from, bool primary, uint32_t *ret)
+{
+	return find(store, farm, from, &(struct wanted){ .what = primary ? FREE_PRIMARY : FREE_BACKUP }, ret);
+}
+
+int index_first_due(struct store *store, const struct farm *farm, uint64_t now_usec, uint32_t *ret)
+{
+	if (farm->root.retry_usec > now_usec)
+		return 1;
+	return find(store, farm, 0, &(struct wanted){ .what = DUE, .now_usec = now_usec }, ret);
+}
+
+/* Writes one level out of keys (level 0: entries) and sums its pages up into above. */
+static int build_level(struct store *store, unsigned level, struct index_entry *entries,
+		       const struct index_key *keys, uint32_t n, struct index_key *above)
+{
+	for (uint32_t first = 0; first < n; first += FANOUT) {
+		union {
+			struct entry_page entries;
+			struct key_page keys;
+		} page;
+		uint32_t items = page_items(n, first);
+		struct index_key best = nothing;
+		int r;
+
+		(void)memset(&page, 0, sizeof(page));
+		if (level == 0)
+			(void)memcpy(&page.entries, entries + first, items * sizeof(*entries));
+		else
+			(void)memcpy(&page.keys, keys + first, items * sizeof(*keys));
+		for (uint32_t i = 0; i < items; i++)
+			index_key_better(&best, page_key(&page, level, i));
+		above[first / FANOUT] = best;
+		r = store_put(store, STORE_INDEX, level, first / FANOUT, &page,
+			      level == 0 ? sizeof(page.entries) : sizeof(page.keys));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Removes the pages that an index of before nodes had and one of now nodes has not. */
+static int shrink(struct store *store, uint32_t before, uint32_t now)
+{
+	for (unsigned level = 0; before > 0; level++) {
+		uint32_t had = (level_size(before, level) + FANOUT - 1) / FANOUT;
+		uint32_t has = now == 0 || level > top_level(now) ? 0 : (level_size(now, level) + FANOUT - 1) / FANOUT;
+
+		for (uint32_t page = has; page < had; page++) {
+			int r = store_delete(store, STORE_INDEX, level, page);
+
+			if (r < 0)
+				return r;
+		}
+		if (had <= 1)
+			break;
+	}
+	return 0;
+}
+
+int index_build(struct store *store, struct farm *farm, struct index_entry *entries, uint32_t n)
+{
+	size_t room = n / FANOUT + 1;
+	struct index_key *below = NULL, *above;
+	unsigned level = 0;
+	int r;
+
+	r = shrink(store, farm->n_nodes, n);
+	if (r < 0)
+		return r;
+	farm->n_nodes = n;
+	farm->primaries_up = farm->nodes_up = farm->busy = 0;
+	farm->root = nothing;
+	for (uint32_t i = 0; i < n; i++) {
+		index_make_key(&entries[i], i);
+		farm->busy += entries[i].busy;
+		farm->primaries_up += index_is_primary_up(entries[i].flags);
+		farm->nodes_up += index_is_up(entries[i].flags);
+	}
+	if (n == 0)
+		return 0;
+
+	above = reallocarray(NULL, 2 * room, sizeof(*above));
+	if (!above)
+		return -ENOMEM;
+	for (struct index_key *const half = above + room;; level++) {
+		r = build_level(store, level, entries, below, n, above);
+		if (r < 0 || n <= FANOUT)
+			break;
+		n = (n + FANOUT - 1) / FANOUT;
+		below = above;
+		above = above == half ? half - room : half;
+	}
+	if (r == 0)
+		farm->root = above[0];
+	free(below && below < above ? below : above);
+	return r;
+}
+
+int index_check_levels(struct store *store, const struct farm *farm)
+{
+	for (unsigned level = 0; farm->n_nodes > 0 && level < top_level(farm->n_nodes); level++) {
+		uint32_t size = level_size(farm->n_nodes, level);
+
+		for (uint32_t first = 0; first < size; first += FANOUT) {
+			union {
+				struct entry_page entries;
+				struct key_page keys;
+			} page;
+			struct index_key best = nothing;
+			struct key_page above;
+			uint32_t items = page_items(size, first), item = first / FANOUT;
+			int r;
+
+			r = store_read(store, STORE_INDEX, level, item, &page,
+				       level == 0 ? sizeof(page.entries) : sizeof(page.keys));
+			if (r == 0)
+				r = store_read(store, STORE_INDEX, level + 1, item / FANOUT, &above, sizeof(above));
+			if (r < 0)
+				return r == -ENOENT ? -EUCLEAN : r;
+			for (uint32_t i = 0; i < items; i++)
+				index_key_better(&best, page_key(&page, level, i));
+			if (memcmp(&best, &above.keys[item % FANOUT], sizeof(best)) != 0)
+				return 1;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "node.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "slot.h"
+#include "store/store.h"
+#include "system/timespan.h"
+
+int node_check(struct node_record *record)
+{
+	struct node_config *config = &record->config;
+
+	/* Texts end within their fields, whoever wrote them. */
+	config->name[sizeof(config->name) - 1] = '\0';
+	config->host[sizeof(config->host) - 1] = '\0';
+	config->check[sizeof(config->check) - 1] = '\0';
+	record->detail[sizeof(record->detail) - 1] = '\0';
+	record->fingerprint[sizeof(record->fingerprint) - 1] = '\0';
+	if (config->cores == 0 || config->cores > NODE_CORES_MAX || !(config->speed >= 0 && config->speed <= 1000000))
+		return -EUCLEAN;
+	/* Not to be looked at as a bool before it is known to be one. */
+	if (*(const unsigned char *)&config->backup > 1)
+		return -EUCLEAN;
+	if (record->slot_pages > slot_pages(NODE_CORES_MAX) || record->n_addresses > SCORE_ADDRESSES_MAX)
+		return -EUCLEAN;
+	return speed_check(&record->speed);
+}
+
+int node_get(struct store *store, uint32_t id, struct node_record **ret)
+{
+	void *record;
+	int r = store_get(store, STORE_NODE, id, 0, sizeof(**ret), &record, NULL);
+
+	if (r < 0)
+		return r;
+	*ret = record;
+	return node_check(record);
+}
+
+int node_set_addresses(struct node_record *record, const struct score_address *addresses, unsigned n)
+{
+	struct node_address kept[SCORE_ADDRESSES_MAX];
+	unsigned n_kept = 0;
+
+	(void)memset(kept, 0, sizeof(kept));
+	for (unsigned i = 0; i < n && n_kept < SCORE_ADDRESSES_MAX; i++) {
+		struct node_address *address = &kept[n_kept];
+
+		if (addresses[i].sa.sa_family == AF_INET) {
+			const struct sockaddr_in *in = (const struct sockaddr_in *)&addresses[i].storage;
+
+			(void)memcpy(address->bytes, &in->sin_addr, 4);
+		} else if (addresses[i].sa.sa_family == AF_INET6) {
+			const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&addresses[i].storage;
+
+			(void)memcpy(address->bytes, &in6->sin6_addr, 16);
+			address->scope = in6->sin6_scope_id;
+		} else {
+			continue;
+		}
+		address->family = addresses[i].sa.sa_family;
+		n_kept++;
+	}
+	if (n_kept == record->n_addresses && memcmp(kept, record->addresses, sizeof(kept)) == 0)
+		return 0;
+	(void)memcpy(record->addresses, kept, sizeof(kept));
+	record->n_addresses = n_kept;
+	return 1;
+}
+
+unsigned node_get_addresses(const struct node_record *record, struct score_address ret[static SCORE_ADDRESSES_MAX])
+{
+	for (unsigned i = 0; i < record->n_addresses; i++) {
+		const struct node_address *address = &record->addresses[i];
+
+		(void)memset(&ret[i], 0, sizeof(ret[i]));
+		ret[i].sa.sa_family = address->family;
+		if (address->family == AF_INET) {
+			struct sockaddr_in *in = (struct sockaddr_in *)&ret[i].storage;
+
+			in->sin_port = htons(record->config.port);
+			(void)memcpy(&in->sin_addr, address->bytes, 4);
+			ret[i].size = sizeof(*in);
+		} else {
+			struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ret[i].storage;
+
+			in6->sin6_port = htons(record->config.port);
+			in6->sin6_scope_id = address->scope;
+			(void)memcpy(&in6->sin6_addr, address->bytes, 16);
+			ret[i].size = sizeof(*in6);
+		}
+	}
+	return record->n_addresses;
+}
+
+enum node_state node_state(const struct node_record *record, const struct index_entry *entry)
+{
+	if (record->draining)
+		return NODE_DRAINING;
+	if (record->flags & BN_HOLD)
+		return NODE_HELD;
+	switch (agent_reason(&record->agent)) {
+	case REASON_AGENT_DRAIN:
+	case REASON_AGENT_MAINT:
+		return NODE_HELD;
+	case REASON_AGENT_DOWN:
+		return NODE_DOWN;
+	default:
+		break;
+	}
+	if (!(record->flags & BN_DOWN))
+		return NODE_UP;
+	return entry->flags & (ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS) ? NODE_RETRY : NODE_DOWN;
+}
+
+const char *node_state_to_string(enum node_state state)
+{
+	static const char *const names[NODE_STATE_MAX_] = {
+		[NODE_UP] = "up", [NODE_DOWN] = "down", [NODE_HELD] = "held",
+		[NODE_DRAINING] = "draining", [NODE_RETRY] = "retry",
+	};
+
+	return state >= 0 && state < NODE_STATE_MAX_ ? names[state] : "unknown";
+}
+
+uint32_t node_speed(const struct node_record *record)
+{
+	uint32_t speed = record->config.speed > 0 ? (uint32_t)(record->config.speed * 1000 + 0.5)
+						  : speed_value(&record->speed);
+
+	return agent_speed(&record->agent, speed);
+}
+
+void node_edge_begin(const struct node_record *record, const struct index_entry *entry, enum node_reason reason,
+		     struct score_edge *ret)
+{
+	uint64_t now_usec = now_realtime();
+	enum node_state state = node_state(record, entry);
+
+	*ret = (struct score_edge){
+		.before = state, .after = state, .reason = reason,
+		.lasted_usec = now_usec > record->since_usec ? now_usec - record->since_usec : 0,
+	};
+}
+
+uint32_t node_limit(const struct node_record *record)
+{
+	return agent_limit(&record->agent, record->config.cores);
+}
+
+void node_edge_end(struct node_record *record, const struct index_entry *entry, struct score_edge *edge)
+{
+	edge->after = node_state(record, entry);
+	/* Else it is of the hold, or of what its agent said. */
+	if (edge->after != edge->before)
+		record->since_usec = now_realtime();
+}
+
+enum node_reason node_reason(const struct node_record *record, enum node_state state)
+{
+	switch (state) {
+	case NODE_UP:
+		return REASON_NONE;
+	case NODE_HELD:
+		return record->flags & BN_HOLD ? REASON_HELD : agent_reason(&record->agent);
+	case NODE_DRAINING:
+		return REASON_REMOVED;
+	default:
+		return record->flags & BN_DOWN ? (enum node_reason)record->reason : agent_reason(&record->agent);
+	}
+}
+
+static double ratio(int32_t octaves)
+{
+	return speed_exp2(octaves) / 1000.0;
+}
+
+static void describe_speed(const struct node_record *record, struct score_speed *ret)
+{
+	const struct speed *speed = &record->speed;
+	uint64_t now_usec = now_realtime();
+
+	*ret = (struct score_speed){
+		.pinned = record->config.speed > 0,
+		.learned = ratio(speed_octaves(speed, now_usec)),
+		.hold = ratio(speed->hold.octaves),
+		.hold_weight = speed_weight(&speed->hold, now_usec) / (double)SPEED_WEIGHT,
+		.compile = ratio(speed->compile.octaves),
+		.compile_weight = speed_weight(&speed->compile, now_usec) / (double)SPEED_WEIGHT,
+		.work_usec = speed->work_usec,
+	};
+}
+
+void node_describe(const struct node_record *record, const struct index_entry *entry, struct score_node *ret)
+{
+	uint64_t boottime = now_boottime();
+
+	*ret = (struct score_node){
+		.id = entry->id,
+		.config = record->config,
+		.flags = record->flags,
+		.state = node_state(record, entry),
+		.busy = entry->busy,
+		.free = index_entry_free(entry),
+		.limit = entry->limit,
+		.speed = entry->speed / 1000.0,
+		.since_usec = record->since_usec,
+		.served = record->served,
+		.failed = record->failed,
+		.bytes_in = record->bytes_in,
+		.bytes_out = record->bytes_out,
+		.rise = record->rise,
+		.fall = record->fall,
+		.doubts = record->doubts,
+	};
+	ret->reason = node_reason(record, ret->state);
+	(void)memcpy(ret->detail, record->detail, sizeof(ret->detail));
+	(void)memcpy(ret->fingerprint, record->fingerprint, sizeof(ret->fingerprint));
+	agent_format(&record->agent, ret->agent);
+	if (entry->key.retry_usec != UINT64_MAX)
+		ret->retry_usec = now_realtime() + entry->key.retry_usec - boottime;
+	describe_speed(record, &ret->learning);
+	ret->n_addresses = node_get_addresses(record, ret->addresses);
+}
+
+void node_note_down(struct node_record *record)
+{
+	(void)memmove(record->downs + 1, record->downs, sizeof(record->downs) - sizeof(record->downs[0]));
+	record->downs[0] = now_boottime();
+}
+
+bool node_is_flapping(const struct node_record *record)
+{
+	uint64_t now_usec = now_boottime();
+
+	/* It last went down in the future: that was before a restart of the machine. */
+	return record->flags & BN_DOWN && record->reason == REASON_FLAPPING && now_usec < record->quiet_usec &&
+	       record->downs[0] <= now_usec;
+}
+
+void node_init(struct node_record *record, const struct node_config *config, uint64_t now_usec)
+{
+	(void)memset(record, 0, sizeof(*record));
+	record->config = *config;
+	record->flags = config->flags;
+	record->since_usec = now_usec;
+	if (record->flags & BN_DOWN)
+		record->reason = REASON_CONFIGURED;
+	record->pause_usec = NODE_RETRY_USEC;
+}

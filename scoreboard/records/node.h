@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * node.h: the record of one node: what the node list says, its health, its
+ * counters. What a choice needs of it stands in its index entry, too.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent.h"
+#include "index.h"
+#include "list/nodelist.h"
+#include "scoreboard.h"
+#include "speed.h"
+
+#define NODE_RETRY_USEC (30 * UINT64_C(1000000)) /* first pause before a down node is tried, where nobody said */
+#define NODE_RETRY_DOUBLINGS 16u                 /* the pause grows to at most so many times the first */
+
+struct node_address {
+	uint16_t family;       /* AF_INET or AF_INET6 */
+	uint16_t reserved;
+	uint32_t scope;        /* of a link-local IPv6 address */
+	uint8_t bytes[16];     /* network order; IPv4 in the first four */
+};
+
+/* The record "node/ID". */
+struct node_record {
+	struct node_config config;    /* flags: as the node list had them last */
+	char detail[NODE_DETAIL_MAX + 1];
+	uint32_t flags;               /* BN_DOWN, BN_HOLD as they are now */
+	uint32_t draining;
+	uint32_t reason;              /* enum node_reason: why it is down */
+	uint32_t rise, fall;
+	uint32_t slot_pages;          /* of the slot records that exist */
+	uint32_t n_addresses;
+	uint32_t position;            /* in the index; derived */
+	uint64_t since_usec;          /* of the state, CLOCK_REALTIME */
+	uint64_t pause_usec;          /* between the last failure and the next trial */
+	uint64_t served, failed, bytes_in, bytes_out;
+	struct speed speed;           /* as far as learned */
+	struct node_address addresses[SCORE_ADDRESSES_MAX];
+	/* CLOCK_BOOTTIME of these; 0: never. */
+	uint64_t success_usec;        /* when a probe or a connection was last answered, or the first probe failed */
+	uint64_t quiet_usec;          /* flapping: kept down until then, or later if it fails again */
+	uint64_t downs[SCORE_FLAPS_MAX]; /* when it last went down, the latest first */
+	uint32_t doubts;              /* connections in a row that it took and did not answer */
+	uint32_t reserved;
+	uint64_t served_seen;         /* what served was when a probe last looked */
+	struct agent agent;           /* what its agent said last */
+	char fingerprint[NODE_FINGERPRINT_MAX + 1]; /* of its compiler, as a probe found it */
+};
+
+/* Whether a record that was read can be true; ends its texts within their fields. 0 or -EUCLEAN. */
+int node_check(struct node_record *record);
+
+/* The record of a node. 0, -ENOENT, or -errno. */
+int node_get(struct store *store, uint32_t id, struct node_record **ret);
+
+/* Puts addresses into the record; touches nothing if they are the same. 1 if changed, else 0. */
+int node_set_addresses(struct node_record *record, const struct score_address *addresses, unsigned n);
+
+/* The record's addresses with its port, for connect(2). Returns how many. */
+unsigned node_get_addresses(const struct node_record *record, struct score_address ret[static SCORE_ADDRESSES_MAX]);
+
+/* The state that record and entry make together. */
+enum node_state node_state(const struct node_record *record, const struct index_entry *entry);
+
+/* Why it is in that state. */
+enum node_reason node_reason(const struct node_record *record, enum node_state state);
+
+/* The speed that counts, in thousandths: pinned, else learned; scaled as its agent says. */
+uint32_t node_speed(const struct node_record *record);
+
+/* How many connections at once it takes: its cores, or fewer if its agent says so. */
+uint32_t node_limit(const struct node_record *record);
+
+/* Begins *ret: the state as it is, and how long it has lasted. Both states are that one as yet. */
+void node_edge_begin(const struct node_record *record, const struct index_entry *entry, enum node_reason reason,
+		     struct score_edge *ret);
+
+/* Ends it, when record and entry have changed: which state it is now. One that is another begins now. */
+void node_edge_end(struct node_record *record, const struct index_entry *entry, struct score_edge *edge);
+
+/* Everything about the node for those who look. */
+void node_describe(const struct node_record *record, const struct index_entry *entry, struct score_node *ret);
+
+/* The node has gone down now: notes when, for those who count. */
+void node_note_down(struct node_record *record);
+
+/* Whether it is kept down because it went down too often, though it may answer at the moment. */
+bool node_is_flapping(const struct node_record *record);
+
+/* Fills a new record from a node list's line. */
+void node_init(struct node_record *record, const struct node_config *config, uint64_t now_usec);

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "lost.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "farm/claim.h"
+#include "store/store.h"
+#include "system/timespan.h"
+
+static bool same(const struct score_slot *a, const struct score_slot *b)
+{
+	return a->node == b->node && a->slot == b->slot && a->ticket == b->ticket;
+}
+
+void held_add(struct score *s, const struct score_slot *slot)
+{
+	if (s->n_held == s->room_held) {
+		size_t room = s->room_held ? s->room_held * 2 : 8;
+		struct score_slot *held = reallocarray(s->held, room, sizeof(*held));
+
+		if (!held) {
+			s->forgetful = true;
+			return;
+		}
+		s->held = held;
+		s->room_held = room;
+	}
+	s->held[s->n_held++] = *slot;
+}
+
+void held_remove(struct score *s, const struct score_slot *slot)
+{
+	for (size_t i = 0; i < s->n_held; i++)
+		if (same(&s->held[i], slot)) {
+			s->held[i] = s->held[--s->n_held];
+			return;
+		}
+}
+
+int lost_begin(struct store *store, struct farm *farm, const struct holder *witnesses, size_t n)
+{
+	uint32_t round = (uint32_t)(now_boottime() / 1000) | 1;
+
+	farm->lost = (uint32_t)n;
+	/* Another than any before, also when the one before could not be read. */
+	farm->lost_round = round == farm->lost_round ? round + 2 : round;
+	if (n == 0)
+		return store_delete(store, STORE_LOST, 0, 0);
+	return store_put(store, STORE_LOST, 0, 0, witnesses, n * sizeof(*witnesses));
+}
+
+/* In place of one that has been heard of: what zeros over the record would leave is not that. */
+static const struct holder struck = { .reserved = 1 };
+
+static bool is_struck(const struct holder *holder)
+{
+	return memcmp(holder, &struck, sizeof(*holder)) == 0;
+}
+
+/* The record, and how many on it have not been heard of. 0; -ENOENT; -EUCLEAN if it cannot be what it says. */
+static int get_record(struct store *store, struct holder **ret, size_t *ret_n, uint32_t *ret_left)
+{
+	struct holder *holders;
+	void *data;
+	size_t size;
+	int r = store_get(store, STORE_LOST, 0, 0, 0, &data, &size);
+
+	if (r < 0)
+		return r;
+	if (size % sizeof(*holders) != 0)
+		return -EUCLEAN;
+	holders = data;
+	*ret = holders;
+	*ret_n = size / sizeof(*holders);
+	*ret_left = 0;
+	for (size_t i = 0; i < *ret_n; i++) {
+		if (is_struck(&holders[i]))
+			continue;
+		if (holders[i].pid == 0 || holders[i].pid > INT32_MAX || holders[i].reserved != 0)
+			return -EUCLEAN;
+		++*ret_left;
+	}
+	return 0;
+}
+
+/* The same, if it says what the farm's record does; one that is not there is empty. 0, -EUCLEAN, or -errno. */
+static int get_whole_record(struct store *store, const struct farm *farm, struct holder **ret, size_t *ret_n)
+{
+	uint32_t left;
+	int r = get_record(store, ret, ret_n, &left);
+
+	if (r == -ENOENT)
+		*ret_n = left = 0;
+	else if (r < 0)
+		return r;
+	return left == farm->lost ? 0 : -EUCLEAN;
+}
+
+int lost_count(struct store *store, uint32_t *ret)
+{
+	struct holder *holders;
+	size_t n;
+	int r = get_record(store, &holders, &n, ret);
+
+	if (r != -ENOENT)
+		return r;
+	*ret = 0;
+	return 0;
+}
+
+int lost_get(struct store *store, const struct farm *farm, struct holder **ret, size_t *ret_n)
+{
+	struct holder *holders, *unheard;
+	size_t n;
+	int r = get_whole_record(store, farm, &holders, &n);
+
+	if (r < 0)
+		return r;
+	unheard = reallocarray(NULL, n + 1, sizeof(*unheard));
+	if (!unheard)
+		return -ENOMEM;
+	*ret_n = 0;
+	for (size_t i = 0; i < n; i++)
+		if (!is_struck(&holders[i]))
+			unheard[(*ret_n)++] = holders[i];
+	*ret = unheard;
+	return 0;
+}
+
+/* Frees every lost slot, a commit for each. */
+static int free_all(struct score *s, struct farm *farm)
+{
+	for (uint32_t position = 0; position < farm->n_nodes; position++) {
+		struct node_record *record;
+		struct index_entry *entry;
+		uint32_t id, n;
+		int r;
+
+		r = index_get(s->store, farm, position, &entry);
+		if (r < 0)
+			return r;
+		id = entry->id;
+		r = node_get(s->store, id, &record);
+		if (r < 0)
+			return r == -ENOENT ? -EUCLEAN : r;
+		n = record->slot_pages * SLOTS_PER_PAGE;
+		store_trim(s->store);
+		for (uint32_t number = 0; number < n; number++) {
+			struct slot *slot;
+
+			r = slot_get(s->store, id, number, &slot);
+			if (r == 0 && slot->state == SLOT_LOST) {
+				r = claim_free_slot(s, farm, position, slot, number);
+				if (r == 0)
+					r = store_commit(s->store);
+			}
+			if (r < 0)
+				return r;
+			store_trim(s->store);
+		}
+	}
+	return 0;
+}
+
+int lost_finish(struct score *s, struct farm *farm)
+{
+	int r = free_all(s, farm);
+
+	return r < 0 ? r : claim_dispatch(s, farm, POLICY_FASTEST);
+}
+
+int lost_strike(struct score *s, struct farm *farm, const struct holder *whom)
+{
+	struct holder *holders;
+	size_t n;
+	int r = get_whole_record(s->store, farm, &holders, &n);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n && farm->lost > 0; i++)
+		if (holder_equal(&holders[i], whom)) {
+			holders[i] = struck;
+			store_touch(s->store, &holders[i], sizeof(holders[i]));
+			farm->lost--;
+			store_touch(s->store, &farm->lost, sizeof(farm->lost));
+		}
+	r = store_commit(s->store);
+	store_trim(s->store);
+	/* Killed from here on, the next reap frees them: they are lost, and nobody is on the record. */
+	if (r == 0 && farm->lost == 0)
+		r = lost_finish(s, farm);
+	return r;
+}
+
+/* Takes back what we hold. 0; 1: there is something that cannot be said in this scoreboard; or -errno. */
+static int reclaim(struct score *s, const struct score_slot *held)
+{
+	struct node_record *record;
+	struct slot *slot;
+	int r = node_get(s->store, held->node, &record);
+
+	if (r == -ENOENT)
+		return 1; /* the node has another id now: its slots stay lost until we give ours back */
+	if (r == 0)
+		r = slot_get(s->store, held->node, held->slot, &slot);
+	if (r < 0)
+		return r;
+	if (slot->state == SLOT_BUSY && slot->ticket == held->ticket && holder_equal(&slot->holder, &s->self))
+		return 0;
+	if (slot->state != SLOT_LOST)
+		return 1;
+	slot->holder = s->self;
+	slot->ticket = held->ticket;
+	slot->state = SLOT_BUSY;
+	slot->trial = 0;
+	store_touch(s->store, slot, sizeof(*slot));
+	r = store_commit(s->store);
+	store_trim(s->store);
+	return r;
+}
+
+int lost_settle(struct score *s, struct farm *farm)
+{
+	bool unsettled = s->forgetful;
+	int r = 0;
+
+	if (s->settled == farm->lost_round)
+		return 0;
+	for (size_t i = 0; r >= 0 && i < s->n_held; i++) {
+		r = reclaim(s, &s->held[i]);
+		unsettled |= r == 1;
+	}
+	store_trim(s->store);
+	if (r < 0 || unsettled)
+		return r < 0 ? r : 0;
+	s->settled = farm->lost_round;
+	return lost_strike(s, farm, &s->self);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * store.h: records that change together or not at all.
+ *
+ * A critical section is store_lock(), any number of store_get() and
+ * store_touch(), store_commit(), store_unlock(). Records are worked on in
+ * copies; a commit makes all touched bytes real at once, and a process killed
+ * in the middle of one leaves it either undone or to be finished by the next
+ * that takes the lock. On this path only records that exist are overwritten,
+ * at their size.
+ *
+ * Whatever makes, grows or deletes records is a transaction instead:
+ * store_begin(), the same calls and store_put() and store_delete(),
+ * store_end().
+ *
+ * Only store.c knows that this is tdb.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "key.h"
+
+struct store;
+
+/* What salvage.c must know of the file: its hash chains, and where in a sequence number its generation stands. */
+#define STORE_HASH_SIZE 8191u
+#define STORE_GENERATION_SHIFT 48u
+
+/* Opens an existing file. 0 and *ret; -ENOENT, -EBADMSG (no tdb file), or what open(2) said. */
+int store_open(const char *path, struct store **ret);
+
+/*
+ * Makes a new, empty file of which nobody knows yet. generation, not 0, is
+ * another one when a file is made to be put into the place of a damaged one.
+ * 0 and *ret; -EEXIST and the like.
+ */
+int store_create(const char *path, uint16_t generation, struct store **ret);
+
+/* The generation of the file when it was last locked; 0: never yet. */
+uint16_t store_generation(const struct store *s);
+
+/* Sets mode, and user and group unless they are -1, of the open file itself: its name may be somebody else's by
+ * now. 0 or -errno. */
+int store_set_owner(struct store *s, mode_t mode, uid_t user, gid_t group);
+
+/* The open file's descriptor; it stays the store's. */
+int store_fd(const struct store *s);
+/* What fstat(2) says of the file. 0 or -errno. */
+int store_stat(const struct store *s, struct stat *ret);
+
+/* Closes and frees, giving up a lock or transaction that is still open. Returns NULL. */
+struct store *store_close(struct store *s);
+
+/* Begins a critical section that may write; waits for its turn. 0; -EUCLEAN: damaged; or -errno. */
+int store_lock(struct store *s);
+
+/* Ends a critical section; what was not committed has not happened. */
+void store_unlock(struct store *s);
+
+/*
+ * Makes everything touched since the last commit real, in one step. The section
+ * goes on, records fetched before stay valid. 0; -E2BIG if it is more than one
+ * step can hold (nothing has happened then); -EIO.
+ */
+int store_commit(struct store *s);
+
+/* Begins a transaction; store_end() makes it real as a whole, store_cancel() forgets it. 0 or -errno. */
+int store_begin(struct store *s);
+
+/* As store_begin(), to mend: *ret_false says that there is a change that got whole and cannot be made, which
+ * every other section fails for. store_forget() makes it one that never was. */
+int store_begin_mending(struct store *s, bool *ret_false);
+int store_forget(struct store *s);
+
+/* Whether the file itself, apart from what the records say, is whole: 0, -EUCLEAN, or -errno. */
+int store_check(struct store *s);
+
+int store_end(struct store *s);
+void store_cancel(struct store *s);
+
+/*
+ * The present contents of a record, in a copy that lives until the section
+ * ends. size is what the caller's structure needs. 0 and *ret; -ENOENT if there is no such
+ * record; -EUCLEAN if it is of another size (size 0 takes any, *ret_size tells).
+ */
+int store_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size,
+	      void **ret, size_t *ret_size);
+
+/* Says that size bytes at p, inside a copy from store_get(), have changed or are about to. */
+void store_touch(struct store *s, const void *p, size_t size);
+
+/* After a commit: ends all copies but that of the section's first record, to keep memory bounded. */
+void store_trim(struct store *s);
+
+/* As store_get(), into the caller's own memory and without keeping a copy: for walks over many records. */
+int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, void *data, size_t size);
+
+/* In a transaction: makes or replaces a record; copies fetched before are written first and end. 0 or -errno. */
+int store_put(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, const void *data, size_t size);
+
+/* In a transaction: removes a record; copies as above. 0, also if there is none, or -errno. */
+int store_delete(struct store *s, enum store_kind kind, uint32_t a, uint32_t b);
+
+/* In a transaction: writes the touched copies and ends them all, to keep memory bounded. 0 or -errno. */
+int store_flush(struct store *s);
