@@ -308,13 +308,13 @@ int score_load(struct score *s, const struct nodelist *list, struct score_load_r
 	return r;
 }
 
-int score_edit(struct score *s, const struct score_edit *edit)
+int score_edit(struct score *s, const struct score_edit *edit, struct score_edited *ret)
 {
 	unsigned tries = 0;
 	int r;
 
 	do {
-		r = attempt_edit(s, edit);
+		r = attempt_edit(s, edit, ret);
 	} while (is_mended(s, r, &tries));
 	return r;
 }

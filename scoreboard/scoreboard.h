@@ -26,6 +26,7 @@
 #include <sys/types.h>
 
 #include "records/agent.h"
+#include "list/fields.h"
 #include "list/nodelist.h"
 #include "list/reason.h"
 
@@ -376,13 +377,25 @@ int score_load(struct score *s, const struct nodelist *list, struct score_load_r
 
 struct score_edit {
 	enum { EDIT_ADD, EDIT_REMOVE, EDIT_SET } what;
-	struct node_config config;   /* REMOVE: the name counts alone; SET: the name, and all that it shall have */
-	bool hold;                   /* SET: held or not as config says, whatever was done since it said so before */
+	struct node_config config;   /* ADD: the node; REMOVE: its name alone counts; SET: its name, and the new values */
+	uint32_t fields;             /* SET: the fields that change, bits of list/fields.h; all others stay as they are */
 };
 
-/* Changes one node of the farm as a load of the whole list with that change would, but for hold. 0; -EEXIST for
- * ADD; -ENOENT for the others; or -errno. */
-int score_edit(struct score *s, const struct score_edit *edit);
+/* A node before and after an edit, both as they were in the edit's own section. */
+struct score_edited {
+	struct node_config before;   /* all zeros after ADD; flags: as they were in force */
+	struct node_config after;    /* the same as before after REMOVE */
+	uint32_t busy;               /* its connections at that moment */
+};
+
+/*
+ * Changes one node of the farm as a load of the whole list with that change
+ * would. SET changes nothing but its fields, in one section, so that edits of
+ * different fields at the same time all last; flags= decides about a hold,
+ * whatever was done since it was last set. ret may be NULL. 0; -EEXIST for ADD;
+ * -ENOENT for the others; or -errno.
+ */
+int score_edit(struct score *s, const struct score_edit *edit, struct score_edited *ret);
 
 /* An administrator takes a node out (its connections go on) with words of his own, or puts it back.
  * 0, 1 if it was so already, -ENOENT. */

@@ -4,8 +4,9 @@
  * edit.c: the verbs that change one node of the farm while it works: add,
  * remove, set; and dump, which writes the farm as a node list.
  *
- * A changed node is written as a line of a node list and read again, so that
- * the list's parser is the only judge of what a node may be.
+ * set reads each value by its row of list/fields.c, as the node list does. The
+ * library then changes those fields and no others in one critical section, so
+ * that edits of one node by several people at once all last.
  */
 
 #include <errno.h>
@@ -26,7 +27,7 @@ static int edit(const struct context *context, const struct score_edit *edit, co
 	status = context_open(context, &score);
 	if (status != STATUS_OK)
 		return status;
-	r = score_edit(score, edit);
+	r = score_edit(score, edit, NULL);
 	(void)score_close(score);
 	switch (r) {
 	case 0:
@@ -80,8 +81,8 @@ int verb_add(const struct context *context, int argc, char **argv)
 	return status == STATUS_OK ? edit(context, &change, "added") : status;
 }
 
-/* The node that an argument means. */
-static int find(const struct context *context, const char *word, struct node_config *ret)
+/* The name of the node that an argument means. */
+static int find(const struct context *context, const char *word, char ret[static NODE_NAME_MAX + 1])
 {
 	struct score_node node;
 	struct score *score;
@@ -93,102 +94,29 @@ static int find(const struct context *context, const char *word, struct node_con
 	status = node_argument_find(context, score, word, &node);
 	(void)score_close(score);
 	if (status == STATUS_OK)
-		*ret = node.config;
+		(void)strcpy(ret, node.config.name);
 	return status;
 }
 
 int verb_remove(const struct context *context, int argc, char **argv)
 {
 	struct score_edit change = { .what = EDIT_REMOVE };
-	int status = find(context, argv[0], &change.config);
+	int status = find(context, argv[0], change.config.name);
 
 	(void)argc;
 	return status == STATUS_OK ? edit(context, &change, "removed; connections that it has go on") : status;
 }
 
-static const char *proxy_name(enum node_proxy proxy)
-{
-	return proxy == NODE_PROXY_V1 ? "v1" : proxy == NODE_PROXY_V2 ? "v2" : "";
-}
-
-/* What set can change, as text; an empty one is left out of the line. */
-enum field { CORES, FLAGS, SPEED, BACKUP, CHECK, PROXY, CHECK_PROXY, FIELDS_ };
-
-static const char *const field_names[FIELDS_] = {
-	[CORES] = "cores", [FLAGS] = "flags", [SPEED] = "speed", [BACKUP] = "backup",
-	[CHECK] = "check", [PROXY] = "proxy", [CHECK_PROXY] = "check-proxy",
-};
-
-struct fields {
-	char text[FIELDS_][NODE_CHECK_MAX + 1];
-};
-
-static void fields_of(const struct node_config *config, struct fields *ret)
-{
-	(void)snprintf(ret->text[CORES], sizeof(ret->text[CORES]), "%u", config->cores);
-	(void)snprintf(ret->text[FLAGS], sizeof(ret->text[FLAGS]), "%u", config->flags);
-	*ret->text[SPEED] = '\0';
-	if (config->speed > 0)
-		(void)snprintf(ret->text[SPEED], sizeof(ret->text[SPEED]), "%.15g", config->speed);
-	(void)snprintf(ret->text[BACKUP], sizeof(ret->text[BACKUP]), "%s", config->backup ? "yes" : "no");
-	(void)snprintf(ret->text[CHECK], sizeof(ret->text[CHECK]), "%s", config->check);
-	(void)snprintf(ret->text[PROXY], sizeof(ret->text[PROXY]), "%s", proxy_name(config->proxy));
-	(void)snprintf(ret->text[CHECK_PROXY], sizeof(ret->text[CHECK_PROXY]), "%s", proxy_name(config->check_proxy));
-}
-
-static int fields_set(struct fields *fields, const char *assignment)
-{
-	const char *equals = strchr(assignment, '=');
-	size_t length = equals ? (size_t)(equals - assignment) : strlen(assignment);
-
-	for (enum field i = 0; equals && i < FIELDS_; i++) {
-		if (strlen(field_names[i]) != length || strncmp(field_names[i], assignment, length) != 0)
-			continue;
-		if (i == BACKUP && strcmp(equals + 1, "yes") != 0 && strcmp(equals + 1, "no") != 0)
-			return complain_usage("backup: \"%s\": expected yes or no", equals + 1);
-		/* Else it would be another field, a comment, or another node of the line that is made of it. */
-		if (strpbrk(equals + 1, ",#\n") || strlen(equals + 1) > NODE_CHECK_MAX)
-			return complain_usage("%s: \"%s\": expected one line of at most %d bytes, without a comma or #",
-					      field_names[i], equals + 1, NODE_CHECK_MAX);
-		(void)strcpy(fields->text[i], equals + 1);
-		return STATUS_OK;
-	}
-	return complain_usage("\"%s\": expected cores=, flags=, speed=, backup=, check=, proxy= or check-proxy=",
-			      assignment);
-}
-
-static void fields_line(const struct node_config *config, const struct fields *fields, char line[static LINE_MAX_])
-{
-	bool v6 = strchr(config->host, ':') != NULL;
-	size_t used;
-
-	used = (size_t)snprintf(line, LINE_MAX_, "%s%s%s, %u, %s, %s%s", v6 ? "[" : "", config->host, v6 ? "]" : "",
-				config->port, fields->text[CORES], fields->text[FLAGS],
-				strcmp(fields->text[BACKUP], "yes") == 0 ? ", backup" : "");
-	for (enum field i = SPEED; i < FIELDS_; i++)
-		if (i != BACKUP && *fields->text[i] && used < LINE_MAX_)
-			used += (size_t)snprintf(line + used, LINE_MAX_ - used, ", %s=%s", field_names[i], fields->text[i]);
-}
-
 int verb_set(const struct context *context, int argc, char **argv)
 {
 	struct score_edit change = { .what = EDIT_SET };
-	struct fields fields = { 0 };
-	char line[LINE_MAX_];
+	char message[FIELD_MESSAGE_MAX];
 	int status;
 
-	status = find(context, argv[0], &change.config);
-	if (status != STATUS_OK)
-		return status;
-	fields_of(&change.config, &fields);
-	for (int i = 1; status == STATUS_OK && i < argc; i++) {
-		status = fields_set(&fields, argv[i]);
-		change.hold |= strncmp(argv[i], "flags=", strlen("flags=")) == 0;
-	}
-	if (status != STATUS_OK)
-		return status;
-	fields_line(&change.config, &fields, line);
-	status = read_line(change.config.name, line, &change.config);
+	for (int i = 1; i < argc; i++)
+		if (field_assign(argv[i], &change.config, &change.fields, message) < 0)
+			return complain_usage("%s", message);
+	status = find(context, argv[0], change.config.name);
 	return status == STATUS_OK ? edit(context, &change, "changed") : status;
 }
 

@@ -11,13 +11,14 @@
  */
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "system/number.h"
 #include "verbs.h"
 
 #define WEIGHT_MAX 65535.0
@@ -43,14 +44,12 @@ struct export {
 
 static int parse_port(const char *text, uint16_t *ret)
 {
-	unsigned long value;
-	char *end;
+	uint64_t value;
+	int r = number_parse(text, 1, 65535, &value);
 
-	value = strtoul(text, &end, 10);
-	if (!isdigit((unsigned char)*text) || *end || value < 1 || value > 65535)
-		return -EINVAL;
-	*ret = (uint16_t)value;
-	return 0;
+	if (r == 0)
+		*ret = (uint16_t)value;
+	return r;
 }
 
 /* tcp:ADDRESS:PORT, tcp:[ADDRESS]:PORT, or fwmark:NUMBER, of nodes with IPv4, or fwmark6:NUMBER. */
@@ -64,15 +63,12 @@ static int parse_service(const char *text, struct service *ret)
 
 	*ret = (struct service){ .family = AF_INET };
 	if (mark) {
-		unsigned long number;
-		char *end;
+		uint64_t number;
 
-		errno = 0;
-		number = strtoul(mark, &end, 10);
-		if (!isdigit((unsigned char)*mark) || *end || errno || number < 1 || number > UINT32_MAX)
+		if (number_parse(mark, 1, UINT32_MAX, &number) < 0)
 			return -EINVAL;
 		ret->family = text[6] == '6' ? AF_INET6 : AF_INET;
-		(void)snprintf(ret->text, sizeof(ret->text), "-f %lu%s", number, ret->family == AF_INET6 ? " -6" : "");
+		(void)snprintf(ret->text, sizeof(ret->text), "-f %" PRIu64 "%s", number, ret->family == AF_INET6 ? " -6" : "");
 		return 0;
 	}
 	if (strncmp(text, "tcp:", 4) != 0 || colon < text + 5 || parse_port(colon + 1, &ret->port) < 0)

@@ -36,7 +36,7 @@ int attempt_explain(struct score *s, enum score_policy policy, struct score_choi
 int attempt_totals(struct score *s, struct score_totals *ret);
 int attempt_is_down(struct score *s);
 int attempt_load(struct score *s, const struct nodelist *list, struct score_load_result *ret);
-int attempt_edit(struct score *s, const struct score_edit *edit);
+int attempt_edit(struct score *s, const struct score_edit *edit, struct score_edited *ret);
 int attempt_hold(struct score *s, const char *name, const char *detail);
 int attempt_unhold(struct score *s, const char *name);
 int attempt_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge);

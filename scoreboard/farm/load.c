@@ -330,10 +330,11 @@ struct change {
 	bool only_missing;                        /* of the list */
 	const struct resolve_request *resolved;   /* for each of the list's nodes, or for the one of edit */
 	const struct score_edit *edit;
+	struct score_edited *edited;              /* what the edit met and made */
 };
 
 /* The farm's own list as it is, with the edit made. The caller frees ret->nodes. */
-static int edited_list(struct plan *old, const struct score_edit *edit, struct nodelist *ret)
+static int edited_list(struct plan *old, const struct score_edit *edit, struct nodelist *ret, struct score_edited *edited)
 {
 	bool found = false;
 
@@ -342,23 +343,32 @@ static int edited_list(struct plan *old, const struct score_edit *edit, struct n
 		return -ENOMEM;
 	for (uint32_t i = 0; i < old->n; i++) {
 		struct node_record *record = &old->seats[i]->record;
-		bool same = strcmp(record->config.name, edit->config.name) == 0;
+		struct node_config *config;
 
 		if (record->draining)
 			continue;
-		found |= same;
-		if (!same)
-			ret->nodes[ret->n_nodes++] = record->config;
-		else if (edit->what == EDIT_SET)
-			ret->nodes[ret->n_nodes++] = edit->config;
-		/* As if the list had said what is. */
-		if (same && edit->hold)
+		config = &ret->nodes[ret->n_nodes++];
+		*config = record->config;
+		if (strcmp(config->name, edit->config.name) != 0)
+			continue;
+		found = true;
+		edited->before = edited->after = record->config;
+		edited->before.flags = record->flags;
+		edited->busy = old->seats[i]->entry.busy;
+		if (edit->what == EDIT_REMOVE) {
+			ret->n_nodes--;
+			continue;
+		}
+		fields_copy(config, &edit->config, edit->fields);
+		edited->after = *config;
+		/* As if the list had said what is: so its hold counts, whatever was done since. */
+		if (edit->fields & field_bit(field_find("flags", strlen("flags"))))
 			record->config.flags = (record->config.flags & ~BN_HOLD) | (record->flags & BN_HOLD);
 	}
 	if (edit->what == EDIT_ADD) {
 		if (found)
 			return -EEXIST;
-		ret->nodes[ret->n_nodes++] = edit->config;
+		ret->nodes[ret->n_nodes++] = edited->after = edit->config;
 	} else if (!found) {
 		return -ENOENT;
 	}
@@ -373,7 +383,7 @@ static int plan_edit(struct farm *farm, struct plan *old, const struct change *c
 	struct nodelist list;
 	int r;
 
-	r = edited_list(old, change->edit, &list);
+	r = edited_list(old, change->edit, &list, change->edited);
 	if (r == 0) {
 		resolved = calloc(list.n_nodes + 1, sizeof(*resolved));
 		r = resolved ? 0 : -ENOMEM;
@@ -478,16 +488,19 @@ int load_missing(struct score *s, const struct nodelist *list)
 	return load(s, list, true, NULL);
 }
 
-int attempt_edit(struct score *s, const struct score_edit *edit)
+int attempt_edit(struct score *s, const struct score_edit *edit, struct score_edited *ret)
 {
 	struct resolve_request request = { .host = edit->config.host, .port = edit->config.port };
 	struct score_load_result result = { 0 };
+	struct score_edited edited = { 0 };
 	int r = 0;
 
 	if (edit->what == EDIT_ADD)
 		r = resolve_all(&request, 1, RESOLVE_USEC);
 	if (r >= 0)
-		r = rebuild(s, &(struct change){ .edit = edit, .resolved = &request }, &result);
+		r = rebuild(s, &(struct change){ .edit = edit, .resolved = &request, .edited = &edited }, &result);
+	if (r >= 0 && ret)
+		*ret = edited;
 	return r < 0 ? r : dispatch(s);
 }
 

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "regex_bounds.h"
+#include "system/number.h"
 #include "system/timespan.h"
 #include "url_syntax.h"
 #include "words.h"
@@ -87,11 +88,9 @@ static int parse_path(const char *value, struct check_syntax *syntax, char *expe
 
 static int parse_port(const char *value, struct check_syntax *syntax, char *expected)
 {
-	unsigned port = 0;
+	uint64_t port;
 
-	for (const char *p = value; isdigit((unsigned char)*p) && port <= UINT16_MAX; p++)
-		port = port * 10 + (unsigned)(*p - '0');
-	if (value[strspn(value, "0123456789")] || port < 1 || port > UINT16_MAX)
+	if (number_parse(value, 1, UINT16_MAX, &port) < 0)
 		return fail(expected, "a port, 1 to 65535");
 	syntax->port = (uint16_t)port;
 	return 0;

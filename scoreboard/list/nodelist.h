@@ -43,9 +43,9 @@ struct node_config {
 
 struct nodelist {
 	struct node_config *nodes;
-	size_t n_nodes;
+	size_t n_nodes, room_nodes;
 	char **errors;                /* "nodes.conf:3: cores: \"0\": expected 1 to 65535" */
-	size_t n_errors;
+	size_t n_errors, room_errors;
 };
 
 /*

@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "system/number.h"
+
 #define NO_HOST " \"#$&'()*+,/:;<=>?@[\\]^`{}!" /* never part of a name */
 #define PORT_MAX 65535u
 
@@ -67,15 +69,11 @@ static void fill_in(const char *from, const char *end, char *to)
 /* Nothing, a colon alone, or one with a port. */
 static bool is_port(const char *text)
 {
-	unsigned port = 0;
+	uint64_t port;
 
 	if (!*text || strcmp(text, ":") == 0)
 		return true;
-	if (*text != ':' || text[1 + strspn(text + 1, "0123456789")])
-		return false;
-	for (const char *p = text + 1; *p && port <= PORT_MAX; p++)
-		port = port * 10 + (unsigned)(*p - '0');
-	return port >= 1 && port <= PORT_MAX;
+	return *text == ':' && number_parse(text + 1, 1, PORT_MAX, &port) == 0;
 }
 
 /* How long an address of IPv6 is that the text begins with, with its brackets, and perhaps a scope; 0: it is none. */

@@ -8,13 +8,12 @@
 
 #include "agent.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "system/number.h"
 
 #define SEPARATORS " \t,"
 #define PERCENT_MAX 100000u   /* a thousand times as fast */
@@ -25,12 +24,9 @@
 /* A number and what must stand behind it. Whether it is one up to max. */
 static bool read_number(const char *text, const char *behind, uint32_t max, uint32_t *ret)
 {
-	unsigned long value;
-	char *end;
+	uint64_t value;
 
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (!isdigit((unsigned char)*text) || errno || value > max || strcmp(end, behind) != 0)
+	if (number_take(&text, max, &value) < 0 || strcmp(text, behind) != 0)
 		return false;
 	*ret = (uint32_t)value;
 	return true;

@@ -559,12 +559,13 @@ static void call_edit(struct state *t)
 {
 	struct score_edit edit = { .what = EDIT_ADD, .config = lists[2].nodes[3] };
 
-	(void)score_edit(t->s, &edit);
+	(void)score_edit(t->s, &edit, NULL);
 	edit.what = EDIT_SET;
 	edit.config.cores = 9;
-	(void)score_edit(t->s, &edit);
+	edit.fields = field_bit(field_find("cores", 5));
+	(void)score_edit(t->s, &edit, NULL);
 	edit.what = EDIT_REMOVE;
-	(void)score_edit(t->s, &edit);
+	(void)score_edit(t->s, &edit, NULL);
 }
 
 static void call_fsck(struct state *t)

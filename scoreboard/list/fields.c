@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * fields.c: the table of a node's fields, and a parser and a writer for each
+ * kind of value.
+ */
+
+#include "fields.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "check_syntax.h"
+#include "system/number.h"
+
+#define SPEED_MIN 0.001
+#define SPEED_MAX 1000000.0
+
+static int fail(char *expected, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int fail(char *expected, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(expected, FIELD_EXPECTED_MAX, format, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+/* ---- the values ---- */
+
+static int parse_host(const char *value, void *member, char *expected)
+{
+	size_t length = strlen(value);
+	char host[NODE_HOST_MAX + 3];
+	const char *p = value;
+
+	if (length > 1 && value[0] == '[' && value[length - 1] == ']') {
+		if (!strchr(value, ':'))
+			return fail(expected, "an IPv6 address in the brackets");
+		p++;
+		length -= 2;
+	} else if (strchr(value, ':')) {
+		return fail(expected, "a name, an IPv4 address, or an IPv6 address in brackets");
+	}
+	if (length < 1 || length > NODE_HOST_MAX)
+		return fail(expected, "a name or address of 1 to %d bytes", NODE_HOST_MAX);
+	(void)memcpy(host, p, length);
+	host[length] = '\0';
+	for (p = host; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr(".-_:%", *p))
+			return fail(expected, "letters, digits, dots and hyphens");
+	(void)strcpy(member, host);
+	return 0;
+}
+
+static void format_host(const void *member, char *text)
+{
+	bool v6 = strchr(member, ':') != NULL;
+
+	(void)snprintf(text, FIELD_TEXT_MAX, "%s%s%s", v6 ? "[" : "", (const char *)member, v6 ? "]" : "");
+}
+
+static int parse_port(const char *value, void *member, char *expected)
+{
+	uint64_t port;
+
+	if (number_parse(value, 1, 65535, &port) < 0)
+		return fail(expected, "1 to 65535");
+	*(uint16_t *)member = (uint16_t)port;
+	return 0;
+}
+
+static void format_port(const void *member, char *text)
+{
+	(void)snprintf(text, FIELD_TEXT_MAX, "%u", *(const uint16_t *)member);
+}
+
+static int parse_cores(const char *value, void *member, char *expected)
+{
+	uint64_t cores;
+
+	if (number_parse(value, 1, NODE_CORES_MAX, &cores) < 0)
+		return fail(expected, "1 to %u", NODE_CORES_MAX);
+	*(uint32_t *)member = (uint32_t)cores;
+	return 0;
+}
+
+static void format_cores(const void *member, char *text)
+{
+	(void)snprintf(text, FIELD_TEXT_MAX, "%u", *(const uint32_t *)member);
+}
+
+static int parse_flags(const char *value, void *member, char *expected)
+{
+	uint64_t flags;
+
+	if (number_parse_hex(value, 0, UINT32_MAX, &flags) < 0)
+		return fail(expected, "a decimal or 0x hexadecimal number");
+	if (flags & ~(uint64_t)(BN_DOWN | BN_HOLD))
+		return fail(expected, "no bits but 0x80000000 (down) and 0x40000000 (hold)");
+	*(uint32_t *)member = (uint32_t)flags;
+	return 0;
+}
+
+static void format_flags(const void *member, char *text)
+{
+	uint32_t flags = *(const uint32_t *)member;
+
+	(void)snprintf(text, FIELD_TEXT_MAX, flags ? "0x%08x" : "%u", flags);
+}
+
+static int parse_speed(const char *value, void *member, char *expected)
+{
+	if (number_parse_decimal(value, SPEED_MIN, SPEED_MAX, member) < 0)
+		return fail(expected, "a decimal number from 0.001 to 1000000");
+	return 0;
+}
+
+static void format_speed(const void *member, char *text)
+{
+	double speed = *(const double *)member;
+
+	*text = '\0';
+	if (speed > 0)
+		(void)snprintf(text, FIELD_TEXT_MAX, "%.15g", speed);
+}
+
+static int parse_backup(const char *value, void *member, char *expected)
+{
+	bool yes = strcmp(value, "yes") == 0;
+
+	if (!yes && strcmp(value, "no") != 0)
+		return fail(expected, "yes or no");
+	*(bool *)member = yes;
+	return 0;
+}
+
+static void format_backup(const void *member, char *text)
+{
+	(void)strcpy(text, *(const bool *)member ? "yes" : "");
+}
+
+static int parse_check(const char *value, void *member, char *expected)
+{
+	struct check_syntax syntax;
+
+	if (!*value || strlen(value) > NODE_CHECK_MAX)
+		return fail(expected, "1 to %d bytes", NODE_CHECK_MAX);
+	if (check_syntax_parse(value, &syntax, expected) < 0)
+		return -EINVAL;
+	(void)memset(member, 0, NODE_CHECK_MAX + 1);
+	(void)strcpy(member, value);
+	return 0;
+}
+
+static void format_check(const void *member, char *text)
+{
+	(void)snprintf(text, FIELD_TEXT_MAX, "%s", (const char *)member);
+}
+
+static int parse_proxy(const char *value, void *member, char *expected)
+{
+	enum node_proxy *proxy = member;
+
+	if (strcmp(value, "v1") == 0)
+		*proxy = NODE_PROXY_V1;
+	else if (strcmp(value, "v2") == 0)
+		*proxy = NODE_PROXY_V2;
+	else
+		return fail(expected, "v1 or v2");
+	return 0;
+}
+
+static void format_proxy(const void *member, char *text)
+{
+	enum node_proxy proxy = *(const enum node_proxy *)member;
+
+	(void)strcpy(text, proxy == NODE_PROXY_V1 ? "v1" : proxy == NODE_PROXY_V2 ? "v2" : "");
+}
+
+/* ---- the table ---- */
+
+#define MEMBER(name) offsetof(struct node_config, name), sizeof(((struct node_config *)NULL)->name)
+
+const struct field node_fields[] = {
+	{ "host", FIELD_PLACED, true, "HOST", "a name, or an address, IPv6 in brackets", MEMBER(host),
+	  parse_host, format_host },
+	{ "port", FIELD_PLACED, true, "PORT", "1 to 65535", MEMBER(port), parse_port, format_port },
+	{ "cores", FIELD_PLACED, false, "N", "connections at once, 1 to 65535", MEMBER(cores), parse_cores, format_cores },
+	{ "flags", FIELD_PLACED, false, "BITS", "0x80000000 down, 0x40000000 held by an administrator", MEMBER(flags),
+	  parse_flags, format_flags },
+	{ "speed", FIELD_KEY, false, "FACTOR", "pins the speed; 1 is ordinary", MEMBER(speed), parse_speed, format_speed },
+	{ "backup", FIELD_WORD, false, "yes|no", "used only while no other node is up", MEMBER(backup),
+	  parse_backup, format_backup },
+	{ "check", FIELD_KEY, false, "CHECK", "how cbprobe checks the node", MEMBER(check), parse_check, format_check },
+	{ "proxy", FIELD_KEY, false, "v1|v2", "send the client's address in a PROXY header", MEMBER(proxy),
+	  parse_proxy, format_proxy },
+	{ "check-proxy", FIELD_KEY, false, "v1|v2", "send a PROXY header with checks, too", MEMBER(check_proxy),
+	  parse_proxy, format_proxy },
+};
+
+const size_t n_node_fields = sizeof(node_fields) / sizeof(node_fields[0]);
+
+_Static_assert(sizeof(node_fields) / sizeof(node_fields[0]) <= 32, "a set of fields has 32 bits");
+
+const struct field *field_find(const char *name, size_t length)
+{
+	for (size_t i = 0; i < n_node_fields; i++)
+		if (strlen(node_fields[i].name) == length && strncmp(node_fields[i].name, name, length) == 0)
+			return &node_fields[i];
+	return NULL;
+}
+
+uint32_t field_bit(const struct field *field)
+{
+	return UINT32_C(1) << (field - node_fields);
+}
+
+static void *member_of(const struct field *field, struct node_config *node)
+{
+	return (char *)node + field->offset;
+}
+
+/* ---- reading and writing ---- */
+
+const char *field_shown(const char *value, char buffer[static 64])
+{
+	size_t i;
+
+	for (i = 0; i < 60 && value[i]; i++)
+		buffer[i] = isprint((unsigned char)value[i]) ? value[i] : '?';
+	(void)memcpy(buffer + i, value[i] ? "..." : "", value[i] ? 4 : 1);
+	return buffer;
+}
+
+int field_parse(const struct field *field, const char *value, struct node_config *node, char message[static FIELD_MESSAGE_MAX])
+{
+	char expected[FIELD_EXPECTED_MAX], shown[64];
+	int r = field->parse(value, member_of(field, node), expected);
+
+	if (r < 0)
+		(void)snprintf(message, FIELD_MESSAGE_MAX, "%s: \"%s\": expected %s", field->name, field_shown(value, shown),
+			       expected);
+	return r;
+}
+
+void field_format(const struct field *field, const struct node_config *node, char text[static FIELD_TEXT_MAX])
+{
+	field->format((const char *)node + field->offset, text);
+}
+
+int field_assign(const char *assignment, struct node_config *node, uint32_t *set, char message[static FIELD_MESSAGE_MAX])
+{
+	const char *equals = strchr(assignment, '='), *value = equals ? equals + 1 : "";
+	const struct field *field = equals ? field_find(assignment, (size_t)(equals - assignment)) : NULL;
+	char shown[64], all[FIELD_EXPECTED_MAX];
+
+	if (!field || field->is_fixed) {
+		fields_list_settable(all, sizeof(all));
+		(void)snprintf(message, FIELD_MESSAGE_MAX, "\"%s\": expected %s", field_shown(assignment, shown), all);
+		return -EINVAL;
+	}
+	/* Such a value could not be written in a node list. */
+	if (strpbrk(value, ",#\n") || strlen(value) > NODE_CHECK_MAX) {
+		(void)snprintf(message, FIELD_MESSAGE_MAX, "%s: \"%s\": expected one line of at most %d bytes, without a comma "
+			       "or #", field->name, field_shown(value, shown), NODE_CHECK_MAX);
+		return -EINVAL;
+	}
+	*set |= field_bit(field);
+	if (!*value && field->form == FIELD_KEY) {
+		(void)memset(member_of(field, node), 0, field->size);
+		return 0;
+	}
+	return field_parse(field, value, node, message);
+}
+
+void fields_copy(struct node_config *to, const struct node_config *from, uint32_t set)
+{
+	for (size_t i = 0; i < n_node_fields; i++)
+		if (set & field_bit(&node_fields[i]))
+			(void)memcpy((char *)to + node_fields[i].offset, (const char *)from + node_fields[i].offset, node_fields[i].size);
+}
+
+/* The names of those fields for which wanted() holds, the last behind "or". */
+static void list_names(char *text, size_t size, bool (*wanted)(const struct field *field), bool with_words)
+{
+	size_t left = 0, used = 0;
+
+	for (size_t i = 0; i < n_node_fields; i++)
+		left += wanted(&node_fields[i]);
+	*text = '\0';
+	for (size_t i = 0; i < n_node_fields && used < size; i++) {
+		if (!wanted(&node_fields[i]))
+			continue;
+		left--;
+		used += (size_t)snprintf(text + used, size - used, "%s%s%s", node_fields[i].name,
+					 node_fields[i].form == FIELD_WORD && !with_words ? "" : "=",
+					 left > 1 ? ", " : left == 1 ? " or " : "");
+	}
+}
+
+static bool is_key(const struct field *field)
+{
+	return field->form != FIELD_PLACED;
+}
+
+static bool is_settable(const struct field *field)
+{
+	return !field->is_fixed;
+}
+
+void fields_list_keys(char *text, size_t size)
+{
+	list_names(text, size, is_key, false);
+}
+
+void fields_list_settable(char *text, size_t size)
+{
+	list_names(text, size, is_settable, true);
+}
