@@ -21,6 +21,7 @@
 
 #include "farm/section.h"
 #include "farm/load.h"
+#include "repair/lost.h"
 #include "repair/rebuild.h"
 #include "farm/attempt.h"
 #include "store/store.h"
@@ -76,7 +77,7 @@ static int check(struct store *store)
 		r = farm_check(&farm);
 	if (r == 0)
 		return farm.incomplete != 0;
-	return r == -ENOENT ? -EUCLEAN : r;
+	return r;
 }
 
 /* 0 and *ret; 1 the same, but nodes are missing; or -errno. */
@@ -190,7 +191,9 @@ int score_open(const char *path, const struct nodelist *list, struct score **ret
 	if (r != 1)
 		return r;
 	/* Nodes may be missing. */
-	r = list ? load_missing(*ret, list) : -ENODATA;
+	r = list ? lost_answer(*ret) : -ENODATA; /* all processes may have been asked, this one, too */
+	if (r == 0)
+		r = load_missing(*ret, list);
 	if (r < 0)
 		*ret = score_close(*ret);
 	return r;
@@ -208,6 +211,7 @@ int score_after_fork(struct score *s)
 	s->wakes.n = 0;
 	s->n_held = 0;
 	s->forgetful = false;
+	s->told = s->settled;
 	holder_self(&s->self);
 	return 0;
 }
@@ -239,12 +243,9 @@ int score_wake_fd(struct score *s)
 
 void score_answer(struct score *s)
 {
-	struct farm *farm;
-	int r = farm_enter(s, &farm); /* says it */
+	int r = lost_answer(s);
 
-	if (r == 0)
-		farm_leave(s);
-	else if (r == -EUCLEAN || r == -EBADMSG)
+	if (r == -EUCLEAN || r == -EBADMSG)
 		(void)mend(s);
 }
 

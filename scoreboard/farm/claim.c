@@ -23,10 +23,10 @@
 #include "store/store.h"
 #include "system/timespan.h"
 
-int claim_get_node(struct score *s, const struct farm *farm, uint32_t id,
-		   struct node_record **ret_record, struct index_entry **ret_entry)
+int claim_find_node(struct score *s, const struct farm *farm, uint32_t id,
+		    struct node_record **ret_record, struct index_entry **ret_entry)
 {
-	int r = node_get(s->store, id, ret_record);
+	int r = node_find(s->store, id, ret_record);
 
 	if (r < 0)
 		return r;
@@ -34,6 +34,12 @@ int claim_get_node(struct score *s, const struct farm *farm, uint32_t id,
 	if (r < 0)
 		return r;
 	return (*ret_entry)->id == id ? 0 : -EUCLEAN;
+}
+
+int claim_get_node(struct score *s, const struct farm *farm, uint32_t id,
+		   struct node_record **ret_record, struct index_entry **ret_entry)
+{
+	return must_exist(claim_find_node(s, farm, id, ret_record, ret_entry));
 }
 
 int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint32_t set, uint32_t clear)
@@ -141,7 +147,7 @@ static int end_trial(struct score *s, struct farm *farm, uint32_t position, stru
 	int r = node_get(s->store, entry->id, &record);
 
 	if (r < 0)
-		return r == -ENOENT ? -EUCLEAN : r;
+		return r;
 	if (!node_is_flapping(record))
 		return claim_set_flags(s, farm, position, entry->flags & ENTRY_UP ? 0 : ENTRY_TRIAL_OPEN,
 				       ENTRY_TRIAL_RUNS);
@@ -289,7 +295,7 @@ int claim_describe(struct score *s, uint32_t node, struct score_target *ret)
 	int r = node_get(s->store, node, &record);
 
 	if (r < 0)
-		return r == -ENOENT ? -EUCLEAN : r;
+		return r;
 	(void)memcpy(ret->name, record->config.name, sizeof(ret->name));
 	ret->proxy = record->config.proxy;
 	ret->n_addresses = node_get_addresses(record, ret->addresses);

@@ -28,7 +28,11 @@ int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint3
  * be committed behind it. 0, 1 if there is none, or -errno. */
 int claim_preview(struct score *s, struct farm *farm, enum score_policy policy, uint32_t *ret);
 
-/* The record and the index entry of a node. 0; -ENOENT; -EUCLEAN if they disagree; or -errno. */
+/* The record and the index entry of a node that may exist. 0; -ENOENT; -EUCLEAN if they disagree; or -errno. */
+int claim_find_node(struct score *s, const struct farm *farm, uint32_t id,
+		    struct node_record **ret_record, struct index_entry **ret_entry);
+
+/* The same of a node that must exist: -EUCLEAN instead of -ENOENT. */
 int claim_get_node(struct score *s, const struct farm *farm, uint32_t id,
 		   struct node_record **ret_record, struct index_entry **ret_entry);
 

@@ -28,7 +28,7 @@ static int find_id(struct score *s, const struct farm *farm, const char *name, u
 		if (r == 0)
 			r = store_read(s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
 		if (r < 0)
-			return r == -ENOENT ? -EUCLEAN : r;
+			return r;
 		record.config.name[sizeof(record.config.name) - 1] = '\0';
 		*ret = entry->id;
 		store_trim(s->store);
@@ -333,7 +333,7 @@ static int age_some(struct score *s, uint32_t *from)
 	if (r == 0)
 		r = *from < farm->n_nodes;
 	farm_leave(s);
-	return r == -ENOENT ? -EUCLEAN : r;
+	return r;
 }
 
 /* A node that is down has its first address: from now on connections try it, too. */

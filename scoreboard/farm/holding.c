@@ -32,22 +32,13 @@ static int find_ours(struct score *s, const struct score_slot *ours, struct slot
 	struct node_record *record;
 	int r = slot_get(s->store, ours->node, ours->slot, ret);
 
-	if (r == -EUCLEAN && node_get(s->store, ours->node, &record) == -ENOENT)
+	if (r == -EUCLEAN && node_find(s->store, ours->node, &record) == -ENOENT)
 		return -ESTALE; /* the whole node has gone */
 	if (r < 0)
 		return r;
 	if ((*ret)->state != SLOT_BUSY || (*ret)->ticket != ours->ticket || !holder_equal(&(*ret)->holder, &s->self))
 		return -ESTALE;
 	return 0;
-}
-
-/* Where there is a slot there is its node. */
-static int get_node_of_slot(struct score *s, const struct farm *farm, uint32_t id,
-			    struct node_record **ret_record, struct index_entry **ret_entry)
-{
-	int r = claim_get_node(s, farm, id, ret_record, ret_entry);
-
-	return r == -ENOENT ? -EUCLEAN : r;
 }
 
 /* Enters it. 0: in it; -ESTALE: the slot is not ours any more; or -errno: not in it. */
@@ -61,7 +52,7 @@ static int enter(struct score *s, const struct score_slot *ours, struct holding 
 		return r;
 	r = find_ours(s, ours, &ret->slot);
 	if (r == 0)
-		r = get_node_of_slot(s, ret->farm, ours->node, &ret->record, &ret->entry);
+		r = claim_get_node(s, ret->farm, ours->node, &ret->record, &ret->entry);
 	if (r < 0)
 		farm_leave(s);
 	return r;

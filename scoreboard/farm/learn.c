@@ -36,7 +36,7 @@ int learn_check(struct store *store, uint32_t row, bool repair)
 
 	if (r == 0 && speed_row_check(&record) == 0)
 		return 0;
-	if (r < 0 && r != -ENOENT && r != -EUCLEAN)
+	if (r < 0 && r != -EUCLEAN)
 		return r;
 	(void)memset(&record, 0, sizeof(record));
 	r = repair ? store_put(store, STORE_SPEED, row, 0, &record, sizeof(record)) : 0;
@@ -49,7 +49,7 @@ static int typical_get(struct store *store, uint32_t row, unsigned cell, struct 
 	int r = store_get(store, STORE_SPEED, row, 0, sizeof(struct speed_row), &record, NULL);
 
 	if (r < 0)
-		return r == -ENOENT ? -EUCLEAN : r;
+		return r;
 	*ret = &((struct speed_row *)record)->cells[cell];
 	return 0;
 }

@@ -78,7 +78,7 @@ static int plan_read(struct score *s, const struct farm *farm, struct plan *plan
 			r = node_get(s->store, entry->id, &record);
 		}
 		if (r < 0)
-			return r == -ENOENT ? -EUCLEAN : r;
+			return r;
 		seat->record = *record;
 		r = store_flush(s->store);
 		if (r < 0)

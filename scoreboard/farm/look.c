@@ -24,7 +24,7 @@ static int describe(struct score *s, const struct farm *farm, uint32_t position,
 	if (r == 0)
 		r = store_read(s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
 	if (r < 0)
-		return r == -ENOENT ? -EUCLEAN : r;
+		return r;
 	r = node_check(&record);
 	if (r < 0)
 		return r;
@@ -159,7 +159,7 @@ static int see_slots(struct score *s, const struct index_entry *entry, struct se
 		item->number = number;
 		busy--;
 	}
-	return r == -ENOENT ? -EUCLEAN : r;
+	return r;
 }
 
 int attempt_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slot, void *arg), void *arg)

@@ -22,11 +22,9 @@
 
 #include "claim.h"
 #include "load.h"
-#include "repair/lost.h"
 #include "attempt.h"
 #include "store/store.h"
 #include "system/timespan.h"
-#include "repair/users.h"
 
 #define GRANT_PATIENCE_USEC 300000u /* after so long a handed-over slot's new holder is woken again */
 
@@ -73,7 +71,7 @@ static int collect_node(struct score *s, const struct farm *farm, uint32_t id, u
 		if (number % SLOTS_PER_PAGE == 0) {
 			r = store_read(s->store, STORE_SLOTS, id, number / SLOTS_PER_PAGE, &page, sizeof(page));
 			if (r < 0)
-				return r == -ENOENT ? -EUCLEAN : r;
+				return r;
 		}
 		if (!slot_is_sane(slot))
 			return -EUCLEAN;
@@ -82,7 +80,7 @@ static int collect_node(struct score *s, const struct farm *farm, uint32_t id, u
 		busy--;
 		if (slot->state == SLOT_LOST) {
 			suspects->lost = true;
-			continue; /* reap_lost() */
+			continue; /* see lost_reap() */
 		}
 		r = suspects_add(suspects, &(struct suspect){
 			.holder = slot->holder, .ticket = slot->ticket, .node = id, .slot = number });
@@ -170,7 +168,7 @@ static int bury_slot(struct score *s, struct farm *farm, const struct suspect *d
 	struct slot *slot;
 	int r;
 
-	r = claim_get_node(s, farm, dead->node, &record, &entry);
+	r = claim_find_node(s, farm, dead->node, &record, &entry);
 	if (r == -ENOENT)
 		return slot_get_any(s->store, dead->node, dead->slot, &slot) == 0 ? -EUCLEAN : 0;
 	if (r == 0)
@@ -237,59 +235,6 @@ static int bury(struct score *s, const struct suspects *suspects, unsigned *slot
 	return r;
 }
 
-/* ---- what was lost ---- */
-
-/* Asks all that we can see: who found the damage may not have been allowed to. */
-static void ask_again(struct score *s)
-{
-	struct holder *witnesses;
-	struct stat file;
-	size_t n;
-
-	if (store_stat(s->store, &file) == 0 && users_find(&file, true, &witnesses, &n) == 0)
-		free(witnesses);
-}
-
-/* Whether one may still say that it holds something: who noted it may have had to go by its name alone. */
-static bool is_to_be_heard(struct score *s, const struct holder *holder)
-{
-	struct stat file;
-
-	return holder_alive(holder) && (store_stat(s->store, &file) < 0 || users_may_have(&file, holder));
-}
-
-/* Takes those off the record of what was lost that have ended, or turn out not to have the file. */
-static int reap_lost(struct score *s)
-{
-	struct holder *unheard = NULL;
-	bool silent = false;
-	struct farm *farm;
-	size_t n = 0;
-	int r = farm_enter(s, &farm);
-
-	if (r < 0)
-		return r;
-	r = lost_get(s->store, farm, &unheard, &n);
-	if (r == 0 && farm->lost == 0)
-		r = lost_finish(s, farm);
-	farm_leave(s);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (is_to_be_heard(s, &unheard[i])) {
-			silent = true;
-			continue;
-		}
-		r = farm_enter(s, &farm);
-		if (r < 0)
-			break;
-		r = farm->lost > 0 ? lost_strike(s, farm, &unheard[i]) : 0;
-		farm_leave(s);
-	}
-	free(unheard);
-	if (r == 0 && silent)
-		ask_again(s);
-	return r == -ENOENT ? -EUCLEAN : r;
-}
-
 /* ---- the operations ---- */
 
 int attempt_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
@@ -302,8 +247,7 @@ int attempt_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 	if (r == 0 && judge(s, &suspects))
 		r = bury(s, &suspects, &slots, &tickets);
 	free(suspects.items);
-	if (r == 0 && suspects.lost)
-		r = reap_lost(s);
+	s->lost_seen |= suspects.lost; /* operations.c sees to it, outside of all sections */
 	if (r == 0 && suspects.drained)
 		r = score_collect(s);
 	if (r < 0)

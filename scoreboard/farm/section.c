@@ -5,10 +5,9 @@
 #include <errno.h>
 
 #include "claim.h"
-#include "repair/lost.h"
 #include "store/store.h"
 
-int farm_enter(struct score *s, struct farm **ret)
+int farm_enter_untold(struct score *s, struct farm **ret)
 {
 	void *farm;
 	int r = store_lock(s->store);
@@ -18,15 +17,22 @@ int farm_enter(struct score *s, struct farm **ret)
 	r = store_get(s->store, STORE_FARM, 0, 0, sizeof(**ret), &farm, NULL);
 	if (r == 0)
 		r = farm_check(farm);
-	if (r == 0)
-		*ret = farm;
-	if (r == 0 && (*ret)->lost > 0 && !s->is_draft)
-		r = lost_settle(s, *ret);
-	if (r < 0) {
+	if (r < 0)
 		store_unlock(s->store);
-		return r == -ENOENT ? -EUCLEAN : r;
+	else
+		*ret = farm;
+	return r;
+}
+
+int farm_enter(struct score *s, struct farm **ret)
+{
+	int r = farm_enter_untold(s, ret);
+
+	if (r == 0 && (*ret)->lost > 0 && !s->is_draft && s->told != (*ret)->lost_round) {
+		store_unlock(s->store);
+		r = -EAGAIN;
 	}
-	return 0;
+	return r;
 }
 
 void farm_leave(struct score *s)
@@ -41,7 +47,7 @@ int section_enter(struct score *s, uint32_t id, struct section *ret)
 
 	if (r < 0)
 		return r;
-	r = claim_get_node(s, ret->farm, id, &ret->record, &ret->entry);
+	r = claim_find_node(s, ret->farm, id, &ret->record, &ret->entry);
 	if (r < 0)
 		farm_leave(s);
 	return r;

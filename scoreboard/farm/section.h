@@ -26,14 +26,19 @@ struct score {
 	uint64_t revivals;            /* how often one of its tickets was lost, and put in again, or may have been */
 	bool forgetful;               /* there was no memory to note it: what it holds is not known */
 	bool is_draft;                /* not yet what anybody else sees */
-	uint32_t settled;             /* the lost_round in which it said so */
+	uint32_t told, settled;       /* the lost_round in which it said so: as far as it could, all of it */
+	bool lost_seen;               /* a look for the dead met lost slots, or processes that may hold such */
 	struct holder self;           /* this process */
 	struct wake_port port;
 	struct wake_list wakes;       /* to be sent when the lock has been given up */
 };
 
-/* Enters a critical section: takes the lock and gets the farm's record. 0 or -errno. */
+/* Enters a critical section: takes the lock and gets the farm's record. 0; -EAGAIN: all processes are asked what they
+ * hold, and this one has not answered (operations.c answers, and tries again); or -errno: then it is not entered. */
 int farm_enter(struct score *s, struct farm **ret);
+
+/* As farm_enter(), but not for that question: for answering it, and for repairs. */
+int farm_enter_untold(struct score *s, struct farm **ret);
 
 /* Leaves it, and then wakes those to whom something was given in it. */
 void farm_leave(struct score *s);

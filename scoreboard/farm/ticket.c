@@ -204,7 +204,6 @@ int attempt_leave(struct score *s, const struct score_ticket *ticket)
 			r = slot_get(s->store, cell->node, number, &slot);
 		if (r == 0)
 			r = claim_free_slot(s, farm, record->position, slot, number);
-		r = r == -ENOENT ? -EUCLEAN : r;
 	}
 	if (r == 0)
 		r = claim_dispatch(s, farm, POLICY_FASTEST);

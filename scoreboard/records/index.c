@@ -94,7 +94,7 @@ static int page_get(struct store *store, unsigned level, uint32_t page, void **r
 	int r = store_get(store, STORE_INDEX, level, page,
 			  level == 0 ? sizeof(struct entry_page) : sizeof(struct key_page), ret, NULL);
 
-	return r == -ENOENT ? -EUCLEAN : r;
+	return r;
 }
 
 /* The key of item i of a page of either sort. */
@@ -345,7 +345,7 @@ int index_check_levels(struct store *store, const struct farm *farm)
 			if (r == 0)
 				r = store_read(store, STORE_INDEX, level + 1, item / FANOUT, &above, sizeof(above));
 			if (r < 0)
-				return r == -ENOENT ? -EUCLEAN : r;
+				return r;
 			for (uint32_t i = 0; i < items; i++)
 				index_key_better(&best, page_key(&page, level, i));
 			if (memcmp(&best, &above.keys[item % FANOUT], sizeof(best)) != 0)

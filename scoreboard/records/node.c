@@ -30,15 +30,20 @@ int node_check(struct node_record *record)
 	return speed_check(&record->speed);
 }
 
-int node_get(struct store *store, uint32_t id, struct node_record **ret)
+int node_find(struct store *store, uint32_t id, struct node_record **ret)
 {
 	void *record;
-	int r = store_get(store, STORE_NODE, id, 0, sizeof(**ret), &record, NULL);
+	int r = store_find(store, STORE_NODE, id, 0, sizeof(**ret), &record, NULL);
 
 	if (r < 0)
 		return r;
 	*ret = record;
 	return node_check(record);
+}
+
+int node_get(struct store *store, uint32_t id, struct node_record **ret)
+{
+	return must_exist(node_find(store, id, ret));
 }
 
 int node_set_addresses(struct node_record *record, const struct score_address *addresses, unsigned n)

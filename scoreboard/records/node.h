@@ -55,8 +55,11 @@ struct node_record {
 /* Whether a record that was read can be true; ends its texts within their fields. 0 or -EUCLEAN. */
 int node_check(struct node_record *record);
 
-/* The record of a node. 0, -ENOENT, or -errno. */
+/* The record of a node that must exist. 0; -EUCLEAN: there is none, or it cannot be what it says; or -errno. */
 int node_get(struct store *store, uint32_t id, struct node_record **ret);
+
+/* As node_get() for a node that may exist: -ENOENT if there is none. */
+int node_find(struct store *store, uint32_t id, struct node_record **ret);
 
 /* Puts addresses into the record; touches nothing if they are the same. 1 if changed, else 0. */
 int node_set_addresses(struct node_record *record, const struct score_address *addresses, unsigned n);

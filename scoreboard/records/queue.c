@@ -17,7 +17,7 @@ int queue_get(struct store *store, const struct farm *farm, uint32_t number, str
 		return -EUCLEAN;
 	r = store_get(store, STORE_QUEUE, number / CELLS_PER_PAGE, 0, sizeof(struct cell_page), &page, NULL);
 	if (r < 0)
-		return r == -ENOENT ? -EUCLEAN : r;
+		return r;
 	*ret = &((struct cell_page *)page)->cells[number % CELLS_PER_PAGE];
 	(*ret)->client[SCORE_CLIENT_MAX] = '\0';
 	return 0;
@@ -32,7 +32,7 @@ int queue_read(struct store *store, const struct farm *farm, uint32_t number, st
 		return -EUCLEAN;
 	r = store_read(store, STORE_QUEUE, number / CELLS_PER_PAGE, 0, &page, sizeof(page));
 	if (r < 0)
-		return r == -ENOENT ? -EUCLEAN : r;
+		return r;
 	*ret = page.cells[number % CELLS_PER_PAGE];
 	ret->client[SCORE_CLIENT_MAX] = '\0';
 	return 0;

@@ -20,7 +20,7 @@ int slot_get_any(struct store *store, uint32_t node, uint32_t number, struct slo
 	int r = store_get(store, STORE_SLOTS, node, number / SLOTS_PER_PAGE, sizeof(struct slot_page), &page, NULL);
 
 	if (r < 0)
-		return r == -ENOENT ? -EUCLEAN : r;
+		return r;
 	*ret = &((struct slot_page *)page)->slots[number % SLOTS_PER_PAGE];
 	(*ret)->client[SCORE_CLIENT_MAX] = '\0';
 	return 0;

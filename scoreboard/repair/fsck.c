@@ -365,7 +365,7 @@ static int check_all(struct check *check)
 	if (r == 0)
 		r = check_speed(check);
 	check_next(check);
-	return r == -ENOENT ? -EUCLEAN : r;
+	return r;
 }
 
 /* ---- repair: in a transaction ---- */
@@ -609,7 +609,7 @@ static int prepare(struct check *check)
 	int r = store_read(check->s->store, STORE_FARM, 0, 0, &check->farm, sizeof(check->farm));
 
 	if (r < 0)
-		return r == -ENOENT ? -EUCLEAN : r;
+		return r;
 	if (check->farm.n_nodes > NODES_MAX || check->farm.cells > QUEUE_CELLS_MAX || check->farm.cells % CELLS_PER_PAGE)
 		return -EUCLEAN;
 	check->entries = reallocarray(NULL, check->farm.n_nodes + 1u, sizeof(*check->entries));
@@ -686,7 +686,7 @@ int fsck_run(struct score *s, const struct stat *file, bool repair, void (*tell)
 		r = -EUCLEAN;
 	if (r < 0 || !repair || *ret_findings == 0)
 		return r;
-	r = farm_enter(s, &farm);
+	r = farm_enter_untold(s, &farm);
 	if (r < 0)
 		return r;
 	r = claim_dispatch(s, farm, POLICY_FASTEST);

@@ -8,37 +8,8 @@
 
 #include "farm/claim.h"
 #include "store/store.h"
+#include "users.h"
 #include "system/timespan.h"
-
-static bool same(const struct score_slot *a, const struct score_slot *b)
-{
-	return a->node == b->node && a->slot == b->slot && a->ticket == b->ticket;
-}
-
-void held_add(struct score *s, const struct score_slot *slot)
-{
-	if (s->n_held == s->room_held) {
-		size_t room = s->room_held ? s->room_held * 2 : 8;
-		struct score_slot *held = reallocarray(s->held, room, sizeof(*held));
-
-		if (!held) {
-			s->forgetful = true;
-			return;
-		}
-		s->held = held;
-		s->room_held = room;
-	}
-	s->held[s->n_held++] = *slot;
-}
-
-void held_remove(struct score *s, const struct score_slot *slot)
-{
-	for (size_t i = 0; i < s->n_held; i++)
-		if (same(&s->held[i], slot)) {
-			s->held[i] = s->held[--s->n_held];
-			return;
-		}
-}
 
 int lost_begin(struct store *store, struct farm *farm, const struct holder *witnesses, size_t n)
 {
@@ -66,7 +37,7 @@ static int get_record(struct store *store, struct holder **ret, size_t *ret_n, u
 	struct holder *holders;
 	void *data;
 	size_t size;
-	int r = store_get(store, STORE_LOST, 0, 0, 0, &data, &size);
+	int r = store_find(store, STORE_LOST, 0, 0, 0, &data, &size);
 
 	if (r < 0)
 		return r;
@@ -145,7 +116,7 @@ static int free_all(struct score *s, struct farm *farm)
 		id = entry->id;
 		r = node_get(s->store, id, &record);
 		if (r < 0)
-			return r == -ENOENT ? -EUCLEAN : r;
+			return r;
 		n = record->slot_pages * SLOTS_PER_PAGE;
 		store_trim(s->store);
 		for (uint32_t number = 0; number < n; number++) {
@@ -200,7 +171,7 @@ static int reclaim(struct score *s, const struct score_slot *held)
 {
 	struct node_record *record;
 	struct slot *slot;
-	int r = node_get(s->store, held->node, &record);
+	int r = node_find(s->store, held->node, &record);
 
 	if (r == -ENOENT)
 		return 1; /* the node has another id now: its slots stay lost until we give ours back */
@@ -222,20 +193,89 @@ static int reclaim(struct score *s, const struct score_slot *held)
 	return r;
 }
 
-int lost_settle(struct score *s, struct farm *farm)
+/* Says what this process holds, as far as it can be said in this scoreboard. Commits. 0 or -errno. */
+static int settle(struct score *s, struct farm *farm)
 {
 	bool unsettled = s->forgetful;
 	int r = 0;
 
-	if (s->settled == farm->lost_round)
+	if (s->told == farm->lost_round)
 		return 0;
 	for (size_t i = 0; r >= 0 && i < s->n_held; i++) {
 		r = reclaim(s, &s->held[i]);
 		unsettled |= r == 1;
 	}
 	store_trim(s->store);
-	if (r < 0 || unsettled)
-		return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	s->told = farm->lost_round;
+	if (unsettled)
+		return 0;
 	s->settled = farm->lost_round;
 	return lost_strike(s, farm, &s->self);
+}
+
+int lost_answer(struct score *s)
+{
+	struct farm *farm;
+	int r = farm_enter_untold(s, &farm);
+
+	if (r < 0)
+		return r;
+	if (farm->lost > 0)
+		r = settle(s, farm);
+	farm_leave(s);
+	return r;
+}
+
+/* ---- those that were not heard of ---- */
+
+/* Asks all that we can see: who found the damage may not have been allowed to. */
+static void ask_again(struct score *s)
+{
+	struct holder *witnesses;
+	struct stat file;
+	size_t n;
+
+	if (store_stat(s->store, &file) == 0 && users_find(&file, true, &witnesses, &n) == 0)
+		free(witnesses);
+}
+
+/* Whether one may still say that it holds something: who noted it may have had to go by its name alone. */
+static bool is_to_be_heard(struct score *s, const struct holder *holder)
+{
+	struct stat file;
+
+	return holder_alive(holder) && (store_stat(s->store, &file) < 0 || users_may_have(&file, holder));
+}
+
+int lost_reap(struct score *s)
+{
+	struct holder *unheard = NULL;
+	bool silent = false;
+	struct farm *farm;
+	size_t n = 0;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	r = lost_get(s->store, farm, &unheard, &n);
+	if (r == 0 && farm->lost == 0)
+		r = lost_finish(s, farm);
+	farm_leave(s);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (is_to_be_heard(s, &unheard[i])) {
+			silent = true;
+			continue;
+		}
+		r = farm_enter(s, &farm);
+		if (r < 0)
+			break;
+		r = farm->lost > 0 ? lost_strike(s, farm, &unheard[i]) : 0;
+		farm_leave(s);
+	}
+	free(unheard);
+	if (r == 0 && silent)
+		ask_again(s);
+	return r;
 }

@@ -21,10 +21,6 @@
 #include "farm/section.h"
 #include "scoreboard.h"
 
-/* Notes what this process holds; and forgets it. */
-void held_add(struct score *s, const struct score_slot *slot);
-void held_remove(struct score *s, const struct score_slot *slot);
-
 /* In a transaction: makes the record of these; n 0 removes it. Sets the farm's fields. 0 or -errno. */
 int lost_begin(struct store *store, struct farm *farm, const struct holder *witnesses, size_t n);
 
@@ -32,8 +28,12 @@ int lost_begin(struct store *store, struct farm *farm, const struct holder *witn
  * what it says; or -errno. */
 int lost_count(struct store *store, uint32_t *ret);
 
-/* At the start of a section, when farm->lost is not 0: says what this process holds. Commits. 0 or -errno. */
-int lost_settle(struct score *s, struct farm *farm);
+/* Says what this process holds, in a section of its own, if slots are lost and it has not said so. 0 or -errno. */
+int lost_answer(struct score *s);
+
+/* Takes those off the record that have ended, or turn out not to have the file, and asks the others again. Sections of
+ * its own. 0 or -errno. */
+int lost_reap(struct score *s);
 
 /* A copy of those on the record that have not been heard of, to be freed by the caller. 0; -EUCLEAN if the record
  * cannot be what it says, or the farm's says another; or -errno. */

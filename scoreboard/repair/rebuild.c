@@ -429,7 +429,9 @@ int mend(struct score *s)
 	else if (r == -EUCLEAN || r == -EBADMSG)
 		r = mend_rebuild(s->path, store_generation(s->store));
 	if (r == 0)
-		r = farm_enter(s, &farm);
+		r = lost_answer(s);
+	if (r == 0)
+		r = farm_enter_untold(s, &farm);
 	if (r < 0)
 		return r;
 	incomplete = farm->incomplete;
@@ -449,5 +451,7 @@ int score_fsck(struct score *s, bool repair, void (*tell)(const char *finding, v
 
 	if (repair && (r == -EUCLEAN || r == -EBADMSG))
 		r = mend(s);
+	else if (repair && r == 0)
+		r = lost_answer(s);
 	return r;
 }

@@ -152,7 +152,7 @@ static int read_fixed(struct tdb_context *tdb, const char *name, void *data, siz
 	struct fetch fetch = { .data = data, .size = size };
 
 	if (tdb_parse_record(tdb, name_key(name), fetch_fixed, &fetch) < 0)
-		return tdb_error(tdb) == TDB_ERR_NOEXIST ? -EUCLEAN : tdb_errno(tdb);
+		return must_exist(tdb_errno(tdb));
 	return fetch.fits ? 0 : -EUCLEAN;
 }
 
@@ -185,7 +185,7 @@ static int redo_one(const struct patch *patch, const unsigned char *bytes, void 
 		return -EUCLEAN;
 	r = store_get(s, (enum store_kind)patch->kind, patch->a, patch->b, 0, &data, &size);
 	if (r < 0)
-		return r == -ENOENT || r == -E2BIG ? -EUCLEAN : r;
+		return r == -E2BIG ? -EUCLEAN : r;
 	if (patch->offset > size || patch->size > size - patch->offset)
 		return -EUCLEAN;
 	(void)memcpy((unsigned char *)data + patch->offset, bytes, patch->size);
@@ -229,7 +229,7 @@ static int finish_change(struct store *s)
 		return r;
 	r = tdb_parse_record(s->tdb, name_key("intent"), fetch_intent, s);
 	if (r < 0)
-		return r != -1 || tdb_error(s->tdb) == TDB_ERR_NOEXIST ? -EUCLEAN : tdb_errno(s->tdb);
+		return r == -1 ? must_exist(tdb_errno(s->tdb)) : r;
 	if (s->intent.sequence == s->sequence || !intent_is_whole(&s->intent))
 		return 0;
 	return redo(s);
@@ -310,8 +310,8 @@ static int copy_fill(TDB_DATA key, TDB_DATA value, void *arg)
 	return 0;
 }
 
-int store_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size,
-	      void **ret, size_t *ret_size)
+int store_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size,
+	       void **ret, size_t *ret_size)
 {
 	struct copy *copy = copy_find(s, kind, a, b);
 	char buffer[KEY_MAX];
@@ -336,6 +336,12 @@ int store_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, siz
 	if (ret_size)
 		*ret_size = copy->size;
 	return 0;
+}
+
+int store_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size,
+	      void **ret, size_t *ret_size)
+{
+	return must_exist(store_find(s, kind, a, b, size, ret, ret_size));
 }
 
 void store_touch(struct store *s, const void *p, size_t size)
@@ -386,7 +392,7 @@ int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, vo
 		return 0;
 	}
 	if (tdb_parse_record(s->tdb, make_key(buffer, kind, a, b), fetch_fixed, &fetch) < 0)
-		return tdb_errno(s->tdb);
+		return must_exist(tdb_errno(s->tdb));
 	return fetch.fits ? 0 : -EUCLEAN;
 }
 

@@ -18,6 +18,7 @@
  * Only store.c knows that this is tdb.
  */
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -84,13 +85,24 @@ int store_check(struct store *s);
 int store_end(struct store *s);
 void store_cancel(struct store *s);
 
+/* The result of looking for something that every scoreboard has: -ENOENT is damage, -EUCLEAN. */
+static inline int must_exist(int r)
+{
+	return r == -ENOENT ? -EUCLEAN : r;
+}
+
 /*
- * The present contents of a record, in a copy that lives until the section
- * ends. size is what the caller's structure needs. 0 and *ret; -ENOENT if there is no such
- * record; -EUCLEAN if it is of another size (size 0 takes any, *ret_size tells).
+ * The present contents of a record that must exist, in a copy that lives until
+ * the section ends. size is what the caller's structure needs; 0 takes any, and
+ * *ret_size tells. 0 and *ret; -EUCLEAN: there is none, or it is of another
+ * size; -E2BIG: the section has no room for one more copy; or -errno.
  */
 int store_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size,
 	      void **ret, size_t *ret_size);
+
+/* As store_get() for a record that may exist: -ENOENT if there is none. */
+int store_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size,
+	       void **ret, size_t *ret_size);
 
 /* Says that size bytes at p, inside a copy from store_get(), have changed or are about to. */
 void store_touch(struct store *s, const void *p, size_t size);
