@@ -3,9 +3,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 # refused STATUS TEXT COMMAND...: ends with the status and one line on stderr that has the text.
 refused() {
   local want=$1 text=$2

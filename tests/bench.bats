@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
+# bats file_tags=alone
 #
 # make bench measures what it says: the work is done and compared, failures are counted, rows come out. No test here
 # looks at a time.
@@ -12,8 +13,6 @@ setup() {
   LOAD=$BUILD/tests/cbbench-load
   export BENCH_OUT=$T/out
 }
-
-teardown() { farm_teardown; }
 
 field() { tr ' ' '\n' <<<"$output" | sed -n "s/^$1=//p"; }
 

@@ -6,9 +6,6 @@
 # shellcheck disable=SC2016  # expressions of jq
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 # The columns of a table, by --help.
 columns() { score --help | sed -n "/^Columns of $1:/,/^\$/p" | awk '/^  / { print $1 }'; }
 

@@ -5,9 +5,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 own() { cat /proc/sys/net/ipv4/tcp_congestion_control; }
 
 # One that is not the system's own, and not what auto would take.

@@ -6,9 +6,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 damage() { "$BUILD/tests/cbtest-damage" "$SCOREBOARD" "$@"; }
 kept() { find "$T" -name 'scoreboard.tdb.damaged-*' | grep -c . || true; }
 

@@ -1,10 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
+# bats file_tags=alone
 
 load lib/helpers
-
-setup() { farm_setup; }
-teardown() { farm_teardown; }
 
 @test "a process killed at any store, lock or unlock leaves a sound scoreboard, and the next client is served" {
   run -0 "$BUILD/tests/cbtest-death" "$SCOREBOARD"

@@ -18,7 +18,6 @@ setup() {
 CONF
   SERVICE=tcp:10.0.0.1:3632
 }
-teardown() { farm_teardown; }
 
 export_() { score export ipvs --service "$@"; }
 

@@ -3,9 +3,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 # A client whose node refuses is tried elsewhere and never notices.
 dead_node_is_passed_over() {
   node_line 4009 4 speed=9

@@ -6,13 +6,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() {
-  farm_teardown
-  mountpoint -q "$T/run" && umount "$T/run"
-  true
-}
-
 said() { grep -c -- "$1" "$T/relay.log" || true; }
 descriptors() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
 

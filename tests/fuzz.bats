@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
+# bats file_tags=alone
 
 # FUZZ_SEED and FUZZ_RUNS (per cent) make another run of it; `make fuzz` has no end.
 

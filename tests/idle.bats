@@ -1,13 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
+# bats file_tags=alone
 #
 # Who waits sleeps. How often a process was woken is counted, by the kernel:
 # how long anything took, on a machine that has other things to do, says little.
 
 load lib/helpers
-
-setup() { farm_setup; }
-teardown() { farm_teardown; }
 
 GUARD_CS=75    # the guard of the queue looks once in so many hundredths of a second: SCORE_GUARD_USEC
 LOOK_CS=300    # how long we count
@@ -61,11 +59,11 @@ guard_alone() {
   client_start holder --line "sleep 600000" --expect line
   until_ok busy_is 1
   client_start crowd -n "$n" -c "$n" --line "sleep 0" --expect line --timeout 600
-  PATIENCE=60 until_ok waiting_is "$n"
+  until_ok waiting_is "$n"
   mapfile -t pids < <(pgrep -P "$GATE_PID")
   [ ${#pids[@]} -ge 1 ]
   # The last of them may have come a moment ago, for which it looks once more.
-  PATIENCE=30 until_ok guard_alone "$GATE_PID" "${pids[@]}"
+  until_ok guard_alone "$GATE_PID" "${pids[@]}"
   cat "$T/idle.log"
   [ "$GUARD" = "$GATE_PID" ]
   waiting_is "$n"
@@ -80,10 +78,10 @@ one_guard_for_all() {
   until_ok busy_is 1
   holder=$(score slots -nr -o PID)
   client_start crowd -n $n -c $n --line "sleep 0" --expect line --timeout 600
-  PATIENCE=60 until_ok waiting_is $n
+  until_ok waiting_is $n
   mapfile -t pids < <(score queue -nr -o PID)
   [ ${#pids[@]} = $n ]
-  PATIENCE=60 until_ok guard_alone "${pids[@]}" "$holder"
+  until_ok guard_alone "${pids[@]}" "$holder"
   cat "$T/idle.log"
   # It is the youngest; if it is killed, one other has the duty, and one alone.
   [ "$GUARD" = "${pids[-1]}" ]
@@ -91,7 +89,7 @@ one_guard_for_all() {
   kill -9 "$first"
   until_ok waiting_is $((n - 1))
   unset 'pids[-1]'
-  PATIENCE=60 until_ok guard_alone "${pids[@]}" "$holder"
+  until_ok guard_alone "${pids[@]}" "$holder"
   cat "$T/idle.log"
   [ "$GUARD" = "${pids[-1]}" ]
   waiting_is $((n - 1))

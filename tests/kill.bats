@@ -3,9 +3,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 relay_pids() { score slots -nr -o PID; }
 
 # A relay that is killed gives its slot back within one second when somebody waits.

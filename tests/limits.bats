@@ -3,13 +3,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() {
-  farm_teardown
-  mountpoint -q "$T/run" && umount "$T/run"
-  true
-}
-
 # How often a line that has the text stands in the relay's log.
 said() { grep -c -- "$1" "$T/relay.log" || true; }
 

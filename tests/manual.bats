@@ -3,9 +3,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 MAN=$BATS_TEST_DIRNAME/../man
 
 # The long options that --help names, and those that have an item in the manual.

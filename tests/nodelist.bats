@@ -3,9 +3,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 # validate LINE... : the lines as a node list.
 validate() {
   printf '%s\n' "$@" >"$CONF"

@@ -5,9 +5,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 column() { score list -nr -o "NODE,$2" | awk -v n="$ADDR:$1" '$1 == n { print $2 }'; }
 column_is() { [ "$(column "$1" "$2")" = "$3" ]; }
 

@@ -10,7 +10,6 @@ setup() {
   node_start a 4001 4
   node_line 4001 4 'check=agent:4101, speed=2'
 }
-teardown() { farm_teardown; }
 
 # An agent as people write them: a script that says one line.
 agent_start() {

@@ -3,9 +3,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 # talker NAME PORT MODE: a server that says what it is told.
 talker() {
   background "$T/$1.log" "$LIB/talker" "$3" "$ADDR:$2"

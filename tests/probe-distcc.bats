@@ -13,14 +13,13 @@ setup() {
   farm_setup
   # For the files of distccd, which is a user of its own and cannot come to ours.
   NODE_TMP=$(mktemp -d)
+  FOLDERS+=("$NODE_TMP")
   chmod 1777 "$NODE_TMP"
 }
 
 teardown() {
-  [ -n "${T-}" ] || return 0
-  [ -n "$BATS_TEST_COMPLETED" ] || tail -n 20 "$T"/*.log
+  if [ -n "${T-}" ] && [ -z "$BATS_TEST_COMPLETED" ]; then tail -n 20 "$T"/*.log; fi
   farm_teardown
-  rm -rf "$NODE_TMP"
 }
 
 node_user() {

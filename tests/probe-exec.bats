@@ -5,8 +5,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-
 teardown() {
   local pid
   for pid in $(marked); do kill -9 "$pid" 2>/dev/null; done

@@ -5,9 +5,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 column() { score list -nr -o "$1"; }
 a_is_gone() { kill "$PID_a" && gone "$PID_a"; }
 

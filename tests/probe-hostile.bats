@@ -5,9 +5,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 # talker NAME MODE: on any address; its port in PORT_NAME.
 talker() {
   background "$T/$1.log" "$LIB/talker" "$2" 0.0.0.0:0

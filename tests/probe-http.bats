@@ -5,9 +5,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 reason_of() { score list -nr -o NODE,REASON | awk -v n="$1" '$1 == n { print $2 }' | sed 's/\\x20/ /g'; }
 
 # web [server line]...: nginx on $ADDR, port 8080, with pages for every test.

@@ -5,9 +5,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 @test "the command is run at each change, and at nothing else, with what there is to know in its environment" {
   export OUT=$T/told
   # shellcheck disable=SC2016 # for the shell that runs it

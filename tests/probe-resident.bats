@@ -5,9 +5,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 # resident [cbprobe option]...: in the background, its pid in $PROBER.
 resident() {
   background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" -v "$@"

@@ -5,9 +5,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 talker() {
   background "$T/$1.log" "$LIB/talker" "$3" "$ADDR:$2"
   printf -v "PID_$1" %s "$PID"

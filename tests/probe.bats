@@ -3,9 +3,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 @test "one pass takes a dead node down with its reason, and the next one up again" {
   node_line 4001 2
   node b 4002 2

@@ -3,9 +3,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 # More clients at once than cores: all are served, none is refused, and no node is ever over-filled.
 more_clients_than_cores() {
   node a 4001 3 --mode line

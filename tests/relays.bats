@@ -4,9 +4,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 relays() { pgrep -P "$GATE_PID" || true; }
 count_relays() { relays | wc -l; }
 relays_at_least() { [ "$(count_relays)" -ge "$1" ]; }
@@ -54,7 +51,7 @@ serve_one_by_one() {
   [ "$(slots_taken)" = 40 ]
   word go
   client_wait long
-  PATIENCE=20 until_ok relays_at_most 20
+  until_ok relays_at_most 20
   farm_is_at_rest
 }
 

@@ -3,9 +3,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 @test "IPv6: clients, listener and node" {
   background "$T/six.log" "$NODE" --name six --max 1 --mode hold:5 '[::1]:0'
   until_ok grep -q ^PORT "$T/six.log"

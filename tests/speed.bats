@@ -4,9 +4,6 @@
 # shellcheck disable=SC2016  # expressions of jq
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 # Two nodes without a pinned speed, of two cores each; nobody listens there.
 two_nodes() {
   node_line 1001 2

@@ -3,9 +3,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 @test "SIGTERM: the present connections and those that wait are served to their end, then exit 0" {
   node a 4001 1 --mode line
   entrance alone

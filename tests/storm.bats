@@ -1,10 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
+# bats file_tags=alone
 
 load lib/helpers
-
-setup() { farm_setup; }
-teardown() { farm_teardown; }
 
 @test "storm: three entrances, kills, edits, flaps and probes at once; afterwards all is free and sound" {
   unset COREBALANCE_SCOREBOARD

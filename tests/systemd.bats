@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
+# bats file_tags=alone
 #
 # The units under a real systemd as PID 1 (see lib/boot), as `make install` puts them. Nodes and clients run inside,
 # the network there is a loopback of its own. One boot serves all tests; each begins with everything stopped.
@@ -62,6 +63,7 @@ teardown() {
     rm -rf /run/systemd/system/corebalance*.d; systemctl disable corebalance.socket corebalance-probe.timer
     systemctl daemon-reload' >/dev/null 2>&1 || true
   for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
+  commands_were_found
 }
 
 inside() { "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" "$@"; }

@@ -11,7 +11,6 @@ setup() {
   farm_setup
   if [ "$(id -u)" != 0 ]; then skip "needs root for a network of its own"; fi
 }
-teardown() { farm_teardown; }
 
 # network COMMAND...: in the test's network, which lives as long as its keeper.
 network() { nsenter --net="/proc/$KEEPER/ns/net" "$@"; }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
+# bats file_tags=alone
 
 load lib/helpers
 
@@ -8,10 +9,8 @@ setup() {
   [ -z "${SANITIZE:-}" ] || skip "sanitizers and valgrind exclude each other"
   VALGRIND=(valgrind -q --error-exitcode=77 --leak-check=full --errors-for-leak-kinds=definite)
 }
-teardown() { farm_teardown; }
 
 @test "valgrind finds nothing in a listener, its relays, the tools and the prober" {
-  PATIENCE=30
   node a 4001 3 --mode echo
   background "$T/relay.log" "${VALGRIND[@]}" "$BUILD/cbrelay" -c "$CONF" --exit-idle 2s "$GATE"
   local relay=$PID

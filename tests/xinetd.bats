@@ -14,8 +14,6 @@ setup() {
   mkdir "$T/xinetd.d"
 }
 
-teardown() { [ -z "${T-}" ] || farm_teardown; }
-
 # xinetd_start no|yes [cbrelay option]...
 xinetd_start() {
   local wait=$1

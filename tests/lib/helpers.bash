@@ -4,12 +4,61 @@
 # helpers.bash: a farm for each test. Every test has a loopback address of its
 # own (so ports can be plain numbers and tests may run side by side), starts
 # nodes and entrances on it, and ends by pid what it started.
+#
+# A file that says "load lib/helpers" has setup and teardown by that. A file that
+# needs more defines its own, which call farm_setup and farm_teardown.
 
 bats_require_minimum_version 1.5.0
-: "${BUILD:=$PWD/build}"
 LIB=${BASH_SOURCE[0]%/*}
+: "${BUILD:=$PWD/build}" "${VERSION:=$(sed -n 's/^VERSION *:= *//p' "$LIB/../../GNUmakefile")}"
 CLIENT=$BUILD/tests/cbtest-client
 NODE=$BUILD/tests/cbtest-node
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+# ---- no test passes because a command is missing ----
+
+# A command that was not found (status 127), or cannot be executed (126), fails the test at its end, also where the
+# test expects a failure, or looks at another command's status only.
+
+# missing TEXT: notes it for commands_were_found.
+missing() { echo "$1" >>"${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}.missing"; }
+
+# Called by bash in place of a command that PATH does not have; also in bash scripts that a test runs.
+command_not_found_handle() {
+  echo "$1: command not found" >&2
+  missing "$1"
+  return 127
+}
+export -f missing command_not_found_handle
+
+# Called before each command, and so sees how the one before it ended, wherever that stood: behind !, in a pipe, in a
+# condition. `run -127` expects it; wait has status 127 for a process that is not its child.
+look_at_statuses() {
+  local statuses=" ${PIPESTATUS[*]} "
+  if [[ $statuses == *" 12"[67]" "* && $command_before != wait* && ${expected_rc-} != 12[67] ]]; then
+    missing "status$statuses of $command_before"
+  fi
+  command_before=$BASH_COMMAND
+}
+# bats has a function for that moment; what it does besides must not be one call deeper.
+if [[ $(declare -f bats_debug_trap) =~ ^([^{]*\{)(.*)$ && ${BASH_REMATCH[2]} != *look_at_statuses* ]]; then
+  eval "${BASH_REMATCH[1]} look_at_statuses; ${BASH_REMATCH[2]}"
+fi
+
+# Part of every teardown.
+commands_were_found() {
+  local file
+  for file in "$BATS_TEST_TMPDIR.missing" "$BATS_FILE_TMPDIR.missing"; do
+    if [ -e "$file" ]; then
+      sed 's/^/not found, or not to be executed: /' "$file"
+      return 1
+    fi
+  done
+}
+
+# ---- the farm ----
 
 farm_setup() {
   T=$BATS_TEST_TMPDIR
@@ -18,24 +67,30 @@ farm_setup() {
   CONF=$T/nodes.conf
   SCOREBOARD=$T/scoreboard.tdb
   export COREBALANCE_SCOREBOARD=$SCOREBOARD
-  PIDS=()
+  PIDS=() FOLDERS=()
   : >"$CONF"
 }
 
+# Ends what was started, and is the last in a teardown: its status is that of commands_were_found.
 farm_teardown() {
   local pid
   for pid in "${PIDS[@]}"; do kill -CONT "$pid" 2>/dev/null; kill "$pid" 2>/dev/null; done
   for pid in "${PIDS[@]}"; do PATIENCE=5 gone "$pid" || kill -9 "$pid" 2>/dev/null; done
   # Relays of a listener that was killed have no parent to end them.
-  for pid in $(pids_holding "$SCOREBOARD"); do kill -9 "$pid" 2>/dev/null; done
-  return 0
+  if [ -n "${SCOREBOARD-}" ]; then
+    for pid in $(pids_holding "$SCOREBOARD"); do kill -9 "$pid" 2>/dev/null; done
+  fi
+  if [ -n "${SMALL_RUN-}" ]; then umount "$SMALL_RUN"; fi
+  if [ ${#FOLDERS[@]} -gt 0 ]; then rm -rf "${FOLDERS[@]}"; fi
+  commands_were_found
 }
 
-# A file system of its own for the scoreboard, with room for little more; the test's teardown unmounts it.
+# A file system of its own for the scoreboard, with room for little more.
 small_run() {
   if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
   mkdir "$T/run"
   mount -t tmpfs -o size="${1:-4m}" none "$T/run"
+  SMALL_RUN=$T/run
   export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
   SCOREBOARD=$COREBALANCE_SCOREBOARD
 }
@@ -51,9 +106,9 @@ pids_holding() {
   done 2>/dev/null | sort -u
 }
 
-# Until COMMAND succeeds; gives up after ten seconds (sanitizers are slow).
+# Until COMMAND succeeds; gives up after a minute, which no machine needs.
 until_ok() {
-  local end=$((SECONDS + ${PATIENCE:-15}))
+  local end=$((SECONDS + ${PATIENCE:-60}))
   until "$@" >/dev/null 2>&1; do
     if [ $SECONDS -ge $end ]; then
       echo "gave up waiting for: $*" >&2
@@ -65,7 +120,7 @@ until_ok() {
 
 # One that has ended, and whose parent has not asked for it yet, is gone, too.
 gone() {
-  local end=$((SECONDS + ${PATIENCE:-15}))
+  local end=$((SECONDS + ${PATIENCE:-60}))
   while kill -0 "$1" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null; do
     [ $SECONDS -lt $end ] || return 1
     sleep 0.02

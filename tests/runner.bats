@@ -1,0 +1,112 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# tests/run counts every test that a file has, and no test passes because a command is missing.
+
+load lib/helpers
+
+# The files that are run here do not see what bats has put into the environment for this one.
+runner() {
+  local name unset=()
+  for name in "${!BATS_@}"; do unset+=(-u "$name"); done
+  env "${unset[@]}" -u BUILD BUILD="$BUILD" "$BATS_TEST_DIRNAME/run" "$@" 3>&-
+}
+
+# file NAME: a file of tests, its text on standard input, where %test is not a test of this file.
+file() {
+  {
+    echo "load $LIB/helpers"
+    sed 's/^%test/@test/'
+  } >"$T/$1.bats"
+}
+
+# failed NAME: the result of the test of that name.
+failed() { grep -qE "^not ok [0-9]+ .*: \"?$1( in |\" # was not executed)" <<<"$output"; }
+passed() { grep -qE "^ok [0-9]+ .*: $1 in " <<<"$output"; }
+
+@test "the last line counts passed, failed and skipped tests, and the status says if one failed" {
+  file good <<'END'
+%test "one" { true; }
+%test "two" { skip "as it is"; }
+END
+  file bad <<'END'
+%test "three" { echo a word; false; }
+END
+  run -0 runner "$T/good.bats"
+  [ "${lines[-1]}" = "1 passed, 0 failed, 1 skipped" ]
+  run -1 runner "$T/good.bats" "$T/bad.bats"
+  [ "${lines[-1]}" = "1 passed, 1 failed, 1 skipped" ]
+  [[ $output == *"# a word"* ]]
+}
+
+@test "each test of a file whose setup fails has failed" {
+  file good <<'END'
+%test "one" { true; }
+END
+  file bad <<'END'
+setup_file() { echo why not; false; }
+%test "two" { true; }
+%test "three" { true; }
+END
+  run -1 runner "$T/good.bats" "$T/bad.bats"
+  [ "${lines[-1]}" = "1 passed, 2 failed, 0 skipped" ]
+  failed two
+  failed three
+  [[ $output == *"why not"* ]]
+}
+
+@test "a file that cannot be read as one, or comes to no end, has failed" {
+  file broken <<'END'
+%test "one" { if; }
+END
+  file endless <<'END'
+%test "two" { true; }
+%test "three" { sleep 1000; }
+%test "four" { true; }
+END
+  FILE_TIMEOUT=5 run -1 runner "$T/broken.bats" "$T/endless.bats"
+  [ "${lines[-1]}" = "1 passed, 3 failed, 0 skipped" ]
+  passed two
+  for name in one three four; do failed $name; done
+}
+
+@test "a command that is not found fails the test, wherever it stands" {
+  file bad <<'END'
+%test "after not" { ! no-such-command; true; }
+%test "in a pipe" { no-such-command | cat; true; }
+%test "in a condition" { if no-such-command; then false; fi; }
+%test "by its path" { ! /no/such/command; true; }
+%test "not to be executed" { /etc/passwd || true; }
+%test "in a function" { f() { no-such-command || return 0; }; f; }
+%test "in run not" { run ! no-such-command; }
+%test "in run not, by its path" { run ! /no/such/command; }
+%test "in run, deeper" { f() { no-such-command | cat; }; run -0 f; }
+%test "in a script" { run -0 bash -c 'no-such-command; true'; }
+%test "the last of all" { : | /no/such/command || true; }
+END
+  file good <<'END'
+%test "expected" { run -127 sh -c 'exit 127'; }
+%test "not our child" { wait 1 || true; }
+END
+  run -1 runner "$T/bad.bats"
+  echo "$output"
+  [ "${lines[-1]}" = "0 passed, 11 failed, 0 skipped" ]
+  run -0 runner "$T/good.bats"
+  [ "${lines[-1]}" = "2 passed, 0 failed, 0 skipped" ]
+}
+
+@test "files that want to be alone are; others run side by side" {
+  for name in a b; do
+    file $name <<END
+%test "$name" { echo >"$T/$name.came"; until_ok test -e "$T/a.came"; until_ok test -e "$T/b.came"; }
+END
+  done
+  for name in c d; do
+    file $name <<END
+# bats file_tags=alone
+%test "$name" { [ ! -e "$T/now" ]; : >"$T/now"; sleep 0.2; rm "$T/now"; }
+END
+  done
+  JOBS=2 run -0 runner "$T"/{c,d,a,b}.bats
+  [ "${lines[-1]}" = "4 passed, 0 failed, 0 skipped" ]
+}
