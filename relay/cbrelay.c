@@ -142,8 +142,7 @@ static int entrance_find(struct entrance *entrance, const struct options *option
 		return entrance_open(entrance, options->arguments[0]);
 	if (socket_listens(STDIN_FILENO) >= 0)
 		return entrance_add(entrance, STDIN_FILENO);
-	(void)fprintf(stderr, "cbrelay: no socket was given, and no address to listen on\n"
-		      "Try 'cbrelay --help' for more information.\n");
+	options_complain("no socket was given, and no address to listen on");
 	return EX_USAGE;
 }
 
@@ -334,7 +333,7 @@ int main(int argc, char **argv)
 		return EX_OSERR; /* and nowhere to say so */
 	r = options_parse(argc, argv, &options);
 	if (r != 0)
-		return r < 0 ? EX_USAGE : fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+		return r > 0 ? EX_OK : r == -EIO ? EX_IOERR : EX_USAGE;
 	(void)signal(SIGPIPE, SIG_IGN);
 	report_setup("cbrelay");
 

@@ -19,6 +19,9 @@ struct options {
 /*
  * Reads the command line. 0: *ret is filled. 1: the program has done what was
  * asked (--help, --version) and ends well. -EINVAL: the mistake has been told
- * on stderr.
+ * on stderr. -EIO: stdout failed, which has been told.
  */
 int options_parse(int argc, char **argv, struct options *ret);
+
+/* Tells a mistake of the command line as a whole on stderr, with a pointer to --help. */
+void options_complain(const char *what);

@@ -296,3 +296,9 @@ enum score_policy policy_from_string(const char *name)
 			return policy;
 	return POLICY_INVALID_;
 }
+
+const char *policy_word(const void *words, size_t i)
+{
+	(void)words;
+	return i < POLICY_MAX_ ? policy_to_string((enum score_policy)i) : NULL;
+}

@@ -104,6 +104,9 @@ struct score_edge {
 const char *policy_to_string(enum score_policy policy);
 enum score_policy policy_from_string(const char *name);
 
+/* The name of the i-th policy, from 0 on; NULL behind the last. words is not used. */
+const char *policy_word(const void *words, size_t i);
+
 /* What a -errno of these functions means, as the end of a sentence: "a damaged scoreboard". Never NULL. */
 const char *score_strerror(int error);
 

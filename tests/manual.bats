@@ -5,64 +5,122 @@ load lib/helpers
 
 MAN=$BATS_TEST_DIRNAME/../man
 
-# The long options that --help names, and those that have an item in the manual.
-help_options() { "$BUILD/$1" --help | grep -oE -- '(^|[ ,])--[a-z][a-z-]+' | tr -d ' ,' | sed 's/^--//' | sort -u; }
+# The tables of a program, one row a line; see command/help.c.
+raw() { "$BUILD/$1" --help=raw; }
+help_options() { raw "$1" | awk -F'\t' '$1 == "option" { print $3 }' | sort -u; }
 manual_options() { grep -E '^\.It ' "$MAN/$2" | grep -oE 'Fl Fl [a-z-]+|Fl -[a-z-]+' | sed -E 's/Fl (Fl |-)//' | sort -u; }
 
 same_options() {
   diff <(help_options "$1") <(manual_options "$1" "$2")
 }
 
-@test "cbrelay: --help and manual have the same options" { same_options cbrelay cbrelay.8; }
-@test "cbscore: --help and manual have the same options" { same_options cbscore cbscore.1; }
-@test "cbprobe: --help and manual have the same options" { same_options cbprobe cbprobe.8; }
+# The manual's words about an option, as one line.
+manual_item() { # PAGE OPTION
+  awk -v option="$2" '/^\.It / { on = 0 } /^\.It / && $0 ~ "Fl Fl " option "( |$)" { on = 1 } on' "$MAN/$1" |
+    sed -E 's/^\.[A-Z][a-z] ?//; s/\\e/\\/g' | tr '\n' ' ' | tr -s ' '
+}
 
-@test "completion knows the same options and verbs as --help" {
+# Every default that --help tells is told by the manual's item of the option, too, number and unit.
+same_defaults() { # PROGRAM PAGE
+  local name default item
+  raw "$1" | awk -F'\t' '$1 == "option" && $6 != "-" { print $3 "\t" $6 }' >"$T/defaults"
+  [ -s "$T/defaults" ]
+  while IFS=$'\t' read -r name default; do
+    item=$(manual_item "$2" "$name")
+    for word in ${default//[,;]/ }; do
+      # Words that join the parts of a default; everything else is a value.
+      case $word in or | all | in | and) continue ;; esac
+      grep -qF -- "${word#$}" <<<"$item" || { echo "--$name: default $default; the manual: $item"; return 1; }
+    done
+  done <"$T/defaults"
+}
+
+@test "cbrelay: --help and manual have the same options and defaults" { same_options cbrelay cbrelay.8; same_defaults cbrelay cbrelay.8; }
+@test "cbscore: --help and manual have the same options and defaults" { same_options cbscore cbscore.1; same_defaults cbscore cbscore.1; }
+@test "cbprobe: --help and manual have the same options and defaults" { same_options cbprobe cbprobe.8; same_defaults cbprobe cbprobe.8; }
+
+@test "--help has the rows of --help=raw: every option, verb, column and key, for the program and each verb" {
+  local verb name
+  for program in cbrelay cbprobe; do
+    for name in $(help_options "$program"); do
+      "$BUILD/$program" --help | grep -qE -- "--$name( |$)" || { echo "$program --$name"; return 1; }
+    done
+  done
+  while IFS=$'\t' read -r _ verb _; do
+    "$BUILD/cbscore" --help | grep -qE "^  $verb( |$)"
+    "$BUILD/cbscore" "$verb" --help >"$T/help"
+    "$BUILD/cbscore" help "$verb" | diff - "$T/help"
+    raw cbscore | awk -F'\t' -v verb="$verb" '$1 == "option" && ($2 == verb || $2 == "-") { print "--" $3 } $1 == "column" && $2 == verb { print "  " $3 }
+      $1 == "key" && $2 == verb { print $3 "=" }' | while read -r name; do
+      grep -qF -- "$name" "$T/help" || { echo "$verb: $name"; exit 1; }
+    done
+  done < <(raw cbscore | grep '^verb')
+}
+
+# complete LINE: what completion offers for the line, as readline calls it.
+complete_line() {
+  local COMP_LINE=$1 COMP_POINT=${#1} words word before
+  read -ra words < <(sed 's/\([=:]\)/ \1 /g' <<<"$1")
+  [[ $1 == *[[:blank:]] ]] && words+=('')
+  word=${words[-1]} before=${words[-2]-}
+  COMPREPLY=()
+  _corebalance "$BUILD/${words[0]}" "$word" "$before"
+  [ "${#COMPREPLY[@]}" = 0 ] || printf '%s\n' "${COMPREPLY[@]}"
+}
+
+@test "completion knows the options, verbs, columns and keys of --help" {
   # shellcheck source=/dev/null
   source "$BATS_TEST_DIRNAME/../units/completion"
   compopt() { :; }
-  offered() { # PROGRAM WORD
-    COMP_WORDS=("$1" "$2") COMP_CWORD=1 COMP_LINE="$1 $2"
-    COMP_POINT=${#COMP_LINE} COMPREPLY=()
-    "$(complete -p cbscore | sed 's/.*-F \([^ ]*\).*/\1/')" "$BUILD/$1" "$2" "$1"
-    printf '%s\n' "${COMPREPLY[@]}" | sed 's/^--//; s/ *$//' | sort -u
-  }
-  for program in cbrelay cbscore cbprobe; do
-    diff <(help_options "$program") <(offered "$program" --)
+  for program in cbrelay cbprobe; do
+    diff <(help_options "$program") <(complete_line "$program --" | sed 's/^--//' | sort -u)
   done
-  for verb in $("$BUILD/cbscore" --help | sed -n '/^Verbs:/,/^$/p' | awk '/^  /{ print $1 }'); do
-    offered cbscore "${verb:0:2}" | grep -qx "$verb" || { echo "cbscore $verb"; return 1; }
-  done
+  diff <(raw cbscore | awk -F'\t' '$1 == "verb" { print $2 }' | sort) <(complete_line "cbscore " | sort)
+  diff <(raw cbscore | awk -F'\t' '$1 == "option" && ($2 == "-" || $2 == "explain") { print "--" $3 }' | sort) \
+    <(complete_line "cbscore explain --" | sort)
+  [ "$(complete_line "cbscore exp")" = $'explain\nexport' ]
+  [ "$(complete_line "cbscore explain --policy sp")" = spread ]
+  [ "$(complete_line "cbscore explain --policy=")" = "$(printf '%s\n' fastest order spread roundrobin)" ]
+  [ "$(complete_line "cbrelay --policy=o")" = order ]
+  [ "$(complete_line "cbscore export --forward ipi")" = ipip ]
+  [ "$(complete_line "cbscore list -o node,bu")" = node,busy ]
+  [ "$(complete_line "cbscore list -o +addr")" = +addresses ]
+  [ "$(complete_line "cbscore slots --sort cl")" = client ]
+  [ "$(complete_line "cbscore set a:1 che")" = $'check=\ncheck-proxy=' ]
+  [ "$(complete_line "cbscore set a:1 cores=3 proxy=")" = $'v1\nv2' ]
+  [ "$(complete_line "cbscore export ")" = ipvs ]
+  [ "$(complete_line "cbscore help que")" = queue ]
+  touch "$T/a.conf" "$T/b.conf"
+  [ "$(complete_line "cbscore load $T/a")" = "$T/a.conf" ]
+  [ "$(complete_line "cbprobe --file=$T/b")" = "$T/b.conf" ]
+  [ "$(complete_line "cbscore -c $T/b")" = "$T/b.conf" ]
 }
 
 @test "completion offers the nodes of the farm that the line names, and makes no scoreboard" {
   # shellcheck source=/dev/null
   source "$BATS_TEST_DIRNAME/../units/completion"
   compopt() { :; }
-  offered() { # WORD..., the last of which is to be completed
-    COMP_WORDS=("$BUILD/cbscore" "$@") COMP_CWORD=$# COMP_LINE="cbscore $*" COMPREPLY=()
-    COMP_POINT=${#COMP_LINE}
-    _corebalance "$BUILD/cbscore" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
-    printf '%s\n' "${COMPREPLY[@]}"
-  }
   echo 'other, 4001, 1, 0x40000000' >"$T/other.conf"
   score load -s "$T/other.tdb" "$T/other.conf"
-  [ "$(offered -s "$T/other.tdb" down oth)" = other:4001 ]
-  [ "$(offered --scoreboard = "$T/other.tdb" -J down oth)" = other:4001 ]
-  [ -z "$(offered down oth)" ]
+  [ "$(complete_line "cbscore -s $T/other.tdb down oth")" = other:4001 ]
+  [ "$(complete_line "cbscore --scoreboard=$T/other.tdb down other:4")" = 4001 ]
+  [ "$(complete_line "cbscore set --scoreboard=$T/other.tdb other:")" = 4001 ]
+  [ -z "$(complete_line "cbscore down oth")" ]
   [ ! -e "$SCOREBOARD" ]
-  [ "$(offered explain --policy = sp)" = spread ]
-  [ "$(offered explain --policy =)" = "$(printf '%s\n' fastest order spread roundrobin)" ]
 }
 
 @test "cbscore: the manual has every verb and every column of --help" {
   local word
-  for word in $("$BUILD/cbscore" --help | sed -n '/^Verbs:/,/^$/p' | awk '/^  /{ print $1 }'); do
+  for word in $(raw cbscore | awk -F'\t' '$1 == "verb" { print $2 }'); do
     grep -qE "^\.It (Cm|Ic) $word" "$MAN/cbscore.1" || { echo "verb $word"; return 1; }
     sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESCRIPTION/p' "$MAN/cbscore.1" | grep -qw "$word" || { echo "no synopsis: $word"; return 1; }
   done
-  for word in $("$BUILD/cbscore" --help | sed -n '/^Columns/,$p' | awk '/^  [A-Z]/{ print $1 }'); do
+  for word in $(raw cbscore | awk -F'\t' '$1 == "column" { print $3 }'); do
     grep -qw "$word" "$MAN/cbscore.1" || { echo "column $word"; return 1; }
+  done
+  for word in $(raw cbscore | awk -F'\t' '$1 == "key" { print $3 }'); do
+    grep -qw "$word" "$MAN/cbscore.1" || { echo "key $word"; return 1; }
+    grep -qw "$word" "$MAN/corebalance-nodes.5" || { echo "nodes.5: key $word"; return 1; }
   done
 }
 

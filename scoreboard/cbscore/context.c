@@ -8,31 +8,26 @@
 #include <string.h>
 #include <sysexits.h>
 
-__attribute__((format(printf, 1, 0)))
-static void complain_list(const char *format, va_list ap)
-{
-	(void)fputs("cbscore: ", stderr);
-	(void)vfprintf(stderr, format, ap);
-	(void)fputc('\n', stderr);
-}
-
 void complain(const char *format, ...)
 {
 	va_list ap;
 
+	(void)fputs("cbscore: ", stderr);
 	va_start(ap, format);
-	complain_list(format, ap);
+	(void)vfprintf(stderr, format, ap);
 	va_end(ap);
+	(void)fputc('\n', stderr);
 }
 
 int complain_usage(const char *format, ...)
 {
+	char text[1024];
 	va_list ap;
 
 	va_start(ap, format);
-	complain_list(format, ap);
+	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	(void)fputs("Try 'cbscore --help' for more information.\n", stderr);
+	(void)command_complain(&command, context_verb, "%s", text);
 	return STATUS_USAGE;
 }
 

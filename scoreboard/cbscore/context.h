@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "command/command.h"
 #include "scoreboard.h"
 
 /* Exit statuses; EX_CONFIG (78) of sysexits.h for a bad node list. */
@@ -22,16 +23,19 @@ struct context {
 	const char *scoreboard;  /* --scoreboard */
 	const char *output;      /* --output, or NULL */
 	const char *sort;        /* --sort, or NULL */
-	const char *service, *scheduler, *forward; /* of those names, or NULL */
-	const char *policy;      /* --policy, or NULL */
-	const char *top;         /* --top, or NULL */
-	bool no_headings, raw, json, repair;
+	bool no_headings, raw, json;
 };
+
+/* The verb that this process runs; for messages. NULL before it is known. */
+extern const struct verb *context_verb;
+
+/* The command line, for the verbs that are about verbs. */
+extern const struct command command;
 
 /* One line on stderr: "cbscore: ...". */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same for a usage error, with a pointer to --help. Returns STATUS_USAGE. */
+/* Tells a usage error of the verb, with a pointer to its --help. Returns STATUS_USAGE. */
 int complain_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Says why the scoreboard refused, from a -errno of scoreboard.h. Returns STATUS_FAILED. */

@@ -65,8 +65,9 @@ static int read_line(const char *where, const char *line, struct node_config *re
 	return r;
 }
 
-int verb_add(const struct context *context, int argc, char **argv)
+static int run_add(void *settings, int argc, char **argv)
 {
+	const struct context *context = settings;
 	struct score_edit change = { .what = EDIT_ADD };
 	char line[LINE_MAX_];
 	size_t used = 0;
@@ -98,8 +99,9 @@ static int find(const struct context *context, const char *word, char ret[static
 	return status;
 }
 
-int verb_remove(const struct context *context, int argc, char **argv)
+static int run_remove(void *settings, int argc, char **argv)
 {
+	const struct context *context = settings;
 	struct score_edit change = { .what = EDIT_REMOVE };
 	int status = find(context, argv[0], change.config.name);
 
@@ -107,8 +109,9 @@ int verb_remove(const struct context *context, int argc, char **argv)
 	return status == STATUS_OK ? edit(context, &change, "removed; connections that it has go on") : status;
 }
 
-int verb_set(const struct context *context, int argc, char **argv)
+static int run_set(void *settings, int argc, char **argv)
 {
+	const struct context *context = settings;
 	struct score_edit change = { .what = EDIT_SET };
 	char message[FIELD_MESSAGE_MAX];
 	int status;
@@ -134,8 +137,9 @@ static int dump_node(const struct score_node *node, void *arg)
 	return 0;
 }
 
-int verb_dump(const struct context *context, int argc, char **argv)
+static int run_dump(void *settings, int argc, char **argv)
 {
+	const struct context *context = settings;
 	struct score *score;
 	int r, status;
 
@@ -149,3 +153,24 @@ int verb_dump(const struct context *context, int argc, char **argv)
 	(void)score_close(score);
 	return r < 0 ? complain_score(context, r) : STATUS_OK;
 }
+
+const struct verb verb_dump = {
+	.name = "dump", .arguments = "", .run = run_dump,
+	.help = "write the farm's nodes as a node list",
+};
+
+const struct verb verb_add = {
+	.name = "add", .arguments = "LINE", .also = "new create", .min = 1, .max = -1, .topic = TOPIC_KEYS, .run = run_add,
+	.help = "add a node, written as in the node list",
+};
+
+const struct verb verb_remove = {
+	.name = "remove", .arguments = "NODE", .also = "rm del delete", .min = 1, .max = 1, .run = run_remove,
+	.help = "remove a node: no new connections, present ones go on",
+};
+
+const struct verb verb_set = {
+	.name = "set", .arguments = "NODE KEY=VALUE...", .also = "change", .min = 2, .max = -1, .topic = TOPIC_KEYS,
+	.run = run_set,
+	.help = "change the keys of a node",
+};

@@ -16,16 +16,23 @@
 
 #include "explain.h"
 #include "table.h"
+#include "system/grow.h"
+#include "system/number.h"
 #include "system/timespan.h"
 #include "verbs.h"
 
 #define TOP 20u                /* lines for people */
 
+static enum score_policy arg_policy = POLICY_FASTEST;
+static uint32_t arg_top;       /* 0: all */
+static bool arg_top_given;
+
 struct explanation {
 	enum score_policy policy;
 	struct score_choice choice;
 	struct explain_row *rows;
-	uint32_t n, room;
+	uint32_t n;
+	size_t room;
 	const struct explain_row *chosen;
 };
 
@@ -34,15 +41,8 @@ static int add_row(const struct score_node *node, void *arg)
 	struct explanation *e = arg;
 	struct explain_row *row;
 
-	if (e->n == e->room) {
-		uint32_t room = e->room ? e->room * 2 : 64;
-		struct explain_row *rows = reallocarray(e->rows, room, sizeof(*rows));
-
-		if (!rows)
-			return -ENOMEM;
-		e->rows = rows;
-		e->room = room;
-	}
+	if (GROW(e->rows, e->n, e->room) < 0)
+		return -ENOMEM;
 	row = &e->rows[e->n];
 	*row = (struct explain_row){ .node = *node, .position = e->n++ };
 	row->usable = node->free > 0 && !e->choice.paused && !(node->config.backup && e->choice.primary_up);
@@ -210,31 +210,17 @@ static void tell(const struct explanation *e, const char *client, uint32_t shown
 			     e->choice.paused ? ", as the farm is paused" : "", waiting);
 }
 
-static int parse(const struct context *context, struct explanation *e, uint32_t *ret_top)
+/* How many rows to show. */
+static uint32_t top(const struct context *context)
 {
-	bool people = !context->json && !context->raw;
-	char *end;
-
-	*ret_top = people ? TOP : UINT32_MAX;
-	if (context->policy) {
-		e->policy = policy_from_string(context->policy);
-		if (e->policy == POLICY_INVALID_)
-			return complain_usage("--policy: \"%s\": expected fastest, order, spread or roundrobin",
-					      context->policy);
-	}
-	if (context->top) {
-		unsigned long top = strtoul(context->top, &end, 10);
-
-		if (*context->top < '0' || *context->top > '9' || *end || top > NODES_MAX)
-			return complain_usage("--top: \"%s\": expected 0 to %u", context->top, (unsigned)NODES_MAX);
-		*ret_top = top ? (uint32_t)top : UINT32_MAX;
-	}
-	return STATUS_OK;
+	if (arg_top_given)
+		return arg_top > 0 ? arg_top : UINT32_MAX;
+	return context->json || context->raw ? UINT32_MAX : TOP;
 }
 
-static int print(const struct context *context, struct explanation *e, const char *client, uint32_t top)
+static int print(const struct context *context, struct explanation *e, const char *client)
 {
-	uint32_t shown = top < e->n ? top : e->n;
+	uint32_t shown = top(context) < e->n ? top(context) : e->n;
 	struct table *table;
 	int r = 0, status;
 
@@ -255,21 +241,51 @@ static int print(const struct context *context, struct explanation *e, const cha
 	return status;
 }
 
-int verb_explain(const struct context *context, int argc, char **argv)
+static int run_explain(void *settings, int argc, char **argv)
 {
-	struct explanation e = { .policy = POLICY_FASTEST };
+	const struct context *context = settings;
+	struct explanation e = { .policy = arg_policy };
 	struct score *score;
 	int r, status;
-	uint32_t top;
 
-	status = parse(context, &e, &top);
-	if (status == STATUS_OK)
-		status = context_open(context, &score);
+	status = context_open(context, &score);
 	if (status != STATUS_OK)
 		return status;
 	r = score_explain(score, e.policy, &e.choice, add_row, &e);
 	(void)score_close(score);
-	status = r < 0 ? complain_score(context, r) : print(context, &e, argc > 0 ? argv[0] : NULL, top);
+	status = r < 0 ? complain_score(context, r) : print(context, &e, argc > 0 ? argv[0] : NULL);
 	free(e.rows);
 	return status;
 }
+
+static int set_policy(void *settings, const char *value)
+{
+	(void)settings;
+	arg_policy = policy_from_string(value);
+	return arg_policy == POLICY_INVALID_ ? -EINVAL : 0;
+}
+
+static int set_top(void *settings, const char *value)
+{
+	uint64_t number;
+
+	(void)settings;
+	if (number_parse(value, 0, NODES_MAX, &number) < 0)
+		return -EINVAL;
+	arg_top = (uint32_t)number;
+	arg_top_given = true;
+	return 0;
+}
+
+static const struct option_row rows[] = {
+	{ "policy", 0, "NAME", "as that of cbrelay", "fastest", NULL, set_policy, policy_word },
+	{ "top", 0, "N", "so many nodes, 0 for all; raw and JSON show all", "20", "0 to 1000000", set_top, NULL },
+};
+
+static const struct option_set options = OPTION_SET(rows);
+
+const struct verb verb_explain = {
+	.name = "explain", .arguments = "[CLIENT]", .also = "why", .max = 1, .options = { &options, &table_options },
+	.topic = TOPIC_COLUMNS + TABLE_EXPLAIN, .run = run_explain,
+	.help = "which node the next connection gets, and why",
+};

@@ -42,6 +42,10 @@ struct export {
 	size_t n, room;
 };
 
+static struct service arg_service;         /* no text: not given */
+static const char *arg_scheduler = "wlc";
+static const char *arg_forward = "-m";     /* ipvsadm's letter */
+
 static int parse_port(const char *text, uint16_t *ret)
 {
 	uint64_t value;
@@ -158,14 +162,22 @@ static int write_node(const struct score_node *node, void *arg)
 	return 0;
 }
 
+static const char *const forwards[][2] = { { "masq", "-m" }, { "gatewaying", "-g" }, { "ipip", "-i" } };
+
+#define N_FORWARDS (sizeof(forwards) / sizeof(forwards[0]))
+
+static const char *forward_word(const void *words, size_t i)
+{
+	(void)words;
+	return i < N_FORWARDS ? forwards[i][0] : NULL;
+}
+
 /* ipvsadm's letter for a way of forwarding, or NULL. */
 static const char *forward_option(const char *name)
 {
-	static const char *const names[][2] = { { "masq", "-m" }, { "gatewaying", "-g" }, { "ipip", "-i" } };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(name, names[i][0]) == 0)
-			return names[i][1];
+	for (size_t i = 0; i < N_FORWARDS; i++)
+		if (strcmp(name, forwards[i][0]) == 0)
+			return forwards[i][1];
 	return NULL;
 }
 
@@ -179,7 +191,6 @@ static bool is_scheduler(const char *name)
 
 static int write_all(const struct context *context, struct score *score, struct export *export)
 {
-	const char *scheduler = context->scheduler ? context->scheduler : "wlc";
 	int r = score_each_node(score, measure, export);
 
 	if (r < 0)
@@ -190,35 +201,63 @@ static int write_all(const struct context *context, struct score *score, struct 
 		complain("%s", strerror(ENOMEM));
 		return STATUS_FAILED;
 	}
-	(void)printf("-A %s -s %s\n", export->service.text, scheduler);
+	(void)printf("-A %s -s %s\n", export->service.text, arg_scheduler);
 	r = score_each_node(score, write_node, export);
 	free(export->seen);
 	return r < 0 ? complain_score(context, r) : STATUS_OK;
 }
 
-int verb_export(const struct context *context, int argc, char **argv)
+static int run_export(void *settings, int argc, char **argv)
 {
-	const char *forward = context->forward ? context->forward : "masq";
-	struct export export = { .forward = forward_option(forward), .keeps_port = strcmp(forward, "masq") != 0 };
+	struct export export = {
+		.service = arg_service, .forward = arg_forward, .keeps_port = strcmp(arg_forward, "-m") != 0,
+	};
 	struct score *score;
 	int status;
 
 	(void)argc;
 	if (strcmp(argv[0], "ipvs") != 0)
-		return complain_usage("export: \"%s\": expected ipvs", argv[0]);
-	if (!context->service)
-		return complain_usage("export: expected --service tcp:ADDRESS:PORT or fwmark:NUMBER");
-	if (parse_service(context->service, &export.service) < 0)
-		return complain_usage("--service: \"%s\": expected tcp:ADDRESS:PORT, tcp:[ADDRESS]:PORT, fwmark:NUMBER or "
-				      "fwmark6:NUMBER", context->service);
-	if (!export.forward)
-		return complain_usage("--forward: \"%s\": expected masq, gatewaying or ipip", forward);
-	if (context->scheduler && !is_scheduler(context->scheduler))
-		return complain_usage("--scheduler: \"%s\": expected a name as ipvsadm(8) has them", context->scheduler);
-	status = context_open(context, &score);
+		return complain_usage("\"%s\": expected ipvs", argv[0]);
+	if (!*arg_service.text)
+		return complain_usage("expected --service tcp:ADDRESS:PORT or fwmark:NUMBER");
+	status = context_open(settings, &score);
 	if (status != STATUS_OK)
 		return status;
-	status = write_all(context, score, &export);
+	status = write_all(settings, score, &export);
 	(void)score_close(score);
 	return status;
 }
+
+static int set_service(void *settings, const char *value)
+{
+	(void)settings;
+	return parse_service(value, &arg_service);
+}
+
+static int set_scheduler(void *settings, const char *value)
+{
+	(void)settings;
+	arg_scheduler = value;
+	return is_scheduler(value) ? 0 : -EINVAL;
+}
+
+static int set_forward(void *settings, const char *value)
+{
+	(void)settings;
+	arg_forward = forward_option(value);
+	return arg_forward ? 0 : -EINVAL;
+}
+
+static const struct option_row rows[] = {
+	{ "service", 0, "SERVICE", "the virtual service, tcp:ADDRESS:PORT or fwmark:NUMBER", NULL,
+	  "tcp:ADDRESS:PORT, tcp:[ADDRESS]:PORT, fwmark:NUMBER or fwmark6:NUMBER", set_service, NULL },
+	{ "scheduler", 0, "NAME", "the kernel's way to choose", "wlc", "a name as ipvsadm(8) has them", set_scheduler, NULL },
+	{ "forward", 0, "HOW", "how the kernel reaches a node", "masq", NULL, set_forward, forward_word },
+};
+
+static const struct option_set options = OPTION_SET(rows);
+
+const struct verb verb_export = {
+	.name = "export", .arguments = "ipvs", .min = 1, .max = 1, .options = { &options }, .run = run_export,
+	.help = "write the farm for another balancer: ipvsadm -R",
+};

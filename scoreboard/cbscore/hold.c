@@ -50,17 +50,27 @@ static int set_hold(const struct context *context, const char *word, bool hold, 
 	return status;
 }
 
-int verb_down(const struct context *context, int argc, char **argv)
+static int run_down(void *settings, int argc, char **argv)
 {
 	char detail[NODE_DETAIL_MAX + 1];
 
 	if (!join_words(argc - 1, argv + 1, detail, sizeof(detail)))
-		return complain_usage("down: reason: expected one line of at most %d bytes", NODE_DETAIL_MAX);
-	return set_hold(context, argv[0], true, detail);
+		return complain_usage("reason: expected one line of at most %d bytes", NODE_DETAIL_MAX);
+	return set_hold(settings, argv[0], true, detail);
 }
 
-int verb_up(const struct context *context, int argc, char **argv)
+static int run_up(void *settings, int argc, char **argv)
 {
 	(void)argc;
-	return set_hold(context, argv[0], false, NULL);
+	return set_hold(settings, argv[0], false, NULL);
 }
+
+const struct verb verb_down = {
+	.name = "down", .arguments = "NODE [REASON...]", .also = "hold disable drain", .min = 1, .max = -1, .run = run_down,
+	.help = "hold a node: no new connections, present ones go on",
+};
+
+const struct verb verb_up = {
+	.name = "up", .arguments = "NODE", .also = "unhold enable release", .min = 1, .max = 1, .run = run_up,
+	.help = "put a held node back",
+};

@@ -7,8 +7,11 @@
 
 #include "verbs.h"
 
-int verb_reap(const struct context *context, int argc, char **argv)
+static bool arg_repair;
+
+static int run_reap(void *settings, int argc, char **argv)
 {
+	const struct context *context = settings;
 	unsigned slots, tickets;
 	struct score *score;
 	int r, status;
@@ -32,15 +35,16 @@ static void tell(const char *finding, void *arg)
 	(void)printf("%s\n", finding);
 }
 
-int verb_fsck(const struct context *context, int argc, char **argv)
+static int run_fsck(void *settings, int argc, char **argv)
 {
+	const struct context *context = settings;
 	struct score *score;
 	unsigned findings;
 	int r, status;
 
 	(void)argc;
 	(void)argv;
-	if (!context->repair && score_exists(context->scoreboard) == 1) {
+	if (!arg_repair && score_exists(context->scoreboard) == 1) {
 		/* To look only: one that is damaged stays so. */
 		r = score_open(context->scoreboard, NULL, &score);
 		status = r == 0 ? STATUS_OK : complain_score(context, r == -ENODATA ? -EUCLEAN : r);
@@ -49,7 +53,7 @@ int verb_fsck(const struct context *context, int argc, char **argv)
 	}
 	if (status != STATUS_OK)
 		return status;
-	r = score_fsck(score, context->repair, tell, NULL, &findings);
+	r = score_fsck(score, arg_repair, tell, NULL, &findings);
 	(void)score_close(score);
 	if (r < 0)
 		return complain_score(context, r);
@@ -57,6 +61,30 @@ int verb_fsck(const struct context *context, int argc, char **argv)
 		(void)printf("%s: sound\n", context->scoreboard);
 	else
 		(void)printf("%s: %u finding%s%s\n", context->scoreboard, findings, findings == 1 ? "" : "s",
-			     context->repair ? ", mended" : "");
-	return findings > 0 && !context->repair ? STATUS_FAILED : STATUS_OK;
+			     arg_repair ? ", mended" : "");
+	return findings > 0 && !arg_repair ? STATUS_FAILED : STATUS_OK;
 }
+
+static int set_repair(void *settings, const char *value)
+{
+	(void)settings;
+	(void)value;
+	arg_repair = true;
+	return 0;
+}
+
+static const struct option_row rows[] = {
+	{ "repair", 0, NULL, "mend what it finds", NULL, NULL, set_repair, NULL },
+};
+
+static const struct option_set options = OPTION_SET(rows);
+
+const struct verb verb_reap = {
+	.name = "reap", .arguments = "", .run = run_reap,
+	.help = "give back what dead processes held",
+};
+
+const struct verb verb_fsck = {
+	.name = "fsck", .arguments = "", .also = "check-scoreboard repair", .options = { &options }, .run = run_fsck,
+	.help = "compare the scoreboard with itself",
+};

@@ -7,8 +7,9 @@
 
 #include "verbs.h"
 
-int verb_load(const struct context *context, int argc, char **argv)
+static int run_load(void *settings, int argc, char **argv)
 {
+	const struct context *context = settings;
 	struct score_load_result result;
 	struct score *score = NULL;
 	struct nodelist list;
@@ -36,8 +37,14 @@ int verb_load(const struct context *context, int argc, char **argv)
 	return STATUS_OK;
 }
 
-int verb_validate(const struct context *context, int argc, char **argv)
+const struct verb verb_load = {
+	.name = "load", .arguments = "[FILE]", .also = "reload", .max = 1, .run = run_load,
+	.help = "make the farm's nodes those of the node list",
+};
+
+static int run_validate(void *settings, int argc, char **argv)
 {
+	const struct context *context = settings;
 	const char *path = argc > 0 ? argv[0] : context->nodes;
 	unsigned long long cores = 0;
 	struct nodelist list;
@@ -53,3 +60,8 @@ int verb_validate(const struct context *context, int argc, char **argv)
 	nodelist_clear(&list);
 	return STATUS_OK;
 }
+
+const struct verb verb_validate = {
+	.name = "validate", .arguments = "[FILE]", .also = "test", .max = 1, .run = run_validate,
+	.help = "read the node list and tell its mistakes",
+};

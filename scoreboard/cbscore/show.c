@@ -55,23 +55,41 @@ static int show(const struct context *context, enum table_kind kind)
 	return status;
 }
 
-int verb_list(const struct context *context, int argc, char **argv)
+static int run_list(void *settings, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	return show(context, TABLE_NODES);
+	return show(settings, TABLE_NODES);
 }
 
-int verb_slots(const struct context *context, int argc, char **argv)
+static int run_slots(void *settings, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	return show(context, TABLE_SLOTS);
+	return show(settings, TABLE_SLOTS);
 }
 
-int verb_queue(const struct context *context, int argc, char **argv)
+static int run_queue(void *settings, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	return show(context, TABLE_QUEUE);
+	return show(settings, TABLE_QUEUE);
 }
+
+const struct verb verb_list = {
+	.name = "list", .arguments = "", .also = "nodes ls", .options = { &table_options },
+	.topic = TOPIC_COLUMNS + TABLE_NODES, .run = run_list,
+	.help = "the nodes, in the order of the node list",
+};
+
+const struct verb verb_slots = {
+	.name = "slots", .arguments = "", .also = "ps connections", .options = { &table_options },
+	.topic = TOPIC_COLUMNS + TABLE_SLOTS, .run = run_slots,
+	.help = "the slots that are taken, and by whom",
+};
+
+const struct verb verb_queue = {
+	.name = "queue", .arguments = "", .also = "waiters waiting", .options = { &table_options },
+	.topic = TOPIC_COLUMNS + TABLE_QUEUE, .run = run_queue,
+	.help = "the connections that wait, in order",
+};

@@ -21,6 +21,62 @@ struct table {
 	bool plain;            /* raw or JSON: numbers rather than dates */
 };
 
+/* ---- the options ---- */
+
+static int set_output(void *settings, const char *value)
+{
+	struct context *context = settings;
+
+	context->output = value;
+	return 0;
+}
+
+static int set_no_headings(void *settings, const char *value)
+{
+	struct context *context = settings;
+
+	(void)value;
+	context->no_headings = true;
+	return 0;
+}
+
+static int set_raw(void *settings, const char *value)
+{
+	struct context *context = settings;
+
+	(void)value;
+	context->raw = true;
+	return 0;
+}
+
+static int set_json(void *settings, const char *value)
+{
+	struct context *context = settings;
+
+	(void)value;
+	context->json = true;
+	return 0;
+}
+
+static int set_sort(void *settings, const char *value)
+{
+	struct context *context = settings;
+
+	context->sort = value;
+	return 0;
+}
+
+static const struct option_row rows[] = {
+	{ "output", 'o', "COL,...", "these columns; +COL,... for the usual ones and these", NULL, "columns", set_output,
+	  NULL },
+	{ "noheadings", 'n', NULL, "no headings", NULL, NULL, set_no_headings, NULL },
+	{ "raw", 'r', NULL, "plain values, one blank between columns", NULL, NULL, set_raw, NULL },
+	{ "json", 'J', NULL, "JSON", NULL, NULL, set_json, NULL },
+	{ "sort", 0, "COL", "sort by a column", NULL, "a column", set_sort, NULL },
+};
+
+const struct option_set table_options = OPTION_SET(rows);
+
 /* ---- which columns ---- */
 
 static int unknown_column(enum table_kind kind, const char *name, size_t length)
@@ -141,6 +197,10 @@ int table_new(const struct context *context, enum table_kind kind, struct table 
 
 	if (!table)
 		goto out_of_memory;
+	if (context->raw && context->json) {
+		status = complain_usage("--raw and --json: expected one of them");
+		goto fail;
+	}
 	table->plain = context->raw || context->json;
 	status = choose(table, kind, context->output);
 	if (status != STATUS_OK)

@@ -10,6 +10,9 @@
 
 struct table;
 
+/* The options of every verb that prints a table. */
+extern const struct option_set table_options;
+
 /* A new table with the columns that the options ask for. STATUS_OK and *ret; or a status, and it was told. */
 int table_new(const struct context *context, enum table_kind kind, struct table **ret);
 

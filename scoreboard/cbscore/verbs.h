@@ -2,37 +2,37 @@
 #pragma once
 
 /*
- * verbs.h: the entries of the verbs, one file each or one a family. Each is
- * given what stands behind the verb, and returns an exit status.
+ * verbs.h: the verbs. A verb is a struct verb in a file of its own, or in that
+ * of its family, and a row here, in the order in which --help has them.
  */
 
+#include "columns.h"
 #include "context.h"
 
-/* show.c */
-int verb_list(const struct context *context, int argc, char **argv);
-int verb_slots(const struct context *context, int argc, char **argv);
-int verb_queue(const struct context *context, int argc, char **argv);
+#define VERBS(VERB) \
+	VERB(list) \
+	VERB(slots) \
+	VERB(queue) \
+	VERB(explain) \
+	VERB(load) \
+	VERB(validate) \
+	VERB(dump) \
+	VERB(add) \
+	VERB(remove) \
+	VERB(set) \
+	VERB(down) \
+	VERB(up) \
+	VERB(export) \
+	VERB(reap) \
+	VERB(fsck) \
+	VERB(help)
 
-/* explain.c */
-int verb_explain(const struct context *context, int argc, char **argv);
+#define VERB_DECLARE(name) extern const struct verb verb_##name;
+VERBS(VERB_DECLARE)
 
-/* nodes.c */
-int verb_load(const struct context *context, int argc, char **argv);
-int verb_validate(const struct context *context, int argc, char **argv);
-
-/* edit.c */
-int verb_dump(const struct context *context, int argc, char **argv);
-int verb_add(const struct context *context, int argc, char **argv);
-int verb_remove(const struct context *context, int argc, char **argv);
-int verb_set(const struct context *context, int argc, char **argv);
-
-/* hold.c */
-int verb_down(const struct context *context, int argc, char **argv);
-int verb_up(const struct context *context, int argc, char **argv);
-
-/* mend.c */
-int verb_reap(const struct context *context, int argc, char **argv);
-int verb_fsck(const struct context *context, int argc, char **argv);
-
-/* export.c */
-int verb_export(const struct context *context, int argc, char **argv);
+/* What the help of a verb tells besides its options: nothing, the keys of a node, or the columns of a table. */
+enum {
+	TOPIC_NONE,
+	TOPIC_KEYS,
+	TOPIC_COLUMNS,             /* plus an enum table_kind */
+};

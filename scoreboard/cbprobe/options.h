@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * options.h: the command line of cbprobe(8).
+ */
+
+#include "pass.h"
+
+struct options {
+	const char *config;        /* --config */
+	const char *file;          /* --file, or NULL */
+	const char *scoreboard;    /* --scoreboard, or the default */
+	const char *notify;        /* --notify, or NULL */
+	const char *user;          /* --user, or NULL */
+	const char *chroot;        /* --chroot, or NULL */
+	uint64_t interval_usec;    /* --interval; 0: one pass */
+	struct pass_options pass;
+};
+
+/*
+ * Reads the command line. 0: *ret is filled. 1: the program has done what was
+ * asked (--help, --version) and ends well. -EINVAL: the mistake has been told
+ * on stderr. -EIO: stdout failed, which has been told.
+ */
+int options_parse(int argc, char **argv, struct options *ret);
