@@ -55,6 +55,46 @@ EOF
   grep -q 'server .*= /opt/cb/sbin/cbrelay$' "$T/root/opt/cb/share/doc/corebalance/examples/corebalance.xinetd"
 }
 
+@test "make uninstall takes all of it away, but the node list" {
+  install_to "$T/root"
+  echo other >"$T/root/usr/bin/other"
+  make -s -C "$TOP" uninstall DESTDIR="$T/root"
+  (cd "$T/root" && find . -type f | sort) | diff - <(printf '%s\n' ./etc/corebalance/nodes.conf ./usr/bin/other)
+  [ ! -e "$T/root/usr/share/corebalance" ]
+  # Once more, and where nothing was ever installed, it has nothing to do.
+  make -s -C "$TOP" uninstall DESTDIR="$T/root"
+  make -s -C "$TOP" uninstall DESTDIR="$T/empty"
+}
+
+@test "another version is built into what shows it, and into nothing else" {
+  cp -a "$BUILD" "$T/build"
+  again() { make -C "$TOP" BUILD="$T/build" VERSION=9.8 "$@" 2>&1 | grep -oE '(CC|LINK|AR) .*' | sort; }
+  run again
+  [[ $output == *CC* ]]
+  [ "$(grep -c CC <<<"$output")" = "$(cd "$TOP" && grep -lwr --include='*.c' VERSION relay scoreboard | wc -l)" ]
+  for program in cbrelay cbscore cbprobe; do
+    [ "$("$T/build/$program" --version)" = "$program (corebalance) 9.8" ]
+  done
+  run again
+  [ -z "$output" ]
+}
+
+@test "make dist makes the same bytes for everybody" {
+  git -C "$TOP" rev-parse --git-dir >/dev/null 2>&1 || skip "not a checkout of git"
+  git clone -q "$TOP" "$T/one"
+  (umask 077 && git clone -q "$TOP" "$T/two")
+  git -C "$T/two" config tar.umask 0077
+  git -C "$T/two" config core.autocrlf true
+  make -s -C "$T/one" dist
+  sleep 1.1
+  (umask 077 && TZ=Asia/Tokyo make -s -C "$T/two" dist)
+  cmp "$T"/*/build/corebalance-"$VERSION".tar.gz
+  # All of it is there, and can be built from.
+  tar -C "$T" -xzf "$T/one/build/corebalance-$VERSION.tar.gz"
+  diff <(cd "$T/one" && git ls-files) <(cd "$T/corebalance-$VERSION" && find . -type f | sed 's,^\./,,' | LC_ALL=C sort)
+  make -n -C "$T/corebalance-$VERSION" >/dev/null
+}
+
 @test "the example node list is a valid one" {
   run -0 score validate "$TOP/units/nodes.conf"
 }
