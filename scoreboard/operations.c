@@ -215,6 +215,11 @@ int score_explain(struct score *s, enum score_policy policy, struct score_choice
 	return OPERATION(s, attempt_explain(s, policy, ret, fn, arg));
 }
 
+int score_history(struct score *s, struct score_history *ret)
+{
+	return OPERATION(s, attempt_history(s, ret));
+}
+
 int score_totals(struct score *s, struct score_totals *ret)
 {
 	return OPERATION(s, attempt_totals(s, ret));

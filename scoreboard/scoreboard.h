@@ -338,6 +338,46 @@ struct score_totals {
 	bool paused;
 };
 
+/* ---- what was ---- */
+
+#define SCORE_BUCKETS 16u
+#define SCORE_SLICES 120u                        /* of the last hour */
+#define SCORE_SLICE_USEC UINT64_C(30000000)
+
+/* The upper bounds, included, of a histogram's buckets but the last, in microseconds. */
+extern const uint64_t score_bucket_usec[SCORE_BUCKETS - 1];
+
+struct score_histogram {
+	uint64_t count[SCORE_BUCKETS];
+	uint64_t sum_usec;
+};
+
+/* How many there are in all buckets. */
+uint64_t score_histogram_total(const struct score_histogram *histogram);
+
+/* Which length of time that part of all (0.5: half) does not exceed, in microseconds, as if all within a bucket were
+ * spread evenly; 0 if there are none. */
+uint64_t score_histogram_quantile(const struct score_histogram *histogram, double quantile);
+
+/* A part of the last hour. */
+struct score_slice {
+	uint64_t begin_usec;           /* CLOCK_REALTIME */
+	uint32_t served, failed;       /* connections that ended in it */
+	uint32_t busy, waiting;        /* the most slots taken, and connections waiting, at once */
+	struct score_histogram wait, hold;
+};
+
+struct score_history {
+	uint64_t served, failed;       /* since the scoreboard was made, */
+	struct score_histogram wait;   /* as all the rest here: how long connections waited for their slot, */
+	struct score_histogram hold;   /* and held it */
+	unsigned n_slices;             /* of the last hour, oldest first; the last is that of now */
+	struct score_slice slices[SCORE_SLICES];
+};
+
+/* How connections have fared. 0 or -errno. */
+int score_history(struct score *s, struct score_history *ret);
+
 /* Each calls back for every node in list order, busy slot, or waiter in order, on a copy made under
  * the lock; the callback may do what it likes, and ends the walk by returning non-zero, which is returned. */
 int score_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg);

@@ -34,6 +34,7 @@ int attempt_each_ticket(struct score *s, int (*fn)(const struct score_ticket_inf
 int attempt_explain(struct score *s, enum score_policy policy, struct score_choice *ret,
 		 int (*fn)(const struct score_node *node, void *arg), void *arg);
 int attempt_totals(struct score *s, struct score_totals *ret);
+int attempt_history(struct score *s, struct score_history *ret);
 int attempt_is_down(struct score *s);
 int attempt_load(struct score *s, const struct nodelist *list, struct score_load_result *ret);
 int attempt_edit(struct score *s, const struct score_edit *edit, struct score_edited *ret);

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "records/history.h"
 #include "store/store.h"
 #include "system/timespan.h"
 
@@ -258,6 +259,8 @@ static int grant(struct score *s, struct farm *farm, uint32_t position, struct c
 	r = queue_unlink(s->store, farm, cell);
 	if (r == 0)
 		r = fill(s, farm, position, &with, &cell->node, &cell->slot, &trial);
+	if (r == 0)
+		history_note_claim(s->store, farm, cell->since_usec);
 	return r < 0 ? r : queue_grant(s->store, farm, number, cell);
 }
 
@@ -328,6 +331,8 @@ int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy
 	(void)memcpy(with.client, client, strnlen(client, SCORE_CLIENT_MAX));
 	*ret = (struct score_slot){ .ticket = ticket };
 	r = fill(s, farm, position, &with, &ret->node, &ret->slot, &ret->trial);
+	if (r == 0)
+		history_note_claim(s->store, farm, with.since_usec);
 	if (r == 0)
 		r = claim_describe(s, ret->node, ret_target);
 	return r;

@@ -13,6 +13,7 @@
 #include "learn.h"
 #include "load.h"
 #include "attempt.h"
+#include "records/history.h"
 #include "store/store.h"
 #include "ticket.h"
 #include "system/timespan.h"
@@ -106,6 +107,7 @@ int attempt_release(struct score *s, const struct score_slot *ours, uint64_t in,
 	record->bytes_in += in;
 	record->bytes_out += out;
 	store_touch(s->store, &record->served, 4 * sizeof(record->served));
+	history_note_end(s->store, h.farm, h.slot->since_usec, served);
 	if (served && out > 0)
 		note_answer(s, record);
 	if (h.slot->trial) {
@@ -216,7 +218,8 @@ int attempt_doubted(struct score *s, const struct score_slot *ours, uint64_t in,
 	if (h.slot->trial || (h.record->doubts >= SCORE_DOUBTS_MAX && !last))
 		r = fail_node(s, &h, reason, retry_usec, ret_edge);
 	else
-		h.record->failed++;
+		history_note_end(s->store, h.farm, h.slot->since_usec, false);
+	h.record->failed++;
 	return give_up(s, &h, r);
 }
 

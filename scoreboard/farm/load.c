@@ -15,6 +15,7 @@
 #include "claim.h"
 #include "learn.h"
 #include "attempt.h"
+#include "records/history.h"
 #include "system/resolve.h"
 #include "system/timespan.h"
 #include "store/version.h"
@@ -523,6 +524,8 @@ int load_format(struct store *store)
 		r = store_put(store, STORE_FARM, 0, 0, &farm, sizeof(farm));
 	if (r == 0)
 		r = learn_format(store);
+	if (r == 0)
+		r = history_format(store);
 	if (r == 0)
 		r = store_put(store, STORE_VERSION, 0, 0, &version, sizeof(version));
 	if (r < 0) {

@@ -11,6 +11,7 @@
 
 #include "claim.h"
 #include "attempt.h"
+#include "records/history.h"
 #include "store/store.h"
 
 /* Everything of the node at a position. */
@@ -269,6 +270,18 @@ int attempt_is_down(struct score *s)
 	if (r < 0)
 		return r;
 	r = farm->nodes_up == 0;
+	farm_leave(s);
+	return r;
+}
+
+int attempt_history(struct score *s, struct score_history *ret)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	r = history_read(s->store, farm, ret);
 	farm_leave(s);
 	return r;
 }

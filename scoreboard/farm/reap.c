@@ -23,6 +23,7 @@
 #include "claim.h"
 #include "load.h"
 #include "attempt.h"
+#include "records/history.h"
 #include "store/store.h"
 #include "system/timespan.h"
 
@@ -177,6 +178,7 @@ static int bury_slot(struct score *s, struct farm *farm, const struct suspect *d
 		return r;
 	if (slot->state == SLOT_FREE || slot->ticket != dead->ticket || !holder_equal(&slot->holder, &dead->holder))
 		return 0;
+	history_note_end(s->store, farm, slot->since_usec, false);
 	record->failed++;
 	record->bytes_in += slot->in;
 	record->bytes_out += slot->out;

@@ -21,6 +21,8 @@ enum store_kind {
 	STORE_INDEX,     /* a: level, b: page */
 	STORE_SPEED,     /* a: row */
 	STORE_LOST,
+	STORE_HISTORY,
+	STORE_SLICE,     /* a: place in the ring */
 	STORE_KIND_MAX_,
 };
 

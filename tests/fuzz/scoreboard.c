@@ -38,7 +38,7 @@
 #include "store/key.h"
 #include "scoreboard.h"
 
-#define RECORDS_MAX 128
+#define RECORDS_MAX 320
 
 struct place {
 	size_t offset, size;      /* of a record's data in the file */
