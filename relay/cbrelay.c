@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -198,15 +199,25 @@ static int read_nodes(const struct options *options, struct nodelist *list)
 
 /* ---- the scoreboard ---- */
 
+static bool is_ours(const char *folder)
+{
+	struct stat st;
+
+	return lstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && access(folder, W_OK) == 0;
+}
+
 /* A farm that was given on the command line has a scoreboard of its own, unless -s says where. */
 static char *private_path(void)
 {
 	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
 	char *path;
 
-	if (access("/run/corebalance", W_OK) == 0)
+	/* A folder of this user, or of root and for all. In another user's, that user could put another there. */
+	if (geteuid() == 0)
+		runtime = "/run";
+	else if (is_ours("/run/corebalance"))
 		runtime = "/run/corebalance";
-	else if (!runtime || access(runtime, W_OK) < 0)
+	if (!runtime || access(runtime, W_OK) < 0)
 		runtime = "/dev/shm";
 	/* A folder of its own: in a place that others may write to, a name alone could be theirs already. */
 	if (asprintf(&path, "%s/cbrelay-XXXXXX" PRIVATE_FILE, runtime) < 0)
@@ -230,15 +241,7 @@ static void private_remove(char *path)
 static int open_failed(const char *path, int r)
 {
 	report_message(LOG_ERR, "%s: %s", path, score_strerror(r));
-	switch (r) {
-	case -EBADMSG:
-	case -EPROTO:
-	case -EUCLEAN:
-	case -ENODATA:
-		return EX_CONFIG;
-	default:
-		return EX_OSERR;
-	}
+	return score_file_is_wrong(r) ? EX_CONFIG : EX_OSERR;
 }
 
 static void tell_mended(const char *what)

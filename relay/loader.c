@@ -54,11 +54,13 @@ static int load(const struct loader *loader)
 /* In the child: nothing of the connections may live on here. */
 static int begin(const struct loader *loader)
 {
-	int keep[] = { score_fd(loader->setup.score), loader->setup.journal_fd };
+	int keep[SCORE_FDS_MAX + 1];
+	size_t n = score_fds(loader->setup.score, keep);
 	int r;
 
 	report_before_end();
-	descriptors_keep(keep, 2);
+	keep[n++] = loader->setup.journal_fd;
+	descriptors_keep(keep, n);
 	r = sigterm_inherit();
 	return r < 0 ? r : score_after_fork(loader->setup.score);
 }

@@ -17,7 +17,7 @@
 #include "sigterm.h"
 #include "report.h"
 
-#define DESCRIPTORS_KEPT_MAX (RELAY_SOCKETS_MAX + 5)
+#define DESCRIPTORS_KEPT_MAX (RELAY_SOCKETS_MAX + 4 + SCORE_FDS_MAX)
 
 /* One relay, in the table at its number in the gate. */
 struct member {
@@ -184,7 +184,7 @@ static _Noreturn void become_relay(struct pool *pool, size_t number, int orders_
 	keep[n++] = orders_fd;
 	keep[n++] = pool->gate.call_fd;
 	keep[n++] = pool->gate.open_fd;
-	keep[n++] = score_fd(setup->score);
+	n += score_fds(setup->score, keep + n);
 	keep[n++] = setup->journal_fd;
 	descriptors_keep(keep, n);
 	if (sigterm_inherit() < 0 || score_after_fork(setup->score) < 0)

@@ -3,15 +3,13 @@
 /*
  * open.c: finds, makes, opens and closes a scoreboard.
  *
- * One is made under a name of its own and gets its real name by link(2) when
- * it is complete. So nobody ever sees half of one, and of several that try at
+ * One is made without a name and gets its name by linkat(2) when it is complete. So nobody ever sees half of one, and of several that try at
  * once, one wins and the others use what it made.
  */
 
 #include "scoreboard.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +25,9 @@
 #include "store/store.h"
 #include "store/version.h"
 #include "store/salvage.h"
+#include "system/folder.h"
 
-static const char *owner = "corebalance"; /* user and group of a scoreboard that root makes */
+static const char *owner = "corebalance"; /* whose group is that of a scoreboard that root makes */
 
 static const char *path_of_environment(void)
 {
@@ -107,30 +106,25 @@ void score_make_for(const char *user)
 	owner = user;
 }
 
-/* Who may make one in a folder that is its group's makes it for that group, or the others of the farm had none. */
-static void share(struct store *store, const char *path)
+/*
+ * In a folder that its group may write, the scoreboard is the group's: mode 0660. So it is where root makes one in a
+ * folder of root's, for the group of the farm's user; the owner stays root, whom every process believes. Elsewhere it
+ * is its owner's alone.
+ */
+static int set_owner(struct store *store)
 {
-	char *copy = strdup(path);
-	struct stat st;
+	const struct folder *folder = store_folder(store);
+	const struct passwd *user = geteuid() == 0 && folder->user == 0 && !folder->is_guest ? getpwnam(owner) : NULL;
 
-	if (copy && stat(dirname(copy), &st) == 0 && st.st_mode & S_IWGRP)
-		(void)store_set_owner(store, 0660, (uid_t)-1, st.st_gid); /* else it is not one of our groups */
-	free(copy);
+	if (user)
+		return store_set_owner(store, 0660, (uid_t)-1, user->pw_gid);
+	if (folder->mode & S_IWGRP && store_set_owner(store, 0660, (uid_t)-1, folder->group) == 0)
+		return 0;
+	return store_set_owner(store, 0600, (uid_t)-1, (gid_t)-1); /* it is none of our groups */
 }
 
-/* The group may change it, others may not even read who is connected. */
-static int set_owner(struct store *store, const char *path)
-{
-	const struct passwd *user = geteuid() == 0 ? getpwnam(owner) : NULL;
-	int r = store_set_owner(store, 0660, user ? user->pw_uid : (uid_t)-1, user ? user->pw_gid : (gid_t)-1);
-
-	if (r == 0 && geteuid() != 0)
-		share(store, path);
-	return r;
-}
-
-/* A complete scoreboard at path, known to nobody yet. */
-static int make(const char *path, const struct nodelist *list)
+/* A complete scoreboard in the folder of path, known to nobody yet. */
+static int make(const char *path, const struct nodelist *list, struct store **ret)
 {
 	struct score s = { .port.fd = -1 };
 	int r;
@@ -139,29 +133,30 @@ static int make(const char *path, const struct nodelist *list)
 	r = store_create(path, 1, &s.store);
 	if (r < 0)
 		return r;
-	r = load_format(s.store);
+	r = folder_welcomes(store_folder(s.store));
+	if (r == 0)
+		r = load_format(s.store);
 	if (r == 0)
 		r = attempt_load(&s, list, NULL);
 	if (r == 0)
-		r = set_owner(s.store, path);
-	(void)store_close(s.store);
+		r = set_owner(s.store);
+	if (r < 0)
+		(void)store_close(s.store);
+	else
+		*ret = s.store;
 	return r;
 }
 
 static int create(const char *path, const struct nodelist *list)
 {
-	char *temporary;
-	int r;
+	struct store *store;
+	int r = make(path, list, &store);
 
-	if (asprintf(&temporary, "%s.%ld.new", path, (long)getpid()) < 0)
-		return -ENOMEM;
-	(void)unlink(temporary); /* of a process that had our pid and was killed here */
-	r = make(temporary, list);
-	if (r == 0 && link(temporary, path) < 0 && errno != EEXIST)
-		r = -errno;
-	(void)unlink(temporary);
-	free(temporary);
-	return r;
+	if (r < 0)
+		return r;
+	r = store_publish(store, NULL);
+	(void)store_close(store);
+	return r == -EEXIST ? 0 : r;
 }
 
 /* One that is damaged, or is not even a tdb file any more; but nothing that was never ours. */
@@ -221,6 +216,16 @@ int score_fd(const struct score *s)
 	return store_fd(s->store);
 }
 
+size_t score_fds(const struct score *s, int ret[static SCORE_FDS_MAX])
+{
+	size_t n = 0;
+
+	if (store_fd(s->store) >= 0)
+		ret[n++] = store_fd(s->store);
+	ret[n++] = store_folder(s->store)->fd;
+	return n;
+}
+
 struct score *score_close(struct score *s)
 {
 	if (!s)
@@ -272,10 +277,36 @@ const char *score_strerror(int error)
 		return "a damaged scoreboard, see cbscore fsck --repair";
 	case -ENODATA:
 		return "no scoreboard, and no node list to make it from";
+	case -EKEYREJECTED:
+		return "not believed: it belongs to neither root, nor this user, nor the owner of its folder";
+	case -EKEYREVOKED:
+		return "not believed: everybody may write it, or replace it in its folder";
+	case -ENOKEY:
+		return "only root and the owner of its folder can make a scoreboard there";
+	case -ELOOP:
+		return "a symbolic link, which is not followed";
 	case -EIDRM:
 		return "removed while it was in use";
 	default:
 		return strerror(-error);
+	}
+}
+
+bool score_file_is_wrong(int error)
+{
+	switch (error) {
+	case -EBADMSG:
+	case -EPROTO:
+	case -EUCLEAN:
+	case -ENODATA:
+	case -EIDRM:
+	case -EKEYREJECTED:
+	case -EKEYREVOKED:
+	case -ENOKEY:
+	case -ELOOP:
+		return true;
+	default:
+		return false;
 	}
 }
 

@@ -15,6 +15,10 @@
  *   -EPROTO   a scoreboard of another version of corebalance
  *   -EUCLEAN  a scoreboard whose contents contradict themselves (cbscore fsck)
  *   -ENODATA  no scoreboard yet, and no valid node list to make one from
+ *   -EKEYREJECTED  not believed: its owner is neither root, nor this user, nor the owner of its folder
+ *   -EKEYREVOKED   not believed: everybody may write it, or replace it in its folder
+ *   -ENOKEY   this user cannot make one that others believe in that folder
+ *   -ELOOP    its name is a symbolic link, which is not followed
  * The library prints nothing. Times are microseconds: "since" values are
  * CLOCK_REALTIME, everything else is a length of time.
  */
@@ -37,6 +41,7 @@
 #define SCORE_ADDRESSES_MAX 16    /* addresses kept of one node */
 #define SCORE_FLAPS_MAX 8         /* times of going down that are kept of one node */
 #define SCORE_DOUBTS_MAX 3u       /* so many connections in a row that a node did not answer take it down */
+#define SCORE_FDS_MAX 4           /* descriptors of an open scoreboard, at most */
 #define SCORE_GUARD_USEC 750000u  /* how often the guard of the queue looks for dead holders */
 
 struct score;
@@ -110,6 +115,10 @@ const char *policy_word(const void *words, size_t i);
 /* What a -errno of these functions means, as the end of a sentence: "a damaged scoreboard". Never NULL. */
 const char *score_strerror(int error);
 
+/* Whether a -errno of score_open() is about the file that was named: the wrong one, a broken one, or one that is not
+ * believed. Programs end with EX_CONFIG for it. */
+bool score_file_is_wrong(int error);
+
 /* ---- opening ---- */
 
 /* The path that is used when no option names one: $COREBALANCE_SCOREBOARD, else the default. */
@@ -128,9 +137,9 @@ bool score_path_is_set(void);
 int score_open(const char *path, const struct nodelist *list, struct score **ret);
 
 /*
- * A scoreboard that root makes from now on belongs to that user, and to its
- * group, instead of "corebalance"; if there is none, to root. The text must
- * stay.
+ * A scoreboard that root makes from now on in a folder of root's belongs to the
+ * group of that user, instead of "corebalance"; if there is no such user, to root
+ * alone. The text must stay.
  */
 void score_make_for(const char *user);
 
@@ -140,8 +149,12 @@ void score_make_for(const char *user);
  */
 int score_after_fork(struct score *s);
 
-/* The descriptor of its file, for a process that closes all others. It stays the scoreboard's. */
+/* The descriptor of its file. It stays the scoreboard's. */
 int score_fd(const struct score *s);
+
+/* The descriptors without which the scoreboard cannot go on, for a process that closes all others: the file's, and
+ * that of the folder in which a rebuilt one is found. They stay the scoreboard's. Returns how many. */
+size_t score_fds(const struct score *s, int ret[static SCORE_FDS_MAX]);
 
 /* Closes and frees; NULL is fine. Slots and tickets of the process are not touched. */
 struct score *score_close(struct score *s);

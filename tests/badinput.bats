@@ -92,20 +92,6 @@ EOF
   refused 1 "$CONF: Permission denied" setpriv --reuid=65534 --regid=65534 --clear-groups "$T/cbscore" validate "$CONF"
 }
 
-@test "a scoreboard that one of the group makes in the group's folder is the group's" {
-  if [ "$(id -u)" != 0 ]; then skip "needs root to become somebody else"; fi
-  node_line 4001 1
-  chmod 644 "$CONF"
-  cp "$BUILD/cbscore" "$T/cbscore"
-  mkdir -m 0770 "$T/run"
-  chgrp 54320 "$T/run"
-  local dir=$T
-  while [ "$dir" != / ]; do chmod o+x "$dir"; dir=$(dirname "$dir"); done
-  run -0 setpriv --reuid=54321 --regid=54321 --groups=54320 "$T/cbscore" -c "$CONF" -s "$T/run/scoreboard.tdb" list
-  [ "$(stat -c '%u %g %a' "$T/run/scoreboard.tdb")" = '54321 54320 660' ]
-  run -0 setpriv --reuid=54322 --regid=54320 --clear-groups "$T/cbscore" -c "$CONF" -s "$T/run/scoreboard.tdb" down "$ADDR:4001"
-}
-
 @test "cbscore: wrong words get the right ones; exit 2, 3 and 1 mean what they say" {
   node a 4001 1
   refused 2 'unknown verb "lits"; did you mean list? Expected list, slots, queue' score lits

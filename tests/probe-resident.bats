@@ -242,13 +242,13 @@ while True: print(s.recv(1000).decode())"
   [ "$(tail -n 1 "$T/probe.log")" = "cbprobe: $SCOREBOARD: removed while it was in use" ] || { tail "$T/probe.log"; return 1; }
 }
 
-@test "a scoreboard that is made with --user belongs to that user, who can use it" {
+@test "a scoreboard that root makes with --user in a folder of root's is root's and of that user's group, who can use it" {
   if [ "$(id -u)" != 0 ]; then skip "needs root to become somebody else"; fi
   chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "${T%/*}" "$T" 2>/dev/null || true
   node a 4001 1
   rm -f "$SCOREBOARD"
   probe --user nobody
-  [ "$(stat -c %U:%G:%a "$SCOREBOARD")" = "nobody:$(id -gn nobody):660" ]
+  [ "$(stat -c %U:%G:%a "$SCOREBOARD")" = "root:$(id -gn nobody):660" ]
   entrance alone --user nobody -s "$SCOREBOARD"
   [ "$(stat -c %U "/proc/$GATE_PID")" = nobody ]
   client --line "sleep 1" --expect line

@@ -172,7 +172,8 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF'] + '${2:-}'.split())" </dev
   run -64 "$BUILD/cbrelay" -c "$CONF" --user "" "$GATE"
   [[ $output == *'--user: "": expected a user'* ]]
   cp "$BUILD/cbrelay" "$T/cbrelay"
-  mkdir -m 1777 "$T/run"
+  mkdir -m 755 "$T/run"
+  chown nobody "$T/run"
   export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
   SCOREBOARD=$COREBALANCE_SCOREBOARD
   chmod 755 "$T"

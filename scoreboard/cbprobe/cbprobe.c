@@ -55,16 +55,7 @@ static void limit_jobs(void)
 static int complain_scoreboard(int r)
 {
 	say(LOG_ERR, "%s: %s", arg.scoreboard, score_strerror(r));
-	switch (r) {
-	case -EBADMSG:
-	case -EPROTO:
-	case -EUCLEAN:
-	case -ENODATA:
-	case -EIDRM:
-		return EX_CONFIG; /* the wrong file was named, or a broken one */
-	default:
-		return EX_OSERR;
-	}
+	return score_file_is_wrong(r) ? EX_CONFIG : EX_OSERR;
 }
 
 /* Reads a node list into *ret, which the caller clears. 0, or an exit status after it was said why. */

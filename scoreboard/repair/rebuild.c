@@ -307,8 +307,8 @@ static void share(struct store *store, const struct stat *st)
 		(void)store_set_owner(store, mode, (uid_t)-1, st->st_gid);
 }
 
-/* Makes a whole one out of the wreck, under a name of its own. 0 or -errno. */
-static int make(const struct salvage *wreck, const char *made, uint16_t known, struct farm *ret)
+/* Makes a whole one out of the wreck, in the folder of path and without a name. 0 and *ret_store, or -errno. */
+static int make(const struct salvage *wreck, const char *path, uint16_t known, struct farm *ret, struct store **ret_store)
 {
 	struct score s = { .port.fd = -1, .is_draft = true };
 	struct salvage salvage = {
@@ -319,8 +319,7 @@ static int make(const struct salvage *wreck, const char *made, uint16_t known, s
 	int r;
 
 	holder_self(&s.self);
-	(void)unlink(made); /* of a process that had our pid and was killed here */
-	r = store_create(made, next_generation(salvage_generation(wreck), known), &s.store);
+	r = store_create(path, next_generation(salvage_generation(wreck), known), &s.store);
 	if (r < 0)
 		return r;
 	share(s.store, salvage_stat(wreck));
@@ -337,7 +336,10 @@ static int make(const struct salvage *wreck, const char *made, uint16_t known, s
 			farm_leave(&s);
 		}
 	}
-	(void)store_close(s.store);
+	if (r < 0)
+		(void)store_close(s.store);
+	else
+		*ret_store = s.store;
 	free(salvage.entries);
 	return r;
 }
@@ -355,6 +357,8 @@ static void tell_mended(const char *path, unsigned findings)
 
 static void tell_rebuilt(const char *path, const char *kept, const struct farm *farm)
 {
+	const char *slash = strrchr(path, '/');
+	size_t folder = slash ? (size_t)(slash - path) + 1 : 0; /* length of its name, the slash included */
 	char text[1024], lost[128] = "";
 
 	if (!on_mended)
@@ -363,29 +367,28 @@ static void tell_rebuilt(const char *path, const char *kept, const struct farm *
 		(void)snprintf(lost, sizeof(lost), ", slots that could not be read count as taken until %u process%s been heard of",
 			       farm->lost, farm->lost == 1 ? " has" : "es have");
 	(void)snprintf(text, sizeof(text),
-		       "%s: was damaged; rebuilt with %u node%s, %u slot%s taken, %u waiting%s%s; kept as %s",
+		       "%s: was damaged; rebuilt with %u node%s, %u slot%s taken, %u waiting%s%s; kept as %.*s%s",
 		       path, farm->n_nodes, farm->n_nodes == 1 ? "" : "s", farm->busy, farm->busy == 1 ? "" : "s",
-		       farm->queue_length, lost, farm->incomplete ? ", nodes may be missing until the list is loaded" : "", kept);
+		       farm->queue_length, lost, farm->incomplete ? ", nodes may be missing until the list is loaded" : "",
+		       (int)folder, path, kept);
 	on_mended(text);
 }
 
 static int rebuild(struct salvage *wreck, const char *path, uint16_t known)
 {
 	struct holder *witnesses;
-	char *made, *kept = NULL;
+	struct store *made = NULL;
+	char *kept = NULL;
 	struct farm farm = { 0 };
 	size_t n;
 	int r;
 
-	if (asprintf(&made, "%s.%ld.new", path, (long)getpid()) < 0)
-		return -ENOMEM;
-	r = make(wreck, made, known, &farm);
+	r = make(wreck, path, known, &farm, &made);
 	if (r == 0)
 		r = salvage_keep(wreck, &kept);
 	if (r == 0)
 		r = salvage_replace(wreck, made);
-	(void)unlink(made);
-	free(made);
+	(void)store_close(made);
 	/* Those whose place in the queue was lost sleep, and nobody knows their names. */
 	if (r == 0 && users_find(salvage_stat(wreck), true, &witnesses, &n) == 0)
 		free(witnesses);

@@ -29,6 +29,7 @@
 
 #include "intent.h"
 #include "key.h"
+#include "system/folder.h"
 #include "version.h"
 
 #define RECORD_MAGIC UINT32_C(0x26011999)
@@ -56,7 +57,7 @@ struct find {
 };
 
 struct salvage {
-	char *path;
+	struct folder folder;
 	int fd;
 	struct stat st;
 	unsigned char *bytes, *worked; /* as found; with a change that was being made */
@@ -334,19 +335,44 @@ static int take_locks(int fd)
 	return 0;
 }
 
+/* Opens the file name of the wreck's folder: name NULL is its own. */
+static int open_file(struct salvage *wreck, const char *name, int flags)
+{
+	struct folder_stay stay;
+	struct stat st;
+	int found = -1, r = folder_enter(&wreck->folder, &stay);
+
+	if (r < 0)
+		return r;
+	if (!name)
+		name = wreck->folder.name;
+	r = folder_find(&wreck->folder, name, &found, &st);
+	if (r == 0)
+		r = folder_trusts(&wreck->folder, &st);
+	/* What one of the folder's group has made there is the group's: it may write the scoreboard itself. */
+	if (r == -EKEYREJECTED && name != wreck->folder.name && !(wreck->folder.mode & S_IWOTH))
+		r = 0;
+	if (r == 0)
+		r = folder_open_file(&wreck->folder, name, found, flags);
+	if (found >= 0)
+		(void)close(found);
+	folder_leave(&stay);
+	return r;
+}
+
 static int new_wreck(const char *path, bool locked, struct salvage **ret)
 {
 	struct salvage *wreck = calloc(1, sizeof(*wreck));
-	int r = 0;
+	int r;
 
 	if (!wreck)
 		return -ENOMEM;
-	wreck->fd = open(path, (locked ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (wreck->fd < 0)
-		r = -errno;
-	wreck->path = strdup(path);
-	if (r == 0 && !wreck->path)
-		r = -ENOMEM;
+	wreck->fd = wreck->folder.fd = -1;
+	r = folder_open(path, &wreck->folder);
+	if (r == 0) {
+		wreck->fd = open_file(wreck, NULL, locked ? O_RDWR : O_RDONLY);
+		r = wreck->fd < 0 ? wreck->fd : 0;
+	}
 	if (r == 0 && locked)
 		r = take_locks(wreck->fd);
 	if (r == 0)
@@ -393,7 +419,7 @@ struct salvage *salvage_close(struct salvage *wreck)
 		return NULL;
 	if (wreck->fd >= 0)
 		(void)close(wreck->fd); /* and with it all locks */
-	free(wreck->path);
+	folder_close(&wreck->folder);
 	free(wreck->bytes);
 	free(wreck->worked);
 	free(wreck->finds);
@@ -453,39 +479,50 @@ int salvage_each(const struct salvage *wreck, enum store_kind kind, bool doubtfu
 	return r;
 }
 
-int salvage_keep(const struct salvage *wreck, char **ret)
+/* Gives the copy a name with the time of day, and a number if that is taken. */
+static int name_copy(const struct salvage *wreck, struct folder_file *file, char **ret)
 {
 	char stamp[32];
 	struct tm tm;
 	time_t now = time(NULL);
-	int fd = -1, r;
+	int r = -EEXIST;
 
 	if (!localtime_r(&now, &tm) || strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", &tm) == 0)
 		return -EINVAL;
-	for (unsigned n = 0; fd < 0; n++) {
-		char number[16] = "";
+	for (unsigned n = 0; r == -EEXIST; n++) {
+		char number[16] = "", *name;
 
 		if (n > 0)
 			(void)snprintf(number, sizeof(number), ".%u", n);
-		if (asprintf(ret, "%s.damaged-%s%s", wreck->path, stamp, number) < 0)
+		if (asprintf(&name, "%s.damaged-%s%s", wreck->folder.name, stamp, number) < 0)
 			return -ENOMEM;
-		fd = open(*ret, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		if (fd < 0) {
-			r = -errno;
-			free(*ret);
-			if (r != -EEXIST)
-				return r;
-		}
+		r = folder_publish(&wreck->folder, file, name);
+		if (r == 0)
+			*ret = name;
+		else
+			free(name);
 	}
-	r = write_all(fd, wreck->bytes, wreck->size, 0);
+	return r;
+}
+
+int salvage_keep(const struct salvage *wreck, char **ret)
+{
+	struct folder_file file = { .fd = -1 };
+	struct folder_stay stay;
+	int r = folder_enter(&wreck->folder, &stay);
+
+	if (r < 0)
+		return r;
+	r = folder_make(&wreck->folder, &file);
+	if (r == 0)
+		r = write_all(file.fd, wreck->bytes, wreck->size, 0);
 	/* As the scoreboard; who may not give it to its owner keeps it to himself. */
-	if (r == 0 && fchown(fd, wreck->st.st_uid, wreck->st.st_gid) == 0)
-		(void)fchmod(fd, wreck->st.st_mode & 0660);
-	(void)close(fd);
-	if (r < 0) {
-		(void)unlink(*ret);
-		free(*ret);
-	}
+	if (r == 0 && fchown(file.fd, wreck->st.st_uid, wreck->st.st_gid) == 0)
+		(void)fchmod(file.fd, wreck->st.st_mode & 0660);
+	if (r == 0)
+		r = name_copy(wreck, &file, ret);
+	folder_file_close(&wreck->folder, &file);
+	folder_leave(&stay);
 	return r;
 }
 
@@ -534,15 +571,46 @@ static int copy_over(struct salvage *wreck, const struct salvage *made)
 
 static int rebuilt_name(const struct salvage *wreck, char **ret)
 {
-	return asprintf(ret, "%s.rebuilt", wreck->path) < 0 ? -ENOMEM : 0;
+	return asprintf(ret, "%s.rebuilt", wreck->folder.name) < 0 ? -ENOMEM : 0;
 }
 
-int salvage_replace(struct salvage *wreck, const char *made_path)
+static int remove_file(const struct salvage *wreck, const char *name)
+{
+	struct folder_stay stay;
+	int r = folder_enter(&wreck->folder, &stay);
+
+	if (r < 0)
+		return r;
+	r = unlinkat(wreck->folder.fd, name, 0) < 0 ? -errno : 0;
+	folder_leave(&stay);
+	return r;
+}
+
+/* The bytes of a store that is made and nobody else has. */
+static int read_made(struct store *store, struct salvage **ret)
+{
+	struct salvage *made = calloc(1, sizeof(*made));
+	int r;
+
+	if (!made)
+		return -ENOMEM;
+	made->folder.fd = -1;
+	made->fd = store_fd(store);
+	r = load(made);
+	made->fd = -1; /* it stays the store's */
+	if (r < 0)
+		(void)salvage_close(made);
+	else
+		*ret = made;
+	return r;
+}
+
+int salvage_replace(struct salvage *wreck, struct store *store)
 {
 	static const unsigned char zeros[RECORDS_AT - HEADS_AT];
 	struct salvage *made = NULL;
 	char *name = NULL;
-	int r = new_wreck(made_path, false, &made);
+	int r = read_made(store, &made);
 
 	if (r == 0)
 		r = rebuilt_name(wreck, &name);
@@ -551,14 +619,38 @@ int salvage_replace(struct salvage *wreck, const char *made_path)
 		r = -posix_fallocate(wreck->fd, 0, (off_t)made->size);
 	if (r == 0)
 		r = write_all(wreck->fd, zeros, sizeof(zeros), HEADS_AT);
-	if (r == 0 && rename(made_path, name) < 0)
-		r = -errno;
+	if (r == 0) {
+		r = store_publish(store, name);
+		if (r == -EEXIST) {
+			/* A left-over: salvage_resume() had no use for it. */
+			(void)remove_file(wreck, name);
+			r = store_publish(store, name);
+		}
+	}
 	if (r == 0)
 		r = copy_over(wreck, made);
-	if (r == 0 && unlink(name) < 0)
-		r = -errno;
+	if (r == 0)
+		r = remove_file(wreck, name);
 	free(name);
 	(void)salvage_close(made);
+	return r;
+}
+
+static int read_beside(const struct salvage *wreck, const char *name, struct salvage **ret)
+{
+	struct salvage *made = calloc(1, sizeof(*made));
+	int r;
+
+	if (!made)
+		return -ENOMEM;
+	made->folder = wreck->folder;
+	made->fd = open_file(made, name, O_RDONLY);
+	made->folder = (struct folder){ .fd = -1 }; /* it stays the wreck's */
+	r = made->fd < 0 ? made->fd : load(made);
+	if (r < 0)
+		(void)salvage_close(made);
+	else
+		*ret = made;
 	return r;
 }
 
@@ -567,11 +659,11 @@ int salvage_resume(struct salvage *wreck)
 	const struct find *applied = lookup(wreck, KIND_APPLIED, 0, 0);
 	struct salvage *made = NULL;
 	char *name;
-	int r = rebuilt_name(wreck, &name);
+	int r = rebuilt_name(wreck, &name), removed;
 
 	if (r < 0)
 		return r;
-	r = new_wreck(name, false, &made);
+	r = read_beside(wreck, name, &made);
 	if (r == -ENOENT) {
 		free(name);
 		return 1;
@@ -581,8 +673,10 @@ int salvage_resume(struct salvage *wreck)
 		r = 1;
 	if (r == 0)
 		r = copy_over(wreck, made);
-	if (r >= 0 && unlink(name) < 0)
-		r = -errno;
+	if (r >= 0) {
+		removed = remove_file(wreck, name);
+		r = removed < 0 ? removed : r;
+	}
 	free(name);
 	(void)salvage_close(made);
 	return r;

@@ -46,15 +46,16 @@ const void *salvage_get(const struct salvage *wreck, enum store_kind kind, uint3
 int salvage_each(const struct salvage *wreck, enum store_kind kind, bool doubtful,
 	       int (*fn)(uint32_t a, uint32_t b, const void *data, size_t size, void *arg), void *arg);
 
-/* Copies the file, as it was found, to a new one beside it: *ret is its name, the caller's to free. 0 or -errno. */
+/* Copies the file, as it was found, to a new one beside it: *ret is its name in the folder, the caller's to free. 0 or
+ * -errno. */
 int salvage_keep(const struct salvage *wreck, char **ret);
 
 /*
- * Puts the whole scoreboard in the file made into the wreck's place; made is
- * gone then. Whoever is killed in the middle leaves one that nobody can use
+ * Puts the whole scoreboard made, a new store of the same folder without a name,
+ * into the wreck's place. Whoever is killed in the middle leaves one that nobody can use
  * until somebody calls salvage_resume(). 0 or -errno.
  */
-int salvage_replace(struct salvage *wreck, const char *made);
+int salvage_replace(struct salvage *wreck, struct store *made);
 
 /* Finishes a salvage_replace() of one who was killed in it. 0 if there was one, 1 if not, or -errno. */
 int salvage_resume(struct salvage *wreck);

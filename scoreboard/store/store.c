@@ -43,6 +43,7 @@
 #include <tdb.h>
 
 #include "intent.h"
+#include "system/folder.h"
 
 /* STORE_HASH_SIZE, the chains: two records each at 10,000 nodes, 32 kB when empty. */
 #define COPIES_MAX 48
@@ -67,7 +68,8 @@ struct copy {
 
 struct store {
 	struct tdb_context *tdb;   /* NULL: it could not be opened anew */
-	char *path;
+	struct folder folder;       /* of the file, open: its path may lead elsewhere by now, or nowhere after chroot(2) */
+	struct folder_file file;    /* of a new one, until it has its name */
 	enum { UNLOCKED, LOCKED, TRANSACTION } mode;
 	uint64_t sequence;   /* the last one applied; valid while locked */
 	uint16_t generation; /* of the file as it is mapped; 0: not known yet */
@@ -398,7 +400,7 @@ int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, vo
 
 /* ---- sections ---- */
 
-static int open_tdb(struct store *s, int hash_size, int open_flags, mode_t mode);
+static int open_tdb(struct store *s);
 
 /* Opens the file anew: another has been put into its place, and may be longer or shorter than tdb believes. */
 static int reopen(struct store *s)
@@ -406,7 +408,7 @@ static int reopen(struct store *s)
 	if (s->tdb)
 		(void)tdb_close(s->tdb);
 	s->size = 0;
-	return open_tdb(s, 0, O_RDWR, 0);
+	return open_tdb(s);
 }
 
 /* A file that was cut short must not be looked at where it no longer is: that would end the process. */
@@ -597,27 +599,88 @@ int store_delete(struct store *s, enum store_kind kind, uint32_t a, uint32_t b)
 
 /* ---- the file ---- */
 
-static int open_tdb(struct store *s, int hash_size, int open_flags, mode_t mode)
+/*
+ * tdb opens by a path. That of the descriptor under /proc means this very file, whatever has its name by now. Without
+ * /proc it is the name in the folder, and tdb has opened nothing else if the two files are the same afterwards: tdb
+ * writes to no file that it has not found to be a tdb file, and root is the folder's owner here.
+ */
+static struct tdb_context *open_found(struct store *s, int fd, const char *name, int hash_size, int open_flags)
 {
+	const int tdb_flags = TDB_NOSYNC | TDB_DISALLOW_NESTING | TDB_INCOMPATIBLE_HASH;
+	struct tdb_context *tdb;
+	struct stat found, opened;
+	char path[32];
+	int here = -1;
+
+	if (folder_path_of(fd, path)) {
+		name = path;
+	} else {
+		here = open(".", O_PATH | O_CLOEXEC);
+		if (here < 0 || fchdir(s->folder.fd) < 0) {
+			if (here >= 0)
+				(void)close(here);
+			return NULL;
+		}
+	}
 	errno = 0;
-	s->tdb = tdb_open(s->path, hash_size, TDB_NOSYNC | TDB_DISALLOW_NESTING | TDB_INCOMPATIBLE_HASH,
-			  open_flags | O_CLOEXEC, mode);
-	if (s->tdb)
-		return 0;
+	tdb = tdb_open(name, hash_size, tdb_flags, open_flags | O_NOFOLLOW * (here >= 0) | O_CLOEXEC, 0600);
+	if (here >= 0) {
+		int failed = fchdir(here);
+
+		(void)close(here);
+		if (failed && tdb) {
+			(void)tdb_close(tdb);
+			return NULL;
+		}
+	}
+	if (tdb && (fstat(fd, &found) < 0 || fstat(tdb_fd(tdb), &opened) < 0 || found.st_dev != opened.st_dev ||
+		    found.st_ino != opened.st_ino)) {
+		(void)tdb_close(tdb);
+		tdb = NULL;
+		errno = ESTALE;
+	}
+	return tdb;
+}
+
+static int open_error(void)
+{
 	return errno == EIO || errno == EINVAL || errno == 0 ? -EBADMSG : -errno;
 }
 
-static int store_new(const char *path, int hash_size, int open_flags, mode_t mode, struct store **ret)
+/* Opens the file that has the scoreboard's name now, if it is to be believed. */
+static int open_tdb(struct store *s)
+{
+	struct folder_stay stay;
+	struct stat st;
+	int fd = -1, r = folder_enter(&s->folder, &stay);
+
+	s->tdb = NULL;
+	if (r < 0)
+		return r;
+	r = folder_find(&s->folder, s->folder.name, &fd, &st);
+	if (r == 0)
+		r = folder_trusts(&s->folder, &st);
+	if (r == 0) {
+		s->tdb = open_found(s, fd, s->folder.name, 0, O_RDWR);
+		r = s->tdb ? 0 : open_error();
+	}
+	folder_leave(&stay);
+	/* O_PATH: closing it gives up none of the locks that this process has on the file. */
+	if (fd >= 0)
+		(void)close(fd);
+	return r;
+}
+
+static int store_new(const char *path, struct store **ret)
 {
 	struct store *s = calloc(1, sizeof(*s));
 	int r;
 
 	if (!s)
 		return -ENOMEM;
-	s->path = strdup(path);
-	r = s->path ? open_tdb(s, hash_size, open_flags, mode) : -ENOMEM;
+	s->file.fd = -1;
+	r = folder_open(path, &s->folder);
 	if (r < 0) {
-		free(s->path);
 		free(s);
 		return r;
 	}
@@ -627,44 +690,60 @@ static int store_new(const char *path, int hash_size, int open_flags, mode_t mod
 
 int store_open(const char *path, struct store **ret)
 {
-	struct stat st;
+	struct store *s;
+	int r = store_new(path, &s);
 
-	/* tdb would open a directory's or device's file, too, as far as it gets. */
-	if (stat(path, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EBADMSG;
-	return store_new(path, 0, O_RDWR, 0, ret);
-}
-
-/*
- * A new, empty file where there is room for a scoreboard. tdb would find out,
- * too, that there is none, but cannot tell it from other failures.
- */
-static int make_room(const char *path)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0660), r;
-
-	if (fd < 0)
-		return -errno;
-	r = -posix_fallocate(fd, 0, SMALLEST_FILE);
-	if (r == 0 && ftruncate(fd, 0) < 0)
-		r = -errno;
-	(void)close(fd);
+	if (r < 0)
+		return r;
+	r = open_tdb(s);
+	if (r < 0)
+		(void)store_close(s);
+	else
+		*ret = s;
 	return r;
 }
 
-int store_create(const char *path, uint16_t generation, struct store **ret)
+const struct folder *store_folder(const struct store *s)
 {
-	uint64_t applied = (uint64_t)generation << STORE_GENERATION_SHIFT;
-	struct store *s;
-	int r;
+	return &s->folder;
+}
 
-	r = make_room(path);
+/*
+ * Makes a new, empty file where there is room for a scoreboard. tdb would find out,
+ * too, that there is none, but cannot tell it from other failures.
+ */
+static int make_room(struct store *s)
+{
+	int r = folder_make(&s->folder, &s->file);
+
 	if (r == 0)
-		r = store_new(path, (int)STORE_HASH_SIZE, O_RDWR | O_CREAT, 0660, &s);
+		r = -posix_fallocate(s->file.fd, 0, SMALLEST_FILE);
+	if (r == 0 && ftruncate(s->file.fd, 0) < 0)
+		r = -errno;
+	return r;
+}
+
+static int create_tdb(struct store *s)
+{
+	struct folder_stay stay;
+	int r = folder_enter(&s->folder, &stay);
+
 	if (r < 0)
 		return r;
+	r = make_room(s);
+	if (r == 0) {
+		s->tdb = open_found(s, s->file.fd, s->file.name, (int)STORE_HASH_SIZE, O_RDWR | O_CREAT);
+		r = s->tdb ? 0 : open_error();
+	}
+	folder_leave(&stay);
+	return r;
+}
+
+/* The records that every section needs. */
+static int format(struct store *s, uint64_t applied)
+{
+	int r;
+
 	intent_begin(&s->intent, applied);
 	s->is_new = true;
 	r = store_begin(s);
@@ -675,12 +754,36 @@ int store_create(const char *path, uint16_t generation, struct store **ret)
 	if (r == 0)
 		r = store_end(s);
 	s->is_new = false;
-	if (r < 0) {
-		(void)store_close(s);
+	return r;
+}
+
+int store_create(const char *path, uint16_t generation, struct store **ret)
+{
+	struct store *s;
+	int r = store_new(path, &s);
+
+	if (r < 0)
 		return r;
-	}
-	*ret = s;
-	return 0;
+	r = create_tdb(s);
+	if (r == 0)
+		r = format(s, (uint64_t)generation << STORE_GENERATION_SHIFT);
+	if (r < 0)
+		(void)store_close(s);
+	else
+		*ret = s;
+	return r;
+}
+
+int store_publish(struct store *s, const char *name)
+{
+	struct folder_stay stay;
+	int r = folder_enter(&s->folder, &stay);
+
+	if (r < 0)
+		return r;
+	r = folder_publish(&s->folder, &s->file, name ? name : s->folder.name);
+	folder_leave(&stay);
+	return r;
 }
 
 int store_set_owner(struct store *s, mode_t mode, uid_t user, gid_t group)
@@ -704,6 +807,19 @@ int store_stat(const struct store *s, struct stat *ret)
 	return fstat(store_fd(s), ret) < 0 ? -errno : 0;
 }
 
+/* A new file that got no name goes. */
+static void drop_file(struct store *s)
+{
+	struct folder_stay stay;
+
+	if (s->file.fd < 0)
+		return;
+	if (folder_enter(&s->folder, &stay) == 0) {
+		folder_file_close(&s->folder, &s->file);
+		folder_leave(&stay);
+	}
+}
+
 struct store *store_close(struct store *s)
 {
 	if (!s)
@@ -712,7 +828,8 @@ struct store *store_close(struct store *s)
 	store_unlock(s);
 	if (s->tdb)
 		(void)tdb_close(s->tdb); /* nothing is buffered; a failed close(2) loses nothing */
-	free(s->path);
+	drop_file(s);
+	folder_close(&s->folder);
 	free(s);
 	return NULL;
 }

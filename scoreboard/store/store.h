@@ -27,21 +27,34 @@
 
 #include "key.h"
 
+struct folder;
 struct store;
 
 /* What salvage.c must know of the file: its hash chains, and where in a sequence number its generation stands. */
 #define STORE_HASH_SIZE 8191u
 #define STORE_GENERATION_SHIFT 48u
 
-/* Opens an existing file. 0 and *ret; -ENOENT, -EBADMSG (no tdb file), or what open(2) said. */
+/*
+ * Opens an existing file. 0 and *ret; -ENOENT; -EBADMSG: no tdb file; -ELOOP: a
+ * symbolic link; -EKEYREJECTED or -EKEYREVOKED: not to be believed, see
+ * folder_trusts(); or what open(2) says. As long as the store is open, its folder
+ * is, too, and the file is never looked for by another way.
+ */
 int store_open(const char *path, struct store **ret);
 
 /*
- * Makes a new, empty file of which nobody knows yet. generation, not 0, is
- * another one when a file is made to be put into the place of a damaged one.
- * 0 and *ret; -EEXIST and the like.
+ * Makes a new, empty file, mode 0600, in the folder of path. It has no name that
+ * anybody knows, and goes when the store is closed, until store_publish().
+ * generation, not 0, is another one when a file is made to be put into the place
+ * of a damaged one. 0 and *ret, or -errno.
  */
 int store_create(const char *path, uint16_t generation, struct store **ret);
+
+/* Gives a new file the name in its folder, NULL for that of its path. Not in a section. 0; -EEXIST; or -errno. */
+int store_publish(struct store *s, const char *name);
+
+/* The folder in which the file is; it stays the store's. */
+const struct folder *store_folder(const struct store *s);
 
 /* The generation of the file when it was last locked; 0: never yet. */
 uint16_t store_generation(const struct store *s);

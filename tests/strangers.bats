@@ -1,0 +1,153 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# strangers.bats: what a local user can try against the programs of root and of
+# other users by way of files: links, files planted in advance, files swapped
+# between two system calls.
+
+load lib/helpers
+
+STRANGER=54321
+MEMBER=54322
+GROUP=54320
+
+setup() {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to be several users"; fi
+  farm_setup
+  # Programs and folders where every user can reach them.
+  local dir=$T
+  cp "$BUILD/cbscore" "$BUILD/cbrelay" "$BUILD/cbprobe" "$BUILD/tests/cbtest-damage" "$T"
+  chmod 755 "$T" "$T"/cb*
+  while [ "$dir" != / ]; do chmod o+x "$dir"; dir=$(dirname "$dir"); done
+  node_line 4001 1
+  chmod 644 "$CONF"
+}
+
+teardown() { [ -z "${PIDS+x}" ] || farm_teardown; }
+
+as() { # UID PROGRAM...
+  local uid=$1
+  shift
+  setpriv --reuid="$uid" --regid="$uid" --clear-groups "$@"
+}
+
+as_member() { setpriv --reuid=$MEMBER --regid=$MEMBER --groups=$GROUP "$@"; }
+
+# folder MODE OWNER[:GROUP]: where the scoreboard is to be.
+folder() {
+  mkdir "$T/run"
+  chown "$2" "$T/run"
+  chmod "$1" "$T/run"
+  SCOREBOARD=$T/run/scoreboard.tdb
+  export COREBALANCE_SCOREBOARD=$SCOREBOARD
+}
+
+# says STATUS LINE COMMAND...: the last line on standard error, and that status.
+says() {
+  local status=$1 line=$2
+  shift 2
+  run --separate-stderr "-$status" "$@"
+  [ "${stderr##*$'\n'}" = "$line" ] || { echo "said: $stderr"; return 1; }
+}
+
+NOT_THEIRS='not believed: it belongs to neither root, nor this user, nor the owner of its folder'
+
+@test "a scoreboard that a stranger planted in a folder for all is believed by nobody else" {
+  folder 1777 root
+  as $STRANGER "$T/cbscore" -c "$CONF" -s "$SCOREBOARD" load
+  [ "$(stat -c %u "$SCOREBOARD")" = $STRANGER ]
+  says 1 "cbscore: $SCOREBOARD: $NOT_THEIRS" "$T/cbscore" -c "$CONF" list
+  says 78 "cbprobe: $SCOREBOARD: $NOT_THEIRS" "$T/cbprobe" -c "$CONF"
+  says 1 "cbscore: $SCOREBOARD: $NOT_THEIRS" as $MEMBER "$T/cbscore" -c "$CONF" list
+  says 78 "cbrelay: $SCOREBOARD: $NOT_THEIRS" as $MEMBER "$T/cbrelay" -c "$CONF" -s "$SCOREBOARD" "$GATE"
+  as $STRANGER "$T/cbscore" -c "$CONF" list
+}
+
+@test "a scoreboard that others may write, or replace, is not believed" {
+  local open='not believed: everybody may write it, or replace it in its folder'
+  folder 755 root
+  "$T/cbscore" -c "$CONF" load
+  chmod o+w "$SCOREBOARD"
+  says 1 "cbscore: $SCOREBOARD: $open" "$T/cbscore" -c "$CONF" list
+  chmod 600 "$SCOREBOARD"
+  "$T/cbscore" -c "$CONF" list
+  chmod 777 "$T/run"
+  says 1 "cbscore: $SCOREBOARD: $open" "$T/cbscore" -c "$CONF" list
+  rm "$SCOREBOARD"
+  says 1 "cbscore: $SCOREBOARD: $open" "$T/cbscore" -c "$CONF" load
+  [ -z "$(ls -A "$T/run")" ]
+}
+
+@test "a link in the place of the scoreboard is not followed" {
+  folder 755 root
+  "$T/cbscore" -c "$CONF" -s "$T/elsewhere.tdb" load
+  ln -s "$T/elsewhere.tdb" "$SCOREBOARD"
+  says 1 "cbscore: $SCOREBOARD: a symbolic link, which is not followed" "$T/cbscore" -c "$CONF" list
+  says 78 "cbprobe: $SCOREBOARD: a symbolic link, which is not followed" "$T/cbprobe" -c "$CONF"
+}
+
+@test "what root makes in a folder that is not root's belongs to the folder's owner" {
+  folder 770 $STRANGER:$GROUP
+  "$T/cbscore" -c "$CONF" load
+  [ "$(stat -c '%u %g %a' "$SCOREBOARD")" = "$STRANGER $GROUP 660" ]
+  rm "$SCOREBOARD"
+  chmod 755 "$T/run"
+  "$T/cbscore" -c "$CONF" load
+  [ "$(stat -c '%u %a' "$SCOREBOARD")" = "$STRANGER 600" ]
+  as $STRANGER "$T/cbscore" -c "$CONF" list
+}
+
+@test "one of the group changes the scoreboard, and makes none that nobody would believe" {
+  folder 770 $STRANGER:$GROUP
+  says 1 "cbscore: $SCOREBOARD: only root and the owner of its folder can make a scoreboard there" \
+    as_member "$T/cbscore" -c "$CONF" load
+  [ -z "$(ls -A "$T/run")" ]
+  setpriv --reuid=$STRANGER --regid=$STRANGER --groups=$GROUP "$T/cbscore" -c "$CONF" load
+  [ "$(stat -c '%u %g %a' "$SCOREBOARD")" = "$STRANGER $GROUP 660" ]
+  as_member "$T/cbscore" -c "$CONF" down "$ADDR:4001"
+  as_member "$T/cbscore" -c "$CONF" list
+}
+
+@test "root that makes a scoreboard has no right of its own in the folder: a link on the way opens nothing" {
+  folder 755 $STRANGER
+  mkdir -m 700 "$T/secret"
+  as $STRANGER ln -s "$T/secret" "$T/run/sub"
+  says 1 "cbscore: $T/run/sub/scoreboard.tdb: Permission denied" "$T/cbscore" -c "$CONF" -s "$T/run/sub/scoreboard.tdb" load
+  [ -z "$(ls -A "$T/secret")" ]
+}
+
+# The owner of the folder puts links in the place of whatever appears in it, as fast as it can; what root makes,
+# keeps and replaces there must never reach the file behind them.
+@test "root makes, rebuilds and keeps in a folder whose owner swaps every file for a link: nothing of root's is touched" {
+  local i before
+  folder 755 $STRANGER
+  echo precious >"$T/precious"
+  chmod 640 "$T/precious"
+  before=$(stat -c '%u %g %a %s %Y' "$T/precious")
+  background "$T/swapper.log" as $STRANGER /usr/bin/python3 -c "
+import os, sys, time
+folder, target = '$T/run', '$T/precious'
+end = time.time() + 120
+while time.time() < end:
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        try:
+            if not os.path.islink(path):
+                os.unlink(path)
+                os.symlink(target, path)
+            elif 'stop' in name:
+                sys.exit(0)
+        except OSError:
+            pass"
+  local swapper=$PID
+  for ((i = 0; i < 60; i++)); do
+    "$T/cbscore" -c "$CONF" load >/dev/null 2>&1 || true
+    as $STRANGER "$T/cbtest-damage" "$SCOREBOARD" header >/dev/null 2>&1 || true
+    "$T/cbscore" -c "$CONF" list >/dev/null 2>&1 || true
+    rm -f "$T/run"/*
+  done
+  kill "$swapper" || { cat "$T/swapper.log"; return 1; }
+  gone "$swapper"
+  [ "$(stat -c '%u %g %a %s %Y' "$T/precious")" = "$before" ]
+  [ "$(cat "$T/precious")" = precious ]
+}
