@@ -309,7 +309,7 @@ static int serve_one(int fd, struct score *score, const struct options *options,
 	if (sigterm_setup() < 0)
 		return EX_OSERR;
 	connection_init(&connection, fd, started_usec, NULL);
-	return connection_serve(&connection, score, &options->settings, NULL);
+	return connection_serve(&connection, score, &options->settings, &(struct connection_start){ .has = HAS_NOTHING });
 }
 
 static int serve(const struct entrance *entrance, struct score *score, const struct options *options,

@@ -140,11 +140,8 @@ static enum stage next_stage(struct life *life, int r, enum end_phase phase)
 {
 	if (r == 0)
 		return STAGE_CONNECT;
-	if (r == 1) {
-		if (life->connection->on_full)
-			life->connection->on_full(life->connection->arg);
+	if (r == 1)
 		return STAGE_WAIT;
-	}
 	if (r == -E2BIG)
 		return end(life, END_RESOURCES, PHASE_QUEUE, EX_UNAVAILABLE);
 	return end_by_scoreboard(life, r, phase);
@@ -152,9 +149,13 @@ static enum stage next_stage(struct life *life, int r, enum end_phase phase)
 
 static enum stage stage_claim(struct life *life)
 {
+	const struct score_arrival arrival = {
+		.policy = life->settings->policy, .client = life->connection->client,
+		.queue_limit = life->settings->queue_limit,
+	};
+
 	for (;;) {
-		int r = score_claim(life->score, life->settings->policy, life->connection->client,
-				    life->settings->queue_limit, &life->slot, &life->target, &life->ticket);
+		int r = score_claim(life->score, &arrival, &life->slot, &life->target, &life->ticket);
 
 		if (!is_shortage(r))
 			return next_stage(life, r, PHASE_QUEUE);
@@ -419,19 +420,30 @@ static enum stage stage_connect(struct life *life)
 	return life->silent ? release_doubted(life, REASON_SILENT) : release(life, true);
 }
 
+static enum stage stage_start(struct life *life, const struct connection_start *start)
+{
+	switch (start->has) {
+	case HAS_TICKET:
+		life->ticket = start->ticket;
+		return STAGE_WAIT;
+	case HAS_SLOT:
+		life->slot = start->slot;
+		life->target = start->target;
+		return STAGE_CONNECT;
+	case HAS_NOTHING:
+		break;
+	}
+	return stage_claim(life);
+}
+
 int connection_serve(struct connection *connection, struct score *score, const struct settings *settings,
-		     const struct score_ticket *ticket)
+		     const struct connection_start *start)
 {
 	struct life life = { .connection = connection, .score = score, .settings = settings, .node_fd = -1 };
 	enum stage stage;
 
 	socket_prepare_once(connection->fd);
-	if (ticket) {
-		life.ticket = *ticket;
-		stage = STAGE_WAIT;
-	} else {
-		stage = stage_claim(&life);
-	}
+	stage = stage_start(&life, start);
 	while (stage != STAGE_OVER)
 		stage = stage == STAGE_WAIT ? stage_wait(&life) : stage_connect(&life);
 

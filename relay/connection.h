@@ -42,8 +42,7 @@ struct connection {
 	enum end_who end_who;
 	enum end_phase end_phase;
 
-	/* For whoever wants to know while it is served; each may be NULL. */
-	void (*on_full)(void *arg);    /* no slot was free: it has queued */
+	/* For whoever wants to know while it is served; it may be NULL. */
 	void (*on_release)(void *arg); /* its slot is about to be given back */
 	void *arg;
 };
@@ -51,10 +50,21 @@ struct connection {
 /* Takes a connected socket over; accepted_usec is when it came; client its other end's name, NULL: to be asked for. */
 void connection_init(struct connection *connection, int fd, uint64_t accepted_usec, const char *client);
 
+/* What a connection has when its service begins. */
+struct connection_start {
+	enum {
+		HAS_NOTHING,           /* claims a slot, and waits for one */
+		HAS_TICKET,            /* to which a slot has been handed */
+		HAS_SLOT,
+	} has;
+	struct score_ticket ticket;
+	struct score_slot slot;
+	struct score_target target;    /* of the slot */
+};
+
 /*
- * Serves it to its end, reports it, and closes it. ticket NULL: it claims a
- * slot or waits for one here; else a slot has been handed to the ticket.
- * Returns the exit status of a process that served just this one.
+ * Serves a connection to its end, reports it, and closes it. Returns the exit
+ * status of a process that served just this one.
  */
 int connection_serve(struct connection *connection, struct score *score, const struct settings *settings,
-		     const struct score_ticket *ticket);
+		     const struct connection_start *start);

@@ -198,9 +198,14 @@ enum gate_position gate_get(const struct gate *gate)
 
 void gate_rest(struct gate *gate, size_t relay)
 {
+	unsigned calls;
+
 	atomic_store(&gate->memory->rested_usec, now_boottime());
 	atomic_store(&gate->memory->state[relay], IDLE);
-	if (atomic_load(&gate->memory->calls) & CALL_ALL_IDLE && !gate_any_busy(gate))
+	calls = atomic_load(&gate->memory->calls);
+	if (calls & CALL_REST)
+		call(gate, CALL_REST);
+	if (calls & CALL_ALL_IDLE && !gate_any_busy(gate))
 		call(gate, CALL_ALL_IDLE);
 }
 

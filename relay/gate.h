@@ -32,6 +32,7 @@ enum gate_call {
 	CALL_NO_IDLE = 1,   /* the last idle relay has work now */
 	CALL_ALL_IDLE = 2,  /* the last busy one has none any more */
 	CALL_WORK = 4,      /* a relay has work */
+	CALL_REST = 8,      /* a relay is idle */
 };
 
 struct gate_memory;
@@ -76,7 +77,7 @@ void gate_ask(struct gate *gate, unsigned calls);
 /* Ends a call: call_fd is not readable any more. */
 void gate_answer(struct gate *gate);
 
-/* Whether a relay had to queue its connection since this was asked last: the farm is full. */
+/* Whether a relay found the farm full since this was asked last. */
 bool gate_was_full(struct gate *gate);
 
 /* How many connections relays have accepted by themselves so far. */

@@ -58,6 +58,13 @@
 #define TRIM_USEC (5 * USEC_PER_SEC)
 #define GROWTH_MAX 32u            /* so many relays at once */
 
+/* What this machine is too short of for something, which is tried again after a pause. */
+struct shortage {
+	struct listener *listener;
+	sd_event_source *time;         /* while the pause lasts */
+	bool complained;               /* it has been told, and has not ended since */
+};
+
 struct listener {
 	struct score *score;
 	const struct settings *settings;
@@ -69,7 +76,7 @@ struct listener {
 	struct waiters *waiters;
 	struct pool *pool;
 	struct loader *loader;
-	sd_event_source *idle_time, *pause_time, *status_time, *reopen_time, *pending_time, *trim_time, *room_time;
+	sd_event_source *idle_time, *status_time, *reopen_time, *pending_time, *trim_time, *room_time;
 	uint64_t shut_usec;            /* when the farm was last seen full: CLOCK_MONOTONIC */
 	uint64_t accepted;             /* by the relays, when it was last looked at */
 	uint64_t fresh;                /* relays made meanwhile, whose first connection is no sign of haste */
@@ -79,9 +86,11 @@ struct listener {
 	size_t growth;                 /* how many relays the next step makes, */
 	uint64_t pending_usec;         /* and when */
 	int journal_fd;                /* see report_before_forks() */
-	int in_hand;                   /* a connection that could not be taken in yet, or -1, */
-	uint64_t in_hand_usec;         /* and when it was accepted: CLOCK_BOOTTIME */
-	bool owned, notify, stopping, paused, complained;
+	struct shortage admission;     /* of what it takes to take connections in */
+	struct shortage forking;       /* of what it takes to start relays */
+	struct shortage serving;       /* the scoreboard cannot say which waiter has a slot */
+	bool owned, notify, stopping;
+	bool lack_relays;              /* a waiter has a slot, and there was no relay for it */
 	bool ending;                   /* stopping at once */
 	bool crowded;                  /* descriptors are too few for what is pending, which has been told */
 	char status[96];               /* as last told */
@@ -134,31 +143,32 @@ static bool is_pending(const struct listener *l)
 
 /* ---- what this machine is short of ---- */
 
-static void admit_in_hand(struct listener *l);
-
-static int on_resume(sd_event_source *source, uint64_t usec, void *arg)
+static int on_shortage_time(sd_event_source *source, uint64_t usec, void *arg)
 {
-	struct listener *l = arg;
+	struct shortage *shortage = arg;
 
 	(void)source;
 	(void)usec;
-	l->pause_time = sd_event_source_disable_unref(l->pause_time);
-	l->paused = false;
-	if (l->in_hand >= 0)
-		admit_in_hand(l);
-	listener_turn(l);
+	shortage->time = sd_event_source_disable_unref(shortage->time);
+	listener_turn(shortage->listener);
 	return 0;
 }
 
-/* Says so once, and leaves the rest to the kernel's backlog for a while. */
-static void take_a_pause(struct listener *l, const char *what, int error)
+/* Says once what cannot be done, and has it tried again after a pause. */
+static void take_a_pause(struct shortage *shortage, const char *what, int error)
 {
-	if (!l->complained)
+	int r;
+
+	if (!shortage->complained)
 		report_message(LOG_ERR, "cannot %s: %s; connections wait in the backlog meanwhile", what,
 			       score_strerror(error));
-	l->complained = true;
-	set_timer(l, &l->pause_time, PAUSE_USEC, on_resume);
-	l->paused = l->pause_time != NULL;
+	shortage->complained = true;
+	if (shortage->time)
+		return;
+	r = sd_event_add_time_relative(shortage->listener->event, &shortage->time, CLOCK_MONOTONIC, PAUSE_USEC, 1,
+				       on_shortage_time, shortage);
+	if (r < 0)
+		report_message(LOG_WARNING, "cannot set a timer: %s", strerror(-r));
 }
 
 static int on_room_time(sd_event_source *source, uint64_t usec, void *arg);
@@ -193,20 +203,6 @@ static int on_room_time(sd_event_source *source, uint64_t usec, void *arg)
 
 /* ---- taking connections in, while the gate is shut ---- */
 
-/* The connection that was accepted and could not be queued: it is not lost, it is tried again. */
-static void admit_in_hand(struct listener *l)
-{
-	int r = waiters_admit(l->waiters, l->in_hand, l->in_hand_usec);
-
-	if (r < 0) {
-		take_a_pause(l, "queue a connection", r);
-		return;
-	}
-	l->in_hand = -1;
-	if (r == 0)
-		l->complained = false;
-}
-
 /* What came of an attempt to accept. */
 enum accepted {
 	ACCEPTED_ONE,
@@ -214,42 +210,20 @@ enum accepted {
 	ACCEPTED_LATER, /* not now: there is no room, or no means */
 };
 
-/* Whether what accept(2) said is of the connection that was pending, which is gone, and not of the socket. */
-static bool is_of_connection(int error)
-{
-	switch (error) {
-	case ECONNABORTED: /* the client left before it was accepted */
-	case EPROTO:
-	case ENETDOWN:
-	case ENETUNREACH:
-	case EHOSTDOWN:
-	case EHOSTUNREACH:
-	case ENONET:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Accepts what is pending on a socket. */
+/* Takes in what is pending on a socket. */
 static enum accepted accept_one(struct listener *l, int fd)
 {
-	if (l->in_hand >= 0 || !has_place(l) || descriptors_left(l) == 0)
+	int r;
+
+	if (l->admission.time || (!waiters_owe_ticket(l->waiters) && (!has_place(l) || descriptors_left(l) == 0)))
 		return ACCEPTED_LATER;
-	do
-		l->in_hand = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	while (l->in_hand < 0 && is_of_connection(errno));
-	if (l->in_hand < 0) {
-		l->in_hand = -1;
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			take_a_pause(l, "accept", -errno);
-			return ACCEPTED_LATER;
-		}
-		return ACCEPTED_NONE;
+	r = waiters_admit(l->waiters, fd);
+	if (r < 0) {
+		take_a_pause(&l->admission, "accept", r);
+		return ACCEPTED_LATER;
 	}
-	l->in_hand_usec = now_boottime();
-	admit_in_hand(l);
-	return ACCEPTED_ONE;
+	l->admission.complained = false;
+	return r == 0 ? ACCEPTED_ONE : ACCEPTED_NONE;
 }
 
 /* ---- relays ---- */
@@ -262,13 +236,13 @@ static void grow(struct listener *l, size_t n)
 	size_t there = gate_count_coming(gate) + gate_count_idle(gate);
 	int r;
 
-	if (l->paused || room == 0)
+	if (l->forking.time || room == 0)
 		return;
 	r = pool_grow(l->pool, n < there + room ? n : there + room);
 	if (r < 0)
-		take_a_pause(l, "start a relay", r);
+		take_a_pause(&l->forking, "start a relay", r);
 	else
-		l->complained = false;
+		l->forking.complained = false;
 }
 
 static int on_pending_time(sd_event_source *source, uint64_t usec, void *arg);
@@ -301,7 +275,7 @@ static void grow_for_pending(struct listener *l, bool moving)
  */
 static void take_pending(struct listener *l)
 {
-	for (size_t i = 0; !l->paused && i < l->n_fds; i++)
+	for (size_t i = 0; i < l->n_fds; i++)
 		(void)accept_one(l, l->fds[i]);
 }
 
@@ -346,20 +320,28 @@ static int on_trim_time(sd_event_source *source, uint64_t usec, void *arg)
 
 static int give(const struct relay_order *order, int fd, void *arg)
 {
-	const struct listener *l = arg;
+	struct listener *l = arg;
+	int r = pool_give(l->pool, order, fd, !l->forking.time);
 
-	return pool_give(l->pool, order, fd);
+	if (r < 0 && !l->forking.time)
+		take_a_pause(&l->forking, "start a relay", r);
+	else if (r == 0 && !l->forking.time)
+		l->forking.complained = false;
+	/* What cannot be given now is given when a relay is idle, or when more relays can be started. */
+	l->lack_relays = r < 0;
+	return r;
 }
 
 static void serve_waiters(struct listener *l)
 {
 	int r;
 
-	if (l->paused)
-		return;
+	l->lack_relays = false;
 	r = waiters_serve(l->waiters, give, l);
-	if (r < 0)
-		take_a_pause(l, "start a relay", r);
+	if (r < 0 && !l->lack_relays)
+		take_a_pause(&l->serving, "serve the queue", r);
+	else
+		l->serving.complained = false;
 }
 
 /* ---- the gate ---- */
@@ -375,17 +357,11 @@ static int on_reopen(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/*
- * Whether relays shall accept: slots are free, nobody waits, and it has been so
- * for a moment. Never if the queue has a limit: what a relay has accepted when
- * it finds that there is no slot left cannot go back to the backlog.
- */
+/* Whether relays shall accept: slots are free, nobody waits, and it has been so for a moment. */
 static bool shall_open(struct listener *l)
 {
 	uint64_t now_usec = now_monotonic();
 
-	if (l->settings->queue_limit)
-		return false;
 	if (gate_was_full(pool_gate(l->pool)) || waiters_count(l->waiters) > 0 || score_is_free(l->score) != 1) {
 		l->shut_usec = now_usec;
 		return false;
@@ -407,14 +383,14 @@ static void listen_for(struct listener *l, bool on)
 static unsigned calls(const struct listener *l, bool open)
 {
 	return (open && !l->pending_time ? CALL_NO_IDLE : 0) | (l->settings->exit_idle && !l->idle_time ? CALL_ALL_IDLE : 0) |
-	       (l->notify && !l->status_time ? CALL_WORK : 0);
+	       (l->notify && !l->status_time ? CALL_WORK : 0) | (l->lack_relays ? CALL_REST : 0);
 }
 
 static void set_gate(struct listener *l)
 {
 	struct gate *gate = pool_gate(l->pool);
-	bool open = !l->stopping && l->in_hand < 0 && shall_open(l);
-	bool closed = l->stopping && l->n_fds == 0 && l->in_hand < 0 && waiters_count(l->waiters) == 0;
+	bool open = !l->stopping && shall_open(l);
+	bool closed = l->stopping && l->n_fds == 0 && waiters_count(l->waiters) == 0;
 	size_t ahead = l->settings->connections_per_relay > 1 ? RELAYS_AHEAD : RELAYS_AHEAD_STRICT;
 	/* Whom a connection woke sees to it, unless he has ended, or the gate was shut when he came. */
 	bool look = open && (gate_get(gate) != GATE_OPEN || pool_ended(l->pool) != l->ended);
@@ -425,8 +401,8 @@ static void set_gate(struct listener *l)
 		pool_shrink(l->pool, 0);
 	gate_ask(gate, calls(l, open));
 	if (!open) {
-		/* A connection in hand, or no room: the rest waits in the backlog. */
-		listen_for(l, !l->stopping && !l->paused && l->in_hand < 0 && has_place(l) &&
+		/* No room, or no means: the rest waits in the backlog. */
+		listen_for(l, !l->stopping && !l->admission.time && has_place(l) &&
 			      (descriptors_left(l) > 0 || !l->room_time));
 		return;
 	}
@@ -435,7 +411,7 @@ static void set_gate(struct listener *l)
 	if (look && gate_count_coming(gate) == 0) /* one that is coming looks first thing */
 		look_soon(l);
 	/* If nobody is there to accept, and that is not looked at in a moment anyway, we want to know of the next one. */
-	listen_for(l, !l->paused && !l->pending_time && gate_find_idle(gate, 0) == GATE_RELAYS_MAX &&
+	listen_for(l, !l->forking.time && !l->pending_time && gate_find_idle(gate, 0) == GATE_RELAYS_MAX &&
 		      gate_count_coming(gate) == 0);
 }
 
@@ -464,7 +440,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *ar
 /* No connection is anywhere with us. */
 static bool is_idle(const struct listener *l)
 {
-	return waiters_count(l->waiters) == 0 && l->in_hand < 0 && !(l->stopping && l->n_fds > 0) && !loader_is_busy(l->loader) &&
+	return waiters_count(l->waiters) == 0 && !(l->stopping && l->n_fds > 0) && !loader_is_busy(l->loader) &&
 	       !gate_any_busy(pool_gate(l->pool));
 }
 
@@ -552,7 +528,7 @@ static void drain(struct listener *l)
 
 	for (; l->n_fds > 0; close_socket(l, 0)) {
 		do
-			accepted = l->paused ? ACCEPTED_LATER : accept_one(l, l->fds[0]);
+			accepted = accept_one(l, l->fds[0]);
 		while (accepted == ACCEPTED_ONE);
 		if (accepted == ACCEPTED_LATER && is_pending_on(l->fds[0]))
 			break;
@@ -572,6 +548,8 @@ static void listener_turn(void *arg)
 {
 	struct listener *l = arg;
 
+	if (waiters_owe_ticket(l->waiters) && !l->admission.time)
+		(void)accept_one(l, -1);
 	if (l->stopping)
 		drain(l);
 	serve_waiters(l);
@@ -615,9 +593,6 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 	report_message(LOG_NOTICE, "stopping at once: ending %zu relays, and %zu who wait here",
 		       relays > idle ? relays - idle : 0, waiters_count(l->waiters));
 	waiters_end(l->waiters, END_ADMIN);
-	if (l->in_hand >= 0)
-		(void)close(l->in_hand);
-	l->in_hand = -1;
 	close_sockets(l);
 	l->ending = true;
 	gate_set(pool_gate(l->pool), GATE_ENDED); /* also to those who do not have their connection yet */
@@ -677,7 +652,9 @@ static void clear(struct listener *l)
 		(void)close(l->fds[i]);
 	}
 	sd_event_source_disable_unref(l->idle_time);
-	sd_event_source_disable_unref(l->pause_time);
+	sd_event_source_disable_unref(l->admission.time);
+	sd_event_source_disable_unref(l->forking.time);
+	sd_event_source_disable_unref(l->serving.time);
 	sd_event_source_disable_unref(l->status_time);
 	sd_event_source_disable_unref(l->reopen_time);
 	sd_event_source_disable_unref(l->pending_time);
@@ -692,13 +669,14 @@ int listener_run(const int *fds, size_t n_fds, bool owned, struct score *score, 
 		 const char *nodes)
 {
 	struct listener l = {
-		.score = score, .settings = settings, .nodes = nodes, .n_fds = n_fds, .in_hand = -1, .owned = owned,
+		.score = score, .settings = settings, .nodes = nodes, .n_fds = n_fds, .owned = owned,
 		.notify = getenv("NOTIFY_SOCKET") != NULL, .growth = 1, .pending_usec = PENDING_USEC, .active_usec = now_boottime(),
 		.fd_limit = (size_t)sysconf(_SC_OPEN_MAX),
 	};
 	sigset_t child;
 	int r = -ENOMEM;
 
+	l.admission.listener = l.forking.listener = l.serving.listener = &l;
 	if (l.fd_limit < FDS_NEEDED) {
 		report_message(LOG_ERR, "the limit of descriptors is %zu: expected at least %d", l.fd_limit, FDS_NEEDED);
 		return EX_OSERR;

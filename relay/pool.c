@@ -305,7 +305,7 @@ static int order(struct pool *pool, size_t number, const struct relay_order *wha
 	return 0;
 }
 
-int pool_give(struct pool *pool, const struct relay_order *what, int fd)
+int pool_give(struct pool *pool, const struct relay_order *what, int fd, bool may_fork)
 {
 	size_t number;
 	int r;
@@ -316,6 +316,8 @@ int pool_give(struct pool *pool, const struct relay_order *what, int fd)
 		if (pool->members[number] && pool->members[number]->orders_fd >= 0 &&
 		    gate_reserve(&pool->gate, number) && order(pool, number, what, fd) == 0)
 			return 0;
+	if (!may_fork)
+		return -EAGAIN;
 	r = add_member(pool, true, &number);
 	return r < 0 ? r : order(pool, number, what, fd);
 }

@@ -48,8 +48,9 @@ uint64_t pool_ended(const struct pool *pool);
 /* Forks relays until n are idle or on their way there. 0 or -errno: fewer were made. */
 int pool_grow(struct pool *pool, size_t n);
 
-/* Gives a connection that has a slot to an idle relay, or to a new one. fd stays the caller's. 0 or -errno. */
-int pool_give(struct pool *pool, const struct relay_order *order, int fd);
+/* Gives a connection that has a slot to an idle relay, or, with may_fork, to a new one. fd stays the caller's. 0; -EAGAIN:
+ * no relay is idle, and there may be no new one; or -errno. */
+int pool_give(struct pool *pool, const struct relay_order *order, int fd, bool may_fork);
 
 /* Lets idle relays go until n are left. */
 void pool_shrink(struct pool *pool, size_t n);

@@ -26,12 +26,15 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "arrival.h"
 #include "connection.h"
 #include "sigterm.h"
 #include "report.h"
 #include "system/timespan.h"
 
 #define SHORTAGE_PAUSE_USEC 250000u
+#define FULL_USEC 1000u          /* a pause for the listener to shut the gate, doubled while it does not */
+#define FULL_MAX_USEC 64000u
 
 struct relay {
 	const struct relay_place *place;
@@ -40,6 +43,7 @@ struct relay {
 	bool idle;                  /* as far as we know: the listener may have reserved us meanwhile */
 	bool last;                  /* retires after this connection */
 	bool complained;
+	uint64_t full_usec;         /* the next pause of wait_full() */
 };
 
 /* The listening sockets, for orphaned(). */
@@ -99,12 +103,13 @@ static void on_release(void *arg)
 		rest(relay);
 }
 
-static void on_full(void *arg)
-{
-	const struct relay *relay = arg;
-
-	gate_tell_full(relay->place->gate);
-}
+/* A connection that this relay is to serve. */
+struct work {
+	int fd;
+	uint64_t accepted_usec;
+	char client[ADDRESS_MAX];
+	struct connection_start start;
+};
 
 /* What a relay does next. */
 enum next {
@@ -135,13 +140,14 @@ int relay_order(int fd, const struct relay_order *order, int client_fd)
 
 /* Takes the order that is there. SERVE, LOOK (there was none), END (the listener has no more use for us, or has
  * died), or FAIL (something was lost). */
-static enum next receive_order(const struct relay *relay, struct relay_order *ret, int *ret_fd)
+static enum next receive_order(const struct relay *relay, struct work *ret)
 {
+	struct relay_order order;
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control;
-	struct iovec part = { .iov_base = ret, .iov_len = sizeof(*ret) };
+	struct iovec part = { .iov_base = &order, .iov_len = sizeof(order) };
 	struct msghdr message = {
 		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes),
 	};
@@ -154,18 +160,22 @@ static enum next receive_order(const struct relay *relay, struct relay_order *re
 	if (n == 0)
 		return NEXT_END;
 	header = CMSG_FIRSTHDR(&message);
-	if (n != sizeof(*ret) || !header || header->cmsg_type != SCM_RIGHTS)
+	if (n != sizeof(order) || !header || header->cmsg_type != SCM_RIGHTS)
 		return NEXT_FAIL; /* no descriptor left for it: the client is closed with it, and told by that */
-	(void)memcpy(ret_fd, CMSG_DATA(header), sizeof(int));
+	(void)memcpy(&ret->fd, CMSG_DATA(header), sizeof(int));
+	ret->accepted_usec = order.accepted_usec;
+	(void)memcpy(ret->client, order.client, sizeof(ret->client));
+	ret->start.has = HAS_TICKET;
+	ret->start.ticket = order.ticket;
 	return NEXT_SERVE;
 }
 
 /* The listener has reserved us: its order, or the end of them all, is on the way. SIGTERM waits for that. */
-static enum next await_order(const struct relay *relay, struct relay_order *ret, int *ret_fd)
+static enum next await_order(const struct relay *relay, struct work *ret)
 {
 	for (;;) {
 		struct pollfd fd = { .fd = relay->place->orders_fd, .events = POLLIN };
-		enum next next = receive_order(relay, ret, ret_fd);
+		enum next next = receive_order(relay, ret);
 
 		if (next != NEXT_LOOK)
 			return next;
@@ -180,62 +190,88 @@ static enum next sit_out(struct relay *relay, int error)
 	struct pollfd fd = { .fd = relay->place->orders_fd, .events = 0 };
 
 	if (!relay->complained)
-		report_message(LOG_ERR, "cannot accept: %s; connections wait in the backlog meanwhile", strerror(error));
+		report_message(LOG_ERR, "cannot accept: %s; connections wait in the backlog meanwhile",
+			       score_strerror(error));
 	relay->complained = true;
 	return sigterm_poll(&fd, 1, SHORTAGE_PAUSE_USEC) == -EINTR ? NEXT_END : NEXT_LOOK;
 }
 
-/* Takes a connection from a listening socket, if there is one. */
-static enum next accept_one(struct relay *relay, int listening_fd, struct relay_order *ret, int *ret_fd)
-{
-	struct gate *gate = relay->place->gate;
-	struct sockaddr_storage peer;
-	socklen_t size = sizeof(peer);
-	enum next next = NEXT_LOOK;
-	int fd;
-
-	if (!take(relay))
-		return await_order(relay, ret, ret_fd);
-	fd = accept4(listening_fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd >= 0) {
-		gate_took(gate);
-		relay->complained = false;
-		*ret = (struct relay_order){ .accepted_usec = now_boottime() };
-		if (peer.ss_family == AF_UNIX)
-			(void)address_peer(fd, ret->client);
-		else
-			(void)address_format((const struct sockaddr *)&peer, size, ret->client);
-		*ret_fd = fd;
-		return NEXT_SERVE;
-	}
-	if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK)
-		next = NEXT_END; /* the listener has died, or has shut the socket down */
-	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-		next = sit_out(relay, errno);
-	if (next == NEXT_LOOK)
-		rest(relay);
-	return next; /* EAGAIN, or a client that left before it was accepted */
-}
-
 /* Something came over the socket for orders. */
-static enum next ordered(struct relay *relay, struct relay_order *ret, int *ret_fd)
+static enum next ordered(struct relay *relay, struct work *ret)
 {
-	enum next next = receive_order(relay, ret, ret_fd);
+	enum next next = receive_order(relay, ret);
 
 	if (next == NEXT_SERVE)
 		relay->idle = false; /* the listener reserved us before it sent it */
 	return next;
 }
 
+/*
+ * The farm is full. The listener shuts the gate and takes in what is pending; until it does so, epoll says again and
+ * again that something is: a pause. If the listener is stopped, relays look for free slots at the end of each pause.
+ */
+static enum next wait_full(struct relay *relay, struct work *ret)
+{
+	struct pollfd fd = { .fd = relay->place->orders_fd, .events = POLLIN };
+	int r;
+
+	gate_tell_full(relay->place->gate);
+	rest(relay);
+	r = sigterm_poll(&fd, 1, relay->full_usec);
+	relay->full_usec = relay->full_usec < FULL_MAX_USEC ? relay->full_usec * 2 : FULL_MAX_USEC;
+	if (r < 0)
+		return r == -EINTR ? NEXT_END : NEXT_FAIL;
+	return r > 0 ? ordered(relay, ret) : NEXT_LOOK;
+}
+
+/* The claim ended without a connection, with r. */
+static enum next no_arrival(struct relay *relay, const struct arrival *arrival, int r)
+{
+	enum next next = NEXT_LOOK;
+
+	if (r < 0 && (r != -arrival->error || arrival_is_shortage(arrival->error)))
+		next = sit_out(relay, r);
+	else if (arrival_is_over(arrival->error))
+		next = NEXT_END; /* the listener has died, or has shut the socket down */
+	if (next == NEXT_LOOK)
+		rest(relay);
+	return next; /* or another process has accepted what was pending */
+}
+
+/*
+ * Claims a slot for the connection that is pending on a listening socket, if there is one, and accepts it in the
+ * claim. If no slot is free the connection stays in the backlog: the listener takes it in.
+ */
+static enum next accept_one(struct relay *relay, int listening_fd, struct work *ret)
+{
+	struct arrival arrival = { .listening_fd = listening_fd, .fd = -1 };
+	const struct score_arrival comes = { .policy = relay->settings.policy, .accept = arrival_accept, .arg = &arrival };
+	int r;
+
+	if (!take(relay))
+		return await_order(relay, ret);
+	r = score_claim(relay->place->score, &comes, &ret->start.slot, &ret->start.target, NULL);
+	if (arrival.fd < 0)
+		return r == 1 ? wait_full(relay, ret) : no_arrival(relay, &arrival, r);
+	relay->full_usec = FULL_USEC;
+	gate_took(relay->place->gate);
+	relay->complained = false;
+	ret->fd = arrival.fd;
+	ret->accepted_usec = arrival.accepted_usec;
+	(void)memcpy(ret->client, arrival.client, sizeof(ret->client));
+	ret->start.has = r == 0 ? HAS_SLOT : HAS_NOTHING; /* the scoreboard failed in between: claims anew */
+	return NEXT_SERVE;
+}
+
 /* The gate is open: accepts, or waits until one of the sockets has a connection or there is an order. */
-static enum next at_open_gate(struct relay *relay, struct relay_order *ret, int *ret_fd)
+static enum next at_open_gate(struct relay *relay, struct work *ret)
 {
 	const struct relay_place *place = relay->place;
 	struct epoll_event event;
 	int r;
 
 	if (place->n_fds == 1) {
-		enum next next = accept_one(relay, place->fds[0], ret, ret_fd);
+		enum next next = accept_one(relay, place->fds[0], ret);
 
 		if (next != NEXT_LOOK)
 			return next;
@@ -249,17 +285,17 @@ static enum next at_open_gate(struct relay *relay, struct relay_order *ret, int 
 	if (r < 0)
 		return NEXT_FAIL;
 	if (event.data.fd == place->orders_fd)
-		return ordered(relay, ret, ret_fd);
+		return ordered(relay, ret);
 	if (event.data.fd == score_wake_fd(place->score)) {
 		(void)score_wake_clear(place->score); /* after damage: says that we hold nothing */
 		return NEXT_LOOK;
 	}
 	if (place->n_fds == 1 || gate_get(place->gate) != GATE_OPEN)
 		return NEXT_LOOK;
-	return accept_one(relay, event.data.fd, ret, ret_fd);
+	return accept_one(relay, event.data.fd, ret);
 }
 
-static enum next at_shut_gate(struct relay *relay, struct relay_order *ret, int *ret_fd)
+static enum next at_shut_gate(struct relay *relay, struct work *ret)
 {
 	struct pollfd fds[] = {
 		{ .fd = relay->place->orders_fd, .events = POLLIN },
@@ -272,21 +308,21 @@ static enum next at_shut_gate(struct relay *relay, struct relay_order *ret, int 
 		return r == -EINTR ? NEXT_END : NEXT_FAIL;
 	if (fds[2].revents)
 		(void)score_wake_clear(relay->place->score); /* as in at_open_gate() */
-	return fds[0].revents ? ordered(relay, ret, ret_fd) : NEXT_LOOK;
+	return fds[0].revents ? ordered(relay, ret) : NEXT_LOOK;
 }
 
 /* Waits for the next connection. SERVE, END or FAIL. */
-static enum next find_work(struct relay *relay, struct relay_order *ret, int *ret_fd)
+static enum next find_work(struct relay *relay, struct work *ret)
 {
-	enum next next = relay->idle ? NEXT_LOOK : await_order(relay, ret, ret_fd);
+	enum next next = relay->idle ? NEXT_LOOK : await_order(relay, ret);
 
 	while (next == NEXT_LOOK) {
 		switch (gate_get(relay->place->gate)) {
 		case GATE_OPEN:
-			next = at_open_gate(relay, ret, ret_fd);
+			next = at_open_gate(relay, ret);
 			break;
 		case GATE_SHUT:
-			next = at_shut_gate(relay, ret, ret_fd);
+			next = at_shut_gate(relay, ret);
 			break;
 		case GATE_CLOSED:
 		case GATE_ENDED:
@@ -296,7 +332,7 @@ static enum next find_work(struct relay *relay, struct relay_order *ret, int *re
 	}
 	/* Nobody may give us a connection that nobody will serve: who has reserved us already is waited for. */
 	if (next == NEXT_END && relay->idle && !take(relay))
-		next = await_order(relay, ret, ret_fd);
+		next = await_order(relay, ret);
 	return next;
 }
 
@@ -338,21 +374,21 @@ static bool told_before(const struct relay *relay)
 	return true;
 }
 
-static void serve(struct relay *relay, const struct relay_order *order, int fd)
+static void serve(struct relay *relay, const struct work *work)
 {
 	const struct relay_place *place = relay->place;
 	struct connection connection;
 
-	connection_init(&connection, fd, order->accepted_usec, order->client);
+	connection_init(&connection, work->fd, work->accepted_usec, work->client);
 	connection.on_release = on_release;
-	connection.on_full = on_full;
 	connection.arg = relay;
-	(void)connection_serve(&connection, place->score, &relay->settings, order->has_slot ? &order->ticket : NULL);
+	(void)connection_serve(&connection, place->score, &relay->settings, &work->start);
 }
 
 int relay_run(const struct relay_place *place)
 {
-	struct relay relay = { .place = place, .settings = *place->settings };
+	struct relay relay = { .place = place, .settings = *place->settings, .full_usec = FULL_USEC };
+	struct work work;
 	enum next next = NEXT_FAIL;
 
 	/* What was accepted is never refused; the limit is about what the listener leaves to the backlog. */
@@ -368,15 +404,12 @@ int relay_run(const struct relay_place *place)
 	if (!place->reserved)
 		rest(&relay);
 	for (size_t left = place->settings->connections_per_relay; left > 0 && !relay.last; left--) {
-		struct relay_order order;
-		int fd;
-
-		next = find_work(&relay, &order, &fd);
+		next = find_work(&relay, &work);
 		if (next != NEXT_SERVE)
 			break;
 		relay.last = left == 1;
 		relay.last |= told_before(&relay);
-		serve(&relay, &order, fd);
+		serve(&relay, &work);
 		if (!relay.last)
 			rest(&relay);
 	}

@@ -20,8 +20,7 @@
 
 /* What a relay is given with a connection's descriptor (SCM_RIGHTS), in one message over its own socket. */
 struct relay_order {
-	bool has_slot;
-	struct score_ticket ticket;   /* to which it has been handed */
+	struct score_ticket ticket;   /* to which a slot has been handed */
 	uint64_t accepted_usec;
 	char client[ADDRESS_MAX];
 };

@@ -17,29 +17,31 @@
 #include <unistd.h>
 
 #include "departure.h"
-#include "address.h"
+#include "arrival.h"
 #include "sigterm.h"
 #include "limit.h"
 #include "report.h"
 #include "system/timespan.h"
 
+#define WATCH_PAUSE_USEC 250000u
+
 struct waiter {
 	struct waiters *all;
 	struct waiter *next, *prev;
-	int fd;
+	struct arrival arrival;        /* its descriptor, when it came, its client's name */
 	struct score_ticket ticket;
-	uint64_t accepted_usec;
 	struct departure departure;
-	char client[ADDRESS_MAX];
-	sd_event_source *io;           /* watches whether the client leaves */
+	sd_event_source *io;           /* watches whether the client leaves; NULL: the machine was too short of something */
 };
 
 struct waiters {
 	struct waiters_setup setup;
 	struct waiter *first, *last;
+	struct waiter *unqueued;       /* has been accepted and has no ticket: the scoreboard failed in between */
 	size_t n;
+	bool unwatched;                /* there is a waiter without io */
 	uint64_t revivals;             /* as score_revivals() was when all were last looked at */
-	sd_event_source *wake, *guard_time, *guard_child, *limit_time;
+	sd_event_source *wake, *guard_time, *guard_child, *limit_time, *watch_time;
 	int next_fd;                   /* pidfd of the process that has the next younger ticket, or -1 */
 };
 
@@ -59,7 +61,7 @@ static void forget(struct waiter *waiter)
 	w->n--;
 	/* Before close(2): a relay may have the same socket, and epoll would go on watching that. */
 	sd_event_source_disable_unref(waiter->io);
-	(void)close(waiter->fd);
+	(void)close(waiter->arrival.fd);
 	free(waiter);
 }
 
@@ -68,8 +70,8 @@ static void report_end(const struct waiter *waiter, enum end_who who)
 {
 	struct connection connection;
 
-	connection_init(&connection, waiter->fd, waiter->accepted_usec, waiter->client);
-	connection.wait_usec = connection.total_usec = now_boottime() - waiter->accepted_usec;
+	connection_init(&connection, waiter->arrival.fd, waiter->arrival.accepted_usec, waiter->arrival.client);
+	connection.wait_usec = connection.total_usec = now_boottime() - waiter->arrival.accepted_usec;
 	connection.end_who = who;
 	connection.end_phase = PHASE_QUEUE;
 	report_connection(&connection);
@@ -97,6 +99,39 @@ static int on_departure(sd_event_source *source, int fd, uint32_t revents, void 
 		(void)sd_event_source_set_io_events(source, (uint32_t)departure_events(&waiter->departure));
 	changed(w);
 	return 0;
+}
+
+static int on_watch_time(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct waiters *w = arg;
+
+	(void)source;
+	(void)usec;
+	w->watch_time = sd_event_source_disable_unref(w->watch_time);
+	changed(w);
+	return 0;
+}
+
+static int watch(struct waiter *waiter)
+{
+	return sd_event_add_io(waiter->all->setup.event, &waiter->io, waiter->arrival.fd,
+			       (uint32_t)departure_events(&waiter->departure), on_departure, waiter);
+}
+
+/* Watches the clients that could not be watched when they came; if that fails again, the next try is in a while. */
+static void watch_rest(struct waiters *w)
+{
+	int r = 0;
+
+	if (!w->unwatched || w->watch_time)
+		return;
+	for (struct waiter *waiter = w->first; waiter && r >= 0; waiter = waiter->next)
+		if (!waiter->io)
+			r = watch(waiter);
+	w->unwatched = r < 0;
+	if (r < 0)
+		(void)sd_event_add_time_relative(w->setup.event, &w->watch_time, CLOCK_MONOTONIC, WATCH_PAUSE_USEC, 0,
+						 on_watch_time, w);
 }
 
 /* ---- the guard, see score_guard() ---- */
@@ -183,7 +218,7 @@ static void enforce_limits(struct waiters *w)
 	int r = 0;
 
 	while (w->first) {
-		r = limit_is_over(w->setup.score, w->setup.settings, w->first->accepted_usec, &look_usec);
+		r = limit_is_over(w->setup.score, w->setup.settings, w->first->arrival.accepted_usec, &look_usec);
 		if (r <= 0)
 			break;
 		end(w->first, END_RESOURCES);
@@ -226,6 +261,7 @@ struct waiters *waiters_free(struct waiters *w)
 		return NULL;
 	waiters_end(w, END_RESOURCES);
 	guard_stop(w);
+	sd_event_source_disable_unref(w->watch_time);
 	sd_event_source_disable_unref(w->wake);
 	sd_event_source_disable_unref(w->limit_time);
 	free(w);
@@ -234,52 +270,69 @@ struct waiters *waiters_free(struct waiters *w)
 
 size_t waiters_count(const struct waiters *w)
 {
-	return w->n;
+	return w->n + (w->unqueued ? 1 : 0);
 }
 
-/* One that has no ticket, as there was no room for it: whether it is over all the same. Then it has its line. */
+/* A connection that has no ticket: whether it is over all the same. Then it has its line. */
 static bool is_over(struct waiters *w, const struct waiter *waiter)
 {
 	struct departure departure = { 0 };
-	struct pollfd client = { .fd = waiter->fd, .events = departure_events(&departure) };
+	struct pollfd client = { .fd = waiter->arrival.fd, .events = departure_events(&departure) };
 	uint64_t look_usec;
 
 	if (poll(&client, 1, 0) > 0 &&
 	    departure_check(&departure, client.fd, client.revents, w->setup.settings->abandon_on_eof))
 		report_end(waiter, END_CLIENT);
-	else if (limit_is_over(w->setup.score, w->setup.settings, waiter->accepted_usec, &look_usec) > 0)
+	else if (limit_is_over(w->setup.score, w->setup.settings, waiter->arrival.accepted_usec, &look_usec) > 0)
 		report_end(waiter, END_RESOURCES);
 	else
 		return false;
 	return true;
 }
 
-int waiters_admit(struct waiters *w, int fd, uint64_t accepted_usec)
+bool waiters_owe_ticket(const struct waiters *w)
 {
-	struct waiter *waiter = calloc(1, sizeof(*waiter));
+	return w->unqueued != NULL;
+}
+
+/* No ticket for it: it goes back to where it came from, or is kept if it has been accepted. */
+static int admit_failed(struct waiters *w, struct waiter *waiter, int r)
+{
+	if (waiter->arrival.fd < 0) {
+		if (arrival_is_over(waiter->arrival.error))
+			r = 1;
+		free(waiter);
+		return r;
+	}
+	w->unqueued = waiter;
+	if (!is_over(w, waiter))
+		return r;
+	w->unqueued = NULL;
+	(void)close(waiter->arrival.fd);
+	free(waiter);
+	return 0;
+}
+
+int waiters_admit(struct waiters *w, int listening_fd)
+{
+	struct waiter *waiter = w->unqueued ? w->unqueued : calloc(1, sizeof(*waiter));
+	struct score_arrival comes = { .policy = w->setup.settings->policy, .accept = arrival_accept };
 	int r;
 
 	if (!waiter)
 		return -ENOMEM;
-	*waiter = (struct waiter){ .all = w, .fd = fd, .accepted_usec = accepted_usec };
-	(void)address_peer(fd, waiter->client);
-	r = sd_event_add_io(w->setup.event, &waiter->io, fd, (uint32_t)departure_events(&waiter->departure),
-			    on_departure, waiter);
-	if (r >= 0)
-		r = score_join(w->setup.score, w->setup.settings->policy, waiter->client, 0, &waiter->ticket);
-	if (r < 0) {
-		sd_event_source_disable_unref(waiter->io);
-		if (is_over(w, waiter)) {
-			(void)close(fd);
-			r = 1;
-		}
-		free(waiter);
-		return r;
-	}
+	if (!w->unqueued)
+		*waiter = (struct waiter){ .all = w, .arrival = { .listening_fd = listening_fd, .fd = -1 } };
+	w->unqueued = NULL;
+	comes.arg = &waiter->arrival;
+	r = score_join(w->setup.score, &comes, &waiter->ticket);
+	if (r < 0 || r == 2)
+		return admit_failed(w, waiter, r == 2 ? 1 : r);
 	waiter->prev = w->last;
 	*(w->last ? &w->last->next : &w->first) = waiter;
 	w->last = waiter;
 	w->n++;
+	w->unwatched |= watch(waiter) < 0;
 	/* Who we watched is older than this one now, and will watch us: the duty is here again. */
 	if (w->guard_child)
 		guard_stop(w);
@@ -291,9 +344,7 @@ int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order
 	uint64_t revivals = score_revivals(w->setup.score);
 
 	for (struct waiter *waiter = w->first, *next; waiter; waiter = next) {
-		struct relay_order order = {
-			.has_slot = true, .accepted_usec = waiter->accepted_usec,
-		};
+		struct relay_order order = { .accepted_usec = waiter->arrival.accepted_usec };
 		int r = score_granted(w->setup.score, &waiter->ticket);
 
 		if (r < 0)
@@ -305,8 +356,8 @@ int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order
 		if (r == 0)
 			continue;
 		order.ticket = waiter->ticket;
-		(void)memcpy(order.client, waiter->client, sizeof(order.client));
-		r = give(&order, waiter->fd, arg);
+		(void)memcpy(order.client, waiter->arrival.client, sizeof(order.client));
+		r = give(&order, waiter->arrival.fd, arg);
 		if (r < 0)
 			return r;
 		forget(waiter);
@@ -318,6 +369,7 @@ int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order
 void waiters_look(struct waiters *w)
 {
 	enforce_limits(w);
+	watch_rest(w);
 	if (w->first && !w->guard_time && !w->guard_child)
 		guard_start(w);
 	else if (!w->first)
@@ -328,4 +380,10 @@ void waiters_end(struct waiters *w, enum end_who who)
 {
 	while (w->first)
 		end(w->first, who);
+	if (w->unqueued) {
+		report_end(w->unqueued, who);
+		(void)close(w->unqueued->arrival.fd);
+		free(w->unqueued);
+		w->unqueued = NULL;
+	}
 }

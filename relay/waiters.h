@@ -35,15 +35,20 @@ int waiters_new(const struct waiters_setup *setup, struct waiters **ret);
 /* Ends those that are left, and frees it. NULL is fine. Returns NULL. */
 struct waiters *waiters_free(struct waiters *waiters);
 
+/* How many there are, with or without a ticket. */
 size_t waiters_count(const struct waiters *waiters);
 
 /*
- * Takes a connection that was accepted at accepted_usec (CLOCK_BOOTTIME) in,
- * which is the list's from then on. 0; 1: it could not be taken in, and was
- * ended, as its time is over or its client has left; or -errno: it is still
- * the caller's, to be tried again.
+ * Takes in the connection that is pending on a listening socket: accepts it in
+ * the section that gives it its ticket. 0: it is here, or was and has left, or
+ * its time is over; 1: none is pending; or -errno: nothing came in, or what was
+ * accepted has no ticket yet: the next call goes on with that.
  */
-int waiters_admit(struct waiters *waiters, int fd, uint64_t accepted_usec);
+int waiters_admit(struct waiters *waiters, int listening_fd);
+
+/* Whether a connection has been accepted that has no ticket yet: then waiters_admit() is to be called again, with any
+ * socket. */
+bool waiters_owe_ticket(const struct waiters *waiters);
 
 /* Calls give for each that has a slot, the oldest first, and forgets it if give says 0. 0, or the -errno of give or
  * of the scoreboard, at which the rest stays. */

@@ -84,20 +84,19 @@ static bool help(struct score *s, int *r, struct help *help)
 		outcome_; \
 	})
 
-int score_claim(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
-		struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket)
+int score_claim(struct score *s, const struct score_arrival *arrival, struct score_slot *ret,
+		struct score_target *ret_target, struct score_ticket *ret_ticket)
 {
-	int r = OPERATION(s, attempt_claim(s, policy, client, queue_limit, ret, ret_target, ret_ticket));
+	int r = OPERATION(s, attempt_claim(s, arrival, ret, ret_target, ret_ticket));
 
 	if (r == 0)
 		held_add(s, ret);
 	return r;
 }
 
-int score_join(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
-	       struct score_ticket *ret_ticket)
+int score_join(struct score *s, const struct score_arrival *arrival, struct score_ticket *ret_ticket)
 {
-	return OPERATION(s, attempt_join(s, policy, client, queue_limit, ret_ticket));
+	return OPERATION(s, attempt_join(s, arrival, ret_ticket));
 }
 
 int score_is_free(struct score *s)

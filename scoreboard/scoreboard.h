@@ -174,23 +174,39 @@ int score_exists(const char *path);
 
 /* ---- a connection's life ---- */
 
-/*
- * Takes the best free slot for a new connection of client (cut to
- * SCORE_CLIENT_MAX). 0: *ret and *ret_target are filled. 1: no slot is free or
- * others wait; with ret_ticket not NULL the connection has joined the queue and
- * *ret_ticket says its place (-E2BIG when queue_limit tickets, 0 = any number,
- * wait already); with NULL nothing was done.
- */
-int score_claim(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
-		struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket);
+/* A connection that comes to the farm. */
+struct score_arrival {
+	enum score_policy policy;
+	const char *client;      /* its name, of which SCORE_CLIENT_MAX bytes are kept; not used if accept is set */
+	size_t queue_limit;      /* the connection joins the queue only if fewer wait; 0: whatever their number */
+	/*
+	 * NULL: the connection has been accepted. Else this function accepts it. The call makes it inside the
+	 * section, when a slot or a place in the queue is in hand: so connections get their tickets in the order
+	 * of the listening socket's backlog, whichever process accepts them. Returns 0, with the client's name in
+	 * *ret_client, which must stay until the call ends; 1: no connection is pending; or -errno, other than
+	 * -EAGAIN. After these two nothing is claimed and nothing is changed, and the call returns 2 or that -errno.
+	 * It must neither block nor use the scoreboard. If the scoreboard turns
+	 * out to be damaged behind it, it is called again, and returns 0 for the connection that it has; if the
+	 * call fails in the end, the connection is accepted and has neither slot nor ticket.
+	 */
+	int (*accept)(const char **ret_client, void *arg);
+	void *arg;
+};
 
 /*
- * As score_claim() for a process that hands its connections on to others: the
- * connection always gets a ticket. 0: a slot has been handed to it already;
- * 1: it waits. -E2BIG as above.
+ * Takes the best free slot for a connection. 0: *ret and *ret_target are filled. 1: no slot is free, or others wait;
+ * with ret_ticket not NULL the connection has joined the queue and *ret_ticket says its place, with NULL nothing was
+ * done (nor accepted). 2: no connection is pending. -E2BIG: no slot is free and queue_limit tickets wait; nothing was
+ * done. Or -errno.
  */
-int score_join(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
-	       struct score_ticket *ret_ticket);
+int score_claim(struct score *s, const struct score_arrival *arrival, struct score_slot *ret,
+		struct score_target *ret_target, struct score_ticket *ret_ticket);
+
+/*
+ * As score_claim() for a process that hands its connections on to others: the connection always gets a ticket.
+ * 0: a slot has been handed to it already; 1: it waits; 2 and -E2BIG as above; or -errno.
+ */
+int score_join(struct score *s, const struct score_arrival *arrival, struct score_ticket *ret_ticket);
 
 /*
  * Takes the slot that was handed to the ticket, for this process (which may be

@@ -119,11 +119,15 @@ two_at_a_time() {
 	MODEL=gate holds states "-DCONNECTIONS=1 -DSTOPS=1 -DOWNED"
 	MODEL=gate holds states "-DCONNECTIONS=1 -DTERMS=1"
 	MODEL=gate holds states "-DCONNECTIONS=2"
+	MODEL=gate holds states "-DCONNECTIONS=2 -DLIMIT=1"
 	MODEL=gate breaks states "-DCONNECTIONS=1 -DKILLS=1" LOOK_AT_NOTHING 'arrived>accepted'
 	MODEL=gate breaks states "-DCONNECTIONS=1 -DTRIMS=1" LOOK_AT_NOTHING 'arrived>accepted'
 	MODEL=gate breaks states "-DCONNECTIONS=1 -DSTOPS=1" SLEEP_AT_ONCE 'stopping)||ended'
 	MODEL=gate breaks states "-DCONNECTIONS=2 -DSTART=1" NOT_ASKED 'arrived>accepted'
 	MODEL=gate breaks states "-DCONNECTIONS=2" TAKE_ANYWAY 'assertion violated'
+	MODEL=gate breaks states "-DCONNECTIONS=2 -DSLOTS=2" ACCEPT_FIRST 'came==tickets'
+	MODEL=gate breaks states "-DCONNECTIONS=3" OVERTAKE 'waiting==0'
+	MODEL=gate breaks states "-DCONNECTIONS=2" FULL_UNTOLD 'arrived>accepted'
 	MODEL=gate breaks states "-DCONNECTIONS=2 -DTERMS=1" END_ANYWAY 'assertion violated'
 	END
 }

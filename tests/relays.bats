@@ -69,34 +69,6 @@ serve_one_by_one() {
   farm_is_at_rest
 }
 
-@test "first come, first served across the gate: relays' waiters and the listener's share one order" {
-  local i
-  node a 4001 1 --mode line
-  entrance alone
-  # Relays are started when the gate is open, and a stopped listener cannot shut it: the first four connections are
-  # theirs. The later ones find the listener, as no relay is idle then. A place in the order is a ticket.
-  until_ok relays_at_least 4
-  kill -STOP "$GATE_PID"
-  client_start first --line "$(until_word go)" --expect line
-  until_ok busy_is 1
-  for i in $(seq 30); do
-    client_start "c$i" --line count --expect line --print
-    if [ "$i" = 3 ]; then kill -CONT "$GATE_PID"; fi
-    until_ok waiting_is "$i"
-  done
-  score queue -nr -o PID >"$T/waiting"
-  grep -q "^$GATE_PID\$" "$T/waiting"
-  grep -qv "^$GATE_PID\$" "$T/waiting"
-  word go
-  client_wait first
-  # The node's own count of its connections is the order in which they came.
-  for i in $(seq 30); do
-    client_wait "c$i"
-    grep "reply=open=1 max=1 total=$((i + 1))\b" "$T/c$i.out"
-  done
-  farm_is_at_rest
-}
-
 @test "nothing of one connection is in the relay that serves the next" {
   if [ "$(id -u)" != 0 ]; then skip "needs root to read a relay's memory"; fi
   node a 4001 1 --mode line
@@ -255,20 +227,15 @@ connection_on_its_way() {
   until_ok relays_at_least 4
   client_start now --line "sleep 60000" --expect line
   until_ok busy_is 1
-  # One waits with a relay, which shuts the gate, and the next with the listener.
-  client_start later --line "sleep 60000" --expect line
-  until_ok waiting_is 1
   client_start last --line "$(until_word go)" --expect line
-  until_ok waiting_is 2
-  [ "$(score queue -nr -o PID | tail -n 1)" = "$GATE_PID" ]
-  taken=$({ score slots -nr -o PID; score queue -nr -o PID | head -n 1; })
+  until_ok waiting_in_listener_is 1
+  taken=$(score slots -nr -o PID)
   idle=$(relays | grep -vxF "$taken")
   # shellcheck disable=SC2086  # pids
   kill -STOP $idle
   # shellcheck disable=SC2086
   kill -9 $taken
   client_fails now
-  client_fails later
   until_ok waiting_is 0
 }
 

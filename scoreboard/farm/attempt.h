@@ -8,10 +8,9 @@
 
 #include "scoreboard.h"
 
-int attempt_claim(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
-	       struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket);
-int attempt_join(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
-	      struct score_ticket *ret_ticket);
+int attempt_claim(struct score *s, const struct score_arrival *arrival, struct score_slot *ret,
+	       struct score_target *ret_target, struct score_ticket *ret_ticket);
+int attempt_join(struct score *s, const struct score_arrival *arrival, struct score_ticket *ret_ticket);
 int attempt_is_free(struct score *s);
 int attempt_take(struct score *s, const struct score_ticket *ticket, struct score_slot *ret,
 	      struct score_target *ret_target);

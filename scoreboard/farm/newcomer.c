@@ -1,24 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * newcomer.c: what a connection that comes gets: a free slot, or a ticket.
+ * newcomer.c: what a connection that comes gets: a free slot, or a ticket. A connection that is still in the backlog
+ * of a listening socket is accepted in the same section, so that tickets have the order of the backlog.
  */
 
 #include <errno.h>
+#include <string.h>
 
 #include "claim.h"
 #include "attempt.h"
 #include "records/queue.h"
+#include "records/slot.h"
 #include "store/store.h"
 #include "ticket.h"
 #include "system/timespan.h"
 
 #define REAP_PAUSE_USEC 100000u /* newcomers look for dead holders at most so often */
 
+/* Outcomes of an attempt besides 0 and 1. */
+#define NONE_PENDING 2
+#define REAP_FIRST 3     /* nothing was done: the dead may hold what the newcomer needs */
+
 struct newcomer {
-	enum score_policy policy;
-	const char *client;
-	size_t queue_limit;
+	const struct score_arrival *arrival;
 	struct score_slot *slot;       /* NULL: by way of the queue, even if a slot is free */
 	struct score_target *target;
 	struct score_ticket *ticket;   /* NULL: does not wait */
@@ -36,11 +41,49 @@ int attempt_is_free(struct score *s)
 	return r < 0 ? r : r == 0;
 }
 
-/* One attempt in one section. may_reap: 2 is returned, and nothing was done, when it is time to reap first. */
+/*
+ * Accepts the connection for which a slot (outcome 0) or a place (1) is staged, and writes the client's name into it.
+ * Nothing is committed yet: if there is no connection, what is staged is dropped with the section.
+ */
+static int accept_in_hand(struct score *s, struct farm *farm, const struct newcomer *newcomer, int outcome)
+{
+	const char *client;
+	struct cell *cell;
+	struct slot *slot;
+	char *name;
+	int r;
+
+	r = outcome == 0 ? slot_get(s->store, newcomer->slot->node, newcomer->slot->slot, &slot)
+			 : queue_get(s->store, farm, newcomer->ticket->cell, &cell);
+	if (r == 0)
+		r = newcomer->arrival->accept(&client, newcomer->arrival->arg);
+	if (r != 0)
+		return r < 0 ? r : NONE_PENDING;
+	name = outcome == 0 ? slot->client : cell->client;
+	(void)memcpy(name, client, strnlen(client, SCORE_CLIENT_MAX));
+	store_touch(s->store, name, SCORE_CLIENT_MAX + 1);
+	return outcome;
+}
+
+/* A newcomer's ticket has been committed: whether a slot is handed to it at once. 0 yes, 1 no. */
+static int dispatch_joined(struct score *s, struct farm *farm, const struct newcomer *newcomer)
+{
+	struct cell *cell;
+	int r = claim_dispatch(s, farm, newcomer->arrival->policy);
+
+	if (r == 0)
+		r = queue_find(s->store, farm, newcomer->ticket, &cell);
+	/* On failure it has its place, and must not be given another one; the next call mends, if it must. */
+	return r == 0 && cell->state == CELL_GRANTED ? 0 : 1;
+}
+
+/* One attempt in one section. may_reap: returns REAP_FIRST when it is time for that. */
 static int try_once(struct score *s, const struct newcomer *newcomer, bool may_reap)
 {
+	const struct score_arrival *arrival = newcomer->arrival;
+	const char *client = arrival->accept ? "" : arrival->client;
 	struct farm *farm;
-	struct cell *cell;
+	bool comes = false;
 	int r;
 
 	r = farm_enter(s, &farm);
@@ -48,34 +91,28 @@ static int try_once(struct score *s, const struct newcomer *newcomer, bool may_r
 		return r;
 	r = claim_open_due(s, farm);
 	if (r == 0 && farm->queue_head != NONE)
-		r = claim_dispatch(s, farm, newcomer->policy);
+		r = claim_dispatch(s, farm, arrival->policy);
 	if (r == 0)
 		r = claim_is_free(s, farm);
 	if (r == 1 && may_reap && now_boottime() - farm->reaped_usec >= REAP_PAUSE_USEC)
-		r = 2;
-	else if (r == 1 && newcomer->queue_limit && farm->queue_length >= newcomer->queue_limit)
+		r = REAP_FIRST;
+	else if (r == 1 && arrival->queue_limit && farm->queue_length >= arrival->queue_limit)
 		r = -E2BIG;
 	else if (r == 0 && newcomer->slot)
-		r = claim_take_free(s, farm, newcomer->policy, newcomer->client, farm->next_ticket,
-			      newcomer->slot, newcomer->target);
+		r = claim_take_free(s, farm, arrival->policy, client, farm->next_ticket, newcomer->slot, newcomer->target);
 	else if ((r == 0 || r == 1) && newcomer->ticket)
-		r = ticket_join(s, farm, farm->next_ticket, newcomer->client, newcomer->ticket) ?: 1;
-	if (r == 0 || (r == 1 && newcomer->ticket)) {
+		r = ticket_join(s, farm, farm->next_ticket, client, newcomer->ticket) ?: 1;
+	comes = r == 0 || (r == 1 && newcomer->ticket);
+	if (comes && arrival->accept)
+		r = accept_in_hand(s, farm, newcomer, r);
+	if (comes && (r == 0 || r == 1)) {
 		int outcome = r;
 
 		farm->next_ticket++;
 		store_touch(s->store, farm, sizeof(*farm));
 		r = store_commit(s->store);
-		if (r == 0 && outcome == 1 && !newcomer->slot) {
-			r = claim_dispatch(s, farm, newcomer->policy);
-			if (r == 0)
-				r = queue_find(s->store, farm, newcomer->ticket, &cell);
-			if (r == 0)
-				outcome = cell->state == CELL_GRANTED ? 0 : 1;
-			if (r < 0)
-				r = 0; /* it has its place, and must not be given another one; the next call mends, if it must */
-		}
-		r = r ?: outcome;
+		if (r == 0)
+			r = outcome == 1 && !newcomer->slot ? dispatch_joined(s, farm, newcomer) : outcome;
 	}
 	farm_leave(s);
 	return r;
@@ -85,7 +122,7 @@ static int come(struct score *s, const struct newcomer *newcomer)
 {
 	int r = try_once(s, newcomer, true);
 
-	if (r == 2) {
+	if (r == REAP_FIRST) {
 		r = attempt_reap(s, NULL, NULL);
 		if (r == 0)
 			r = try_once(s, newcomer, false);
@@ -98,14 +135,13 @@ static int come(struct score *s, const struct newcomer *newcomer)
 	return r;
 }
 
-int attempt_claim(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
-		struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket)
+int attempt_claim(struct score *s, const struct score_arrival *arrival, struct score_slot *ret,
+		  struct score_target *ret_target, struct score_ticket *ret_ticket)
 {
-	return come(s, &(struct newcomer){ policy, client, queue_limit, ret, ret_target, ret_ticket });
+	return come(s, &(struct newcomer){ arrival, ret, ret_target, ret_ticket });
 }
 
-int attempt_join(struct score *s, enum score_policy policy, const char *client, size_t queue_limit,
-	       struct score_ticket *ret_ticket)
+int attempt_join(struct score *s, const struct score_arrival *arrival, struct score_ticket *ret_ticket)
 {
-	return come(s, &(struct newcomer){ policy, client, queue_limit, NULL, NULL, ret_ticket });
+	return come(s, &(struct newcomer){ arrival, NULL, NULL, ret_ticket });
 }

@@ -53,7 +53,7 @@ static _Noreturn void work(struct score *s, struct shared *shared, unsigned numb
 	while (!atomic_load(&shared->go))
 		(void)usleep(100);
 	while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
-		if (score_claim(s, POLICY_FASTEST, "127.0.0.1:1", 0, &slot, &target, NULL) == 0 &&
+		if (score_claim(s, &(struct score_arrival){ .client = "127.0.0.1:1" }, &slot, &target, NULL) == 0 &&
 		    score_release(s, &slot, 64, 64, true) == 0)
 			pairs++;
 		else

@@ -132,7 +132,7 @@ static int claim_one(struct score *s, struct score_slot *ret)
 {
 	struct score_target target;
 
-	return score_claim(s, POLICY_FASTEST, "192.0.2.1:1234", 0, ret, &target, NULL);
+	return score_claim(s, &(struct score_arrival){ .client = "192.0.2.1:1234" }, ret, &target, NULL);
 }
 
 static void leave_slot(struct score *s)
@@ -146,7 +146,7 @@ static void leave_ticket(struct score *s)
 {
 	struct score_ticket ticket;
 
-	MUST(score_join(s, POLICY_FASTEST, "192.0.2.2:1234", 0, &ticket) == 1);
+	MUST(score_join(s, &(struct score_arrival){ .client = "192.0.2.2:1234" }, &ticket) == 1);
 }
 
 /* Where a record's data is: tdb keeps it right behind its key. */
@@ -222,14 +222,14 @@ static void make_board(const char *path, const struct nodelist *list, struct boa
 	/* Held, held by one who will be dead, handed over; and when all is taken, a dead waiter and a live one. */
 	MUST(claim_one(s, &board->held) == 0);
 	children[0] = in_child(s, leave_slot);
-	MUST(score_join(s, POLICY_FASTEST, "192.0.2.3:1234", 0, &board->granted) == 0);
+	MUST(score_join(s, &(struct score_arrival){ .client = "192.0.2.3:1234" }, &board->granted) == 0);
 	MUST(claim_one(s, &slot) == 0);
 	MUST(score_failed(s, &slot, REASON_REFUSED, 1000000, POLICY_FASTEST, "192.0.2.1:1234", &edge, &slot,
 			  &target, &(struct score_ticket){ 0 }) >= 0);
 	while (claim_one(s, &slot) == 0)
 		;
 	children[1] = in_child(s, leave_ticket);
-	MUST(score_join(s, POLICY_FASTEST, "192.0.2.4:1234", 0, &board->waiting) == 1);
+	MUST(score_join(s, &(struct score_arrival){ .client = "192.0.2.4:1234" }, &board->waiting) == 1);
 	/* The first of the list drains from now on. */
 	list = &(struct nodelist){ .nodes = list->nodes + 1, .n_nodes = list->n_nodes - 1 };
 	MUST(score_load(s, list, NULL) == 0);
@@ -444,7 +444,8 @@ static void call_look(struct state *t)
 static void call_claim(struct state *t)
 {
 	struct score_target target;
-	int r = score_claim(t->s, t->policy, "192.0.2.9:1", 100, &t->slot, &target, &t->ticket);
+	int r = score_claim(t->s, &(struct score_arrival){ .policy = t->policy, .client = "192.0.2.9:1", .queue_limit = 100 },
+			    &t->slot, &target, &t->ticket);
 
 	see_target(r, &target);
 	if (r == 1)
@@ -453,8 +454,9 @@ static void call_claim(struct state *t)
 
 static void call_join(struct state *t)
 {
-	(void)score_join(t->s, t->policy, "a client whose name is longer than sixty-three bytes, so that it must be cut",
-			 0, &t->ticket);
+	const char *client = "a client whose name is longer than sixty-three bytes, so that it must be cut";
+
+	(void)score_join(t->s, &(struct score_arrival){ .policy = t->policy, .client = client }, &t->ticket);
 }
 
 static void call_take(struct state *t)

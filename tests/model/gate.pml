@@ -13,6 +13,9 @@
  *   Killer       SIGKILL, KILLS times in a run, to any relay between any two steps.
  *   Final        what must be true when nothing can happen any more.
  *
+ * A relay accepts and claims in one section, newcomer.c; a farm that is full makes it leave the connection to the
+ * listener.
+ *
  * What a step is. One atomic operation on the gate's memory, or one system call. The scoreboard is a number of
  * slots here, and who waits gets the next one: queue.pml is about that.
  *
@@ -26,6 +29,8 @@
  * this machine.
  *
  * What is checked
+ *   one order        a connection is accepted in the section that gives it its ticket: tickets are in the order of the
+ *                    backlog (where accepted is counted), and no relay takes a slot while somebody waits
  *   one connection   no relay has two, or is given one while it has one (at "has")
  *   no order lost    a relay that was not killed does not end with an order unread (in end_relay)
  *   no wake-up lost  when nothing can happen any more, no connection is pending while a slot is free and a relay is
@@ -86,9 +91,9 @@ bool closed[RELAYS];           /* the listener's end of it */
 bool asleep[RELAYS], ready[RELAYS], watches[RELAYS]; /* in epoll_wait(); has it in its list; has an epoll */
 
 /* The scoreboard. */
-byte slots = SLOTS, relays_waiting, waiting;
+byte slots = SLOTS, waiting;
+byte tickets;                  /* drawn so far: each connection that was accepted has one */
 byte held[RELAYS];             /* one that it is about to give back, and one of an order */
-bool waits[RELAYS];
 bool granted;                  /* to the first one that waits in the listener */
 
 /* Relays. */
@@ -100,7 +105,11 @@ bool listening, stopping, ended;
 bool pending_time, reopen_time, pause_time, idle_time;
 
 #define PENDING (arrived > accepted && !ended_socket)
-#define IS_FREE (slots > 0 && relays_waiting == 0 && waiting == 0)
+#ifdef MUTATE_OVERTAKE
+#define IS_FREE (slots > 0)
+#else
+#define IS_FREE (slots > 0 && waiting == 0)
+#endif
 #if RELAYS == 2
 #define ANY(what) (what(0) || what(1))
 #else
@@ -169,6 +178,9 @@ inline end_relay(r) {
 proctype Relay(byte r) {
 	byte left, at;
 	bool idle, found;
+#ifdef MUTATE_ACCEPT_FIRST
+	byte came;
+#endif
 
 end_absent:
 	do
@@ -203,20 +215,47 @@ accept_one:             atomic {
 #endif
 				fi
 			}
+			/* score_claim(): one section, in which it accepts */
 			if
-			:: atomic { PENDING -> accepted++; assert(!has[r]); has[r] = true }
+#ifdef MUTATE_ACCEPT_FIRST
+			:: atomic { PENDING && IS_FREE -> came = accepted; accepted++; slots--; held[r]++; has[r] = true };
+				atomic { assert(came == tickets); tickets++ }
+#else
+			:: atomic { PENDING && IS_FREE ->
+				assert(waiting == 0 && accepted == tickets && !has[r]);
+				accepted++; tickets++; slots--; held[r]++; has[r] = true
+			   }
+#endif
+			:: atomic { !ended_socket && !IS_FREE -> goto is_full }
 			:: atomic { ended_socket -> goto no_work }
-			:: atomic { !PENDING && !ended_socket -> goto nothing_there }
+			:: atomic { !PENDING && !ended_socket && IS_FREE -> goto nothing_there }
 			fi;
 			/* gate_took() */
 			if
-			:: atomic { !call_no_idle -> goto claim }
+			:: atomic { !call_no_idle -> goto serve }
 			:: atomic { call_no_idle }
 			fi;
 			look_for(IDLE);
 			if
-			:: atomic { !found && call_no_idle -> call_no_idle = false; call_event = true; goto claim }
-			:: atomic { found || !call_no_idle -> found = false; goto claim }
+			:: atomic { !found && call_no_idle -> call_no_idle = false; call_event = true; goto serve }
+			:: atomic { found || !call_no_idle -> found = false; goto serve }
+			fi;
+is_full:                 /* gate_tell_full(), and a pause: wait_full() */
+#ifndef MUTATE_FULL_UNTOLD
+			if
+			:: atomic { !told_full -> told_full = true }
+				call_event = true
+			:: atomic { told_full }
+			fi;
+#endif
+			rest(r);
+end_full:               if
+			:: atomic { nempty(orders[r]) -> goto receive }
+			:: atomic { empty(orders[r]) && closed[r] -> goto no_work }
+			:: atomic { empty(orders[r]) && !closed[r] && (position != OPEN || IS_FREE || ended_socket) -> goto look }
+#if TERMS
+			:: atomic { terms > 0 -> terms--; goto no_work }
+#endif
 			fi;
 nothing_there:          rest(r);
 #ifdef MUTATE_SLEEP_AT_ONCE
@@ -274,17 +313,6 @@ end_await:              if
 
 receive:                atomic { orders[r]?_; idle = false; assert(!has[r]); has[r] = true; goto serve };
 
-claim:                  if
-			:: atomic { IS_FREE -> slots--; held[r]++ }
-			:: atomic { !IS_FREE -> relays_waiting++; waits[r] = true }
-				/* gate_tell_full() */
-				if
-				:: atomic { !told_full -> told_full = true }
-					call_event = true
-				:: atomic { told_full }
-				fi;
-end_waits:                      atomic { slots > 0 -> slots--; relays_waiting--; waits[r] = false; held[r]++ }
-			fi;
 			/* on_release(): it can be given the next one now */
 serve:                  if
 			:: atomic { left > 1 -> has[r] = false };
@@ -467,13 +495,12 @@ end_event:
 			od;
 			member[i] = false; state[i] = ABSENT; gone[i] = false; closed[i] = true;
 			slots = slots + held[i];
-			relays_waiting = relays_waiting - waits[i];
-			held[i] = 0; waits[i] = false;
+			held[i] = 0;
 			i = 0
 		}
 	   }
 	:: atomic { listening && PENDING && position == OPEN -> listening = false; pending_time = true }
-	:: atomic { listening && PENDING && position != OPEN -> accepted++; waiting++ }
+	:: atomic { listening && PENDING && position != OPEN -> accepted++; tickets++; waiting++ }   /* score_join() */
 	:: atomic { pending_time && (!PENDING || ANY(IS_IDLE) || ANY(IS_ABSENT)) -> pending_time = false }
 		if
 		:: PENDING && !ANY(IS_IDLE) ->
@@ -481,7 +508,7 @@ end_event:
 			grow(1)
 #ifndef MUTATE_LOOK_AT_NOTHING
 		/* idle, but asleep: it goes by way of the queue */
-		:: atomic { PENDING && ANY(IS_IDLE) && HAS_ROOM && !stopping -> accepted++; waiting++ }
+		:: atomic { PENDING && ANY(IS_IDLE) && HAS_ROOM && !stopping -> accepted++; tickets++; waiting++ }
 #endif
 		:: else
 		fi
@@ -506,7 +533,7 @@ stop:   stopping = true;
 #ifdef OWNED
 	atomic {
 		do
-		:: PENDING && HAS_ROOM -> accepted++; waiting++
+		:: PENDING && HAS_ROOM -> accepted++; tickets++; waiting++
 		:: !(PENDING && HAS_ROOM) -> break
 		od
 	}
@@ -593,7 +620,7 @@ end_final:
 		assert(!PENDING || stopping || !IS_FREE || (!ANY(IS_IDLE) && !ANY(IS_ABSENT)));
 		assert(!PENDING || stopping || IS_FREE || !HAS_ROOM || (!ANY(IS_IDLE) && !ANY(IS_ABSENT)));
 		assert((!granted && (waiting == 0 || slots == 0)) || (!ANY(IS_IDLE) && !ANY(IS_ABSENT)));
-		assert(relays_waiting == 0 || slots == 0);
+		assert(accepted == tickets);
 		assert(!stopping || ended || ANY(IS_FOR_EVER));
 #ifdef EXIT_IDLE
 		assert(ended || ANY(IS_FOR_EVER) || PENDING);

@@ -205,7 +205,7 @@ static void hold(unsigned n)
 	struct score_target target;
 
 	while (n_held < n)
-		if (score_claim(ours, POLICY_FASTEST, "parent", 0, &held[n_held++], &target, NULL) != 0)
+		if (score_claim(ours, &(struct score_arrival){ .client = "parent" }, &held[n_held++], &target, NULL) != 0)
 			fail("cannot claim slot %u", n_held - 1);
 }
 
@@ -214,7 +214,7 @@ static void queue_up(void)
 	struct score_target target;
 	struct score_slot slot;
 
-	if (score_claim(ours, POLICY_FASTEST, "parent waits", 0, &slot, &target, &queued) != 1)
+	if (score_claim(ours, &(struct score_arrival){ .client = "parent waits" }, &slot, &target, &queued) != 1)
 		fail("the parent should have to wait");
 	is_queued = true;
 }
@@ -236,7 +236,7 @@ static void before_nothing(struct score *s, struct stage *stage)
 
 static void before_claim(struct score *s, struct stage *stage)
 {
-	stage->r = score_claim(s, POLICY_FASTEST, "child", 0, &stage->slot, &stage->target, &stage->ticket);
+	stage->r = score_claim(s, &(struct score_arrival){ .client = "child" }, &stage->slot, &stage->target, &stage->ticket);
 }
 
 static void do_claim(struct score *s, struct stage *stage)
@@ -246,7 +246,8 @@ static void do_claim(struct score *s, struct stage *stage)
 
 static void do_join(struct score *s, struct stage *stage)
 {
-	(void)score_join(s, POLICY_ROUNDROBIN, "child", 0, &stage->ticket);
+	(void)score_join(s, &(struct score_arrival){ .policy = POLICY_ROUNDROBIN, .client = "child" },
+			 &stage->ticket);
 }
 
 static void do_release(struct score *s, struct stage *stage)
@@ -281,7 +282,7 @@ static void before_join(struct score *s, struct stage *stage)
 static void before_two_joins(struct score *s, struct stage *stage)
 {
 	do_join(s, stage);
-	(void)score_join(s, POLICY_FASTEST, "child", 0, &stage->younger);
+	(void)score_join(s, &(struct score_arrival){ .client = "child" }, &stage->younger);
 }
 
 static void do_take_younger(struct score *s, struct stage *stage)
@@ -556,7 +557,7 @@ static void check_served(const char *name, long step)
 	}
 	if (score_unhold(ours, "127.0.0.1:1001") < 0)
 		(void)0; /* it may be gone */
-	while (n < 64 && score_claim(ours, POLICY_FASTEST, "next", 0, &slots[n], &target, NULL) == 0)
+	while (n < 64 && score_claim(ours, &(struct score_arrival){ .client = "next" }, &slots[n], &target, NULL) == 0)
 		n++;
 	if (score_totals(ours, &totals) < 0)
 		fail("%s, step %ld: no totals", name, step);

@@ -56,7 +56,7 @@ static void serve_once(struct score *score, struct score_facts *facts)
 	uint64_t hold_usec = any(20) == 0 ? any(200 * USEC_PER_SEC) : any(USEC_PER_SEC);
 	bool served = any(10) != 0;
 
-	MUST(score_claim(score, POLICY_FASTEST, "10.0.0.1:1", 0, &slot, &target, NULL) == 0);
+	MUST(score_claim(score, &(struct score_arrival){ .client = "10.0.0.1:1" }, &slot, &target, NULL) == 0);
 	facts->claims++;
 	clock_usec += hold_usec;
 	MUST(score_release(score, &slot, 1, 1, served) == 0);
@@ -95,7 +95,7 @@ static void hold_long(struct score *score, struct score_facts *facts)
 	struct score_target target;
 	struct score_slot slot;
 
-	MUST(score_claim(score, POLICY_FASTEST, "10.0.0.1:1", 0, &slot, &target, NULL) == 0);
+	MUST(score_claim(score, &(struct score_arrival){ .client = "10.0.0.1:1" }, &slot, &target, NULL) == 0);
 	clock_usec += 10 * SCORE_SLICE_USEC;
 	MUST(score_history(score, &history) == 0);
 	for (unsigned i = history.n_slices - 10; i < history.n_slices; i++)

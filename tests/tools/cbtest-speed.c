@@ -426,7 +426,7 @@ static void round_trip(struct score *s, char **usecs, unsigned n_usecs, uint64_t
 	uint64_t begun_usec = clock_usec, longest_usec = 0;
 	unsigned n = 0;
 
-	while (n < NODES_HERE && score_claim(s, POLICY_FASTEST, "test", 0, &slots[n], &target, NULL) == 0)
+	while (n < NODES_HERE && score_claim(s, &(struct score_arrival){ .client = "test" }, &slots[n], &target, NULL) == 0)
 		n++;
 	MUST(n > 0 && n < NODES_HERE, "%u slots", n);
 	for (unsigned i = 0; i < n; i++) {

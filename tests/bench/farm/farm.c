@@ -349,7 +349,7 @@ static int ours_come(unsigned job, const struct batch *batch)
 
 	if (clock_usec - passed_usec >= PASS_USEC)
 		pass(batch);
-	r = score_claim(score, POLICY_FASTEST, "client", 0, &slots[job], &target, &tickets[job]);
+	r = score_claim(score, &(struct score_arrival){ .client = "client" }, &slots[job], &target, &tickets[job]);
 	if (r < 0)
 		fail("no claim: %s", score_strerror(r));
 	if (r == 0)

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * arrival.h: a connection that is still in the backlog of a listening socket,
+ * and how a process accepts it within its claim (see struct score_arrival).
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "address.h"
+
+/* One attempt to accept a connection. The caller sets listening_fd, and fd to -1. */
+struct arrival {
+	int listening_fd;
+	int fd;                  /* the connection's, non-blocking, the caller's to close; -1: there is none */
+	int error;               /* what accept(2) failed with last, or 0: none was pending */
+	uint64_t accepted_usec;  /* CLOCK_BOOTTIME */
+	char client[ADDRESS_MAX];
+};
+
+/* The accept function of struct score_arrival; arg is a struct arrival. If that has its connection already: 0. */
+int arrival_accept(const char **ret_client, void *arg);
+
+/* Whether accept(2) failed as this machine is short of something: descriptors or memory. */
+bool arrival_is_shortage(int error);
+
+/* Whether accept(2) failed as the socket does not listen any more. */
+bool arrival_is_over(int error);

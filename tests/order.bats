@@ -1,0 +1,65 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# First come, first served, from the backlog on: the order in which clients connect is the order in which they are
+# served, however long the process that accepts one of them is delayed.
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+# one_after_the_other ROUNDS N: N clients connect in a known order, at once; the one node counts its connections, which
+# come one after the other; ROUNDS times.
+one_after_the_other() {
+  python3 - "${GATE%:*}" "${GATE##*:}" "$1" "$2" <<'END'
+import re, socket, sys
+
+host, port, rounds, n = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+expected = 0
+for turn in range(rounds):
+    clients = [socket.create_connection((host, port), timeout=60) for _ in range(n)]
+    for client in clients:
+        client.sendall(b"count\n")
+    served = []
+    for client in clients:
+        said = b""
+        while chunk := client.recv(4096):
+            said += chunk
+        served.append(int(re.search(rb"total=(\d+)", said).group(1)))
+        client.close()
+    if served != list(range(expected + 1, expected + n + 1)):
+        sys.exit(f"round {turn}: the clients, in the order in which they came, were served as {served}")
+    expected += n
+END
+}
+
+# Every process that accepts a connection is held for up to so many microseconds before it goes on.
+slow_accept() {
+  if [ -n "${SANITIZE:-}" ]; then skip "sanitizers must be loaded first"; fi
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-accept.so" "$BATS_TEST_DIRNAME/tools/preload-accept.c" -ldl
+  export ACCEPT_DELAY=$1
+}
+
+in_the_order_of_the_backlog() {
+  slow_accept 20000
+  node a 4001 1 --mode line
+  LD_PRELOAD=$T/preload-accept.so entrance alone "$@"
+  run -0 one_after_the_other 12 6
+  farm_is_at_rest
+}
+
+@test "relays that are delayed between accepting a connection and serving it do not change the order" {
+  in_the_order_of_the_backlog
+}
+
+@test "the same where each relay serves one connection" { in_the_order_of_the_backlog --connections-per-relay 1; }
+
+@test "the same with --queue-limit" { in_the_order_of_the_backlog --queue-limit 2; }
+
+@test "a client whose acceptor is held for long does not lose its place to the client that comes next" {
+  slow_accept 1500000
+  node a 4001 1 --mode line
+  LD_PRELOAD=$T/preload-accept.so entrance alone
+  run -0 one_after_the_other 3 3
+  farm_is_at_rest
+}
