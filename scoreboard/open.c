@@ -309,27 +309,3 @@ bool score_file_is_wrong(int error)
 		return false;
 	}
 }
-
-const char *policy_to_string(enum score_policy policy)
-{
-	static const char *const names[POLICY_MAX_] = {
-		[POLICY_FASTEST] = "fastest", [POLICY_ORDER] = "order",
-		[POLICY_SPREAD] = "spread", [POLICY_ROUNDROBIN] = "roundrobin",
-	};
-
-	return policy >= 0 && policy < POLICY_MAX_ ? names[policy] : NULL;
-}
-
-enum score_policy policy_from_string(const char *name)
-{
-	for (enum score_policy policy = 0; policy < POLICY_MAX_; policy++)
-		if (strcmp(policy_to_string(policy), name) == 0)
-			return policy;
-	return POLICY_INVALID_;
-}
-
-const char *policy_word(const void *words, size_t i)
-{
-	(void)words;
-	return i < POLICY_MAX_ ? policy_to_string((enum score_policy)i) : NULL;
-}

@@ -32,6 +32,7 @@
 #include "records/agent.h"
 #include "list/fields.h"
 #include "list/nodelist.h"
+#include "list/policies.h"
 #include "list/reason.h"
 
 #define SCORE_DEFAULT_PATH "/run/corebalance/scoreboard.tdb"
@@ -79,10 +80,8 @@ struct score_target {
 };
 
 enum score_policy {
-	POLICY_FASTEST,
-	POLICY_ORDER,
-	POLICY_SPREAD,
-	POLICY_ROUNDROBIN,
+#define POLICY_NUMBER(NAME, name) POLICY_##NAME,
+	POLICIES(POLICY_NUMBER)
 	POLICY_MAX_,
 	POLICY_INVALID_ = -1,
 };
@@ -420,6 +419,23 @@ struct score_choice {
 	bool paused;
 	bool primary_up;             /* a node that is no backup is up, so that no backup is used */
 };
+
+/* A node as a policy compares it with others. */
+struct score_candidate {
+	const struct score_node *node;
+	uint32_t position;           /* in the list, from 0 */
+	uint32_t turn;               /* how far behind the chosen node it stands, going round the list */
+};
+
+/* What a policy prefers, as a phrase. Never NULL. */
+const char *policy_rule(enum score_policy policy);
+
+/* How a policy ranks two nodes that both could be used: below 0 if a comes first, above 0 if b does. */
+int policy_compare(enum score_policy policy, const struct score_candidate *a, const struct score_candidate *b);
+
+/* Why a node that could be used comes behind the chosen one, as a phrase. Never NULL. */
+const char *policy_why_behind(enum score_policy policy, const struct score_candidate *node,
+			      const struct score_candidate *chosen);
 
 /* What a new connection would get by policy, and every node as it is at that moment. Nodes whose next trial is
  * due are opened for it first, and waiters get what that gives, as a new connection would do. *ret is filled

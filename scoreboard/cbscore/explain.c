@@ -51,17 +51,6 @@ static int add_row(const struct score_node *node, void *arg)
 
 /* ---- what a policy compares ---- */
 
-static uint64_t thousandths(const struct score_node *node)
-{
-	return (uint64_t)(node->speed * 1000 + 0.5);
-}
-
-/* As the index has it: 2^31 is all of them. */
-static uint64_t share(const struct score_node *node)
-{
-	return ((uint64_t)node->free << 31) / node->config.cores;
-}
-
 /* How far behind the chosen one, in the list and then from its beginning. */
 static uint32_t turn(const struct explanation *e, const struct explain_row *row)
 {
@@ -69,36 +58,23 @@ static uint32_t turn(const struct explanation *e, const struct explain_row *row)
 						      row->position + e->n - e->chosen->position;
 }
 
-static int three_way(uint64_t a, uint64_t b)
+static struct score_candidate candidate(const struct explanation *e, const struct explain_row *row)
 {
-	return (a < b) - (a > b);
+	return (struct score_candidate){ .node = &row->node, .position = row->position, .turn = turn(e, row) };
 }
 
-/* Above 0 if b comes before a. */
+/* Above 0 if b comes before a: those that can be used come first, backups last among them. */
 static int compare(const struct explain_row *a, const struct explain_row *b, const struct explanation *e)
 {
-	int r = three_way(a->usable, b->usable);
+	struct score_candidate x = candidate(e, a), y = candidate(e, b);
 
-	if (r == 0 && a->usable)
-		r = three_way(!a->node.config.backup, !b->node.config.backup);
-	if (r != 0 || !a->usable)
-		return r ? r : -three_way(a->position, b->position);
-	switch (e->policy) {
-	case POLICY_FASTEST:
-		r = three_way(thousandths(&a->node), thousandths(&b->node));
-		if (r == 0)
-			r = three_way(share(&a->node), share(&b->node));
-		break;
-	case POLICY_SPREAD:
-		r = three_way(share(&a->node) * thousandths(&a->node), share(&b->node) * thousandths(&b->node));
-		break;
-	case POLICY_ROUNDROBIN:
-		r = -three_way(turn(e, a), turn(e, b));
-		break;
-	default:
-		break;
-	}
-	return r ? r : -three_way(a->position, b->position);
+	if (a->usable != b->usable)
+		return a->usable ? -1 : 1;
+	if (!a->usable)
+		return a->position < b->position ? -1 : 1;
+	if (a->node.config.backup != b->node.config.backup)
+		return a->node.config.backup ? 1 : -1;
+	return policy_compare(e->policy, &x, &y);
 }
 
 static int compare_rows(const void *a, const void *b, void *arg)
@@ -132,22 +108,11 @@ static void why_not_usable(const struct explanation *e, struct explain_row *row)
 
 static const char *why_behind(const struct explanation *e, const struct explain_row *row)
 {
-	const struct score_node *node = &row->node, *chosen = &e->chosen->node;
+	struct score_candidate x = candidate(e, row), chosen = candidate(e, e->chosen);
 
-	if (node->config.backup && !chosen->config.backup)
+	if (row->node.config.backup && !e->chosen->node.config.backup)
 		return "a backup";
-	switch (e->policy) {
-	case POLICY_FASTEST:
-		return thousandths(node) < thousandths(chosen) ? "slower" :
-		       share(node) < share(chosen) ? "as fast, less of it is free" : "as good, later in the list";
-	case POLICY_SPREAD:
-		return share(node) * thousandths(node) < share(chosen) * thousandths(chosen) ?
-		       "less speed is free" : "as good, later in the list";
-	case POLICY_ROUNDROBIN:
-		return "its turn comes later";
-	default:
-		return "later in the list";
-	}
+	return policy_why_behind(e->policy, &x, &chosen);
 }
 
 static void explain(struct explanation *e)
@@ -183,14 +148,7 @@ static void explain(struct explanation *e)
 
 static void tell_rule(const struct explanation *e, const char *client)
 {
-	static const char *const rules[POLICY_MAX_] = {
-		[POLICY_FASTEST] = "the highest speed; then the largest share of free cores; then the order of the list",
-		[POLICY_ORDER] = "the first of the list",
-		[POLICY_SPREAD] = "the largest share of free cores times speed; then the order of the list",
-		[POLICY_ROUNDROBIN] = "one after the other in the list",
-	};
-
-	(void)printf("\n%s: %s%s%s.\n", policy_to_string(e->policy), rules[e->policy],
+	(void)printf("\n%s: %s%s%s.\n", policy_to_string(e->policy), policy_rule(e->policy),
 		     client ? "; the same for every client, also " : "", client ? client : "");
 }
 

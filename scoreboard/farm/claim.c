@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "records/history.h"
+#include "policy/policy.h"
 #include "store/store.h"
 #include "system/timespan.h"
 
@@ -68,29 +69,10 @@ int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint3
 static int choose(struct score *s, struct farm *farm, enum score_policy policy, uint32_t *ret)
 {
 	bool primary = farm->root.fastest & INDEX_PRIMARY;
-	int r;
 
 	if (farm->root.fastest == 0 || farm->paused || (!primary && farm->primaries_up > 0))
 		return 1;
-	switch (policy) {
-	case POLICY_ORDER:
-		return index_first_free(s->store, farm, 0, primary, ret);
-	case POLICY_SPREAD:
-		*ret = farm->root.spread_at;
-		return 0;
-	case POLICY_ROUNDROBIN:
-		r = index_first_free(s->store, farm, farm->cursor, primary, ret);
-		if (r == 1)
-			r = index_first_free(s->store, farm, 0, primary, ret);
-		if (r == 0) {
-			farm->cursor = *ret + 1;
-			store_touch(s->store, &farm->cursor, sizeof(farm->cursor));
-		}
-		return r;
-	default:
-		*ret = farm->root.fastest_at;
-		return 0;
-	}
+	return policy_get(policy)->choose(s->store, farm, primary, ret);
 }
 
 /* ---- filling and freeing ---- */

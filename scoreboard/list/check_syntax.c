@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * check_syntax.c: two tables, of the checks and of their options.
+ * check_syntax.c: reads check= by two tables: the kinds of checks, whose rows
+ * are in check_kinds.h, and their options.
  *
  * Options are written as -t 5s, -t5s, --timeout 5s, --timeout=5s, and no other
  * way that getopt_long(3) has: one word each, their names in full. They may
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "check_kinds.h"
 #include "regex_bounds.h"
 #include "system/number.h"
 #include "system/timespan.h"
@@ -134,20 +136,8 @@ static const struct name {
 	unsigned takes;
 	parser *parse; /* of the argument, or NULL */
 } names[] = {
-	{ "tcp", ARGUMENT_NONE, TAKES_TIMEOUT, NULL },
-	{ "none", ARGUMENT_NONE, 0, NULL },
-	{ "banner", ARGUMENT_REST, TAKES_TIMEOUT | TAKES_SLOT, parse_regex },
-	{ "ssh", ARGUMENT_NONE, TAKES_TIMEOUT | TAKES_SLOT, NULL },
-	{ "smtp", ARGUMENT_NONE, TAKES_TIMEOUT | TAKES_SLOT, NULL },
-	{ "pop3", ARGUMENT_NONE, TAKES_TIMEOUT | TAKES_SLOT, NULL },
-	{ "imap", ARGUMENT_NONE, TAKES_TIMEOUT | TAKES_SLOT, NULL },
-	{ "ftp", ARGUMENT_NONE, TAKES_TIMEOUT | TAKES_SLOT, NULL },
-	{ "chat", ARGUMENT_WORD, TAKES_TIMEOUT | TAKES_SLOT, parse_path },
-	{ "distcc", ARGUMENT_NONE, TAKES_TIMEOUT | TAKES_COMPILER | TAKES_FINGERPRINT, NULL },
-	{ "agent", ARGUMENT_WORD, TAKES_TIMEOUT, parse_port },
-	{ "http", ARGUMENT_WORD, TAKES_HTTP, parse_url },
-	{ "https", ARGUMENT_WORD, TAKES_HTTP | TAKES_CA | TAKES_INSECURE, parse_url },
-	{ "exec", ARGUMENT_REST, TAKES_TIMEOUT | TAKES_SLOT, parse_command },
+#define NAME_ROW(kind, argument, takes, parser) { #kind, argument, takes, parser },
+	CHECK_KINDS(NAME_ROW)
 };
 
 static int parse_timeout(const char *value, struct check_syntax *syntax, char *expected)

@@ -16,20 +16,8 @@ const struct check check_none = {
 };
 
 static const struct check *const checks[] = {
-	&check_tcp,
-	&check_none,
-	&check_banner,
-	&check_ssh,
-	&check_smtp,
-	&check_pop3,
-	&check_imap,
-	&check_ftp,
-	&check_chat,
-	&check_agent,
-	&check_distcc,
-	&check_http,
-	&check_https,
-	&check_exec,
+#define CHECK_ROW(kind, ...) &check_##kind,
+	CHECK_KINDS(CHECK_ROW)
 };
 
 const struct check *check_find(const char *name)

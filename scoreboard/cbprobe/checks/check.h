@@ -3,8 +3,7 @@
 
 /*
  * check.h: what a kind of check is. Each has a file of its own with one struct
- * check, and check.c has a line for it; what may stand in check= for it is a
- * line of the library's check_syntax.c.
+ * check, and a row in the library's list/check_kinds.h.
  *
  * A check is driven by pass.c and never waits itself. It says what it wants to
  * be called for by leaving it in the probe: fd and events, and deadline_usec.
@@ -12,6 +11,7 @@
  * leaves the reason and a few words of its own in the probe.
  */
 
+#include "list/check_kinds.h"
 #include "probe.h"
 
 struct check_syntax;
@@ -94,20 +94,9 @@ struct check {
 	int (*settle)(struct score *score, struct probe *probe);
 };
 
-extern const struct check check_tcp;
-extern const struct check check_none;
-extern const struct check check_banner;
-extern const struct check check_ssh;
-extern const struct check check_smtp;
-extern const struct check check_pop3;
-extern const struct check check_imap;
-extern const struct check check_ftp;
-extern const struct check check_chat;
-extern const struct check check_agent;
-extern const struct check check_distcc;
-extern const struct check check_http;
-extern const struct check check_https;
-extern const struct check check_exec;
+/* check_tcp and all others. */
+#define CHECK_DECLARE(kind, ...) extern const struct check check_##kind;
+CHECK_KINDS(CHECK_DECLARE)
 
 /* The check of that name. NULL if this program does not know it. */
 const struct check *check_find(const char *name);
