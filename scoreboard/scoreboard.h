@@ -390,6 +390,7 @@ uint64_t score_histogram_quantile(const struct score_histogram *histogram, doubl
 /* A part of the last hour. */
 struct score_slice {
 	uint64_t begin_usec;           /* CLOCK_REALTIME */
+	uint64_t length_usec;          /* how long it is; that of now is not over yet */
 	uint32_t served, failed;       /* connections that ended in it */
 	uint32_t busy, waiting;        /* the most slots taken, and connections waiting, at once */
 	struct score_histogram wait, hold;

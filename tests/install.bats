@@ -14,9 +14,13 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
 ./etc/corebalance/nodes.conf
 ./usr/bin/cbscore
 ./usr/lib/systemd/catalog/corebalance.catalog
+./usr/lib/systemd/system/corebalance-agent.socket
+./usr/lib/systemd/system/corebalance-agent@.service
 ./usr/lib/systemd/system/corebalance-probe.service
 ./usr/lib/systemd/system/corebalance-probe.timer
 ./usr/lib/systemd/system/corebalance-prober.service
+./usr/lib/systemd/system/corebalance-status.service
+./usr/lib/systemd/system/corebalance-status.socket
 ./usr/lib/systemd/system/corebalance.service
 ./usr/lib/systemd/system/corebalance.socket
 ./usr/lib/systemd/system/corebalance@.service
@@ -30,6 +34,8 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
 ./usr/share/corebalance/per-connection.conf
 ./usr/share/doc/corebalance/COPYING
 ./usr/share/doc/corebalance/README
+./usr/share/doc/corebalance/examples/corebalance-alerts.yml
+./usr/share/doc/corebalance/examples/corebalance-dashboard.json
 ./usr/share/doc/corebalance/examples/corebalance.xinetd
 ./usr/share/doc/corebalance/examples/inetd.conf
 ./usr/share/doc/corebalance/examples/nodes.conf

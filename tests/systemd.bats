@@ -511,3 +511,17 @@ killed_relay_leaves_nothing() {
   client --send 1000 --half-close --expect echo
   at_rest
 }
+
+@test "the page is started by its socket, and by no more than a request" {
+  farm_of_one_node_for_the_page() { inside sh -c 'echo "127.0.0.1, 4001, 2, 0" >/etc/corebalance/nodes.conf && cbscore list'; }
+  farm_of_one_node_for_the_page
+  inside systemctl start corebalance-status.socket corebalance-agent.socket
+  [ "$(inside systemctl is-active corebalance-status.service)" != active ]
+  [ "$(inside curl -sS -o /dev/null -w '%{http_code}' http://127.0.0.1:3680/)" = 200 ]
+  inside systemctl is-active corebalance-status.service
+  inside curl -sS http://127.0.0.1:3680/metrics | grep '^corebalance_build_info{farm="corebalance"'
+  inside curl -sS http://127.0.0.1:3680/status.json | jq -e '.slots == 2'
+  [ "$(inside socat -t 10 - TCP:127.0.0.1:3681)" = 'up ready 100% maxconn:2' ]
+  inside systemctl stop corebalance-status.socket corebalance-agent.socket corebalance-status.service
+  [ -z "$(inside systemctl list-units -q --state=failed 'corebalance*')" ]
+}

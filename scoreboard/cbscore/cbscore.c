@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "columns.h"
@@ -107,6 +108,25 @@ const struct command command = {
 
 const struct verb *context_verb;
 
+/* Core Balance's "-w PORT": an option that names its verb, which is put before it. The new words, or those given. */
+static char **with_verb(int *argc, char **argv)
+{
+	static char serve[] = "serve";
+	char **words;
+
+	if (*argc < 2 || (strncmp(argv[1], "-w", 2) != 0 && strncmp(argv[1], "--web", 5) != 0))
+		return argv;
+	words = calloc((size_t)*argc + 2, sizeof(*words)); /* as long as the process */
+	if (!words)
+		return argv;
+	words[0] = argv[0];
+	words[1] = serve;
+	for (int i = 1; i < *argc; i++)
+		words[i + 1] = argv[i];
+	++*argc;
+	return words;
+}
+
 int main(int argc, char **argv)
 {
 	struct context context = { .nodes = SCORE_DEFAULT_NODES, .scoreboard = score_default_path() };
@@ -117,6 +137,7 @@ int main(int argc, char **argv)
 		return STATUS_FAILED; /* and nowhere to say so */
 	(void)setlocale(LC_ALL, "");
 	(void)setlocale(LC_NUMERIC, "C"); /* a decimal point in every country: others read this */
+	argv = with_verb(&argc, argv);
 	r = command_parse(&command, argc, argv, &context, &line);
 	if (r != 0)
 		return r > 0 ? STATUS_OK : r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;

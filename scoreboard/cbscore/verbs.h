@@ -23,6 +23,9 @@
 	VERB(down) \
 	VERB(up) \
 	VERB(export) \
+	VERB(metrics) \
+	VERB(agent) \
+	VERB(serve) \
 	VERB(reap) \
 	VERB(fsck) \
 	VERB(help)

@@ -15,6 +15,7 @@
 #include "attempt.h"
 #include "records/queue.h"
 #include "records/slot.h"
+#include "records/history.h"
 #include "store/store.h"
 #include "system/timespan.h"
 
@@ -44,6 +45,8 @@ int ticket_join(struct score *s, struct farm *farm, uint64_t number, const char 
 		return r;
 	ret->number = number;
 	r = queue_insert(s->store, farm, number, &s->self, client, s->port.name, &ret->cell);
+	if (r == 0)
+		history_note_counts(s->store, farm);
 	if (r == 0)
 		r = queue_get(s->store, farm, ret->cell, &cell);
 	if (r == 0 && cell->next != NONE)

@@ -114,6 +114,14 @@ static struct slice_record *present(struct store *store, const struct farm *farm
 	return slice;
 }
 
+void history_note_counts(struct store *store, const struct farm *farm)
+{
+	struct slice_record *slice = present(store, farm);
+
+	if (slice)
+		store_touch(store, &slice->busy, 4 * sizeof(slice->busy));
+}
+
 void history_note_claim(struct store *store, const struct farm *farm, uint64_t since_usec)
 {
 	struct slice_record *slice = present(store, farm);
@@ -221,6 +229,7 @@ int history_read(struct store *store, const struct farm *farm, struct score_hist
 				.begin_usec = number * SCORE_SLICE_USEC, .busy = busy, .waiting = waiting,
 			};
 		}
+		to->length_usec = number < newest ? SCORE_SLICE_USEC : span_since(to->begin_usec);
 	}
 	return 0;
 }

@@ -41,6 +41,9 @@ struct history_record {
 /* Makes the records, within a transaction, where they are missing or of a wrong size. 0 or -errno. */
 int history_format(struct store *store);
 
+/* The farm's counts are as they are now: a connection has begun to wait. Staged only. */
+void history_note_counts(struct store *store, const struct farm *farm);
+
 /* A connection that began to wait at since_usec (CLOCK_REALTIME) has got its slot, which farm counts already. Staged
  * only. */
 void history_note_claim(struct store *store, const struct farm *farm, uint64_t since_usec);

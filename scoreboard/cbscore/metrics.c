@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * metrics.c: the verb metrics: the farm's figures for Prometheus, also as a
+ * file for the collector of text files of its node_exporter.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "farm_name.h"
+#include "verbs.h"
+#include "web/prometheus.h"
+#include "web/snapshot.h"
+
+static const char *arg_file;   /* NULL: standard output */
+
+/* A file that takes the place of path when it is complete; its name is in *ret_name, which is the caller's to free. */
+static FILE *begin_file(const char *path, char **ret_name)
+{
+	FILE *file = NULL;
+	int fd;
+
+	if (asprintf(ret_name, "%s.XXXXXX", path) < 0) {
+		*ret_name = NULL;
+		return NULL;
+	}
+	fd = mkostemp(*ret_name, O_CLOEXEC);
+	if (fd < 0) {
+		free(*ret_name);
+		*ret_name = NULL;
+		return NULL;
+	}
+	if (fchmod(fd, 0644) == 0)
+		file = fdopen(fd, "w");
+	if (!file)
+		(void)close(fd);
+	return file;
+}
+
+/* Writes the file so that a reader sees the old one or the whole new one. 0 or -errno. */
+static int replace_file(const char *path, const struct snapshot *snapshot)
+{
+	char *name;
+	FILE *file = begin_file(path, &name);
+	int r = file ? 0 : -errno;
+
+	if (file) {
+		prometheus_write(file, snapshot);
+		if (ferror(file) || fflush(file) != 0)
+			r = -errno;
+		if (fclose(file) != 0 && r == 0)
+			r = -errno;
+	}
+	if (r == 0 && rename(name, path) < 0)
+		r = -errno;
+	if (r < 0 && name)
+		(void)unlink(name);
+	free(name);
+	return r;
+}
+
+static int metrics(void *context, int argc, char **argv)
+{
+	char name[FARM_NAME_MAX + 1];
+	struct snapshot snapshot;
+	struct score *score;
+	int status = context_open(context, &score), r;
+
+	(void)argc;
+	(void)argv;
+	if (status != STATUS_OK)
+		return status;
+	r = snapshot_take(score, farm_name(context, name), &snapshot);
+	(void)score_close(score);
+	if (r < 0)
+		return complain_score(context, r);
+	if (!arg_file)
+		prometheus_write(stdout, &snapshot);
+	else if ((r = replace_file(arg_file, &snapshot)) < 0)
+		complain("%s: %s", arg_file, strerror(-r));
+	snapshot_clear(&snapshot);
+	return r < 0 ? STATUS_FAILED : STATUS_OK;
+}
+
+static int set_file(void *context, const char *value)
+{
+	(void)context;
+	arg_file = value;
+	return *value ? 0 : -EINVAL;
+}
+
+static const struct option_row rows[] = {
+	{ "file", 0, "PATH", "replace this file, in one step", "standard output", "a file", set_file, NULL },
+};
+
+static const struct option_set options = OPTION_SET(rows);
+
+const struct verb verb_metrics = {
+	.name = "metrics", .arguments = "", .help = "write the farm's figures for Prometheus",
+	.options = { &options }, .run = metrics,
+};

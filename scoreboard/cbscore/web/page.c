@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * page.c: from top to bottom in the order of what a person wants to know: one
+ * sentence and its colour; what is wrong; how the last hour went; every node.
+ */
+
+#include "page.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "html.h"
+#include "plot.h"
+#include "system/timespan.h"
+
+#define CELLS_MAX 64u     /* a bar shows single cores up to so many */
+#define GAP 0.006         /* between two cores of a bar, as a part of it, */
+#define GAP_MOST 0.2      /* and as a part of a core */
+#define TROUBLES_MAX 12u  /* nodes that are named above the plots */
+
+static void write_head(FILE *out, const char *farm)
+{
+	(void)fputs("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+		    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+		    "<meta name=\"color-scheme\" content=\"light dark\">\n<title>", out);
+	html_text(out, farm);
+	(void)fputs(" - corebalance</title>\n<link rel=\"stylesheet\" href=\"page.css\">\n"
+		    "<link rel=\"icon\" href=\"icon.svg\" type=\"image/svg+xml\">\n"
+		    "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>\n"
+		    "<script src=\"page.js\" defer></script>\n</head>\n<body>\n", out);
+}
+
+static void write_foot(FILE *out)
+{
+	(void)fputs("<footer><p>corebalance " VERSION "<span class=\"links\"> <a href=\"status.json\">status.json</a> "
+		    "<a href=\"metrics\">metrics</a></span></p></footer>\n</body>\n</html>\n", out);
+}
+
+/* ---- the sentence ---- */
+
+/* How the farm is: the class that colours the sentence. */
+static const char *mood(const struct snapshot *snapshot)
+{
+	const struct score_totals *totals = &snapshot->totals;
+
+	if (totals->paused || snapshot->n_nodes == 0 || totals->nodes_up == 0)
+		return "stopped";
+	if (snapshot_count(snapshot, NODE_DOWN) + snapshot_count(snapshot, NODE_RETRY) > 0)
+		return "hurt";
+	return totals->waiting > 0 ? "full" : "well";
+}
+
+static void write_sentence(FILE *out, const struct snapshot *snapshot)
+{
+	const struct score_totals *totals = &snapshot->totals;
+
+	(void)fprintf(out, "<section class=\"sentence %s\" aria-label=\"The farm now\">\n", mood(snapshot));
+	if (totals->paused)
+		(void)fputs("<p class=\"word\">The farm is paused: every connection waits.</p>\n", out);
+	else if (snapshot->n_nodes == 0)
+		(void)fputs("<p class=\"word\">No nodes: connections wait until the node list has some.</p>\n", out);
+	else if (totals->nodes_up == 0)
+		(void)fputs("<p class=\"word\">No node is up: connections wait until a node returns.</p>\n", out);
+	(void)fputs("<dl class=\"figures\">\n<div><dt>Cores busy</dt><dd><b>", out);
+	html_count(out, totals->busy);
+	(void)fputs("</b> of ", out);
+	html_count(out, totals->slots);
+	(void)fputs("</dd></div>\n<div><dt>Waiting</dt><dd><b>", out);
+	html_count(out, totals->waiting);
+	(void)fputs("</b>", out);
+	if (totals->waiting > 0 && snapshot->taken_usec > totals->oldest_since_usec) {
+		(void)fputs(" oldest ", out);
+		html_span(out, snapshot->taken_usec - totals->oldest_since_usec);
+	}
+	(void)fprintf(out, "</dd></div>\n<div><dt>Nodes up</dt><dd><b>%" PRIu32 "</b> of %zu</dd></div>\n</dl>\n</section>\n",
+		      totals->nodes_up, snapshot->n_nodes);
+}
+
+/* ---- what is wrong ---- */
+
+static const char *state_sign(enum node_state state)
+{
+	static const char *const signs[NODE_STATE_MAX_] = {
+		[NODE_UP] = "●", [NODE_DOWN] = "✕", [NODE_HELD] = "❚❚", [NODE_DRAINING] = "◐", [NODE_RETRY] = "↻",
+	};
+
+	return signs[state];
+}
+
+static void write_state(FILE *out, const struct snapshot_node *node)
+{
+	const char *name = node_state_to_string(node->state);
+
+	(void)fprintf(out, "<span class=\"state %s\"><span aria-hidden=\"true\">%s</span> %s</span>", name,
+		      state_sign(node->state), name);
+}
+
+/* What stands behind the state: for how long, and why. */
+static void write_why(FILE *out, const struct snapshot *snapshot, const struct snapshot_node *node)
+{
+	if (node->since_usec && snapshot->taken_usec >= node->since_usec) {
+		(void)fputs("<span class=\"age\">", out);
+		html_age(out, snapshot->taken_usec - node->since_usec);
+		(void)fputs("</span>", out);
+	}
+	if (*node->why && node->state != NODE_UP) {
+		(void)fputs(" <span class=\"why\">", out);
+		html_text(out, node->why);
+		(void)fputs("</span>", out);
+	}
+}
+
+static void write_troubles(FILE *out, const struct snapshot *snapshot)
+{
+	size_t n = snapshot->n_nodes - snapshot_count(snapshot, NODE_UP), shown = 0;
+
+	if (n == 0)
+		return;
+	(void)fputs("<section class=\"troubles\">\n<h2>Not in service</h2>\n<ul>\n", out);
+	for (size_t i = 0; i < snapshot->n_nodes && shown < TROUBLES_MAX; i++) {
+		const struct snapshot_node *node = &snapshot->nodes[i];
+
+		if (node->state == NODE_UP)
+			continue;
+		shown++;
+		(void)fputs("<li>", out);
+		write_state(out, node);
+		(void)fputs(" <b>", out);
+		html_text(out, node->name);
+		(void)fputs("</b> ", out);
+		write_why(out, snapshot, node);
+		(void)fputs("</li>\n", out);
+	}
+	if (n > shown)
+		(void)fprintf(out, "<li>and %zu more, below</li>\n", n - shown);
+	(void)fputs("</ul>\n</section>\n", out);
+}
+
+/* ---- the last hour ---- */
+
+static double slice_busy(const struct score_slice *slice) { return slice->busy; }
+static double slice_waiting(const struct score_slice *slice) { return slice->waiting; }
+
+static double slice_rate(const struct score_slice *slice)
+{
+	uint64_t usec = slice->length_usec > USEC_PER_SEC ? slice->length_usec : USEC_PER_SEC;
+
+	return (double)(slice->served + slice->failed) * (double)USEC_PER_SEC / (double)usec;
+}
+
+static double slice_p50(const struct score_slice *slice)
+{
+	return (double)score_histogram_quantile(&slice->wait, 0.5) / (double)USEC_PER_SEC;
+}
+
+static double slice_p99(const struct score_slice *slice)
+{
+	return (double)score_histogram_quantile(&slice->wait, 0.99) / (double)USEC_PER_SEC;
+}
+
+static void write_hour(FILE *out, const struct snapshot *snapshot)
+{
+	static const struct plot plots[] = {
+		{ "Busy slots", "", slice_busy, NULL },
+		{ "Waiting", "", slice_waiting, NULL },
+		{ "Connections a second", "/s", slice_rate, NULL },
+		{ "Wait, median and 99 of 100", " s", slice_p99, slice_p50 },
+	};
+
+	(void)fputs("<section class=\"hour\">\n<h2>The last hour</h2>\n<div class=\"plots\">\n", out);
+	for (size_t i = 0; i < sizeof(plots) / sizeof(plots[0]); i++)
+		plot_write(out, &plots[i], &snapshot->history);
+	(void)fputs("</div>\n</section>\n", out);
+}
+
+/* ---- the nodes ---- */
+
+/* One core of a bar, from x on, in a picture that is as many units wide as the node has cores. */
+static void write_cell(FILE *out, uint32_t x, uint32_t width, double gap, const char *class)
+{
+	(void)fprintf(out, "<rect class=\"%s\" x=\"%g\" y=\"0\" width=\"%g\" height=\"1\"/>", class, x + gap / 2, width - gap);
+}
+
+/* A bar as long as the node has cores: busy ones first, then those that it would take, then those that it does not. */
+static void write_bar(FILE *out, const struct snapshot_node *node)
+{
+	uint32_t busy = node->busy < node->cores ? node->busy : node->cores;
+	uint32_t free = node->free < node->cores - busy ? node->free : node->cores - busy;
+	uint32_t parts[] = { busy, free, node->cores - busy - free }, x = 0;
+	static const char *const classes[] = { "busy", "free", "shut" };
+
+	(void)fprintf(out, "<svg class=\"bar\" viewBox=\"0 0 %" PRIu32 " 1\" preserveAspectRatio=\"none\" role=\"img\" "
+		      "aria-label=\"%" PRIu32 " of %" PRIu32 " cores busy, %" PRIu32 " free\">",
+		      node->cores, node->busy, node->cores, node->free);
+	for (size_t part = 0; part < 3; part++) {
+		uint32_t end = x + parts[part];
+
+		if (node->cores <= CELLS_MAX) {
+			for (; x < end; x++)
+				write_cell(out, x, 1, GAP * node->cores < GAP_MOST ? GAP * node->cores : GAP_MOST, classes[part]);
+		} else if (parts[part] > 0) {
+			write_cell(out, x, parts[part], 0, classes[part]);
+			x = end;
+		}
+	}
+	(void)fputs("</svg>", out);
+}
+
+static void write_node(FILE *out, const struct snapshot *snapshot, const struct snapshot_node *node)
+{
+	(void)fprintf(out, "<tr class=\"%s\"><th scope=\"row\">", node_state_to_string(node->state));
+	html_text(out, node->name);
+	if (node->backup)
+		(void)fputs(" <small>backup</small>", out);
+	(void)fputs("</th><td class=\"slots\">", out);
+	write_bar(out, node);
+	(void)fprintf(out, "<span class=\"count\">%" PRIu32 " of %" PRIu32 "</span></td><td class=\"what\">", node->busy, node->cores);
+	write_state(out, node);
+	(void)fputc(' ', out);
+	write_why(out, snapshot, node);
+	(void)fprintf(out, "</td><td class=\"number\" data-name=\"speed\">%.2f</td><td class=\"number\" data-name=\"served\">", node->speed);
+	html_count(out, node->served);
+	(void)fputs("</td><td class=\"number\" data-name=\"failed\">", out);
+	html_count(out, node->failed);
+	(void)fputs("</td><td class=\"number\" data-name=\"in / out\">", out);
+	html_bytes(out, node->bytes_in);
+	(void)fputs(" / ", out);
+	html_bytes(out, node->bytes_out);
+	(void)fputs("</td></tr>\n", out);
+}
+
+static void write_nodes(FILE *out, const struct snapshot *snapshot)
+{
+	if (snapshot->n_nodes == 0)
+		return;
+	(void)fputs("<section class=\"nodes\">\n<h2>Nodes</h2>\n<table>\n<thead><tr><th scope=\"col\">Node</th>"
+		    "<th scope=\"col\">Cores</th><th scope=\"col\">State</th><th scope=\"col\" class=\"number\">Speed</th>"
+		    "<th scope=\"col\" class=\"number\">Served</th><th scope=\"col\" class=\"number\">Failed</th>"
+		    "<th scope=\"col\" class=\"number\">In / out</th></tr></thead>\n<tbody>\n", out);
+	for (size_t i = 0; i < snapshot->n_nodes; i++)
+		write_node(out, snapshot, &snapshot->nodes[i]);
+	(void)fputs("</tbody>\n</table>\n</section>\n", out);
+}
+
+static void write_title(FILE *out, const char *farm)
+{
+	(void)fputs("<header><h1>", out);
+	html_text(out, farm);
+	(void)fputs("</h1><p id=\"stale\" role=\"status\"></p></header>\n<main id=\"live\">\n", out);
+}
+
+void page_write(FILE *out, const struct snapshot *snapshot)
+{
+	write_head(out, snapshot->farm);
+	write_title(out, snapshot->farm);
+	write_sentence(out, snapshot);
+	write_troubles(out, snapshot);
+	write_hour(out, snapshot);
+	write_nodes(out, snapshot);
+	(void)fputs("</main>\n", out);
+	write_foot(out);
+}
+
+void page_write_trouble(FILE *out, const char *farm, const char *trouble)
+{
+	write_head(out, farm);
+	write_title(out, farm);
+	(void)fputs("<section class=\"sentence stopped\"><p class=\"word\">", out);
+	html_text(out, trouble);
+	(void)fputs("</p></section>\n</main>\n", out);
+	write_foot(out);
+}

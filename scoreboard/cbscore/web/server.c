@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * server.c: libmicrohttpd in one thread, a daemon for each listening socket,
+ * all behind one poll(2). What a client can take is bounded: connections,
+ * memory for each, and time without a word.
+ *
+ * The farm is copied at most four times a second, however many ask.
+ */
+
+#include "server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#include "assets.h"
+#include "prometheus.h"
+#include "page.h"
+#include "snapshot.h"
+#include "status_json.h"
+#include "system/timespan.h"
+
+#define LISTENERS_MAX 16
+#define CONNECTIONS_MAX 256u
+#define CONNECTION_MEMORY (32u * 1024)
+#define SILENCE_SECONDS 15u   /* a client that says and takes nothing for so long is let go */
+#define SNAPSHOT_USEC 250000u
+
+struct server {
+	const struct server_settings *settings;
+	struct MHD_Daemon *daemons[LISTENERS_MAX];
+	size_t n_daemons;
+	struct score *score;          /* NULL: to be opened */
+	struct snapshot snapshot;
+	uint64_t snapshot_usec;       /* when it was taken, CLOCK_MONOTONIC; 0: never */
+	uint64_t asked_usec;          /* when somebody last asked, CLOCK_MONOTONIC */
+	int status;
+};
+
+/* ---- the farm ---- */
+
+static int open_and_take(struct server *server)
+{
+	int r = server->score ? 0 : server->settings->open(server->settings->arg, &server->score);
+
+	if (r == 0)
+		r = snapshot_take(server->score, server->settings->farm, &server->snapshot);
+	if (r < 0)
+		server->score = score_close(server->score); /* the next request tries it again from the beginning */
+	return r;
+}
+
+/* Makes the snapshot recent. 0 or -errno. */
+static int look(struct server *server)
+{
+	uint64_t now_usec = now_monotonic();
+	int r;
+
+	if (server->snapshot_usec && now_usec - server->snapshot_usec < SNAPSHOT_USEC)
+		return 0;
+	snapshot_clear(&server->snapshot);
+	r = open_and_take(server);
+	server->snapshot_usec = r == 0 ? now_usec : 0;
+	return r;
+}
+
+/* ---- answers ---- */
+
+static void add_headers(struct MHD_Response *response, const char *type)
+{
+	static const struct { const char *name, *value; } headers[] = {
+		{ "Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+					     "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" },
+		{ "X-Content-Type-Options", "nosniff" },
+		{ "X-Frame-Options", "DENY" },
+		{ "Referrer-Policy", "no-referrer" },
+		{ "Cross-Origin-Resource-Policy", "same-origin" },
+	};
+
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
+		(void)MHD_add_response_header(response, headers[i].name, headers[i].value);
+	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+}
+
+/* Queues a response and gives up our hold of it. */
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response,
+			      const char *type, const char *caching)
+{
+	enum MHD_Result r;
+
+	if (!response)
+		return MHD_NO;
+	add_headers(response, type);
+	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, caching);
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	r = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return r;
+}
+
+static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status, const char *text)
+{
+	return answer(connection, status,
+		      MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY),
+		      "text/plain; charset=utf-8", "no-store");
+}
+
+static enum MHD_Result answer_asset(struct MHD_Connection *connection, const struct asset *asset)
+{
+	return answer(connection, MHD_HTTP_OK,
+		      MHD_create_response_from_buffer((size_t)(asset->end - asset->begin), (void *)(uintptr_t)asset->begin,
+						      MHD_RESPMEM_PERSISTENT),
+		      asset->type, "max-age=300");
+}
+
+/* What is written anew for each request. */
+static const struct view {
+	const char *path, *type;
+	void (*write)(FILE *out, const struct snapshot *snapshot);
+} views[] = {
+	{ "/", "text/html; charset=utf-8", page_write },
+	{ "/status.json", "application/json", status_json_write },
+	{ "/metrics", PROMETHEUS_CONTENT_TYPE, prometheus_write },
+};
+
+/* The farm cannot be looked at: a person is told on the page, a program by the status. */
+static void write_trouble(FILE *out, const struct server *server, const struct view *view, int error)
+{
+	if (view->write == page_write)
+		page_write_trouble(out, server->settings->farm, score_strerror(error));
+	else
+		(void)fprintf(out, "%s\n", score_strerror(error));
+}
+
+static enum MHD_Result answer_view(struct server *server, struct MHD_Connection *connection, const struct view *view)
+{
+	bool is_page = view->write == page_write;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	int r;
+
+	if (!out)
+		return MHD_NO;
+	r = look(server);
+	if (r < 0)
+		write_trouble(out, server, view, r);
+	else
+		view->write(out, &server->snapshot);
+	if (fclose(out) != 0) {
+		free(text);
+		return MHD_NO;
+	}
+	return answer(connection, r < 0 ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK,
+		      MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE),
+		      r < 0 && !is_page ? "text/plain; charset=utf-8" : view->type, "no-store");
+}
+
+static enum MHD_Result route(struct server *server, struct MHD_Connection *connection, const char *path, const char *method)
+{
+	const struct asset *asset = asset_find(path);
+
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+		return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "this page is read-only: GET and HEAD\n");
+	if (asset)
+		return answer_asset(connection, asset);
+	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++)
+		if (strcmp(views[i].path, path) == 0)
+			return answer_view(server, connection, &views[i]);
+	return answer_text(connection, MHD_HTTP_NOT_FOUND, "no such page: there are /, /status.json and /metrics\n");
+}
+
+/* libmicrohttpd calls this with the head of a request, then with each piece of its body, then without any. */
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
+				  const char *version, const char *data, size_t *data_size, void **request)
+{
+	static char seen;
+	struct server *server = arg;
+
+	(void)version;
+	(void)data;
+	server->asked_usec = now_monotonic();
+	if (!*request) {
+		*request = &seen;
+		return MHD_YES;
+	}
+	if (*data_size > 0) {
+		*data_size = 0; /* a body is of no interest */
+		return MHD_YES;
+	}
+	return route(server, connection, path, method);
+}
+
+/* ---- the loop ---- */
+
+static int start_daemons(struct server *server, const int *fds, size_t n)
+{
+	if (n > LISTENERS_MAX)
+		return -E2BIG;
+	for (size_t i = 0; i < n; i++) {
+		struct MHD_Daemon *daemon = MHD_start_daemon(
+			MHD_USE_EPOLL, 0, NULL, NULL, on_request, server,
+			MHD_OPTION_LISTEN_SOCKET, fds[i], MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+			MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_SECONDS, MHD_OPTION_END);
+
+		if (!daemon)
+			return -ENOMEM;
+		server->daemons[server->n_daemons++] = daemon;
+	}
+	return 0;
+}
+
+/* They close the listening sockets: of the caller's they were given copies. */
+static void stop_daemons(struct server *server)
+{
+	for (size_t i = 0; i < server->n_daemons; i++)
+		MHD_stop_daemon(server->daemons[i]);
+	server->n_daemons = 0;
+}
+
+static unsigned count_connections(const struct server *server)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < server->n_daemons; i++) {
+		const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemons[i], MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+		n += info ? info->num_connections : 0;
+	}
+	return n;
+}
+
+/* How long the server may sleep, in milliseconds; -1: as long as nothing happens; 0 and *ret_over: it is over. */
+static int sleep_time(const struct server *server, bool *ret_over)
+{
+	uint64_t idle_usec = server->settings->exit_idle_usec, now_usec = now_monotonic();
+	MHD_UNSIGNED_LONG_LONG least = UINT64_MAX, one;
+
+	for (size_t i = 0; i < server->n_daemons; i++)
+		if (MHD_get_timeout(server->daemons[i], &one) == MHD_YES && one < least)
+			least = one;
+	if (idle_usec && count_connections(server) == 0) {
+		if (now_usec - server->asked_usec >= idle_usec) {
+			*ret_over = true;
+			return 0;
+		}
+		one = (server->asked_usec + idle_usec - now_usec) / 1000 + 1;
+		if (one < least)
+			least = one;
+	}
+	return least > 3600000 ? -1 : (int)least;
+}
+
+static int loop(struct server *server, int signal_fd)
+{
+	struct pollfd fds[LISTENERS_MAX + 1];
+	bool over = false;
+
+	for (size_t i = 0; i < server->n_daemons; i++)
+		fds[i] = (struct pollfd){
+			.fd = MHD_get_daemon_info(server->daemons[i], MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, .events = POLLIN,
+		};
+	fds[server->n_daemons] = (struct pollfd){ .fd = signal_fd, .events = POLLIN };
+	for (;;) {
+		int timeout = sleep_time(server, &over);
+
+		if (over)
+			return 0;
+		if (poll(fds, server->n_daemons + 1, timeout) < 0 && errno != EINTR)
+			return -errno;
+		if (fds[server->n_daemons].revents)
+			return 0;
+		for (size_t i = 0; i < server->n_daemons; i++)
+			(void)MHD_run(server->daemons[i]);
+	}
+}
+
+static int open_signals(void)
+{
+	sigset_t signals;
+
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGTERM);
+	(void)sigaddset(&signals, SIGINT);
+	return signalfd(-1, &signals, SFD_CLOEXEC);
+}
+
+int server_run(const struct server_settings *settings, const int *fds, size_t n)
+{
+	struct server server = { .settings = settings, .asked_usec = now_monotonic() };
+	int signal_fd = open_signals();
+	int r = signal_fd < 0 ? -errno : start_daemons(&server, fds, n);
+
+	if (r == 0)
+		r = loop(&server, signal_fd);
+	stop_daemons(&server);
+	if (signal_fd >= 0)
+		(void)close(signal_fd);
+	snapshot_clear(&server.snapshot);
+	(void)score_close(server.score);
+	return r;
+}

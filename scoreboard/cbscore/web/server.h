@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * server.h: answers HTTP requests about a farm. GET and HEAD only; nothing
+ * that is asked for changes anything.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scoreboard.h"
+
+struct server_settings {
+	const char *farm;         /* its name */
+	uint64_t exit_idle_usec;  /* the server ends when nobody has asked for so long; 0: it stays */
+	/* Opens the farm's scoreboard. 0 and *ret, which the server closes; or -errno of scoreboard.h. */
+	int (*open)(void *arg, struct score **ret);
+	void *arg;
+};
+
+/*
+ * Serves on n listening sockets, which are the caller's, until it has been idle
+ * or SIGTERM or SIGINT came, which must be blocked. 0 or -errno.
+ */
+int server_run(const struct server_settings *settings, const int *fds, size_t n);

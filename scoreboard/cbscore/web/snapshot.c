@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "snapshot.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "list/reason.h"
+#include "system/timespan.h"
+
+struct filling {
+	struct snapshot *snapshot;
+	size_t room;
+};
+
+static char *copy_why(const struct score_node *node)
+{
+	const char *phrase = reason_to_string(node->reason);
+	char *why;
+
+	if (asprintf(&why, "%s%s%s", phrase, *phrase && *node->detail ? ": " : "", node->detail) < 0)
+		return NULL;
+	return why;
+}
+
+static int make_room(struct filling *filling)
+{
+	struct snapshot *snapshot = filling->snapshot;
+	size_t room = filling->room ? 2 * filling->room : 64;
+	struct snapshot_node *nodes;
+
+	if (snapshot->n_nodes < filling->room)
+		return 0;
+	nodes = reallocarray(snapshot->nodes, room, sizeof(*nodes));
+	if (!nodes)
+		return -ENOMEM;
+	snapshot->nodes = nodes;
+	filling->room = room;
+	return 0;
+}
+
+static int add_node(const struct score_node *node, void *arg)
+{
+	struct filling *filling = arg;
+	struct snapshot_node *to;
+
+	if (make_room(filling) < 0)
+		return -ENOMEM;
+	to = &filling->snapshot->nodes[filling->snapshot->n_nodes++];
+	*to = (struct snapshot_node){
+		.name = strdup(node->config.name),
+		.why = copy_why(node),
+		.cores = node->config.cores,
+		.limit = node->limit,
+		.busy = node->busy,
+		.free = node->free,
+		.state = node->state,
+		.backup = node->config.backup,
+		.pinned = node->learning.pinned,
+		.speed = node->speed,
+		.since_usec = node->since_usec,
+		.served = node->served,
+		.failed = node->failed,
+		.bytes_in = node->bytes_in,
+		.bytes_out = node->bytes_out,
+	};
+	return to->name && to->why ? 0 : -ENOMEM;
+}
+
+int snapshot_take(struct score *score, const char *farm, struct snapshot *ret)
+{
+	struct filling filling = { .snapshot = ret };
+	int r;
+
+	*ret = (struct snapshot){ .farm = strdup(farm), .taken_usec = now_realtime() };
+	r = ret->farm ? score_totals(score, &ret->totals) : -ENOMEM;
+	if (r == 0)
+		r = score_history(score, &ret->history);
+	if (r == 0)
+		r = score_each_node(score, add_node, &filling);
+	if (r < 0)
+		snapshot_clear(ret);
+	return r;
+}
+
+void snapshot_clear(struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->n_nodes; i++) {
+		free(snapshot->nodes[i].name);
+		free(snapshot->nodes[i].why);
+	}
+	free(snapshot->nodes);
+	free(snapshot->farm);
+	*snapshot = (struct snapshot){ 0 };
+}
+
+size_t snapshot_count(const struct snapshot *snapshot, enum node_state state)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < snapshot->n_nodes; i++)
+		n += snapshot->nodes[i].state == state;
+	return n;
+}

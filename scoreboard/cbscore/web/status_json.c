@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "status_json.h"
+
+#include <inttypes.h>
+
+#include "system/timespan.h"
+
+/* A string as RFC 8259 has it. Bytes that are no valid UTF-8 do not come here: the library has escaped them. */
+static void write_string(FILE *out, const char *text)
+{
+	(void)fputc('"', out);
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		if (*p == '"' || *p == '\\')
+			(void)fprintf(out, "\\%c", *p);
+		else if (*p < 0x20 || *p == 0x7f)
+			(void)fprintf(out, "\\u%04x", *p);
+		else
+			(void)fputc(*p, out);
+	}
+	(void)fputc('"', out);
+}
+
+static const char *boolean(bool value)
+{
+	return value ? "true" : "false";
+}
+
+static void write_node(FILE *out, const struct snapshot_node *node)
+{
+	(void)fputs("{\"node\":", out);
+	write_string(out, node->name);
+	(void)fprintf(out, ",\"cores\":%" PRIu32 ",\"limit\":%" PRIu32 ",\"busy\":%" PRIu32 ",\"free\":%" PRIu32
+		      ",\"state\":\"%s\",\"since\":%.6f,\"reason\":", node->cores, node->limit, node->busy, node->free,
+		      node_state_to_string(node->state), (double)node->since_usec / (double)USEC_PER_SEC);
+	if (*node->why)
+		write_string(out, node->why);
+	else
+		(void)fputs("null", out);
+	(void)fprintf(out, ",\"backup\":%s,\"speed\":%g,\"pinned\":%s,\"served\":%" PRIu64 ",\"failed\":%" PRIu64
+		      ",\"in\":%" PRIu64 ",\"out\":%" PRIu64 "}", boolean(node->backup), node->speed,
+		      boolean(node->pinned), node->served, node->failed, node->bytes_in, node->bytes_out);
+}
+
+/* Seconds, or null where there is nothing to say. */
+static void write_seconds(FILE *out, const char *name, uint64_t usec, bool known)
+{
+	if (known)
+		(void)fprintf(out, ",\"%s\":%.6f", name, (double)usec / (double)USEC_PER_SEC);
+	else
+		(void)fprintf(out, ",\"%s\":null", name);
+}
+
+static void write_slice(FILE *out, const struct score_slice *slice)
+{
+	bool any = score_histogram_total(&slice->wait) > 0;
+
+	(void)fprintf(out, "{\"begin\":%.0f,\"served\":%" PRIu32 ",\"failed\":%" PRIu32 ",\"busy_most\":%" PRIu32
+		      ",\"waiting_most\":%" PRIu32, (double)slice->begin_usec / (double)USEC_PER_SEC, slice->served,
+		      slice->failed, slice->busy, slice->waiting);
+	write_seconds(out, "wait_p50", score_histogram_quantile(&slice->wait, 0.5), any);
+	write_seconds(out, "wait_p99", score_histogram_quantile(&slice->wait, 0.99), any);
+	(void)fputc('}', out);
+}
+
+void status_json_write(FILE *out, const struct snapshot *snapshot)
+{
+	const struct score_totals *totals = &snapshot->totals;
+
+	(void)fputs("{\"farm\":", out);
+	write_string(out, snapshot->farm);
+	(void)fprintf(out, ",\"version\":\"%s\",\"time\":%.6f,\"paused\":%s,\"slots\":%" PRIu64 ",\"busy\":%" PRIu64
+		      ",\"free\":%" PRIu64 ",\"waiting\":%" PRIu64, VERSION,
+		      (double)snapshot->taken_usec / (double)USEC_PER_SEC, boolean(totals->paused), totals->slots,
+		      totals->busy, totals->free, totals->waiting);
+	write_seconds(out, "oldest_since", totals->oldest_since_usec, totals->oldest_since_usec != 0);
+	(void)fprintf(out, ",\"nodes_up\":%" PRIu32 ",\"nodes\":[", totals->nodes_up);
+	for (size_t i = 0; i < snapshot->n_nodes; i++) {
+		(void)fputs(i ? "," : "", out);
+		write_node(out, &snapshot->nodes[i]);
+	}
+	(void)fprintf(out, "],\"slice_seconds\":%.0f,\"slices\":[", (double)SCORE_SLICE_USEC / (double)USEC_PER_SEC);
+	for (unsigned i = 0; i < snapshot->history.n_slices; i++) {
+		(void)fputs(i ? "," : "", out);
+		write_slice(out, &snapshot->history.slices[i]);
+	}
+	(void)fputs("]}\n", out);
+}

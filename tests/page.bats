@@ -1,0 +1,224 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The farm for browsers, for Prometheus and for HAProxy: cbscore serve, metrics, agent.
+
+load lib/helpers
+
+# serve [option]...: the page at $WEB.
+serve() {
+  WEB=http://$ADDR:3680
+  background "$T/serve.log" "$BUILD/cbscore" -c "$CONF" serve --web "$ADDR:3680" "$@"
+  SERVE_PID=$PID
+  until_ok is_listening "$ADDR:3680"
+}
+
+get() { curl -sS --max-time 60 "$@"; }
+status_of() { get -o /dev/null -w '%{http_code}' "$@"; }
+
+# A node that is up and busy, a node that is held, a node that is down, and a connection that waits.
+farm_in_every_state() {
+  node a 4001 2 --mode line
+  node b 4002 3 --mode line
+  node_line 4003 70 backup
+  entrance alone
+  score down "$ADDR:4002"
+  run -0 probe
+  run -0 probe
+  client_start crowd -n 3 --line "$(until_word go)" --expect line
+  until_ok busy_is 2
+  until_ok waiting_is 1
+}
+
+@test "/status.json says what the farm is, in the words and numbers of cbscore list" {
+  farm_in_every_state
+  serve
+  get "$WEB/status.json" >"$T/status.json"
+  jq -e '.slots == 75 and .busy == 2 and .free == 0 and .waiting == 1 and .nodes_up == 1 and .paused == false' "$T/status.json"
+  jq -e '.time - .oldest_since >= 0 and (.nodes | length) == 3' "$T/status.json"
+  for key in node cores busy free state speed served failed; do
+    diff <(jq -c "[.nodes[].$key]" "$T/status.json") <(score list -J | jq -c "[.nodes[].$key]")
+  done
+  jq -e '[.nodes[].reason] | .[0] == null and (.[1] | startswith("held by an administrator")) and .[2] == "connection refused"' "$T/status.json"
+  jq -e '([.slices[].busy_most] | max) == 2 and ([.slices[].waiting_most] | max) == 1' "$T/status.json"
+  word go
+  client_wait crowd
+  all_are_counted() { get "$WEB/status.json" | jq -e '([.slices[].served] | add) == 3'; }
+  until_ok all_are_counted
+}
+
+@test "/status.json has the keys that the manual has, and no others" {
+  farm_in_every_state
+  serve
+  get "$WEB/status.json" | jq -r '[.. | objects | keys[]] | unique[]' | sort -u >"$T/keys"
+  sed -n '/^is one object:/,/^\.Sh FIGURES/p' "$BATS_TEST_DIRNAME/../man/cbscore.1" |
+    grep -E '^\.(It )?Va ' | sed 's/^\.\(It \)\?Va //; s/ Ns / /g' | tr -s ' ,' '\n\n' | grep -x '[a-z_0-9]*' | sort -u >"$T/documented"
+  diff "$T/documented" "$T/keys"
+}
+
+@test "the page shows nodes, bars and ages without a script, and nothing inline" {
+  farm_in_every_state
+  serve
+  get "$WEB/" >"$T/page.html"
+  python3 - "$T/page.html" <<'EOF'
+import sys
+from html.parser import HTMLParser
+void = {"meta", "link", "rect", "line", "polygon", "polyline", "br"}
+class Page(HTMLParser):
+    def __init__(self):
+        super().__init__(); self.open = []; self.text = ""; self.bars = 0
+    def handle_starttag(self, tag, attributes):
+        names = [name for name, value in attributes]
+        assert "style" not in names and not any(n.startswith("on") for n in names), (tag, attributes)
+        assert tag != "style" and (tag != "script" or "src" in names), tag
+        self.bars += ("class", "bar") in attributes
+        if tag not in void: self.open.append(tag)
+    def handle_startendtag(self, tag, attributes): pass
+    def handle_endtag(self, tag):
+        assert self.open and self.open.pop() == tag, tag
+    def handle_data(self, data): self.text += data
+page = Page(); page.feed(open(sys.argv[1]).read())
+assert not page.open, page.open
+assert page.bars == 3, page.bars
+for words in ("held by an administrator", "connection refused", "Not in service", "backup", "2 of 2"):
+    assert words in page.text, words
+EOF
+  [[ $(get -D - -o /dev/null "$WEB/") == *"Content-Security-Policy: default-src 'none'"* ]]
+  for file in page.css page.js icon.svg; do [ "$(status_of "$WEB/$file")" = 200 ]; done
+  word go
+  client_wait crowd
+}
+
+@test "what an administrator or a node says is text on the page, in the JSON and in the figures" {
+  node_line 4001 1
+  score list
+  evil='<script>alert(1)</script>"&'"'"'\'
+  score down "$ADDR:4001" --reason "$evil" || score down "$ADDR:4001" "$evil"
+  serve
+  run ! grep -F '<script>alert' <(get "$WEB/")
+  get "$WEB/" | grep -F '&lt;script&gt;alert(1)&lt;/script&gt;&quot;&amp;&#39;\'
+  get "$WEB/status.json" | jq -e --arg evil "$evil" '.nodes[0].reason | endswith($evil)'
+}
+
+@test "other paths, methods and nonsense are refused, and the page goes on" {
+  node_line 4001 1
+  score list
+  serve
+  [ "$(status_of "$WEB/")" = 200 ]
+  [ "$(status_of "$WEB/nothing")" = 404 ]
+  [ "$(status_of "$WEB/../../etc/passwd" --path-as-is)" = 404 ]
+  for method in POST PUT DELETE OPTIONS; do [ "$(status_of -X "$method" -d body "$WEB/")" = 405 ]; done
+  [[ $(get -D - -o /dev/null -X POST "$WEB/metrics") == *"Allow: GET, HEAD"* ]]
+  [ "$(get -I "$WEB/status.json" | tr -d '\r' | sed -n 's/^Content-Type: //p')" = application/json ]
+  [ "$(status_of -H 'Range: bytes=5-2' "$WEB/")" = 200 ]
+  printf 'GET\r\n\r\n' | run -0 socat -t 10 - "TCP:$ADDR:3680"
+  head -c 100000 /dev/urandom | socat -t 10 - "TCP:$ADDR:3680" >/dev/null 2>&1 || true
+  [ "$(status_of -H "X-Long: $(head -c 60000 /dev/zero | tr '\0' x)" "$WEB/")" = 431 ]
+  [ "$(status_of "$WEB/")" = 200 ]
+}
+
+@test "clients that say nothing do not keep others from the page" {
+  node_line 4001 1
+  score list
+  serve
+  background "$T/silent.log" "$CLIENT" -n 100 --expect none --hold 60000 "$ADDR:3680"
+  until_ok sh -c "ss -Htn state established dst $ADDR:3680 | awk 'END { exit NR < 100 }'"
+  [ "$(status_of "$WEB/")" = 200 ]
+}
+
+@test "while there is no scoreboard the page says so, and comes back by itself" {
+  node_line 4001 1
+  serve
+  [ "$(status_of "$WEB/")" = 503 ]
+  [ "$(status_of "$WEB/metrics")" = 503 ]
+  get "$WEB/" | grep 'no scoreboard'
+  [ ! -e "$SCOREBOARD" ]
+  score list
+  [ "$(status_of "$WEB/")" = 200 ]
+}
+
+@test "serve ends when nobody has asked for a while, and at SIGTERM" {
+  node_line 4001 1
+  score list
+  serve --exit-idle 1s
+  [ "$(status_of "$WEB/")" = 200 ]
+  until_ok gone "$SERVE_PID"
+  wait "$SERVE_PID"
+  serve
+  kill "$SERVE_PID"
+  until_ok gone "$SERVE_PID"
+  wait "$SERVE_PID"
+}
+
+@test "-w PORT alone serves the page of this machine" {
+  node_line 4001 1
+  score list
+  local port=$((20000 + RANDOM % 10000))
+  background "$T/serve.log" "$BUILD/cbscore" -w "$port" -c "$CONF"
+  until_ok is_listening "127.0.0.1:$port"
+  [ "$(status_of "http://127.0.0.1:$port/")" = 200 ]
+}
+
+@test "serve: what it cannot listen on is told" {
+  run -2 score serve
+  [[ $output == *"expected --web [ADDRESS:]PORT, or listening sockets of a service manager"* ]]
+  run -2 score serve --web "$ADDR:nonsense"
+  [[ $output == *"expected [ADDRESS:]PORT"* ]]
+  run -1 score serve --web 192.0.2.1:3680
+  [[ $output == "cbscore: 192.0.2.1:3680: cannot listen: "* ]]
+}
+
+@test "the figures are in Prometheus's format, and add up" {
+  farm_in_every_state
+  score metrics >"$T/metrics"
+  if command -v promtool >/dev/null; then promtool check metrics <"$T/metrics"; fi
+  python3 - "$T/metrics" <<'EOF'
+import re, sys
+families, samples, current = {}, {}, None
+for line in open(sys.argv[1]):
+    line = line.rstrip("\n")
+    if line.startswith("# HELP "):
+        current = line.split()[2]
+        assert current not in families, "not contiguous: " + current
+        families[current] = None
+    elif line.startswith("# TYPE "):
+        assert line.split()[2] == current
+        families[current] = line.split()[3]
+    else:
+        name, labels, value = re.fullmatch(r'([a-z_]+)\{(.*)\} (\S+)', line).groups()
+        assert re.fullmatch(current + r"(_bucket|_sum|_count)?", name), (current, name)
+        assert name.startswith("corebalance_"), name
+        assert (families[current] == "counter") == name.endswith("_total"), name
+        assert 'farm="scoreboard"' in labels and "client" not in labels, labels
+        samples[name, labels] = float(value)
+def total(name, part=""): return sum(v for (n, l), v in samples.items() if n == "corebalance_" + name and part in l)
+assert total("node_slots_busy") == 2 and total("node_slots") == 75
+assert total("node_state") == 3
+assert total("queue_length") == 1 and total("queue_oldest_seconds") > 0
+assert total("queue_wait_seconds_count") == total("queue_wait_seconds_bucket", 'le="+Inf"') == 2
+EOF
+  word go
+  client_wait crowd
+  until_ok everything_is_free
+  score metrics --file "$T/corebalance.prom"
+  grep -E '^corebalance_slot_hold_seconds_count\{farm="scoreboard"\} 3$' "$T/corebalance.prom"
+  [ "$(stat -c %a "$T/corebalance.prom")" = 644 ]
+  run -1 score metrics --file "$T/nowhere/corebalance.prom"
+  [ "$(find "$T" -name 'corebalance.prom.*' | wc -l)" = 0 ]
+}
+
+@test "HAProxy's agent-check gets the free share of the farm, drain while it is paused, down while no node is up" {
+  node a 4001 4 --mode line
+  run -0 score agent
+  [ "$output" = "up ready 100% maxconn:4" ]
+  entrance alone
+  client_start one -n 3 --line "$(until_word go)" --expect line
+  until_ok busy_is 3
+  run -0 score agent
+  [ "$output" = "up ready 25% maxconn:4" ]
+  score down "$ADDR:4001"
+  run -0 score agent
+  [ "$output" = "down #no node is up" ]
+  word go
+  client_wait one
+}
