@@ -25,7 +25,7 @@ setup_file() {
     install -D -m 644 <(printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n') \
       "$STAGE/etc/systemd/system/$unit.service.d/sanitizer.conf"
   done
-  BOOT_LIFE=600 "$BATS_TEST_DIRNAME/lib/boot" start "$BOOT" --tree "$STAGE" 2>"$BATS_FILE_TMPDIR/boot.log" 3>&- ||
+  "$BATS_TEST_DIRNAME/lib/boot" start "$BOOT" --tree "$STAGE" 2>"$BATS_FILE_TMPDIR/boot.log" 3>&- ||
     status=$?
   ((status != 77)) || CANNOT=$(<"$BATS_FILE_TMPDIR/boot.log")
   ((status == 0 || status == 77)) || { cat "$BATS_FILE_TMPDIR/boot.log" && return 1; }
