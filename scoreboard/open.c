@@ -208,6 +208,7 @@ int score_after_fork(struct score *s)
 	s->forgetful = false;
 	s->told = s->settled;
 	holder_self(&s->self);
+	store_after_fork(s->store, &s->self);
 	return 0;
 }
 

@@ -405,7 +405,7 @@ int mend_rebuild(const char *path, uint16_t known)
 	int r = salvage_open(path, &wreck);
 
 	if (r < 0)
-		return r;
+		return r == -ESTALE ? 0 : r; /* another file has taken its place meanwhile */
 	generation = salvage_generation(wreck);
 	r = salvage_resume(wreck);
 	if (r == 1 && generation != 0 && generation != known) {

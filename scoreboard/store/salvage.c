@@ -29,6 +29,7 @@
 
 #include "intent.h"
 #include "key.h"
+#include "lock.h"
 #include "system/folder.h"
 #include "version.h"
 
@@ -40,6 +41,7 @@
 #define HEADS_AT (LOCKS_OF_ALL + 4u)
 #define RECORDS_AT (HEADS_AT + 4u * STORE_HASH_SIZE)
 #define FILE_MAX (UINT64_C(1) << 32)
+#define REBUILT ".rebuilt"
 #define KIND_APPLIED STORE_KIND_MAX_
 #define KIND_INTENT (STORE_KIND_MAX_ + 1)
 
@@ -59,6 +61,8 @@ struct find {
 struct salvage {
 	struct folder folder;
 	int fd;
+	struct lock *lock;       /* NULL: it is only looked at */
+	bool is_locked;
 	struct stat st;
 	unsigned char *bytes, *worked; /* as found; with a change that was being made */
 	size_t size;
@@ -374,6 +378,12 @@ static int new_wreck(const char *path, bool locked, struct salvage **ret)
 		r = wreck->fd < 0 ? wreck->fd : 0;
 	}
 	if (r == 0 && locked)
+		r = lock_open(&wreck->folder, wreck->fd, &wreck->lock);
+	if (r == 0 && locked) {
+		r = lock_take(wreck->lock);
+		wreck->is_locked = r >= 0;
+	}
+	if (r >= 0 && locked)
 		r = take_locks(wreck->fd);
 	if (r == 0)
 		r = load(wreck);
@@ -408,8 +418,41 @@ int salvage_is_ours(const char *path)
 	return r;
 }
 
+static int rebuilt_name(const struct salvage *wreck, char **ret)
+{
+	return asprintf(ret, "%s" REBUILT, wreck->folder.name) < 0 ? -ENOMEM : 0;
+}
+
+/* Whether a whole scoreboard was being copied over the file. */
+static bool is_half_copied(const char *path)
+{
+	struct folder_stay stay;
+	struct salvage *wreck;
+	struct stat st;
+	int fd = -1, r;
+	char *name;
+
+	if (new_wreck(path, false, &wreck) < 0)
+		return false;
+	r = rebuilt_name(wreck, &name);
+	if (r == 0 && folder_enter(&wreck->folder, &stay) == 0) {
+		if (folder_find(&wreck->folder, name, &fd, &st) == 0)
+			(void)close(fd);
+		folder_leave(&stay);
+	}
+	if (r == 0)
+		free(name);
+	(void)salvage_close(wreck);
+	return fd >= 0;
+}
+
 int salvage_open(const char *path, struct salvage **ret)
 {
+	int r = salvage_is_ours(path);
+
+	/* Taking the lock writes into the file, so the file must be ours. A half copied one need not look so. */
+	if (r < 0 && !(r == -EBADMSG && is_half_copied(path)))
+		return r;
 	return new_wreck(path, true, ret);
 }
 
@@ -418,7 +461,10 @@ struct salvage *salvage_close(struct salvage *wreck)
 	if (!wreck)
 		return NULL;
 	if (wreck->fd >= 0)
-		(void)close(wreck->fd); /* and with it all locks */
+		(void)close(wreck->fd); /* and with it all locks of tdb's */
+	if (wreck->is_locked)
+		(void)lock_leave(wreck->lock);
+	(void)lock_close(wreck->lock);
 	folder_close(&wreck->folder);
 	free(wreck->bytes);
 	free(wreck->worked);
@@ -442,8 +488,8 @@ int salvage_check(const struct salvage *wreck)
 	if (wreck->n == 0 && wreck->size >= LOCKS_OF_ALL && memcmp(wreck->bytes, "TDB file\n", 9) == 0 &&
 	    memcmp(wreck->bytes + 36, &(uint32_t){ STORE_HASH_SIZE }, 4) == 0)
 		return 0;
-	/* Nothing at all is nobody else's. */
-	while (i < wreck->size && wreck->bytes[i] == 0)
+	/* Nothing at all is nobody else's; but for who is in a section now. */
+	while (i < wreck->size && (wreck->bytes[i] == 0 || (i >= LOCK_WORD_AT && i < LOCK_WORD_AT + LOCK_WORD_SIZE)))
 		i++;
 	return i == wreck->size ? 0 : -EBADMSG;
 }
@@ -567,11 +613,6 @@ static int copy_over(struct salvage *wreck, const struct salvage *made)
 	if (r == 0)
 		r = write_all(wreck->fd, made->bytes + last, 4, last);
 	return r;
-}
-
-static int rebuilt_name(const struct salvage *wreck, char **ret)
-{
-	return asprintf(ret, "%s.rebuilt", wreck->folder.name) < 0 ? -ENOMEM : 0;
 }
 
 static int remove_file(const struct salvage *wreck, const char *name)

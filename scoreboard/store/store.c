@@ -3,10 +3,16 @@
 /*
  * store.c: tdb, and what it takes to be killed at any instruction.
  *
- * Locking. Every section takes tdb_lockall(): three system calls, and then none
- * for each record. One lock per record was tried and is three times slower, as
- * a claim touches five. tdb's mutexes would be faster still, but are allowed
- * only with TDB_CLEAR_IF_FIRST, which empties the file at every quiet moment.
+ * Locking. Every section takes the lock of lock.h, without a system call when
+ * nobody else has it. tdb's own locks, fcntl(2), keep stock tools away, and are
+ * taken as well where the structure of the file changes: in transactions, and
+ * in the section after a process died, which may have to undo one. Elsewhere
+ * tdb is told not to lock (TDB_NOLOCK, set and cleared around each section), and
+ * a stock tool may read a record in the moment that it changes. tdb_lockall()
+ * in every section was the way before: six system calls a section, and with
+ * several processes in it 29, as tdb halves the range until it gets one. tdb's
+ * own mutexes are allowed only with TDB_CLEAR_IF_FIRST, which empties the file
+ * at every quiet moment.
  *
  * The intent. A section's changes are first written as one record, "intent":
  * a sequence number, a checksum, and a list of patches. Then they are applied,
@@ -43,6 +49,8 @@
 #include <tdb.h>
 
 #include "intent.h"
+#include "lock.h"
+#include "system/fault.h"
 #include "system/folder.h"
 
 /* STORE_HASH_SIZE, the chains: two records each at 10,000 nodes, 32 kB when empty. */
@@ -73,7 +81,9 @@ struct store {
 	enum { UNLOCKED, LOCKED, TRANSACTION } mode;
 	uint64_t sequence;   /* the last one applied; valid while locked */
 	uint16_t generation; /* of the file as it is mapped; 0: not known yet */
-	off_t size;          /* of the file, at least */
+	struct lock *lock;   /* NULL: it is being made, and nobody else knows of it */
+	bool has_all;        /* tdb believes that it has locked all */
+	bool is_stale;       /* the file must be opened anew: it was cut short, or another is in its place */
 	bool is_new;         /* it is being made, and has no intent yet */
 	struct copy copies[COPIES_MAX];
 	unsigned n_copies;
@@ -99,6 +109,12 @@ static bool is_full(struct tdb_context *tdb)
 
 	return errno == ENOSPC || errno == EDQUOT ||
 	       (fstatvfs(tdb_fd(tdb), &vfs) == 0 && vfs.f_bavail * vfs.f_frsize < SMALLEST_FILE);
+}
+
+/* What an access to the file came to. Of a file that was cut short while it was read nothing is true. */
+static int believe(int r)
+{
+	return fault_seen() ? -EUCLEAN : r;
 }
 
 static int tdb_errno(struct tdb_context *tdb)
@@ -127,7 +143,7 @@ static int overwrite(struct tdb_context *tdb, TDB_DATA key, const void *data, si
 {
 	TDB_DATA value = { .dptr = (unsigned char *)(uintptr_t)data, .dsize = size };
 
-	return tdb_store(tdb, key, value, TDB_MODIFY) < 0 ? tdb_errno(tdb) : 0;
+	return believe(tdb_store(tdb, key, value, TDB_MODIFY) < 0 ? tdb_errno(tdb) : 0);
 }
 
 /* ---- the intent ---- */
@@ -154,8 +170,8 @@ static int read_fixed(struct tdb_context *tdb, const char *name, void *data, siz
 	struct fetch fetch = { .data = data, .size = size };
 
 	if (tdb_parse_record(tdb, name_key(name), fetch_fixed, &fetch) < 0)
-		return must_exist(tdb_errno(tdb));
-	return fetch.fits ? 0 : -EUCLEAN;
+		return believe(must_exist(tdb_errno(tdb)));
+	return believe(fetch.fits ? 0 : -EUCLEAN);
 }
 
 static struct copy *copy_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b)
@@ -231,7 +247,7 @@ static int finish_change(struct store *s)
 		return r;
 	r = tdb_parse_record(s->tdb, name_key("intent"), fetch_intent, s);
 	if (r < 0)
-		return r == -1 ? must_exist(tdb_errno(s->tdb)) : r;
+		return believe(r == -1 ? must_exist(tdb_errno(s->tdb)) : r);
 	if (s->intent.sequence == s->sequence || !intent_is_whole(&s->intent))
 		return 0;
 	return redo(s);
@@ -328,8 +344,9 @@ int store_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, si
 		copy->b = b;
 		copy->n_dirty = 0;
 		r = tdb_parse_record(s->tdb, make_key(buffer, kind, a, b), copy_fill, s);
+		r = believe(r == -1 ? tdb_errno(s->tdb) : r);
 		if (r < 0)
-			return r == -1 ? tdb_errno(s->tdb) : r;
+			return r;
 		s->n_copies++;
 	}
 	if (size && copy->size != size)
@@ -394,8 +411,8 @@ int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, vo
 		return 0;
 	}
 	if (tdb_parse_record(s->tdb, make_key(buffer, kind, a, b), fetch_fixed, &fetch) < 0)
-		return must_exist(tdb_errno(s->tdb));
-	return fetch.fits ? 0 : -EUCLEAN;
+		return believe(must_exist(tdb_errno(s->tdb)));
+	return believe(fetch.fits ? 0 : -EUCLEAN);
 }
 
 /* ---- sections ---- */
@@ -407,24 +424,35 @@ static int reopen(struct store *s)
 {
 	if (s->tdb)
 		(void)tdb_close(s->tdb);
-	s->size = 0;
+	s->lock = lock_close(s->lock);
+	s->is_stale = false;
 	return open_tdb(s);
 }
 
-/* A file that was cut short must not be looked at where it no longer is: that would end the process. */
-static int check_size(struct store *s)
-{
-	struct stat st;
-	int r = s->tdb ? 0 : reopen(s);
+#define REPLACED_MAX 8u /* replaced again and again while this process opens it */
 
-	if (r < 0)
-		return r;
-	if (fstat(tdb_fd(s->tdb), &st) < 0)
-		return -errno;
-	/* Opened anew, what is missing is found where it is needed; unless somebody has seen to it already. */
-	r = st.st_size < s->size ? reopen(s) : 0;
-	s->size = st.st_size;
-	return r;
+/* Takes the lock, of the file that is the scoreboard now. 0; 1: who had it before has died within; or -errno. */
+static int take(struct store *s)
+{
+	for (unsigned i = 0; i < REPLACED_MAX; i++) {
+		int r = s->tdb && !s->is_stale ? 0 : reopen(s);
+
+		if (r == -ESTALE)
+			continue;
+		if (r < 0)
+			return r;
+		r = s->lock ? lock_take(s->lock) : 1; /* a draft is nobody else's, and tdb locks it as it likes */
+		if (r != -ESTALE)
+			return r;
+		s->is_stale = true;
+	}
+	return -EUCLEAN;
+}
+
+static void leave(struct store *s)
+{
+	if (s->lock && lock_leave(s->lock))
+		s->is_stale = true;
 }
 
 /* Whether the file under the lock is still that which was opened. */
@@ -436,17 +464,36 @@ static bool is_other(struct store *s)
 	return before != 0 && before != generation;
 }
 
+/*
+ * tdb believes that it has locked everything, so that it locks no record by
+ * itself. It has in truth only after a process died: what that leaves, a stock
+ * tool may be finishing, too.
+ */
+static int lock_tdb(struct store *s, bool in_truth)
+{
+	if (!in_truth)
+		tdb_add_flags(s->tdb, TDB_NOLOCK);
+	s->mode = LOCKED;
+	if (tdb_lockall(s->tdb) < 0)
+		return tdb_errno(s->tdb);
+	s->has_all = true;
+	return s->lock && !lock_assure(s->lock) ? -ESTALE : 0;
+}
+
 int store_lock(struct store *s)
 {
-	int r = check_size(s);
+	int r = take(s);
 
 	if (r < 0)
 		return r;
-	if (tdb_lockall(s->tdb) < 0)
-		return tdb_errno(s->tdb);
-	s->mode = LOCKED;
 	s->n_copies = 0;
-	r = finish_change(s);
+	r = lock_tdb(s, r == 1);
+	if (r == -ESTALE) { /* taken over by another: once more, behind it */
+		store_unlock(s);
+		return store_lock(s);
+	}
+	if (r == 0)
+		r = finish_change(s);
 	if (r < 0) {
 		store_unlock(s);
 	} else if (is_other(s)) {
@@ -464,19 +511,30 @@ void store_unlock(struct store *s)
 	if (s->mode != LOCKED)
 		return;
 	s->mode = UNLOCKED;
-	(void)tdb_unlockall(s->tdb); /* fails only if we do not hold it */
+	if (s->has_all)
+		(void)tdb_unlockall(s->tdb); /* fails only if we do not hold it */
+	s->has_all = false;
+	tdb_remove_flags(s->tdb, TDB_NOLOCK);
+	leave(s);
 }
 
 static int begin(struct store *s)
 {
-	int r = check_size(s);
+	int r = take(s);
 
 	if (r < 0)
 		return r;
-	if (tdb_transaction_start(s->tdb) < 0)
-		return tdb_errno(s->tdb);
+	if (tdb_transaction_start(s->tdb) < 0) {
+		r = tdb_errno(s->tdb);
+		leave(s);
+		return r;
+	}
 	s->mode = TRANSACTION;
 	s->n_copies = 0;
+	if (s->lock && !lock_assure(s->lock)) {
+		store_cancel(s);
+		return begin(s);
+	}
 	return 0;
 }
 
@@ -529,7 +587,7 @@ int store_forget(struct store *s)
 int store_check(struct store *s)
 {
 	if (tdb_check(s->tdb, NULL, NULL) == 0)
-		return 0;
+		return believe(0);
 	return tdb_error(s->tdb) == TDB_ERR_OOM ? -ENOMEM : -EUCLEAN;
 }
 
@@ -547,7 +605,9 @@ int store_end(struct store *s)
 		return r;
 	}
 	s->mode = UNLOCKED;
-	return tdb_transaction_commit(s->tdb) < 0 ? tdb_errno(s->tdb) : 0;
+	r = believe(tdb_transaction_commit(s->tdb) < 0 ? tdb_errno(s->tdb) : 0);
+	leave(s);
+	return r;
 }
 
 void store_cancel(struct store *s)
@@ -557,6 +617,7 @@ void store_cancel(struct store *s)
 		return;
 	s->mode = UNLOCKED;
 	(void)tdb_transaction_cancel(s->tdb); /* fails only without a transaction */
+	leave(s);
 }
 
 int store_flush(struct store *s)
@@ -574,7 +635,7 @@ static int replace(struct store *s, TDB_DATA key, const void *data, size_t size)
 {
 	TDB_DATA value = { .dptr = (unsigned char *)(uintptr_t)data, .dsize = size };
 
-	return tdb_store(s->tdb, key, value, TDB_REPLACE) < 0 ? tdb_errno(s->tdb) : 0;
+	return believe(tdb_store(s->tdb, key, value, TDB_REPLACE) < 0 ? tdb_errno(s->tdb) : 0);
 }
 
 int store_put(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, const void *data, size_t size)
@@ -657,6 +718,7 @@ static int open_tdb(struct store *s)
 	s->tdb = NULL;
 	if (r < 0)
 		return r;
+	fault_begin();
 	r = folder_find(&s->folder, s->folder.name, &fd, &st);
 	if (r == 0)
 		r = folder_trusts(&s->folder, &st);
@@ -664,10 +726,20 @@ static int open_tdb(struct store *s)
 		s->tdb = open_found(s, fd, s->folder.name, 0, O_RDWR);
 		r = s->tdb ? 0 : open_error();
 	}
+	if (fault_end() && r == 0)
+		r = -EBADMSG;
 	folder_leave(&stay);
 	/* O_PATH: closing it gives up none of the locks that this process has on the file. */
 	if (fd >= 0)
 		(void)close(fd);
+	if (r == 0 && tdb_hash_size(s->tdb) != (int)STORE_HASH_SIZE)
+		r = -EBADMSG; /* somebody else's, or damaged: nothing is written into it */
+	if (r == 0)
+		r = lock_open(&s->folder, tdb_fd(s->tdb), &s->lock);
+	if (r < 0 && s->tdb) {
+		(void)tdb_close(s->tdb);
+		s->tdb = NULL;
+	}
 	return r;
 }
 
@@ -807,6 +879,12 @@ int store_stat(const struct store *s, struct stat *ret)
 	return fstat(store_fd(s), ret) < 0 ? -errno : 0;
 }
 
+void store_after_fork(struct store *s, const struct holder *self)
+{
+	if (s->lock)
+		lock_after_fork(s->lock, self);
+}
+
 /* A new file that got no name goes. */
 static void drop_file(struct store *s)
 {
@@ -829,6 +907,7 @@ struct store *store_close(struct store *s)
 	if (s->tdb)
 		(void)tdb_close(s->tdb); /* nothing is buffered; a failed close(2) loses nothing */
 	drop_file(s);
+	(void)lock_close(s->lock);
 	folder_close(&s->folder);
 	free(s);
 	return NULL;

@@ -26,6 +26,7 @@
 #include <sys/types.h>
 
 #include "key.h"
+#include "system/holder.h"
 
 struct folder;
 struct store;
@@ -71,7 +72,14 @@ int store_stat(const struct store *s, struct stat *ret);
 /* Closes and frees, giving up a lock or transaction that is still open. Returns NULL. */
 struct store *store_close(struct store *s);
 
-/* Begins a critical section that may write; waits for its turn. 0; -EUCLEAN: damaged; or -errno. */
+/* For a process made by fork(2), before it uses what its parent opened: self names it. */
+void store_after_fork(struct store *s, const struct holder *self);
+
+/*
+ * Begins a critical section that may write; waits for its turn (lock.h says
+ * what it tells meanwhile). 0; -EUCLEAN: damaged; -EINTR: the wait was ended;
+ * or -errno.
+ */
 int store_lock(struct store *s);
 
 /* Ends a critical section; what was not committed has not happened. */

@@ -27,28 +27,42 @@ static int read_file(const char *path, char *buffer, size_t size)
 	return r;
 }
 
-/* State and start time out of /proc/PID/stat, see proc_pid_stat(5). 0, or -errno. */
-static int read_stat(const char *path, char *ret_state, uint64_t *ret_start)
+/* What is wanted of /proc/PID/stat, see proc_pid_stat(5). */
+struct stat_line {
+	char name[HOLDER_NAME_MAX + 1];
+	char state;
+	uint64_t start;
+};
+
+/* 0, or -errno. */
+static int read_stat(const char *path, struct stat_line *ret)
 {
-	char buffer[1024], *p;
+	char buffer[1024], *begin, *p;
+	size_t length;
 	int r;
 
 	r = read_file(path, buffer, sizeof(buffer));
 	if (r < 0)
 		return r;
 	/* The second field is the name in parentheses and may itself contain any of ") (". */
+	begin = strchr(buffer, '(');
 	p = strrchr(buffer, ')');
-	if (!p || p[1] != ' ')
+	if (!begin || !p || p < begin || p[1] != ' ')
 		return -EBADMSG;
+	length = (size_t)(p - begin - 1);
+	if (length > HOLDER_NAME_MAX)
+		length = HOLDER_NAME_MAX;
+	(void)memcpy(ret->name, begin + 1, length);
+	ret->name[length] = '\0';
 	p += 2;
-	*ret_state = *p;
+	ret->state = *p;
 	for (int field = 3; field < 22; field++) {
 		p = strchr(p, ' ');
 		if (!p)
 			return -EBADMSG;
 		p++;
 	}
-	*ret_start = strtoull(p, NULL, 10);
+	ret->start = strtoull(p, NULL, 10);
 	return 0;
 }
 
@@ -97,30 +111,29 @@ static bool boot_differs(const uint8_t *a, const uint8_t *b)
 
 void holder_self(struct holder *ret)
 {
-	char state;
+	struct stat_line line;
 
 	*ret = (struct holder){ .pid = (uint32_t)getpid() };
-	if (read_stat("/proc/self/stat", &state, &ret->start) < 0)
-		ret->start = 0;
+	ret->start = read_stat("/proc/self/stat", &line) < 0 ? 0 : line.start;
 	(void)memcpy(ret->boot, boot_id(), sizeof(ret->boot));
 }
 
 bool holder_of(pid_t pid, struct holder *ret)
 {
-	char path[32], state;
+	struct stat_line line;
+	char path[32];
 
 	*ret = (struct holder){ .pid = (uint32_t)pid };
 	(void)memcpy(ret->boot, boot_id(), sizeof(ret->boot));
 	(void)snprintf(path, sizeof(path), "/proc/%u/stat", ret->pid);
-	if (read_stat(path, &state, &ret->start) < 0)
-		ret->start = 0;
+	ret->start = read_stat(path, &line) < 0 ? 0 : line.start;
 	return holder_alive(ret);
 }
 
 bool holder_alive(const struct holder *holder)
 {
-	char path[32], state;
-	uint64_t start;
+	struct stat_line line;
+	char path[32];
 
 	if (holder->pid == 0 || holder->pid > INT32_MAX)
 		return false;
@@ -129,12 +142,25 @@ bool holder_alive(const struct holder *holder)
 	if (kill((pid_t)holder->pid, 0) < 0 && errno == ESRCH)
 		return false;
 	(void)snprintf(path, sizeof(path), "/proc/%u/stat", holder->pid);
-	if (read_stat(path, &state, &start) < 0)
+	if (read_stat(path, &line) < 0)
 		/* Gone since, or hidden from us. */
 		return !(kill((pid_t)holder->pid, 0) < 0 && errno == ESRCH);
-	if (state == 'Z' || state == 'X')
+	if (line.state == 'Z' || line.state == 'X')
 		return false;
-	return holder->start == 0 || start == holder->start;
+	return holder->start == 0 || line.start == holder->start;
+}
+
+bool holder_is_stopped(const struct holder *holder, char ret_name[static HOLDER_NAME_MAX + 1])
+{
+	struct stat_line line;
+	char path[32];
+
+	*ret_name = '\0';
+	(void)snprintf(path, sizeof(path), "/proc/%u/stat", holder->pid);
+	if (read_stat(path, &line) < 0 || (holder->start != 0 && line.start != holder->start))
+		return false;
+	(void)memcpy(ret_name, line.name, sizeof(line.name));
+	return line.state == 'T';
 }
 
 bool holder_equal(const struct holder *a, const struct holder *b)

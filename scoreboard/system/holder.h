@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define HOLDER_NAME_MAX 15 /* as the kernel cuts it */
+
 /* Stored in the scoreboard as it is. pid 0 is nobody. */
 struct holder {
 	uint32_t pid;
@@ -30,6 +32,9 @@ bool holder_of(pid_t pid, struct holder *ret);
  * rather kept than given out twice.
  */
 bool holder_alive(const struct holder *holder);
+
+/* Whether that process was stopped by a signal. ret_name: what its program is called; empty if that cannot be read. */
+bool holder_is_stopped(const struct holder *holder, char ret_name[static HOLDER_NAME_MAX + 1]);
 
 /* Whether both name the same process. */
 bool holder_equal(const struct holder *a, const struct holder *b);

@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * lock.c: a mutex in a page beside the scoreboard, and a word in the scoreboard.
+ *
+ * The page, PATH.lock, is mapped by every process and holds a robust,
+ * process-shared mutex. Taking it costs no system call while it is free; who
+ * finds it taken sleeps in the kernel, and who takes it after its holder died
+ * is told so. But a file beside another can be removed, replaced, cut short,
+ * copied, or be found under another name, and then two processes would have
+ * two mutexes for one scoreboard.
+ *
+ * So the page alone decides nothing. In the header of the scoreboard's own file
+ * there is one word (tdb leaves these bytes alone, whatever it does): 0, or who
+ * is in the section: pid and start time. Whoever has the mutex puts himself
+ * there by one compare-and-swap, and it is that which makes him the holder. As
+ * the word is part of the file that it protects, all who have the file open
+ * agree on it, whatever page each of them has, or none. Normally the mutex has
+ * seen to it that the word is 0. If the word names another:
+ *   - a process that has died (the mutex or /proc says so): the word is taken
+ *     over, and the caller told;
+ *   - one that lives: it came by another page. Then the word is polled.
+ *
+ * It follows that a page can be thrown away whenever there is a doubt about it,
+ * as nothing but speed depends on it: when it is not a file of those whom the
+ * scoreboard trusts, was copied, is of another boot, or its mutex is held
+ * while nobody is in the section. It is replaced under its name; who has the
+ * old one finds it retired, or looks for it once in a while (lock_look()).
+ * Where none can be made (a folder that may not be written to, a process that
+ * may open no file any more) the word alone is the lock.
+ *
+ * The other way round, what happens to the scoreboard's file does not happen to
+ * the page: while the word cannot be read, or was written over, the mutex
+ * keeps everybody apart.
+ *
+ * A word that is RETIRED stays so: another file has taken this one's place.
+ */
+
+#include "lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "system/fault.h"
+#include "system/folder.h"
+#include "system/holder.h"
+
+#define PAGE_FORMAT 1u
+#define PAGE_SIZE 4096
+#define HEADER_SIZE 168        /* of tdb, which keeps the end of it in reserve: LOCK_WORD_AT */
+#define RETIRED UINT64_MAX
+#define SLICE_NSEC 100000000L  /* a wait is looked at so often */
+#define POLL_NSEC 200000L      /* how often the word is looked at while it names somebody */
+#define PAGES_MAX 4u           /* so many bad pages in a row are enough: it goes without */
+
+/* The page, as it lies in its file. */
+struct page {
+	char magic[16];
+	uint32_t format, mutex_size;
+	uint64_t device, inode;    /* of the page's own file: a copy of it is none */
+	uint8_t boot[16];          /* a mutex that was held when the machine went down stays held */
+	_Atomic uint32_t retired;  /* another page is to be used */
+	uint32_t reserved;
+	_Alignas(64) pthread_mutex_t mutex;
+};
+
+_Static_assert(sizeof(struct page) <= PAGE_SIZE, "a page is one page");
+
+struct lock {
+	const struct folder *folder;
+	char *name;                /* the page's, in the folder */
+	struct page *page;         /* NULL: none */
+	char *header;              /* the scoreboard's first bytes */
+	_Atomic uint64_t *word;    /* in them */
+	uint64_t self;             /* what is written there */
+	struct holder holder;      /* this process */
+	bool is_torn;              /* the header was not there when the lock was taken */
+	struct stat file;          /* the scoreboard, as it was opened */
+};
+
+static void (*on_wait)(const struct lock_wait *wait);
+static bool (*on_slice)(void);
+static volatile sig_atomic_t busy, stop_wanted;
+
+void lock_on_wait(void (*tell)(const struct lock_wait *wait), bool (*is_ended)(void))
+{
+	on_wait = tell;
+	on_slice = is_ended;
+}
+
+/* ---- stopping ---- */
+
+/* As if the signal had not been caught. */
+static void stop_now(void)
+{
+	struct sigaction ours, standard = { .sa_handler = SIG_DFL };
+	sigset_t set, before;
+
+	stop_wanted = 0;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTSTP);
+	(void)sigaction(SIGTSTP, &standard, &ours);
+	(void)raise(SIGTSTP);
+	(void)sigprocmask(SIG_UNBLOCK, &set, &before);
+	/* Stopped here, until somebody continues it. */
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	(void)sigaction(SIGTSTP, &ours, NULL);
+}
+
+static void on_stop(int number)
+{
+	int error = errno;
+
+	(void)number;
+	if (busy)
+		stop_wanted = 1;
+	else
+		stop_now();
+	errno = error;
+}
+
+void lock_defer_stop(void)
+{
+	struct sigaction action = { .sa_handler = on_stop, .sa_flags = SA_RESTART }, before;
+
+	if (sigaction(SIGTSTP, NULL, &before) < 0 || before.sa_flags & SA_SIGINFO || before.sa_handler != SIG_DFL)
+		return;
+	(void)sigemptyset(&action.sa_mask);
+	(void)sigaction(SIGTSTP, &action, NULL);
+}
+
+/* ---- the page ---- */
+
+static bool is_page(const struct page *page, const struct stat *st, const struct holder *self)
+{
+	return memcmp(page->magic, "corebalance lock", sizeof(page->magic)) == 0 && page->format == PAGE_FORMAT &&
+	       page->mutex_size == sizeof(pthread_mutex_t) && page->device == st->st_dev && page->inode == st->st_ino &&
+	       memcmp(page->boot, self->boot, sizeof(page->boot)) == 0 && !page->retired;
+}
+
+static struct page *map_page(int fd)
+{
+	void *page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return page == MAP_FAILED ? NULL : page;
+}
+
+/* Opens the file that has the page's name, if it is to be believed. A descriptor, and what fstat(2) says; or -errno. */
+static int open_page(const struct lock *lock, struct stat *ret)
+{
+	int found, fd, r = folder_find(lock->folder, lock->name, &found, ret);
+
+	if (r < 0)
+		return r;
+	r = folder_trusts(lock->folder, ret);
+	if (r == 0 && ret->st_size != PAGE_SIZE)
+		r = -EBADMSG;
+	fd = r < 0 ? r : folder_open_file(lock->folder, lock->name, found, O_RDWR);
+	(void)close(found);
+	return fd;
+}
+
+/* Finds the page. 0; -ENOENT; or another -errno if the file of its name is no good page. */
+static int find_page(struct lock *lock)
+{
+	struct page *page;
+	struct stat st;
+	int fd = open_page(lock, &st), r = 0;
+
+	if (fd < 0)
+		return fd;
+	page = map_page(fd);
+	(void)close(fd);
+	if (!page)
+		return -ENOMEM;
+	fault_begin();
+	if (!is_page(page, &st, &lock->holder))
+		r = -EBADMSG;
+	if (fault_end())
+		r = -EBADMSG;
+	if (r < 0)
+		(void)munmap(page, PAGE_SIZE);
+	else
+		lock->page = page;
+	return r;
+}
+
+static int init_page(const struct lock *lock, const struct stat *st, struct page *page)
+{
+	pthread_mutexattr_t attributes;
+	int r;
+
+	(void)memcpy(page->magic, "corebalance lock", sizeof(page->magic));
+	page->format = PAGE_FORMAT;
+	page->mutex_size = sizeof(pthread_mutex_t);
+	page->device = st->st_dev;
+	page->inode = st->st_ino;
+	(void)memcpy(page->boot, lock->holder.boot, sizeof(page->boot));
+	r = pthread_mutexattr_init(&attributes);
+	if (r == 0)
+		r = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+	if (r == 0)
+		r = pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+	if (r == 0)
+		r = pthread_mutex_init(&page->mutex, &attributes);
+	(void)pthread_mutexattr_destroy(&attributes);
+	return -r;
+}
+
+/* Makes a whole page in the file, for those who may change the scoreboard. */
+static int fill_page(const struct lock *lock, int fd)
+{
+	struct page *page;
+	struct stat st;
+	int r;
+
+	r = -posix_fallocate(fd, 0, PAGE_SIZE); /* else a full file system shows only when the page is touched */
+	if (r == 0 && (fstat(fd, &st) < 0 || fchmod(fd, lock->file.st_mode & 0660) < 0))
+		r = -errno;
+	if (r < 0)
+		return r;
+	if (lock->file.st_gid != st.st_gid)
+		(void)!fchown(fd, (uid_t)-1, lock->file.st_gid); /* else it is none of our groups, and we are the only ones */
+	page = map_page(fd);
+	if (!page)
+		return -ENOMEM;
+	r = init_page(lock, &st, page);
+	(void)munmap(page, PAGE_SIZE);
+	return r;
+}
+
+/* Makes a page and gives it the name; instead of the bad one that has it, if instead says so. Of several processes
+ * that do so at once, one wins. 0 or -errno. */
+static int make_page(const struct lock *lock, bool instead)
+{
+	struct folder_file file;
+	int r = folder_welcomes(lock->folder); /* else nobody would believe it */
+
+	if (r == 0)
+		r = folder_make(lock->folder, &file);
+	if (r < 0)
+		return r;
+	r = fill_page(lock, file.fd);
+	if (r == 0)
+		r = instead ? folder_replace(lock->folder, &file, lock->name) : folder_publish(lock->folder, &file, lock->name);
+	folder_file_close(lock->folder, &file);
+	return r == -EEXIST ? 0 : r;
+}
+
+/* Finds the page, or makes it. Without one, see the head of this file. */
+static void attach(struct lock *lock)
+{
+	struct folder_stay stay;
+
+	if (folder_enter(lock->folder, &stay) < 0)
+		return;
+	for (unsigned i = 0; i < PAGES_MAX; i++) {
+		int r = find_page(lock);
+
+		if (r == 0 || make_page(lock, r != -ENOENT) < 0)
+			break;
+	}
+	folder_leave(&stay);
+}
+
+static void detach(struct lock *lock)
+{
+	if (lock->page)
+		(void)munmap(lock->page, PAGE_SIZE);
+	lock->page = NULL;
+}
+
+/* ---- who is in the section ---- */
+
+static uint64_t word_of(const struct holder *holder)
+{
+	return holder->start << 32 | holder->pid;
+}
+
+/* The process that a word names, if it lives. */
+static bool is_alive(const struct lock *lock, uint64_t word, struct holder *ret)
+{
+	uint32_t pid = (uint32_t)word;
+
+	if (word == lock->self || pid == 0 || pid > INT32_MAX)
+		return false; /* our own is one that we left in it when we were somebody else, or garbage */
+	return holder_of((pid_t)pid, ret) &&
+	       (ret->start == 0 || word >> 32 == 0 || word >> 32 == (uint32_t)ret->start); /* 0: unknown */
+}
+
+void lock_after_fork(struct lock *lock, const struct holder *self)
+{
+	lock->holder = *self;
+	lock->self = word_of(self);
+}
+
+/* ---- waiting ---- */
+
+struct wait {
+	struct timespec since;
+	bool told;
+};
+
+static uint64_t waited_usec(const struct wait *wait)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)((now.tv_sec - wait->since.tv_sec) * 1000000 + (now.tv_nsec - wait->since.tv_nsec) / 1000);
+}
+
+/* Says who has the lock, and continues a process that was stopped with it. */
+static void look_at_holder(struct lock *lock, struct wait *wait)
+{
+	struct lock_wait said = { .waited_usec = waited_usec(wait) };
+	struct holder holder;
+
+	if (is_alive(lock, atomic_load(lock->word), &holder)) {
+		said.pid = (pid_t)holder.pid;
+		said.stopped = holder_is_stopped(&holder, said.name);
+		/* Named anew: it may have left meanwhile, and another process have its pid. */
+		if (said.stopped && is_alive(lock, atomic_load(lock->word), &holder) && (pid_t)holder.pid == said.pid &&
+		    kill(said.pid, SIGCONT) < 0)
+			said.woken = -errno;
+	}
+	if (!wait->told && on_wait)
+		on_wait(&said);
+	wait->told = true;
+}
+
+/* At the end of each slice of a wait; with the mutex or without. 0, or -EINTR. */
+static int be_patient(struct lock *lock, struct wait *wait, bool with_mutex)
+{
+	if (stop_wanted && !with_mutex) {
+		busy = 0;
+		stop_now();
+		busy = 1;
+	}
+	if (on_slice && on_slice())
+		return -EINTR;
+	if (waited_usec(wait) >= LOCK_TELL_USEC)
+		look_at_holder(lock, wait);
+	return 0;
+}
+
+/* Waits for the mutex. What pthread_mutex_lock(3) says; EINTR; or ENOTRECOVERABLE: the page is good for nothing. */
+static int wait_for_mutex(struct lock *lock)
+{
+	struct wait wait = { .told = false };
+	struct holder holder;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &wait.since);
+	for (;;) {
+		struct timespec until;
+		int r;
+
+		(void)clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += SLICE_NSEC;
+		if (until.tv_nsec >= 1000000000L) {
+			until.tv_nsec -= 1000000000L;
+			until.tv_sec++;
+		}
+		r = pthread_mutex_clocklock(&lock->page->mutex, CLOCK_MONOTONIC, &until);
+		if (r != ETIMEDOUT)
+			return r;
+		if (be_patient(lock, &wait, false) < 0)
+			return EINTR;
+		/* Held for so long, and nobody is in the section. */
+		if (waited_usec(&wait) >= LOCK_TELL_USEC && !is_alive(lock, atomic_load(lock->word), &holder))
+			return ENOTRECOVERABLE;
+	}
+}
+
+/* Takes the mutex of a page that is good, if there can be one. 0; 1: its holder died; -EINTR. */
+static int take_mutex(struct lock *lock)
+{
+	for (unsigned i = 0; lock->page; i++) {
+		int r = pthread_mutex_trylock(&lock->page->mutex);
+
+		if (r == EBUSY)
+			r = wait_for_mutex(lock);
+		if (r == EINTR)
+			return -EINTR;
+		if (r == EOWNERDEAD && pthread_mutex_consistent(&lock->page->mutex) == 0)
+			r = -1;
+		/* The file may have been cut short, and this be a mutex of our own by now. */
+		if (r <= 0 && !lock->page->retired && lock->page->format == PAGE_FORMAT)
+			return r == 0 ? 0 : 1;
+		if (r <= 0)
+			(void)pthread_mutex_unlock(&lock->page->mutex);
+		else
+			lock->page->retired = 1;
+		detach(lock);
+		if (i < PAGES_MAX)
+			attach(lock);
+	}
+	return 0;
+}
+
+/* Writes this process into the word. 0; 1: in place of one that died; -ESTALE; -EINTR. */
+static int take_word(struct lock *lock)
+{
+	struct timespec pause = { .tv_nsec = POLL_NSEC };
+	struct wait wait = { .told = false };
+
+	for (unsigned long polls = 0;; polls++) {
+		struct holder holder;
+		uint64_t is = 0;
+		int r;
+
+		if (atomic_compare_exchange_strong(lock->word, &is, lock->self))
+			return 0;
+		if (is == RETIRED)
+			return -ESTALE;
+		if (!is_alive(lock, is, &holder)) {
+			if (atomic_compare_exchange_strong(lock->word, &is, lock->self))
+				return 1;
+			continue;
+		}
+		if (polls == 0)
+			(void)clock_gettime(CLOCK_MONOTONIC, &wait.since);
+		(void)nanosleep(&pause, NULL);
+		if (polls % (SLICE_NSEC / POLL_NSEC) == 0) {
+			r = be_patient(lock, &wait, true);
+			if (r < 0)
+				return r;
+		}
+	}
+}
+
+/* ---- taking and leaving ---- */
+
+static void leave_mutex(struct lock *lock)
+{
+	if (lock->page)
+		(void)pthread_mutex_unlock(&lock->page->mutex);
+}
+
+static bool end(void)
+{
+	bool seen = fault_end();
+
+	busy = 0;
+	if (stop_wanted)
+		stop_now();
+	return seen;
+}
+
+int lock_take(struct lock *lock)
+{
+	int died, r;
+
+	if (busy)
+		abort(); /* a section within a section: it would wait for itself */
+	busy = 1;
+	fault_begin();
+	died = r = take_mutex(lock);
+	if (r >= 0) {
+		r = take_word(lock);
+		if (r < 0)
+			leave_mutex(lock);
+	}
+	if (r < 0) {
+		(void)end();
+		return r;
+	}
+	/* Without the word: what tdb reads may be there all the same, or in another file's place by now. */
+	lock->is_torn = fault_clear();
+	return r | died;
+}
+
+bool lock_assure(struct lock *lock)
+{
+	struct holder holder;
+	uint64_t is = lock->self;
+
+	while (!atomic_compare_exchange_strong(lock->word, &is, lock->self))
+		if (is == RETIRED || is_alive(lock, is, &holder))
+			return false;
+	return true;
+}
+
+bool lock_leave(struct lock *lock)
+{
+	uint64_t is = lock->self;
+
+	/* Only if it is ours: it may be RETIRED, or what somebody wrote over it. */
+	(void)atomic_compare_exchange_strong(lock->word, &is, 0);
+	leave_mutex(lock);
+	return end() || lock->is_torn;
+}
+
+void lock_retire(struct lock *lock)
+{
+	atomic_store(lock->word, RETIRED);
+}
+
+void lock_look(struct lock *lock)
+{
+	struct folder_stay stay;
+	bool same = false;
+	struct stat st;
+	int fd = -1;
+
+	if (lock->page && folder_enter(lock->folder, &stay) == 0) {
+		fault_begin();
+		same = folder_find(lock->folder, lock->name, &fd, &st) == 0 && folder_trusts(lock->folder, &st) == 0 &&
+		       st.st_size == PAGE_SIZE && is_page(lock->page, &st, &lock->holder);
+		same = !fault_end() && same;
+		if (fd >= 0)
+			(void)close(fd);
+		folder_leave(&stay);
+	}
+	if (same)
+		return;
+	if (lock->page)
+		lock->page->retired = 1;
+	detach(lock);
+	attach(lock);
+}
+
+/* ---- opening ---- */
+
+int lock_open(const struct folder *folder, int fd, struct lock **ret)
+{
+	struct lock *lock = calloc(1, sizeof(*lock));
+	struct holder self;
+	void *header;
+
+	if (!lock)
+		return -ENOMEM;
+	holder_self(&self);
+	lock_after_fork(lock, &self);
+	lock->folder = folder;
+	if (asprintf(&lock->name, "%s.lock", folder->name) < 0) {
+		lock->name = NULL;
+		(void)lock_close(lock);
+		return -ENOMEM;
+	}
+	header = mmap(NULL, HEADER_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (header == MAP_FAILED || fstat(fd, &lock->file) < 0) {
+		int r = -errno;
+
+		(void)lock_close(lock);
+		return r;
+	}
+	lock->header = header;
+	lock->word = (_Atomic uint64_t *)(void *)(lock->header + LOCK_WORD_AT);
+	attach(lock);
+	*ret = lock;
+	return 0;
+}
+
+struct lock *lock_close(struct lock *lock)
+{
+	if (!lock)
+		return NULL;
+	detach(lock);
+	if (lock->header)
+		(void)munmap(lock->header, HEADER_SIZE);
+	free(lock->name);
+	free(lock);
+	return NULL;
+}

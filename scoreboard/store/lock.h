@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * lock.h: one process at a time changes a scoreboard, without a system call
+ * while nobody else wants to. How it is done, and why two processes cannot hold
+ * it at once whatever happens to the files, is at the head of lock.c.
+ *
+ * tdb's own locks are not known here: store.c takes them as well where the
+ * structure of the file changes.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "system/folder.h"
+#include "system/holder.h"
+
+struct lock;
+
+/* What a process that waits for the lock says once, after LOCK_TELL_USEC. */
+struct lock_wait {
+	pid_t pid;             /* of the process that has the lock; 0: it could not be found out */
+	char name[HOLDER_NAME_MAX + 1]; /* its program's, may be empty */
+	bool stopped;          /* it was stopped by a signal, as by Ctrl-Z */
+	int woken;             /* if so: 0: it has been told to go on (SIGCONT); or -errno why that could not be done */
+	uint64_t waited_usec;
+};
+
+#define LOCK_TELL_USEC 2000000u
+
+/* Where, in the scoreboard's file, stands who is in a section; see lock.c. */
+#define LOCK_WORD_AT 160u
+#define LOCK_WORD_SIZE 8u
+
+/*
+ * The lock of the scoreboard that fd has open and folder names. The folder must
+ * live as long as the lock, fd only for this call. The page of the mutex is
+ * found, or made, beside the scoreboard; where that cannot be done the lock works
+ * without, see lock.c. 0 and *ret, to be ended by lock_close(); or -errno.
+ */
+int lock_open(const struct folder *folder, int fd, struct lock **ret);
+
+/* Frees it; it must not be held. Returns NULL. */
+struct lock *lock_close(struct lock *lock);
+
+/* For a process made by fork(2), before it takes a lock that its parent opened: self names it. */
+void lock_after_fork(struct lock *lock, const struct holder *self);
+
+/*
+ * Takes the lock; waits for it. Not recursive. From here to lock_leave() faults
+ * are caught (system/fault.h). 0; 1: it is taken, and the process that had it
+ * before has died within; -ESTALE: not taken, another file is the scoreboard
+ * now; -EINTR: not taken, lock_on_wait()'s second function said so.
+ */
+int lock_take(struct lock *lock);
+
+/* Whether the lock is still held. A transaction that tdb undoes, because a process died in it, writes over the word
+ * in the file's header. */
+bool lock_assure(struct lock *lock);
+
+/* Gives the lock up. Returns whether a fault was seen meanwhile (system/fault.h): what was read and written counts for
+ * nothing, and the file must be opened anew. */
+bool lock_leave(struct lock *lock);
+
+/* Says, with the lock held, that another file is the scoreboard from now on: after lock_leave() nobody can take the
+ * lock of this one any more, whatever name or page he has it by. */
+void lock_retire(struct lock *lock);
+
+/*
+ * Whether the page that this process uses is still that which the name says;
+ * else it takes that one, or makes a new one. Costs a stat(2); the lock must
+ * not be held. Nothing depends on it but how fast those are that wait.
+ */
+void lock_look(struct lock *lock);
+
+/* tell (may be NULL) is called once for each wait that takes LOCK_TELL_USEC; is_ended (may be NULL) about every 0.1 s
+ * of every wait: when it says true the wait ends with -EINTR. For the whole process. */
+void lock_on_wait(void (*tell)(const struct lock_wait *wait), bool (*is_ended)(void));
+
+/* From now on SIGTSTP stops this process when it does not hold a lock, and so never takes one along. Nothing happens
+ * if that signal is ignored or handled otherwise. */
+void lock_defer_stop(void);
