@@ -49,3 +49,7 @@ fuzz() {
 @test "fuzzing: any bytes as an object that was compiled" {
   fuzz object 50000
 }
+
+@test "fuzzing: any bytes as a pattern of a check, and as what a node answers" {
+  fuzz pattern 5000
+}

@@ -30,18 +30,18 @@ validate() {
   farm_is_at_rest
 }
 
-@test "a regular expression that would take all memory or time is an error; a long one that does not is none" {
+@test "a regular expression that would take all memory is an error; a long one that does not is none" {
   local plus=x
   for _ in {1..60}; do plus="($plus)+"; done
   validate 'a, 1, 1, 0, check=banner:((x{200}){200}){200}' "b, 1, 1, 0, check=banner:$plus" \
-    'c, 1, 1, 0, check=banner:a*+++++++++++++' \
+    'c, 1, 1, 0, check=banner:a*++' \
     'd, 1, 1, 0, check=banner:^(220|221)[- ]([a-z0-9+{]+\.)+[a-z]{20} (ESMTP|SMTP) [^]+]+ [[:alnum:]+]+ .+ .+ .+ .+ .+ .+ .+ .+$'
   [ "$status" = 78 ]
-  [ "$(grep -c 'expected a regular expression with fewer repetitions within others$' <<<"$stderr")" = 3 ]
+  [ "$(grep -cE 'expected a regular expression: (regular expression is too large|parentheses are too deeply nested|quantifier does not follow)' <<<"$stderr")" = 3 ]
   [ "$(grep -c . <<<"$stderr")" = 3 ]
   validate 'a, 1, 1, 0, check=banner:(.*)\1x' 'b, 1, 1, 0, check=banner:[\1]\\1' 'c, 1, 1, 0, check=banner:((a)b)+[]x]\2'
   [ "$status" = 78 ]
-  [ "$(grep -c 'expected a regular expression without back references$' <<<"$stderr")" = 2 ]
+  [ "$(grep -c 'expected a regular expression without references to its groups$' <<<"$stderr")" = 2 ]
   [ "$(grep -c . <<<"$stderr")" = 2 ]
 }
 
@@ -124,7 +124,7 @@ nodes.conf:16: proxy: "v3": expected v1 or v2
 nodes.conf:17: check: "magic": expected one of tcp, none, banner:, ssh, smtp, pop3, imap, ftp, chat:, distcc, agent:, http:, https:, exec:
 nodes.conf:18: check: "tcp --timeout=soon": expected a time above 0 as the --timeout, such as 5s
 nodes.conf:19: check: "-t 5s none": expected no --timeout with none
-nodes.conf:20: check: "banner:(": expected a regular expression: Unmatched ( or \(
+nodes.conf:20: check: "banner:(": expected a regular expression: missing closing parenthesis, at byte 2
 nodes.conf:21: check: "ssh --timeout": expected a value of --timeout
 nodes.conf:22: check: "agent:70000": expected a port, 1 to 65535
 nodes.conf:23: check: "tcp -s": expected no --slot with tcp

@@ -82,17 +82,17 @@ reason_is() { [ "$(reason_of "$1")" = "$2" ] || { score list; return 1; }; }
 }
 
 @test "chat: mistakes of the file are told with their lines, and its nodes stay as they are" {
-  printf '%s\n' 'expect "("' 'say "x"' 'send x' 'send "x' 'expect "\x00"' 'send "\q"' 'send "x" y' 'send ""' >"$T/chat"
+  printf '%s\n' 'expect "("' 'say "x"' 'send x' 'send "x' 'expect "\x{zz}"' 'send "\q"' 'send "x" y' 'send ""' >"$T/chat"
   node_line 4001 1 "check=chat:$T/chat"
   node_line 4002 1 "check=chat:$T/missing"
   run --separate-stderr -0 probe
-  for line in '1: expected a regular expression: Unmatched ( or \(' '2: "say": expected send or expect' \
+  for line in '1: expected a regular expression: missing closing parenthesis, at byte 2' '2: "say": expected send or expect' \
     '3: "x": expected a text in double quotes' '4: expected a double quote at the end of the text' \
     '6: "\q": expected \r, \n, \t, \", \\ or \xHH' '7: "y": expected nothing behind the text' \
     '8: expected a text that is not empty'; do
     [[ $stderr == *"cbprobe: $T/chat:$line"* ]] || { echo "$line"; echo "$stderr"; return 1; }
   done
-  [[ $stderr == *"$T/chat:5: expected"* ]]
+  [[ $stderr == *"$T/chat:5: expected a regular expression: "* ]]
   [[ $stderr == *"check \"chat:$T/missing\": No such file or directory; its nodes are left as they are"* ]]
   state_is 4001 up
   state_is 4002 up

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "beside.h"
+#include "list/pattern.h"
 #include "notify.h"
 #include "null.h"
 #include "options.h"
@@ -151,6 +152,7 @@ static int open_all(struct score **ret)
 		say(LOG_ERR, "/dev/null: %s", strerror(-r));
 		return EX_OSERR;
 	}
+	(void)pattern_load(); /* the first check that needs it says what is missing */
 	r = beside_setup();
 	if (r == 0 && arg.interval_usec) {
 		r = service_setup();

@@ -9,6 +9,7 @@
 
 #include <search.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,15 +25,17 @@ static int compare(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-static void keep(const char *line)
+/* Whether this pass did not have the line yet. */
+static bool keep(const char *line)
 {
 	char *copy;
 
 	if (tfind(line, &this_pass, compare))
-		return;
+		return false;
 	copy = strdup(line);
 	if (copy && !tsearch(copy, &this_pass, compare))
 		free(copy);
+	return true;
 }
 
 void news_say(int priority, const char *format, ...)
@@ -43,8 +46,7 @@ void news_say(int priority, const char *format, ...)
 	va_start(ap, format);
 	(void)vsnprintf(line, sizeof(line), format, ap);
 	va_end(ap);
-	keep(line);
-	if (!tfind(line, &pass_before, compare))
+	if (keep(line) && !tfind(line, &pass_before, compare))
 		say(priority, "%s", line);
 }
 

@@ -9,7 +9,8 @@
 
 #include <syslog.h>
 
-/* Says (say.h) the line unless the pass before this one had it, too. Without memory to remember it by, it is said. */
+/* Says (say.h) the line unless this pass or the one before had it already. Without memory to remember it by, the line
+ * is said. */
 void news_say(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A pass is over: what it had is what the next one does not say again. */

@@ -14,14 +14,13 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <regex.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "check_kinds.h"
-#include "regex_bounds.h"
+#include "pattern.h"
 #include "system/number.h"
 #include "system/timespan.h"
 #include "url_syntax.h"
@@ -65,21 +64,14 @@ typedef int parser(const char *value, struct check_syntax *syntax, char *expecte
 
 static int parse_regex(const char *value, struct check_syntax *syntax, char *expected)
 {
-	regex_t regex;
-	const char *instead = regex_bounds_check(value);
-	char why[128];
-	int r;
+	struct pattern *pattern = NULL;
+	char why[PATTERN_WHY_MAX];
+	int r = pattern_compile(value, strlen(value), false, &pattern, why);
 
 	(void)syntax;
-	if (instead)
-		return fail(expected, "%s", instead);
-	r = regcomp(&regex, value, REG_EXTENDED | REG_NOSUB);
-	if (r != 0) {
-		(void)regerror(r, &regex, why, sizeof(why));
-		return fail(expected, "a regular expression: %s", why);
-	}
-	regfree(&regex);
-	return 0;
+	pattern_free(pattern);
+	/* Without memory nothing is known of the text: whoever compiles it to use it finds out. */
+	return r == -EINVAL ? fail(expected, "%s", why) : 0;
 }
 
 static int parse_path(const char *value, struct check_syntax *syntax, char *expected)

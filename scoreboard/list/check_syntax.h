@@ -33,7 +33,7 @@ struct check_syntax {
 		uint16_t first, last;
 	} statuses[CHECK_STATUSES_MAX];    /* --status, each */
 	unsigned n_statuses;               /* 0: none was given */
-	char body[NODE_CHECK_MAX + 1];     /* --body, an extended regular expression; empty: not given */
+	char body[NODE_CHECK_MAX + 1];     /* --body, a pattern; empty: not given */
 	char ca[NODE_CHECK_MAX + 1];       /* --ca, an absolute path; empty: not given */
 	bool insecure;                     /* --insecure */
 };

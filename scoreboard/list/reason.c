@@ -38,6 +38,7 @@ static const char *const phrases[REASON_MAX_] = {
 	[REASON_TLS] = "TLS failed",
 	[REASON_COMMAND] = "check command says down",
 	[REASON_COMMAND_UNKNOWN] = "check command cannot tell",
+	[REASON_PATTERN] = "pattern takes too much work",
 };
 
 const char *reason_to_string(enum node_reason reason)

@@ -40,6 +40,7 @@ enum node_reason {
 	REASON_TLS,             /* no TLS could be agreed on */
 	REASON_COMMAND,         /* a monitoring plugin said CRITICAL */
 	REASON_COMMAND_UNKNOWN, /* it could not tell; never a reason to be down */
+	REASON_PATTERN,         /* its pattern went over its bounds; never a reason to be down */
 	REASON_MAX_,
 };
 

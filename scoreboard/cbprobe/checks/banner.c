@@ -7,11 +7,11 @@
  * The line is matched as it comes, without its end while that is missing, so
  * that a banner without a newline will do. That it does not match is known
  * when the line is complete. Only ssh looks at more lines than the first: a
- * server may send others before its version (RFC 4253, 4.2).
+ * server may send others before its version (RFC 4253, 4.2). A line that is
+ * longer than any sound one must match by its first bytes.
  */
 
 #include <errno.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,15 +20,18 @@
 #include "checkup.h"
 #include "connect.h"
 #include "conversation.h"
+#include "expect.h"
 #include "talk.h"
 
+#define LINE_MAX_LOOKED_AT 1024u /* bytes; SMTP's may have 512, SSH's 255 */
+
 struct banner {
-	regex_t regex;
+	struct pattern *pattern;
 	bool any_line;
 };
 
 static const struct short_form {
-	const char *name, *regex;
+	const char *name, *pattern;
 	bool any_line;
 } short_forms[] = {
 	{ "ssh", "^SSH-(2\\.0|1\\.99)-", true },
@@ -40,8 +43,9 @@ static const struct short_form {
 
 static int banner_prepare(const struct check_syntax *syntax, void **ret)
 {
-	struct short_form form = { .regex = syntax->argument };
+	struct short_form form = { .pattern = syntax->argument };
 	struct banner *banner = calloc(1, sizeof(*banner));
+	int r;
 
 	if (!banner)
 		return -ENOMEM;
@@ -49,53 +53,58 @@ static int banner_prepare(const struct check_syntax *syntax, void **ret)
 		if (strcmp(short_forms[i].name, syntax->name) == 0)
 			form = short_forms[i];
 	banner->any_line = form.any_line;
-	/* That it can be compiled was found when the check was taken apart. */
-	if (regcomp(&banner->regex, form.regex, REG_EXTENDED | REG_NOSUB) != 0) {
+	r = expect_prepare(syntax, form.pattern, false, &banner->pattern);
+	if (r < 0)
 		free(banner);
-		return -ENOMEM;
-	}
-	*ret = banner;
-	return 0;
+	else
+		*ret = banner;
+	return r;
 }
 
 static void banner_forget(void *prepared)
 {
 	struct banner *banner = prepared;
 
-	regfree(&banner->regex);
+	pattern_free(banner->pattern);
 	free(banner);
 }
 
-static bool matches(const struct banner *banner, const char *line, size_t length, bool complete)
+/* Behind a line that does not match: what is done so far counts on, where the next line's match begins does not. */
+static void next_line(struct conversation *talk, size_t length)
 {
-	regmatch_t range = { .rm_so = 0, .rm_eo = (regoff_t)length };
-
-	return regexec(&banner->regex, line, 1, &range, REG_STARTEND | (complete ? 0 : REG_NOTEOL)) == 0;
+	talk->step += (uint32_t)length;
+	talk->search.begin = 0;
 }
 
 static enum outcome banner_heard(struct probe *probe, uint64_t deadline_usec)
 {
 	const struct banner *banner = probe->checkup->prepared;
 	struct conversation *talk = probe->talk;
+	enum outcome outcome;
 
 	(void)deadline_usec;
 	/* step: where the line begins that is being looked at */
 	while (talk->step < talk->received) {
 		const char *line = (const char *)talk->data + talk->step;
-		size_t room = talk->received - talk->step;
+		size_t room = talk->received - talk->step, end;
 		const char *newline = memchr(line, '\n', room);
 		size_t length = newline ? (size_t)(newline - line) : room;
-		bool complete = newline || talk->ended;
+		bool complete = newline || talk->ended, too_long = length > LINE_MAX_LOOKED_AT;
 
 		if (newline && length > 0 && line[length - 1] == '\r')
 			length--;
-		if (matches(banner, line, length, complete))
-			return OUTCOME_UP;
+		if (too_long)
+			length = LINE_MAX_LOOKED_AT;
+		outcome = expect_pattern(probe, banner->pattern, line, length, complete && !too_long, &talk->search, &end);
+		if (outcome != OUTCOME_PENDING)
+			return outcome;
+		if (too_long)
+			return probe_fail(probe, REASON_TOO_LONG, "%s", "");
 		if (complete && (!banner->any_line || talk->ended))
 			return probe_fail(probe, REASON_WRONG_BANNER, "%.*s", (int)length, line);
 		if (!newline)
 			break;
-		talk->step += (uint32_t)(newline - line) + 1;
+		next_line(talk, (size_t)(newline - line) + 1);
 	}
 	return OUTCOME_PENDING;
 }

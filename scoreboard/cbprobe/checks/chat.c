@@ -15,6 +15,7 @@
 #include "checkup.h"
 #include "connect.h"
 #include "conversation.h"
+#include "expect.h"
 #include "script.h"
 #include "talk.h"
 
@@ -36,18 +37,21 @@ static void chat_forget(void *prepared)
 	free(prepared);
 }
 
-/* Whether what the step expects is there; then it is dropped, with all before it. */
-static bool is_there(struct conversation *talk, const struct script_step *step)
+/* Whether what the step expects is there, OUTCOME_UP; then that is dropped, with all before it. */
+static enum outcome look_for(struct probe *probe, const struct script_step *step)
 {
-	regmatch_t match = { .rm_so = 0, .rm_eo = (regoff_t)talk->received };
+	struct conversation *talk = probe->talk;
+	enum outcome outcome;
 	size_t end;
 
-	if (regexec(&step->regex, (const char *)talk->data, 1, &match, REG_STARTEND | (talk->ended ? 0 : REG_NOTEOL)) != 0)
-		return false;
-	end = (size_t)match.rm_eo;
+	outcome = expect_pattern(probe, step->pattern, (const char *)talk->data, talk->received, talk->ended,
+				 &talk->search, &end);
+	if (outcome != OUTCOME_UP)
+		return outcome;
 	talk->received -= end;
 	(void)memmove(talk->data, talk->data + end, talk->received);
-	return true;
+	talk->search.begin = 0;
+	return OUTCOME_UP;
 }
 
 /* Does steps until one has to wait, or all are done. */
@@ -58,13 +62,17 @@ static enum outcome go_on(struct probe *probe, uint64_t deadline_usec)
 
 	for (; talk->step < script->n; talk->step++) {
 		const struct script_step *step = &script->steps[talk->step];
+		enum outcome outcome;
 
 		if (step->text) {
 			talk->step++;
 			return talk_send(probe, step->text, step->size, deadline_usec); /* and from there chat_sent() */
 		}
-		if (!is_there(talk, step))
+		outcome = look_for(probe, step);
+		if (outcome == OUTCOME_PENDING)
 			return talk_listen(probe, deadline_usec);
+		if (outcome != OUTCOME_UP)
+			return outcome;
 	}
 	return OUTCOME_UP;
 }
@@ -72,12 +80,12 @@ static enum outcome go_on(struct probe *probe, uint64_t deadline_usec)
 static enum outcome chat_heard(struct probe *probe, uint64_t deadline_usec)
 {
 	const struct script *script = probe->checkup->prepared;
-	struct conversation *talk = probe->talk;
+	enum outcome outcome = look_for(probe, &script->steps[probe->talk->step]);
 
 	/* The stage's deadline stays if it has not come yet. */
-	if (!is_there(talk, &script->steps[talk->step]))
-		return OUTCOME_PENDING;
-	talk->step++;
+	if (outcome != OUTCOME_UP)
+		return outcome;
+	probe->talk->step++;
 	return go_on(probe, deadline_usec);
 }
 

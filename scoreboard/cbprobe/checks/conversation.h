@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "list/pattern.h"
 #include "scoreboard.h"
 
 #define CONVERSATION_SIZE 8192u /* more than any sound answer */
@@ -25,8 +26,8 @@ struct conversation {
 	struct score_slot slot;    /* of the node, that was taken for the check */
 	uint32_t step;             /* for the check: how far it is; begins with 0 */
 	uint64_t begun_usec;       /* for the check: CLOCK_MONOTONIC; begins with 0 */
+	struct pattern_search search; /* for the check: of its patterns in data; begins with 0 */
 	unsigned char data[CONVERSATION_SIZE];
-	unsigned char end;         /* 0: who reads data as a text ends here, as a sanitizer's regexec(3) does */
 };
 
 struct conversations {

@@ -15,13 +15,13 @@
  */
 
 #include <errno.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "checkup.h"
 #include "connect.h"
+#include "expect.h"
 #include "cbprobe/news.h"
 #include "system/timespan.h"
 #include "transfer.h"
@@ -45,31 +45,25 @@ static bool is_readable(const struct check_syntax *syntax)
 	return false;
 }
 
-/* Its *ret is a regex_t, or NULL if the body does not matter. */
+/* Its *ret is a struct pattern, or NULL if the body does not matter. */
 static int http_prepare(const struct check_syntax *syntax, void **ret)
 {
-	regex_t *regex;
+	struct pattern *pattern;
+	int r;
 
 	if (!is_readable(syntax))
 		return -EINVAL;
 	if (!*syntax->body)
 		return 0;
-	regex = malloc(sizeof(*regex));
-	if (!regex)
-		return -ENOMEM;
-	/* It was found to be one when the list was read. */
-	if (regcomp(regex, syntax->body, REG_EXTENDED | REG_NOSUB | REG_NEWLINE) != 0) {
-		free(regex);
-		return -ENOMEM;
-	}
-	*ret = regex;
-	return 0;
+	r = expect_prepare(syntax, syntax->body, true, &pattern);
+	if (r == 0)
+		*ret = pattern;
+	return r;
 }
 
 static void http_forget(void *prepared)
 {
-	regfree(prepared);
-	free(prepared);
+	pattern_free(prepared);
 }
 
 /* The node's host as a URL has it: what is before the last colon of its name. */
@@ -129,14 +123,19 @@ static bool is_expected(const struct check_syntax *syntax, int status)
 
 static enum outcome judge_answer(struct probe *probe, const struct transfer_result *result)
 {
-	const regex_t *regex = probe->checkup->prepared;
+	const struct pattern *pattern = probe->checkup->prepared;
+	struct pattern_search search = { 0 };
+	enum outcome outcome;
+	size_t end;
 
 	if (!is_expected(&probe->checkup->syntax, result->status))
 		return probe_fail(probe, REASON_HTTP_STATUS, "%d %s", result->status, result->phrase);
-	if (regex && regexec(regex, result->body, 0, NULL, 0) != 0)
-		return probe_fail(probe, REASON_BODY, "%s",
-				  result->body_size == TRANSFER_BODY_MAX ? "in its first 64 kB" : "");
-	return OUTCOME_UP;
+	if (!pattern)
+		return OUTCOME_UP;
+	outcome = expect_pattern(probe, pattern, result->body, result->body_size, true, &search, &end);
+	if (outcome != OUTCOME_PENDING)
+		return outcome;
+	return probe_fail(probe, REASON_BODY, "%s", result->body_size == TRANSFER_BODY_MAX ? "in its first 64 kB" : "");
 }
 
 /* libcurl's words without what the reason says already. */

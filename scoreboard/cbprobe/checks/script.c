@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "cbprobe/news.h"
-#include "list/regex_bounds.h"
 
 #define FILE_SIZE_MAX (1024 * 1024)
 
@@ -42,8 +41,7 @@ static int complain(const struct reading *reading, const char *format, ...)
 void script_clear(struct script *script)
 {
 	for (size_t i = 0; i < script->n; i++) {
-		if (!script->steps[i].text)
-			regfree(&script->steps[i].regex);
+		pattern_free(script->steps[i].pattern);
 		free(script->steps[i].text);
 	}
 	free(script->steps);
@@ -82,9 +80,9 @@ static int unescape(const char **p)
 
 /*
  * The text between double quotes, which is all that is left of the line, into
- * ret. In a regex, backslashes that are no escapes of ours are its own.
+ * ret. In a pattern, all backslashes but that of \" are the pattern's own.
  */
-static int read_text(const struct reading *reading, const char *p, bool is_regex, char *ret, size_t *ret_size)
+static int read_text(const struct reading *reading, const char *p, bool is_pattern, char *ret, size_t *ret_size)
 {
 	size_t n = 0;
 
@@ -95,17 +93,17 @@ static int read_text(const struct reading *reading, const char *p, bool is_regex
 
 		if (c == '\0')
 			return complain(reading, "expected a double quote at the end of the text");
-		if (c == '\\' && (is_regex || *p != '\\')) {
-			c = unescape(&p);
-			if (c <= 0 && is_regex) {
-				if (c == 0 || *p == '\0' || *p == 'x')
-					return complain(reading, "expected \\r, \\n, \\t, \\\" or \\xHH other than \\x00, "
-							"or what a regular expression may have");
+		if (is_pattern) {
+			if (c == '\\' && *p == '"')
+				c = (unsigned char)*p++;
+			else if (c == '\\' && *p) {
 				ret[n++] = '\\';
 				c = (unsigned char)*p++;
 			}
-		} else if (c == '\\') {
+		} else if (c == '\\' && *p == '\\') {
 			p++;
+		} else if (c == '\\') {
+			c = unescape(&p);
 		}
 		if (c < 0)
 			return complain(reading, "\"\\%c\": expected \\r, \\n, \\t, \\\", \\\\ or \\xHH", *p ? *p : ' ');
@@ -129,16 +127,12 @@ static int read_step(struct reading *reading, bool is_send, const char *rest)
 {
 	struct script_step *step;
 	char *text = malloc(strlen(rest) + 1);
-	const char *instead;
 	size_t size = 0;
 	int r;
 
 	if (!text)
 		return -ENOMEM;
 	r = read_text(reading, rest, !is_send, text, &size);
-	instead = r == 0 && !is_send ? regex_bounds_check(text) : NULL;
-	if (instead)
-		r = complain(reading, "expected %s", instead);
 	if (r == 0 && reading->script.n == SCRIPT_STEPS_MAX)
 		r = complain(reading, "expected at most %u steps", SCRIPT_STEPS_MAX);
 	if (r == 0 && size == 0)
@@ -150,15 +144,13 @@ static int read_step(struct reading *reading, bool is_send, const char *rest)
 	step = &reading->script.steps[reading->script.n];
 	*step = (struct script_step){ .line = reading->line, .text = text, .size = size };
 	if (!is_send) {
-		char why[128];
+		char why[PATTERN_WHY_MAX];
 
-		r = regcomp(&step->regex, text, REG_EXTENDED | REG_NEWLINE);
-		if (r != 0)
-			(void)regerror(r, &step->regex, why, sizeof(why));
+		r = pattern_compile(text, size, true, &step->pattern, why);
 		free(text);
 		step->text = NULL;
-		if (r != 0)
-			return complain(reading, "expected a regular expression: %s", why);
+		if (r < 0)
+			return r == -EINVAL ? complain(reading, "expected %s", why) : r;
 	}
 	reading->script.n++;
 	return 0;

@@ -6,16 +6,17 @@
  * said to a node and what it must answer, one step a line.
  */
 
-#include <regex.h>
 #include <stddef.h>
+
+#include "list/pattern.h"
 
 #define SCRIPT_STEPS_MAX 64u
 
 struct script_step {
 	unsigned line;      /* in the file */
-	char *text;         /* to be sent; NULL: an answer is expected, which matches regex */
+	char *text;         /* to be sent; NULL: an answer is expected, which matches the pattern */
 	size_t size;
-	regex_t regex;
+	struct pattern *pattern;
 };
 
 struct script {

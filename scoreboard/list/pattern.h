@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * pattern.h: the regular expressions of check=, compiled and matched by PCRE2
+ * within bounds on memory and work that no pattern and no subject exceeds. A
+ * node list is refused by the same call that cbprobe compiles with.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PATTERN_SIZE_MAX 4096u /* bytes of a pattern's text */
+#define PATTERN_WHY_MAX 224u   /* room for what is wrong with it */
+
+struct pattern;
+
+/*
+ * Loads libpcre2-8, which the first pattern would do otherwise: for a process
+ * that is about to lose sight of the library's file. 0, or -ENOSYS: there is no
+ * such library.
+ */
+int pattern_load(void);
+
+/*
+ * Compiles size bytes of text. With lines, ^ and $ match at the ends of each
+ * line of a subject; CR, LF and CRLF each end a line. 0: the caller ends *ret
+ * with pattern_free(). -EINVAL: why holds a phrase that goes on after
+ * "expected". -ENOMEM.
+ */
+int pattern_compile(const char *text, size_t size, bool lines, struct pattern **ret, char why[static PATTERN_WHY_MAX]);
+
+/* Frees it; NULL is fine. */
+void pattern_free(struct pattern *pattern);
+
+/*
+ * A search in a subject that grows, as answers come from a node. All zero: it
+ * begins. Each call of pattern_search() looks only at what the calls before
+ * could not decide, and all calls together have one bound on their work.
+ */
+struct pattern_search {
+	size_t begin;  /* no match begins before this byte */
+	uint64_t work; /* done so far, see pattern.c */
+};
+
+/*
+ * Looks for the pattern in size bytes of subject. Without complete, more bytes
+ * may follow: $ does not match behind the last of them. 1: found, and *ret_end
+ * is the offset behind the match. 0: not found. -E2BIG: the pattern takes more
+ * work or memory for this subject than is allowed. -ENOMEM.
+ */
+int pattern_search(const struct pattern *pattern, const char *subject, size_t size, bool complete,
+		   struct pattern_search *search, size_t *ret_end);
