@@ -9,6 +9,12 @@ validate() {
   run --separate-stderr score validate "$CONF"
 }
 
+# What was told on stderr, where nodes.conf stands for the path as it was given.
+told() {
+  sed "s|^nodes.conf|$CONF|" >"$T/expected"
+  diff "$T/expected" <(echo "$stderr")
+}
+
 @test "a node list with everything in it is valid, and dumps as it was meant" {
   validate '# host, port, cores, flags' '' 'fast1.farm, 3632, 16, 0, speed=2.5, check=distcc' \
     '  10.0.0.7,3632,4,0   # a comment' '[2001:db8::7], 3632, 8, 0x80000000' 'spare.farm, 3632, 4, 0, backup' \
@@ -38,11 +44,11 @@ validate() {
     'd, 1, 1, 0, check=banner:^(220|221)[- ]([a-z0-9+{]+\.)+[a-z]{20} (ESMTP|SMTP) [^]+]+ [[:alnum:]+]+ .+ .+ .+ .+ .+ .+ .+ .+$'
   [ "$status" = 78 ]
   [ "$(grep -cE 'expected a regular expression: (regular expression is too large|parentheses are too deeply nested|quantifier does not follow)' <<<"$stderr")" = 3 ]
-  [ "$(grep -c . <<<"$stderr")" = 3 ]
+  [ "$(grep -c . <<<"$stderr")" = 4 ]
   validate 'a, 1, 1, 0, check=banner:(.*)\1x' 'b, 1, 1, 0, check=banner:[\1]\\1' 'c, 1, 1, 0, check=banner:((a)b)+[]x]\2'
   [ "$status" = 78 ]
   [ "$(grep -c 'expected a regular expression without references to its groups$' <<<"$stderr")" = 2 ]
-  [ "$(grep -c . <<<"$stderr")" = 2 ]
+  [ "$(grep -c . <<<"$stderr")" = 3 ]
 }
 
 @test "a URL that no node could be asked for is an error of the list" {
@@ -55,7 +61,7 @@ validate() {
   local expected port='at most one port, 1 to 65535, behind the URL'\''s host (%n has one already)'
   local host='a name or an address as the URL'\''s host, that of IPv6 in brackets'
   local escape='%n, %h, %p, or % and two hexadecimal digits in the URL'
-  expected=$(cat <<EOF
+  expected=$(sed "s|^nodes.conf|$CONF|" <<EOF
 nodes.conf:1: check: "http://%n:8080/health": expected $port
 nodes.conf:2: check: "http://127.0.0.1:99999/": expected $port
 nodes.conf:3: check: "http://%q/": expected $escape
@@ -68,6 +74,7 @@ nodes.conf:9: check: "http://user@/": expected $host
 nodes.conf:10: check: "http://a(b/": expected $host
 nodes.conf:11: check: "http:/%n/": expected http://HOST/PATH, where %n is the node's own host:port
 nodes.conf:12: check: "http://[1:2:3]/": expected $host
+cbscore: 12 errors; nothing is changed
 EOF
 )
   diff <(echo "$expected") <(echo "$stderr")
@@ -87,10 +94,11 @@ EOF
   [ "$status" = 0 ]
   validate 'a, 1, 1, 0, check=ssh -st5' 'b, 1, 1, 0, check=ssh --time=5s' 'c, 1, 1, 0, check=-- ssh'
   [ "$status" = 78 ]
-  diff - <(echo "$stderr") <<'EOF'
+  told <<'EOF'
 nodes.conf:1: check: "ssh -st5": expected no value of --slot
 nodes.conf:2: check: "ssh --time=5s": expected no option "--time"
 nodes.conf:3: check: "-- ssh": expected no option "--"
+cbscore: 3 errors; nothing is changed
 EOF
   grep -q 'Letters cannot be put together' "$BATS_TEST_DIRNAME/../man/corebalance-nodes.5"
 }
@@ -106,7 +114,7 @@ EOF
   [ "$status" = 78 ]
   [ -z "$output" ]
   local expected
-  expected=$(cat <<'EOF'
+  expected=$(sed "s|^nodes.conf|$CONF|" <<'EOF'
 nodes.conf:1: cores: "0": expected 1 to 65535
 nodes.conf:2: port: "0": expected 1 to 65535
 nodes.conf:3: flags: "0x1": expected no bits but 0x80000000 (down) and 0x40000000 (hold)
@@ -134,6 +142,7 @@ nodes.conf:26: check: "chat:file": expected the absolute path of a file
 nodes.conf:27: check: "ssh --loud": expected no option "--loud"
 nodes.conf:28: check: "ssh extra": expected options only behind ssh
 nodes.conf:10: host: "ok:1": expected once only, it is in line 9 already
+cbscore: 27 errors; nothing is changed
 EOF
 )
   diff <(echo "$expected") <(echo "$stderr")
@@ -147,7 +156,8 @@ EOF
   echo 'a, b, 1, 0' >"$T/bad.conf"
   run --separate-stderr score load "$T/bad.conf"
   [ "$status" = 78 ]
-  [ "$stderr" = 'bad.conf:1: port: "b": expected 1 to 65535' ]
+  [ "$stderr" = "$T/bad.conf:1: port: \"b\": expected 1 to 65535
+cbscore: 1 error; nothing is changed" ]
   [ "$(score list -J)" = "$before" ]
   run --separate-stderr score load "$T/missing.conf"
   [ "$status" = 1 ]
@@ -221,4 +231,58 @@ EOF
   client -n 20 -c 1 --expect line
   farm_is_at_rest
   run -0 score fsck
+}
+
+@test "whatever cannot be an address or a host name is an error of the list, with its line" {
+  validate '[1:2:3], 1, 1, 0' '[::1%], 1, 1, 0' '[::1%lo], 1, 1, 0' '[fe80::1%an-interface-xxx], 1, 1, 0' '1.2.3, 1, 1, 0' \
+    '300.1.1.1, 1, 1, 0' '0x7f000001, 1, 1, 0' '1.2.3.4.5, 1, 1, 0' 'a..b, 1, 1, 0' '-a.b, 1, 1, 0' 'a-, 1, 1, 0' '., 1, 1, 0' \
+    "$(printf 'x%.0s' {1..64}).farm, 1, 1, 0" '[], 1, 1, 0' '[10.0.0.1], 1, 1, 0' 'a%b, 1, 1, 0' '010.0.0.1, 1, 1, 0' \
+    '[::ffff:1.2.3], 1, 1, 0'
+  [ "$status" = 78 ]
+  for line in {1..18}; do grep -q "^$CONF:$line: host: " <<<"$stderr" || { echo "line $line: $stderr"; return 1; }; done
+  [ "$(tail -n 1 <<<"$stderr")" = "cbscore: 18 errors; nothing is changed" ]
+  validate '[fe80::1%eth0], 1, 1, 0' '[fe80::1%3], 1, 1, 0' '[ff02::1%eth0], 1, 1, 0' '[::ffff:1.2.3.4], 1, 1, 0' 'a.b., 1, 1, 0' \
+    '_x.farm, 1, 1, 0' '7up.example, 1, 1, 0' '1.2.3.4, 1, 1, 0' "$(printf 'x%.0s' {1..63}).farm, 1, 1, 0" 'x, 1, 1, 0'
+  echo "$stderr"
+  [ "$status" = 0 ]
+}
+
+@test "the same node twice is seen however it is written" {
+  validate 'localhost, 1, 1, 0' 'LOCALHOST, 1, 1, 0' '[::1], 2, 1, 0' '[0:0:0:0:0:0:0:1], 2, 1, 0' '[FE80::1%eth0], 3, 1, 0' \
+    '[fe80:0::1%eth0], 3, 1, 0' '[fe80::1%ETH0], 3, 1, 0' 'Localhost, 2, 1, 0'
+  [ "$status" = 78 ]
+  told <<'EOF'
+nodes.conf:4: host: "[::1]:2": expected once only, it is in line 3 already
+nodes.conf:6: host: "[fe80::1%eth0]:3": expected once only, it is in line 5 already
+nodes.conf:2: host: "localhost:1": expected once only, it is in line 1 already
+cbscore: 3 errors; nothing is changed
+EOF
+  echo "LocalHost, 4001, 1, 0" >"$CONF"
+  score load
+  echo "localhost, 4001, 2, 0" >"$CONF"
+  run -0 score load
+  [ "$output" = "0 added, 1 changed, 0 draining, 0 removed, 0 kept" ]
+  run -0 score down LOCALHOST:4001
+}
+
+@test "a byte order mark is skipped; commas that are missing are named; a list comes from standard input, too" {
+  printf '\xef\xbb\xbfa, 1, 1, 0\n' >"$CONF"
+  run -0 score validate
+  validate 'fast1.farm 3632 16 0' 'a, 1 1, 0' 'a; 1; 1; 0' 'a'
+  told <<'EOF'
+nodes.conf:1: line: "fast1.farm 3632 16 0": expected commas between host, port, cores, flags
+nodes.conf:2: line: "a, 1 1, 0": expected commas between host, port, cores, flags
+nodes.conf:3: line: "a; 1; 1; 0": expected commas between host, port, cores, flags
+nodes.conf:4: port: missing: expected host, port, cores, flags
+cbscore: 4 errors; nothing is changed
+EOF
+  run -0 score validate - <<<'a, 1, 2, 0'
+  [ "$output" = "standard input: 1 node, 2 cores" ]
+  run -78 --separate-stderr score validate - <<<'a, 1, 0, 0'
+  [[ $stderr == 'standard input:1: cores: "0": expected 1 to 65535'* ]]
+}
+
+@test "a list without an end is no list" {
+  run -1 --separate-stderr timeout 60 "$BUILD/cbscore" validate /dev/zero
+  [ "$stderr" = "cbscore: /dev/zero: File too large" ]
 }

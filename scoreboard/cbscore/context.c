@@ -39,7 +39,8 @@ int complain_score(const struct context *context, int error)
 
 int context_read_nodes(const char *path, struct nodelist *ret)
 {
-	int r = nodelist_read(path, ret);
+	bool is_stdin = strcmp(path, "-") == 0;
+	int r = is_stdin ? nodelist_read_stream(stdin, "standard input", ret) : nodelist_read(path, ret);
 
 	if (r < 0) {
 		complain("%s: %s", path, strerror(-r));
@@ -49,6 +50,7 @@ int context_read_nodes(const char *path, struct nodelist *ret)
 		return STATUS_OK;
 	for (size_t i = 0; i < ret->n_errors; i++)
 		(void)fprintf(stderr, "%s\n", ret->errors[i]);
+	complain("%zu error%s; nothing is changed", ret->n_errors, ret->n_errors == 1 ? "" : "s");
 	nodelist_clear(ret);
 	return EX_CONFIG;
 }

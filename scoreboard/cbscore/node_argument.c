@@ -3,6 +3,7 @@
 #include "node_argument.h"
 
 #include <string.h>
+#include <strings.h>
 
 struct wanted {
 	const char *word;
@@ -16,16 +17,16 @@ static bool is_host(const char *word, const char *host)
 {
 	size_t length = strlen(host);
 
-	if (strcmp(word, host) == 0)
+	if (strcasecmp(word, host) == 0)
 		return true;
-	return word[0] == '[' && strncmp(word + 1, host, length) == 0 && strcmp(word + 1 + length, "]") == 0;
+	return word[0] == '[' && strncasecmp(word + 1, host, length) == 0 && strcmp(word + 1 + length, "]") == 0;
 }
 
 static int match(const struct score_node *node, void *arg)
 {
 	struct wanted *wanted = arg;
 
-	wanted->exact = strcmp(node->config.name, wanted->word) == 0;
+	wanted->exact = strcasecmp(node->config.name, wanted->word) == 0;
 	if (wanted->exact || is_host(wanted->word, node->config.host)) {
 		*wanted->ret = *node;
 		wanted->hosts++;

@@ -55,13 +55,13 @@ static int run_validate(void *settings, int argc, char **argv)
 		return status;
 	for (size_t i = 0; i < list.n_nodes; i++)
 		cores += list.nodes[i].cores;
-	(void)printf("%s: %zu node%s, %llu core%s\n", path, list.n_nodes, list.n_nodes == 1 ? "" : "s",
+	(void)printf("%s: %zu node%s, %llu core%s\n", strcmp(path, "-") == 0 ? "standard input" : path, list.n_nodes, list.n_nodes == 1 ? "" : "s",
 		     cores, cores == 1 ? "" : "s");
 	nodelist_clear(&list);
 	return STATUS_OK;
 }
 
 const struct verb verb_validate = {
-	.name = "validate", .arguments = "[FILE]", .also = "test", .max = 1, .run = run_validate,
+	.name = "validate", .arguments = "[FILE|-]", .also = "test", .max = 1, .run = run_validate,
 	.help = "read the node list and tell its mistakes",
 };

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "check_syntax.h"
+#include "host_syntax.h"
 #include "system/number.h"
 
 #define SPEED_MIN 0.001
@@ -35,27 +36,9 @@ static int fail(char *expected, const char *format, ...)
 
 static int parse_host(const char *value, void *member, char *expected)
 {
-	size_t length = strlen(value);
-	char host[NODE_HOST_MAX + 3];
-	const char *p = value;
+	const char *what;
 
-	if (length > 1 && value[0] == '[' && value[length - 1] == ']') {
-		if (!strchr(value, ':'))
-			return fail(expected, "an IPv6 address in the brackets");
-		p++;
-		length -= 2;
-	} else if (strchr(value, ':')) {
-		return fail(expected, "a name, an IPv4 address, or an IPv6 address in brackets");
-	}
-	if (length < 1 || length > NODE_HOST_MAX)
-		return fail(expected, "a name or address of 1 to %d bytes", NODE_HOST_MAX);
-	(void)memcpy(host, p, length);
-	host[length] = '\0';
-	for (p = host; *p; p++)
-		if (!isalnum((unsigned char)*p) && !strchr(".-_:%", *p))
-			return fail(expected, "letters, digits, dots and hyphens");
-	(void)strcpy(member, host);
-	return 0;
+	return host_parse(value, member, &what) < 0 ? fail(expected, "%s", what) : 0;
 }
 
 static void format_host(const void *member, char *text)

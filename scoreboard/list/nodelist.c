@@ -20,6 +20,8 @@
 #include "system/grow.h"
 
 #define LINE_FIELDS_MAX 16
+#define BYTES_MAX (64u << 20)          /* of a file: some hundred for each of a hundred thousand nodes */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 /* Where a complaint points: file and line, or an argument. */
 struct place {
@@ -119,11 +121,21 @@ static size_t split_fields(char *line, char *fields[static LINE_FIELDS_MAX])
 	return n;
 }
 
+/* Whether blanks stand where commas may have been meant. */
+static bool has_blanks(char *texts[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strpbrk(texts[i], " \t;"))
+			return true;
+	return false;
+}
+
 static int parse_line(struct place *place, char *line, struct nodelist *list)
 {
 	char *texts[LINE_FIELDS_MAX], *comment = strchr(line, '#');
 	struct node_config node = { 0 };
 	uint32_t seen = 0;
+	char shown[64];
 	size_t n;
 	int r = 0;
 
@@ -133,7 +145,10 @@ static int parse_line(struct place *place, char *line, struct nodelist *list)
 	if (!*line)
 		return 0;
 
+	(void)field_shown(line, shown);
 	n = split_fields(line, texts);
+	if (n < FIELDS_PLACED && has_blanks(texts, n))
+		return complain(place, "line: \"%s\": expected commas between host, port, cores, flags", shown);
 	if (n < FIELDS_PLACED)
 		return complain(place, "%s: missing: expected host, port, cores, flags", node_fields[n].name);
 	for (size_t i = 0; r >= 0 && i < n; i++)
@@ -186,11 +201,13 @@ int nodelist_parse(const char *name, const char *text, size_t size, struct nodel
 {
 	struct place place = { .list = ret };
 	size_t *lines = NULL, n_lines = 0, room_lines = 0, number = 0;
-	const char *base = strrchr(name, '/'), *p = text, *end = text + size;
+	const char *p = text, *end = text + size;
 	int r = 0;
 
 	*ret = (struct nodelist){ 0 };
-	base = base ? base + 1 : name;
+	/* Some editors put a byte order mark before UTF-8. */
+	if (size >= strlen(BYTE_ORDER_MARK) && memcmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+		p += strlen(BYTE_ORDER_MARK);
 
 	while (r >= 0 && p < end) {
 		const char *newline = memchr(p, '\n', (size_t)(end - p));
@@ -203,7 +220,7 @@ int nodelist_parse(const char *name, const char *text, size_t size, struct nodel
 		}
 		number++;
 		place.refused = false;
-		(void)snprintf(place.text, sizeof(place.text), "%s:%zu", base, number);
+		(void)snprintf(place.text, sizeof(place.text), "%s:%zu", name, number);
 		if (strlen(line) != length)
 			r = complain(&place, "line: expected text, found a NUL byte");
 		else
@@ -218,24 +235,20 @@ int nodelist_parse(const char *name, const char *text, size_t size, struct nodel
 			lines[n_lines++] = number;
 	}
 	if (r >= 0)
-		r = refuse_duplicates(&place, base, ret, lines);
+		r = refuse_duplicates(&place, name, ret, lines);
 	free(lines);
 	if (r < 0)
 		nodelist_clear(ret);
 	return r < 0 ? r : 0;
 }
 
-int nodelist_read(const char *path, struct nodelist *ret)
+int nodelist_read_stream(FILE *file, const char *name, struct nodelist *ret)
 {
 	char *text = NULL;
 	size_t size = 0, room = 0;
-	FILE *file;
 	int r;
 
 	*ret = (struct nodelist){ 0 };
-	file = fopen(path, "re");
-	if (!file)
-		return -errno;
 	for (;;) {
 		r = GROW(text, size, room);
 		if (r < 0)
@@ -248,10 +261,28 @@ int nodelist_read(const char *path, struct nodelist *ret)
 		}
 		if (feof(file))
 			break;
+		if (size > BYTES_MAX) {
+			r = -EFBIG;
+			goto out;
+		}
 	}
-	r = nodelist_parse(path, text, size, ret);
+	r = nodelist_parse(name, text, size, ret);
 out:
 	free(text);
+	return r;
+}
+
+int nodelist_read(const char *path, struct nodelist *ret)
+{
+	FILE *file = fopen(path, "re");
+	int r;
+
+	if (!file) {
+		r = -errno;
+		*ret = (struct nodelist){ 0 };
+		return r;
+	}
+	r = nodelist_read_stream(file, path, ret);
 	(void)fclose(file);
 	return r;
 }

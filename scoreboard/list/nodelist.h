@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define BN_DOWN UINT32_C(0x80000000) /* unavailable: the word of health checks and failed connects */
 #define BN_HOLD UINT32_C(0x40000000) /* taken out: the word of an administrator */
@@ -31,7 +32,7 @@ enum node_proxy {
 /* One node as configured. */
 struct node_config {
 	char name[NODE_NAME_MAX + 1]; /* host:port, IPv6 in brackets: what a node is called everywhere */
-	char host[NODE_HOST_MAX + 1]; /* without brackets */
+	char host[NODE_HOST_MAX + 1]; /* without brackets, in the form of host_syntax.h */
 	uint16_t port;
 	uint32_t cores;
 	uint32_t flags;               /* BN_DOWN, BN_HOLD as written */
@@ -50,10 +51,13 @@ struct nodelist {
 
 /*
  * Reads a node list. 0: *ret holds what it says; see n_errors before using it.
- * -errno if the file cannot be read at all (*ret is empty then). The caller
- * ends *ret with nodelist_clear(), whatever was returned.
+ * -errno if the file cannot be read at all, -EFBIG if it is larger than any node
+ * list (*ret is empty then). The caller ends *ret with nodelist_clear(), whatever was returned.
  */
 int nodelist_read(const char *path, struct nodelist *ret);
+
+/* As nodelist_read(), from a stream up to its end; name stands for it in messages. -EFBIG: more than 64 MiB. */
+int nodelist_read_stream(FILE *file, const char *name, struct nodelist *ret);
 
 /* As nodelist_read(), from size bytes of text; name stands for the file in messages. -ENOMEM only. */
 int nodelist_parse(const char *name, const char *text, size_t size, struct nodelist *ret);

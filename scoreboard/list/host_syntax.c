@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * host_syntax.c: what can be an address or a host name. getaddrinfo(3) takes
+ * more: "1.2.3" and "0x7f000001" for IPv4 addresses, of which nobody can say
+ * that they were meant so. A name whose last label is a number is none (RFC
+ * 1123, 2.1): it must be an address of four numbers.
+ */
+
+#include "host_syntax.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LABEL_MAX 63u
+#define STRING_(x) #x
+#define STRING(x) STRING_(x)
+
+static bool is_scope(const char *text, const struct in6_addr *address)
+{
+	bool by_name = IN6_IS_ADDR_LINKLOCAL(address) || IN6_IS_ADDR_MC_LINKLOCAL(address);
+	size_t length = strlen(text);
+
+	if (length == 0 || length >= IF_NAMESIZE)
+		return false;
+	/* Only a link-local address belongs to an interface; a number is taken with any. */
+	if (!by_name)
+		return text[strspn(text, "0123456789")] == '\0';
+	for (const char *p = text; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr(".-_:@", *p))
+			return false;
+	return true;
+}
+
+/* text: what stands between the brackets. */
+static int parse_ipv6(char *text, char *ret, const char **ret_expected)
+{
+	char *scope = strchr(text, '%'), canonical[INET6_ADDRSTRLEN];
+	struct in6_addr address;
+
+	if (scope)
+		*scope++ = '\0';
+	if (inet_pton(AF_INET6, text, &address) != 1) {
+		*ret_expected = "an IPv6 address in the brackets";
+		return -EINVAL;
+	}
+	if (scope && !is_scope(scope, &address)) {
+		*ret_expected = "the name of an interface behind the % of a link-local address";
+		return -EINVAL;
+	}
+	(void)inet_ntop(AF_INET6, &address, canonical, sizeof(canonical));
+	(void)snprintf(ret, NODE_HOST_MAX + 1, "%s%s%s", canonical, scope ? "%" : "", scope ? scope : "");
+	return 0;
+}
+
+/* Whether the label is a number, decimal or hexadecimal. */
+static bool is_number(const char *label, size_t length)
+{
+	if (length > 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X'))
+		return strspn(label + 2, "0123456789abcdefABCDEF") >= length - 2;
+	return length > 0 && strspn(label, "0123456789") >= length;
+}
+
+static int parse_name(const char *text, char *ret, const char **ret_expected)
+{
+	const char *label = text;
+	size_t length;
+
+	for (const char *p = text; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr(".-_", *p)) {
+			*ret_expected = "letters, digits, dots and hyphens";
+			return -EINVAL;
+		}
+	for (;;) {
+		length = strcspn(label, ".");
+		if (length == 0 || length > LABEL_MAX || label[0] == '-' || label[length - 1] == '-') {
+			*ret_expected = "a name whose parts between dots have 1 to 63 bytes and no hyphen at an end";
+			return -EINVAL;
+		}
+		/* One dot may end a name. */
+		if (label[length] == '\0' || label[length + 1] == '\0')
+			break;
+		label += length + 1;
+	}
+	if (is_number(label, length)) {
+		struct in_addr address;
+
+		if (inet_pton(AF_INET, text, &address) != 1) {
+			*ret_expected = "four numbers from 0 to 255 in an IPv4 address";
+			return -EINVAL;
+		}
+	}
+	for (size_t i = 0; i <= strlen(text); i++)
+		ret[i] = (char)tolower((unsigned char)text[i]);
+	return 0;
+}
+
+int host_parse(const char *text, char ret[static NODE_HOST_MAX + 1], const char **ret_expected)
+{
+	size_t length = strlen(text);
+	char inside[NODE_HOST_MAX + 1];
+	bool bracketed = length > 1 && text[0] == '[' && text[length - 1] == ']';
+
+	if (bracketed)
+		length -= 2;
+	if (length == 0 || length > NODE_HOST_MAX) {
+		*ret_expected = "a name or address of 1 to " STRING(NODE_HOST_MAX) " bytes";
+		return -EINVAL;
+	}
+	if (bracketed) {
+		(void)memcpy(inside, text + 1, length);
+		inside[length] = '\0';
+		return parse_ipv6(inside, ret, ret_expected);
+	}
+	if (strchr(text, ':')) {
+		*ret_expected = "a name, an IPv4 address, or an IPv6 address in brackets";
+		return -EINVAL;
+	}
+	return parse_name(text, ret, ret_expected);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * host_syntax.h: the host of a node, as text alone: a host name, an IPv4
+ * address, or an IPv6 address in brackets.
+ */
+
+#include <stddef.h>
+
+#include "nodelist.h"
+
+/*
+ * Reads a host. *ret gets it without brackets and in one form for all ways to
+ * write it: names in lower case, addresses as inet_ntop(3) has them, so that the
+ * same node twice is seen as such. 0; or -EINVAL: then *ret_expected is a text of
+ * this file's that goes on after "expected".
+ */
+int host_parse(const char *text, char ret[static NODE_HOST_MAX + 1], const char **ret_expected);
