@@ -2,21 +2,12 @@
 
 /*
  * connect.c: one non-blocking connect(2) after the other.
- *
- * Every socket of a relay is set to be reset by close(2), and so by death,
- * from its birth. Two promises hang on it. A client whose relay was killed in
- * the middle of an answer must see an error, not an early end that looks like
- * a whole answer. And a node must see the connection end at once, with nothing
- * of it left in flight, because its slot is given to the next client.
  */
 
 #include "connect.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,64 +15,8 @@
 #include "congestion.h"
 #include "departure.h"
 #include "sigterm.h"
+#include "socket.h"
 #include "system/timespan.h"
-
-/* A peer that vanished is noticed after idle + count * interval: two minutes. */
-#define KEEPALIVE_IDLE_SEC 60
-#define KEEPALIVE_INTERVAL_SEC 15
-#define KEEPALIVE_COUNT 4
-
-void socket_keep_alive(int fd)
-{
-	static const int on = 1, idle = KEEPALIVE_IDLE_SEC, interval = KEEPALIVE_INTERVAL_SEC, count = KEEPALIVE_COUNT;
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
-}
-
-void socket_no_delay(int fd)
-{
-	static const int on = 1;
-
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-}
-
-/* What a socket must have before a byte moves. */
-static void prepare_birth(int fd)
-{
-	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-	static const int on = 1;
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	/* Urgent data goes on in its place, as data: out of line it would be lost, and stop splice(2). */
-	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
-}
-
-void socket_prepare(int fd)
-{
-	prepare_birth(fd);
-	congestion_apply(fd);
-	socket_keep_alive(fd);
-	socket_no_delay(fd);
-}
-
-void socket_prepare_once(int fd)
-{
-	struct linger linger = { 0 };
-	socklen_t size = sizeof(linger);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size) < 0 || !linger.l_onoff)
-		socket_prepare(fd);
-}
-
-void socket_end_clean(int fd)
-{
-	static const struct linger clean = { 0 };
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &clean, sizeof(clean));
-}
 
 /* A SYN that is answered by a reset was refused; whom a reset or an end finds connected was taken first. */
 static enum connect_outcome outcome_of(int error)
@@ -149,7 +84,7 @@ static enum connect_outcome try_address(const struct score_address *address, uin
 		*ret_error = errno;
 		return errno == EAFNOSUPPORT ? CONNECT_FAILED : CONNECT_NO_RESOURCES;
 	}
-	prepare_birth(fd);
+	socket_prepare_birth(fd);
 	congestion_apply_to(fd, &address->sa);
 	r = connect(fd, &address->sa, address->size);
 	if (r < 0 && errno == EINPROGRESS) {

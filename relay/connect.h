@@ -22,23 +22,8 @@ enum connect_outcome {
  * Connects to the node, one address after the other, each for at most
  * timeout_usec, while watching the client. DONE: *ret_fd is a connected
  * socket, non-blocking, close-on-exec, that is reset when it is just closed
- * (see socket_end_clean()); the caller's, as it is at RESET. It has no keepalive and no
+ * (see socket.h); the caller's, as it is at RESET. It has no keepalive and no
  * TCP_NODELAY yet: most connections are over before they would matter.
  */
 enum connect_outcome connect_node(const struct score_target *target, uint64_t timeout_usec, int client_fd,
 				  int *ret_fd, enum node_reason *ret_reason);
-
-/* Sets a socket up for relaying, or a listening one so that what is accepted inherits it: keepalive, no delay,
- * congestion control, urgent data in line, and a reset instead of a clean end if this process just dies. Failures are
- * ignored: a unix socket knows none of it. */
-void socket_prepare(int fd);
-
-/* The same for an accepted socket, which has inherited all that, unless it was in the backlog before. */
-void socket_prepare_once(int fd);
-
-/* Two of these by themselves. */
-void socket_keep_alive(int fd);
-void socket_no_delay(int fd);
-
-/* Takes the last of these back: from now on a close(2) is a clean end and loses nothing. */
-void socket_end_clean(int fd);

@@ -28,6 +28,7 @@
 #include "patience.h"
 #include "system/proxy_header.h"
 #include "report.h"
+#include "socket.h"
 #include "system/timespan.h"
 
 #define NEVER UINT64_MAX
@@ -235,19 +236,42 @@ static void connection_close(struct connection *connection)
 	connection->fd = -1;
 }
 
+static void close_node(struct life *life)
+{
+	(void)close(life->node_fd);
+	life->node_fd = -1;
+}
+
+/* The connection is broken off: the client is told first, and the slot goes on when the node's machine knows. */
+static void abort_node(struct life *life)
+{
+	connection_close(life->connection);
+	delivery_abort(life->node_fd);
+	life->node_fd = -1;
+}
+
 /* Both sides are through. What the node does not take any more is as silent as a connection of which nothing moves. */
 static void end_node(struct life *life)
 {
-	switch (delivery_end(life->node_fd, life->settings->idle_timeout_usec)) {
-	case 0:
+	struct connection *connection = life->connection;
+	int r = delivery_end(life->node_fd, life->settings->idle_timeout_usec), missing;
+
+	if (r == 0) {
 		(void)end(life, END_CLEAN, PHASE_DONE, EX_OK);
-		break;
-	case -EINTR:
-		(void)end(life, END_ADMIN, PHASE_DATA, EX_OK);
-		break;
-	default: /* -ETIME, or we cannot wait for it */
-		(void)end(life, END_RESOURCES, PHASE_DATA, EX_OK);
+		close_node(life);
+		return;
 	}
+	missing = socket_unconfirmed(life->node_fd) - 1; /* the end */
+	if (missing > 0)
+		connection->in -= (uint64_t)missing < connection->in ? (uint64_t)missing : connection->in;
+	if (r == -ETIMEDOUT) {
+		(void)end(life, END_NODE, PHASE_DATA, EX_OK);
+		close_node(life);
+		return;
+	}
+	/* -EINTR; -ETIME, or we cannot wait for it */
+	(void)end(life, r == -EINTR ? END_ADMIN : END_RESOURCES, PHASE_DATA, EX_OK);
+	abort_node(life);
 }
 
 static void stage_data(struct life *life)
@@ -255,10 +279,14 @@ static void stage_data(struct life *life)
 	struct connection *connection = life->connection;
 	unsigned char head[PROXY_HEADER_MAX];
 	struct forward_counts counts;
+	enum forward_outcome outcome;
 	int error = 0;
 
-	switch (forward(connection->fd, life->node_fd, head, make_head(life, head), life->settings->idle_timeout_usec,
-			show_progress, life, &counts, &error)) {
+	outcome = forward(connection->fd, life->node_fd, head, make_head(life, head), life->settings->idle_timeout_usec,
+			  show_progress, life, &counts, &error);
+	connection->in = counts.in;
+	connection->out = counts.out;
+	switch (outcome) {
 	case FORWARD_DONE:
 		/* Now closing must lose nothing; until here it was to be a reset. Who ends first is told by it. */
 		socket_end_clean(connection->fd);
@@ -266,24 +294,32 @@ static void stage_data(struct life *life)
 		end_node(life);
 		break;
 	case FORWARD_CLIENT_RESET:
+	case FORWARD_CLIENT_VANISHED:
 		(void)end(life, END_CLIENT, PHASE_DATA, EX_OK);
+		abort_node(life);
 		break;
 	case FORWARD_NODE_RESET:
 		(void)end(life, END_NODE, PHASE_DATA, EX_OK);
+		abort_node(life);
+		break;
+	case FORWARD_NODE_VANISHED:
+		(void)end(life, END_NODE, PHASE_DATA, EX_OK);
+		close_node(life); /* its machine would answer nothing more */
 		break;
 	case FORWARD_INTERRUPTED:
 		(void)end(life, END_ADMIN, PHASE_DATA, EX_OK);
+		abort_node(life);
 		break;
 	case FORWARD_IDLE:
 		(void)end(life, END_RESOURCES, PHASE_DATA, EX_OK);
+		abort_node(life);
 		break;
 	case FORWARD_FAILED:
 		report_message(LOG_ERR, "cannot forward for %s: %s", connection->client, strerror(error));
 		(void)end(life, END_RESOURCES, PHASE_DATA, EX_OSERR);
+		abort_node(life);
 		break;
 	}
-	connection->in = counts.in;
-	connection->out = counts.out;
 	life->silent = counts.node_first && counts.out == 0 && counts.node_usec < SILENT_USEC;
 }
 
@@ -392,7 +428,7 @@ static enum stage stage_connect(struct life *life)
 		connection->connect_usec = now_boottime() - start_usec;
 		connection->out = forward_last(connection->fd, life->node_fd);
 		(void)end(life, END_NODE, PHASE_DATA, EX_OK);
-		(void)close(life->node_fd);
+		close_node(life);
 		return connection->out > 0 ? release(life, true) : release_doubted(life, REASON_SILENT);
 	case CONNECT_FAILED:
 		return connect_failed(life, reason);
@@ -416,7 +452,6 @@ static enum stage stage_connect(struct life *life)
 	}
 
 	stage_data(life);
-	(void)close(life->node_fd); /* a reset, unless the conversation is whole and has ended */
 	return life->silent ? release_doubted(life, REASON_SILENT) : release(life, true);
 }
 

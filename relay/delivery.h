@@ -2,10 +2,19 @@
 #pragma once
 
 /*
- * delivery.h: the end of a connection to a node, as the node's machine sees it.
+ * delivery.h: the end of a connection, as the peer's machine sees it.
  */
 
 #include <stdint.h>
+
+/*
+ * Waits until the peer's machine has all that was sent on a socket, and the
+ * end if that was sent, too. 0: it has, or the connection was reset; -ETIME:
+ * nothing was taken for idle_timeout_usec (0: no limit; noticed within twice
+ * that); -ETIMEDOUT: the peer's machine has vanished; -EINTR: SIGTERM came; or
+ * another -errno.
+ */
+int delivery_await(int fd, uint64_t idle_timeout_usec);
 
 /*
  * Ends our side of a TCP connection whose other side has ended, and waits
@@ -13,8 +22,18 @@
  * non-blocking, stays the caller's, and must be set to be reset by close(2):
  * that then does nothing if all has been delivered, and else, as at any death
  * of this process meanwhile, it ends the connection there, too, unless all is
- * on its way already, which then arrives. 0: delivered,
- * or the other end is gone; -ETIME: nothing was taken for idle_timeout_usec (0:
- * no limit; noticed within twice that); -EINTR: SIGTERM came, or another -errno.
+ * on its way already, which then arrives. Returns as delivery_await().
  */
 int delivery_end(int fd, uint64_t idle_timeout_usec);
+
+/*
+ * Closes a connection that is to be reset, and does not return before the
+ * peer's machine has no connection any more. A reset that is lost on its way is
+ * not sent again by the kernel; so the peer's machine is asked once more. When
+ * it answers nothing for socket_vanish_usec(), or for DELIVERY_STOP_USEC after
+ * SIGTERM, the wait is over, too. Nothing is asked of a peer that is not TCP.
+ * A process of the peer sees nothing but the reset.
+ */
+void delivery_abort(int fd);
+
+#define DELIVERY_STOP_USEC 5000000u

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+#include "socket.h"
+
 struct departure {
 	bool half_closed; /* has sent something and ended its side: only a reset counts from now on */
 	bool hung_up;     /* has sent something and closed: not to be polled any more, it would say so for ever */
@@ -36,6 +38,8 @@ static inline bool departure_check(struct departure *departure, int fd, short re
 	if (abandon_on_eof || recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
 		return true;
 	departure->half_closed = true;
+	/* A machine forgets a socket that its process has closed, and would answer the keepalive with a reset. */
+	socket_keep_alive(fd, false);
 	departure->hung_up = revents & POLLHUP;
 	return false;
 }

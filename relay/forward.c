@@ -10,6 +10,16 @@
  * back-pressure passes through. When its source has ended and nothing is held,
  * it ends its destination (a half-close); the other direction is not touched.
  *
+ * An error of a socket ends both directions, unless its side had ended before:
+ * then all that the side had to say is here, or in the socket, and goes on to
+ * the other side to its end. Only what the other side says has no destination
+ * any more. It is read and dropped, as a node that cannot write would not go on
+ * reading; and when the rest is delivered that side is told by a reset.
+ *
+ * The keepalive asks a side only while it has not ended. A process that has
+ * closed its socket is forgotten by its machine after a minute, and the machine
+ * would answer with a reset.
+ *
  * The first bytes are copied through a buffer. A direction whose reads fill
  * the buffer twice in a row is a big flow, and goes on through a pipe with
  * splice(2), which costs a quarter of the copying. Short flows never pay for
@@ -27,8 +37,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "connect.h"
+#include "delivery.h"
+#include "pulse.h"
 #include "sigterm.h"
+#include "socket.h"
 #include "system/timespan.h"
 
 #define BUFFER_SIZE 65536u
@@ -36,6 +48,9 @@
 #define FULL_READS 2u         /* so many full buffers in a row make a flow big */
 #define TURN_LIMIT 16u        /* moves of one direction before the other has its turn */
 #define LAST_LIMIT 4096u      /* moves after a reset: more than the kernel can hold */
+#define LAST_USEC USEC_PER_SEC
+#define LAST_PAUSE_MIN_USEC 500u
+#define LAST_PAUSE_MAX_USEC 50000u
 
 /* One for each direction, as a process has one connection at a time. Pages that are never used cost nothing. */
 static unsigned char buffers[2][BUFFER_SIZE];
@@ -44,8 +59,11 @@ static unsigned char buffers[2][BUFFER_SIZE];
 struct side {
 	int fd;
 	bool readable;            /* there may be something to read; else poll(2) must say so first */
-	bool hung_up;             /* reported a hang-up without an error: not to be polled for nothing */
+	bool hung_up;             /* reported a hang-up: not to be polled for nothing */
+	bool failed;              /* had an error after its end: is read to that end, and not polled */
 	bool no_delay;            /* has TCP_NODELAY */
+	bool kept_alive;          /* has the keepalive */
+	struct pulse pulse;
 };
 
 struct direction {
@@ -59,7 +77,9 @@ struct direction {
 	size_t piped;             /* what the pipe holds */
 	unsigned full_reads;
 	bool splice_refused;      /* this pair of sockets cannot be spliced */
-	uint64_t bytes;
+	bool dropping;            /* the destination has failed: what is taken is dropped */
+	uint64_t taken;           /* bytes read from the source */
+	uint64_t bytes;           /* bytes written to the destination */
 };
 
 /* How a step of a direction went. */
@@ -98,7 +118,7 @@ static enum step step_errno(bool reading)
 static enum step pass_end(struct direction *direction)
 {
 	direction->state = CLOSED;
-	if (direction->back->state == CLOSED)
+	if (direction->back->state == CLOSED && !direction->back->dropping)
 		return STEP_WAIT;
 	if (shutdown(direction->to->fd, SHUT_WR) < 0 && errno != ENOTCONN)
 		return step_errno(false);
@@ -155,6 +175,7 @@ static enum step take_spliced(struct direction *direction)
 
 	if (n > 0) {
 		direction->piped = (size_t)n;
+		direction->taken += (uint64_t)n;
 		return STEP_MOVED;
 	}
 	if (n < 0 && (errno == EINVAL || errno == ENOSYS)) {
@@ -168,12 +189,12 @@ static enum step take_spliced(struct direction *direction)
 	return n == 0 || errno == EAGAIN ? take_copied(direction) : step_errno(true);
 }
 
-static enum step take_copied(struct direction *direction)
+/* Reads into the empty buffer. */
+static enum step take(struct direction *direction)
 {
-	ssize_t n;
+	ssize_t n = recv(direction->from->fd, direction->buffer, BUFFER_SIZE, MSG_DONTWAIT);
 
-	n = recv(direction->from->fd, direction->buffer, BUFFER_SIZE, MSG_DONTWAIT);
-	direction->from->readable = n == BUFFER_SIZE;
+	direction->from->readable = n == BUFFER_SIZE || direction->from->failed;
 	if (n < 0)
 		return step_errno(true);
 	if (n == 0) {
@@ -181,16 +202,45 @@ static enum step take_copied(struct direction *direction)
 		return STEP_MOVED;
 	}
 	direction->end = (size_t)n;
+	direction->taken += (uint64_t)n;
 	if (direction->used < direction->end)
 		direction->used = direction->end;
+	return STEP_MOVED;
+}
+
+static enum step take_copied(struct direction *direction)
+{
+	enum step s = take(direction);
+	size_t n = direction->end;
+
+	if (s != STEP_MOVED || direction->state == ENDED)
+		return s;
 	direction->full_reads = n == BUFFER_SIZE ? direction->full_reads + 1 : 0;
 	if (direction->full_reads == FULL_READS && direction->pipe[0] < 0 && !direction->splice_refused)
 		become_big(direction);
 	return STEP_MOVED;
 }
 
+/* One step of a direction whose destination has failed. */
+static enum step drop(struct direction *direction)
+{
+	enum step s;
+
+	if (direction->state == ENDED) {
+		direction->state = CLOSED;
+		return STEP_MOVED;
+	}
+	if (direction->state == CLOSED || !direction->from->readable)
+		return STEP_WAIT;
+	s = take(direction);
+	direction->end = 0;
+	return s;
+}
+
 static enum step step(struct direction *direction)
 {
+	if (direction->dropping)
+		return drop(direction);
 	if (holds(direction))
 		return give(direction);
 	if (direction->state == ENDED)
@@ -215,8 +265,10 @@ static enum step run(struct direction *direction)
 struct pair {
 	struct side client, node;
 	struct direction in, out;
-	uint64_t begun_usec, node_usec, reported_bytes, reported_usec, moved_usec;
-	bool settled;             /* has lasted: the node's socket has its keepalive */
+	uint64_t begun_usec, node_usec, reported_bytes, reported_usec;
+	uint64_t look_usec;       /* when to look whether a peer has vanished; NO_TIMEOUT: nothing was sent since */
+	uint64_t sample_usec, moved_usec, traffic; /* for the idle timeout: when to look at the kernels, and what was seen */
+	bool settled;             /* has lasted: the keepalive is looked after */
 	bool node_first;          /* as in struct forward_counts */
 };
 
@@ -248,8 +300,39 @@ static short side_events(const struct direction *from, const struct direction *t
 	return events;
 }
 
-/* An error or hang-up on a side of which nothing was asked. true: it was reset. */
-static bool side_is_reset(struct side *side, short revents)
+/* The bytes that have been moved in any way. */
+static uint64_t pair_work(const struct pair *pair)
+{
+	return pair->in.taken + pair->in.bytes + pair->out.taken + pair->out.bytes;
+}
+
+/*
+ * A side had an error. true: its own end came before that, and the direction
+ * from it goes on; to is the other direction, which drops from now on.
+ * false: the connection is over.
+ */
+static bool side_outlives_error(struct side *side, const struct direction *from, struct direction *to)
+{
+	if (from->state == OPEN && !pulse_ended_before_error(side->fd, from->taken))
+		return false;
+	side->failed = side->readable = true;
+	to->dropping = true;
+	to->start = to->end = to->piped = 0;
+	return true;
+}
+
+static bool client_outlives_error(struct pair *pair)
+{
+	return side_outlives_error(&pair->client, &pair->in, &pair->out);
+}
+
+static bool node_outlives_error(struct pair *pair)
+{
+	return side_outlives_error(&pair->node, &pair->out, &pair->in);
+}
+
+/* An error or hang-up on a side of which nothing was asked. true: it was an error. */
+static bool side_has_error(struct side *side, short revents)
 {
 	socklen_t size = sizeof(int);
 	int error = 0;
@@ -270,7 +353,7 @@ static enum step run_both(struct pair *pair, bool *ret_client)
 	bool moved;
 
 	do {
-		uint64_t before = pair->in.bytes + pair->out.bytes;
+		uint64_t before = pair_work(pair);
 
 		moved = false;
 		for (unsigned i = 0; i < 2; i++) {
@@ -284,7 +367,7 @@ static enum step run_both(struct pair *pair, bool *ret_client)
 			}
 			moved |= s == STEP_MOVED && directions[i]->state != CLOSED;
 		}
-		if (pair->in.bytes + pair->out.bytes != before)
+		if (pair_work(pair) != before)
 			break; /* see to the clock and SIGTERM, then go on */
 	} while (moved);
 	return moved ? STEP_MOVED : STEP_WAIT;
@@ -302,26 +385,68 @@ static void report(struct pair *pair, uint64_t now_usec,
 	progress(&(struct forward_counts){ .in = pair->in.bytes, .out = pair->out.bytes }, arg);
 }
 
-/* How long to sleep at most. */
-static uint64_t sleep_usec(const struct pair *pair, uint64_t now_usec, uint64_t idle_timeout_usec, bool progress)
+static void earlier(uint64_t *usec, uint64_t other_usec)
 {
-	uint64_t usec = NO_TIMEOUT;
+	if (other_usec < *usec)
+		*usec = other_usec;
+}
+
+/* How long to sleep at most. */
+static uint64_t sleep_usec(const struct pair *pair, uint64_t now_usec, bool progress)
+{
+	uint64_t usec = pair->look_usec;
 
 	if (!pair->settled)
-		usec = USEC_PER_SEC;
-	if (progress && pair->in.bytes + pair->out.bytes != pair->reported_bytes) {
-		uint64_t since_usec = now_usec - pair->reported_usec;
+		earlier(&usec, pair->begun_usec + USEC_PER_SEC);
+	if (progress && pair->in.bytes + pair->out.bytes != pair->reported_bytes)
+		earlier(&usec, pair->reported_usec + USEC_PER_SEC);
+	earlier(&usec, pair->sample_usec);
+	return usec == NO_TIMEOUT ? NO_TIMEOUT : usec > now_usec ? usec - now_usec : 0;
+}
 
-		since_usec = since_usec >= USEC_PER_SEC ? 0 : USEC_PER_SEC - since_usec;
-		usec = since_usec < usec ? since_usec : usec;
-	}
-	if (idle_timeout_usec) {
-		uint64_t silent_usec = now_usec - pair->moved_usec;
-		uint64_t left = silent_usec >= idle_timeout_usec ? 0 : idle_timeout_usec - silent_usec;
+/* Keeps the keepalive at those sides that have not ended. Nothing of it matters to a connection of a second. */
+static void mind_keepalive(struct pair *pair, uint64_t now_usec)
+{
+	const bool wanted[] = { pair->in.state == OPEN, pair->out.state == OPEN };
+	struct side *const sides[] = { &pair->client, &pair->node };
 
-		usec = left < usec ? left : usec;
+	if (!pair->settled && now_usec - pair->begun_usec < USEC_PER_SEC)
+		return;
+	pair->settled = true;
+	for (unsigned i = 0; i < 2; i++) {
+		if (sides[i]->kept_alive != wanted[i])
+			socket_keep_alive(sides[i]->fd, wanted[i]);
+		sides[i]->kept_alive = wanted[i];
 	}
-	return usec;
+}
+
+/* Whether nothing has moved between the peers and this machine for the idle timeout, or a quarter of it longer. */
+static bool is_idle(struct pair *pair, uint64_t now_usec, uint64_t idle_timeout_usec)
+{
+	uint64_t traffic;
+
+	if (now_usec < pair->sample_usec)
+		return false;
+	traffic = pulse_traffic(pair->client.fd) + pulse_traffic(pair->node.fd);
+	if (traffic != pair->traffic)
+		pair->moved_usec = now_usec;
+	pair->traffic = traffic;
+	pair->sample_usec = now_usec + (idle_timeout_usec + 3) / 4;
+	return now_usec - pair->moved_usec >= idle_timeout_usec;
+}
+
+/* Whether the machine of a side has vanished, and the connection is over by that. */
+static bool has_vanished(struct pair *pair, uint64_t now_usec, enum forward_outcome *ret)
+{
+	bool client, node;
+
+	if (now_usec < pair->look_usec)
+		return false;
+	pair->look_usec = NO_TIMEOUT;
+	client = !pair->client.failed && pulse_has_stopped(&pair->client.pulse, pair->client.fd, now_usec, &pair->look_usec);
+	node = !pair->node.failed && pulse_has_stopped(&pair->node.pulse, pair->node.fd, now_usec, &pair->look_usec);
+	*ret = node ? FORWARD_NODE_VANISHED : FORWARD_CLIENT_VANISHED;
+	return (node && !node_outlives_error(pair)) || (client && !client_outlives_error(pair));
 }
 
 /*
@@ -336,6 +461,49 @@ static void run_last(struct direction *direction)
 			return;
 }
 
+/*
+ * The node has reset the connection. What it said before goes to the client, and the reset behind it: when the client's
+ * machine has all, or has taken nothing for a while.
+ */
+static void run_last_to_client(struct direction *out)
+{
+	uint64_t taken_usec = now_boottime(), pause_usec = LAST_PAUSE_MIN_USEC;
+	int before = -1, now;
+
+	for (;;) {
+		run_last(out);
+		now = socket_unconfirmed(out->to->fd);
+		if ((now == 0 && !holds(out)) || pulse_is_closed(out->to->fd))
+			return;
+		if (now != before)
+			taken_usec = now_boottime();
+		if (now_boottime() - taken_usec >= LAST_USEC || sigterm_poll(NULL, 0, pause_usec) < 0)
+			return;
+		before = now;
+		if (pause_usec < LAST_PAUSE_MAX_USEC)
+			pause_usec *= 2;
+	}
+}
+
+/* The connection has ended by a reset; in_giving: found while giving to that side. */
+static enum forward_outcome reset_outcome(struct pair *pair, bool client, bool in_giving)
+{
+	if (!client)
+		run_last_to_client(&pair->out);
+	else if (in_giving)
+		run_last(&pair->in);
+	return client ? FORWARD_CLIENT_RESET : FORWARD_NODE_RESET;
+}
+
+/* Whether there is nothing left to do; *ret says how it ended. */
+static bool is_over(const struct pair *pair, enum forward_outcome *ret)
+{
+	const struct direction *in = &pair->in, *out = &pair->out;
+
+	*ret = in->dropping ? FORWARD_NODE_RESET : out->dropping ? FORWARD_CLIENT_RESET : FORWARD_DONE;
+	return (in->dropping || in->state == CLOSED) && (out->dropping || out->state == CLOSED);
+}
+
 /* Notes whose end came first, as long as nobody's has. */
 static void note_end(struct pair *pair, bool node_reset)
 {
@@ -345,14 +513,29 @@ static void note_end(struct pair *pair, bool node_reset)
 	pair->node_usec = now_boottime() - pair->begun_usec;
 }
 
+/* What poll(2) found of a side. false: the connection is over. */
+static bool take_events(struct side *side, const struct direction *from, struct direction *to, short events, short revents)
+{
+	side->readable |= revents & (POLLIN | POLLHUP | POLLERR);
+	/* Waiting only to give, as in POLLOUT: an error must count, though reading would show it first. */
+	if (!events || (events == POLLOUT && revents & POLLERR))
+		return !side_has_error(side, events ? POLLERR : revents) || side_outlives_error(side, from, to);
+	return true;
+}
+
 static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeout_usec,
 					 void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
 					 int *ret_errno)
 {
+	enum forward_outcome outcome;
+
 	pair->begun_usec = pair->reported_usec = pair->moved_usec = now_boottime();
+	pair->look_usec = NO_TIMEOUT;
+	pair->sample_usec = idle_timeout_usec ? pair->begun_usec : NO_TIMEOUT;
 
 	for (;;) {
-		uint64_t before = pair->in.bytes + pair->out.bytes, now_usec;
+		uint64_t given = pair->in.bytes + pair->out.bytes, now_usec;
+		unsigned open = (pair->in.state != CLOSED) + (pair->out.state != CLOSED);
 		struct pollfd fds[2];
 		bool client = false;
 		enum step s;
@@ -363,51 +546,75 @@ static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeou
 			*ret_errno = errno;
 			return FORWARD_FAILED;
 		}
-		if (s == STEP_TO_RESET)
-			run_last(client ? &pair->in : &pair->out);
+		if (s == STEP_TO_RESET && (client ? client_outlives_error(pair) : node_outlives_error(pair)))
+			s = STEP_MOVED;
 		if (s == STEP_FROM_RESET || s == STEP_TO_RESET)
-			return client ? FORWARD_CLIENT_RESET : FORWARD_NODE_RESET;
+			return reset_outcome(pair, client, s == STEP_TO_RESET);
 		note_end(pair, false);
-		if (pair->in.state == CLOSED && pair->out.state == CLOSED)
-			return FORWARD_DONE;
+		if (is_over(pair, &outcome))
+			return outcome;
 
 		now_usec = now_boottime();
-		if (pair->in.bytes + pair->out.bytes != before)
-			pair->moved_usec = now_usec;
+		if (pair->look_usec == NO_TIMEOUT &&
+		    (pair->in.bytes + pair->out.bytes != given || (pair->in.state != CLOSED) + (pair->out.state != CLOSED) != (int)open))
+			pair->look_usec = now_usec + pulse_first_look_usec();
 		report(pair, now_usec, progress, arg);
-		if (!pair->settled && now_usec - pair->begun_usec >= USEC_PER_SEC) {
-			pair->settled = true;
-			socket_keep_alive(pair->node.fd);
-		}
-		if (idle_timeout_usec && now_usec - pair->moved_usec >= idle_timeout_usec)
+		mind_keepalive(pair, now_usec);
+		if (has_vanished(pair, now_usec, &outcome))
+			return outcome;
+		if (is_idle(pair, now_usec, idle_timeout_usec))
 			return FORWARD_IDLE;
 
 		fds[0] = (struct pollfd){ .fd = pair->client.fd, .events = side_events(&pair->in, &pair->out) };
 		fds[1] = (struct pollfd){ .fd = pair->node.fd, .events = side_events(&pair->out, &pair->in) };
-		if (pair->client.hung_up && !fds[0].events)
+		if (pair->client.failed || (pair->client.hung_up && !fds[0].events))
 			fds[0].fd = -1;
-		if (pair->node.hung_up && !fds[1].events)
+		if (pair->node.failed || (pair->node.hung_up && !fds[1].events))
 			fds[1].fd = -1;
-		r = sigterm_poll(fds, 2, s == STEP_MOVED ? 0 :
-				   sleep_usec(pair, now_usec, idle_timeout_usec, progress != NULL));
+		r = sigterm_poll(fds, 2, s == STEP_MOVED ? 0 : sleep_usec(pair, now_usec, progress != NULL));
 		if (r == -EINTR)
 			return FORWARD_INTERRUPTED;
 		if (r < 0) {
 			*ret_errno = -r;
 			return FORWARD_FAILED;
 		}
-		pair->client.readable |= fds[0].revents & (POLLIN | POLLHUP | POLLERR);
-		pair->node.readable |= fds[1].revents & (POLLIN | POLLHUP | POLLERR);
-		if (!fds[0].events && side_is_reset(&pair->client, fds[0].revents))
-			return FORWARD_CLIENT_RESET;
-		if (!fds[1].events && side_is_reset(&pair->node, fds[1].revents))
-			return FORWARD_NODE_RESET;
-		/* Waiting only to give, as in POLLOUT: an error must end it, though reading would show it first. */
-		if (fds[0].events == POLLOUT && fds[0].revents & POLLERR && side_is_reset(&pair->client, POLLERR))
-			return FORWARD_CLIENT_RESET;
-		if (fds[1].events == POLLOUT && fds[1].revents & POLLERR && side_is_reset(&pair->node, POLLERR))
-			return FORWARD_NODE_RESET;
+		if (!take_events(&pair->client, &pair->in, &pair->out, fds[0].events, fds[0].revents))
+			return reset_outcome(pair, true, false);
+		if (!take_events(&pair->node, &pair->out, &pair->in, fds[1].events, fds[1].revents))
+			return reset_outcome(pair, false, false);
 	}
+}
+
+/*
+ * One side has failed after its end, and all that it said has been given to the other side: waits until the other
+ * side's machine has it. What ended the wait else, or the outcome that it had.
+ */
+static enum forward_outcome deliver_rest(const struct pair *pair, enum forward_outcome outcome, uint64_t idle_timeout_usec)
+{
+	bool to_client = outcome == FORWARD_NODE_RESET;
+
+	if (pair->in.dropping && pair->out.dropping)
+		return outcome;
+	switch (delivery_await(to_client ? pair->client.fd : pair->node.fd, idle_timeout_usec)) {
+	case -EINTR:
+		return FORWARD_INTERRUPTED;
+	case -ETIME:
+		return FORWARD_IDLE;
+	case -ETIMEDOUT:
+		return to_client ? FORWARD_CLIENT_VANISHED : FORWARD_NODE_VANISHED;
+	default:
+		return outcome;
+	}
+}
+
+/* How many of the bytes that a socket has taken are at the peer's machine, where the connection did not end well. */
+static uint64_t arrived(int fd, const struct direction *direction)
+{
+	uint64_t missing = (uint64_t)socket_unconfirmed(fd);
+
+	if (missing > 0 && direction->state == CLOSED && !direction->dropping)
+		missing--; /* the end */
+	return direction->bytes > missing ? direction->bytes - missing : 0;
 }
 
 enum forward_outcome forward(int client_fd, int node_fd, const void *head, size_t size, uint64_t idle_timeout_usec,
@@ -415,7 +622,7 @@ enum forward_outcome forward(int client_fd, int node_fd, const void *head, size_
 			     struct forward_counts *ret, int *ret_errno)
 {
 	/* A client has mostly sent something by now; a node has hardly had the time. */
-	struct pair pair = { .client = { .fd = client_fd, .readable = true }, .node.fd = node_fd };
+	struct pair pair = { .client = { .fd = client_fd, .readable = true, .kept_alive = true }, .node.fd = node_fd };
 	enum forward_outcome outcome;
 
 	direction_init(&pair.in, &pair.client, &pair.node, &pair.out, buffers[0]);
@@ -424,9 +631,12 @@ enum forward_outcome forward(int client_fd, int node_fd, const void *head, size_
 	pair.in.used = pair.in.end = size;
 	outcome = forward_loop(&pair, idle_timeout_usec, progress, arg, ret_errno);
 	note_end(&pair, outcome == FORWARD_NODE_RESET);
+	if ((outcome == FORWARD_CLIENT_RESET && pair.out.dropping) || (outcome == FORWARD_NODE_RESET && pair.in.dropping))
+		outcome = deliver_rest(&pair, outcome, idle_timeout_usec);
 	*ret = (struct forward_counts){ .node_first = pair.node_first, .node_usec = pair.node_usec };
-	ret->in = pair.in.bytes > size ? pair.in.bytes - size : 0;
-	ret->out = pair.out.bytes;
+	ret->in = outcome == FORWARD_DONE ? pair.in.bytes : arrived(node_fd, &pair.in);
+	ret->in = ret->in > size ? ret->in - size : 0;
+	ret->out = outcome == FORWARD_DONE ? pair.out.bytes : arrived(client_fd, &pair.out);
 	direction_clear(&pair.in);
 	direction_clear(&pair.out);
 	return outcome;
@@ -437,7 +647,7 @@ uint64_t forward_last(int client_fd, int node_fd)
 	struct pair pair = { .client.fd = client_fd, .node.fd = node_fd };
 
 	direction_init(&pair.out, &pair.node, &pair.client, &pair.in, buffers[1]);
-	run_last(&pair.out);
+	run_last_to_client(&pair.out);
 	direction_clear(&pair.out);
-	return pair.out.bytes;
+	return arrived(client_fd, &pair.out);
 }

@@ -36,10 +36,10 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
-#include "connect.h"
 #include "loader.h"
 #include "pool.h"
 #include "report.h"
+#include "socket.h"
 #include "system/timespan.h"
 #include "waiters.h"
 

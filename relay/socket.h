@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * socket.h: what a relay sets on its sockets, and asks of them. A socket that
+ * is not TCP has none of the options: setting one has no effect there.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SOCKET_VANISH_USEC 120000000u   /* where socket_set_vanish() begins */
+#define SOCKET_VANISH_MIN_USEC 8000000u
+
+/*
+ * How long a peer's machine may leave everything unanswered before it counts
+ * as vanished, for the whole process, in microseconds, at least
+ * SOCKET_VANISH_MIN_USEC. The keepalive and pulse.h go by it. Call it before
+ * the first socket_prepare().
+ */
+void socket_set_vanish(uint64_t usec);
+uint64_t socket_vanish_usec(void);
+
+/* For a socket that is about to be connected: close(2), and so the death of the process, resets the connection (see
+ * socket_end_clean()); urgent data comes in line. */
+void socket_prepare_birth(int fd);
+
+/* For an accepted socket, or a listening one whose accepted sockets inherit it: the same, and the congestion control,
+ * the keepalive, and no delay. */
+void socket_prepare(int fd);
+
+/* socket_prepare(), unless the socket has inherited it: a connection from the backlog of an earlier time has not. */
+void socket_prepare_once(int fd);
+
+/* Turns the keepalive on or off. On: a silent peer that has vanished makes an error after socket_vanish_usec(). */
+void socket_keep_alive(int fd, bool on);
+
+void socket_no_delay(int fd);
+
+/* From now on close(2) is an ordinary end: the kernel goes on delivering what was sent. */
+void socket_end_clean(int fd);
+
+/* What the peer's machine has not acknowledged: bytes, and one for an end. A reset leaves the number as it is. */
+int socket_unconfirmed(int fd);

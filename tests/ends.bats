@@ -1,0 +1,168 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# What a side said before its end arrives whole, whatever becomes of that side
+# afterwards: its machine may have forgotten the connection, or reset it.
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+# A node that says 1,000,000 bytes at once and closes its socket.
+saying_node() {
+  background "$T/say.log" python3 -c "
+import socket
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('$ADDR', 4001)); s.listen(8)
+print('ready', flush=True)
+while True:
+    c, _ = s.accept()
+    c.sendall(b'n' * 1000000); c.close()
+    print('closed', flush=True)"
+  until_ok grep -q ready "$T/say.log"
+  node_line 4001 1
+}
+
+# A client that reads slowly, and says a byte when the node has closed its socket, which the node's machine resets.
+node_forgets() {
+  saying_node
+  entrance "$1"
+  run -0 python3 - "$ADDR" "$T/say.log" <<'END'
+import socket, sys, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+s.connect((sys.argv[1], 3632)); s.settimeout(60)
+while 'closed' not in open(sys.argv[2]).read():
+    time.sleep(0.02)
+s.sendall(b'x')
+n, end = 0, 'reset'
+try:
+    while part := s.recv(50000):
+        n += len(part); time.sleep(0.005)
+    end = 'end'
+except ConnectionError:
+    pass
+print(n, end)
+END
+  [ "$output" = "1000000 end" ]
+  farm_is_at_rest
+  until_ok grep 'bytes_in=0 bytes_out=1000000 .*end=SD' "$T/relay.log"
+}
+
+@test "listener: a node's answer arrives whole and with its end, though its machine resets what comes behind it" { node_forgets listener; }
+@test "connection: a node's answer arrives whole and with its end, though its machine resets what comes behind it" { node_forgets connection; }
+@test "inetd: a node's answer arrives whole and with its end, though its machine resets what comes behind it" { node_forgets inetd; }
+@test "alone: a node's answer arrives whole and with its end, though its machine resets what comes behind it" { node_forgets alone; }
+
+# A client that sends all and closes its socket; then the node says a byte, and reads slowly.
+client_forgets() {
+  background "$T/read.log" python3 -c "
+import os, socket, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+s.bind(('$ADDR', 4001)); s.listen(8)
+print('ready', flush=True)
+c, _ = s.accept()
+while not os.path.exists('$T/closed.word'):
+    time.sleep(0.02)
+c.sendall(b'y')
+n, end = 0, 'reset'
+try:
+    while part := c.recv(50000):
+        n += len(part); time.sleep(0.005)
+    end = 'end'
+except ConnectionError:
+    pass
+print(n, end, flush=True)
+c.setblocking(True); c.settimeout(10)
+try:
+    while True:
+        c.sendall(b'z'); time.sleep(0.02)
+except ConnectionError:
+    print('told', flush=True)"
+  until_ok grep -q ready "$T/read.log"
+  node_line 4001 1
+  entrance "$1"
+  python3 -c "
+import socket
+s = socket.create_connection(('$ADDR', 3632)); s.sendall(b'c' * 400000); s.close()"
+  # All of it has left the client's machine, and only its end is remembered there.
+  until_ok eval 'ss -Htn state fin-wait-2 "dst $ADDR and dport = 3632" | grep -q .'
+  word closed
+  until_ok grep -qx '400000 end' "$T/read.log"
+  until_ok grep -qx told "$T/read.log"
+  farm_is_at_rest
+  until_ok grep 'bytes_in=400000 bytes_out=0 .*end=CD' "$T/relay.log"
+}
+
+@test "listener: a client's request arrives whole and with its end, though its machine resets what comes back" { client_forgets listener; }
+@test "connection: a client's request arrives whole and with its end, though its machine resets what comes back" { client_forgets connection; }
+@test "inetd: a client's request arrives whole and with its end, though its machine resets what comes back" { client_forgets inetd; }
+@test "alone: a client's request arrives whole and with its end, though its machine resets what comes back" { client_forgets alone; }
+
+@test "a node that goes on answering a client that has gone is read to the end of the request, and then told" {
+  background "$T/echo.log" python3 -c "
+import os, socket, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('$ADDR', 4001)); s.listen(8)
+print('ready', flush=True)
+c, _ = s.accept()
+while not os.path.exists('$T/closed.word'):
+    time.sleep(0.02)
+n, end = 0, 'reset'
+try:
+    while part := c.recv(100):
+        n += len(part)
+        try:
+            c.sendall(part * 200) # stops reading until that is taken
+        except ConnectionError:
+            pass
+    end = 'end'
+except ConnectionError:
+    pass
+print(n, end, flush=True)"
+  until_ok grep -q ready "$T/echo.log"
+  node_line 4001 1
+  entrance alone
+  python3 -c "
+import socket
+s = socket.create_connection(('$ADDR', 3632)); s.sendall(b'c' * 100000); s.close()"
+  until_ok eval 'ss -Htn state fin-wait-2 "dst $ADDR and dport = 3632" | grep -q .'
+  word closed
+  until_ok grep -qE '^100000 (end|reset)' "$T/echo.log"
+  farm_is_at_rest
+}
+
+# A node's reset is no end; but what its machine had handed over before goes first, also to a client that reads late.
+@test "what a node said before it reset the connection waits for a client that reads late" {
+  background "$T/reset.log" python3 -c "
+import socket, struct
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('$ADDR', 4001)); s.listen(8)
+print('ready', flush=True)
+c, _ = s.accept()
+c.sendall(b'n' * 60000)
+while c.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[24:28] != b'\\0\\0\\0\\0': # unacknowledged
+    pass
+c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+c.close()"
+  until_ok grep -q ready "$T/reset.log"
+  node_line 4001 1
+  entrance alone
+  run -0 python3 - "$ADDR" <<'END'
+import socket, sys, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+s.connect((sys.argv[1], 3632)); s.settimeout(60)
+n, end = 0, 'reset'
+try:
+    while part := s.recv(1000):
+        n += len(part); time.sleep(0.01)
+    end = 'end'
+except ConnectionError:
+    pass
+print(n, end)
+END
+  [ "$output" = "60000 reset" ]
+  farm_is_at_rest
+  until_ok grep 'bytes_out=60000 .*end=SD' "$T/relay.log"
+}
