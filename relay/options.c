@@ -11,6 +11,7 @@
 
 #include "command/command.h"
 #include "congestion.h"
+#include "socket.h"
 #include "system/number.h"
 #include "system/timespan.h"
 
@@ -60,6 +61,19 @@ static int parse_number(const char *value, size_t min, size_t *ret)
 
 	if (r == 0)
 		*ret = number;
+	return r;
+}
+
+static int set_vanish_timeout(void *settings, const char *value)
+{
+	uint64_t usec;
+	int r = timespan_parse(value, &usec);
+
+	(void)settings;
+	if (r == 0 && (usec < SOCKET_VANISH_MIN_USEC || usec > SOCKET_VANISH_MAX_USEC))
+		r = -EINVAL;
+	if (r == 0)
+		socket_set_vanish(usec);
 	return r;
 }
 
@@ -147,7 +161,9 @@ static const struct option_row rows[] = {
 	  set_scoreboard, NULL },
 	{ "policy", 0, "NAME", "which node", "fastest", NULL, set_policy, policy_word },
 	{ "connect-timeout", 0, "TIME", "for each address of a node", "5s", TIME ", above 0", set_connect_timeout, NULL },
-	{ "idle-timeout", 0, "TIME", "end a connection that was silent so long", "0, off", TIME, set_idle_timeout, NULL },
+	{ "idle-timeout", 0, "TIME", "end a connection of which nothing moved so long", "0, off", TIME, set_idle_timeout, NULL },
+	{ "vanish-timeout", 0, "TIME", "give up a machine that answered nothing so long", "2min", TIME ", from 8s to 1h",
+	  set_vanish_timeout, NULL },
 	{ "queue-limit", 0, "N", "let at most N wait here, the rest in the kernel's backlog", "0, off", "a number",
 	  set_queue_limit, NULL },
 	{ "queue-timeout", 0, "TIME", "end a client that waited so long for busy nodes", "0, off", TIME, set_queue_timeout,

@@ -11,11 +11,12 @@
 
 #define SOCKET_VANISH_USEC 120000000u   /* where socket_set_vanish() begins */
 #define SOCKET_VANISH_MIN_USEC 8000000u
+#define SOCKET_VANISH_MAX_USEC 3600000000u
 
 /*
  * How long a peer's machine may leave everything unanswered before it counts
- * as vanished, for the whole process, in microseconds, at least
- * SOCKET_VANISH_MIN_USEC. The keepalive and pulse.h go by it. Call it before
+ * as vanished, for the whole process, in microseconds, from
+ * SOCKET_VANISH_MIN_USEC to SOCKET_VANISH_MAX_USEC. The keepalive and pulse.h go by it. Call it before
  * the first socket_prepare().
  */
 void socket_set_vanish(uint64_t usec);

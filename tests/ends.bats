@@ -9,7 +9,7 @@ load lib/helpers
 setup() { farm_setup; }
 teardown() { farm_teardown; }
 
-# A node that says 1,000,000 bytes at once and closes its socket.
+# A node that says 400,000 bytes at once and closes its socket.
 saying_node() {
   background "$T/say.log" python3 -c "
 import socket
@@ -18,21 +18,21 @@ s.bind(('$ADDR', 4001)); s.listen(8)
 print('ready', flush=True)
 while True:
     c, _ = s.accept()
-    c.sendall(b'n' * 1000000); c.close()
-    print('closed', flush=True)"
+    c.sendall(b'n' * 400000); c.close()"
   until_ok grep -q ready "$T/say.log"
   node_line 4001 1
 }
 
-# A client that reads slowly, and says a byte when the node has closed its socket, which the node's machine resets.
+# A client that reads slowly, and says a byte when the node's machine has sent everything and remembers but the end of
+# the closed socket: it answers by a reset.
 node_forgets() {
   saying_node
   entrance "$1"
-  run -0 python3 - "$ADDR" "$T/say.log" <<'END'
-import socket, sys, time
+  background "$T/client.out" python3 -c "
+import os, socket, time
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-s.connect((sys.argv[1], 3632)); s.settimeout(60)
-while 'closed' not in open(sys.argv[2]).read():
+s.connect(('$ADDR', 3632)); s.settimeout(60)
+while not os.path.exists('$T/closed.word'):
     time.sleep(0.02)
 s.sendall(b'x')
 n, end = 0, 'reset'
@@ -42,11 +42,12 @@ try:
     end = 'end'
 except ConnectionError:
     pass
-print(n, end)
-END
-  [ "$output" = "1000000 end" ]
+print(n, end)"
+  until_ok eval 'ss -Htn state fin-wait-2 "src $ADDR and sport = 4001" | grep -q .'
+  word closed
+  until_ok grep -qx '400000 end' "$T/client.out"
   farm_is_at_rest
-  until_ok grep 'bytes_in=0 bytes_out=1000000 .*end=SD' "$T/relay.log"
+  until_ok grep 'bytes_in=0 bytes_out=400000 .*end=SD' "$T/relay.log"
 }
 
 @test "listener: a node's answer arrives whole and with its end, though its machine resets what comes behind it" { node_forgets listener; }
@@ -165,4 +166,54 @@ END
   [ "$output" = "60000 reset" ]
   farm_is_at_rest
   until_ok grep 'bytes_out=60000 .*end=SD' "$T/relay.log"
+}
+
+# --idle-timeout goes by what moves between the machines, not by what the relay still has to copy.
+slow_reader_is_not_idle() {
+  saying_node
+  entrance "$1" --idle-timeout 1s
+  run -0 python3 - "$ADDR" <<'END'
+import socket, sys, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+s.connect((sys.argv[1], 3632)); s.settimeout(60)
+n = 0
+while part := s.recv(8000):
+    n += len(part); time.sleep(0.08)
+print(n)
+END
+  [ "$output" = 400000 ]
+  farm_is_at_rest
+  until_ok grep 'bytes_out=400000 .*end=--' "$T/relay.log"
+}
+
+@test "listener: a client that reads slowly what its node left is not idle" { slow_reader_is_not_idle listener; }
+@test "connection: a client that reads slowly what its node left is not idle" { slow_reader_is_not_idle connection; }
+@test "inetd: a client that reads slowly what its node left is not idle" { slow_reader_is_not_idle inetd; }
+@test "alone: a client that reads slowly what its node left is not idle" { slow_reader_is_not_idle alone; }
+
+@test "a node that reads slowly what its client left is not idle; one that does not read is" {
+  background "$T/read.log" python3 -c "
+import socket, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+s.bind(('$ADDR', 4001)); s.listen(8)
+print('ready', flush=True)
+c, _ = s.accept(); n = 0
+while part := c.recv(8000):
+    n += len(part); time.sleep(0.08)
+print(n, flush=True)
+c.close()
+c, _ = s.accept()
+time.sleep(600)"
+  until_ok grep -q ready "$T/read.log"
+  node_line 4001 1
+  entrance alone --idle-timeout 1s
+  python3 -c "
+import socket
+s = socket.create_connection(('$ADDR', 3632)); s.sendall(b'c' * 400000); s.close()"
+  until_ok grep -qx 400000 "$T/read.log"
+  until_ok grep 'bytes_in=400000 .*end=--' "$T/relay.log"
+  client_start stalled --send 10000000 --expect none
+  until_ok grep 'end=RD' "$T/relay.log"
+  farm_is_at_rest
 }

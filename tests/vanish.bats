@@ -1,0 +1,283 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Machines that vanish: a network of the test's own with the gateway in it, and
+# a second one, the far machine, at the other end of a cable that can be cut.
+# The time after which a machine counts as vanished is eight seconds here.
+
+load lib/helpers
+
+setup() {
+  farm_setup
+  if [ "$(id -u)" != 0 ]; then skip "needs root for networks of its own"; fi
+  background "$T/near.log" unshare --net sleep 300
+  NEAR=$PID
+  background "$T/far.log" unshare --net sleep 300
+  FAR=$PID
+  until_ok eval '! [ "/proc/$NEAR/ns/net" -ef /proc/self/ns/net ] && ! [ "/proc/$FAR/ns/net" -ef /proc/self/ns/net ]'
+  near ip link set lo up
+  far ip link set lo up
+  near ip link add name cable type veth peer name cable netns "/proc/$FAR/ns/net"
+  near ip addr add 198.51.100.1/24 dev cable
+  far ip addr add 198.51.100.2/24 dev cable
+  near ip link set cable up
+  far ip link set cable up
+  FARMS=0
+}
+teardown() { farm_teardown; }
+
+near() { nsenter --net="/proc/$NEAR/ns/net" "$@"; }
+far() { nsenter --net="/proc/$FAR/ns/net" "$@"; }
+cut() { far ip link set cable down; }
+mend() { far ip link set cable up; }
+
+# farm WAY LINE [cbrelay option]...: a farm of its own whose node list is the line; its port in $PORT, its scoreboard
+# $T/PORT.tdb, its log $T/PORT.log.
+farm() {
+  local way=$1 activate relay
+  FARMS=$((FARMS + 1))
+  PORT=$((5000 + FARMS))
+  echo "$2" >"$T/$PORT.conf"
+  shift 2
+  activate=(systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS -l "0.0.0.0:$PORT")
+  relay=("$BUILD/cbrelay" -c "$T/$PORT.conf" --vanish-timeout "${VANISH:-8s}" "$@")
+  case $way in
+  listener) relay=("${activate[@]}" "${relay[@]}") ;;
+  connection) relay=("${activate[@]}" --accept "${relay[@]}") ;;
+  inetd) relay=("${activate[@]}" --accept --inetd "${relay[@]}") ;;
+  alone) relay+=("0.0.0.0:$PORT") ;;
+  esac
+  background "$T/$PORT.log" env COREBALANCE_SCOREBOARD="$T/$PORT.tdb" nsenter --net="/proc/$NEAR/ns/net" "${relay[@]}"
+  until_ok eval 'near ss -Hltn "sport = :$PORT" | grep -q .'
+}
+
+# python LOG WHERE: the script of standard input, on the near or the far machine. W(word) waits until the word was given.
+python() {
+  local log=$1 where=$2 script
+  script="import os, socket, struct, sys, time
+def W(word):
+    while not os.path.exists('$T/' + word + '.word'):
+        time.sleep(0.02)
+def say(*words): print(*words, flush=True)
+$(cat)"
+  background "$log" "$where" python3 -c "$script"
+}
+
+farm_slots() { "$BUILD/cbscore" -s "$T/$1.tdb" slots -n | grep -c . || true; }
+farm_queue() { "$BUILD/cbscore" -s "$T/$1.tdb" queue -n | grep -c . || true; }
+slots_are() { [ "$(farm_slots "$1")" = "$2" ]; }
+queue_is() { [ "$(farm_queue "$1")" = "$2" ]; }
+# What a connection's line says it took, in seconds.
+took() { sed -n 's/.*total_usec=\([0-9]*\)[0-9]\{6\} .*/\1/p' "$T/$1.log"; }
+ended() { grep -q "end=$2" "$T/$1.log"; }
+
+# Every state in which something is unacknowledged, side by side. The far machine has four clients and nodes.
+vanishes() {
+  local way=$1 answer byte end rest
+  # The node answers a client whose machine has vanished.
+  python "$T/answer.out" near <<END
+s = socket.create_server(('127.0.0.1', 4001)); say('ready')
+c, _ = s.accept(); c.recv(10); say('asked'); W('answer'); c.sendall(b'y' * 1000)
+try:
+    while c.recv(10): pass
+except ConnectionError: pass
+say('over')
+END
+  # A client says one more byte to a node that has vanished; the end of a client is on its way to it; a node that has
+  # ended its side vanishes while it is sent the rest.
+  python "$T/nodes.out" far <<END
+byte = socket.create_server(('198.51.100.2', 4002)); end = socket.create_server(('198.51.100.2', 4003))
+rest = socket.create_server(('198.51.100.2', 4004)); say('ready')
+a, _ = byte.accept(); a.recv(10)
+b, _ = end.accept(); b.recv(10)
+c, _ = rest.accept(); c.recv(10); c.shutdown(socket.SHUT_WR)
+say('asked'); time.sleep(600)
+END
+  until_ok grep -q ready "$T/answer.out"
+  until_ok grep -q ready "$T/nodes.out"
+  farm "$way" "127.0.0.1, 4001, 1, 0"; answer=$PORT
+  farm "$way" "198.51.100.2, 4002, 1, 0"; byte=$PORT
+  farm "$way" "198.51.100.2, 4003, 1, 0"; end=$PORT
+  farm "$way" "198.51.100.2, 4004, 1, 0"; rest=$PORT
+  python "$T/asker.out" far <<END
+s = socket.create_connection(('198.51.100.1', $answer)); s.sendall(b'ask'); time.sleep(600)
+END
+  python "$T/clients.out" near <<END
+a = socket.create_connection(('127.0.0.1', $byte)); a.sendall(b'ask')
+b = socket.create_connection(('127.0.0.1', $end)); b.sendall(b'ask')
+c = socket.create_connection(('127.0.0.1', $rest)); c.sendall(b'ask'); c.recv(10)
+say('asked'); W('cut'); a.sendall(b'x'); b.shutdown(socket.SHUT_WR); c.sendall(b'z'); c.close(); say('said')
+for s in (a, b):
+    try:
+        while s.recv(10): pass
+        say('end')
+    except ConnectionResetError: say('reset')
+time.sleep(600)
+END
+  until_ok grep -q asked "$T/answer.out"
+  until_ok grep -q asked "$T/nodes.out"
+  until_ok grep -q asked "$T/clients.out"
+  for farm in $answer $byte $end $rest; do slots_are "$farm" 1; done
+  cut
+  word cut
+  word answer
+  until_ok grep -q said "$T/clients.out"
+  for farm in $answer $byte $end $rest; do
+    PATIENCE=30 until_ok slots_are "$farm" 0
+    until_ok eval '[ -n "$(took $farm)" ]'
+    # Not before its time, and soon after.
+    [ "$(took "$farm")" -ge 7 ]
+    [ "$(took "$farm")" -le 25 ]
+  done
+  until_ok ended "$answer" CD
+  until_ok ended "$byte" SD
+  until_ok ended "$end" SD
+  until_ok ended "$rest" SD
+  until_ok grep -q over "$T/answer.out"
+  until_ok lines_with_are "$T/clients.out" reset 2
+}
+
+@test "listener: a machine that vanished while something was unacknowledged costs its slot for the time set" { vanishes listener; }
+@test "connection: a machine that vanished while something was unacknowledged costs its slot for the time set" { vanishes connection; }
+@test "inetd: a machine that vanished while something was unacknowledged costs its slot for the time set" { vanishes inetd; }
+@test "alone: a machine that vanished while something was unacknowledged costs its slot for the time set" { vanishes alone; }
+
+# A silent client, one that waits, and a silent node: keepalive finds them.
+silent_vanishes() {
+  local way=$1 client node
+  python "$T/near.out" near <<END
+s = socket.create_server(('127.0.0.1', 4001)); say('ready')
+c, _ = s.accept(); c.recv(10); say('asked'); time.sleep(600)
+END
+  python "$T/far.out" far <<END
+s = socket.create_server(('198.51.100.2', 4002)); say('ready')
+c, _ = s.accept(); c.recv(10); say('asked'); time.sleep(600)
+END
+  until_ok grep -q ready "$T/near.out"
+  until_ok grep -q ready "$T/far.out"
+  farm "$way" "127.0.0.1, 4001, 1, 0"; client=$PORT
+  farm "$way" "198.51.100.2, 4002, 1, 0"; node=$PORT
+  python "$T/holder.out" near <<END
+s = socket.create_connection(('127.0.0.1', $client)); s.sendall(b'ask')
+t = socket.create_connection(('127.0.0.1', $node)); t.sendall(b'ask'); time.sleep(600)
+END
+  until_ok grep -q asked "$T/near.out"
+  until_ok grep -q asked "$T/far.out"
+  python "$T/waiter.out" far <<END
+s = socket.create_connection(('198.51.100.1', $client)); s.sendall(b'ask'); time.sleep(600)
+END
+  until_ok queue_is "$client" 1
+  cut
+  PATIENCE=30 until_ok slots_are "$node" 0
+  PATIENCE=30 until_ok queue_is "$client" 0
+  until_ok ended "$client" CQ
+  until_ok ended "$node" SD
+  slots_are "$client" 1
+}
+
+@test "listener: a silent node that vanished, and a waiter, are found by keepalive" { silent_vanishes listener; }
+@test "connection: a silent node that vanished, and a waiter, are found by keepalive" { silent_vanishes connection; }
+@test "inetd: a silent node that vanished, and a waiter, are found by keepalive" { silent_vanishes inetd; }
+@test "alone: a silent node that vanished, and a waiter, are found by keepalive" { silent_vanishes alone; }
+
+@test "a client and a node that are alive and do not read for four times as long live; then all bytes arrive" {
+  local client node
+  python "$T/nodes.out" far <<END
+s = socket.create_server(('198.51.100.2', 4001)); t = socket.socket()
+t.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192); t.bind(('198.51.100.2', 4002)); t.listen(5); say('ready')
+c, _ = s.accept(); d, _ = t.accept(); d.recv(10)
+if os.fork() == 0:
+    c.sendall(b'n' * 20000000); c.close(); os._exit(0)
+W('read'); n = 10
+while part := d.recv(100000): n += len(part)
+say('got', n)
+END
+  until_ok grep -q ready "$T/nodes.out"
+  farm alone "198.51.100.2, 4001, 1, 0"; client=$PORT
+  farm alone "198.51.100.2, 4002, 1, 0"; node=$PORT
+  python "$T/clients.out" far <<END
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192); s.connect(('198.51.100.1', $client))
+t = socket.create_connection(('198.51.100.1', $node))
+if os.fork() == 0:
+    t.sendall(b'c' * 20000000); t.shutdown(socket.SHUT_WR); t.recv(10); os._exit(0)
+say('silent'); W('read'); n = 0
+while part := s.recv(100000): n += len(part)
+say('got', n)
+END
+  until_ok grep -q silent "$T/clients.out"
+  local end=$((SECONDS + 33))
+  while [ $SECONDS -lt $end ]; do
+    slots_are "$client" 1
+    slots_are "$node" 1
+    sleep 1
+  done
+  word read
+  PATIENCE=60 until_ok grep -qx 'got 20000000' "$T/clients.out"
+  PATIENCE=60 until_ok grep -qx 'got 20000000' "$T/nodes.out"
+}
+
+@test "a client that had not read for a while, and vanishes, costs its slot for about the time set" {
+  python "$T/node.out" near <<END
+s = socket.create_server(('127.0.0.1', 4001)); say('ready')
+c, _ = s.accept(); c.sendall(b'n' * 20000000); time.sleep(600)
+END
+  until_ok grep -q ready "$T/node.out"
+  farm alone "127.0.0.1, 4001, 1, 0"
+  python "$T/client.out" far <<END
+s = socket.create_connection(('198.51.100.1', $PORT)); time.sleep(600)
+END
+  # Its window is closed, and the kernel asks from time to time.
+  until_ok eval 'near ss -Htnoi "sport = :$PORT" | grep -q persist'
+  sleep 5
+  slots_are "$PORT" 1
+  cut
+  PATIENCE=30 until_ok slots_are "$PORT" 0
+  until_ok ended "$PORT" CD
+}
+
+# An abort while no packet passes for a third of a second: the one reset is lost.
+lost_reset() {
+  local way=$1
+  python "$T/node.out" far <<END
+import threading
+s = socket.create_server(('198.51.100.2', 4001)); say('ready')
+def serve(c, n):
+    try:
+        while c.recv(10): pass
+        say('end', n)
+    except ConnectionResetError: say('reset', n)
+n, all = 0, []
+while True:
+    c, _ = s.accept(); n += 1; all.append(c)
+    # Those that this machine knows of: state 7 is closed.
+    say('open', n, 'of', sum(a.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != 7 for a in all))
+    threading.Thread(target=serve, args=(c, n), daemon=True).start()
+END
+  until_ok grep -q ready "$T/node.out"
+  farm "$way" "198.51.100.2, 4001, 1, 0"
+  python "$T/one.out" near <<END
+s = socket.create_connection(('127.0.0.1', $PORT)); s.sendall(b'ask')
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0)); W('abort'); s.close(); say('gone'); time.sleep(600)
+END
+  until_ok grep -q 'open 1' "$T/node.out"
+  python "$T/two.out" near <<END
+s = socket.create_connection(('127.0.0.1', $PORT)); s.sendall(b'ask'); time.sleep(600)
+END
+  until_ok queue_is "$PORT" 1
+  cut
+  word abort
+  until_ok grep -q gone "$T/one.out"
+  sleep 0.35
+  [ "$(grep -c open "$T/node.out")" = 1 ]
+  mend
+  until_ok grep -q 'open 2' "$T/node.out"
+  # The first was over before the second came, and by a reset; no third was seen.
+  grep -qx 'open 2 of 1' "$T/node.out"
+  until_ok grep -qx 'reset 1' "$T/node.out"
+  lines_with_are "$T/node.out" open 2
+}
+
+@test "listener: a reset that is lost is told again, and the slot goes on when the node knows" { lost_reset listener; }
+@test "connection: a reset that is lost is told again, and the slot goes on when the node knows" { lost_reset connection; }
+@test "inetd: a reset that is lost is told again, and the slot goes on when the node knows" { lost_reset inetd; }
+@test "alone: a reset that is lost is told again, and the slot goes on when the node knows" { lost_reset alone; }
