@@ -186,14 +186,14 @@ static int read_nodes(const struct options *options, struct nodelist *list)
 		for (int i = 1; r == 0 && i < options->n_arguments; i++)
 			r = add_node(list, options->arguments[i], i + 1);
 	} else {
-		r = nodelist_read(options->nodes, list);
+		r = nodelist_read(options->farm.nodes, list);
 	}
 	if (r < 0) {
-		report_message(LOG_ERR, "%s: %s", options->nodes, strerror(-r));
+		report_message(LOG_ERR, "%s: %s", options->farm.nodes, strerror(-r));
 		return EX_CONFIG;
 	}
 	if (list->n_errors == 0 && list->n_nodes == 0)
-		report_no_nodes(options->nodes);
+		report_no_nodes(options->farm.nodes);
 	return show_errors(list);
 }
 
@@ -269,7 +269,7 @@ static int open_farm(const struct options *options, const char *path, struct sco
 	if (status != EX_OK)
 		return status;
 	if (r == 0 && !given)
-		score_set_nodes(*ret, options->nodes);
+		score_set_nodes(*ret, options->farm.nodes);
 	return r < 0 ? open_failed(path, r) : EX_OK;
 }
 
@@ -319,7 +319,7 @@ static int serve(const struct entrance *entrance, struct score *score, const str
 		return serve_one(entrance->fds[0], score, options, started_usec);
 	raise_limits();
 	return listener_run(entrance->fds, entrance->n, entrance->owned, score, &options->settings,
-			    options->n_arguments > 1 ? NULL : options->nodes);
+			    options->n_arguments > 1 ? NULL : options->farm.nodes);
 }
 
 int main(int argc, char **argv)
@@ -346,8 +346,8 @@ int main(int argc, char **argv)
 	if (status != EX_OK)
 		return status;
 
-	path = options.scoreboard ? options.scoreboard : score_default_path();
-	if (options.n_arguments > 1 && !options.scoreboard && !score_path_is_set()) {
+	path = options.farm.scoreboard;
+	if (options.n_arguments > 1 && !options.farm.scoreboard_given) {
 		path = own_path = private_path();
 		if (!own_path) {
 			report_message(LOG_ERR, "cannot make a folder for the scoreboard: %s", strerror(errno));

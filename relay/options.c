@@ -15,22 +15,6 @@
 #include "system/number.h"
 #include "system/timespan.h"
 
-static int set_nodes(void *settings, const char *value)
-{
-	struct options *options = settings;
-
-	options->nodes = value;
-	return 0;
-}
-
-static int set_scoreboard(void *settings, const char *value)
-{
-	struct options *options = settings;
-
-	options->scoreboard = value;
-	return *value ? 0 : -EINVAL;
-}
-
 static int set_policy(void *settings, const char *value)
 {
 	struct options *options = settings;
@@ -156,9 +140,7 @@ static int set_verbose(void *settings, const char *value)
 #define TIME "a time, as in 1min 30s"
 
 static const struct option_row rows[] = {
-	{ "config", 'c', "FILE", "node list", SCORE_DEFAULT_NODES, "a file", set_nodes, NULL },
-	{ "scoreboard", 's', "FILE", "scoreboard", "$COREBALANCE_SCOREBOARD or " SCORE_DEFAULT_PATH, "a file",
-	  set_scoreboard, NULL },
+	FARM_OPTION_ROWS("node list"),
 	{ "policy", 0, "NAME", "which node", "fastest", NULL, set_policy, policy_word },
 	{ "connect-timeout", 0, "TIME", "for each address of a node", "5s", TIME ", above 0", set_connect_timeout, NULL },
 	{ "idle-timeout", 0, "TIME", "end a connection of which nothing moved so long", "0, off", TIME, set_idle_timeout, NULL },
@@ -206,7 +188,6 @@ int options_parse(int argc, char **argv, struct options *ret)
 	int r;
 
 	*ret = (struct options){
-		.nodes = SCORE_DEFAULT_NODES,
 		.settings = {
 			.policy = POLICY_FASTEST,
 			.connect_timeout_usec = 5 * USEC_PER_SEC,
@@ -215,6 +196,8 @@ int options_parse(int argc, char **argv, struct options *ret)
 		},
 	};
 	r = command_parse(&command, argc, argv, ret, &line);
+	if (r == 0 && farm_options_settle(&ret->farm) < 0)
+		r = command_complain(&command, NULL, "$COREBALANCE_FARM: \"%s\": expected the name of a farm", ret->farm.name);
 	if (r == 0) {
 		ret->arguments = line.arguments;
 		ret->n_arguments = line.n_arguments;

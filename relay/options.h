@@ -5,11 +5,11 @@
  * options.h: the command line of cbrelay(8).
  */
 
+#include "command/farm_options.h"
 #include "settings.h"
 
 struct options {
-	const char *nodes;         /* -c */
-	const char *scoreboard;    /* -s, or NULL */
+	struct farm_options farm;  /* which farm; the first member, see farm_options.h */
 	const char *user;          /* --user, or NULL */
 	struct settings settings;
 	char **arguments;          /* what is not an option */

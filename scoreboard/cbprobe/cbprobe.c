@@ -55,7 +55,7 @@ static void limit_jobs(void)
 /* Says what is wrong with the scoreboard, and which exit status that is. */
 static int complain_scoreboard(int r)
 {
-	say(LOG_ERR, "%s: %s", arg.scoreboard, score_strerror(r));
+	say(LOG_ERR, "%s: %s", arg.farm.scoreboard, score_strerror(r));
 	return score_file_is_wrong(r) ? EX_CONFIG : EX_OSERR;
 }
 
@@ -87,12 +87,12 @@ static int open_scoreboard(const char *path, struct score **ret)
 	score_on_mended(tell_mended);
 	if (arg.user)
 		score_make_for(arg.user); /* whom we become after this */
-	r = score_open(arg.scoreboard, NULL, ret);
+	r = score_open(arg.farm.scoreboard, NULL, ret);
 	if (r != -ENODATA)
 		return r < 0 ? complain_scoreboard(r) : 0;
 	status = read_nodelist(path, &list);
 	if (status == 0) {
-		r = score_open(arg.scoreboard, &list, ret);
+		r = score_open(arg.farm.scoreboard, &list, ret);
 		status = r < 0 ? complain_scoreboard(r) : 0;
 	}
 	nodelist_clear(&list);
@@ -136,7 +136,7 @@ static int reload(struct score *score)
 static int open_all(struct score **ret)
 {
 	char outside[4096];
-	const char *list = arg.file ? arg.file : arg.config;
+	const char *list = arg.file ? arg.file : arg.farm.nodes;
 	int r;
 
 	if (arg.file && arg.chroot) {
@@ -225,7 +225,7 @@ int main(int argc, char *argv[])
 	if (status == 0 && arg.file)
 		status = load_file(score, &error);
 	if (status == 0)
-		score_set_nodes(score, arg.file ? arg.file : arg.config);
+		score_set_nodes(score, arg.file ? arg.file : arg.farm.nodes);
 	if (status == 0)
 		status = run(score);
 	(void)score_close(score);

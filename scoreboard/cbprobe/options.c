@@ -48,8 +48,6 @@ static int set_number(uint32_t *option, const char *value, uint32_t max)
 		return __VA_ARGS__; \
 	}
 
-SETTER(config, set_text(&options->config, value))
-SETTER(scoreboard, set_text(&options->scoreboard, value))
 SETTER(file, set_text(&options->file, value))
 SETTER(timeout, set_time(&options->pass.timeout_usec, value))
 SETTER(rise, set_number(&options->pass.rules.rise, value, RUNS_MAX))
@@ -93,10 +91,7 @@ static int set_verbose(void *settings, const char *value)
 #define TIME "a time above 0, such as 3s or 500ms"
 
 static const struct option_row rows[] = {
-	{ "config", 'c', "FILE", "node list to make the scoreboard from if there is none", SCORE_DEFAULT_NODES, "a file",
-	  set_config, NULL },
-	{ "scoreboard", 's', "FILE", "scoreboard", "$COREBALANCE_SCOREBOARD or " SCORE_DEFAULT_PATH, "a file",
-	  set_scoreboard, NULL },
+	FARM_OPTION_ROWS("node list to make the scoreboard from if there is none"),
 	{ "file", 0, "FILE", "load this node list first, and anew at each SIGHUP", NULL, "a file", set_file, NULL },
 	{ "interval", 0, "TIME", "stay, and make a pass every TIME", "one pass", "a time of 10ms or more", set_interval,
 	  NULL },
@@ -136,8 +131,6 @@ int options_parse(int argc, char **argv, struct options *ret)
 	int r;
 
 	*ret = (struct options){
-		.config = SCORE_DEFAULT_NODES,
-		.scoreboard = score_default_path(),
 		.pass = {
 			.rules = { .rise = 1, .fall = 2 },
 			.timeout_usec = 3 * USEC_PER_SEC,
@@ -147,6 +140,8 @@ int options_parse(int argc, char **argv, struct options *ret)
 	r = command_parse(&command, argc, argv, ret, &line);
 	if (r != 0)
 		return r;
+	if (farm_options_settle(&ret->farm) < 0)
+		return command_complain(&command, NULL, "$COREBALANCE_FARM: \"%s\": expected the name of a farm", ret->farm.name);
 	if (line.n_arguments > 0)
 		return command_complain(&command, NULL, "\"%s\": expected options only", line.arguments[0]);
 	if (ret->interval_usec > 0 && ret->pass.jitter_usec >= ret->interval_usec)

@@ -5,12 +5,12 @@
  * options.h: the command line of cbprobe(8).
  */
 
+#include "command/farm_options.h"
 #include "pass.h"
 
 struct options {
-	const char *config;        /* --config */
+	struct farm_options farm;  /* which farm; the first member, see farm_options.h */
 	const char *file;          /* --file, or NULL */
-	const char *scoreboard;    /* --scoreboard, or the default */
 	const char *notify;        /* --notify, or NULL */
 	const char *user;          /* --user, or NULL */
 	const char *chroot;        /* --chroot, or NULL */

@@ -16,26 +16,8 @@
 #include "system/standard_fds.h"
 #include "verbs.h"
 
-static int set_config(void *settings, const char *value)
-{
-	struct context *context = settings;
-
-	context->nodes = value;
-	return *value ? 0 : -EINVAL;
-}
-
-static int set_scoreboard(void *settings, const char *value)
-{
-	struct context *context = settings;
-
-	context->scoreboard = value;
-	return *value ? 0 : -EINVAL;
-}
-
 static const struct option_row rows[] = {
-	{ "config", 'c', "FILE", "node list", SCORE_DEFAULT_NODES, "a file", set_config, NULL },
-	{ "scoreboard", 's', "FILE", "scoreboard", "$COREBALANCE_SCOREBOARD or " SCORE_DEFAULT_PATH, "a file",
-	  set_scoreboard, NULL },
+	FARM_OPTION_ROWS("node list"),
 };
 
 /* Those that are shown without -o, or those that are not. */
@@ -129,7 +111,7 @@ static char **with_verb(int *argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct context context = { .nodes = SCORE_DEFAULT_NODES, .scoreboard = score_default_path() };
+	struct context context = { 0 };
 	struct command_line line;
 	int r, status;
 
@@ -142,6 +124,8 @@ int main(int argc, char **argv)
 	if (r != 0)
 		return r > 0 ? STATUS_OK : r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
 	context_verb = line.verb;
+	if (farm_options_settle(&context.farm) < 0)
+		return complain_usage("$COREBALANCE_FARM: \"%s\": expected the name of a farm", context.farm.name);
 	status = line.verb->run(&context, line.n_arguments, line.arguments);
 	return command_flush(&command) < 0 ? STATUS_FAILED : status;
 }

@@ -33,7 +33,7 @@ int complain_usage(const char *format, ...)
 
 int complain_score(const struct context *context, int error)
 {
-	complain("%s: %s", context->scoreboard, score_strerror(error));
+	complain("%s: %s", context->farm.scoreboard, score_strerror(error));
 	return STATUS_FAILED;
 }
 
@@ -71,15 +71,15 @@ int context_open(const struct context *context, struct score **ret)
 	int r, status;
 
 	context_tell_of_damage();
-	r = score_open(context->scoreboard, NULL, ret);
+	r = score_open(context->farm.scoreboard, NULL, ret);
 	if (r == -ENODATA) {
-		status = context_read_nodes(context->nodes, &list);
+		status = context_read_nodes(context->farm.nodes, &list);
 		if (status != STATUS_OK)
 			return status;
-		r = score_open(context->scoreboard, &list, ret);
+		r = score_open(context->farm.scoreboard, &list, ret);
 		nodelist_clear(&list);
 	}
 	if (r == 0)
-		score_set_nodes(*ret, context->nodes);
+		score_set_nodes(*ret, context->farm.nodes);
 	return r < 0 ? complain_score(context, r) : STATUS_OK;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "command/command.h"
+#include "command/farm_options.h"
 #include "scoreboard.h"
 
 /* Exit statuses; EX_CONFIG (78) of sysexits.h for a bad node list. */
@@ -19,8 +20,7 @@ enum {
 };
 
 struct context {
-	const char *nodes;       /* --config */
-	const char *scoreboard;  /* --scoreboard */
+	struct farm_options farm; /* which farm; the first member, see farm_options.h */
 	const char *output;      /* --output, or NULL */
 	const char *sort;        /* --sort, or NULL */
 	bool no_headings, raw, json;

@@ -44,9 +44,9 @@ static int run_fsck(void *settings, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	if (!arg_repair && score_exists(context->scoreboard) == 1) {
+	if (!arg_repair && score_exists(context->farm.scoreboard) == 1) {
 		/* To look only: one that is damaged stays so. */
-		r = score_open(context->scoreboard, NULL, &score);
+		r = score_open(context->farm.scoreboard, NULL, &score);
 		status = r == 0 ? STATUS_OK : complain_score(context, r == -ENODATA ? -EUCLEAN : r);
 	} else {
 		status = context_open(context, &score);
@@ -58,9 +58,9 @@ static int run_fsck(void *settings, int argc, char **argv)
 	if (r < 0)
 		return complain_score(context, r);
 	if (findings == 0)
-		(void)printf("%s: sound\n", context->scoreboard);
+		(void)printf("%s: sound\n", context->farm.scoreboard);
 	else
-		(void)printf("%s: %u finding%s%s\n", context->scoreboard, findings, findings == 1 ? "" : "s",
+		(void)printf("%s: %u finding%s%s\n", context->farm.scoreboard, findings, findings == 1 ? "" : "s",
 			     arg_repair ? ", mended" : "");
 	return findings > 0 && !arg_repair ? STATUS_FAILED : STATUS_OK;
 }

@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "farm_name.h"
 #include "verbs.h"
 #include "web/prometheus.h"
 #include "web/snapshot.h"
@@ -65,9 +64,9 @@ static int replace_file(const char *path, const struct snapshot *snapshot)
 	return r;
 }
 
-static int metrics(void *context, int argc, char **argv)
+static int metrics(void *settings, int argc, char **argv)
 {
-	char name[FARM_NAME_MAX + 1];
+	struct context *context = settings;
 	struct snapshot snapshot;
 	struct score *score;
 	int status = context_open(context, &score), r;
@@ -76,7 +75,7 @@ static int metrics(void *context, int argc, char **argv)
 	(void)argv;
 	if (status != STATUS_OK)
 		return status;
-	r = snapshot_take(score, farm_name(context, name), &snapshot);
+	r = snapshot_take(score, farm_options_shown(&context->farm), &snapshot);
 	(void)score_close(score);
 	if (r < 0)
 		return complain_score(context, r);

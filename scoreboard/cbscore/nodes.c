@@ -15,12 +15,12 @@ static int run_load(void *settings, int argc, char **argv)
 	struct nodelist list;
 	int r, status, existed;
 
-	status = context_read_nodes(argc > 0 ? argv[0] : context->nodes, &list);
+	status = context_read_nodes(argc > 0 ? argv[0] : context->farm.nodes, &list);
 	if (status != STATUS_OK)
 		return status;
-	existed = score_exists(context->scoreboard);
+	existed = score_exists(context->farm.scoreboard);
 	context_tell_of_damage();
-	r = score_open(context->scoreboard, &list, &score);
+	r = score_open(context->farm.scoreboard, &list, &score);
 	if (r == 0)
 		r = score_load(score, &list, &result);
 	if (r == 0 && existed == 0) {
@@ -45,7 +45,7 @@ const struct verb verb_load = {
 static int run_validate(void *settings, int argc, char **argv)
 {
 	const struct context *context = settings;
-	const char *path = argc > 0 ? argv[0] : context->nodes;
+	const char *path = argc > 0 ? argv[0] : context->farm.nodes;
 	unsigned long long cores = 0;
 	struct nodelist list;
 	int status;

@@ -13,7 +13,6 @@
 
 #include <systemd/sd-daemon.h>
 
-#include "farm_name.h"
 #include "system/timespan.h"
 #include "verbs.h"
 #include "web/server.h"
@@ -119,7 +118,7 @@ static int open_farm(void *arg, struct score **ret)
 {
 	const struct context *context = arg;
 
-	return score_open(context->scoreboard, NULL, ret);
+	return score_open(context->farm.scoreboard, NULL, ret);
 }
 
 static void prepare_signals(void)
@@ -136,12 +135,12 @@ static void prepare_signals(void)
 static int serve(void *context, int argc, char **argv)
 {
 	struct server_settings settings = { .exit_idle_usec = arg_exit_idle_usec, .open = open_farm, .arg = context };
-	char name[FARM_NAME_MAX + 1];
+	struct context *farm = context;
 	int fds[SOCKETS_MAX], n, r;
 
 	(void)argc;
 	(void)argv;
-	settings.farm = farm_name(context, name);
+	settings.farm = farm_options_shown(&farm->farm);
 	n = get_sockets(fds);
 	if (n < 0)
 		return -n;
