@@ -256,7 +256,9 @@ int score_failed(struct score *s, const struct score_slot *slot, enum node_reaso
  * was slow to take: one such connection says little, but SCORE_DOUBTS_MAX in a
  * row without an answered one between them, or a single one on trial, take the node
  * down as a failed connect would. The last node that is up stays up for all that:
- * it may be the clients' fault. *ret_edge as above. 0, or -ESTALE.
+ * it may be the clients' fault. With the node's key silent, REASON_SILENT is no
+ * doubt: then as score_release() of a connection that was served. *ret_edge as
+ * above. 0, or -ESTALE.
  */
 int score_doubted(struct score *s, const struct score_slot *slot, uint64_t in, enum node_reason reason,
 		  uint64_t retry_usec, struct score_edge *ret_edge);

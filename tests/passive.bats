@@ -6,7 +6,7 @@
 load lib/helpers
 
 column() { score list -nr -o "NODE,$2" | awk -v n="$ADDR:$1" '$1 == n { print $2 }'; }
-column_is() { [ "$(column "$1" "$2")" = "$3" ]; }
+column_is() { [ "$(column "$1" "$2")" = "$3" ] || { echo "$2 $(column "$1" "$2")"; return 1; }; }
 
 # Three in a row that the node ended at once, without a byte: it goes down, the others serve, and the clients saw what
 # there was to be seen.
@@ -163,5 +163,42 @@ silent_node_goes_down() {
   until_ok state_is 4009 down
   column_is 4009 REASON 'connect\x20timed\x20out'
   client --expect line
+  farm_is_at_rest
+}
+
+# The word says that a node's protocol is like that: such connections are served, and a trial among them brings it back.
+silent_node_stays_up() {
+  node a 4001 4 --mode closing
+  sed -i 's/$/, silent, speed=9/' "$CONF"
+  node b 4002 1 --mode hold:1
+  entrance "$1"
+  client -n 6 -c 1 --expect none
+  until_ok column_is 4001 SERVED 6
+  column_is 4001 FAILED 0
+  column_is 4001 DOUBTS 0
+  state_is 4001 up
+  farm_is_at_rest
+  run -0 score fsck
+}
+
+@test "listener: a node with silent may close without a byte" { silent_node_stays_up listener; }
+@test "connection: a node with silent may close without a byte" { silent_node_stays_up connection; }
+
+@test "a node that went down for its silence is up by one connection when it gets the word" {
+  node a 4001 4 --mode closing
+  sed -i 's/$/, speed=9/' "$CONF"
+  node b 4002 1 --mode hold:1
+  entrance alone --retry-after 100ms
+  client -n 3 -c 1 --expect none
+  until_ok state_is 4001 down
+  score set "$ADDR:4001" silent=yes
+  [ "$(score dump | grep -c ', silent')" = 1 ]
+  up_by_a_connection() {
+    client --expect any || true
+    state_is 4001 up
+  }
+  until_ok up_by_a_connection
+  score set "$ADDR:4001" silent=no
+  [ "$(score dump | grep -c ', silent')" = 0 ]
   farm_is_at_rest
 }

@@ -138,3 +138,18 @@ reason_is() { [ "$(reason_of "$1")" = "$2" ] || { score list; return 1; }; }
   probe
   state_is 4001 up
 }
+
+@test "what a node says in UTF-8 is shown as it is, what is none of it as dots, in any locale" {
+  talker bad 4001 'say:caf\xc3\xa9 \xe2\x82\xac\xff\xc3( \xe2\x80\xae\xc2\x85\xed\xa0\x80 x\r\n'
+  node_line 4001 1 'check=banner:^HELLO'
+  run -0 probe
+  [[ $output == *"is down: wrong banner: café €..( ........ x (was up for "* ]] || { echo "$output"; return 1; }
+  [[ $(LC_ALL=C.UTF-8 score list) == *"wrong banner: café €..( ........ x"* ]]
+  [[ $(LC_ALL=C timeout 20 "$BUILD/cbscore" list) == *"wrong banner: caf\xc3\xa9 \xe2\x82\xac..( ........ x"* ]]
+  for locale in C C.UTF-8; do
+    # Raw output escapes it, once.
+    [ "$(LC_ALL=$locale score list -nr -o REASON)" = 'wrong\x20banner:\x20caf\xc3\xa9\x20\xe2\x82\xac..(\x20........\x20x' ] ||
+      { LC_ALL=$locale score list -nr -o REASON; return 1; }
+    [ "$(LC_ALL=$locale score list -J -o REASON | jq -r '.nodes[0].reason')" = 'wrong banner: café €..( ........ x' ]
+  done
+}

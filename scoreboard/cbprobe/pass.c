@@ -733,13 +733,14 @@ static void pass_clear(struct pass *pass)
 
 static void summarize(const struct pass *pass, uint64_t begun_usec)
 {
+	size_t failed = pass->down + (pass->reached_out ? pass->unreached : 0), checked = pass->up + failed;
 	char took[64];
 
 	if (!pass->options->verbose)
 		return;
 	(void)timespan_format(now_monotonic() - begun_usec, took, sizeof(took));
-	say(LOG_DEBUG, "checked %zu of %zu nodes in %s: %zu answered, %zu did not",
-	    pass->up + pass->down + pass->unreached, pass->roster.n, took, pass->up, pass->down + pass->unreached);
+	say(LOG_DEBUG, "checked %zu of %zu nodes in %s: %zu answered, %zu did not; %zu left as they are",
+	    checked, pass->roster.n, took, pass->up, failed, pass->roster.n - checked);
 }
 
 int pass_run(struct score *score, const struct pass_options *options)

@@ -10,6 +10,8 @@
 
 #include <libsmartcols/libsmartcols.h>
 
+#include "system/printable.h"
+
 #define USEC_PER_SEC 1000000
 #define TABLE_COLUMNS_MAX 64
 
@@ -212,6 +214,9 @@ int table_new(const struct context *context, enum table_kind kind, struct table 
 	(void)scols_table_set_name(table->scols, table_name(kind));
 	(void)scols_table_enable_json(table->scols, context->json);
 	(void)scols_table_enable_raw(table->scols, context->raw);
+	/* Else what the locale does not have is escaped, and raw output escapes these escapes again. (With a width to be
+	 * computed libsmartcols would not end in such a locale.) */
+	(void)scols_table_enable_noencoding(table->scols, context->raw || context->json);
 	(void)scols_table_enable_noheadings(table->scols, context->no_headings);
 	for (size_t i = 0; i < table->n_columns; i++)
 		if (!add_column(table, table->columns[i]))
@@ -241,29 +246,6 @@ static void format_date(char text[static COLUMN_TEXT_MAX])
 		(void)strftime(text, COLUMN_TEXT_MAX, "%Y-%m-%d %H:%M:%S", &tm);
 }
 
-/* Bytes that are no UTF-8 become "?": JSON allows no others, and a check's or a client's words may be anything. */
-static void keep_utf8(char *text)
-{
-	unsigned char *p = (unsigned char *)text;
-
-	while (*p) {
-		unsigned n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 :
-			     *p >= 0xf0 && *p < 0xf5 ? 4 : 0, i = 1;
-
-		while (i < n && (p[i] & 0xc0) == 0x80)
-			i++;
-		/* Overlong forms, surrogates, and what lies above U+10FFFF. */
-		if (i == n && ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] >= 0xa0) ||
-			       (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] >= 0x90)))
-			n = 0;
-		if (n > 0 && i == n) {
-			p += n;
-		} else {
-			*p++ = '?';
-		}
-	}
-}
-
 int table_add(struct table *table, const void *item)
 {
 	struct libscols_line *line = scols_table_new_line(table->scols, NULL);
@@ -276,7 +258,7 @@ int table_add(struct table *table, const void *item)
 		struct libscols_cell *cell = scols_line_get_cell(line, i);
 
 		column->format(item, text);
-		keep_utf8(text);
+		printable(text, '?'); /* a check's or a client's words may be anything */
 		if (column->type != COLUMN_TEXT) {
 			char *plain = strdup(text);
 

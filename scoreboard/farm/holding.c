@@ -199,30 +199,6 @@ int attempt_failed(struct score *s, const struct score_slot *ours, enum node_rea
 	return r;
 }
 
-int attempt_doubted(struct score *s, const struct score_slot *ours, uint64_t in, enum node_reason reason,
-		 uint64_t retry_usec, struct score_edge *ret_edge)
-{
-	struct holding h;
-	bool last;
-	int r;
-
-	*ret_edge = (struct score_edge){ 0 };
-	r = enter(s, ours, &h);
-	if (r < 0)
-		return r;
-	last = h.farm->primaries_up <= index_is_primary_up(h.entry->flags);
-	h.record->bytes_in += in;
-	if (h.record->doubts < UINT32_MAX)
-		h.record->doubts++;
-	store_touch(s->store, h.record, sizeof(*h.record));
-	if (h.slot->trial || (h.record->doubts >= SCORE_DOUBTS_MAX && !last))
-		r = fail_node(s, &h, reason, retry_usec, ret_edge);
-	else
-		history_note_end(s->store, h.farm, h.slot->since_usec, false);
-	h.record->failed++;
-	return give_up(s, &h, r);
-}
-
 /* A trial has come to a good end. Staged only. */
 static int trial_passed(struct score *s, const struct holding *h, struct score_edge *ret_edge)
 {
@@ -247,6 +223,44 @@ static int trial_passed(struct score *s, const struct holding *h, struct score_e
 	return r;
 }
 
+/* The node ended the connection without an answer, as it is said to do: that is a service like another. Staged only. */
+static int served_silently(struct score *s, const struct holding *h, uint64_t in, struct score_edge *ret_edge)
+{
+	h->record->served++;
+	h->record->bytes_in += in;
+	store_touch(s->store, &h->record->served, 4 * sizeof(h->record->served));
+	note_answer(s, h->record);
+	history_note_end(s->store, h->farm, h->slot->since_usec, true);
+	return h->slot->trial ? trial_passed(s, h, ret_edge) : 0;
+}
+
+int attempt_doubted(struct score *s, const struct score_slot *ours, uint64_t in, enum node_reason reason,
+		 uint64_t retry_usec, struct score_edge *ret_edge)
+{
+	struct holding h;
+	bool last;
+	int r;
+
+	*ret_edge = (struct score_edge){ 0 };
+	r = enter(s, ours, &h);
+	if (r < 0)
+		return r;
+	if (reason == REASON_SILENT && h.record->config.silent)
+		return give_up(s, &h, served_silently(s, &h, in, ret_edge));
+	last = h.farm->primaries_up <= index_is_primary_up(h.entry->flags);
+	h.record->bytes_in += in;
+	if (h.record->doubts < UINT32_MAX)
+		h.record->doubts++;
+	store_touch(s->store, h.record, sizeof(*h.record));
+	if (h.slot->trial || (h.record->doubts >= SCORE_DOUBTS_MAX && !last)) {
+		r = fail_node(s, &h, reason, retry_usec, ret_edge);
+	} else {
+		h.record->failed++;
+		history_note_end(s->store, h.farm, h.slot->since_usec, false);
+	}
+	return give_up(s, &h, r);
+}
+
 /* Our trial connection has reached its node, or was answered by it. 1: reaching was not in question. */
 static int pass_trial(struct score *s, const struct score_slot *ours, bool answered, struct score_edge *ret_edge)
 {
@@ -257,7 +271,8 @@ static int pass_trial(struct score *s, const struct score_slot *ours, bool answe
 	r = enter(s, ours, &h);
 	if (r < 0)
 		return r;
-	if (h.slot->trial && !answered && h.record->flags & BN_DOWN && h.record->reason == REASON_SILENT) {
+	if (h.slot->trial && !answered && h.record->flags & BN_DOWN && h.record->reason == REASON_SILENT &&
+	    !h.record->config.silent) {
 		r = 1;
 	} else if (h.slot->trial) {
 		r = trial_passed(s, &h, ret_edge);

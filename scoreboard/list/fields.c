@@ -113,7 +113,7 @@ static void format_speed(const void *member, char *text)
 		(void)snprintf(text, FIELD_TEXT_MAX, "%.15g", speed);
 }
 
-static int parse_backup(const char *value, void *member, char *expected)
+static int parse_yes_no(const char *value, void *member, char *expected)
 {
 	bool yes = strcmp(value, "yes") == 0;
 
@@ -123,7 +123,7 @@ static int parse_backup(const char *value, void *member, char *expected)
 	return 0;
 }
 
-static void format_backup(const void *member, char *text)
+static void format_yes_no(const void *member, char *text)
 {
 	(void)strcpy(text, *(const bool *)member ? "yes" : "");
 }
@@ -179,7 +179,9 @@ const struct field node_fields[] = {
 	  parse_flags, format_flags },
 	{ "speed", FIELD_KEY, false, "FACTOR", "pins the speed; 1 is ordinary", MEMBER(speed), parse_speed, format_speed },
 	{ "backup", FIELD_WORD, false, "yes|no", "used only while no other node is up", MEMBER(backup),
-	  parse_backup, format_backup },
+	  parse_yes_no, format_yes_no },
+	{ "silent", FIELD_WORD, false, "yes|no", "may end connections without an answer", MEMBER(silent),
+	  parse_yes_no, format_yes_no },
 	{ "check", FIELD_KEY, false, "CHECK", "how cbprobe checks the node", MEMBER(check), parse_check, format_check },
 	{ "proxy", FIELD_KEY, false, "v1|v2", "send the client's address in a PROXY header", MEMBER(proxy),
 	  parse_proxy, format_proxy },

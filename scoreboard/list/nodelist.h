@@ -38,6 +38,7 @@ struct node_config {
 	uint32_t flags;               /* BN_DOWN, BN_HOLD as written */
 	double speed;                 /* pinned by speed=; 0: to be learned */
 	bool backup;
+	bool silent;                  /* it may end a connection without an answer: no sign of a failure */
 	enum node_proxy proxy, check_proxy;
 	char check[NODE_CHECK_MAX + 1]; /* check= as written; empty: tcp */
 };

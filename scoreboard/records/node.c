@@ -23,7 +23,7 @@ int node_check(struct node_record *record)
 	if (config->cores == 0 || config->cores > NODE_CORES_MAX || !(config->speed >= 0 && config->speed <= 1000000))
 		return -EUCLEAN;
 	/* Not to be looked at as a bool before it is known to be one. */
-	if (*(const unsigned char *)&config->backup > 1)
+	if (*(const unsigned char *)&config->backup > 1 || *(const unsigned char *)&config->silent > 1)
 		return -EUCLEAN;
 	if (record->slot_pages > slot_pages(NODE_CORES_MAX) || record->n_addresses > SCORE_ADDRESSES_MAX)
 		return -EUCLEAN;

@@ -47,7 +47,7 @@ static void check_node(const struct node_config *node)
 	MUST(node_config_equal(node, copy));
 	MUST(strcmp(node->name, copy->name) == 0 && strcmp(node->host, copy->host) == 0);
 	MUST(node->port == copy->port && node->cores == copy->cores && node->flags == copy->flags);
-	MUST(node->backup == copy->backup && strcmp(node->check, copy->check) == 0);
+	MUST(node->backup == copy->backup && node->silent == copy->silent && strcmp(node->check, copy->check) == 0);
 	MUST(node->proxy == copy->proxy && node->check_proxy == copy->check_proxy);
 	MUST(fabs(node->speed - copy->speed) <= node->speed * 1e-14);
 	(void)node_config_format(copy, again, sizeof(again));

@@ -6,10 +6,11 @@
 
 #include "check.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "system/printable.h"
 
 const struct check check_none = {
 	.name = "none",
@@ -32,9 +33,7 @@ const struct check *check_find(const char *name)
 static void set_detail(struct probe *probe, const char *format, va_list ap)
 {
 	(void)vsnprintf(probe->detail, sizeof(probe->detail), format, ap);
-	for (char *p = probe->detail; *p; p++)
-		if (!isprint((unsigned char)*p))
-			*p = '.';
+	printable(probe->detail, '.');
 }
 
 enum outcome probe_fail(struct probe *probe, enum node_reason reason, const char *format, ...)

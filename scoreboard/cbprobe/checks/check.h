@@ -101,7 +101,7 @@ CHECK_KINDS(CHECK_DECLARE)
 /* The check of that name. NULL if this program does not know it. */
 const struct check *check_find(const char *name);
 
-/* Leaves reason and detail (printf's; it may be cut short, and unprintable bytes become dots) in the probe.
+/* Leaves reason and detail (printf's; it may be cut short, and bytes that are not printable become dots) in the probe.
  * Returns OUTCOME_DOWN. */
 enum outcome probe_fail(struct probe *probe, enum node_reason reason, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
