@@ -244,7 +244,7 @@ static int open_failed(const char *path, int r)
 	return score_file_is_wrong(r) ? EX_CONFIG : EX_OSERR;
 }
 
-static void tell_mended(const char *what)
+static void tell(const char *what)
 {
 	report_message(LOG_WARNING, "%s", what);
 }
@@ -256,7 +256,9 @@ static int open_farm(const struct options *options, const char *path, struct sco
 	bool given = options->n_arguments > 1;
 	int r, status = EX_OK;
 
-	score_on_mended(tell_mended);
+	score_on_mended(tell);
+	score_on_wait(tell, sigterm_is_asked);
+	score_defer_stop();
 	r = given ? -ENODATA : score_open(path, NULL, ret);
 	if (r == -ENODATA) {
 		status = read_nodes(options, &list);

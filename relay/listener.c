@@ -39,6 +39,7 @@
 #include "loader.h"
 #include "pool.h"
 #include "report.h"
+#include "sigterm.h"
 #include "socket.h"
 #include "system/timespan.h"
 #include "waiters.h"
@@ -584,6 +585,7 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 
 	(void)source;
 	(void)info;
+	sigterm_remember();
 	if (!l->stopping) {
 		report_message(LOG_INFO, "stopping: what %zu relays and %zu who wait here have is served to its end first",
 			       relays > idle ? relays - idle : 0, waiters_count(l->waiters));
@@ -615,6 +617,7 @@ static int setup(struct listener *l)
 {
 	int r;
 
+	sigterm_watch();
 	l->journal_fd = report_before_forks();
 	r = sd_event_new(&l->event);
 	if (r >= 0)

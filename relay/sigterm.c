@@ -11,6 +11,7 @@
 #include "system/timespan.h"
 
 static volatile sig_atomic_t pending;
+static bool is_watched, is_remembered;
 static sigset_t sleeping_mask; /* the process's own, but for the signals that are let in while it sleeps */
 
 static void note(int signal_number)
@@ -40,6 +41,7 @@ int sigterm_inherit(void)
 	sigset_t mask;
 	int r;
 
+	is_watched = false;
 	/* Handlers first, and then the mask: a SIGTERM that comes now must find its handler. */
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGCHLD, SIG_DFL);
@@ -58,9 +60,29 @@ static bool is_blocked_one(void)
 	return sigpending(&set) == 0 && sigismember(&set, SIGTERM) == 1;
 }
 
+void sigterm_watch(void)
+{
+	is_watched = true;
+}
+
+void sigterm_remember(void)
+{
+	is_remembered = true;
+}
+
 bool sigterm_pending(void)
 {
 	return pending || is_blocked_one();
+}
+
+bool sigterm_is_asked(void)
+{
+	sigset_t set;
+
+	if (!is_watched)
+		return sigterm_pending();
+	return is_remembered ||
+	       (sigpending(&set) == 0 && (sigismember(&set, SIGTERM) == 1 || sigismember(&set, SIGINT) == 1));
 }
 
 void sigterm_forgive(void)

@@ -17,6 +17,13 @@
 /* Blocks SIGTERM and SIGINT and notes them from now on. 0 or -errno. */
 int sigterm_setup(void);
 
+/* Whether a wait for the scoreboard's lock is to end. Mostly what sigterm_pending() says. After sigterm_watch(), for the
+ * listener, which takes its signals from a descriptor: whether a SIGTERM or SIGINT waits there, or sigterm_remember()
+ * was called. A process made by fork(2) no longer is the listener. */
+bool sigterm_is_asked(void);
+void sigterm_watch(void);
+void sigterm_remember(void);
+
 /* The same for a process made by fork(2), whose parent handles signals in a way of its own. 0 or -errno. */
 int sigterm_inherit(void);
 

@@ -14,6 +14,7 @@
  *   -EBADMSG  the file is no scoreboard (foreign, or cut short)
  *   -EPROTO   a scoreboard of another version of corebalance
  *   -EUCLEAN  a scoreboard whose contents contradict themselves (cbscore fsck)
+ *   -EINTR    the wait for the lock was ended, see score_on_wait()
  *   -ENODATA  no scoreboard yet, and no valid node list to make one from
  *   -EKEYREJECTED  not believed: its owner is neither root, nor this user, nor the owner of its folder
  *   -EKEYREVOKED   not believed: everybody may write it, or replace it in its folder
@@ -167,6 +168,18 @@ void score_set_nodes(struct score *s, const char *path);
  * where the damaged one is kept. A score_fsck() that mends tells its own way.
  */
 void score_on_mended(void (*fn)(const char *what));
+
+/*
+ * fn (may be NULL) is called once for each wait for the scoreboard's lock that takes two seconds, with the process
+ * that has the lock, and whether that process was stopped and is continued. It is called in the middle of an operation
+ * and must not use the scoreboard. is_ended (may be NULL) is asked every 0.1 s of a wait: when it says true the
+ * operation ends with -EINTR, and nothing has been done. Both count for the whole process, and for those it forks.
+ */
+void score_on_wait(void (*fn)(const char *what), bool (*is_ended)(void));
+
+/* For programs on a terminal: from now on Ctrl-Z (SIGTSTP) stops the process between two operations only, as all others
+ * would wait for one that was stopped within. A program that ignores or handles that signal keeps it so. */
+void score_defer_stop(void);
 
 /* Whether path exists: 1, 0, or -errno. */
 int score_exists(const char *path);

@@ -73,7 +73,7 @@ static int read_nodelist(const char *path, struct nodelist *ret)
 	return ret->n_errors > 0 ? EX_CONFIG : 0;
 }
 
-static void tell_mended(const char *what)
+static void tell(const char *what)
 {
 	say(LOG_WARNING, "%s", what);
 }
@@ -84,7 +84,9 @@ static int open_scoreboard(const char *path, struct score **ret)
 	struct nodelist list = { 0 };
 	int status, r;
 
-	score_on_mended(tell_mended);
+	score_on_mended(tell);
+	score_on_wait(tell, NULL);
+	score_defer_stop();
 	if (arg.user)
 		score_make_for(arg.user); /* whom we become after this */
 	r = score_open(arg.farm.scoreboard, NULL, ret);

@@ -55,14 +55,16 @@ int context_read_nodes(const char *path, struct nodelist *ret)
 	return EX_CONFIG;
 }
 
-static void tell_mended(const char *what)
+static void tell(const char *what)
 {
 	complain("%s", what);
 }
 
 void context_tell_of_damage(void)
 {
-	score_on_mended(tell_mended);
+	score_on_mended(tell);
+	score_on_wait(tell, NULL);
+	score_defer_stop();
 }
 
 int context_open(const struct context *context, struct score **ret)

@@ -40,6 +40,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -48,18 +49,20 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "system/fault.h"
 #include "system/folder.h"
 #include "system/holder.h"
+#include "system/timespan.h"
 
 #define PAGE_FORMAT 1u
 #define PAGE_SIZE 4096
 #define HEADER_SIZE 168        /* of tdb, which keeps the end of it in reserve: LOCK_WORD_AT */
 #define RETIRED UINT64_MAX
-#define SLICE_NSEC 100000000L  /* a wait is looked at so often */
+#define SLICE_USEC 100000L     /* a wait is looked at so often */
 #define POLL_NSEC 200000L      /* how often the word is looked at while it names somebody */
 #define PAGES_MAX 4u           /* so many bad pages in a row are enough: it goes without */
 
@@ -141,10 +144,15 @@ void lock_defer_stop(void)
 
 /* ---- the page ---- */
 
+/* Whether nobody has written over it. */
+static bool is_whole(const struct page *page)
+{
+	return memcmp(page->magic, "corebalance lock", sizeof(page->magic)) == 0 && page->format == PAGE_FORMAT;
+}
+
 static bool is_page(const struct page *page, const struct stat *st, const struct holder *self)
 {
-	return memcmp(page->magic, "corebalance lock", sizeof(page->magic)) == 0 && page->format == PAGE_FORMAT &&
-	       page->mutex_size == sizeof(pthread_mutex_t) && page->device == st->st_dev && page->inode == st->st_ino &&
+	return is_whole(page) && page->mutex_size == sizeof(pthread_mutex_t) && page->device == st->st_dev && page->inode == st->st_ino &&
 	       memcmp(page->boot, self->boot, sizeof(page->boot)) == 0 && !page->retired;
 }
 
@@ -280,6 +288,18 @@ static void detach(struct lock *lock)
 	lock->page = NULL;
 }
 
+/*
+ * Lets go of a page that was cut short or written over. The C library's list of the robust mutexes that this process
+ * holds may still lead through it, so the memory stays, as a page of the process itself. That is 4096 bytes each time.
+ */
+static void abandon(struct lock *lock)
+{
+	lock->page->retired = 1;
+	if (mmap(lock->page, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		abort(); /* else the next mutex that is taken writes to who knows what */
+	lock->page = NULL;
+}
+
 /* ---- who is in the section ---- */
 
 static uint64_t word_of(const struct holder *holder)
@@ -307,16 +327,20 @@ void lock_after_fork(struct lock *lock, const struct holder *self)
 /* ---- waiting ---- */
 
 struct wait {
-	struct timespec since;
+	uint64_t since_usec, next_usec; /* CLOCK_BOOTTIME; when it is looked at next */
 	bool told;
 };
 
+static struct wait wait_begin(void)
+{
+	uint64_t now_usec = now_boottime();
+
+	return (struct wait){ .since_usec = now_usec, .next_usec = now_usec + SLICE_USEC };
+}
+
 static uint64_t waited_usec(const struct wait *wait)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)((now.tv_sec - wait->since.tv_sec) * 1000000 + (now.tv_nsec - wait->since.tv_nsec) / 1000);
+	return now_boottime() - wait->since_usec;
 }
 
 /* Says who has the lock, and continues a process that was stopped with it. */
@@ -338,9 +362,14 @@ static void look_at_holder(struct lock *lock, struct wait *wait)
 	wait->told = true;
 }
 
-/* At the end of each slice of a wait; with the mutex or without. 0, or -EINTR. */
+/* Once in a slice of a wait, with the mutex or without: what is to be done by one that waits. 0, or -EINTR. */
 static int be_patient(struct lock *lock, struct wait *wait, bool with_mutex)
 {
+	uint64_t now_usec = now_boottime();
+
+	if (now_usec < wait->next_usec)
+		return 0;
+	wait->next_usec = now_usec + SLICE_USEC;
 	if (stop_wanted && !with_mutex) {
 		busy = 0;
 		stop_now();
@@ -348,30 +377,43 @@ static int be_patient(struct lock *lock, struct wait *wait, bool with_mutex)
 	}
 	if (on_slice && on_slice())
 		return -EINTR;
-	if (waited_usec(wait) >= LOCK_TELL_USEC)
+	if (now_usec - wait->since_usec >= LOCK_TELL_USEC)
 		look_at_holder(lock, wait);
 	return 0;
 }
 
-/* Waits for the mutex. What pthread_mutex_lock(3) says; EINTR; or ENOTRECOVERABLE: the page is good for nothing. */
+/*
+ * Waits for the mutex. What pthread_mutex_trylock(3) says but EBUSY; EINTR; or
+ * ENOTRECOVERABLE: the page is good for nothing.
+ *
+ * The wait itself is not left to the C library, which ends the process if the
+ * page is cut short while the kernel sleeps on it. What is done to the mutex's
+ * word is the kernel's interface for robust mutexes: FUTEX_WAITERS says that
+ * who gives it up must wake somebody.
+ */
 static int wait_for_mutex(struct lock *lock)
 {
-	struct wait wait = { .told = false };
+	_Atomic uint32_t *futex = (_Atomic uint32_t *)(void *)&lock->page->mutex.__data.__lock;
+	const struct timespec slice = { .tv_nsec = SLICE_USEC * 1000L };
+	struct wait wait = wait_begin();
 	struct holder holder;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &wait.since);
-	for (;;) {
-		struct timespec until;
+	while (is_whole(lock->page)) {
+		uint32_t is = atomic_load(futex);
 		int r;
 
-		(void)clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += SLICE_NSEC;
-		if (until.tv_nsec >= 1000000000L) {
-			until.tv_nsec -= 1000000000L;
-			until.tv_sec++;
-		}
-		r = pthread_mutex_clocklock(&lock->page->mutex, CLOCK_MONOTONIC, &until);
-		if (r != ETIMEDOUT)
+		/* Held: the kernel puts us to sleep if it still is, and is marked so. */
+		if (is & FUTEX_TID_MASK && !(is & FUTEX_WAITERS) &&
+		    !atomic_compare_exchange_strong(futex, &is, is | FUTEX_WAITERS))
+			continue;
+		if (is & FUTEX_TID_MASK &&
+		    syscall(SYS_futex, futex, FUTEX_WAIT, is | FUTEX_WAITERS, &slice, NULL, 0) < 0 && errno == EFAULT)
+			return ENOTRECOVERABLE;
+		r = pthread_mutex_trylock(&lock->page->mutex);
+		/* Others may sleep, too: they are not forgotten with the mark. */
+		if (r == 0 || r == EOWNERDEAD)
+			(void)atomic_fetch_or(futex, FUTEX_WAITERS);
+		if (r != EBUSY)
 			return r;
 		if (be_patient(lock, &wait, false) < 0)
 			return EINTR;
@@ -379,13 +421,14 @@ static int wait_for_mutex(struct lock *lock)
 		if (waited_usec(&wait) >= LOCK_TELL_USEC && !is_alive(lock, atomic_load(lock->word), &holder))
 			return ENOTRECOVERABLE;
 	}
+	return ENOTRECOVERABLE;
 }
 
 /* Takes the mutex of a page that is good, if there can be one. 0; 1: its holder died; -EINTR. */
 static int take_mutex(struct lock *lock)
 {
 	for (unsigned i = 0; lock->page; i++) {
-		int r = pthread_mutex_trylock(&lock->page->mutex);
+		int r = is_whole(lock->page) ? pthread_mutex_trylock(&lock->page->mutex) : ENOTRECOVERABLE;
 
 		if (r == EBUSY)
 			r = wait_for_mutex(lock);
@@ -394,13 +437,14 @@ static int take_mutex(struct lock *lock)
 		if (r == EOWNERDEAD && pthread_mutex_consistent(&lock->page->mutex) == 0)
 			r = -1;
 		/* The file may have been cut short, and this be a mutex of our own by now. */
-		if (r <= 0 && !lock->page->retired && lock->page->format == PAGE_FORMAT)
+		if (r <= 0 && is_whole(lock->page) && !lock->page->retired)
 			return r == 0 ? 0 : 1;
-		if (r <= 0)
+		if (r <= 0 && is_whole(lock->page)) {
 			(void)pthread_mutex_unlock(&lock->page->mutex);
-		else
-			lock->page->retired = 1;
-		detach(lock);
+			detach(lock);
+		} else {
+			abandon(lock);
+		}
 		if (i < PAGES_MAX)
 			attach(lock);
 	}
@@ -413,7 +457,7 @@ static int take_word(struct lock *lock)
 	struct timespec pause = { .tv_nsec = POLL_NSEC };
 	struct wait wait = { .told = false };
 
-	for (unsigned long polls = 0;; polls++) {
+	for (;;) {
 		struct holder holder;
 		uint64_t is = 0;
 		int r;
@@ -427,14 +471,12 @@ static int take_word(struct lock *lock)
 				return 1;
 			continue;
 		}
-		if (polls == 0)
-			(void)clock_gettime(CLOCK_MONOTONIC, &wait.since);
+		if (wait.since_usec == 0)
+			wait = wait_begin();
 		(void)nanosleep(&pause, NULL);
-		if (polls % (SLICE_NSEC / POLL_NSEC) == 0) {
-			r = be_patient(lock, &wait, true);
-			if (r < 0)
-				return r;
-		}
+		r = be_patient(lock, &wait, true);
+		if (r < 0)
+			return r;
 	}
 }
 
@@ -442,8 +484,10 @@ static int take_word(struct lock *lock)
 
 static void leave_mutex(struct lock *lock)
 {
-	if (lock->page)
+	if (lock->page && is_whole(lock->page))
 		(void)pthread_mutex_unlock(&lock->page->mutex);
+	else if (lock->page)
+		abandon(lock);
 }
 
 static bool end(void)

@@ -1,0 +1,180 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The critical section: what it costs, and what happens to its lock.
+
+load lib/helpers
+
+LOCK=$BUILD/tests/cbtest-lock
+
+farm() {
+  node_line 4001 4
+  score load
+}
+
+# hold WORD: a process that does so to the lock; its pid in HOLDER, its words in $T/holder.log.
+hold() {
+  background "$T/holder.log" "$LOCK" "$1" "$SCOREBOARD"
+  HOLDER=$PID
+  until_ok grep -q held "$T/holder.log"
+}
+
+is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
+
+@test "a claim and a release make no system call" {
+  farm
+  run -0 "$LOCK" calls "$SCOREBOARD"
+  [ "$output" = "1000 claims and releases without a system call" ]
+}
+
+@test "a claim and a release make no system call among 10,000 nodes" {
+  awk 'BEGIN { for (i = 0; i < 10000; i++) printf "127.77.%d.%d, 4001, 2, 0\n", i / 250, i % 250 + 1 }' >"$CONF"
+  score load
+  run -0 "$LOCK" calls "$SCOREBOARD"
+}
+
+@test "a process that waits two seconds for the lock says which process has it" {
+  farm
+  hold hold
+  score list >"$T/out" 2>"$T/err" &
+  until_ok grep -q "process $HOLDER (cbtest-lock) has its lock" "$T/err"
+  [ ! -s "$T/out" ]
+  kill -USR1 "$HOLDER"
+  wait $!
+  grep -q "$ADDR:4001" "$T/out"
+  [ "$(wc -l <"$T/err")" = 1 ]
+}
+
+@test "a process that was stopped with the lock is continued, and that is said" {
+  farm
+  hold stop
+  until_ok is_stopped "$HOLDER"
+  run -0 --separate-stderr score list
+  [[ $stderr == *"process $HOLDER (cbtest-lock) has its lock and was stopped; it is continued" ]]
+  until_ok grep -q left "$T/holder.log"
+}
+
+@test "Ctrl-Z stops a process behind its section" {
+  farm
+  hold tstp
+  # It comes to its end of the section first, and nobody waits for it.
+  until_ok is_stopped "$HOLDER"
+  run -0 --separate-stderr score list
+  [ -z "$stderr" ]
+  is_stopped "$HOLDER"
+  run ! grep -q left "$T/holder.log"
+  kill -CONT "$HOLDER"
+  until_ok grep -q left "$T/holder.log"
+}
+
+@test "a listener that waits for the lock can be ended" {
+  node a 4001 2 --mode line
+  entrance listener
+  client -n 2 --line "sleep 0" --expect line
+  hold hold
+  client_start one --line "sleep 0" --expect line
+  until_ok lines_with_are "$T/relay.log" "cbtest-lock) has its lock" 1
+  kill -TERM "$GATE_PID"
+  until_ok grep -q stopping "$T/relay.log"
+  kill -TERM "$GATE_PID" || true # once may have been enough
+  gone "$GATE_PID"
+  kill -0 "$HOLDER"
+}
+
+@test "who is killed in a section holds up nobody" {
+  farm
+  hold hold
+  kill -KILL "$HOLDER"
+  run -0 --separate-stderr score list
+  [ -z "$stderr" ]
+  scoreboard_is_sound
+}
+
+# One process at a time is in a section, whatever is done to the page meanwhile.
+apart_while() {
+  farm
+  "$LOCK" apart "$SCOREBOARD" 6 4 >"$T/apart" 2>&1 &
+  local pid=$!
+  while kill -0 $pid 2>/dev/null; do
+    "$@"
+    sleep 0.02
+  done
+  wait $pid
+  cat "$T/apart"
+  [[ $(cat "$T/apart") == *"violations 0 failures 0 died 0" ]]
+  score list >/dev/null
+  scoreboard_is_sound
+}
+
+removed() { rm -f "$SCOREBOARD.lock"; }
+cut() { truncate -s 0 "$SCOREBOARD.lock" 2>/dev/null || true; }
+cut_and_filled() { dd if=/dev/zero of="$SCOREBOARD.lock" bs=4096 count=1 2>/dev/null || true; }
+copied() { if cp "$SCOREBOARD.lock" "$T/copy" 2>/dev/null; then mv "$T/copy" "$SCOREBOARD.lock"; fi; }
+linked() { rm -rf "$SCOREBOARD.lock"; ln -s "$T/victim" "$SCOREBOARD.lock" 2>/dev/null || true; }
+a_folder() { rm -rf "$SCOREBOARD.lock"; mkdir "$SCOREBOARD.lock" 2>/dev/null || true; }
+everybodys() { chmod 666 "$SCOREBOARD.lock" 2>/dev/null || true; }
+
+@test "sections stay apart while the page is removed again and again" { apart_while removed; }
+@test "sections stay apart while the page is cut short" { apart_while cut; }
+@test "sections stay apart while the page is written over" { apart_while cut_and_filled; }
+@test "sections stay apart while copies take the page's place" { apart_while copied; }
+@test "sections stay apart while everybody may write the page" { apart_while everybodys; }
+@test "sections stay apart where a folder has the page's name" { apart_while a_folder; }
+
+@test "sections stay apart while a link has the page's name, and nothing is written through it" {
+  printf 'untouched' >"$T/victim"
+  apart_while linked
+  [ "$(cat "$T/victim")" = untouched ]
+}
+
+@test "sections stay apart under two names of one scoreboard" {
+  farm
+  ln "$SCOREBOARD" "$T/other.tdb"
+  "$LOCK" apart "$SCOREBOARD" 3 3 >"$T/one" &
+  local one=$!
+  run -0 "$LOCK" apart "$T/other.tdb" 3 3
+  wait $one
+  [[ $(cat "$T/one") == *"violations 0 failures 0 died 0" ]]
+  scoreboard_is_sound
+}
+
+# The size is one that no record ends at.
+cut_scoreboard() {
+  truncate -s $((RANDOM * 3)) "$SCOREBOARD"
+  score list >/dev/null 2>&1 || true
+}
+
+@test "a scoreboard that is cut short again and again ends no process, and sections stay apart" {
+  farm
+  "$LOCK" apart "$SCOREBOARD" 6 6 >"$T/apart" 2>&1 &
+  local pid=$! cuts=0
+  while kill -0 $pid 2>/dev/null; do
+    cut_scoreboard
+    sleep 0.1 # in which sections go on
+    cuts=$((cuts + 1))
+  done
+  wait $pid
+  cat "$T/apart"
+  echo "$cuts cuts"
+  [[ $(cat "$T/apart") == *"violations 0 "*" died 0" ]]
+  [[ $(cat "$T/apart") != "sections 0 "* ]]
+  score list
+  scoreboard_is_sound
+}
+
+@test "the page belongs to those to whom the scoreboard does" {
+  farm
+  [ "$(stat -c '%a %g' "$SCOREBOARD")" = "$(stat -c '%a %g' "$SCOREBOARD.lock")" ]
+}
+
+@test "stock tools read the scoreboard while it is used, and find it sound" {
+  farm
+  "$LOCK" apart "$SCOREBOARD" 2 2 >"$T/apart" &
+  local pid=$!
+  while kill -0 $pid 2>/dev/null; do
+    run -0 tdbdump "$SCOREBOARD"
+    run -0 tdbtool "$SCOREBOARD" check
+    [[ $output == *"integrity is OK"* ]]
+  done
+  wait $pid
+}

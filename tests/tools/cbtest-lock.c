@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * cbtest-lock: the critical section of a scoreboard, from within.
+ *
+ *     cbtest-lock hold FILE           enters a section, says "held" and stays until SIGUSR1
+ *     cbtest-lock stop FILE           the same, but stops itself (SIGSTOP) instead; says "left" when it was continued
+ *     cbtest-lock tstp FILE           enters a section, has SIGTSTP sent to itself, leaves, says "left"
+ *     cbtest-lock calls FILE          claims and releases 1,000 times while the kernel kills it for any system call
+ *     cbtest-lock apart FILE N SECONDS   N processes enter sections, and see that nobody else is in one
+ */
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "farm/section.h"
+#include "scoreboard.h"
+#include "system/timespan.h"
+
+static void fail(const char *what, int r)
+{
+	(void)fprintf(stderr, "cbtest-lock: %s: %s\n", what, score_strerror(r));
+	_exit(1);
+}
+
+static struct score *open_it(const char *path)
+{
+	struct score *s;
+	int r = score_open(path, NULL, &s);
+
+	if (r < 0)
+		fail(path, r);
+	return s;
+}
+
+static void say(const char *word)
+{
+	(void)printf("%s\n", word);
+	(void)fflush(stdout);
+}
+
+static int enter_and(const char *path, int signal_number)
+{
+	struct score *s = open_it(path);
+	struct farm *farm;
+	sigset_t set;
+	int number, r;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGUSR1);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	score_defer_stop();
+	r = farm_enter_untold(s, &farm);
+	if (r < 0)
+		fail("enter", r);
+	say("held");
+	if (signal_number)
+		(void)raise(signal_number);
+	else
+		(void)sigwait(&set, &number);
+	farm_leave(s);
+	say("left");
+	(void)score_close(s);
+	return 0;
+}
+
+#define PAIRS 1000
+
+/* From now on anything but write(2) and the end of the process ends it by SIGSYS. (Strict mode forbids the clock, too,
+ * which is no system call.) */
+static int forbid_calls(void)
+{
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { .len = sizeof(program) / sizeof(*program), .filter = program };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0 ? -errno : 0;
+}
+
+static int without_calls(const char *path)
+{
+	struct score *s = open_it(path);
+	struct score_target target;
+	struct score_slot slot;
+	char text[64];
+
+	for (int i = 0; i < PAIRS + 100; i++) {
+		int r;
+
+		if (i == 100 && forbid_calls() < 0)
+			fail("prctl", -errno);
+		r = score_claim(s, &(struct score_arrival){ .client = "127.0.0.1:1" }, &slot, &target, NULL);
+		if (r == 0)
+			r = score_release(s, &slot, 10, 20, true);
+		if (r != 0) {
+			(void)snprintf(text, sizeof(text), "outcome %d\n", r);
+			(void)!write(STDERR_FILENO, text, strlen(text));
+			(void)syscall(SYS_exit, 1);
+		}
+	}
+	(void)snprintf(text, sizeof(text), "%d claims and releases without a system call\n", PAIRS);
+	(void)!write(STDOUT_FILENO, text, strlen(text));
+	(void)syscall(SYS_exit, 0);
+	return 1;
+}
+
+struct shared {
+	atomic_uint inside;   /* the pid of the process that is in a section */
+	atomic_ulong sections, violations, failures;
+};
+
+static void enter_often(const char *path, struct shared *shared, uint64_t until_usec)
+{
+	unsigned self = (unsigned)getpid();
+
+	while (now_boottime() < until_usec) {
+		struct score *s;
+		int r = score_open(path, NULL, &s);
+
+		if (r < 0) {
+			(void)atomic_fetch_add(&shared->failures, 1);
+			continue;
+		}
+		for (int i = 0; i < 300 && now_boottime() < until_usec; i++) {
+			struct farm *farm;
+
+			r = farm_enter_untold(s, &farm);
+			if (r < 0) {
+				(void)atomic_fetch_add(&shared->failures, 1);
+				continue;
+			}
+			if (atomic_exchange(&shared->inside, self) != 0)
+				(void)atomic_fetch_add(&shared->violations, 1);
+			for (int spin = 0; spin < 200; spin++)
+				__asm__ volatile("" ::: "memory");
+			if (i % 50 == 0)
+				(void)sched_yield();
+			if (atomic_exchange(&shared->inside, 0) != self)
+				(void)atomic_fetch_add(&shared->violations, 1);
+			(void)atomic_fetch_add(&shared->sections, 1);
+			farm_leave(s);
+		}
+		(void)score_close(s);
+	}
+	_exit(0);
+}
+
+static int keep_apart(const char *path, unsigned n, double seconds)
+{
+	uint64_t until_usec = now_boottime() + (uint64_t)(seconds * 1e6);
+	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status, bad = 0;
+
+	if (shared == MAP_FAILED)
+		return 71;
+	for (unsigned i = 0; i < n; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			enter_often(path, shared, until_usec);
+		if (pid < 0)
+			return 71;
+	}
+	while (wait(&status) > 0)
+		bad += status != 0;
+	(void)printf("sections %lu violations %lu failures %lu died %d\n", atomic_load(&shared->sections),
+		     atomic_load(&shared->violations), atomic_load(&shared->failures), bad);
+	return bad || atomic_load(&shared->violations) ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 2 ? argv[1] : "", *path = argc > 2 ? argv[2] : "";
+
+	if (argc == 3 && strcmp(what, "hold") == 0)
+		return enter_and(path, 0);
+	if (argc == 3 && strcmp(what, "stop") == 0)
+		return enter_and(path, SIGSTOP);
+	if (argc == 3 && strcmp(what, "tstp") == 0)
+		return enter_and(path, SIGTSTP);
+	if (argc == 3 && strcmp(what, "calls") == 0)
+		return without_calls(path);
+	if (argc == 5 && strcmp(what, "apart") == 0)
+		return keep_apart(path, (unsigned)atoi(argv[3]), atof(argv[4]));
+	(void)fprintf(stderr, "Usage: cbtest-lock hold|stop|tstp|calls FILE, cbtest-lock apart FILE N SECONDS\n");
+	return 64;
+}
