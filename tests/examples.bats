@@ -1,0 +1,300 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# bats file_tags=alone
+#
+# What the README and the EXAMPLES of the manual pages tell people to type is run as it is printed, in a booted systemd
+# (see lib/boot) beside a farm of machines that has the names used there. The README's first lines are run by tests/fresh.
+
+load lib/helpers
+
+TOP=$BATS_TEST_DIRNAME/..
+
+setup_file() {
+  local status=0 name n=20 stage=$BATS_FILE_TMPDIR/stage
+  export BOOT=$BATS_FILE_TMPDIR/boot CANNOT=''
+  if ((EUID != 0)); then
+    CANNOT='not root'
+    return
+  fi
+  # Every machine that is named anywhere. 10.0.0.1 is this one, the gateway; the others are beyond a link.
+  mkdir -p "$stage/etc" "$stage/usr/local/bin"
+  printf '127.0.0.1 localhost\n::1 localhost\n10.0.0.1 gateway gateway.farm\n' >"$stage/etc/hosts"
+  for name in $(cat "$TOP/README" "$TOP"/man/* | grep -ohE '\b[a-z]+[0-9]*\.farm\b|\brunner[0-9]+\b' | grep -v '^gateway' | sort -u); do
+    printf '10.0.0.%d %s\n' $((n++)) "$name" >>"$stage/etc/hosts"
+  done
+  printf '#!/bin/sh\necho "on $*"\n' >"$stage/usr/local/bin/ssh"
+  chmod 755 "$stage/usr/local/bin/ssh"
+  "$BATS_TEST_DIRNAME/lib/boot" start "$BOOT" --tree "$stage" 2>"$BATS_FILE_TMPDIR/boot.log" 3>&- || status=$?
+  ((status != 77)) || CANNOT=$(<"$BATS_FILE_TMPDIR/boot.log")
+  ((status == 0 || status == 77)) || { cat "$BATS_FILE_TMPDIR/boot.log" && return 1; }
+  [[ -z $CANNOT ]] || return 0
+  farm_begin
+}
+
+teardown_file() {
+  ((EUID != 0)) || "$BATS_TEST_DIRNAME/lib/boot" stop "$BOOT"
+}
+
+setup() {
+  [[ -z $CANNOT ]] || skip "$CANNOT"
+  T=$BATS_TEST_TMPDIR PIDS=() FOLDERS=()
+  in_service
+}
+
+teardown() {
+  [[ -n $CANNOT ]] || inside systemctl stop example 2>/dev/null || true
+  if [[ -z $CANNOT && -z $BATS_TEST_COMPLETED ]]; then
+    inside journalctl -q --no-pager -n 10
+  fi
+  commands_were_found
+}
+
+inside() { "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" "$@"; }
+
+# The machines of the farm: one distccd answers for all of them, in a network of its own at the other end of a link.
+farm_begin() {
+  # shellcheck disable=SC2016 # for the shell inside
+  inside bash -ec '
+    systemd-run -q --unit=farm unshare --net sleep infinity
+    until [ "$(systemctl show -P MainPID farm)" != 0 ]; do sleep 0.02; done
+    pid=$(systemctl show -P MainPID farm)
+    until [ "$(readlink /proc/$pid/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
+    ip link add gate type veth peer name gate netns "$pid"
+    ip address add 10.0.0.1/24 dev gate
+    ip address add 2001:db8::1/64 dev gate nodad
+    ip link set gate up
+    beyond() { nsenter --net=/proc/$pid/ns/net "$@"; }
+    for last in 7 $(sed -n "s/^10\.0\.0\.\([2-9][0-9]\) .*/\1/p" /etc/hosts); do
+      beyond ip address add "10.0.0.$last/24" dev gate
+    done
+    beyond ip address add 2001:db8::7/64 dev gate nodad
+    beyond ip link set gate up
+    beyond ip link set lo up
+    type -P gcc "$(gcc -dumpmachine)-gcc" >/etc/compilers || true
+    systemd-run -q --unit=farm-distccd -p NetworkNamespacePath=/proc/$pid/ns/net \
+      -E DISTCC_CMDLIST=/etc/compilers -E DISTCC_CMDLIST_NUMWORDS=1 \
+      distccd --daemon --no-detach --log-stderr --jobs 100 --allow 10.0.0.0/24
+    until nsenter --net=/proc/$pid/ns/net ss -Hltn "sport = :3632" | grep -q .; do sleep 0.02; done
+  ' 3>&-
+}
+
+# ---- what is printed ----
+
+# The paragraphs of the README's section that are to be typed: those that are indented, and the one with a here-document,
+# which is not. paragraph WORDS: the one that begins so.
+readme_paragraphs() {
+  sed -n '/^Put a farm into service/,/^What is where/p' "$TOP/README" |
+    awk 'BEGIN { RS = ""; ORS = "\n\n" } /^(    |make install)/'
+}
+paragraph() { readme_paragraphs | awk -v words="$1" 'BEGIN { RS = "" } index($0, words) == 1' | sed 's/^    //'; }
+
+# blocks PAGE FOLDER: what the EXAMPLES of a page show apart from prose, a file each, as a reader sees it.
+blocks() {
+  mandoc -T ascii -O width=300 "$1" | col -bx | sed -n '/^EXAMPLES/,/^[A-Z]/p' |
+    awk -v folder="$2" '
+      /^           / { sub(/^           /, ""); while (empty > 0) { print "" >file; empty-- } if (!open) { open = 1; file = sprintf("%s/%02d", folder, ++n) } print >file; next }
+      /^ *$/ { if (open) empty++; next }
+      { open = 0; empty = 0 }'
+}
+
+# typed FILE: a transcript becomes a script: what stands behind a prompt is a command; lines behind `systemctl edit` are
+# what is typed into the editor, others are what a command answers. A block without a prompt is a script already.
+typed() {
+  if ! grep -qE '^[#$] [a-z./]+ ' "$1" || grep -q '^cat >' "$1"; then
+    cat "$1"
+    return
+  fi
+  awk '
+    function end_text() { if (editing) print "END_OF_TEXT\nscript -qec \"" editing "\" /dev/null"; editing = "" }
+    continues { print; continues = /\\$/; next }
+    /^[#$] / {
+      end_text()
+      sub(/^[#$] /, "")
+      if (/^systemctl edit /) { editing = $0; print "cat >/root/work/text <<\"END_OF_TEXT\"" } else { print; continues = /\\$/ }
+      next
+    }
+    editing { print }
+    END { end_text() }' "$1"
+}
+
+# run_script FILE: as root types it, in a folder that has what is spoken of. Every command must do well; but a grep may
+# find nothing.
+run_script() {
+  {
+    # shellcheck disable=SC2016 # for the shell inside
+    echo 'set -o pipefail; trap '\''[[ $? = 1 && $(sed -n "${LINENO}p" script) == *"| grep "* ]] || exit 1'\'' ERR'
+    cat "$1"
+    echo :
+  } | inside sh -c 'cd /root/work && cat >script && exec timeout 300 bash script'
+}
+
+# stays FILE: what it starts goes on until it is stopped. It has begun when it says something, or has the scoreboard.
+stays() {
+  inside sh -c 'cat >/root/work/script' <"$1"
+  inside systemd-run -q --collect --unit=example --working-directory=/root/work -p StandardOutput=truncate:/root/work/said bash -e script
+  # shellcheck disable=SC2016 # for the shell inside
+  has_begun() {
+    inside sh -c '[ -s /root/work/said ] || for pid in $(cat /sys/fs/cgroup/system.slice/example.service/cgroup.procs); do
+      ls -l "/proc/$pid/fd"; done | grep -q "scoreboard\.tdb"'
+  }
+  until_ok has_begun
+  inside systemctl stop example
+}
+
+# serves_at FILE PORT: a relay that stays, on a machine where nothing else has the port.
+serves_at() {
+  inside systemctl stop corebalance.socket corebalance.service
+  inside sh -c 'cat >/root/work/script' <"$1"
+  inside systemd-run -q --collect --unit=example --working-directory=/root/work bash -e script
+  port=$2
+  port_is_open() { inside ss -Hltn "sport = :$port" | grep -q .; }
+  until_ok port_is_open
+  compiles "localhost:$2"
+  inside systemctl stop example
+  inside systemctl start corebalance.socket
+}
+
+# A file is compiled through a port of the gateway, and not here.
+compiles() {
+  inside env DISTCC_HOSTS="$1/20" DISTCC_FALLBACK=0 DISTCC_DIR=/root/work/.distcc bash -ec 'cd /root/work && rm -rf .distcc && mkdir .distcc && distcc gcc -c one.c'
+}
+
+# in_service: as the README leaves a machine.
+in_service() {
+  # shellcheck disable=SC2016 # for the shell inside
+  inside bash -ec '
+    rm -rf /root/work /etc/systemd/system/corebalance*.d
+    mkdir -p /root/work/.distcc
+    cd /root/work
+    echo "int one(void) { return 1; }" >one.c
+    printf "all:\n\t\$(CC) -c one.c\n" >Makefile
+    printf "#!/bin/sh\ncat /root/work/text >\"\$1\"\n" >/usr/local/bin/editor
+    chmod 755 /usr/local/bin/editor
+    [ -e /usr/bin/cbscore ] || exit 0
+    systemctl daemon-reload
+    systemctl stop corebalance.socket corebalance.service corebalance-probe.timer
+    printf "fast1.farm, 3632, 16, 0, speed=2.5\nold1.farm, 3632, 4, 0\n" >/etc/corebalance/nodes.conf
+    cp /etc/corebalance/nodes.conf .
+    rm -f /run/corebalance/*
+    systemctl start corebalance.socket corebalance-probe.timer
+    DISTCC_DIR=/root/work/.distcc DISTCC_HOSTS=localhost:3632/20 DISTCC_FALLBACK=0 distcc gcc -c one.c
+    cbscore up fast1.farm >/dev/null || true
+    install -D -t /usr/local/sbin /usr/share/doc/corebalance/examples/notify-ipvs'
+}
+
+# example FILE: one of the blocks of a page, according to what it is.
+example() {
+  local first user program wait accept
+  read -r first <"$1"
+  typed "$1" >"$T/script"
+  case $first in
+  '# host'* | *[a-z0-9]', '*[0-9]','*[0-9]','*[0-9]*) # lines of a node list
+    inside mkdir -p /etc/ssl
+    inside cp -n /etc/ssl/openssl.cnf /etc/ssl/farm.pem
+    inside sh -c 'cat >/root/work/list && cbscore validate /root/work/list' <"$1"
+    ;;
+  'expect "'* | 'send "'*) # a chat
+    inside sh -c 'cat >/root/work/chat && echo "fast1.farm, 3632, 1, 0, check=chat:/root/work/chat" >/root/work/list &&
+      cbscore validate /root/work/list' <"$1"
+    ;;
+  '* * * '*) # a line of /etc/crontab
+    read -r _ _ _ _ _ user first <<<"$first"
+    inside setpriv --reuid="$user" --regid="$user" --init-groups sh -c "$first"
+    ;;
+  'distcc stream tcp '*) # a line of inetd.conf
+    inside systemctl stop corebalance.socket corebalance.service
+    read -r _ _ _ wait user program _ first <<<"$first"
+    accept=(--accept)
+    [[ $wait != wait ]] || accept=()
+    # shellcheck disable=SC2086 # words
+    inside systemd-run -q --collect --unit=example --uid="$user" systemd-socket-activate "${accept[@]}" --inetd -l 3632 "$program" $first
+    port=3632
+    port_is_open() { inside ss -Hltn "sport = :$port" | grep -q .; }
+    until_ok port_is_open
+    compiles localhost:3632
+    inside systemctl stop example
+    ;;
+  'cbrelay '*)
+    serves_at "$T/script" "$(grep -oE '\b[0-9]{4}\b' <<<"$first" | head -n 1)"
+    ;;
+  *)
+    if grep -qE '^(cbprobe --interval|cbscore (serve|top|.* -w )|journalctl -f)' "$T/script"; then
+      stays "$T/script"
+    else
+      run_script "$T/script"
+    fi
+    ;;
+  esac
+}
+
+examples_of() {
+  local file
+  mkdir "$T/blocks"
+  blocks "$TOP/man/$1" "$T/blocks"
+  [ -e "$T/blocks/01" ]
+  for file in "$T"/blocks/*; do
+    echo "== ${file##*/}: $(head -n 1 "$file")"
+    in_service
+    example "$file"
+  done
+}
+
+# ---- the README ----
+
+@test "README: a farm is put into service by the lines as they are printed" {
+  local status
+  { printf 'cd %q\n' "$(realpath "$TOP")"; [ -z "${SANITIZE-}" ] || echo "export SANITIZE=$SANITIZE"; paragraph "make install"; } >"$T/script"
+  grep -q '^EOF$' "$T/script"
+  run -0 run_script "$T/script"
+  echo "$output"
+  [[ $output == *fast1.farm:3632* && $output == *old1.farm:3632* ]]
+  inside cbscore list -n -r -o NODE,CORES,SPEED | sort | diff - <(printf '%s\n' 'fast1.farm:3632 16 2.5' 'old1.farm:3632 4 1')
+  inside journalctl --dump-catalog "$(grep -m 1 -oE '[0-9a-f]{32}' "$TOP/units/corebalance.catalog")" | grep -q 'Defined-By: corebalance'
+  compiles gateway:3632
+}
+
+@test "README: a gateway that is a node, too, has the farm at another port" {
+  paragraph "    systemctl stop corebalance.service corebalance.socket
+    mkdir" >"$T/script"
+  [ -s "$T/script" ]
+  run -0 run_script "$T/script"
+  compiles gateway:3633
+  inside systemctl stop corebalance.service corebalance.socket
+  inside rm /etc/systemd/system/corebalance.socket.d/port.conf
+  inside systemctl daemon-reload
+  inside systemctl start corebalance.socket
+}
+
+@test "README: each connection becomes a unit of its own" {
+  paragraph "    mkdir -p /etc/systemd/system/corebalance.socket.d" >"$T/script"
+  [ -s "$T/script" ]
+  run -0 run_script "$T/script"
+  compiles gateway:3632
+  [ "$(inside systemctl show -P Accept corebalance.socket)" = yes ]
+  [ "$(inside systemctl show -P NAccepted corebalance.socket)" -ge 1 ]
+  inside rm -r /etc/systemd/system/corebalance.socket.d
+  inside systemctl daemon-reload
+  inside systemctl stop corebalance.socket
+  inside systemctl start corebalance.socket
+}
+
+@test "README: a farm without systemd, and there is nothing else to type" {
+  paragraph "    cbrelay 3632" >"$T/script"
+  serves_at "$T/script" 3632
+  readme_paragraphs | awk 'BEGIN { RS = "" } { print substr($0, 1, 20) }' | grep -E '^( {4}[^ ]|make)' | sort |
+    diff - <(printf '    %s\n' 'cbrelay 3632 fas' 'mkdir -p /etc/sy' 'systemctl stop c' && echo 'make install        ')
+}
+
+# ---- the manual pages ----
+
+@test "corebalance(7): the examples" { examples_of corebalance.7; }
+@test "cbscore(1): the examples" { examples_of cbscore.1; }
+@test "cbrelay(8): the examples" { examples_of cbrelay.8; }
+@test "cbprobe(8): the examples" { examples_of cbprobe.8; }
+@test "corebalance-nodes(5): the examples" { examples_of corebalance-nodes.5; }
+@test "corebalance-scoreboard(5): the examples" { examples_of corebalance-scoreboard.5; }
+
+@test "no page with examples was forgotten" {
+  diff <(cd "$TOP/man" && grep -l '^\.Sh EXAMPLES' ./*.[1-8] | sed 's,^\./,,' | sort) \
+    <(sed -n 's/.*{ examples_of \([^ ]*\); }$/\1/p' "$BATS_TEST_FILENAME" | sort)
+}
