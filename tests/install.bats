@@ -14,6 +14,7 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
 ./etc/corebalance/nodes.conf
 ./usr/bin/cbscore
 ./usr/lib/systemd/catalog/corebalance.catalog
+./usr/lib/systemd/system/corebalance-.service.d/10-sandbox.conf
 ./usr/lib/systemd/system/corebalance-agent.socket
 ./usr/lib/systemd/system/corebalance-agent@.service
 ./usr/lib/systemd/system/corebalance-probe.service
@@ -22,8 +23,10 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
 ./usr/lib/systemd/system/corebalance-status.service
 ./usr/lib/systemd/system/corebalance-status.socket
 ./usr/lib/systemd/system/corebalance.service
+./usr/lib/systemd/system/corebalance.service.d/10-sandbox.conf
 ./usr/lib/systemd/system/corebalance.socket
 ./usr/lib/systemd/system/corebalance@.service
+./usr/lib/systemd/system/corebalance@.service.d/10-sandbox.conf
 ./usr/lib/sysusers.d/corebalance.conf
 ./usr/lib/tmpfiles.d/corebalance.conf
 ./usr/sbin/cbprobe
@@ -122,8 +125,10 @@ EOF
 
 @test "every service is hardened: systemd-analyze security at most 1.5" {
   command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
-  for unit in "$TOP"/units/*.service; do
-    run systemd-analyze security --offline=true --threshold=15 --no-pager "$unit"
+  install_to "$T/root" PREFIX=/usr
+  for unit in "$T"/root/usr/lib/systemd/system/corebalance*.service; do
+    case $unit in *@.service) unit=${unit%@.service}@1.service ;; esac
+    run systemd-analyze security --root="$T/root" --offline=true --threshold=15 --no-pager "${unit##*/}"
     tail -n 1 <<<"$output"
     [ "$status" = 0 ]
   done
