@@ -17,6 +17,12 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
 ./usr/lib/systemd/system/corebalance-.service.d/10-sandbox.conf
 ./usr/lib/systemd/system/corebalance-agent.socket
 ./usr/lib/systemd/system/corebalance-agent@.service
+./usr/lib/systemd/system/corebalance-farm-probe@.service
+./usr/lib/systemd/system/corebalance-farm-probe@.timer
+./usr/lib/systemd/system/corebalance-farm-status@.service
+./usr/lib/systemd/system/corebalance-farm-status@.socket
+./usr/lib/systemd/system/corebalance-farm@.service
+./usr/lib/systemd/system/corebalance-farm@.socket
 ./usr/lib/systemd/system/corebalance-probe.service
 ./usr/lib/systemd/system/corebalance-probe.timer
 ./usr/lib/systemd/system/corebalance-prober.service
@@ -116,7 +122,7 @@ EOF
   cp /lib/systemd/system/{sysinit,basic,sockets,timers,multi-user,shutdown,network,network-online}.target \
     "$T/root/usr/lib/systemd/system/" 2>/dev/null || true
   for unit in "$T"/root/usr/lib/systemd/system/corebalance*; do
-    case $unit in *@.service) unit=${unit%@.service}@1.service ;; esac
+    case $unit in *.d) continue ;; *@.*) unit=${unit%@.*}@1.${unit##*.} ;; esac
     run systemd-analyze --root="$T/root" --man=no verify "${unit##*/}"
     grep -i corebalance <<<"$output" && return 1
   done
