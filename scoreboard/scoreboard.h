@@ -501,8 +501,8 @@ struct score_edited {
  */
 int score_edit(struct score *s, const struct score_edit *edit, struct score_edited *ret);
 
-/* An administrator takes a node out (its connections go on) with words of his own, or puts it back.
- * 0, 1 if it was so already, -ENOENT. */
+/* An administrator takes a node out (its connections go on), with the reason in detail, or puts it back. Without a
+ * detail a node that is held already keeps the one that it has. 0, 1 if it was so already, -ENOENT. */
 int score_hold(struct score *s, const char *name, const char *detail);
 int score_unhold(struct score *s, const char *name);
 

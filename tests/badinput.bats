@@ -95,9 +95,9 @@ EOF
 @test "cbscore: wrong words get the right ones; exit 2, 3 and 1 mean what they say" {
   node a 4001 1
   refused 2 'unknown verb "lits"; did you mean list? Expected list, slots, queue' score lits
-  refused 2 'unknown column: "BUZY": expected one of NODE CORES BUSY' score list -o BUZY
+  refused 2 'unknown column "BUZY"; did you mean BUSY? Expected NODE CORES BUSY' score list -o BUZY
   refused 2 "unrecognized option '--colour'" score --colour
-  refused 2 'usage: cbscore down NODE [REASON...]' score down
+  refused 2 'usage: cbscore down NODE... [--reason TEXT] [-w] [--timeout TIME] [--kill]' score down
   refused 2 'reap: has no use for --json' score reap --json
   refused 3 'nowhere:1: no such node' score down nowhere:1
   refused 1 "/nonexistent/x.tdb: No such file or directory" score list -c "$CONF" -s /nonexistent/x.tdb

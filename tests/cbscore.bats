@@ -9,6 +9,77 @@ load lib/helpers
 # The columns of a table, by --help.
 columns() { score --help=raw | awk -F'\t' -v verb="$1" '$1 == "column" && $2 == verb { print $3 }'; }
 
+@test "several nodes are held and put back at once, none if one of them is unknown; a reason is not lost silently" {
+  node_line 4001 2
+  node_line 4002 2
+  echo 'no-such-host.invalid, 3632, 4, 0' >>"$CONF"
+  score load
+  run -0 score down "$ADDR:4001" "$ADDR:4002" --reason "new memory"
+  [ "$output" = "$ADDR:4001 is held
+$ADDR:4002 is held
+no node is up now: every connection waits" ]
+  [ "$(score list -nr -o STATE,DETAIL | head -n 2 | sort -u)" = 'held new\x20memory' ]
+  run -0 score down "$ADDR:4001"
+  [ "${lines[0]}" = "$ADDR:4001 is already held: new memory" ]
+  run -0 score down "$ADDR:4001" --reason "old fan"
+  [ "${lines[0]}" = "$ADDR:4001 is already held; reason \"new memory\" -> \"old fan\"" ]
+  run -3 --separate-stderr score up "$ADDR:4001" nowhere "$ADDR:4003" no-such
+  [ "$stderr" = "cbscore: nowhere: no such node
+cbscore: $ADDR:4003: no such node; nearest: $ADDR:4001
+cbscore: no-such: no such node; nearest: no-such-host.invalid:3632" ]
+  [ "$(score list -nr -o STATE | head -n 1)" = held ]
+  run -0 score up "$ADDR:4001" "$ADDR:4002" no-such-host.invalid
+  [ "${lines[0]}" = "$ADDR:4001 is no longer held" ]
+  [ "${lines[2]}" = "no-such-host.invalid:3632 was not held; it is down: name does not resolve" ]
+}
+
+@test "down --wait waits until the node is empty, and tells how many connections are left; with a timeout it gives up" {
+  node a 4001 2 --mode line
+  entrance alone
+  client_start one --line "$(until_word go)" --expect line
+  client_start two --line "$(until_word go)" --expect line
+  until_ok busy_is 2
+  run -1 --separate-stderr score down "$ADDR:4001" --wait --timeout 300ms
+  [[ $output == *"$ADDR:4001 is held; 2 connections of it go on"*"2 connections left, the oldest "*", of "* ]]
+  [ "$stderr" = "cbscore: 2 connections left when the time was over" ]
+  score down "$ADDR:4001" -w >"$T/wait.out" &
+  local waiter=$!
+  until_ok grep -q '2 connections left' "$T/wait.out"
+  word go
+  wait "$waiter"
+  [ "$(tail -n 1 "$T/wait.out")" = "no connection left" ]
+  client_wait one
+  client_wait two
+}
+
+@test "kill ends a connection by its slot or its client, and the slot goes to the next; down --kill and remove --kill empty a node" {
+  node a 4001 1 --mode line
+  entrance alone
+  client_start one --line "sleep 60000" --expect line
+  until_ok busy_is 1
+  client_start two --line "$(until_word go)" --expect line
+  until_ok waiting_is 1
+  run -0 score kill "$ADDR:4001/0"
+  [[ $output == "$ADDR:4001/0: the connection of "*" is ended" ]]
+  until_ok waiting_is 0
+  busy_is 1
+  run -1 score kill nobody
+  [[ $output == *"nobody: no slot is held by that name"* ]]
+  run -0 score kill "$(score slots -nr -o CLIENT)"
+  until_ok busy_is 0
+  client_start three --line "sleep 60000" --expect line
+  until_ok busy_is 1
+  run -0 score down "$ADDR:4001" --kill
+  [[ $output == *"no connection left" ]]
+  busy_is 0
+  score up "$ADDR:4001"
+  client_start four --line "sleep 60000" --expect line
+  until_ok busy_is 1
+  run -0 score remove "$ADDR:4001" --wait --kill --timeout 100ms
+  [[ $output == *"no connection left" ]]
+  until_ok eval '[ -z "$(score list -n)" ]'
+}
+
 @test "every column of every table is printed, as people read it, in raw and in JSON" {
   node a 4001 3 --mode line
   echo "$ADDR, 4002, 2, 0, backup, speed=2, check=tcp, proxy=v1, check-proxy=v2" >>"$CONF"
@@ -49,7 +120,7 @@ columns() { score --help=raw | awk -F'\t' -v verb="$1" '$1 == "column" && $2 == 
   [ "$(score list -nr -o CORES --sort NODE | paste -sd' ')" = "1 10 9" ]
   [ "$(score list -nr -o NODE --sort CORES | sed 's/.*://' | paste -sd' ')" = "401 409 4010" ]
   run -2 score list --sort CORNS
-  [[ $output == *'unknown column: "CORNS"'* ]]
+  [[ $output == *'unknown column "CORNS"; did you mean CORES? Expected NODE CORES'* ]]
   run -2 score list -r -J
   [[ $output == *"--raw and --json: expected one of them"* ]]
 }
@@ -58,10 +129,10 @@ columns() { score --help=raw | awk -F'\t' -v verb="$1" '$1 == "column" && $2 == 
   node_line 4001 2
   score load
   run -0 score add "$ADDR, 4002, 4, 0, backup, check=tcp"
-  [ "$output" = "$ADDR:4002 is added" ]
+  [ "$output" = "$ADDR:4002 is added, until the next load; $CONF does not have it" ]
   run -0 score add "[::1], 4003, 1, 0, speed=1.5"
   run -0 score set "$ADDR:4001" cores=7 proxy=v1 check-proxy=v2 speed=0.5
-  [ "$output" = "$ADDR:4001 is changed" ]
+  [ "$output" = "$ADDR:4001: cores 2 -> 7, speed not set -> 0.5, proxy not set -> v1, check-proxy not set -> v2" ]
   run -0 score set "[::1]:4003" backup=yes
   run -0 score dump
   [[ ${lines[0]} == '# host, port, cores'* ]]
@@ -78,7 +149,7 @@ columns() { score --help=raw | awk -F'\t' -v verb="$1" '$1 == "column" && $2 == 
 @test "set flags= holds a node and puts it back, whatever was done since the list said so" {
   node_line 4001 2
   score load
-  score down "$ADDR:4001" broken
+  score down "$ADDR:4001" --reason broken
   run -0 score set "$ADDR:4001" cores=3
   [ "$(score list -nr -o STATE,CORES)" = 'held 3' ]
   run -0 score set "$ADDR:4001" flags=0
@@ -120,7 +191,7 @@ columns() { score --help=raw | awk -F'\t' -v verb="$1" '$1 == "column" && $2 == 
   refused 2 'flags: "0 #": expected one line' set "$ADDR:4001" backup=yes 'flags=0 #'
   refused 2 'expected one line' set "$ADDR:4001" check=tcp$'\n'
   refused 2 'expected 1 to 65535' set "$ADDR:4001" cores=many
-  refused 2 'down: reason: expected one line of at most' down "$ADDR:4001" "$(printf 'x%.0s' $(seq 300))"
+  refused 2 'expected one line of at most 79 bytes' down "$ADDR:4001" --reason "$(printf 'x%.0s' $(seq 300))"
 }
 
 @test "--help and --version of each program, and a standard output that takes nothing" {

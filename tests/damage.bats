@@ -160,7 +160,7 @@ stray_write() {
 
 @test "what can be read stays: counters, holds, who holds, who waits" {
   scene listener
-  score down "$ADDR:4002" "a reason of its own"
+  score down "$ADDR:4002" --reason "a reason of its own"
   # What was changed at run time, and does not stand in the node list.
   score add "$ADDR, 4009, 3, 0"
   score set "$ADDR:4002" speed=2.5

@@ -171,7 +171,7 @@ cbscore: 1 error; nothing is changed" ]
   entrance alone
   for name in one two three; do client_start $name --line "$(until_word go)" --expect line; done
   until_ok busy_is 3
-  score down "$ADDR:4002" "for a while"
+  score down "$ADDR:4002" --reason "for a while"
   : >"$CONF"
   node_line 4002 4
   node_line 4003 5

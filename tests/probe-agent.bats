@@ -82,7 +82,7 @@ is() { [ "$(of "$1")" = "$2" ] || { echo "$1 is $(of "$1")"; return 1; }; }
   is STATE,REASON 'held its agent says drain'
   client_start x --line hi --expect echo
   until_ok waiting_is 1
-  score down "$ADDR:4001" mine
+  score down "$ADDR:4001" --reason mine
   says 'ready\n'
   is STATE,REASON 'held held by an administrator: mine'
   waiting_is 1

@@ -100,7 +100,7 @@ check_until() { # WORD STATUS
   busy_is 0
   run -0 score fsck
   # Held by an administrator it is looked at all the same, and stays held.
-  score down "$ADDR:4001" mine
+  score down "$ADDR:4001" --reason mine
   probe -v
   state_is 4001 held
   busy_is 0

@@ -41,7 +41,7 @@ load lib/helpers
 
 @test "a probe is not counted as a connection of the farm for longer than a moment, and held nodes stay held" {
   node a 4001 1
-  score down "$ADDR:4001" mine
+  score down "$ADDR:4001" --reason mine
   probe
   state_is 4001 held
   kill "$PID_a"

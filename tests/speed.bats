@@ -62,7 +62,7 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   node_line 1003 2
   node_line 1004 2
   score load >/dev/null
-  score down "$ADDR:1003" new memory >/dev/null
+  score down "$ADDR:1003" --reason "new memory" >/dev/null
   serve 0 50 200000 30000 1 1000000 2000000 1000000 1000000
   [ "$(score explain -n -r -o node,state,cores,free,speed | sort)" = \
     "$(score list -n -r -o node,state,cores,free,speed | sort)" ]

@@ -183,8 +183,8 @@ load lib/helpers
   entrance alone
   client_start present --line "$(until_word go)" --expect line
   until_ok busy_is 1
-  run -0 score down "$ADDR:4001" new disk
-  [ "$output" = "$ADDR:4001 is held" ]
+  run -0 score down "$ADDR:4001" --reason "new disk"
+  [ "${lines[0]}" = "$ADDR:4001 is held; 1 connection of it goes on" ]
   client_start later --line "sleep 5" --expect line
   until_ok waiting_is 1
   # A probe that finds it well does not put it back.

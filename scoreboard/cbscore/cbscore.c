@@ -24,19 +24,24 @@ static const struct option_row rows[] = {
 static void tell_some_columns(const struct verb *verb, enum table_kind kind, bool shown, bool raw)
 {
 	bool any = false;
+	char help[256];
 
 	for (size_t i = 0; i < n_columns; i++) {
 		const struct column *column = &columns[i];
 
-		if (column->table != kind || column->shown != shown)
+		if (column->table != kind || (column->shown != SHOWN_NOT) != shown)
 			continue;
 		if (!raw && !any)
 			(void)printf(shown ? "\nColumns of %s:\n" : "Columns of %s with -o:\n", verb->name);
 		any = true;
-		if (raw)
+		if (raw) {
 			(void)printf("column\t%s\t%s\t%s\t%s\n", verb->name, column->name, shown ? "shown" : "-", column->help);
-		else
-			command_help_row(column->name, column->help);
+		} else {
+			(void)snprintf(help, sizeof(help), "%s%s", column->help,
+				       column->shown == SHOWN_PEOPLE ? " (tables for people)" :
+				       column->shown == SHOWN_PROGRAMS ? " (raw and JSON)" : "");
+			command_help_row(column->name, help);
+		}
 	}
 }
 

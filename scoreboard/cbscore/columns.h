@@ -22,6 +22,16 @@ enum column_type {
 	COLUMN_NUMBER,
 	COLUMN_BOOLEAN,
 	COLUMN_TIME,   /* microseconds since the epoch; a date for people */
+	COLUMN_AGE,    /* the same; for people how long ago, for programs in seconds */
+	COLUMN_STATE,  /* text, in a colour for people */
+};
+
+/* In which tables a column is without -o. */
+enum column_shown {
+	SHOWN_NOT,
+	SHOWN_ALWAYS,
+	SHOWN_PEOPLE,   /* not in raw and JSON */
+	SHOWN_PROGRAMS, /* in raw and JSON only */
 };
 
 #define COLUMN_TEXT_MAX 1024
@@ -29,7 +39,7 @@ enum column_type {
 struct column {
 	enum table_kind table;
 	const char *name;
-	bool shown;    /* without -o */
+	enum column_shown shown;
 	enum column_type type;
 	const char *help;
 	/* Writes the plain form of the item's value; an empty text is "nothing" (null in JSON). */

@@ -10,28 +10,25 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "drain.h"
 #include "node_argument.h"
 #include "verbs.h"
 
 #define LINE_MAX_ 2048
 
-static int edit(const struct context *context, const struct score_edit *edit, const char *done)
+/* Makes an edit. STATUS_OK and *ret; or a status, and it was told. */
+static int edit(const struct context *context, struct score *score, const struct score_edit *edit,
+		struct score_edited *ret)
 {
-	struct score *score;
-	int r, status;
+	int r = score_edit(score, edit, ret);
 
-	status = context_open(context, &score);
-	if (status != STATUS_OK)
-		return status;
-	r = score_edit(score, edit, NULL);
-	(void)score_close(score);
 	switch (r) {
 	case 0:
-		(void)printf("%s is %s\n", edit->config.name, done);
 		return STATUS_OK;
 	case -EEXIST:
 		complain("%s: is a node already", edit->config.name);
@@ -44,6 +41,19 @@ static int edit(const struct context *context, const struct score_edit *edit, co
 	}
 }
 
+/* Whether the node list has the node: so that the next load keeps it. Silent; a list that cannot be read has none. */
+static bool is_listed(const struct context *context, const char *name)
+{
+	struct nodelist list;
+	bool found = false;
+
+	if (nodelist_read(context->farm.nodes, &list) == 0)
+		for (size_t i = 0; i < list.n_nodes && !found; i++)
+			found = strcmp(list.nodes[i].name, name) == 0;
+	nodelist_clear(&list);
+	return found;
+}
+
 /* Reads the one node of a line. where stands before its errors. */
 static int read_line(const char *where, const char *line, struct node_config *ret)
 {
@@ -54,8 +64,12 @@ static int read_line(const char *where, const char *line, struct node_config *re
 		complain("%s", strerror(-r));
 		return STATUS_FAILED;
 	}
-	for (size_t i = 0; i < list.n_errors; i++)
-		complain("%s", list.errors[i]);
+	/* There is no file and no line: the field and its value say enough. */
+	for (size_t i = 0; i < list.n_errors; i++) {
+		const char *message = strstr(list.errors[i], ": ");
+
+		complain("%s", message ? message + 2 : list.errors[i]);
+	}
 	if (list.n_errors == 0 && list.n_nodes != 1)
 		complain("%s: expected one node: host, port, cores, flags [, key=value]...", where);
 	r = list.n_errors == 0 && list.n_nodes == 1 ? STATUS_OK : STATUS_USAGE;
@@ -69,6 +83,8 @@ static int run_add(void *settings, int argc, char **argv)
 {
 	const struct context *context = settings;
 	struct score_edit change = { .what = EDIT_ADD };
+	struct score_edited edited;
+	struct score *score;
 	char line[LINE_MAX_];
 	size_t used = 0;
 	int status;
@@ -79,48 +95,116 @@ static int run_add(void *settings, int argc, char **argv)
 	if (used >= sizeof(line))
 		return complain_usage("add: expected a line of at most %zu bytes", sizeof(line) - 1);
 	status = read_line("add", line, &change.config);
-	return status == STATUS_OK ? edit(context, &change, "added") : status;
-}
-
-/* The name of the node that an argument means. */
-static int find(const struct context *context, const char *word, char ret[static NODE_NAME_MAX + 1])
-{
-	struct score_node node;
-	struct score *score;
-	int status;
-
-	status = context_open(context, &score);
+	if (status == STATUS_OK)
+		status = context_open(context, &score);
 	if (status != STATUS_OK)
 		return status;
-	status = node_argument_find(context, score, word, &node);
+	status = edit(context, score, &change, &edited);
 	(void)score_close(score);
 	if (status == STATUS_OK)
-		(void)strcpy(ret, node.config.name);
+		(void)printf("%s is added%s%s%s\n", change.config.name,
+			     is_listed(context, change.config.name) ? "" : ", until the next load; ",
+			     is_listed(context, change.config.name) ? "" : context->farm.nodes,
+			     is_listed(context, change.config.name) ? "" : " does not have it");
 	return status;
 }
 
-static int run_remove(void *settings, int argc, char **argv)
+/* What becomes of connections that are more than the cores. */
+static void tell_cores(const struct score_edited *edited)
 {
-	const struct context *context = settings;
-	struct score_edit change = { .what = EDIT_REMOVE };
-	int status = find(context, argv[0], change.config.name);
+	uint32_t cores = edited->after.cores;
 
-	(void)argc;
-	return status == STATUS_OK ? edit(context, &change, "removed; connections that it has go on") : status;
+	if (edited->busy > cores)
+		(void)printf(" (%" PRIu32 " busy: %" PRIu32 " finish first)", edited->busy, edited->busy - cores);
+}
+
+/* "fast1.farm:4001: cores 4 -> 2 (4 busy: 2 finish first), speed 1.5 -> learned" */
+static void tell_set(const struct score_edit *change, const struct score_edited *edited)
+{
+	bool any = false;
+
+	(void)printf("%s: ", edited->after.name);
+	for (size_t i = 0; i < n_node_fields; i++) {
+		const struct field *field = &node_fields[i];
+		char before[FIELD_TEXT_MAX], after[FIELD_TEXT_MAX];
+
+		if (!(change->fields & field_bit(field)))
+			continue;
+		field_format(field, &edited->before, before);
+		field_format(field, &edited->after, after);
+		(void)printf("%s%s ", any ? ", " : "", field->name);
+		any = true;
+		if (strcmp(before, after) == 0)
+			(void)printf("is %s already", *after ? after : "not set");
+		else
+			(void)printf("%s -> %s", *before ? before : "not set", *after ? after : "not set");
+		if (strcmp(field->name, "cores") == 0)
+			tell_cores(edited);
+	}
+	(void)putchar('\n');
 }
 
 static int run_set(void *settings, int argc, char **argv)
 {
 	const struct context *context = settings;
 	struct score_edit change = { .what = EDIT_SET };
+	struct score_edited edited;
 	char message[FIELD_MESSAGE_MAX];
+	struct score_node node;
+	struct score *score;
 	int status;
 
 	for (int i = 1; i < argc; i++)
 		if (field_assign(argv[i], &change.config, &change.fields, message) < 0)
 			return complain_usage("%s", message);
-	status = find(context, argv[0], change.config.name);
-	return status == STATUS_OK ? edit(context, &change, "changed") : status;
+	status = context_open(context, &score);
+	if (status != STATUS_OK)
+		return status;
+	status = node_argument_find(context, score, argv[0], &node);
+	if (status == STATUS_OK) {
+		(void)strcpy(change.config.name, node.config.name);
+		status = edit(context, score, &change, &edited);
+	}
+	(void)score_close(score);
+	if (status == STATUS_OK)
+		tell_set(&change, &edited);
+	return status;
+}
+
+static int remove_node(const struct context *context, struct score *score, const struct score_node *node)
+{
+	struct score_edit change = { .what = EDIT_REMOVE, .config = node->config };
+	struct score_edited edited;
+	int status = edit(context, score, &change, &edited);
+
+	if (status != STATUS_OK)
+		return status;
+	(void)printf("%s is removed", node->config.name);
+	if (edited.busy > 0)
+		(void)printf("; %" PRIu32 " connection%s of it go%s on", edited.busy, edited.busy == 1 ? "" : "s",
+			     edited.busy == 1 ? "es" : "");
+	if (is_listed(context, node->config.name))
+		(void)printf("; %s still has it, the next load adds it again", context->farm.nodes);
+	(void)putchar('\n');
+	return STATUS_OK;
+}
+
+static int run_remove(void *settings, int argc, char **argv)
+{
+	struct score_node *nodes = NULL;
+	struct score *score;
+	int status = context_open(settings, &score);
+
+	if (status != STATUS_OK)
+		return status;
+	status = node_arguments_find(settings, score, argc, argv, &nodes);
+	for (int i = 0; status == STATUS_OK && i < argc; i++)
+		status = remove_node(settings, score, &nodes[i]);
+	if (status == STATUS_OK)
+		status = drain_wait(settings, score, nodes, (size_t)argc);
+	free(nodes);
+	(void)score_close(score);
+	return status;
 }
 
 static int dump_node(const struct score_node *node, void *arg)
@@ -165,8 +249,9 @@ const struct verb verb_add = {
 };
 
 const struct verb verb_remove = {
-	.name = "remove", .arguments = "NODE", .also = "rm del delete", .min = 1, .max = 1, .run = run_remove,
-	.help = "remove a node: no new connections, present ones go on",
+	.name = "remove", .arguments = "NODE...", .also = "rm del delete", .min = 1, .max = -1, .options = { &drain_options },
+	.run = run_remove,
+	.help = "remove nodes: no new connections, present ones go on",
 };
 
 const struct verb verb_set = {

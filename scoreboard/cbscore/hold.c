@@ -1,76 +1,150 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* hold.c: the verbs by which an administrator takes a node out and puts it back: down, up. */
+/*
+ * hold.c: the verbs by which an administrator takes nodes out and puts them
+ * back: down, up. All nodes are found before the first is touched.
+ */
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "drain.h"
 #include "node_argument.h"
 #include "verbs.h"
 
-/* The rest of the line, as one text. Whether it fits and is fit to be shown. */
-static bool join_words(int argc, char **argv, char *text, size_t size)
-{
-	size_t used = 0;
+static const char *arg_reason; /* NULL: not given */
 
-	*text = '\0';
-	for (int i = 0; i < argc && used < size; i++)
-		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " " : "", argv[i]);
-	for (const char *p = text; *p; p++)
-		if (iscntrl((unsigned char)*p) && (unsigned char)*p < 0x80)
-			return false;
-	return used < size;
+/* ---- down ---- */
+
+static void tell_held(const struct score_node *before, const struct score_node *now)
+{
+	const char *name = now->config.name;
+
+	if (!(before->flags & BN_HOLD))
+		(void)printf("%s is held", name);
+	else if (arg_reason && strcmp(before->detail, now->detail) != 0)
+		(void)printf("%s is already held; reason \"%s\" -> \"%s\"", name, before->detail, now->detail);
+	else
+		(void)printf("%s is already held%s%s", name, *now->detail ? ": " : "", now->detail);
+	if (now->busy > 0)
+		(void)printf("; %" PRIu32 " connection%s of it go%s on", now->busy, now->busy == 1 ? "" : "s",
+			     now->busy == 1 ? "es" : "");
+	(void)putchar('\n');
 }
 
-static int set_hold(const struct context *context, const char *word, bool hold, const char *detail)
+static int hold_node(const struct context *context, struct score *score, const struct score_node *node)
 {
-	struct score_node node;
-	struct score *score;
-	int r, status;
+	struct score_node now;
+	int r = score_hold(score, node->config.name, arg_reason), status;
 
-	status = context_open(context, &score);
-	if (status != STATUS_OK)
-		return status;
-	status = node_argument_find(context, score, word, &node);
-	if (status == STATUS_OK) {
-		r = hold ? score_hold(score, node.config.name, detail) : score_unhold(score, node.config.name);
-		if (r == -ENOENT) {
-			complain("%s: no such node", node.config.name);
-			status = STATUS_NO_NODE;
-		} else if (r < 0) {
-			status = complain_score(context, r);
-		} else {
-			(void)printf(hold ? "%s is %sheld\n" : r ? "%s was not %sheld\n" : "%s is %sno longer held\n",
-				     node.config.name, hold && r ? "already " : "");
-		}
-	}
-	(void)score_close(score);
+	if (r < 0 && r != -ENOENT)
+		return complain_score(context, r);
+	status = r == -ENOENT ? STATUS_NO_NODE : node_look(context, score, node->config.name, &now);
+	if (status == STATUS_NO_NODE)
+		complain("%s: no such node", node->config.name);
+	else if (status == STATUS_OK)
+		tell_held(node, &now);
 	return status;
+}
+
+static void tell_farm(struct score *score)
+{
+	struct score_totals totals;
+
+	if (score_totals(score, &totals) == 0 && totals.nodes_up == 0)
+		(void)printf("no node is up now: every connection waits\n");
 }
 
 static int run_down(void *settings, int argc, char **argv)
 {
-	char detail[NODE_DETAIL_MAX + 1];
+	struct score_node *nodes = NULL;
+	struct score *score;
+	int status = context_open(settings, &score);
 
-	if (!join_words(argc - 1, argv + 1, detail, sizeof(detail)))
-		return complain_usage("reason: expected one line of at most %d bytes", NODE_DETAIL_MAX);
-	return set_hold(settings, argv[0], true, detail);
+	if (status != STATUS_OK)
+		return status;
+	status = node_arguments_find(settings, score, argc, argv, &nodes);
+	for (int i = 0; status == STATUS_OK && i < argc; i++)
+		status = hold_node(settings, score, &nodes[i]);
+	if (status == STATUS_OK)
+		tell_farm(score);
+	if (status == STATUS_OK)
+		status = drain_wait(settings, score, nodes, (size_t)argc);
+	free(nodes);
+	(void)score_close(score);
+	return status;
+}
+
+/* ---- up ---- */
+
+static int release_node(const struct context *context, struct score *score, const struct score_node *node)
+{
+	const char *name = node->config.name;
+	int r = score_unhold(score, name), status;
+	struct score_node now;
+
+	if (r < 0 && r != -ENOENT)
+		return complain_score(context, r);
+	status = r == -ENOENT ? STATUS_NO_NODE : node_look(context, score, name, &now);
+	if (status == STATUS_NO_NODE)
+		complain("%s: no such node", name);
+	if (status != STATUS_OK)
+		return status;
+	(void)printf("%s %s", name, r > 0 ? "was not held" : "is no longer held");
+	if (now.state != NODE_UP)
+		(void)printf("; it is %s%s%s%s%s", node_state_to_string(now.state), now.reason == REASON_NONE ? "" : ": ",
+			     reason_to_string(now.reason), *now.detail ? ": " : "", now.detail);
+	(void)putchar('\n');
+	return STATUS_OK;
 }
 
 static int run_up(void *settings, int argc, char **argv)
 {
-	(void)argc;
-	return set_hold(settings, argv[0], false, NULL);
+	struct score_node *nodes = NULL;
+	struct score *score;
+	int status = context_open(settings, &score);
+
+	if (status != STATUS_OK)
+		return status;
+	status = node_arguments_find(settings, score, argc, argv, &nodes);
+	for (int i = 0; status == STATUS_OK && i < argc; i++)
+		status = release_node(settings, score, &nodes[i]);
+	free(nodes);
+	(void)score_close(score);
+	return status;
 }
 
+/* ---- the options ---- */
+
+static int set_reason(void *settings, const char *value)
+{
+	(void)settings;
+	for (const char *p = value; *p; p++)
+		if (iscntrl((unsigned char)*p) && (unsigned char)*p < 0x80)
+			return -EINVAL;
+	arg_reason = value;
+	return strlen(value) <= NODE_DETAIL_MAX ? 0 : -EINVAL;
+}
+
+static const struct option_row rows[] = {
+	{ "reason", 0, "TEXT", "why, for everybody who looks", NULL, "one line of at most 79 bytes", set_reason, NULL },
+};
+
+_Static_assert(NODE_DETAIL_MAX == 79, "as the row says");
+
+static const struct option_set options = OPTION_SET(rows);
+
 const struct verb verb_down = {
-	.name = "down", .arguments = "NODE [REASON...]", .also = "hold disable drain", .min = 1, .max = -1, .run = run_down,
-	.help = "hold a node: no new connections, present ones go on",
+	.name = "down", .arguments = "NODE...", .also = "hold disable drain", .min = 1, .max = -1,
+	.options = { &options, &drain_options }, .run = run_down,
+	.help = "hold nodes: no new connections, present ones go on",
 };
 
 const struct verb verb_up = {
-	.name = "up", .arguments = "NODE", .also = "unhold enable release", .min = 1, .max = 1, .run = run_up,
-	.help = "put a held node back",
+	.name = "up", .arguments = "NODE...", .also = "unhold enable release", .min = 1, .max = -1, .run = run_up,
+	.help = "put held nodes back",
 };

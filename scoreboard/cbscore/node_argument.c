@@ -2,15 +2,31 @@
 
 #include "node_argument.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-struct wanted {
-	const char *word;
-	struct score_node *ret;
-	unsigned hosts;
-	bool exact;
+#include "system/grow.h"
+
+#define NEAREST_MAX 3u
+
+/* The whole farm, to look words up in. */
+struct farm_nodes {
+	struct score_node *nodes;
+	size_t n, room;
 };
+
+static int collect(const struct score_node *node, void *arg)
+{
+	struct farm_nodes *farm = arg;
+	int r = GROW(farm->nodes, farm->n, farm->room);
+
+	if (r == 0)
+		farm->nodes[farm->n++] = *node;
+	return r;
+}
 
 /* Whether word is the host, as it is or, IPv6, in brackets. */
 static bool is_host(const char *word, const char *host)
@@ -22,30 +38,116 @@ static bool is_host(const char *word, const char *host)
 	return word[0] == '[' && strncasecmp(word + 1, host, length) == 0 && strcmp(word + 1 + length, "]") == 0;
 }
 
-static int match(const struct score_node *node, void *arg)
+static const char *name_of(const void *words, size_t i)
 {
-	struct wanted *wanted = arg;
+	const struct farm_nodes *farm = words;
 
-	wanted->exact = strcasecmp(node->config.name, wanted->word) == 0;
-	if (wanted->exact || is_host(wanted->word, node->config.host)) {
-		*wanted->ret = *node;
-		wanted->hosts++;
+	return i < farm->n ? farm->nodes[i].config.name : NULL;
+}
+
+static void complain_unknown(const struct farm_nodes *farm, const char *word)
+{
+	char near[NEAREST_MAX * (NODE_NAME_MAX + 2) + 1];
+	const char *meant;
+	size_t used = 0;
+	unsigned n = 0;
+
+	*near = '\0';
+	for (size_t i = 0; i < farm->n && n < NEAREST_MAX; i++) {
+		const char *name = farm->nodes[i].config.name;
+
+		if (*word && strcasestr(name, word))
+			used += (size_t)snprintf(near + used, sizeof(near) - used, "%s%s", n++ ? ", " : "", name);
 	}
-	return wanted->exact;
+	meant = n == 0 ? nearest(word, name_of, farm) : NULL;
+	if (n > 0 || meant)
+		complain("%s: no such node; nearest: %s", word, n > 0 ? near : meant);
+	else
+		complain("%s: no such node", word);
+}
+
+/* The node that word means, or NULL, and it was told. */
+static const struct score_node *find(const struct farm_nodes *farm, const char *word)
+{
+	const struct score_node *found = NULL;
+	unsigned hosts = 0;
+
+	for (size_t i = 0; i < farm->n; i++) {
+		const struct score_node *node = &farm->nodes[i];
+
+		if (strcasecmp(node->config.name, word) == 0)
+			return node;
+		if (is_host(word, node->config.host)) {
+			found = node;
+			hosts++;
+		}
+	}
+	if (hosts == 1)
+		return found;
+	if (hosts > 1)
+		complain("%s: %u nodes have this host: expected host:port", word, hosts);
+	else
+		complain_unknown(farm, word);
+	return NULL;
+}
+
+int node_arguments_find(const struct context *context, struct score *score, int n, char **words,
+			struct score_node **ret)
+{
+	struct farm_nodes farm = { .n = 0 };
+	int status = STATUS_OK, r;
+
+	*ret = calloc((size_t)n + 1, sizeof(**ret));
+	r = *ret ? score_each_node(score, collect, &farm) : -ENOMEM;
+	if (r < 0)
+		status = complain_score(context, r);
+	for (int i = 0; r == 0 && i < n; i++) {
+		const struct score_node *node = find(&farm, words[i]);
+
+		if (node)
+			(*ret)[i] = *node;
+		else
+			status = STATUS_NO_NODE;
+	}
+	free(farm.nodes);
+	if (status != STATUS_OK) {
+		free(*ret);
+		*ret = NULL;
+	}
+	return status;
 }
 
 int node_argument_find(const struct context *context, struct score *score, const char *word, struct score_node *ret)
 {
-	struct wanted wanted = { .word = word, .ret = ret };
-	int r = score_each_node(score, match, &wanted);
+	char *words[] = { (char *)(uintptr_t)word };
+	struct score_node *found;
+	int status = node_arguments_find(context, score, 1, words, &found);
 
-	if (r < 0)
-		return complain_score(context, r);
-	if (wanted.exact || wanted.hosts == 1)
-		return STATUS_OK;
-	if (wanted.hosts)
-		complain("%s: %u nodes have this host: expected host:port", word, wanted.hosts);
-	else
-		complain("%s: no such node", word);
-	return STATUS_NO_NODE;
+	if (status == STATUS_OK)
+		*ret = *found;
+	free(found);
+	return status;
+}
+
+struct wanted {
+	const char *name;
+	struct score_node *ret;
+};
+
+static int is_wanted(const struct score_node *node, void *arg)
+{
+	struct wanted *wanted = arg;
+
+	if (strcmp(node->config.name, wanted->name) != 0)
+		return 0;
+	*wanted->ret = *node;
+	return 1;
+}
+
+int node_look(const struct context *context, struct score *score, const char *name, struct score_node *ret)
+{
+	struct wanted wanted = { .name = name, .ret = ret };
+	int r = score_each_node(score, is_wanted, &wanted);
+
+	return r < 0 ? complain_score(context, r) : r ? STATUS_OK : STATUS_NO_NODE;
 }

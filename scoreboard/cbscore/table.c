@@ -3,22 +3,27 @@
 #include "table.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <libsmartcols/libsmartcols.h>
 
+#include "age.h"
 #include "system/printable.h"
+#include "system/timespan.h"
 
-#define USEC_PER_SEC 1000000
 #define TABLE_COLUMNS_MAX 64
+#define CUT_WIDTH 24u          /* a text is cut to this before other columns are dropped for it */
 
 struct table {
 	struct libscols_table *scols;
 	const struct column *columns[TABLE_COLUMNS_MAX];
 	size_t n_columns;
+	size_t n_default;      /* of them, from the first: those that nobody asked for */
 	struct libscols_column *sort;
 	bool plain;            /* raw or JSON: numbers rather than dates */
 };
@@ -81,23 +86,45 @@ const struct option_set table_options = OPTION_SET(rows);
 
 /* ---- which columns ---- */
 
+/* The names of a table's columns, for nearest(). */
+static const char *column_name(const void *words, size_t wanted)
+{
+	const enum table_kind *kind = words;
+
+	for (size_t i = 0; i < n_columns; i++)
+		if (columns[i].table == *kind && wanted-- == 0)
+			return columns[i].name;
+	return NULL;
+}
+
 static int unknown_column(enum table_kind kind, const char *name, size_t length)
 {
-	char known[512];
+	char known[512], word[64];
+	const char *meant;
 	size_t used = 0;
 
 	*known = '\0';
 	for (size_t i = 0; i < n_columns && used < sizeof(known); i++)
 		if (columns[i].table == kind)
 			used += (size_t)snprintf(known + used, sizeof(known) - used, " %s", columns[i].name);
-	return complain_usage("unknown column: \"%.*s\": expected one of%s", (int)length, name, known);
+	(void)snprintf(word, sizeof(word), "%.*s", (int)length, name);
+	meant = nearest(word, column_name, &kind);
+	if (meant)
+		return complain_usage("unknown column \"%s\"; did you mean %s? Expected%s", word, meant, known);
+	return complain_usage("unknown column \"%s\": expected%s", word, known);
+}
+
+static bool is_default(const struct table *table, const struct column *column)
+{
+	return column->shown == SHOWN_ALWAYS || column->shown == (table->plain ? SHOWN_PROGRAMS : SHOWN_PEOPLE);
 }
 
 static void choose_default(struct table *table, enum table_kind kind)
 {
 	for (size_t i = 0; i < n_columns; i++)
-		if (columns[i].table == kind && columns[i].shown)
+		if (columns[i].table == kind && is_default(table, &columns[i]))
 			table->columns[table->n_columns++] = &columns[i];
+	table->n_default = table->n_columns;
 }
 
 static bool is_chosen(const struct table *table, const struct column *column)
@@ -144,11 +171,33 @@ static int compare_numbers(struct libscols_cell *a, struct libscols_cell *b, voi
 	return (dx > dy) - (dx < dy);
 }
 
+static bool is_text(const struct column *column)
+{
+	return column->type == COLUMN_TEXT || column->type == COLUMN_STATE;
+}
+
+static bool is_among(const char *name, const char *const *names)
+{
+	for (; *names; names++)
+		if (strcmp(name, *names) == 0)
+			return true;
+	return false;
+}
+
+/* Texts that are cut where the terminal is too narrow. */
+static bool is_cut(const struct column *column)
+{
+	static const char *const names[] = { "REASON", "FROM", "WHY", "CLIENT", "DETAIL", "ADDRESSES", NULL };
+
+	return is_among(column->name, names);
+}
+
 static int json_type(const struct column *column)
 {
 	switch (column->type) {
 	case COLUMN_NUMBER:
 	case COLUMN_TIME:
+	case COLUMN_AGE:
 		return SCOLS_JSON_NUMBER;
 	case COLUMN_BOOLEAN:
 		return SCOLS_JSON_BOOLEAN;
@@ -159,14 +208,15 @@ static int json_type(const struct column *column)
 
 static struct libscols_column *add_column(struct table *table, const struct column *column)
 {
-	bool number = column->type == COLUMN_NUMBER;
+	bool number = column->type == COLUMN_NUMBER || column->type == COLUMN_AGE;
 	struct libscols_column *added;
 
-	added = scols_table_new_column(table->scols, column->name, 0, number ? SCOLS_FL_RIGHT : 0);
+	added = scols_table_new_column(table->scols, column->name, 0,
+				       number ? SCOLS_FL_RIGHT : is_cut(column) ? SCOLS_FL_TRUNC : 0);
 	if (!added)
 		return NULL;
 	(void)scols_column_set_json_type(added, json_type(column));
-	(void)scols_column_set_cmpfunc(added, column->type == COLUMN_TEXT ? scols_cmpstr_cells : compare_numbers, NULL);
+	(void)scols_column_set_cmpfunc(added, is_text(column) ? scols_cmpstr_cells : compare_numbers, NULL);
 	return added;
 }
 
@@ -190,6 +240,14 @@ static int add_sort(struct table *table, enum table_kind kind, const char *sort)
 		return complain_usage("%s", strerror(ENOMEM));
 	(void)scols_column_set_flags(table->sort, SCOLS_FL_HIDDEN);
 	return STATUS_OK;
+}
+
+/* On a terminal that can, unless NO_COLOR (no-color.org) is set. */
+static bool wants_color(void)
+{
+	const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && (!none || !*none) && terminal && strcmp(terminal, "dumb") != 0;
 }
 
 int table_new(const struct context *context, enum table_kind kind, struct table **ret)
@@ -218,6 +276,8 @@ int table_new(const struct context *context, enum table_kind kind, struct table 
 	 * computed libsmartcols would not end in such a locale.) */
 	(void)scols_table_enable_noencoding(table->scols, context->raw || context->json);
 	(void)scols_table_enable_noheadings(table->scols, context->no_headings);
+	if (!table->plain && wants_color())
+		(void)scols_table_enable_colors(table->scols, 1);
 	for (size_t i = 0; i < table->n_columns; i++)
 		if (!add_column(table, table->columns[i]))
 			goto out_of_memory;
@@ -246,6 +306,27 @@ static void format_date(char text[static COLUMN_TEXT_MAX])
 		(void)strftime(text, COLUMN_TEXT_MAX, "%Y-%m-%d %H:%M:%S", &tm);
 }
 
+/* A moment becomes how many seconds ago it was. */
+static void make_age(char text[static COLUMN_TEXT_MAX])
+{
+	if (*text)
+		(void)snprintf(text, COLUMN_TEXT_MAX, "%" PRIu64, age_of(strtoull(text, NULL, 10)) / USEC_PER_SEC);
+}
+
+/* The colour of a state; NULL: none. */
+static const char *state_color(const char *state)
+{
+	static const char *const colors[][2] = {
+		{ "up", "green" }, { "busy", "green" }, { "down", "red" }, { "held", "brown" }, { "draining", "cyan" },
+		{ "retry", "magenta" }, { "granted", "cyan" },
+	};
+
+	for (size_t i = 0; i < sizeof(colors) / sizeof(colors[0]); i++)
+		if (strcmp(colors[i][0], state) == 0)
+			return colors[i][1];
+	return NULL;
+}
+
 int table_add(struct table *table, const void *item)
 {
 	struct libscols_line *line = scols_table_new_line(table->scols, NULL);
@@ -258,8 +339,10 @@ int table_add(struct table *table, const void *item)
 		struct libscols_cell *cell = scols_line_get_cell(line, i);
 
 		column->format(item, text);
+		if (column->type == COLUMN_AGE)
+			make_age(text);
 		printable(text, '?'); /* a check's or a client's words may be anything */
-		if (column->type != COLUMN_TEXT) {
+		if (!is_text(column)) {
 			char *plain = strdup(text);
 
 			if (!plain)
@@ -268,6 +351,10 @@ int table_add(struct table *table, const void *item)
 		}
 		if (column->type == COLUMN_TIME && !table->plain)
 			format_date(text);
+		if (column->type == COLUMN_AGE && *text && !table->plain)
+			(void)age_format(strtoull(text, NULL, 10) * USEC_PER_SEC, text);
+		if (column->type == COLUMN_STATE)
+			(void)scols_cell_set_color(cell, state_color(text));
 		if (column->type == COLUMN_BOOLEAN && !table->plain)
 			(void)strcpy(text, *text == '1' ? "yes" : "no");
 		if (scols_cell_set_data(cell, *text ? text : NULL) < 0)
@@ -290,9 +377,51 @@ static int print_empty(struct table *table)
 	return 0;
 }
 
+/* How wide a column is printed at least: as its widest cell, or, if it may be cut, so that it says something. */
+static size_t width_of(struct table *table, size_t number)
+{
+	struct libscols_iter *iter = scols_new_iter(SCOLS_ITER_FORWARD);
+	size_t width = strlen(table->columns[number]->name);
+	struct libscols_line *line;
+
+	while (iter && scols_table_next_line(table->scols, iter, &line) == 0) {
+		const char *text = scols_cell_get_data(scols_line_get_cell(line, number));
+
+		if (text && strlen(text) > width)
+			width = strlen(text);
+	}
+	scols_free_iter(iter);
+	return (is_cut(table->columns[number]) && width > CUT_WIDTH ? CUT_WIDTH : width) + 1;
+}
+
+/* Drops columns that nobody asked for, the least important first, until the rest fits the terminal. */
+static void fit(struct table *table)
+{
+	static const char *const spares[] = {
+		"FROM", "FAILED", "SERVED", "SHARE", "SPEED", "PID", "FREE", "IN", "OUT", "AGE", "RANK", "REASON", "CORES",
+	};
+	size_t room = scols_table_get_termwidth(table->scols), width = 0, widths[TABLE_COLUMNS_MAX];
+
+	if (table->plain || !isatty(STDOUT_FILENO) || room == 0)
+		return;
+	for (size_t i = 0; i < table->n_columns; i++)
+		width += widths[i] = width_of(table, i);
+	for (size_t k = 0; k < sizeof(spares) / sizeof(spares[0]) && width > room + 1; k++)
+		for (size_t i = 0; i < table->n_default; i++) {
+			struct libscols_column *column = scols_table_get_column(table->scols, i);
+
+			if (strcmp(table->columns[i]->name, spares[k]) != 0)
+				continue;
+			(void)scols_column_set_flags(column, scols_column_get_flags(column) | SCOLS_FL_HIDDEN);
+			width -= widths[i];
+		}
+}
+
 int table_print(struct table *table)
 {
 	int r = 0;
+
+	fit(table);
 
 	if (table->sort)
 		r = scols_sort_table(table->scols, table->sort);

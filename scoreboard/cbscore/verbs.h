@@ -22,6 +22,7 @@
 	VERB(set) \
 	VERB(down) \
 	VERB(up) \
+	VERB(kill) \
 	VERB(export) \
 	VERB(metrics) \
 	VERB(agent) \

@@ -55,8 +55,9 @@ static int set_hold(struct score *s, const char *name, bool hold, const char *de
 	if (r == 0) {
 		bool was = record->flags & BN_HOLD;
 
-		if (hold || was) {
-			/* The words of whoever decides now; a check's own come back with its next result. */
+		if (hold ? !was || detail : was) {
+			/* The words of this decision; without new ones a node that is held already keeps its own. A check's
+			 * words come back with its next result. */
 			(void)memset(record->detail, 0, sizeof(record->detail));
 			if (detail)
 				(void)memcpy(record->detail, detail, strnlen(detail, NODE_DETAIL_MAX));

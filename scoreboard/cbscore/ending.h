@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * ending.h: ends connections for an administrator. The relay that holds the
+ * slot gets SIGTERM, by which it ends its connection and gives the slot back.
+ */
+
+#include "context.h"
+
+/* A connection, as it was when it was looked at. */
+struct held_slot {
+	char node[NODE_NAME_MAX + 1];
+	char client[SCORE_CLIENT_MAX + 1];
+	uint32_t slot;
+	pid_t pid;
+	uint64_t since_usec;
+	bool taken;                /* false: a slot was granted, and nothing is connected yet */
+};
+
+struct held_slots {
+	struct held_slot *slots;
+	size_t n, room;
+};
+
+/* Copies the slots for which wanted() holds into *ret, whose slots are the caller's to free. 0 or -errno. */
+int held_slots_find(struct score *score, bool (*wanted)(const struct score_slot_info *slot, const void *arg),
+		    const void *arg, struct held_slots *ret);
+
+/*
+ * Ends a connection, if it is still the one that was looked at. 0; 1: it had
+ * ended already; -EINVAL: no relay holds the slot, but a check, or a waiter that
+ * has not taken it yet; or -errno of kill(2).
+ */
+int held_slot_end(struct score *score, const struct held_slot *held);
