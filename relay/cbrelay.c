@@ -254,6 +254,7 @@ static int open_farm(const struct options *options, const char *path, struct sco
 {
 	struct nodelist list = { 0 };
 	bool given = options->n_arguments > 1;
+	char text[2 * SCORE_LIST_MAX + 128];
 	int r, status = EX_OK;
 
 	score_on_mended(tell);
@@ -270,8 +271,15 @@ static int open_farm(const struct options *options, const char *path, struct sco
 	}
 	if (status != EX_OK)
 		return status;
-	if (r == 0 && !given)
+	if (r == 0 && !given) {
 		score_set_nodes(*ret, options->farm.nodes);
+		/* The default is a list that nobody has named. */
+		if (options->farm.nodes_given &&
+		    score_check_list(*ret, options->farm.nodes, text, sizeof(text)) == -EMEDIUMTYPE) {
+			report_message(LOG_ERR, "%s: %s", path, text);
+			return EX_CONFIG;
+		}
+	}
 	return r < 0 ? open_failed(path, r) : EX_OK;
 }
 

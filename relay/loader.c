@@ -30,6 +30,7 @@ static int load(const struct loader *loader)
 {
 	struct score_load_result result = { 0 };
 	const char *path = loader->setup.nodes;
+	char text[2 * SCORE_LIST_MAX + 128];
 	struct nodelist list;
 	int r = nodelist_read(path, &list);
 
@@ -37,7 +38,9 @@ static int load(const struct loader *loader)
 		report_message(LOG_ERR, "%s", list.errors[i]);
 	if (r == 0 && list.n_errors == 0)
 		r = score_load(loader->setup.score, &list, &result);
-	if (r < 0)
+	if (r == -EMEDIUMTYPE && score_check_list(loader->setup.score, path, text, sizeof(text)) == r)
+		report_message(LOG_ERR, "the scoreboard was %s; the nodes stay as they were", text);
+	else if (r < 0)
 		report_message(LOG_ERR, "%s: %s; the nodes stay as they were", path, score_strerror(r));
 	else if (list.n_errors > 0)
 		report_message(LOG_ERR, "%s: %zu errors; the nodes stay as they were", path, list.n_errors);

@@ -22,6 +22,7 @@
 #include "repair/lost.h"
 #include "repair/rebuild.h"
 #include "farm/attempt.h"
+#include "records/origin.h"
 #include "store/store.h"
 #include "store/version.h"
 #include "store/salvage.h"
@@ -57,6 +58,28 @@ int score_exists(const char *path)
 	return errno == ENOENT ? 0 : -errno;
 }
 
+/*
+ * Whether the processes of the scoreboard are where this process is. After a boot none of them runs, and the first to
+ * come says where the farm is. In a section.
+ */
+static int check_surroundings(struct store *store)
+{
+	struct surroundings here;
+	struct origin *origin;
+	void *data;
+	int r = store_get(store, STORE_ORIGIN, 0, 0, sizeof(*origin), &data, NULL);
+
+	if (r < 0)
+		return r == -ENOENT ? -EUCLEAN : r;
+	origin = data;
+	surroundings_self(&here);
+	if (!surroundings_are_of_two_boots(&origin->surroundings, &here))
+		return surroundings_agree(&origin->surroundings, &here) ? 0 : -EREMOTE;
+	store_touch(store, &origin->surroundings, sizeof(origin->surroundings));
+	origin->surroundings = here;
+	return store_commit(store);
+}
+
 /* Whether the file is a scoreboard of ours, and all nodes are in it: 0, 1 not all, or -errno. */
 static int check(struct store *store)
 {
@@ -69,6 +92,8 @@ static int check(struct store *store)
 	r = store_read(store, STORE_VERSION, 0, 0, &version, sizeof(version));
 	if (r == 0)
 		r = version_check(&version, sizeof(version));
+	if (r == 0)
+		r = check_surroundings(store);
 	if (r == 0)
 		r = store_read(store, STORE_FARM, 0, 0, &farm, sizeof(farm));
 	store_unlock(store);
@@ -194,6 +219,27 @@ int score_open(const char *path, const struct nodelist *list, struct score **ret
 	return r;
 }
 
+int score_list(struct score *s, char ret[static SCORE_LIST_MAX + 1])
+{
+	return load_list(s, ret);
+}
+
+int score_check_list(struct score *s, const char *path, char *text, size_t size)
+{
+	char known[ORIGIN_LIST_MAX + 1], *real;
+	int r = load_list(s, known);
+
+	if (r < 0 || !*known)
+		return r;
+	real = realpath(path, NULL);
+	r = strcmp(real ? real : path, known) != 0 ? -EMEDIUMTYPE : 0;
+	if (r < 0)
+		(void)snprintf(text, size, "made from the node list %s, not from %s: cbscore load --adopt gives it that one", known,
+			       real ? real : path);
+	free(real);
+	return r;
+}
+
 void score_set_nodes(struct score *s, const char *path)
 {
 	free(s->nodes);
@@ -284,6 +330,11 @@ const char *score_strerror(int error)
 		return "not believed: everybody may write it, or replace it in its folder";
 	case -ENOKEY:
 		return "only root and the owner of its folder can make a scoreboard there";
+	case -EREMOTE:
+		return "its processes run in another pid, time, network or user namespace: enter that with nsenter(1), "
+		       "or use a scoreboard of your own";
+	case -EMEDIUMTYPE:
+		return "made from another node list";
 	case -ELOOP:
 		return "a symbolic link, which is not followed";
 	case -EIDRM:
@@ -305,6 +356,8 @@ bool score_file_is_wrong(int error)
 	case -EKEYREVOKED:
 	case -ENOKEY:
 	case -ELOOP:
+	case -EREMOTE:
+	case -EMEDIUMTYPE:
 		return true;
 	default:
 		return false;

@@ -19,6 +19,8 @@
  *   -EKEYREJECTED  not believed: its owner is neither root, nor this user, nor the owner of its folder
  *   -EKEYREVOKED   not believed: everybody may write it, or replace it in its folder
  *   -ENOKEY   this user cannot make one that others believe in that folder
+ *   -EREMOTE  its processes are in another pid, time, network or user namespace
+ *   -EMEDIUMTYPE  it was made from another node list, see score_load()
  *   -ELOOP    its name is a symbolic link, which is not followed
  * The library prints nothing. Times are microseconds: "since" values are
  * CLOCK_REALTIME, everything else is a length of time.
@@ -43,6 +45,7 @@
 #define SCORE_ADDRESSES_MAX 16    /* addresses kept of one node */
 #define SCORE_FLAPS_MAX 8         /* times of going down that are kept of one node */
 #define SCORE_DOUBTS_MAX 3u       /* so many connections in a row that a node did not answer take it down */
+#define SCORE_LIST_MAX 1023       /* longest path of a node list that is kept, without its NUL */
 #define SCORE_FDS_MAX 4           /* descriptors of an open scoreboard, at most */
 #define SCORE_GUARD_USEC 750000u  /* how often the guard of the queue looks for dead holders */
 
@@ -158,6 +161,16 @@ size_t score_fds(const struct score *s, int ret[static SCORE_FDS_MAX]);
 
 /* Closes and frees; NULL is fine. Slots and tickets of the process are not touched. */
 struct score *score_close(struct score *s);
+
+/* The real path of the node list that the farm was made from; empty: none is known. 0 or -errno. */
+int score_list(struct score *s, char ret[static SCORE_LIST_MAX + 1]);
+
+/*
+ * Whether the farm may have the node list of that path: 0: it was made from it,
+ * or from none that is known; -EMEDIUMTYPE: from another, and text says from
+ * which, as the end of a sentence; or -errno.
+ */
+int score_check_list(struct score *s, const char *path, char *text, size_t size);
 
 /* Where the node list is: what a rebuild in the course of an operation could not read is loaded from it. */
 void score_set_nodes(struct score *s, const char *path);
@@ -476,6 +489,8 @@ struct score_load_result {
  * Makes the farm's nodes those of the list: new ones appear, missing ones take
  * no more connections and go when their last has ended, the rest keep their
  * connections and health. Everything or nothing. ret may be NULL. 0 or -errno.
+ * -EMEDIUMTYPE: the farm was made from the list of another file, and list->adopt
+ * is not set; see score_list().
  */
 int score_load(struct score *s, const struct nodelist *list, struct score_load_result *ret);
 

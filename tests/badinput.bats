@@ -63,7 +63,7 @@ relay() { "$BUILD/cbrelay" -c "$CONF" "$@" </dev/null; }
 
 @test "a scoreboard of another version is refused politely" {
   node a 4001 1
-  score list
+  score load
   # The record's format number stands behind the magic.
   python3 - "$SCOREBOARD" <<'EOF'
 import sys
@@ -80,7 +80,7 @@ EOF
 @test "an unreadable scoreboard or node list says so" {
   if [ "$(id -u)" != 0 ]; then skip "needs root to become somebody else"; fi
   node a 4001 1
-  score list
+  score load
   chmod 755 "$T"
   chmod 600 "$SCOREBOARD"
   chmod 600 "$CONF"
@@ -100,12 +100,12 @@ EOF
   refused 2 'usage: cbscore down NODE... [--reason TEXT] [-w] [--timeout TIME] [--kill]' score down
   refused 2 'reap: has no use for --json' score reap --json
   refused 3 'nowhere:1: no such node' score down nowhere:1
-  refused 1 "/nonexistent/x.tdb: No such file or directory" score list -c "$CONF" -s /nonexistent/x.tdb
+  refused 1 "/nonexistent/x.tdb: no such scoreboard; cbscore load makes one" score list -c "$CONF" -s /nonexistent/x.tdb
 }
 
 @test "cbscore: a full disk is not a success" {
   node a 4001 1
-  score list
+  score load
   run bash -c '"$0" list -s "$1" >/dev/full' "$BUILD/cbscore" "$SCOREBOARD"
   [ "$status" = 1 ]
   [[ $output == *"standard output: No space left on device"* ]]
@@ -113,7 +113,7 @@ EOF
 
 @test "closed standard descriptors: nothing that is printed gets into the scoreboard or to a client" {
   node a 4001 1 --mode line
-  score list
+  score load
   "$BUILD/cbscore" -c "$CONF" list <&- >&- 2>&- || true
   "$BUILD/cbscore" -c "$CONF" down nowhere:1 <&- 2>&- || true
   "$BUILD/cbprobe" -c "$CONF" -v <&- >&- 2>&- || true

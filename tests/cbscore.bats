@@ -139,7 +139,8 @@ cbscore: no-such: no such node; nearest: no-such-host.invalid:3632" ]
   score dump >"$T/dumped"
   [ "$(grep -c . "$T/dumped")" = 4 ]
   grep -qx "$ADDR, 4001, 7, 0, .*proxy=v1.*" "$T/dumped"
-  run -0 score load "$T/dumped"
+  cp "$T/dumped" "$CONF"
+  run -0 score load
   [[ $output == "0 added, 0 changed, 0 draining, 0 removed, 3 kept"* ]]
   score dump | diff "$T/dumped" -
   run -0 score remove "[::1]:4003"

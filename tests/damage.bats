@@ -330,7 +330,7 @@ ends_well() {
 @test "a node fails, and a damaged slot of the next one is met: the slot of the first is given back" {
   node_line 4001 1 speed=9
   node b 4002 1 --mode line
-  score list
+  score load
   entrance alone
   damage zero slots/2/0
   client --line "sleep 0" --expect line

@@ -19,7 +19,7 @@ CONF
   SERVICE=tcp:10.0.0.1:3632
 }
 
-export_() { score export ipvs --service "$@"; }
+export_() { [ -e "$SCOREBOARD" ] || score load >/dev/null; score export ipvs --service "$@"; }
 
 @test "available nodes have their speed times cores as weight, the others 0" {
   run --separate-stderr -0 export_ $SERVICE

@@ -100,7 +100,7 @@ all_down_then_one_returns() {
   echo 'late.test, 4001, 1, 0' >"$CONF"
   printf '127.0.0.1 localhost\n' >"$T/hosts"
   in_hosts() { unshare -m sh -c "mount --bind '$T/hosts' /etc/hosts && exec \"\$@\"" sh "$@"; }
-  in_hosts "$BUILD/cbscore" -c "$CONF" list
+  in_hosts "$BUILD/cbscore" -c "$CONF" load
   entrance alone
   client_start patient --expect line
   until_ok waiting_is 1

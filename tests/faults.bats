@@ -78,7 +78,7 @@ if '$how' != 'close': s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.p
 @test "a full /run: a process of its own that finds no room for its ticket waits for that, too" {
   small_run
   node a 4001 1 --mode line --eof-ends
-  score list
+  score load
   fill_run
   entrance alone
   client_start holder --line "sleep 60000" --expect line

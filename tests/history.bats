@@ -9,7 +9,7 @@ load lib/helpers
   echo "$ADDR, 4001, 1, 0" >"$CONF"
   for seed in 1 2 3; do
     rm -f "$SCOREBOARD"*
-    "$BUILD/cbscore" -c "$CONF" list
+    "$BUILD/cbscore" -c "$CONF" load
     run -0 "$BUILD/tests/cbtest-history" "$SCOREBOARD" 30 "$seed"
     [[ $output == *" connections are remembered" ]]
     run -0 "$BUILD/cbscore" fsck
@@ -18,7 +18,7 @@ load lib/helpers
 
 @test "a slice that is missing or of another size costs no connection" {
   node a 4001 1 --mode line
-  score list
+  score load
   tdbdump -k history "$SCOREBOARD"
   for i in $(seq 0 2 118); do echo "delete slice/$i"; done | tdbtool "$SCOREBOARD"
   for i in $(seq 1 2 119); do echo "store slice/$i short"; done | tdbtool "$SCOREBOARD"

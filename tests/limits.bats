@@ -110,7 +110,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
 @test "a full /run: clients wait, it is told once for each, and service resumes by itself" {
   small_run
   node a 4001 1 --mode line
-  score list
+  score load
   fill_run
   entrance alone
   client_start holder --line "$(until_word go)" --expect line
@@ -131,7 +131,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
 @test "a full /run, and SIGTERM: whoever is in the backlog of our own socket is served when there is room" {
   small_run
   node a 4001 8 --mode line
-  score list
+  score load
   fill_run
   entrance alone
   client_start crowd -n 3500 -c 3500 --line "$(until_word go)" --expect line
@@ -150,7 +150,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
 @test "a full /run: a process of its own ends at --queue-timeout, and when its client leaves; a listener leaves clients in the backlog" {
   small_run
   node a 4001 1 --mode line
-  score list
+  score load
   fill_run
   entrance alone
   client_start holder --line "$(until_word go)" --expect line
@@ -199,7 +199,7 @@ open('$T/leave').read()"
   full_node 4001
   local full=$PID
   node_line 4001 1
-  score list
+  score load
   fill_run
   entrance alone --connect-timeout 2s --retry-after 1s
   # One is connecting, and the others fill the queue: it has no place to go back to.

@@ -150,7 +150,7 @@ EOF
 
 @test "a bad list changes nothing, whoever is asked to load it" {
   node a 4001 3 --mode hold:5
-  score list
+  score load
   local before
   before=$(score list -J)
   echo 'a, b, 1, 0' >"$T/bad.conf"
@@ -217,6 +217,7 @@ cbscore: 1 error; nothing is changed" ]
 
 @test "a name that does not resolve leaves a node that is down with that reason" {
   echo 'no-such-host.invalid, 3632, 4, 0' >"$CONF"
+  score load
   run -0 score list -nr -o STATE,REASON
   [ "$output" = 'down name\x20does\x20not\x20resolve' ]
 }
@@ -225,6 +226,7 @@ cbscore: 1 error; nothing is changed" ]
   for i in $(seq 0 9999); do echo "127.$((i / 65536 + 1)).$((i / 256 % 256)).$((i % 256)), 4001, 16, 0"; done >"$CONF"
   node_start a 4001 1 --mode hold:5
   node_line 4001 1 speed=9
+  score load
   run -0 score list -nr -o NODE
   [ "$(wc -l <<<"$output")" = 10001 ]
   entrance alone
@@ -285,4 +287,43 @@ EOF
 @test "a list without an end is no list" {
   run -1 --separate-stderr timeout 60 "$BUILD/cbscore" validate /dev/zero
   [ "$stderr" = "cbscore: /dev/zero: File too large" ]
+}
+
+@test "who only looks makes no scoreboard" {
+  node_line 4001 1
+  for verb in list slots queue explain dump fsck reap 'export ipvs --service fwmark:1'; do
+    # shellcheck disable=SC2086  # a verb and its arguments
+    run --separate-stderr -1 score $verb
+    [ "$stderr" = "cbscore: $SCOREBOARD: no such scoreboard; cbscore load makes one" ] || { echo "$verb: $stderr"; return 1; }
+  done
+  [ ! -e "$SCOREBOARD" ]
+}
+
+@test "a farm stays with the node list that it was made from, unless load --adopt says so" {
+  local refused
+  node_line 4001 1
+  score load
+  echo "$ADDR, 4002, 1, 0" >"$T/other.conf"
+  refused="$SCOREBOARD: made from the node list $CONF, not from $T/other.conf: cbscore load --adopt gives it that one"
+  run --separate-stderr -1 score load "$T/other.conf"
+  [ "$stderr" = "cbscore: $refused" ] || { echo "$stderr"; return 1; }
+  run --separate-stderr -1 "$BUILD/cbscore" -c "$T/other.conf" down "$ADDR:4001"
+  [ "$stderr" = "cbscore: $refused" ]
+  run --separate-stderr -78 "$BUILD/cbprobe" -c "$T/other.conf"
+  [ "$stderr" = "cbprobe: $refused" ]
+  run --separate-stderr -78 timeout 20 "$BUILD/cbrelay" -c "$T/other.conf" "$GATE"
+  [[ $stderr == *"cbrelay: $refused" ]]
+  [ "$(score list -nr -o NODE,STATE)" = "$ADDR:4001 up" ]
+  # Another way to the same file is the same list, and one who does not name a list has none.
+  ln -s "$CONF" "$T/link.conf"
+  run -0 "$BUILD/cbscore" -c "$T/link.conf" load
+  run -0 "$BUILD/cbscore" down "$ADDR:4001"
+  run -0 score load --adopt "$T/other.conf"
+  [ "$output" = "1 added, 0 changed, 0 draining, 1 removed, 0 kept" ]
+  run --separate-stderr -1 score load
+  run -0 "$BUILD/cbscore" -c "$T/other.conf" load
+  # It is known after a rebuild, too.
+  "$BUILD/tests/cbtest-damage" "$SCOREBOARD" header
+  run --separate-stderr -1 score load
+  [[ $stderr == *"$SCOREBOARD: made from the node list $T/other.conf, not from $CONF:"* ]] || { echo "$stderr"; return 1; }
 }

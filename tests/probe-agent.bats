@@ -173,7 +173,7 @@ is() { [ "$(of "$1")" = "$2" ] || { echo "$1 is $(of "$1")"; return 1; }; }
 @test "the agent's percentage is of the learned speed, too, and does not change what is learned" {
   sed -i 's/, speed=2//' "$CONF"
   node_line 4002 4 check=none
-  score list >/dev/null
+  score load >/dev/null
   # Connections to the two, of which the first node takes two thirds as long.
   "$BUILD/tests/cbtest-speed" "$SCOREBOARD" 0 100 200000 30000 1 1000000 1500000
   agent_start

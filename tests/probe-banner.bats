@@ -39,11 +39,11 @@ reason_is() { [ "$(reason_of "$1")" = "$2" ] || { score list; return 1; }; }
   node_line 4001 1 check=ssh
   node_line 4002 1 check=smtp
   printf '%s\n' 'expect "^220 "' 'send "EHLO prober\r\n"' 'expect "^250 "' 'send "QUIT\r\n"' 'expect "^221"' >"$T/chat"
-  echo "$ADDR, 4002, 1, 0, check=chat:$T/chat" >"$T/chat.conf"
   probe
   state_is 4001 up
   state_is 4002 up
-  score load "$T/chat.conf"
+  echo "$ADDR, 4002, 1, 0, check=chat:$T/chat" >"$CONF"
+  score load
   run -0 probe -v
   [[ $output == *"$ADDR:4002: chat: answered"* ]]
   # The other way round.

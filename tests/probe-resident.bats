@@ -97,7 +97,7 @@ EOF
 
 @test "--file is loaded at the start and at SIGHUP; a list with an error changes nothing" {
   node a 4001 1
-  score list >/dev/null
+  score load >/dev/null
   printf '%s\n' "$ADDR, 4001, 1, 0" "$ADDR, 4002, 1, 0" >"$T/other.conf"
   resident --interval 50ms --file "$T/other.conf"
   until_ok state_is 4002 down
@@ -271,7 +271,7 @@ jail() {
   # It reads nothing, what it says to standard error is lost, and it finds itself well only then.
   printf '%s\n' '#!/bin/sh' 'echo lost >&2 || exit 2' 'read -r line && exit 2' 'echo found' 'exit 1' >"$T/jail/check"
   chmod 755 "$T/jail/check"
-  score list >/dev/null
+  score load >/dev/null
   # A sanitizer that looks for leaks at the end would want /proc there.
   ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
   export ASAN_OPTIONS

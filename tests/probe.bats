@@ -133,7 +133,7 @@ while True:
       mount --bind '$1' /etc/hosts && shift && exec \"\$@\"" sh "$@"
   }
   printf '%s, 4001, 1, 0\nknown.test, 4002, 1, 0\n' "$ADDR" >"$CONF"
-  in_hosts "$T/hosts" "$BUILD/cbscore" -c "$CONF" list
+  in_hosts "$T/hosts" "$BUILD/cbscore" -c "$CONF" load
   background "$T/probe.log" in_hosts "$T/empty" "$BUILD/cbprobe" -v -c "$CONF"
   until_ok grep -q "^cbprobe: $ADDR:4001: tcp: answered" "$T/probe.log"
   # A name that was known is checked where it was.

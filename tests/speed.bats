@@ -8,7 +8,7 @@ load lib/helpers
 two_nodes() {
   node_line 1001 2
   node_line 1002 2
-  score list >/dev/null
+  score load >/dev/null
 }
 
 # serve AGE ROUNDS IN OUT SERVED USEC...: connections to nodes 1, 2 and so on, AGE seconds ago.
@@ -123,7 +123,7 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
 @test "speed= pins: what is learned goes on, and does not count" {
   node_line 1001 2
   echo "$ADDR, 1002, 2, 0, speed=0.5" >>"$CONF"
-  serve_made() { score list >/dev/null && serve "$@"; }
+  serve_made() { score load >/dev/null && serve "$@"; }
   serve_made 0 100 200000 30000 1 4000000 1000000
   [ "$(value 1002 speed)" = 0.5 ]
   [ "$(value 1002 pinned)" = true ]

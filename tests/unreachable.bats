@@ -14,6 +14,8 @@ setup() {
 
 # network COMMAND...: in the test's network, which lives as long as its keeper.
 network() { nsenter --net="/proc/$KEEPER/ns/net" "$@"; }
+# Whoever looks at the farm must be in its network.
+score() { if [ -n "${KEEPER:-}" ]; then network "$BUILD/cbscore" -c "$CONF" "$@"; else "$BUILD/cbscore" -c "$CONF" "$@"; fi; }
 network_up() {
   background "$T/keeper.log" unshare --net sleep 120
   KEEPER=$PID

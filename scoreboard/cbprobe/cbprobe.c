@@ -78,6 +78,19 @@ static void tell(const char *what)
 	say(LOG_WARNING, "%s", what);
 }
 
+/* Whether the farm may have that list; the default is one that nobody has named. 0, or an exit status after it was said
+ * why not. */
+static int check_list(struct score *score, const char *path)
+{
+	char text[2 * SCORE_LIST_MAX + 128];
+
+	if ((!arg.file && !arg.farm.nodes_given) ||
+	    score_check_list(score, path, text, sizeof(text)) != -EMEDIUMTYPE)
+		return 0;
+	say(LOG_ERR, "%s: %s", arg.farm.scoreboard, text);
+	return EX_CONFIG;
+}
+
 /* Opens the scoreboard, made from a node list if need be. 0, or an exit status after it was said why. */
 static int open_scoreboard(const char *path, struct score **ret)
 {
@@ -91,7 +104,7 @@ static int open_scoreboard(const char *path, struct score **ret)
 		score_make_for(arg.user); /* whom we become after this */
 	r = score_open(arg.farm.scoreboard, NULL, ret);
 	if (r != -ENODATA)
-		return r < 0 ? complain_scoreboard(r) : 0;
+		return r < 0 ? complain_scoreboard(r) : check_list(*ret, path);
 	status = read_nodelist(path, &list);
 	if (status == 0) {
 		r = score_open(arg.farm.scoreboard, &list, ret);
@@ -110,6 +123,11 @@ static int load_file(struct score *score, int *ret_error)
 	int r, status = read_nodelist(arg.file, &list);
 
 	*ret_error = 0;
+	if (arg.chroot) {
+		/* A path in there means another file to everybody else. */
+		free(list.path);
+		list.path = NULL;
+	}
 	if (status == 0) {
 		r = score_load(score, &list, &result);
 		if (r < 0) {

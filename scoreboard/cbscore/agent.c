@@ -16,7 +16,7 @@ static int agent(void *context, int argc, char **argv)
 {
 	struct score_totals totals;
 	struct score *score;
-	int status = context_open(context, &score), r;
+	int status = context_look(context, &score), r;
 
 	(void)argc;
 	(void)argv;

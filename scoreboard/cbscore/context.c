@@ -67,7 +67,8 @@ void context_tell_of_damage(void)
 	score_defer_stop();
 }
 
-int context_open(const struct context *context, struct score **ret)
+/* Opens the scoreboard; nothing is known of the list yet. */
+static int open_any(const struct context *context, struct score **ret)
 {
 	struct nodelist list;
 	int r, status;
@@ -84,4 +85,30 @@ int context_open(const struct context *context, struct score **ret)
 	if (r == 0)
 		score_set_nodes(*ret, context->farm.nodes);
 	return r < 0 ? complain_score(context, r) : STATUS_OK;
+}
+
+int context_open(const struct context *context, struct score **ret)
+{
+	char text[2 * SCORE_LIST_MAX + 128];
+	int status = open_any(context, ret);
+
+	/* The default is a list that nobody has named. */
+	if (status != STATUS_OK || !context->farm.nodes_given ||
+	    score_check_list(*ret, context->farm.nodes, text, sizeof(text)) != -EMEDIUMTYPE)
+		return status;
+	complain("%s: %s", context->farm.scoreboard, text);
+	*ret = score_close(*ret);
+	return STATUS_FAILED;
+}
+
+int context_look(const struct context *context, struct score **ret)
+{
+	int exists = score_exists(context->farm.scoreboard);
+
+	if (exists == 1)
+		return open_any(context, ret);
+	if (exists < 0)
+		return complain_score(context, exists);
+	complain("%s: no such scoreboard; cbscore load makes one", context->farm.scoreboard);
+	return STATUS_FAILED;
 }

@@ -50,5 +50,8 @@ void context_tell_of_damage(void);
  */
 int context_open(const struct context *context, struct score **ret);
 
+/* The same for a verb that only looks: if there is no scoreboard, that is an error. */
+int context_look(const struct context *context, struct score **ret);
+
 /* Reads a node list ("-": standard input) and shows its errors and their sum. STATUS_OK and *ret, the caller's; or a status, and *ret is empty. */
 int context_read_nodes(const char *path, struct nodelist *ret);

@@ -229,7 +229,7 @@ static int run_dump(void *settings, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	status = context_open(context, &score);
+	status = context_look(context, &score);
 	if (status != STATUS_OK)
 		return status;
 	(void)printf("# host, port, cores, flags [, key=value]...\n");

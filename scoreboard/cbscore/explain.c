@@ -206,7 +206,7 @@ static int run_explain(void *settings, int argc, char **argv)
 	struct score *score;
 	int r, status;
 
-	status = context_open(context, &score);
+	status = context_look(context, &score);
 	if (status != STATUS_OK)
 		return status;
 	r = score_explain(score, e.policy, &e.choice, add_row, &e);

@@ -220,7 +220,7 @@ static int run_export(void *settings, int argc, char **argv)
 		return complain_usage("\"%s\": expected ipvs", argv[0]);
 	if (!*arg_service.text)
 		return complain_usage("expected --service tcp:ADDRESS:PORT or fwmark:NUMBER");
-	status = context_open(settings, &score);
+	status = context_look(settings, &score);
 	if (status != STATUS_OK)
 		return status;
 	status = write_all(settings, score, &export);

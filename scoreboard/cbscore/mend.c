@@ -18,7 +18,7 @@ static int run_reap(void *settings, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	status = context_open(context, &score);
+	status = context_look(context, &score);
 	if (status != STATUS_OK)
 		return status;
 	r = score_reap(score, &slots, &tickets);
@@ -49,7 +49,7 @@ static int run_fsck(void *settings, int argc, char **argv)
 		r = score_open(context->farm.scoreboard, NULL, &score);
 		status = r == 0 ? STATUS_OK : complain_score(context, r == -ENODATA ? -EUCLEAN : r);
 	} else {
-		status = context_open(context, &score);
+		status = context_look(context, &score);
 	}
 	if (status != STATUS_OK)
 		return status;

@@ -69,7 +69,7 @@ static int metrics(void *settings, int argc, char **argv)
 	struct context *context = settings;
 	struct snapshot snapshot;
 	struct score *score;
-	int status = context_open(context, &score), r;
+	int status = context_look(context, &score), r;
 
 	(void)argc;
 	(void)argv;

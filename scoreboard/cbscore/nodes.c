@@ -2,22 +2,38 @@
 
 /* nodes.c: the verbs about node lists: load, validate. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "verbs.h"
 
+static bool arg_adopt;
+
+/* Says why the list was not loaded. */
+static int complain_load(const struct context *context, struct score *score, const char *path, int r)
+{
+	char text[2 * SCORE_LIST_MAX + 128];
+
+	if (r != -EMEDIUMTYPE || score_check_list(score, path, text, sizeof(text)) != -EMEDIUMTYPE)
+		return complain_score(context, r);
+	complain("%s: %s", context->farm.scoreboard, text);
+	return STATUS_FAILED;
+}
+
 static int run_load(void *settings, int argc, char **argv)
 {
 	const struct context *context = settings;
+	const char *path = argc > 0 ? argv[0] : context->farm.nodes;
 	struct score_load_result result;
 	struct score *score = NULL;
 	struct nodelist list;
 	int r, status, existed;
 
-	status = context_read_nodes(argc > 0 ? argv[0] : context->farm.nodes, &list);
+	status = context_read_nodes(path, &list);
 	if (status != STATUS_OK)
 		return status;
+	list.adopt = arg_adopt;
 	existed = score_exists(context->farm.scoreboard);
 	context_tell_of_damage();
 	r = score_open(context->farm.scoreboard, &list, &score);
@@ -28,17 +44,32 @@ static int run_load(void *settings, int argc, char **argv)
 		result.added += result.kept;
 		result.kept = 0;
 	}
+	status = r < 0 ? complain_load(context, score, path, r) : STATUS_OK;
 	(void)score_close(score);
 	nodelist_clear(&list);
 	if (r < 0)
-		return complain_score(context, r);
+		return status;
 	(void)printf("%u added, %u changed, %u draining, %u removed, %u kept\n", result.added, result.changed,
 		     result.draining, result.removed, result.kept);
 	return STATUS_OK;
 }
 
+static int set_adopt(void *settings, const char *value)
+{
+	(void)settings;
+	(void)value;
+	arg_adopt = true;
+	return 0;
+}
+
+static const struct option_row rows[] = {
+	{ "adopt", 0, NULL, "also if the farm was made from another list", NULL, NULL, set_adopt, NULL },
+};
+
+static const struct option_set options = OPTION_SET(rows);
+
 const struct verb verb_load = {
-	.name = "load", .arguments = "[FILE]", .also = "reload", .max = 1, .run = run_load,
+	.name = "load", .arguments = "[FILE]", .also = "reload", .max = 1, .options = { &options }, .run = run_load,
 	.help = "make the farm's nodes those of the node list",
 };
 

@@ -40,7 +40,7 @@ static int show(const struct context *context, enum table_kind kind)
 
 	status = table_new(context, kind, &table);
 	if (status == STATUS_OK)
-		status = context_open(context, &score);
+		status = context_look(context, &score);
 	if (status == STATUS_OK) {
 		r = fill(score, kind, table);
 		if (r < 0) {

@@ -479,13 +479,68 @@ static int load(struct score *s, const struct nodelist *list, bool only_missing,
 	return r;
 }
 
+int load_list(struct score *s, char ret[static ORIGIN_LIST_MAX + 1])
+{
+	struct origin origin;
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	r = store_read(s->store, STORE_ORIGIN, 0, 0, &origin, sizeof(origin));
+	farm_leave(s);
+	if (r == 0)
+		r = origin_check(&origin);
+	if (r == 0)
+		(void)memcpy(ret, origin.list, sizeof(origin.list));
+	return r == -ENOENT ? -EUCLEAN : r;
+}
+
+static int set_list(struct score *s, const char *path)
+{
+	struct origin *origin;
+	struct farm *farm;
+	void *data;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	r = store_get(s->store, STORE_ORIGIN, 0, 0, sizeof(*origin), &data, NULL);
+	if (r == 0) {
+		origin = data;
+		store_touch(s->store, origin->list, sizeof(origin->list));
+		(void)memset(origin->list, 0, sizeof(origin->list));
+		(void)memcpy(origin->list, path, strlen(path));
+		r = store_commit(s->store);
+	}
+	farm_leave(s);
+	return r;
+}
+
+/* A farm stays with its list, unless the list says that it is to be taken for this farm. */
 int attempt_load(struct score *s, const struct nodelist *list, struct score_load_result *ret)
 {
-	return load(s, list, false, ret);
+	const char *path = list->path && strlen(list->path) <= ORIGIN_LIST_MAX ? list->path : NULL;
+	char known[ORIGIN_LIST_MAX + 1];
+	int r = load_list(s, known);
+
+	if (r == 0 && path && *known && !list->adopt && strcmp(path, known) != 0)
+		return -EMEDIUMTYPE;
+	if (r == 0)
+		r = load(s, list, false, ret);
+	if (r == 0 && path && strcmp(path, known) != 0)
+		r = set_list(s, path);
+	return r;
 }
 
 int load_missing(struct score *s, const struct nodelist *list)
 {
+	char known[ORIGIN_LIST_MAX + 1];
+	int r = load_list(s, known);
+
+	/* Not from a list of another farm: then the nodes stay missing until their own is loaded. */
+	if (r < 0 || (*known && list->path && strcmp(list->path, known) != 0))
+		return r;
 	return load(s, list, true, NULL);
 }
 
@@ -508,6 +563,7 @@ int attempt_edit(struct score *s, const struct score_edit *edit, struct score_ed
 int load_format(struct store *store)
 {
 	struct version version = version_current();
+	struct origin origin = { 0 };
 	struct farm farm = {
 		.next_ticket = 1, .next_id = 1,
 		.queue_head = NONE, .queue_tail = NONE, .free_cell = NONE,
@@ -516,6 +572,7 @@ int load_format(struct store *store)
 	};
 	int r;
 
+	surroundings_self(&origin.surroundings);
 	r = store_begin(store);
 	if (r < 0)
 		return r;
@@ -526,6 +583,8 @@ int load_format(struct store *store)
 		r = learn_format(store);
 	if (r == 0)
 		r = history_format(store);
+	if (r == 0)
+		r = store_put(store, STORE_ORIGIN, 0, 0, &origin, sizeof(origin));
 	if (r == 0)
 		r = store_put(store, STORE_VERSION, 0, 0, &version, sizeof(version));
 	if (r < 0) {

@@ -6,11 +6,16 @@
  * stands in scoreboard.h.
  */
 
+#include "records/origin.h"
 #include "scoreboard.h"
 #include "store/store.h"
 
-/* Fills a store that has nothing but been created with an empty farm. 0 or -errno. */
+/* Fills a store that has nothing but been created with an empty farm of the processes around this one, and of no list
+ * yet. 0 or -errno. */
 int load_format(struct store *store);
+
+/* The node list that the farm was made from, empty if none is known. 0 or -errno. */
+int load_list(struct score *s, char ret[static ORIGIN_LIST_MAX + 1]);
 
 /* Removes the nodes that are to go and have no connection left. 0 or -errno. */
 int score_collect(struct score *s);

@@ -283,6 +283,8 @@ int nodelist_read(const char *path, struct nodelist *ret)
 		return r;
 	}
 	r = nodelist_read_stream(file, path, ret);
+	if (r == 0)
+		ret->path = realpath(path, NULL); /* of a pipe there is none that another process could read */
 	(void)fclose(file);
 	return r;
 }
@@ -314,6 +316,7 @@ void nodelist_clear(struct nodelist *list)
 		free(list->errors[i]);
 	free(list->errors);
 	free(list->nodes);
+	free(list->path);
 	*list = (struct nodelist){ 0 };
 }
 

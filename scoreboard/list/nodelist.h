@@ -48,6 +48,8 @@ struct nodelist {
 	size_t n_nodes, room_nodes;
 	char **errors;                /* "nodes.conf:3: cores: \"0\": expected 1 to 65535" */
 	size_t n_errors, room_errors;
+	char *path;                   /* real path of the file; NULL: it was none */
+	bool adopt;                   /* for the caller to set: a farm that was made from another list takes this one */
 };
 
 /*

@@ -21,6 +21,7 @@
 #include "farm/load.h"
 #include "lost.h"
 #include "records/node.h"
+#include "records/origin.h"
 #include "records/queue.h"
 #include "records/slot.h"
 #include "system/timespan.h"
@@ -240,6 +241,21 @@ static void salvage_farm(struct salvage *salvage)
 	salvage->farm.next_ticket = known ? old.next_ticket : next_ticket(salvage);
 }
 
+/* Of a record that cannot be read the list is forgotten: the next load of one says it anew. */
+static int salvage_origin(struct salvage *salvage)
+{
+	const struct origin *read = salvage_get(salvage->wreck, STORE_ORIGIN, 0, 0, sizeof(*read));
+	struct origin origin = { 0 };
+
+	if (read)
+		(void)memcpy(&origin, read, sizeof(origin));
+	if (!read || origin_check(&origin) < 0) {
+		origin = (struct origin){ 0 };
+		surroundings_self(&origin.surroundings);
+	}
+	return store_put(salvage->store, STORE_ORIGIN, 0, 0, &origin, sizeof(origin));
+}
+
 static int salvage_all(struct salvage *salvage)
 {
 	struct store *store = salvage->store;
@@ -254,6 +270,8 @@ static int salvage_all(struct salvage *salvage)
 		r = salvage_queue(salvage);
 	if (r == 0)
 		r = learn_format(store);
+	if (r == 0)
+		r = salvage_origin(salvage);
 	if (r == 0)
 		r = salvage_each(salvage->wreck, STORE_SPEED, false, salvage_speed, salvage);
 	if (r == 0) {

@@ -8,6 +8,7 @@ static const char *const names[STORE_KIND_MAX_] = {
 	[STORE_VERSION] = "version", [STORE_FARM] = "farm",   [STORE_NODE] = "node",
 	[STORE_SLOTS] = "slots",     [STORE_QUEUE] = "queue", [STORE_INDEX] = "index",
 	[STORE_SPEED] = "speed",     [STORE_LOST] = "lost",
+	[STORE_ORIGIN] = "origin",
 	[STORE_HISTORY] = "history", [STORE_SLICE] = "slice",
 };
 

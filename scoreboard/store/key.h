@@ -23,6 +23,7 @@ enum store_kind {
 	STORE_LOST,
 	STORE_HISTORY,
 	STORE_SLICE,     /* a: place in the ring */
+	STORE_ORIGIN,
 	STORE_KIND_MAX_,
 };
 

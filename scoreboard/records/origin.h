@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * origin.h: the record "origin", of which a scoreboard has one: where its
+ * processes run, and the node list that it was made from.
+ */
+
+#include "system/surroundings.h"
+
+#define ORIGIN_LIST_MAX 1023 /* bytes of a node list's path; of a longer one nothing is known */
+
+/* The record "origin". */
+struct origin {
+	struct surroundings surroundings;
+	char list[ORIGIN_LIST_MAX + 1]; /* real path; empty: from no file, or not known */
+};
+
+/* Whether the record can be what it says. 0 or -EUCLEAN. */
+int origin_check(const struct origin *origin);
