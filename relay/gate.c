@@ -209,6 +209,13 @@ void gate_rest(struct gate *gate, size_t relay)
 		call(gate, CALL_ALL_IDLE);
 }
 
+bool gate_others_idle(const struct gate *gate, size_t relay)
+{
+	size_t first = gate_find_idle(gate, 0);
+
+	return (first == relay ? gate_find_idle(gate, relay + 1) : first) < GATE_RELAYS_MAX;
+}
+
 bool gate_take(struct gate *gate, size_t relay)
 {
 	return gate_reserve(gate, relay);

@@ -90,6 +90,9 @@ enum gate_position gate_get(const struct gate *gate);
 /* This relay has, or is about to have, no connection: from now on it can be given one. */
 void gate_rest(struct gate *gate, size_t relay);
 
+/* Whether any other relay than this one is idle. */
+bool gate_others_idle(const struct gate *gate, size_t relay);
+
 /* This relay takes a connection by itself. false: the listener was first; work is coming. */
 bool gate_take(struct gate *gate, size_t relay);
 

@@ -270,7 +270,8 @@ static enum next at_open_gate(struct relay *relay, struct work *ret)
 	struct epoll_event event;
 	int r;
 
-	if (place->n_fds == 1) {
+	/* When other relays are idle, they have most likely taken what was pending. */
+	if (place->n_fds == 1 && !gate_others_idle(place->gate, place->number)) {
 		enum next next = accept_one(relay, place->fds[0], ret);
 
 		if (next != NEXT_LOOK)
@@ -290,9 +291,7 @@ static enum next at_open_gate(struct relay *relay, struct work *ret)
 		(void)score_wake_clear(place->score); /* after damage: says that we hold nothing */
 		return NEXT_LOOK;
 	}
-	if (place->n_fds == 1 || gate_get(place->gate) != GATE_OPEN)
-		return NEXT_LOOK;
-	return accept_one(relay, event.data.fd, ret);
+	return gate_get(place->gate) == GATE_OPEN ? accept_one(relay, event.data.fd, ret) : NEXT_LOOK;
 }
 
 static enum next at_shut_gate(struct relay *relay, struct work *ret)

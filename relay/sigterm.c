@@ -1,63 +1,68 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
+/*
+ * sigterm.c: a handler notes the signal. It may run between a test of the note
+ * and the sleep that follows; therefore the handler also sets the timeout of
+ * the next sleep to zero. The kernel reads the timeout when the call begins: a
+ * signal that comes before that ends the sleep at once, and one that comes
+ * later interrupts it. So neither a mask nor sigpending(2) is needed, and
+ * asking for the note costs no system call.
+ */
+
 #include "sigterm.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "system/timespan.h"
 
+#define FOREVER_SEC 1000000000 /* a timeout must be there to be set to zero */
+
 static volatile sig_atomic_t pending;
+static volatile struct timespec timeout; /* of the present sleep, or the next one */
 static bool is_watched, is_remembered;
-static sigset_t sleeping_mask; /* the process's own, but for the signals that are let in while it sleeps */
 
 static void note(int signal_number)
 {
 	(void)signal_number;
 	pending = 1;
+	timeout.tv_sec = 0;
+	timeout.tv_nsec = 0;
+}
+
+static int handle(int signal_number)
+{
+	/* What sleeps elsewhere, for the scoreboard or a line of the log, goes on. */
+	struct sigaction action = { .sa_handler = note, .sa_flags = SA_RESTART };
+
+	return sigaction(signal_number, &action, NULL);
+}
+
+static int unblock_all(void)
+{
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	return sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 int sigterm_setup(void)
 {
-	struct sigaction action = { .sa_handler = note };
-	sigset_t set;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	if (sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0 ||
-	    sigprocmask(SIG_BLOCK, &set, &sleeping_mask) < 0)
-		return -errno;
-	(void)sigdelset(&sleeping_mask, SIGTERM);
-	(void)sigdelset(&sleeping_mask, SIGINT);
-	return 0;
+	return handle(SIGTERM) < 0 || handle(SIGINT) < 0 || unblock_all() < 0 ? -errno : 0;
 }
 
 int sigterm_inherit(void)
 {
-	sigset_t mask;
-	int r;
-
 	is_watched = false;
 	/* Handlers first, and then the mask: a SIGTERM that comes now must find its handler. */
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGCHLD, SIG_DFL);
-	r = sigterm_setup();
 	(void)signal(SIGINT, SIG_IGN); /* a terminal sends it to all of us; the parent decides */
-	(void)sigemptyset(&mask);
-	sleeping_mask = mask;
-	(void)sigaddset(&mask, SIGTERM);
-	return r < 0 ? r : sigprocmask(SIG_SETMASK, &mask, NULL) < 0 ? -errno : 0;
-}
-
-static bool is_blocked_one(void)
-{
-	sigset_t set;
-
-	return sigpending(&set) == 0 && sigismember(&set, SIGTERM) == 1;
+	return handle(SIGTERM) < 0 || unblock_all() < 0 ? -errno : 0;
 }
 
 void sigterm_watch(void)
@@ -72,7 +77,7 @@ void sigterm_remember(void)
 
 bool sigterm_pending(void)
 {
-	return pending || is_blocked_one();
+	return pending;
 }
 
 bool sigterm_is_asked(void)
@@ -87,40 +92,49 @@ bool sigterm_is_asked(void)
 
 void sigterm_forgive(void)
 {
-	static const struct timespec at_once = { 0 };
-	sigset_t set;
-
 	pending = 0;
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	if (is_blocked_one())
-		(void)sigtimedwait(&set, NULL, &at_once);
+}
+
+static void set_timeout(uint64_t usec)
+{
+	timeout.tv_sec = usec == NO_TIMEOUT ? FOREVER_SEC : (time_t)(usec / USEC_PER_SEC);
+	timeout.tv_nsec = usec == NO_TIMEOUT ? 0 : (long)(usec % USEC_PER_SEC * 1000);
+}
+
+/* What a sleep that ended with r means: true: it goes on. */
+static bool sleeps_on(long r)
+{
+	return r < 0 && errno == EINTR && !pending;
+}
+
+static int outcome(long r)
+{
+	return pending && r <= 0 ? -EINTR : r < 0 ? -errno : (int)r;
 }
 
 int sigterm_epoll(int epoll_fd, struct epoll_event *ret)
 {
-	int r;
+	long r;
 
-	if (pending)
-		return -EINTR;
-	do
-		r = epoll_pwait(epoll_fd, ret, 1, -1, &sleeping_mask);
-	while (r < 0 && errno == EINTR && !pending);
-	return r < 0 ? -errno : r;
+	do {
+		set_timeout(NO_TIMEOUT);
+		if (pending)
+			return -EINTR;
+		/* The C library's function would copy the timeout. */
+		r = syscall(SYS_epoll_pwait2, epoll_fd, ret, 1, &timeout, NULL, 0);
+	} while (sleeps_on(r));
+	return outcome(r);
 }
 
 int sigterm_poll(struct pollfd *fds, nfds_t n, uint64_t timeout_usec)
 {
-	struct timespec timeout = {
-		.tv_sec = (time_t)(timeout_usec / USEC_PER_SEC),
-		.tv_nsec = (long)(timeout_usec % USEC_PER_SEC * 1000),
-	};
-	int r;
+	long r;
 
+	set_timeout(timeout_usec);
 	if (pending)
 		return -EINTR;
 	do
-		r = ppoll(fds, n, timeout_usec == NO_TIMEOUT ? NULL : &timeout, &sleeping_mask);
-	while (r < 0 && errno == EINTR && !pending);
-	return r < 0 ? -errno : r;
+		r = syscall(SYS_ppoll, fds, n, &timeout, NULL, 0); /* the kernel leaves in it what is left */
+	while (sleeps_on(r));
+	return outcome(r);
 }

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * sigterm.h: SIGTERM in a process that serves connections. It is blocked
- * except while the process sleeps in one of these, so it can never come
- * between a test and the sleep.
+ * sigterm.h: SIGTERM in a process that serves connections. It is noted when it
+ * comes, and ends the sleeps below and no other call; it is never lost between
+ * a test and the sleep.
  */
 
 #include <poll.h>
@@ -14,7 +14,7 @@
 
 #define NO_TIMEOUT UINT64_MAX
 
-/* Blocks SIGTERM and SIGINT and notes them from now on. 0 or -errno. */
+/* Notes SIGTERM and SIGINT from now on, and unblocks every signal. 0 or -errno. */
 int sigterm_setup(void);
 
 /* Whether a wait for the scoreboard's lock is to end. Mostly what sigterm_pending() says. After sigterm_watch(), for the
@@ -27,7 +27,7 @@ void sigterm_remember(void);
 /* The same for a process made by fork(2), whose parent handles signals in a way of its own. 0 or -errno. */
 int sigterm_inherit(void);
 
-/* Whether one has come, also since we last slept. */
+/* Whether SIGTERM has come. Costs no system call. */
 bool sigterm_pending(void);
 
 /* Forgets a SIGTERM that has come: the next one interrupts again. */

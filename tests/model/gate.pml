@@ -196,9 +196,9 @@ find_work:              if
 			:: atomic { !idle -> goto await_order }
 			fi;
 look:                   if
-#ifdef MANY
 			:: atomic { position == OPEN -> goto sleep }
-#else
+#ifndef MANY
+			/* no other relay was idle */
 			:: atomic { position == OPEN -> goto accept_one }
 #endif
 			:: atomic { position == SHUT -> goto at_shut_gate }
@@ -267,15 +267,11 @@ nothing_there:          rest(r);
 			fi;
 sleep:                  asleep[r] = true;
 end_asleep:             if
-#ifdef MANY
 			:: atomic { ready[r] && (PENDING || ended_socket) -> asleep[r] = false }
 				if
 				:: atomic { position == OPEN -> goto accept_one }
 				:: atomic { position != OPEN -> goto look }
 				fi
-#else
-			:: atomic { ready[r] && (PENDING || ended_socket) -> asleep[r] = false; goto look }
-#endif
 			:: atomic { ready[r] && !PENDING && !ended_socket -> ready[r] = false; goto end_asleep }
 			:: atomic { nempty(orders[r]) -> asleep[r] = false; goto receive }
 			:: atomic { empty(orders[r]) && closed[r] -> asleep[r] = false; goto no_work }
