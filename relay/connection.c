@@ -330,18 +330,11 @@ static void complain_release(const struct life *life, int error)
 			       score_strerror(error));
 }
 
-static void tell_release(const struct life *life)
-{
-	if (life->connection->on_release)
-		life->connection->on_release(life->connection->arg);
-}
-
 /* The slot goes back, whatever the ending; the node's socket is closed by now. */
 static enum stage release(struct life *life, bool served)
 {
 	int r;
 
-	tell_release(life);
 	if (served && life->slot.trial && life->connection->out > 0)
 		pass_trial(life);
 	r = score_release(life->score, &life->slot, life->connection->in, life->connection->out, served);
@@ -355,7 +348,6 @@ static enum stage release_doubted(struct life *life, enum node_reason reason)
 	struct score_edge edge = { 0 };
 	int r;
 
-	tell_release(life);
 	r = score_doubted(life->score, &life->slot, life->connection->in, reason, life->settings->retry_after_usec,
 			  &edge);
 	report_node(life->target.name, &edge);

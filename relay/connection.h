@@ -41,10 +41,6 @@ struct connection {
 	unsigned failed_nodes;         /* tried in vain */
 	enum end_who end_who;
 	enum end_phase end_phase;
-
-	/* For whoever wants to know while it is served; it may be NULL. */
-	void (*on_release)(void *arg); /* its slot is about to be given back */
-	void *arg;
 };
 
 /* Takes a connected socket over; accepted_usec is when it came; client its other end's name, NULL: to be asked for. */

@@ -2,17 +2,13 @@
 
 /*
  * gate.c: a page table's worth of bytes and a few numbers, all changed by
- * single atomic operations: a relay may be killed between any two. What it
- * leaves behind is its byte, which the listener removes when it hears of the
- * death.
- *
- * Nothing is counted: two numbers that a killed process could leave apart would
- * drift for ever. Whether any relay is idle is found by looking, at 64 bytes to
- * the cache line.
+ * single atomic operations: a relay may be killed between any two. It leaves
+ * its byte behind, which the listener removes when it hears of the death.
+ * Whether any relay is idle is found by looking, at 64 bytes to the cache line.
  *
  * Sleeping and calling follow the usual pattern: the listener asks to be
  * called and then looks once more; the relay changes its byte and then looks
- * whether it shall call. Both are sequentially consistent, so one sees the other.
+ * whether it is to call. Both are sequentially consistent, so one sees the other.
  */
 
 #include "gate.h"
@@ -26,7 +22,7 @@
 
 #include "system/timespan.h"
 
-enum { ABSENT, COMING, IDLE, BUSY };
+enum { ABSENT, COMING, IDLE, GIVEN, TAKING, REVOKED, BUSY };
 
 struct gate_memory {
 	_Atomic uint32_t position;
@@ -89,17 +85,17 @@ void gate_set(struct gate *gate, enum gate_position position)
 {
 	if (atomic_exchange(&gate->memory->position, position) == (uint32_t)position)
 		return;
-	if (position == GATE_SHUT)
+	if (position == GATE_LISTENER)
 		clear_event(gate->open_fd);
 	else
-		raise_event(gate->open_fd); /* closed, too: whoever waits for it to open shall end */
+		raise_event(gate->open_fd);
 }
 
-void gate_add(struct gate *gate, size_t relay, bool reserved)
+void gate_add(struct gate *gate, size_t relay, bool given)
 {
 	if (relay >= atomic_load(&gate->memory->top))
 		atomic_store(&gate->memory->top, (uint32_t)relay + 1);
-	atomic_store(&gate->memory->state[relay], reserved ? BUSY : COMING);
+	atomic_store(&gate->memory->state[relay], given ? GIVEN : COMING);
 }
 
 void gate_remove(struct gate *gate, size_t relay)
@@ -148,7 +144,12 @@ size_t gate_count_coming(const struct gate *gate)
 
 bool gate_any_busy(const struct gate *gate)
 {
-	return find(gate, 0, BUSY) < GATE_RELAYS_MAX;
+	size_t top = atomic_load(&gate->memory->top);
+
+	for (size_t i = 0; i < top; i++)
+		if (atomic_load(&gate->memory->state[i]) > IDLE)
+			return true;
+	return false;
 }
 
 uint64_t gate_rested_usec(const struct gate *gate)
@@ -156,11 +157,31 @@ uint64_t gate_rested_usec(const struct gate *gate)
 	return atomic_load(&gate->memory->rested_usec);
 }
 
+static bool move(struct gate *gate, size_t relay, unsigned char from, unsigned char to)
+{
+	return atomic_compare_exchange_strong(&gate->memory->state[relay], &from, to);
+}
+
 bool gate_reserve(struct gate *gate, size_t relay)
 {
-	unsigned char idle = IDLE;
+	return move(gate, relay, IDLE, GIVEN);
+}
 
-	return atomic_compare_exchange_strong(&gate->memory->state[relay], &idle, BUSY);
+enum gate_given gate_given(const struct gate *gate, size_t relay)
+{
+	switch (atomic_load(&gate->memory->state[relay])) {
+	case GIVEN:
+		return GIVEN_UNTAKEN;
+	case TAKING:
+		return GIVEN_TAKING;
+	default:
+		return GIVEN_TAKEN;
+	}
+}
+
+bool gate_revoke(struct gate *gate, size_t relay)
+{
+	return move(gate, relay, GIVEN, REVOKED);
 }
 
 void gate_ask(struct gate *gate, unsigned calls)
@@ -218,7 +239,7 @@ bool gate_others_idle(const struct gate *gate, size_t relay)
 
 bool gate_take(struct gate *gate, size_t relay)
 {
-	return gate_reserve(gate, relay);
+	return move(gate, relay, IDLE, BUSY);
 }
 
 void gate_took(struct gate *gate)
@@ -230,6 +251,18 @@ void gate_took(struct gate *gate)
 		call(gate, CALL_WORK);
 	if (calls & CALL_NO_IDLE && find(gate, 0, IDLE) == GATE_RELAYS_MAX)
 		call(gate, CALL_NO_IDLE);
+}
+
+bool gate_begin_taking(struct gate *gate, size_t relay)
+{
+	return move(gate, relay, GIVEN, TAKING);
+}
+
+void gate_taken(struct gate *gate, size_t relay)
+{
+	atomic_store(&gate->memory->state[relay], BUSY);
+	if (atomic_load(&gate->memory->calls) & CALL_TAKEN)
+		call(gate, CALL_TAKEN);
 }
 
 void gate_tell_full(struct gate *gate)

@@ -3,15 +3,58 @@
 
 /*
  * gate.h: the memory that a listener shares with its relays, and through which
- * they agree, without a message, on who takes the next connection.
+ * they agree, without a message, on who takes the next connection. This is the
+ * one place where that machine is explained.
  *
- * While the gate is open, idle relays accept connections by themselves, and
- * the listener sleeps. While it is shut the listener takes them in, and idle
- * relays wait to be given one. A relay is idle or busy, one byte each; only
- * whoever turns that byte from idle to busy, the relay itself or the listener,
- * may give it work, so it never has two connections at once.
+ * The gate says who accepts:
  *
- * The listener sleeps through all this but for what it asked to be called for.
+ *            slots are free, nobody waits
+ *      LISTENER ------------------------> RELAYS
+ *         ^  <-----------------------------  |
+ *         |      a relay found the farm full |
+ *         |                                  | SIGTERM, or idle for --exit-idle
+ *         |  sockets closed, nobody waits    v
+ *      NOBODY <-------------------------- LISTENER, stopping
+ *         |
+ *         | SIGTERM again
+ *         v
+ *        END
+ *
+ * A connection is accepted in the section that gives it its slot or its ticket
+ * (struct score_arrival). So it matters to nobody's place which process accepts:
+ * the gate only saves work. While slots are free, relays accept and the listener
+ * sleeps. While the farm is full, the listener takes connections in, each as a
+ * descriptor with a ticket, and gives it to a relay when its slot has come.
+ *
+ * Each relay has a byte:
+ *
+ *     ABSENT -> COMING -> IDLE <-> BUSY        a connection that the relay accepts
+ *        |                ^ |        ^
+ *        |                | v        |
+ *        +------------> GIVEN -> TAKING        a connection that the listener gives it
+ *                         |  ^
+ *                         v  | (the relay drops the order, and is IDLE)
+ *                       REVOKED
+ *
+ *     what             by whom    when, and whom it wakes
+ *     ABSENT->COMING   listener   before fork(2), for a relay that is to accept
+ *     ABSENT->GIVEN    listener   before fork(2), for a relay that has its first order already
+ *     COMING->IDLE     relay      it is ready; wakes the listener if that asked for CALL_REST
+ *     IDLE->BUSY       relay      it is about to claim; may wake the listener: CALL_WORK, CALL_NO_IDLE
+ *     BUSY->IDLE       relay      slot given back, line written; may wake: CALL_REST, CALL_ALL_IDLE
+ *     IDLE->GIVEN      listener   it then sends the order, which wakes the relay
+ *     GIVEN->TAKING    relay      it has the order; from here on the order cannot be revoked
+ *     TAKING->BUSY     relay      it has taken the slot; wakes the listener (CALL_TAKEN), which closes its descriptor
+ *     GIVEN->REVOKED   listener   the relay has not taken the order for GIVEN_USEC (it is stopped, say)
+ *     any->ABSENT      listener   the relay has died; an order that it had not taken is the listener's again
+ *
+ * Only the process that moves a byte away from IDLE may give that relay work, so
+ * a relay never has two connections. The listener keeps the descriptor of a
+ * connection that it gives until the relay is BUSY with it: the death of a relay
+ * costs no client that it did not serve.
+ *
+ * Nothing is counted: two numbers that a killed process could leave apart would
+ * drift for ever.
  */
 
 #include <stdbool.h>
@@ -20,39 +63,51 @@
 
 #define GATE_RELAYS_MAX 65536u
 
+/* Who accepts connections. */
 enum gate_position {
-	GATE_SHUT,   /* the listener takes connections in */
-	GATE_OPEN,   /* relays accept by themselves */
-	GATE_CLOSED, /* nobody does: relays that are through shall end */
-	GATE_ENDED,  /* and no connection shall go on: SIGTERM is meant for all of them */
+	GATE_LISTENER,
+	GATE_RELAYS,
+	GATE_NOBODY,  /* relays that have nothing to do end */
+	GATE_END,     /* and no connection goes on: SIGTERM is meant for all of them */
 };
 
 /* What the listener can ask to be called for. */
 enum gate_call {
 	CALL_NO_IDLE = 1,   /* the last idle relay has work now */
-	CALL_ALL_IDLE = 2,  /* the last busy one has none any more */
+	CALL_ALL_IDLE = 2,  /* the last busy relay has none any more */
 	CALL_WORK = 4,      /* a relay has work */
 	CALL_REST = 8,      /* a relay is idle */
+	CALL_TAKEN = 16,    /* a relay has taken what it was given */
+};
+
+/* Where a connection that was given to a relay stands. */
+enum gate_given {
+	GIVEN_UNTAKEN,  /* the relay has not begun to take it */
+	GIVEN_TAKING,
+	GIVEN_TAKEN,    /* it is the relay's */
 };
 
 struct gate_memory;
 
 struct gate {
 	struct gate_memory *memory; /* shared by all of them */
-	int call_fd;                /* readable when a relay calls: the listener's to wait for and gate_answer() */
-	int open_fd;                /* readable while the gate is open: an idle relay's to wait for */
+	int call_fd;                /* readable when a relay calls: the listener waits for it, and calls gate_answer() */
+	int open_fd;                /* not readable while the listener accepts: an idle relay waits for it then */
 };
 
-/* Makes a gate, shut, to be inherited by fork(2). 0 or -errno; the caller ends it with gate_clear(). */
+/* Makes a gate at GATE_LISTENER, to be inherited by fork(2). 0 or -errno; the caller ends it with gate_clear(). */
 int gate_make(struct gate *ret);
+
+/* Frees what gate_make() made. Harmless if that is nothing. */
 void gate_clear(struct gate *gate);
 
 /* ---- the listener ---- */
 
+/* Moves the gate. Wakes relays that wait for it to leave GATE_LISTENER. */
 void gate_set(struct gate *gate, enum gate_position position);
 
-/* A relay is about to be forked: reserved, for work that it is then given, or coming, until it rests. */
-void gate_add(struct gate *gate, size_t relay, bool reserved);
+/* A relay is about to be forked: given, for a connection that it is then given, or coming. */
+void gate_add(struct gate *gate, size_t relay, bool given);
 
 /* A relay has ended. */
 void gate_remove(struct gate *gate, size_t relay);
@@ -60,16 +115,22 @@ void gate_remove(struct gate *gate, size_t relay);
 /* The first idle relay from the given one on; GATE_RELAYS_MAX if there is none. */
 size_t gate_find_idle(const struct gate *gate, size_t from);
 
-/* How many are idle; how many are still coming; whether any is busy. */
+/* How many relays are idle; how many are still coming; whether any has work. */
 size_t gate_count_idle(const struct gate *gate);
 size_t gate_count_coming(const struct gate *gate);
 bool gate_any_busy(const struct gate *gate);
 
-/* When a relay last came to rest: CLOCK_BOOTTIME, 0 for never. */
+/* When a relay last became idle: CLOCK_BOOTTIME, 0 for never. */
 uint64_t gate_rested_usec(const struct gate *gate);
 
-/* Makes an idle relay busy, for work that the caller then gives it. false: it was not idle any more. */
+/* Moves an idle relay to GIVEN, for a connection that the caller then gives it. false: it was not idle any more. */
 bool gate_reserve(struct gate *gate, size_t relay);
+
+/* Where the connection stands that was given to a relay. */
+enum gate_given gate_given(const struct gate *gate, size_t relay);
+
+/* Takes back what a relay was given. false: the relay is taking it, or has. */
+bool gate_revoke(struct gate *gate, size_t relay);
 
 /* Asks to be called for each of these (enum gate_call) from now on, once; 0: for nothing. */
 void gate_ask(struct gate *gate, unsigned calls);
@@ -80,24 +141,30 @@ void gate_answer(struct gate *gate);
 /* Whether a relay found the farm full since this was asked last. */
 bool gate_was_full(struct gate *gate);
 
-/* How many connections relays have accepted by themselves so far. */
+/* How many connections relays have accepted so far. */
 uint64_t gate_accepted(const struct gate *gate);
 
 /* ---- a relay ---- */
 
 enum gate_position gate_get(const struct gate *gate);
 
-/* This relay has, or is about to have, no connection: from now on it can be given one. */
+/* This relay has no connection: from now on it can be given one. */
 void gate_rest(struct gate *gate, size_t relay);
 
 /* Whether any other relay than this one is idle. */
 bool gate_others_idle(const struct gate *gate, size_t relay);
 
-/* This relay takes a connection by itself. false: the listener was first; work is coming. */
+/* This relay is about to claim. false: the listener was first; an order is coming. */
 bool gate_take(struct gate *gate, size_t relay);
 
 /* Tells the listener of what gate_take() led to, if it asked: call it when there really was a connection. */
 void gate_took(struct gate *gate);
 
-/* The farm is full: the listener shall shut the gate. */
+/* This relay begins to take what it was given. false: it was revoked, and is not this relay's. */
+bool gate_begin_taking(struct gate *gate, size_t relay);
+
+/* It has been taken: the listener may let go of it. */
+void gate_taken(struct gate *gate, size_t relay);
+
+/* The farm is full: the listener is to accept. */
 void gate_tell_full(struct gate *gate);

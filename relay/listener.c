@@ -3,11 +3,7 @@
 /*
  * listener.c: decides who takes the next connection. It never touches a byte.
  *
- * While slots are free the gate is open: relays accept by themselves, and this
- * process sleeps. When a connection cannot have a slot the gate is shut: it
- * takes connections in, as descriptors with a ticket, and gives each to a relay
- * when its slot has come. Either way the tickets say who is next, so it matters
- * to nobody's place which of the two it is at the moment.
+ * gate.h explains how it and its relays agree.
  *
  * How many relays there are follows the load, not the clients: a few are kept
  * ahead; when all are busy and connections are pending for a moment, more are
@@ -50,7 +46,7 @@
 #define FDS_NEEDED (SPARE_FDS + FDS_PER_RELAY + 1) /* to serve one connection */
 #define PAUSE_USEC 250000u        /* before trying again what this machine was too short of */
 #define STATUS_USEC USEC_PER_SEC
-#define REOPEN_USEC 5000u         /* the gate stays shut for so long at least */
+#define REOPEN_USEC 5000u         /* the listener accepts for so long at least */
 #define PENDING_USEC 1000u        /* connections may be pending for so long before there are more relays; */
 #define PENDING_MAX_USEC 8000u    /* while relays keep accepting, for so long */
 #define RELAYS_AHEAD 4u           /* idle ones, to begin with */
@@ -58,6 +54,7 @@
 #define RELAYS_KEPT 8u            /* idle ones beyond this are let go */
 #define TRIM_USEC (5 * USEC_PER_SEC)
 #define GROWTH_MAX 32u            /* so many relays at once */
+#define REST_USEC 2000u           /* so long a waiter's slot waits for a relay that is about to be idle */
 
 /* What this machine is too short of for something, which is tried again after a pause. */
 struct shortage {
@@ -77,7 +74,7 @@ struct listener {
 	struct waiters *waiters;
 	struct pool *pool;
 	struct loader *loader;
-	sd_event_source *idle_time, *status_time, *reopen_time, *pending_time, *trim_time, *room_time;
+	sd_event_source *idle_time, *status_time, *reopen_time, *pending_time, *trim_time, *room_time, *rest_time;
 	uint64_t shut_usec;            /* when the farm was last seen full: CLOCK_MONOTONIC */
 	uint64_t accepted;             /* by the relays, when it was last looked at */
 	uint64_t fresh;                /* relays made meanwhile, whose first connection is no sign of haste */
@@ -91,6 +88,7 @@ struct listener {
 	struct shortage forking;       /* of what it takes to start relays */
 	struct shortage serving;       /* the scoreboard cannot say which waiter has a slot */
 	bool owned, notify, stopping;
+	bool may_fork;                 /* no relay became idle in time for a waiter that has a slot */
 	bool lack_relays;              /* a waiter has a slot, and there was no relay for it */
 	bool ending;                   /* stopping at once */
 	bool crowded;                  /* descriptors are too few for what is pending, which has been told */
@@ -114,7 +112,7 @@ static void set_timer(struct listener *l, sd_event_source **source, uint64_t use
 /* How many more descriptors waiters and relays may have. */
 static size_t descriptors_left(const struct listener *l)
 {
-	size_t taken = waiters_count(l->waiters) + FDS_PER_RELAY * pool_size(l->pool) + SPARE_FDS;
+	size_t taken = waiters_count(l->waiters) + pool_given(l->pool) + FDS_PER_RELAY * pool_size(l->pool) + SPARE_FDS;
 
 	return taken < l->fd_limit ? l->fd_limit - taken : 0;
 }
@@ -202,7 +200,7 @@ static int on_room_time(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* ---- taking connections in, while the gate is shut ---- */
+/* ---- taking connections in ---- */
 
 /* What came of an attempt to accept. */
 enum accepted {
@@ -291,7 +289,7 @@ static int on_pending_time(sd_event_source *source, uint64_t usec, void *arg)
 	l->pending_time = sd_event_source_disable_unref(l->pending_time);
 	l->pending_usec = !moving ? PENDING_USEC : l->pending_usec < PENDING_MAX_USEC ? l->pending_usec * 2 : PENDING_MAX_USEC;
 	l->fresh -= moving ? l->fresh : accepted;
-	if (is_pending(l) && gate_get(pool_gate(l->pool)) == GATE_OPEN) {
+	if (is_pending(l) && gate_get(pool_gate(l->pool)) == GATE_RELAYS) {
 		if (gate_find_idle(pool_gate(l->pool), 0) == GATE_RELAYS_MAX)
 			grow_for_pending(l, moving);
 		else if (accepted == 0)
@@ -319,18 +317,45 @@ static int on_trim_time(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
+static int on_rest_time(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct listener *l = arg;
+
+	(void)source;
+	(void)usec;
+	l->rest_time = sd_event_source_disable_unref(l->rest_time);
+	l->may_fork = true;
+	listener_turn(l);
+	l->may_fork = false;
+	return 0;
+}
+
+/*
+ * A slot often comes to a waiter just before the relay that gave the slot back is idle: only if no relay is idle in a
+ * moment, there is a new one.
+ */
 static int give(const struct relay_order *order, int fd, void *arg)
 {
 	struct listener *l = arg;
-	int r = pool_give(l->pool, order, fd, !l->forking.time);
+	bool may_fork = l->may_fork || l->settings->connections_per_relay == 1 || !gate_any_busy(pool_gate(l->pool));
+	int r = pool_give(l->pool, order, fd, may_fork && !l->forking.time);
 
-	if (r < 0 && !l->forking.time)
+	if (r == -EAGAIN && !may_fork)
+		set_timer(l, &l->rest_time, REST_USEC, on_rest_time);
+	else if (r < 0 && !l->forking.time)
 		take_a_pause(&l->forking, "start a relay", r);
-	else if (r == 0 && !l->forking.time)
+	else if (r == 0 && may_fork && !l->forking.time)
 		l->forking.complained = false;
 	/* What cannot be given now is given when a relay is idle, or when more relays can be started. */
 	l->lack_relays = r < 0;
 	return r;
+}
+
+static void take_back(const struct relay_order *order, int fd, void *arg)
+{
+	const struct listener *l = arg;
+
+	waiters_return(l->waiters, order, fd);
 }
 
 static void serve_waiters(struct listener *l)
@@ -384,7 +409,8 @@ static void listen_for(struct listener *l, bool on)
 static unsigned calls(const struct listener *l, bool open)
 {
 	return (open && !l->pending_time ? CALL_NO_IDLE : 0) | (l->settings->exit_idle && !l->idle_time ? CALL_ALL_IDLE : 0) |
-	       (l->notify && !l->status_time ? CALL_WORK : 0) | (l->lack_relays ? CALL_REST : 0);
+	       (l->notify && !l->status_time ? CALL_WORK : 0) | (l->lack_relays ? CALL_REST : 0) |
+	       (pool_given(l->pool) > 0 ? CALL_TAKEN : 0);
 }
 
 static void set_gate(struct listener *l)
@@ -393,11 +419,11 @@ static void set_gate(struct listener *l)
 	bool open = !l->stopping && shall_open(l);
 	bool closed = l->stopping && l->n_fds == 0 && waiters_count(l->waiters) == 0;
 	size_t ahead = l->settings->connections_per_relay > 1 ? RELAYS_AHEAD : RELAYS_AHEAD_STRICT;
-	/* Whom a connection woke sees to it, unless he has ended, or the gate was shut when he came. */
-	bool look = open && (gate_get(gate) != GATE_OPEN || pool_ended(l->pool) != l->ended);
+	/* The relay that a connection woke accepts it, unless that relay has died, or the listener accepted then: look. */
+	bool look = open && (gate_get(gate) != GATE_RELAYS || pool_ended(l->pool) != l->ended);
 
 	l->ended = pool_ended(l->pool);
-	gate_set(gate, l->ending ? GATE_ENDED : closed ? GATE_CLOSED : open ? GATE_OPEN : GATE_SHUT);
+	gate_set(gate, l->ending ? GATE_END : closed ? GATE_NOBODY : open ? GATE_RELAYS : GATE_LISTENER);
 	if (closed)
 		pool_shrink(l->pool, 0);
 	gate_ask(gate, calls(l, open));
@@ -422,7 +448,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *ar
 
 	(void)source;
 	(void)revents;
-	if (gate_get(pool_gate(l->pool)) == GATE_OPEN) {
+	if (gate_get(pool_gate(l->pool)) == GATE_RELAYS) {
 		/* A relay may be through in a moment; if not, there will be more of them. */
 		listen_for(l, false);
 		look_soon(l);
@@ -553,12 +579,17 @@ static void listener_turn(void *arg)
 		(void)accept_one(l, -1);
 	if (l->stopping)
 		drain(l);
+	pool_settle(l->pool);
 	serve_waiters(l);
 	waiters_look(l->waiters);
 	/* While it is quiet nothing changes that we would not be called for. */
 	if (l->notify && (!*l->status || !is_idle(l) || gate_accepted(pool_gate(l->pool)) != l->told_accepted))
 		set_timer(l, &l->status_time, STATUS_USEC, on_status_time);
 	set_gate(l);
+	/* What a relay did before it was asked to call. */
+	pool_settle(l->pool);
+	if (l->lack_relays && gate_find_idle(pool_gate(l->pool), 0) < GATE_RELAYS_MAX)
+		serve_waiters(l);
 	if (pool_size(l->pool) > RELAYS_KEPT)
 		set_timer(l, &l->trim_time, TRIM_USEC, on_trim_time);
 	exit_if_idle(l);
@@ -571,7 +602,7 @@ static void stop(struct listener *l)
 {
 	(void)sd_notify(0, "STOPPING=1");
 	l->stopping = true;
-	gate_set(pool_gate(l->pool), GATE_SHUT);
+	gate_set(pool_gate(l->pool), GATE_LISTENER);
 	if (!l->owned)
 		close_sockets(l); /* systemd and inetd keep theirs, with all who are in the backlog */
 	pool_forget_sockets(l->pool);
@@ -597,7 +628,7 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 	waiters_end(l->waiters, END_ADMIN);
 	close_sockets(l);
 	l->ending = true;
-	gate_set(pool_gate(l->pool), GATE_ENDED); /* also to those who do not have their connection yet */
+	gate_set(pool_gate(l->pool), GATE_END); /* also to those who do not have their connection yet */
 	pool_kill(l->pool, SIGTERM);
 	listener_turn(l);
 	return 0;
@@ -637,7 +668,7 @@ static int setup(struct listener *l)
 	if (r >= 0)
 		r = pool_new(&(struct pool_setup){
 			.event = l->event, .score = l->score, .settings = l->settings, .fds = l->fds, .n_fds = l->n_fds,
-			.journal_fd = l->journal_fd, .on_change = listener_turn, .arg = l }, &l->pool);
+			.journal_fd = l->journal_fd, .on_change = listener_turn, .on_return = take_back, .arg = l }, &l->pool);
 	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)
 		socket_prepare(l->fds[i]); /* what is accepted inherits it: those who wait, too */
 	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)
@@ -663,6 +694,7 @@ static void clear(struct listener *l)
 	sd_event_source_disable_unref(l->pending_time);
 	sd_event_source_disable_unref(l->trim_time);
 	sd_event_source_disable_unref(l->room_time);
+	sd_event_source_disable_unref(l->rest_time);
 	(void)sd_event_unref(l->event);
 	free(l->accepting);
 	free(l->fds);

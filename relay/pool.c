@@ -16,7 +16,9 @@
 #include "descriptors.h"
 #include "sigterm.h"
 #include "report.h"
+#include "system/timespan.h"
 
+#define GIVEN_USEC 500000u /* a relay that does not take what it is given for so long is stopped, or nearly so */
 #define DESCRIPTORS_KEPT_MAX (RELAY_SOCKETS_MAX + 4 + SCORE_FDS_MAX)
 
 /* One relay, in the table at its number in the gate. */
@@ -25,7 +27,9 @@ struct member {
 	pid_t pid;
 	size_t number;
 	int orders_fd;               /* our end; -1: it has been let go */
-	struct score_ticket ticket;  /* of the last order; number 0: none */
+	int given_fd;                /* of the connection that it was given and has not taken, as far as we know; or -1 */
+	uint64_t given_usec;         /* when: CLOCK_MONOTONIC */
+	struct relay_order given;
 	sd_event_source *child;      /* NULL: its end is not told, it must be asked for */
 };
 
@@ -34,9 +38,10 @@ struct pool {
 	struct gate gate;
 	struct member **members;     /* NULL: a free number */
 	size_t room, n;
+	size_t n_given;              /* members with a given_fd */
 	uint64_t ended;              /* relays, so far */
 	pid_t parent;                /* of them all: the process that made the pool */
-	sd_event_source *call;
+	sd_event_source *call, *given_time;
 };
 
 static int on_call(sd_event_source *source, int fd, uint32_t revents, void *arg)
@@ -83,10 +88,20 @@ static void let_go(struct member *member)
 	member->orders_fd = -1;
 }
 
+/* The member's relay has taken what it was given. */
+static void settle(struct member *member)
+{
+	(void)close(member->given_fd);
+	member->given_fd = -1;
+	member->pool->n_given--;
+}
+
 static void remove_member(struct member *member)
 {
 	struct pool *pool = member->pool;
 
+	if (member->given_fd >= 0)
+		settle(member);
 	let_go(member);
 	gate_remove(&pool->gate, member->number);
 	sd_event_source_disable_unref(member->child);
@@ -103,6 +118,7 @@ struct pool *pool_free(struct pool *pool)
 		if (pool->members[i])
 			remove_member(pool->members[i]);
 	sd_event_source_disable_unref(pool->call);
+	sd_event_source_disable_unref(pool->given_time);
 	gate_clear(&pool->gate);
 	free(pool->members);
 	free(pool);
@@ -126,19 +142,41 @@ struct gate *pool_gate(struct pool *pool)
 
 /* ---- their end ---- */
 
+/* Reserves an idle relay. What it was given before it has taken, served and ended. */
+static bool reserve(struct member *member)
+{
+	if (!gate_reserve(&member->pool->gate, member->number))
+		return false;
+	if (member->given_fd >= 0)
+		settle(member);
+	return true;
+}
+
+/* The relay has not taken what it was given, and will not: the listener gives it to another one. */
+static void take_back(struct member *member)
+{
+	struct pool *pool = member->pool;
+	int fd = member->given_fd;
+
+	member->given_fd = -1;
+	pool->n_given--;
+	pool->setup.on_return(&member->given, fd, pool->setup.arg);
+}
+
 /* What a relay that has ended leaves to its parent. */
 static void bury(struct member *member, const siginfo_t *info)
 {
 	struct score *score = member->pool->setup.score;
 
-	/* If it ended before it took the slot of its last order, that is still ours to give back. */
-	if (member->ticket.number)
-		(void)score_leave(score, &member->ticket);
 	if (info->si_code != CLD_EXITED) {
 		report_message(LOG_WARNING, "relay %ld was ended by signal %d; its slot is given back",
 			       (long)info->si_pid, info->si_status);
 		(void)score_reap(score, NULL, NULL); /* what fails here the guard does */
 	}
+	if (member->given_fd >= 0 && gate_given(&member->pool->gate, member->number) == GIVEN_TAKEN)
+		settle(member);
+	else if (member->given_fd >= 0)
+		take_back(member); /* if it had just taken the slot, the ticket is not there, and is put in again */
 	member->pool->ended++;
 	remove_member(member);
 }
@@ -231,7 +269,7 @@ static int add_member(struct pool *pool, bool reserved, size_t *ret_number)
 		return r;
 	}
 	gate_add(&pool->gate, number, reserved);
-	*member = (struct member){ .pool = pool, .number = number, .orders_fd = pair[0] };
+	*member = (struct member){ .pool = pool, .number = number, .orders_fd = pair[0], .given_fd = -1 };
 	pool->members[number] = member;
 	pool->n++;
 	member->pid = fork();
@@ -271,7 +309,7 @@ void pool_shrink(struct pool *pool, size_t n)
 	for (size_t i = pool->room; i-- > 0 && idle > n;) {
 		struct member *member = pool->members[i];
 
-		if (!member || member->orders_fd < 0 || !gate_reserve(&pool->gate, i))
+		if (!member || member->orders_fd < 0 || !reserve(member))
 			continue;
 		let_go(member);
 		idle--;
@@ -301,8 +339,47 @@ static int order(struct pool *pool, size_t number, const struct relay_order *wha
 		let_go(member); /* it waits for something that will not come: this ends it */
 		return r;
 	}
-	member->ticket = what->ticket;
+	member->given = *what;
+	member->given_fd = fd;
+	member->given_usec = now_monotonic();
+	pool->n_given++;
 	return 0;
+}
+
+static int on_given_time(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct pool *pool = arg;
+
+	(void)source;
+	(void)usec;
+	pool->given_time = sd_event_source_disable_unref(pool->given_time);
+	pool->setup.on_change(pool->setup.arg);
+	return 0;
+}
+
+void pool_settle(struct pool *pool)
+{
+	uint64_t now_usec = now_monotonic();
+
+	for (size_t i = 0, left = pool->n_given; left > 0 && i < pool->room; i++) {
+		struct member *member = pool->members[i];
+
+		if (!member || member->given_fd < 0)
+			continue;
+		left--;
+		if (gate_given(&pool->gate, i) == GIVEN_TAKEN)
+			settle(member);
+		else if (now_usec - member->given_usec >= GIVEN_USEC && gate_revoke(&pool->gate, i))
+			take_back(member);
+	}
+	if (pool->n_given > 0 && !pool->given_time)
+		(void)sd_event_add_time_relative(pool->setup.event, &pool->given_time, CLOCK_MONOTONIC, GIVEN_USEC, 0,
+						 on_given_time, pool);
+}
+
+size_t pool_given(const struct pool *pool)
+{
+	return pool->n_given;
 }
 
 int pool_give(struct pool *pool, const struct relay_order *what, int fd, bool may_fork)
@@ -314,7 +391,7 @@ int pool_give(struct pool *pool, const struct relay_order *what, int fd, bool ma
 	     number = gate_find_idle(&pool->gate, number + 1))
 		/* One that has just ended is in the gate until we have heard of it; then the order cannot be sent. */
 		if (pool->members[number] && pool->members[number]->orders_fd >= 0 &&
-		    gate_reserve(&pool->gate, number) && order(pool, number, what, fd) == 0)
+		    reserve(pool->members[number]) && order(pool, number, what, fd) == 0)
 			return 0;
 	if (!may_fork)
 		return -EAGAIN;

@@ -29,6 +29,8 @@ struct pool_setup {
 	size_t n_fds;
 	int journal_fd;                        /* see report_before_forks() */
 	void (*on_change)(void *arg);          /* a relay has called, or has ended: look what follows */
+	/* A relay did not take what it was given: the connection, its descriptor and its ticket are the listener's again. */
+	void (*on_return)(const struct relay_order *order, int fd, void *arg);
 	void *arg;
 };
 
@@ -48,9 +50,17 @@ uint64_t pool_ended(const struct pool *pool);
 /* Forks relays until n are idle or on their way there. 0 or -errno: fewer were made. */
 int pool_grow(struct pool *pool, size_t n);
 
-/* Gives a connection that has a slot to an idle relay, or, with may_fork, to a new one. fd stays the caller's. 0; -EAGAIN:
- * no relay is idle, and there may be no new one; or -errno. */
+/*
+ * Gives a connection that has a slot to an idle relay, or, with may_fork, to a new one. 0: fd is the pool's, until the
+ * relay has taken the slot; or -errno, then fd stays the caller's: -EAGAIN: no relay is idle, and there may be no new one.
+ */
 int pool_give(struct pool *pool, const struct relay_order *order, int fd, bool may_fork);
+
+/* Closes the descriptors of what relays have taken; takes back what they do not take. To be called after every change. */
+void pool_settle(struct pool *pool);
+
+/* How many connections have been given to relays that have not taken them yet. */
+size_t pool_given(const struct pool *pool);
 
 /* Lets idle relays go until n are left. */
 void pool_shrink(struct pool *pool, size_t n);

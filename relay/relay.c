@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * relay.c: an idle relay waits in one of two places. While the gate is open
- * that is an epoll of the listening sockets, each entered with EPOLLEXCLUSIVE,
- * so that a connection wakes one relay, and always the same ones as long as
- * they keep up: few processes run, and their caches are warm. While the gate
- * is shut it is a poll for orders, or for the gate to open.
+ * relay.c: an idle relay waits in one of two places. While relays accept, that
+ * is an epoll of the listening sockets, each entered with EPOLLEXCLUSIVE, so
+ * that a connection wakes one relay, and always the same ones as long as they
+ * keep up: few processes run, and their caches are warm. While the listener
+ * accepts, it is a poll for orders, or for the gate to move (see gate.h).
  *
  * Nothing of one connection reaches the next: what is known of it lives in one
  * struct connection, descriptors are closed before the relay counts as idle to
@@ -33,7 +33,7 @@
 #include "system/timespan.h"
 
 #define SHORTAGE_PAUSE_USEC 250000u
-#define FULL_USEC 1000u          /* a pause for the listener to shut the gate, doubled while it does not */
+#define FULL_USEC 1000u          /* a pause for the listener to move the gate, doubled while it does not */
 #define FULL_MAX_USEC 64000u
 
 struct relay {
@@ -92,17 +92,6 @@ static bool take(struct relay *relay)
 	return gate_take(relay->place->gate, relay->place->number);
 }
 
-/* A slot is about to be given back, and who gets it may have to be served by this process: it is free from now on. */
-static void on_release(void *arg)
-{
-	struct relay *relay = arg;
-
-	/* Told to end: what came to it now would be ended with it. */
-	relay->last |= sigterm_pending();
-	if (!relay->last)
-		rest(relay);
-}
-
 /* A connection that this relay is to serve. */
 struct work {
 	int fd;
@@ -138,9 +127,31 @@ int relay_order(int fd, const struct relay_order *order, int client_fd)
 	return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+/* Takes the slot of an order. SERVE; or LOOK: the listener has taken the order back. */
+static enum next take_order(struct relay *relay, const struct relay_order *order, struct work *ret)
+{
+	const struct relay_place *place = relay->place;
+
+	if (!gate_begin_taking(place->gate, place->number)) {
+		(void)close(ret->fd);
+		relay->idle = false;
+		rest(relay);
+		return NEXT_LOOK;
+	}
+	relay->idle = false; /* the listener reserved this relay before it sent the order */
+	ret->accepted_usec = order->accepted_usec;
+	(void)memcpy(ret->client, order->client, sizeof(ret->client));
+	ret->start.ticket = order->ticket;
+	/* At anything else the ticket waits again, or the scoreboard fails the connection: connection.c sees to both. */
+	ret->start.has = score_take(place->score, &ret->start.ticket, &ret->start.slot, &ret->start.target) == 0
+				 ? HAS_SLOT : HAS_TICKET;
+	gate_taken(place->gate, place->number);
+	return NEXT_SERVE;
+}
+
 /* Takes the order that is there. SERVE, LOOK (there was none), END (the listener has no more use for us, or has
  * died), or FAIL (something was lost). */
-static enum next receive_order(const struct relay *relay, struct work *ret)
+static enum next receive_order(struct relay *relay, struct work *ret)
 {
 	struct relay_order order;
 	union {
@@ -163,22 +174,18 @@ static enum next receive_order(const struct relay *relay, struct work *ret)
 	if (n != sizeof(order) || !header || header->cmsg_type != SCM_RIGHTS)
 		return NEXT_FAIL; /* no descriptor left for it: the client is closed with it, and told by that */
 	(void)memcpy(&ret->fd, CMSG_DATA(header), sizeof(int));
-	ret->accepted_usec = order.accepted_usec;
-	(void)memcpy(ret->client, order.client, sizeof(ret->client));
-	ret->start.has = HAS_TICKET;
-	ret->start.ticket = order.ticket;
-	return NEXT_SERVE;
+	return take_order(relay, &order, ret);
 }
 
-/* The listener has reserved us: its order, or the end of them all, is on the way. SIGTERM waits for that. */
-static enum next await_order(const struct relay *relay, struct work *ret)
+/* The listener has reserved this relay: its order, or the end of them all, is on the way. SIGTERM waits for that. */
+static enum next await_order(struct relay *relay, struct work *ret)
 {
 	for (;;) {
 		struct pollfd fd = { .fd = relay->place->orders_fd, .events = POLLIN };
 		enum next next = receive_order(relay, ret);
 
-		if (next != NEXT_LOOK)
-			return next;
+		if (next != NEXT_LOOK || relay->idle)
+			return next; /* or the listener has taken it back */
 		if (poll(&fd, 1, -1) < 0 && errno != EINTR)
 			return NEXT_FAIL;
 	}
@@ -196,18 +203,8 @@ static enum next sit_out(struct relay *relay, int error)
 	return sigterm_poll(&fd, 1, SHORTAGE_PAUSE_USEC) == -EINTR ? NEXT_END : NEXT_LOOK;
 }
 
-/* Something came over the socket for orders. */
-static enum next ordered(struct relay *relay, struct work *ret)
-{
-	enum next next = receive_order(relay, ret);
-
-	if (next == NEXT_SERVE)
-		relay->idle = false; /* the listener reserved us before it sent it */
-	return next;
-}
-
 /*
- * The farm is full. The listener shuts the gate and takes in what is pending; until it does so, epoll says again and
+ * The farm is full. The listener moves the gate and takes in what is pending; until it does so, epoll says again and
  * again that something is: a pause. If the listener is stopped, relays look for free slots at the end of each pause.
  */
 static enum next wait_full(struct relay *relay, struct work *ret)
@@ -221,7 +218,7 @@ static enum next wait_full(struct relay *relay, struct work *ret)
 	relay->full_usec = relay->full_usec < FULL_MAX_USEC ? relay->full_usec * 2 : FULL_MAX_USEC;
 	if (r < 0)
 		return r == -EINTR ? NEXT_END : NEXT_FAIL;
-	return r > 0 ? ordered(relay, ret) : NEXT_LOOK;
+	return r > 0 ? receive_order(relay, ret) : NEXT_LOOK;
 }
 
 /* The claim ended without a connection, with r. */
@@ -263,8 +260,8 @@ static enum next accept_one(struct relay *relay, int listening_fd, struct work *
 	return NEXT_SERVE;
 }
 
-/* The gate is open: accepts, or waits until one of the sockets has a connection or there is an order. */
-static enum next at_open_gate(struct relay *relay, struct work *ret)
+/* Relays accept: does so, or waits until one of the sockets has a connection or there is an order. */
+static enum next while_relays_accept(struct relay *relay, struct work *ret)
 {
 	const struct relay_place *place = relay->place;
 	struct epoll_event event;
@@ -276,8 +273,8 @@ static enum next at_open_gate(struct relay *relay, struct work *ret)
 
 		if (next != NEXT_LOOK)
 			return next;
-		/* Who closed the gate while we seemed to be busy has let go only those that were idle. */
-		if (gate_get(place->gate) != GATE_OPEN)
+		/* If the listener has moved the gate meanwhile, it has let go only the relays that were idle then. */
+		if (gate_get(place->gate) != GATE_RELAYS)
 			return NEXT_LOOK;
 	}
 	r = sigterm_epoll(relay->epoll_fd, &event);
@@ -286,15 +283,15 @@ static enum next at_open_gate(struct relay *relay, struct work *ret)
 	if (r < 0)
 		return NEXT_FAIL;
 	if (event.data.fd == place->orders_fd)
-		return ordered(relay, ret);
+		return receive_order(relay, ret);
 	if (event.data.fd == score_wake_fd(place->score)) {
 		(void)score_wake_clear(place->score); /* after damage: says that we hold nothing */
 		return NEXT_LOOK;
 	}
-	return gate_get(place->gate) == GATE_OPEN ? accept_one(relay, event.data.fd, ret) : NEXT_LOOK;
+	return gate_get(place->gate) == GATE_RELAYS ? accept_one(relay, event.data.fd, ret) : NEXT_LOOK;
 }
 
-static enum next at_shut_gate(struct relay *relay, struct work *ret)
+static enum next while_listener_accepts(struct relay *relay, struct work *ret)
 {
 	struct pollfd fds[] = {
 		{ .fd = relay->place->orders_fd, .events = POLLIN },
@@ -306,8 +303,8 @@ static enum next at_shut_gate(struct relay *relay, struct work *ret)
 	if (r < 0)
 		return r == -EINTR ? NEXT_END : NEXT_FAIL;
 	if (fds[2].revents)
-		(void)score_wake_clear(relay->place->score); /* as in at_open_gate() */
-	return fds[0].revents ? ordered(relay, ret) : NEXT_LOOK;
+		(void)score_wake_clear(relay->place->score); /* as in while_relays_accept() */
+	return fds[0].revents ? receive_order(relay, ret) : NEXT_LOOK;
 }
 
 /* Waits for the next connection. SERVE, END or FAIL. */
@@ -317,21 +314,24 @@ static enum next find_work(struct relay *relay, struct work *ret)
 
 	while (next == NEXT_LOOK) {
 		switch (gate_get(relay->place->gate)) {
-		case GATE_OPEN:
-			next = at_open_gate(relay, ret);
+		case GATE_RELAYS:
+			next = while_relays_accept(relay, ret);
 			break;
-		case GATE_SHUT:
-			next = at_shut_gate(relay, ret);
+		case GATE_LISTENER:
+			next = while_listener_accepts(relay, ret);
 			break;
-		case GATE_CLOSED:
-		case GATE_ENDED:
+		case GATE_NOBODY:
+		case GATE_END:
 			next = NEXT_END;
 			break;
 		}
 	}
-	/* Nobody may give us a connection that nobody will serve: who has reserved us already is waited for. */
-	if (next == NEXT_END && relay->idle && !take(relay))
+	/* A relay that the listener has reserved already waits for the order: nobody else would serve it. */
+	while (next == NEXT_END && relay->idle && !take(relay)) {
 		next = await_order(relay, ret);
+		if (next == NEXT_LOOK)
+			next = NEXT_END; /* it has been taken back */
+	}
 	return next;
 }
 
@@ -368,7 +368,7 @@ static bool told_before(const struct relay *relay)
 	if (!sigterm_pending())
 		return false;
 	sigterm_forgive();
-	if (gate_get(relay->place->gate) == GATE_ENDED)
+	if (gate_get(relay->place->gate) == GATE_END)
 		(void)raise(SIGTERM);
 	return true;
 }
@@ -379,8 +379,6 @@ static void serve(struct relay *relay, const struct work *work)
 	struct connection connection;
 
 	connection_init(&connection, work->fd, work->accepted_usec, work->client);
-	connection.on_release = on_release;
-	connection.arg = relay;
 	(void)connection_serve(&connection, place->score, &relay->settings, &work->start);
 }
 

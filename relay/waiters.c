@@ -52,7 +52,7 @@ static void changed(struct waiters *w)
 
 /* ---- one waiter ---- */
 
-static void forget(struct waiter *waiter)
+static void give_away(struct waiter *waiter)
 {
 	struct waiters *w = waiter->all;
 
@@ -61,8 +61,15 @@ static void forget(struct waiter *waiter)
 	w->n--;
 	/* Before close(2): a relay may have the same socket, and epoll would go on watching that. */
 	sd_event_source_disable_unref(waiter->io);
-	(void)close(waiter->arrival.fd);
 	free(waiter);
+}
+
+static void forget(struct waiter *waiter)
+{
+	int fd = waiter->arrival.fd;
+
+	give_away(waiter);
+	(void)close(fd);
 }
 
 /* The line of one that will not be served. */
@@ -360,10 +367,33 @@ int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order
 		r = give(&order, waiter->arrival.fd, arg);
 		if (r < 0)
 			return r;
-		forget(waiter);
+		give_away(waiter);
 	}
 	w->revivals = revivals;
 	return 0;
+}
+
+void waiters_return(struct waiters *w, const struct relay_order *order, int fd)
+{
+	struct waiter *waiter = calloc(1, sizeof(*waiter)), *after;
+
+	if (!waiter) {
+		(void)score_leave(w->setup.score, &order->ticket);
+		(void)close(fd);
+		return;
+	}
+	*waiter = (struct waiter){
+		.all = w, .ticket = order->ticket, .arrival = { .fd = fd, .accepted_usec = order->accepted_usec },
+	};
+	(void)memcpy(waiter->arrival.client, order->client, sizeof(waiter->arrival.client));
+	for (after = w->first; after && after->ticket.number < order->ticket.number; after = after->next)
+		;
+	waiter->next = after;
+	waiter->prev = after ? after->prev : w->last;
+	*(waiter->prev ? &waiter->prev->next : &w->first) = waiter;
+	*(after ? &after->prev : &w->last) = waiter;
+	w->n++;
+	w->unwatched |= watch(waiter) < 0;
 }
 
 void waiters_look(struct waiters *w)

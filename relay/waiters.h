@@ -50,9 +50,13 @@ int waiters_admit(struct waiters *waiters, int listening_fd);
  * socket. */
 bool waiters_owe_ticket(const struct waiters *waiters);
 
-/* Calls give for each that has a slot, the oldest first, and forgets it if give says 0. 0, or the -errno of give or
- * of the scoreboard, at which the rest stays. */
+/* Calls give for each that has a slot, the oldest first; if that says 0, the connection and its descriptor are not the
+ * list's any more. 0, or the -errno of give or of the scoreboard, at which the rest stays. */
 int waiters_serve(struct waiters *waiters, int (*give)(const struct relay_order *order, int fd, void *arg), void *arg);
+
+/* Takes a connection back that waiters_serve() gave away and nobody has taken: it has its old place. Without memory for
+ * that the connection ends. */
+void waiters_return(struct waiters *waiters, const struct relay_order *order, int fd);
 
 /* Ends those whose patience, as set by --queue-timeout and --down-timeout, is over, and sees to the guard of the
  * queue. To be called after every change. */

@@ -128,6 +128,11 @@ two_at_a_time() {
 	MODEL=gate breaks states "-DCONNECTIONS=2 -DSLOTS=2" ACCEPT_FIRST 'came==tickets'
 	MODEL=gate breaks states "-DCONNECTIONS=3" OVERTAKE 'waiting==0'
 	MODEL=gate breaks states "-DCONNECTIONS=2" FULL_UNTOLD 'arrived>accepted'
+	MODEL=gate holds states "-DCONNECTIONS=1 -DREVOKES=1"
+	MODEL=gate breaks states "-DCONNECTIONS=2 -DREVOKES=1" REVOKE_TAKING 'assertion violated'
+	MODEL=gate breaks states "-DCONNECTIONS=2 -DKILLS=1" CLOSE_EARLY 'accepted=='
+	MODEL=gate breaks states "-DCONNECTIONS=2" TAKEN_UNTOLD 'given'
+	MODEL=gate breaks states "-DCONNECTIONS=1 -DSTOPS=1 -DOWNED" FORGET_TO_SETTLE 'accepted=='
 	MODEL=gate breaks states "-DCONNECTIONS=2 -DTERMS=1" END_ANYWAY 'assertion violated'
 	END
 }

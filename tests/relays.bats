@@ -219,8 +219,8 @@ dying_relay() {
   farm_is_at_rest
 }
 
-# A slot of a connection that was cut has been handed to one who waits with the listener, and he is on his way to a
-# relay that has been stopped. It was idle: those that are not are in $taken, the idle ones in $idle.
+# A slot of a connection that was cut has been handed to a waiter of the listener, and every idle relay is stopped: the
+# waiter is on its way to one of them. They are in $idle.
 connection_on_its_way() {
   node a 4001 1 --mode line
   entrance alone
@@ -233,13 +233,40 @@ connection_on_its_way() {
   idle=$(relays | grep -vxF "$taken")
   # shellcheck disable=SC2086  # pids
   kill -STOP $idle
-  # shellcheck disable=SC2086
-  kill -9 $taken
+  kill -9 "$taken"
   client_fails now
-  until_ok waiting_is 0
 }
 
-@test "a relay that is told to end while its next connection is on the way serves it, and ends" {
+# Whether the one busy slot has been taken, by another relay than those that were stopped.
+taken_by_another() {
+  local pid
+  pid=$(pid_of_slot)
+  [ -n "$pid" ] && [ "$pid" != "$GATE_PID" ] && ! grep -qxF "$pid" <<<"$idle"
+}
+
+@test "a waiter on its way to a relay that is stopped goes to another one, with its place" {
+  local taken idle
+  connection_on_its_way
+  until_ok taken_by_another
+  # shellcheck disable=SC2086  # pids
+  kill -CONT $idle
+  word go
+  client_wait last
+  farm_is_at_rest
+}
+
+@test "a waiter on its way to a relay that is killed goes to another one, with its place" {
+  local taken idle
+  connection_on_its_way
+  # shellcheck disable=SC2086  # pids
+  kill -9 $idle
+  until_ok taken_by_another
+  word go
+  client_wait last
+  farm_is_at_rest
+}
+
+@test "a relay that is told to end while its next connection is on the way loses nothing, and ends" {
   local taken idle
   connection_on_its_way
   # shellcheck disable=SC2086  # pids
@@ -247,7 +274,6 @@ connection_on_its_way() {
   # shellcheck disable=SC2086
   kill -CONT $idle
   until_ok busy_is 1
-  # The one that has the connection ends when it is through, the others at once.
   word go
   client_wait last
   for pid in $idle; do until_ok gone "$pid"; done
@@ -270,31 +296,6 @@ connection_on_its_way() {
   farm_is_at_rest
 }
 
-@test "a connection on its way to its relay whose slot is lost meanwhile: it is the relay that is woken for the next" {
-  local taken idle silent
-  connection_on_its_way
-  client_start younger --line "sleep 0" --expect line
-  until_ok waiting_is 1
-  # Who has the file open and says nothing keeps what was lost from being free.
-  background "$T/silent.log" sleep 600 9<"$SCOREBOARD"
-  silent=$PID
-  until_ok eval 'pids_holding "$SCOREBOARD" | grep -x "$silent"'
-  "$BUILD/tests/cbtest-damage" "$SCOREBOARD" zero slots/1/0
-  score reap
-  waiting_is 2
-  # shellcheck disable=SC2086  # pids
-  kill -CONT $idle
-  # It waits, and leaves it to the listener, which has the younger one, to look after the queue.
-  watches() { for pid in $idle; do find "/proc/$pid/fd" -lname '*pidfd*'; done | grep .; }
-  until_ok watches
-  kill "$silent"
-  until_ok waiting_is 1
-  word go
-  client_wait last
-  client_wait younger
-  farm_is_at_rest
-}
-
 @test "a listener that is told to end at once also ends a connection that is on the way to its relay" {
   local taken idle
   connection_on_its_way
@@ -307,6 +308,43 @@ connection_on_its_way() {
   client_fails last
   until_ok gone "$GATE_PID"
   farm_is_at_rest
+}
+
+@test "a relay that cannot write its line keeps no waiter from its slot, and takes none along when it is killed" {
+  local i
+  node a 4001 1 --mode line
+  # The log is a pipe that nobody reads: the lines of a few hundred connections fill it, and then a relay blocks.
+  mkfifo "$T/log"
+  sleep 600 <>"$T/log" 3>&- &
+  PIDS+=($!)
+  background /dev/null bash -c 'exec "$@" 2>"$0"' "$T/log" "$BUILD/cbrelay" -c "$CONF" "$GATE"
+  GATE_PID=$PID
+  until_ok is_listening "$GATE"
+  client_start first --line "$(until_word first)" --expect line
+  until_ok busy_is 1
+  client_start second --line "$(until_word second)" --expect line
+  until_ok waiting_in_listener_is 1
+  # What is left of the pipe's room goes.
+  python3 -c "
+import os, sys
+fd = os.open(sys.argv[1], os.O_WRONLY | os.O_NONBLOCK)
+for size in (4096, 1):
+    try:
+        while True:
+            os.write(fd, b'x' * size)
+    except BlockingIOError:
+        pass" "$T/log"
+  blocked=$(pid_of_slot)
+  word first
+  client_wait first
+  # The relay of the first one hangs in its write(2), and is not the one that has the second.
+  second_is_served() { [ -n "$(pid_of_slot)" ] && [ "$(pid_of_slot)" != "$blocked" ] && [ "$(pid_of_slot)" != "$GATE_PID" ]; }
+  until_ok second_is_served
+  kill -9 "$blocked"
+  word second
+  client_wait second
+  until_ok everything_is_free
+  kill -9 "$GATE_PID"
 }
 
 @test "clients of many short connections, with the farm full and not full in turn: none is lost" {

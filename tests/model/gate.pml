@@ -35,6 +35,7 @@
  *   no order lost    a relay that was not killed does not end with an order unread (in end_relay)
  *   no wake-up lost  when nothing can happen any more, no connection is pending while a slot is free and a relay is
  *                    idle, or could be made; nor does one wait in the listener with such a slot (Final)
+ *   no client lost   but with a relay that had taken it (accepted == ... in Final)
  *   stopping ends    as soon as every connection has been served (Final)
  *   no slot lost     every one is free or held by a relay that lives (Final)
  *
@@ -71,16 +72,19 @@
 #ifndef TERMS
 #define TERMS 0           /* times that SIGTERM ends one that sleeps */
 #endif
+#ifndef REVOKES
+#define REVOKES 0         /* times that a relay is slow to take what it was given */
+#endif
 #ifndef TRIMS
 #define TRIMS 0           /* times that all idle relays but one are let go */
 #endif
 
-mtype = { SHUT, OPEN, CLOSED, ABSENT, COMING, IDLE, BUSY };
+mtype = { LISTENER, RELAYS_DO, NOBODY, ABSENT, COMING, IDLE, GIVEN, TAKING, REVOKED, BUSY };
 
 /* The gate. */
-mtype position = SHUT;
+mtype position = LISTENER;
 mtype state[RELAYS] = ABSENT;
-bool call_no_idle, call_all_idle, told_full;
+bool call_no_idle, call_all_idle, call_taken, told_full;
 bool call_event, open_event;
 
 /* Sockets. */
@@ -93,12 +97,15 @@ bool asleep[RELAYS], ready[RELAYS], watches[RELAYS]; /* in epoll_wait(); has it 
 /* The scoreboard. */
 byte slots = SLOTS, waiting;
 byte tickets;                  /* drawn so far: each connection that was accepted has one */
-byte held[RELAYS];             /* one that it is about to give back, and one of an order */
+byte held[RELAYS];
+bool given[RELAYS];            /* the listener's descriptor of what it gave to the relay */
+bool untaken[RELAYS];          /* the slot of it, which is the listener's until the relay takes it */
+byte served, lost;             /* connections; lost with a relay that was killed while it had them */
 bool granted;                  /* to the first one that waits in the listener */
 
 /* Relays. */
 bool member[RELAYS], forked[RELAYS], reserved[RELAYS], gone[RELAYS], killed[RELAYS], has[RELAYS], for_ever[RELAYS];
-byte kills, trims = TRIMS, terms = TERMS;
+byte kills, trims = TRIMS, terms = TERMS, revokes = REVOKES;
 
 /* The listener. */
 bool listening, stopping, ended;
@@ -118,7 +125,9 @@ bool pending_time, reopen_time, pause_time, idle_time;
 #define IS_ABSENT(r) (!member[r])
 #define IS_IDLE(r) (state[r] == IDLE)
 #define IS_COMING(r) (state[r] == COMING)
-#define IS_BUSY(r) (state[r] == BUSY)
+#define IS_BUSY(r) (state[r] != ABSENT && state[r] != COMING && state[r] != IDLE)
+#define IS_UNTAKEN(r) (state[r] == GIVEN || state[r] == TAKING)
+#define IS_TAKEN(r) (given[r] && !IS_UNTAKEN(r) && state[r] != ABSENT)
 #define IS_DEAD(r) (member[r] && gone[r])
 #define COUNT_IDLE ((state[0] == IDLE) + (state[1] == IDLE) MORE_IDLE)
 #define COUNT_THERE (IS_IDLE(0) + IS_IDLE(1) + IS_COMING(0) + IS_COMING(1) MORE_THERE)
@@ -156,7 +165,7 @@ inline rest(r) {
 #ifdef EXIT_IDLE
 	if
 	:: call_all_idle ->
-		look_for(BUSY);
+		atomic { found = ANY(IS_BUSY) };
 		if
 		:: atomic { !found && call_all_idle -> call_all_idle = false; call_event = true }
 		:: atomic { found || !call_all_idle -> found = false }
@@ -196,13 +205,13 @@ find_work:              if
 			:: atomic { !idle -> goto await_order }
 			fi;
 look:                   if
-			:: atomic { position == OPEN -> goto sleep }
+			:: atomic { position == RELAYS_DO -> goto sleep }
 #ifndef MANY
 			/* no other relay was idle */
-			:: atomic { position == OPEN -> goto accept_one }
+			:: atomic { position == RELAYS_DO -> goto accept_one }
 #endif
-			:: atomic { position == SHUT -> goto at_shut_gate }
-			:: atomic { position == CLOSED -> goto no_work }
+			:: atomic { position == LISTENER -> goto while_listener_accepts }
+			:: atomic { position == NOBODY -> goto no_work }
 			fi;
 accept_one:             atomic {
 				idle = false;
@@ -252,7 +261,7 @@ is_full:                 /* gate_tell_full(), and a pause: wait_full() */
 end_full:               if
 			:: atomic { nempty(orders[r]) -> goto receive }
 			:: atomic { empty(orders[r]) && closed[r] -> goto no_work }
-			:: atomic { empty(orders[r]) && !closed[r] && (position != OPEN || IS_FREE || ended_socket) -> goto look }
+			:: atomic { empty(orders[r]) && !closed[r] && (position != RELAYS_DO || IS_FREE || ended_socket) -> goto look }
 #if TERMS
 			:: atomic { terms > 0 -> terms--; goto no_work }
 #endif
@@ -262,15 +271,15 @@ nothing_there:          rest(r);
 			goto sleep;
 #endif
 			if
-			:: atomic { position == OPEN -> goto sleep }
-			:: atomic { position != OPEN -> goto look }
+			:: atomic { position == RELAYS_DO -> goto sleep }
+			:: atomic { position != RELAYS_DO -> goto look }
 			fi;
 sleep:                  asleep[r] = true;
 end_asleep:             if
 			:: atomic { ready[r] && (PENDING || ended_socket) -> asleep[r] = false }
 				if
-				:: atomic { position == OPEN -> goto accept_one }
-				:: atomic { position != OPEN -> goto look }
+				:: atomic { position == RELAYS_DO -> goto accept_one }
+				:: atomic { position != RELAYS_DO -> goto look }
 				fi
 			:: atomic { ready[r] && !PENDING && !ended_socket -> ready[r] = false; goto end_asleep }
 			:: atomic { nempty(orders[r]) -> asleep[r] = false; goto receive }
@@ -280,7 +289,7 @@ end_asleep:             if
 #endif
 			fi;
 
-at_shut_gate:
+while_listener_accepts:
 end_shut:               if
 			:: atomic { nempty(orders[r]) -> goto receive }
 			:: atomic { empty(orders[r]) && closed[r] -> goto no_work }
@@ -307,24 +316,39 @@ end_await:              if
 			:: atomic { empty(orders[r]) && closed[r] -> goto over }
 			fi;
 
-receive:                atomic { orders[r]?_; idle = false; assert(!has[r]); has[r] = true; goto serve };
+receive:                atomic {
+				orders[r]?_; idle = false;
+				if
+				:: state[r] == GIVEN -> state[r] = TAKING
+				:: else -> goto revoked
+				fi
+			}
+			/* score_take() */
+			atomic { assert(!has[r] && untaken[r]); untaken[r] = false; held[r]++; has[r] = true };
+			/* gate_taken() */
+			state[r] = BUSY;
+			if
+			:: atomic { call_taken -> call_taken = false; call_event = true }
+			:: atomic { !call_taken }
+			fi;
 
-			/* on_release(): it can be given the next one now */
 serve:                  if
-			:: atomic { left > 1 -> has[r] = false };
-				rest(r)
-			:: atomic { left == 1 -> has[r] = false }
+			:: true
 			:: atomic { true -> for_ever[r] = true };
 end_for_ever:                   false
 			fi;
-			/* score_release() */
+			/* score_release(), and the line */
 			atomic {
-				slots++; held[r]--; left--;
+				slots++; held[r]--; left--; has[r] = false; served++;
 				if
-				:: left > 0 -> goto find_work
-				:: left == 0
+				:: left == 0 -> goto over
+				:: left > 0
 				fi
 			}
+			rest(r);
+			goto find_work;
+revoked:		rest(r);
+			goto find_work;
 over:                   end_relay(r)
 		} unless {
 			atomic { killed[r] -> killed[r] = false; idle = false; found = false; at = 0; left = 0 }
@@ -338,7 +362,7 @@ inline set_position(new) {
 	if
 	:: position == new
 	:: atomic { position != new -> position = new }
-		open_event = (new != SHUT)
+		open_event = (new != LISTENER)
 	fi
 }
 
@@ -350,9 +374,27 @@ inline fork_one(as) {
 		:: else -> break
 		od;
 		member[i] = true; forked[i] = true; gone[i] = false; closed[i] = false;
-		reserved[i] = (as == BUSY);
+		reserved[i] = (as == GIVEN);
 		state[i] = as;
 		number = i; i = 0
+	}
+}
+
+/* What it was given before it has taken, served and ended. */
+inline reserve(r) {
+	state[r] = GIVEN;
+#ifndef MUTATE_FORGET_TO_SETTLE
+	given[r] = false
+#endif
+}
+
+/* pool_settle() */
+inline settle() {
+	d_step {
+		for (i : 0 .. RELAYS - 1) {
+			given[i] = given[i] && !IS_TAKEN(i)
+		}
+		i = 0
 	}
 }
 
@@ -367,21 +409,24 @@ inline grow(n) {
 inline give_one() {
 	number = 0;
 	do
-	:: atomic { number < RELAYS && member[number] && !closed[number] && state[number] == IDLE -> state[number] = BUSY }
+	:: atomic { number < RELAYS && member[number] && !closed[number] && state[number] == IDLE -> reserve(number) }
 		if
 		:: atomic { !gone[number] -> break }
 		:: atomic { gone[number] -> closed[number] = true; number++ }
 		fi
 	:: atomic { number < RELAYS && !(member[number] && !closed[number] && state[number] == IDLE) -> number++ }
-	:: atomic { number == RELAYS && ANY(IS_ABSENT) -> fork_one(BUSY); break }
+	:: atomic { number == RELAYS && ANY(IS_ABSENT) -> fork_one(GIVEN); break }
 	:: atomic { number == RELAYS && !ANY(IS_ABSENT) -> break }
 	od;
 	atomic {
 		if
 		:: number < RELAYS && gone[number] -> closed[number] = true
 		:: number < RELAYS && !gone[number] ->
-			assert(state[number] == BUSY && !has[number] && !len(orders[number]));
-			waiting--; granted = false; held[number]++;
+			assert(state[number] == GIVEN && !has[number] && !len(orders[number]));
+			waiting--; granted = false; untaken[number] = true;
+#ifndef MUTATE_CLOSE_EARLY
+			given[number] = true;
+#endif
 			orders[number]!true
 		:: number == RELAYS -> pause_time = true
 		fi;
@@ -395,7 +440,7 @@ inline shrink(n) {
 	do
 	:: atomic { number > 0 && COUNT_IDLE > n -> number--;
 		if
-		:: member[number] && !closed[number] && state[number] == IDLE -> state[number] = BUSY; closed[number] = true
+		:: member[number] && !closed[number] && state[number] == IDLE -> reserve(number); closed[number] = true
 		:: else
 		fi
 	   }
@@ -410,7 +455,8 @@ proctype Listener() {
 	bool open, ripe = true;
 
 	grow(START);
-turn:   /* serve_waiters() */
+turn:   settle();
+	/* serve_waiters() */
 	do
 	:: atomic { !pause_time && waiting > 0 && !granted && slots > 0 -> slots--; granted = true }
 	:: !pause_time && granted -> give_one()
@@ -428,10 +474,10 @@ turn:   /* serve_waiters() */
 	}
 	if
 	:: stopping && waiting == 0 ->
-		set_position(CLOSED);
+		set_position(NOBODY);
 		shrink(0)
-	:: open -> set_position(OPEN)
-	:: !open && !(stopping && waiting == 0) -> set_position(SHUT)
+	:: open -> set_position(RELAYS_DO)
+	:: !open && !(stopping && waiting == 0) -> set_position(LISTENER)
 	fi;
 	atomic {
 #ifndef MUTATE_NOT_ASKED
@@ -439,10 +485,14 @@ turn:   /* serve_waiters() */
 #else
 		call_no_idle = false;
 #endif
+#ifndef MUTATE_TAKEN_UNTOLD
+		call_taken = true;
+#endif
 #ifdef EXIT_IDLE
 		call_all_idle = !idle_time
 #endif
 	}
+	settle();
 	if
 	:: !open -> listening = !stopping && !pause_time && HAS_ROOM
 	:: open ->
@@ -489,14 +539,38 @@ end_event:
 			:: !IS_DEAD(i) -> i++
 			:: else -> break
 			od;
+			slots = slots + held[i] + untaken[i];
+			if
+			:: given[i] && IS_UNTAKEN(i) -> waiting++      /* it has its place again */
+			:: else
+			fi;
 			member[i] = false; state[i] = ABSENT; gone[i] = false; closed[i] = true;
-			slots = slots + held[i];
-			held[i] = 0;
+			held[i] = 0; untaken[i] = false; given[i] = false;
 			i = 0
 		}
 	   }
-	:: atomic { listening && PENDING && position == OPEN -> listening = false; pending_time = true }
-	:: atomic { listening && PENDING && position != OPEN -> accepted++; tickets++; waiting++ }   /* score_join() */
+#if REVOKES
+#ifdef MUTATE_REVOKE_TAKING
+#define IS_REVOCABLE(r) (given[r] && IS_UNTAKEN(r) && !gone[r])
+#else
+#define IS_REVOCABLE(r) (given[r] && state[r] == GIVEN && !gone[r])
+#endif
+	:: atomic {
+		revokes > 0 && ANY(IS_REVOCABLE) ->
+		revokes--;
+		d_step {
+			i = 0;
+			do
+			:: !IS_REVOCABLE(i) -> i++
+			:: else -> break
+			od;
+			state[i] = REVOKED; given[i] = false; slots = slots + untaken[i]; untaken[i] = false; waiting++;
+			i = 0
+		}
+	   }
+#endif
+	:: atomic { listening && PENDING && position == RELAYS_DO -> listening = false; pending_time = true }
+	:: atomic { listening && PENDING && position != RELAYS_DO -> accepted++; tickets++; waiting++ }   /* score_join() */
 	:: atomic { pending_time && (!PENDING || ANY(IS_IDLE) || ANY(IS_ABSENT)) -> pending_time = false }
 		if
 		:: PENDING && !ANY(IS_IDLE) ->
@@ -524,7 +598,7 @@ end_event:
 	goto turn;
 
 stop:   stopping = true;
-	set_position(SHUT);
+	set_position(LISTENER);
 	listening = false;
 #ifdef OWNED
 	atomic {
@@ -584,6 +658,7 @@ inline kill(r) {
 	d_step {
 		kills--;
 		killed[r] = true; gone[r] = true;
+		lost = lost + (has[r] && state[r] != TAKING);
 		asleep[r] = false; ready[r] = false; watches[r] = false; has[r] = false; for_ever[r] = false;
 		forked[r] = false; reserved[r] = false;
 		i = 0;
@@ -617,12 +692,17 @@ end_final:
 		assert(!PENDING || stopping || IS_FREE || !HAS_ROOM || (!ANY(IS_IDLE) && !ANY(IS_ABSENT)));
 		assert((!granted && (waiting == 0 || slots == 0)) || (!ANY(IS_IDLE) && !ANY(IS_ABSENT)));
 		assert(accepted == tickets);
+		assert(accepted == served + lost + waiting + has[0] + has[1]
+#if RELAYS > 2
+		       + has[2]
+#endif
+		       );
 		assert(!stopping || ended || ANY(IS_FOR_EVER));
 #ifdef EXIT_IDLE
 		assert(ended || ANY(IS_FOR_EVER) || PENDING);
 #endif
 		for (i : 0 .. RELAYS - 1) {
-			assert(!IS_DEAD(i) && (!held[i] || for_ever[i]))
+			assert(!IS_DEAD(i) && (!held[i] || for_ever[i]) && !untaken[i] && !IS_TAKEN(i))
 		}
 		assert(slots + granted + held[0] + held[1]
 #if RELAYS > 2
