@@ -33,6 +33,27 @@ is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
   run -0 "$LOCK" calls "$SCOREBOARD"
 }
 
+@test "no section touches more records in a farm of 10,000 nodes than in one of 100" {
+  nodes() { awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) printf "127.77.%d.%d, 4001, 2, 0\n", i / 250, i % 250 + 1 }' >"$CONF"; }
+  nodes 100
+  score load
+  run -0 "$LOCK" touched "$SCOREBOARD"
+  printf '%s\n' "${lines[@]}" >"$T/small"
+  nodes 10000
+  score load
+  run -0 "$LOCK" touched "$SCOREBOARD"
+  printf '%s\n' "${lines[@]}" >"$T/large"
+  # The index has two levels more at most.
+  paste -d ' ' "$T/small" "$T/large"
+  [ "$(wc -l <"$T/large")" = 10 ]
+  run -0 paste -d ' ' "$T/small" "$T/large"
+  for line in "${lines[@]}"; do
+    read -r _ small _ large <<<"$line"
+    [ "$large" -le $((small + 4)) ]
+    [ "$large" -le 200 ]
+  done
+}
+
 @test "a process that waits two seconds for the lock says which process has it" {
   farm
   hold hold

@@ -15,63 +15,69 @@
 #include "attempt.h"
 #include "store/store.h"
 #include "system/timespan.h"
+#include "walk.h"
 
-/* The id of the node of that name. 0, -ENOENT, or -errno. */
-static int find_id(struct score *s, const struct farm *farm, const char *name, uint32_t *ret)
+struct sought {
+	const char *name;
+	uint32_t id;
+};
+
+/* 1 if it is that node. */
+static int compare_name(struct score *s, struct farm *farm, struct index_entry *entry, void *arg)
 {
-	for (uint32_t position = 0; position < farm->n_nodes; position++) {
-		struct node_record record;
-		struct index_entry *entry;
-		int r;
+	struct sought *sought = arg;
+	struct node_record record;
+	int r = store_read(s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
 
-		r = index_get(s->store, farm, position, &entry);
-		if (r == 0)
-			r = store_read(s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
-		if (r < 0)
-			return r;
-		record.config.name[sizeof(record.config.name) - 1] = '\0';
-		*ret = entry->id;
-		store_trim(s->store);
-		if (strcmp(record.config.name, name) == 0)
-			return 0;
-	}
-	return -ENOENT;
+	(void)farm;
+	if (r < 0)
+		return r;
+	record.config.name[sizeof(record.config.name) - 1] = '\0';
+	sought->id = entry->id;
+	return strcmp(record.config.name, sought->name) == 0;
+}
+
+/* The id of the node of that name; no other node ever has the same. 0, -ENOENT, or -errno. */
+static int find_id(struct score *s, const char *name, uint32_t *ret)
+{
+	struct sought sought = { .name = name };
+	int r = walk_nodes(s, compare_name, NULL, &sought);
+
+	*ret = sought.id;
+	return r == 1 ? 0 : r == 0 ? -ENOENT : r;
 }
 
 static int set_hold(struct score *s, const char *name, bool hold, const char *detail)
 {
 	struct node_record *record;
-	struct index_entry *entry;
-	struct farm *farm;
+	struct section at;
 	uint32_t id;
+	bool was;
 	int r;
 
-	r = farm_enter(s, &farm);
+	r = find_id(s, name, &id);
+	if (r == 0)
+		r = section_enter(s, id, &at);
 	if (r < 0)
 		return r;
-	r = find_id(s, farm, name, &id);
-	if (r == 0)
-		r = claim_get_node(s, farm, id, &record, &entry);
-	if (r == 0) {
-		bool was = record->flags & BN_HOLD;
-
-		if (hold ? !was || detail : was) {
-			/* The words of this decision; without new ones a node that is held already keeps its own. A check's
-			 * words come back with its next result. */
-			(void)memset(record->detail, 0, sizeof(record->detail));
-			if (detail)
-				(void)memcpy(record->detail, detail, strnlen(detail, NODE_DETAIL_MAX));
-		}
-		if (was != hold)
-			record->since_usec = now_realtime();
-		record->flags = hold ? record->flags | BN_HOLD : record->flags & ~BN_HOLD;
-		store_touch(s->store, record, sizeof(*record));
-		r = claim_set_flags(s, farm, record->position, hold ? ENTRY_HELD : 0, hold ? 0 : ENTRY_HELD);
-		if (r == 0)
-			r = claim_dispatch(s, farm, POLICY_FASTEST);
-		if (r == 0)
-			r = was == hold;
+	record = at.record;
+	was = record->flags & BN_HOLD;
+	if (hold ? !was || detail : was) {
+		/* The words of this decision; without new ones a node that is held already keeps its own. A check's
+		 * words come back with its next result. */
+		(void)memset(record->detail, 0, sizeof(record->detail));
+		if (detail)
+			(void)memcpy(record->detail, detail, strnlen(detail, NODE_DETAIL_MAX));
 	}
+	if (was != hold)
+		record->since_usec = now_realtime();
+	record->flags = hold ? record->flags | BN_HOLD : record->flags & ~BN_HOLD;
+	store_touch(s->store, record, sizeof(*record));
+	r = claim_set_flags(s, at.farm, record->position, hold ? ENTRY_HELD : 0, hold ? 0 : ENTRY_HELD);
+	if (r == 0)
+		r = claim_dispatch(s, at.farm, POLICY_FASTEST);
+	if (r == 0)
+		r = was == hold;
 	farm_leave(s);
 	return r;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * look.c: for those who only look. Each walk copies what it shows under the
- * lock, and calls back after it has given the lock up.
+ * look.c: for those who only look. Each walk (walk.h) copies what it shows, and
+ * calls back when it has come to its end, outside of all sections.
  */
 
 #include <errno.h>
@@ -13,58 +13,51 @@
 #include "attempt.h"
 #include "records/history.h"
 #include "store/store.h"
+#include "walk.h"
 
-/* Everything of the node at a position. */
-static int describe(struct score *s, const struct farm *farm, uint32_t position, struct score_node *ret)
+struct seen_nodes {
+	struct score_node *items;
+	size_t n, room;
+};
+
+static int see_node(struct score *s, struct farm *farm, struct index_entry *entry, void *arg)
 {
+	struct seen_nodes *seen = arg;
 	struct node_record record;
-	struct index_entry *entry;
 	int r;
 
-	r = index_get(s->store, farm, position, &entry);
+	(void)farm;
+	r = store_read(s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
 	if (r == 0)
-		r = store_read(s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
+		r = node_check(&record);
 	if (r < 0)
 		return r;
-	r = node_check(&record);
-	if (r < 0)
-		return r;
-	node_describe(&record, entry, ret);
+	if (seen->n == seen->room) {
+		size_t room = seen->room ? seen->room * 2 : 64;
+		struct score_node *items = reallocarray(seen->items, room, sizeof(*items));
+
+		if (!items)
+			return -ENOMEM;
+		seen->items = items;
+		seen->room = room;
+	}
+	node_describe(&record, entry, &seen->items[seen->n++]);
 	return 0;
 }
 
-/* All nodes, in memory that is the caller's to free, also after an error. 0 or -errno. */
-static int describe_all(struct score *s, const struct farm *farm, struct score_node **ret)
+static void forget_nodes(void *arg)
 {
-	uint32_t n = farm->n_nodes;
-	int r = 0;
-
-	*ret = n > NODES_MAX ? NULL : reallocarray(NULL, n + 1u, sizeof(**ret));
-	if (!*ret)
-		return n > NODES_MAX ? -EUCLEAN : -ENOMEM;
-	for (uint32_t i = 0; r == 0 && i < n; i++) {
-		r = describe(s, farm, i, &(*ret)[i]);
-		store_trim(s->store);
-	}
-	return r;
+	((struct seen_nodes *)arg)->n = 0;
 }
 
 int attempt_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg)
 {
-	struct score_node *nodes;
-	struct farm *farm;
-	uint32_t n;
-	int r;
+	struct seen_nodes seen = { .n = 0 };
+	int r = walk_nodes(s, see_node, forget_nodes, &seen);
 
-	r = farm_enter(s, &farm);
-	if (r < 0)
-		return r;
-	n = farm->n_nodes;
-	r = describe_all(s, farm, &nodes);
-	farm_leave(s);
-	for (uint32_t i = 0; r == 0 && i < n; i++)
-		r = fn(&nodes[i], arg);
-	free(nodes);
+	for (size_t i = 0; r == 0 && i < seen.n; i++)
+		r = fn(&seen.items[i], arg);
+	free(seen.items);
 	return r;
 }
 
@@ -90,27 +83,19 @@ static int preview(struct score *s, struct farm *farm, enum score_policy policy,
 int attempt_explain(struct score *s, enum score_policy policy, struct score_choice *ret,
 		  int (*fn)(const struct score_node *node, void *arg), void *arg)
 {
-	struct score_node *nodes = NULL;
 	struct farm *farm;
-	uint32_t n;
 	int r;
 
 	r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
-	n = farm->n_nodes;
 	r = claim_open_due(s, farm);
 	if (r == 0 && farm->queue_head != NONE)
 		r = claim_dispatch(s, farm, policy);
 	if (r == 0)
-		r = describe_all(s, farm, &nodes);
-	if (r == 0)
 		r = preview(s, farm, policy, ret); /* last: it leaves copies that must not be committed */
 	farm_leave(s);
-	for (uint32_t i = 0; r == 0 && i < n; i++)
-		r = fn(&nodes[i], arg);
-	free(nodes);
-	return r;
+	return r < 0 ? r : attempt_each_node(s, fn, arg);
 }
 
 struct seen_slot {
@@ -124,63 +109,40 @@ struct seen_slots {
 	size_t n, room;
 };
 
-static int see_slots(struct score *s, const struct index_entry *entry, struct seen_slots *seen)
+static int see_slot(struct score *s, struct farm *farm, const struct node_record *record, uint32_t id, uint32_t number,
+		    const struct slot *slot, void *arg)
 {
-	uint32_t busy = entry->busy;
-	struct node_record record;
-	struct slot_page page;
-	int r;
+	struct seen_slots *seen = arg;
+	struct seen_slot *item;
 
-	r = store_read(s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
-	for (uint32_t number = 0; r == 0 && busy > 0; number++) {
-		const struct slot *slot = &page.slots[number % SLOTS_PER_PAGE];
-		struct seen_slot *item;
+	(void)s;
+	(void)farm;
+	(void)id;
+	if (slot->state == SLOT_FREE)
+		return 0;
+	if (seen->n == seen->room) {
+		size_t room = seen->room ? seen->room * 2 : 64;
 
-		if (number % SLOTS_PER_PAGE == 0) {
-			r = store_read(s->store, STORE_SLOTS, entry->id, number / SLOTS_PER_PAGE, &page, sizeof(page));
-			if (r < 0)
-				break;
-		}
-		if (slot->state == SLOT_FREE)
-			continue;
-		if (seen->n == seen->room) {
-			size_t room = seen->room ? seen->room * 2 : 64;
-
-			item = reallocarray(seen->items, room, sizeof(*item));
-			if (!item)
-				return -ENOMEM;
-			seen->items = item;
-			seen->room = room;
-		}
-		item = &seen->items[seen->n++];
-		(void)memcpy(item->node, record.config.name, sizeof(item->node));
-		item->node[sizeof(item->node) - 1] = '\0';
-		item->slot = *slot;
-		item->slot.client[SCORE_CLIENT_MAX] = '\0';
-		item->number = number;
-		busy--;
+		item = reallocarray(seen->items, room, sizeof(*item));
+		if (!item)
+			return -ENOMEM;
+		seen->items = item;
+		seen->room = room;
 	}
-	return r;
+	item = &seen->items[seen->n++];
+	(void)memcpy(item->node, record->config.name, sizeof(item->node));
+	item->node[sizeof(item->node) - 1] = '\0';
+	item->slot = *slot;
+	item->slot.client[SCORE_CLIENT_MAX] = '\0';
+	item->number = number;
+	return 0;
 }
 
 int attempt_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slot, void *arg), void *arg)
 {
 	struct seen_slots seen = { 0 };
-	struct farm *farm;
-	int r;
+	int r = walk_slots(s, see_slot, &seen);
 
-	r = farm_enter(s, &farm);
-	if (r < 0)
-		return r;
-	for (uint32_t i = 0; r == 0 && i < farm->n_nodes; i++) {
-		struct index_entry *entry;
-
-		r = index_get(s->store, farm, i, &entry);
-		if (r == 0 && entry->busy > 0)
-			r = see_slots(s, entry, &seen);
-		store_trim(s->store);
-	}
-	farm_leave(s);
 	for (size_t i = 0; r == 0 && i < seen.n; i++) {
 		const struct seen_slot *item = &seen.items[i];
 		struct score_slot_info info = {
@@ -195,36 +157,80 @@ int attempt_each_slot(struct score *s, int (*fn)(const struct score_slot_info *s
 	return r;
 }
 
+struct seen_cells {
+	struct cell *items;
+	size_t n, room;
+};
+
+static int see_cell(struct score *s, struct farm *farm, uint32_t number, const struct cell *cell, void *arg)
+{
+	struct seen_cells *seen = arg;
+
+	(void)s;
+	(void)farm;
+	(void)number;
+	if (cell->state != CELL_WAITING)
+		return 0;
+	if (seen->n == seen->room) {
+		size_t room = seen->room ? seen->room * 2 : 64;
+		struct cell *items = reallocarray(seen->items, room, sizeof(*items));
+
+		if (!items)
+			return -ENOMEM;
+		seen->items = items;
+		seen->room = room;
+	}
+	seen->items[seen->n] = *cell;
+	seen->items[seen->n++].client[SCORE_CLIENT_MAX] = '\0';
+	return 0;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	const struct cell *x = a, *y = b;
+
+	return (x->number > y->number) - (x->number < y->number);
+}
+
 int attempt_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info *ticket, void *arg), void *arg)
 {
-	struct cell *cells = NULL;
-	struct farm *farm;
-	uint32_t n = 0, length, at;
-	int r;
+	struct seen_cells seen = { .n = 0 };
+	int r = walk_cells(s, see_cell, &seen);
 
-	r = farm_enter(s, &farm);
-	if (r < 0)
-		return r;
-	length = farm->queue_length;
-	if (length > farm->cells)
-		r = -EUCLEAN;
-	if (r == 0) {
-		cells = reallocarray(NULL, length + 1u, sizeof(*cells));
-		r = cells ? 0 : -ENOMEM;
-	}
-	for (at = farm->queue_head; r == 0 && at != NONE; at = cells[n++].next)
-		r = n >= length ? -EUCLEAN : queue_read(s->store, farm, at, &cells[n]);
-	farm_leave(s);
-	for (uint32_t i = 0; r == 0 && i < n; i++) {
+	/* By the order of the numbers, which is that of the queue. */
+	if (seen.n > 0)
+		qsort(seen.items, seen.n, sizeof(*seen.items), compare_numbers);
+	for (size_t i = 0; r == 0 && i < seen.n; i++) {
+		const struct cell *cell = &seen.items[i];
 		struct score_ticket_info info = {
-			.number = cells[i].number, .pid = (pid_t)cells[i].owner.pid,
-			.client = cells[i].client, .since_usec = cells[i].since_usec,
+			.number = cell->number, .pid = (pid_t)cell->owner.pid, .client = cell->client,
+			.since_usec = cell->since_usec,
 		};
 
-		r = fn(&info, arg);
+		/* A ticket that was lost and put in again during the walk may have been seen in two cells. */
+		if (i == 0 || cell->number != seen.items[i - 1].number)
+			r = fn(&info, arg);
 	}
-	free(cells);
+	free(seen.items);
 	return r;
+}
+
+static int add_up(struct score *s, struct farm *farm, struct index_entry *entry, void *arg)
+{
+	struct score_totals *totals = arg;
+
+	(void)s;
+	(void)farm;
+	totals->slots += entry->flags & ENTRY_DRAINING ? 0 : entry->cores;
+	totals->free += index_entry_free(entry);
+	return 0;
+}
+
+static void add_up_again(void *arg)
+{
+	struct score_totals *totals = arg;
+
+	totals->slots = totals->free = 0;
 }
 
 int attempt_totals(struct score *s, struct score_totals *ret)
@@ -232,9 +238,10 @@ int attempt_totals(struct score *s, struct score_totals *ret)
 	struct score_totals totals = { 0 };
 	struct farm *farm;
 	struct cell cell;
-	int r;
+	int r = walk_nodes(s, add_up, add_up_again, &totals);
 
-	r = farm_enter(s, &farm);
+	if (r == 0)
+		r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
 	totals.nodes = farm->n_nodes;
@@ -242,17 +249,7 @@ int attempt_totals(struct score *s, struct score_totals *ret)
 	totals.nodes_up = farm->nodes_up;
 	totals.waiting = farm->queue_length;
 	totals.paused = farm->paused;
-	for (uint32_t i = 0; r == 0 && i < farm->n_nodes; i++) {
-		struct index_entry *entry;
-
-		r = index_get(s->store, farm, i, &entry);
-		if (r < 0)
-			break;
-		totals.slots += entry->flags & ENTRY_DRAINING ? 0 : entry->cores;
-		totals.free += index_entry_free(entry);
-		store_trim(s->store);
-	}
-	if (r == 0 && farm->queue_head != NONE) {
+	if (farm->queue_head != NONE) {
 		r = queue_read(s->store, farm, farm->queue_head, &cell);
 		totals.oldest_since_usec = r == 0 ? cell.since_usec : 0;
 	}

@@ -26,6 +26,7 @@
 #include "records/history.h"
 #include "store/store.h"
 #include "system/timespan.h"
+#include "walk.h"
 
 #define GRANT_PATIENCE_USEC 300000u /* after so long a handed-over slot's new holder is woken again */
 
@@ -40,6 +41,7 @@ struct suspect {
 struct suspects {
 	struct suspect *items;
 	size_t n, room;
+	uint64_t now_usec;     /* CLOCK_REALTIME of the look */
 	bool drained;          /* a node was seen that can be removed */
 	bool lost;             /* there are lost slots, or some who may hold such */
 };
@@ -59,85 +61,79 @@ static int suspects_add(struct suspects *suspects, const struct suspect *suspect
 	return 0;
 }
 
-/* Notes who holds slots of a node; wakes anew who has not taken one for a while. */
-static int collect_node(struct score *s, const struct farm *farm, uint32_t id, uint32_t busy, struct suspects *suspects)
+/* Notes who holds a slot; wakes anew who has not taken one for a while. */
+static int collect_slot(struct score *s, struct farm *farm, const struct node_record *record, uint32_t id, uint32_t number,
+			const struct slot *slot, void *arg)
 {
-	uint64_t now_usec = now_realtime();
-	struct slot_page page;
-	int r = 0;
+	struct suspects *suspects = arg;
+	struct cell cell;
 
-	for (uint32_t number = 0; r == 0 && busy > 0; number++) {
-		const struct slot *slot = &page.slots[number % SLOTS_PER_PAGE];
-
-		if (number % SLOTS_PER_PAGE == 0) {
-			r = store_read(s->store, STORE_SLOTS, id, number / SLOTS_PER_PAGE, &page, sizeof(page));
-			if (r < 0)
-				return r;
-		}
-		if (!slot_is_sane(slot))
-			return -EUCLEAN;
-		if (slot->state == SLOT_FREE)
-			continue;
-		busy--;
-		if (slot->state == SLOT_LOST) {
-			suspects->lost = true;
-			continue; /* see lost_reap() */
-		}
-		r = suspects_add(suspects, &(struct suspect){
-			.holder = slot->holder, .ticket = slot->ticket, .node = id, .slot = number });
-		if (slot->state == SLOT_GRANTED && slot->since_usec + GRANT_PATIENCE_USEC < now_usec) {
-			struct cell cell;
-
-			if (queue_read(s->store, farm, slot->cell, &cell) == 0)
-				(void)wake_list_add(&s->wakes, cell.wake);
-		}
+	(void)record;
+	if (!slot_is_sane(slot))
+		return -EUCLEAN;
+	if (slot->state == SLOT_FREE)
+		return 0;
+	if (slot->state == SLOT_LOST) {
+		suspects->lost = true; /* see lost_reap() */
+		return 0;
 	}
+	if (slot->state == SLOT_GRANTED && slot->since_usec + GRANT_PATIENCE_USEC < suspects->now_usec &&
+	    queue_read(s->store, farm, slot->cell, &cell) == 0)
+		(void)wake_list_add(&s->wakes, cell.wake);
+	return suspects_add(suspects, &(struct suspect){
+		.holder = slot->holder, .ticket = slot->ticket, .node = id, .slot = number });
+}
+
+static int collect_cell(struct score *s, struct farm *farm, uint32_t number, const struct cell *cell, void *arg)
+{
+	(void)s;
+	(void)farm;
+	if (!cell_is_sane(cell))
+		return -EUCLEAN; /* whose it is cannot be read */
+	if (cell->state != CELL_WAITING)
+		return 0;
+	return suspects_add(arg, &(struct suspect){
+		.holder = cell->owner, .ticket = cell->number, .node = NONE, .cell = number });
+}
+
+static int look_for_drained(struct score *s, struct farm *farm, struct index_entry *entry, void *arg)
+{
+	struct suspects *suspects = arg;
+
+	(void)s;
+	(void)farm;
+	suspects->drained |= entry->busy == 0 && entry->flags & ENTRY_DRAINING;
+	return 0;
+}
+
+/* Says that somebody looks, so that others need not; and hands on what a process freed that was killed before it
+ * could. */
+static int begin_looking(struct score *s, struct suspects *suspects)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	suspects->lost = farm->lost > 0;
+	farm->reaped_usec = now_boottime();
+	store_touch(s->store, &farm->reaped_usec, sizeof(farm->reaped_usec));
+	r = claim_dispatch(s, farm, POLICY_FASTEST); /* commits */
+	farm_leave(s);
 	return r;
 }
 
 static int collect(struct score *s, struct suspects *suspects)
 {
-	struct farm *farm;
-	uint64_t last = 0;
-	uint32_t at;
-	int r;
+	int r = begin_looking(s, suspects);
 
-	r = farm_enter(s, &farm);
-	if (r < 0)
-		return r;
-	for (uint32_t position = 0; r == 0 && position < farm->n_nodes; position++) {
-		struct index_entry *entry;
-
-		r = index_get(s->store, farm, position, &entry);
-		if (r < 0)
-			break;
-		if (entry->busy > 0)
-			r = collect_node(s, farm, entry->id, entry->busy, suspects);
-		else if (entry->flags & ENTRY_DRAINING)
-			suspects->drained = true;
-		store_trim(s->store);
-	}
-	for (at = farm->queue_head; r == 0 && at != NONE;) {
-		struct cell cell;
-
-		r = queue_read(s->store, farm, at, &cell);
-		/* Whose it is cannot be read; or out of order: in a ring, perhaps. */
-		if (r == 0 && (!cell_is_sane(&cell) || cell.state != CELL_WAITING || cell.number <= last))
-			r = -EUCLEAN;
-		if (r == 0)
-			r = suspects_add(suspects, &(struct suspect){
-				.holder = cell.owner, .ticket = cell.number, .node = NONE, .cell = at });
-		last = cell.number;
-		at = cell.next;
-	}
-	if (r == 0) {
-		suspects->lost |= farm->lost > 0;
-		farm->reaped_usec = now_boottime();
-		store_touch(s->store, &farm->reaped_usec, sizeof(farm->reaped_usec));
-		/* Commits; and hands on what somebody freed who was killed before he could. */
-		r = claim_dispatch(s, farm, POLICY_FASTEST);
-	}
-	farm_leave(s);
+	suspects->now_usec = now_realtime();
+	if (r == 0)
+		r = walk_slots(s, collect_slot, suspects);
+	if (r == 0)
+		r = walk_nodes(s, look_for_drained, NULL, suspects);
+	if (r == 0)
+		r = walk_cells(s, collect_cell, suspects);
 	return r;
 }
 
@@ -211,7 +207,11 @@ static int bury_ticket(struct score *s, struct farm *farm, const struct suspect 
 	return 1;
 }
 
-static int bury(struct score *s, const struct suspects *suspects, unsigned *slots, unsigned *tickets)
+#define BURIED_AT_ONCE 16u
+
+/* Ends what some of the dead had, from *from on, which is left behind them. In one section. 1 if there are more, 0 if
+ * not, or -errno. */
+static int bury_some(struct score *s, const struct suspects *suspects, size_t *from, unsigned *slots, unsigned *tickets)
 {
 	struct farm *farm;
 	int r;
@@ -219,11 +219,12 @@ static int bury(struct score *s, const struct suspects *suspects, unsigned *slot
 	r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; r == 0 && i < suspects->n; i++) {
-		const struct suspect *suspect = &suspects->items[i];
+	for (unsigned n = 0; r == 0 && n < BURIED_AT_ONCE && *from < suspects->n; ++*from) {
+		const struct suspect *suspect = &suspects->items[*from];
 
 		if (!suspect->dead)
 			continue;
+		n++;
 		r = suspect->node == NONE ? bury_ticket(s, farm, suspect) : bury_slot(s, farm, suspect);
 		if (r > 0) {
 			*(suspect->node == NONE ? tickets : slots) += 1;
@@ -234,6 +235,17 @@ static int bury(struct score *s, const struct suspects *suspects, unsigned *slot
 	if (r == 0)
 		r = claim_dispatch(s, farm, POLICY_FASTEST);
 	farm_leave(s);
+	return r < 0 ? r : *from < suspects->n;
+}
+
+static int bury(struct score *s, const struct suspects *suspects, unsigned *slots, unsigned *tickets)
+{
+	size_t from = 0;
+	int r;
+
+	do
+		r = bury_some(s, suspects, &from, slots, tickets);
+	while (r == 1);
 	return r;
 }
 

@@ -31,6 +31,8 @@ struct farm {
 	uint32_t lost;                /* processes that may hold a lost slot, see lost.h */
 	uint32_t lost_round;          /* which loss that was; 0: none yet */
 	uint32_t incomplete;          /* nodes could not be read: a load of the list shall bring them back */
+	uint32_t layout;              /* another one after each change of the nodes' order */
+	uint32_t reserved;
 	struct index_key root;        /* the best of the index; derived */
 };
 

@@ -297,6 +297,7 @@ int index_build(struct store *store, struct farm *farm, struct index_entry *entr
 	if (r < 0)
 		return r;
 	farm->n_nodes = n;
+	farm->layout++;
 	farm->primaries_up = farm->nodes_up = farm->busy = 0;
 	farm->root = nothing;
 	for (uint32_t i = 0; i < n; i++) {

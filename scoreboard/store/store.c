@@ -83,6 +83,7 @@ struct store {
 	uint16_t generation; /* of the file as it is mapped; 0: not known yet */
 	struct lock *lock;   /* NULL: it is being made, and nobody else knows of it */
 	bool has_all;        /* tdb believes that it has locked all */
+	unsigned touched, most_touched; /* records, in this section and in the largest */
 	bool is_stale;       /* the file must be opened anew: it was cut short, or another is in its place */
 	bool is_new;         /* it is being made, and has no intent yet */
 	struct copy copies[COPIES_MAX];
@@ -189,6 +190,7 @@ static int copy_write(struct store *s, struct copy *copy)
 {
 	char buffer[KEY_MAX];
 
+	s->touched++;
 	return overwrite(s->tdb, make_key(buffer, copy->kind, copy->a, copy->b), copy->data, copy->size);
 }
 
@@ -343,6 +345,7 @@ int store_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, si
 		copy->a = a;
 		copy->b = b;
 		copy->n_dirty = 0;
+		s->touched++;
 		r = tdb_parse_record(s->tdb, make_key(buffer, kind, a, b), copy_fill, s);
 		r = believe(r == -1 ? tdb_errno(s->tdb) : r);
 		if (r < 0)
@@ -410,6 +413,7 @@ int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, vo
 		(void)memcpy(data, copy->data, size);
 		return 0;
 	}
+	s->touched++;
 	if (tdb_parse_record(s->tdb, make_key(buffer, kind, a, b), fetch_fixed, &fetch) < 0)
 		return believe(must_exist(tdb_errno(s->tdb)));
 	return believe(fetch.fits ? 0 : -EUCLEAN);
@@ -511,6 +515,9 @@ void store_unlock(struct store *s)
 	if (s->mode != LOCKED)
 		return;
 	s->mode = UNLOCKED;
+	if (s->touched > s->most_touched)
+		s->most_touched = s->touched;
+	s->touched = 0;
 	if (s->has_all)
 		(void)tdb_unlockall(s->tdb); /* fails only if we do not hold it */
 	s->has_all = false;
@@ -605,6 +612,7 @@ int store_end(struct store *s)
 		return r;
 	}
 	s->mode = UNLOCKED;
+	s->touched = 0;
 	r = believe(tdb_transaction_commit(s->tdb) < 0 ? tdb_errno(s->tdb) : 0);
 	leave(s);
 	return r;
@@ -616,6 +624,7 @@ void store_cancel(struct store *s)
 	if (s->mode != TRANSACTION)
 		return;
 	s->mode = UNLOCKED;
+	s->touched = 0;
 	(void)tdb_transaction_cancel(s->tdb); /* fails only without a transaction */
 	leave(s);
 }
@@ -877,6 +886,11 @@ int store_fd(const struct store *s)
 int store_stat(const struct store *s, struct stat *ret)
 {
 	return fstat(store_fd(s), ret) < 0 ? -errno : 0;
+}
+
+unsigned store_most_touched(const struct store *s)
+{
+	return s->most_touched;
 }
 
 void store_after_fork(struct store *s, const struct holder *self)

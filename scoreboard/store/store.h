@@ -72,6 +72,10 @@ int store_stat(const struct store *s, struct stat *ret);
 /* Closes and frees, giving up a lock or transaction that is still open. Returns NULL. */
 struct store *store_close(struct store *s);
 
+/* How many records the largest section (transactions apart) has read or written since the store was opened: how long
+ * others may have had to wait for it. */
+unsigned store_most_touched(const struct store *s);
+
 /* For a process made by fork(2), before it uses what its parent opened: self names it. */
 void store_after_fork(struct store *s, const struct holder *self);
 

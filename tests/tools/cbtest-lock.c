@@ -7,6 +7,7 @@
  *     cbtest-lock stop FILE           the same, but stops itself (SIGSTOP) instead; says "left" when it was continued
  *     cbtest-lock tstp FILE           enters a section, has SIGTSTP sent to itself, leaves, says "left"
  *     cbtest-lock calls FILE          claims and releases 1,000 times while the kernel kills it for any system call
+ *     cbtest-lock touched FILE        how many records the largest section of each operation on the farm touches
  *     cbtest-lock apart FILE N SECONDS   N processes enter sections, and see that nobody else is in one
  */
 
@@ -124,6 +125,116 @@ static int without_calls(const char *path)
 	return 1;
 }
 
+/* ---- how much is done in one section ---- */
+
+static int ignore_node(const struct score_node *node, void *arg)
+{
+	if (!*(char *)arg)
+		(void)memcpy(arg, node->config.name, sizeof(node->config.name));
+	return 0;
+}
+
+static int ignore_slot(const struct score_slot_info *slot, void *arg)
+{
+	(void)slot;
+	(void)arg;
+	return 0;
+}
+
+static int ignore_ticket(const struct score_ticket_info *ticket, void *arg)
+{
+	(void)ticket;
+	(void)arg;
+	return 0;
+}
+
+/* Opened anew for each, so that each is counted by itself. */
+static void count_one(const char *path, const char *name, int (*operation)(struct score *s))
+{
+	struct score *s = open_it(path);
+	int r = operation(s);
+
+	if (r < 0)
+		fail(name, r);
+	(void)printf("%s %u\n", name, store_most_touched(s->store));
+	(void)score_close(s);
+}
+
+static char a_node[NODE_NAME_MAX + 1];
+
+static int do_list(struct score *s)
+{
+	return score_each_node(s, ignore_node, a_node);
+}
+
+static int do_slots(struct score *s)
+{
+	return score_each_slot(s, ignore_slot, NULL);
+}
+
+static int do_queue(struct score *s)
+{
+	return score_each_ticket(s, ignore_ticket, NULL);
+}
+
+static int do_totals(struct score *s)
+{
+	struct score_totals totals;
+
+	return score_totals(s, &totals);
+}
+
+static int do_explain(struct score *s)
+{
+	struct score_choice choice;
+
+	return score_explain(s, POLICY_FASTEST, &choice, ignore_node, a_node);
+}
+
+static int do_hold(struct score *s)
+{
+	return score_hold(s, a_node, "test");
+}
+
+static int do_unhold(struct score *s)
+{
+	return score_unhold(s, a_node);
+}
+
+static int do_reap(struct score *s)
+{
+	return score_reap(s, NULL, NULL);
+}
+
+static int do_age(struct score *s)
+{
+	return score_age(s);
+}
+
+static int do_claim(struct score *s)
+{
+	struct score_target target;
+	struct score_slot slot;
+	int r = score_claim(s, &(struct score_arrival){ .client = "127.0.0.1:1" }, &slot, &target, NULL);
+
+	return r == 0 ? score_release(s, &slot, 1, 1, true) : r;
+}
+
+static int count_touched(const char *path)
+{
+	count_one(path, "list", do_list);
+	count_one(path, "slots", do_slots);
+	count_one(path, "queue", do_queue);
+	count_one(path, "totals", do_totals);
+	count_one(path, "explain", do_explain);
+	count_one(path, "hold", do_hold);
+	count_one(path, "unhold", do_unhold);
+	count_one(path, "reap", do_reap);
+	count_one(path, "age", do_age);
+	count_one(path, "claim", do_claim);
+	return 0;
+}
+
 struct shared {
 	atomic_uint inside;   /* the pid of the process that is in a section */
 	atomic_ulong sections, violations, failures;
@@ -200,8 +311,10 @@ int main(int argc, char **argv)
 		return enter_and(path, SIGTSTP);
 	if (argc == 3 && strcmp(what, "calls") == 0)
 		return without_calls(path);
+	if (argc == 3 && strcmp(what, "touched") == 0)
+		return count_touched(path);
 	if (argc == 5 && strcmp(what, "apart") == 0)
 		return keep_apart(path, (unsigned)atoi(argv[3]), atof(argv[4]));
-	(void)fprintf(stderr, "Usage: cbtest-lock hold|stop|tstp|calls FILE, cbtest-lock apart FILE N SECONDS\n");
+	(void)fprintf(stderr, "Usage: cbtest-lock hold|stop|tstp|calls|touched FILE, cbtest-lock apart FILE N SECONDS\n");
 	return 64;
 }

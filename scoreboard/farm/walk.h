@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * walk.h: goes through the whole farm without keeping others from it: a walk is
+ * many sections, each of which touches a bounded number of records, however
+ * large the farm is. So a walk sees each node, slot and waiter as it is at some
+ * moment of the walk, not all at one moment.
+ *
+ * Each function is called in a section, must be short, and may look, stage and
+ * commit. Other than 0 ends the walk, which returns it.
+ */
+
+#include <stdint.h>
+
+#include "records/queue.h"
+#include "records/slot.h"
+#include "section.h"
+
+#define WALK_NODES 32u /* in one section; so many entries stand in a page of the index */
+#define WALK_PAGES 16u /* of slots, or of the queue, in one section */
+
+/*
+ * Goes through the nodes in the order of their positions. If a load changes the
+ * order meanwhile the walk begins again, after restart (may be NULL) was called;
+ * after WALK_RESTARTS_MAX times it goes on wherever it is. 0, what fn returned,
+ * or -errno.
+ */
+#define WALK_RESTARTS_MAX 8u
+int walk_nodes(struct score *s, int (*fn)(struct score *s, struct farm *farm, struct index_entry *entry, void *arg),
+	       void (*restart)(void *arg), void *arg);
+
+/* Goes through the slots of every node that has a connection, free ones too, up to the last that is not free. Returns as
+ * walk_nodes(). */
+int walk_slots(struct score *s, int (*fn)(struct score *s, struct farm *farm, const struct node_record *record, uint32_t id,
+					  uint32_t number, const struct slot *slot, void *arg), void *arg);
+
+/* Goes through all cells of the queue, whatever their state, in no order that means anything. Returns as
+ * walk_nodes(). */
+int walk_cells(struct score *s, int (*fn)(struct score *s, struct farm *farm, uint32_t number, const struct cell *cell,
+					  void *arg), void *arg);
