@@ -43,7 +43,7 @@ int learn_check(struct store *store, uint32_t row, bool repair)
 	return r < 0 ? r : 1;
 }
 
-static int typical_get(struct store *store, uint32_t row, unsigned cell, struct speed_typical **ret)
+static int class_get(struct store *store, uint32_t row, unsigned cell, struct speed_class **ret)
 {
 	void *record;
 	int r = store_get(store, STORE_SPEED, row, 0, sizeof(struct speed_row), &record, NULL);
@@ -52,6 +52,11 @@ static int typical_get(struct store *store, uint32_t row, unsigned cell, struct 
 		return r;
 	*ret = &((struct speed_row *)record)->cells[cell];
 	return 0;
+}
+
+static int32_t pin_of(const struct node_record *record)
+{
+	return record->config.speed > 0 ? speed_pin(record->config.speed) : SPEED_UNPINNED;
 }
 
 /* What has been learned counts, unless it is pinned. */
@@ -69,16 +74,16 @@ int learn_hold(struct store *store, struct node_record *record, struct index_ent
 	       uint64_t in, uint64_t out)
 {
 	uint64_t now_usec = now_realtime();
-	struct speed_typical *typical;
+	struct speed_class *class;
 	int r;
 
 	if (out == 0 || now_usec < slot->since_usec)
 		return 0;
-	r = typical_get(store, speed_class(in), speed_class(out), &typical);
+	r = class_get(store, speed_bytes_class(in), speed_bytes_class(out), &class);
 	if (r < 0)
 		return r;
-	speed_learn_hold(&record->speed, typical, entry->id, now_usec - slot->since_usec, now_usec);
-	store_touch(store, typical, sizeof(*typical));
+	speed_learn_hold(&record->speed, class, entry->id, pin_of(record), now_usec - slot->since_usec, now_usec);
+	store_touch(store, class, sizeof(*class));
 	store_touch(store, &record->speed, sizeof(record->speed));
 	return settle(store, record, entry, now_usec);
 }
@@ -86,15 +91,15 @@ int learn_hold(struct store *store, struct node_record *record, struct index_ent
 int learn_compile(struct store *store, struct node_record *record, struct index_entry *entry, uint64_t work_usec)
 {
 	uint64_t now_usec = now_realtime();
-	struct speed_typical *typical;
+	struct speed_class *class;
 	int r;
 
 	if (work_usec > 0) {
-		r = typical_get(store, ROW_COMPILE, 0, &typical);
+		r = class_get(store, ROW_COMPILE, 0, &class);
 		if (r < 0)
 			return r;
-		speed_learn_compile(&record->speed, typical, entry->id, work_usec, now_usec);
-		store_touch(store, typical, sizeof(*typical));
+		speed_learn_compile(&record->speed, class, entry->id, pin_of(record), work_usec, now_usec);
+		store_touch(store, class, sizeof(*class));
 		store_touch(store, &record->speed, sizeof(record->speed));
 	}
 	return settle(store, record, entry, now_usec);

@@ -15,7 +15,7 @@
 #include "records/slot.h"
 #include "store/store.h"
 
-/* In a transaction: makes the records of typical times. 0 or -errno. */
+/* In a transaction: makes the records of samples. 0 or -errno. */
 int learn_format(struct store *store);
 
 /*
@@ -29,6 +29,6 @@ int learn_hold(struct store *store, struct node_record *record, struct index_ent
 /* A probe's identical compile took work_usec (0: there was none); and time has passed. Outcomes as learn_hold(). */
 int learn_compile(struct store *store, struct node_record *record, struct index_entry *entry, uint64_t work_usec);
 
-/* In a transaction: whether a row of typical times can be true, 0, or not, 1; then, with repair, it is made anew.
+/* In a transaction: whether a row of samples can be true, 0, or not, 1; then, with repair, it is made anew.
  * Or -errno. */
 int learn_check(struct store *store, uint32_t row, bool repair);

@@ -192,9 +192,9 @@ static void describe_speed(const struct node_record *record, struct score_speed 
 	*ret = (struct score_speed){
 		.pinned = record->config.speed > 0,
 		.learned = ratio(speed_octaves(speed, now_usec)),
-		.hold = ratio(speed->hold.octaves),
+		.hold = ratio(speed_certain(&speed->hold, now_usec)),
 		.hold_weight = speed_weight(&speed->hold, now_usec) / (double)SPEED_WEIGHT,
-		.compile = ratio(speed->compile.octaves),
+		.compile = ratio(speed_certain(&speed->compile, now_usec)),
 		.compile_weight = speed_weight(&speed->compile, now_usec) / (double)SPEED_WEIGHT,
 		.work_usec = speed->work_usec,
 	};

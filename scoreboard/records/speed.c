@@ -4,45 +4,51 @@
  * speed.c: the formula.
  *
  * Every connection that was served is a sample, and every compile of a probe.
- * What is alike is in one class (connections whose bytes are alike each way;
- * all probes), and a class has a typical time t, that on a node of speed 1. A
- * node has a speed s by connections, and one by compiles. With logarithms to
- * base 2, a time x is a surprise by
+ * Only samples of two nodes are ever compared, and only if they are alike: of
+ * one class (connections whose bytes are alike each way; all compiles) and begun
+ * at about the same time, their beginnings no further apart than twice the
+ * shorter of the two (compiles: or two minutes). So a change of the mix of jobs
+ * moves nobody's speed: a job of yesterday's kind is not compared with today's.
+ * A class keeps its last samples; each is compared with later ones at most three
+ * times. With x for the logarithm of a time and s for that of a speed, to base
+ * 2, node a is faster by a comparison with b than it is said to be by
  *
- *     e = log x - (log t - log s), held within 2 either way
+ *     d = (xb + sb) - (xa + sa), but 1/4 or -1/4 if it is beyond 1 or -1
  *
- * and both sides go to meet it, more slowly the more they know:
+ * where sb is b's pinned speed if there is one: pinned nodes anchor the scale.
+ * b is slower by as much, and learns that with its next sample in the class: what
+ * a adds to its speed, b takes away, so nothing drifts where nobody is pinned. A
+ * node goes to meet each d, the more slowly the more it knows (w comparisons, at
+ * most 64; of compiles 16), and is drawn to 1 a little:
  *
- *     log t += e / (n + 1)    log s -= e / (w + 4)    each by no less than e / 64
+ *     e = s / 64 - d
+ *     s -= e / (w + 4), by no less than e / 64
  *
- * A class that is new teaches nodes nothing: what surprises there says as much
- * of a first sample that was far off as of the node. It is new for 12 samples,
- * 4 with compiles, and goes to meet them at once:
+ * Two jobs whose times are further apart than twice were hardly alike, and pull
+ * little, but not nothing, for a node may become ten times slower.
  *
- *     log t += e / min(n + 1, 4)    with e as it is
+ * noise is the mean of e * e, and tells how far s may be off by chance. Nodes
+ * that are alike differ by chance alone, and must count as equal. So of s
+ * counts
  *
- * Nor does it teach while all its samples are of one node, which is faster and
- * slower than nobody; then n stays as it is, so that t goes on following them.
+ *     c = s - 20 * noise / w / s, but 0 if that is on the other side of 0
  *
- * So it does not matter which node served most: that all jobs go to the fast
- * one while there are few makes neither it ordinary nor the typical time short,
- * as a plain mean of the farm's times would. Nor is there any drift: a surprise
- * moves both sides in a fixed ratio, so what one gains the other loses.
+ * which is 0 within four and a half standard errors, and s for all that is clear.
  *
- * A sample that teaches a node nothing keeps the weight that there is from
- * fading. What has no weight yet begins where the other input is, so that both mean the
- * same by 1. The learned speed is the mean of both, where a compile counts as
- * much as four connections, as it is always the same work, drawn to 1 by four
- * more:
+ * A sample that is compared with none keeps the weight that there is from
+ * fading. What has no weight yet begins where the other input is, so that both
+ * mean the same by 1. The learned speed is the mean of both, where a compile
+ * counts as much as four connections, as it is always the same work, drawn to 1
+ * by four more:
  *
- *     log speed = (wh * log sh + 4 * wc * log sc) / (wh + 4 * wc + 4)
+ *     log speed = (wh * ch + 4 * wc * cc) / (wh + 4 * wc + 4)
  *
- * The weights are numbers of samples, wh at most 64 and wc at most 16, halved
- * for every hour since the last. What is not heard of becomes ordinary again.
+ * The weights are halved for every hour since the last sample. What is not
+ * heard of becomes ordinary again.
  *
  * It counts in steps of a quarter of an octave (19 %), so that nodes that are
- * alike count as equal and share the work, and moves to another step when it is
- * three quarters of one away.
+ * nearly alike count as equal and share the work, and moves to another step
+ * when it is three quarters of one away.
  *
  * All in whole numbers: a release does this with the scoreboard locked.
  */
@@ -50,17 +56,22 @@
 #include "speed.h"
 
 #include <errno.h>
+#include <stddef.h>
 
-#define SURPRISE_MAX (2 * SPEED_OCTAVE)
+#define SURPRISE_MAX SPEED_OCTAVE
 #define INPUT_MAX (4 * SPEED_OCTAVE)
-#define RATE_MAX 64u             /* a sample moves things by at least 1 / RATE_MAX */
-#define SAMPLES_MAX (RATE_MAX - 1)
-#define NEW_HOLDS 12u            /* samples of a class that teach nodes nothing */
-#define NEW_COMPILES 4u          /* the same work each time: the times are closer to each other */
-#define NEW_RATE 4u              /* a sample moves a new class by at least 1 / NEW_RATE */
+#define PIN_MAX (20 * SPEED_OCTAVE)
+#define SAMPLE_MAX (64 * SPEED_OCTAVE)
+#define RATE_MAX 64u             /* a comparison moves things by at least 1 / RATE_MAX */
+#define NOISE_RATE 16            /* and the noise by 1 / NOISE_RATE */
+#define NOISE_BEGIN (SPEED_OCTAVE / 2)
+#define CHANCE 20                /* standard errors, squared */
+#define ODD_PULL (SPEED_OCTAVE / 4)
+#define USES_MAX 3               /* comparisons of a sample: else a single one that is odd moves others far */
 #define COMPILE_COUNTS 4         /* connections */
 #define PRIOR_SAMPLES 4u         /* of speed 1 */
 #define PRIOR (PRIOR_SAMPLES * SPEED_WEIGHT)
+#define COMPILE_NEAR_MSEC 120000u
 
 uint32_t speed_log2(uint64_t value)
 {
@@ -83,12 +94,17 @@ uint32_t speed_exp2(int32_t octaves)
 	return (uint32_t)((millionths + 500) / 1000);
 }
 
-unsigned speed_class(uint64_t bytes)
+int32_t speed_pin(double speed)
+{
+	return (int32_t)speed_log2((uint64_t)(speed * 1000 + 0.5)) - (int32_t)speed_log2(1000);
+}
+
+unsigned speed_bytes_class(uint64_t bytes)
 {
 	unsigned length = bytes ? 64u - (unsigned)__builtin_clzll(bytes) : 0;
-	unsigned class = (length + 1) / 2;
+	unsigned number = (length + 1) / 2;
 
-	return class < SPEED_CLASSES ? class : SPEED_CLASSES - 1;
+	return number < SPEED_CLASSES ? number : SPEED_CLASSES - 1;
 }
 
 static int32_t clamp(int64_t value, int32_t limit)
@@ -97,9 +113,9 @@ static int32_t clamp(int64_t value, int32_t limit)
 }
 
 /* Rounded to the nearest, both ways alike. */
-static int32_t share(int32_t surprise, uint32_t n, uint32_t prior)
+static int32_t share(int32_t surprise, uint32_t n)
 {
-	int32_t by = (int32_t)(n < RATE_MAX - prior ? n + prior : RATE_MAX);
+	int32_t by = (int32_t)(n < RATE_MAX - PRIOR_SAMPLES ? n + PRIOR_SAMPLES : RATE_MAX);
 
 	return (surprise + (surprise < 0 ? -by / 2 : by / 2)) / by;
 }
@@ -116,79 +132,190 @@ uint32_t speed_weight(const struct speed_input *input, uint64_t now_usec)
 	return (uint32_t)(weight - weight * (rest / 1000) / (2 * SPEED_HALF_LIFE_USEC / 1000));
 }
 
+int32_t speed_certain(const struct speed_input *input, uint64_t now_usec)
+{
+	int64_t weight = speed_weight(input, now_usec), octaves = input->octaves;
+	int64_t chance = weight > 0 ? (int64_t)CHANCE * SPEED_WEIGHT * input->noise * SPEED_OCTAVE / weight : INT64_MAX;
+
+	return octaves * octaves > chance ? (int32_t)(octaves - chance / octaves) : 0;
+}
+
 int32_t speed_octaves(const struct speed *speed, uint64_t now_usec)
 {
 	int64_t hold = speed_weight(&speed->hold, now_usec);
 	int64_t compile = COMPILE_COUNTS * (int64_t)speed_weight(&speed->compile, now_usec);
 
-	return (int32_t)((hold * speed->hold.octaves + compile * speed->compile.octaves) / (hold + compile + (int64_t)PRIOR));
+	return (int32_t)((hold * speed_certain(&speed->hold, now_usec) +
+			  compile * speed_certain(&speed->compile, now_usec)) / (hold + compile + (int64_t)PRIOR));
 }
 
 /* What is particular to one kind of samples. */
 struct kind {
 	uint32_t max_weight;
-	uint32_t new_samples;
+	uint32_t near_msec; /* begun so close together they may be compared however short they are */
 };
 
-/* Takes a sample of the node with that id into what is typical; what it is a surprise by. Whether it teaches the node. */
-static bool meet(struct speed_typical *typical, const struct kind *kind, uint32_t node, int64_t surprise)
+/* n comparisons found that the node is faster than base, faster is the sum. */
+static void take(struct speed_input *input, const struct kind *kind, int32_t base, int64_t faster, unsigned n)
 {
-	bool new = typical->n < kind->new_samples, alone;
-	int64_t moved;
+	int64_t off = n * ((int64_t)input->octaves - base + input->octaves / 64) - faster;
+	int32_t surprise = clamp(off, (int32_t)n * SURPRISE_MAX), each = surprise / (int32_t)n;
+	int64_t square = (int64_t)each * each / SPEED_OCTAVE;
+	uint32_t weight = input->weight + n * SPEED_WEIGHT;
 
-	if (typical->n == 0)
-		typical->node = node;
-	else if (typical->node != node)
-		typical->node = 0;
-	alone = typical->node != 0;
-	if (new)
-		moved = surprise / (typical->n < NEW_RATE ? typical->n + 1 : NEW_RATE);
-	else
-		moved = share(clamp(surprise, SURPRISE_MAX), typical->n, 1);
-	moved += typical->octaves;
-	typical->octaves = moved > 0 ? (uint32_t)moved : 0;
-	if (typical->n < (alone ? kind->new_samples : SAMPLES_MAX))
-		typical->n++;
-	return !new && !alone;
+	input->octaves = clamp((int64_t)input->octaves - share(surprise, input->weight / SPEED_WEIGHT), INPUT_MAX);
+	input->noise = (uint32_t)(input->noise + (square - (int64_t)input->noise) / NOISE_RATE);
+	input->weight = weight < kind->max_weight ? weight : kind->max_weight;
 }
 
-/* Takes a time into one input of a node, and into what is typical. */
-static void learn(struct speed *speed, struct speed_input *input, const struct kind *kind, struct speed_typical *typical,
-		  uint32_t node, uint64_t usec, uint64_t now_usec)
+/* Takes what comparisons that others made say of the node. */
+static void take_all(struct speed_input *input, const struct kind *kind, struct speed_class *class, uint32_t node,
+		     int32_t pin)
 {
-	uint32_t weight = speed_weight(input, now_usec);
-	int64_t taken = speed_log2(usec > SPEED_FLOOR_USEC ? usec : SPEED_FLOOR_USEC), surprise;
-	uint32_t max_weight = input->weight;
+	for (unsigned i = 0; i < SPEED_LATEST; i++) {
+		struct speed_sample *sample = &class->latest[i];
 
-	if (weight == 0) {
-		input->octaves = speed_octaves(speed, now_usec);
-		max_weight = 0;
+		if (sample->node != node || sample->n_found == 0 || sample->n_found > USES_MAX)
+			continue;
+		take(input, kind, pin == SPEED_UNPINNED ? input->octaves : pin, sample->found, sample->n_found);
+		sample->found = 0;
+		sample->n_found = 0;
+		if (sample->uses >= USES_MAX)
+			sample->node = 0;
 	}
-	surprise = taken - (int64_t)typical->octaves + input->octaves;
-	if (meet(typical, kind, node, surprise)) {
-		int32_t moved = share(clamp(surprise, SURPRISE_MAX), weight / SPEED_WEIGHT, PRIOR_SAMPLES);
+}
 
-		input->octaves = clamp((int64_t)input->octaves - moved, INPUT_MAX);
-		max_weight = kind->max_weight;
+/* How far apart two times are that wrap around. */
+static uint32_t distance(uint32_t a, uint32_t b)
+{
+	return a - b < b - a ? a - b : b - a;
+}
+
+static uint32_t msec_of(int32_t octaves)
+{
+	return octaves < 0 ? 0 : octaves < 40 * SPEED_OCTAVE ? (uint32_t)((UINT64_C(1) << (octaves / SPEED_OCTAVE)) / 1000) : UINT32_MAX / 4;
+}
+
+/* Whether two samples may be compared: of two nodes, and begun at about the same time. */
+static bool are_near(const struct speed_sample *a, const struct speed_sample *b, const struct kind *kind)
+{
+	uint32_t near = 2 * msec_of(a->octaves < b->octaves ? a->octaves : b->octaves) + 2;
+
+	if (a->node == 0 || a->node == b->node || a->uses >= USES_MAX)
+		return false;
+	return distance(a->begun_msec, b->begun_msec) <= (near > kind->near_msec ? near : kind->near_msec);
+}
+
+/* What is far off pulls, but little: the two jobs were hardly alike. */
+static int32_t bound(int64_t faster)
+{
+	if (faster > SURPRISE_MAX)
+		return ODD_PULL;
+	return faster < -SURPRISE_MAX ? -ODD_PULL : (int32_t)faster;
+}
+
+/* Compares a sample with those that others left, which keep what that says of them. How many they were, and in *ret
+ * the sum of how much faster the sample's node is by them than it is said to be. */
+static unsigned compare(struct speed_class *class, const struct speed_sample *mine, const struct kind *kind, int64_t *ret)
+{
+	unsigned n = 0;
+
+	*ret = 0;
+	for (unsigned i = 0; i < SPEED_LATEST; i++) {
+		struct speed_sample *other = &class->latest[i];
+		int32_t faster;
+
+		if (!are_near(other, mine, kind))
+			continue;
+		faster = bound((int64_t)other->octaves + other->speed - mine->octaves - mine->speed);
+		other->found = clamp((int64_t)other->found - faster, USES_MAX * SURPRISE_MAX);
+		other->n_found++;
+		other->uses++;
+		*ret += faster;
+		n++;
 	}
-	weight += SPEED_WEIGHT;
-	input->weight = weight < max_weight ? weight : max_weight;
+	return n;
+}
+
+/*
+ * The place for a sample that waits: a free one; else that of the node's own
+ * sample which is missed least, so that those that stay reach back far, the
+ * further the fewer: slow nodes' samples of the same time come later. Else that
+ * of the oldest.
+ */
+static struct speed_sample *find_place(struct speed_class *class, const struct speed_sample *mine, uint32_t now_msec)
+{
+	struct speed_sample *place = &class->latest[0], *own = NULL;
+	uint64_t least = UINT64_MAX;
+
+	for (unsigned i = 0; i < SPEED_LATEST; i++) {
+		struct speed_sample *other = &class->latest[i];
+		uint32_t age = now_msec - other->begun_msec, gap = age;
+
+		if (other->node == 0)
+			return other;
+		if (age > now_msec - place->begun_msec)
+			place = other;
+		if (other->node != mine->node)
+			continue;
+		/* To the next newer of the node: small, for its age, is crowded. */
+		for (unsigned j = 0; j < SPEED_LATEST; j++) {
+			const struct speed_sample *newer = &class->latest[j];
+			uint32_t newer_age = now_msec - newer->begun_msec;
+
+			if (newer->node == mine->node && newer_age < age && age - newer_age < gap)
+				gap = age - newer_age;
+		}
+		if ((uint64_t)gap * 1024 / ((uint64_t)age + 1) < least) {
+			least = (uint64_t)gap * 1024 / ((uint64_t)age + 1);
+			own = other;
+		}
+	}
+	return own ?: place;
+}
+
+/* Takes a time into one input of a node, and into its class. */
+static void learn(struct speed *speed, struct speed_input *input, const struct kind *kind, struct speed_class *class,
+		  uint32_t node, int32_t pin, uint64_t usec, uint64_t now_usec)
+{
+	uint64_t begun_usec = now_usec > usec ? now_usec - usec : 0;
+	struct speed_sample mine = {
+		.node = node, .begun_msec = (uint32_t)(begun_usec / 1000),
+		.octaves = (int32_t)speed_log2(usec > SPEED_FLOOR_USEC ? usec : SPEED_FLOOR_USEC),
+	};
+	int64_t faster;
+	unsigned n;
+
+	input->weight = speed_weight(input, now_usec);
 	input->stamp_usec = now_usec;
+	if (input->weight == 0) {
+		input->octaves = speed_octaves(speed, now_usec);
+		input->noise = NOISE_BEGIN;
+	}
+	if (pin != SPEED_UNPINNED)
+		pin = clamp(pin, PIN_MAX);
+	take_all(input, kind, class, node, pin);
+	mine.speed = pin == SPEED_UNPINNED ? input->octaves : pin;
+	n = compare(class, &mine, kind, &faster);
+	if (n > 0)
+		take(input, kind, mine.speed, faster, n);
+	*find_place(class, &mine, (uint32_t)(now_usec / 1000)) = mine;
 }
 
-void speed_learn_hold(struct speed *speed, struct speed_typical *typical, uint32_t node, uint64_t usec, uint64_t now_usec)
+void speed_learn_hold(struct speed *speed, struct speed_class *class, uint32_t node, int32_t pin, uint64_t usec,
+		      uint64_t now_usec)
 {
-	static const struct kind kind = { SPEED_HOLDS_MAX, NEW_HOLDS };
+	static const struct kind kind = { SPEED_HOLDS_MAX, 0 };
 
-	learn(speed, &speed->hold, &kind, typical, node, usec, now_usec);
+	learn(speed, &speed->hold, &kind, class, node, pin, usec, now_usec);
 }
 
-void speed_learn_compile(struct speed *speed, struct speed_typical *typical, uint32_t node, uint64_t usec,
+void speed_learn_compile(struct speed *speed, struct speed_class *class, uint32_t node, int32_t pin, uint64_t usec,
 			 uint64_t now_usec)
 {
-	static const struct kind kind = { SPEED_COMPILES_MAX, NEW_COMPILES };
+	static const struct kind kind = { SPEED_COMPILES_MAX, COMPILE_NEAR_MSEC };
 
-	learn(speed, &speed->compile, &kind, typical, node, usec, now_usec);
+	learn(speed, &speed->compile, &kind, class, node, pin, usec, now_usec);
 	speed->work_usec = usec < UINT32_MAX ? (uint32_t)usec : UINT32_MAX;
 }
 
@@ -210,7 +337,8 @@ uint32_t speed_value(const struct speed *speed)
 
 static bool input_is_sane(const struct speed_input *input, uint32_t max_weight)
 {
-	return input->octaves <= INPUT_MAX && input->octaves >= -INPUT_MAX && input->weight <= max_weight;
+	return input->octaves <= INPUT_MAX && input->octaves >= -INPUT_MAX && input->weight <= max_weight &&
+	       input->noise <= 2 * SPEED_OCTAVE;
 }
 
 int speed_check(const struct speed *speed)
@@ -219,11 +347,18 @@ int speed_check(const struct speed *speed)
 	       speed->step <= SPEED_STEPS_MAX && speed->step >= -SPEED_STEPS_MAX ? 0 : -EUCLEAN;
 }
 
+static bool sample_is_sane(const struct speed_sample *sample)
+{
+	return sample->octaves >= 0 && sample->octaves <= SAMPLE_MAX && sample->speed >= -SAMPLE_MAX &&
+	       sample->speed <= SAMPLE_MAX && sample->found <= (int)USES_MAX * SURPRISE_MAX &&
+	       sample->found >= -(int)USES_MAX * SURPRISE_MAX && sample->uses <= USES_MAX && sample->n_found <= sample->uses;
+}
+
 int speed_row_check(const struct speed_row *row)
 {
 	for (unsigned i = 0; i < SPEED_CLASSES; i++)
-		if (row->cells[i].octaves > 80 * SPEED_OCTAVE || row->cells[i].n > SAMPLES_MAX ||
-		    (row->cells[i].n == 0 && row->cells[i].node != 0))
-			return -EUCLEAN;
+		for (unsigned j = 0; j < SPEED_LATEST; j++)
+			if (!sample_is_sane(&row->cells[i].latest[j]))
+				return -EUCLEAN;
 	return 0;
 }

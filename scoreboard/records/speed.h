@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define SPEED_OCTAVE 65536              /* logarithms are to base 2, in 1/65536 */
-#define SPEED_WEIGHT 256u               /* weights are in 1/256 of a sample */
+#define SPEED_WEIGHT 256u               /* weights are in 1/256 of a comparison */
 #define SPEED_HOLDS_MAX (64u * SPEED_WEIGHT)
 #define SPEED_COMPILES_MAX (16u * SPEED_WEIGHT)
 #define SPEED_STEP (SPEED_OCTAVE / 4)   /* speeds closer than that count as equal */
@@ -18,11 +18,15 @@
 #define SPEED_FLOOR_USEC 1000u          /* shorter times are noise, and count as this */
 #define SPEED_HALF_LIFE_USEC (3600 * UINT64_C(1000000))
 #define SPEED_CLASSES 16u               /* of bytes, each four times the one before */
+#define SPEED_LATEST 8u                 /* samples that a class keeps */
+#define SPEED_UNPINNED INT32_MIN
 
 /* What one kind of samples says of a node. */
 struct speed_input {
-	int32_t octaves;       /* how much faster than typical: 1 octave is twice as fast */
-	uint32_t weight;       /* how many samples it stands for, as of stamp_usec */
+	int32_t octaves;       /* how much faster than a node of speed 1: 1 octave is twice as fast */
+	uint32_t weight;       /* how many comparisons it stands for, as of stamp_usec */
+	uint32_t noise;        /* how far comparisons lie from it: the mean square, in 1/65536 of a square octave */
+	uint32_t reserved;
 	uint64_t stamp_usec;   /* CLOCK_REALTIME of the last sample */
 };
 
@@ -34,16 +38,26 @@ struct speed {
 	int32_t step;                /* the learned speed that counts: 2 ^ (step / 4) */
 };
 
-/* How long something takes on a node of speed 1, farm-wide. All zero: not known yet. */
-struct speed_typical {
-	uint32_t octaves;      /* log2 of microseconds */
-	uint32_t n;            /* samples, up to 63 */
-	uint32_t node;         /* the id of the only one that they are of; 0: they are of several */
+/* A sample of a node, kept to be compared with samples of others; and what those comparisons say of the node, for its
+ * next sample to take. */
+struct speed_sample {
+	uint32_t node;         /* its id; 0: the place is free */
+	uint32_t begun_msec;   /* CLOCK_REALTIME, the lower 32 bits */
+	int32_t octaves;       /* log2 of the microseconds that it took */
+	int32_t speed;         /* of the node when it ended: pinned, else learned */
+	int32_t found;         /* sum of how much faster than that it was by comparisons that the node does not know yet */
+	uint16_t n_found;      /* how many these are */
+	uint16_t uses;         /* all comparisons */
+};
+
+/* The class of things that are alike, farm-wide. All zero: there was none yet. */
+struct speed_class {
+	struct speed_sample latest[SPEED_LATEST];
 };
 
 /* The record "speed/ROW": row is the class of the bytes in, cells are the classes of those out. */
 struct speed_row {
-	struct speed_typical cells[SPEED_CLASSES];
+	struct speed_class cells[SPEED_CLASSES];
 };
 
 #define SPEED_ROWS (SPEED_CLASSES + 1)     /* the last row's first cell is the probe's compile */
@@ -55,17 +69,27 @@ uint32_t speed_log2(uint64_t value);
 uint32_t speed_exp2(int32_t octaves);
 
 /* The class of a number of bytes, below SPEED_CLASSES. */
-unsigned speed_class(uint64_t bytes);
+unsigned speed_bytes_class(uint64_t bytes);
 
-/* Takes the time that a connection held a slot, or that a compile took, into what is known of the node, whose id is
- * node, not 0, and of the farm. */
-void speed_learn_hold(struct speed *speed, struct speed_typical *typical, uint32_t node, uint64_t usec,
+/* A pinned speed as a logarithm. */
+int32_t speed_pin(double speed);
+
+/*
+ * Takes the time that a connection held a slot until now, or that a compile
+ * took, into what is known of the node, whose id is node, not 0, and of its
+ * class. pin: the logarithm of the speed that the node is pinned to, or
+ * SPEED_UNPINNED.
+ */
+void speed_learn_hold(struct speed *speed, struct speed_class *class, uint32_t node, int32_t pin, uint64_t usec,
 		      uint64_t now_usec);
-void speed_learn_compile(struct speed *speed, struct speed_typical *typical, uint32_t node, uint64_t usec,
+void speed_learn_compile(struct speed *speed, struct speed_class *class, uint32_t node, int32_t pin, uint64_t usec,
 			 uint64_t now_usec);
 
 /* An input's weight now, after what has passed since its last sample. */
 uint32_t speed_weight(const struct speed_input *input, uint64_t now_usec);
+
+/* What of an input is more than chance, as a logarithm. */
+int32_t speed_certain(const struct speed_input *input, uint64_t now_usec);
 
 /* The learned speed now, as a logarithm. */
 int32_t speed_octaves(const struct speed *speed, uint64_t now_usec);
