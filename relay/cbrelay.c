@@ -29,6 +29,7 @@
 #include "address.h"
 #include "sigterm.h"
 #include "listener.h"
+#include "log.h"
 #include "options.h"
 #include "relay.h"
 #include "report.h"
@@ -348,7 +349,7 @@ int main(int argc, char **argv)
 	if (r != 0)
 		return r > 0 ? EX_OK : r == -EIO ? EX_IOERR : EX_USAGE;
 	(void)signal(SIGPIPE, SIG_IGN);
-	report_setup("cbrelay");
+	log_setup("cbrelay");
 
 	status = entrance_find(&entrance, &options);
 	if (status == EX_OK && options.user)
@@ -356,6 +357,7 @@ int main(int argc, char **argv)
 	if (status != EX_OK)
 		return status;
 
+	report_set_farm(farm_options_shown(&options.farm));
 	path = options.farm.scoreboard;
 	if (options.n_arguments > 1 && !options.farm.scoreboard_given) {
 		path = own_path = private_path();

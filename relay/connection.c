@@ -61,26 +61,39 @@ void connection_init(struct connection *connection, int fd, uint64_t accepted_us
 {
 	*connection = (struct connection){
 		.fd = fd, .accepted_usec = accepted_usec,
-		.wait_usec = NEVER, .connect_usec = NEVER, .total_usec = NEVER,
-		.end_who = END_CLEAN, .end_phase = PHASE_DONE,
+		.record = {
+			.wait_usec = NEVER, .connect_usec = NEVER, .total_usec = NEVER,
+			.end_who = END_CLEAN, .end_phase = PHASE_DONE,
+		},
 	};
 	if (client)
-		(void)memccpy(connection->client, client, '\0', sizeof(connection->client) - 1);
+		(void)memccpy(connection->record.client, client, '\0', sizeof(connection->record.client) - 1);
 	else
-		(void)address_peer(fd, connection->client);
+		(void)address_peer(fd, connection->record.client);
 }
 
 static enum stage end(struct life *life, enum end_who who, enum end_phase phase, int status)
 {
-	life->connection->end_who = who;
-	life->connection->end_phase = phase;
+	life->connection->record.end_who = who;
+	life->connection->record.end_phase = phase;
 	life->status = status;
 	return STAGE_OVER;
 }
 
+static enum stage end_because(struct life *life, enum end_who who, enum end_phase phase, int status, enum end_cause cause)
+{
+	life->connection->record.end_cause = cause;
+	return end(life, who, phase, status);
+}
+
+static enum stage end_by_limit(struct life *life, enum end_cause cause)
+{
+	return end_because(life, END_RESOURCES, PHASE_QUEUE, EX_UNAVAILABLE, cause);
+}
+
 static enum stage end_by_scoreboard(struct life *life, int error, enum end_phase phase)
 {
-	report_message(LOG_ERR, "the scoreboard failed %s: %s", life->connection->client, score_strerror(error));
+	report_message(LOG_ERR, "the scoreboard failed %s: %s", life->connection->record.client, score_strerror(error));
 	return end(life, END_RESOURCES, phase, error == -EUCLEAN || error == -EBADMSG ? EX_CONFIG : EX_OSERR);
 }
 
@@ -91,12 +104,12 @@ static bool is_shortage(int error)
 	       error == -ENFILE || error == -EAGAIN || error == -EADDRNOTAVAIL;
 }
 
-/* Whether the client has waited long enough for a slot; if not, *ret_look_usec says when to ask again. */
-static bool has_waited_enough(const struct life *life, enum end_phase phase, uint64_t *ret_look_usec)
+/* The limit that the client's waiting for a slot has reached; 0: none, and *ret_look_usec says when to ask again. */
+static int limit_reached(const struct life *life, enum end_phase phase, uint64_t *ret_look_usec)
 {
 	*ret_look_usec = NO_TIMEOUT;
-	return phase == PHASE_QUEUE && limit_is_over(life->score, life->settings, life->connection->accepted_usec,
-						     ret_look_usec) > 0;
+	return phase == PHASE_QUEUE ? limit_is_over(life->score, life->settings, life->connection->accepted_usec,
+						    ret_look_usec) : 0;
 }
 
 /*
@@ -111,11 +124,12 @@ static bool sit_out(struct life *life, const char *what, int error, enum end_pha
 
 	if (!life->complained)
 		report_message(LOG_ERR, "cannot %s for %s: %s; trying again until it can be done", what,
-			       life->connection->client, strerror(-error));
+			       life->connection->record.client, strerror(-error));
 	life->complained = true;
 	for (;;) {
-		if (has_waited_enough(life, phase, &look_usec)) {
-			(void)end(life, END_RESOURCES, phase, EX_UNAVAILABLE);
+		r = limit_reached(life, phase, &look_usec);
+		if (r > 0) {
+			(void)end_by_limit(life, (enum end_cause)r);
 			return false;
 		}
 		until_usec = look_usec < end_usec ? look_usec : end_usec;
@@ -144,14 +158,14 @@ static enum stage next_stage(struct life *life, int r, enum end_phase phase)
 	if (r == 1)
 		return STAGE_WAIT;
 	if (r == -E2BIG)
-		return end(life, END_RESOURCES, PHASE_QUEUE, EX_UNAVAILABLE);
+		return end_by_limit(life, CAUSE_QUEUE_LIMIT);
 	return end_by_scoreboard(life, r, phase);
 }
 
 static enum stage stage_claim(struct life *life)
 {
 	const struct score_arrival arrival = {
-		.policy = life->settings->policy, .client = life->connection->client,
+		.policy = life->settings->policy, .client = life->connection->record.client,
 		.queue_limit = life->settings->queue_limit,
 	};
 
@@ -188,7 +202,7 @@ static enum stage stage_wait(struct life *life)
 	case PATIENCE_CLIENT_GONE:
 		return end(life, END_CLIENT, PHASE_QUEUE, EX_OK);
 	case PATIENCE_TIMED_OUT:
-		return end(life, END_RESOURCES, PHASE_QUEUE, EX_UNAVAILABLE);
+		return end_by_limit(life, (enum end_cause)error);
 	case PATIENCE_INTERRUPTED:
 		return end(life, END_ADMIN, PHASE_QUEUE, EX_OK);
 	default:
@@ -263,14 +277,15 @@ static void end_node(struct life *life)
 	}
 	missing = socket_unconfirmed(life->node_fd) - 1; /* the end */
 	if (missing > 0)
-		connection->in -= (uint64_t)missing < connection->in ? (uint64_t)missing : connection->in;
+		connection->record.in -= (uint64_t)missing < connection->record.in ? (uint64_t)missing : connection->record.in;
 	if (r == -ETIMEDOUT) {
-		(void)end(life, END_NODE, PHASE_DATA, EX_OK);
+		(void)end_because(life, END_NODE, PHASE_DATA, EX_OK, CAUSE_VANISHED);
 		close_node(life);
 		return;
 	}
 	/* -EINTR; -ETIME, or we cannot wait for it */
-	(void)end(life, r == -EINTR ? END_ADMIN : END_RESOURCES, PHASE_DATA, EX_OK);
+	(void)end_because(life, r == -EINTR ? END_ADMIN : END_RESOURCES, PHASE_DATA, EX_OK,
+			  r == -ETIME ? CAUSE_IDLE_TIMEOUT : CAUSE_PLAIN);
 	abort_node(life);
 }
 
@@ -284,8 +299,8 @@ static void stage_data(struct life *life)
 
 	outcome = forward(connection->fd, life->node_fd, head, make_head(life, head), life->settings->idle_timeout_usec,
 			  show_progress, life, &counts, &error);
-	connection->in = counts.in;
-	connection->out = counts.out;
+	connection->record.in = counts.in;
+	connection->record.out = counts.out;
 	switch (outcome) {
 	case FORWARD_DONE:
 		/* Now closing must lose nothing; until here it was to be a reset. Who ends first is told by it. */
@@ -294,8 +309,11 @@ static void stage_data(struct life *life)
 		end_node(life);
 		break;
 	case FORWARD_CLIENT_RESET:
-	case FORWARD_CLIENT_VANISHED:
 		(void)end(life, END_CLIENT, PHASE_DATA, EX_OK);
+		abort_node(life);
+		break;
+	case FORWARD_CLIENT_VANISHED:
+		(void)end_because(life, END_CLIENT, PHASE_DATA, EX_OK, CAUSE_VANISHED);
 		abort_node(life);
 		break;
 	case FORWARD_NODE_RESET:
@@ -303,7 +321,7 @@ static void stage_data(struct life *life)
 		abort_node(life);
 		break;
 	case FORWARD_NODE_VANISHED:
-		(void)end(life, END_NODE, PHASE_DATA, EX_OK);
+		(void)end_because(life, END_NODE, PHASE_DATA, EX_OK, CAUSE_VANISHED);
 		close_node(life); /* its machine would answer nothing more */
 		break;
 	case FORWARD_INTERRUPTED:
@@ -311,11 +329,11 @@ static void stage_data(struct life *life)
 		abort_node(life);
 		break;
 	case FORWARD_IDLE:
-		(void)end(life, END_RESOURCES, PHASE_DATA, EX_OK);
+		(void)end_because(life, END_RESOURCES, PHASE_DATA, EX_OK, CAUSE_IDLE_TIMEOUT);
 		abort_node(life);
 		break;
 	case FORWARD_FAILED:
-		report_message(LOG_ERR, "cannot forward for %s: %s", connection->client, strerror(error));
+		report_message(LOG_ERR, "cannot forward for %s: %s", connection->record.client, strerror(error));
 		(void)end(life, END_RESOURCES, PHASE_DATA, EX_OSERR);
 		abort_node(life);
 		break;
@@ -335,9 +353,9 @@ static enum stage release(struct life *life, bool served)
 {
 	int r;
 
-	if (served && life->slot.trial && life->connection->out > 0)
+	if (served && life->slot.trial && life->connection->record.out > 0)
 		pass_trial(life);
-	r = score_release(life->score, &life->slot, life->connection->in, life->connection->out, served);
+	r = score_release(life->score, &life->slot, life->connection->record.in, life->connection->record.out, served);
 	complain_release(life, r);
 	return STAGE_OVER;
 }
@@ -348,7 +366,7 @@ static enum stage release_doubted(struct life *life, enum node_reason reason)
 	struct score_edge edge = { 0 };
 	int r;
 
-	r = score_doubted(life->score, &life->slot, life->connection->in, reason, life->settings->retry_after_usec,
+	r = score_doubted(life->score, &life->slot, life->connection->record.in, reason, life->settings->retry_after_usec,
 			  &edge);
 	report_node(life->target.name, &edge);
 	complain_release(life, r);
@@ -370,10 +388,11 @@ static enum stage connect_failed(struct life *life, enum node_reason reason)
 	int r;
 
 	(void)memcpy(failed, life->target.name, sizeof(failed));
-	life->connection->failed_nodes++;
+	life->connection->record.failed_nodes++;
+	life->connection->record.node[0] = '\0'; /* not reached */
 	for (;;) {
 		r = score_failed(life->score, &ours, reason, life->settings->retry_after_usec, life->settings->policy,
-				 life->connection->client, &edge, &life->slot, &life->target, &life->ticket);
+				 life->connection->record.client, &edge, &life->slot, &life->target, &life->ticket);
 		if (!is_shortage(r))
 			break;
 		if (!sit_out(life, "queue", r, PHASE_QUEUE))
@@ -397,11 +416,11 @@ static enum stage stage_connect(struct life *life)
 	enum node_reason reason;
 	struct score_edge edge = { 0 };
 
-	connection->wait_usec = start_usec - connection->accepted_usec;
-	connection->slot = life->slot.slot;
-	(void)memcpy(connection->node, life->target.name, sizeof(connection->node));
+	connection->record.wait_usec = start_usec - connection->accepted_usec;
+	connection->record.slot = life->slot.slot;
+	(void)memcpy(connection->record.node, life->target.name, sizeof(connection->record.node));
 	if (life->settings->verbose)
-		report_message(LOG_INFO, "%s takes slot %u of %s%s", connection->client, life->slot.slot,
+		report_message(LOG_INFO, "%s takes slot %u of %s%s", connection->record.client, life->slot.slot,
 			       life->target.name, life->slot.trial ? ", which was down" : "");
 
 	for (;;) {
@@ -417,11 +436,11 @@ static enum stage stage_connect(struct life *life)
 	case CONNECT_DONE:
 		break;
 	case CONNECT_RESET: /* as if it had done so a moment later */
-		connection->connect_usec = now_boottime() - start_usec;
-		connection->out = forward_last(connection->fd, life->node_fd);
+		connection->record.connect_usec = now_boottime() - start_usec;
+		connection->record.out = forward_last(connection->fd, life->node_fd);
 		(void)end(life, END_NODE, PHASE_DATA, EX_OK);
 		close_node(life);
-		return connection->out > 0 ? release(life, true) : release_doubted(life, REASON_SILENT);
+		return connection->record.out > 0 ? release(life, true) : release_doubted(life, REASON_SILENT);
 	case CONNECT_FAILED:
 		return connect_failed(life, reason);
 	case CONNECT_CLIENT_GONE:
@@ -436,8 +455,8 @@ static enum stage stage_connect(struct life *life)
 		(void)end(life, END_RESOURCES, PHASE_CONNECT, EX_OSERR);
 		return release(life, false);
 	}
-	connection->connect_usec = now_boottime() - start_usec;
-	(void)address_local(life->node_fd, connection->node_local);
+	connection->record.connect_usec = now_boottime() - start_usec;
+	(void)address_local(life->node_fd, connection->record.node_local);
 	if (life->slot.trial && score_connected(life->score, &life->slot, &edge) == 0) {
 		life->slot.trial = false;
 		report_node(life->target.name, &edge);
@@ -475,7 +494,9 @@ int connection_serve(struct connection *connection, struct score *score, const s
 		stage = stage == STAGE_WAIT ? stage_wait(&life) : stage_connect(&life);
 
 	connection_close(connection);
-	connection->total_usec = now_boottime() - connection->accepted_usec;
-	report_connection(connection);
+	connection->record.total_usec = now_boottime() - connection->accepted_usec;
+	if (connection->record.end_phase == PHASE_QUEUE)
+		connection->record.wait_usec = connection->record.total_usec;
+	report_connection(&connection->record);
 	return life.status;
 }

@@ -36,7 +36,7 @@ int limit_is_over(struct score *score, const struct settings *settings, uint64_t
 		return down;
 	usec = down ? settings->down_timeout_usec : settings->queue_timeout_usec;
 	if (usec && now_usec - accepted_usec >= usec)
-		return 1;
+		return down ? CAUSE_DOWN_TIMEOUT : CAUSE_QUEUE_TIMEOUT;
 	*ret_look_usec = now_usec + SCORE_GUARD_USEC;
 	if (usec && accepted_usec + usec < *ret_look_usec)
 		*ret_look_usec = accepted_usec + usec;

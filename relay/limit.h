@@ -8,12 +8,14 @@
 
 #include <stdint.h>
 
+#include "report.h"
 #include "scoreboard.h"
 #include "settings.h"
 
 /*
- * Whether a client that came at accepted_usec has waited long enough: 1 yes, 0
- * no, or -errno of the scoreboard. At 0 *ret_look_usec says when to ask again;
+ * Whether a client that came at accepted_usec has waited long enough: which
+ * limit was reached, CAUSE_QUEUE_TIMEOUT or CAUSE_DOWN_TIMEOUT; 0: none; or
+ * -errno of the scoreboard. At 0 *ret_look_usec says when to ask again;
  * NO_TIMEOUT: never. Both CLOCK_BOOTTIME.
  */
 int limit_is_over(struct score *score, const struct settings *settings, uint64_t accepted_usec,

@@ -33,6 +33,7 @@
 #include <systemd/sd-event.h>
 
 #include "loader.h"
+#include "log.h"
 #include "pool.h"
 #include "report.h"
 #include "sigterm.h"
@@ -83,7 +84,7 @@ struct listener {
 	uint64_t active_usec;          /* when we last saw that there was something to do: CLOCK_BOOTTIME */
 	size_t growth;                 /* how many relays the next step makes, */
 	uint64_t pending_usec;         /* and when */
-	int journal_fd;                /* see report_before_forks() */
+	int journal_fd;                /* see log_fd() */
 	struct shortage admission;     /* of what it takes to take connections in */
 	struct shortage forking;       /* of what it takes to start relays */
 	struct shortage serving;       /* the scoreboard cannot say which waiter has a slot */
@@ -649,7 +650,7 @@ static int setup(struct listener *l)
 	int r;
 
 	sigterm_watch();
-	l->journal_fd = report_before_forks();
+	l->journal_fd = log_fd();
 	r = sd_event_new(&l->event);
 	if (r >= 0)
 		r = sd_event_add_signal(l->event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, on_terminate, l);

@@ -16,6 +16,7 @@
 #include "descriptors.h"
 #include "sigterm.h"
 #include "list/nodelist.h"
+#include "log.h"
 #include "report.h"
 #include "system/timespan.h"
 
@@ -61,7 +62,7 @@ static int begin(const struct loader *loader)
 	size_t n = score_fds(loader->setup.score, keep);
 	int r;
 
-	report_before_end();
+	log_by_stderr();
 	keep[n++] = loader->setup.journal_fd;
 	descriptors_keep(keep, n);
 	r = sigterm_inherit();

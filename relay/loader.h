@@ -20,7 +20,7 @@ struct loader_setup {
 	sd_event *event;
 	struct score *score;
 	const char *nodes;                     /* the list's path; NULL: the nodes came from elsewhere */
-	int journal_fd;                        /* see report_before_forks() */
+	int journal_fd;                        /* see log_fd() */
 	void (*on_change)(void *arg);          /* a load has ended: look what follows */
 	void *arg;
 };

@@ -11,6 +11,7 @@
 
 #include "command/command.h"
 #include "congestion.h"
+#include "report.h"
 #include "socket.h"
 #include "system/number.h"
 #include "system/timespan.h"
@@ -103,6 +104,12 @@ static int set_congestion_control(void *settings, const char *value)
 	return congestion_choose(value);
 }
 
+static int set_log(void *settings, const char *value)
+{
+	(void)settings;
+	return report_choose(value);
+}
+
 static int set_exit_idle(void *settings, const char *value)
 {
 	struct options *options = settings;
@@ -162,6 +169,7 @@ static const struct option_row rows[] = {
 	{ "exit-idle", 0, "TIME", "as a listener, exit after so long without connections", "off", TIME, set_exit_idle,
 	  NULL },
 	{ "abandon-on-eof", 0, NULL, "a waiting client that closed its side has left", NULL, NULL, set_abandon_on_eof, NULL },
+	{ "log", 0, "WHICH", "connections that have a line", "all", "all, failed, slow=TIME or none", set_log, NULL },
 	{ "user", 0, "USER", "as root and stand-alone, become this user once listening", NULL, "a user", set_user, NULL },
 	{ "verbose", 'v', NULL, "say more", NULL, NULL, set_verbose, NULL },
 };

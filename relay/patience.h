@@ -13,7 +13,7 @@
 enum patience_outcome {
 	PATIENCE_GRANTED,      /* a slot is there to be taken */
 	PATIENCE_CLIENT_GONE,
-	PATIENCE_TIMED_OUT,    /* a limit that was set */
+	PATIENCE_TIMED_OUT,    /* a limit that was set: *ret_error is its enum end_cause */
 	PATIENCE_INTERRUPTED,  /* SIGTERM */
 	PATIENCE_FAILED,       /* *ret_error is a -errno of the scoreboard or of poll(2) */
 };

@@ -27,7 +27,7 @@ struct pool_setup {
 	const struct settings *settings;
 	const int *fds;                        /* the listening sockets */
 	size_t n_fds;
-	int journal_fd;                        /* see report_before_forks() */
+	int journal_fd;                        /* see log_fd() */
 	void (*on_change)(void *arg);          /* a relay has called, or has ended: look what follows */
 	/* A relay did not take what it was given: the connection, its descriptor and its ticket are the listener's again. */
 	void (*on_return)(const struct relay_order *order, int fd, void *arg);

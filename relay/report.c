@@ -1,123 +1,51 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
+/*
+ * report.c: the words. A message says what a person would say; the exact
+ * numbers, and the two letters of an end, are in the fields. On a terminal or
+ * in a file there are no fields, so a connection's line has them all as
+ * key=value.
+ */
+
 #include "report.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <sys/un.h>
+#include <string.h>
 #include <syslog.h>
-#include <unistd.h>
 
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
+#include "log.h"
+#include "system/timespan.h"
 
 /* One for each sort of event, see sd_journal_send(3); made by systemd-id128 new. */
 #define MESSAGE_CONNECTION "6c2f0a7d9d5e4c83b6c0e7f4a1d2938b"
 #define MESSAGE_NODE_DOWN "0e4b9c3f7a6d4f5a8b1c2d3e4f506172"
 #define MESSAGE_NODE_UP "f3a8d1c6b5e94720918273645546372a"
 
-#define JOURNAL_FD_END 1024 /* it is opened early, and gets the lowest number that is free */
+#define WORDS_MAX 512
+#define NOTICEABLE_USEC 50000u  /* a shorter wait is not worth a word */
 
-static enum { TO_STDERR, TO_JOURNAL, TO_STREAM } destination = TO_STDERR;
-static const char *program_name = "cbrelay";
+static enum { LINES_ALL, LINES_FAILED, LINES_SLOW, LINES_NONE } lines = LINES_ALL;
+static uint64_t slow_usec;
+static const char *farm = "corebalance";
 
-/* $JOURNAL_STREAM names the device and inode of stderr, if it is the journal's; see systemd.exec(5). */
-static bool stderr_is_journal(void)
+int report_choose(const char *text)
 {
-	const char *stream = getenv("JOURNAL_STREAM");
-	uintmax_t device, inode;
-	struct stat st;
-
-	if (!stream || sscanf(stream, "%" SCNuMAX ":%" SCNuMAX, &device, &inode) != 2 || fstat(STDERR_FILENO, &st) < 0)
-		return false;
-	return st.st_dev == (dev_t)device && st.st_ino == (ino_t)inode;
-}
-
-/* inetd makes the client's socket all three of our standard descriptors, systemd the first two at least. */
-static bool is_client(int number)
-{
-	struct stat in, st;
-
-	return fstat(STDIN_FILENO, &in) == 0 && fstat(number, &st) == 0 && S_ISSOCK(st.st_mode) &&
-	       in.st_dev == st.st_dev && in.st_ino == st.st_ino;
-}
-
-static void silence(int number)
-{
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (fd < 0 || dup2(fd, number) < 0)
-		(void)close(number);
-	if (fd >= 0)
-		(void)close(fd);
-}
-
-void report_setup(const char *program)
-{
-	program_name = program;
-	if (is_client(STDOUT_FILENO))
-		silence(STDOUT_FILENO); /* else the client would not be told of the end by closing the other one */
-	if (is_client(STDERR_FILENO)) {
-		destination = TO_JOURNAL; /* goes nowhere if there is none, but never to the client */
-		silence(STDERR_FILENO);
-	} else if (stderr_is_journal()) {
-		destination = TO_JOURNAL;
+	if (strncmp(text, "slow=", 5) == 0) {
+		lines = LINES_SLOW;
+		return timespan_parse(text + 5, &slow_usec);
 	}
+	lines = strcmp(text, "all") == 0 ? LINES_ALL : strcmp(text, "failed") == 0 ? LINES_FAILED : LINES_NONE;
+	return lines == LINES_NONE && strcmp(text, "none") != 0 ? -EINVAL : 0;
 }
 
-/* libsystemd's socket to the journal has no name and no peer, and no other of this process is so. */
-static bool is_journal_socket(int fd)
+void report_set_farm(const char *name)
 {
-	struct sockaddr_un name = { 0 };
-	socklen_t size = sizeof(int), name_size = sizeof(name);
-	int domain = 0, type = 0;
-
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
-	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM &&
-	       getsockname(fd, (struct sockaddr *)&name, &name_size) == 0 && name_size == sizeof(sa_family_t) &&
-	       getpeername(fd, (struct sockaddr *)&name, &name_size) < 0;
-}
-
-int report_before_forks(void)
-{
-	if (destination != TO_JOURNAL)
-		return -1;
-	/* So that there is one; also where nobody takes it. */
-	report_message(LOG_INFO, "corebalance " VERSION " serves connections");
-	for (int fd = STDERR_FILENO + 1; fd < JOURNAL_FD_END; fd++)
-		if (is_journal_socket(fd))
-			return fd;
-	destination = TO_STDERR;
-	return -1;
-}
-
-void report_before_end(void)
-{
-	if (destination == TO_JOURNAL && stderr_is_journal())
-		destination = TO_STREAM;
-}
-
-/* One write(2) a line, so that those of many processes do not mix; and no more memory than it takes. */
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void say(const char *format, ...)
-{
-	char text[1024];
-	va_list ap;
-	int n;
-
-	va_start(ap, format);
-	n = vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	if (n >= (int)sizeof(text))
-		n = sizeof(text) - 1;
-	if (n > 0)
-		(void)!write(STDERR_FILENO, text, (size_t)n); /* nowhere else to complain */
+	farm = name;
 }
 
 void report_message(int priority, const char *format, ...)
@@ -128,46 +56,7 @@ void report_message(int priority, const char *format, ...)
 	va_start(ap, format);
 	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	if (destination == TO_JOURNAL)
-		(void)sd_journal_send("MESSAGE=%s", text, "PRIORITY=%i", priority, NULL);
-	else if (destination == TO_STREAM)
-		say("<%i>%s\n", priority, text);
-	else
-		say("%s: %s\n", program_name, text);
-}
-
-/* Microseconds for text; "-" for a phase that was never reached. */
-static const char *usec_text(uint64_t usec, char buffer[static 24])
-{
-	if (usec == UINT64_MAX)
-		return "-";
-	(void)snprintf(buffer, 24, "%" PRIu64, usec);
-	return buffer;
-}
-
-void report_connection(const struct connection *c)
-{
-	char wait[24], connect[24], total[24];
-	const char *wait_text = usec_text(c->wait_usec, wait), *connect_text = usec_text(c->connect_usec, connect);
-	const char *node = *c->node ? c->node : "<NOSRV>", *local = *c->node_local ? c->node_local : "-";
-
-	(void)usec_text(c->total_usec, total);
-	if (destination == TO_STDERR) {
-		say("%s: client=%s node=%s slot=%u node_local=%s wait_usec=%s connect_usec=%s "
-		    "total_usec=%s bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " failed_nodes=%u end=%c%c\n",
-		    program_name, c->client, node, c->slot, local, wait_text, connect_text, total,
-		    c->in, c->out, c->failed_nodes, c->end_who, c->end_phase);
-		return;
-	}
-	(void)sd_journal_send("MESSAGE=%s to %s: %c%c, %" PRIu64 " bytes in, %" PRIu64 " bytes out, waited %s us, took %s us",
-			      c->client, node, c->end_who, c->end_phase, c->in, c->out, wait_text, total,
-			      "MESSAGE_ID=" MESSAGE_CONNECTION, "PRIORITY=%i", LOG_INFO,
-			      "COREBALANCE_NODE=%s", node, "COREBALANCE_SLOT=%u", c->slot,
-			      "COREBALANCE_CLIENT=%s", c->client, "COREBALANCE_NODE_LOCAL=%s", local,
-			      "COREBALANCE_WAIT_USEC=%s", wait_text, "COREBALANCE_CONNECT_USEC=%s", connect_text,
-			      "COREBALANCE_TOTAL_USEC=%s", total, "COREBALANCE_BYTES_IN=%" PRIu64, c->in,
-			      "COREBALANCE_BYTES_OUT=%" PRIu64, c->out, "COREBALANCE_FAILED_NODES=%u", c->failed_nodes,
-			      "COREBALANCE_END=%c%c", c->end_who, c->end_phase, NULL);
+	log_text(priority, text);
 }
 
 void report_no_nodes(const char *path)
@@ -175,22 +64,215 @@ void report_no_nodes(const char *path)
 	report_message(LOG_WARNING, "%s: no nodes; connections wait until it is loaded with some", path);
 }
 
+/* ---- numbers for people ---- */
+
+struct words {
+	char text[32];
+};
+
+static struct words duration(uint64_t usec)
+{
+	struct words words;
+
+	if (usec < 99500)
+		(void)snprintf(words.text, sizeof(words.text), "%" PRIu64 "ms", (usec + USEC_PER_MSEC - 1) / USEC_PER_MSEC);
+	else if (usec < 59950000)
+		(void)snprintf(words.text, sizeof(words.text), "%" PRIu64 ".%" PRIu64 "s", (usec + 50000) / USEC_PER_SEC,
+			       (usec + 50000) % USEC_PER_SEC / 100000);
+	else
+		(void)timespan_format(usec - usec % USEC_PER_SEC, words.text, sizeof(words.text));
+	return words;
+}
+
+static struct words size_of(uint64_t bytes)
+{
+	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB", "EB" };
+	struct words words;
+	unsigned unit = 0;
+	double n = (double)bytes / 1000;
+
+	if (bytes < 10000) {
+		(void)snprintf(words.text, sizeof(words.text), "%" PRIu64 " B", bytes);
+		return words;
+	}
+	for (; n >= 999.5 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++)
+		n /= 1000;
+	(void)snprintf(words.text, sizeof(words.text), n < 9.95 ? "%.1f %s" : "%.0f %s", n, units[unit]);
+	return words;
+}
+
+/* ---- the end of a connection ---- */
+
+static const char *limit_words(enum end_cause cause)
+{
+	switch (cause) {
+	case CAUSE_QUEUE_LIMIT:
+		return "not served: as many wait already as may (--queue-limit)";
+	case CAUSE_QUEUE_TIMEOUT:
+		return "not served: all nodes were busy for %s (--queue-timeout)";
+	case CAUSE_DOWN_TIMEOUT:
+		return "not served: no node was up for %s (--down-timeout)";
+	case CAUSE_PLAIN:
+	case CAUSE_IDLE_TIMEOUT:
+	case CAUSE_VANISHED:
+		break;
+	}
+	return "not served: this machine could not, after %s";
+}
+
+/* What happened, after the names. Formats have at most one %s, for how long it took. */
+static const char *end_words(const struct record *r)
+{
+	bool vanished = r->end_cause == CAUSE_VANISHED;
+
+	if (r->end_phase == PHASE_QUEUE)
+		return r->end_who == END_CLIENT ? "left after it had waited %s" :
+		       r->end_who == END_ADMIN ? "ended on demand after it had waited %s" : limit_words(r->end_cause);
+	switch (r->end_who) {
+	case END_CLEAN:
+		return "served in %s";
+	case END_CLIENT:
+		return r->end_phase == PHASE_CONNECT ? "left after %s, before the node had answered the connect" :
+		       vanished ? "the client's machine vanished; given up after %s" : "broken off by the client after %s";
+	case END_NODE:
+		return vanished ? "the node's machine vanished; given up after %s" : "broken off by the node after %s";
+	case END_ADMIN:
+		return "ended on demand after %s";
+	case END_RESOURCES:
+		break;
+	}
+	return r->end_cause == CAUSE_IDLE_TIMEOUT ? "ended after %s, as nothing moved any more (--idle-timeout)" :
+						    "ended after %s, as this machine could not go on";
+}
+
+/* Adds to a text that always has room. */
+static void append(char text[static WORDS_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void append(char text[static WORDS_MAX], const char *format, ...)
+{
+	size_t n = strlen(text);
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(text + n, WORDS_MAX - n, format, ap);
+	va_end(ap);
+}
+
+static void write_words(const struct record *r, char text[static WORDS_MAX])
+{
+	const char *format = end_words(r), *place = strstr(format, "%s");
+
+	text[0] = '\0';
+	append(text, "%s", r->client);
+	if (r->end_phase != PHASE_QUEUE)
+		append(text, " -> %s", r->node);
+	append(text, ": %.*s", (int)(place ? place - format : (ptrdiff_t)strlen(format)), format);
+	if (place)
+		append(text, "%s%s", duration(r->total_usec).text, place + 2);
+	if (r->end_phase == PHASE_QUEUE)
+		return;
+	if (r->wait_usec != UINT64_MAX && r->wait_usec >= NOTICEABLE_USEC)
+		append(text, " (%s of it waiting)", duration(r->wait_usec).text);
+	append(text, ", %s in, %s out", size_of(r->in).text, size_of(r->out).text);
+}
+
+/* Microseconds for fields; "-" for a phase that was never reached. */
+static struct words exact(uint64_t usec)
+{
+	struct words words = { "-" };
+
+	if (usec != UINT64_MAX)
+		(void)snprintf(words.text, sizeof(words.text), "%" PRIu64, usec);
+	return words;
+}
+
+/* The client without its port. */
+static int address_size(const char *client)
+{
+	const char *colon = strrchr(client, ':');
+
+	return colon ? (int)(colon - client) : (int)strlen(client);
+}
+
+static bool is_told(const struct record *r)
+{
+	switch (lines) {
+	case LINES_ALL:
+		return true;
+	case LINES_SLOW:
+		return r->end_who != END_CLEAN || r->total_usec >= slow_usec;
+	case LINES_FAILED:
+		return r->end_who != END_CLEAN;
+	case LINES_NONE:
+		break;
+	}
+	return false;
+}
+
+void report_connection(const struct record *r)
+{
+	const char *node = *r->node ? r->node : "<NOSRV>", *local = *r->node_local ? r->node_local : "-";
+	struct words wait = exact(r->wait_usec), connect = exact(r->connect_usec), total = exact(r->total_usec);
+	struct words slot = exact(*r->node ? r->slot : UINT64_MAX);
+	char text[WORDS_MAX];
+	struct log_line line = { 0 };
+
+	if (!is_told(r))
+		return;
+	if (!log_has_fields()) {
+		report_message(LOG_INFO, "client=%s node=%s slot=%s node_local=%s wait_usec=%s connect_usec=%s total_usec=%s "
+			       "bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " failed_nodes=%u farm=%s end=%c%c",
+			       r->client, node, slot.text, local, wait.text, connect.text, total.text, r->in, r->out,
+			       r->failed_nodes, farm, r->end_who, r->end_phase);
+		return;
+	}
+	write_words(r, text);
+	log_add(&line, "MESSAGE=%s", text);
+	log_add(&line, "MESSAGE_ID=" MESSAGE_CONNECTION);
+	log_add(&line, "PRIORITY=%i", LOG_INFO);
+	log_add(&line, "COREBALANCE_FARM=%s", farm);
+	log_add(&line, "COREBALANCE_NODE=%s", node);
+	log_add(&line, "COREBALANCE_SLOT=%s", slot.text);
+	log_add(&line, "COREBALANCE_CLIENT=%s", r->client);
+	log_add(&line, "COREBALANCE_CLIENT_ADDRESS=%.*s", address_size(r->client), r->client);
+	log_add(&line, "COREBALANCE_NODE_LOCAL=%s", local);
+	log_add(&line, "COREBALANCE_WAIT_USEC=%s", wait.text);
+	log_add(&line, "COREBALANCE_CONNECT_USEC=%s", connect.text);
+	log_add(&line, "COREBALANCE_TOTAL_USEC=%s", total.text);
+	log_add(&line, "COREBALANCE_BYTES_IN=%" PRIu64, r->in);
+	log_add(&line, "COREBALANCE_BYTES_OUT=%" PRIu64, r->out);
+	log_add(&line, "COREBALANCE_FAILED_NODES=%u", r->failed_nodes);
+	log_add(&line, "COREBALANCE_END=%c%c", r->end_who, r->end_phase);
+	log_send(&line);
+}
+
+/* ---- a node ---- */
+
 void report_node(const char *node, const struct score_edge *edge)
 {
 	const char *phrase = reason_to_string(edge->reason);
 	bool up = edge->after == NODE_UP;
+	struct words lasted = duration(edge->lasted_usec);
+	struct log_line line = { 0 };
+	char text[WORDS_MAX + NODE_NAME_MAX];
 
 	if (edge->before == edge->after)
 		return;
-	if (destination == TO_STDERR)
-		(void)fprintf(stderr, "%s: %s is %s%s%s\n", program_name, node, up ? "up" : "down",
-			      up ? "" : ": ", up ? "" : phrase);
+	if (up)
+		(void)snprintf(text, sizeof(text), "%s is up (was down for %s: %s)", node, lasted.text, phrase);
 	else
-		(void)sd_journal_send("MESSAGE=%s is %s%s%s", node, up ? "up" : "down", up ? "" : ": ", up ? "" : phrase,
-				      up ? "MESSAGE_ID=" MESSAGE_NODE_UP : "MESSAGE_ID=" MESSAGE_NODE_DOWN,
-				      "PRIORITY=%i", LOG_NOTICE, "COREBALANCE_NODE=%s", node,
-				      "COREBALANCE_OLD_STATE=%s", node_state_to_string(edge->before),
-				      "COREBALANCE_NEW_STATE=%s", node_state_to_string(edge->after),
-				      "COREBALANCE_REASON=%s", phrase,
-				      "COREBALANCE_LASTED_USEC=%" PRIu64, edge->lasted_usec, NULL);
+		(void)snprintf(text, sizeof(text), "%s is down: %s (was up for %s)", node, phrase, lasted.text);
+	if (!log_has_fields()) {
+		log_text(LOG_NOTICE, text);
+		return;
+	}
+	log_add(&line, "MESSAGE=%s", text);
+	log_add(&line, "MESSAGE_ID=%s", up ? MESSAGE_NODE_UP : MESSAGE_NODE_DOWN);
+	log_add(&line, "PRIORITY=%i", LOG_NOTICE);
+	log_add(&line, "COREBALANCE_FARM=%s", farm);
+	log_add(&line, "COREBALANCE_NODE=%s", node);
+	log_add(&line, "COREBALANCE_OLD_STATE=%s", node_state_to_string(edge->before));
+	log_add(&line, "COREBALANCE_NEW_STATE=%s", node_state_to_string(edge->after));
+	log_add(&line, "COREBALANCE_REASON=%s", phrase);
+	log_add(&line, "COREBALANCE_LASTED_USEC=%" PRIu64, edge->lasted_usec);
+	log_send(&line);
 }

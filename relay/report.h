@@ -2,30 +2,64 @@
 #pragma once
 
 /*
- * report.h: what a relay says: to the journal with fields where its stderr is
- * the journal or is the client's own socket, else as text on stderr.
+ * report.h: what a relay says about its connections and their nodes. Nothing
+ * here waits: see log.h.
  */
 
-#include <stdarg.h>
+#include <stdint.h>
 
-#include "connection.h"
+#include "address.h"
 #include "scoreboard.h"
 
-/* Decides where to. Call it once, early: from then on neither stdout nor stderr is the client's socket. */
-void report_setup(const char *program);
+/* Who ended a connection, and in which phase: the two letters of COREBALANCE_END. */
+enum end_who {
+	END_CLEAN = '-',      /* both sides were through */
+	END_CLIENT = 'C',
+	END_NODE = 'S',
+	END_RESOURCES = 'R',  /* this machine, or a limit that was set */
+	END_ADMIN = 'K',      /* SIGTERM */
+};
+
+enum end_phase {
+	PHASE_QUEUE = 'Q',
+	PHASE_CONNECT = 'C',
+	PHASE_DATA = 'D',
+	PHASE_DONE = '-',
+};
+
+/* What the two letters leave open. */
+enum end_cause {
+	CAUSE_PLAIN,
+	CAUSE_QUEUE_LIMIT,
+	CAUSE_QUEUE_TIMEOUT,
+	CAUSE_DOWN_TIMEOUT,
+	CAUSE_IDLE_TIMEOUT,
+	CAUSE_VANISHED,       /* the machine of who ended it */
+};
+
+/* What is told of a connection at its end. Times are UINT64_MAX for a phase that was never reached. */
+struct record {
+	char client[ADDRESS_MAX];      /* with its port */
+	char node[NODE_NAME_MAX + 1];  /* empty: it reached none */
+	char node_local[ADDRESS_MAX];  /* our address towards the node: what the node's log has */
+	uint32_t slot;                 /* of the node */
+	uint64_t wait_usec, connect_usec, total_usec;
+	uint64_t in, out;              /* bytes from the client to the node, and back */
+	unsigned failed_nodes;         /* tried in vain */
+	enum end_who end_who;
+	enum end_phase end_phase;
+	enum end_cause end_cause;
+};
 
 /*
- * For a process whose children report, too, and close what they do not know:
- * the number of the socket to the journal, which they must keep. It is
- * libsystemd's own, from its first message on, and it would take whatever gets
- * that number later for it. -1: nothing goes to the journal, or from now on as
- * text on stderr, which is the journal's as well.
+ * Decides which connections have a line: "all" (where it begins), "failed"
+ * (those that did not end cleanly), "slow=TIME" (those, and what took so
+ * long), or "none". 0 or -EINVAL.
  */
-int report_before_forks(void);
+int report_choose(const char *text);
 
-/* For a process that ends right after its messages: they go by standard error where that is the journal's, which knows
- * the unit of it. Of who sends one by itself the journal asks /proc, where he may be no more. */
-void report_before_end(void);
+/* The farm that COREBALANCE_FARM names; kept. */
+void report_set_farm(const char *name);
 
 /* One line, at a syslog(3) priority. */
 void report_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -34,7 +68,7 @@ void report_message(int priority, const char *format, ...) __attribute__((format
 void report_no_nodes(const char *path);
 
 /* The end of a connection. */
-void report_connection(const struct connection *connection);
+void report_connection(const struct record *record);
 
 /* A node went down or came up because of a connection; nothing if the edge is none. */
 void report_node(const char *node, const struct score_edge *edge);

@@ -73,22 +73,23 @@ static void forget(struct waiter *waiter)
 }
 
 /* The line of one that will not be served. */
-static void report_end(const struct waiter *waiter, enum end_who who)
+static void report_end(const struct waiter *waiter, enum end_who who, enum end_cause cause)
 {
 	struct connection connection;
 
 	connection_init(&connection, waiter->arrival.fd, waiter->arrival.accepted_usec, waiter->arrival.client);
-	connection.wait_usec = connection.total_usec = now_boottime() - waiter->arrival.accepted_usec;
-	connection.end_who = who;
-	connection.end_phase = PHASE_QUEUE;
-	report_connection(&connection);
+	connection.record.wait_usec = connection.record.total_usec = now_boottime() - waiter->arrival.accepted_usec;
+	connection.record.end_who = who;
+	connection.record.end_phase = PHASE_QUEUE;
+	connection.record.end_cause = cause;
+	report_connection(&connection.record);
 }
 
 /* One that will not be served: one line for it, and its place is free. */
-static void end(struct waiter *waiter, enum end_who who)
+static void end(struct waiter *waiter, enum end_who who, enum end_cause cause)
 {
 	(void)score_leave(waiter->all->setup.score, &waiter->ticket); /* -ESTALE: has been lost */
-	report_end(waiter, who);
+	report_end(waiter, who, cause);
 	forget(waiter);
 }
 
@@ -99,7 +100,7 @@ static int on_departure(sd_event_source *source, int fd, uint32_t revents, void 
 
 	/* The bits of epoll and poll that matter here are the same, see epoll_ctl(2). */
 	if (departure_check(&waiter->departure, fd, (short)revents, w->setup.settings->abandon_on_eof))
-		end(waiter, END_CLIENT);
+		end(waiter, END_CLIENT, CAUSE_PLAIN);
 	else if (waiter->departure.hung_up)
 		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	else
@@ -228,7 +229,7 @@ static void enforce_limits(struct waiters *w)
 		r = limit_is_over(w->setup.score, w->setup.settings, w->first->arrival.accepted_usec, &look_usec);
 		if (r <= 0)
 			break;
-		end(w->first, END_RESOURCES);
+		end(w->first, END_RESOURCES, (enum end_cause)r);
 	}
 	if (!w->first || w->limit_time)
 		return;
@@ -286,12 +287,13 @@ static bool is_over(struct waiters *w, const struct waiter *waiter)
 	struct departure departure = { 0 };
 	struct pollfd client = { .fd = waiter->arrival.fd, .events = departure_events(&departure) };
 	uint64_t look_usec;
+	int r;
 
 	if (poll(&client, 1, 0) > 0 &&
 	    departure_check(&departure, client.fd, client.revents, w->setup.settings->abandon_on_eof))
-		report_end(waiter, END_CLIENT);
-	else if (limit_is_over(w->setup.score, w->setup.settings, waiter->arrival.accepted_usec, &look_usec) > 0)
-		report_end(waiter, END_RESOURCES);
+		report_end(waiter, END_CLIENT, CAUSE_PLAIN);
+	else if ((r = limit_is_over(w->setup.score, w->setup.settings, waiter->arrival.accepted_usec, &look_usec)) > 0)
+		report_end(waiter, END_RESOURCES, (enum end_cause)r);
 	else
 		return false;
 	return true;
@@ -409,9 +411,9 @@ void waiters_look(struct waiters *w)
 void waiters_end(struct waiters *w, enum end_who who)
 {
 	while (w->first)
-		end(w->first, who);
+		end(w->first, who, CAUSE_PLAIN);
 	if (w->unqueued) {
-		report_end(w->unqueued, who);
+		report_end(w->unqueued, who, CAUSE_PLAIN);
 		(void)close(w->unqueued->arrival.fd);
 		free(w->unqueued);
 		w->unqueued = NULL;

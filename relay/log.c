@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * log.c: libsystemd's sd_journal_send(3) waits as long as the journal takes
+ * nothing, and write(2) as long as nobody reads standard error. Both would hold
+ * up whatever a relay does next. So lines are sent to the journal's socket from
+ * here, in its native protocol (a field a line; values have no newline), and to
+ * standard error only where it takes them at once.
+ */
+
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+
+static enum { TO_STDERR, TO_JOURNAL, TO_STREAM } destination = TO_STDERR;
+static enum { IS_FILE, IS_SOCKET, IS_PIPE, IS_OTHER } kind = IS_FILE; /* standard error */
+static const char *program_name = "cbrelay";
+static int journal_fd = -1;
+static atomic_ulong lost_here, *lost = &lost_here; /* lines; shared with all children once set up */
+
+/* $JOURNAL_STREAM names the device and inode of stderr, if it is the journal's; see systemd.exec(5). */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	uintmax_t device, inode;
+	struct stat st;
+
+	if (!stream || sscanf(stream, "%" SCNuMAX ":%" SCNuMAX, &device, &inode) != 2 || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	return st.st_dev == (dev_t)device && st.st_ino == (ino_t)inode;
+}
+
+/* inetd makes the client's socket all three of our standard descriptors, systemd the first two at least. */
+static bool is_client(int number)
+{
+	struct stat in, st;
+
+	return fstat(STDIN_FILENO, &in) == 0 && fstat(number, &st) == 0 && S_ISSOCK(st.st_mode) &&
+	       in.st_dev == st.st_dev && in.st_ino == st.st_ino;
+}
+
+static void silence(int number)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || dup2(fd, number) < 0)
+		(void)close(number);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+static void look_at_stderr(void)
+{
+	struct stat st;
+
+	if (fstat(STDERR_FILENO, &st) == 0)
+		kind = S_ISREG(st.st_mode) ? IS_FILE : S_ISSOCK(st.st_mode) ? IS_SOCKET : S_ISFIFO(st.st_mode) ? IS_PIPE : IS_OTHER;
+}
+
+void log_setup(const char *program)
+{
+	void *page = mmap(NULL, sizeof(*lost), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (page != MAP_FAILED)
+		lost = page; /* else each process counts its own */
+	program_name = program;
+	if (is_client(STDOUT_FILENO))
+		silence(STDOUT_FILENO); /* else the client would not be told of the end by closing the other one */
+	if (is_client(STDERR_FILENO)) {
+		destination = TO_JOURNAL; /* goes nowhere if there is none, but never to the client */
+		silence(STDERR_FILENO);
+	} else if (stderr_is_journal()) {
+		destination = TO_JOURNAL;
+	}
+	look_at_stderr();
+	if (destination == TO_JOURNAL)
+		journal_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+void log_by_stderr(void)
+{
+	if (destination == TO_JOURNAL && stderr_is_journal())
+		destination = TO_STREAM;
+}
+
+int log_fd(void)
+{
+	return journal_fd;
+}
+
+bool log_has_fields(void)
+{
+	return destination == TO_JOURNAL;
+}
+
+void log_add(struct log_line *line, const char *format, ...)
+{
+	size_t room = sizeof(line->text) - line->n;
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(line->text + line->n, room, format, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n + 1 >= room)
+		return;
+	for (size_t i = line->n; i < line->n + (size_t)n; i++)
+		if (line->text[i] == '\n')
+			line->text[i] = ' ';
+	line->n += (size_t)n;
+	line->text[line->n++] = '\n';
+}
+
+static bool to_journal(const char *text, size_t size)
+{
+	static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
+	ssize_t n;
+
+	do
+		n = sendto(journal_fd, text, size, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&address, sizeof(address));
+	while (n < 0 && errno == EINTR);
+	/* No journal at all: nobody will ever ask. */
+	return n >= 0 || (errno != EAGAIN && errno != ENOBUFS);
+}
+
+/* One call a line, so that those of many processes do not mix. */
+static bool to_stderr(const char *text, size_t size)
+{
+	const struct iovec part = { .iov_base = (void *)(uintptr_t)text, .iov_len = size };
+	struct pollfd pollfd = { .fd = STDERR_FILENO, .events = POLLOUT };
+	ssize_t n;
+
+	if (kind == IS_SOCKET)
+		return send(STDERR_FILENO, text, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != EAGAIN;
+	if (kind == IS_PIPE) {
+		n = pwritev2(STDERR_FILENO, &part, 1, -1, RWF_NOWAIT);
+		if (n >= 0 || errno != EOPNOTSUPP)
+			return n >= 0 || errno != EAGAIN;
+	}
+	/* Before Linux 6.4, and for terminals. A file never waits. */
+	if (kind != IS_FILE && poll(&pollfd, 1, 0) != 1)
+		return false;
+	(void)!write(STDERR_FILENO, text, size); /* nowhere else to complain */
+	return true;
+}
+
+/* One line of plain text, wherever lines go. */
+static bool say(int priority, const char *text)
+{
+	struct log_line line = { 0 };
+
+	if (destination == TO_JOURNAL) {
+		log_add(&line, "MESSAGE=%s", text);
+		log_add(&line, "PRIORITY=%i", priority);
+		log_add(&line, "SYSLOG_IDENTIFIER=%s", program_name);
+		return to_journal(line.text, line.n);
+	}
+	if (destination == TO_STREAM)
+		log_add(&line, "<%i>%s", priority, text);
+	else
+		log_add(&line, "%s: %s", program_name, text);
+	return to_stderr(line.text, line.n);
+}
+
+/* Counts a line that was lost; after one that was taken says how many were. */
+static void note(bool taken)
+{
+	char text[80];
+	unsigned long n;
+
+	if (!taken) {
+		(void)atomic_fetch_add_explicit(lost, 1, memory_order_relaxed);
+		return;
+	}
+	if (atomic_load_explicit(lost, memory_order_relaxed) == 0)
+		return;
+	n = atomic_exchange(lost, 0);
+	if (n == 0)
+		return;
+	(void)snprintf(text, sizeof(text), "%lu lines before this one were lost, as the log took none", n);
+	if (!say(LOG_WARNING, text))
+		(void)atomic_fetch_add_explicit(lost, n, memory_order_relaxed);
+}
+
+void log_send(const struct log_line *line)
+{
+	struct log_line whole = *line;
+
+	log_add(&whole, "SYSLOG_IDENTIFIER=%s", program_name);
+	note(to_journal(whole.text, whole.n));
+}
+
+void log_text(int priority, const char *text)
+{
+	note(say(priority, text));
+}

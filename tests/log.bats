@@ -1,0 +1,163 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# What a relay says of connections: true words, and never a moment's delay for
+# anybody who does not listen.
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+# Standard error is a pipe that is full, and that nobody reads until drain.
+full_stderr() {
+  mkfifo "$T/pipe"
+  exec 8<>"$T/pipe"
+  python3 -c "
+import os
+os.set_blocking(8, False)
+try:
+    while True: os.write(8, b'x' * 4095 + b'\\n')
+except BlockingIOError:
+    while True:
+        try: os.write(8, b'x')
+        except BlockingIOError: break
+os.set_blocking(8, True)"
+}
+
+# Whoever reads the log has stopped doing so.
+log_hangs() {
+  local way=$1 activate relay
+  full_stderr
+  node a 4001 2 --mode hold:5
+  activate=(systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS -l "$GATE")
+  relay=("$BUILD/cbrelay" -c "$CONF")
+  # What systemd-socket-activate says for itself would wait, so the pipe is for the relay alone.
+  local to_pipe="exec \"\$@\" 2>'$T/pipe'"
+  case $way in
+  listener) relay=("${activate[@]}" sh -c "$to_pipe" sh "${relay[@]}") ;;
+  connection) relay=("${activate[@]}" --accept sh -c "$to_pipe" sh "${relay[@]}") ;;
+  inetd) relay=("${activate[@]}" --accept --inetd sh -c "$to_pipe" sh "${relay[@]}") ;;
+  alone) relay=(sh -c "$to_pipe" sh "${relay[@]}" "$GATE") ;;
+  esac
+  background "$T/relay.log" "${relay[@]}"
+  until_ok is_listening "$GATE"
+  client -n 60 -c 6 --expect line
+  farm_is_at_rest
+}
+
+@test "listener: a log that nobody reads holds up no connection" { log_hangs listener; }
+@test "connection: a log that nobody reads holds up no connection" { log_hangs connection; }
+@test "inetd: a log that nobody reads holds up no connection" { log_hangs inetd; }
+@test "alone: a log that nobody reads holds up no connection, and what was lost is counted" {
+  log_hangs alone
+  # Now somebody reads; the next line is followed by how many are missing.
+  background "$T/drained" cat "$T/pipe"
+  until_ok test -s "$T/drained"
+  client --expect line
+  until_ok grep -E 'cbrelay: [0-9]+ lines before this one were lost, as the log took none' "$T/drained"
+  # One more connection than lines: the listener's own is the other one.
+  [ "$(sed -n 's/^.*cbrelay: \([0-9]*\) lines before this.*/\1/p' "$T/drained")" -ge 60 ]
+  until_ok lines_with_are "$T/drained" 'client=' 1
+}
+
+# A journal of the test's own: python takes the datagrams when "$T/read.word" is there, and writes them as text.
+journal_start() {
+  if [ "$(id -u)" != 0 ]; then skip "needs root for a journal of its own"; fi
+  background "$T/journal.keeper" unshare --mount sh -c "mount -t tmpfs none /run/systemd 2>/dev/null || { mkdir -p /run/systemd && mount -t tmpfs none /run/systemd; }
+    mkdir -p /run/systemd/journal && exec python3 -c \"
+import os, socket, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind('/run/systemd/journal/socket')
+print('ready', flush=True)
+while not os.path.exists('$T/read.word'): time.sleep(0.02)
+while True:
+    print(s.recv(65536).decode(), flush=True)\""
+  JOURNAL=$PID
+  until_ok grep -q ready "$T/journal.keeper"
+}
+
+# The relay's standard error is the journal's, as far as it can tell.
+journal_entrance() {
+  exec 7>"$T/relay.stderr"
+  background "$T/relay.log" nsenter --mount="/proc/$JOURNAL/ns/mnt" sh -c \
+    'JOURNAL_STREAM=$(stat -L -c %d:%i /dev/fd/7) exec "$@" 2>&7' sh "$BUILD/cbrelay" -c "$CONF" "$@" "$GATE"
+  until_ok is_listening "$GATE"
+}
+
+field() { sed -n "s/^$1=//p" "$T/journal.keeper"; }
+
+@test "the journal: a connection is told in words, and exactly in fields" {
+  journal_start
+  word read
+  node a 4001 1 --mode line
+  journal_entrance --farm ci --scoreboard "$SCOREBOARD" --config "$CONF"
+  client_start first --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start second --line "sleep 0" --expect line
+  until_ok waiting_is 1
+  word go
+  client_wait first
+  client_wait second
+  until_ok grep -q "MESSAGE_ID=6c2f0a" "$T/journal.keeper"
+  until_ok eval '[ "$(field MESSAGE_ID | grep -c 6c2f0a)" = 2 ]'
+  field MESSAGE | grep -E "^127\.[0-9.]+:[0-9]+ -> $ADDR:4001: served in [0-9.]+m?s, [0-9]+ B in, [0-9]+ B out$"
+  [ "$(field COREBALANCE_FARM | sort -u)" = ci ]
+  [ "$(field COREBALANCE_CLIENT_ADDRESS | sort -u)" = "$(field COREBALANCE_CLIENT | sed 's/:[0-9]*$//' | sort -u)" ]
+  [ "$(field COREBALANCE_END | sort -u)" = "--" ]
+  [ "$(field SYSLOG_IDENTIFIER | sort -u)" = cbrelay ]
+  ! field MESSAGE | grep -E '[0-9] ?us\b'
+}
+
+@test "the journal: the limit that was reached is named, and nobody is told to have been reached" {
+  journal_start
+  word read
+  node a 4001 1 --mode line
+  journal_entrance --queue-timeout 400ms --down-timeout 300ms
+  client_start holder --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client --line "sleep 0" --expect line || true
+  until_ok eval 'field MESSAGE | grep -E "^127[^ ]*: not served: all nodes were busy for 0\.[4-9]s \(--queue-timeout\)$|not served: all nodes were busy for [0-9.]*s"'
+  word go
+  client_wait holder
+  score down "$ADDR:4001"
+  client --line "sleep 0" --expect line || true
+  until_ok eval 'field MESSAGE | grep -E "^127[^ ]*: not served: no node was up for [0-9.]+s \(--down-timeout\)$"'
+  [ "$(field COREBALANCE_NODE | grep -c NOSRV)" = 2 ]
+  [ "$(field COREBALANCE_END | grep -c RQ)" = 2 ]
+}
+
+@test "the journal hangs: connections go on, and what was lost is counted" {
+  journal_start
+  node a 4001 2 --mode hold:5
+  journal_entrance
+  client -n 800 -c 8 --expect line
+  farm_is_at_rest
+  word read
+  until_ok grep -q 'MESSAGE_ID' "$T/journal.keeper"
+  # The queue of datagrams is empty when all that was sent has been read.
+  until_ok eval 'client --expect line; field MESSAGE | grep -qE "^[0-9]+ lines before this one were lost"'
+}
+
+@test "--log: which connections have a line" {
+  node a 4001 2 --mode line
+  entrance alone --log failed
+  client --line "sleep 0" --expect line
+  client --line reset --expect line || true
+  until_ok grep -q 'end=SD' "$T/relay.log"
+  lines_with_are "$T/relay.log" 'end=--' 0
+  GATE=$ADDR:3699
+  background "$T/slow.log" "$BUILD/cbrelay" -c "$CONF" --log slow=300ms "$GATE"
+  until_ok is_listening "$GATE"
+  client --line "sleep 0" --expect line
+  client --line "sleep 400" --expect line
+  until_ok lines_with_are "$T/slow.log" 'end=--' 1
+  grep -q 'client=.* end=--' "$T/slow.log"
+  GATE=$ADDR:3698
+  background "$T/none.log" "$BUILD/cbrelay" -c "$CONF" --log none "$GATE"
+  until_ok is_listening "$GATE"
+  client --line reset --expect line || true
+  farm_is_at_rest
+  lines_with_are "$T/none.log" 'client=' 0
+  run -64 "$BUILD/cbrelay" --log some
+  [[ $output == *'--log: "some": expected all, failed, slow=TIME or none'* ]]
+}
