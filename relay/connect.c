@@ -2,6 +2,13 @@
 
 /*
  * connect.c: one non-blocking connect(2) after the other.
+ *
+ * RFC 8305 lets the next address begin a quarter of a second after the one
+ * before, and both go on. Here the one before is given up first, as two that
+ * are answered at once would be two connections at the node. What is given up
+ * before its answer has come is none: our kernel resets the answer, and the
+ * node's process never sees it. An address that is only slow has its turn
+ * again, and is given four times as long each time.
  */
 
 #include "connect.h"
@@ -17,6 +24,9 @@
 #include "sigterm.h"
 #include "socket.h"
 #include "system/timespan.h"
+
+#define TURN_USEC 250000u   /* for one address before the next has its turn */
+#define TURN_GROWTH 4u
 
 /* A SYN that is answered by a reset was refused; whom a reset or an end finds connected was taken first. */
 static enum connect_outcome outcome_of(int error)
@@ -110,26 +120,62 @@ static enum connect_outcome try_address(const struct score_address *address, uin
 	return outcome;
 }
 
-enum connect_outcome connect_node(const struct score_target *target, uint64_t timeout_usec, int client_fd,
-				  int *ret_fd, enum node_reason *ret_reason)
+/* The addresses of a node that are still worth a try, and how it went with the others. */
+struct race {
+	uint32_t left, unreached;
+	int error;               /* of the last one that failed */
+	bool no_port;            /* this machine has none left towards one of them; towards another there may be one */
+};
+
+/* One address gets its turn. FAILED: it is still in race->left if it has just not answered. */
+static enum connect_outcome take_turn(struct race *race, const struct score_target *target, unsigned i, uint64_t usec,
+				      int client_fd, int *ret_fd)
 {
-	bool no_port = false;
 	int error = 0;
+	enum connect_outcome outcome = try_address(&target->addresses[i], usec, client_fd, ret_fd, &error);
 
-	*ret_reason = REASON_UNRESOLVED;
-	for (unsigned i = 0; i < target->n_addresses; i++) {
-		enum connect_outcome outcome = try_address(&target->addresses[i], timeout_usec, client_fd, ret_fd, &error);
-
-		if (outcome == CONNECT_NO_RESOURCES && error == EADDRNOTAVAIL) {
-			no_port = true; /* towards another address there may be one */
-			continue;
-		}
-		if (outcome != CONNECT_FAILED) {
-			errno = error;
-			return outcome;
-		}
-		*ret_reason = reason_from_errno(error);
+	errno = error;
+	if (outcome == CONNECT_NO_RESOURCES && error == EADDRNOTAVAIL) {
+		race->no_port = true;
+		race->left &= ~(1u << i);
+		return CONNECT_FAILED;
 	}
+	if (outcome != CONNECT_FAILED)
+		return outcome;
+	race->error = error;
+	race->unreached |= 1u << i;
+	if (error != ETIMEDOUT)
+		race->left &= ~(1u << i);
+	return CONNECT_FAILED;
+}
+
+enum connect_outcome connect_node(const struct score_target *target, uint64_t timeout_usec, int client_fd,
+				  struct connect_result *ret)
+{
+	struct race race = { .left = (uint32_t)((UINT64_C(1) << target->n_addresses) - 1) };
+	uint64_t end_usec = target->n_addresses > 1 ? now_boottime() + timeout_usec : 0, turn_usec = TURN_USEC;
+	uint64_t left_usec = timeout_usec;
+
+	*ret = (struct connect_result){ .fd = -1, .reason = REASON_UNRESOLVED };
+	for (; race.left && left_usec > 0; turn_usec *= TURN_GROWTH) {
+		for (unsigned i = 0; i < target->n_addresses && left_usec > 0; i++) {
+			bool alone = (race.left & (race.left - 1)) == 0;
+			enum connect_outcome outcome;
+
+			if (!(race.left >> i & 1))
+				continue;
+			outcome = take_turn(&race, target, i, alone || left_usec < turn_usec ? left_usec : turn_usec,
+					    client_fd, &ret->fd);
+			if (outcome != CONNECT_FAILED) {
+				ret->reached = i;
+				ret->unreached = race.unreached & ~(1u << i);
+				return outcome;
+			}
+			left_usec = end_usec > now_boottime() ? end_usec - now_boottime() : 0;
+		}
+	}
+	if (race.unreached)
+		ret->reason = reason_from_errno(race.left ? ETIMEDOUT : race.error);
 	errno = EADDRNOTAVAIL;
-	return no_port ? CONNECT_NO_RESOURCES : CONNECT_FAILED;
+	return race.no_port && !race.left ? CONNECT_NO_RESOURCES : CONNECT_FAILED;
 }

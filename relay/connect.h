@@ -18,12 +18,21 @@ enum connect_outcome {
 	CONNECT_NO_RESOURCES, /* this machine is short of descriptors, ports or memory: errno; not the node's fault */
 };
 
+/* How the connect went, as far as the outcome has it. */
+struct connect_result {
+	int fd;                  /* DONE, RESET: the caller's */
+	unsigned reached;        /* DONE, RESET: the number of the address that was reached */
+	uint32_t unreached;      /* bits: addresses that were tried in vain */
+	enum node_reason reason; /* FAILED */
+};
+
 /*
- * Connects to the node, one address after the other, each for at most
- * timeout_usec, while watching the client. DONE: *ret_fd is a connected
+ * Connects to the node within timeout_usec, all its addresses together, while
+ * watching the client. While an address has not answered the next one is tried
+ * a quarter of a second later. DONE: ret->fd is a connected
  * socket, non-blocking, close-on-exec, that is reset when it is just closed
  * (see socket.h); the caller's, as it is at RESET. It has no keepalive and no
  * TCP_NODELAY yet: most connections are over before they would matter.
  */
 enum connect_outcome connect_node(const struct score_target *target, uint64_t timeout_usec, int client_fd,
-				  int *ret_fd, enum node_reason *ret_reason);
+				  struct connect_result *ret);

@@ -408,12 +408,27 @@ static enum stage connect_failed(struct life *life, enum node_reason reason)
 	return next_stage(life, r, PHASE_CONNECT);
 }
 
+/* Not at its first address: the others shall know. */
+static void note_reached(struct life *life, const struct connect_result *result)
+{
+	const struct score_target *target = &life->target;
+	char reached[ADDRESS_MAX], unreached[ADDRESS_MAX];
+
+	if (score_reached(life->score, &life->slot, target, result->reached, result->unreached) != 1)
+		return;
+	(void)address_format(&target->addresses[result->reached].sa, target->addresses[result->reached].size, reached);
+	for (unsigned i = 0; i < target->n_addresses; i++)
+		if (result->unreached >> i & 1)
+			report_message(LOG_WARNING, "%s: %s does not answer; %s does, and is tried first from now on", target->name,
+				       address_format(&target->addresses[i].sa, target->addresses[i].size, unreached), reached);
+}
+
 static enum stage stage_connect(struct life *life)
 {
 	struct connection *connection = life->connection;
 	uint64_t start_usec = now_boottime();
 	enum connect_outcome outcome;
-	enum node_reason reason;
+	struct connect_result result;
 	struct score_edge edge = { 0 };
 
 	connection->record.wait_usec = start_usec - connection->accepted_usec;
@@ -424,13 +439,16 @@ static enum stage stage_connect(struct life *life)
 			       life->target.name, life->slot.trial ? ", which was down" : "");
 
 	for (;;) {
-		outcome = connect_node(&life->target, life->settings->connect_timeout_usec, connection->fd,
-				       &life->node_fd, &reason);
+		outcome = connect_node(&life->target, life->settings->connect_timeout_usec, connection->fd, &result);
 		if (outcome != CONNECT_NO_RESOURCES || !is_shortage(-errno))
 			break;
 		if (!sit_out(life, "connect", -errno, PHASE_CONNECT))
 			return release(life, false);
 	}
+
+	life->node_fd = result.fd;
+	if (result.fd >= 0 && (result.reached > 0 || result.unreached))
+		note_reached(life, &result);
 
 	switch (outcome) {
 	case CONNECT_DONE:
@@ -442,7 +460,7 @@ static enum stage stage_connect(struct life *life)
 		close_node(life);
 		return connection->record.out > 0 ? release(life, true) : release_doubted(life, REASON_SILENT);
 	case CONNECT_FAILED:
-		return connect_failed(life, reason);
+		return connect_failed(life, result.reason);
 	case CONNECT_CLIENT_GONE:
 		(void)end(life, END_CLIENT, PHASE_CONNECT, EX_OK);
 		return now_boottime() - start_usec > SLOW_USEC ? release_doubted(life, REASON_TIMED_OUT)

@@ -149,7 +149,7 @@ static int set_verbose(void *settings, const char *value)
 static const struct option_row rows[] = {
 	FARM_OPTION_ROWS("node list"),
 	{ "policy", 0, "NAME", "which node", "fastest", NULL, set_policy, policy_word },
-	{ "connect-timeout", 0, "TIME", "for each address of a node", "5s", TIME ", above 0", set_connect_timeout, NULL },
+	{ "connect-timeout", 0, "TIME", "for a node, all its addresses together", "5s", TIME ", above 0", set_connect_timeout, NULL },
 	{ "idle-timeout", 0, "TIME", "end a connection of which nothing moved so long", "0, off", TIME, set_idle_timeout, NULL },
 	{ "vanish-timeout", 0, "TIME", "give up a machine that answered nothing so long", "2min", TIME ", from 8s to 1h",
 	  set_vanish_timeout, NULL },

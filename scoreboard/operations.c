@@ -166,6 +166,12 @@ int score_doubted(struct score *s, const struct score_slot *slot, uint64_t in, e
 	return r;
 }
 
+int score_reached(struct score *s, const struct score_slot *slot, const struct score_target *tried, unsigned reached,
+		  uint32_t unreached)
+{
+	return OPERATION(s, attempt_reached(s, slot, tried, reached, unreached));
+}
+
 int score_connected(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge)
 {
 	return OPERATION(s, attempt_connected(s, slot, ret_edge));

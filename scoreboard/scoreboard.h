@@ -290,6 +290,15 @@ int score_doubted(struct score *s, const struct score_slot *slot, uint64_t in, e
 		  uint64_t retry_usec, struct score_edge *ret_edge);
 
 /*
+ * The node of our slot was reached at one of the addresses tried, by its
+ * number, after those of the bits of unreached had been tried in vain. The next
+ * connections of all relays try the one that was reached first. 0: as is known
+ * already; 1: that is new; or -errno.
+ */
+int score_reached(struct score *s, const struct score_slot *slot, const struct score_target *tried, unsigned reached,
+		  uint32_t unreached);
+
+/*
  * A trial connection reached its node: it is up again. *ret_edge as above. 0; 1: reached does not mean
  * answered with this node, it stays on trial until score_answered(); or -errno.
  */
@@ -366,8 +375,9 @@ struct score_node {
 	uint64_t served, failed, bytes_in, bytes_out;
 	uint32_t rise, fall;         /* successes and failures in a row, of probes */
 	uint32_t doubts;             /* connections in a row that it took and did not answer */
-	unsigned n_addresses;
+	unsigned n_addresses;        /* the one that was reached last comes first */
 	struct score_address addresses[SCORE_ADDRESSES_MAX];
+	uint32_t unreached;          /* bits: those that were tried in vain last, when another one was reached */
 };
 
 struct score_slot_info {

@@ -78,9 +78,9 @@ static void node_retry(const void *item, char text[static COLUMN_TEXT_MAX])
 		(void)snprintf(text, COLUMN_TEXT_MAX, "%" PRIu64, node->retry_usec);
 }
 
-static void node_addresses(const void *item, char text[static COLUMN_TEXT_MAX])
+/* Those addresses of a node whose bits are set. */
+static void write_addresses(const struct score_node *node, uint32_t which, char text[static COLUMN_TEXT_MAX])
 {
-	const struct score_node *node = item;
 	size_t used = 0;
 
 	*text = '\0';
@@ -89,6 +89,8 @@ static void node_addresses(const void *item, char text[static COLUMN_TEXT_MAX])
 		char one[NI_MAXHOST];
 		int n;
 
+		if (!(which >> i & 1))
+			continue;
 		if (getnameinfo(&address->sa, address->size, one, sizeof(one), NULL, 0, NI_NUMERICHOST) != 0)
 			continue;
 		n = snprintf(text + used, COLUMN_TEXT_MAX - used, "%s%s", used ? "," : "", one);
@@ -96,6 +98,18 @@ static void node_addresses(const void *item, char text[static COLUMN_TEXT_MAX])
 			break;
 		used += (size_t)n;
 	}
+}
+
+static void node_addresses(const void *item, char text[static COLUMN_TEXT_MAX])
+{
+	write_addresses(item, UINT32_MAX, text);
+}
+
+static void node_unreached(const void *item, char text[static COLUMN_TEXT_MAX])
+{
+	const struct score_node *node = item;
+
+	write_addresses(node, node->unreached, text);
 }
 
 static void node_work(const void *item, char text[static COLUMN_TEXT_MAX])
@@ -176,7 +190,8 @@ const struct column columns[] = {
 	{ TABLE_NODES, "FALL", SHOWN_NOT, COLUMN_NUMBER, "probes in a row that failed", node_fall },
 	{ TABLE_NODES, "DOUBTS", SHOWN_NOT, COLUMN_NUMBER, "connections in a row that it did not answer", node_doubts },
 	{ TABLE_NODES, "RETRY", SHOWN_NOT, COLUMN_TIME, "when a connection may try it again", node_retry },
-	{ TABLE_NODES, "ADDRESSES", SHOWN_NOT, COLUMN_TEXT, "what its name resolves to", node_addresses },
+	{ TABLE_NODES, "ADDRESSES", SHOWN_NOT, COLUMN_TEXT, "what its name resolves to, the one tried first first", node_addresses },
+	{ TABLE_NODES, "UNREACHED", SHOWN_NOT, COLUMN_TEXT, "addresses where it was tried in vain", node_unreached },
 	{ TABLE_NODES, "BACKUP", SHOWN_NOT, COLUMN_BOOLEAN, "used only while no other is up", node_backup },
 	{ TABLE_NODES, "CHECK", SHOWN_NOT, COLUMN_TEXT, "how it is probed", node_check },
 	{ TABLE_NODES, "PINNED", SHOWN_NOT, COLUMN_BOOLEAN, "its speed is that of the node list", node_pinned },

@@ -22,6 +22,8 @@ int attempt_failed(struct score *s, const struct score_slot *slot, enum node_rea
 		struct score_target *ret_target, struct score_ticket *ret_ticket);
 int attempt_doubted(struct score *s, const struct score_slot *slot, uint64_t in, enum node_reason reason,
 		 uint64_t retry_usec, struct score_edge *ret_edge);
+int attempt_reached(struct score *s, const struct score_slot *slot, const struct score_target *tried, unsigned reached,
+		    uint32_t unreached);
 int attempt_connected(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge);
 int attempt_answered(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge);
 int attempt_progress(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out);

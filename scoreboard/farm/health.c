@@ -352,6 +352,21 @@ static int open_to_trials(struct score *s, const struct section *at)
 	return index_update(s->store, at->farm, record->position);
 }
 
+int attempt_reached(struct score *s, const struct score_slot *ours, const struct score_target *tried, unsigned reached,
+		    uint32_t unreached)
+{
+	struct section at;
+	int r = section_enter(s, ours->node, &at), changed;
+
+	if (r < 0)
+		return r;
+	changed = node_reach(at.record, tried, reached, unreached);
+	store_touch(s->store, at.record, sizeof(*at.record));
+	r = store_commit(s->store) ?: changed;
+	farm_leave(s);
+	return r;
+}
+
 int attempt_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n)
 {
 	struct section at;

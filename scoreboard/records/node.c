@@ -46,35 +46,98 @@ int node_get(struct store *store, uint32_t id, struct node_record **ret)
 	return must_exist(node_find(store, id, ret));
 }
 
+/* false: it is of a family that nodes have not. */
+static bool address_fill(struct node_address *ret, const struct score_address *address)
+{
+	(void)memset(ret, 0, sizeof(*ret));
+	if (address->sa.sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)&address->storage;
+
+		(void)memcpy(ret->bytes, &in->sin_addr, 4);
+	} else if (address->sa.sa_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->storage;
+
+		(void)memcpy(ret->bytes, &in6->sin6_addr, 16);
+		ret->scope = in6->sin6_scope_id;
+	} else {
+		return false;
+	}
+	ret->family = address->sa.sa_family;
+	return true;
+}
+
+/* Which of the record's addresses it is, whatever is known of it; NULL: none. */
+static struct node_address *address_find(struct node_record *record, const struct node_address *address)
+{
+	for (unsigned i = 0; i < record->n_addresses; i++) {
+		struct node_address *own = &record->addresses[i];
+
+		if (own->family == address->family && own->scope == address->scope &&
+		    memcmp(own->bytes, address->bytes, sizeof(own->bytes)) == 0)
+			return own;
+	}
+	return NULL;
+}
+
+/* Puts one of the addresses before the others, which keep their order. */
+static void address_first(struct node_address *addresses, unsigned i)
+{
+	const struct node_address first = addresses[i];
+
+	(void)memmove(addresses + 1, addresses, i * sizeof(*addresses));
+	addresses[0] = first;
+}
+
 int node_set_addresses(struct node_record *record, const struct score_address *addresses, unsigned n)
 {
 	struct node_address kept[SCORE_ADDRESSES_MAX];
-	unsigned n_kept = 0;
+	unsigned n_kept = 0, n_known = 0, first = 0;
 
 	(void)memset(kept, 0, sizeof(kept));
 	for (unsigned i = 0; i < n && n_kept < SCORE_ADDRESSES_MAX; i++) {
-		struct node_address *address = &kept[n_kept];
+		const struct node_address *known;
 
-		if (addresses[i].sa.sa_family == AF_INET) {
-			const struct sockaddr_in *in = (const struct sockaddr_in *)&addresses[i].storage;
-
-			(void)memcpy(address->bytes, &in->sin_addr, 4);
-		} else if (addresses[i].sa.sa_family == AF_INET6) {
-			const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&addresses[i].storage;
-
-			(void)memcpy(address->bytes, &in6->sin6_addr, 16);
-			address->scope = in6->sin6_scope_id;
-		} else {
+		if (!address_fill(&kept[n_kept], &addresses[i]))
 			continue;
-		}
-		address->family = addresses[i].sa.sa_family;
+		known = address_find(record, &kept[n_kept]);
+		if (known == record->addresses)
+			first = n_kept;
+		if (known)
+			kept[n_kept] = *known;
+		n_known += known != NULL;
 		n_kept++;
 	}
-	if (n_kept == record->n_addresses && memcmp(kept, record->addresses, sizeof(kept)) == 0)
+	if (n_kept == record->n_addresses && n_known == n_kept)
 		return 0;
+	if (first > 0)
+		address_first(kept, first);
 	(void)memcpy(record->addresses, kept, sizeof(kept));
 	record->n_addresses = n_kept;
 	return 1;
+}
+
+int node_reach(struct node_record *record, const struct score_target *tried, unsigned reached, uint32_t unreached)
+{
+	int changed = 0;
+
+	for (unsigned i = 0; i < tried->n_addresses; i++) {
+		uint16_t in_vain = unreached >> i & 1;
+		struct node_address address, *own;
+
+		if ((!in_vain && i != reached) || !address_fill(&address, &tried->addresses[i]))
+			continue;
+		own = address_find(record, &address);
+		if (!own)
+			continue; /* the name means others meanwhile */
+		if (own->unreached != in_vain)
+			changed = 1;
+		own->unreached = in_vain;
+		if (i == reached && own != record->addresses) {
+			address_first(record->addresses, (unsigned)(own - record->addresses));
+			changed = 1;
+		}
+	}
+	return changed;
 }
 
 unsigned node_get_addresses(const struct node_record *record, struct score_address ret[static SCORE_ADDRESSES_MAX])
@@ -230,6 +293,8 @@ void node_describe(const struct node_record *record, const struct index_entry *e
 		ret->retry_usec = now_realtime() + entry->key.retry_usec - boottime;
 	describe_speed(record, &ret->learning);
 	ret->n_addresses = node_get_addresses(record, ret->addresses);
+	for (unsigned i = 0; i < record->n_addresses; i++)
+		ret->unreached |= (uint32_t)(record->addresses[i].unreached != 0) << i;
 }
 
 void node_note_down(struct node_record *record)

@@ -20,7 +20,7 @@
 
 struct node_address {
 	uint16_t family;       /* AF_INET or AF_INET6 */
-	uint16_t reserved;
+	uint16_t unreached;    /* 1: the last connect to it was in vain, and another address was reached */
 	uint32_t scope;        /* of a link-local IPv6 address */
 	uint8_t bytes[16];     /* network order; IPv4 in the first four */
 };
@@ -61,8 +61,13 @@ int node_get(struct store *store, uint32_t id, struct node_record **ret);
 /* As node_get() for a node that may exist: -ENOENT if there is none. */
 int node_find(struct store *store, uint32_t id, struct node_record **ret);
 
-/* Puts addresses into the record; touches nothing if they are the same. 1 if changed, else 0. */
+/* Puts addresses into the record; touches nothing if they are the same, in whatever order. The one that comes first in
+ * the record stays first, and what is known of those that stay is kept. 1 if changed, else 0. */
 int node_set_addresses(struct node_record *record, const struct score_address *addresses, unsigned n);
+
+/* A connection reached the node at one of tried, by its number, and bits of unreached are those where it was tried in
+ * vain: the first comes first from now on. 1 if that changes anything, else 0. */
+int node_reach(struct node_record *record, const struct score_target *tried, unsigned reached, uint32_t unreached);
 
 /* The record's addresses with its port, for connect(2). Returns how many. */
 unsigned node_get_addresses(const struct node_record *record, struct score_address ret[static SCORE_ADDRESSES_MAX]);

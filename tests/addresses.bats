@@ -1,0 +1,127 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# A node whose name means several addresses, of which some swallow packets.
+
+load lib/helpers
+
+setup() {
+  farm_setup
+  if [ "$(id -u)" != 0 ]; then skip "needs root to say what a name means"; fi
+  DEAD=127.1.${ADDR#127.*.}
+  DEAD=${DEAD%.*}.254
+}
+teardown() { farm_teardown; }
+
+# What dual.farm means for the relays of entrance().
+dual_means() {
+  printf '%s dual.farm\n' "$@" >"$T/hosts"
+  background "$T/names.log" unshare --mount sh -c "mount --bind '$T/hosts' /etc/hosts && echo ready && exec sleep 600"
+  until_ok grep -q ready "$T/names.log"
+  NAMES=$PID
+}
+named() { nsenter --mount="/proc/$NAMES/ns/mnt" "$@"; }
+
+# PORT of the address that answers no connect: its backlog is full.
+swallow() {
+  background "$T/swallow.log" python3 -c "
+import socket, time
+s = socket.socket(); s.bind(('$DEAD', $1)); s.listen(0)
+held = [socket.socket() for _ in range(4)]
+for h in held:
+    h.setblocking(False); h.connect_ex(('$DEAD', $1))
+print('full', flush=True); time.sleep(600)"
+  until_ok grep -q full "$T/swallow.log"
+}
+
+dual_entrance() {
+  local way=$1 activate relay
+  shift
+  # The list is loaded first, so that every way in finds the same order.
+  named "$BUILD/cbscore" -c "$CONF" load
+  activate=(systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS -l "$GATE")
+  relay=("$BUILD/cbrelay" -c "$CONF" "$@")
+  case $way in
+  listener) relay=("${activate[@]}" "${relay[@]}") ;;
+  connection) relay=("${activate[@]}" --accept "${relay[@]}") ;;
+  inetd) relay=("${activate[@]}" --accept --inetd "${relay[@]}") ;;
+  alone) relay+=("$GATE") ;;
+  esac
+  background "$T/relay.log" named "${relay[@]}"
+  until_ok is_listening "$GATE"
+}
+
+# Milliseconds of the longest connect in the log, as the relays saw it.
+slowest_connect() { sed -n 's/.*connect_usec=\([0-9]*\) .*/\1/p' "$T/relay.log" | sort -n | tail -n 1; }
+
+swallowed() {
+  dual_means "$DEAD" "$ADDR"
+  swallow 4001
+  node_start a 4001 1 --mode hold:5
+  echo "dual.farm, 4001, 1, 0" >"$CONF"
+  dual_entrance "$1"
+  client -n 1 --expect line
+  until_ok grep -q 'end=--' "$T/relay.log"
+  # A quarter of a second, and not the five of --connect-timeout; then it is known.
+  [ "$(slowest_connect)" -ge 250000 ]
+  [ "$(slowest_connect)" -lt 4000000 ]
+  [ "$(score list -nr -o ADDRESSES)" = "$ADDR,$DEAD" ]
+  [ "$(score list -nr -o UNREACHED)" = "$DEAD" ]
+  [ "$(score list -nr -o STATE)" = up ]
+  client -n 5 --expect line
+  until_ok lines_with_are "$T/relay.log" 'end=--' 6
+  # One of the six has waited.
+  [ "$(sed -n 's/.*connect_usec=\([0-9]*\) .*/\1/p' "$T/relay.log" | awk '$1 >= 250000' | wc -l)" = 1 ]
+  lines_with_are "$T/relay.log" "dual.farm:4001: $DEAD:4001 does not answer; $ADDR:4001 does, and is tried first from now on" 1
+  # A list that is loaded again, and a pass of the prober, change nothing of that.
+  named "$BUILD/cbscore" -c "$CONF" load
+  named "$BUILD/cbprobe" -c "$CONF" || true
+  [ "$(score list -nr -o ADDRESSES)" = "$ADDR,$DEAD" ]
+  [ "$(score list -nr -o UNREACHED)" = "$DEAD" ]
+  farm_is_at_rest
+}
+
+@test "listener: an address that swallows packets costs one connection a quarter of a second" { swallowed listener; }
+@test "connection: an address that swallows packets costs one connection a quarter of a second" { swallowed connection; }
+@test "inetd: an address that swallows packets costs one connection a quarter of a second" { swallowed inetd; }
+@test "alone: an address that swallows packets costs one connection a quarter of a second" { swallowed alone; }
+
+@test "a node of which no address answers is down when --connect-timeout is over for all of them together" {
+  dual_means "$DEAD" "${DEAD%.*}.253"
+  swallow 4001
+  echo "dual.farm, 4001, 1, 0" >"$CONF"
+  node_start a 4002 1 --mode hold:5
+  node_line 4002 1
+  dual_entrance alone --connect-timeout 2s --policy order
+  # The other address refuses at once; the one that swallows has all the rest of the time.
+  client -n 1 --expect line
+  until_ok grep -q 'dual.farm:4001 is down: connect timed out' "$T/relay.log"
+  until_ok grep -q 'failed_nodes=1 .*end=--' "$T/relay.log"
+}
+
+@test "the address that comes first is lost: the next one is found, and comes first" {
+  local other=${DEAD%.*}.253 pid_a pid_b lost left=b
+  dual_means "$ADDR" "$other"
+  node_start a 4001 1 --mode hold:5
+  pid_a=$PID
+  background "$T/b.log" "$NODE" --name b --max 1 --mode hold:5 "$other:4001"
+  pid_b=$PID
+  until_ok grep -q ^PORT "$T/b.log"
+  echo "dual.farm, 4001, 1, 0" >"$CONF"
+  dual_entrance alone
+  # Which of them it is at first is for the resolver to say.
+  run -0 client --expect line --print
+  lost=$pid_a
+  if [[ $output == *"reply=b "* ]]; then lost=$pid_b left=a; fi
+  kill "$lost"
+  gone "$lost"
+  run -0 client --expect line --print
+  [[ $output == *"reply=$left "* ]]
+  if [ "$left" = b ]; then
+    [ "$(score list -nr -o ADDRESSES,UNREACHED)" = "$other,$ADDR $ADDR" ]
+  else
+    [ "$(score list -nr -o ADDRESSES,UNREACHED)" = "$ADDR,$other $other" ]
+  fi
+  lines_with_are "$T/relay.log" 'is down' 0
+  farm_is_at_rest
+}
