@@ -245,6 +245,11 @@ int score_edit(struct score *s, const struct score_edit *edit, struct score_edit
 	return OPERATION(s, attempt_edit(s, edit, ret));
 }
 
+int score_pause(struct score *s, bool paused)
+{
+	return OPERATION(s, attempt_pause(s, paused));
+}
+
 int score_hold(struct score *s, const char *name, const char *detail)
 {
 	return OPERATION(s, attempt_hold(s, name, detail));

@@ -526,6 +526,10 @@ struct score_edited {
  */
 int score_edit(struct score *s, const struct score_edit *edit, struct score_edited *ret);
 
+/* From now on every new connection waits; those that have a slot go on; or, not paused, waiters get slots again. 0, 1 if
+ * it was so already, or -errno. */
+int score_pause(struct score *s, bool paused);
+
 /* An administrator takes a node out (its connections go on), with the reason in detail, or puts it back. Without a
  * detail a node that is held already keeps the one that it has. 0, 1 if it was so already, -ENOENT. */
 int score_hold(struct score *s, const char *name, const char *detail);

@@ -127,7 +127,8 @@ int main(int argc, char **argv)
 	argv = with_verb(&argc, argv);
 	r = command_parse(&command, argc, argv, &context, &line);
 	if (r != 0)
-		return r > 0 ? STATUS_OK : r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
+		return r > 0 ? STATUS_OK : r != -EINVAL ? STATUS_FAILED :
+		       line.verb && line.verb->usage_status ? line.verb->usage_status : STATUS_USAGE;
 	context_verb = line.verb;
 	if (farm_options_settle(&context.farm) < 0)
 		return complain_usage("$COREBALANCE_FARM: \"%s\": expected the name of a farm", context.farm.name);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* nodes.c: the verbs about node lists: load, validate. */
+/* nodes.c: the verbs about node lists: load, diff, validate. */
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "difference.h"
 #include "verbs.h"
 
 static bool arg_adopt;
@@ -21,6 +22,56 @@ static int complain_load(const struct context *context, struct score *score, con
 	return STATUS_FAILED;
 }
 
+static bool arg_dry_run;
+
+/* Tells how the list and the farm differ. STATUS_OK and *ret; or a status, and it was told. */
+static int compare(const struct context *context, const char *path, struct difference *ret)
+{
+	struct score *score = NULL;
+	struct nodelist list;
+	int status = context_read_nodes(path, &list);
+
+	if (status != STATUS_OK)
+		return status;
+	status = context_look(context, &score);
+	if (status == STATUS_OK)
+		status = difference_tell(context, score, &list, ret);
+	(void)score_close(score);
+	nodelist_clear(&list);
+	return status;
+}
+
+static int run_diff(void *settings, int argc, char **argv)
+{
+	const struct context *context = settings;
+	const char *path = argc > 0 ? argv[0] : context->farm.nodes;
+	struct difference difference;
+	int status = compare(context, path, &difference);
+
+	if (status != STATUS_OK)
+		return status;
+	if (difference.added + difference.changed + difference.draining > 0)
+		return STATUS_FAILED;
+	(void)printf("%s and the farm agree\n", path);
+	return STATUS_OK;
+}
+
+const struct verb verb_diff = {
+	.name = "diff", .arguments = "[FILE|-]", .also = "compare", .max = 1, .run = run_diff,
+	.help = "what the node list would change in the farm",
+};
+
+static int dry_run(const struct context *context, const char *path)
+{
+	struct difference difference;
+	int status = compare(context, path, &difference);
+
+	if (status == STATUS_OK)
+		(void)printf("%u to add, %u to change, %u to drain, %u kept; nothing is done\n", difference.added,
+			     difference.changed, difference.draining, difference.kept);
+	return status;
+}
+
 static int run_load(void *settings, int argc, char **argv)
 {
 	const struct context *context = settings;
@@ -30,6 +81,8 @@ static int run_load(void *settings, int argc, char **argv)
 	struct nodelist list;
 	int r, status, existed;
 
+	if (arg_dry_run)
+		return dry_run(context, path);
 	status = context_read_nodes(path, &list);
 	if (status != STATUS_OK)
 		return status;
@@ -62,8 +115,17 @@ static int set_adopt(void *settings, const char *value)
 	return 0;
 }
 
+static int set_dry_run(void *settings, const char *value)
+{
+	(void)settings;
+	(void)value;
+	arg_dry_run = true;
+	return 0;
+}
+
 static const struct option_row rows[] = {
 	{ "adopt", 0, NULL, "also if the farm was made from another list", NULL, NULL, set_adopt, NULL },
+	{ "dry-run", 0, NULL, "tell what would change, as diff does, and do nothing", NULL, NULL, set_dry_run, NULL },
 };
 
 static const struct option_set options = OPTION_SET(rows);

@@ -2,6 +2,9 @@
 
 /* show.c: the verbs that look: list, slots, queue. */
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "table.h"
 #include "verbs.h"
 
@@ -32,6 +35,15 @@ static int fill(struct score *score, enum table_kind kind, struct table *table)
 	}
 }
 
+/* A table for people says what none of its lines would. */
+static void tell_pause(const struct context *context, struct score *score)
+{
+	struct score_totals totals;
+
+	if (!context->raw && !context->json && !context->no_headings && score_totals(score, &totals) == 0 && totals.paused)
+		(void)printf("(the farm is paused: every new connection waits; cbscore resume lets it go on)\n");
+}
+
 static int show(const struct context *context, enum table_kind kind)
 {
 	struct table *table = NULL;
@@ -48,6 +60,7 @@ static int show(const struct context *context, enum table_kind kind)
 		} else {
 			status = table_print(table);
 			table = NULL;
+			tell_pause(context, score);
 		}
 	}
 	table_free(table);
@@ -62,10 +75,64 @@ static int run_list(void *settings, int argc, char **argv)
 	return show(settings, TABLE_NODES);
 }
 
+static bool arg_free;
+
+static int set_free(void *settings, const char *value)
+{
+	(void)settings;
+	(void)value;
+	arg_free = true;
+	return 0;
+}
+
+static const struct option_row slots_rows[] = {
+	{ "free", 0, NULL, "print one number: how many connections would get a slot now", NULL, NULL, set_free, NULL },
+};
+
+static const struct option_set slots_options = OPTION_SET(slots_rows);
+
+/* Free slots of the nodes of both kinds. */
+struct free_slots {
+	uint64_t primary, backup;
+	bool primary_up;
+};
+
+static int count_free(const struct score_node *node, void *arg)
+{
+	struct free_slots *slots = arg;
+
+	slots->primary_up |= node->state == NODE_UP && !node->config.backup;
+	*(node->config.backup ? &slots->backup : &slots->primary) += node->free;
+	return 0;
+}
+
+static int print_free(const struct context *context)
+{
+	struct free_slots slots = { 0 };
+	struct score_totals totals;
+	struct score *score;
+	int status = context_look(context, &score), r;
+
+	if (status != STATUS_OK)
+		return status;
+	r = score_totals(score, &totals);
+	if (r == 0)
+		r = score_each_node(score, count_free, &slots);
+	(void)score_close(score);
+	if (r < 0)
+		return complain_score(context, r);
+	if (totals.paused)
+		slots = (struct free_slots){ 0 };
+	(void)printf("%" PRIu64 "\n", slots.primary + (slots.primary_up ? 0 : slots.backup));
+	return STATUS_OK;
+}
+
 static int run_slots(void *settings, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
+	if (arg_free)
+		return print_free(settings);
 	return show(settings, TABLE_SLOTS);
 }
 
@@ -83,7 +150,7 @@ const struct verb verb_list = {
 };
 
 const struct verb verb_slots = {
-	.name = "slots", .arguments = "", .also = "ps connections", .options = { &table_options },
+	.name = "slots", .arguments = "", .also = "ps connections", .options = { &slots_options, &table_options },
 	.topic = TOPIC_COLUMNS + TABLE_SLOTS, .run = run_slots,
 	.help = "the slots that are taken, and by whom",
 };

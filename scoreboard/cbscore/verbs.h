@@ -11,10 +11,13 @@
 
 #define VERBS(VERB) \
 	VERB(list) \
+	VERB(status) \
 	VERB(slots) \
 	VERB(queue) \
 	VERB(explain) \
 	VERB(load) \
+	VERB(diff) \
+	VERB(edit) \
 	VERB(validate) \
 	VERB(dump) \
 	VERB(add) \
@@ -23,6 +26,9 @@
 	VERB(down) \
 	VERB(up) \
 	VERB(kill) \
+	VERB(pause) \
+	VERB(resume) \
+	VERB(check) \
 	VERB(export) \
 	VERB(metrics) \
 	VERB(agent) \

@@ -303,11 +303,13 @@ int command_parse(const struct command *command, int argc, char **argv, void *se
 	const struct verb *verb = command->standard;
 	int at = command->verbs ? find_verb(command, argc, argv) : 0, r = 0;
 
+	*ret = (struct command_line){ 0 };
 	if (command->verbs && at < argc) {
 		verb = command_find_verb(command, argv[at]);
 		if (!verb)
 			return command_unknown_verb(command, argv[at]);
 	}
+	ret->verb = verb;
 	if (command->verbs) {
 		rows_add_common(&before, command);
 		rows_add_verb(&before, verb);
@@ -316,7 +318,6 @@ int command_parse(const struct command *command, int argc, char **argv, void *se
 		if (r != 0)
 			return r;
 	}
-	*ret = (struct command_line){ .verb = verb };
 	if (at >= argc)
 		return 0;
 	rows_add_verb(&behind, verb);

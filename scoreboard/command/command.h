@@ -46,6 +46,7 @@ struct verb {
 	int min, max;              /* how many arguments; max -1: any number */
 	const struct option_set *options[3]; /* its own, up to a NULL */
 	int topic;                 /* for the program's tell_more() */
+	int usage_status;          /* the exit status of a wrong command line; 0: the program's */
 	int (*run)(void *settings, int argc, char **argv); /* returns the exit status */
 };
 
@@ -65,7 +66,7 @@ struct command {
 
 /* What was found on a command line. */
 struct command_line {
-	const struct verb *verb;   /* NULL if the program has none */
+	const struct verb *verb;   /* NULL if the program has none, or it was not found */
 	char **arguments;          /* what is no option, and not the verb */
 	int n_arguments;
 };
@@ -73,7 +74,7 @@ struct command_line {
 /*
  * Reads a command line. The verb is found first; then each option is one of the
  * verb's or one of all. Before the verb those of all come first, behind it the
- * verb's own. 0: *ret is filled, and the options were set. 1: --help or
+ * verb's own. ret->verb is set whatever is returned. 0: *ret is filled, and the options were set. 1: --help or
  * --version was asked for, and has been printed. -EINVAL: a mistake, which was
  * told on stderr. -EIO: stdout failed, which was told.
  */

@@ -82,6 +82,24 @@ static int set_hold(struct score *s, const char *name, bool hold, const char *de
 	return r;
 }
 
+int attempt_pause(struct score *s, bool paused)
+{
+	struct farm *farm;
+	bool same;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	same = !farm->paused == !paused;
+	farm->paused = paused;
+	store_touch(s->store, &farm->paused, sizeof(farm->paused));
+	r = store_commit(s->store);
+	if (r == 0 && !paused)
+		r = claim_dispatch(s, farm, POLICY_FASTEST);
+	farm_leave(s);
+	return r < 0 ? r : same;
+}
+
 int attempt_hold(struct score *s, const char *name, const char *detail)
 {
 	return set_hold(s, name, true, detail);

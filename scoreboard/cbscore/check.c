@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * check.c: the verb check: the farm as a monitoring plugin reports it: one line
+ * with figures for graphs behind a bar, and a status of the plugins' own.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "age.h"
+#include "range.h"
+#include "system/timespan.h"
+#include "verbs.h"
+
+enum plugin_status { PLUGIN_OK, PLUGIN_WARNING, PLUGIN_CRITICAL, PLUGIN_UNKNOWN };
+
+/* What can have thresholds. */
+enum figure { FREE, WAITING, OLDEST, DOWN, FIGURES_ };
+
+static const struct {
+	const char *name, *unit;
+} figures[FIGURES_] = {
+	[FREE] = { "free", "" }, [WAITING] = { "waiting", "" }, [OLDEST] = { "oldest", "s" }, [DOWN] = { "down", "" },
+};
+
+/* The thresholds of a level, by figure. */
+struct level {
+	bool given[FIGURES_];
+	struct range range[FIGURES_];
+	char text[FIGURES_][32];   /* as written, for the figures' part of the line */
+};
+
+static struct level warning = { .given = { [DOWN] = true }, .text = { [DOWN] = "0" } };
+static struct level critical;
+
+/* NAME=RANGE, or a range of free cores. */
+static int read_threshold(const char *text, struct level *level)
+{
+	const char *equals = strchr(text, '='), *range = equals ? equals + 1 : text;
+	enum figure figure = FREE;
+
+	if (equals) {
+		for (figure = 0; figure < FIGURES_; figure++)
+			if (strlen(figures[figure].name) == (size_t)(equals - text) &&
+			    strncmp(figures[figure].name, text, (size_t)(equals - text)) == 0)
+				break;
+		if (figure == FIGURES_)
+			return -EINVAL;
+	}
+	if (strlen(range) >= sizeof(level->text[figure]) || range_parse(range, &level->range[figure]) < 0)
+		return -EINVAL;
+	level->given[figure] = true;
+	(void)strcpy(level->text[figure], range);
+	return 0;
+}
+
+static int read_thresholds(const char *value, struct level *level)
+{
+	int r = 0;
+
+	while (r == 0) {
+		size_t length = strcspn(value, ",");
+		char one[64];
+
+		if ((size_t)snprintf(one, sizeof(one), "%.*s", (int)length, value) >= sizeof(one))
+			return -EINVAL;
+		r = read_threshold(one, level);
+		if (!value[length])
+			break;
+		value += length + 1;
+	}
+	return r;
+}
+
+static int set_warning(void *settings, const char *value)
+{
+	(void)settings;
+	return read_thresholds(value, &warning);
+}
+
+static int set_critical(void *settings, const char *value)
+{
+	(void)settings;
+	return read_thresholds(value, &critical);
+}
+
+#define THRESHOLDS "ranges, as in 4: or free=4:,waiting=10,oldest=30,down=0"
+
+static const struct option_row rows[] = {
+	{ "warning", 'w', "RANGES", "WARNING if a figure is outside: free, waiting, oldest (seconds), down; a range alone is "
+	  "of free", "down=0", THRESHOLDS, set_warning, NULL },
+	{ "critical", 'c', "RANGES", "the same for CRITICAL, as is a farm without a node that is up", NULL, THRESHOLDS,
+	  set_critical, NULL },
+};
+
+static const struct option_set options = OPTION_SET(rows);
+
+static bool alerts(const struct level *level, const double values[static FIGURES_])
+{
+	for (enum figure i = 0; i < FIGURES_; i++)
+		if (level->given[i] && range_alerts(&level->range[i], values[i]))
+			return true;
+	return false;
+}
+
+/* Nodes that ought to work and do not; one that an administrator holds is no fault. */
+static int count_down(const struct score_node *node, void *down)
+{
+	*(uint32_t *)down += node->state == NODE_DOWN || node->state == NODE_RETRY;
+	return 0;
+}
+
+static int tell(const struct score_totals *totals, uint32_t down)
+{
+	static const char *const words[] = { "OK", "WARNING", "CRITICAL" };
+	uint64_t waited_usec = totals->waiting > 0 ? age_of(totals->oldest_since_usec) : 0;
+	const double values[FIGURES_] = {
+		[FREE] = (double)totals->free, [WAITING] = (double)totals->waiting,
+		[OLDEST] = (double)waited_usec / (double)USEC_PER_SEC, [DOWN] = down,
+	};
+	enum plugin_status status = PLUGIN_OK;
+	char age[AGE_MAX];
+
+	if (alerts(&critical, values) || totals->nodes_up == 0)
+		status = PLUGIN_CRITICAL;
+	else if (alerts(&warning, values) || totals->paused)
+		status = PLUGIN_WARNING;
+	(void)printf("COREBALANCE %s - %s%" PRIu32 " of %" PRIu32 " nodes up, %" PRIu64 " of %" PRIu64 " cores busy, %" PRIu64
+		     " waiting", words[status], totals->paused ? "the farm is paused, " : "", totals->nodes_up, totals->nodes,
+		     totals->busy, totals->slots, totals->waiting);
+	if (totals->waiting > 0)
+		(void)printf(" (oldest %s)", age_format(waited_usec, age));
+	(void)printf(" |");
+	for (enum figure i = 0; i < FIGURES_; i++)
+		(void)printf(" %s=%.10g%s;%s;%s;0;", figures[i].name, values[i], figures[i].unit, warning.text[i], critical.text[i]);
+	(void)putchar('\n');
+	return (int)status;
+}
+
+static int run_check(void *settings, int argc, char **argv)
+{
+	const struct context *context = settings;
+	struct score_totals totals;
+	struct score *score = NULL;
+	uint32_t down = 0;
+	int r, status = PLUGIN_UNKNOWN;
+
+	(void)argc;
+	(void)argv;
+	/* It only looks: a farm that nobody has opened yet is not made. */
+	r = score_open(context->farm.scoreboard, NULL, &score);
+	if (r == 0)
+		r = score_totals(score, &totals);
+	if (r == 0)
+		r = score_each_node(score, count_down, &down);
+	if (r < 0)
+		(void)printf("COREBALANCE UNKNOWN - %s: %s\n", context->farm.scoreboard,
+			     r == -ENODATA ? "there is no scoreboard" : score_strerror(r));
+	else
+		status = tell(&totals, down);
+	(void)score_close(score);
+	return status;
+}
+
+const struct verb verb_check = {
+	.name = "check", .arguments = "", .also = "nagios icinga", .options = { &options }, .run = run_check,
+	.usage_status = PLUGIN_UNKNOWN,
+	.help = "the farm as a monitoring plugin: 0 OK, 1 WARNING, 2 CRITICAL",
+};

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * difference.h: how a node list and the farm differ, a line for each node.
+ */
+
+#include "context.h"
+
+/* What a load of the list would do. */
+struct difference {
+	unsigned added, changed, draining, kept;
+};
+
+/*
+ * Tells what a load of the list would do: "+ NODE added", "- NODE draining",
+ * "~ NODE cores 8 -> 4". STATUS_OK and *ret; or a status, and it was told.
+ */
+int difference_tell(const struct context *context, struct score *score, const struct nodelist *list,
+		    struct difference *ret);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * edit_list.c: the verb edit: the node list in an editor, as visudo(8) does it.
+ * A copy beside the list is edited; it takes the list's place, and is loaded,
+ * only when it is valid. The list is locked meanwhile against a second editor.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "verbs.h"
+
+/* Runs the editor on the file. STATUS_OK, or STATUS_FAILED, and it was told. */
+static int run_editor(const char *path)
+{
+	const char *editor = getenv("VISUAL");
+	char *command_line;
+	int wait_status;
+	pid_t pid;
+
+	if (!editor || !*editor)
+		editor = getenv("EDITOR");
+	if (!editor || !*editor)
+		editor = "vi";
+	/* The variable may have arguments of its own, so a shell takes it apart. */
+	if (asprintf(&command_line, "%s \"$1\"", editor) < 0)
+		return STATUS_FAILED;
+	(void)fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		(void)execl("/bin/sh", "sh", "-c", command_line, "sh", path, (char *)NULL);
+		_exit(127);
+	}
+	free(command_line);
+	/* Ctrl-C in the editor is the editor's. */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGQUIT, SIG_IGN);
+	while (pid > 0 && waitpid(pid, &wait_status, 0) < 0 && errno == EINTR)
+		;
+	(void)signal(SIGINT, SIG_DFL);
+	(void)signal(SIGQUIT, SIG_DFL);
+	if (pid > 0 && WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0)
+		return STATUS_OK;
+	complain("%s: the editor failed; nothing is changed", editor);
+	return STATUS_FAILED;
+}
+
+/* Copies one file to another, both open. 0 or -errno. */
+static int copy_file(int from, int to)
+{
+	char bytes[65536];
+	ssize_t n;
+
+	while ((n = read(from, bytes, sizeof(bytes))) > 0)
+		if (write(to, bytes, (size_t)n) != n)
+			return errno ? -errno : -EIO;
+	return n < 0 ? -errno : 0;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+	FILE *x = fopen(a, "re"), *y = fopen(b, "re");
+	int c = 0, d = 0;
+
+	while (x && y && c == d && c != EOF) {
+		c = fgetc(x);
+		d = fgetc(y);
+	}
+	if (x)
+		(void)fclose(x);
+	if (y)
+		(void)fclose(y);
+	return c == d && c == EOF;
+}
+
+/* Whether somebody at the terminal wants to go on editing. */
+static bool wants_again(void)
+{
+	char answer[16] = "";
+
+	if (!isatty(STDIN_FILENO))
+		return false;
+	(void)fprintf(stderr, "Edit it again? [Y/n] ");
+	return fgets(answer, sizeof(answer), stdin) && answer[0] != 'n' && answer[0] != 'N';
+}
+
+/* Edits the copy until it is valid. STATUS_OK; or a status, and it was told. */
+static int edit_until_valid(const char *copy)
+{
+	struct nodelist list;
+	int status;
+
+	do {
+		status = run_editor(copy);
+		if (status != STATUS_OK)
+			return status;
+		status = context_read_nodes(copy, &list);
+		if (status == STATUS_OK)
+			nodelist_clear(&list);
+	} while (status == EX_CONFIG && wants_again());
+	return status;
+}
+
+/* The copy, complete on the disk, takes the list's place. 0 or -errno. */
+static int replace(int fd, const char *copy, const char *path)
+{
+	if (fsync(fd) < 0 || rename(copy, path) < 0)
+		return -errno;
+	return 0;
+}
+
+/* A copy of the list beside it, with its owner and mode, in *ret_name (the caller's to free). Its descriptor or -errno. */
+static int make_copy(int list, const char *path, char **ret_name)
+{
+	struct stat st;
+	int fd, r;
+
+	*ret_name = NULL;
+	if (fstat(list, &st) < 0)
+		return -errno;
+	if (asprintf(ret_name, "%s.XXXXXX", path) < 0) {
+		*ret_name = NULL;
+		return -ENOMEM;
+	}
+	fd = mkostemp(*ret_name, O_CLOEXEC);
+	if (fd < 0) {
+		r = -errno;
+		free(*ret_name);
+		*ret_name = NULL;
+		return r;
+	}
+	r = fchown(fd, st.st_uid, st.st_gid) < 0 || fchmod(fd, st.st_mode & 07777) < 0 ? -errno : copy_file(list, fd);
+	if (r < 0) {
+		(void)unlink(*ret_name);
+		(void)close(fd);
+		return r;
+	}
+	return fd;
+}
+
+static int edit_and_load(const struct context *context, const char *path, int list)
+{
+	char *copy = NULL;
+	int fd = make_copy(list, path, &copy), status, r = 0;
+
+	if (fd < 0 || !copy) {
+		complain("%s: %s", path, strerror(-fd));
+		free(copy);
+		return STATUS_FAILED;
+	}
+	status = edit_until_valid(copy);
+	if (status == STATUS_OK && is_same(copy, path)) {
+		(void)printf("%s is unchanged\n", path);
+	} else if (status == STATUS_OK) {
+		/* The editor may have put another file in its place. */
+		int edited = open(copy, O_RDONLY | O_CLOEXEC);
+		struct stat st;
+
+		if (edited >= 0 && fstat(list, &st) == 0 && fchmod(edited, st.st_mode & 07777) == 0)
+			(void)!fchown(edited, st.st_uid, st.st_gid);
+		r = edited < 0 ? -errno : replace(edited, copy, path);
+		if (edited >= 0)
+			(void)close(edited);
+		if (r < 0) {
+			complain("%s: %s; nothing is changed", path, strerror(-r));
+			status = STATUS_FAILED;
+		} else {
+			status = verb_load.run((void *)(uintptr_t)context, 0, NULL);
+		}
+	}
+	(void)unlink(copy); /* gone already if it took the list's place */
+	(void)close(fd);
+	free(copy);
+	return status;
+}
+
+static int run_edit(void *settings, int argc, char **argv)
+{
+	const struct context *context = settings;
+	const char *path = context->farm.nodes;
+	int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0644), status = STATUS_FAILED;
+
+	(void)argc;
+	(void)argv;
+	if (fd < 0)
+		complain("%s: %s", path, strerror(errno));
+	else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		complain("%s: %s", path, errno == EWOULDBLOCK ? "somebody else edits it" : strerror(errno));
+	else
+		status = edit_and_load(context, path, fd);
+	if (fd >= 0)
+		(void)close(fd);
+	return status;
+}
+
+const struct verb verb_edit = {
+	.name = "edit", .arguments = "", .also = "visudo vi", .run = run_edit,
+	.help = "edit the node list; it is replaced and loaded only if valid",
+};

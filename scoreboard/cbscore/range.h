@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * range.h: thresholds as monitoring plugins take them: "10" alerts outside of 0
+ * to 10, "10:" below 10, "~:10" above 10, "10:20" outside, "@10:20" inside.
+ */
+
+#include <stdbool.h>
+
+struct range {
+	double low, high;          /* infinite where there is no bound */
+	bool inside;               /* alert inside instead of outside */
+};
+
+/* Reads a range. 0 and *ret, or -EINVAL. */
+int range_parse(const char *text, struct range *ret);
+
+/* Whether a value is one to alert about. */
+bool range_alerts(const struct range *range, double value);

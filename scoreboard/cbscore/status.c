@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* status.c: the verb status: the farm in a few lines, as wg(8) shows its interfaces. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "age.h"
+#include "system/printable.h"
+#include "system/timespan.h"
+#include "verbs.h"
+#include "web/snapshot.h"
+
+#define NODES_SHOWN 10u
+
+/* A number with commas between its thousands. */
+static const char *thousands(uint64_t number, char text[static 32])
+{
+	char digits[24];
+	int n = snprintf(digits, sizeof(digits), "%" PRIu64, number);
+	char *to = text;
+
+	for (int i = 0; i < n; i++) {
+		if (i > 0 && (n - i) % 3 == 0)
+			*to++ = ',';
+		*to++ = digits[i];
+	}
+	*to = '\0';
+	return text;
+}
+
+static void tell_farm(const struct snapshot *snapshot)
+{
+	const struct score_totals *totals = &snapshot->totals;
+	char age[AGE_MAX];
+
+	(void)printf("farm %s%s: %" PRIu64 " of %" PRIu64 " cores busy, %" PRIu64 " waiting", snapshot->farm,
+		     totals->paused ? " is paused" : "", totals->busy, totals->slots, totals->waiting);
+	if (totals->waiting > 0)
+		(void)printf(" (oldest %s)", age_format(age_of(totals->oldest_since_usec), age));
+	(void)printf(", %" PRIu32 " of %" PRIu32 " node%s up\n", totals->nodes_up, totals->nodes,
+		     totals->nodes == 1 ? "" : "s");
+}
+
+/* The nodes that are not up, and since when and why. */
+static void tell_nodes(const struct snapshot *snapshot)
+{
+	size_t shown = 0, more = 0;
+
+	for (size_t i = 0; i < snapshot->n_nodes; i++) {
+		const struct snapshot_node *node = &snapshot->nodes[i];
+		char age[AGE_MAX];
+
+		if (node->state == NODE_UP)
+			continue;
+		if (shown == NODES_SHOWN) {
+			more++;
+			continue;
+		}
+		shown++;
+		printable(node->why, '?');
+		(void)printf("  %s %s %s%s%s\n", node->name, node_state_to_string(node->state),
+			     age_format(age_of(node->since_usec), age), *node->why ? ": " : "", node->why);
+	}
+	if (more > 0)
+		(void)printf("  and %zu more that are not up: cbscore list\n", more);
+}
+
+static void tell_hour(const struct score_history *history)
+{
+	struct score_histogram wait = { 0 };
+	uint64_t served = 0, failed = 0;
+	char text[2][32], p50[64], p99[64];
+
+	for (unsigned i = 0; i < history->n_slices; i++) {
+		const struct score_slice *slice = &history->slices[i];
+
+		served += slice->served;
+		failed += slice->failed;
+		for (unsigned k = 0; k < SCORE_BUCKETS; k++)
+			wait.count[k] += slice->wait.count[k];
+	}
+	(void)printf("  last hour: %s served, %s failed", thousands(served, text[0]), thousands(failed, text[1]));
+	if (score_histogram_total(&wait) > 0)
+		(void)printf(", wait p50 %s, p99 %s", timespan_format(score_histogram_quantile(&wait, 0.5), p50, sizeof(p50)),
+			     timespan_format(score_histogram_quantile(&wait, 0.99), p99, sizeof(p99)));
+	(void)putchar('\n');
+}
+
+static int run_status(void *settings, int argc, char **argv)
+{
+	struct context *context = settings;
+	struct snapshot snapshot;
+	struct score *score;
+	int status = context_look(context, &score), r;
+
+	(void)argc;
+	(void)argv;
+	if (status != STATUS_OK)
+		return status;
+	r = snapshot_take(score, farm_options_shown(&context->farm), &snapshot);
+	(void)score_close(score);
+	if (r < 0)
+		return complain_score(context, r);
+	tell_farm(&snapshot);
+	tell_nodes(&snapshot);
+	tell_hour(&snapshot.history);
+	snapshot_clear(&snapshot);
+	return STATUS_OK;
+}
+
+const struct verb verb_status = {
+	.name = "status", .arguments = "", .also = "stat summary", .run = run_status,
+	.help = "the farm in a few lines: what is busy, waits, or is wrong",
+};

@@ -1,0 +1,143 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The verbs by which an administrator looks after a farm: status, check, pause, diff, load --dry-run, edit, slots --free.
+
+load lib/helpers
+
+@test "status: the farm in a few lines; who waits, what is wrong since when, and how the last hour was" {
+  node a 4001 1 --mode line
+  echo 'no-such-host.invalid, 3632, 4, 0' >>"$CONF"
+  entrance alone
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start two --line "sleep 5" --expect line
+  until_ok waiting_is 1
+  run -0 score status
+  [[ ${lines[0]} =~ ^farm\ [a-z.-]+:\ 1\ of\ 5\ cores\ busy,\ 1\ waiting\ \(oldest\ [0-9]+[smh]\),\ 1\ of\ 2\ nodes\ up$ ]]
+  [[ ${lines[1]} =~ ^\ \ no-such-host.invalid:3632\ down\ [0-9]+[smh]:\ name\ does\ not\ resolve$ ]]
+  [[ ${lines[2]} == "  last hour: 0 served, 0 failed"* ]]
+  word go
+  client_wait one
+  client_wait two
+  score status | grep -q 'last hour: 2 served, 0 failed, wait p50 '
+}
+
+@test "pause lets every new connection wait and resume lets them go, in order; it is seen everywhere" {
+  node a 4001 2 --mode line
+  entrance alone
+  client_start present --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  run -0 score pause
+  [ "$output" = "the farm is paused; 1 connection goes on, 0 wait" ]
+  run -0 score pause
+  [[ $output == "the farm is already paused;"* ]]
+  client_start later --line "sleep 5" --expect line
+  until_ok waiting_is 1
+  word go
+  client_wait present
+  until_ok busy_is 0
+  waiting_is 1
+  score status | grep -q ' is paused: 0 of 2 cores busy, 1 waiting'
+  score list | grep -q 'the farm is paused'
+  score explain | grep -q 'the farm is paused'
+  [ "$(score slots --free)" = 0 ]
+  run -1 score check
+  [[ $output == "COREBALANCE WARNING - the farm is paused"* ]]
+  [ "$(score list -nr -o STATE)" = up ]
+  run -0 score fsck
+  run -0 score resume
+  [ "$output" = "the farm goes on; 0 connections go on, 1 waits" ] || [ "$output" = "the farm goes on; 1 connection goes on, 0 wait" ]
+  client_wait later
+  run -0 score resume
+  [[ $output == "the farm was not paused;"* ]]
+  farm_is_at_rest
+}
+
+@test "slots --free is one number: what a build may start at once" {
+  node_line 4001 3
+  node_line 4002 2 backup
+  score load
+  [ "$(score slots --free)" = 3 ]
+  score down "$ADDR:4001"
+  [ "$(score slots --free)" = 2 ]
+}
+
+@test "check is a monitoring plugin: statuses, ranges and figures as plugins have them" {
+  node_line 4001 4
+  node_line 4002 4
+  score load
+  run -0 score check
+  [ "$output" = "COREBALANCE OK - 2 of 2 nodes up, 0 of 8 cores busy, 0 waiting | free=8;;;0; waiting=0;;;0; oldest=0s;;;0; down=0;0;;0;" ]
+  expects() { # STATUS WORD OPTION...
+    run "-$1" score check "${@:3}"
+    [[ $output == "COREBALANCE $2 - "* ]] || { echo "$output"; return 1; }
+  }
+  expects 0 OK -w 8: -c 4:
+  expects 1 WARNING -w 9: -c 4:
+  expects 2 CRITICAL -w 9: -c 9:
+  expects 0 OK -w 10
+  expects 1 WARNING -w 7
+  expects 1 WARNING -w @5:8
+  expects 0 OK -w @9:10
+  expects 1 WARNING -w '~:7'
+  expects 0 OK -w "waiting=0,oldest=5,free=~:8"
+  expects 2 CRITICAL --critical=waiting=1:
+  # Behind the verb -c is its own; before it, it is the node list of all verbs.
+  run -0 "$BUILD/cbscore" -c "$CONF" -s "$SCOREBOARD" check -c 4:
+  # An administrator's hold is no fault; a farm without a node that is up is.
+  score down "$ADDR:4001"
+  expects 0 OK
+  score down "$ADDR:4002"
+  expects 2 CRITICAL
+  # A plugin's usage error is UNKNOWN, and so is a farm that is not there.
+  for wrong in x 8:4 -1 4:x free= speed=3 @ ''; do
+    run -3 score check -w "$wrong"
+  done
+  run -3 score check --colour
+  run -3 score check -s "$T/none.tdb"
+  [ "$output" = "COREBALANCE UNKNOWN - $T/none.tdb: there is no scoreboard" ]
+  [ ! -e "$T/none.tdb" ]
+}
+
+@test "diff and load --dry-run tell what a load would change, and change nothing" {
+  node_line 4001 8
+  node_line 4002 4
+  score load
+  run -0 score diff
+  [ "$output" = "$CONF and the farm agree" ]
+  printf '%s, 4001, 4, 0, speed=2\n%s, 4003, 1, 0\n' "$ADDR" "$ADDR" >"$CONF"
+  run -1 score diff
+  expected="~ $ADDR:4001 cores 8 -> 4, speed not set -> 2
++ $ADDR:4003 added, cores 1
+- $ADDR:4002 draining, 0 connections go on"
+  [ "$output" = "$expected" ]
+  run -0 score load --dry-run
+  [ "$output" = "$expected
+1 to add, 1 to change, 1 to drain, 0 kept; nothing is done" ]
+  [ "$(score list -nr -o CORES | paste -sd' ')" = "8 4" ]
+  run -0 score load
+  [ "$output" = "1 added, 1 changed, 0 draining, 1 removed, 0 kept" ]
+  run -0 score diff - <"$CONF"
+}
+
+@test "edit replaces and loads the node list only if it is valid; nobody else edits it meanwhile" {
+  node_line 4001 8
+  chmod 640 "$CONF"
+  score load
+  before=$(cat "$CONF")
+  EDITOR='sed -i "s/, 8,/, x,/"' run -78 score edit </dev/null
+  [[ $output == *'cores: "x": expected 1 to 65535'* ]]
+  [ "$(cat "$CONF")" = "$before" ]
+  EDITOR=false run -1 score edit
+  [[ $output == *"false: the editor failed; nothing is changed"* ]]
+  EDITOR=true run -0 score edit
+  [ "$output" = "$CONF is unchanged" ]
+  EDITOR='sed -i "s/, 8,/, 3,/"' run -0 score edit
+  [ "$output" = "0 added, 1 changed, 0 draining, 0 removed, 0 kept" ]
+  [ "$(score list -nr -o CORES)" = 3 ]
+  [ "$(stat -c %a "$CONF")" = 640 ]
+  [ "$(find "$T" -name "$(basename "$CONF").*" | wc -l)" = 0 ]
+  EDITOR="$BUILD/cbscore -c $CONF -s $SCOREBOARD edit #" run -1 score edit
+  [[ $output == *"$CONF: somebody else edits it"* ]]
+}
