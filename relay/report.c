@@ -251,16 +251,12 @@ void report_node(const char *node, const struct score_edge *edge)
 {
 	const char *phrase = reason_to_string(edge->reason);
 	bool up = edge->after == NODE_UP;
-	struct words lasted = duration(edge->lasted_usec);
 	struct log_line line = { 0 };
 	char text[WORDS_MAX + NODE_NAME_MAX];
 
 	if (edge->before == edge->after)
 		return;
-	if (up)
-		(void)snprintf(text, sizeof(text), "%s is up (was down for %s: %s)", node, lasted.text, phrase);
-	else
-		(void)snprintf(text, sizeof(text), "%s is down: %s (was up for %s)", node, phrase, lasted.text);
+	score_edge_describe(node, edge, NULL, text, sizeof(text));
 	if (!log_has_fields()) {
 		log_text(LOG_NOTICE, text);
 		return;

@@ -108,6 +108,10 @@ struct score_edge {
 	uint64_t lasted_usec;        /* how long the state before had lasted */
 };
 
+/* The change in words, as relays and the prober tell it: "NODE is down: REASON: DETAIL (was up for 2h 5min)". detail, the
+ * words of a check, may be NULL. As much of it as goes into size bytes. */
+void score_edge_describe(const char *node, const struct score_edge *edge, const char *detail, char *buffer, size_t size);
+
 /* The policy's name as options spell it, and back (POLICY_INVALID_ if there is none such). */
 const char *policy_to_string(enum score_policy policy);
 enum score_policy policy_from_string(const char *name);

@@ -25,7 +25,7 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
 ./usr/lib/systemd/system/corebalance-farm@.socket
 ./usr/lib/systemd/system/corebalance-probe.service
 ./usr/lib/systemd/system/corebalance-probe.timer
-./usr/lib/systemd/system/corebalance-prober.service
+./usr/lib/systemd/system/corebalance-probed.service
 ./usr/lib/systemd/system/corebalance-status.service
 ./usr/lib/systemd/system/corebalance-status.socket
 ./usr/lib/systemd/system/corebalance.service

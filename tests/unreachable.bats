@@ -180,7 +180,7 @@ os.execv('$BUILD/cbprobe', ['cbprobe', '-c', '$CONF', '--fall', '1'])"
   exec 7>"$T/journal"
   JOURNAL_STREAM=$(stat -L -c %d:%i /dev/fd/7) "$BUILD/cbprobe" -c "$CONF" -v 2>&7 </dev/null
   exec 7>&-
-  grep -qE "^<7>cbprobe: $ADDR:4001: tcp: connection refused after" "$T/journal"
+  grep -qE "^<7>$ADDR:4001: tcp: connection refused after" "$T/journal"
   background "$T/probe.log" env NOTIFY_SOCKET=vsock:1 "$BUILD/cbprobe" -c "$CONF" --interval 50ms
   until_ok grep -q 'NOTIFY_SOCKET: .*, ignoring it' "$T/probe.log"
   until_ok state_is 4001 down

@@ -15,7 +15,6 @@
 
 #include "notify.h"
 #include "say.h"
-#include "system/timespan.h"
 
 /* "refused" or "connect failed: Protocol not available". */
 static void format_reason(enum node_reason reason, const char *detail, char *buffer, size_t size)
@@ -37,26 +36,15 @@ static bool send_to_journal(const char *node, const struct score_edge *edge, con
 			       NULL) == 0;
 }
 
-/* For people: that a connection may try a node which is down is no news. */
-static const char *state_word(enum node_state state)
-{
-	return node_state_to_string(state == NODE_RETRY ? NODE_DOWN : state);
-}
-
 void event_node_state(const char *node, const struct score_edge *edge, const char *detail)
 {
-	bool up = edge->after == NODE_UP;
-	char lasted[64], reason[256], message[1024];
+	char reason[256], message[1024];
 
-	(void)timespan_format(edge->lasted_usec, lasted, sizeof(lasted));
-	format_reason(edge->reason, up ? NULL : detail, reason, sizeof(reason));
-	if (up)
-		(void)snprintf(message, sizeof(message), "%s is up (was %s for %s: %s)", node, state_word(edge->before),
-			       lasted, reason);
-	else
-		(void)snprintf(message, sizeof(message), "%s is %s: %s (was %s for %s)", node, state_word(edge->after),
-			       reason, state_word(edge->before), lasted);
+	if (edge->after == NODE_UP)
+		detail = NULL; /* it is about now, not about why the node was down */
+	format_reason(edge->reason, detail, reason, sizeof(reason));
+	score_edge_describe(node, edge, detail, message, sizeof(message));
 	if (!send_to_journal(node, edge, reason, message))
 		say(LOG_NOTICE, "%s", message);
-	notify_node_state(node, edge, up ? NULL : detail);
+	notify_node_state(node, edge, detail);
 }

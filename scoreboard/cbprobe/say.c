@@ -31,9 +31,10 @@ void say(int priority, const char *format, ...)
 	int length = 0, more;
 	va_list ap;
 
-	if (stderr_is_journal())
-		length = snprintf(line, sizeof(line), "<%d>", priority); /* sd-daemon(3) */
-	length += snprintf(line + length, sizeof(line) - (size_t)length, "cbprobe: ");
+	if (stderr_is_journal()) /* which knows the program's name; the priority is in the form of sd-daemon(3) */
+		length = snprintf(line, sizeof(line), "<%d>", priority);
+	else
+		length = snprintf(line, sizeof(line), "cbprobe: ");
 	va_start(ap, format);
 	more = vsnprintf(line + length, sizeof(line) - (size_t)length, format, ap);
 	va_end(ap);

@@ -12,5 +12,5 @@
 /* Whether stderr is the journal's own stream, as systemd says in $JOURNAL_STREAM. */
 bool stderr_is_journal(void);
 
-/* Writes "cbprobe: " and the message as one line, for the journal with its priority (LOG_ERR ...). */
+/* Writes the message as one line: behind "cbprobe: ", or for the journal behind its priority (LOG_ERR ...). */
 void say(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
