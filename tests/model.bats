@@ -137,6 +137,19 @@ two_at_a_time() {
 	END
 }
 
+@test "model: one process at a time is in a section, whoever is killed, and whatever is done to the page of the lock" {
+  two_at_a_time <<-'END'
+	MODEL=lock holds states ""
+	MODEL=lock holds states "-DN=2 -DKILLS=2 -DPAGES=3"
+	MODEL=lock breaks states "" WITHOUT_WORD 'inside==255'
+	MODEL=lock breaks states "" LOOKS_THEN_WRITES 'inside==255'
+	MODEL=lock breaks states "" ROBS_THE_LIVING 'inside==255'
+	MODEL=lock breaks states "" DOES_NOT_TELL 'half'
+	MODEL=lock breaks states "" CLEARS_BLINDLY 'over'
+	MODEL=lock breaks states "" KEEPS_THE_WORD 'invalid end state'
+	END
+}
+
 @test "model: a node that is down is tried by one at a time, and is not closed for ever by one that was killed" {
   two_at_a_time <<-'END'
 	MODEL=trial holds states "-DLEAVES=1 -DKILLS=2"

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * lock.pml: the critical section of the scoreboard, for spin(1), with processes
+ * killed at any point and the page of the mutex replaced at any time.
+ * tests/model.bats runs it.
+ *
+ * What is modelled, and where it is in the code (scoreboard/store/lock.c)
+ *   Process    takes the mutex of the page that it has mapped, then the word in the scoreboard's file; changes a record
+ *              in two steps; clears the word, gives up the mutex. One of them may retire the file while it has it.
+ *   mutex      robust: who takes it after its owner died is told so. A page that is replaced keeps its mutex, and who
+ *              has it mapped uses it until it finds the page retired.
+ *   Vandal     gives the page's name to another page, PAGES - 1 times; retires the old one, or, as rm(1), does not.
+ *   Killer     SIGKILL, KILLS times in a run, between any two steps.
+ *
+ * What is checked
+ *   apart      no two living processes are in the section (in enter)
+ *   told       who enters after a process died in the middle of a change knows it (in enter)
+ *   final      nobody enters once the file was retired (in enter)
+ *   no block   every process comes to its end (no invalid end state)
+ *
+ * -DMUTATE_... breaks one rule each; then a check must fail, else it checks nothing.
+ */
+
+#ifndef N
+#define N 3
+#endif
+#ifndef KILLS
+#define KILLS 1
+#endif
+#ifndef PAGES
+#define PAGES 2
+#endif
+#define ROUNDS 2
+#define NOBODY 255
+#define RETIRED 254
+
+byte owner[PAGES] = NOBODY;    /* of the mutex of each page */
+bool retired[PAGES];
+byte name;                     /* which page has the name */
+byte word = NOBODY;            /* who is in the section, as the file says */
+byte inside = NOBODY;          /* who really is */
+bool half;                     /* a change was begun and not ended */
+bool over;                     /* the file was retired */
+bool gone[N];
+byte kills;
+
+#define is_dead(p) (p < N && gone[p])
+#define step(p) :: gone[p] -> goto killed
+
+inline enter(p) {
+	assert(inside == NOBODY || is_dead(inside));
+	assert(!over);
+	assert(!half || died);
+	inside = p; half = false
+}
+
+proctype Process(byte p)
+{
+	byte page, seen, round;
+	bool died;
+
+	do
+	:: round == ROUNDS -> break
+	:: round < ROUNDS ->
+		page = name;
+again:
+		died = false;
+		/* The mutex. */
+		if
+		step(p)
+		:: atomic { !gone[p] && owner[page] == NOBODY -> owner[page] = p }
+		:: atomic { !gone[p] && is_dead(owner[page]) -> owner[page] = p; died = true }
+		fi;
+		if
+		step(p)
+		:: atomic { !gone[p] && retired[page] -> owner[page] = NOBODY; page = name; goto again }
+		:: !gone[p] && !retired[page]
+		fi;
+		/* The word. */
+#ifndef MUTATE_WITHOUT_WORD
+		do
+		step(p)
+		:: atomic { !gone[p] && word == RETIRED -> owner[page] = NOBODY; goto ended }
+#ifdef MUTATE_LOOKS_THEN_WRITES
+		:: !gone[p] && word == NOBODY ->
+			if
+			step(p)
+			:: atomic { !gone[p] -> word = p; break }
+			fi
+#else
+		:: atomic { !gone[p] && word == NOBODY -> word = p; break }
+#endif
+#ifdef MUTATE_ROBS_THE_LIVING
+		:: atomic { !gone[p] && word < N -> word = p; break }
+#endif
+		/* It is seen first, and compared with what it is then. */
+		:: atomic { !gone[p] && is_dead(word) -> seen = word };
+			if
+			step(p)
+			:: atomic { !gone[p] && word == seen -> word = p;
+#ifndef MUTATE_DOES_NOT_TELL
+				died = true;
+#endif
+				break }
+			:: !gone[p] && word != seen
+			fi
+		od;
+#endif
+		/* The section. */
+		if
+		step(p)
+		:: atomic { !gone[p] -> enter(p) }
+		fi;
+		if
+		step(p)
+		:: atomic { !gone[p] -> half = true }
+		fi;
+		if
+		step(p)
+		:: atomic { !gone[p] -> half = false }
+		fi;
+		if
+		step(p)
+		:: atomic { !gone[p] -> inside = NOBODY;
+			if
+			:: p == 0 && round == 1 -> word = RETIRED; over = true
+			:: else
+			fi }
+		fi;
+		/* Out again. */
+		if
+		step(p)
+#ifdef MUTATE_CLEARS_BLINDLY
+		:: atomic { !gone[p] -> word = NOBODY }
+#else
+#ifdef MUTATE_KEEPS_THE_WORD
+		:: !gone[p]
+#else
+		:: atomic { !gone[p] -> if :: word == p -> word = NOBODY :: else fi }
+#endif
+#endif
+		fi;
+		if
+		step(p)
+		:: atomic { !gone[p] -> owner[page] = NOBODY }
+		fi;
+		round++
+	od;
+ended:
+killed:
+	skip
+}
+
+proctype Vandal()
+{
+	do
+	:: name < PAGES - 1 -> atomic { retired[name] = true; name++ }
+	:: name < PAGES - 1 -> name++
+	:: break
+	od
+}
+
+proctype Killer()
+{
+	do
+	:: atomic { kills < KILLS && !gone[0] -> gone[0] = true; kills++ }
+	:: atomic { kills < KILLS && !gone[1] -> gone[1] = true; kills++ }
+	:: break
+	od
+}
+
+init {
+	atomic {
+		byte i;
+
+		for (i : 0 .. N - 1) { run Process(i) }
+		run Vandal();
+		run Killer()
+	}
+}
