@@ -12,6 +12,7 @@
 #define VERBS(VERB) \
 	VERB(list) \
 	VERB(status) \
+	VERB(top) \
 	VERB(slots) \
 	VERB(queue) \
 	VERB(explain) \

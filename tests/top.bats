@@ -1,0 +1,136 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# cbscore top, as a person uses it: on terminals of all sizes, with keys, and ended in every way.
+
+load lib/helpers
+
+setup() {
+  farm_setup
+  SERVERS=0
+}
+
+teardown() {
+  [ "$SERVERS" = 0 ] || "${MUX[@]}" kill-server 2>/dev/null || true
+  farm_teardown
+}
+
+# on_terminal WIDTH HEIGHT COMMAND: begins it on a terminal of that size, which is another server's than the one before:
+# that may take a moment to end.
+on_terminal() {
+  SERVERS=$((SERVERS + 1))
+  MUX=(tmux -L "cb-$$-$BATS_TEST_NUMBER-$SERVERS" -f /dev/null)
+  "${MUX[@]}" new-session -d -x "$1" -y "$2" "$3; echo ended \$?; exec sleep 600"
+}
+keys() { "${MUX[@]}" send-keys "$@"; }
+screen() { "${MUX[@]}" capture-pane -p; }
+shows() { screen | grep -qF -- "$1"; }
+top() { echo "'$BUILD/cbscore' -c '$CONF' -s '$SCOREBOARD' top"; }
+
+@test "top shows the farm on terminals of 40, 80 and 200 columns, and no line is folded" {
+  node_line 4001 8
+  node_line 4002 2
+  score load
+  score down "$ADDR:4002" --reason "new memory"
+  for width in 40 80 200; do
+    on_terminal "$width" 24 "$(top)"
+    until_ok shows "$ADDR:4001"
+    until_ok shows "0/8"
+    screen | head -n 1 | grep -q '0/10 busy, 0 waiting'
+    [ "$(screen | grep -c 4002)" = 1 ]
+    [ "$(screen | awk 'NF' | wc -l)" = 6 ]
+    [ "$width" -lt 80 ] || shows "held by an administrator: new memory"
+    shows "q quit"
+    "${MUX[@]}" kill-server
+  done
+}
+
+@test "top: h holds after a question, u puts back, Enter shows connections, k ends one, q leaves the terminal as it was" {
+  node a 4001 2 --mode line
+  entrance alone
+  client_start one --line "sleep 600000" --expect line
+  until_ok busy_is 1
+  on_terminal 100 20 "$(top)"
+  until_ok shows "1/2"
+  keys h
+  until_ok shows "Hold $ADDR:4001? (y/n)"
+  keys n
+  until_ok shows "q quit"
+  state_is 4001 up
+  keys h
+  until_ok shows "(y/n)"
+  keys y
+  until_ok shows "$ADDR:4001 is held"
+  state_is 4001 held
+  keys u
+  until_ok shows "Put $ADDR:4001 back? (y/n)"
+  keys y
+  until_ok shows "$ADDR:4001 is no longer held"
+  keys e
+  until_ok shows "Press a key."
+  shows "The next connection gets $ADDR:4001."
+  keys x
+  until_ok shows "q quit"
+  keys Enter
+  until_ok shows "$ADDR:4001/0"
+  keys k
+  until_ok shows "End the connection of "
+  keys y
+  until_ok busy_is 0
+  keys Escape
+  until_ok shows "0/2"
+  keys q
+  until_ok shows "ended 0"
+  run ! shows "q quit"
+}
+
+@test "top in a terminal of 1x1 that grows; with 10,000 nodes that scroll; filtered" {
+  for i in $(seq 0 9999); do echo "127.$((i / 65536 + 1)).$((i / 256 % 256)).$((i % 256)), 4001, 16, 0"; done >"$CONF"
+  score load
+  on_terminal 1 1 "$(top)"
+  "${MUX[@]}" resize-window -x 70 -y 20
+  until_ok shows "127.1.0.0:4001"
+  keys End
+  until_ok shows "127.1.39.15:4001"
+  keys / 39.7 Enter
+  until_ok shows "127.1.39.7:4001"
+  run ! shows "127.1.39.15:4001"
+  keys q
+  until_ok shows "ended 0"
+}
+
+@test "top leaves the terminal as it was when a signal ends it, and comes back after a stop" {
+  node_line 4001 2
+  score load
+  for signal in TERM HUP; do
+    on_terminal 80 24 "$(top)"
+    until_ok shows "q quit"
+    "${MUX[@]}" list-panes -F '#{pane_pid}' >"$T/shell"
+    kill -"$signal" "$(pgrep -P "$(cat "$T/shell")" -x cbscore)"
+    until_ok shows "ended "
+    run ! shows "q quit"
+    # Nothing is left of raw mode: what is typed is echoed.
+    keys abc
+    until_ok shows abc
+    "${MUX[@]}" kill-server
+  done
+  on_terminal 80 24 "$(top)"
+  until_ok shows "q quit"
+  "${MUX[@]}" list-panes -F '#{pane_pid}' >"$T/shell"
+  pid=$(pgrep -P "$(cat "$T/shell")" -x cbscore)
+  kill -STOP "$pid"
+  score set "$ADDR:4001" cores=5
+  kill -CONT "$pid"
+  until_ok shows "0/5"
+  keys q
+  until_ok shows "ended 0"
+}
+
+@test "top without a terminal, or on one that is not known, says so" {
+  node_line 4001 2
+  score load
+  run -2 score top
+  [[ $output == *"top: expected a terminal"* ]]
+  on_terminal 80 24 "TERM=no-such $(top)"
+  until_ok shows 'no-such": expected a terminal that is known'
+}
