@@ -90,6 +90,16 @@ stray_write() {
 @test "connection: cut 80000" { stray_write connection "cut 80000"; }
 @test "connection: all" { stray_write connection "all"; }
 
+@test "of damaged scoreboards the three youngest are kept" {
+  node_line 4001 2
+  score load
+  for i in 1 2 3 4 5 6; do
+    damage all
+    score list
+  done
+  [ "$(kept)" = 3 ]
+}
+
 @test "a file that was much larger, and is emptied: everybody finds his way into the new one" {
   for i in $(seq 600); do echo "127.99.$((i / 250)).$((i % 250 + 1)), 4001, 2, 0" >>"$CONF"; done
   score load

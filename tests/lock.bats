@@ -183,6 +183,23 @@ cut_scoreboard() {
   scoreboard_is_sound
 }
 
+@test "a listener finds its way to the new page when the old one was removed" {
+  node a 4001 1 --mode line
+  entrance listener
+  client_start holder --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start waits --line "sleep 0" --expect line
+  until_ok waiting_is 1
+  rm "$SCOREBOARD.lock"
+  maps_old() { grep -q "scoreboard.tdb.lock (deleted)" "/proc/$1/maps"; }
+  maps_new() { grep "scoreboard.tdb.lock" "/proc/$1/maps" | grep -qv deleted; }
+  pid=$(score queue -nr -o PID)
+  until_ok maps_new "$pid"
+  run ! maps_old "$pid"
+  word go
+  client_wait waits
+}
+
 @test "the page belongs to those to whom the scoreboard does" {
   farm
   [ "$(stat -c '%a %g' "$SCOREBOARD")" = "$(stat -c '%a %g' "$SCOREBOARD.lock")" ]

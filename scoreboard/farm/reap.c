@@ -125,8 +125,10 @@ static int begin_looking(struct score *s, struct suspects *suspects)
 
 static int collect(struct score *s, struct suspects *suspects)
 {
-	int r = begin_looking(s, suspects);
+	int r;
 
+	store_look(s->store);
+	r = begin_looking(s, suspects);
 	suspects->now_usec = now_realtime();
 	if (r == 0)
 		r = walk_slots(s, collect_slot, suspects);

@@ -288,13 +288,21 @@ static void detach(struct lock *lock)
 	lock->page = NULL;
 }
 
+/* Tells all who have the page mapped that another is to be used. */
+static void retire_page(struct lock *lock)
+{
+	fault_begin();
+	lock->page->retired = 1;
+	(void)fault_end();
+}
+
 /*
  * Lets go of a page that was cut short or written over. The C library's list of the robust mutexes that this process
  * holds may still lead through it, so the memory stays, as a page of the process itself. That is 4096 bytes each time.
  */
 static void abandon(struct lock *lock)
 {
-	lock->page->retired = 1;
+	retire_page(lock);
 	if (mmap(lock->page, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
 		abort(); /* else the next mutex that is taken writes to who knows what */
 	lock->page = NULL;
@@ -549,26 +557,36 @@ void lock_retire(struct lock *lock)
 	atomic_store(lock->word, RETIRED);
 }
 
-void lock_look(struct lock *lock)
+/* Whether the page that has the name is this process's. 1 yes, 0 no, or -errno: that could not be found out. */
+static int is_named(const struct lock *lock)
 {
 	struct folder_stay stay;
-	bool same = false;
 	struct stat st;
-	int fd = -1;
+	int fd, r = folder_enter(lock->folder, &stay);
 
-	if (lock->page && folder_enter(lock->folder, &stay) == 0) {
+	if (r < 0)
+		return r;
+	r = folder_find(lock->folder, lock->name, &fd, &st);
+	if (r == 0) {
 		fault_begin();
-		same = folder_find(lock->folder, lock->name, &fd, &st) == 0 && folder_trusts(lock->folder, &st) == 0 &&
-		       st.st_size == PAGE_SIZE && is_page(lock->page, &st, &lock->holder);
-		same = !fault_end() && same;
-		if (fd >= 0)
-			(void)close(fd);
-		folder_leave(&stay);
+		r = folder_trusts(lock->folder, &st) == 0 && st.st_size == PAGE_SIZE &&
+		    is_page(lock->page, &st, &lock->holder);
+		r = !fault_end() && r == 1;
+		(void)close(fd);
+	} else if (r == -ENOENT || r == -ELOOP || r == -EBADMSG) {
+		r = 0;
 	}
-	if (same)
+	folder_leave(&stay);
+	return r;
+}
+
+void lock_look(struct lock *lock)
+{
+	/* A process that may not look must not take a good page from the others. */
+	if (lock->page && is_named(lock) != 0)
 		return;
 	if (lock->page)
-		lock->page->retired = 1;
+		retire_page(lock);
 	detach(lock);
 	attach(lock);
 }

@@ -70,8 +70,8 @@ void lock_retire(struct lock *lock);
 
 /*
  * Whether the page that this process uses is still that which the name says;
- * else it takes that one, or makes a new one. Costs a stat(2); the lock must
- * not be held. Nothing depends on it but how fast those are that wait.
+ * else it takes that one, or makes a new one. Costs some system calls; the
+ * lock must not be held. Nothing depends on it but how fast those are that wait.
  */
 void lock_look(struct lock *lock);
 

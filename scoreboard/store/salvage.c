@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "intent.h"
+#include "kept.h"
 #include "key.h"
 #include "lock.h"
 #include "system/folder.h"
@@ -569,6 +570,7 @@ int salvage_keep(const struct salvage *wreck, char **ret)
 		r = name_copy(wreck, &file, ret);
 	folder_file_close(&wreck->folder, &file);
 	folder_leave(&stay);
+	kept_trim(&wreck->folder);
 	return r;
 }
 

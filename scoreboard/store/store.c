@@ -888,6 +888,12 @@ int store_stat(const struct store *s, struct stat *ret)
 	return fstat(store_fd(s), ret) < 0 ? -errno : 0;
 }
 
+void store_look(struct store *s)
+{
+	if (s->lock)
+		lock_look(s->lock);
+}
+
 unsigned store_most_touched(const struct store *s)
 {
 	return s->most_touched;

@@ -72,6 +72,10 @@ int store_stat(const struct store *s, struct stat *ret);
 /* Closes and frees, giving up a lock or transaction that is still open. Returns NULL. */
 struct store *store_close(struct store *s);
 
+/* For who looks at the farm once in a while, outside of any section: sees that this process uses the same page of the
+ * lock as others do (lock.h). Costs some system calls. */
+void store_look(struct store *s);
+
 /* How many records the largest section (transactions apart) has read or written since the store was opened: how long
  * others may have had to wait for it. */
 unsigned store_most_touched(const struct store *s);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "kept.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COPIES_SEEN 1024u /* more in one folder are removed the next time */
+
+struct copies {
+	char *names[COPIES_SEEN];
+	size_t n;
+};
+
+static bool is_copy(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0 && strspn(name + strlen(prefix), "0123456789T.") == strlen(name + strlen(prefix));
+}
+
+static void find_copies(int fd, const char *prefix, struct copies *ret)
+{
+	DIR *dir = fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		(void)close(fd);
+		return;
+	}
+	while (ret->n < COPIES_SEEN && (entry = readdir(dir))) {
+		if (!is_copy(entry->d_name, prefix))
+			continue;
+		ret->names[ret->n] = strdup(entry->d_name);
+		if (ret->names[ret->n])
+			ret->n++;
+	}
+	(void)closedir(dir);
+}
+
+/* The date and the number of one of the same second order them by age. */
+static int compare_age(const void *a, const void *b)
+{
+	return strverscmp(*(char *const *)a, *(char *const *)b);
+}
+
+void kept_trim(const struct folder *folder)
+{
+	struct copies copies = { .n = 0 };
+	struct folder_stay stay;
+	char *prefix;
+	int fd;
+
+	if (asprintf(&prefix, "%s.damaged-", folder->name) < 0)
+		return;
+	if (folder_enter(folder, &stay) == 0) {
+		fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0)
+			find_copies(fd, prefix, &copies);
+		if (copies.n > 0)
+			qsort(copies.names, copies.n, sizeof(copies.names[0]), compare_age);
+		for (size_t i = 0; i + KEPT_MAX < copies.n; i++)
+			(void)unlinkat(folder->fd, copies.names[i], 0);
+		folder_leave(&stay);
+	}
+	for (size_t i = 0; i < copies.n; i++)
+		free(copies.names[i]);
+	free(prefix);
+}
