@@ -16,8 +16,18 @@
 #include "system/standard_fds.h"
 #include "verbs.h"
 
+static int set_interactive(void *settings, const char *value)
+{
+	struct context *context = settings;
+
+	(void)value;
+	context->interactive = true;
+	return 0;
+}
+
 static const struct option_row rows[] = {
 	FARM_OPTION_ROWS("node list"),
+	{ "interactive", 'i', NULL, "without a verb: the verb shell", NULL, NULL, set_interactive, NULL },
 };
 
 /* Those that are shown without -o, or those that are not. */
@@ -129,6 +139,8 @@ int main(int argc, char **argv)
 	if (r != 0)
 		return r > 0 ? STATUS_OK : r != -EINVAL ? STATUS_FAILED :
 		       line.verb && line.verb->usage_status ? line.verb->usage_status : STATUS_USAGE;
+	if (context.interactive && line.verb == command.standard && line.n_arguments == 0)
+		line.verb = &verb_shell;
 	context_verb = line.verb;
 	if (farm_options_settle(&context.farm) < 0)
 		return complain_usage("$COREBALANCE_FARM: \"%s\": expected the name of a farm", context.farm.name);

@@ -24,6 +24,7 @@ struct context {
 	const char *output;      /* --output, or NULL */
 	const char *sort;        /* --sort, or NULL */
 	bool no_headings, raw, json;
+	bool interactive;        /* --interactive: the verb shell, where none is given */
 };
 
 /* The verb that this process runs; for messages. NULL before it is known. */

@@ -36,6 +36,7 @@
 	VERB(serve) \
 	VERB(reap) \
 	VERB(fsck) \
+	VERB(shell) \
 	VERB(help)
 
 #define VERB_DECLARE(name) extern const struct verb verb_##name;

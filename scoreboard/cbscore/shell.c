@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * shell.c: the verb shell, and -i: commands from standard input, acted on at
+ * each newline. A line is a verb with its arguments, or Core Balance's letters:
+ * b nodes, c connections, t relays, run together or with any other characters
+ * between them. On a terminal it has readline(3), history and completion. Each
+ * verb runs in a process of its own.
+ */
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <readline/history.h>
+#include <readline/readline.h>
+
+#include "again.h"
+#include "list/words.h"
+#include "verbs.h"
+
+#define WORDS_MAX 128
+
+static const struct context *shell_context; /* for completion, which is told nothing */
+
+/* ---- letters ---- */
+
+static int run_verb(const struct context *context, const char *verb)
+{
+	return again_run(context, (char *const[]){ (char *)(uintptr_t)verb, NULL });
+}
+
+static int run_relays(const struct context *context)
+{
+	return again_run(context, (char *const[]){ (char *)(uintptr_t)"slots", (char *)(uintptr_t)"-o",
+						   (char *)(uintptr_t)"pid,client,node,age", (char *)(uintptr_t)"--sort",
+						   (char *)(uintptr_t)"pid", NULL });
+}
+
+/* Acts on each letter of a line in turn. The status of the last. */
+static int run_letters(const struct context *context, const char *line)
+{
+	int status = STATUS_OK;
+
+	for (const char *p = line; *p; p++) {
+		switch (*p) {
+		case 'b':
+			status = run_verb(context, "list");
+			break;
+		case 'c':
+			status = run_verb(context, "slots");
+			if (status == STATUS_OK)
+				status = run_verb(context, "queue");
+			break;
+		case 't':
+			status = run_relays(context);
+			break;
+		default: /* stands between letters */
+			break;
+		}
+	}
+	return status;
+}
+
+/* Whether a line has letters and what separates them, and no other word. */
+static bool is_letters(const char *line)
+{
+	bool any = false;
+
+	for (; *line; line++) {
+		if (isalpha((unsigned char)*line) && !strchr("bct", *line))
+			return false;
+		any |= isalpha((unsigned char)*line) != 0;
+	}
+	return any;
+}
+
+/* ---- lines ---- */
+
+/* v and a number, which Core Balance had: what runs here takes that from its own command line. */
+static bool is_verbosity(const char *line)
+{
+	return line[0] == 'v' && line[1] && line[strspn(line + 1, "0123456789") + 1] == '\0';
+}
+
+/* Acts on a line, which it changes. The status; -1: it asks for the end. */
+static int run_line(const struct context *context, char *line)
+{
+	char *words[WORDS_MAX + 1];
+	int n;
+
+	line += strspn(line, " \t");
+	if (is_letters(line))
+		return run_letters(context, line);
+	n = words_split(line, words, WORDS_MAX + 1);
+	if (n < 0) {
+		complain("expected an end of what is quoted");
+		return STATUS_USAGE;
+	}
+	if (n == 0)
+		return STATUS_OK;
+	if (strcmp(words[0], "quit") == 0 || strcmp(words[0], "exit") == 0 || strcmp(words[0], "q") == 0)
+		return -1;
+	if (is_verbosity(words[0])) {
+		complain("%s: the verbosity of cbrelay and cbprobe is their option --verbose", words[0]);
+		return STATUS_FAILED;
+	}
+	if (strcmp(words[0], "shell") == 0) {
+		complain("this is the shell");
+		return STATUS_USAGE;
+	}
+	n = again_run(context, words);
+	if (n < 0)
+		complain("%s: %s", words[0], strerror(-n));
+	return n < 0 ? STATUS_FAILED : n;
+}
+
+/* ---- completion ---- */
+
+static char *next_verb(const char *begun, int state)
+{
+	static size_t i;
+
+	if (state == 0)
+		i = 0;
+	while (command.verbs[i]) {
+		const char *name = command.verbs[i++]->name;
+
+		if (strncmp(name, begun, strlen(begun)) == 0)
+			return strdup(name);
+	}
+	return NULL;
+}
+
+static struct {
+	char **names;
+	size_t n, room;
+} nodes;
+
+static int add_name(const struct score_node *node, void *begun)
+{
+	char **names;
+
+	if (strncmp(node->config.name, begun, strlen(begun)) != 0)
+		return 0;
+	names = reallocarray(nodes.names, nodes.n + 1, sizeof(*names));
+	if (!names)
+		return -ENOMEM;
+	nodes.names = names;
+	nodes.names[nodes.n] = strdup(node->config.name);
+	return nodes.names[nodes.n] ? (nodes.n++, 0) : -ENOMEM;
+}
+
+static char *next_node(const char *begun, int state)
+{
+	static size_t i;
+
+	if (state == 0) {
+		struct score *score;
+
+		i = nodes.n = 0;
+		if (score_open(shell_context->farm.scoreboard, NULL, &score) == 0) {
+			(void)score_each_node(score, add_name, (void *)(uintptr_t)begun);
+			(void)score_close(score);
+		}
+	}
+	/* readline frees what it was given. */
+	return i < nodes.n ? nodes.names[i++] : NULL;
+}
+
+static char *next_key(const char *begun, int state)
+{
+	static size_t i;
+
+	if (state == 0)
+		i = 0;
+	for (; i < n_node_fields; i++) {
+		const struct field *field = &node_fields[i];
+		char *text;
+
+		if (field->is_fixed || strncmp(field->name, begun, strlen(begun)) != 0)
+			continue;
+		i++;
+		rl_completion_append_character = '\0';
+		return asprintf(&text, "%s=", field->name) < 0 ? NULL : text;
+	}
+	return NULL;
+}
+
+static char **complete(const char *begun, int start, int end)
+{
+	const char *line = rl_line_buffer + strspn(rl_line_buffer, " ");
+
+	(void)end;
+	rl_attempted_completion_over = 1;
+	if (line >= rl_line_buffer + start)
+		return rl_completion_matches(begun, next_verb);
+	if (strncmp(line, "set ", 4) == 0 && memchr(line + 4, ' ', (size_t)(rl_line_buffer + start - line) - 4))
+		return rl_completion_matches(begun, next_key);
+	if (strncmp(line, "help ", 5) == 0)
+		return rl_completion_matches(begun, next_verb);
+	return rl_completion_matches(begun, next_node);
+}
+
+/* ---- the loop ---- */
+
+/* The next line, the caller's to free, or NULL at the end of input. */
+static char *read_line(bool on_terminal)
+{
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t n;
+
+	if (on_terminal) {
+		line = readline("cbscore> ");
+		if (line && *line)
+			add_history(line);
+		return line;
+	}
+	n = getline(&line, &room, stdin);
+	if (n < 0) {
+		free(line);
+		return NULL;
+	}
+	line[strcspn(line, "\n")] = '\0';
+	return line;
+}
+
+static int run_shell(void *settings, int argc, char **argv)
+{
+	bool on_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	int status = STATUS_OK;
+	char *line;
+
+	(void)argc;
+	(void)argv;
+	shell_context = settings;
+	rl_attempted_completion_function = complete;
+	rl_completer_word_break_characters = (char *)(uintptr_t)" \t\n\"'";
+	while (status >= 0 && (line = read_line(on_terminal))) {
+		int r = run_line(settings, line);
+
+		free(line);
+		if (r < 0)
+			return status;
+		status = r;
+	}
+	if (on_terminal)
+		(void)putchar('\n');
+	free(nodes.names);
+	return status;
+}
+
+const struct verb verb_shell = {
+	.name = "shell", .arguments = "", .also = "interactive", .run = run_shell,
+	.help = "read verbs and Core Balance's letters from standard input",
+};

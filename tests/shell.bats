@@ -1,0 +1,61 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# cbscore shell and -i: Core Balance's letters, and the verbs.
+
+load lib/helpers
+
+setup() {
+  farm_setup
+  MUX=(tmux -L "cb-$$-shell-$BATS_TEST_NUMBER" -f /dev/null)
+}
+
+teardown() {
+  "${MUX[@]}" kill-server 2>/dev/null || true
+  farm_teardown
+}
+
+shows() { "${MUX[@]}" capture-pane -p | grep -qF -- "$1"; }
+
+@test "the letters run together, or are split by anything else; verbs with their arguments; the last status counts" {
+  node_line 4001 2
+  score load
+  run -0 score -i <<<"bct"
+  [ "$(grep -c '^NODE ' <<<"$output")" = 2 ]
+  [ "$(grep -c '^TICKET ' <<<"$output")" = 1 ]
+  [ "$(grep -c '^PID ' <<<"$output")" = 1 ]
+  run -0 score shell <<<"b, b;b 7 b"
+  [ "$(grep -c '^NODE ' <<<"$output")" = 4 ]
+  run -0 score shell <<<"down $ADDR:4001 --reason 'new memory'
+list -n -r -o STATE,DETAIL
+
+up $ADDR:4001"
+  [ "${lines[2]}" = 'held new\x20memory' ]
+  state_is 4001 up
+  run -3 score -i <<<"up nowhere"
+  [[ $output == *"nowhere: no such node"* ]]
+  run -2 score -i <<<"lits"
+  [[ $output == *'unknown verb "lits"; did you mean list?'* ]]
+  run -2 score -i <<<"down 'a"
+  run -1 score -i <<<"v3"
+  run -0 score -i <<<"quit
+lits"
+  [ -z "$output" ]
+}
+
+@test "on a terminal lines are edited and completed: verbs, nodes, keys" {
+  node_line 4001 2
+  score load
+  "${MUX[@]}" new-session -d -x 100 -y 20 "'$BUILD/cbscore' -c '$CONF' -s '$SCOREBOARD' -i; echo ended \$?; exec sleep 600"
+  until_ok shows "cbscore>"
+  "${MUX[@]}" send-keys "val" Tab
+  until_ok shows "cbscore> validate"
+  "${MUX[@]}" send-keys C-u "set 127" Tab
+  until_ok shows "set $ADDR:4001"
+  "${MUX[@]}" send-keys "cor" Tab
+  until_ok shows "set $ADDR:4001 cores="
+  "${MUX[@]}" send-keys "7" Enter
+  until_ok shows "$ADDR:4001: cores 2 -> 7"
+  "${MUX[@]}" send-keys "quit" Enter
+  until_ok shows "ended 0"
+}
