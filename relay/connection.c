@@ -26,7 +26,7 @@
 #include "sigterm.h"
 #include "limit.h"
 #include "patience.h"
-#include "system/proxy_header.h"
+#include "proxy.h"
 #include "report.h"
 #include "socket.h"
 #include "system/timespan.h"
@@ -53,6 +53,9 @@ struct life {
 	int node_fd;
 	int status;
 	struct departure departure; /* of the client, while this machine is short of something */
+	struct proxy_pair proxy;    /* who the client is, as another proxy says */
+	size_t proxy_size;          /* of its header */
+	bool named;                 /* whether there has to be one has been looked at */
 	bool complained;
 	bool silent;        /* the node ended it at once, and it was not the client's doing */
 };
@@ -234,13 +237,18 @@ static size_t make_head(const struct life *life, unsigned char head[static PROXY
 {
 	struct sockaddr_storage peer = { 0 }, local = { 0 };
 	socklen_t peer_size = sizeof(peer), local_size = sizeof(local);
+	enum node_proxy version = life->target.proxy ? life->target.proxy : life->settings->proxy;
 
-	if (life->target.proxy == NODE_PROXY_OFF)
+	if (version == NODE_PROXY_OFF)
 		return 0;
-	if (getpeername(life->connection->fd, (struct sockaddr *)&peer, &peer_size) < 0 ||
+	if (life->proxy.client.ss_family) {
+		peer = life->proxy.client;
+		local = life->proxy.gate;
+	} else if (getpeername(life->connection->fd, (struct sockaddr *)&peer, &peer_size) < 0 ||
 	    getsockname(life->connection->fd, (struct sockaddr *)&local, &local_size) < 0)
 		peer.ss_family = local.ss_family = AF_UNSPEC;
-	return proxy_header_write(life->target.proxy, (const struct sockaddr *)&peer, (const struct sockaddr *)&local, head);
+	return proxy_header_write(version, (const struct sockaddr *)&peer, (const struct sockaddr *)&local,
+				  life->connection->record.id, head);
 }
 
 static void connection_close(struct connection *connection)
@@ -297,7 +305,7 @@ static void stage_data(struct life *life)
 	enum forward_outcome outcome;
 	int error = 0;
 
-	outcome = forward(connection->fd, life->node_fd, head, make_head(life, head), life->settings->idle_timeout_usec,
+	outcome = forward(connection->fd, life->node_fd, life->proxy_size, head, make_head(life, head), life->settings->idle_timeout_usec,
 			  show_progress, life, &counts, &error);
 	connection->record.in = counts.in;
 	connection->record.out = counts.out;
@@ -423,16 +431,62 @@ static void note_reached(struct life *life, const struct connect_result *result)
 				       address_format(&target->addresses[i].sa, target->addresses[i].size, unreached), reached);
 }
 
+/* What the header of another proxy said, or that it said nothing. true: the life goes on; else it is over. */
+static bool take_name(struct life *life)
+{
+	struct connection *connection = life->connection;
+
+	life->named = true;
+	if (!proxy_is_expected(connection->fd))
+		return true;
+	switch (proxy_read(connection->fd, &life->proxy, &life->proxy_size)) {
+	case PROXY_DONE:
+		if (life->proxy.client.ss_family)
+			(void)address_format((const struct sockaddr *)&life->proxy.client, life->proxy.client_size,
+					     connection->record.client);
+		return true;
+	case PROXY_NONE:
+		(void)end_because(life, END_CLIENT, PHASE_QUEUE, EX_OK, CAUSE_BAD_HEADER);
+		return false;
+	case PROXY_TIMED_OUT:
+		(void)end_because(life, END_CLIENT, PHASE_QUEUE, EX_OK, CAUSE_NO_HEADER);
+		return false;
+	case PROXY_CLIENT_GONE:
+		(void)end(life, END_CLIENT, PHASE_QUEUE, EX_OK);
+		return false;
+	case PROXY_INTERRUPTED:
+		(void)end(life, END_ADMIN, PHASE_QUEUE, EX_OK);
+		return false;
+	}
+	return false;
+}
+
+/* The slot was taken before the client could say who it is. */
+static bool take_name_with_slot(struct life *life)
+{
+	if (!take_name(life)) {
+		(void)release(life, false);
+		return false;
+	}
+	if (life->proxy.client.ss_family)
+		(void)score_rename(life->score, &life->slot, life->connection->record.client); /* only for those who look */
+	return true;
+}
+
 static enum stage stage_connect(struct life *life)
 {
 	struct connection *connection = life->connection;
-	uint64_t start_usec = now_boottime();
+	uint64_t start_usec;
 	enum connect_outcome outcome;
 	struct connect_result result;
 	struct score_edge edge = { 0 };
 
+	if (!life->named && !take_name_with_slot(life))
+		return STAGE_OVER;
+	start_usec = now_boottime();
 	connection->record.wait_usec = start_usec - connection->accepted_usec;
 	connection->record.slot = life->slot.slot;
+	report_make_id(life->slot.ticket, connection->accepted_usec, connection->record.id);
 	(void)memcpy(connection->record.node, life->target.name, sizeof(connection->record.node));
 	if (life->settings->verbose)
 		report_message(LOG_INFO, "%s takes slot %u of %s%s", connection->record.client, life->slot.slot,
@@ -497,7 +551,7 @@ static enum stage stage_start(struct life *life, const struct connection_start *
 	case HAS_NOTHING:
 		break;
 	}
-	return stage_claim(life);
+	return take_name(life) ? stage_claim(life) : STAGE_OVER;
 }
 
 int connection_serve(struct connection *connection, struct score *score, const struct settings *settings,

@@ -617,7 +617,7 @@ static uint64_t arrived(int fd, const struct direction *direction)
 	return direction->bytes > missing ? direction->bytes - missing : 0;
 }
 
-enum forward_outcome forward(int client_fd, int node_fd, const void *head, size_t size, uint64_t idle_timeout_usec,
+enum forward_outcome forward(int client_fd, int node_fd, uint64_t taken, const void *head, size_t size, uint64_t idle_timeout_usec,
 			     void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
 			     struct forward_counts *ret, int *ret_errno)
 {
@@ -629,6 +629,7 @@ enum forward_outcome forward(int client_fd, int node_fd, const void *head, size_
 	direction_init(&pair.out, &pair.node, &pair.client, &pair.in, buffers[1]);
 	(void)memcpy(pair.in.buffer, head, size);
 	pair.in.used = pair.in.end = size;
+	pair.in.taken = taken;
 	outcome = forward_loop(&pair, idle_timeout_usec, progress, arg, ret_errno);
 	note_end(&pair, outcome == FORWARD_NODE_RESET);
 	if ((outcome == FORWARD_CLIENT_RESET && pair.out.dropping) || (outcome == FORWARD_NODE_RESET && pair.in.dropping))

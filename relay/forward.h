@@ -29,11 +29,11 @@ struct forward_counts {
 
 /*
  * Forwards until one of the outcomes. Both sockets must be non-blocking; they
- * stay the caller's. head, size bytes, is sent to the node before all else and
+ * stay the caller's. taken bytes were read from the client before. head, size bytes, is sent to the node before all else and
  * not counted. The client's socket has the keepalive. idle_timeout_usec 0: silence may last for ever. progress, if not
  * NULL, is called at most once a second while bytes move.
  */
-enum forward_outcome forward(int client_fd, int node_fd, const void *head, size_t size, uint64_t idle_timeout_usec,
+enum forward_outcome forward(int client_fd, int node_fd, uint64_t taken, const void *head, size_t size, uint64_t idle_timeout_usec,
 			     void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
 			     struct forward_counts *ret, int *ret_errno);
 

@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "command/command.h"
 #include "congestion.h"
+#include "proxy.h"
 #include "report.h"
 #include "socket.h"
 #include "system/number.h"
@@ -110,6 +112,20 @@ static int set_log(void *settings, const char *value)
 	return report_choose(value);
 }
 
+static int set_proxy_protocol(void *settings, const char *value)
+{
+	struct options *options = settings;
+
+	options->settings.proxy = strcmp(value, "v1") == 0 ? NODE_PROXY_V1 : NODE_PROXY_V2;
+	return strcmp(value, "v1") == 0 || strcmp(value, "v2") == 0 ? 0 : -EINVAL;
+}
+
+static int set_accept_proxy(void *settings, const char *value)
+{
+	(void)settings;
+	return proxy_accept_from(value);
+}
+
 static int set_exit_idle(void *settings, const char *value)
 {
 	struct options *options = settings;
@@ -169,6 +185,9 @@ static const struct option_row rows[] = {
 	{ "exit-idle", 0, "TIME", "as a listener, exit after so long without connections", "off", TIME, set_exit_idle,
 	  NULL },
 	{ "abandon-on-eof", 0, NULL, "a waiting client that closed its side has left", NULL, NULL, set_abandon_on_eof, NULL },
+	{ "proxy-protocol", 0, "VERSION", "tell nodes who the client is", "off", "v1 or v2", set_proxy_protocol, NULL },
+	{ "accept-proxy", 0, "SOURCE,...", "clients come through these, and are named by their PROXY header", "off",
+	  "addresses, ADDRESS/BITS or unix, at most 32, with commas between them", set_accept_proxy, NULL },
 	{ "log", 0, "WHICH", "connections that have a line", "all", "all, failed, slow=TIME or none", set_log, NULL },
 	{ "user", 0, "USER", "as root and stand-alone, become this user once listening", NULL, "a user", set_user, NULL },
 	{ "verbose", 'v', NULL, "say more", NULL, NULL, set_verbose, NULL },

@@ -48,6 +48,11 @@ void report_set_farm(const char *name)
 	farm = name;
 }
 
+void report_make_id(uint64_t ticket, uint64_t accepted_usec, char ret[static REPORT_ID_MAX + 1])
+{
+	(void)snprintf(ret, REPORT_ID_MAX + 1, "%s-%" PRIu64 "-%" PRIx64, farm, ticket, accepted_usec);
+}
+
 void report_message(int priority, const char *format, ...)
 {
 	char text[1024];
@@ -112,6 +117,10 @@ static const char *limit_words(enum end_cause cause)
 		return "not served: all nodes were busy for %s (--queue-timeout)";
 	case CAUSE_DOWN_TIMEOUT:
 		return "not served: no node was up for %s (--down-timeout)";
+	case CAUSE_NO_HEADER:
+		return "not served: no PROXY header had come after %s (--accept-proxy)";
+	case CAUSE_BAD_HEADER:
+		return "not served: what came first was no PROXY header (--accept-proxy)";
 	case CAUSE_PLAIN:
 	case CAUSE_IDLE_TIMEOUT:
 	case CAUSE_VANISHED:
@@ -125,6 +134,8 @@ static const char *end_words(const struct record *r)
 {
 	bool vanished = r->end_cause == CAUSE_VANISHED;
 
+	if (r->end_phase == PHASE_QUEUE && (r->end_cause == CAUSE_NO_HEADER || r->end_cause == CAUSE_BAD_HEADER))
+		return limit_words(r->end_cause);
 	if (r->end_phase == PHASE_QUEUE)
 		return r->end_who == END_CLIENT ? "left after it had waited %s" :
 		       r->end_who == END_ADMIN ? "ended on demand after it had waited %s" : limit_words(r->end_cause);
@@ -213,6 +224,7 @@ void report_connection(const struct record *r)
 	const char *node = *r->node ? r->node : "<NOSRV>", *local = *r->node_local ? r->node_local : "-";
 	struct words wait = exact(r->wait_usec), connect = exact(r->connect_usec), total = exact(r->total_usec);
 	struct words slot = exact(*r->node ? r->slot : UINT64_MAX);
+	const char *id = *r->id ? r->id : "-";
 	char text[WORDS_MAX];
 	struct log_line line = { 0 };
 
@@ -220,9 +232,9 @@ void report_connection(const struct record *r)
 		return;
 	if (!log_has_fields()) {
 		report_message(LOG_INFO, "client=%s node=%s slot=%s node_local=%s wait_usec=%s connect_usec=%s total_usec=%s "
-			       "bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " failed_nodes=%u farm=%s end=%c%c",
+			       "bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " farm=%s id=%s failed_nodes=%u end=%c%c",
 			       r->client, node, slot.text, local, wait.text, connect.text, total.text, r->in, r->out,
-			       r->failed_nodes, farm, r->end_who, r->end_phase);
+			       farm, id, r->failed_nodes, r->end_who, r->end_phase);
 		return;
 	}
 	write_words(r, text);
@@ -235,6 +247,7 @@ void report_connection(const struct record *r)
 	log_add(&line, "COREBALANCE_CLIENT=%s", r->client);
 	log_add(&line, "COREBALANCE_CLIENT_ADDRESS=%.*s", address_size(r->client), r->client);
 	log_add(&line, "COREBALANCE_NODE_LOCAL=%s", local);
+	log_add(&line, "COREBALANCE_ID=%s", id);
 	log_add(&line, "COREBALANCE_WAIT_USEC=%s", wait.text);
 	log_add(&line, "COREBALANCE_CONNECT_USEC=%s", connect.text);
 	log_add(&line, "COREBALANCE_TOTAL_USEC=%s", total.text);

@@ -35,11 +35,16 @@ enum end_cause {
 	CAUSE_DOWN_TIMEOUT,
 	CAUSE_IDLE_TIMEOUT,
 	CAUSE_VANISHED,       /* the machine of who ended it */
+	CAUSE_NO_HEADER,      /* the client was to send a PROXY header, and sent nothing, or not all of it */
+	CAUSE_BAD_HEADER,     /* it sent something else */
 };
+
+#define REPORT_ID_MAX 127
 
 /* What is told of a connection at its end. Times are UINT64_MAX for a phase that was never reached. */
 struct record {
 	char client[ADDRESS_MAX];      /* with its port */
+	char id[REPORT_ID_MAX + 1];    /* of the connection, as its node was told; empty: it reached none */
 	char node[NODE_NAME_MAX + 1];  /* empty: it reached none */
 	char node_local[ADDRESS_MAX];  /* our address towards the node: what the node's log has */
 	uint32_t slot;                 /* of the node */
@@ -60,6 +65,9 @@ int report_choose(const char *text);
 
 /* The farm that COREBALANCE_FARM names; kept. */
 void report_set_farm(const char *name);
+
+/* A name for a connection that no other one of the farm has: of its ticket, and when it was accepted. */
+void report_make_id(uint64_t ticket, uint64_t accepted_usec, char ret[static REPORT_ID_MAX + 1]);
 
 /* One line, at a syslog(3) priority. */
 void report_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -14,6 +14,7 @@
 
 struct settings {
 	enum score_policy policy;
+	enum node_proxy proxy;         /* the header for nodes whose line in the list says nothing of it */
 	uint64_t connect_timeout_usec;
 	uint64_t idle_timeout_usec;
 	size_t connections_per_relay;  /* at least 1 */

@@ -182,6 +182,11 @@ int score_answered(struct score *s, const struct score_slot *slot, struct score_
 	return OPERATION(s, attempt_answered(s, slot, ret_edge));
 }
 
+int score_rename(struct score *s, const struct score_slot *slot, const char *client)
+{
+	return OPERATION(s, attempt_rename(s, slot, client));
+}
+
 int score_progress(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out)
 {
 	return OPERATION(s, attempt_progress(s, slot, in, out));

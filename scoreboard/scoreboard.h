@@ -311,6 +311,10 @@ int score_connected(struct score *s, const struct score_slot *slot, struct score
 /* The node of a trial connection has sent something: it is up again. *ret_edge as above. 0 or -errno. */
 int score_answered(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge);
 
+/* The client of a held slot is another than it seemed to be when the slot was claimed: shows its name (cut to
+ * SCORE_CLIENT_MAX). 0 or -errno. */
+int score_rename(struct score *s, const struct score_slot *slot, const char *client);
+
 /* Shows the present byte counts of a held slot in the scoreboard. 0 or -errno. */
 int score_progress(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out);
 

@@ -53,3 +53,7 @@ fuzz() {
 @test "fuzzing: any bytes as a pattern of a check, and as what a node answers" {
   fuzz pattern 5000
 }
+
+@test "fuzzing: any bytes as a PROXY header" {
+  fuzz proxy 300000
+}

@@ -293,6 +293,22 @@ int attempt_answered(struct score *s, const struct score_slot *ours, struct scor
 	return pass_trial(s, ours, true, ret_edge);
 }
 
+int attempt_rename(struct score *s, const struct score_slot *ours, const char *client)
+{
+	size_t size = strnlen(client, SCORE_CLIENT_MAX);
+	struct holding h;
+	int r = enter(s, ours, &h);
+
+	if (r < 0)
+		return r;
+	(void)memset(h.slot->client, 0, sizeof(h.slot->client));
+	(void)memcpy(h.slot->client, client, size);
+	store_touch(s->store, h.slot, sizeof(*h.slot));
+	r = store_commit(s->store);
+	farm_leave(s);
+	return r;
+}
+
 int attempt_progress(struct score *s, const struct score_slot *ours, uint64_t in, uint64_t out)
 {
 	struct holding h;

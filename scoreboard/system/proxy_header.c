@@ -3,10 +3,16 @@
 #include "proxy_header.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#define TYPE_UNIQUE_ID 0x05
+#define V1_MAX 107           /* with the end of the line */
+
+static const unsigned char signature[12] = "\r\n\r\n\0\r\nQUIT\n";
 
 /* Both ends in one form. family 0: not a pair that can be told. */
 struct pair {
@@ -65,10 +71,9 @@ static size_t write_v1(const struct pair *pair, unsigned char *ret)
 	return (size_t)n;
 }
 
-static size_t write_v2(const struct pair *pair, unsigned char *ret)
+static size_t write_v2(const struct pair *pair, const char *id, unsigned char *ret)
 {
-	static const unsigned char signature[12] = "\r\n\r\n\0\r\nQUIT\n";
-	size_t address = pair->family == AF_INET ? 4 : 16, n = 16;
+	size_t address = pair->family == AF_INET ? 4 : 16, n = 16, id_size = id ? strnlen(id, PROXY_ID_MAX) : 0;
 	uint16_t length;
 
 	(void)memcpy(ret, signature, sizeof(signature));
@@ -78,18 +83,25 @@ static size_t write_v2(const struct pair *pair, unsigned char *ret)
 	}
 	ret[12] = 0x21;
 	ret[13] = pair->family == AF_INET ? 0x11 : 0x21;
-	length = htons((uint16_t)(2 * address + 4));
+	length = htons((uint16_t)(2 * address + 4 + (id_size ? 3 + id_size : 0)));
 	(void)memcpy(ret + 14, &length, 2);
 	(void)memcpy(ret + n, pair->source, address);
 	(void)memcpy(ret + n + address, pair->destination, address);
 	n += 2 * address;
 	(void)memcpy(ret + n, &pair->source_port, 2);
 	(void)memcpy(ret + n + 2, &pair->destination_port, 2);
-	return n + 4;
+	n += 4;
+	if (id_size == 0)
+		return n;
+	ret[n] = TYPE_UNIQUE_ID;
+	ret[n + 1] = 0;
+	ret[n + 2] = (unsigned char)id_size;
+	(void)memcpy(ret + n + 3, id, id_size);
+	return n + 3 + id_size;
 }
 
 size_t proxy_header_write(enum node_proxy version, const struct sockaddr *peer, const struct sockaddr *local,
-			  unsigned char ret[static PROXY_HEADER_MAX])
+			  const char *id, unsigned char ret[static PROXY_HEADER_MAX])
 {
 	struct pair pair = make_pair(peer, local);
 
@@ -97,8 +109,135 @@ size_t proxy_header_write(enum node_proxy version, const struct sockaddr *peer, 
 	case NODE_PROXY_V1:
 		return write_v1(&pair, ret);
 	case NODE_PROXY_V2:
-		return write_v2(&pair, ret);
+		return write_v2(&pair, id, ret);
 	default:
 		return 0;
 	}
+}
+
+/* ---- reading ---- */
+
+static void put(struct sockaddr_storage *ret, socklen_t *ret_size, sa_family_t family, const void *bytes, in_port_t port)
+{
+	(void)memset(ret, 0, sizeof(*ret));
+	ret->ss_family = family;
+	if (family == AF_INET) {
+		struct sockaddr_in *in = (struct sockaddr_in *)ret;
+
+		(void)memcpy(&in->sin_addr, bytes, 4);
+		in->sin_port = port;
+		*ret_size = sizeof(*in);
+	} else {
+		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
+
+		(void)memcpy(&in6->sin6_addr, bytes, 16);
+		in6->sin6_port = port;
+		*ret_size = sizeof(*in6);
+	}
+}
+
+/* The next word of a line; *line is behind the space that ends it. NULL: there is none, or more than one space. */
+static char *word(char **line)
+{
+	char *begin = *line, *space = begin ? strchr(begin, ' ') : NULL;
+
+	if (!begin || *begin == '\0' || begin == space)
+		return NULL;
+	if (space)
+		*space = '\0';
+	*line = space ? space + 1 : NULL;
+	return begin;
+}
+
+/* A port as the protocol writes it: no sign, no zero before it. */
+static int parse_port(const char *text, in_port_t *ret)
+{
+	unsigned long port = 0;
+	size_t n = text ? strlen(text) : 0;
+
+	if (n == 0 || n > 5 || (n > 1 && *text == '0'))
+		return -EBADMSG;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return -EBADMSG;
+		port = port * 10 + (unsigned long)(*text - '0');
+	}
+	*ret = htons((uint16_t)port);
+	return port <= 65535 ? 0 : -EBADMSG;
+}
+
+/* "TCP4 192.0.2.1 198.51.100.1 4711 80", or "UNKNOWN" and whatever follows. */
+static int parse_v1_line(char *line, struct proxy_pair *ret)
+{
+	const char *protocol, *texts[2], *ports[2];
+	unsigned char bytes[2][16];
+	in_port_t numbers[2];
+	sa_family_t family;
+
+	if (strncmp(line, "UNKNOWN", 7) == 0 && (line[7] == '\0' || line[7] == ' '))
+		return 0;
+	protocol = word(&line);
+	texts[0] = word(&line);
+	texts[1] = word(&line);
+	ports[0] = word(&line);
+	ports[1] = word(&line);
+	if (!protocol || !texts[0] || !texts[1] || line)
+		return -EBADMSG;
+	family = strcmp(protocol, "TCP4") == 0 ? AF_INET : strcmp(protocol, "TCP6") == 0 ? AF_INET6 : AF_UNSPEC;
+	for (unsigned i = 0; i < 2; i++)
+		if (family == AF_UNSPEC || inet_pton(family, texts[i], bytes[i]) != 1 || parse_port(ports[i], &numbers[i]) < 0)
+			return -EBADMSG;
+	put(&ret->client, &ret->client_size, family, bytes[0], numbers[0]);
+	put(&ret->gate, &ret->gate_size, family, bytes[1], numbers[1]);
+	return 0;
+}
+
+static int parse_v1(const unsigned char *bytes, size_t n, struct proxy_pair *ret)
+{
+	const unsigned char *end = memchr(bytes, '\n', n < V1_MAX ? n : V1_MAX);
+	size_t size = end ? (size_t)(end - bytes) + 1 : 0;
+	char line[V1_MAX + 1];
+
+	if (!end)
+		return n < V1_MAX ? 0 : -EBADMSG;
+	if (size < 8 || bytes[size - 2] != '\r' || memchr(bytes, '\0', size))
+		return -EBADMSG;
+	(void)memcpy(line, bytes + 6, size - 8);
+	line[size - 8] = '\0';
+	return parse_v1_line(line, ret) < 0 ? -EBADMSG : (int)size;
+}
+
+static int parse_v2(const unsigned char *bytes, size_t n, struct proxy_pair *ret)
+{
+	size_t size, address;
+	in_port_t ports[2];
+
+	if (n < 16)
+		return n > 12 && (bytes[12] & 0xfe) != 0x20 ? -EBADMSG : 0;
+	size = 16 + ((size_t)bytes[14] << 8 | bytes[15]);
+	if ((bytes[12] & 0xfe) != 0x20 || size > PROXY_READ_MAX)
+		return -EBADMSG;
+	if (n < size)
+		return 0;
+	if (bytes[12] == 0x20 || (bytes[13] != 0x11 && bytes[13] != 0x21))
+		return (int)size; /* LOCAL, or another family: the socket's own ends */
+	address = bytes[13] == 0x11 ? 4 : 16;
+	if (size < 16 + 2 * address + 4)
+		return -EBADMSG;
+	(void)memcpy(ports, bytes + 16 + 2 * address, 4);
+	put(&ret->client, &ret->client_size, address == 4 ? AF_INET : AF_INET6, bytes + 16, ports[0]);
+	put(&ret->gate, &ret->gate_size, address == 4 ? AF_INET : AF_INET6, bytes + 16 + address, ports[1]);
+	return (int)size;
+}
+
+int proxy_header_parse(const unsigned char *bytes, size_t n, struct proxy_pair *ret)
+{
+	*ret = (struct proxy_pair){ .client.ss_family = AF_UNSPEC, .gate.ss_family = AF_UNSPEC };
+	if (n == 0)
+		return 0;
+	if (memcmp(bytes, signature, n < sizeof(signature) ? n : sizeof(signature)) == 0)
+		return parse_v2(bytes, n, ret);
+	if (memcmp(bytes, "PROXY ", n < 6 ? n : 6) == 0)
+		return parse_v1(bytes, n, ret);
+	return -EBADMSG;
 }

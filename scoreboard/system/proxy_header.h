@@ -12,12 +12,29 @@
 
 #include "list/nodelist.h"
 
-#define PROXY_HEADER_MAX 232 /* version 2 with unix addresses; version 1 needs 107 */
+#define PROXY_HEADER_MAX 232 /* version 2 with IPv6 addresses and an id; version 1 needs 107 */
+#define PROXY_ID_MAX 128
+#define PROXY_READ_MAX 4096  /* the longest header that is read */
 
 /*
  * Writes the header for a connection from peer to local, both as the client
  * socket has them (an IPv4-mapped pair is IPv4). Other than IPv4 and IPv6
- * pairs are UNKNOWN, or LOCAL. Returns its length in bytes; 0 for NODE_PROXY_OFF.
+ * pairs are UNKNOWN, or LOCAL. id (NULL: none) is the connection's name, cut
+ * to PROXY_ID_MAX, which only version 2 can tell. Returns the length in bytes;
+ * 0 for NODE_PROXY_OFF.
  */
 size_t proxy_header_write(enum node_proxy version, const struct sockaddr *peer, const struct sockaddr *local,
-			  unsigned char ret[static PROXY_HEADER_MAX]);
+			  const char *id, unsigned char ret[static PROXY_HEADER_MAX]);
+
+/* What a header says. */
+struct proxy_pair {
+	struct sockaddr_storage client, gate;  /* AF_UNSPEC: it tells nothing; the socket's own ends count */
+	socklen_t client_size, gate_size;
+};
+
+/*
+ * Reads the header that the first n bytes of a connection begin with. Its
+ * length, and *ret is filled; 0: more bytes are needed; -EBADMSG: it is none,
+ * or one that is longer than PROXY_READ_MAX.
+ */
+int proxy_header_parse(const unsigned char *bytes, size_t n, struct proxy_pair *ret);

@@ -90,7 +90,7 @@ static int send_header(const struct probe *probe)
 	    (getsockname(probe->fd, (struct sockaddr *)&here, &here_size) < 0 ||
 	     getpeername(probe->fd, (struct sockaddr *)&there, &there_size) < 0))
 		return -errno;
-	size = proxy_header_write(probe->proxy, (const struct sockaddr *)&here, (const struct sockaddr *)&there,
+	size = proxy_header_write(probe->proxy, (const struct sockaddr *)&here, (const struct sockaddr *)&there, NULL,
 				  header);
 	return size == 0 || send(probe->fd, header, size, MSG_NOSIGNAL) == (ssize_t)size ? 0 : -errno;
 }

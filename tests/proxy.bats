@@ -1,0 +1,219 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Clients that come through another proxy, and nodes that are told who they
+# are: by hand, and with the real haproxy and nginx on both sides.
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+REAL=127.9.9.9   # where clients really are
+
+# A node that is haproxy: it answers with the address and the id that a PROXY header told it.
+haproxy_node() {
+  command -v haproxy >/dev/null || skip "haproxy is not installed"
+  cat >"$T/node.cfg" <<END
+defaults
+  mode http
+  timeout client 30s
+  timeout server 30s
+  timeout connect 5s
+frontend node
+  bind $ADDR:4001 accept-proxy
+  http-request return status 200 content-type text/plain lf-string "src=%[src] dst=%[dst] id=%[fc_pp_unique_id]\n"
+END
+  background "$T/haproxy-node.log" haproxy -f "$T/node.cfg"
+  until_ok is_listening "$ADDR:4001"
+  node_line 4001 2
+}
+
+nginx_node() {
+  command -v nginx >/dev/null || skip "nginx is not installed"
+  mkdir -p "$T/nginx"
+  cat >"$T/nginx.conf" <<END
+daemon off; pid $T/nginx/pid; error_log $T/nginx/error.log; worker_processes 1;
+events {}
+http {
+  access_log off; client_body_temp_path $T/nginx/a; proxy_temp_path $T/nginx/b; fastcgi_temp_path $T/nginx/c;
+  uwsgi_temp_path $T/nginx/d; scgi_temp_path $T/nginx/e;
+  server { listen $ADDR:4001 proxy_protocol; location / { return 200 "src=\$proxy_protocol_addr port=\$proxy_protocol_port\n"; } }
+}
+END
+  background "$T/nginx.log" nginx -e "$T/nginx/error.log" -c "$T/nginx.conf"
+  until_ok is_listening "$ADDR:4001"
+  node_line 4001 2
+}
+
+# haproxy before the gateway: haproxy_front send-proxy|send-proxy-v2.
+haproxy_front() {
+  command -v haproxy >/dev/null || skip "haproxy is not installed"
+  cat >"$T/front.cfg" <<END
+defaults
+  mode tcp
+  timeout client 30s
+  timeout server 30s
+  timeout connect 5s
+listen front
+  bind $ADDR:5000
+  server gate $GATE $1
+END
+  background "$T/front.log" haproxy -f "$T/front.cfg"
+  until_ok is_listening "$ADDR:5000"
+}
+
+ask() { curl -s -m 20 --interface "$REAL" "http://$1/"; }
+
+@test "haproxy and nginx as nodes are told who the client is by both versions, and by version 2 the id of the connection" {
+  haproxy_node
+  entrance alone --proxy-protocol v2
+  run -0 ask "$GATE"
+  [[ $output == "src=$REAL dst=$ADDR id="*-*-* ]]
+  local id=${output##*id=}
+  until_ok grep -q " id=$id " "$T/relay.log"
+  GATE=$ADDR:3699
+  background "$T/v1.log" "$BUILD/cbrelay" -c "$CONF" --proxy-protocol v1 "$GATE"
+  until_ok is_listening "$GATE"
+  run -0 ask "$GATE"
+  [[ $output == "src=$REAL dst=$ADDR"* ]]
+}
+
+@test "nginx as a node is told by both versions" {
+  nginx_node
+  entrance alone --proxy-protocol v2
+  run -0 ask "$GATE"
+  [[ $output == "src=$REAL port="* ]]
+  GATE=$ADDR:3699
+  background "$T/v1.log" "$BUILD/cbrelay" -c "$CONF" --proxy-protocol v1 "$GATE"
+  until_ok is_listening "$GATE"
+  run -0 ask "$GATE"
+  [[ $output == "src=$REAL port="* ]]
+}
+
+@test "the key of a node goes before --proxy-protocol" {
+  node_start a 4001 1 --mode hold:5 --proxy v1
+  node_line 4001 1 proxy=v1
+  entrance alone --proxy-protocol v2
+  run -0 client --expect line --print
+  [[ $output == *"src=127.0.0.1:"* ]]
+}
+
+@test "a client that comes through nginx is known by its own address, here and at the node" {
+  haproxy_node
+  local module=/usr/lib/nginx/modules/ngx_stream_module.so
+  [ -e "$module" ] || skip "nginx has no module stream"
+  mkdir -p "$T/nginx"
+  cat >"$T/front.conf" <<END
+load_module $module;
+daemon off; pid $T/nginx/pid; error_log $T/nginx/error.log; worker_processes 1;
+events {}
+stream { server { listen $ADDR:5000; proxy_pass $GATE; proxy_protocol on; } }
+END
+  background "$T/front.log" nginx -e "$T/nginx/error.log" -c "$T/front.conf"
+  until_ok is_listening "$ADDR:5000"
+  entrance alone --accept-proxy 127.0.0.1,127.0.0.0/8 --proxy-protocol v1
+  run -0 ask "$ADDR:5000"
+  [[ $output == "src=$REAL dst=$ADDR"* ]]
+  until_ok grep -q "client=$REAL:.*end=--" "$T/relay.log"
+}
+
+# Through haproxy, by both versions, to a node that is told in its turn.
+through() {
+  haproxy_node
+  haproxy_front send-proxy-v2
+  entrance "$1" --accept-proxy 127.0.0.0/8 --proxy-protocol v2
+  run -0 ask "$ADDR:5000"
+  [[ $output == "src=$REAL dst=$ADDR"* ]]
+  until_ok grep -q "client=$REAL:.*end=--" "$T/relay.log"
+  farm_is_at_rest
+}
+
+@test "listener: a client that comes through haproxy is known by its own address, here and at the node" { through listener; }
+@test "connection: a client that comes through haproxy is known by its own address, here and at the node" { through connection; }
+@test "inetd: a client that comes through haproxy is known by its own address, here and at the node" { through inetd; }
+@test "alone: a client that comes through haproxy is known by its own address, here and at the node" { through alone; }
+
+@test "the same with version 1, and the scoreboard shows the client" {
+  node a 4001 1 --mode line
+  haproxy_front send-proxy
+  entrance alone --accept-proxy 10.0.0.0/8,127.0.0.1,127.0.0.0/8
+  background "$T/client.out" "$CLIENT" --timeout 60 --line "$(until_word go)" --expect line "$ADDR:5000"
+  until_ok eval 'score slots -nr -o CLIENT | grep -q "^127\.0\.0\.1:"'
+  local client port
+  client=$(score slots -nr -o CLIENT)
+  # It is the client's own connection to haproxy, not haproxy's to the gateway.
+  port=${client##*:}
+  ss -Htn "src 127.0.0.1 and sport = :$port and dst $ADDR and dport = :5000" | grep -q .
+  word go
+  until_ok grep -q "client=$client .*end=--" "$T/relay.log"
+}
+
+# by_hand: connects to the gate, sends the parts one by one, and prints what comes back, or how it ended.
+by_hand() {
+  python3 - "$ADDR" "$@" <<'END'
+import socket, sys, time
+s = socket.create_connection((sys.argv[1], 3632)); s.settimeout(30)
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+for part in sys.argv[2:]:
+    s.sendall(bytes(part, 'latin-1').decode('unicode_escape').encode('latin-1')); time.sleep(0.01)
+s.shutdown(socket.SHUT_WR)
+answer = b''
+try:
+    while part := s.recv(1000):
+        answer += part
+    print(answer.decode())
+except ConnectionResetError:
+    print('reset')
+END
+}
+
+# Every byte of a text apart.
+split() { echo "$1" | grep -oP '\\x..|\\r|\\n|.' ; }
+
+V2='\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a'
+
+@test "a header in single bytes, LOCAL, UNSPEC and UNKNOWN, and records that nobody asked for" {
+  local parts
+  node a 4001 4 --mode echo
+  entrance alone --accept-proxy 127.0.0.1
+  mapfile -t parts < <(split 'PROXY TCP4 192.0.2.1 192.0.2.2 4711 80\r\nhello')
+  [ "$(by_hand "${parts[@]}")" = hello ]
+  until_ok grep -q 'client=192.0.2.1:4711 .*bytes_in=5 bytes_out=5 .*end=--' "$T/relay.log"
+  mapfile -t parts < <(split "$V2"'\x21\x21\x00\x29\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x07\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x08\x12\x67\x00\x50\x04\x00\x02\x00\x00hello')
+  [ "$(by_hand "${parts[@]}")" = hello ]
+  until_ok grep -q 'client=\[2001:db8::7\]:4711 .*bytes_in=5 bytes_out=5 .*end=--' "$T/relay.log"
+  [ "$(by_hand 'PROXY UNKNOWN\r\n' one)" = one ]
+  [ "$(by_hand "$V2"'\x20\x00\x00\x00' two)" = two ]
+  [ "$(by_hand "$V2"'\x21\x00\x00\x03abc' three)" = three ]
+  # Those are their own clients.
+  until_ok eval '[ "$(grep -c "client=127.0.0.1:.*end=--" "$T/relay.log")" = 3 ]'
+  farm_is_at_rest
+}
+
+@test "what is no header is not served, and its line says so; a header that does not come, too" {
+  node a 4001 2 --mode echo
+  entrance alone --accept-proxy 127.0.0.1
+  for bad in 'GET / HTTP/1.0\r\n' 'PROXY TCP4 192.0.2.1 192.0.2.2 04711 80\r\n' 'PROXY TCP4 192.0.2.1  192.0.2.2 4711 80\r\n' \
+    'PROXY TCP4 192.0.2.1 192.0.2.2 4711 80\n' 'PROXY TCP6 192.0.2.1 192.0.2.2 4711 80\r\n' "$V2"'\x31\x11\x00\x0c' \
+    "$V2"'\x21\x11\x00\x04abcd'; do
+    [[ $(by_hand "$bad") != *hello* ]]
+  done
+  until_ok eval '[ "$(grep -c "node=<NOSRV> .*end=CQ" "$T/relay.log")" = 7 ]'
+  [[ $(by_hand 'PROXY TC') != *PROXY* ]]
+  until_ok eval '[ "$(grep -c "node=<NOSRV> .*end=CQ" "$T/relay.log")" = 8 ]'
+  # Not a byte has reached the node.
+  [ "$(grep -c "bytes_in=0 bytes_out=0 .*end=CQ" "$T/relay.log")" = 8 ]
+  farm_is_at_rest
+}
+
+@test "a source that was not named is not believed: its bytes are for the node" {
+  node a 4001 1 --mode echo
+  entrance alone --accept-proxy 10.0.0.0/8,2001:db8::/32,unix
+  [ "$(by_hand 'PROXY UNKNOWN\r\nhello')" = "$(printf 'PROXY UNKNOWN\r\nhello')" ]
+  farm_is_at_rest
+  for wrong in '' 10.0.0.0/33 nobody 10.0.0.1, 10.0.0.1/ 10.0.0.1/x; do
+    run -64 "$BUILD/cbrelay" --accept-proxy "$wrong"
+    [[ $output == *'--accept-proxy: "'"$wrong"'": expected addresses'* ]]
+  done
+}
