@@ -33,7 +33,7 @@
 #include "options.h"
 #include "relay.h"
 #include "report.h"
-#include "system/standard_fds.h"
+#include "system/inherited.h"
 #include "system/timespan.h"
 
 #define SOCKETS_MAX RELAY_SOCKETS_MAX
@@ -343,7 +343,7 @@ int main(int argc, char **argv)
 	const char *path;
 	int r, status;
 
-	if (standard_fds_occupy() < 0)
+	if (inherited_settle() < 0)
 		return EX_OSERR; /* and nowhere to say so */
 	r = options_parse(argc, argv, &options);
 	if (r != 0)

@@ -26,7 +26,7 @@
 #include "say.h"
 #include "scoreboard.h"
 #include "service.h"
-#include "system/standard_fds.h"
+#include "system/inherited.h"
 #include "system/timespan.h"
 
 #define EXIT_OWN_FAULT 1    /* no node could be reached, by this machine's fault */
@@ -230,7 +230,7 @@ int main(int argc, char *argv[])
 	struct score *score = NULL;
 	int status, error;
 
-	if (standard_fds_occupy() < 0)
+	if (inherited_settle() < 0)
 		return EX_OSERR; /* and nowhere to say so */
 	error = options_parse(argc, argv, &arg);
 	if (error != 0)

@@ -13,7 +13,7 @@
 
 #include "columns.h"
 #include "context.h"
-#include "system/standard_fds.h"
+#include "system/inherited.h"
 #include "verbs.h"
 
 static int set_interactive(void *settings, const char *value)
@@ -130,7 +130,7 @@ int main(int argc, char **argv)
 	struct command_line line;
 	int r, status;
 
-	if (standard_fds_occupy() < 0)
+	if (inherited_settle() < 0)
 		return STATUS_FAILED; /* and nowhere to say so */
 	(void)setlocale(LC_ALL, "");
 	(void)setlocale(LC_NUMERIC, "C"); /* a decimal point in every country: others read this */

@@ -189,7 +189,8 @@ entrance() {
   local way=$1
   shift
   local activate=(systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS -l "$GATE")
-  local relay=("$BUILD/cbrelay" -c "$CONF" "$@")
+  # shellcheck disable=SC2086  # WRAPPER is a command
+  local relay=(${WRAPPER:-} "$BUILD/cbrelay" -c "$CONF" "$@")
   case $way in
   listener) background "$T/relay.log" "${activate[@]}" "${relay[@]}" ;;
   connection) background "$T/relay.log" "${activate[@]}" --accept "${relay[@]}" ;;

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "inherited.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define MODE_MASK 022
+
+static int occupy_standard_fds(void)
+{
+	/* open(2) gives the lowest free number, and those below fd are taken. */
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			return -errno;
+	return 0;
+}
+
+static void stop_timers(void)
+{
+	const struct itimerval none = { 0 };
+
+	(void)setitimer(ITIMER_REAL, &none, NULL);
+	(void)setitimer(ITIMER_VIRTUAL, &none, NULL);
+	(void)setitimer(ITIMER_PROF, &none, NULL);
+}
+
+/* Whether the process that started the program may have meant what it did with a signal. */
+static int is_meant(int signal_number)
+{
+	switch (signal_number) {
+	case SIGHUP:
+	case SIGINT:
+	case SIGQUIT:
+	case SIGTERM: /* may be pending, and ends the program then */
+	case SIGTSTP:
+	case SIGCONT:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* Ignoring a signal discards one that is pending: it was meant for the program before. */
+static void settle_signals(void)
+{
+	struct sigaction action;
+	sigset_t none;
+
+	/* A handler is not inherited: a library of this program has set it already. */
+	for (int i = 1; i <= SIGRTMAX; i++)
+		if (!is_meant(i) && sigaction(i, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+			(void)signal(i, SIG_IGN); /* fails for SIGKILL, SIGSTOP and those of the C library */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int i = 1; i <= SIGRTMAX; i++)
+		if ((!is_meant(i) || i == SIGTERM) && i != SIGXFSZ && sigaction(i, NULL, &action) == 0 &&
+		    action.sa_handler == SIG_IGN)
+			(void)signal(i, SIG_DFL);
+}
+
+int inherited_settle(void)
+{
+	int r = occupy_standard_fds();
+
+	if (r < 0)
+		return r;
+	stop_timers();
+	settle_signals();
+	(void)umask(MODE_MASK);
+	return 0;
+}

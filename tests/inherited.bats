@@ -1,0 +1,61 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Whatever state a program is started in, it sets what it needs: signals that are ignored, blocked or pending, timers,
+# and the mask of modes.
+
+load lib/helpers
+
+setup() {
+  farm_setup
+  cat >"$T/odd" <<'END'
+#!/usr/bin/env python3
+import os, signal, sys, time
+
+for number in range(1, signal.SIGRTMAX + 1):
+    if number not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGALRM, signal.SIGXCPU, 32, 33):
+        signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, set(range(1, signal.SIGRTMAX + 1)) - {32, 33})
+os.kill(os.getpid(), signal.SIGXCPU)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+os.umask(0o777)
+os.execv(sys.argv[1], sys.argv[1:])
+END
+  chmod +x "$T/odd"
+  ulimit -c 0
+}
+teardown() { farm_teardown; }
+
+started_oddly() {
+  WRAPPER=$T/odd
+  node a 4001 1 --mode line
+  entrance "$1"
+  client_start first --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start second --line "sleep 0" --expect line
+  until_ok waiting_is 1
+  word go
+  client_wait first
+  client_wait second
+  # A timer that was inherited would have ended it by now, or a relay's end would not be noticed.
+  run -0 client -n 12 -c 4 --line "sleep 0" --expect line
+  farm_is_at_rest
+}
+
+@test "listener: started with signals ignored, blocked and pending, and a timer" { started_oddly listener; }
+@test "connection: started with signals ignored, blocked and pending, and a timer" { started_oddly connection; }
+@test "inetd: started with signals ignored, blocked and pending, and a timer" { started_oddly inetd; }
+@test "alone: started with signals ignored, blocked and pending, and a timer" {
+  started_oddly alone
+  # SIGTERM ends it, and a relay that is killed is noticed.
+  kill -9 "$(pgrep -P "$GATE_PID" | head -n 1)"
+  until_ok grep 'ended by signal 9' "$T/relay.log"
+  kill "$GATE_PID"
+  until_ok gone "$GATE_PID"
+}
+
+@test "cbscore and cbprobe: started with signals ignored, blocked and pending, and a timer" {
+  node a 4001 1 --mode line
+  run -0 "$T/odd" "$BUILD/cbscore" -c "$CONF" load
+  run -0 "$T/odd" "$BUILD/cbprobe" -c "$CONF"
+  run -0 "$T/odd" "$BUILD/cbscore" -c "$CONF" list
+}
