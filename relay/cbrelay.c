@@ -45,6 +45,8 @@ struct entrance {
 	size_t n;
 	bool connected;        /* one, of a client; else all listening */
 	bool owned;            /* made here: they end with this process */
+	struct handover *waiters; /* of the listener before; the process's own until it ends */
+	size_t n_waiters;
 };
 
 /* ---- the sockets ---- */
@@ -123,10 +125,30 @@ static int entrance_open(struct entrance *entrance, const char *listen_on)
 	return EX_OK;
 }
 
-/* Finds out what we were given. */
+/* Takes what the service manager passes: the sockets, and waiters that the listener before has stored there. */
+static int entrance_take(struct entrance *entrance, char **names, int n)
+{
+	int r = EX_OK;
+
+	entrance->waiters = calloc((size_t)n, sizeof(*entrance->waiters));
+	if (!entrance->waiters)
+		return EX_OSERR;
+	for (int i = 0; r == EX_OK && i < n; i++) {
+		struct handover *waiter = &entrance->waiters[entrance->n_waiters];
+
+		waiter->fd = SD_LISTEN_FDS_START + i;
+		if (handover_parse(names[i], waiter) && socket_listens(waiter->fd) == 0 && set_nonblocking(waiter->fd) == 0)
+			entrance->n_waiters++;
+		else
+			r = entrance_add(entrance, waiter->fd);
+	}
+	return r;
+}
+
 static int entrance_find(struct entrance *entrance, const struct options *options)
 {
-	int n = sd_listen_fds(1), r = EX_OK;
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names), r;
 
 	if (n < 0) {
 		report_message(LOG_ERR, "cannot take the sockets of the service manager: %s", strerror(-n));
@@ -136,8 +158,10 @@ static int entrance_find(struct entrance *entrance, const struct options *option
 		report_message(LOG_ERR, "%s: expected no arguments when socket-activated", options->arguments[0]);
 		return EX_USAGE;
 	}
-	for (int i = 0; r == EX_OK && i < n; i++)
-		r = entrance_add(entrance, SD_LISTEN_FDS_START + i);
+	r = n > 0 ? entrance_take(entrance, names, n) : EX_OK;
+	for (int i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
 	if (n > 0)
 		return r;
 	if (options->n_arguments > 0)
@@ -329,8 +353,12 @@ static int serve(const struct entrance *entrance, struct score *score, const str
 	if (entrance->connected)
 		return serve_one(entrance->fds[0], score, options, started_usec);
 	raise_limits();
-	return listener_run(entrance->fds, entrance->n, entrance->owned, score, &options->settings,
-			    options->n_arguments > 1 ? NULL : options->farm.nodes);
+	if (entrance->n_waiters > 0)
+		(void)score_reap(score, NULL, NULL); /* the listener before may not have left the queue */
+	return listener_run(&(struct listener_setup){
+		.fds = entrance->fds, .n_fds = entrance->n, .owned = entrance->owned, .waiters = entrance->waiters,
+		.n_waiters = entrance->n_waiters, .score = score, .settings = &options->settings,
+		.nodes = options->n_arguments > 1 ? NULL : options->farm.nodes });
 }
 
 int main(int argc, char **argv)

@@ -27,6 +27,7 @@
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <systemd/sd-daemon.h>
@@ -89,14 +90,18 @@ struct listener {
 	struct shortage forking;       /* of what it takes to start relays */
 	struct shortage serving;       /* the scoreboard cannot say which waiter has a slot */
 	bool owned, notify, stopping;
+	const struct handover *coming; /* waiters of the listener before that have no place yet */
+	size_t n_coming;
+	uint64_t stopping_usec;        /* since when it is stopping: CLOCK_REALTIME */
 	bool may_fork;                 /* no relay became idle in time for a waiter that has a slot */
 	bool lack_relays;              /* a waiter has a slot, and there was no relay for it */
 	bool ending;                   /* stopping at once */
 	bool crowded;                  /* descriptors are too few for what is pending, which has been told */
-	char status[96];               /* as last told */
+	char status[160];               /* as last told */
 };
 
 static void listener_turn(void *arg);
+static void take_over(struct listener *l);
 
 /* A timer that is set once. */
 static void set_timer(struct listener *l, sd_event_source **source, uint64_t usec, sd_event_time_handler_t handler)
@@ -215,7 +220,7 @@ static enum accepted accept_one(struct listener *l, int fd)
 {
 	int r;
 
-	if (l->admission.time || (!waiters_owe_ticket(l->waiters) && (!has_place(l) || descriptors_left(l) == 0)))
+	if (l->admission.time || l->n_coming > 0 || (!waiters_owe_ticket(l->waiters) && (!has_place(l) || descriptors_left(l) == 0)))
 		return ACCEPTED_LATER;
 	r = waiters_admit(l->waiters, fd);
 	if (r < 0) {
@@ -389,7 +394,7 @@ static bool shall_open(struct listener *l)
 {
 	uint64_t now_usec = now_monotonic();
 
-	if (gate_was_full(pool_gate(l->pool)) || waiters_count(l->waiters) > 0 || score_is_free(l->score) != 1) {
+	if (gate_was_full(pool_gate(l->pool)) || l->n_coming > 0 || waiters_count(l->waiters) > 0 || score_is_free(l->score) != 1) {
 		l->shut_usec = now_usec;
 		return false;
 	}
@@ -468,7 +473,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *ar
 /* No connection is anywhere with us. */
 static bool is_idle(const struct listener *l)
 {
-	return waiters_count(l->waiters) == 0 && !(l->stopping && l->n_fds > 0) && !loader_is_busy(l->loader) &&
+	return waiters_count(l->waiters) == 0 && l->n_coming == 0 && !(l->stopping && l->n_fds > 0) && !loader_is_busy(l->loader) &&
 	       !gate_any_busy(pool_gate(l->pool));
 }
 
@@ -506,6 +511,22 @@ static void exit_if_idle(struct listener *l)
 		stop(l);
 }
 
+static void format_status(const struct listener *l, const struct score_totals *totals, char *text, size_t size)
+{
+	time_t since = (time_t)(l->stopping_usec / USEC_PER_SEC);
+	size_t idle = gate_count_idle(pool_gate(l->pool)), relays = pool_size(l->pool);
+	struct tm local;
+	int n;
+
+	n = snprintf(text, size, "%llu busy, %llu free, %llu waiting", (unsigned long long)totals->busy,
+		     (unsigned long long)totals->free, (unsigned long long)totals->waiting);
+	if (!l->stopping || n < 0 || (size_t)n >= size || !localtime_r(&since, &local))
+		return;
+	(void)snprintf(text + n, size - (size_t)n, "; stopping since %02d:%02d:%02d, for %zu connections and %zu waiters here",
+		       local.tm_hour, local.tm_min, local.tm_sec, relays > idle ? relays - idle : 0,
+		       waiters_count(l->waiters));
+}
+
 static int on_status_time(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct listener *l = arg;
@@ -517,9 +538,7 @@ static int on_status_time(sd_event_source *source, uint64_t usec, void *arg)
 	l->status_time = sd_event_source_disable_unref(l->status_time);
 	l->told_accepted = gate_accepted(pool_gate(l->pool));
 	if (score_totals(l->score, &totals) == 0) {
-		(void)snprintf(text, sizeof(text), "%llu busy, %llu free, %llu waiting%s", (unsigned long long)totals.busy,
-			       (unsigned long long)totals.free, (unsigned long long)totals.waiting,
-			       l->stopping ? "; stopping" : "");
+		format_status(l, &totals, text, sizeof(text));
 		if (strcmp(text, l->status) != 0)
 			(void)sd_notifyf(0, "STATUS=%s", text);
 		(void)memcpy(l->status, text, sizeof(text));
@@ -576,6 +595,7 @@ static void listener_turn(void *arg)
 {
 	struct listener *l = arg;
 
+	take_over(l);
 	if (waiters_owe_ticket(l->waiters) && !l->admission.time)
 		(void)accept_one(l, -1);
 	if (l->stopping)
@@ -596,6 +616,62 @@ static void listener_turn(void *arg)
 	exit_if_idle(l);
 }
 
+/* ---- from one listener to the next ---- */
+
+/* Waiters of the listener before get their places again; until they have, nobody comes in. */
+static void take_over(struct listener *l)
+{
+	char name[HANDOVER_NAME_MAX];
+	int r;
+
+	while (l->n_coming > 0 && !l->admission.time) {
+		const struct handover *handover = &l->coming[0];
+
+		r = waiters_take_over(l->waiters, handover);
+		if (r < 0) {
+			take_a_pause(&l->admission, "take a waiter over", r);
+			return;
+		}
+		/* Else the store would keep the client's socket open when the connection has ended. */
+		handover_name(handover, name);
+		(void)sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+		l->coming++;
+		l->n_coming--;
+	}
+}
+
+/*
+ * Whether the service manager keeps descriptors for the next listener, and relays may outlive this one. Versions of
+ * systemd from 254 on say so by this variable themselves; for older ones the unit does.
+ */
+static bool has_store(const struct listener *l)
+{
+	return l->notify && !l->owned && getenv("FDSTORE");
+}
+
+/* Passes the waiters on, leaves the relays to finish what they have, and ends. 0; or -errno: some waiters are left. */
+static int hand_over(struct listener *l)
+{
+	struct gate *gate = pool_gate(l->pool);
+	size_t n;
+	int r;
+
+	gate_set(gate, GATE_NOBODY);
+	close_sockets(l);
+	pool_forget_sockets(l->pool);
+	pool_revoke(l->pool);
+	pool_shrink(l->pool, 0);
+	n = waiters_count(l->waiters);
+	r = waiters_owe_ticket(l->waiters) ? -EBUSY : waiters_hand_over(l->waiters);
+	if (r < 0) {
+		report_message(LOG_WARNING, "cannot pass waiters to the next listener: %s; they are served first", strerror(-r));
+		return r;
+	}
+	report_message(LOG_INFO, "stopping: %zu waiters pass to the next listener, and relays end what they have", n);
+	(void)sd_event_exit(l->event, EX_OK);
+	return 0;
+}
+
 /* ---- signals ---- */
 
 /* Takes no more connections; ends when all that are here have been served. */
@@ -603,6 +679,7 @@ static void stop(struct listener *l)
 {
 	(void)sd_notify(0, "STOPPING=1");
 	l->stopping = true;
+	l->stopping_usec = now_realtime();
 	gate_set(pool_gate(l->pool), GATE_LISTENER);
 	if (!l->owned)
 		close_sockets(l); /* systemd and inetd keep theirs, with all who are in the backlog */
@@ -618,6 +695,8 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 	(void)source;
 	(void)info;
 	sigterm_remember();
+	if (!l->stopping && has_store(l) && hand_over(l) == 0)
+		return 0;
 	if (!l->stopping) {
 		report_message(LOG_INFO, "stopping: what %zu relays and %zu who wait here have is served to its end first",
 			       relays > idle ? relays - idle : 0, waiters_count(l->waiters));
@@ -645,7 +724,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
-static int setup(struct listener *l)
+static int begin(struct listener *l)
 {
 	int r;
 
@@ -701,11 +780,12 @@ static void clear(struct listener *l)
 	free(l->fds);
 }
 
-int listener_run(const int *fds, size_t n_fds, bool owned, struct score *score, const struct settings *settings,
-		 const char *nodes)
+int listener_run(const struct listener_setup *setup)
 {
+	size_t n_fds = setup->n_fds;
 	struct listener l = {
-		.score = score, .settings = settings, .nodes = nodes, .n_fds = n_fds, .owned = owned,
+		.score = setup->score, .settings = setup->settings, .nodes = setup->nodes, .n_fds = n_fds,
+		.owned = setup->owned, .coming = setup->waiters, .n_coming = setup->n_waiters,
 		.notify = getenv("NOTIFY_SOCKET") != NULL, .growth = 1, .pending_usec = PENDING_USEC, .active_usec = now_boottime(),
 		.fd_limit = (size_t)sysconf(_SC_OPEN_MAX),
 	};
@@ -729,10 +809,11 @@ int listener_run(const int *fds, size_t n_fds, bool owned, struct score *score, 
 	l.accepting = calloc(n_fds + 1, sizeof(sd_event_source *));
 	l.fds = calloc(n_fds + 1, sizeof(int));
 	if (l.accepting && l.fds) {
-		(void)memcpy(l.fds, fds, n_fds * sizeof(int));
-		r = setup(&l);
+		(void)memcpy(l.fds, setup->fds, n_fds * sizeof(int));
+		r = begin(&l);
 	}
 	if (r >= 0) {
+		(void)sd_event_set_watchdog(l.event, true); /* as the service manager asks, or not */
 		(void)sd_notify(0, "READY=1");
 		listener_turn(&l);
 		r = sd_event_loop(l.event);

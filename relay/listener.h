@@ -11,12 +11,19 @@
 
 #include "scoreboard.h"
 #include "settings.h"
+#include "waiters.h"
 
-/*
- * Serves the listening sockets (non-blocking, the listener's from now on) until
- * SIGTERM, or until it was idle for settings->exit_idle_usec. owned: nobody
- * else has these sockets, so what is in their backlog ends with them. nodes is the path
- * of the node list that SIGHUP loads anew, or NULL. Returns an exit status.
- */
-int listener_run(const int *fds, size_t n_fds, bool owned, struct score *score, const struct settings *settings,
-		 const char *nodes);
+/* What a listener is given; all of it stays the caller's, but for the descriptors. */
+struct listener_setup {
+	const int *fds;                  /* the listening sockets, non-blocking */
+	size_t n_fds;
+	bool owned;                      /* nobody else has these sockets, so what is in their backlog ends with them */
+	const struct handover *waiters;  /* of the listener before */
+	size_t n_waiters;
+	struct score *score;
+	const struct settings *settings;
+	const char *nodes;               /* the path of the node list that SIGHUP loads anew, or NULL */
+};
+
+/* Serves until SIGTERM, or until it was idle for settings->exit_idle_usec. Returns an exit status. */
+int listener_run(const struct listener_setup *setup);

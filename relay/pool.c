@@ -377,6 +377,13 @@ void pool_settle(struct pool *pool)
 						 on_given_time, pool);
 }
 
+void pool_revoke(struct pool *pool)
+{
+	for (size_t i = 0; pool->n_given > 0 && i < pool->room; i++)
+		if (pool->members[i] && pool->members[i]->given_fd >= 0 && gate_revoke(&pool->gate, i))
+			take_back(pool->members[i]);
+}
+
 size_t pool_given(const struct pool *pool)
 {
 	return pool->n_given;

@@ -59,6 +59,9 @@ int pool_give(struct pool *pool, const struct relay_order *order, int fd, bool m
 /* Closes the descriptors of what relays have taken; takes back what they do not take. To be called after every change. */
 void pool_settle(struct pool *pool);
 
+/* Takes back all that relays were given and have not begun to take. */
+void pool_revoke(struct pool *pool);
+
 /* How many connections have been given to relays that have not taken them yet. */
 size_t pool_given(const struct pool *pool);
 

@@ -10,11 +10,15 @@
 #include "waiters.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
+
+#include <systemd/sd-daemon.h>
 
 #include "departure.h"
 #include "arrival.h"
@@ -24,6 +28,7 @@
 #include "system/timespan.h"
 
 #define WATCH_PAUSE_USEC 250000u
+#define HAND_OVER_USEC USEC_PER_SEC
 
 struct waiter {
 	struct waiters *all;
@@ -396,6 +401,66 @@ void waiters_return(struct waiters *w, const struct relay_order *order, int fd)
 	*(after ? &after->prev : &w->last) = waiter;
 	w->n++;
 	w->unwatched |= watch(waiter) < 0;
+}
+
+/* ---- from one listener to the next ---- */
+
+void handover_name(const struct handover *handover, char ret[static HANDOVER_NAME_MAX])
+{
+	(void)snprintf(ret, HANDOVER_NAME_MAX, "waiter.%" PRIu64 ".%" PRIu64, handover->number, handover->accepted_usec);
+}
+
+bool handover_parse(const char *name, struct handover *ret)
+{
+	int end = 0;
+
+	return sscanf(name, "waiter.%" SCNu64 ".%" SCNu64 "%n", &ret->number, &ret->accepted_usec, &end) == 2 &&
+	       name[end] == '\0';
+}
+
+static int store(const struct waiter *waiter)
+{
+	const struct handover handover = {
+		.number = waiter->ticket.number, .accepted_usec = waiter->arrival.accepted_usec,
+	};
+	char name[HANDOVER_NAME_MAX], text[HANDOVER_NAME_MAX + 32];
+	int r;
+
+	handover_name(&handover, name);
+	(void)snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s", name);
+	r = sd_pid_notify_with_fds(0, 0, text, &waiter->arrival.fd, 1);
+	return r == 0 ? -ENOTCONN : r < 0 ? r : 0;
+}
+
+int waiters_hand_over(struct waiters *w)
+{
+	size_t stored = 0;
+	int r = 0;
+
+	for (struct waiter *waiter = w->first; waiter && r == 0; waiter = waiter->next) {
+		r = store(waiter);
+		stored += r == 0;
+	}
+	/* The manager must have them before this process, which they name, has ended. */
+	if (stored > 0)
+		(void)sd_notify_barrier(0, HAND_OVER_USEC);
+	for (; stored > 0; stored--) {
+		(void)score_leave(w->setup.score, &w->first->ticket);
+		forget(w->first);
+	}
+	return r;
+}
+
+int waiters_take_over(struct waiters *w, const struct handover *handover)
+{
+	struct relay_order order = { .accepted_usec = handover->accepted_usec };
+	int r;
+
+	(void)address_peer(handover->fd, order.client);
+	r = score_rejoin(w->setup.score, handover->number, order.client, &order.ticket);
+	if (r == 0)
+		waiters_return(w, &order, handover->fd);
+	return r;
 }
 
 void waiters_look(struct waiters *w)

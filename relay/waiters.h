@@ -58,6 +58,29 @@ int waiters_serve(struct waiters *waiters, int (*give)(const struct relay_order 
  * that the connection ends. */
 void waiters_return(struct waiters *waiters, const struct relay_order *order, int fd);
 
+/* A waiter that passes from one listener to the next in the service manager's store of descriptors. */
+struct handover {
+	int fd;
+	uint64_t number;         /* of its ticket */
+	uint64_t accepted_usec;  /* CLOCK_BOOTTIME */
+};
+
+#define HANDOVER_NAME_MAX 64
+
+/* Its name in the store, and back: false, if a name is not one of a waiter. */
+void handover_name(const struct handover *handover, char ret[static HANDOVER_NAME_MAX]);
+bool handover_parse(const char *name, struct handover *ret);
+
+/*
+ * Passes all waiters to the service manager, for the next listener: the list is
+ * empty then, and their places in the queue are free until that has them.
+ * 0 or -errno: those that are left stay here.
+ */
+int waiters_hand_over(struct waiters *waiters);
+
+/* Takes in a waiter of the listener before, with its place; its descriptor is the list's then. 0 or -errno. */
+int waiters_take_over(struct waiters *waiters, const struct handover *handover);
+
 /* Ends those whose patience, as set by --queue-timeout and --down-timeout, is over, and sees to the guard of the
  * queue. To be called after every change. */
 void waiters_look(struct waiters *waiters);

@@ -99,6 +99,11 @@ int score_join(struct score *s, const struct score_arrival *arrival, struct scor
 	return OPERATION(s, attempt_join(s, arrival, ret_ticket));
 }
 
+int score_rejoin(struct score *s, uint64_t number, const char *client, struct score_ticket *ret)
+{
+	return OPERATION(s, attempt_rejoin(s, number, client, ret));
+}
+
 int score_is_free(struct score *s)
 {
 	return OPERATION(s, attempt_is_free(s));

@@ -238,6 +238,15 @@ int score_claim(struct score *s, const struct score_arrival *arrival, struct sco
 int score_join(struct score *s, const struct score_arrival *arrival, struct score_ticket *ret_ticket);
 
 /*
+ * Puts a connection of client into the queue at the place of a ticket number
+ * that another process had for the connection and has left: a waiter passes
+ * from one process to the next. The caller first makes sure, with
+ * score_reap(), that a process that has ended has left the queue, too.
+ * 0 and *ret, which may have a slot at once: score_granted(); or -errno.
+ */
+int score_rejoin(struct score *s, uint64_t number, const char *client, struct score_ticket *ret);
+
+/*
  * Takes the slot that was handed to the ticket, for this process (which may be
  * another than the one that queued: ownership goes to the caller). 0: taken,
  * ticket gone. 1: it still waits, or does so again if it was not there; it is

@@ -380,24 +380,51 @@ pass_after() { (($(last_pass) > $1)); }
 
 # ---- nothing to lose ----
 
-@test "listener: a restart loses no connection, waiter or newcomer" {
+@test "listener: a restart takes a moment and loses no connection, place or newcomer" {
   local before
-  node a 4001 2 --mode echo
+  node a 4001 3 --mode echo
   use listener
   client_start transfer -n 2 "${ENDLESS[@]}"
-  until_ok busy_is 2
+  client_start third "${ENDLESS[@]}"
+  until_ok busy_is 3
   client_start waiter -n 3 --send 1000 --half-close --expect echo
   until_ok waiting_is 3
+  score queue -nr -o TICKET >"$T/tickets"
   before=$(main_pid corebalance.service)
-  inside systemctl --no-block restart corebalance.service
-  until_ok unit_is corebalance.service deactivating
-  client_start newcomer -n 20 --send 1000 --half-close --expect echo
+  inside systemctl restart corebalance.service
+  [ "$(main_pid corebalance.service)" != "$before" ]
+  unit_is corebalance.service active
+  busy_is 3
+  until_ok waiting_is 3
+  score queue -nr -o TICKET | diff "$T/tickets" -
+  # One core is free again: those that wait come first, and newcomers are served beside the long connections.
+  client_hurry third
+  client_wait third
+  client_wait waiter
+  client -n 20 --send 1000 --half-close --expect echo
+  busy_is 2
   client_hurry transfer
   client_wait transfer
-  client_wait waiter
-  client_wait newcomer
-  until_ok unit_is corebalance.service active
-  [ "$(main_pid corebalance.service)" != "$before" ]
+  at_rest
+}
+
+@test "listener: one that is stopped is replaced, and its relays go on" {
+  local before
+  node a 4001 2 --mode echo
+  inside sh -c 'mkdir -p /run/systemd/system/corebalance.service.d && printf "[Service]\nWatchdogSec=2\n" \
+    >/run/systemd/system/corebalance.service.d/watchdog.conf && systemctl daemon-reload'
+  use listener
+  client_start transfer "${ENDLESS[@]}"
+  until_ok busy_is 1
+  before=$(main_pid corebalance.service)
+  inside kill -STOP "$before"
+  restarted() { [ "$(main_pid corebalance.service)" != "$before" ] && unit_is corebalance.service active; }
+  PATIENCE=40 until_ok restarted
+  client --send 1000 --half-close --expect echo
+  busy_is 1
+  client_hurry transfer
+  client_wait transfer
+  inside sh -c 'rm -r /run/systemd/system/corebalance.service.d && systemctl daemon-reload'
   at_rest
 }
 
@@ -421,13 +448,12 @@ pass_after() { (($(last_pass) > $1)); }
   until_ok busy_is 1
   inside ln -s /usr/share/corebalance/per-connection.conf /run/systemd/system/corebalance.socket.d/
   inside systemctl daemon-reload
-  # It stays until the connection has ended.
-  inside systemctl stop --no-block corebalance.socket corebalance.service
-  until_ok unit_is corebalance.service deactivating
+  # The listener ends; the connection goes on to its end.
+  inside systemctl stop corebalance.socket corebalance.service
+  unit_is corebalance.service inactive
+  busy_is 1
   client_hurry transfer
   client_wait transfer
-  until_ok unit_is corebalance.service inactive
-  until_ok unit_is corebalance.socket inactive
   inside systemctl start corebalance.socket
   client_start held "${ENDLESS[@]}"
   until_ok instances_are 1

@@ -11,6 +11,7 @@
 int attempt_claim(struct score *s, const struct score_arrival *arrival, struct score_slot *ret,
 	       struct score_target *ret_target, struct score_ticket *ret_ticket);
 int attempt_join(struct score *s, const struct score_arrival *arrival, struct score_ticket *ret_ticket);
+int attempt_rejoin(struct score *s, uint64_t number, const char *client, struct score_ticket *ret);
 int attempt_is_free(struct score *s);
 int attempt_take(struct score *s, const struct score_ticket *ticket, struct score_slot *ret,
 	      struct score_target *ret_target);

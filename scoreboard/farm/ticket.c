@@ -216,7 +216,8 @@ int attempt_leave(struct score *s, const struct score_ticket *ticket)
 
 /* ---- one that is gone ---- */
 
-static int revive(struct score *s, struct score_ticket *ticket)
+/* Puts a ticket that is not in the queue into it, at its place in the order. */
+static int put_back(struct score *s, struct score_ticket *ticket, const char *client)
 {
 	struct score_ticket again = *ticket;
 	struct farm *farm;
@@ -231,7 +232,7 @@ static int revive(struct score *s, struct score_ticket *ticket)
 			farm->next_ticket = ticket->number + 1;
 			store_touch(s->store, farm, sizeof(*farm));
 		}
-		r = ticket_join(s, farm, ticket->number, "unknown", &again);
+		r = ticket_join(s, farm, ticket->number, client, &again);
 		if (r == 0)
 			r = store_commit(s->store);
 		if (r == 0) {
@@ -244,14 +245,26 @@ static int revive(struct score *s, struct score_ticket *ticket)
 	return r;
 }
 
-int ticket_revive(struct score *s, struct score_ticket *ticket)
+static int put_back_with_room(struct score *s, struct score_ticket *ticket, const char *client)
 {
 	int r;
 
-	while ((r = revive(s, ticket)) == -EXFULL) {
+	while ((r = put_back(s, ticket, client)) == -EXFULL) {
 		r = ticket_make_room(s);
 		if (r < 0)
 			break;
 	}
 	return r;
+}
+
+int ticket_revive(struct score *s, struct score_ticket *ticket)
+{
+	return put_back_with_room(s, ticket, "unknown");
+}
+
+int attempt_rejoin(struct score *s, uint64_t number, const char *client, struct score_ticket *ret)
+{
+	/* No cell: it is not looked for. */
+	*ret = (struct score_ticket){ .number = number, .cell = NONE };
+	return put_back_with_room(s, ret, client);
 }

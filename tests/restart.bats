@@ -1,0 +1,121 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A restart that nobody notices: relays outlive their listener, and waiters pass to the next one with their places. Here
+# with a service manager of the test's own; tests/systemd.bats does the same with systemd.
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() {
+  [ ! -e "$T/service.pid" ] || kill -9 "$(service)" 2>/dev/null || true
+  farm_teardown
+}
+
+managed() {
+  background "$T/relay.log" "$BATS_TEST_DIRNAME/lib/manager" "${GATE%:*}" "${GATE##*:}" "$T/service" \
+    "$BUILD/cbrelay" -c "$CONF" "$@"
+  MANAGER=$PID
+  until_ok grep -q READY "$T/service.log"
+}
+
+service() { cat "$T/service.pid"; }
+
+# restarted BEFORE: the service is another process than that, and ready.
+restarted() { [ "$(service)" != "$1" ] && [ "$(lines_with "$T/service.log" READY)" -ge "${2:-2}" ]; }
+waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")" = "$1" ]; }
+
+@test "a restart cuts no connection and loses no place; newcomers are served beside long connections" {
+  local before i
+  node a 4001 3 --mode line
+  managed
+  client_start long -n 2 --line "$(until_word long)" --expect line
+  until_ok busy_is 2
+  client_start third --line "$(until_word third)" --expect line
+  until_ok busy_is 3
+  for i in 1 2 3 4 5; do
+    client_start "w$i" --line count --expect line --print
+    until_ok waiting_is "$i"
+  done
+  score queue -nr -o TICKET >"$T/tickets"
+  before=$(service)
+  kill -USR1 "$MANAGER"
+  until_ok restarted "$before"
+  # The listener before has ended, without waiting for anybody, and well.
+  grep "ended $before status 0" "$T/service.log"
+  until_ok waiters_of_service_are 5
+  score queue -nr -o TICKET | diff "$T/tickets" -
+  busy_is 3
+  client_start newcomer --line count --expect line --print
+  until_ok waiting_is 6
+  word third
+  client_wait third
+  # In the order in which they came, by the node's own count; the two long connections are there all the time.
+  for i in 1 2 3 4 5; do
+    client_wait "w$i"
+    grep "total=$((i + 3))\b" "$T/w$i.out"
+  done
+  client_wait newcomer
+  grep "total=9\b" "$T/newcomer.out"
+  busy_is 2
+  word long
+  client_wait long
+  farm_is_at_rest
+  # Nothing of a client that has been served is left in the store.
+  until_ok eval 'tail -n 1 "$T/service.log" | grep " 0 stored"'
+}
+
+@test "hundreds of waiters pass through several restarts under load, and each is served once" {
+  local before i
+  node a 4001 2 --mode line
+  managed
+  client_start crowd -n 300 -c 300 --line "sleep 10" --expect line
+  until_ok busy_is 2
+  for i in 1 2 3; do
+    before=$(service)
+    kill -USR1 "$MANAGER"
+    until_ok restarted "$before" $((i + 1))
+  done
+  client_wait crowd
+  grep 'ok=300 failed=0' "$T/crowd.out"
+  farm_is_at_rest
+  [[ $(node_report a) == *total=300* ]]
+}
+
+@test "a waiter that leaves while nobody has it leaves the queue, and the next one is served" {
+  local before
+  node a 4001 1 --mode line
+  managed
+  client_start holder --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start leaver --send 0 --expect none
+  until_ok waiting_is 1
+  client_start stayer --line "sleep 0" --expect line
+  until_ok waiting_is 2
+  before=$(service)
+  kill -STOP "$MANAGER"
+  kill "$before"
+  kill "$PID_leaver"
+  kill -CONT "$MANAGER"
+  until_ok restarted "$before"
+  until_ok waiting_is 1
+  word go
+  client_wait holder
+  client_wait stayer
+  farm_is_at_rest
+}
+
+@test "a listener that is killed: its relays finish, and the next one goes on" {
+  local before
+  node a 4001 2 --mode line
+  managed
+  client_start long --line "$(until_word long)" --expect line
+  until_ok busy_is 1
+  before=$(service)
+  kill -9 "$before"
+  until_ok restarted "$before"
+  client --line "sleep 0" --expect line
+  busy_is 1
+  word long
+  client_wait long
+  farm_is_at_rest
+}
