@@ -293,7 +293,7 @@ void node_describe(const struct node_record *record, const struct index_entry *e
 		ret->retry_usec = now_realtime() + entry->key.retry_usec - boottime;
 	describe_speed(record, &ret->learning);
 	ret->n_addresses = node_get_addresses(record, ret->addresses);
-	for (unsigned i = 0; i < record->n_addresses; i++)
+	for (unsigned i = 0; i < ret->n_addresses && i < SCORE_ADDRESSES_MAX; i++)
 		ret->unreached |= (uint32_t)(record->addresses[i].unreached != 0) << i;
 }
 
