@@ -9,6 +9,20 @@ load lib/helpers
 # The columns of a table, by --help.
 columns() { score --help=raw | awk -F'\t' -v verb="$1" '$1 == "column" && $2 == verb { print $3 }'; }
 
+@test "explain takes the address of a client, and nothing else" {
+  node_line 4001 2
+  score load
+  for client in 192.0.2.7 192.0.2.7:4000 2001:db8::7 '[2001:db8::7]:80' '[::1]'; do
+    run -0 score explain "$client"
+  done
+  for client in foo 192.0.2 192.0.2.7:x '[::1' '[10.0.0.1]:3' 192.0.2.7:99999; do
+    run -2 score explain "$client"
+    [[ $output == *"\"$client\": expected the address of a client"* ]]
+  done
+  score down "$ADDR:4001"
+  [ "$(score explain -nr -o WHY)" = 'held\x20by\x20an\x20administrator' ]
+}
+
 @test "several nodes are held and put back at once, none if one of them is unknown; a reason is not lost silently" {
   node_line 4001 2
   node_line 4002 2

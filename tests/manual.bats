@@ -124,6 +124,24 @@ complete_line() {
   done
 }
 
+@test "the JSON of every table has the types that the manual and --help=raw say, or null" {
+  node_line 4001 3 speed=2 check=tcp
+  node_line 4002 1 backup
+  score load
+  local verb name type
+  mandoc -T ascii "$MAN/cbscore.1" | col -b | tr -s ' \n' '  ' >"$T/manual"
+  raw cbscore | awk -F'\t' '$1 == "column" { print $2 "\t" $3 "\t" $5 }' >"$T/columns"
+  while IFS=$'\t' read -r verb name type; do
+    score "$verb" -J -o "$name" | jq -e --arg name "${name,,}" --arg type "$type" \
+      '[.[][] | .[$name] | type | . == $type or . == "null"] | all' >/dev/null || { echo "$verb $name: not $type"; return 1; }
+    # A string need not be listed; the others are.
+    [ "$type" = string ] || sed 's/.*boolean BACKUP/boolean BACKUP/; s/string all others.*//' "$T/manual" |
+      grep -oE "$type .*" | grep -qw "$name" || { echo "manual: $name is $type"; return 1; }
+  done <"$T/columns"
+  score list -J | jq -e 'keys == ["nodes"] and (.nodes[0].since | type) == "number"' >/dev/null
+  score list -J -o node,backup,pinned | jq -e '.nodes[0] == {node: .nodes[0].node, backup: false, pinned: true}' >/dev/null
+}
+
 @test "every reason has its entry in cbprobe(8)" {
   local phrase
   sed -n 's/.*= "\(..*\)",$/\1/p' "$BATS_TEST_DIRNAME/../scoreboard/list/reason.c" >"$T/phrases"

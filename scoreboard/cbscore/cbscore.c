@@ -30,6 +30,20 @@ static const struct option_row rows[] = {
 	{ "interactive", 'i', NULL, "without a verb: the verb shell", NULL, NULL, set_interactive, NULL },
 };
 
+/* What a column is in JSON. */
+static const char *type_of(const struct column *column)
+{
+	switch (column->type) {
+	case COLUMN_TEXT:
+	case COLUMN_STATE:
+		return "string";
+	case COLUMN_BOOLEAN:
+		return "boolean";
+	default:
+		return "number";
+	}
+}
+
 /* Those that are shown without -o, or those that are not. */
 static void tell_some_columns(const struct verb *verb, enum table_kind kind, bool shown, bool raw)
 {
@@ -45,7 +59,8 @@ static void tell_some_columns(const struct verb *verb, enum table_kind kind, boo
 			(void)printf(shown ? "\nColumns of %s:\n" : "Columns of %s with -o:\n", verb->name);
 		any = true;
 		if (raw) {
-			(void)printf("column\t%s\t%s\t%s\t%s\n", verb->name, column->name, shown ? "shown" : "-", column->help);
+			(void)printf("column\t%s\t%s\t%s\t%s\t%s\n", verb->name, column->name, shown ? "shown" : "-", type_of(column),
+				     column->help);
 		} else {
 			(void)snprintf(help, sizeof(help), "%s%s", column->help,
 				       column->shown == SHOWN_PEOPLE ? " (tables for people)" :

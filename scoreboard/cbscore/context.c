@@ -33,7 +33,13 @@ int complain_usage(const char *format, ...)
 
 int complain_score(const struct context *context, int error)
 {
-	complain("%s: %s", context->farm.scoreboard, score_strerror(error));
+	const char *hint = "";
+
+	if (error == -EACCES || error == -EPERM)
+		hint = "; become root, or a member of the group corebalance";
+	else if (error == -ENOENT && strcmp(context->farm.scoreboard, SCORE_DEFAULT_PATH) == 0)
+		hint = "; systemd-tmpfiles --create makes its folder";
+	complain("%s: %s%s", context->farm.scoreboard, score_strerror(error), hint);
 	return STATUS_FAILED;
 }
 

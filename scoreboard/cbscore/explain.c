@@ -8,6 +8,7 @@
  * is put in order behind it, by what the policy compares.
  */
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -94,7 +95,7 @@ static void why_not_usable(const struct explanation *e, struct explain_row *row)
 	if (node->state != NODE_UP) {
 		if (node->state == NODE_DOWN && node->retry_usec > now_usec)
 			(void)timespan_format(node->retry_usec - now_usec, pause, sizeof(pause));
-		(void)snprintf(row->why, sizeof(row->why), "%s%s%s%s%s%s%s", node->flags & BN_DOWN ? "down: " : "",
+		(void)snprintf(row->why, sizeof(row->why), "%s%s%s%s%s%s%s", node->flags & BN_DOWN && node->state == NODE_DOWN ? "down: " : "",
 			       node->state == NODE_RETRY && node->free == 0 ? "a connection is trying it" : reason,
 			       *node->detail ? ": " : "", node->detail, *pause ? " (a trial in " : "", pause, *pause ? ")" : "");
 	} else if (node->free == 0) {
@@ -199,6 +200,32 @@ static int print(const struct context *context, struct explanation *e, const cha
 	return status;
 }
 
+/* An address of IPv4 or IPv6, with or without a port, as cbscore slots shows clients. */
+static bool is_address(const char *client)
+{
+	char text[INET6_ADDRSTRLEN + 8], bytes[sizeof(struct in6_addr)], *address = text, *end;
+
+	if ((size_t)snprintf(text, sizeof(text), "%s", client) >= sizeof(text))
+		return false;
+	if (inet_pton(AF_INET6, text, bytes) == 1)
+		return true;
+	end = *text == '[' ? strchr(text, ']') : strchr(text, ':');
+	if (*text == '[') {
+		address++;
+		if (!end)
+			return false;
+	}
+	if (end) {
+		const char *behind = *end == ']' ? end + 1 : end;
+		uint64_t port;
+
+		if (*behind && (*behind != ':' || number_parse(behind + 1, 0, 65535, &port) < 0))
+			return false;
+		*end = '\0';
+	}
+	return inet_pton(address > text ? AF_INET6 : AF_INET, address, bytes) == 1;
+}
+
 static int run_explain(void *settings, int argc, char **argv)
 {
 	const struct context *context = settings;
@@ -206,6 +233,8 @@ static int run_explain(void *settings, int argc, char **argv)
 	struct score *score;
 	int r, status;
 
+	if (argc > 0 && !is_address(argv[0]))
+		return complain_usage("\"%s\": expected the address of a client", argv[0]);
 	status = context_look(context, &score);
 	if (status != STATUS_OK)
 		return status;

@@ -8,8 +8,11 @@
  *     verb    NAME ARGUMENTS HELP
  *     option  VERB NAME LETTER ARGUMENT OTHERWISE VALUES HELP
  *
- * where VERB "-" stands for all verbs, and VALUES are separated by blanks. What
- * the program's own tell_more() adds has the same form.
+ *     column  VERB NAME SHOWN TYPE HELP      (of cbscore)
+ *     key     VERB NAME ARGUMENT HELP        (of cbscore)
+ *
+ * where VERB "-" stands for all verbs, and VALUES are separated by blanks. The
+ * last two are what the program's own tell_more() adds.
  */
 
 #include "command.h"
