@@ -94,7 +94,7 @@ EOF
 
 @test "cbscore: wrong words get the right ones; exit 2, 3 and 1 mean what they say" {
   node a 4001 1
-  refused 2 'unknown verb "lits"; did you mean list? Expected list, slots, queue' score lits
+  refused 2 'unknown verb "lits"; did you mean list? Expected list, status, top, slots, queue' score lits
   refused 2 'unknown column "BUZY"; did you mean BUSY? Expected NODE CORES BUSY' score list -o BUZY
   refused 2 "unrecognized option '--colour'" score --colour
   refused 2 'usage: cbscore down NODE... [--reason TEXT] [-w] [--timeout TIME] [--kill]' score down

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 void complain(const char *format, ...)
 {
@@ -35,7 +36,7 @@ int complain_score(const struct context *context, int error)
 {
 	const char *hint = "";
 
-	if (error == -EACCES || error == -EPERM)
+	if ((error == -EACCES || error == -EPERM) && geteuid() != 0)
 		hint = "; become root, or a member of the group corebalance";
 	else if (error == -ENOENT && strcmp(context->farm.scoreboard, SCORE_DEFAULT_PATH) == 0)
 		hint = "; systemd-tmpfiles --create makes its folder";
