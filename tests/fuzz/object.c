@@ -8,7 +8,7 @@
 
 #include "fuzz.h"
 
-#include "cbprobe/checks/object.c"
+#include "cbprobe/checks/object.c" // NOLINT(bugprone-suspicious-include): its static functions are what is fuzzed
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+
 /*
  * cbtest-client: a load client for tests, that drives many connections at once and verifies every byte.
  *
  * The idea: a connection is one struct that goes from connecting to running to holding, and ends in conn_end() alone,
  * with one enum value that says how. What it sends and what it must receive are functions of an offset
- * (cbtest-pattern.h), so nothing is kept of either, and thousands of connections cost next to no memory. After bytes
+ * (peer.h), so nothing is kept of either, and thousands of connections cost next to no memory. After bytes
  * move, what is awaited of a connection is computed from its state (conn_arm); a connection that wants nothing is
  * taken out of epoll, for otherwise its hang-up would be reported for ever.
  *
  * One thread, non-blocking. An end is freed at the end of the turn, since events already fetched may point to it.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include "cbtest-pattern.h"
+#include "peer.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <netdb.h>
 #include <netinet/tcp.h>
 #include <signal.h>
-#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum expect {
@@ -33,7 +36,7 @@ enum expect {
 };
 
 static const char *const expect_names[] = {
-	[EXPECT_ECHO] = "echo", [EXPECT_SUM] = "sum", [EXPECT_LINE] = "line",
+	[EXPECT_ECHO] = "echo",       [EXPECT_SUM] = "sum", [EXPECT_LINE] = "line",
 	[EXPECT_PATTERN] = "pattern", [EXPECT_ANY] = "any", [EXPECT_NONE] = "none",
 };
 
@@ -52,18 +55,38 @@ enum result {
 };
 
 static const char *const result_names[N_RESULTS] = {
-	[RESULT_OK] = "ok", [RESULT_REFUSED] = "refused", [RESULT_RESET] = "reset", [RESULT_EARLY] = "closed-early",
-	[RESULT_MISMATCH] = "mismatch", [RESULT_TIMEOUT] = "timeout", [RESULT_ERROR] = "error",
+	[RESULT_OK] = "ok",
+	[RESULT_REFUSED] = "refused",
+	[RESULT_RESET] = "reset",
+	[RESULT_EARLY] = "closed-early",
+	[RESULT_MISMATCH] = "mismatch",
+	[RESULT_TIMEOUT] = "timeout",
+	[RESULT_ERROR] = "error",
 };
 
-enum { OPTION_SEND = 256, OPTION_LINE, OPTION_HALF_CLOSE, OPTION_EXPECT, OPTION_ABORT_AFTER, OPTION_CLOSE_AFTER,
-       OPTION_HOLD, OPTION_RST, OPTION_INTERVAL, OPTION_START_ORDER, OPTION_GAP_USEC, OPTION_TIMEOUT, OPTION_PRINT,
-       OPTION_BYTES_SLOW, OPTION_SEED, OPTION_SOURCE };
+enum {
+	OPTION_SEND = 256,
+	OPTION_LINE,
+	OPTION_HALF_CLOSE,
+	OPTION_EXPECT,
+	OPTION_ABORT_AFTER,
+	OPTION_CLOSE_AFTER,
+	OPTION_HOLD,
+	OPTION_RST,
+	OPTION_INTERVAL,
+	OPTION_START_ORDER,
+	OPTION_GAP_USEC,
+	OPTION_TIMEOUT,
+	OPTION_PRINT,
+	OPTION_BYTES_SLOW,
+	OPTION_SEED,
+	OPTION_SOURCE
+};
 
 static uint64_t arg_number = 1;
-static uint64_t arg_concurrent;		/* 0 is all */
+static uint64_t arg_concurrent; /* 0 is all */
 static uint64_t arg_send;
-static char *arg_line;			/* with its \n, or NULL */
+static char *arg_line; /* with its \n, or NULL */
 static size_t arg_line_size;
 static bool arg_half_close;
 static enum expect arg_expect = EXPECT_ANY;
@@ -78,9 +101,9 @@ static uint64_t arg_gap_usec;
 static uint64_t arg_timeout_usec = 60 * USEC_PER_SEC;
 static bool arg_print;
 static uint64_t arg_bytes_slow;
-static volatile sig_atomic_t hurried;	/* by SIGUSR1: --bytes-slow is over */
+static volatile sig_atomic_t hurried; /* by SIGUSR1: --bytes-slow is over */
 static uint64_t arg_seed = 1;
-static struct address arg_source;	/* size 0: the kernel's choice */
+static struct address arg_source; /* size 0: the kernel's choice */
 static uint64_t arg_source_count = 1;
 
 #define STARTS_PER_TURN 64
@@ -93,31 +116,31 @@ static uint64_t arg_source_count = 1;
 enum phase {
 	PHASE_CONNECTING,
 	PHASE_RUNNING,
-	PHASE_HOLDING,	/* the reply is complete, and verified */
-	PHASE_ENDED,	/* on the list of the dead */
+	PHASE_HOLDING, /* the reply is complete, and verified */
+	PHASE_ENDED,   /* on the list of the dead */
 };
 
 struct conn {
 	int fd;
 	enum phase phase;
-	uint64_t number;	/* from 1 */
-	size_t place;		/* in client.conns */
+	uint64_t number; /* from 1 */
+	size_t place;    /* in client.conns */
 	struct conn *next_dead;
 
-	uint32_t armed;		/* what epoll_fd watches; 0: it does not know the connection */
+	uint32_t armed; /* what epoll_fd watches; 0: it does not know the connection */
 	uint64_t sent, received;
-	uint64_t sum;		/* of what was sent, with EXPECT_SUM */
-	bool shut;		/* our direction is shut down */
-	bool broken;		/* the peer takes nothing more */
-	bool reset;		/* and it was a reset that said so */
+	uint64_t sum; /* of what was sent, with EXPECT_SUM */
+	bool shut;    /* our direction is shut down */
+	bool broken;  /* the peer takes nothing more */
+	bool reset;   /* and it was a reset that said so */
 	bool eof;
 
-	uint64_t started_usec, connected_usec, first_usec, completed_usec;	/* USEC_NEVER: not reached */
-	uint64_t order;		/* 0: nothing arrived */
-	uint64_t retry_usec;	/* when connect() is tried again */
-	uint64_t slow_usec;	/* when more may be read, with --bytes-slow */
+	uint64_t started_usec, connected_usec, first_usec, completed_usec; /* USEC_NEVER: not reached */
+	uint64_t order;                                                    /* 0: nothing arrived */
+	uint64_t retry_usec;                                               /* when connect() is tried again */
+	uint64_t slow_usec; /* when more may be read, with --bytes-slow */
 
-	char line[256];		/* the reply's first line, as much of it as fits */
+	char line[256]; /* the reply's first line, as much of it as fits */
 	size_t line_size;
 	bool line_done;
 };
@@ -128,33 +151,19 @@ struct client {
 	struct conn **conns;
 	size_t n_conns;
 	struct conn *dead;
-	uint64_t started;	/* how many */
+	uint64_t started; /* how many */
 	uint64_t orders;
 	uint64_t next_start_usec;
-	bool connecting;	/* with --start-order: the last one is not connected yet */
-	uint64_t due_usec;	/* no connection is due earlier */
+	bool connecting;   /* with --start-order: the last one is not connected yet */
+	uint64_t due_usec; /* no connection is due earlier */
 
 	uint64_t results[N_RESULTS];
 	uint64_t bytes_in, bytes_out;
-	uint64_t *totals;	/* microseconds of each that was ok */
+	uint64_t *totals; /* microseconds of each that was ok */
 	size_t totals_room;
 };
 
 static uint8_t buffer[65536];
-
-static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
-{
-	int saved_errno = errno;
-	va_list arguments;
-
-	(void) fflush(stdout);
-	(void) fprintf(stderr, "cbtest-client: ");
-	va_start(arguments, format);
-	(void) vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	(void) fprintf(stderr, ": %s\n", strerror(saved_errno));
-	exit(EXIT_SYSTEM);
-}
 
 /* What is sent: the line if there is one, then the pattern. Each connection has a pattern of its own. */
 
@@ -171,7 +180,7 @@ static uint64_t conn_seed(const struct conn *conn)
 static void payload_fill(const struct conn *conn, uint8_t *data, size_t size, uint64_t offset)
 {
 	if (offset < arg_line_size) {
-		size_t start = (size_t) offset, left = arg_line_size - start, part = size < left ? size : left;
+		size_t start = (size_t)offset, left = arg_line_size - start, part = size < left ? size : left;
 
 		memcpy(data, arg_line + start, part);
 		data += part;
@@ -186,7 +195,7 @@ static bool payload_matches(const struct conn *conn, const uint8_t *data, size_t
 	if (size > payload_size() - offset)
 		return false;
 	if (offset < arg_line_size) {
-		size_t start = (size_t) offset, left = arg_line_size - start, part = size < left ? size : left;
+		size_t start = (size_t)offset, left = arg_line_size - start, part = size < left ? size : left;
 
 		if (memcmp(data, arg_line + start, part) != 0)
 			return false;
@@ -201,21 +210,21 @@ static bool payload_matches(const struct conn *conn, const uint8_t *data, size_t
 
 static long long since(uint64_t start_usec, uint64_t usec)
 {
-	return usec == USEC_NEVER ? -1 : (long long) (usec - start_usec);
+	return usec == USEC_NEVER ? -1 : (long long)(usec - start_usec);
 }
 
 static void conn_print(const struct conn *conn, enum result result, int error)
 {
-	(void) printf("conn=%" PRIu64 " result=%s", conn->number, result_names[result]);
+	(void)printf("conn=%" PRIu64 " result=%s", conn->number, result_names[result]);
 	if (result == RESULT_ERROR)
-		(void) printf(":%d", error);
-	(void) printf(" connect_usec=%lld first_usec=%lld total_usec=%lld bytes_in=%" PRIu64 " bytes_out=%" PRIu64
-		      " order=%" PRIu64 " reply=",
-		      since(conn->started_usec, conn->connected_usec), since(conn->started_usec, conn->first_usec),
-		      since(conn->started_usec, conn->completed_usec), conn->received, conn->sent, conn->order);
+		(void)printf(":%d", error);
+	(void)printf(" connect_usec=%lld first_usec=%lld total_usec=%lld bytes_in=%" PRIu64 " bytes_out=%" PRIu64
+		     " order=%" PRIu64 " reply=",
+		     since(conn->started_usec, conn->connected_usec), since(conn->started_usec, conn->first_usec),
+		     since(conn->started_usec, conn->completed_usec), conn->received, conn->sent, conn->order);
 	for (size_t i = 0; i < conn->line_size; i++)
-		(void) putchar(conn->line[i] >= ' ' && conn->line[i] <= '~' ? conn->line[i] : '?');
-	(void) putchar('\n');
+		(void)putchar(conn->line[i] >= ' ' && conn->line[i] <= '~' ? conn->line[i] : '?');
+	(void)putchar('\n');
 }
 
 static void total_add(struct client *client, uint64_t usec)
@@ -224,7 +233,7 @@ static void total_add(struct client *client, uint64_t usec)
 		size_t room = client->totals_room > 0 ? client->totals_room * 2 : 1024;
 		uint64_t *totals = realloc(client->totals, room * sizeof(*totals));
 
-		if (totals == NULL)
+		if (!totals)
 			die("no memory for the results");
 		client->totals = totals;
 		client->totals_room = room;
@@ -248,7 +257,7 @@ static void conn_end(struct client *client, struct conn *conn, enum result resul
 
 	assert(conn->phase != PHASE_ENDED);
 	if (reset)
-		(void) setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+		(void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 	if (close(conn->fd) < 0 && errno != ECONNRESET)
 		die("cannot close a connection");
 	if (conn->phase == PHASE_CONNECTING)
@@ -286,7 +295,7 @@ static void dead_free(struct client *client)
 {
 	struct conn *conn;
 
-	while ((conn = client->dead) != NULL) {
+	while ((conn = client->dead)) {
 		client->dead = conn->next_dead;
 		free(conn);
 	}
@@ -343,9 +352,9 @@ static size_t conn_allowance(struct conn *conn)
 	if (arg_bytes_slow == 0 || hurried)
 		return sizeof(buffer);
 	now = now_usec();
-	allowed = (uint64_t) ((double) (now - conn->connected_usec) * (double) arg_bytes_slow / 1e6);
+	allowed = (uint64_t)((double)(now - conn->connected_usec) * (double)arg_bytes_slow / 1e6);
 	if (allowed > conn->received)
-		return (size_t) earlier(allowed - conn->received, sizeof(buffer));
+		return (size_t)earlier(allowed - conn->received, sizeof(buffer));
 	wanted = USEC_PER_SEC / arg_bytes_slow + 1;
 	conn->slow_usec = now + (wanted > SLOW_STEP_USEC ? wanted : SLOW_STEP_USEC);
 	return 0;
@@ -362,7 +371,7 @@ static void conn_arm(struct client *client, struct conn *conn)
 	client->due_usec = earlier(client->due_usec, conn_due(conn));
 	if (conn->phase == PHASE_CONNECTING)
 		wants_output = conn->retry_usec == USEC_NEVER;
-	event.events = (wants_output ? (uint32_t) EPOLLOUT : 0) | (wants_input ? (uint32_t) EPOLLIN : 0);
+	event.events = (wants_output ? (uint32_t)EPOLLOUT : 0) | (wants_input ? (uint32_t)EPOLLIN : 0);
 	if (event.events == conn->armed)
 		return;
 	operation = conn->armed == 0 ? EPOLL_CTL_ADD : event.events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
@@ -379,7 +388,7 @@ static void line_take(struct conn *conn, const uint8_t *data, size_t size)
 		if (*data == '\n')
 			conn->line_done = true;
 		else if (conn->line_size < sizeof(conn->line) - 1)
-			conn->line[conn->line_size++] = (char) *data;
+			conn->line[conn->line_size++] = (char)*data;
 	}
 	conn->line[conn->line_size] = '\0';
 }
@@ -391,9 +400,9 @@ static bool sum_matches(const struct conn *conn)
 	const char *found;
 	int size = snprintf(wanted, sizeof(wanted), " got=%" PRIu64 " sum=%016" PRIx64, conn->sent, conn->sum);
 
-	assert(size > 0 && (size_t) size < sizeof(wanted));
+	assert(size > 0 && (size_t)size < sizeof(wanted));
 	found = strstr(conn->line, wanted);
-	return found != NULL && (found[size] == '\0' || found[size] == ' ');
+	return found && (found[size] == '\0' || found[size] == ' ');
 }
 
 static bool all_sent(const struct conn *conn)
@@ -415,7 +424,7 @@ static bool conn_verify(const struct conn *conn, const uint8_t *data, size_t siz
 	case EXPECT_SUM:
 		/* One line and nothing behind it. */
 		newline = memchr(data, '\n', size);
-		return !conn->line_done && (newline == NULL || newline == data + size - 1);
+		return !conn->line_done && (!newline || newline == data + size - 1);
 	case EXPECT_NONE:
 		return false;
 	default:
@@ -511,7 +520,7 @@ static void conn_receive(struct client *client, struct conn *conn)
 			conn_eof(client, conn);
 			return;
 		}
-		size = (size_t) n;
+		size = (size_t)n;
 		turn += size;
 		if (!conn_verify(conn, buffer, size)) {
 			line_take(conn, buffer, size);
@@ -533,7 +542,7 @@ static void conn_send(struct client *client, struct conn *conn)
 	uint64_t turn = 0;
 
 	while (!conn->broken && conn->sent < payload_size() && turn < SEND_PER_TURN) {
-		size_t size = (size_t) earlier(payload_size() - conn->sent, sizeof(buffer));
+		size_t size = (size_t)earlier(payload_size() - conn->sent, sizeof(buffer));
 		ssize_t n;
 
 		payload_fill(conn, buffer, size, conn->sent);
@@ -551,9 +560,9 @@ static void conn_send(struct client *client, struct conn *conn)
 			return;
 		}
 		if (arg_expect == EXPECT_SUM)
-			conn->sum = fnv1a64(conn->sum, buffer, (size_t) n);
-		conn->sent += (uint64_t) n;
-		turn += (uint64_t) n;
+			conn->sum = fnv1a64(conn->sum, buffer, (size_t)n);
+		conn->sent += (uint64_t)n;
+		turn += (uint64_t)n;
 	}
 	if (!conn->broken && all_sent(conn) && arg_half_close && !conn->shut) {
 		conn->shut = true;
@@ -577,8 +586,7 @@ static bool conn_met_itself(const struct conn *conn, const struct address *addre
 	if (getsockname(conn->fd, &own.any, &own.size) < 0)
 		die("cannot tell a connection's own address");
 	if (own.any.sa_family == AF_INET)
-		return own.in.sin_port == address->in.sin_port &&
-		       own.in.sin_addr.s_addr == address->in.sin_addr.s_addr;
+		return own.in.sin_port == address->in.sin_port && own.in.sin_addr.s_addr == address->in.sin_addr.s_addr;
 	return own.in6.sin6_port == address->in6.sin6_port &&
 	       memcmp(&own.in6.sin6_addr, &address->in6.sin6_addr, sizeof(own.in6.sin6_addr)) == 0;
 }
@@ -610,7 +618,7 @@ static void conn_connected(struct client *client, struct conn *conn)
 	conn->phase = PHASE_RUNNING;
 	client_let_next_start(client, conn->connected_usec);
 	if (client->address.any.sa_family != AF_UNIX)
-		(void) setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		(void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	conn_turn(client, conn);
 }
 
@@ -650,29 +658,29 @@ static void conn_connect_result(struct client *client, struct conn *conn)
 static void conn_bind(const struct conn *conn)
 {
 	struct address source = arg_source;
-	uint32_t step = (uint32_t) ((conn->number - 1) % arg_source_count), last;
+	uint32_t step = (uint32_t)((conn->number - 1) % arg_source_count), last;
 	uint8_t *bytes;
 	int one = 1;
 
 	if (source.size == 0)
 		return;
 	/* The last four bytes are counted up. */
-	bytes = source.any.sa_family == AF_INET ? (uint8_t *) &source.in.sin_addr :
-						  (uint8_t *) &source.in6.sin6_addr + 12;
+	bytes = source.any.sa_family == AF_INET ? (uint8_t *)&source.in.sin_addr
+						: (uint8_t *)&source.in6.sin6_addr + 12;
 	memcpy(&last, bytes, sizeof(last));
 	last = htonl(ntohl(last) + step);
 	memcpy(bytes, &last, sizeof(last));
 	if (setsockopt(conn->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one)) < 0)
 		die("cannot set IP_BIND_ADDRESS_NO_PORT");
 	if (bind(conn->fd, &source.any, source.size) < 0)
-		die("cannot use source address number %" PRIu64, (uint64_t) step + 1);
+		die("cannot use source address number %" PRIu64, (uint64_t)step + 1);
 }
 
 static void conn_start(struct client *client)
 {
 	struct conn *conn = calloc(1, sizeof(*conn));
 
-	if (conn == NULL)
+	if (!conn)
 		die("no memory for a connection");
 	conn->number = ++client->started;
 	conn->phase = PHASE_CONNECTING;
@@ -776,7 +784,7 @@ static void client_run(struct client *client)
 
 static int compare(const void *a, const void *b)
 {
-	uint64_t left = *(const uint64_t *) a, right = *(const uint64_t *) b;
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
 
 	return (left > right) - (left < right);
 }
@@ -795,61 +803,49 @@ static void client_summarize(struct client *client, uint64_t elapsed_usec)
 
 	if (ok > 0)
 		qsort(client->totals, ok, sizeof(*client->totals), compare);
-	(void) printf("ok=%" PRIu64 " failed=%" PRIu64 " refused=%" PRIu64 " reset=%" PRIu64 " early=%" PRIu64
-		      " mismatch=%" PRIu64 " timeout=%" PRIu64 " rate=%.1f p50_usec=%" PRIu64 " p99_usec=%" PRIu64
-		      " max_usec=%" PRIu64 " bytes_in=%" PRIu64 " bytes_out=%" PRIu64 "\n",
-		      ok, arg_number - ok, client->results[RESULT_REFUSED], client->results[RESULT_RESET],
-		      client->results[RESULT_EARLY], client->results[RESULT_MISMATCH],
-		      client->results[RESULT_TIMEOUT],
-		      (double) ok * 1e6 / (double) (elapsed_usec > 0 ? elapsed_usec : 1), percentile(client, 50),
-		      percentile(client, 99), percentile(client, 100), client->bytes_in, client->bytes_out);
+	(void)printf("ok=%" PRIu64 " failed=%" PRIu64 " refused=%" PRIu64 " reset=%" PRIu64 " early=%" PRIu64
+		     " mismatch=%" PRIu64 " timeout=%" PRIu64 " rate=%.1f p50_usec=%" PRIu64 " p99_usec=%" PRIu64
+		     " max_usec=%" PRIu64 " bytes_in=%" PRIu64 " bytes_out=%" PRIu64 "\n",
+		     ok, arg_number - ok, client->results[RESULT_REFUSED], client->results[RESULT_RESET],
+		     client->results[RESULT_EARLY], client->results[RESULT_MISMATCH], client->results[RESULT_TIMEOUT],
+		     (double)ok * 1e6 / (double)(elapsed_usec > 0 ? elapsed_usec : 1), percentile(client, 50),
+		     percentile(client, 99), percentile(client, 100), client->bytes_in, client->bytes_out);
 }
 
 /* The command line. */
 
-static void __attribute__((noreturn, format(printf, 1, 2))) usage_error(const char *format, ...)
-{
-	va_list arguments;
-
-	(void) fprintf(stderr, "cbtest-client: ");
-	va_start(arguments, format);
-	(void) vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	(void) fprintf(stderr, " (see cbtest-client --help)\n");
-	exit(EXIT_USAGE);
-}
-
 static void help(void)
 {
-	(void) fputs("cbtest-client [OPTION]... HOST:PORT|[V6]:PORT|unix:PATH\n"
-		     "Drives many connections at once and verifies every byte.\n\n"
-		     "  -n N                  connections in all (1)\n"
-		     "  -c N                  at most so many at once (all)\n"
-		     "      --line TEXT       send TEXT and a newline\n"
-		     "      --send BYTES      send so much of a pattern, behind the line if there is one\n"
-		     "      --seed N          another pattern (1); each connection's differs in any case\n"
-		     "      --half-close      shut down our direction when all is sent\n"
-		     "      --expect WHAT     when the reply is complete, and right:\n"
-		     "            echo           what was sent has come back; with --half-close the end too\n"
-		     "            sum            one line with \" got=BYTES sum=FNV1A64\", and the end; half-closes\n"
-		     "            line           the first newline has come\n"
-		     "            pattern:BYTES  so much of the pattern with seed BYTES has come, and the end\n"
-		     "            any            the end has come, behind one byte or more (default)\n"
-		     "            none           the end has come, without a byte; or, with --hold, all is sent\n"
-		     "      --hold MSEC       keep the connection so long after the complete reply\n"
-		     "      --rst             then end it by a reset\n"
-		     "      --abort-after MSEC, --close-after MSEC\n"
-		     "                        end it so long after connect() by a reset, or plainly, and call it ok\n"
-		     "      --timeout SEC     from start to complete reply (60; fractions are allowed)\n"
-		     "      --bytes-slow RATE read at most RATE bytes a second on each connection, until SIGUSR1\n"
-		     "      --interval MSEC   between starts\n"
-		     "      --start-order     start one when the one before it is connected\n"
-		     "      --gap-usec USEC   and so much later\n"
-		     "      --source ADDR[/N] connect from ADDR, or in turn from the N addresses that it begins\n"
-		     "      --print           a line for each connection at its end\n"
-		     "      --help\n\n"
-		     "Times are of the complete reply, without --hold. What was not reached is -1, no order 0.\n"
-		     "Status: 0 all ok, 1 not all, 64 usage, 71 system.\n", stdout);
+	(void)fputs("cbtest-client [OPTION]... HOST:PORT|[V6]:PORT|unix:PATH\n"
+		    "Drives many connections at once and verifies every byte.\n\n"
+		    "  -n N                  connections in all (1)\n"
+		    "  -c N                  at most so many at once (all)\n"
+		    "      --line TEXT       send TEXT and a newline\n"
+		    "      --send BYTES      send so much of a pattern, behind the line if there is one\n"
+		    "      --seed N          another pattern (1); each connection's differs in any case\n"
+		    "      --half-close      shut down our direction when all is sent\n"
+		    "      --expect WHAT     when the reply is complete, and right:\n"
+		    "            echo           what was sent has come back; with --half-close the end too\n"
+		    "            sum            one line with \" got=BYTES sum=FNV1A64\", and the end; half-closes\n"
+		    "            line           the first newline has come\n"
+		    "            pattern:BYTES  so much of the pattern with seed BYTES has come, and the end\n"
+		    "            any            the end has come, behind one byte or more (default)\n"
+		    "            none           the end has come, without a byte; or, with --hold, all is sent\n"
+		    "      --hold MSEC       keep the connection so long after the complete reply\n"
+		    "      --rst             then end it by a reset\n"
+		    "      --abort-after MSEC, --close-after MSEC\n"
+		    "                        end it so long after connect() by a reset, or plainly, and call it ok\n"
+		    "      --timeout SEC     from start to complete reply (60; fractions are allowed)\n"
+		    "      --bytes-slow RATE read at most RATE bytes a second on each connection, until SIGUSR1\n"
+		    "      --interval MSEC   between starts\n"
+		    "      --start-order     start one when the one before it is connected\n"
+		    "      --gap-usec USEC   and so much later\n"
+		    "      --source ADDR[/N] connect from ADDR, or in turn from the N addresses that it begins\n"
+		    "      --print           a line for each connection at its end\n"
+		    "      --help\n\n"
+		    "Times are of the complete reply, without --hold. What was not reached is -1, no order 0.\n"
+		    "Status: 0 all ok, 1 not all, 64 usage, 71 system.\n",
+		    stdout);
 }
 
 static uint64_t option_number(const char *name, uint64_t minimum, uint64_t maximum)
@@ -864,17 +860,17 @@ static uint64_t option_number(const char *name, uint64_t minimum, uint64_t maxim
 static void expect_parse(const char *text)
 {
 	const char *colon = strchr(text, ':');
-	size_t size = colon != NULL ? (size_t) (colon - text) : strlen(text);
+	size_t size = colon ? (size_t)(colon - text) : strlen(text);
 
 	for (size_t i = 0; i < N_EXPECTS; i++) {
 		if (strlen(expect_names[i]) != size || strncmp(expect_names[i], text, size) != 0)
 			continue;
-		if ((colon != NULL) != (i == EXPECT_PATTERN))
+		if (!colon == (i == EXPECT_PATTERN))
 			usage_error("--expect: \"%s\": expected %s%s", text, expect_names[i],
 				    i == EXPECT_PATTERN ? ":BYTES" : "");
-		if (colon != NULL && !number_parse(colon + 1, 0, UINT64_MAX, &arg_expect_size))
+		if (colon && !number_parse(colon + 1, 0, UINT64_MAX, &arg_expect_size))
 			usage_error("--expect: \"%s\": expected a number of bytes", text);
-		arg_expect = (enum expect) i;
+		arg_expect = (enum expect)i;
 		return;
 	}
 	usage_error("--expect: \"%s\": expected echo, sum, line, pattern:BYTES, any or none", text);
@@ -885,7 +881,7 @@ static void line_parse(const char *text)
 	free(arg_line);
 	arg_line_size = strlen(text) + 1;
 	arg_line = malloc(arg_line_size);
-	if (arg_line == NULL)
+	if (!arg_line)
 		die("no memory for the line");
 	memcpy(arg_line, text, arg_line_size - 1);
 	arg_line[arg_line_size - 1] = '\n';
@@ -894,11 +890,11 @@ static void line_parse(const char *text)
 static void source_parse(const char *text)
 {
 	const char *slash = strchr(text, '/');
-	size_t size = slash != NULL ? (size_t) (slash - text) : strlen(text);
+	size_t size = slash ? (size_t)(slash - text) : strlen(text);
 	struct address source = { .size = 0 };
 	char host[INET6_ADDRSTRLEN];
 
-	if (slash != NULL && !number_parse(slash + 1, 1, 65536, &arg_source_count))
+	if (slash && !number_parse(slash + 1, 1, 65536, &arg_source_count))
 		usage_error("--source: \"%s\": expected 1 to 65536 addresses", text);
 	if (size < sizeof(host)) {
 		memcpy(host, text, size);
@@ -1001,7 +997,7 @@ static void options_parse(int argc, char **argv)
 			help();
 			exit(fflush(stdout) == 0 ? 0 : EXIT_SYSTEM);
 		default:
-			(void) fprintf(stderr, "cbtest-client: see cbtest-client --help\n");
+			(void)fprintf(stderr, "cbtest-client: see cbtest-client --help\n");
 			exit(EXIT_USAGE);
 		}
 	}
@@ -1021,19 +1017,21 @@ static void descriptors_check(void)
 	long long limit = descriptors_raise();
 
 	if (limit < 0) {
-		errno = (int) -limit;
+		errno = (int)-limit;
 		die("cannot raise the number of descriptors");
 	}
-	if ((unsigned long long) limit < arg_concurrent + 16) {
-		(void) fprintf(stderr, "cbtest-client: %" PRIu64 " connections at once need more than the %lld"
-			       " descriptors that the hard limit allows\n", arg_concurrent, limit);
+	if ((unsigned long long)limit < arg_concurrent + 16) {
+		(void)fprintf(stderr,
+			      "cbtest-client: %" PRIu64 " connections at once need more than the %lld"
+			      " descriptors that the hard limit allows\n",
+			      arg_concurrent, limit);
 		exit(EXIT_SYSTEM);
 	}
 }
 
 static void hurry(int signal_number)
 {
-	(void) signal_number;
+	(void)signal_number;
 	hurried = 1;
 }
 
@@ -1046,7 +1044,7 @@ int main(int argc, char **argv)
 
 	options_parse(argc, argv);
 	problem = address_parse(argv[optind], 1, &client.address);
-	if (problem != NULL)
+	if (problem)
 		usage_error("\"%s\": %s", argv[optind], problem);
 
 	if (arg_source.size > 0 && arg_source.any.sa_family != client.address.any.sa_family)
@@ -1063,7 +1061,7 @@ int main(int argc, char **argv)
 	if (client.epoll_fd < 0)
 		die("cannot make an epoll descriptor");
 	client.conns = calloc(arg_concurrent, sizeof(struct conn *));
-	if (client.conns == NULL)
+	if (!client.conns)
 		die("no memory for %" PRIu64 " connections", arg_concurrent);
 
 	start_usec = now_usec();
@@ -1076,6 +1074,6 @@ int main(int argc, char **argv)
 	free(client.conns);
 	free(client.totals);
 	free(arg_line);
-	(void) close(client.epoll_fd);
+	(void)close(client.epoll_fd);
 	return all_ok ? 0 : 1;
 }

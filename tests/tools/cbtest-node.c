@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+
 /*
  * cbtest-node: a node for tests, that counts. It is the witness for the promise that no node ever has more
  * connections open than cores, so its own count must be beyond doubt.
@@ -18,18 +19,21 @@
  * One thread, non-blocking. Connections that end are kept on a list of the dead until the turn is over, since events
  * already fetched may still point to them.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include "cbtest-pattern.h"
+#include "peer.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <netdb.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -85,60 +89,47 @@ static uint64_t arg_timeout_usec = 300 * USEC_PER_SEC;
 struct proxy {
 	uint8_t bytes[PROXY_V2_KEPT];
 	size_t size;
-	size_t skip;		/* TLVs of v2 still to be passed over */
+	size_t skip; /* TLVs of v2 still to be passed over */
 	bool done;
-	char source[sizeof(((struct sockaddr_un *) 0)->sun_path) + 16];
+	char source[sizeof(((struct sockaddr_un *)0)->sun_path) + 16];
 };
 
 struct conn {
-	int fd;			/* -1 once it has ended */
-	uint64_t number;	/* the how manieth, from 1 */
+	int fd;          /* -1 once it has ended */
+	uint64_t number; /* the how manieth, from 1 */
 	struct conn *previous, *next;
-	struct proxy *proxy;	/* NULL without --proxy */
+	struct proxy *proxy; /* NULL without --proxy */
 
-	bool eof;		/* the peer will send no more */
-	bool finishing;		/* nothing but what is queued will be sent, then comes the end */
-	bool shut;		/* our direction is shut down */
-	uint32_t armed;		/* what io_fd was told to watch */
-	uint64_t due_usec;	/* when the mode or the job goes on */
+	bool eof;          /* the peer will send no more */
+	bool finishing;    /* nothing but what is queued will be sent, then comes the end */
+	bool shut;         /* our direction is shut down */
+	uint32_t armed;    /* what io_fd was told to watch */
+	uint64_t due_usec; /* when the mode or the job goes on */
 
-	uint8_t *out;		/* bytes that the socket did not take, from out_start to out_size */
+	uint8_t *out; /* bytes that the socket did not take, from out_start to out_size */
 	size_t out_start, out_size;
-	uint64_t pattern_size, pattern_sent;	/* pattern to be sent after those */
+	uint64_t pattern_size, pattern_sent; /* pattern to be sent after those */
 
-	uint64_t got, sum;	/* MODE_REPLY */
-	char line[256];		/* MODE_LINE */
+	uint64_t got, sum; /* MODE_REPLY */
+	char line[256];    /* MODE_LINE */
 	size_t line_size;
 	bool line_done, job_silent;
-	const char *until;	/* a file that is waited for; within line, or NULL */
+	const char *until; /* a file that is waited for; within line, or NULL */
 };
 
 struct node {
 	int listen_fd, io_fd, ends_fd, signal_fd;
-	const char *unix_path;	/* to be removed at the end */
-	struct conn *conns, *last;	/* the oldest first: those due together reply in their order */
+	const char *unix_path;     /* to be removed at the end */
+	struct conn *conns, *last; /* the oldest first: those due together reply in their order */
 	struct conn *dead;
 	uint64_t open, max, total, violations, bytes_in, bytes_out;
-	uint64_t due_usec;	/* no connection's due_usec is earlier */
+	uint64_t due_usec; /* no connection's due_usec is earlier */
 	uint64_t end_usec;
 	bool report_dirty, quit;
 	uint64_t reported_usec;
 };
 
 static uint8_t buffer[65536];
-
-static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
-{
-	int saved_errno = errno;
-	va_list arguments;
-
-	(void) fprintf(stderr, "cbtest-node: ");
-	va_start(arguments, format);
-	(void) vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	(void) fprintf(stderr, ": %s\n", strerror(saved_errno));
-	exit(EXIT_SYSTEM);
-}
 
 /* The report. */
 
@@ -149,11 +140,11 @@ static void report_write(struct node *node)
 
 	node->report_dirty = false;
 	node->reported_usec = now_usec();
-	if (arg_report == NULL)
+	if (!arg_report)
 		return;
 
-	size = snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", arg_report, (long) getpid());
-	if (size < 0 || (size_t) size >= sizeof(temporary)) {
+	size = snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", arg_report, (long)getpid());
+	if (size < 0 || (size_t)size >= sizeof(temporary)) {
 		errno = ENAMETOOLONG;
 		die("%s", arg_report);
 	}
@@ -161,12 +152,12 @@ static void report_write(struct node *node)
 			"open=%" PRIu64 " max=%" PRIu64 " total=%" PRIu64 " violations=%" PRIu64 " bytes_in=%" PRIu64
 			" bytes_out=%" PRIu64 "\n",
 			node->open, node->max, node->total, node->violations, node->bytes_in, node->bytes_out);
-	assert(size > 0 && (size_t) size < sizeof(text));
+	assert(size > 0 && (size_t)size < sizeof(text));
 
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		die("cannot create %s", temporary);
-	if (write(fd, text, (size_t) size) != size)
+	if (write(fd, text, (size_t)size) != size)
 		die("cannot write %s", temporary);
 	if (close(fd) < 0)
 		die("cannot close %s", temporary);
@@ -182,18 +173,18 @@ static void conn_end(struct node *node, struct conn *conn, bool reset)
 
 	assert(conn->fd >= 0);
 	if (reset)
-		(void) setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+		(void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 	if (close(conn->fd) < 0 && errno != ECONNRESET)
 		die("cannot close a connection");
 	conn->fd = -1;
 	node->open--;
 	node->report_dirty = true;
 
-	if (conn->previous != NULL)
+	if (conn->previous)
 		conn->previous->next = conn->next;
 	else
 		node->conns = conn->next;
-	if (conn->next != NULL)
+	if (conn->next)
 		conn->next->previous = conn->previous;
 	else
 		node->last = conn->previous;
@@ -212,7 +203,7 @@ static void conn_close(struct node *node, struct conn *conn)
 
 		if (n <= 0)
 			break;
-		node->bytes_in += (uint64_t) n;
+		node->bytes_in += (uint64_t)n;
 	}
 	conn_end(node, conn, false);
 }
@@ -221,7 +212,7 @@ static void dead_free(struct node *node)
 {
 	struct conn *conn;
 
-	while ((conn = node->dead) != NULL) {
+	while ((conn = node->dead)) {
 		node->dead = conn->next;
 		free(conn->proxy);
 		free(conn->out);
@@ -239,9 +230,9 @@ static bool conn_send_now(struct node *node, struct conn *conn, const uint8_t *d
 		conn_end(node, conn, false);
 		return false;
 	}
-	*ret_sent = n < 0 ? 0 : (size_t) n;
+	*ret_sent = n < 0 ? 0 : (size_t)n;
 	if (n > 0) {
-		node->bytes_out += (uint64_t) n;
+		node->bytes_out += (uint64_t)n;
 		node->report_dirty = true;
 	}
 	return true;
@@ -258,7 +249,7 @@ static bool conn_send(struct node *node, struct conn *conn, const uint8_t *data,
 	if (sent == size)
 		return true;
 	conn->out = malloc(size - sent);
-	if (conn->out == NULL)
+	if (!conn->out)
 		die("no memory for a connection");
 	memcpy(conn->out, data + sent, size - sent);
 	conn->out_start = 0;
@@ -283,7 +274,7 @@ static bool conn_write(struct node *node, struct conn *conn)
 
 	for (uint64_t turn = 0; conn->pattern_sent < conn->pattern_size && turn < TURN_BYTES; turn += sent) {
 		uint64_t left = conn->pattern_size - conn->pattern_sent;
-		size_t part = left < sizeof(buffer) ? (size_t) left : sizeof(buffer);
+		size_t part = left < sizeof(buffer) ? (size_t)left : sizeof(buffer);
 
 		pattern_fill(buffer, part, conn->pattern_size, conn->pattern_sent);
 		if (!conn_send_now(node, conn, buffer, part, &sent))
@@ -301,8 +292,8 @@ static bool conn_has_output(const struct conn *conn)
 }
 
 /* The last line: the end comes when it is sent. */
-static bool __attribute__((format(printf, 3, 4))) conn_finish(struct node *node, struct conn *conn,
-							      const char *format, ...)
+static bool __attribute__((format(printf, 3, 4)))
+conn_finish(struct node *node, struct conn *conn, const char *format, ...)
 {
 	char text[1024];
 	va_list arguments;
@@ -312,12 +303,12 @@ static bool __attribute__((format(printf, 3, 4))) conn_finish(struct node *node,
 	size = vsnprintf(text, sizeof(text) - sizeof(conn->proxy->source) - 8, format, arguments);
 	va_end(arguments);
 	assert(size >= 0);
-	if (conn->proxy != NULL)
-		(void) strcat(strcat(text, " src="), conn->proxy->source);
-	(void) strcat(text, "\n");
+	if (conn->proxy)
+		(void)strcat(strcat(text, " src="), conn->proxy->source);
+	(void)strcat(text, "\n");
 	conn->finishing = true;
 	conn->due_usec = USEC_NEVER;
-	return conn_send(node, conn, (const uint8_t *) text, strlen(text));
+	return conn_send(node, conn, (const uint8_t *)text, strlen(text));
 }
 
 static void conn_wake_at(struct node *node, struct conn *conn, uint64_t usec)
@@ -333,10 +324,10 @@ static bool proxy_set_source(struct proxy *proxy, int family, const void *addres
 {
 	char text[INET6_ADDRSTRLEN];
 
-	if (inet_ntop(family, address, text, sizeof(text)) == NULL)
+	if (!inet_ntop(family, address, text, sizeof(text)))
 		return false;
-	(void) snprintf(proxy->source, sizeof(proxy->source), family == AF_INET6 ? "[%s]:%" PRIu64 : "%s:%" PRIu64,
-			text, port);
+	(void)snprintf(proxy->source, sizeof(proxy->source), family == AF_INET6 ? "[%s]:%" PRIu64 : "%s:%" PRIu64, text,
+		       port);
 	return true;
 }
 
@@ -354,16 +345,16 @@ static const char *proxy_parse_v1(struct proxy *proxy)
 		return "v1 line without CR LF";
 	text[proxy->size - 2] = '\0';
 	if (strcmp(text, "PROXY UNKNOWN") == 0 || strncmp(text, "PROXY UNKNOWN ", 14) == 0) {
-		(void) strcpy(proxy->source, "unknown");
+		(void)strcpy(proxy->source, "unknown");
 		return NULL;
 	}
 
 	for (size_t i = 0; i < 6; i++) {
 		fields[i] = strsep(&rest, " ");
-		if (fields[i] == NULL || *fields[i] == '\0')
+		if (!fields[i] || *fields[i] == '\0')
 			return "v1 line with too few words";
 	}
-	if (rest != NULL)
+	if (rest)
 		return "v1 line with too many words";
 	if (strcmp(fields[0], "PROXY") != 0)
 		return "no PROXY header";
@@ -382,7 +373,7 @@ static const char *proxy_parse_v1(struct proxy *proxy)
 
 static size_t proxy_v2_size(const struct proxy *proxy)
 {
-	return (size_t) proxy->bytes[14] << 8 | proxy->bytes[15];
+	return (size_t)proxy->bytes[14] << 8 | proxy->bytes[15];
 }
 
 static const char *proxy_parse_v2(struct proxy *proxy)
@@ -392,7 +383,7 @@ static const char *proxy_parse_v2(struct proxy *proxy)
 
 	switch (proxy->bytes[12]) {
 	case 0x20:
-		(void) strcpy(proxy->source, "local");
+		(void)strcpy(proxy->source, "local");
 		return NULL;
 	case 0x21:
 		break;
@@ -402,22 +393,22 @@ static const char *proxy_parse_v2(struct proxy *proxy)
 
 	switch (proxy->bytes[13]) {
 	case 0x00:
-		(void) strcpy(proxy->source, "unknown");
+		(void)strcpy(proxy->source, "unknown");
 		return NULL;
 	case 0x11:
 		if (size < 12)
 			return "v2 header too short for its IPv4 addresses";
-		(void) proxy_set_source(proxy, AF_INET, addresses, (unsigned) addresses[8] << 8 | addresses[9]);
+		(void)proxy_set_source(proxy, AF_INET, addresses, (unsigned)addresses[8] << 8 | addresses[9]);
 		return NULL;
 	case 0x21:
 		if (size < 36)
 			return "v2 header too short for its IPv6 addresses";
-		(void) proxy_set_source(proxy, AF_INET6, addresses, (unsigned) addresses[32] << 8 | addresses[33]);
+		(void)proxy_set_source(proxy, AF_INET6, addresses, (unsigned)addresses[32] << 8 | addresses[33]);
 		return NULL;
 	case 0x31:
 		if (size < 216)
 			return "v2 header too short for its unix addresses";
-		(void) snprintf(proxy->source, sizeof(proxy->source), "unix:%.108s", (const char *) addresses);
+		(void)snprintf(proxy->source, sizeof(proxy->source), "unix:%.108s", (const char *)addresses);
 		return NULL;
 	default:
 		return "v2 header with an unknown family";
@@ -460,14 +451,13 @@ static const char *proxy_take(struct proxy *proxy, const uint8_t *data, size_t s
 				return "no PROXY header";
 			if (proxy->size >= PROXY_V2_HEAD)
 				wanted += proxy_v2_size(proxy);
-			if (proxy->size < PROXY_V2_HEAD ||
-			    (proxy->size < wanted && proxy->size < PROXY_V2_KEPT))
+			if (proxy->size < PROXY_V2_HEAD || (proxy->size < wanted && proxy->size < PROXY_V2_KEPT))
 				continue;
 			problem = proxy_parse_v2(proxy);
 			proxy->skip = wanted - proxy->size;
 			proxy->done = proxy->skip == 0;
 		}
-		if (problem != NULL)
+		if (problem)
 			return problem;
 	}
 	*ret_used = used;
@@ -499,8 +489,8 @@ static bool conn_job(struct node *node, struct conn *conn)
 	uint64_t number;
 
 	if (strcmp(line, "count") == 0)
-		return conn_finish(node, conn, "open=%" PRIu64 " max=%" PRIu64 " total=%" PRIu64, node->open,
-				   node->max, node->total);
+		return conn_finish(node, conn, "open=%" PRIu64 " max=%" PRIu64 " total=%" PRIu64, node->open, node->max,
+				   node->total);
 	if (strcmp(line, "close") == 0) {
 		conn_close(node, conn);
 		return false;
@@ -509,7 +499,7 @@ static bool conn_job(struct node *node, struct conn *conn)
 		conn_end(node, conn, true);
 		return false;
 	}
-	if (argument != NULL) {
+	if (argument) {
 		*argument++ = '\0';
 		if (strcmp(line, "bytes") == 0 && number_parse(argument, 0, UINT64_MAX, &number))
 			return conn_pattern(node, conn, number);
@@ -519,8 +509,7 @@ static bool conn_job(struct node *node, struct conn *conn)
 			return conn_await_file(node, conn);
 		}
 		conn->job_silent = strcmp(line, "silent") == 0;
-		if ((conn->job_silent || strcmp(line, "sleep") == 0) &&
-		    number_parse(argument, 0, MSEC_MAX, &number)) {
+		if ((conn->job_silent || strcmp(line, "sleep") == 0) && number_parse(argument, 0, MSEC_MAX, &number)) {
 			conn_wake_at(node, conn, now_usec() + number * USEC_PER_MSEC);
 			return true;
 		}
@@ -542,7 +531,7 @@ static bool conn_line_input(struct node *node, struct conn *conn, const uint8_t 
 			conn->line_done = true;
 			return conn_finish(node, conn, "%s error=line-too-long", arg_name);
 		}
-		conn->line[conn->line_size++] = (char) *data;
+		conn->line[conn->line_size++] = (char)*data;
 	}
 	return true;
 }
@@ -566,8 +555,8 @@ static bool conn_input(struct node *node, struct conn *conn, const uint8_t *data
 static bool conn_eof(struct node *node, struct conn *conn)
 {
 	conn->eof = true;
-	if (conn->proxy != NULL && !conn->proxy->done && conn->proxy->size > 0)
-		(void) fprintf(stderr, "PROXYERROR conn=%" PRIu64 " header cut short\n", conn->number);
+	if (conn->proxy && !conn->proxy->done && conn->proxy->size > 0)
+		(void)fprintf(stderr, "PROXYERROR conn=%" PRIu64 " header cut short\n", conn->number);
 	if (arg_eof_ends && arg_mode != MODE_ECHO && arg_mode != MODE_REPLY) {
 		conn_end(node, conn, false);
 		return false;
@@ -594,7 +583,7 @@ static bool conn_due(struct node *node, struct conn *conn)
 	conn->due_usec = USEC_NEVER;
 	if (arg_mode == MODE_HOLD)
 		return conn_finish(node, conn, "%s conn=%" PRIu64, arg_name, conn->number);
-	if (conn->until != NULL)
+	if (conn->until)
 		return conn_await_file(node, conn);
 	if (!conn->job_silent)
 		return conn_finish(node, conn, "%s done", arg_name);
@@ -626,13 +615,13 @@ static bool conn_read(struct node *node, struct conn *conn, uint64_t budget)
 		}
 		if (n == 0)
 			return conn_eof(node, conn);
-		size = (size_t) n;
+		size = (size_t)n;
 		budget = budget > size ? budget - size : 0;
 
-		if (conn->proxy != NULL && !conn->proxy->done) {
+		if (conn->proxy && !conn->proxy->done) {
 			problem = proxy_take(conn->proxy, buffer, size, &used);
-			if (problem != NULL) {
-				(void) fprintf(stderr, "PROXYERROR conn=%" PRIu64 " %s\n", conn->number, problem);
+			if (problem) {
+				(void)fprintf(stderr, "PROXYERROR conn=%" PRIu64 " %s\n", conn->number, problem);
 				conn_end(node, conn, true);
 				return false;
 			}
@@ -652,8 +641,8 @@ static void conn_arm(struct node *node, struct conn *conn)
 {
 	struct epoll_event event = { .data.ptr = conn };
 
-	event.events = (conn_wants_input(conn) ? (uint32_t) EPOLLIN : 0) |
-		       (conn_has_output(conn) ? (uint32_t) EPOLLOUT : 0);
+	event.events =
+		(conn_wants_input(conn) ? (uint32_t)EPOLLIN : 0) | (conn_has_output(conn) ? (uint32_t)EPOLLOUT : 0);
 	if (event.events == conn->armed)
 		return;
 	if (epoll_ctl(node->io_fd, EPOLL_CTL_MOD, conn->fd, &event) < 0)
@@ -724,8 +713,8 @@ static void node_count(struct node *node)
 		node->max = node->open;
 	if (arg_max > 0 && node->open > arg_max) {
 		node->violations++;
-		(void) fprintf(stderr, "VIOLATION open=%" PRIu64 " max=%" PRIu64 " limit=%" PRIu64 " name=%s\n",
-			       node->open, node->max, arg_max, arg_name);
+		(void)fprintf(stderr, "VIOLATION open=%" PRIu64 " max=%" PRIu64 " limit=%" PRIu64 " name=%s\n",
+			      node->open, node->max, arg_max, arg_name);
 	}
 }
 
@@ -735,12 +724,12 @@ static struct conn *conn_new(struct node *node, int fd)
 	struct conn *conn = calloc(1, sizeof(*conn));
 	int one = 1;
 
-	if (conn != NULL && arg_proxy > 0) {
+	if (conn && arg_proxy > 0) {
 		conn->proxy = calloc(1, sizeof(*conn->proxy));
-		if (conn->proxy != NULL)
-			(void) strcpy(conn->proxy->source, "none");
+		if (conn->proxy)
+			(void)strcpy(conn->proxy->source, "none");
 	}
-	if (conn == NULL || (arg_proxy > 0 && conn->proxy == NULL))
+	if (!conn || (arg_proxy > 0 && !conn->proxy))
 		die("no memory for a connection");
 	conn->fd = fd;
 	conn->number = node->total;
@@ -750,14 +739,14 @@ static struct conn *conn_new(struct node *node, int fd)
 		io_event.events = 0;
 	conn->armed = io_event.events;
 	conn->previous = node->last;
-	if (node->last != NULL)
+	if (node->last)
 		node->last->next = conn;
 	else
 		node->conns = conn;
 	node->last = conn;
 
-	if (node->unix_path == NULL)
-		(void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (!node->unix_path)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	end_event.data.ptr = io_event.data.ptr = conn;
 	if (epoll_ctl(node->ends_fd, EPOLL_CTL_ADD, fd, &end_event) < 0 ||
 	    epoll_ctl(node->io_fd, EPOLL_CTL_ADD, fd, &io_event) < 0)
@@ -810,7 +799,7 @@ static void node_wake_due(struct node *node, uint64_t now)
 	if (now < node->due_usec)
 		return;
 	node->due_usec = USEC_NEVER;
-	for (conn = node->conns; conn != NULL; conn = next) {
+	for (conn = node->conns; conn; conn = next) {
 		next = conn->next;
 		if (conn->due_usec <= now) {
 			if (conn_due(node, conn) && conn_settle(node, conn))
@@ -824,7 +813,7 @@ static void node_signals(struct node *node)
 {
 	struct signalfd_siginfo info;
 
-	while (read(node->signal_fd, &info, sizeof(info)) == (ssize_t) sizeof(info)) {
+	while (read(node->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGUSR1)
 			report_write(node);
 		else
@@ -868,7 +857,7 @@ static int node_run(struct node *node)
 		if (node->quit)
 			return 0;
 		if (now >= node->end_usec) {
-			(void) fprintf(stderr, "cbtest-node: %s: ended by --timeout\n", arg_name);
+			(void)fprintf(stderr, "cbtest-node: %s: ended by --timeout\n", arg_name);
 			return 1;
 		}
 	}
@@ -908,10 +897,10 @@ static void node_announce(const struct node *node)
 		die("cannot tell the own address");
 
 	if (bound.any.sa_family == AF_UNIX)
-		(void) printf("PORT unix:%s\n", node->unix_path);
+		(void)printf("PORT unix:%s\n", node->unix_path);
 	else
-		(void) printf("PORT %u\n",
-			      ntohs(bound.any.sa_family == AF_INET6 ? bound.in6.sin6_port : bound.in.sin_port));
+		(void)printf("PORT %u\n",
+			     ntohs(bound.any.sa_family == AF_INET6 ? bound.in6.sin6_port : bound.in.sin_port));
 	if (fflush(stdout) != 0)
 		die("cannot write to stdout");
 }
@@ -921,10 +910,10 @@ static void node_watch(struct node *node)
 	struct epoll_event event = { .events = EPOLLIN };
 	sigset_t signals;
 
-	(void) sigemptyset(&signals);
-	(void) sigaddset(&signals, SIGUSR1);
-	(void) sigaddset(&signals, SIGTERM);
-	(void) sigaddset(&signals, SIGINT);
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGUSR1);
+	(void)sigaddset(&signals, SIGTERM);
+	(void)sigaddset(&signals, SIGINT);
 	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
 		die("cannot block signals");
 	node->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -949,71 +938,59 @@ static void node_watch(struct node *node)
 
 static void node_free(struct node *node)
 {
-	while (node->conns != NULL)
+	while (node->conns)
 		conn_end(node, node->conns, false);
 	dead_free(node);
-	(void) close(node->listen_fd);
-	(void) close(node->io_fd);
-	(void) close(node->ends_fd);
-	(void) close(node->signal_fd);
-	if (node->unix_path != NULL)
-		(void) unlink(node->unix_path);
+	(void)close(node->listen_fd);
+	(void)close(node->io_fd);
+	(void)close(node->ends_fd);
+	(void)close(node->signal_fd);
+	if (node->unix_path)
+		(void)unlink(node->unix_path);
 }
 
 /* The command line. */
 
-static void __attribute__((noreturn, format(printf, 1, 2))) usage_error(const char *format, ...)
-{
-	va_list arguments;
-
-	(void) fprintf(stderr, "cbtest-node: ");
-	va_start(arguments, format);
-	(void) vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	(void) fprintf(stderr, " (see cbtest-node --help)\n");
-	exit(EXIT_USAGE);
-}
-
 static void help(void)
 {
-	(void) printf("cbtest-node [OPTION]... [ADDR:]PORT|[V6]:PORT|unix:PATH\n"
-		      "A node that counts its open connections exactly. Prints \"PORT n\" when it listens.\n"
-		      "PORT 0 is any free one; ADDR is 127.0.0.1 if not given.\n\n"
-		      "  -m, --mode MODE         what is done with a connection:\n");
+	(void)printf("cbtest-node [OPTION]... [ADDR:]PORT|[V6]:PORT|unix:PATH\n"
+		     "A node that counts its open connections exactly. Prints \"PORT n\" when it listens.\n"
+		     "PORT 0 is any free one; ADDR is 127.0.0.1 if not given.\n\n"
+		     "  -m, --mode MODE         what is done with a connection:\n");
 	for (size_t i = 0; i < N_MODES; i++) {
-		int width = (int) (13 - strlen(mode_names[i].name));
+		int width = (int)(13 - strlen(mode_names[i].name));
 
-		(void) printf("            %s%s%-*s%s\n", mode_names[i].name, mode_names[i].argument ? ":" : " ", width,
-			      mode_names[i].argument ? mode_names[i].argument : "", mode_names[i].help);
+		(void)printf("            %s%s%-*s%s\n", mode_names[i].name, mode_names[i].argument ? ":" : " ", width,
+			     mode_names[i].argument ? mode_names[i].argument : "", mode_names[i].help);
 	}
-	(void) printf("  -N, --name NAME         the name in replies (node)\n"
-		      "  -M, --max N             more than N open is a violation, told on stderr and in the report\n"
-		      "  -r, --report FILE       counters, rewritten atomically at most every 20 ms\n"
-		      "  -P, --proxy v1|v2       expect a PROXY header; replies get \" src=ADDR:PORT\"\n"
-		      "  -e, --eof-ends          the end of input ends a connection in every mode, without a reply\n"
-		      "                          where the mode did not ask for that end (all but echo and reply)\n"
-		      "  -d, --die-with-parent   end when the parent does\n"
-		      "  -t, --timeout SEC       end after that time, status 1 (300)\n"
-		      "  -h, --help\n\n"
-		      "Jobs of the mode line: sleep MSEC, bytes N, reset, close, silent MSEC, count,\n"
-		      "until FILE (a reply as soon as it exists; what stands behind it is ignored).\n"
-		      "SIGUSR1 writes the report; SIGTERM and SIGINT write it and end with status 0.\n");
+	(void)printf("  -N, --name NAME         the name in replies (node)\n"
+		     "  -M, --max N             more than N open is a violation, told on stderr and in the report\n"
+		     "  -r, --report FILE       counters, rewritten atomically at most every 20 ms\n"
+		     "  -P, --proxy v1|v2       expect a PROXY header; replies get \" src=ADDR:PORT\"\n"
+		     "  -e, --eof-ends          the end of input ends a connection in every mode, without a reply\n"
+		     "                          where the mode did not ask for that end (all but echo and reply)\n"
+		     "  -d, --die-with-parent   end when the parent does\n"
+		     "  -t, --timeout SEC       end after that time, status 1 (300)\n"
+		     "  -h, --help\n\n"
+		     "Jobs of the mode line: sleep MSEC, bytes N, reset, close, silent MSEC, count,\n"
+		     "until FILE (a reply as soon as it exists; what stands behind it is ignored).\n"
+		     "SIGUSR1 writes the report; SIGTERM and SIGINT write it and end with status 0.\n");
 }
 
 static void mode_parse(const char *text)
 {
 	const char *colon = strchr(text, ':');
-	size_t size = colon != NULL ? (size_t) (colon - text) : strlen(text);
+	size_t size = colon ? (size_t)(colon - text) : strlen(text);
 
 	for (size_t i = 0; i < N_MODES; i++) {
 		if (strlen(mode_names[i].name) != size || strncmp(mode_names[i].name, text, size) != 0)
 			continue;
-		if ((colon != NULL) != (mode_names[i].argument != NULL))
+		if (!colon != !mode_names[i].argument)
 			usage_error("--mode: \"%s\": expected %s%s%s", text, mode_names[i].name,
 				    mode_names[i].argument ? ":" : "",
 				    mode_names[i].argument ? mode_names[i].argument : "");
-		arg_mode = (enum mode) i;
-		if (colon != NULL &&
+		arg_mode = (enum mode)i;
+		if (colon &&
 		    !number_parse(colon + 1, 0, arg_mode == MODE_HOLD ? MSEC_MAX : UINT64_MAX, &arg_mode_number))
 			usage_error("--mode: \"%s\": expected a number", text);
 		return;
@@ -1073,7 +1050,7 @@ static void options_parse(int argc, char **argv)
 			help();
 			exit(fflush(stdout) == 0 ? 0 : EXIT_SYSTEM);
 		default:
-			(void) fprintf(stderr, "cbtest-node: see cbtest-node --help\n");
+			(void)fprintf(stderr, "cbtest-node: see cbtest-node --help\n");
 			exit(EXIT_USAGE);
 		}
 	}
@@ -1092,12 +1069,12 @@ int main(int argc, char **argv)
 
 	options_parse(argc, argv);
 	problem = address_parse(argv[optind], 0, &address);
-	if (problem != NULL)
+	if (problem)
 		usage_error("\"%s\": %s", argv[optind], problem);
 
 	limit = descriptors_raise();
 	if (limit < 0) {
-		errno = (int) -limit;
+		errno = (int)-limit;
 		die("cannot raise the number of descriptors");
 	}
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
@@ -1105,7 +1082,7 @@ int main(int argc, char **argv)
 	node_listen(&node, &address);
 	node_watch(&node);
 	if (arg_die_with_parent) {
-		if (prctl(PR_SET_PDEATHSIG, (unsigned long) SIGTERM) < 0)
+		if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM) < 0)
 			die("cannot ask to end with the parent");
 		if (getppid() != parent)
 			node.quit = true;

@@ -87,9 +87,10 @@ static double normal(void)
 static double exact_log2(uint64_t value)
 {
 	int whole = 63 - __builtin_clzll(value);
-	double rest = (double)value / (double)(UINT64_C(1) << whole), result = whole;
+	double rest = (double)value / (double)(UINT64_C(1) << whole), result = whole, bit = 1;
 
-	for (double bit = 0.5; bit > 1e-9; bit /= 2) {
+	for (int i = 0; i < 30; i++) {
+		bit /= 2;
 		rest *= rest;
 		if (rest >= 2) {
 			rest /= 2;

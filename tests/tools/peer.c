@@ -1,42 +1,52 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * What cbtest-node and cbtest-client must do alike: the byte pattern that one sends and the other verifies, the hash
- * of a stream, the way an address is written, and the clock and wait that their loops stand on.
- *
- * The pattern is a function of seed and offset alone, so a sender that was cut short anywhere starts again at that
- * offset without keeping what it sent, and a receiver checks pieces of any size. Byte i is byte i % 8, least
- * significant first, of splitmix64's output number i / 8: a lost, doubled or swapped piece of a stream is never equal
- * to what should be there, nor is another connection's stream, whose seed differs.
- */
-#ifndef CBTEST_PATTERN_H
-#define CBTEST_PATTERN_H
 
-#include <arpa/inet.h>
+/*
+ * peer.c: what the client and the node of the tests do alike, see peer.h.
+ */
+
+#include "peer.h"
+
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 
-#define FNV1A64_START UINT64_C(0xcbf29ce484222325)
-#define USEC_NEVER UINT64_MAX
-#define USEC_PER_MSEC UINT64_C(1000)
-#define USEC_PER_SEC UINT64_C(1000000)
-#define MSEC_MAX (UINT64_C(86400) * 1000)
+static void say(const char *format, va_list arguments)
+{
+	(void)fflush(stdout);
+	(void)fprintf(stderr, "%s: ", program_invocation_short_name);
+	(void)vfprintf(stderr, format, arguments);
+}
 
-/* From sysexits.h and section 6 of the design. */
-enum { EXIT_USAGE = 64, EXIT_SYSTEM = 71 };
+void die(const char *format, ...)
+{
+	int error = errno;
+	va_list arguments;
 
-static inline uint64_t pattern_word(uint64_t seed, uint64_t index)
+	va_start(arguments, format);
+	say(format, arguments);
+	va_end(arguments);
+	(void)fprintf(stderr, ": %s\n", strerror(error));
+	exit(EXIT_SYSTEM);
+}
+
+void usage_error(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(format, arguments);
+	va_end(arguments);
+	(void)fprintf(stderr, " (see %s --help)\n", program_invocation_short_name);
+	exit(EXIT_USAGE);
+}
+
+static uint64_t pattern_word(uint64_t seed, uint64_t index)
 {
 	uint64_t word = seed * UINT64_C(0xd1342543de82ef95) + (index + 1) * UINT64_C(0x9e3779b97f4a7c15);
 
@@ -45,21 +55,20 @@ static inline uint64_t pattern_word(uint64_t seed, uint64_t index)
 	return word ^ (word >> 31);
 }
 
-static inline void pattern_word_bytes(uint8_t bytes[8], uint64_t seed, uint64_t index)
+static void pattern_word_bytes(uint8_t bytes[8], uint64_t seed, uint64_t index)
 {
 	uint64_t word = pattern_word(seed, index);
 
 	for (unsigned i = 0; i < 8; i++)
-		bytes[i] = (uint8_t) (word >> (8 * i));
+		bytes[i] = (uint8_t)(word >> (8 * i));
 }
 
-/* Writes the pattern's bytes offset to offset + size - 1. */
-static inline void pattern_fill(uint8_t *buffer, size_t size, uint64_t seed, uint64_t offset)
+void pattern_fill(uint8_t *buffer, size_t size, uint64_t seed, uint64_t offset)
 {
 	uint8_t bytes[8];
 
 	while (size > 0) {
-		size_t skip = (size_t) (offset % 8), part = 8 - skip < size ? 8 - skip : size;
+		size_t skip = (size_t)(offset % 8), part = 8 - skip < size ? 8 - skip : size;
 
 		pattern_word_bytes(bytes, seed, offset / 8);
 		if (part == 8)
@@ -72,12 +81,12 @@ static inline void pattern_fill(uint8_t *buffer, size_t size, uint64_t seed, uin
 	}
 }
 
-static inline bool pattern_matches(const uint8_t *data, size_t size, uint64_t seed, uint64_t offset)
+bool pattern_matches(const uint8_t *data, size_t size, uint64_t seed, uint64_t offset)
 {
 	uint8_t expected[8];
 
 	while (size > 0) {
-		size_t skip = (size_t) (offset % 8), part = 8 - skip < size ? 8 - skip : size;
+		size_t skip = (size_t)(offset % 8), part = 8 - skip < size ? 8 - skip : size;
 
 		pattern_word_bytes(expected, seed, offset / 8);
 		if (part == 8 ? memcmp(data, expected, 8) != 0 : memcmp(data, expected + skip, part) != 0)
@@ -89,23 +98,21 @@ static inline bool pattern_matches(const uint8_t *data, size_t size, uint64_t se
 	return true;
 }
 
-/* Continues a hash that began with FNV1A64_START. */
-static inline uint64_t fnv1a64(uint64_t hash, const uint8_t *data, size_t size)
+uint64_t fnv1a64(uint64_t hash, const uint8_t *data, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
 		hash = (hash ^ data[i]) * UINT64_C(0x100000001b3);
 	return hash;
 }
 
-/* Digits and nothing else, minimum to maximum. */
-static inline bool number_parse(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *ret_number)
+bool number_parse(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *ret_number)
 {
 	uint64_t number = 0;
 
 	if (*text == '\0')
 		return false;
 	for (; *text != '\0'; text++) {
-		unsigned digit = (unsigned) *text - '0';
+		unsigned digit = (unsigned)*text - '0';
 
 		if (digit > 9 || number > (UINT64_MAX - digit) / 10)
 			return false;
@@ -117,12 +124,11 @@ static inline bool number_parse(const char *text, uint64_t minimum, uint64_t max
 	return true;
 }
 
-/* Seconds, with or without a decimal fraction ("60", "0.25"), as microseconds; more than nothing, at most a day. */
-static inline bool seconds_parse(const char *text, uint64_t *ret_usec)
+bool seconds_parse(const char *text, uint64_t *ret_usec)
 {
 	uint64_t whole, fraction = 0, unit = USEC_PER_SEC;
 	const char *point = strchr(text, '.');
-	size_t size = point != NULL ? (size_t) (point - text) : strlen(text);
+	size_t size = point ? (size_t)(point - text) : strlen(text);
 	char digits[8];
 
 	if (size >= sizeof(digits))
@@ -131,7 +137,7 @@ static inline bool seconds_parse(const char *text, uint64_t *ret_usec)
 	digits[size] = '\0';
 	if (!number_parse(digits, 0, 86400, &whole))
 		return false;
-	if (point != NULL) {
+	if (point) {
 		size = strlen(point + 1);
 		if (size > 6 || !number_parse(point + 1, 0, USEC_PER_SEC - 1, &fraction))
 			return false;
@@ -145,23 +151,7 @@ static inline bool seconds_parse(const char *text, uint64_t *ret_usec)
 	return true;
 }
 
-struct address {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-		struct sockaddr_un un;
-		struct sockaddr_storage storage;
-	};
-	socklen_t size;
-};
-
-/*
- * HOST:PORT, [V6]:PORT, unix:PATH, and for those that listen PORT alone, which is one of 127.0.0.1. Of a name's
- * addresses the first IPv4 one is taken, the first of all when there is none: a test that says "localhost" should
- * not depend on the order in /etc/hosts. Returns NULL, or what is wrong with the text.
- */
-static inline const char *address_parse(const char *text, uint64_t port_minimum, struct address *ret_address)
+const char *address_parse(const char *text, uint64_t port_minimum, struct address *ret_address)
 {
 	const char *port_text, *host_start = text;
 	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM }, *found, *best;
@@ -185,14 +175,14 @@ static inline const char *address_parse(const char *text, uint64_t port_minimum,
 	if (text[0] == '[') {
 		const char *bracket = strchr(text, ']');
 
-		if (bracket == NULL || bracket[1] != ':')
+		if (!bracket || bracket[1] != ':')
 			return "expected [ADDRESS]:PORT";
 		host_start = text + 1;
-		host_size = (size_t) (bracket - host_start);
+		host_size = (size_t)(bracket - host_start);
 		port_text = bracket + 2;
 		hints.ai_family = AF_INET6;
-	} else if (port_text != NULL) {
-		host_size = (size_t) (port_text - text);
+	} else if (port_text) {
+		host_size = (size_t)(port_text - text);
 		port_text++;
 	} else {
 		host_start = "127.0.0.1";
@@ -209,22 +199,22 @@ static inline const char *address_parse(const char *text, uint64_t port_minimum,
 	r = getaddrinfo(host, NULL, &hints, &found);
 	if (r != 0)
 		return gai_strerror(r);
-	for (best = found; best != NULL && best->ai_family != AF_INET; best = best->ai_next)
+	for (best = found; best && best->ai_family != AF_INET; best = best->ai_next)
 		continue;
-	if (best == NULL)
+	if (!best)
 		best = found;
 	memcpy(&address.storage, best->ai_addr, best->ai_addrlen);
 	address.size = best->ai_addrlen;
 	freeaddrinfo(found);
 	if (address.any.sa_family == AF_INET)
-		address.in.sin_port = htons((uint16_t) port);
+		address.in.sin_port = htons((uint16_t)port);
 	else
-		address.in6.sin6_port = htons((uint16_t) port);
+		address.in6.sin6_port = htons((uint16_t)port);
 	*ret_address = address;
 	return NULL;
 }
 
-static inline uint64_t now_usec(void)
+uint64_t now_usec(void)
 {
 	struct timespec now;
 
@@ -232,22 +222,20 @@ static inline uint64_t now_usec(void)
 		perror("clock_gettime");
 		exit(EXIT_SYSTEM);
 	}
-	return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
+	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
 }
 
-/*
- * epoll_wait() until a moment that is exact to the microsecond. A ppoll() on the epoll descriptor keeps the time,
- * because epoll_wait() counts in milliseconds and epoll_pwait2() is unknown to valgrind.
- */
-static inline int events_wait(int epoll_fd, struct epoll_event *events, int size, uint64_t until_usec)
+/* A ppoll() on the epoll descriptor keeps the time: epoll_wait() counts in milliseconds, and valgrind does not know
+ * epoll_pwait2(). */
+int events_wait(int epoll_fd, struct epoll_event *events, int size, uint64_t until_usec)
 {
 	int n = epoll_wait(epoll_fd, events, size, 0);
 
 	if (n == 0) {
 		struct pollfd poll_fd = { .fd = epoll_fd, .events = POLLIN };
 		uint64_t now = now_usec(), left = until_usec > now ? until_usec - now : 0;
-		struct timespec timeout = { .tv_sec = (time_t) (left / USEC_PER_SEC),
-					    .tv_nsec = (long) (left % USEC_PER_SEC) * 1000 };
+		struct timespec timeout = { .tv_sec = (time_t)(left / USEC_PER_SEC),
+					    .tv_nsec = (long)(left % USEC_PER_SEC) * 1000 };
 
 		n = ppoll(&poll_fd, 1, until_usec == USEC_NEVER ? NULL : &timeout, NULL);
 		if (n > 0)
@@ -256,8 +244,7 @@ static inline int events_wait(int epoll_fd, struct epoll_event *events, int size
 	return n < 0 && errno != EINTR ? -errno : n < 0 ? 0 : n;
 }
 
-/* As many descriptors as the hard limit allows; returns how many those are, or -errno. */
-static inline long long descriptors_raise(void)
+long long descriptors_raise(void)
 {
 	struct rlimit limit;
 
@@ -266,7 +253,5 @@ static inline long long descriptors_raise(void)
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return -errno;
-	return limit.rlim_cur > INT32_MAX ? INT32_MAX : (long long) limit.rlim_cur;
+	return limit.rlim_cur > INT32_MAX ? INT32_MAX : (long long)limit.rlim_cur;
 }
-
-#endif
