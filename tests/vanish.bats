@@ -63,8 +63,8 @@ $(cat)"
   background "$log" "$where" python3 -c "$script"
 }
 
-farm_slots() { "$BUILD/cbscore" -s "$T/$1.tdb" slots -n | grep -c . || true; }
-farm_queue() { "$BUILD/cbscore" -s "$T/$1.tdb" queue -n | grep -c . || true; }
+farm_slots() { near "$BUILD/cbscore" -s "$T/$1.tdb" slots -n | grep -c . || true; }
+farm_queue() { near "$BUILD/cbscore" -s "$T/$1.tdb" queue -n | grep -c . || true; }
 slots_are() { [ "$(farm_slots "$1")" = "$2" ]; }
 queue_is() { [ "$(farm_queue "$1")" = "$2" ]; }
 # What a connection's line says it took, in seconds.
