@@ -198,6 +198,9 @@ void score_on_wait(void (*fn)(const char *what), bool (*is_ended)(void));
  * would wait for one that was stopped within. A program that ignores or handles that signal keeps it so. */
 void score_defer_stop(void);
 
+/* The owner and group of the open file. 0 or -errno. */
+int score_owner(const struct score *s, uid_t *ret_user, gid_t *ret_group);
+
 /* Whether path exists: 1, 0, or -errno. */
 int score_exists(const char *path);
 

@@ -91,6 +91,7 @@ print('full', flush=True); time.sleep(60)"
   [[ $output == *"1 of 2 nodes cannot be checked from here (192.0.2.1:1: Network is unreachable)"* ]]
   # One sum, which adds up.
   [[ $output == *"cbprobe: checked 1 of 2 nodes in "*": 1 answered, 0 did not; 1 left as they are"* ]]
+  echo "192.0.2.2, 1, 1, 0, check=exec:/bin/true" >>"$CONF"
   score add "192.0.2.2, 1, 1, 0, check=exec:/bin/true"
   run -0 network "$BUILD/cbprobe" -v --fall 1
   [[ $output == *"192.0.2.2:1: exec: answered"* ]]

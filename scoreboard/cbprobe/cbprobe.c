@@ -26,6 +26,7 @@
 #include "say.h"
 #include "scoreboard.h"
 #include "service.h"
+#include "trusted.h"
 #include "system/inherited.h"
 #include "system/timespan.h"
 
@@ -204,6 +205,23 @@ static int privilege_status(int r)
 	}
 }
 
+/* Gives up what is not needed any more, before anything that others wrote is acted upon. 0, or an exit status after it
+ * was said why. */
+static int drop(const struct score *score)
+{
+	uid_t owner;
+	gid_t group;
+	int r = score_owner(score, &owner, &group);
+
+	if (r < 0)
+		return complain_scoreboard(r);
+	if (arg.chroot && !arg.file)
+		trusted_list(arg.farm.nodes); /* which is outside */
+	r = privilege_drop(arg.user, arg.chroot, owner, group);
+	trusted_list(arg.file ? arg.file : arg.farm.nodes);
+	return privilege_status(r);
+}
+
 /* One pass, or one after the other. An exit status. */
 static int run(struct score *score)
 {
@@ -241,7 +259,7 @@ int main(int argc, char *argv[])
 	if (status == 0)
 		status = open_all(&score);
 	if (status == 0)
-		status = privilege_status(privilege_drop(arg.user, arg.chroot));
+		status = drop(score);
 	if (status == 0 && arg.file)
 		status = load_file(score, &error);
 	if (status == 0)

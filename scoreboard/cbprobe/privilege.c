@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * privilege.c: first the folder, while we may, then the user, for good.
+ * privilege.c: first the folder, while we may, then the user, for good: that of
+ * --user, else the scoreboard's owner.
  *
  * The user is looked up, and the name service's modules are loaded, before the
  * folder is changed: inside there need not be any.
@@ -14,6 +15,7 @@
 #include <netdb.h>
 #include <pwd.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -36,15 +38,18 @@ static int enter(const char *directory)
 	return r;
 }
 
+/* name: of the user, for its other groups; NULL: there is none. */
 static int become(const char *name, uid_t user, gid_t group)
 {
-	if (initgroups(name, group) < 0 || setgid(group) < 0 || setuid(user) < 0) {
-		say(LOG_ERR, "--user: \"%s\": %s", name, strerror(errno));
-		return -errno;
+	if ((name ? initgroups(name, group) : setgroups(1, &group)) < 0 || setgid(group) < 0 || setuid(user) < 0) {
+		int r = -errno;
+
+		say(LOG_ERR, "cannot become user %s (%u): %s", name ? name : "", user, strerror(errno));
+		return r;
 	}
 	/* That is for good, unless something is very wrong with this system. */
 	if (user != 0 && setuid(0) == 0) {
-		say(LOG_ERR, "--user: \"%s\": root again after it was given up", name);
+		say(LOG_ERR, "cannot become user %s (%u): root again after it was given up", name ? name : "", user);
 		return -ENOTRECOVERABLE;
 	}
 	return 0;
@@ -65,14 +70,20 @@ int privilege_check(const char *user, const char *directory)
 	return 0;
 }
 
-int privilege_drop(const char *user, const char *directory)
+int privilege_drop(const char *user, const char *directory, uid_t owner, gid_t group)
 {
-	const struct passwd *found = user ? getpwnam(user) : NULL;
-	uid_t uid = found ? found->pw_uid : 0;
-	gid_t gid = found ? found->pw_gid : 0;
-	int r = directory ? enter(directory) : 0;
+	const struct passwd *found = user ? getpwnam(user) : getpwuid(owner);
+	uid_t uid = found ? found->pw_uid : owner;
+	gid_t gid = found ? found->pw_gid : group;
+	char *name = found ? strdup(found->pw_name) : NULL;
+	int r = found && !name ? -ENOMEM : 0;
 
-	if (r == 0 && user && geteuid() == 0)
-		r = found ? become(user, uid, gid) : -ENOENT;
+	if (r == 0 && directory)
+		r = enter(directory);
+	if (r == 0 && geteuid() == 0 && user && !found)
+		r = -ENOENT;
+	if (r == 0 && geteuid() == 0 && (user || owner != 0))
+		r = become(name, uid, gid);
+	free(name);
 	return r;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include <sys/types.h>
 #pragma once
 
 /*
@@ -9,5 +11,9 @@
  * be NULL, here and below. */
 int privilege_check(const char *user, const char *directory);
 
-/* Goes to live in directory and as user, after privilege_check(). 0 or -errno; what went wrong was said. */
-int privilege_drop(const char *user, const char *directory);
+/*
+ * Goes to live in directory and as user, after privilege_check(). Without user,
+ * root becomes owner, with group if there is no such user's own: what stands in a
+ * scoreboard of another user must not move root. 0 or -errno; what went wrong was said.
+ */
+int privilege_drop(const char *user, const char *directory, uid_t owner, gid_t group);

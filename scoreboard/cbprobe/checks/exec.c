@@ -40,6 +40,7 @@
 #include "cbprobe/news.h"
 #include "cbprobe/null.h"
 #include "cbprobe/say.h"
+#include "cbprobe/trusted.h"
 #include "system/timespan.h"
 #include "list/words.h"
 
@@ -126,9 +127,15 @@ static void exec_forget(void *prepared)
 
 static int exec_prepare(const struct check_syntax *syntax, void **ret)
 {
-	struct command *command = calloc(1, sizeof(*command));
+	struct command *command;
+	char why[TRUSTED_WHY_MAX];
 	int n;
 
+	if (!trusted_command(syntax->argument, why)) {
+		news_say(LOG_WARNING, "check \"exec:%s\": %s; its nodes are left as they are", syntax->argument, why);
+		return -EINVAL;
+	}
+	command = calloc(1, sizeof(*command));
 	if (!command)
 		return -ENOMEM;
 	(void)strcpy(command->text, syntax->argument);
