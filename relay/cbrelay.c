@@ -25,6 +25,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "confine.h"
 #include "connection.h"
 #include "address.h"
 #include "sigterm.h"
@@ -336,6 +337,19 @@ static void raise_limits(void)
 	}
 }
 
+/* As relays of a listener are bound. */
+static void bind_self(const struct score *score)
+{
+	struct confinement *confinement = NULL;
+	int r = confinement_new(score_folder_fd(score), &confinement);
+
+	if (r == 0)
+		r = confine(confinement);
+	if (r < 0)
+		report_message(LOG_WARNING, "cannot confine the relay: %s, ignoring it", strerror(-r));
+	(void)confinement_free(confinement);
+}
+
 static int serve_one(int fd, struct score *score, const struct options *options, uint64_t started_usec)
 {
 	struct connection connection;
@@ -343,6 +357,7 @@ static int serve_one(int fd, struct score *score, const struct options *options,
 	(void)signal(SIGHUP, SIG_IGN); /* is about node lists, which one connection has no use for */
 	if (sigterm_setup() < 0)
 		return EX_OSERR;
+	bind_self(score);
 	connection_init(&connection, fd, started_usec, NULL);
 	return connection_serve(&connection, score, &options->settings, &(struct connection_start){ .has = HAS_NOTHING });
 }

@@ -13,13 +13,14 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "confine.h"
 #include "descriptors.h"
 #include "sigterm.h"
 #include "report.h"
 #include "system/timespan.h"
 
 #define GIVEN_USEC 500000u /* a relay that does not take what it is given for so long is stopped, or nearly so */
-#define DESCRIPTORS_KEPT_MAX (RELAY_SOCKETS_MAX + 4 + SCORE_FDS_MAX)
+#define DESCRIPTORS_KEPT_MAX (RELAY_SOCKETS_MAX + 5 + SCORE_FDS_MAX)
 
 /* One relay, in the table at its number in the gate. */
 struct member {
@@ -40,6 +41,7 @@ struct pool {
 	size_t room, n;
 	size_t n_given;              /* members with a given_fd */
 	uint64_t ended;              /* relays, so far */
+	struct confinement *confinement; /* of the relays; NULL: this machine has none */
 	pid_t parent;                /* of them all: the process that made the pool */
 	sd_event_source *call, *given_time;
 };
@@ -76,6 +78,9 @@ int pool_new(const struct pool_setup *setup, struct pool **ret)
 		(void)pool_free(pool);
 		return r;
 	}
+	r = confinement_new(score_folder_fd(setup->score), &pool->confinement);
+	if (r < 0)
+		report_message(LOG_WARNING, "cannot confine relays: %s, ignoring it", strerror(-r));
 	*ret = pool;
 	return 0;
 }
@@ -120,6 +125,7 @@ struct pool *pool_free(struct pool *pool)
 	sd_event_source_disable_unref(pool->call);
 	sd_event_source_disable_unref(pool->given_time);
 	gate_clear(&pool->gate);
+	(void)confinement_free(pool->confinement);
 	free(pool->members);
 	free(pool);
 	return NULL;
@@ -224,8 +230,11 @@ static _Noreturn void become_relay(struct pool *pool, size_t number, int orders_
 	keep[n++] = pool->gate.open_fd;
 	n += score_fds(setup->score, keep + n);
 	keep[n++] = setup->journal_fd;
+	if (pool->confinement && confinement_fd(pool->confinement) >= 0)
+		keep[n++] = confinement_fd(pool->confinement);
 	descriptors_keep(keep, n);
-	if (sigterm_inherit() < 0 || score_after_fork(setup->score) < 0)
+	if (sigterm_inherit() < 0 || score_after_fork(setup->score) < 0 ||
+	    (pool->confinement && confine(pool->confinement) < 0))
 		_exit(EX_OSERR);
 	_exit(relay_run(&place));
 }

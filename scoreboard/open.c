@@ -275,6 +275,11 @@ int score_fd(const struct score *s)
 	return store_fd(s->store);
 }
 
+int score_folder_fd(const struct score *s)
+{
+	return store_folder(s->store)->fd;
+}
+
 size_t score_fds(const struct score *s, int ret[static SCORE_FDS_MAX])
 {
 	size_t n = 0;

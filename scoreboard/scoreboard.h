@@ -159,6 +159,9 @@ int score_after_fork(struct score *s);
 /* The descriptor of its file. It stays the scoreboard's. */
 int score_fd(const struct score *s);
 
+/* The descriptor of the folder in which it is, O_PATH. It stays the scoreboard's. */
+int score_folder_fd(const struct score *s);
+
 /* The descriptors without which the scoreboard cannot go on, for a process that closes all others: the file's, and
  * that of the folder in which a rebuilt one is found. They stay the scoreboard's. Returns how many. */
 size_t score_fds(const struct score *s, int ret[static SCORE_FDS_MAX]);

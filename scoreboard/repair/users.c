@@ -36,8 +36,15 @@ static int add_port(struct search *search, unsigned long inode, const char *name
 		return -ENOMEM;
 	search->ports = ports;
 	ports[search->n_ports] = (struct port){ .inode = inode };
-	(void)memcpy(ports[search->n_ports++].name, name, 5);
+	(void)memcpy(ports[search->n_ports++].name, name, strnlen(name, WAKE_NAME_SIZE));
 	return 0;
+}
+
+/* As wake.h has them: of a process's own choice, or the kernel's. */
+static bool is_port(const char *name)
+{
+	return (strlen(name) == WAKE_NAME_SIZE && strncmp(name, "cb", 2) == 0) ||
+	       (strlen(name) == 5 && strspn(name, "0123456789abcdef") == 5);
 }
 
 /* Lines are "address: refcount protocol flags type state inode @name". */
@@ -51,10 +58,9 @@ static int read_ports(struct search *search)
 		return 0; /* then nobody is woken; the guard looks once a while */
 	while (r == 0 && fgets(line, sizeof(line), file)) {
 		unsigned long inode;
-		char name[8];
+		char name[WAKE_NAME_SIZE + 2];
 
-		if (sscanf(line, "%*s %*s %*s %*s %*s %*s %lu @%7s", &inode, name) == 2 && strlen(name) == 5 &&
-		    strspn(name, "0123456789abcdef") == 5)
+		if (sscanf(line, "%*s %*s %*s %*s %*s %*s %lu @%9s", &inode, name) == 2 && is_port(name))
 			r = add_port(search, inode, name);
 	}
 	(void)fclose(file);
@@ -65,6 +71,17 @@ static void wake_port_of(struct search *search, unsigned long inode)
 {
 	for (size_t i = 0; i < search->n_ports; i++)
 		if (search->ports[i].inode == inode && wake_list_add(&search->wakes, search->ports[i].name))
+			wake_list_send(&search->wakes, &search->none);
+}
+
+/* Wakes a process that hides its descriptors, if it has the port that its pid says. */
+static void wake_hidden(struct search *search, const char *pid)
+{
+	char name[WAKE_NAME_SIZE];
+
+	wake_name((pid_t)strtol(pid, NULL, 10), name);
+	for (size_t i = 0; i < search->n_ports; i++)
+		if (memcmp(search->ports[i].name, name, sizeof(name)) == 0 && wake_list_add(&search->wakes, name))
 			wake_list_send(&search->wakes, &search->none);
 }
 
@@ -146,8 +163,11 @@ static int look_at_process(struct search *search, const char *pid, bool wake)
 	if (r == 1 && wake)
 		(void)look_at(search, pid, true);
 	/* Of any user: relays may have been started by root, and the damage be met by one of the group. */
-	if (r == -EACCES || r == -EPERM)
+	if (r == -EACCES || r == -EPERM) {
 		r = is_holding_program(pid);
+		if (r == 1)
+			wake_hidden(search, pid);
+	}
 	return r == 1 ? note(search, pid) : 0;
 }
 

@@ -870,8 +870,13 @@ int store_publish(struct store *s, const char *name)
 int store_set_owner(struct store *s, mode_t mode, uid_t user, gid_t group)
 {
 	int fd = tdb_fd(s->tdb);
+	struct stat st;
+	bool changes;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
 	/* Not for nothing: a service may be forbidden the very call. */
-	bool changes = user != (uid_t)-1 || group != (gid_t)-1;
+	changes = (user != (uid_t)-1 && user != st.st_uid) || (group != (gid_t)-1 && group != st.st_gid);
 
 	if (fchmod(fd, mode) < 0 || (changes && fchown(fd, user, group) < 0))
 		return -errno;

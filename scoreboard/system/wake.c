@@ -10,10 +10,38 @@
 
 #define ABSTRACT offsetof(struct sockaddr_un, sun_path)
 
+static void write_digits(unsigned number, char *end, int n)
+{
+	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+
+	for (int i = 0; i < n; i++, number >>= 6)
+		*--end = digits[number & 63];
+}
+
+void wake_name(pid_t pid, char ret[static WAKE_NAME_SIZE])
+{
+	(void)memcpy(ret, "cb", 2);
+	write_digits((unsigned)pid, ret + WAKE_NAME_SIZE, WAKE_NAME_SIZE - 2);
+}
+
+/* The port's own name, or one that the kernel picks. 0 or -errno. */
+static int bind_port(int fd)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	wake_name(getpid(), address.sun_path + 1);
+	if (bind(fd, (const struct sockaddr *)&address, ABSTRACT + 1 + WAKE_NAME_SIZE) == 0)
+		return 0;
+	/* A process of that pid in another pid namespace has it. An address of the family alone: the kernel picks. */
+	if (errno != EADDRINUSE)
+		return -errno;
+	return bind(fd, (const struct sockaddr *)&address, sizeof(sa_family_t)) < 0 ? -errno : 0;
+}
+
 int wake_port_open(struct wake_port *port)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	socklen_t size = sizeof(sa_family_t);
+	socklen_t size;
 	int fd, r;
 
 	if (port->fd >= 0)
@@ -21,9 +49,11 @@ int wake_port_open(struct wake_port *port)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	/* An address of the family alone: the kernel picks a free abstract name. */
-	if (bind(fd, (const struct sockaddr *)&address, size) < 0)
-		goto fail;
+	r = bind_port(fd);
+	if (r < 0) {
+		(void)close(fd);
+		return r;
+	}
 	size = sizeof(address);
 	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
 		goto fail;

@@ -3,8 +3,9 @@
 
 /*
  * wake.h: how one process wakes another. A waiting process has a datagram
- * socket under a name that the kernel picks (unix(7), autobind); the name
- * stands in its ticket, and an empty datagram to it says "look at your
+ * socket under an abstract name (unix(7)) that says whose it is: "cb" and its pid.
+ * So a process that hides its descriptors can be woken, too. The name stands in its
+ * ticket, and an empty datagram to it says "look at your
  * tickets". Nothing is left behind in the file system by a process that is
  * killed, no right to signal the other is needed, and a message to a stranger
  * who got the name later, or too many of them, does no harm: it carries nothing.
@@ -12,8 +13,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
-#define WAKE_NAME_SIZE 8 /* five hexadecimal digits and zeros */
+#define WAKE_NAME_SIZE 8 /* as above; where that name is taken, one that the kernel picks: five hexadecimal digits */
 #define WAKE_LIST_MAX 64
 
 struct wake_port {
@@ -27,6 +29,9 @@ struct wake_list {
 	size_t n;
 	bool ask;            /* not only to look at their tickets */
 };
+
+/* Writes the name of a process's port. */
+void wake_name(pid_t pid, char ret[static WAKE_NAME_SIZE]);
 
 /* Makes the port if there is none. 0 or -errno. */
 int wake_port_open(struct wake_port *port);

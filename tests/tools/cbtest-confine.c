@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * cbtest-confine FOLDER PID: binds itself as a relay does, with FOLDER as the
+ * scoreboard's, and tries what a relay that was taken over would try. PID is a
+ * process of the same user. One line for each attempt: its name, and "refused" or
+ * "done"; then the same for what a relay needs.
+ */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../../relay/confine.h"
+
+static pid_t other;
+static const char *folder;
+
+static void tell(const char *what, long r)
+{
+	(void)printf("%s: %s\n", what, r < 0 && (errno == EPERM || errno == EACCES) ? "refused" : r < 0 ? strerror(errno) : "done");
+	(void)fflush(stdout);
+}
+
+static int open_in(const char *name, int flags)
+{
+	char path[4096];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return open(path, flags | O_CLOEXEC, 0600);
+}
+
+static long read_memory(void)
+{
+	char byte;
+	struct iovec here = { &byte, 1 }, there = { &folder, 1 };
+
+	return process_vm_readv(other, &here, 1, &there, 1, 0);
+}
+
+static long open_of_other(const char *name)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/%s", (long)other, name);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* The kernel may let a file of another process be opened, and find nothing in it. */
+static long read_of_other(const char *name)
+{
+	int fd = (int)open_of_other(name);
+	char byte;
+	ssize_t n = fd < 0 ? -1 : read(fd, &byte, 1);
+
+	if (n == 0)
+		errno = EPERM;
+	return n > 0 ? 0 : -1;
+}
+
+static long bind_tcp(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	return bind(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), (const struct sockaddr *)&address, sizeof(address));
+}
+
+static long connect_tcp(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(1) };
+	long r = connect(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), (const struct sockaddr *)&address, sizeof(address));
+
+	return r < 0 && errno == ECONNREFUSED ? 0 : r;
+}
+
+static void attack(void)
+{
+	static char program[] = "/bin/true";
+	char *argv[] = { program, NULL };
+	int pidfd = (int)syscall(SYS_pidfd_open, other, 0u);
+
+	tell("exec", execv(program, argv));
+	tell("fork", syscall(SYS_fork));
+	tell("signal", kill(other, SIGTERM));
+	tell("pidfd signal", syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0u));
+	tell("thread signal", syscall(SYS_tgkill, other, other, SIGTERM));
+	tell("read memory", read_memory());
+	tell("ptrace", ptrace(PTRACE_ATTACH, other, NULL, NULL));
+	tell("take descriptor", syscall(SYS_pidfd_getfd, pidfd, 0, 0u));
+	tell("open memory", open_of_other("mem"));
+	tell("environment", read_of_other("environ"));
+	tell("open /etc/passwd", open("/etc/passwd", O_RDONLY | O_CLOEXEC));
+	tell("make a file", open("/tmp/cbtest-confine", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	tell("listen", listen(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), 1));
+	tell("bus socket", socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	tell("netlink socket", socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0));
+	tell("raw socket", socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, 0));
+	tell("memory that runs", mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0);
+	tell("keyring", syscall(SYS_keyctl, 0, 0, 0, 0, 0));
+	tell("kcmp", syscall(SYS_kcmp, other, getpid(), 0, 0, 0));
+	tell("dumpable", prctl(PR_SET_DUMPABLE, 1));
+	tell("namespace", unshare(CLONE_NEWUSER));
+	tell("io_uring", syscall(SYS_io_uring_setup, 1, NULL));
+	tell("bpf", syscall(SYS_bpf, 0, NULL, 0));
+}
+
+static volatile sig_atomic_t got;
+
+static void on_signal(int number)
+{
+	got = number;
+}
+
+static void work(void)
+{
+	int pair[2] = { -1, -1 };
+
+	(void)signal(SIGTERM, on_signal);
+	tell("scoreboard", open_in("file", O_RDWR));
+	tell("new scoreboard", open_in(".", O_TMPFILE | O_RDWR));
+	tell("stat", open("/proc/self/stat", O_RDONLY | O_CLOEXEC));
+	tell("stat of others", open_of_other("stat"));
+	tell("is there", kill(other, 0));
+	tell("connect", connect_tcp());
+	tell("bind", bind_tcp());
+	tell("wake", socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	tell("pipe", pipe2(pair, O_CLOEXEC | O_NONBLOCK));
+	tell("signal to itself", raise(SIGTERM) == 0 && got == SIGTERM ? 0 : -1);
+}
+
+int main(int argc, char **argv)
+{
+	struct confinement *confinement;
+	int fd, r;
+
+	if (argc != 3)
+		return 2;
+	folder = argv[1];
+	other = (pid_t)strtol(argv[2], NULL, 10);
+	fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r = fd < 0 ? -errno : confinement_new(fd, &confinement);
+	if (r == 0)
+		r = confine(confinement);
+	if (r < 0) {
+		(void)fprintf(stderr, "cbtest-confine: %s\n", strerror(-r));
+		return 1;
+	}
+	attack();
+	(void)puts("--");
+	work();
+	return 0;
+}
