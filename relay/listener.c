@@ -48,6 +48,7 @@
 #define FDS_NEEDED (SPARE_FDS + FDS_PER_RELAY + 1) /* to serve one connection */
 #define PAUSE_USEC 250000u        /* before trying again what this machine was too short of */
 #define STATUS_USEC USEC_PER_SEC
+#define FOLLOW_USEC USEC_PER_SEC  /* how often it is looked whether the scoreboard's file is still that */
 #define REOPEN_USEC 5000u         /* the listener accepts for so long at least */
 #define PENDING_USEC 1000u        /* connections may be pending for so long before there are more relays; */
 #define PENDING_MAX_USEC 8000u    /* while relays keep accepting, for so long */
@@ -76,7 +77,7 @@ struct listener {
 	struct waiters *waiters;
 	struct pool *pool;
 	struct loader *loader;
-	sd_event_source *idle_time, *status_time, *reopen_time, *pending_time, *trim_time, *room_time, *rest_time;
+	sd_event_source *idle_time, *status_time, *reopen_time, *pending_time, *trim_time, *room_time, *rest_time, *follow_time;
 	uint64_t shut_usec;            /* when the farm was last seen full: CLOCK_MONOTONIC */
 	uint64_t accepted;             /* by the relays, when it was last looked at */
 	uint64_t fresh;                /* relays made meanwhile, whose first connection is no sign of haste */
@@ -374,6 +375,18 @@ static void serve_waiters(struct listener *l)
 		take_a_pause(&l->serving, "serve the queue", r);
 	else
 		l->serving.complained = false;
+}
+
+static int on_follow_time(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct listener *l = arg;
+
+	(void)source;
+	(void)usec;
+	l->follow_time = sd_event_source_disable_unref(l->follow_time);
+	(void)score_follow(l->score); /* what fails now is told by what needs it */
+	set_timer(l, &l->follow_time, FOLLOW_USEC, on_follow_time);
+	return 0;
 }
 
 /* ---- the gate ---- */
@@ -749,6 +762,8 @@ static int begin(struct listener *l)
 		r = pool_new(&(struct pool_setup){
 			.event = l->event, .score = l->score, .settings = l->settings, .fds = l->fds, .n_fds = l->n_fds,
 			.journal_fd = l->journal_fd, .on_change = listener_turn, .on_return = take_back, .arg = l }, &l->pool);
+	if (r >= 0)
+		set_timer(l, &l->follow_time, FOLLOW_USEC, on_follow_time);
 	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)
 		socket_prepare(l->fds[i]); /* what is accepted inherits it: those who wait, too */
 	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)
@@ -775,6 +790,7 @@ static void clear(struct listener *l)
 	sd_event_source_disable_unref(l->trim_time);
 	sd_event_source_disable_unref(l->room_time);
 	sd_event_source_disable_unref(l->rest_time);
+	sd_event_source_disable_unref(l->follow_time);
 	(void)sd_event_unref(l->event);
 	free(l->accepting);
 	free(l->fds);

@@ -3,8 +3,9 @@
 /*
  * open.c: finds, makes, opens and closes a scoreboard.
  *
- * One is made without a name and gets its name by linkat(2) when it is complete. So nobody ever sees half of one, and of several that try at
- * once, one wins and the others use what it made.
+ * One is made without a name and gets its name by linkat(2) when it is complete.
+ * So no process ever sees half of one, and of several that try at once, one wins
+ * and the others use what it made.
  */
 
 #include "scoreboard.h"
@@ -126,14 +127,20 @@ static int open_existing(const char *path, struct score **ret)
 		return -ENOMEM;
 	s->port.fd = -1;
 	s->path = strdup(path);
+	holder_self(&s->self);
 	r = s->path ? store_open(path, &s->store) : -ENOMEM;
 	if (r == 0)
 		r = check(s->store);
+	/* It is not that which was there before: processes may hold slots of that. */
+	if (r == -EREMCHG) {
+		r = mend(s);
+		if (r == 0)
+			r = check(s->store);
+	}
 	if (r < 0) {
 		(void)score_close(s);
 		return r;
 	}
-	holder_self(&s->self);
 	*ret = s;
 	return r;
 }
@@ -160,17 +167,17 @@ static int set_owner(struct store *store)
 	return store_set_owner(store, 0600, (uid_t)-1, (gid_t)-1); /* it is none of our groups */
 }
 
-/* A complete scoreboard in the folder of path, known to nobody yet. */
-static int make(const char *path, const struct nodelist *list, struct store **ret)
+/* A complete scoreboard in the folder, known to nobody yet. */
+static int make(const struct folder *folder, const struct nodelist *list, struct store **ret)
 {
 	struct score s = { .port.fd = -1 };
 	int r;
 
 	holder_self(&s.self);
-	r = store_create(path, 1, &s.store);
+	r = store_create(folder, 0, &s.store);
 	if (r < 0)
 		return r;
-	r = folder_welcomes(store_folder(s.store));
+	r = folder_welcomes(folder);
 	if (r == 0)
 		r = load_format(s.store);
 	if (r == 0)
@@ -184,24 +191,45 @@ static int make(const char *path, const struct nodelist *list, struct store **re
 	return r;
 }
 
+/* Puts one where there is none. Processes that have one open which was removed go on with that: their slots are taken. */
 static int create(const char *path, const struct nodelist *list)
 {
+	struct folder folder;
 	struct store *store;
-	int r = make(path, list, &store);
+	int r = folder_open(path, &folder);
 
 	if (r < 0)
 		return r;
-	r = store_publish(store, NULL);
-	(void)store_close(store);
+	r = rebuild_removed(&folder, path);
+	if (r < 0) {
+		r = make(&folder, list, &store);
+		if (r == 0) {
+			r = store_publish(store, false);
+			(void)store_close(store);
+		}
+	}
+	folder_close(&folder);
 	return r == -EEXIST ? 0 : r;
 }
 
 /* One that is damaged, or is not even a tdb file any more; but nothing that was never ours. */
 static int open_damaged(const char *path, const struct nodelist *list, struct score **ret)
 {
-	uint16_t known = salvage_peek(path);
-	int r = list ? mend_rebuild(path, known) : salvage_is_ours(path);
+	struct salvage *salvage;
+	struct folder folder;
+	int r = folder_open(path, &folder);
 
+	if (r < 0)
+		return r;
+	if (list)
+		r = rebuild(&folder, -1, path);
+	else
+		r = salvage_open(&folder, -1, false, &salvage);
+	if (r == 0 && !list) {
+		r = salvage_check(salvage);
+		(void)salvage_close(salvage);
+	}
+	folder_close(&folder);
 	if (r < 0)
 		return r;
 	return list ? open_existing(path, ret) : -ENODATA;
@@ -263,7 +291,7 @@ int score_after_fork(struct score *s)
 	wake_port_close(&s->port);
 	s->wakes.n = 0;
 	s->n_held = 0;
-	s->forgetful = false;
+	s->forgetful = s->is_foreign = false;
 	s->told = s->settled;
 	holder_self(&s->self);
 	store_after_fork(s->store, &s->self);
@@ -314,7 +342,7 @@ void score_answer(struct score *s)
 {
 	int r = lost_answer(s);
 
-	if (r == -EUCLEAN || r == -EBADMSG)
+	if (r == -EUCLEAN || r == -EBADMSG || r == -EIDRM || r == -EREMCHG)
 		(void)mend(s);
 }
 

@@ -29,7 +29,7 @@ struct help {
 
 static bool is_damage(int r)
 {
-	return r == -EUCLEAN || r == -EBADMSG;
+	return r == -EUCLEAN || r == -EBADMSG || r == -EIDRM || r == -EREMCHG;
 }
 
 /* Mends, unless that was done too often. Returns what came of it, or r. */
@@ -204,7 +204,10 @@ int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 
 int score_guard(struct score *s, struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd)
 {
-	int r = TICKET_OPERATION(s, youngest, attempt_guard(s, youngest, ret_next_pid, ret_next_fd));
+	int r;
+
+	(void)score_follow(s); /* what fails shows below */
+	r = TICKET_OPERATION(s, youngest, attempt_guard(s, youngest, ret_next_pid, ret_next_fd));
 
 	return r;
 }

@@ -204,6 +204,15 @@ void score_defer_stop(void);
 /* The owner and group of the open file. 0 or -errno. */
 int score_owner(const struct score *s, uid_t *ret_user, gid_t *ret_group);
 
+/*
+ * Looks whether the file that this process has open is still the scoreboard, for
+ * a process that stays, about once a second. One that was removed while it was in
+ * use is put back. One that was replaced, by another scoreboard, is gone over to:
+ * its slots count as taken until all processes have been heard of. Both are told
+ * by score_on_mended(). 0 or -errno.
+ */
+int score_follow(struct score *s);
+
 /* Whether path exists: 1, 0, or -errno. */
 int score_exists(const char *path);
 

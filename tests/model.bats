@@ -180,3 +180,18 @@ two_at_a_time() {
 	MODEL=growth breaks states "" FREE_BEFORE_ROOM 'came\['
 	END
 }
+
+@test "model: one file at a time is the scoreboard, while it is rebuilt, or removed, whoever is killed" {
+  two_at_a_time <<-'END'
+	MODEL=replace holds states "-DDAMAGES=2 -DKILLS=2"
+	MODEL=replace holds states "-DREMOVES=1"
+	MODEL=replace breaks states "" NOT_RETIRED 'assertion violated'
+	MODEL=replace breaks states "-DPROCESSES=3" DEATH_UNSEEN 'assertion violated'
+	MODEL=replace breaks states "-DPROCESSES=3" DEATH_FORGOTTEN 'assertion violated'
+	MODEL=replace breaks states "-DDAMAGES=2" NAME_FIRST 'whole\['
+	MODEL=replace breaks states "-DDAMAGES=2" REBUILD_ANYWAY 'assertion violated'
+	MODEL=replace breaks states "-DDAMAGES=2" NO_LOCK 'assertion violated'
+	MODEL=replace breaks states "-DREMOVES=1" FRESH_ANYWAY 'assertion violated'
+	MODEL=replace breaks states "-DREMOVES=1" ANY_REMOVED 'assertion violated'
+	END
+}

@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -133,14 +132,6 @@ static int await_pass(struct resident *resident)
 	}
 }
 
-/* Whether the file has no name any more. Others use another one by now, and would not hear of what we find. */
-static bool is_removed(const struct score *score)
-{
-	struct stat st;
-
-	return fstat(score_fd(score), &st) == 0 && st.st_nlink == 0;
-}
-
 static void tell_status(struct resident *resident)
 {
 	struct score_totals totals;
@@ -154,8 +145,10 @@ static int make_passes(struct resident *resident, const struct pass_options *pas
 	for (bool ready = false;; ready = true) {
 		int r = await_pass(resident);
 
-		if (r == 0 && is_removed(resident->score))
-			r = -EIDRM;
+		/* Other processes would not hear of what is noted in a file that is not the scoreboard any more. What cannot be
+		 * put back from here, without /proc or rights in the folder, other processes put back. */
+		if (r == 0)
+			(void)score_follow(resident->score);
 		if (r == 0)
 			r = pass_run(resident->score, pass);
 		if (r < 0)

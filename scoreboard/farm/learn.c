@@ -29,20 +29,6 @@ int learn_format(struct store *store)
 	return r;
 }
 
-int learn_check(struct store *store, uint32_t row, bool repair)
-{
-	struct speed_row record;
-	int r = store_read(store, STORE_SPEED, row, 0, &record, sizeof(record));
-
-	if (r == 0 && speed_row_check(&record) == 0)
-		return 0;
-	if (r < 0 && r != -EUCLEAN)
-		return r;
-	(void)memset(&record, 0, sizeof(record));
-	r = repair ? store_put(store, STORE_SPEED, row, 0, &record, sizeof(record)) : 0;
-	return r < 0 ? r : 1;
-}
-
 static int class_get(struct store *store, uint32_t row, unsigned cell, struct speed_class **ret)
 {
 	void *record;

@@ -28,7 +28,3 @@ int learn_hold(struct store *store, struct node_record *record, struct index_ent
 
 /* A probe's identical compile took work_usec (0: there was none); and time has passed. Outcomes as learn_hold(). */
 int learn_compile(struct store *store, struct node_record *record, struct index_entry *entry, uint64_t work_usec);
-
-/* In a transaction: whether a row of samples can be true, 0, or not, 1; then, with repair, it is made anew.
- * Or -errno. */
-int learn_check(struct store *store, uint32_t row, bool repair);

@@ -104,23 +104,6 @@ static int compare_name(const void *key, const void *item)
 	return strcmp(key, (*seat)->record.config.name);
 }
 
-static uint32_t entry_flags(const struct seat *seat)
-{
-	uint32_t flags = seat->entry.flags & (ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
-
-	if (seat->record.flags & BN_HOLD)
-		flags |= ENTRY_HELD;
-	if (seat->record.draining)
-		flags |= ENTRY_DRAINING;
-	if (seat->record.config.backup)
-		flags |= ENTRY_BACKUP;
-	if (agent_reason(&seat->record.agent))
-		flags |= ENTRY_AGENT;
-	if (!(seat->record.flags & BN_DOWN))
-		flags = (flags & ~(uint32_t)ENTRY_TRIAL_OPEN) | ENTRY_UP;
-	return flags;
-}
-
 /*
  * A line of the list for a node that is there. Its health stays. A hold in the
  * list counts when it was changed there, so that loading the same list again
@@ -296,10 +279,7 @@ static int write_seat(struct score *s, const struct farm *farm, struct seat *sea
 			return r;
 	}
 	record->position = position;
-	seat->entry.cores = record->config.cores;
-	seat->entry.limit = node_limit(record);
-	seat->entry.speed = node_speed(record);
-	seat->entry.flags = entry_flags(seat);
+	node_enter(record, &seat->entry);
 	return store_put(s->store, STORE_NODE, seat->entry.id, 0, record, sizeof(*record));
 }
 

@@ -24,6 +24,7 @@ struct score {
 	struct score_slot *held;      /* what this process holds, so that it can say so */
 	size_t n_held, room_held;
 	uint64_t revivals;            /* how often one of its tickets was lost, and put in again, or may have been */
+	bool is_foreign;              /* what it holds is of another scoreboard, whose nodes have other numbers */
 	bool forgetful;               /* there was no memory to note it: what it holds is not known */
 	bool is_draft;                /* not yet what anybody else sees */
 	uint32_t told, settled;       /* the lost_round in which it said so: as far as it could, all of it */

@@ -220,6 +220,26 @@ uint32_t node_limit(const struct node_record *record)
 	return agent_limit(&record->agent, record->config.cores);
 }
 
+void node_enter(const struct node_record *record, struct index_entry *entry)
+{
+	uint32_t flags = entry->flags & (ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
+
+	if (record->flags & BN_HOLD)
+		flags |= ENTRY_HELD;
+	if (record->draining)
+		flags |= ENTRY_DRAINING;
+	if (record->config.backup)
+		flags |= ENTRY_BACKUP;
+	if (agent_reason(&record->agent))
+		flags |= ENTRY_AGENT;
+	if (!(record->flags & BN_DOWN))
+		flags = (flags & ~(uint32_t)ENTRY_TRIAL_OPEN) | ENTRY_UP;
+	entry->cores = record->config.cores;
+	entry->limit = node_limit(record);
+	entry->speed = node_speed(record);
+	entry->flags = flags;
+}
+
 void node_edge_end(struct node_record *record, const struct index_entry *entry, struct score_edge *edge)
 {
 	edge->after = node_state(record, entry);

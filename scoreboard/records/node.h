@@ -84,6 +84,10 @@ uint32_t node_speed(const struct node_record *record);
 /* How many connections at once it takes: its cores, or fewer if its agent says so. */
 uint32_t node_limit(const struct node_record *record);
 
+/* Makes of an entry what follows from its node's record: cores, limit, speed and flags; of a trial only that it ends when
+ * the node is up. */
+void node_enter(const struct node_record *record, struct index_entry *entry);
+
 /* Begins *ret: the state as it is, and how long it has lasted. Both states are that one as yet. */
 void node_edge_begin(const struct node_record *record, const struct index_entry *entry, enum node_reason reason,
 		     struct score_edge *ret);

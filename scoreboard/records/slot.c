@@ -87,11 +87,15 @@ int slot_pop(struct store *store, struct index_entry *entry, struct slot **ret, 
 	return 0;
 }
 
-void slot_push(struct store *store, struct index_entry *entry, struct slot *slot, uint32_t number)
+void slot_clear(struct slot *slot)
 {
 	(void)memset(slot, 0, sizeof(*slot));
-	slot->cell = NONE;
-	slot->next_free = NONE;
+	slot->cell = slot->next_free = NONE;
+}
+
+void slot_push(struct store *store, struct index_entry *entry, struct slot *slot, uint32_t number)
+{
+	slot_clear(slot);
 	if (number < entry->cores) {
 		slot->next_free = entry->free_slot;
 		entry->free_slot = number;
@@ -104,9 +108,8 @@ static int pages_make(struct store *store, uint32_t node, uint32_t from, uint32_
 	struct slot_page empty;
 	int r = 0;
 
-	(void)memset(&empty, 0, sizeof(empty));
 	for (uint32_t i = 0; i < SLOTS_PER_PAGE; i++)
-		empty.slots[i].cell = empty.slots[i].next_free = NONE;
+		slot_clear(&empty.slots[i]);
 	for (uint32_t page = from; r == 0 && page < to; page++)
 		r = store_put(store, STORE_SLOTS, node, page, &empty, sizeof(empty));
 	return r;

@@ -55,6 +55,9 @@ bool slot_is_sane(const struct slot *slot);
 /* Makes a slot a lost one. */
 void slot_lose(struct slot *slot);
 
+/* Makes a slot one that is free and on no list. */
+void slot_clear(struct slot *slot);
+
 /* Takes the first free slot off the entry's list. 0 and *ret, *ret_number; -EUCLEAN if the list is empty or bad. */
 int slot_pop(struct store *store, struct index_entry *entry, struct slot **ret, uint32_t *ret_number);
 

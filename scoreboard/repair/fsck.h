@@ -5,10 +5,16 @@
  * fsck.h: what the library itself needs of fsck.c; programs call score_fsck().
  */
 
-#include <sys/stat.h>
-
 #include "farm/section.h"
 
-/* As score_fsck(), and never rebuilds. file is that which processes have open, if it is not the store's own. */
-int fsck_run(struct score *s, const struct stat *file, bool repair, void (*tell)(const char *finding, void *arg),
-	     void *arg, unsigned *ret_findings);
+/* As score_fsck(), and never rebuilds: -EUCLEAN where only that would help. */
+int fsck_run(struct score *s, bool repair, void (*tell)(const char *finding, void *arg), void *arg,
+	     unsigned *ret_findings);
+
+/*
+ * The file's contents are those of another scoreboard than this process had
+ * open, or others. Unless another process has done it: makes all free slots lost
+ * ones, asks all processes, and has the file be the scoreboard. *ret_asked: how
+ * many processes were asked. 0 or -errno.
+ */
+int fsck_take_over(struct score *s, uint32_t *ret_asked);

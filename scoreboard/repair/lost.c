@@ -199,9 +199,12 @@ static int settle(struct score *s, struct farm *farm)
 	bool unsettled = s->forgetful;
 	int r = 0;
 
-	if (s->told == farm->lost_round)
+	s->is_foreign = s->is_foreign && s->n_held > 0;
+	unsettled |= s->is_foreign;
+
+	if (s->settled == farm->lost_round)
 		return 0;
-	for (size_t i = 0; r >= 0 && i < s->n_held; i++) {
+	for (size_t i = 0; r >= 0 && i < s->n_held && !s->is_foreign; i++) {
 		r = reclaim(s, &s->held[i]);
 		unsettled |= r == 1;
 	}
@@ -233,12 +236,10 @@ int lost_answer(struct score *s)
 /* Asks all that we can see: who found the damage may not have been allowed to. */
 static void ask_again(struct score *s)
 {
-	struct holder *witnesses;
 	struct stat file;
-	size_t n;
 
-	if (store_stat(s->store, &file) == 0 && users_find(&file, true, &witnesses, &n) == 0)
-		free(witnesses);
+	if (store_stat(s->store, &file) == 0)
+		users_wake(&file, s->path);
 }
 
 /* Whether one may still say that it holds something: who noted it may have had to go by its name alone. */
@@ -246,7 +247,7 @@ static bool is_to_be_heard(struct score *s, const struct holder *holder)
 {
 	struct stat file;
 
-	return holder_alive(holder) && (store_stat(s->store, &file) < 0 || users_may_have(&file, holder));
+	return holder_alive(holder) && (store_stat(s->store, &file) < 0 || users_may_have(&file, s->path, holder));
 }
 
 int lost_reap(struct score *s)

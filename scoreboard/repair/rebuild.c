@@ -3,363 +3,45 @@
 /*
  * rebuild.c: a new scoreboard is made of what can be read of the damaged one,
  * under the same numbers: nodes keep their ids, slots and cells their places,
- * so that whoever holds or waits goes on with what he has in hand. Then fsck
- * makes it consistent, and of what cannot be believed see lost.h.
- * Then it takes the damaged one's place, see salvage.c.
+ * so that processes that hold or wait go on with what they have in hand. What
+ * follows from the rest is drawn up anew (draft.h), and of what cannot be
+ * believed see lost.h.
+ *
+ * It gets the damaged one's name by rename(2), while this process has all
+ * locks of the damaged one: so there is at every moment one file that is the
+ * scoreboard, whole or damaged. Each process that gets a lock of the damaged
+ * one from then on sees that the file has no name any more, and goes over to the
+ * new one. tests/model/replace.pml is a model of that.
+ *
+ * A file that was removed while processes have it open is put back in the same
+ * way, by link(2), from what these have open: then nobody's slot is forgotten.
  */
 
 #include "rebuild.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "fsck.h"
-#include "farm/learn.h"
+#include "draft.h"
 #include "farm/load.h"
+#include "fsck.h"
 #include "lost.h"
-#include "records/node.h"
-#include "records/origin.h"
-#include "records/queue.h"
-#include "records/slot.h"
-#include "system/timespan.h"
-#include "store/version.h"
-#include "users.h"
 #include "store/salvage.h"
+#include "store/version.h"
+#include "system/folder.h"
+#include "users.h"
 
-#define ORDER_GAP (UINT64_C(1) << 20) /* tickets that may have been given out unseen */
+#define TRIES_MAX 10u /* to find the file that was removed last */
 
 static void (*on_mended)(const char *what);
 
 void score_on_mended(void (*fn)(const char *what))
 {
 	on_mended = fn;
-}
-
-struct salvage {
-	const struct salvage *wreck;
-	struct store *store;
-	struct farm farm;
-	struct index_entry *entries;
-	uint32_t n, room;          /* nodes */
-	uint64_t last_ticket;
-	uint32_t last_id;
-	bool lossy;                /* something may be held that is not in what was read */
-};
-
-/* ---- nodes and their slots ---- */
-
-static bool node_is_credible(uint32_t id, const struct node_record *record)
-{
-	char name[NODE_NAME_MAX + 1];
-
-	node_name(record->config.host, record->config.port, name);
-	return id != 0 && *record->config.host && record->config.port != 0 && strcmp(name, record->config.name) == 0;
-}
-
-static int salvage_slots(struct salvage *salvage, uint32_t id, uint32_t pages, bool *ret_trial)
-{
-	int r = 0;
-
-	for (uint32_t page = 0; r == 0 && page < pages; page++) {
-		const void *read = salvage_get(salvage->wreck, STORE_SLOTS, id, page, sizeof(struct slot_page));
-		struct slot_page slots;
-
-		if (read)
-			(void)memcpy(&slots, read, sizeof(slots));
-		for (unsigned i = 0; i < SLOTS_PER_PAGE; i++) {
-			struct slot *slot = &slots.slots[i];
-
-			/* Who was on the record of the last loss is not asked again. */
-			if (!read || !slot_is_sane(slot) || slot->state == SLOT_LOST) {
-				slot_lose(slot);
-				salvage->lossy = true;
-			}
-			*ret_trial |= slot->trial;
-			if (slot->ticket > salvage->last_ticket)
-				salvage->last_ticket = slot->ticket;
-		}
-		r = store_put(salvage->store, STORE_SLOTS, id, page, &slots, sizeof(slots));
-	}
-	return r;
-}
-
-static int salvage_node(uint32_t id, uint32_t b, const void *data, size_t size, void *arg)
-{
-	struct salvage *salvage = arg;
-	struct node_record record;
-	bool trial = false;
-	uint32_t pages;
-	int r;
-
-	(void)b;
-	if (size != sizeof(record) || salvage->n == NODES_MAX)
-		return 0;
-	(void)memcpy(&record, data, sizeof(record));
-	pages = node_check(&record) == 0 ? slot_pages(record.config.cores) : 0;
-	if (pages == 0 || !node_is_credible(id, &record)) {
-		salvage->lossy = true;
-		return 0;
-	}
-	if (salvage->n == salvage->room) {
-		uint32_t room = salvage->room ? salvage->room * 2 : 64;
-		struct index_entry *entries = reallocarray(salvage->entries, room, sizeof(*entries));
-
-		if (!entries)
-			return -ENOMEM;
-		salvage->entries = entries;
-		salvage->room = room;
-	}
-	/* Pages of cores that it had once: those that it says, and as far as they can be found. */
-	if (record.slot_pages > pages)
-		pages = record.slot_pages;
-	while (salvage_get(salvage->wreck, STORE_SLOTS, id, pages, sizeof(struct slot_page)))
-		pages++;
-	record.slot_pages = pages;
-	salvage->entries[salvage->n++] = (struct index_entry){
-		.id = id, .speed = node_speed(&record), .cores = record.config.cores, .limit = node_limit(&record),
-		.free_slot = NONE,
-		.key = { .retry_usec = UINT64_MAX, .fastest = record.position },
-		.flags = record.flags & BN_DOWN ? ENTRY_TRIAL_OPEN : ENTRY_UP,
-	};
-	if (id > salvage->last_id)
-		salvage->last_id = id;
-	r = salvage_slots(salvage, id, pages, &trial);
-	if (trial)
-		salvage->entries[salvage->n - 1].flags = (record.flags & BN_DOWN ? 0 : ENTRY_UP) | ENTRY_TRIAL_RUNS;
-	return r < 0 ? r : store_put(salvage->store, STORE_NODE, id, 0, &record, sizeof(record));
-}
-
-/* A page of a node that is not there. */
-static int miss_slots(uint32_t id, uint32_t page, const void *data, size_t size, void *arg)
-{
-	struct salvage *salvage = arg;
-
-	(void)page;
-	(void)data;
-	(void)size;
-	for (uint32_t i = 0; i < salvage->n; i++)
-		if (salvage->entries[i].id == id)
-			return 0;
-	salvage->lossy = true;
-	if (id > salvage->last_id)
-		salvage->last_id = id;
-	return 0;
-}
-
-static int compare_positions(const void *a, const void *b)
-{
-	const struct index_entry *x = a, *y = b;
-
-	if (x->key.fastest != y->key.fastest)
-		return x->key.fastest < y->key.fastest ? -1 : 1;
-	return (x->id > y->id) - (x->id < y->id);
-}
-
-/* ---- the queue ---- */
-
-static int count_pages(uint32_t page, uint32_t b, const void *data, size_t size, void *arg)
-{
-	uint32_t *cells = arg;
-
-	(void)b;
-	(void)data;
-	(void)size;
-	if (page < QUEUE_CELLS_MAX / CELLS_PER_PAGE && (page + 1) * CELLS_PER_PAGE > *cells)
-		*cells = (page + 1) * CELLS_PER_PAGE;
-	return 0;
-}
-
-static int salvage_queue(struct salvage *salvage)
-{
-	uint32_t cells = CELLS_FIRST; /* those who waited in others come back to any, see lost.h */
-	int r;
-
-	r = salvage_each(salvage->wreck, STORE_QUEUE, true, count_pages, &cells);
-	salvage->farm.cells = cells;
-	for (uint32_t page = 0; r == 0 && page < cells / CELLS_PER_PAGE; page++) {
-		const void *read = salvage_get(salvage->wreck, STORE_QUEUE, page, 0, sizeof(struct cell_page));
-		struct cell_page copy;
-
-		if (read)
-			(void)memcpy(&copy, read, sizeof(copy));
-		for (unsigned i = 0; i < CELLS_PER_PAGE; i++) {
-			struct cell *cell = &copy.cells[i];
-
-			if (!read || !cell_is_sane(cell))
-				cell_empty(cell);
-			if (cell->number > salvage->last_ticket)
-				salvage->last_ticket = cell->number;
-		}
-		r = store_put(salvage->store, STORE_QUEUE, page, 0, &copy, sizeof(copy));
-	}
-	return r;
-}
-
-/* ---- the farm ---- */
-
-/* What is typical; of rows that cannot be true fsck makes empty ones. */
-static int salvage_speed(uint32_t row, uint32_t b, const void *data, size_t size, void *arg)
-{
-	struct salvage *salvage = arg;
-
-	(void)b;
-	return row < SPEED_ROWS && size == sizeof(struct speed_row) ?
-	       store_put(salvage->store, STORE_SPEED, row, 0, data, size) : 0;
-}
-
-/*
- * Behind all that were given out, also those that were not seen, so that who comes now is behind who waits: as there is
- * never one for each microsecond there have been no more than that since the machine was started.
- */
-static uint64_t next_ticket(const struct salvage *salvage)
-{
-	uint64_t behind = salvage->last_ticket + ORDER_GAP, now_usec = now_boottime();
-
-	return behind > now_usec ? behind : now_usec;
-}
-
-static void salvage_farm(struct salvage *salvage)
-{
-	const struct farm *read = salvage_get(salvage->wreck, STORE_FARM, 0, 0, sizeof(*read));
-	struct farm old = { 0 };
-	bool known;
-
-	if (read)
-		(void)memcpy(&old, read, sizeof(old));
-	known = read && farm_check(&old) == 0 && old.n_nodes == salvage->n && old.next_id > salvage->last_id &&
-		old.next_ticket > salvage->last_ticket;
-	/* A node whose every record is gone shows in nothing else. */
-	if (!known)
-		salvage->lossy = true;
-	salvage->farm.incomplete = known ? old.incomplete : 1;
-	salvage->farm.paused = known && old.paused == 1;
-	salvage->farm.cursor = known ? old.cursor : 0;
-	salvage->farm.next_id = known ? old.next_id : salvage->last_id + 1000;
-	salvage->farm.next_ticket = known ? old.next_ticket : next_ticket(salvage);
-}
-
-/* Of a record that cannot be read the list is forgotten: the next load of one says it anew. */
-static int salvage_origin(struct salvage *salvage)
-{
-	const struct origin *read = salvage_get(salvage->wreck, STORE_ORIGIN, 0, 0, sizeof(*read));
-	struct origin origin = { 0 };
-
-	if (read)
-		(void)memcpy(&origin, read, sizeof(origin));
-	if (!read || origin_check(&origin) < 0) {
-		origin = (struct origin){ 0 };
-		surroundings_self(&origin.surroundings);
-	}
-	return store_put(salvage->store, STORE_ORIGIN, 0, 0, &origin, sizeof(origin));
-}
-
-static int salvage_all(struct salvage *salvage)
-{
-	struct store *store = salvage->store;
-	int r = store_begin(store);
-
-	if (r < 0)
-		return r;
-	r = salvage_each(salvage->wreck, STORE_NODE, false, salvage_node, salvage);
-	if (r == 0)
-		r = salvage_each(salvage->wreck, STORE_SLOTS, true, miss_slots, salvage);
-	if (r == 0)
-		r = salvage_queue(salvage);
-	if (r == 0)
-		r = learn_format(store);
-	if (r == 0)
-		r = salvage_origin(salvage);
-	if (r == 0)
-		r = salvage_each(salvage->wreck, STORE_SPEED, false, salvage_speed, salvage);
-	if (r == 0) {
-		struct version version = version_current();
-
-		salvage_farm(salvage);
-		if (salvage->n > 0)
-			qsort(salvage->entries, salvage->n, sizeof(*salvage->entries), compare_positions);
-		r = store_put(store, STORE_VERSION, 0, 0, &version, sizeof(version));
-	}
-	if (r == 0)
-		r = index_build(store, &salvage->farm, salvage->entries, salvage->n);
-	if (r == 0 && salvage->lossy) {
-		const struct stat *st = salvage_stat(salvage->wreck);
-		struct holder *witnesses = NULL;
-		size_t n = 0;
-
-		r = users_find(st, false, &witnesses, &n);
-		if (r == 0)
-			r = lost_begin(store, &salvage->farm, witnesses, n);
-		free(witnesses);
-	}
-	if (r == 0)
-		r = store_put(store, STORE_FARM, 0, 0, &salvage->farm, sizeof(salvage->farm));
-	if (r < 0) {
-		store_cancel(store);
-		return r;
-	}
-	return store_end(store);
-}
-
-/*
- * Which time of its life begins: another than the wreck's, and than that which we knew, and who waits for the wreck
- * with us. If the wreck does not say, any other will do.
- */
-static uint16_t next_generation(uint16_t found, uint16_t known)
-{
-	uint16_t next = (uint16_t)(found ? found + 1u : now_boottime() / 1000);
-
-	while (next == 0 || next == known)
-		next++;
-	return next;
-}
-
-/* Who may use the scoreboard must be able to finish with it what we are killed in. */
-static void share(struct store *store, const struct stat *st)
-{
-	mode_t mode = st->st_mode & 0660;
-
-	if (store_set_owner(store, mode, st->st_uid, st->st_gid) < 0)
-		(void)store_set_owner(store, mode, (uid_t)-1, st->st_gid);
-}
-
-/* Makes a whole one out of the wreck, in the folder of path and without a name. 0 and *ret_store, or -errno. */
-static int make(const struct salvage *wreck, const char *path, uint16_t known, struct farm *ret, struct store **ret_store)
-{
-	struct score s = { .port.fd = -1, .is_draft = true };
-	struct salvage salvage = {
-		.wreck = wreck, .farm = { .queue_head = NONE, .queue_tail = NONE, .free_cell = NONE,
-					  .granted_head = NONE, .granted_tail = NONE, .root.retry_usec = UINT64_MAX },
-	};
-	unsigned findings;
-	int r;
-
-	holder_self(&s.self);
-	r = store_create(path, next_generation(salvage_generation(wreck), known), &s.store);
-	if (r < 0)
-		return r;
-	share(s.store, salvage_stat(wreck));
-	salvage.store = s.store;
-	r = salvage_all(&salvage);
-	if (r == 0)
-		r = fsck_run(&s, salvage_stat(wreck), true, NULL, NULL, &findings);
-	if (r == 0) {
-		struct farm *farm;
-
-		r = farm_enter(&s, &farm);
-		if (r == 0) {
-			*ret = *farm;
-			farm_leave(&s);
-		}
-	}
-	if (r < 0)
-		(void)store_close(s.store);
-	else
-		*ret_store = s.store;
-	free(salvage.entries);
-	return r;
 }
 
 static void tell_mended(const char *path, unsigned findings)
@@ -373,10 +55,11 @@ static void tell_mended(const char *path, unsigned findings)
 	on_mended(text);
 }
 
+/* kept is NULL if the file was not damaged, but removed. */
 static void tell_rebuilt(const char *path, const char *kept, const struct farm *farm)
 {
 	const char *slash = strrchr(path, '/');
-	size_t folder = slash ? (size_t)(slash - path) + 1 : 0; /* length of its name, the slash included */
+	int length = slash ? (int)(slash - path) + 1 : 0; /* of its folder's name, the slash included */
 	char text[1024], lost[128] = "";
 
 	if (!on_mended)
@@ -384,71 +67,221 @@ static void tell_rebuilt(const char *path, const char *kept, const struct farm *
 	if (farm->lost > 0)
 		(void)snprintf(lost, sizeof(lost), ", slots that could not be read count as taken until %u process%s been heard of",
 			       farm->lost, farm->lost == 1 ? " has" : "es have");
-	(void)snprintf(text, sizeof(text),
-		       "%s: was damaged; rebuilt with %u node%s, %u slot%s taken, %u waiting%s%s; kept as %.*s%s",
-		       path, farm->n_nodes, farm->n_nodes == 1 ? "" : "s", farm->busy, farm->busy == 1 ? "" : "s",
-		       farm->queue_length, lost, farm->incomplete ? ", nodes may be missing until the list is loaded" : "",
-		       (int)folder, path, kept);
+	(void)snprintf(text, sizeof(text), "%s: was %s with %u node%s, %u slot%s taken, %u waiting%s%s%s%.*s%s", path,
+		       kept ? "damaged; rebuilt" : "removed while it was in use; put back", farm->n_nodes,
+		       farm->n_nodes == 1 ? "" : "s", farm->busy, farm->busy == 1 ? "" : "s", farm->queue_length, lost,
+		       farm->incomplete ? ", nodes may be missing until the list is loaded" : "",
+		       kept ? "; kept as " : "", kept ? length : 0, path, kept ? kept : "");
 	on_mended(text);
 }
 
-static int rebuild(struct salvage *wreck, const char *path, uint16_t known)
+/* Whoever may use the old file must be able to use the new one. */
+static void share(struct store *store, const struct stat *st)
 {
-	struct holder *witnesses;
+	mode_t mode = st->st_mode & 0660;
+
+	if (store_set_owner(store, mode, st->st_uid, st->st_gid) < 0)
+		(void)store_set_owner(store, mode, (uid_t)-1, st->st_gid);
+}
+
+/* Makes a whole scoreboard of the salvaged records, without a name. 0, *ret_farm and *ret, or -errno. */
+static int make(const struct salvage *salvage, const struct folder *folder, const char *path, struct farm *ret_farm,
+		struct store **ret)
+{
+	struct version version = version_current();
+	struct draft draft = {
+		.from = salvage_store(salvage), .file = *salvage_stat(salvage), .path = path, .rebuild = true, .repair = true,
+	};
+	int r = store_create(folder, salvage_life(salvage), &draft.to);
+
+	if (r < 0)
+		return r;
+	share(draft.to, salvage_stat(salvage));
+	r = store_begin(draft.to);
+	if (r == 0)
+		r = draft_draw(&draft);
+	if (r == 0)
+		r = store_put(draft.to, STORE_VERSION, 0, 0, &version, sizeof(version));
+	if (r == 0)
+		r = store_end(draft.to);
+	*ret_farm = draft.farm;
+	if (r < 0)
+		(void)store_close(draft.to);
+	else
+		*ret = draft.to;
+	return r;
+}
+
+/* Puts it where the old one is, or was if removed. 0; -EEXIST: another was put there meanwhile; or -errno. */
+static int put(struct salvage *salvage, const struct folder *folder, const char *path, bool removed)
+{
 	struct store *made = NULL;
 	char *kept = NULL;
-	struct farm farm = { 0 };
-	size_t n;
-	int r;
+	struct farm farm;
+	int r = make(salvage, folder, path, &farm, &made);
 
-	r = make(wreck, path, known, &farm, &made);
+	if (r == 0 && !removed)
+		r = salvage_keep(salvage, &kept);
 	if (r == 0)
-		r = salvage_keep(wreck, &kept);
+		r = store_publish(made, !removed);
 	if (r == 0)
-		r = salvage_replace(wreck, made);
+		salvage_retire(salvage);
 	(void)store_close(made);
-	/* Those whose place in the queue was lost sleep, and nobody knows their names. */
-	if (r == 0 && users_find(salvage_stat(wreck), true, &witnesses, &n) == 0)
-		free(witnesses);
+	/* Processes whose place in the queue was lost sleep, and their names cannot be read. */
+	if (r == 0)
+		users_wake(salvage_stat(salvage), path);
 	if (r == 0)
 		tell_rebuilt(path, kept, &farm);
 	free(kept);
 	return r;
 }
 
-int mend_rebuild(const char *path, uint16_t known)
+/* Whether another file that lost the name path did so after this one: *ret_fd is open then. */
+static bool is_outdated(const struct stat *file, const char *path, int *ret_fd)
 {
-	struct salvage *wreck;
-	uint16_t generation;
-	int r = salvage_open(path, &wreck);
+	char link[USERS_LINK_MAX];
+	struct stat last;
+
+	if (users_removed(path, &last, link) < 0 || (last.st_dev == file->st_dev && last.st_ino == file->st_ino))
+		return false;
+	*ret_fd = open(link, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return *ret_fd >= 0;
+}
+
+/* As rebuild(). -EAGAIN: *ret_fd is to be tried instead. */
+static int try(const struct folder *folder, int fd, const char *path, int *ret_fd)
+{
+	const struct stat *old;
+	struct salvage *salvage;
+	bool removed;
+	struct stat st;
+	int r = salvage_open(folder, fd, true, &salvage);
 
 	if (r < 0)
-		return r == -ESTALE ? 0 : r; /* another file has taken its place meanwhile */
-	generation = salvage_generation(wreck);
-	r = salvage_resume(wreck);
-	if (r == 1 && generation != 0 && generation != known) {
-		r = 0;
-	} else if (r == 1) {
-		r = salvage_check(wreck);
-		if (r == 0)
-			r = rebuild(wreck, path, known);
-	}
-	(void)salvage_close(wreck);
+		return r;
+	old = salvage_stat(salvage);
+	r = 0;
+	removed = fstatat(folder->fd, folder->name, &st, AT_SYMLINK_NOFOLLOW) < 0;
+	if (removed && errno != ENOENT)
+		r = -errno;
+	else if (removed && is_outdated(old, path, ret_fd))
+		r = -EAGAIN;
+	else if (removed || (st.st_dev == old->st_dev && st.st_ino == old->st_ino))
+		r = salvage_check(salvage) ?: put(salvage, folder, path, removed);
+	else
+		salvage_retire(salvage); /* the process that gave the name to another file may have died before it did */
+	(void)salvage_close(salvage);
+	return r == -EEXIST ? 0 : r;
+}
+
+int rebuild(const struct folder *folder, int fd, const char *path)
+{
+	int r;
+
+	for (unsigned tries = 0; (r = try(folder, fd, path, &fd)) == -EAGAIN; tries++)
+		if (tries == TRIES_MAX) {
+			(void)close(fd);
+			break;
+		}
 	return r;
+}
+
+int rebuild_removed(const struct folder *folder, const char *path)
+{
+	char link[USERS_LINK_MAX];
+	struct stat last;
+	int r = users_removed(path, &last, link), fd;
+
+	if (r < 0)
+		return r;
+	fd = open(link, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return fd < 0 ? -errno : rebuild(folder, fd, path);
+}
+
+/* The file that this process has open is damaged, or is not the scoreboard any more. If it could not even be opened
+ * anew, it is the file of that name. */
+static int rebuild_own(struct score *s)
+{
+	int fd = store_fd(s->store), r;
+
+	if (fd >= 0) {
+		fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (fd < 0)
+			return -errno;
+	}
+	r = rebuild(store_folder(s->store), fd, s->path);
+	return r < 0 ? r : store_reopen(s->store);
+}
+
+/*
+ * A stranger has put another scoreboard into the place of this one, or copied it
+ * over it. It is the scoreboard from now on. What is held by the processes that
+ * had the other one open does not stand in it, so its free slots count as taken
+ * until each process has said that it holds nothing more from before.
+ */
+static int take_over(struct score *s)
+{
+	char text[1024];
+	uint32_t asked;
+	int r = store_has_name(s->store);
+
+	if (r <= 0) /* this process still has the other one open */
+		return r < 0 ? r : store_reopen(s->store);
+	r = fsck_take_over(s, &asked);
+	if (r == 0 && asked > 1 && on_mended) {
+		(void)snprintf(text, sizeof(text), "%s: was replaced while it was in use; its free slots count as taken until "
+			       "%u processes have been heard of", s->path, asked);
+		on_mended(text);
+	}
+	return r;
+}
+
+int score_follow(struct score *s)
+{
+	int r = store_has_name(s->store);
+	struct farm *farm;
+
+	if (r == 1 || (r < 0 && r != -ENOENT))
+		return r < 0 ? r : 0;
+	/* If a process of ours has put another file into its place, a section goes over to that. */
+	r = farm_enter_untold(s, &farm);
+	if (r == 0)
+		farm_leave(s);
+	if (r == 0 && store_has_name(s->store) != 1) {
+		r = rebuild_own(s); /* no file has the name, or a stranger's */
+		if (r == 0)
+			r = farm_enter_untold(s, &farm);
+		if (r == 0)
+			farm_leave(s);
+	}
+	return r < 0 && r != -EINTR ? mend(s) : r;
+}
+
+/* What cannot be loaded now the next process that has the list loads. */
+static void load_lost_nodes(struct score *s)
+{
+	struct nodelist list;
+
+	if (!s->nodes || nodelist_read(s->nodes, &list) < 0)
+		return;
+	if (list.n_errors == 0)
+		(void)load_missing(s, &list);
+	nodelist_clear(&list);
 }
 
 int mend(struct score *s)
 {
-	struct nodelist list;
 	struct farm *farm;
 	unsigned findings;
 	bool incomplete;
-	int r = fsck_run(s, NULL, true, NULL, NULL, &findings);
+	int r = fsck_run(s, true, NULL, NULL, &findings);
 
 	if (r == 0)
 		tell_mended(s->path, findings);
-	else if (r == -EUCLEAN || r == -EBADMSG)
-		r = mend_rebuild(s->path, store_generation(s->store));
+	else if (r == -EREMCHG)
+		r = take_over(s);
+	else if (r == -EUCLEAN || r == -EBADMSG || r == -EIDRM)
+		r = rebuild_own(s);
 	if (r == 0)
 		r = lost_answer(s);
 	if (r == 0)
@@ -457,20 +290,17 @@ int mend(struct score *s)
 		return r;
 	incomplete = farm->incomplete;
 	farm_leave(s);
-	if (!incomplete || !s->nodes || nodelist_read(s->nodes, &list) < 0)
-		return 0;
-	if (list.n_errors == 0)
-		(void)load_missing(s, &list); /* what cannot be loaded now the next who has the list loads */
-	nodelist_clear(&list);
+	if (incomplete)
+		load_lost_nodes(s);
 	return 0;
 }
 
 int score_fsck(struct score *s, bool repair, void (*tell)(const char *finding, void *arg), void *arg,
 	       unsigned *ret_findings)
 {
-	int r = fsck_run(s, NULL, repair, tell, arg, ret_findings);
+	int r = fsck_run(s, repair, tell, arg, ret_findings);
 
-	if (repair && (r == -EUCLEAN || r == -EBADMSG))
+	if (r == -EIDRM || r == -EREMCHG || (repair && (r == -EUCLEAN || r == -EBADMSG)))
 		r = mend(s);
 	else if (repair && r == 0)
 		r = lost_answer(s);

@@ -5,18 +5,27 @@
  * rebuild.h: a damaged scoreboard is rebuilt from what can still be read of it.
  */
 
-#include <stdint.h>
-
 #include "scoreboard.h"
 
-/*
- * Rebuilds the scoreboard at path, in its place, and keeps a copy of the
- * damaged one; known is the generation in which the damage was met, 0 if that
- * could not be read. If it has another by now somebody else has done it.
- * 0; -EBADMSG, -EPROTO: it is none of ours; or -errno.
- */
-int mend_rebuild(const char *path, uint16_t known);
+struct folder;
 
-/* An operation met damage: compares and mends, or else rebuilds, and loads the node list if nodes were lost.
- * 0: the operation may be tried again; or -errno. */
+/*
+ * Makes a scoreboard of what can be read of the open file fd, which has or had
+ * the folder's name, and puts it there; fd is closed in any case, and -1 is the
+ * file of that name. Nothing is done if another file has the name by now: another
+ * process has done it. Of a file that was damaged a copy is kept. path is for
+ * messages. 0; -EBADMSG, -EPROTO: it is no scoreboard of this version; or -errno.
+ */
+int rebuild(const struct folder *folder, int fd, const char *path);
+
+/* No file has the name: puts back the one that was removed, if a process has it open. 0; -ENOENT: no process has it, as
+ * far as can be seen; or as rebuild(). */
+int rebuild_removed(const struct folder *folder, const char *path);
+
+/*
+ * An operation met damage, or its file is not the scoreboard any more. Goes over
+ * to the file that is, puts it back if it was removed, mends it in place, or
+ * else rebuilds it; and loads the node list if nodes were lost.
+ * 0: the operation may be tried again; or -errno.
+ */
 int mend(struct score *s);

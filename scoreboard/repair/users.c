@@ -19,7 +19,11 @@ struct port {
 };
 
 struct search {
-	const struct stat *file;
+	const struct stat *file;     /* NULL: only removed ones are looked for */
+	char *path;                  /* the file's name as /proc says it; NULL: it cannot be known */
+	bool wake;
+	struct stat last;            /* the one that lost the name last; st_nlink is 1 if there is none */
+	char link[USERS_LINK_MAX];
 	struct port *ports;
 	size_t n_ports;
 	struct wake_list wakes;
@@ -85,6 +89,63 @@ static void wake_hidden(struct search *search, const char *pid)
 			wake_list_send(&search->wakes, &search->none);
 }
 
+/* Where a descriptor of a process leads to, as /proc says; empty if that is too long. */
+static void read_link(int dir, const char *descriptor, char *ret, size_t size)
+{
+	ssize_t n = readlinkat(dir, descriptor, ret, size);
+
+	ret[n > 0 && (size_t)n < size ? n : 0] = '\0';
+}
+
+static bool is_later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+/* Whether an open file is the scoreboard's; or was, and has lost its name, to another or to none. */
+static bool is_file(struct search *search, int dir, const char *pid, const char *descriptor, const struct stat *st)
+{
+	char target[4096];
+
+	if (!S_ISREG(st->st_mode))
+		return false;
+	if (search->file && st->st_dev == search->file->st_dev && st->st_ino == search->file->st_ino)
+		return true;
+	if (st->st_nlink > 0 || !search->path)
+		return false;
+	read_link(dir, descriptor, target, sizeof(target));
+	if (strncmp(target, search->path, strlen(search->path)) != 0 ||
+	    strcmp(target + strlen(search->path), " (deleted)") != 0)
+		return false;
+	/* Losing the name was the last change of the inode: a file that is not the scoreboard is written no more. */
+	if (search->last.st_nlink > 0 || is_later(&st->st_ctim, &search->last.st_ctim)) {
+		search->last = *st;
+		(void)snprintf(search->link, sizeof(search->link), "/proc/%.20s/fd/%.20s", pid, descriptor);
+	}
+	return true;
+}
+
+/* Whether a process has the page of the scoreboard's lock mapped (store/lock.h): its file may have another name by now. */
+static bool has_page(const struct search *search, const char *pid)
+{
+	size_t length = search->path ? strlen(search->path) : 0;
+	char name[64], line[4608];
+	bool found = false;
+	FILE *file;
+
+	(void)snprintf(name, sizeof(name), "/proc/%.20s/maps", pid);
+	file = length > 0 ? fopen(name, "re") : NULL;
+	if (!file)
+		return false;
+	while (!found && fgets(line, sizeof(line), file)) {
+		const char *path = strchr(line, '/');
+
+		found = path && strncmp(path, search->path, length) == 0 && strncmp(path + length, ".lock", 5) == 0;
+	}
+	(void)fclose(file);
+	return found;
+}
+
 /* Goes through the descriptors of a process. 1: it has the file; 0: it has not; -errno: they are hidden. */
 static int look_at(struct search *search, const char *pid, bool wake)
 {
@@ -100,22 +161,18 @@ static int look_at(struct search *search, const char *pid, bool wake)
 	while ((entry = readdir(dir))) {
 		unsigned long inode;
 		struct stat st;
-		ssize_t n;
 
 		if (fstatat(dirfd(dir), entry->d_name, &st, 0) < 0)
 			continue;
-		found |= st.st_dev == search->file->st_dev && st.st_ino == search->file->st_ino;
+		found = found || is_file(search, dirfd(dir), pid, entry->d_name, &st);
 		if (!wake || !S_ISSOCK(st.st_mode))
 			continue;
-		n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
-		if (n > 0) {
-			target[n] = '\0';
-			if (sscanf(target, "socket:[%lu]", &inode) == 1)
-				wake_port_of(search, inode);
-		}
+		read_link(dirfd(dir), entry->d_name, target, sizeof(target));
+		if (sscanf(target, "socket:[%lu]", &inode) == 1)
+			wake_port_of(search, inode);
 	}
 	(void)closedir(dir);
-	return found;
+	return found || has_page(search, pid);
 }
 
 static int note(struct search *search, const char *pid)
@@ -156,11 +213,11 @@ static bool is_holding_program(const char *pid)
 	return found;
 }
 
-static int look_at_process(struct search *search, const char *pid, bool wake)
+static int look_at_process(struct search *search, const char *pid)
 {
 	int r = look_at(search, pid, false);
 
-	if (r == 1 && wake)
+	if (r == 1 && search->wake)
 		(void)look_at(search, pid, true);
 	/* Of any user: relays may have been started by root, and the damage be met by one of the group. */
 	if (r == -EACCES || r == -EPERM) {
@@ -171,37 +228,95 @@ static int look_at_process(struct search *search, const char *pid, bool wake)
 	return r == 1 ? note(search, pid) : 0;
 }
 
-bool users_may_have(const struct stat *file, const struct holder *holder)
+/* What /proc says of a file of that name. The caller frees it. NULL: it cannot be known. */
+static char *real_name(const char *path)
 {
-	struct search search = { .file = file };
-	char pid[16];
+	const char *slash = strrchr(path, '/');
+	char *folder = slash == path ? strdup("") : strndup(slash ? path : ".", slash ? (size_t)(slash - path) : 1);
+	char *real = folder && *folder ? realpath(folder, NULL) : NULL, *ret = NULL;
 
-	(void)snprintf(pid, sizeof(pid), "%u", holder->pid);
-	return look_at(&search, pid, false) != 0;
+	if (folder && (real || !*folder) && asprintf(&ret, "%s/%s", real ? real : "", slash ? slash + 1 : path) < 0)
+		ret = NULL;
+	free(folder);
+	free(real);
+	return ret;
 }
 
-int users_find(const struct stat *file, bool wake, struct holder **ret, size_t *ret_n)
+static struct search begin(const struct stat *file, const char *path)
 {
-	struct search search = { .file = file, .none.fd = -1, .wakes.ask = true };
+	return (struct search){
+		.file = file, .path = real_name(path), .none.fd = -1, .wakes.ask = true, .last.st_nlink = 1,
+	};
+}
+
+static void end(struct search *search)
+{
+	free(search->path);
+	free(search->ports);
+	free(search->found);
+}
+
+static int look_at_all(struct search *search)
+{
 	DIR *dir = opendir("/proc");
 	struct dirent *entry;
 	int r = 0;
 
 	if (!dir)
 		return -errno;
-	if (wake)
-		r = read_ports(&search);
 	while (r == 0 && (entry = readdir(dir)))
 		if (isdigit((unsigned char)entry->d_name[0]))
-			r = look_at_process(&search, entry->d_name, wake);
+			r = look_at_process(search, entry->d_name);
 	(void)closedir(dir);
-	wake_list_send(&search.wakes, &search.none);
-	free(search.ports);
-	if (r < 0) {
-		free(search.found);
-		return r;
+	return r;
+}
+
+bool users_may_have(const struct stat *file, const char *path, const struct holder *holder)
+{
+	struct search search = begin(file, path);
+	char pid[16];
+	bool may;
+
+	(void)snprintf(pid, sizeof(pid), "%u", holder->pid);
+	may = look_at(&search, pid, false) != 0;
+	end(&search);
+	return may;
+}
+
+int users_find(const struct stat *file, const char *path, struct holder **ret, size_t *ret_n)
+{
+	struct search search = begin(file, path);
+	int r = look_at_all(&search);
+
+	if (r == 0) {
+		*ret = search.found;
+		*ret_n = search.n;
+		search.found = NULL;
 	}
-	*ret = search.found;
-	*ret_n = search.n;
-	return 0;
+	end(&search);
+	return r;
+}
+
+void users_wake(const struct stat *file, const char *path)
+{
+	struct search search = begin(file, path);
+
+	search.wake = true;
+	if (read_ports(&search) == 0)
+		(void)look_at_all(&search);
+	wake_list_send(&search.wakes, &search.none);
+	end(&search);
+}
+
+int users_removed(const char *path, struct stat *ret, char ret_link[static USERS_LINK_MAX])
+{
+	struct search search = begin(NULL, path);
+	int r = look_at_all(&search);
+
+	if (r == 0 && search.last.st_nlink > 0)
+		r = -ENOENT;
+	*ret = search.last;
+	(void)memcpy(ret_link, search.link, USERS_LINK_MAX);
+	end(&search);
+	return r;
 }

@@ -73,7 +73,7 @@ struct page {
 	uint64_t device, inode;    /* of the page's own file: a copy of it is none */
 	uint8_t boot[16];          /* a mutex that was held when the machine went down stays held */
 	_Atomic uint32_t retired;  /* another page is to be used */
-	uint32_t reserved;
+	_Atomic uint32_t life;     /* of the scoreboard that it was last used for, see store.c */
 	_Alignas(64) pthread_mutex_t mutex;
 };
 
@@ -555,6 +555,17 @@ bool lock_leave(struct lock *lock)
 void lock_retire(struct lock *lock)
 {
 	atomic_store(lock->word, RETIRED);
+}
+
+uint16_t lock_life(const struct lock *lock)
+{
+	return lock->page ? (uint16_t)lock->page->life : 0;
+}
+
+void lock_set_life(struct lock *lock, uint16_t life)
+{
+	if (lock->page)
+		lock->page->life = life;
 }
 
 /* Whether the page that has the name is this process's. 1 yes, 0 no, or -errno: that could not be found out. */

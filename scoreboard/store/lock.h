@@ -69,6 +69,14 @@ bool lock_leave(struct lock *lock);
 void lock_retire(struct lock *lock);
 
 /*
+ * Which scoreboard the page was last used for: what lock_set_life() said, 0: not
+ * said yet, or there is no page. The page outlives the scoreboard's file, so that a
+ * file that a stranger put into its place shows.
+ */
+uint16_t lock_life(const struct lock *lock);
+void lock_set_life(struct lock *lock, uint16_t life);
+
+/*
  * Whether the page that this process uses is still that which the name says;
  * else it takes that one, or makes a new one. Costs some system calls; the
  * lock must not be held. Nothing depends on it but how fast those are that wait.

@@ -2,60 +2,50 @@
 #pragma once
 
 /*
- * salvage.h: the bytes of a damaged scoreboard: what can still be read in them,
- * and how a whole one gets into their place.
- *
- * The file stays the same file: every process that has it mapped goes on with
- * what is put there. While a wreck is open all others wait for its locks.
+ * salvage.h: reads what can still be read of a damaged scoreboard.
  */
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/stat.h>
 
 #include "store.h"
 
+struct folder;
 struct salvage;
 
-/* Which time of its life a file is in, as far as it can be read without waiting for anybody: 0 if it cannot. */
-uint16_t salvage_peek(const char *path);
+/*
+ * Reads the file that fd has open, which is the salvage's from now on, also when
+ * this fails; fd -1: the file that has the folder's name. lock: takes the lock of
+ * the file first and keeps it, and tdb's own locks; this process must have none
+ * of them, and loses those when the salvage is closed. The folder must live as
+ * long as the salvage. 0 and *ret; 1 and *ret: not locked, another file has taken
+ * its place, and it changes no more; -EBADMSG: no regular file, or far too large;
+ * what folder_trusts() says; or -errno.
+ */
+int salvage_open(const struct folder *folder, int fd, bool lock, struct salvage **ret);
 
-/* As salvage_check(), without waiting for anybody. */
-int salvage_is_ours(const char *path);
+/* Gives the locks up, and frees. NULL is fine. Returns NULL. */
+struct salvage *salvage_close(struct salvage *salvage);
 
-/* Takes all locks of a file, as soon as nobody has any, and reads it. 0 and *ret; or -errno. */
-int salvage_open(const char *path, struct salvage **ret);
+/* Whether the file was a scoreboard of this version: 0; -EBADMSG: it looks like something else; -EPROTO. */
+int salvage_check(struct salvage *salvage);
 
-/* Gives the locks up. Returns NULL. */
-struct salvage *salvage_close(struct salvage *wreck);
+/* The life of the scoreboard (store.h); 0: it cannot be read. */
+uint16_t salvage_life(const struct salvage *salvage);
 
-/* Whether this was a scoreboard of this version: 0; -EBADMSG: it looks like something else; -EPROTO. */
-int salvage_check(const struct salvage *wreck);
-
-/* As salvage_peek(). */
-uint16_t salvage_generation(const struct salvage *wreck);
-
-/* The file itself. */
-const struct stat *salvage_stat(const struct salvage *wreck);
-
-/* A record of that size which can be believed to be where it belongs, or NULL; valid until the close. */
-const void *salvage_get(const struct salvage *wreck, enum store_kind kind, uint32_t a, uint32_t b, size_t size);
-
-/* Calls back for each record of a kind, in the order of its numbers; doubtful ones too where doubtful is true. */
-int salvage_each(const struct salvage *wreck, enum store_kind kind, bool doubtful,
-	       int (*fn)(uint32_t a, uint32_t b, const void *data, size_t size, void *arg), void *arg);
-
-/* Copies the file, as it was found, to a new one beside it: *ret is its name in the folder, the caller's to free. 0 or
- * -errno. */
-int salvage_keep(const struct salvage *wreck, char **ret);
+/* What fstat(2) said of the file. */
+const struct stat *salvage_stat(const struct salvage *salvage);
 
 /*
- * Puts the whole scoreboard made, a new store of the same folder without a name,
- * into the wreck's place. Whoever is killed in the middle leaves one that nobody can use
- * until somebody calls salvage_resume(). 0 or -errno.
+ * The records, in memory; the store lives as long as the salvage. A record
+ * that may be an old copy of another is there with no bytes: only its name
+ * can be believed.
  */
-int salvage_replace(struct salvage *wreck, struct store *made);
+struct store *salvage_store(const struct salvage *salvage);
 
-/* Finishes a salvage_replace() of one who was killed in it. 0 if there was one, 1 if not, or -errno. */
-int salvage_resume(struct salvage *wreck);
+/* Copies the file, as it was found, to a new one in its folder: *ret is the name of that, the caller's to free. 0 or
+ * -errno. */
+int salvage_keep(const struct salvage *salvage, char **ret);
+
+/* Says that another file is the scoreboard from now on. */
+void salvage_retire(struct salvage *salvage);

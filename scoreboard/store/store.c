@@ -41,6 +41,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
@@ -80,12 +81,17 @@ struct store {
 	struct folder_file file;    /* of a new one, until it has its name */
 	enum { UNLOCKED, LOCKED, TRANSACTION } mode;
 	uint64_t sequence;   /* the last one applied; valid while locked */
-	uint16_t generation; /* of the file as it is mapped; 0: not known yet */
 	struct lock *lock;   /* NULL: it is being made, and nobody else knows of it */
 	bool has_all;        /* tdb believes that it has locked all */
 	unsigned touched, most_touched; /* records, in this section and in the largest */
-	bool is_stale;       /* the file must be opened anew: it was cut short, or another is in its place */
+	bool is_stale;       /* the file must be opened anew: it was cut short */
+	bool is_gone;        /* another file is in its place */
+	bool is_adopting;    /* the file counts, whatever its life */
+	uint16_t life;       /* of the scoreboard as it was last seen; 0: not known yet */
 	bool is_new;         /* it is being made, and has no intent yet */
+	bool is_salvaged;    /* it is in memory, and may lack records */
+	void (*watch)(enum store_kind kind, uint32_t a, uint32_t b, void *arg);
+	void *watch_arg;
 	struct copy copies[COPIES_MAX];
 	unsigned n_copies;
 	struct intent intent;
@@ -204,10 +210,10 @@ static int redo_one(const struct patch *patch, const unsigned char *bytes, void 
 	if (patch->kind >= STORE_KIND_MAX_)
 		return -EUCLEAN;
 	r = store_get(s, (enum store_kind)patch->kind, patch->a, patch->b, 0, &data, &size);
+	if (r == -E2BIG || (r == 0 && (patch->offset > size || patch->size > size - patch->offset)))
+		r = -EUCLEAN;
 	if (r < 0)
-		return r == -E2BIG ? -EUCLEAN : r;
-	if (patch->offset > size || patch->size > size - patch->offset)
-		return -EUCLEAN;
+		return r == -EUCLEAN && s->is_salvaged ? 0 : r;
 	(void)memcpy((unsigned char *)data + patch->offset, bytes, patch->size);
 	return copy_write(s, copy_find(s, (enum store_kind)patch->kind, patch->a, patch->b));
 }
@@ -423,49 +429,122 @@ int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, vo
 
 static int open_tdb(struct store *s);
 
-/* Opens the file anew: another has been put into its place, and may be longer or shorter than tdb believes. */
-static int reopen(struct store *s)
+int store_has_name(const struct store *s)
 {
-	if (s->tdb)
-		(void)tdb_close(s->tdb);
-	s->lock = lock_close(s->lock);
+	struct stat mine, there;
+
+	if (!s->tdb || fstat(tdb_fd(s->tdb), &mine) < 0)
+		return -EBADF;
+	if (fstatat(s->folder.fd, s->folder.name, &there, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return there.st_dev == mine.st_dev && there.st_ino == mine.st_ino;
+}
+
+/*
+ * A file that is another one's place must be found before this one is let go: as long as a process has it open, what it
+ * says is not lost. One that was cut short must be let go first, or tdb takes it for open already.
+ */
+int store_reopen(struct store *s)
+{
+	struct tdb_context *old = s->tdb;
+	struct lock *old_lock = s->lock;
+	bool gone = s->is_gone || store_has_name(s) != 1;
+	int r;
+
+	if (old && !gone) {
+		(void)tdb_close(old);
+		old = NULL;
+		old_lock = lock_close(old_lock);
+	}
+	s->lock = NULL;
 	s->is_stale = false;
-	return open_tdb(s);
+	r = open_tdb(s);
+	if (r == -ENOENT && old) {
+		s->tdb = old;
+		s->lock = old_lock;
+		return -EIDRM;
+	}
+	s->is_gone = false;
+	if (old)
+		(void)tdb_close(old);
+	(void)lock_close(old_lock);
+	return r;
 }
 
 #define REPLACED_MAX 8u /* replaced again and again while this process opens it */
 
-/* Takes the lock, of the file that is the scoreboard now. 0; 1: who had it before has died within; or -errno. */
+/*
+ * Takes the lock, of the file that is the scoreboard now. 0; 1: who had it
+ * before has died within; or -errno. That process may have given the file's name
+ * to another one, and not have come to say so by lock_retire().
+ */
 static int take(struct store *s)
 {
 	for (unsigned i = 0; i < REPLACED_MAX; i++) {
-		int r = s->tdb && !s->is_stale ? 0 : reopen(s);
+		int r = s->tdb && !s->is_stale && !s->is_gone ? 0 : store_reopen(s);
 
 		if (r == -ESTALE)
 			continue;
 		if (r < 0)
 			return r;
 		r = s->lock ? lock_take(s->lock) : 1; /* a draft is nobody else's, and tdb locks it as it likes */
+		if (r == 1 && s->lock && store_has_name(s) == 0) {
+			lock_retire(s->lock);
+			(void)lock_leave(s->lock);
+			r = -ESTALE;
+		}
 		if (r != -ESTALE)
 			return r;
-		s->is_stale = true;
+		s->is_gone = true;
 	}
 	return -EUCLEAN;
+}
+
+/*
+ * Whether the contents are those of the scoreboard that this process, or the
+ * last that used the lock's page, had open. 0 or -EREMCHG.
+ */
+static int check_life(struct store *s)
+{
+	uint16_t life = (uint16_t)(s->sequence >> STORE_LIFE_SHIFT), known;
+
+	if (!s->lock || s->is_adopting)
+		return 0;
+	known = lock_life(s->lock);
+	if ((s->life != 0 && s->life != life) || (known != 0 && known != life))
+		return -EREMCHG;
+	if (known == 0)
+		lock_set_life(s->lock, life);
+	s->life = life;
+	return 0;
+}
+
+uint16_t store_life(const struct store *s)
+{
+	return s->life;
+}
+
+bool store_is_adopted(const struct store *s)
+{
+	return s->lock && lock_life(s->lock) == (uint16_t)(s->sequence >> STORE_LIFE_SHIFT);
+}
+
+void store_adopting(struct store *s, bool on)
+{
+	s->is_adopting = on;
+}
+
+void store_adopt(struct store *s)
+{
+	s->life = (uint16_t)(s->sequence >> STORE_LIFE_SHIFT);
+	if (s->lock)
+		lock_set_life(s->lock, s->life);
 }
 
 static void leave(struct store *s)
 {
 	if (s->lock && lock_leave(s->lock))
 		s->is_stale = true;
-}
-
-/* Whether the file under the lock is still that which was opened. */
-static bool is_other(struct store *s)
-{
-	uint16_t generation = (uint16_t)(s->sequence >> STORE_GENERATION_SHIFT), before = s->generation;
-
-	s->generation = generation;
-	return before != 0 && before != generation;
 }
 
 /*
@@ -498,14 +577,10 @@ int store_lock(struct store *s)
 	}
 	if (r == 0)
 		r = finish_change(s);
-	if (r < 0) {
+	if (r == 0)
+		r = check_life(s);
+	if (r < 0)
 		store_unlock(s);
-	} else if (is_other(s)) {
-		store_unlock(s);
-		r = reopen(s);
-		if (r == 0)
-			r = store_lock(s);
-	}
 	return r;
 }
 
@@ -552,14 +627,10 @@ int store_begin(struct store *s)
 	if (r < 0 || s->is_new)
 		return r;
 	r = finish_change(s);
-	if (r < 0) {
+	if (r == 0)
+		r = check_life(s);
+	if (r < 0)
 		store_cancel(s);
-	} else if (is_other(s)) {
-		store_cancel(s);
-		r = reopen(s);
-		if (r == 0)
-			r = store_begin(s);
-	}
 	return r;
 }
 
@@ -596,11 +667,6 @@ int store_check(struct store *s)
 	if (tdb_check(s->tdb, NULL, NULL) == 0)
 		return believe(0);
 	return tdb_error(s->tdb) == TDB_ERR_OOM ? -ENOMEM : -EUCLEAN;
-}
-
-uint16_t store_generation(const struct store *s)
-{
-	return s->generation;
 }
 
 int store_end(struct store *s)
@@ -640,6 +706,15 @@ int store_flush(struct store *s)
 	return r;
 }
 
+static int compare_fixed(TDB_DATA key, TDB_DATA value, void *arg)
+{
+	struct fetch *fetch = arg;
+
+	(void)key;
+	fetch->fits = value.dsize == fetch->size && memcmp(fetch->data, value.dptr, value.dsize) == 0;
+	return 0;
+}
+
 static int replace(struct store *s, TDB_DATA key, const void *data, size_t size)
 {
 	TDB_DATA value = { .dptr = (unsigned char *)(uintptr_t)data, .dsize = size };
@@ -649,10 +724,18 @@ static int replace(struct store *s, TDB_DATA key, const void *data, size_t size)
 
 int store_put(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, const void *data, size_t size)
 {
+	struct fetch fetch = { .data = (void *)(uintptr_t)data, .size = size };
 	char buffer[KEY_MAX];
+	TDB_DATA key = make_key(buffer, kind, a, b);
 	int r = store_flush(s);
 
-	return r < 0 ? r : replace(s, make_key(buffer, kind, a, b), data, size);
+	if (r < 0)
+		return r;
+	if (tdb_parse_record(s->tdb, key, compare_fixed, &fetch) == 0 && fetch.fits)
+		return believe(0);
+	if (s->watch)
+		s->watch(kind, a, b, s->watch_arg);
+	return replace(s, key, data, size);
 }
 
 int store_delete(struct store *s, enum store_kind kind, uint32_t a, uint32_t b)
@@ -662,9 +745,81 @@ int store_delete(struct store *s, enum store_kind kind, uint32_t a, uint32_t b)
 
 	if (r < 0)
 		return r;
-	if (tdb_delete(s->tdb, make_key(buffer, kind, a, b)) < 0 && tdb_error(s->tdb) != TDB_ERR_NOEXIST)
-		return tdb_errno(s->tdb);
+	if (tdb_delete(s->tdb, make_key(buffer, kind, a, b)) < 0)
+		return tdb_error(s->tdb) == TDB_ERR_NOEXIST ? 0 : tdb_errno(s->tdb);
+	if (s->watch)
+		s->watch(kind, a, b, s->watch_arg);
 	return 0;
+}
+
+void store_watch(struct store *s, void (*fn)(enum store_kind kind, uint32_t a, uint32_t b, void *arg), void *arg)
+{
+	s->watch = fn;
+	s->watch_arg = arg;
+}
+
+struct walk {
+	enum store_kind kind;
+	int (*fn)(uint32_t a, uint32_t b, void *arg);
+	void *arg;
+	int r;
+};
+
+static int visit(struct tdb_context *tdb, TDB_DATA key, TDB_DATA value, void *arg)
+{
+	struct walk *walk = arg;
+	enum store_kind kind;
+	uint32_t a, b;
+
+	(void)tdb;
+	(void)value;
+	if (key_read((const char *)key.dptr, key.dsize, &kind, &a, &b) && kind == walk->kind)
+		walk->r = walk->fn(a, b, walk->arg);
+	return walk->r;
+}
+
+int store_each(struct store *s, enum store_kind kind, int (*fn)(uint32_t a, uint32_t b, void *arg), void *arg)
+{
+	struct walk walk = { .kind = kind, .fn = fn, .arg = arg };
+
+	return tdb_traverse_read(s->tdb, visit, &walk) < 0 ? tdb_errno(s->tdb) : walk.r;
+}
+
+/* ---- in memory ---- */
+
+int store_create_in_memory(struct store **ret)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->tdb = tdb_open(NULL, (int)STORE_HASH_SIZE, TDB_INTERNAL, O_RDWR, 0);
+	if (!s->tdb) {
+		free(s);
+		return -ENOMEM;
+	}
+	s->folder.fd = s->file.fd = -1;
+	s->is_salvaged = true;
+	*ret = s;
+	return 0;
+}
+
+int store_add(struct store *s, const void *name, size_t length, const void *data, size_t size)
+{
+	TDB_DATA key = { .dptr = (unsigned char *)(uintptr_t)name, .dsize = length };
+	TDB_DATA value = { .dptr = (unsigned char *)(uintptr_t)data, .dsize = size };
+
+	if (tdb_store(s->tdb, key, value, TDB_INSERT) == 0 || tdb_error(s->tdb) == TDB_ERR_EXISTS)
+		return 0;
+	return -ENOMEM;
+}
+
+int store_finish(struct store *s)
+{
+	int r = finish_change(s);
+
+	s->life = (uint16_t)(s->sequence >> STORE_LIFE_SHIFT);
+	return r == -EUCLEAN ? 0 : r;
 }
 
 /* ---- the file ---- */
@@ -752,31 +907,22 @@ static int open_tdb(struct store *s)
 	return r;
 }
 
-static int store_new(const char *path, struct store **ret)
+static struct store *store_new(void)
 {
 	struct store *s = calloc(1, sizeof(*s));
-	int r;
 
-	if (!s)
-		return -ENOMEM;
-	s->file.fd = -1;
-	r = folder_open(path, &s->folder);
-	if (r < 0) {
-		free(s);
-		return r;
-	}
-	*ret = s;
-	return 0;
+	if (s)
+		s->folder.fd = s->file.fd = -1;
+	return s;
 }
 
 int store_open(const char *path, struct store **ret)
 {
-	struct store *s;
-	int r = store_new(path, &s);
+	struct store *s = store_new();
+	int r = s ? folder_open(path, &s->folder) : -ENOMEM;
 
-	if (r < 0)
-		return r;
-	r = open_tdb(s);
+	if (r == 0)
+		r = open_tdb(s);
 	if (r < 0)
 		(void)store_close(s);
 	else
@@ -838,16 +984,26 @@ static int format(struct store *s, uint64_t applied)
 	return r;
 }
 
-int store_create(const char *path, uint16_t generation, struct store **ret)
+static uint16_t random_life(void)
 {
-	struct store *s;
-	int r = store_new(path, &s);
+	uint16_t life = 0;
 
-	if (r < 0)
-		return r;
-	r = create_tdb(s);
+	while (life == 0)
+		if (getrandom(&life, sizeof(life), 0) < 0)
+			life = (uint16_t)getpid();
+	return life;
+}
+
+int store_create(const struct folder *folder, uint16_t life, struct store **ret)
+{
+	uint64_t applied = (uint64_t)(life ? life : random_life()) << STORE_LIFE_SHIFT;
+	struct store *s = store_new();
+	int r = s ? folder_copy(folder, &s->folder) : -ENOMEM;
+
 	if (r == 0)
-		r = format(s, (uint64_t)generation << STORE_GENERATION_SHIFT);
+		r = create_tdb(s);
+	if (r == 0)
+		r = format(s, applied);
 	if (r < 0)
 		(void)store_close(s);
 	else
@@ -855,14 +1011,14 @@ int store_create(const char *path, uint16_t generation, struct store **ret)
 	return r;
 }
 
-int store_publish(struct store *s, const char *name)
+int store_publish(struct store *s, bool instead)
 {
 	struct folder_stay stay;
 	int r = folder_enter(&s->folder, &stay);
 
 	if (r < 0)
 		return r;
-	r = folder_publish(&s->folder, &s->file, name ? name : s->folder.name);
+	r = (instead ? folder_replace : folder_publish)(&s->folder, &s->file, s->folder.name);
 	folder_leave(&stay);
 	return r;
 }

@@ -31,9 +31,15 @@
 struct folder;
 struct store;
 
-/* What salvage.c must know of the file: its hash chains, and where in a sequence number its generation stands. */
+/* What salvage.c must know of the file: how many hash chains it has. */
 #define STORE_HASH_SIZE 8191u
-#define STORE_GENERATION_SHIFT 48u
+
+/*
+ * Which scoreboard a file is, 1 to 65535: the upper 16 bits of its sequence
+ * number. It is picked at random, and a rebuild keeps it. So a file that a
+ * stranger has put into the place of the scoreboard, or copied over it, shows.
+ */
+#define STORE_LIFE_SHIFT 48u
 
 /*
  * Opens an existing file. 0 and *ret; -ENOENT; -EBADMSG: no tdb file; -ELOOP: a
@@ -44,21 +50,49 @@ struct store;
 int store_open(const char *path, struct store **ret);
 
 /*
- * Makes a new, empty file, mode 0600, in the folder of path. It has no name that
- * anybody knows, and goes when the store is closed, until store_publish().
- * generation, not 0, is another one when a file is made to be put into the place
- * of a damaged one. 0 and *ret, or -errno.
+ * Makes a new, empty file, mode 0600, in a folder, of which the store keeps a
+ * copy. It has no name that anybody knows, and goes when the store is closed,
+ * until store_publish(). life 0: one is picked. 0 and *ret, or -errno.
  */
-int store_create(const char *path, uint16_t generation, struct store **ret);
+int store_create(const struct folder *folder, uint16_t life, struct store **ret);
 
-/* Gives a new file the name in its folder, NULL for that of its path. Not in a section. 0; -EEXIST; or -errno. */
-int store_publish(struct store *s, const char *name);
+/* Gives a new file the name that its folder says; instead of the file that has the name, if instead says so. Not in a
+ * section. 0; -EEXIST; or -errno. */
+int store_publish(struct store *s, bool instead);
+
+/*
+ * Makes an empty store in memory, for records that were salvaged: there are no
+ * sections and no transactions, and records are read and put at once.
+ * store_add() adds one by its name, unless there is one of that name;
+ * store_finish() finishes, as far as its records are there, the change that a
+ * process was making. 0 or -errno.
+ */
+int store_create_in_memory(struct store **ret);
+int store_add(struct store *s, const void *name, size_t length, const void *data, size_t size);
+int store_finish(struct store *s);
 
 /* The folder in which the file is; it stays the store's. */
 const struct folder *store_folder(const struct store *s);
 
-/* The generation of the file when it was last locked; 0: never yet. */
-uint16_t store_generation(const struct store *s);
+/* The life of the scoreboard that this process has had open last; 0: not known yet. */
+uint16_t store_life(const struct store *s);
+
+/* After -EREMCHG: whether the lock's page says already that this file is the scoreboard. */
+bool store_is_adopted(const struct store *s);
+
+/* While on, sections and transactions do not mind which scoreboard the file is. */
+void store_adopting(struct store *s, bool on);
+
+/* From the next section on the file is the scoreboard, whatever it was before; others are told by the lock's page. Not
+ * in a section. */
+void store_adopt(struct store *s);
+
+/* Whether the file still has its name: 1; 0: another file has it; -ENOENT: none has it; or -errno. */
+int store_has_name(const struct store *s);
+
+/* Opens what has the file's name now, outside of sections. 0; -EIDRM: no file has it, and nothing has changed; or -errno:
+ * then nothing is open. */
+int store_reopen(struct store *s);
 
 /* Sets mode, and user and group unless they are -1, of the open file itself: its name may be somebody else's by
  * now. 0 or -errno. */
@@ -85,8 +119,11 @@ void store_after_fork(struct store *s, const struct holder *self);
 
 /*
  * Begins a critical section that may write; waits for its turn (lock.h says
- * what it tells meanwhile). 0; -EUCLEAN: damaged; -EINTR: the wait was ended;
- * or -errno.
+ * what it tells meanwhile). If another file has been put into the place of this
+ * one, that is opened. 0; -EUCLEAN: damaged; -EIDRM: this file is not the
+ * scoreboard any more, and none is; -EREMCHG: its contents are those of another
+ * scoreboard, see store_adopt(); -EINTR: the wait was ended; or -errno.
+ * store_begin() and store_begin_mending() return the same.
  */
 int store_lock(struct store *s);
 
@@ -142,7 +179,15 @@ void store_trim(struct store *s);
 /* As store_get(), into the caller's own memory and without keeping a copy: for walks over many records. */
 int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, void *data, size_t size);
 
-/* In a transaction: makes or replaces a record; copies fetched before are written first and end. 0 or -errno. */
+/* Calls fn for each record of a kind, in no order, until it returns other than 0. fn may read other records. 0, what fn
+ * returned, or -errno. */
+int store_each(struct store *s, enum store_kind kind, int (*fn)(uint32_t a, uint32_t b, void *arg), void *arg);
+
+/* From now on fn is called for each record that store_put() or store_delete() changes; with NULL no longer. */
+void store_watch(struct store *s, void (*fn)(enum store_kind kind, uint32_t a, uint32_t b, void *arg), void *arg);
+
+/* In a transaction: makes a record, or replaces one that differs; copies fetched before are written first and end.
+ * 0 or -errno. */
 int store_put(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, const void *data, size_t size);
 
 /* In a transaction: removes a record; copies as above. 0, also if there is none, or -errno. */

@@ -240,6 +240,17 @@ int folder_open(const char *path, struct folder *ret)
 	return 0;
 }
 
+int folder_copy(const struct folder *folder, struct folder *ret)
+{
+	*ret = *folder;
+	ret->name = strdup(folder->name);
+	ret->fd = fcntl(folder->fd, F_DUPFD_CLOEXEC, 0);
+	if (ret->name && ret->fd >= 0)
+		return 0;
+	folder_close(ret);
+	return errno == EMFILE || errno == ENFILE ? -errno : -ENOMEM;
+}
+
 void folder_close(struct folder *folder)
 {
 	if (folder->fd >= 0)

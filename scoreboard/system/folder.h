@@ -53,6 +53,9 @@ struct folder_file {
  */
 int folder_open(const char *path, struct folder *ret);
 
+/* Makes a copy, with a descriptor of its own. 0 and *ret, to be ended by folder_close(); or -errno. */
+int folder_copy(const struct folder *folder, struct folder *ret);
+
 /* Closes and frees; one that is zeroed but for fd -1, or closed already, is fine. */
 void folder_close(struct folder *folder);
 

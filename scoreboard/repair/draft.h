@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * draft.h: draws up the farm as it must be, from the records that a store has.
+ * fsck draws it into the store itself, and sees what differs; a rebuild draws
+ * it into a new store, from what was salvaged.
+ */
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "records/farm.h"
+#include "store/store.h"
+
+struct draft {
+	/* The caller's: */
+	struct store *from, *to;     /* a transaction of to is open */
+	struct stat file;            /* the scoreboard's file that processes have open, */
+	const char *path;            /* and its name */
+	bool rebuild;                /* a record that cannot be read is done without; else it is -EUCLEAN */
+	bool lose_free;              /* free slots become lost ones: processes may hold them that the store does not know of */
+	bool repair;                 /* what is drawn is to stay: the holders of what was lost are looked for */
+	void (*tell)(const char *finding, void *arg); /* NULL: told to nobody */
+	void *arg;
+	/* The draft's: */
+	struct farm farm;            /* as it has been written */
+	unsigned findings;           /* things that are not as they must be */
+	bool lost;                   /* slots or tickets could not be read: all processes must look at theirs */
+};
+
+/*
+ * Writes every record of the farm but the version as it must be, with
+ * store_put(), so that only what differs is changed. 0; -EUCLEAN: a record
+ * that follows from nothing else cannot be read; or -errno.
+ */
+int draft_draw(struct draft *draft);
+
+/* Notes and tells a finding. */
+void draft_found(struct draft *draft, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,115 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# replaced.bats: a stranger removes the scoreboard while it is in use, moves it
+# away, or puts another one into its place. A core is not given out twice, no
+# waiter is lost, and that is told.
+
+load lib/helpers
+
+told() { grep -q "scoreboard.tdb: was $1" "$T"/*.log; }
+
+# One slot, held; one client waits.
+scene() { # WAY
+  node a 4001 1 --mode line
+  entrance "$1"
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start two --line "sleep 0" --expect line
+  until_ok waiting_is 1
+  cp "$CONF" "$T/list"
+}
+
+# Another entrance of the farm: its own address, the same scoreboard, started now.
+second_entrance() {
+  FIRST_GATE=$GATE
+  GATE=$ADDR:3640
+  background "$T/second.log" "$BUILD/cbrelay" -c "$CONF" "$GATE"
+  until_ok is_listening "$GATE"
+}
+
+# The client that came last waits, as the core is taken; then each is served, one at a time.
+all_are_served() {
+  client_start three --line "sleep 0" --expect line
+  until_ok waiting_is 2
+  word go
+  for name in one two three; do client_wait $name; done
+  nodes_never_overfilled
+  farm_is_at_rest
+  run -0 score fsck
+}
+
+removed() { # WAY
+  scene "$1"
+  rm "$SCOREBOARD"
+  second_entrance
+  until_ok told "removed while it was in use; put back with 1 node, 1 slot taken, 1 waiting"
+  busy_is 1
+  all_are_served
+}
+@test "listener: it is removed, and another entrance starts: who holds and who waits is known to it" { removed listener; }
+@test "connection: it is removed, and another entrance starts: who holds and who waits is known to it" { removed connection; }
+@test "inetd: it is removed, and another entrance starts: who holds and who waits is known to it" { removed inetd; }
+@test "alone: it is removed, and another entrance starts: who holds and who waits is known to it" { removed alone; }
+
+put_back() { # WAY COMMAND...
+  scene "$1"
+  shift
+  "$@"
+  until_ok told "removed while it was in use; put back"
+  busy_is 1
+  all_are_served
+}
+@test "listener: it is removed: it is there again within a moment" { put_back listener rm "$SCOREBOARD"; }
+@test "connection: it is removed: the guard of the queue puts it back" { put_back connection rm "$SCOREBOARD"; }
+@test "listener: it is removed with the page of its lock" { put_back listener rm "$SCOREBOARD" "$SCOREBOARD.lock"; }
+@test "listener: it is moved away" { put_back listener mv "$SCOREBOARD" "$T/elsewhere"; }
+@test "connection: it is moved away" { put_back connection mv "$SCOREBOARD" "$T/elsewhere"; }
+
+@test "nobody waits, and it is removed: the listener puts it back" {
+  node a 4001 1 --mode line
+  entrance listener
+  client --line "sleep 0" --expect line
+  rm "$SCOREBOARD"
+  until_ok told "removed while it was in use; put back"
+  client --line "sleep 0" --expect line
+  farm_is_at_rest
+}
+
+# A fresh scoreboard of the same list, which has the nodes in another order, is put into its place.
+fresh() {
+  { echo "$ADDR, 4002, 1, 0x40000000"; cat "$T/list"; } >"$CONF"
+  "$BUILD/cbscore" -s "$T/fresh.tdb" -c "$CONF" load
+  cp "$T/list" "$CONF"
+}
+replaced() { # WAY COMMAND
+  scene "$1"
+  fresh
+  "$2" "$T/fresh.tdb" "$SCOREBOARD"
+  second_entrance
+  until_ok told "replaced while it was in use; its free slots count as taken until [0-9]* processes have been heard of"
+  # The holder's slot is of a node that has another number here: its node's counts as taken until it has ended.
+  client_start three --line "sleep 0" --expect line
+  until_ok waiting_is 2
+  word go
+  for name in one two three; do client_wait $name; done
+  nodes_never_overfilled
+  until_ok everything_is_free
+  farm_is_at_rest
+  run -0 score fsck
+}
+@test "listener: a fresh one is moved over it" { replaced listener mv; }
+@test "connection: a fresh one is moved over it" { replaced connection mv; }
+@test "listener: a fresh one is copied over it" { replaced listener cp; }
+@test "connection: a fresh one is copied over it" { replaced connection cp; }
+
+@test "a scoreboard that is made where one was, of which no process knows any more, is like any other" {
+  node a 4001 1 --mode line
+  score load
+  rm "$SCOREBOARD"
+  run -0 --separate-stderr score load
+  [ -z "$stderr" ]
+  run -0 --separate-stderr score list
+  [ -z "$stderr" ]
+  everything_is_free
+}
