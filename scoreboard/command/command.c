@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * command.c: reads a command line with getopt_long(3), in two steps. First
- * every option that any verb has is skipped, to find the verb. Then the part
- * before the verb and the part behind it are read with the rows that count
- * there: a letter that stands for an option of all verbs may stand for another
- * one behind a verb that has it.
+ * command.c: reads a command line with getopt_long(3), in two steps. The first
+ * step skips every option that any verb has, and finds the verb. The second reads
+ * the part before the verb and the part behind it, each with the rows that count
+ * there: behind a verb a letter may stand for another option than before it.
  */
 
 #include "command.h"
@@ -18,7 +17,7 @@
 #define ROWS_MAX 96u
 #define NO_LETTER 256 /* getopt_long's value of the first row without a letter */
 
-/* The rows that count in a part of the command line, the more important first. */
+/* The rows that count in a part of the command line; an earlier row has precedence. */
 struct rows {
 	const struct option_row *row[ROWS_MAX];
 	size_t n;
@@ -85,7 +84,7 @@ static const char *verb_name(const void *verbs, size_t i)
 	return all[i] ? all[i]->name : NULL;
 }
 
-/* Whether a verb is known by another word, too. */
+/* Whether word is another name of the verb. */
 static bool is_also(const struct verb *verb, const char *word)
 {
 	const char *found = verb->also ? strstr(verb->also, word) : NULL;
@@ -130,7 +129,7 @@ static int unknown_letter(const struct command *command, const struct verb *verb
 	return command_complain(command, verb, "unrecognized option '-%c'", letter);
 }
 
-/* word: as it was written, dashes and all. */
+/* Complains about an unknown option; word is the option as it was written, with its dashes. */
 static int unknown_name(const struct command *command, const struct verb *verb, const struct rows *rows, const char *word)
 {
 	const char *name = word + 2, *meant;
@@ -146,7 +145,7 @@ static int unknown_name(const struct command *command, const struct verb *verb, 
 	return command_complain(command, verb, "unrecognized option '--%s'", copy);
 }
 
-/* An abbreviation that several options begin with. */
+/* Whether several options begin with the name. */
 static bool is_ambiguous(const struct rows *rows, const char *name)
 {
 	size_t length = strcspn(name, "=");
@@ -170,7 +169,7 @@ static int wrong_value(const struct command *command, const struct verb *verb, c
 
 /* ---- reading ---- */
 
-/* What getopt_long(3) wants to know. */
+/* The tables for getopt_long(3). */
 struct getopt_tables {
 	struct option longs[ROWS_MAX + 1];
 	char shorts[2 * ROWS_MAX + 4];
@@ -180,14 +179,14 @@ static int value_of(const struct rows *rows, size_t i)
 {
 	char letter = rows->row[i]->letter;
 
-	/* A letter that a row before it has is that one's. */
+	/* A letter belongs to the first row that has it. */
 	for (size_t k = 0; letter && k < i; k++)
 		if (rows->row[k]->letter == letter)
 			letter = 0;
 	return letter ? letter : NO_LETTER + (int)i;
 }
 
-/* order: "+" to stop at the first word that is no option, "" to read them all. */
+/* Fills the tables. order: "+" to stop at the first word that is no option, "" to read all words. */
 static void tables_fill(struct getopt_tables *tables, const struct rows *rows, const char *order)
 {
 	char *p = stpcpy(stpcpy(tables->shorts, order), ":");
@@ -218,7 +217,7 @@ static const struct option_row *row_of(const struct rows *rows, int value)
 	return NULL;
 }
 
-/* getopt_long(3) did not like the word before optind. */
+/* Complains about the word before optind, which getopt_long(3) did not accept. */
 static int refuse(const struct command *command, const struct verb *verb, const struct rows *rows, int c, char **argv)
 {
 	const struct option_row *row = row_of(rows, optopt);
@@ -249,7 +248,7 @@ static int answer(const struct command *command, const struct verb *verb, const 
 	return command_flush(command) < 0 ? -EIO : 1;
 }
 
-/* Reads the options of a part of the command line, and sets them. 0, or as command_parse(). */
+/* Reads and sets the options of a part of the command line. 0, or as command_parse(). */
 static int read_options(const struct command *command, const struct verb *verb, const struct rows *rows,
 			const char *order, int argc, char **argv, void *settings)
 {
@@ -272,7 +271,7 @@ static int read_options(const struct command *command, const struct verb *verb, 
 	return 0;
 }
 
-/* Where the verb stands in argv, or argc; a mistake on the way is found again when the options are read. */
+/* The verb's index in argv; argc if there is no verb. It passes over mistakes: the second step finds them again. */
 static int find_verb(const struct command *command, int argc, char **argv)
 {
 	struct getopt_tables tables = { 0 };

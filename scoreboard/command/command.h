@@ -3,9 +3,9 @@
 
 /*
  * command.h: the command line of every program, from tables: a row for each
- * option, with the function that sets it, and a row for each verb. From them
- * come the parsing, the messages, --help, and what completion and the tests
- * ask for with --help=raw. This is the only room of the library that prints.
+ * option, with the function that sets it, and a row for each verb. The parser,
+ * the messages, --help, and --help=raw for completion and tests all use these
+ * tables. This is the only room of the library that prints.
  */
 
 #include <stdbool.h>
@@ -18,15 +18,15 @@
 struct option_row {
 	const char *name;          /* without its dashes */
 	char letter;               /* its short form; 0: none */
-	const char *argument;      /* what --help writes for its value; NULL: it takes none */
+	const char *argument;      /* the placeholder for its value in --help; NULL: it takes no value */
 	const char *help;          /* what it does */
-	const char *otherwise;     /* what holds without it, as --help and the manual write it; NULL: nothing to say */
-	const char *expected;      /* what its value must be, as a message goes on after "expected"; NULL: one of word */
+	const char *otherwise;     /* the default, as --help and the manual write it; NULL: nothing to say */
+	const char *expected;      /* the valid values, as a message has them after "expected"; NULL: those of word */
 	int (*set)(void *settings, const char *value); /* 0 or -EINVAL */
-	nearest_word *word;        /* the values that there are; NULL: too many to list */
+	nearest_word *word;        /* lists the valid values; NULL: too many to list */
 };
 
-/* Options that are given to several verbs, or to one. */
+/* Options of several verbs, or of one verb. */
 struct option_set {
 	const struct option_row *rows;
 	size_t n;
@@ -37,14 +37,14 @@ extern const struct option_set command_own_options;
 
 #define OPTION_SET(array) { (array), sizeof(array) / sizeof((array)[0]) }
 
-/* What a program can be told to do. */
+/* A command of a program. */
 struct verb {
 	const char *name;
 	const char *arguments;     /* "NODE..."; empty if there are none */
 	const char *help;
-	const char *also;          /* other words that people use for it, with a blank between them; NULL: none */
-	int min, max;              /* how many arguments; max -1: any number */
-	const struct option_set *options[3]; /* its own, up to a NULL */
+	const char *also;          /* other names that people use for it, separated by blanks; NULL: none */
+	int min, max;              /* number of arguments; max -1: any number */
+	const struct option_set *options[3]; /* the verb's own, up to a NULL */
 	int topic;                 /* for the program's tell_more() */
 	int usage_status;          /* the exit status of a wrong command line; 0: the program's */
 	int (*run)(void *settings, int argc, char **argv); /* returns the exit status */
@@ -53,30 +53,31 @@ struct verb {
 /* A program's command line. */
 struct command {
 	const char *name;
-	const char *const *usage;  /* a line for each way to call it, behind its name; up to a NULL */
+	const char *const *usage;  /* a line for each form of the call, without the name; up to a NULL */
 	const char *about;         /* what it does, as sentences */
 	const char *manual;        /* "cbscore(1)" */
-	struct option_set options; /* those of all verbs; --version and --help are there without a row */
+	struct option_set options; /* options of all verbs; --version and --help need no row */
 	const struct verb *const *verbs; /* up to a NULL; NULL: the program has no verbs */
-	const struct verb *standard;     /* the verb that is meant when none is given */
+	const struct verb *standard;     /* the verb when none is given */
 
-	/* Tells what else belongs to the help of a verb, as with raw in lines for programs. May be NULL. */
+	/* Prints what else belongs to the help of a verb; with raw, in lines for programs. May be NULL. */
 	void (*tell_more)(const struct verb *verb, bool raw);
 };
 
-/* What was found on a command line. */
+/* The result of reading a command line. */
 struct command_line {
 	const struct verb *verb;   /* NULL if the program has none, or it was not found */
-	char **arguments;          /* what is no option, and not the verb */
+	char **arguments;          /* the words that are neither options nor the verb */
 	int n_arguments;
 };
 
 /*
- * Reads a command line. The verb is found first; then each option is one of the
- * verb's or one of all. Before the verb those of all come first, behind it the
- * verb's own. ret->verb is set whatever is returned. 0: *ret is filled, and the options were set. 1: --help or
- * --version was asked for, and has been printed. -EINVAL: a mistake, which was
- * told on stderr. -EIO: stdout failed, which was told.
+ * Reads a command line. It finds the verb first. An option is then looked up
+ * among the options of all verbs and those of the verb: before the verb those of
+ * all have precedence, behind it the verb's own. ret->verb is set whatever is
+ * returned. 0: *ret is filled, and the options are set. 1: --help or --version
+ * was given, and its text has been printed. -EINVAL: a mistake, which was told on
+ * stderr. -EIO: stdout failed, which was told.
  */
 int command_parse(const struct command *command, int argc, char **argv, void *settings, struct command_line *ret);
 
@@ -84,21 +85,23 @@ int command_parse(const struct command *command, int argc, char **argv, void *se
 int command_complain(const struct command *command, const struct verb *verb, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The verb of that name, or NULL. */
+/* Finds a verb by its name; NULL: there is none. */
 const struct verb *command_find_verb(const struct command *command, const char *name);
 
-/* Tells on stderr that there is no such verb, and which may have been meant. Returns -EINVAL. */
+/* Tells on stderr that there is no such verb, and names the most similar verb. Returns -EINVAL. */
 int command_unknown_verb(const struct command *command, const char *word);
 
 /* Writes how a verb is called: "usage: cbscore down NODE... [--reason TEXT]". */
 void command_usage(const struct command *command, const struct verb *verb, FILE *file);
 
-/* Prints the help of a verb (NULL: of the program) for people, or all of it in lines for programs. */
+/* Prints the help of a verb (NULL: of the program) for people. */
 void command_help(const struct command *command, const struct verb *verb);
+
+/* Prints the help of the program and of all verbs, in lines for programs. */
 void command_help_raw(const struct command *command);
 
-/* Writes one row of a table of help: left, and text beside it, folded. */
+/* Writes a row of a table of help: left, and text beside it, folded. */
 void command_help_row(const char *left, const char *text);
 
-/* Brings everything that was printed to stdout. 0; -EIO: it failed, and stderr was told why. */
+/* Flushes stdout. 0; -EIO: that failed, and the reason was told on stderr. */
 int command_flush(const struct command *command);

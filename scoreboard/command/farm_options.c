@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* It becomes part of two paths, and the instance of a unit. */
+/* Whether a farm can have the name: it becomes part of two paths, and the instance of a unit. */
 static bool is_name(const char *name)
 {
 	size_t length = strlen(name);
@@ -49,7 +49,7 @@ static const char *environment_name(void)
 	return name && *name ? name : NULL;
 }
 
-/* A name on the command line is nearer than any variable; of the two variables the one of the path is. */
+/* A name on the command line has precedence over the variables; the variable with a path over that with a name. */
 int farm_options_settle(struct farm_options *options)
 {
 	bool said = options->name != NULL;

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * farm_options.h: which farm a program is about: the options that every
- * program has. A farm has a name, by which its node list and its scoreboard are
- * found; either can be named by itself.
+ * farm_options.h: the options, common to all programs, that say which farm a
+ * program works on. The farm's name leads to its node list and its scoreboard; an
+ * option can also name either of them directly.
  */
 
 #include <errno.h>
@@ -14,12 +14,12 @@
 
 #define FARM_NAME_MAX 63
 
-/* The first member of what a program's options are set in. Empty to begin with; see farm_options_settle(). */
+/* The first member of a program's settings. Begins empty; see farm_options_settle(). */
 struct farm_options {
 	const char *name;          /* --farm, or NULL */
 	const char *nodes;         /* --config: the node list */
 	const char *scoreboard;    /* --scoreboard */
-	bool nodes_given, scoreboard_given; /* not by the standard path alone */
+	bool nodes_given, scoreboard_given; /* named explicitly, not the standard path */
 	char nodes_path[FARM_NAME_MAX + 32], scoreboard_path[FARM_NAME_MAX + 32], shown[FARM_NAME_MAX + 1];
 };
 
@@ -36,12 +36,12 @@ int farm_options_set_scoreboard(void *settings, const char *value);
 	  farm_options_set_scoreboard, NULL }
 
 /*
- * Fills in what no option said: the paths of the named farm, else the
- * environment's, else the standard ones. 0; -EINVAL: $COREBALANCE_FARM is no
- * name.
+ * Fills in the paths that no option gave: those of the named farm, else of the
+ * environment, else the standard paths. 0; -EINVAL: $COREBALANCE_FARM is not a
+ * valid name.
  */
 int farm_options_settle(struct farm_options *options);
 
-/* What the farm is called where several are seen side by side: its name; "ci" for a scoreboard ci.tdb; "corebalance" for
- * the standard one. Valid as long as options. */
+/* The label of the farm where several farms are shown: its name; "ci" for a scoreboard ci.tdb; "corebalance" for the
+ * standard scoreboard. Valid as long as options. */
 const char *farm_options_shown(struct farm_options *options);

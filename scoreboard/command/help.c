@@ -12,7 +12,7 @@
  *     key     VERB NAME ARGUMENT HELP        (of cbscore)
  *
  * where VERB "-" stands for all verbs, and VALUES are separated by blanks. The
- * last two are what the program's own tell_more() adds.
+ * rows column and key come from the program's own tell_more().
  */
 
 #include "command.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * nearest.c: the distance of two words is how many letters were left out, put
- * in, mistaken, or swapped with their neighbour.
+ * nearest.c: the distance of two words is the number of letters that were left
+ * out, put in, mistaken, or swapped with their neighbour.
  */
 
 #include "nearest.h"
@@ -51,7 +51,7 @@ static unsigned distance(const char *a, const char *b)
 	return last[m];
 }
 
-/* The one word that begins with what was written, or NULL. */
+/* The only word that begins with the wrong word; NULL if there is none or several. */
 static const char *begins(const char *wrong, nearest_word *word, const void *words)
 {
 	const char *found = NULL, *candidate;

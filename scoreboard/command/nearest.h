@@ -2,18 +2,18 @@
 #pragma once
 
 /*
- * nearest.h: which of the right words somebody may have meant by a wrong one.
+ * nearest.h: finds the right word that is most similar to a wrong word.
  */
 
 #include <stddef.h>
 
-/* The word of that number, from 0 on; NULL behind the last. */
+/* Returns the word of that number, from 0 on; NULL behind the last. */
 typedef const char *nearest_word(const void *words, size_t i);
 
 /*
- * The word that is most like the wrong one, capitals aside: the one that begins
- * with it if there is only one such, else one with at most a letter wrong for
- * every three. NULL if none is.
+ * The word that is most similar to the wrong word, without regard to case: the
+ * word that begins with it if there is only one such, else the nearest word with
+ * at most one wrong letter in three. NULL: no word is similar.
  */
 const char *nearest(const char *wrong, nearest_word *word, const void *words);
 

@@ -7,9 +7,9 @@
  *
  *     KIND(NAME, ARGUMENT, OPTIONS, PARSER)
  *
- * NAME stands in check=NAME; ARGUMENT says what follows a colon, OPTIONS which
- * options it takes, and PARSER reads the argument (NULL: anything goes): those
- * three are check_syntax.c's.
+ * NAME stands in check=NAME. ARGUMENT says what follows the colon, OPTIONS which
+ * options the check takes, and PARSER reads the argument (NULL: any text is
+ * valid). check_syntax.c defines the values of these three.
  */
 
 #define CHECK_KINDS(KIND) \

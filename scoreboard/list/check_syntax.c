@@ -4,10 +4,11 @@
  * check_syntax.c: reads check= by two tables: the kinds of checks, whose rows
  * are in check_kinds.h, and their options.
  *
- * Options are written as -t 5s, -t5s, --timeout 5s, --timeout=5s, and no other
- * way that getopt_long(3) has: one word each, their names in full. They may
- * stand on either side of the check. Only an argument that is free text,
- * blanks and all, has them before it: what stands behind is its own.
+ * An option is written as -t 5s, -t5s, --timeout 5s or --timeout=5s. The other
+ * forms of getopt_long(3) are refused: each option is a word of its own, and a
+ * long name is complete. Options may stand before and behind the check. An
+ * argument that is free text goes to the end of the text, blanks included, so
+ * its options stand before the check.
  */
 
 #include "check_syntax.h"
@@ -70,7 +71,7 @@ static int parse_regex(const char *value, struct check_syntax *syntax, char *exp
 
 	(void)syntax;
 	pattern_free(pattern);
-	/* Without memory nothing is known of the text: whoever compiles it to use it finds out. */
+	/* Without memory the text cannot be judged; the program that compiles it for use finds its faults. */
 	return r == -EINVAL ? fail(expected, "%s", why) : 0;
 }
 
@@ -155,7 +156,7 @@ static int parse_fingerprint(const char *value, struct check_syntax *syntax, cha
 	return 0;
 }
 
-/* Three digits. -1: others, or none. */
+/* The number that three digits at text make; -1 if fewer digits stand there. */
 static int status_from(const char *text)
 {
 	return isdigit((unsigned char)text[0]) && isdigit((unsigned char)text[1]) && isdigit((unsigned char)text[2])
@@ -168,7 +169,7 @@ static int parse_status(const char *value, struct check_syntax *syntax, char *ex
 	int first = length == 3 || (length == 7 && value[3] == '-') ? status_from(value) : -1;
 	int last = length == 7 ? status_from(value + 4) : first;
 
-	/* Those of 1xx are not an answer, but come before one. */
+	/* A status of 1xx precedes the answer and is no answer itself. */
 	if (first < 200 || last < first || last > 599)
 		return fail(expected, "a status from 200 to 599 or a range, such as 200-299, as the --status");
 	if (syntax->n_statuses == CHECK_STATUSES_MAX)
@@ -199,7 +200,7 @@ static const struct option {
 	const char *name;
 	char letter;
 	unsigned bit;
-	parser *parse; /* NULL: a switch, whose bool is at offset */
+	parser *parse; /* NULL: a switch; its bool is at offset */
 	size_t offset;
 } options[] = {
 	{ "timeout", 't', TAKES_TIMEOUT, parse_timeout, 0 },
@@ -216,8 +217,8 @@ static const struct option {
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 
 /*
- * Takes the next word off *rest, blanks before it dropped. Within double
- * quotes blanks are part of it. 1, 0 if there is none, or -EINVAL.
+ * Takes the next word off *rest and drops the blanks before it. Within double
+ * quotes a blank is part of the word. 1; 0 if there is no word; or -EINVAL.
  */
 static int take_word(const char **rest, char word[static NODE_CHECK_MAX + 1], char *expected)
 {
@@ -240,7 +241,7 @@ static int take_word(const char **rest, char word[static NODE_CHECK_MAX + 1], ch
 	return 1;
 }
 
-/* The option that a word begins, and in *ret_value what of its value stands in the word (NULL: nothing). */
+/* The option that the word names. *ret_value: the value, if it stands in the same word, else NULL. */
 static const struct option *find_option(char *word, char **ret_value)
 {
 	bool is_long = word[1] == '-';
@@ -255,7 +256,7 @@ static const struct option *find_option(char *word, char **ret_value)
 	return NULL;
 }
 
-/* One option; its value may be the word behind it. seen collects the options' bits. */
+/* Reads an option; its value may be the next word. *seen collects the options' bits. */
 static int parse_option(char *word, const char **rest, unsigned *seen, struct check_syntax *syntax, char *expected)
 {
 	char *value, next[NODE_CHECK_MAX + 1];
@@ -314,7 +315,7 @@ static int fail_name(char *expected)
 	return -EINVAL;
 }
 
-/* The name and its argument, with *rest behind them. */
+/* Reads the check's name and its argument, and moves *rest behind them. */
 static int parse_name(const char **rest, const struct name **ret, struct check_syntax *syntax, char *expected)
 {
 	size_t length = strcspn(*rest, ":" BLANKS);
@@ -340,7 +341,7 @@ static int parse_name(const char **rest, const struct name **ret, struct check_s
 	return name->parse ? name->parse(syntax->argument, syntax, expected) : 0;
 }
 
-/* An option that the check does not take, by name. */
+/* Complains, by name, about an option that the check does not take. */
 static int refuse_options(const struct name *name, unsigned seen, char *expected)
 {
 	for (size_t i = 0; i < N_OPTIONS; i++)
@@ -368,7 +369,7 @@ int check_syntax_parse(const char *text, struct check_syntax *ret, char expected
 		r = fail(expected, "options only behind %s", ret->name);
 	if (r == 0)
 		r = refuse_options(name, seen, expected);
-	/* It may quote what stands there. */
+	/* The phrase may quote bytes of the text. */
 	for (char *p = expected; r < 0 && *p; p++)
 		if (!isprint((unsigned char)*p))
 			*p = '?';

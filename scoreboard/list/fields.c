@@ -250,7 +250,7 @@ int field_assign(const char *assignment, struct node_config *node, uint32_t *set
 		(void)snprintf(message, FIELD_MESSAGE_MAX, "\"%s\": expected %s", field_shown(assignment, shown), all);
 		return -EINVAL;
 	}
-	/* Such a value could not be written in a node list. */
+	/* A node list has no way to write such a value. */
 	if (strpbrk(value, ",#\n") || strlen(value) > NODE_CHECK_MAX) {
 		(void)snprintf(message, FIELD_MESSAGE_MAX, "%s: \"%s\": expected one line of at most %d bytes, without a comma "
 			       "or #", field->name, field_shown(value, shown), NODE_CHECK_MAX);
@@ -271,7 +271,7 @@ void fields_copy(struct node_config *to, const struct node_config *from, uint32_
 			(void)memcpy((char *)to + node_fields[i].offset, (const char *)from + node_fields[i].offset, node_fields[i].size);
 }
 
-/* The names of those fields for which wanted() holds, the last behind "or". */
+/* Lists the names of the fields for which wanted() holds, with "or" before the last. */
 static void list_names(char *text, size_t size, bool (*wanted)(const struct field *field), bool with_words)
 {
 	size_t left = 0, used = 0;

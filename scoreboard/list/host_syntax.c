@@ -2,9 +2,10 @@
 
 /*
  * host_syntax.c: what can be an address or a host name. getaddrinfo(3) takes
- * more: "1.2.3" and "0x7f000001" for IPv4 addresses, of which nobody can say
- * that they were meant so. A name whose last label is a number is none (RFC
- * 1123, 2.1): it must be an address of four numbers.
+ * more: "1.2.3" and "0x7f000001" are IPv4 addresses to it, though the author of
+ * the list may have meant something else. A text that ends in a label which is
+ * a number is no host name (RFC 1123, 2.1): it must be an address of four
+ * numbers.
  */
 
 #include "host_syntax.h"
@@ -28,7 +29,7 @@ static bool is_scope(const char *text, const struct in6_addr *address)
 
 	if (length == 0 || length >= IF_NAMESIZE)
 		return false;
-	/* Only a link-local address belongs to an interface; a number is taken with any. */
+	/* Only a link-local address belongs to an interface by name; any address may have a number. */
 	if (!by_name)
 		return text[strspn(text, "0123456789")] == '\0';
 	for (const char *p = text; *p; p++)
@@ -37,7 +38,7 @@ static bool is_scope(const char *text, const struct in6_addr *address)
 	return true;
 }
 
-/* text: what stands between the brackets. */
+/* Reads the text between the brackets. */
 static int parse_ipv6(char *text, char *ret, const char **ret_expected)
 {
 	char *scope = strchr(text, '%'), canonical[INET6_ADDRSTRLEN];

@@ -12,8 +12,8 @@
 
 /*
  * Reads a host. *ret gets it without brackets and in one form for all ways to
- * write it: names in lower case, addresses as inet_ntop(3) has them, so that the
- * same node twice is seen as such. 0; or -EINVAL: then *ret_expected is a text of
- * this file's that goes on after "expected".
+ * write it: names in lower case, addresses as inet_ntop(3) has them. So a node
+ * that is listed twice is found. 0; or -EINVAL: then *ret_expected is a constant
+ * text that follows the word "expected".
  */
 int host_parse(const char *text, char ret[static NODE_HOST_MAX + 1], const char **ret_expected);

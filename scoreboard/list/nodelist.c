@@ -2,7 +2,7 @@
 
 /*
  * nodelist.c: reads corebalance-nodes(5). A line is split at commas into the
- * fields that fields.c has rows for; every complaint has the same form: place,
+ * fields that fields.c has rows for. Every complaint has the same form: place,
  * field, the value as written, what was expected.
  */
 
@@ -72,7 +72,7 @@ static int read_field(struct place *place, const struct field *field, const char
 	return field_parse(field, value, node, message) < 0 ? complain(place, "%s", message) : 0;
 }
 
-/* A field behind the placed ones: NAME=VALUE, or NAME alone. *seen has the fields that the line had before. */
+/* Reads a field behind the placed ones: NAME=VALUE, or NAME alone. *seen collects the fields of the line so far. */
 static int read_key(struct place *place, char *text, struct node_config *node, uint32_t *seen)
 {
 	char *equals = strchr(text, '='), *name, *value = NULL, shown[64], keys[FIELD_EXPECTED_MAX];
@@ -161,7 +161,7 @@ static int parse_line(struct place *place, char *line, struct nodelist *list)
 	return list_append(list, &node);
 }
 
-/* The list's nodes sorted by name, so that equal ones are neighbours; ties in list order. */
+/* Sorts the list's nodes by name, so that equal names are neighbours; equal names keep the list's order. */
 static int compare_names(const void *a, const void *b)
 {
 	const struct node_config *const *x = a, *const *y = b;
@@ -284,7 +284,7 @@ int nodelist_read(const char *path, struct nodelist *ret)
 	}
 	r = nodelist_read_stream(file, path, ret);
 	if (r == 0)
-		ret->path = realpath(path, NULL); /* of a pipe there is none that another process could read */
+		ret->path = realpath(path, NULL); /* NULL for a pipe: no other process can read it again */
 	(void)fclose(file);
 	return r;
 }

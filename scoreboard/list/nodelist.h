@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * nodelist.h: the node list as people write it, corebalance-nodes(5): one line
- * a node, "host, port, cores, flags [, key=value]...". Reading one collects all
- * of its errors, each a line fit to be shown, and never stops at the first.
+ * nodelist.h: the node list as people write it, corebalance-nodes(5): a line for
+ * each node, "host, port, cores, flags [, key=value]...". A reading collects all
+ * errors of the list, each a line fit to be shown, and never stops at the first.
  */
 
 #include <stdbool.h>
@@ -38,7 +38,7 @@ struct node_config {
 	uint32_t flags;               /* BN_DOWN, BN_HOLD as written */
 	double speed;                 /* pinned by speed=; 0: to be learned */
 	bool backup;
-	bool silent;                  /* it may end a connection without an answer: no sign of a failure */
+	bool silent;                  /* it may end a connection without an answer; that is no failure */
 	enum node_proxy proxy, check_proxy;
 	char check[NODE_CHECK_MAX + 1]; /* check= as written; empty: tcp */
 };
@@ -48,25 +48,26 @@ struct nodelist {
 	size_t n_nodes, room_nodes;
 	char **errors;                /* "nodes.conf:3: cores: \"0\": expected 1 to 65535" */
 	size_t n_errors, room_errors;
-	char *path;                   /* real path of the file; NULL: it was none */
-	bool adopt;                   /* for the caller to set: a farm that was made from another list takes this one */
+	char *path;                   /* real path of the file; NULL: the list came from no file */
+	bool adopt;                   /* set by the caller: a farm that was made from another list takes this list */
 };
 
 /*
- * Reads a node list. 0: *ret holds what it says; see n_errors before using it.
- * -errno if the file cannot be read at all, -EFBIG if it is larger than any node
- * list (*ret is empty then). The caller ends *ret with nodelist_clear(), whatever was returned.
+ * Reads a node list. 0: *ret holds its nodes and errors; look at n_errors before
+ * using it. -errno if the file cannot be read at all, -EFBIG if it is larger than
+ * any node list: then *ret is empty. The caller ends *ret with nodelist_clear(),
+ * whatever was returned.
  */
 int nodelist_read(const char *path, struct nodelist *ret);
 
 /* As nodelist_read(), from a stream up to its end; name stands for it in messages. -EFBIG: more than 64 MiB. */
 int nodelist_read_stream(FILE *file, const char *name, struct nodelist *ret);
 
-/* As nodelist_read(), from size bytes of text; name stands for the file in messages. -ENOMEM only. */
+/* As nodelist_read(), from size bytes of text; name stands for the file in messages. 0 or -ENOMEM. */
 int nodelist_parse(const char *name, const char *text, size_t size, struct nodelist *ret);
 
-/* Adds one node that is already in parts: port, cores and speed are checked as in a file; place stands
- * before the message ("argument 2"). 0, 1 if it was refused (an error was added), or -ENOMEM. */
+/* Adds a node that is already in parts: host, port and cores are checked as in a file; place stands
+ * before the message ("argument 2"). 0; 1 if the node was refused and an error was added; or -ENOMEM. */
 int nodelist_add(struct nodelist *list, const char *place, const char *host, const char *port, const char *cores);
 
 /* Frees what the list holds and empties it. */
@@ -75,8 +76,8 @@ void nodelist_clear(struct nodelist *list);
 /* Writes "host:port" or "[v6]:port" into ret. */
 void node_name(const char *host, uint16_t port, char ret[static NODE_NAME_MAX + 1]);
 
-/* Whether both say the same. */
+/* Whether both nodes are configured alike. */
 bool node_config_equal(const struct node_config *a, const struct node_config *b);
 
-/* A node as one line of a node list, without the newline. Returns snprintf's count. */
+/* Writes a node as a line of a node list, without the newline. Returns snprintf's count. */
 int node_config_format(const struct node_config *config, char *buffer, size_t size);

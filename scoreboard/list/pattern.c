@@ -2,23 +2,24 @@
 
 /*
  * pattern.c: PCRE2 backtracks, so a short pattern and a hostile subject can keep
- * it busy for ever. These bounds hold, whatever both are:
+ * it busy for ever. These bounds hold for every pattern and every subject:
  *
  *   compiling   PCRE2's own 64 kB for a compiled pattern; groups nest 50 deep;
- *               no back references, as one comparison of theirs has no bound.
- *   memory      4 MB for all that is to be tried later, one such buffer in a process.
+ *               no back references, as a comparison of theirs has no bound.
+ *   memory      4 MB for the alternatives still to be tried; a process has one
+ *               such buffer.
  *   work        PCRE2's match limit begins anew at each byte of the subject
  *               where a match may begin, so that limit alone allows 65,536
  *               times as much. A callout before each item of the pattern adds
- *               up what is done from all these places: one unit for an item,
- *               and one for each byte that the item before it passed over.
- *               Repetitions go through the callout each time, as does each
- *               step back. What is not counted is bounded by the subject's
- *               size for each unit.
+ *               up the work from all these places: a unit for the item, and a
+ *               unit for each byte that the item before it passed over. Each
+ *               repetition and each step back goes through the callout. The
+ *               work that is not counted is at most the subject's size for
+ *               each unit.
  *
- * The library is loaded when the first pattern is compiled. A relay reads node
- * lists, but few relays ever do: linked to it, each would map and relocate it
- * when it starts, and keep that.
+ * The library is loaded when the first pattern is compiled. Few relays ever read
+ * a node list. If relays were linked to the library, each relay would map and
+ * relocate it at its start, and keep that memory.
  */
 
 #include "pattern.h"
@@ -37,14 +38,14 @@
 #define NEST_MAX 50u            /* groups within groups */
 #define WORK_MAX 5000000u       /* of one search: some 0.1 s */
 #define MATCH_MAX 1000000u      /* PCRE2's match limit, from one byte of the subject */
-#define DEPTH_MAX 100000u       /* and its limit of what is to be tried later */
+#define DEPTH_MAX 100000u       /* and its limit of alternatives to be tried later */
 #define HEAP_MAX_KB 4096u       /* memory for that */
 
 struct pattern {
 	pcre2_code *code;
 };
 
-/* What is used of the library, by the names that it has there. */
+/* The functions that are used of the library, by their names there. */
 #define FUNCTIONS(X) \
 	X(compile_context_create) X(set_newline) X(set_parens_nest_limit) X(set_max_pattern_length) \
 	X(compile) X(code_free) X(pattern_info) X(get_error_message) \
@@ -65,7 +66,7 @@ static struct {
 /* What the callout adds up. */
 struct meter {
 	uint64_t work;
-	size_t at; /* where in the subject the callout before this was */
+	size_t at; /* where in the subject the previous callout was */
 };
 
 static int count(pcre2_callout_block *block, void *arg)
@@ -93,7 +94,7 @@ static int find_functions(void *library)
 
 		if (!function)
 			return -ENOSYS;
-		(void)memcpy(all[i].to, &function, sizeof(function)); /* as POSIX has it: no cast does */
+		(void)memcpy(all[i].to, &function, sizeof(function)); /* as POSIX does it; C has no cast for this */
 	}
 	return 0;
 }
@@ -152,7 +153,7 @@ static int refuse_text(char why[static PATTERN_WHY_MAX], int error, size_t offse
 
 int pattern_compile(const char *text, size_t size, bool lines, struct pattern **ret, char why[static PATTERN_WHY_MAX])
 {
-	/* A node's bytes are in no encoding that could be relied on. */
+	/* A node's bytes may be in any encoding. */
 	uint32_t options = PCRE2_NO_AUTO_CAPTURE | PCRE2_AUTO_CALLOUT | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP |
 			   PCRE2_NEVER_BACKSLASH_C | (lines ? PCRE2_MULTILINE : 0);
 	uint32_t references = 0;
@@ -186,7 +187,7 @@ void pattern_free(struct pattern *pattern)
 	free(pattern);
 }
 
-/* PCRE2's result, with what is beyond a limit, or this file's error, for others. */
+/* Returns PCRE2's result, see pcre2_match(3). */
 static int match(const struct pattern *pattern, const char *subject, size_t size, uint32_t options,
 		 struct pattern_search *search)
 {
@@ -205,9 +206,10 @@ static int errno_from(int error)
 }
 
 /*
- * Finds where a match may begin that bytes still to come complete. Hard: as soon
- * as any attempt reaches the subject's end, whatever it found there. All
- * bytes before that have had their attempt, and none of it depended on the end.
+ * Finds the first byte at which a match may begin that later bytes complete.
+ * The match is a hard partial match: it ends as soon as any attempt reaches the
+ * subject's end, whatever it found there. For all bytes before that place the
+ * attempt is over, and none of these attempts depended on the end.
  */
 static int skip_decided(const struct pattern *pattern, const char *subject, size_t size, struct pattern_search *search)
 {

@@ -3,8 +3,9 @@
 
 /*
  * pattern.h: the regular expressions of check=, compiled and matched by PCRE2
- * within bounds on memory and work that no pattern and no subject exceeds. A
- * node list is refused by the same call that cbprobe compiles with.
+ * within bounds on memory and work that no pattern and no subject exceeds. The
+ * reader of node lists and cbprobe compile by the same call, so both refuse the
+ * same patterns.
  */
 
 #include <stdbool.h>
@@ -17,27 +18,27 @@
 struct pattern;
 
 /*
- * Loads libpcre2-8, which the first pattern would do otherwise: for a process
- * that is about to lose sight of the library's file. 0, or -ENOSYS: there is no
- * such library.
+ * Loads libpcre2-8, which otherwise happens at the first pattern. A process that
+ * is about to lose sight of the library's file calls this first. 0; or -ENOSYS:
+ * there is no such library.
  */
 int pattern_load(void);
 
 /*
  * Compiles size bytes of text. With lines, ^ and $ match at the ends of each
  * line of a subject; CR, LF and CRLF each end a line. 0: the caller ends *ret
- * with pattern_free(). -EINVAL: why holds a phrase that goes on after
+ * with pattern_free(). -EINVAL: why holds the phrase that follows the word
  * "expected". -ENOMEM.
  */
 int pattern_compile(const char *text, size_t size, bool lines, struct pattern **ret, char why[static PATTERN_WHY_MAX]);
 
-/* Frees it; NULL is fine. */
+/* Frees a pattern; NULL is fine. */
 void pattern_free(struct pattern *pattern);
 
 /*
- * A search in a subject that grows, as answers come from a node. All zero: it
- * begins. Each call of pattern_search() looks only at what the calls before
- * could not decide, and all calls together have one bound on their work.
+ * A search in a subject that grows, as an answer of a node does. All zero: a new
+ * search. Each call of pattern_search() looks only at the bytes that the calls
+ * before could not decide. All calls together have one bound on their work.
  */
 struct pattern_search {
 	size_t begin;  /* no match begins before this byte */

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * policies.h: the ways to choose a node, a row each. A new policy is a row here
+ * policies.h: the policies to choose a node, a row each. A new policy is a row here
  * and a file in farm/policy/ with its struct policy, policy_NAME.
  */
 

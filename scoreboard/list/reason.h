@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * reason.h: why a node is in the state that it is in. Every way in which a
- * connect or a check can end is one value with one phrase, the same in the
- * journal, in tables and in cbprobe(8). The values are stored: append only.
+ * reason.h: why a node is in its state. Every way in which a connect or a check
+ * can end is one value with one phrase. The phrase is the same in the journal,
+ * in tables and in cbprobe(8). The values are stored: append only.
  */
 
 enum node_reason {
@@ -19,28 +19,28 @@ enum node_reason {
 	REASON_RESET,
 	REASON_NO_ADDRESS_LEFT, /* an address family or address that this machine cannot use */
 	REASON_CONNECT_FAILED,  /* any other errno */
-	REASON_FLAPPING,        /* went down too often; what it was last, is in the node's detail */
+	REASON_FLAPPING,        /* went down too often; the last failure is in the node's detail */
 	REASON_SILENT,          /* takes connections, and ends them at once without a byte */
-	REASON_NO_ANSWER,       /* connected, but a stage of the talk took too long */
-	REASON_CLOSED,          /* the talk ended before it should have */
-	REASON_TOO_LONG,        /* more than any sound answer is */
+	REASON_NO_ANSWER,       /* connected, but a stage of the dialogue took too long */
+	REASON_CLOSED,          /* the dialogue ended too early */
+	REASON_TOO_LONG,        /* longer than any sound answer */
 	REASON_WRONG_BANNER,
 	REASON_WRONG_ANSWER,    /* a chat's */
-	REASON_AGENT_DOWN,      /* the node's agent said so; so the next two */
+	REASON_AGENT_DOWN,      /* the node's agent said so; also the next two */
 	REASON_AGENT_DRAIN,
 	REASON_AGENT_MAINT,
 	REASON_PROTOCOL,        /* not what the check's protocol allows */
 	REASON_COMPILE_REFUSED, /* distccd closed without a byte, for one of two causes */
 	REASON_COMPILE_FAILED,
 	REASON_COMPILER_MISMATCH,
-	REASON_HTTP_STATUS,     /* an HTTP answer, of a status that is not expected */
-	REASON_NOT_HTTP,        /* an answer that is none */
-	REASON_BODY,            /* its body does not have what is expected */
-	REASON_CERTIFICATE,     /* of another, expired, or of an unknown issuer */
+	REASON_HTTP_STATUS,     /* an HTTP answer with a status that is not expected */
+	REASON_NOT_HTTP,        /* the answer is not HTTP */
+	REASON_BODY,            /* the body of the answer does not match */
+	REASON_CERTIFICATE,     /* for another name, expired, or of an unknown issuer */
 	REASON_TLS,             /* no TLS could be agreed on */
 	REASON_COMMAND,         /* a monitoring plugin said CRITICAL */
-	REASON_COMMAND_UNKNOWN, /* it could not tell; never a reason to be down */
-	REASON_PATTERN,         /* its pattern went over its bounds; never a reason to be down */
+	REASON_COMMAND_UNKNOWN, /* the plugin could not tell; never a reason to be down */
+	REASON_PATTERN,         /* the check's pattern went over its bounds; never a reason to be down */
 	REASON_MAX_,
 };
 

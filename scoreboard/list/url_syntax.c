@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * url_syntax.c: puts a node of a host and port of one letter each into the
- * place of the placeholders, and takes what there is then apart:
+ * url_syntax.c: replaces the placeholders by a sample node, and takes the result
+ * apart:
  *
  *     //[USER@]HOST[:PORT][/PATH][?QUERY][#FRAGMENT]
  *
- * Path and what follows may be anything. What is refused of a host is what
- * libcurl refuses.
+ * Path, query and fragment may be anything. A host is refused where libcurl
+ * refuses it.
  */
 
 #include "url_syntax.h"
@@ -23,7 +23,7 @@
 #define NO_HOST " \"#$&'()*+,/:;<=>?@[\\]^`{}!" /* never part of a name */
 #define PORT_MAX 65535u
 
-/* What stands for %LETTER in the sample. NULL: nothing does. */
+/* The sample node's text for %LETTER. NULL: there is no such placeholder. */
 static const char *sample(char letter)
 {
 	switch (letter) {
@@ -51,7 +51,7 @@ static bool has_unknown_escape(const char *url)
 	return false;
 }
 
-/* Copies the bytes, the placeholders among them replaced: two bytes become three at most. */
+/* Copies the bytes and replaces the placeholders: two bytes become three at most. */
 static void fill_in(const char *from, const char *end, char *to)
 {
 	while (from < end) {
@@ -66,7 +66,7 @@ static void fill_in(const char *from, const char *end, char *to)
 	*to = '\0';
 }
 
-/* Nothing, a colon alone, or one with a port. */
+/* Whether text is empty, a colon alone, or a colon with a port. */
 static bool is_port(const char *text)
 {
 	uint64_t port;
@@ -76,7 +76,7 @@ static bool is_port(const char *text)
 	return *text == ':' && number_parse(text + 1, 1, PORT_MAX, &port) == 0;
 }
 
-/* How long an address of IPv6 is that the text begins with, with its brackets, and perhaps a scope; 0: it is none. */
+/* The length of the IPv6 address that begins the text, with its brackets and perhaps a scope; 0: there is none. */
 static size_t ipv6_length(const char *text)
 {
 	size_t length = strcspn(text, "]"), address = strcspn(text + 1, "%]");
@@ -88,7 +88,7 @@ static size_t ipv6_length(const char *text)
 	return inet_pton(AF_INET6, copy, bytes) == 1 ? length + 1 : 0;
 }
 
-/* How long the host is that the text begins with; 0: it is none. */
+/* The length of the host that begins the text; 0: there is none. */
 static size_t host_length(const char *text)
 {
 	size_t length = strcspn(text, ":");

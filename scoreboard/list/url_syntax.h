@@ -2,16 +2,17 @@
 #pragma once
 
 /*
- * url_syntax.h: whether a URL of a check can be asked for, whatever node it is
- * about. So a wrong one is found where the node list is read, without libcurl,
- * which only cbprobe has.
+ * url_syntax.h: whether the URL of a check can be requested, for any node. So
+ * every program that reads a node list finds a wrong URL, without libcurl, which
+ * only cbprobe has.
  */
 
 #define URL_SYNTAX_MAX 255 /* bytes of a URL that is looked at */
 
 /*
- * A URL behind its scheme, from the two slashes on, in which %n, %h and %p
- * stand for a node's host:port, host and port. NULL: it is in order. Else, as
- * text of this file's, what was expected. It must begin with the slashes, and be no longer than URL_SYNTAX_MAX.
+ * Checks a URL behind its scheme, from the two slashes on; %n, %h and %p stand
+ * for a node's host:port, host and port. The text begins with the slashes and
+ * has at most URL_SYNTAX_MAX bytes. NULL: the URL is valid. Else a constant text:
+ * what was expected.
  */
 const char *url_syntax_fault(const char *url);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * words.c: what comes out of a word is never longer than what went in, so one
+ * words.c: a word without its quotes is never longer than with them, so one
  * buffer serves for both: to writes where from has been.
  */
 

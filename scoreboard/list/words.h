@@ -8,10 +8,10 @@
 #include <stddef.h>
 
 /*
- * Splits text in place at white space. 'Single quotes' keep everything, "double
- * quotes" everything but that a backslash keeps the next character, as it does
- * outside of quotes. words has room for so many pointers, the last of which is
- * for the NULL at the end. The number of words, -EINVAL: a quote or backslash
- * without an end, or -E2BIG.
+ * Splits text in place at white space. 'Single quotes' keep everything. "Double
+ * quotes" keep everything but the backslash: there and outside of quotes a
+ * backslash keeps the next character. words has room for that many pointers,
+ * with the NULL at the end. Returns the number of words; -EINVAL: a quote or
+ * backslash without an end; or -E2BIG.
  */
 int words_split(char *text, char *words[], size_t room);

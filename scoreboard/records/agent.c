@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * agent.c: the words, in upper or lower case. weight:0 and 0% are HAProxy's
- * other way to say drain, and maxconn:0 takes a limit away; a node with no
- * connections at all is what drain and maint are for.
+ * agent.c: the words, in upper or lower case. weight:0 and 0% mean drain, as in
+ * HAProxy. maxconn:0 removes the limit; an agent that wants no connections at all
+ * says drain or maint.
  */
 
 #include "agent.h"
@@ -21,7 +21,7 @@
 #define LIMIT_MAX 1000000000u
 #define SPEED_MAX 1000000000u /* thousandths, as of speed= */
 
-/* A number and what must stand behind it. Whether it is one up to max. */
+/* Reads a number of at most max, which must be followed by the text behind. Returns whether it is one. */
 static bool read_number(const char *text, const char *behind, uint32_t max, uint32_t *ret)
 {
 	uint64_t value;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * edge.c: a change of a node's state in words, the same from relays and prober.
+ * edge.c: the line that tells a change of a node's state, the same in relays and
+ * the prober.
  */
 
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include "scoreboard.h"
 #include "system/timespan.h"
 
-/* For people: that a connection may try a node which is down is no news. */
+/* The state in words for people: a node that a connection may try is still down. */
 static const char *state_word(enum node_state state)
 {
 	return node_state_to_string(state == NODE_RETRY ? NODE_DOWN : state);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * farm.h: the record "farm", of which a scoreboard has one: what counts for all
- * nodes together.
+ * farm.h: the record "farm": what counts for all nodes together. A scoreboard has
+ * one such record.
  */
 
 #include <stdint.h>
@@ -26,15 +26,15 @@ struct farm {
 	uint32_t queue_head, queue_tail, queue_length;
 	uint32_t cells, free_cell;    /* room of the queue, and its first free cell */
 	uint32_t granted;             /* cells whose slot has not been taken yet; derived */
-	uint32_t granted_head, granted_tail; /* the list of these */
+	uint32_t granted_head, granted_tail; /* the list of these cells */
 	uint32_t nodes_up;            /* nodes that are up, backups too; derived */
 	uint32_t lost;                /* processes that may hold a lost slot, see lost.h */
-	uint32_t lost_round;          /* which loss that was; 0: none yet */
-	uint32_t incomplete;          /* nodes could not be read: a load of the list shall bring them back */
-	uint32_t layout;              /* another one after each change of the nodes' order */
+	uint32_t lost_round;          /* the number of the latest loss; 0: none yet */
+	uint32_t incomplete;          /* nodes could not be read: a load of the list must bring them back */
+	uint32_t layout;              /* a new number after each change of the nodes' order */
 	uint32_t reserved;
 	struct index_key root;        /* the best of the index; derived */
 };
 
-/* Whether the sizes in the record can be true, so that whoever allocates and loops by them may. 0 or -EUCLEAN. */
+/* Whether the sizes in the record can be true: then it is safe to allocate and loop by them. 0 or -EUCLEAN. */
 int farm_check(const struct farm *farm);

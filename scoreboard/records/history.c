@@ -65,7 +65,7 @@ static void add_slice(struct history_record *history, const struct slice_record 
 	add_counts(&history->hold, slice->hold, slice->hold_sum_usec);
 }
 
-/* The slice is of an hour ago: what it counted goes to the record of all that was before. */
+/* The slice is an hour old: adds its counts to the record of all earlier slices, and begins it anew. */
 static void begin_slice(struct store *store, struct slice_record *slice, uint64_t number)
 {
 	struct history_record *history;
@@ -80,7 +80,7 @@ static void begin_slice(struct store *store, struct slice_record *slice, uint64_
 	store_touch(store, slice, sizeof(*slice));
 }
 
-/* The wall clock may have been set back meanwhile. */
+/* The time since then; 0 if the wall clock has been set back meanwhile. */
 static uint64_t span_since(uint64_t since_usec)
 {
 	uint64_t now_usec = now_realtime();
@@ -93,7 +93,7 @@ static uint64_t number_now(void)
 	return now_realtime() / SCORE_SLICE_USEC;
 }
 
-/* The slice of now, with the farm's counts noted; NULL if it cannot be had, and then nothing is noted. */
+/* The present slice, with the farm's counts noted; NULL, and nothing noted, if it cannot be read. */
 static struct slice_record *present(struct store *store, const struct farm *farm)
 {
 	uint64_t number = number_now();
@@ -167,7 +167,7 @@ int history_format(struct store *store)
 
 /* ---- reading ---- */
 
-/* A slice as programs see it. */
+/* Converts a slice to the form that programs see. */
 static void show_slice(const struct slice_record *slice, struct score_slice *ret)
 {
 	*ret = (struct score_slice){
@@ -178,14 +178,14 @@ static void show_slice(const struct slice_record *slice, struct score_slice *ret
 	add_counts(&ret->hold, slice->hold, slice->hold_sum_usec);
 }
 
-/* Reads the slice of a number: false, if there is none of that number, as nothing happened then. */
+/* Reads the slice of a number; false if there is no such slice, as nothing happened in its half minute. */
 static bool read_slice(struct store *store, uint64_t number, struct slice_record *ret)
 {
 	return store_read(store, STORE_SLICE, (uint32_t)(number % SCORE_SLICES), 0, ret, sizeof(*ret)) == 0 &&
 	       ret->number == number;
 }
 
-/* Adds to *all what every slice of the ring has counted, and returns the oldest number of the last hour; 0: none. */
+/* Adds the counts of every slice of the ring to *all. Returns the oldest number of the last hour; 0: none. */
 static uint64_t add_ring(struct store *store, uint64_t newest, struct history_record *all)
 {
 	uint64_t oldest = 0;
@@ -209,7 +209,7 @@ int history_read(struct store *store, const struct farm *farm, struct score_hist
 	struct slice_record slice;
 
 	*ret = (struct score_history){ 0 };
-	(void)store_read(store, STORE_HISTORY, 0, 0, &all, sizeof(all)); /* without it: what the ring has */
+	(void)store_read(store, STORE_HISTORY, 0, 0, &all, sizeof(all)); /* if it is missing, the ring's counts remain */
 	oldest = add_ring(store, newest, &all);
 	ret->served = all.served;
 	ret->failed = all.failed;
@@ -224,7 +224,7 @@ int history_read(struct store *store, const struct farm *farm, struct score_hist
 			show_slice(&slice, to);
 			busy = slice.busy_last;
 			waiting = slice.waiting_last;
-		} else { /* nothing changed in it */
+		} else { /* nothing changed in this half minute */
 			*to = (struct score_slice){
 				.begin_usec = number * SCORE_SLICE_USEC, .busy = busy, .waiting = waiting,
 			};

@@ -79,7 +79,7 @@ static uint32_t level_size(uint32_t n, unsigned level)
 	return n;
 }
 
-/* The level whose only page is summed up in the farm's record. */
+/* The level with a single page, which the farm's record sums up. */
 static unsigned top_level(uint32_t n)
 {
 	unsigned level = 0;
@@ -97,13 +97,13 @@ static int page_get(struct store *store, unsigned level, uint32_t page, void **r
 	return r;
 }
 
-/* The key of item i of a page of either sort. */
+/* The key of item i of a page, of entries or of keys. */
 static struct index_key *page_key(void *page, unsigned level, uint32_t i)
 {
 	return level == 0 ? &((struct entry_page *)page)->entries[i].key : &((struct key_page *)page)->keys[i];
 }
 
-/* Items in the page that holds item. */
+/* The number of items in the page that holds item. */
 static uint32_t page_items(uint32_t size, uint32_t item)
 {
 	uint32_t first = item / FANOUT * FANOUT;
@@ -169,9 +169,9 @@ struct wanted {
 };
 
 /*
- * Whether something wanted is at or below a key. Of a page's two keys the
- * larger has the primary bit if any below has; a backup is asked for only
- * when there is no primary, so "any free" will do for it.
+ * Whether something wanted is at or below a key. The larger of two keys has the
+ * primary bit if any node below has it. A backup is wanted only when no primary
+ * is free, so "any free" is enough to find a backup.
  */
 static bool key_has(const struct index_key *key, const struct wanted *wanted)
 {
@@ -185,7 +185,7 @@ static bool key_has(const struct index_key *key, const struct wanted *wanted)
 	}
 }
 
-/* Up from the page of from until a page has it behind, then down to the first. */
+/* Goes up from the page of from until a page has something wanted behind, then down to the first such entry. */
 static int find(struct store *store, const struct farm *farm, uint32_t from, const struct wanted *wanted, uint32_t *ret)
 {
 	unsigned top = top_level(farm->n_nodes), level = 0;
@@ -216,7 +216,7 @@ static int find(struct store *store, const struct farm *farm, uint32_t from, con
 				continue;
 			}
 			if (down)
-				return -EUCLEAN; /* the key above promised one */
+				return -EUCLEAN; /* the key above says that the page has such an item */
 		}
 		if (level == top)
 			break;
@@ -238,7 +238,7 @@ int index_first_due(struct store *store, const struct farm *farm, uint64_t now_u
 	return find(store, farm, 0, &(struct wanted){ .what = DUE, .now_usec = now_usec }, ret);
 }
 
-/* Writes one level out of keys (level 0: entries) and sums its pages up into above. */
+/* Writes one level from keys (level 0: from entries) and sums up its pages into above. */
 static int build_level(struct store *store, unsigned level, struct index_entry *entries,
 		       const struct index_key *keys, uint32_t n, struct index_key *above)
 {
@@ -267,7 +267,7 @@ static int build_level(struct store *store, unsigned level, struct index_entry *
 	return 0;
 }
 
-/* Removes the pages that an index of before nodes had and one of now nodes has not. */
+/* Removes the pages that an index of before nodes has and an index of now nodes has not. */
 static int shrink(struct store *store, uint32_t before, uint32_t now)
 {
 	for (unsigned level = 0; before > 0; level++) {

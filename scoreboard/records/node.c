@@ -14,7 +14,7 @@ int node_check(struct node_record *record)
 {
 	struct node_config *config = &record->config;
 
-	/* Texts end within their fields, whoever wrote them. */
+	/* Texts end within their fields, also in a record that is damaged. */
 	config->name[sizeof(config->name) - 1] = '\0';
 	config->host[sizeof(config->host) - 1] = '\0';
 	config->check[sizeof(config->check) - 1] = '\0';
@@ -22,7 +22,7 @@ int node_check(struct node_record *record)
 	record->fingerprint[sizeof(record->fingerprint) - 1] = '\0';
 	if (config->cores == 0 || config->cores > NODE_CORES_MAX || !(config->speed >= 0 && config->speed <= 1000000))
 		return -EUCLEAN;
-	/* Not to be looked at as a bool before it is known to be one. */
+	/* A byte above 1 is no bool, and must not be read as a bool. */
 	if (*(const unsigned char *)&config->backup > 1 || *(const unsigned char *)&config->silent > 1)
 		return -EUCLEAN;
 	if (record->slot_pages > slot_pages(NODE_CORES_MAX) || record->n_addresses > SCORE_ADDRESSES_MAX)
@@ -46,7 +46,7 @@ int node_get(struct store *store, uint32_t id, struct node_record **ret)
 	return must_exist(node_find(store, id, ret));
 }
 
-/* false: it is of a family that nodes have not. */
+/* Converts an address; false if it is of a family other than IPv4 and IPv6. */
 static bool address_fill(struct node_address *ret, const struct score_address *address)
 {
 	(void)memset(ret, 0, sizeof(*ret));
@@ -66,7 +66,7 @@ static bool address_fill(struct node_address *ret, const struct score_address *a
 	return true;
 }
 
-/* Which of the record's addresses it is, whatever is known of it; NULL: none. */
+/* The record's own entry for an address, whatever else it knows of it; NULL: the record has no such address. */
 static struct node_address *address_find(struct node_record *record, const struct node_address *address)
 {
 	for (unsigned i = 0; i < record->n_addresses; i++) {
@@ -79,7 +79,7 @@ static struct node_address *address_find(struct node_record *record, const struc
 	return NULL;
 }
 
-/* Puts one of the addresses before the others, which keep their order. */
+/* Moves address i before the others; they keep their order. */
 static void address_first(struct node_address *addresses, unsigned i)
 {
 	const struct node_address first = addresses[i];
@@ -128,7 +128,7 @@ int node_reach(struct node_record *record, const struct score_target *tried, uns
 			continue;
 		own = address_find(record, &address);
 		if (!own)
-			continue; /* the name means others meanwhile */
+			continue; /* the name has other addresses by now */
 		if (own->unreached != in_vain)
 			changed = 1;
 		own->unreached = in_vain;
@@ -243,7 +243,7 @@ void node_enter(const struct node_record *record, struct index_entry *entry)
 void node_edge_end(struct node_record *record, const struct index_entry *entry, struct score_edge *edge)
 {
 	edge->after = node_state(record, entry);
-	/* Else it is of the hold, or of what its agent said. */
+	/* Without a change since_usec stays: it is the time of the hold, or of the agent's words. */
 	if (edge->after != edge->before)
 		record->since_usec = now_realtime();
 }
@@ -327,7 +327,7 @@ bool node_is_flapping(const struct node_record *record)
 {
 	uint64_t now_usec = now_boottime();
 
-	/* It last went down in the future: that was before a restart of the machine. */
+	/* If the node last went down in the future, that was before a restart of the machine. */
 	return record->flags & BN_DOWN && record->reason == REASON_FLAPPING && now_usec < record->quiet_usec &&
 	       record->downs[0] <= now_usec;
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * node.h: the record of one node: what the node list says, its health, its
- * counters. What a choice needs of it stands in its index entry, too.
+ * node.h: the record of a node: what the node list says, its health, its
+ * counters. What a choice needs of it is also in the node's index entry.
  */
 
 #include <stdbool.h>
@@ -15,8 +15,8 @@
 #include "scoreboard.h"
 #include "speed.h"
 
-#define NODE_RETRY_USEC (30 * UINT64_C(1000000)) /* first pause before a down node is tried, where nobody said */
-#define NODE_RETRY_DOUBLINGS 16u                 /* the pause grows to at most so many times the first */
+#define NODE_RETRY_USEC (30 * UINT64_C(1000000)) /* first pause before a down node is tried, if no other is set */
+#define NODE_RETRY_DOUBLINGS 16u                 /* the pause grows to at most 16 times the first */
 
 struct node_address {
 	uint16_t family;       /* AF_INET or AF_INET6 */
@@ -43,65 +43,65 @@ struct node_record {
 	struct node_address addresses[SCORE_ADDRESSES_MAX];
 	/* CLOCK_BOOTTIME of these; 0: never. */
 	uint64_t success_usec;        /* when a probe or a connection was last answered, or the first probe failed */
-	uint64_t quiet_usec;          /* flapping: kept down until then, or later if it fails again */
-	uint64_t downs[SCORE_FLAPS_MAX]; /* when it last went down, the latest first */
-	uint32_t doubts;              /* connections in a row that it took and did not answer */
+	uint64_t quiet_usec;          /* flapping: the node is kept down until then, or later if it fails again */
+	uint64_t downs[SCORE_FLAPS_MAX]; /* when the node went down, the latest first */
+	uint32_t doubts;              /* connections in a row that the node took and did not answer */
 	uint32_t reserved;
-	uint64_t served_seen;         /* what served was when a probe last looked */
-	struct agent agent;           /* what its agent said last */
-	char fingerprint[NODE_FINGERPRINT_MAX + 1]; /* of its compiler, as a probe found it */
+	uint64_t served_seen;         /* the value of served when a probe last looked */
+	struct agent agent;           /* what the node's agent said last */
+	char fingerprint[NODE_FINGERPRINT_MAX + 1]; /* of the node's compiler, as a probe found it */
 };
 
 /* Whether a record that was read can be true; ends its texts within their fields. 0 or -EUCLEAN. */
 int node_check(struct node_record *record);
 
-/* The record of a node that must exist. 0; -EUCLEAN: there is none, or it cannot be what it says; or -errno. */
+/* The record of a node that must exist. 0; -EUCLEAN: there is none, or it cannot be true; or -errno. */
 int node_get(struct store *store, uint32_t id, struct node_record **ret);
 
 /* As node_get() for a node that may exist: -ENOENT if there is none. */
 int node_find(struct store *store, uint32_t id, struct node_record **ret);
 
-/* Puts addresses into the record; touches nothing if they are the same, in whatever order. The one that comes first in
- * the record stays first, and what is known of those that stay is kept. 1 if changed, else 0. */
+/* Puts addresses into the record; changes nothing if they are the same, in any order. The record's first address stays
+ * first, if it is among them. What is known of an address that stays is kept. 1 if the record changed, else 0. */
 int node_set_addresses(struct node_record *record, const struct score_address *addresses, unsigned n);
 
-/* A connection reached the node at one of tried, by its number, and bits of unreached are those where it was tried in
- * vain: the first comes first from now on. 1 if that changes anything, else 0. */
+/* Notes that a connection reached the node at the address tried->addresses[reached], which comes first from now on. The
+ * bits of unreached are the addresses that were tried in vain. Returns 1 if the record changed, else 0. */
 int node_reach(struct node_record *record, const struct score_target *tried, unsigned reached, uint32_t unreached);
 
-/* The record's addresses with its port, for connect(2). Returns how many. */
+/* The record's addresses with its port, for connect(2). Returns their number. */
 unsigned node_get_addresses(const struct node_record *record, struct score_address ret[static SCORE_ADDRESSES_MAX]);
 
-/* The state that record and entry make together. */
+/* The node's state, from its record and its entry. */
 enum node_state node_state(const struct node_record *record, const struct index_entry *entry);
 
-/* Why it is in that state. */
+/* Why the node is in that state. */
 enum node_reason node_reason(const struct node_record *record, enum node_state state);
 
-/* The speed that counts, in thousandths: pinned, else learned; scaled as its agent says. */
+/* The speed that counts, in thousandths: pinned, else learned; scaled as the node's agent says. */
 uint32_t node_speed(const struct node_record *record);
 
-/* How many connections at once it takes: its cores, or fewer if its agent says so. */
+/* How many connections at once the node takes: its cores, or fewer if its agent says so. */
 uint32_t node_limit(const struct node_record *record);
 
 /* Makes of an entry what follows from its node's record: cores, limit, speed and flags; of a trial only that it ends when
  * the node is up. */
 void node_enter(const struct node_record *record, struct index_entry *entry);
 
-/* Begins *ret: the state as it is, and how long it has lasted. Both states are that one as yet. */
+/* Begins *ret before a change: before and after are the present state, lasted_usec how long it has lasted. */
 void node_edge_begin(const struct node_record *record, const struct index_entry *entry, enum node_reason reason,
 		     struct score_edge *ret);
 
-/* Ends it, when record and entry have changed: which state it is now. One that is another begins now. */
+/* Ends the edge after record and entry have changed: sets edge->after. If the state is new, it begins now. */
 void node_edge_end(struct node_record *record, const struct index_entry *entry, struct score_edge *edge);
 
-/* Everything about the node for those who look. */
+/* Describes the node for the programs that show it. */
 void node_describe(const struct node_record *record, const struct index_entry *entry, struct score_node *ret);
 
-/* The node has gone down now: notes when, for those who count. */
+/* Notes that the node has gone down now, for the count of flaps. */
 void node_note_down(struct node_record *record);
 
-/* Whether it is kept down because it went down too often, though it may answer at the moment. */
+/* Whether the node is kept down because it went down too often, though it may answer at the moment. */
 bool node_is_flapping(const struct node_record *record);
 
 /* Fills a new record from a node list's line. */

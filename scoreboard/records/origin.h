@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * origin.h: the record "origin", of which a scoreboard has one: where its
- * processes run, and the node list that it was made from.
+ * origin.h: the record "origin": where the scoreboard's processes run, and the
+ * node list that it was made from. A scoreboard has one such record.
  */
 
 #include "system/surroundings.h"
 
-#define ORIGIN_LIST_MAX 1023 /* bytes of a node list's path; of a longer one nothing is known */
+#define ORIGIN_LIST_MAX 1023 /* bytes of a node list's path; a longer path is not stored */
 
 /* The record "origin". */
 struct origin {

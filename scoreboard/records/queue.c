@@ -58,7 +58,7 @@ static void set(struct store *store, uint32_t *field, uint32_t value)
 	store_touch(store, field, sizeof(*field));
 }
 
-/* A list of cells in the order of their numbers: where the farm's record says its ends. */
+/* A list of cells in the order of their numbers: points to its ends in the farm's record. */
 struct ends {
 	uint32_t *head, *tail;
 };
@@ -73,7 +73,7 @@ static struct ends granted_ones(struct farm *farm)
 	return (struct ends){ &farm->granted_head, &farm->granted_tail };
 }
 
-/* Makes next, or the list's head, of the cell before; prev, or the tail, of the cell behind. */
+/* Sets next in the cell before (or the list's head), and prev in the cell behind (or the list's tail). */
 static int link_around(struct store *store, const struct farm *farm, struct ends ends, uint32_t before,
 		       uint32_t behind, uint32_t next, uint32_t prev)
 {
@@ -99,9 +99,9 @@ static int link_around(struct store *store, const struct farm *farm, struct ends
 }
 
 /*
- * Between which two cells of a list a number belongs. A new one is behind the
- * tail, one that comes back is before the head; the walk between is for the
- * rare rest.
+ * Finds the two cells of a list between which a number belongs. A new number is
+ * behind the tail; a number that comes back is mostly before the head. The walk
+ * is long only in the rare other cases.
  */
 static int find_place(struct store *store, const struct farm *farm, struct ends ends, uint64_t number,
 		      uint32_t *ret_before, uint32_t *ret_behind)
@@ -128,7 +128,7 @@ static int find_place(struct store *store, const struct farm *farm, struct ends 
 		if (r < 0)
 			return r;
 		if (before != NONE && cell.number <= last)
-			return -EUCLEAN; /* in a ring, perhaps */
+			return -EUCLEAN; /* the list may be a ring */
 		if (cell.number > number)
 			break;
 		last = cell.number;
@@ -140,7 +140,8 @@ static int find_place(struct store *store, const struct farm *farm, struct ends 
 	return 0;
 }
 
-/* One that is free is as cell_empty() makes it: one that is all zero is not, nor one of which a part became so. */
+/* A free cell holds exactly what cell_empty() writes. Zeros in all or a part of it are damage: a zeroed page must not
+ * read as free cells. */
 static bool is_empty(const struct cell *cell)
 {
 	static const struct cell zeros;
@@ -280,7 +281,7 @@ int queue_grow(struct store *store, struct farm *farm)
 		return -EUCLEAN;
 	if (farm->cells > QUEUE_CELLS_MAX / 2)
 		return -EUSERS;
-	/* A number of cells that were never there must not become gigabytes of pages. */
+	/* If the number of cells is damaged, its last cell is missing: it must not become gigabytes of pages. */
 	if (farm->cells > 0)
 		r = queue_read(store, farm, farm->cells - 1, &last);
 	/* From the last page to the first, so that the free list begins with the lowest new cell. */

@@ -26,7 +26,8 @@ int slot_get_any(struct store *store, uint32_t node, uint32_t number, struct slo
 	return 0;
 }
 
-/* One that is free is as slot_push() leaves it: one that is all zero is not, nor one of which a part became so. */
+/* A free slot holds exactly what slot_push() writes. Zeros in all or a part of it are damage: a zeroed page must not
+ * read as eight free slots. */
 static bool is_empty(const struct slot *slot)
 {
 	static const struct slot zeros;

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * slot.h: who holds which slot of a node. Slots stand in pages of eight, the
- * record "slots/NODE/PAGE". The free ones below the node's number of cores form
- * a list that starts in the node's index entry; a slot at or above it, left
- * over from when there were more, is used by nobody new.
+ * slot.h: which process holds which slot of a node. Slots are in pages of eight,
+ * the record "slots/NODE/PAGE". The free slots below the node's number of cores
+ * form a list that starts in the node's index entry. A slot at or above that
+ * number, left from when there were more cores, is not given out again.
  */
 
 #include <stdbool.h>
@@ -21,7 +21,7 @@ enum slot_state {
 	SLOT_FREE,
 	SLOT_GRANTED,  /* handed to a waiter, which has not taken it yet; cell is its ticket's */
 	SLOT_BUSY,
-	SLOT_LOST,     /* it could not be read who holds it, see lost.h */
+	SLOT_LOST,     /* its holder could not be read, see lost.h */
 };
 
 struct slot {
@@ -40,19 +40,19 @@ struct slot_page {
 	struct slot slots[SLOTS_PER_PAGE];
 };
 
-/* Pages needed for so many cores. */
+/* The number of pages for so many cores. */
 uint32_t slot_pages(uint32_t cores);
 
-/* A slot of a node, whatever it says. 0, -EUCLEAN if there is none, or -errno. */
+/* Finds a slot of a node, whatever its contents. 0; -EUCLEAN: there is none; or -errno. */
 int slot_get_any(struct store *store, uint32_t node, uint32_t number, struct slot **ret);
 
-/* A slot of a node that is what it says. 0, -EUCLEAN if there is no such, or -errno. */
+/* Finds a slot of a node. 0; -EUCLEAN: there is none, or its contents cannot be true; or -errno. */
 int slot_get(struct store *store, uint32_t node, uint32_t number, struct slot **ret);
 
-/* Whether a slot can be what it says. */
+/* Whether the contents of a slot can be true. */
 bool slot_is_sane(const struct slot *slot);
 
-/* Makes a slot a lost one. */
+/* Makes a slot lost. */
 void slot_lose(struct slot *slot);
 
 /* Makes a slot one that is free and on no list. */
@@ -64,10 +64,10 @@ int slot_pop(struct store *store, struct index_entry *entry, struct slot **ret, 
 /* Empties a slot and puts it on the entry's list (unless the node has fewer cores by now). */
 void slot_push(struct store *store, struct index_entry *entry, struct slot *slot, uint32_t number);
 
-/* In a transaction: makes the pages for so many cores (had of them exist) and the list of the free ones anew.
- * *ret_first is the list's first slot, *ret_pages how many pages exist then. 0 or -errno. */
+/* In a transaction: makes the pages for so many cores (had pages exist) and the list of free slots anew.
+ * *ret_first is the list's first slot, *ret_pages the number of pages afterwards. 0 or -errno. */
 int slot_resize(struct store *store, uint32_t node, uint32_t had, uint32_t cores,
 		uint32_t *ret_first, uint32_t *ret_pages);
 
-/* In a transaction: removes all pages. 0 or -errno. */
+/* In a transaction: removes all slot pages of the node. 0 or -errno. */
 int slot_delete(struct store *store, uint32_t node, uint32_t pages);

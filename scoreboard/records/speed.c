@@ -3,54 +3,61 @@
 /*
  * speed.c: the formula.
  *
- * Every connection that was served is a sample, and every compile of a probe.
- * Only samples of two nodes are ever compared, and only if they are alike: of
- * one class (connections whose bytes are alike each way; all compiles) and begun
- * at about the same time, their beginnings no further apart than twice the
- * shorter of the two (compiles: or two minutes). So a change of the mix of jobs
- * moves nobody's speed: a job of yesterday's kind is not compared with today's.
- * A class keeps its last samples; each is compared with later ones at most three
- * times. With x for the logarithm of a time and s for that of a speed, to base
- * 2, node a is faster by a comparison with b than it is said to be by
+ * Every connection that was served is a sample, and so is every compile of a
+ * probe. Samples are compared only between two nodes, and only if they are alike:
+ *
+ *   - they are of one class (connections with a similar number of bytes each
+ *     way; all compiles), and
+ *   - they began at about the same time: no further apart than twice the shorter
+ *     of the two times (compiles: or two minutes).
+ *
+ * So a change of the mix of jobs changes no node's speed: a job of yesterday's
+ * kind is not compared with a job of today's. A class keeps its last samples;
+ * each is compared with later samples at most three times.
+ *
+ * x is the logarithm of a time and s that of a speed, to base 2. A comparison of
+ * node a with node b says that a is faster than its present speed by
  *
  *     d = (xb + sb) - (xa + sa), but 1/4 or -1/4 if it is beyond 1 or -1
  *
  * where sb is b's pinned speed if there is one: pinned nodes anchor the scale.
- * b is slower by as much, and learns that with its next sample in the class: what
- * a adds to its speed, b takes away, so nothing drifts where nobody is pinned. A
- * node goes to meet each d, the more slowly the more it knows (w comparisons, at
- * most 64; of compiles 16), and is drawn to 1 a little:
+ * b is slower by as much, and learns that with its next sample in the class. What
+ * a adds to its speed, b takes away, so nothing drifts where no node is pinned. A
+ * node moves towards each d, the more slowly the more comparisons it has made (w
+ * of them, at most 64; of compiles 16), and is drawn to speed 1 a little:
  *
  *     e = s / 64 - d
  *     s -= e / (w + 4), by no less than e / 64
  *
- * Two jobs whose times are further apart than twice were hardly alike, and pull
- * little, but not nothing, for a node may become ten times slower.
+ * If d is beyond 1 or -1, the two jobs were hardly alike. Such a comparison pulls
+ * little, but not nothing, as a node may become ten times slower.
  *
  * noise is the mean of e * e, and tells how far s may be off by chance. Nodes
- * that are alike differ by chance alone, and must count as equal. So of s
- * counts
+ * that are alike differ by chance alone, and must count as equal. So the part of
+ * s that counts is
  *
  *     c = s - 20 * noise / w / s, but 0 if that is on the other side of 0
  *
- * which is 0 within four and a half standard errors, and s for all that is clear.
+ * This is 0 within four and a half standard errors, and nearly s far outside.
  *
- * A sample that is compared with none keeps the weight that there is from
- * fading. What has no weight yet begins where the other input is, so that both
- * mean the same by 1. The learned speed is the mean of both, where a compile
- * counts as much as four connections, as it is always the same work, drawn to 1
- * by four more:
+ * A sample that is compared with no other sample keeps the present weight from
+ * fading. An input (connections or compiles) without any weight begins at the
+ * learned speed, so that speed 1 means the same for both. The learned speed is
+ * the mean of both inputs. A compile counts as much as four connections, as it is
+ * always the same work. Four more comparisons draw the mean to speed 1:
  *
  *     log speed = (wh * ch + 4 * wc * cc) / (wh + 4 * wc + 4)
  *
- * The weights are halved for every hour since the last sample. What is not
- * heard of becomes ordinary again.
+ * where h is of connections (they hold slots) and c of compiles. The weights are
+ * halved for every hour since the last sample, so the speed of a node without
+ * samples returns to 1.
  *
- * It counts in steps of a quarter of an octave (19 %), so that nodes that are
- * nearly alike count as equal and share the work, and moves to another step
- * when it is three quarters of one away.
+ * The speed counts in steps of a quarter of an octave (19 %), so that nodes which
+ * are nearly alike count as equal and share the work. It moves to another step
+ * when the learned speed is three quarters of a step away.
  *
- * All in whole numbers: a release does this with the scoreboard locked.
+ * All arithmetic is in whole numbers: a release does it while it holds the
+ * scoreboard's lock.
  */
 
 #include "speed.h"
@@ -62,12 +69,12 @@
 #define INPUT_MAX (4 * SPEED_OCTAVE)
 #define PIN_MAX (20 * SPEED_OCTAVE)
 #define SAMPLE_MAX (64 * SPEED_OCTAVE)
-#define RATE_MAX 64u             /* a comparison moves things by at least 1 / RATE_MAX */
+#define RATE_MAX 64u             /* a comparison moves the speed by at least 1 / RATE_MAX of e */
 #define NOISE_RATE 16            /* and the noise by 1 / NOISE_RATE */
 #define NOISE_BEGIN (SPEED_OCTAVE / 2)
 #define CHANCE 20                /* standard errors, squared */
 #define ODD_PULL (SPEED_OCTAVE / 4)
-#define USES_MAX 3               /* comparisons of a sample: else a single one that is odd moves others far */
+#define USES_MAX 3               /* comparisons of a sample: with more, one odd sample would move other nodes far */
 #define COMPILE_COUNTS 4         /* connections */
 #define PRIOR_SAMPLES 4u         /* of speed 1 */
 #define PRIOR (PRIOR_SAMPLES * SPEED_WEIGHT)
@@ -112,7 +119,7 @@ static int32_t clamp(int64_t value, int32_t limit)
 	return value > limit ? limit : value < -limit ? -limit : (int32_t)value;
 }
 
-/* Rounded to the nearest, both ways alike. */
+/* The part of a surprise that counts after n comparisons; rounded to the nearest, away from 0 at halves. */
 static int32_t share(int32_t surprise, uint32_t n)
 {
 	int32_t by = (int32_t)(n < RATE_MAX - PRIOR_SAMPLES ? n + PRIOR_SAMPLES : RATE_MAX);
@@ -149,13 +156,13 @@ int32_t speed_octaves(const struct speed *speed, uint64_t now_usec)
 			  compile * speed_certain(&speed->compile, now_usec)) / (hold + compile + (int64_t)PRIOR));
 }
 
-/* What is particular to one kind of samples. */
+/* The constants of a kind of samples. */
 struct kind {
 	uint32_t max_weight;
-	uint32_t near_msec; /* begun so close together they may be compared however short they are */
+	uint32_t near_msec; /* samples that began this close together may be compared, however short they are */
 };
 
-/* n comparisons found that the node is faster than base, faster is the sum. */
+/* Takes n comparisons into the input: faster is the sum of how much faster than base they found the node. */
 static void take(struct speed_input *input, const struct kind *kind, int32_t base, int64_t faster, unsigned n)
 {
 	int64_t off = n * ((int64_t)input->octaves - base + input->octaves / 64) - faster;
@@ -168,7 +175,7 @@ static void take(struct speed_input *input, const struct kind *kind, int32_t bas
 	input->weight = weight < kind->max_weight ? weight : kind->max_weight;
 }
 
-/* Takes what comparisons that others made say of the node. */
+/* Takes in the comparisons that other nodes' samples made with samples of this node. */
 static void take_all(struct speed_input *input, const struct kind *kind, struct speed_class *class, uint32_t node,
 		     int32_t pin)
 {
@@ -185,7 +192,7 @@ static void take_all(struct speed_input *input, const struct kind *kind, struct 
 	}
 }
 
-/* How far apart two times are that wrap around. */
+/* The distance of two times of a clock that wraps around. */
 static uint32_t distance(uint32_t a, uint32_t b)
 {
 	return a - b < b - a ? a - b : b - a;
@@ -206,7 +213,7 @@ static bool are_near(const struct speed_sample *a, const struct speed_sample *b,
 	return distance(a->begun_msec, b->begun_msec) <= (near > kind->near_msec ? near : kind->near_msec);
 }
 
-/* What is far off pulls, but little: the two jobs were hardly alike. */
+/* A difference that is far off pulls only a little: the two jobs were hardly alike. */
 static int32_t bound(int64_t faster)
 {
 	if (faster > SURPRISE_MAX)
@@ -214,8 +221,8 @@ static int32_t bound(int64_t faster)
 	return faster < -SURPRISE_MAX ? -ODD_PULL : (int32_t)faster;
 }
 
-/* Compares a sample with those that others left, which keep what that says of them. How many they were, and in *ret
- * the sum of how much faster the sample's node is by them than it is said to be. */
+/* Compares a sample with the samples that other nodes left; those keep their side of the result. Returns the number of
+ * comparisons; *ret is the sum of how much faster than its present speed they found the sample's node. */
 static unsigned compare(struct speed_class *class, const struct speed_sample *mine, const struct kind *kind, int64_t *ret)
 {
 	unsigned n = 0;
@@ -238,10 +245,10 @@ static unsigned compare(struct speed_class *class, const struct speed_sample *mi
 }
 
 /*
- * The place for a sample that waits: a free one; else that of the node's own
- * sample which is missed least, so that those that stay reach back far, the
- * further the fewer: slow nodes' samples of the same time come later. Else that
- * of the oldest.
+ * The place for a sample that waits to be compared: a free place; else that of
+ * the node's own sample that is missed least; else that of the oldest sample. The
+ * node's samples that stay reach far back, and become fewer the older they are:
+ * a slow node's sample of the same time comes later.
  */
 static struct speed_sample *find_place(struct speed_class *class, const struct speed_sample *mine, uint32_t now_msec)
 {
@@ -258,7 +265,7 @@ static struct speed_sample *find_place(struct speed_class *class, const struct s
 			place = other;
 		if (other->node != mine->node)
 			continue;
-		/* To the next newer of the node: small, for its age, is crowded. */
+		/* gap becomes the distance to the node's next newer sample: small for its age means crowded. */
 		for (unsigned j = 0; j < SPEED_LATEST; j++) {
 			const struct speed_sample *newer = &class->latest[j];
 			uint32_t newer_age = now_msec - newer->begun_msec;
@@ -274,7 +281,7 @@ static struct speed_sample *find_place(struct speed_class *class, const struct s
 	return own ?: place;
 }
 
-/* Takes a time into one input of a node, and into its class. */
+/* Takes a time into an input of a node, and into its class. */
 static void learn(struct speed *speed, struct speed_input *input, const struct kind *kind, struct speed_class *class,
 		  uint32_t node, int32_t pin, uint64_t usec, uint64_t now_usec)
 {

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * speed.h: how fast a node is, learned from how long things take on it. Pure
- * arithmetic on parts of records; see speed.c for the formula.
+ * speed.h: how fast a node is, learned from how long connections and compiles
+ * take on it. Pure arithmetic on parts of records; see speed.c for the formula.
  */
 
 #include <stdbool.h>
@@ -13,19 +13,19 @@
 #define SPEED_WEIGHT 256u               /* weights are in 1/256 of a comparison */
 #define SPEED_HOLDS_MAX (64u * SPEED_WEIGHT)
 #define SPEED_COMPILES_MAX (16u * SPEED_WEIGHT)
-#define SPEED_STEP (SPEED_OCTAVE / 4)   /* speeds closer than that count as equal */
+#define SPEED_STEP (SPEED_OCTAVE / 4)   /* speeds closer than a step count as equal */
 #define SPEED_STEPS_MAX 13              /* 2 ^ (13 / 4) = 9.5 */
-#define SPEED_FLOOR_USEC 1000u          /* shorter times are noise, and count as this */
+#define SPEED_FLOOR_USEC 1000u          /* a shorter time is noise, and counts as this time */
 #define SPEED_HALF_LIFE_USEC (3600 * UINT64_C(1000000))
-#define SPEED_CLASSES 16u               /* of bytes, each four times the one before */
+#define SPEED_CLASSES 16u               /* of bytes, each four times the class before */
 #define SPEED_LATEST 8u                 /* samples that a class keeps */
 #define SPEED_UNPINNED INT32_MIN
 
-/* What one kind of samples says of a node. */
+/* What a kind of samples says of a node. */
 struct speed_input {
 	int32_t octaves;       /* how much faster than a node of speed 1: 1 octave is twice as fast */
 	uint32_t weight;       /* how many comparisons it stands for, as of stamp_usec */
-	uint32_t noise;        /* how far comparisons lie from it: the mean square, in 1/65536 of a square octave */
+	uint32_t noise;        /* how far comparisons lie from octaves: the mean square, in 1/65536 square octaves */
 	uint32_t reserved;
 	uint64_t stamp_usec;   /* CLOCK_REALTIME of the last sample */
 };
@@ -34,28 +34,28 @@ struct speed_input {
 struct speed {
 	struct speed_input hold;     /* how long connections hold a slot, by their bytes */
 	struct speed_input compile;  /* how long the identical compile of a probe takes */
-	uint32_t work_usec;          /* of the last such compile; 0: none */
+	uint32_t work_usec;          /* time of the last such compile; 0: none */
 	int32_t step;                /* the learned speed that counts: 2 ^ (step / 4) */
 };
 
-/* A sample of a node, kept to be compared with samples of others; and what those comparisons say of the node, for its
- * next sample to take. */
+/* A sample of a node, kept to be compared with later samples of other nodes; and what those comparisons say of the
+ * node, which the node's next sample takes in. */
 struct speed_sample {
 	uint32_t node;         /* its id; 0: the place is free */
 	uint32_t begun_msec;   /* CLOCK_REALTIME, the lower 32 bits */
 	int32_t octaves;       /* log2 of the microseconds that it took */
 	int32_t speed;         /* of the node when it ended: pinned, else learned */
-	int32_t found;         /* sum of how much faster than that it was by comparisons that the node does not know yet */
-	uint16_t n_found;      /* how many these are */
-	uint16_t uses;         /* all comparisons */
+	int32_t found;         /* sum of how much faster than that comparisons found it; not taken in yet */
+	uint16_t n_found;      /* the number of these comparisons */
+	uint16_t uses;         /* the number of all comparisons */
 };
 
-/* The class of things that are alike, farm-wide. All zero: there was none yet. */
+/* A class of samples that are alike, of all nodes. All zero: no sample yet. */
 struct speed_class {
 	struct speed_sample latest[SPEED_LATEST];
 };
 
-/* The record "speed/ROW": row is the class of the bytes in, cells are the classes of those out. */
+/* The record "speed/ROW": the row is the class of the bytes in, the cell that of the bytes out. */
 struct speed_row {
 	struct speed_class cells[SPEED_CLASSES];
 };
@@ -75,8 +75,8 @@ unsigned speed_bytes_class(uint64_t bytes);
 int32_t speed_pin(double speed);
 
 /*
- * Takes the time that a connection held a slot until now, or that a compile
- * took, into what is known of the node, whose id is node, not 0, and of its
+ * Takes in the time that a connection held a slot until now, or that a compile
+ * took: into speed, which is of the node with the id node (not 0), and into the
  * class. pin: the logarithm of the speed that the node is pinned to, or
  * SPEED_UNPINNED.
  */
@@ -85,21 +85,21 @@ void speed_learn_hold(struct speed *speed, struct speed_class *class, uint32_t n
 void speed_learn_compile(struct speed *speed, struct speed_class *class, uint32_t node, int32_t pin, uint64_t usec,
 			 uint64_t now_usec);
 
-/* An input's weight now, after what has passed since its last sample. */
+/* An input's weight now, faded by the time since its last sample. */
 uint32_t speed_weight(const struct speed_input *input, uint64_t now_usec);
 
-/* What of an input is more than chance, as a logarithm. */
+/* The part of an input's speed that is more than chance, as a logarithm. */
 int32_t speed_certain(const struct speed_input *input, uint64_t now_usec);
 
 /* The learned speed now, as a logarithm. */
 int32_t speed_octaves(const struct speed *speed, uint64_t now_usec);
 
-/* Moves the step after the learned speed, if that has gone far enough. Whether it did. */
+/* Moves the step to the learned speed, if that has gone far enough. Returns whether it moved. */
 bool speed_settle(struct speed *speed, uint64_t now_usec);
 
-/* The speed that counts where none is pinned, in thousandths. */
+/* The speed that counts for a node that is not pinned, in thousandths. */
 uint32_t speed_value(const struct speed *speed);
 
-/* Whether they can be true. 0 or -EUCLEAN. */
+/* Whether the values can be true. 0 or -EUCLEAN. */
 int speed_check(const struct speed *speed);
 int speed_row_check(const struct speed_row *row);

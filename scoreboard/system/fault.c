@@ -3,13 +3,13 @@
 /*
  * fault.c: the handler of SIGBUS.
  *
- * Jumping out of the code that touched the page was the other way. It leaves
- * tdb and the C library in the middle of what they did: a list half-linked, a
- * record locked. With a page of zeros both come to an end of their own.
+ * The alternative, a jump out of the code that touched the page, leaves tdb and
+ * the C library in the middle of their work: a list half-linked, a record
+ * locked. With a page of zeros both finish by themselves.
  *
- * The address is not compared with the mappings of the scoreboard: where tdb
- * maps its file is not known. In a section nothing else is read from files that
- * a process maps but the programs themselves.
+ * The address is not compared with the mappings of the scoreboard, as tdb does
+ * not tell where it maps its file. In a section a process reads no other mapped
+ * file but the programs themselves.
  */
 
 #include "fault.h"
@@ -37,7 +37,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 		errno = error;
 		return;
 	}
-	/* Not ours: the same access faults again, and meets who was there before. */
+	/* Not a page of the scoreboard: the same access faults again, and the previous handler gets the signal. */
 	(void)sigaction(number, &before, NULL);
 }
 
@@ -49,7 +49,7 @@ static void install(void)
 	page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
 	(void)sigemptyset(&action.sa_mask);
 	(void)sigaction(SIGBUS, &action, &before);
-	/* A blocked one would end the process, and the mask may be inherited. */
+	/* A blocked SIGBUS would end the process, and the mask may be inherited. */
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGBUS);
 	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);

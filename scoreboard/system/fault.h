@@ -2,25 +2,25 @@
 #pragma once
 
 /*
- * fault.h: a mapped file that somebody cut short must not end the process.
+ * fault.h: a mapped file that was cut short must not end the process.
  *
- * Touching a page behind the file's end is SIGBUS. Between fault_begin() and
- * fault_end() the page that is missing becomes an empty one of the process
- * itself, and the code that touched it goes on with zeros. It learns of that
- * from fault_seen(), and must then believe nothing that it read and count
- * nothing as written. No system call is made but for a fault, and at the first
+ * An access to a page behind the file's end raises SIGBUS. Between fault_begin()
+ * and fault_end() a page of zeros that belongs to the process replaces the
+ * missing page, and the code that touched it goes on. fault_seen() tells the
+ * code of this: then it must trust nothing that it read and count nothing as
+ * written. System calls are made only for a fault, and at the first
  * fault_begin() of a process.
  */
 
 #include <stdbool.h>
 
-/* Begins, or goes one level deeper. At the outermost level no fault has been seen yet. */
+/* Begins, or goes one level deeper. At the outermost level it forgets earlier faults. */
 void fault_begin(void);
 
-/* Whether a page was missing since the outermost fault_begin(). Not between them: false. */
+/* Whether a page was missing since the outermost fault_begin(). Outside of fault_begin() and fault_end(): false. */
 bool fault_seen(void);
 
-/* Whether a page was missing so far; from here on none has been seen. */
+/* As fault_seen(), and forgets it. */
 bool fault_clear(void);
 
 /* Ends, or goes one level up. Returns whether a page was missing. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * folder.c: root walks a path itself, component by component, because the kernel
- * would follow a link of anybody with root's rights. At the first folder or link
- * that is not root's, root becomes its owner for the rest of the way and for
- * whatever is done at its end. Any other user has the same rights everywhere, and
- * leaves the walk to the kernel.
+ * folder.c: a process of root walks a path itself, component by component,
+ * because the kernel would follow any user's link with root's rights. At the
+ * first folder or link that is not root's, the process becomes its owner for the
+ * rest of the way and for all work at its end. Any other user has the same rights
+ * everywhere, so such a process leaves the walk to the kernel.
  */
 
 #include "folder.h"
@@ -22,12 +22,12 @@
 #include <unistd.h>
 
 #define LINKS_MAX 40      /* as the kernel's own limit */
-#define RANDOM_DIGITS 32  /* hexadecimal, of a name that nobody can guess */
+#define RANDOM_DIGITS 32  /* hexadecimal, of a name that cannot be guessed */
 #define GROUPS_MAX 65536
 
 /* ---- becoming the owner ---- */
 
-/* All groups of the user, as a login gives them; of a user without a name the folder's group alone. */
+/* Sets all groups of the user, as a login does; for a user without a name the folder's group alone. */
 static int set_groups(uid_t user, gid_t group)
 {
 	const struct passwd *entry = getpwuid(user);
@@ -39,7 +39,7 @@ static int set_groups(uid_t user, gid_t group)
 
 static void restore(struct folder_stay *stay)
 {
-	/* Root's rights come first: the groups cannot be set without them. A process in between must not go on. */
+	/* Root's rights come first: the groups cannot be set without them. A process that fails here must not go on. */
 	if (seteuid(0) < 0 || setegid(stay->group) < 0 || setgroups((size_t)stay->n_groups, stay->groups) < 0)
 		abort();
 	free(stay->groups);
@@ -89,14 +89,14 @@ void folder_leave(struct folder_stay *stay)
 /* ---- the way to the folder ---- */
 
 struct walk {
-	int fd;               /* where it has come to */
-	char *rest;           /* what is still to go */
+	int fd;               /* the folder that the walk has reached */
+	char *rest;           /* the rest of the path */
 	unsigned links;
 	struct folder *folder;
 	struct folder_stay stay;
 };
 
-/* The owner of what was found on the way is the walker from here on, if that is not root. */
+/* If a folder or link on the way is not root's, the process becomes its owner from here on. */
 static int follow_owner(struct walk *walk, const struct stat *st)
 {
 	int r;
@@ -112,7 +112,7 @@ static int follow_owner(struct walk *walk, const struct stat *st)
 	return r;
 }
 
-/* Goes to fd, which it owns from then on. */
+/* Goes on to the folder fd, which the walk owns from then on. */
 static int step(struct walk *walk, int fd)
 {
 	struct stat st;
@@ -175,7 +175,7 @@ static int walk_one(struct walk *walk)
 	return r;
 }
 
-/* As root. */
+/* Walks to the directory. Called by root. */
 static int walk_to(const char *directory, struct folder *folder)
 {
 	struct walk walk = { .fd = -1, .folder = folder };
@@ -338,7 +338,7 @@ bool folder_path_of(int fd, char ret[static 32])
 	return access(ret, F_OK) == 0;
 }
 
-/* Links the file without a name as a name. */
+/* Gives the file that name by a hard link. */
 static int link_as(const struct folder *folder, const struct folder_file *file, const char *name)
 {
 	char path[32];

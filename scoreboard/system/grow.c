@@ -18,7 +18,7 @@ int grow_array(void *items, void *variable, size_t n, size_t *room, size_t size)
 	grown = reallocarray(items, more, size);
 	if (!grown)
 		return -ENOMEM;
-	/* Pointers to different types all look alike here, but only their bytes may be copied. */
+	/* The variable may point to any type, so the pointer is copied as bytes. */
 	(void)memcpy(variable, &grown, sizeof(grown));
 	*room = more;
 	return 0;

@@ -27,14 +27,14 @@ static int read_file(const char *path, char *buffer, size_t size)
 	return r;
 }
 
-/* What is wanted of /proc/PID/stat, see proc_pid_stat(5). */
+/* The fields of /proc/PID/stat that are used, see proc_pid_stat(5). */
 struct stat_line {
 	char name[HOLDER_NAME_MAX + 1];
 	char state;
 	uint64_t start;
 };
 
-/* 0, or -errno. */
+/* Reads such a file. 0 or -errno. */
 static int read_stat(const char *path, struct stat_line *ret)
 {
 	char buffer[1024], *begin, *p;
@@ -100,7 +100,7 @@ static const uint8_t *boot_id(void)
 	return id;
 }
 
-/* An unknown one, where /proc hides it, differs from none: in doubt a holder lives. */
+/* An unknown boot (/proc may hide the id) differs from no boot: in doubt a holder lives. */
 static bool boot_differs(const uint8_t *a, const uint8_t *b)
 {
 	static const uint8_t unknown[16];
@@ -143,7 +143,7 @@ bool holder_alive(const struct holder *holder)
 		return false;
 	(void)snprintf(path, sizeof(path), "/proc/%u/stat", holder->pid);
 	if (read_stat(path, &line) < 0)
-		/* Gone since, or hidden from us. */
+		/* The process has ended since, or /proc hides it. */
 		return !(kill((pid_t)holder->pid, 0) < 0 && errno == ESRCH);
 	if (line.state == 'Z' || line.state == 'X')
 		return false;
@@ -177,7 +177,7 @@ int holder_pidfd(const struct holder *holder)
 	fd = (int)syscall(SYS_pidfd_open, (pid_t)holder->pid, 0u);
 	if (fd < 0)
 		return -errno;
-	/* Asked again: the pid may have passed to another between the two. */
+	/* The pid may have passed to another process before pidfd_open(2), so look again. */
 	if (!holder_alive(holder)) {
 		(void)close(fd);
 		return -ESRCH;

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * holder.h: who is alive. A pid alone is reused; a pid, the time at which that
- * process started and the boot in which it did name one process for ever.
+ * holder.h: which process is alive. A pid alone is reused. A pid, the start time
+ * of the process and the boot together name one process for ever.
  */
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 
 #define HOLDER_NAME_MAX 15 /* as the kernel cuts it */
 
-/* Stored in the scoreboard as it is. pid 0 is nobody. */
+/* Stored in the scoreboard as it is. pid 0: no process. */
 struct holder {
 	uint32_t pid;
 	uint32_t reserved;
@@ -20,24 +20,24 @@ struct holder {
 	uint8_t boot[16];    /* /proc/sys/kernel/random/boot_id */
 };
 
-/* Names the calling process. After fork(2) it must be asked for anew. */
+/* Names the calling process. A child of fork(2) must call it anew. */
 void holder_self(struct holder *ret);
 
-/* Names another process. Whether there is one of that pid that lives. */
+/* Names another process. Returns whether a process of that pid lives. */
 bool holder_of(pid_t pid, struct holder *ret);
 
 /*
- * Whether that process lives. A zombie does not: its descriptors are closed.
- * When in doubt (another user's process that /proc hides) it lives: a slot is
- * rather kept than given out twice.
+ * Whether that process lives. A zombie does not: its descriptors are closed. In
+ * doubt (/proc hides another user's process) it counts as alive: it is better to
+ * keep a slot than to give it out twice.
  */
 bool holder_alive(const struct holder *holder);
 
-/* Whether that process was stopped by a signal. ret_name: what its program is called; empty if that cannot be read. */
+/* Whether that process was stopped by a signal. ret_name: the name of its program; empty if that cannot be read. */
 bool holder_is_stopped(const struct holder *holder, char ret_name[static HOLDER_NAME_MAX + 1]);
 
 /* Whether both name the same process. */
 bool holder_equal(const struct holder *a, const struct holder *b);
 
-/* A pidfd of that very process, close-on-exec, to be closed by the caller; -ESRCH if it has ended, or -errno. */
+/* A pidfd of exactly that process, close-on-exec, to be closed by the caller; -ESRCH if it has ended; or -errno. */
 int holder_pidfd(const struct holder *holder);

@@ -30,7 +30,7 @@ static void stop_timers(void)
 	(void)setitimer(ITIMER_PROF, &none, NULL);
 }
 
-/* Whether the process that started the program may have meant what it did with a signal. */
+/* Whether the process that started the program may have set the signal's disposition on purpose. */
 static int is_meant(int signal_number)
 {
 	switch (signal_number) {
@@ -46,16 +46,16 @@ static int is_meant(int signal_number)
 	}
 }
 
-/* Ignoring a signal discards one that is pending: it was meant for the program before. */
+/* Ignores signals, which discards pending ones: those were sent to the program that ran before. */
 static void settle_signals(void)
 {
 	struct sigaction action;
 	sigset_t none;
 
-	/* A handler is not inherited: a library of this program has set it already. */
+	/* A handler is never inherited: a library of this program has set it already, so it stays. */
 	for (int i = 1; i <= SIGRTMAX; i++)
 		if (!is_meant(i) && sigaction(i, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
-			(void)signal(i, SIG_IGN); /* fails for SIGKILL, SIGSTOP and those of the C library */
+			(void)signal(i, SIG_IGN); /* fails for SIGKILL, SIGSTOP and the C library's own signals */
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int i = 1; i <= SIGRTMAX; i++)

@@ -58,7 +58,7 @@ int number_parse_hex(const char *text, uint64_t min, uint64_t max, uint64_t *ret
 {
 	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
 
-	/* Behind 0x strtoull(3) would take a second one. */
+	/* strtoull(3) would accept a second 0x behind the first. */
 	if (hex && text[2] == '0' && (text[3] == 'x' || text[3] == 'X'))
 		return -EINVAL;
 	return hex ? parse(text + 2, 16, min, max, ret) : parse(text, 10, min, max, ret);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* How many bytes the sequence has that a first byte begins; 0: none begins so. */
+/* The length of the UTF-8 sequence that begins with this byte; 0: no sequence begins with it. */
 static size_t length_of(unsigned char first)
 {
 	if (first < 0x80)
@@ -19,7 +19,7 @@ static size_t length_of(unsigned char first)
 	return first >= 0xf0 && first < 0xf5 ? 4 : 0;
 }
 
-/* The code point at p and in *ret_size its bytes. 0: it is none; then one byte of it is to be passed over. */
+/* The code point at p; *ret_size is the number of its bytes. 0: the byte at p begins no code point; *ret_size is 1. */
 static uint32_t decode(const unsigned char *p, size_t *ret_size)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -30,7 +30,7 @@ static uint32_t decode(const unsigned char *p, size_t *ret_size)
 	if (size == 0)
 		return 0;
 	for (size_t i = 1; i < size; i++) {
-		if ((p[i] & 0xc0) != 0x80) /* also where the text ends */
+		if ((p[i] & 0xc0) != 0x80) /* so is the NUL at the end of the text */
 			return 0;
 		code = code << 6 | (p[i] & 0x3fu);
 	}

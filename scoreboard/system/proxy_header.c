@@ -14,7 +14,7 @@
 
 static const unsigned char signature[12] = "\r\n\r\n\0\r\nQUIT\n";
 
-/* Both ends in one form. family 0: not a pair that can be told. */
+/* Both ends in one form. family 0: a pair that a header cannot name. */
 struct pair {
 	sa_family_t family;
 	uint8_t source[16], destination[16];
@@ -136,7 +136,7 @@ static void put(struct sockaddr_storage *ret, socklen_t *ret_size, sa_family_t f
 	}
 }
 
-/* The next word of a line; *line is behind the space that ends it. NULL: there is none, or more than one space. */
+/* Takes the next word off a line and the space behind it. NULL: there is no word, or more than one space. */
 static char *word(char **line)
 {
 	char *begin = *line, *space = begin ? strchr(begin, ' ') : NULL;

@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * proxy_header.h: tells a node who its client is, by the PROXY protocol
- * (haproxy's doc/proxy-protocol.txt, versions 1 and 2). Bytes alone: relays
- * send them before a client's, and the prober before a check's.
+ * proxy_header.h: tells a node its client's address, by the PROXY protocol
+ * (haproxy's doc/proxy-protocol.txt, versions 1 and 2). It makes and reads bytes
+ * only: a relay sends them before the client's bytes, the prober before a
+ * check's.
  */
 
 #include <stddef.h>
@@ -18,23 +19,23 @@
 
 /*
  * Writes the header for a connection from peer to local, both as the client
- * socket has them (an IPv4-mapped pair is IPv4). Other than IPv4 and IPv6
- * pairs are UNKNOWN, or LOCAL. id (NULL: none) is the connection's name, cut
- * to PROXY_ID_MAX, which only version 2 can tell. Returns the length in bytes;
- * 0 for NODE_PROXY_OFF.
+ * socket has them (an IPv4-mapped pair is IPv4). A pair of any other family is
+ * UNKNOWN in version 1, LOCAL in version 2. id (NULL: none) is the connection's
+ * name, cut to PROXY_ID_MAX; only version 2 can carry it. Returns the length in
+ * bytes; 0 for NODE_PROXY_OFF.
  */
 size_t proxy_header_write(enum node_proxy version, const struct sockaddr *peer, const struct sockaddr *local,
 			  const char *id, unsigned char ret[static PROXY_HEADER_MAX]);
 
 /* What a header says. */
 struct proxy_pair {
-	struct sockaddr_storage client, gate;  /* AF_UNSPEC: it tells nothing; the socket's own ends count */
+	struct sockaddr_storage client, gate;  /* AF_UNSPEC: the header names none; the socket's own ends count */
 	socklen_t client_size, gate_size;
 };
 
 /*
- * Reads the header that the first n bytes of a connection begin with. Its
- * length, and *ret is filled; 0: more bytes are needed; -EBADMSG: it is none,
- * or one that is longer than PROXY_READ_MAX.
+ * Reads the header at the beginning of a connection's first n bytes. Returns its
+ * length and fills *ret; 0: more bytes are needed; -EBADMSG: the bytes are no
+ * header, or the header is longer than PROXY_READ_MAX.
  */
 int proxy_header_parse(const unsigned char *bytes, size_t n, struct proxy_pair *ret);

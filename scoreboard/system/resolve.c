@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * resolve.c: a heap of names, and a few threads that take one after the other
- * to getaddrinfo(3) while the caller waits, as long as it likes and no longer.
+ * resolve.c: a list of names, and a few threads that pass them to getaddrinfo(3),
+ * each thread a name at a time, while the caller waits until its own limit.
  *
- * It has to be getaddrinfo: only that asks where nsswitch.conf says that this
- * machine asks (files, DNS, mDNS, systemd-resolved, a directory), so that a
- * node has here the address which every other program sees. c-ares knows DNS
- * and the hosts file, and would be a library more.
+ * Names are resolved by getaddrinfo because only it asks all sources of
+ * nsswitch.conf (files, DNS, mDNS, systemd-resolved, a directory). So a node has
+ * here the address that every other program sees. c-ares knows DNS and the hosts
+ * file only, and would be one library more.
  *
- * It cannot be getaddrinfo_a(3), glibc's own threads around getaddrinfo:
+ * getaddrinfo_a(3), glibc's own threads around getaddrinfo, cannot be used:
  * gai_suspend() over more than one request corrupts memory. 20,000 lookups of
  * localhost, 4 or 32 at a time, no request used twice, crashed in 9 of 9 runs
- * (glibc 2.36), and never when gai_suspend() was left out. Its source tells why:
- * a request is marked as done before glibc's lock is taken; if another one
- * wakes the waiter just then, it leaves itself on the done one's list of
- * waiters, returns, and the thread afterwards writes into its stack. And a
- * lookup under way cannot be cancelled (EAI_NOTCANCELED): memory would have to
- * be kept for it anyway. Here whoever leaves last, caller or thread, frees it.
+ * (glibc 2.36), and never when gai_suspend() was left out. Its source tells why.
+ * A thread marks a request as done before it takes glibc's lock. If a second
+ * request wakes the waiter just then, the waiter stays on the first request's
+ * list of waiters and returns. The thread then writes into the waiter's stack.
+ * Besides, a lookup under way cannot be cancelled (EAI_NOTCANCELED), so its memory
+ * would have to be kept anyway. Here the last to leave, caller or thread, frees
+ * it.
  *
  * A lookup that the caller gave up goes on until the resolver's own limit
- * (resolv.conf(5), seconds) and its result is thrown away. A process that forks
- * meanwhile must not resolve in the child: a lock of the resolver's may be held
- * for ever there.
+ * (resolv.conf(5), seconds); its result is thrown away. A process that forks
+ * meanwhile must not resolve in the child: a lock of the resolver may be held
+ * there for ever.
  */
 
 #include "resolve.h"
@@ -40,21 +41,21 @@
 #include "timespan.h"
 
 #define WORKERS_MAX 32u
-#define WORKER_STACK_SIZE ((size_t)1024 * 1024) /* of address space; NSS modules are no small eaters */
+#define WORKER_STACK_SIZE ((size_t)1024 * 1024) /* of address space; NSS modules need much stack */
 
 /* One name. */
 struct lookup {
 	char *host;
 	struct addrinfo *result;
-	int error; /* EAI_AGAIN until it has been answered */
+	int error; /* EAI_AGAIN until there is an answer */
 };
 
-/* What a call of resolve_all() and its threads share. */
+/* Shared by a call of resolve_all() and its threads. */
 struct job {
 	pthread_mutex_t mutex;
 	pthread_cond_t all_done;
-	unsigned users;      /* the caller and the threads; the last one frees the job */
-	uint64_t until_usec; /* CLOCK_MONOTONIC; nothing is begun after it */
+	unsigned users;      /* the caller and the threads; the last to leave frees the job */
+	uint64_t until_usec; /* CLOCK_MONOTONIC; no lookup begins after it */
 	size_t next, n_done, n;
 	struct lookup lookups[];
 };
@@ -72,7 +73,7 @@ static struct job *job_free(struct job *job)
 	return NULL;
 }
 
-/* Called with the mutex held, which it gives up. */
+/* Ends the caller's use of the job. Called with the mutex held; unlocks it. */
 static void job_leave(struct job *job)
 {
 	bool last = --job->users == 0;
@@ -115,7 +116,7 @@ static int job_add(struct job *job, const char *host)
 /* Does lookups as long as there are any. Called with the mutex held. */
 static void job_work(struct job *job)
 {
-	/* No AI_ADDRCONFIG: which addresses can be used is found out by using them. */
+	/* No AI_ADDRCONFIG: a connect finds out which addresses can be used. */
 	static const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
 
 	while (job->next < job->n && now_monotonic() < job->until_usec) {
@@ -143,8 +144,7 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-/* Starts threads, as many as are needed and can be had, to which no signal is ever delivered. Called with the
- * mutex held. */
+/* Starts as many threads as are needed and can be had. All signals are blocked in them. Called with the mutex held. */
 static void job_start(struct job *job)
 {
 	sigset_t all, before;
@@ -187,7 +187,7 @@ static void set_port(struct score_address *address, uint16_t port)
 		((struct sockaddr_in6 *)&address->storage)->sin6_port = htons(port);
 }
 
-/* One of getaddrinfo's addresses in our form, or false if it is of a family that we do not know. */
+/* Converts an address of getaddrinfo(3); false if it is of a family other than IPv4 and IPv6. */
 static bool address_from_addrinfo(const struct addrinfo *info, uint16_t port, struct score_address *ret)
 {
 	if (info->ai_family != AF_INET && info->ai_family != AF_INET6)
@@ -230,7 +230,7 @@ static int compare_hosts(const void *a, const void *b)
 	return strcasecmp((*x)->host, (*y)->host);
 }
 
-/* Whether the request at i, of those sorted by name, is about another name than the one before it. */
+/* Whether the request at i, sorted by name, has a name different from the request before it. */
 static bool begins_name(struct resolve_request *const *sorted, size_t i)
 {
 	return i == 0 || strcasecmp(sorted[i - 1]->host, sorted[i]->host) != 0;
@@ -255,7 +255,7 @@ static int resolve_names(struct resolve_request *const *sorted, size_t n, uint64
 	(void)pthread_mutex_lock(&job->mutex);
 	job_start(job);
 	if (job->users == 1)
-		job_work(job); /* no thread to be had (TasksMax=, say): one name at a time, then */
+		job_work(job); /* no thread can be had (TasksMax=, say): the caller looks up name by name */
 	else
 		job_wait(job);
 	for (size_t i = 0; i < n; i++) {
@@ -264,7 +264,7 @@ static int resolve_names(struct resolve_request *const *sorted, size_t n, uint64
 		request_fill(sorted[i], &job->lookups[at]);
 	}
 	r = job->n_done < job->n;
-	job->next = job->n; /* whoever still works begins nothing more */
+	job->next = job->n; /* the threads begin no further lookup */
 	job_leave(job);
 	return r;
 }
@@ -307,7 +307,7 @@ int resolve_all(struct resolve_request *requests, size_t n, uint64_t timeout_use
 		if (requests[i].n_addresses > 0)
 			continue;
 		if (strchr(requests[i].host, ':'))
-			requests[i].error = EAI_NONAME; /* no name has a colon: a %scope that is not there (yet) */
+			requests[i].error = EAI_NONAME; /* its %scope is not there (yet): no name has a colon */
 		else
 			sorted[n_names++] = &requests[i];
 	}

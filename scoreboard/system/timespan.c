@@ -30,7 +30,7 @@ static const char *skip_space(const char *s)
 	return s;
 }
 
-/* The unit at s, seconds if there is none; *end is behind it. NULL if there is no such unit. */
+/* The unit at s; seconds where no unit stands. *end is behind it. NULL: the word at s is no unit. */
 static const struct unit *unit_at(const char *s, const char **end)
 {
 	static const struct unit seconds = { "", USEC_PER_SEC };
@@ -47,7 +47,7 @@ static const struct unit *unit_at(const char *s, const char **end)
 	return NULL;
 }
 
-/* value * factor added to *sum. */
+/* Adds value * factor to *sum. */
 static int add_scaled(uint64_t *sum, uint64_t value, uint64_t factor)
 {
 	uint64_t product;
@@ -57,7 +57,7 @@ static int add_scaled(uint64_t *sum, uint64_t value, uint64_t factor)
 	return 0;
 }
 
-/* One "1.5min": digits, perhaps a fraction, perhaps a unit. *s is moved behind it. */
+/* Reads a term, "1.5min": digits, perhaps a fraction, perhaps a unit. Moves *s behind it. */
 static int parse_term(const char **s, uint64_t *sum)
 {
 	uint64_t whole = 0, fraction = 0, scale = 1;
@@ -142,7 +142,7 @@ static uint64_t now(clockid_t clock)
 {
 	struct timespec ts;
 
-	(void)clock_gettime(clock, &ts); /* cannot fail: both clocks exist, ts is ours */
+	(void)clock_gettime(clock, &ts); /* cannot fail: the clock exists and ts is valid */
 	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
 }
 

@@ -24,7 +24,7 @@ void wake_name(pid_t pid, char ret[static WAKE_NAME_SIZE])
 	write_digits((unsigned)pid, ret + WAKE_NAME_SIZE, WAKE_NAME_SIZE - 2);
 }
 
-/* The port's own name, or one that the kernel picks. 0 or -errno. */
+/* Gives the socket the name of this process's port, or a name that the kernel picks. 0 or -errno. */
 static int bind_port(int fd)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -32,7 +32,8 @@ static int bind_port(int fd)
 	wake_name(getpid(), address.sun_path + 1);
 	if (bind(fd, (const struct sockaddr *)&address, ABSTRACT + 1 + WAKE_NAME_SIZE) == 0)
 		return 0;
-	/* A process of that pid in another pid namespace has it. An address of the family alone: the kernel picks. */
+	/* A process with this pid in another pid namespace has the name. For an address with only the family the kernel
+	 * picks a name. */
 	if (errno != EADDRINUSE)
 		return -errno;
 	return bind(fd, (const struct sockaddr *)&address, sizeof(sa_family_t)) < 0 ? -errno : 0;
@@ -115,8 +116,9 @@ void wake_list_send(struct wake_list *list, struct wake_port *port)
 			continue;
 		(void)memcpy(address.sun_path + 1, list->names[i], length);
 		/*
-		 * A refused one has gone; a full one has been told already. For
-		 * any other failure there is the guard, who tells it again.
+		 * If the socket refuses, its process has ended; if it is full, it
+		 * has been told already. After any other failure the guard tells
+		 * the waiter again.
 		 */
 		(void)sendto(fd, "?", list->ask, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&address,
 			     (socklen_t)(ABSTRACT + 1 + length));
