@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * again.h: runs this program once more, about the same farm. A scoreboard can
- * be open once in a process, and a verb that fails ends nobody but itself.
+ * again.h: runs this program once more for the same farm, in a process of its own:
+ * a process can have a scoreboard open only once, and a verb that fails ends only
+ * its own process.
  */
 
 #include "context.h"
 
-/* Runs the verb and arguments, up to a NULL, on this terminal, and waits. The exit status, or -errno. */
+/* Runs the verb and its arguments, up to a NULL, on this terminal, and waits. The exit status, or -errno. */
 int again_run(const struct context *context, char *const words[]);

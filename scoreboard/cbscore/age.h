@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * age.h: lengths of time in one word, as tables and messages for people have
- * them: "25s", "3m", "4h", "12d".
+ * age.h: lengths of time in one word, for tables and messages: "25s", "3m", "4h",
+ * "12d".
  */
 
 #include <stdint.h>
@@ -13,5 +13,5 @@
 /* Writes a length of time. Returns text. */
 const char *age_format(uint64_t usec, char text[static AGE_MAX]);
 
-/* How long ago a moment of CLOCK_REALTIME was; 0 if it is to come. */
+/* How long ago a moment of CLOCK_REALTIME was; 0 if it is in the future. */
 uint64_t age_of(uint64_t since_usec);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * agent.c: the verb agent: the farm in the words of HAProxy's agent-check, so
- * that HAProxy can stand before several gateways and send each what it has room
- * for. One line and the end, see "agent-check" in HAProxy's configuration
+ * agent.c: the verb agent: the farm in the words of HAProxy's agent-check. So
+ * HAProxy can stand before several gateways, and send to each what it has room
+ * for. The output is one line, see "agent-check" in HAProxy's configuration
  * manual: "up 37% maxconn:20".
  */
 
@@ -34,7 +34,7 @@ static int agent(void *context, int argc, char **argv)
 		(void)printf("up drain #the farm is paused\n");
 	else if (totals.nodes_up == 0)
 		(void)printf("down #no node is up\n");
-	else /* at least 1 %: 0 would be "drain", and a full farm queues what it is sent */
+	else /* at least 1 %: 0 would mean "drain", and a full farm queues connections */
 		(void)printf("up ready %" PRIu64 "%% maxconn:%" PRIu64 "\n",
 			     totals.free * 100 > totals.slots ? totals.free * 100 / totals.slots : 1,
 			     totals.busy + totals.free);

@@ -30,7 +30,7 @@ static const struct option_row rows[] = {
 	{ "interactive", 'i', NULL, "without a verb: the verb shell", NULL, NULL, set_interactive, NULL },
 };
 
-/* What a column is in JSON. */
+/* The type of a column in JSON. */
 static const char *type_of(const struct column *column)
 {
 	switch (column->type) {
@@ -44,7 +44,7 @@ static const char *type_of(const struct column *column)
 	}
 }
 
-/* Those that are shown without -o, or those that are not. */
+/* Tells the columns that are shown without -o, or those that are not. */
 static void tell_some_columns(const struct verb *verb, enum table_kind kind, bool shown, bool raw)
 {
 	bool any = false;
@@ -120,7 +120,7 @@ const struct command command = {
 
 const struct verb *context_verb;
 
-/* Core Balance's "-w PORT": an option that names its verb, which is put before it. The new words, or those given. */
+/* Core Balance's "-w PORT" implies the verb serve: puts it before the option. Returns the new words, or the given. */
 static char **with_verb(int *argc, char **argv)
 {
 	static char serve[] = "serve";
@@ -128,7 +128,7 @@ static char **with_verb(int *argc, char **argv)
 
 	if (*argc < 2 || (strncmp(argv[1], "-w", 2) != 0 && strncmp(argv[1], "--web", 5) != 0))
 		return argv;
-	words = calloc((size_t)*argc + 2, sizeof(*words)); /* as long as the process */
+	words = calloc((size_t)*argc + 2, sizeof(*words)); /* never freed: needed until the process ends */
 	if (!words)
 		return argv;
 	words[0] = argv[0];
@@ -146,9 +146,9 @@ int main(int argc, char **argv)
 	int r, status;
 
 	if (inherited_settle() < 0)
-		return STATUS_FAILED; /* and nowhere to say so */
+		return STATUS_FAILED; /* stderr may be closed: nothing can be said */
 	(void)setlocale(LC_ALL, "");
-	(void)setlocale(LC_NUMERIC, "C"); /* a decimal point in every country: others read this */
+	(void)setlocale(LC_NUMERIC, "C"); /* a decimal point in every locale: programs read this */
 	argv = with_verb(&argc, argv);
 	r = command_parse(&command, argc, argv, &context, &line);
 	if (r != 0)

@@ -2,7 +2,7 @@
 
 /*
  * check.c: the verb check: the farm as a monitoring plugin reports it: one line
- * with figures for graphs behind a bar, and a status of the plugins' own.
+ * with figures for graphs behind a bar, and an exit status as plugins have it.
  */
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 enum plugin_status { PLUGIN_OK, PLUGIN_WARNING, PLUGIN_CRITICAL, PLUGIN_UNKNOWN };
 
-/* What can have thresholds. */
+/* The figures that can have thresholds. */
 enum figure { FREE, WAITING, OLDEST, DOWN, FIGURES_ };
 
 static const struct {
@@ -26,17 +26,17 @@ static const struct {
 	[FREE] = { "free", "" }, [WAITING] = { "waiting", "" }, [OLDEST] = { "oldest", "s" }, [DOWN] = { "down", "" },
 };
 
-/* The thresholds of a level, by figure. */
+/* The thresholds of a level (warning or critical), by figure. */
 struct level {
 	bool given[FIGURES_];
 	struct range range[FIGURES_];
-	char text[FIGURES_][32];   /* as written, for the figures' part of the line */
+	char text[FIGURES_][32];   /* as written, for the part of the line with the figures */
 };
 
 static struct level warning = { .given = { [DOWN] = true }, .text = { [DOWN] = "0" } };
 static struct level critical;
 
-/* NAME=RANGE, or a range of free cores. */
+/* Reads NAME=RANGE, or a range of free cores. */
 static int read_threshold(const char *text, struct level *level)
 {
 	const char *equals = strchr(text, '='), *range = equals ? equals + 1 : text;
@@ -106,7 +106,7 @@ static bool alerts(const struct level *level, const double values[static FIGURES
 	return false;
 }
 
-/* Nodes that ought to work and do not; one that an administrator holds is no fault. */
+/* Counts a node that should work and does not. A node that an administrator holds is no fault. */
 static int count_down(const struct score_node *node, void *down)
 {
 	*(uint32_t *)down += node->state == NODE_DOWN || node->state == NODE_RETRY;
@@ -150,7 +150,7 @@ static int run_check(void *settings, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	/* It only looks: a farm that nobody has opened yet is not made. */
+	/* The verb only looks: it does not make the scoreboard of a farm that has none yet. */
 	r = score_open(context->farm.scoreboard, NULL, &score);
 	if (r == 0)
 		r = score_totals(score, &totals);

@@ -11,7 +11,7 @@
 #include "explain.h"
 #include "scoreboard.h"
 
-/* A formatter of one printf conversion. */
+/* A formatter with a single printf conversion. */
 #define FORMAT(name, type, ...) \
 	static void name(const void *item, char text[static COLUMN_TEXT_MAX]) \
 	{ \
@@ -78,7 +78,7 @@ static void node_retry(const void *item, char text[static COLUMN_TEXT_MAX])
 		(void)snprintf(text, COLUMN_TEXT_MAX, "%" PRIu64, node->retry_usec);
 }
 
-/* Those addresses of a node whose bits are set. */
+/* Writes the addresses of a node that have their bit set in which. */
 static void write_addresses(const struct score_node *node, uint32_t which, char text[static COLUMN_TEXT_MAX])
 {
 	size_t used = 0;
@@ -121,7 +121,7 @@ static void node_work(const void *item, char text[static COLUMN_TEXT_MAX])
 		(void)snprintf(text, COLUMN_TEXT_MAX, "%" PRIu64, node->learning.work_usec);
 }
 
-/* ---- explain: most of a row is the node's ---- */
+/* ---- explain: most columns are of the node ---- */
 
 #define FROM_NODE(name) \
 	static void explain_##name(const void *item, char text[static COLUMN_TEXT_MAX]) \
@@ -152,7 +152,7 @@ static void explain_rank(const void *item, char text[static COLUMN_TEXT_MAX])
 		explain_rank_(item, text);
 }
 
-/* The formula of corebalance(7) with this node's numbers; what the agent says is about what that gives. */
+/* Writes the formula of corebalance(7) with this node's numbers. The agent's words apply to its result. */
 static void explain_from(const void *item, char text[static COLUMN_TEXT_MAX])
 {
 	const struct explain_row *row = item;

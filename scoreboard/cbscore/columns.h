@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * columns.h: every column of every table, in one array, from which come the
- * tables, -o, --sort and --help.
+ * columns.h: every column of every table, in one array. The tables, -o, --sort
+ * and --help use it.
  */
 
 #include <stdbool.h>
@@ -22,11 +22,11 @@ enum column_type {
 	COLUMN_NUMBER,
 	COLUMN_BOOLEAN,
 	COLUMN_TIME,   /* microseconds since the epoch; a date for people */
-	COLUMN_AGE,    /* the same; for people how long ago, for programs in seconds */
-	COLUMN_STATE,  /* text, in a colour for people */
+	COLUMN_AGE,    /* microseconds since the epoch; shown as how long ago, for programs in seconds */
+	COLUMN_STATE,  /* text, coloured for people */
 };
 
-/* In which tables a column is without -o. */
+/* In which forms of a table a column is shown without -o. */
 enum column_shown {
 	SHOWN_NOT,
 	SHOWN_ALWAYS,
@@ -42,15 +42,15 @@ struct column {
 	enum column_shown shown;
 	enum column_type type;
 	const char *help;
-	/* Writes the plain form of the item's value; an empty text is "nothing" (null in JSON). */
+	/* Writes the plain form of the item's value; an empty text means no value (null in JSON). */
 	void (*format)(const void *item, char text[static COLUMN_TEXT_MAX]);
 };
 
 extern const struct column columns[];
 extern const size_t n_columns;
 
-/* The column of that name (any case) of a table, or NULL. */
+/* The column of a table with that name (in any case), or NULL. */
 const struct column *column_find(enum table_kind table, const char *name, size_t length);
 
-/* The name of a table, as its JSON and --help say it. */
+/* The name of a table in its JSON and in --help. */
 const char *table_name(enum table_kind table);

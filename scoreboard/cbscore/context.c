@@ -74,7 +74,7 @@ void context_tell_of_damage(void)
 	score_defer_stop();
 }
 
-/* Opens the scoreboard; nothing is known of the list yet. */
+/* Opens the scoreboard, without a look at the list. */
 static int open_any(const struct context *context, struct score **ret)
 {
 	struct nodelist list;
@@ -99,7 +99,7 @@ int context_open(const struct context *context, struct score **ret)
 	char text[2 * SCORE_LIST_MAX + 128];
 	int status = open_any(context, ret);
 
-	/* The default is a list that nobody has named. */
+	/* The default list was not named by the caller. */
 	if (status != STATUS_OK || !context->farm.nodes_given ||
 	    score_check_list(*ret, context->farm.nodes, text, sizeof(text)) != -EMEDIUMTYPE)
 		return status;

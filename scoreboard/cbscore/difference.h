@@ -7,14 +7,15 @@
 
 #include "context.h"
 
-/* What a load of the list would do. */
+/* Counts of what a load of the list would do. */
 struct difference {
 	unsigned added, changed, draining, kept;
 };
 
 /*
  * Tells what a load of the list would do: "+ NODE added", "- NODE draining",
- * "~ NODE cores 8 -> 4". STATUS_OK and *ret; or a status, and it was told.
+ * "~ NODE cores 8 -> 4". STATUS_OK and *ret; or another status, and the error was
+ * told.
  */
 int difference_tell(const struct context *context, struct score *score, const struct nodelist *list,
 		    struct difference *ret);

@@ -14,7 +14,7 @@
 #include "system/timespan.h"
 
 #define LOOK_USEC (200 * USEC_PER_MSEC)
-#define KILL_USEC (10 * USEC_PER_SEC)  /* so long connections that were ended may take to be gone */
+#define KILL_USEC (10 * USEC_PER_SEC)  /* the longest time until an ended connection is gone */
 
 static bool arg_wait, arg_kill;
 static uint64_t arg_timeout_usec;      /* 0: none */
@@ -52,7 +52,7 @@ static const struct option_row rows[] = {
 
 const struct option_set drain_options = OPTION_SET(rows);
 
-/* The nodes that are to become empty. */
+/* The nodes that must become empty. */
 struct drained {
 	const struct score_node *nodes;
 	size_t n;
@@ -81,7 +81,7 @@ static void tell_left(const struct held_slots *left)
 	(void)fflush(stdout);
 }
 
-/* Ends what is left. STATUS_OK; or a status, and it was told. */
+/* Ends the connections that are left. STATUS_OK; or another status, and the error was told. */
 static int end_left(struct score *score, const struct held_slots *left)
 {
 	int status = STATUS_OK;
@@ -89,7 +89,7 @@ static int end_left(struct score *score, const struct held_slots *left)
 	for (size_t i = 0; i < left->n; i++) {
 		int r = held_slot_end(score, &left->slots[i]);
 
-		/* What is no relay's ends by itself, and soon. */
+		/* A slot that no relay holds becomes free by itself, and soon. */
 		if (r < 0 && r != -EINVAL) {
 			complain("%s/%" PRIu32 " of %s: %s", left->slots[i].node, left->slots[i].slot, left->slots[i].client,
 				 strerror(-r));

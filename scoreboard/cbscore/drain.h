@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * drain.h: waits until nodes that take no more connections have none left: what
- * --wait of the verbs down and remove does.
+ * drain.h: waits until nodes that take no new connections have none left, for
+ * --wait of the verbs down and remove.
  */
 
 #include "context.h"
@@ -13,8 +13,8 @@ extern const struct option_set drain_options;
 
 /*
  * If --wait was given: waits until none of the n nodes has a connection, and
- * tells how many are left. With --kill the connections are ended, at once or when
- * --timeout is over. STATUS_OK: done, or nothing was asked; STATUS_FAILED: the
- * time was over first, or it could not be done, which was told.
+ * tells how many are left. With --kill it ends the connections, at once or when
+ * --timeout is over. STATUS_OK: done, or --wait was not given. STATUS_FAILED: the
+ * time was over first, or an error, which was told.
  */
 int drain_wait(const struct context *context, struct score *score, const struct score_node *nodes, size_t n);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * edit.c: the verbs that change one node of the farm while it works: add,
- * remove, set; and dump, which writes the farm as a node list.
+ * edit.c: the verbs that change a node of the running farm: add, remove, set;
+ * and dump, which writes the farm as a node list.
  *
  * set reads each value by its row of list/fields.c, as the node list does. The
- * library then changes those fields and no others in one critical section, so
- * that edits of one node by several people at once all last.
+ * library then changes those fields and no others in one section, so edits of a
+ * node by several administrators at once all last.
  */
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 
 #define LINE_MAX_ 2048
 
-/* Makes an edit. STATUS_OK and *ret; or a status, and it was told. */
+/* Makes an edit. STATUS_OK and *ret; or another status, and the error was told. */
 static int edit(const struct context *context, struct score *score, const struct score_edit *edit,
 		struct score_edited *ret)
 {
@@ -41,7 +41,8 @@ static int edit(const struct context *context, struct score *score, const struct
 	}
 }
 
-/* Whether the node list has the node: so that the next load keeps it. Silent; a list that cannot be read has none. */
+/* Whether the node list has the node, so that the next load keeps it. Tells no errors: a list that cannot be read has
+ * no nodes. */
 static bool is_listed(const struct context *context, const char *name)
 {
 	struct nodelist list;
@@ -54,7 +55,7 @@ static bool is_listed(const struct context *context, const char *name)
 	return found;
 }
 
-/* Reads the one node of a line. where stands before its errors. */
+/* Reads the node of a line. where stands before its errors. */
 static int read_line(const char *where, const char *line, struct node_config *ret)
 {
 	struct nodelist list;
@@ -64,7 +65,7 @@ static int read_line(const char *where, const char *line, struct node_config *re
 		complain("%s", strerror(-r));
 		return STATUS_FAILED;
 	}
-	/* There is no file and no line: the field and its value say enough. */
+	/* The line is an argument, so its errors name no file and no number: the field and its value are enough. */
 	for (size_t i = 0; i < list.n_errors; i++) {
 		const char *message = strstr(list.errors[i], ": ");
 
@@ -109,7 +110,7 @@ static int run_add(void *settings, int argc, char **argv)
 	return status;
 }
 
-/* What becomes of connections that are more than the cores. */
+/* Tells what happens to connections above the number of cores. */
 static void tell_cores(const struct score_edited *edited)
 {
 	uint32_t cores = edited->after.cores;
@@ -118,7 +119,7 @@ static void tell_cores(const struct score_edited *edited)
 		(void)printf(" (%" PRIu32 " busy: %" PRIu32 " finish first)", edited->busy, edited->busy - cores);
 }
 
-/* "fast1.farm:4001: cores 4 -> 2 (4 busy: 2 finish first), speed 1.5 -> learned" */
+/* Tells a change: "fast1.farm:4001: cores 4 -> 2 (4 busy: 2 finish first), speed 1.5 -> learned". */
 static void tell_set(const struct score_edit *change, const struct score_edited *edited)
 {
 	bool any = false;

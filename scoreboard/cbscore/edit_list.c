@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * edit_list.c: the verb edit: the node list in an editor, as visudo(8) does it.
- * A copy beside the list is edited; it takes the list's place, and is loaded,
- * only when it is valid. The list is locked meanwhile against a second editor.
+ * edit_list.c: the verb edit: the node list in an editor, like visudo(8). The
+ * editor works on a copy beside the list. The copy replaces the list, and is
+ * loaded, only if it is valid. Meanwhile the list is locked against a second
+ * editor.
  */
 
 #include <errno.h>
@@ -20,7 +21,7 @@
 
 #include "verbs.h"
 
-/* Runs the editor on the file. STATUS_OK, or STATUS_FAILED, and it was told. */
+/* Runs the editor on the file. STATUS_OK; or STATUS_FAILED, and the error was told. */
 static int run_editor(const char *path)
 {
 	const char *editor = getenv("VISUAL");
@@ -32,7 +33,7 @@ static int run_editor(const char *path)
 		editor = getenv("EDITOR");
 	if (!editor || !*editor)
 		editor = "vi";
-	/* The variable may have arguments of its own, so a shell takes it apart. */
+	/* The variable may contain arguments, so a shell splits it. */
 	if (asprintf(&command_line, "%s \"$1\"", editor) < 0)
 		return STATUS_FAILED;
 	(void)fflush(stdout);
@@ -42,7 +43,7 @@ static int run_editor(const char *path)
 		_exit(127);
 	}
 	free(command_line);
-	/* Ctrl-C in the editor is the editor's. */
+	/* Ctrl-C is for the editor alone. */
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGQUIT, SIG_IGN);
 	while (pid > 0 && waitpid(pid, &wait_status, 0) < 0 && errno == EINTR)
@@ -83,7 +84,7 @@ static bool is_same(const char *a, const char *b)
 	return c == d && c == EOF;
 }
 
-/* Whether somebody at the terminal wants to go on editing. */
+/* Asks at the terminal whether to go on editing. */
 static bool wants_again(void)
 {
 	char answer[16] = "";
@@ -94,7 +95,7 @@ static bool wants_again(void)
 	return fgets(answer, sizeof(answer), stdin) && answer[0] != 'n' && answer[0] != 'N';
 }
 
-/* Edits the copy until it is valid. STATUS_OK; or a status, and it was told. */
+/* Edits the copy until it is valid. STATUS_OK; or another status, and the error was told. */
 static int edit_until_valid(const char *copy)
 {
 	struct nodelist list;
@@ -111,7 +112,7 @@ static int edit_until_valid(const char *copy)
 	return status;
 }
 
-/* The copy, complete on the disk, takes the list's place. 0 or -errno. */
+/* Writes the copy to the disk and replaces the list by it. 0 or -errno. */
 static int replace(int fd, const char *copy, const char *path)
 {
 	if (fsync(fd) < 0 || rename(copy, path) < 0)
@@ -119,7 +120,8 @@ static int replace(int fd, const char *copy, const char *path)
 	return 0;
 }
 
-/* A copy of the list beside it, with its owner and mode, in *ret_name (the caller's to free). Its descriptor or -errno. */
+/* Makes a copy of the list beside it, with its owner and mode. Returns its descriptor, and its name in *ret_name, which
+ * the caller frees; or -errno. */
 static int make_copy(int list, const char *path, char **ret_name)
 {
 	struct stat st;
@@ -162,7 +164,7 @@ static int edit_and_load(const struct context *context, const char *path, int li
 	if (status == STATUS_OK && is_same(copy, path)) {
 		(void)printf("%s is unchanged\n", path);
 	} else if (status == STATUS_OK) {
-		/* The editor may have put another file in its place. */
+		/* The editor may have replaced the copy by another file. */
 		int edited = open(copy, O_RDONLY | O_CLOEXEC);
 		struct stat st;
 
@@ -178,7 +180,7 @@ static int edit_and_load(const struct context *context, const char *path, int li
 			status = verb_load.run((void *)(uintptr_t)context, 0, NULL);
 		}
 	}
-	(void)unlink(copy); /* gone already if it took the list's place */
+	(void)unlink(copy); /* gone already if it replaced the list */
 	(void)close(fd);
 	free(copy);
 	return status;

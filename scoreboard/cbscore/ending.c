@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * ending.c: a process is held by a descriptor before it is known to be the
- * right one, so that a number that was given to another process cannot be hit.
+ * ending.c: opens a pidfd of the process before it checks that this is the right
+ * process. So the signal cannot hit another process that got the pid meanwhile.
  */
 
 #include "ending.h"

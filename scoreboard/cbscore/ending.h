@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * ending.h: ends connections for an administrator. The relay that holds the
- * slot gets SIGTERM, by which it ends its connection and gives the slot back.
+ * ending.h: ends connections for an administrator. The relay that holds the slot
+ * gets SIGTERM: it ends its connection and releases the slot.
  */
 
 #include "context.h"
 
-/* A connection, as it was when it was looked at. */
+/* A connection, as it was when the scoreboard was read. */
 struct held_slot {
 	char node[NODE_NAME_MAX + 1];
 	char client[SCORE_CLIENT_MAX + 1];
@@ -23,13 +23,13 @@ struct held_slots {
 	size_t n, room;
 };
 
-/* Copies the slots for which wanted() holds into *ret, whose slots are the caller's to free. 0 or -errno. */
+/* Copies the slots for which wanted() holds into *ret; the caller frees ret->slots. 0 or -errno. */
 int held_slots_find(struct score *score, bool (*wanted)(const struct score_slot_info *slot, const void *arg),
 		    const void *arg, struct held_slots *ret);
 
 /*
- * Ends a connection, if it is still the one that was looked at. 0; 1: it had
- * ended already; -EINVAL: no relay holds the slot, but a check, or a waiter that
- * has not taken it yet; or -errno of kill(2).
+ * Ends a connection, if the slot still has the same one. 0; 1: it had ended
+ * already; -EINVAL: no relay holds the slot, but a check or a waiter that has not
+ * taken it yet; or -errno of pidfd_open(2) or pidfd_send_signal(2).
  */
 int held_slot_end(struct score *score, const struct held_slot *held);

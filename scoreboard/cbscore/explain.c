@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * explain.c: the verb explain: which node the next connection would get, and
- * why no other.
+ * explain.c: the verb explain: which node the next connection would get, and why
+ * it would get no other.
  *
- * The library makes the choice itself, as for a connection. Here only the rest
- * is put in order behind it, by what the policy compares.
+ * The library makes the choice, as for a connection. This file only puts the
+ * other nodes in order behind the chosen node, by what the policy compares.
  */
 
 #include <arpa/inet.h>
@@ -22,7 +22,7 @@
 #include "system/timespan.h"
 #include "verbs.h"
 
-#define TOP 20u                /* lines for people */
+#define TOP 20u                /* lines of the table for people */
 
 static enum score_policy arg_policy = POLICY_FASTEST;
 static uint32_t arg_top;       /* 0: all */
@@ -52,7 +52,7 @@ static int add_row(const struct score_node *node, void *arg)
 
 /* ---- what a policy compares ---- */
 
-/* How far behind the chosen one, in the list and then from its beginning. */
+/* How far the row is behind the chosen node in the list; the list's beginning follows its end. */
 static uint32_t turn(const struct explanation *e, const struct explain_row *row)
 {
 	return row->position >= e->chosen->position ? row->position - e->chosen->position :
@@ -64,7 +64,7 @@ static struct score_candidate candidate(const struct explanation *e, const struc
 	return (struct score_candidate){ .node = &row->node, .position = row->position, .turn = turn(e, row) };
 }
 
-/* Above 0 if b comes before a: those that can be used come first, backups last among them. */
+/* Above 0 if b comes before a. Nodes that can be used come first; among them backups come last. */
 static int compare(const struct explain_row *a, const struct explain_row *b, const struct explanation *e)
 {
 	struct score_candidate x = candidate(e, a), y = candidate(e, b);
@@ -122,7 +122,7 @@ static void explain(struct explanation *e)
 		if (e->rows[i].node.id == e->choice.node)
 			e->chosen = &e->rows[i];
 	if (e->chosen) {
-		/* The chosen one's place, before rows move. */
+		/* A copy of the chosen row, as the sort moves rows. */
 		struct explain_row chosen = *e->chosen;
 
 		e->chosen = &chosen;
@@ -169,7 +169,7 @@ static void tell(const struct explanation *e, const char *client, uint32_t shown
 			     e->choice.paused ? ", as the farm is paused" : "", waiting);
 }
 
-/* How many rows to show. */
+/* The number of rows to show. */
 static uint32_t top(const struct context *context)
 {
 	if (arg_top_given)
@@ -200,7 +200,7 @@ static int print(const struct context *context, struct explanation *e, const cha
 	return status;
 }
 
-/* An address of IPv4 or IPv6, with or without a port, as cbscore slots shows clients. */
+/* Whether the text is an IPv4 or IPv6 address, with or without a port, as `cbscore slots` shows clients. */
 static bool is_address(const char *client)
 {
 	char text[INET6_ADDRSTRLEN + 8], bytes[sizeof(struct in6_addr)], *address = text, *end;

@@ -2,8 +2,7 @@
 #pragma once
 
 /*
- * explain.h: a line of what explain shows: a node, and what the policy thinks
- * of it.
+ * explain.h: a row of the table of explain: a node, and how the policy rates it.
  */
 
 #include "scoreboard.h"
@@ -11,7 +10,7 @@
 struct explain_row {
 	struct score_node node;
 	uint32_t position;     /* in the list */
-	bool usable;           /* a connection could get it now */
-	uint32_t rank;         /* 1 is what a connection gets; 0: not usable */
+	bool usable;           /* a connection could get the node now */
+	uint32_t rank;         /* 1: the node that a connection gets; 0: not usable */
 	char why[256];
 };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * export.c: the verb export: the farm as another balancer wants to be told of
- * it. ipvs: what `ipvsadm -R` reads, the table of the kernel's own balancer.
+ * export.c: the verb export: the farm in the form that another balancer reads.
+ * ipvs: the input of `ipvsadm -R`, the table of the kernel's own balancer.
  *
- * A node's weight there is what the scoreboard chooses by when all slots are
- * free: speed times cores, in hundredths, both as its agent changes them. One
- * that is not to be used, be it that its agent says so, gets weight 0, by which
- * its connections go on, as they do here.
+ * A node's weight there is the value by which the scoreboard chooses when all
+ * slots are free: speed times cores, in hundredths, both as the node's agent
+ * changes them. A node that must not be used, also because its agent says so,
+ * gets weight 0: then its connections go on, as they do here.
  */
 
 #include <arpa/inet.h>
@@ -24,21 +24,21 @@
 #define WEIGHT_MAX 65535.0
 #define SERVICE_MAX 128
 
-/* The virtual service, as ipvsadm is told of it. */
+/* The virtual service, in ipvsadm's form. */
 struct service {
 	char text[SERVICE_MAX];  /* "-t 10.0.0.1:3632" */
-	int family;              /* of nodes that can stand behind it */
+	int family;              /* of the nodes that can serve it */
 	uint16_t port;           /* 0: any */
 };
 
 struct export {
 	struct service service;
 	const char *forward;     /* "-m" */
-	bool keeps_port;         /* the kernel cannot change the port on the way */
+	bool keeps_port;         /* this way of forwarding cannot change the port */
 	bool primary_up;         /* a node that is no backup is up */
 	double scale;            /* from speed * cores to weight */
 	double most;             /* largest speed * cores */
-	char (*seen)[NI_MAXHOST + 8]; /* addresses that were written: two names may have one */
+	char (*seen)[NI_MAXHOST + 8]; /* addresses that were written: two names may share one */
 	size_t n, room;
 };
 
@@ -56,7 +56,7 @@ static int parse_port(const char *text, uint16_t *ret)
 	return r;
 }
 
-/* tcp:ADDRESS:PORT, tcp:[ADDRESS]:PORT, or fwmark:NUMBER, of nodes with IPv4, or fwmark6:NUMBER. */
+/* Reads tcp:ADDRESS:PORT, tcp:[ADDRESS]:PORT, fwmark:NUMBER (of nodes with IPv4), or fwmark6:NUMBER. */
 static int parse_service(const char *text, struct service *ret)
 {
 	char address[INET6_ADDRSTRLEN + 2];
@@ -119,7 +119,7 @@ static bool is_seen(const struct export *export, const char *where)
 	return false;
 }
 
-/* Where the kernel finds the node, or why it cannot: NULL, or what is wrong. */
+/* Writes the address at which the kernel finds the node. NULL; or what is wrong. */
 static const char *locate(const struct export *export, const struct score_node *node, char *where, size_t size)
 {
 	char address[NI_MAXHOST];
@@ -147,7 +147,7 @@ static int write_node(const struct score_node *node, void *arg)
 	const char *wrong;
 
 	if (export->n == export->room)
-		return 0; /* added since they were counted: the next export has it */
+		return 0; /* the node was added after the count: the next export has it */
 	wrong = locate(export, node, where, sizeof(where));
 	if (wrong) {
 		complain("%s: left out: %s", node->config.name, wrong);
@@ -181,7 +181,7 @@ static const char *forward_option(const char *name)
 	return NULL;
 }
 
-/* A scheduler is a module of the kernel's; its name goes into a line. */
+/* Whether the name can be a scheduler: a module of the kernel. It becomes part of a line. */
 static bool is_scheduler(const char *name)
 {
 	size_t length = strlen(name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* help.c: the verb help: what --help of the program or of a verb prints. */
+/* help.c: the verb help: prints what --help of the program or of a verb prints. */
 
 #include "verbs.h"
 

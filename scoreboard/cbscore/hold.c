@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * hold.c: the verbs by which an administrator takes nodes out and puts them
- * back: down, up. All nodes are found before the first is touched.
+ * hold.c: the verbs by which an administrator takes nodes out and puts them back:
+ * down, up. All nodes are looked up before the first is changed.
  */
 
 #include <ctype.h>

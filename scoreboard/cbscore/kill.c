@@ -25,12 +25,12 @@ static bool is_client(const char *client, const char *word)
 		return false;
 	if (strlen(word) == (size_t)(port - client) && strncmp(client, word, length) == 0)
 		return true;
-	/* An IPv6 address without its brackets. */
+	/* The word may be an IPv6 address without its brackets. */
 	return client[0] == '[' && strncmp(client + 1, word, length) == 0 && client[1 + length] == ']' &&
 	       client + 2 + length == port;
 }
 
-/* NODE/SLOT, or a client. */
+/* Whether the word is NODE/SLOT or the client of the slot. */
 static bool is_meant(const struct score_slot_info *slot, const void *arg)
 {
 	const char *word = arg, *slash = strrchr(word, '/');

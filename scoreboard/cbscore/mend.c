@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* mend.c: the verbs that put right what the dead left behind: reap, fsck. */
+/* mend.c: the verbs that put right what dead processes left behind: reap, fsck. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -45,7 +45,7 @@ static int run_fsck(void *settings, int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	if (!arg_repair && score_exists(context->farm.scoreboard) == 1) {
-		/* To look only: one that is damaged stays so. */
+		/* Only to look: a damaged scoreboard stays as it is. */
 		r = score_open(context->farm.scoreboard, NULL, &score);
 		status = r == 0 ? STATUS_OK : complain_score(context, r == -ENODATA ? -EUCLEAN : r);
 	} else {

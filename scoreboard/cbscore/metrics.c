@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * metrics.c: the verb metrics: the farm's figures for Prometheus, also as a
- * file for the collector of text files of its node_exporter.
+ * metrics.c: the verb metrics: the farm's figures for Prometheus, also as a file
+ * for the textfile collector of its node_exporter.
  */
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 static const char *arg_file;   /* NULL: standard output */
 
-/* A file that takes the place of path when it is complete; its name is in *ret_name, which is the caller's to free. */
+/* Opens a new file that replaces path when it is complete. Its name is in *ret_name, which the caller frees. */
 static FILE *begin_file(const char *path, char **ret_name)
 {
 	FILE *file = NULL;
@@ -42,7 +42,7 @@ static FILE *begin_file(const char *path, char **ret_name)
 	return file;
 }
 
-/* Writes the file so that a reader sees the old one or the whole new one. 0 or -errno. */
+/* Writes the file so that a reader sees either the old file or the whole new file. 0 or -errno. */
 static int replace_file(const char *path, const struct snapshot *snapshot)
 {
 	char *name;

@@ -12,7 +12,7 @@
 
 #define NEAREST_MAX 3u
 
-/* The whole farm, to look words up in. */
+/* All nodes of the farm, to look up words in. */
 struct farm_nodes {
 	struct score_node *nodes;
 	size_t n, room;
@@ -28,7 +28,7 @@ static int collect(const struct score_node *node, void *arg)
 	return r;
 }
 
-/* Whether word is the host, as it is or, IPv6, in brackets. */
+/* Whether word is the host, or an IPv6 host in brackets. */
 static bool is_host(const char *word, const char *host)
 {
 	size_t length = strlen(host);
@@ -66,7 +66,7 @@ static void complain_unknown(const struct farm_nodes *farm, const char *word)
 		complain("%s: no such node", word);
 }
 
-/* The node that word means, or NULL, and it was told. */
+/* The node that word names; or NULL, and the error was told. */
 static const struct score_node *find(const struct farm_nodes *farm, const char *word)
 {
 	const struct score_node *found = NULL;

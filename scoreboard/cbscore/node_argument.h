@@ -3,22 +3,23 @@
 
 /*
  * node_argument.h: the NODE of a verb: a node's name, host:port, or its host
- * alone if only one node has that.
+ * alone if only one node has that host.
  */
 
 #include "context.h"
 
 /*
- * Finds the nodes that n words mean, all of them before anything is done.
- * STATUS_OK and *ret, n nodes in the order of the words, the caller's to free;
- * or a status, *ret is NULL, and every word that means none was told with the
- * nearest right ones.
+ * Finds the nodes that n words name, so that a verb knows all before it changes
+ * any. STATUS_OK and *ret, n nodes in the order of the words, which the caller
+ * frees. Or another status, *ret is NULL, and every word that names no node was
+ * told with the most similar names.
  */
 int node_arguments_find(const struct context *context, struct score *score, int n, char **words,
 			struct score_node **ret);
 
-/* The same for one word. STATUS_OK and *ret; or a status, and it was told. */
+/* As node_arguments_find(), for one word. STATUS_OK and *ret; or another status, and the error was told. */
 int node_argument_find(const struct context *context, struct score *score, const char *word, struct score_node *ret);
 
-/* The node of that name as it is now. STATUS_OK; STATUS_NO_NODE, untold; or another status, and it was told. */
+/* Reads the node of that name anew. STATUS_OK; STATUS_NO_NODE, without a message; or another status, and the error was
+ * told. */
 int node_look(const struct context *context, struct score *score, const char *name, struct score_node *ret);

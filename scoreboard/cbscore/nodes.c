@@ -24,7 +24,7 @@ static int complain_load(const struct context *context, struct score *score, con
 
 static bool arg_dry_run;
 
-/* Tells how the list and the farm differ. STATUS_OK and *ret; or a status, and it was told. */
+/* Tells how the list and the farm differ. STATUS_OK and *ret; or another status, and the error was told. */
 static int compare(const struct context *context, const char *path, struct difference *ret)
 {
 	struct score *score = NULL;
@@ -93,7 +93,7 @@ static int run_load(void *settings, int argc, char **argv)
 	if (r == 0)
 		r = score_load(score, &list, &result);
 	if (r == 0 && existed == 0) {
-		/* It was made from this very list a moment ago. */
+		/* The scoreboard was made from this very list a moment ago. */
 		result.added += result.kept;
 		result.kept = 0;
 	}

@@ -16,5 +16,5 @@ struct range {
 /* Reads a range. 0 and *ret, or -EINVAL. */
 int range_parse(const char *text, struct range *ret);
 
-/* Whether a value is one to alert about. */
+/* Whether the range alerts at the value. */
 bool range_alerts(const struct range *range, double value);

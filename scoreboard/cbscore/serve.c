@@ -22,7 +22,7 @@
 static const char *arg_web;          /* NULL: the service manager's sockets */
 static uint64_t arg_exit_idle_usec;
 
-/* The listening sockets that a service manager passed. How many, or -errno. */
+/* Takes the listening sockets that a service manager passed. Returns their number, or -errno. */
 static int take_sockets(int fds[static SOCKETS_MAX])
 {
 	int n = sd_listen_fds(1);
@@ -53,8 +53,8 @@ static int listen_on(const struct addrinfo *address)
 	return r;
 }
 
-/* Takes "[ADDRESS:]PORT" apart. Without an address it is this machine's own: what is shown stays here unless
- * somebody says otherwise. 0 or -EINVAL. */
+/* Splits "[ADDRESS:]PORT". Without an address the host is the loopback: the farm is shown to other machines only if the
+ * option says so. 0 or -EINVAL. */
 static int split(const char *where, char host[static NI_MAXHOST], const char **ret_port)
 {
 	const char *colon = strrchr(where, ':');
@@ -74,7 +74,8 @@ static int split(const char *where, char host[static NI_MAXHOST], const char **r
 	return 0;
 }
 
-/* Listens on all addresses that the text means. How many sockets, or the status of what was told, as a negative number. */
+/* Listens on all addresses that the text names. Returns the number of sockets; or the negative of a status, and the
+ * error was told. */
 static int make_sockets(const char *where, int fds[static SOCKETS_MAX])
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
@@ -101,7 +102,7 @@ static int make_sockets(const char *where, int fds[static SOCKETS_MAX])
 	return -STATUS_FAILED;
 }
 
-/* All listening sockets; as make_sockets(). */
+/* Gets all listening sockets, from the service manager or from --web. Returns as make_sockets(). */
 static int get_sockets(int fds[static SOCKETS_MAX])
 {
 	int n = arg_web ? make_sockets(arg_web, fds) : take_sockets(fds);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * shell.c: the verb shell, and -i: commands from standard input, acted on at
- * each newline. A line is a verb with its arguments, or Core Balance's letters:
- * b nodes, c connections, t relays, run together or with any other characters
- * between them. On a terminal it has readline(3), history and completion. Each
- * verb runs in a process of its own.
+ * shell.c: the verb shell, and -i: runs commands from standard input, line by
+ * line. A line is a verb with its arguments, or Core Balance's letters: b nodes,
+ * c connections, t relays, with or without other characters between them. On a
+ * terminal there are readline(3), history and completion. Each verb runs in a
+ * process of its own.
  */
 
 #include <ctype.h>
@@ -24,7 +24,7 @@
 
 #define WORDS_MAX 128
 
-static const struct context *shell_context; /* for completion, which is told nothing */
+static const struct context *shell_context; /* for completion: readline passes no argument */
 
 /* ---- letters ---- */
 
@@ -40,7 +40,7 @@ static int run_relays(const struct context *context)
 						   (char *)(uintptr_t)"pid", NULL });
 }
 
-/* Acts on each letter of a line in turn. The status of the last. */
+/* Runs the verb of each letter of a line in turn. Returns the status of the last. */
 static int run_letters(const struct context *context, const char *line)
 {
 	int status = STATUS_OK;
@@ -58,14 +58,14 @@ static int run_letters(const struct context *context, const char *line)
 		case 't':
 			status = run_relays(context);
 			break;
-		default: /* stands between letters */
+		default: /* a separator between letters */
 			break;
 		}
 	}
 	return status;
 }
 
-/* Whether a line has letters and what separates them, and no other word. */
+/* Whether a line has only letters and what separates them. */
 static bool is_letters(const char *line)
 {
 	bool any = false;
@@ -80,13 +80,13 @@ static bool is_letters(const char *line)
 
 /* ---- lines ---- */
 
-/* v and a number, which Core Balance had: what runs here takes that from its own command line. */
+/* Whether a line is v and a number, Core Balance's verbosity: here the programs' own options set that. */
 static bool is_verbosity(const char *line)
 {
 	return line[0] == 'v' && line[1] && line[strspn(line + 1, "0123456789") + 1] == '\0';
 }
 
-/* Acts on a line, which it changes. The status; -1: it asks for the end. */
+/* Runs a line, and changes it. Returns the status; -1: the line asks for the end. */
 static int run_line(const struct context *context, char *line)
 {
 	char *words[WORDS_MAX + 1];
@@ -167,7 +167,7 @@ static char *next_node(const char *begun, int state)
 			(void)score_close(score);
 		}
 	}
-	/* readline frees what it was given. */
+	/* readline frees the name. */
 	return i < nodes.n ? nodes.names[i++] : NULL;
 }
 
@@ -207,7 +207,7 @@ static char **complete(const char *begun, int start, int end)
 
 /* ---- the loop ---- */
 
-/* The next line, the caller's to free, or NULL at the end of input. */
+/* Reads the next line, which the caller frees; NULL at the end of input. */
 static char *read_line(bool on_terminal)
 {
 	char *line = NULL;

@@ -35,7 +35,7 @@ static int fill(struct score *score, enum table_kind kind, struct table *table)
 	}
 }
 
-/* A table for people says what none of its lines would. */
+/* Tells people that the farm is paused, as no line of the table says so. */
 static void tell_pause(const struct context *context, struct score *score)
 {
 	struct score_totals totals;
@@ -91,7 +91,7 @@ static const struct option_row slots_rows[] = {
 
 static const struct option_set slots_options = OPTION_SET(slots_rows);
 
-/* Free slots of the nodes of both kinds. */
+/* Free slots of the primary nodes and of the backups. */
 struct free_slots {
 	uint64_t primary, backup;
 	bool primary_up;

@@ -14,7 +14,7 @@
 
 #define NODES_SHOWN 10u
 
-/* A number with commas between its thousands. */
+/* Writes a number with commas between groups of three digits. */
 static const char *thousands(uint64_t number, char text[static 32])
 {
 	char digits[24];
@@ -43,7 +43,7 @@ static void tell_farm(const struct snapshot *snapshot)
 		     totals->nodes == 1 ? "" : "s");
 }
 
-/* The nodes that are not up, and since when and why. */
+/* Tells the nodes that are not up, since when, and why. */
 static void tell_nodes(const struct snapshot *snapshot)
 {
 	size_t shown = 0, more = 0;

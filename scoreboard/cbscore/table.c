@@ -17,13 +17,13 @@
 #include "system/timespan.h"
 
 #define TABLE_COLUMNS_MAX 64
-#define CUT_WIDTH 24u          /* a text is cut to this before other columns are dropped for it */
+#define CUT_WIDTH 24u          /* a text is cut to this width before columns are dropped */
 
 struct table {
 	struct libscols_table *scols;
 	const struct column *columns[TABLE_COLUMNS_MAX];
 	size_t n_columns;
-	size_t n_default;      /* of them, from the first: those that nobody asked for */
+	size_t n_default;      /* of them, from the first: the columns that no option named */
 	struct libscols_column *sort;
 	bool plain;            /* raw or JSON: numbers rather than dates */
 };
@@ -86,7 +86,7 @@ const struct option_set table_options = OPTION_SET(rows);
 
 /* ---- which columns ---- */
 
-/* The names of a table's columns, for nearest(). */
+/* The name of a column of a table, for nearest(). */
 static const char *column_name(const void *words, size_t wanted)
 {
 	const enum table_kind *kind = words;
@@ -135,7 +135,7 @@ static bool is_chosen(const struct table *table, const struct column *column)
 	return false;
 }
 
-/* "COL,COL", or "+COL,COL" for the usual ones and these; each once, for JSON has no twins. */
+/* Chooses the columns "COL,COL"; with "+COL,COL" the default columns and these. Each once: in JSON a name is unique. */
 static int choose(struct table *table, enum table_kind kind, const char *output)
 {
 	if (!output || *output == '+')
@@ -161,7 +161,7 @@ static int choose(struct table *table, enum table_kind kind, const char *output)
 
 /* ---- libsmartcols ---- */
 
-/* Numbers by value, whatever the column shows; the plain form hangs on the cell. */
+/* Compares by number, whatever the column shows; the plain form is the cell's userdata. */
 static int compare_numbers(struct libscols_cell *a, struct libscols_cell *b, void *arg)
 {
 	const char *x = scols_cell_get_userdata(a), *y = scols_cell_get_userdata(b);
@@ -184,7 +184,7 @@ static bool is_among(const char *name, const char *const *names)
 	return false;
 }
 
-/* Texts that are cut where the terminal is too narrow. */
+/* Whether the column's text is cut if the terminal is too narrow. */
 static bool is_cut(const struct column *column)
 {
 	static const char *const names[] = { "REASON", "FROM", "WHY", "CLIENT", "DETAIL", "ADDRESSES", NULL };
@@ -231,7 +231,7 @@ static int add_sort(struct table *table, enum table_kind kind, const char *sort)
 			table->sort = scols_table_get_column(table->scols, i);
 			return STATUS_OK;
 		}
-	/* Not shown: there all the same, for its values. */
+	/* The column is hidden, and in the table only for its values. */
 	if (table->n_columns == TABLE_COLUMNS_MAX)
 		return complain_usage("--output: expected at most %d columns", TABLE_COLUMNS_MAX - 1);
 	table->columns[table->n_columns++] = column;
@@ -242,7 +242,7 @@ static int add_sort(struct table *table, enum table_kind kind, const char *sort)
 	return STATUS_OK;
 }
 
-/* On a terminal that can, unless NO_COLOR (no-color.org) is set. */
+/* Whether stdout is a terminal with colours, and NO_COLOR (no-color.org) is not set. */
 static bool wants_color(void)
 {
 	const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
@@ -272,8 +272,8 @@ int table_new(const struct context *context, enum table_kind kind, struct table 
 	(void)scols_table_set_name(table->scols, table_name(kind));
 	(void)scols_table_enable_json(table->scols, context->json);
 	(void)scols_table_enable_raw(table->scols, context->raw);
-	/* Else what the locale does not have is escaped, and raw output escapes these escapes again. (With a width to be
-	 * computed libsmartcols would not end in such a locale.) */
+	/* Otherwise characters that the locale has not are escaped, and raw output escapes these escapes again. (If it has
+	 * to compute a width, libsmartcols would loop for ever in such a locale.) */
 	(void)scols_table_enable_noencoding(table->scols, context->raw || context->json);
 	(void)scols_table_enable_noheadings(table->scols, context->no_headings);
 	if (!table->plain && wants_color())
@@ -296,7 +296,7 @@ fail:
 	return status;
 }
 
-/* Microseconds since the epoch, as a date in local time. */
+/* Replaces microseconds since the epoch by a date in local time. */
 static void format_date(char text[static COLUMN_TEXT_MAX])
 {
 	time_t seconds = (time_t)(strtoull(text, NULL, 10) / USEC_PER_SEC);
@@ -306,14 +306,14 @@ static void format_date(char text[static COLUMN_TEXT_MAX])
 		(void)strftime(text, COLUMN_TEXT_MAX, "%Y-%m-%d %H:%M:%S", &tm);
 }
 
-/* A moment becomes how many seconds ago it was. */
+/* Replaces a moment by the number of seconds since then. */
 static void make_age(char text[static COLUMN_TEXT_MAX])
 {
 	if (*text)
 		(void)snprintf(text, COLUMN_TEXT_MAX, "%" PRIu64, age_of(strtoull(text, NULL, 10)) / USEC_PER_SEC);
 }
 
-/* The colour of a state; NULL: none. */
+/* The colour of a state, or NULL. */
 static const char *state_color(const char *state)
 {
 	static const char *const colors[][2] = {
@@ -377,7 +377,7 @@ static int print_empty(struct table *table)
 	return 0;
 }
 
-/* How wide a column is printed at least: as its widest cell, or, if it may be cut, so that it says something. */
+/* The least width of a column: that of its widest cell; of a column that may be cut, at most CUT_WIDTH. */
 static size_t width_of(struct table *table, size_t number)
 {
 	struct libscols_iter *iter = scols_new_iter(SCOLS_ITER_FORWARD);
@@ -394,7 +394,7 @@ static size_t width_of(struct table *table, size_t number)
 	return (is_cut(table->columns[number]) && width > CUT_WIDTH ? CUT_WIDTH : width) + 1;
 }
 
-/* Drops columns that nobody asked for, the least important first, until the rest fits the terminal. */
+/* Drops columns that no option named, the least important first, until the rest fits the terminal. */
 static void fit(struct table *table)
 {
 	static const char *const spares[] = {

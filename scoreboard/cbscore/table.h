@@ -13,7 +13,8 @@ struct table;
 /* The options of every verb that prints a table. */
 extern const struct option_set table_options;
 
-/* A new table with the columns that the options ask for. STATUS_OK and *ret; or a status, and it was told. */
+/* Makes a table with the columns that the options name. STATUS_OK and *ret; or another status, and the error was
+ * told. */
 int table_new(const struct context *context, enum table_kind kind, struct table **ret);
 
 /* Adds a row. 0 or -ENOMEM. */
@@ -22,5 +23,5 @@ int table_add(struct table *table, const void *item);
 /* Sorts and prints it to stdout, and frees it. Returns a status. */
 int table_print(struct table *table);
 
-/* Frees it unprinted; NULL is fine. */
+/* Frees a table without printing it; NULL is fine. */
 void table_free(struct table *table);

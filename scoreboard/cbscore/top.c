@@ -2,9 +2,9 @@
 
 /*
  * top.c: the verb top: the farm on a full screen, live. Once a second, and after
- * each key that changes something, the scoreboard is copied; the screen is drawn
- * from the copy. There are two views, of nodes and of connections, and one list
- * in each, which a cursor moves through.
+ * each key that changes something, it copies the scoreboard and draws the screen
+ * from the copy. There are two views, of nodes and of connections. Each has a
+ * list, through which a cursor moves.
  */
 
 #include <errno.h>
@@ -47,18 +47,18 @@ struct top {
 	struct context *context;
 	struct score *score;
 	struct snapshot snapshot;
-	struct held_slots slots;       /* every connection that has a slot */
+	struct held_slots slots;       /* all connections that have a slot */
 	struct waiter queue[QUEUE_SHOWN];
 	size_t n_queue;
 	size_t *shown;                 /* numbers of nodes or slots, filtered and sorted */
 	size_t n_shown;
-	size_t cursor, first;          /* in shown: the marked line, and the first on the screen */
-	bool connections;              /* the view of connections, else of nodes */
-	char node[NODE_NAME_MAX + 1];  /* connections of this node only; empty: of all */
+	size_t cursor, first;          /* in shown: the marked line, and the first line on the screen */
+	bool connections;              /* the view of connections; else of nodes */
+	char node[NODE_NAME_MAX + 1];  /* connections of this node only; empty: of all nodes */
 	char filter[FILTER_MAX];
 	char message[MESSAGE_MAX];     /* at the foot, until the next key */
 	enum sort sort;
-	uint64_t served, taken_usec;   /* of the copy before, for the rate */
+	uint64_t served, taken_usec;   /* of the previous copy, for the rate */
 	double rate;
 };
 
@@ -136,7 +136,7 @@ static bool is_shown(const struct top *top, size_t i)
 	       (!*top->filter || strcasestr(slot->client, top->filter) || strcasestr(slot->node, top->filter));
 }
 
-/* Chooses and sorts what the list has. 0 or -ENOMEM. */
+/* Chooses and sorts the lines of the list. 0 or -ENOMEM. */
 static int arrange(struct top *top)
 {
 	size_t n = top->connections ? top->slots.n : top->snapshot.n_nodes;
@@ -222,7 +222,7 @@ static void draw_head(const struct top *top)
 	(void)attroff(A_BOLD);
 }
 
-/* A sign for each slot, or for each part of them if there are more than columns. */
+/* Draws a sign for each slot; if there are more slots than columns, for each group of slots. */
 static void draw_bar(int y, int x, int width, const struct snapshot_node *node)
 {
 	uint32_t slots = node->busy > node->cores ? node->busy : node->cores;
@@ -248,7 +248,7 @@ static void draw_node(int y, const struct snapshot_node *node, int name_width)
 		(void)attroff(color_of(node->state));
 	}
 	rest = wide ? name_width + 22 : name_width + 13;
-	/* Beside the bar stands why, where there is room for both. */
+	/* The reason stands beside the bar if there is room for both. */
 	if (*node->why && COLS - rest > 50)
 		(void)mvaddnstr(y, rest + (COLS - rest) / 2, node->why, COLS - rest - (COLS - rest) / 2);
 	width = *node->why && COLS - rest > 50 ? (COLS - rest) / 2 - 1 : COLS - rest;
@@ -289,7 +289,7 @@ static void draw_foot(const struct top *top)
 	(void)attroff(A_REVERSE);
 }
 
-/* How many lines the list has. */
+/* The number of lines that the list has on the screen. */
 static size_t list_lines(void)
 {
 	return LINES > 4 ? (size_t)LINES - 4 : 1;
@@ -345,7 +345,7 @@ static void draw(struct top *top)
 
 /* ---- keys ---- */
 
-/* Asks at the foot. Whether the answer is y. */
+/* Asks at the foot of the screen. Returns whether the answer is y. */
 static bool asks(struct top *top, const char *question)
 {
 	int key;
@@ -359,7 +359,7 @@ static bool asks(struct top *top, const char *question)
 	return key == 'y' || key == 'Y';
 }
 
-/* A line of text at the foot, taken over with Enter. */
+/* Reads a line of text at the foot of the screen, which Enter ends. */
 static void read_filter(struct top *top)
 {
 	size_t length = 0;
@@ -422,7 +422,7 @@ static void end_connection(struct top *top)
 		       r == 0 ? "is ended" : r > 0 ? "had ended already" : r == -EINVAL ? "no relay holds the slot" : strerror(-r));
 }
 
-/* explain prints as it always does; the screen comes back with a key. */
+/* Runs the verb explain, which prints as always; a key brings the screen back. */
 static void explain(struct top *top)
 {
 	(void)def_prog_mode();
@@ -457,7 +457,7 @@ static void show_connections(struct top *top, bool connections)
 	*top->filter = '\0';
 }
 
-/* Whether to go on. */
+/* Does what a key asks for. Returns whether to go on. */
 static bool act(struct top *top, int key)
 {
 	if (key != ERR)
@@ -591,7 +591,7 @@ static int run_top(void *settings, int argc, char **argv)
 	free(top.shown);
 	(void)score_close(top.score);
 	if (ended_by) {
-		/* The terminal is as it was; now the signal does what it does to everybody. */
+		/* The terminal is restored; now the signal has its default effect. */
 		(void)signal(ended_by, SIG_DFL);
 		(void)raise(ended_by);
 	}

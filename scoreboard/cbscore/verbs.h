@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * verbs.h: the verbs. A verb is a struct verb in a file of its own, or in that
- * of its family, and a row here, in the order in which --help has them.
+ * verbs.h: the verbs. A verb is a struct verb, in a file of its own or with
+ * related verbs, and a row here. The rows are in the order of --help.
  */
 
 #include "columns.h"
@@ -42,7 +42,7 @@
 #define VERB_DECLARE(name) extern const struct verb verb_##name;
 VERBS(VERB_DECLARE)
 
-/* What the help of a verb tells besides its options: nothing, the keys of a node, or the columns of a table. */
+/* What the help of a verb lists besides its options: nothing, the keys of a node, or the columns of a table. */
 enum {
 	TOPIC_NONE,
 	TOPIC_KEYS,

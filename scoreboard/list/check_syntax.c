@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * check_syntax.c: reads check= by two tables: the kinds of checks, whose rows
- * are in check_kinds.h, and their options.
+ * check_syntax.c: reads check= by two tables: the kinds of checks, with their
+ * rows in check_kinds.h, and their options.
  *
  * An option is written as -t 5s, -t5s, --timeout 5s or --timeout=5s. The other
  * forms of getopt_long(3) are refused: each option is a word of its own, and a

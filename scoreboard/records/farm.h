@@ -25,7 +25,7 @@ struct farm {
 	uint32_t cursor;              /* where roundrobin goes on */
 	uint32_t queue_head, queue_tail, queue_length;
 	uint32_t cells, free_cell;    /* room of the queue, and its first free cell */
-	uint32_t granted;             /* cells whose slot has not been taken yet; derived */
+	uint32_t granted;             /* cells with a slot that has not been taken yet; derived */
 	uint32_t granted_head, granted_tail; /* the list of these cells */
 	uint32_t nodes_up;            /* nodes that are up, backups too; derived */
 	uint32_t lost;                /* processes that may hold a lost slot, see lost.h */

@@ -4,8 +4,8 @@
 /*
  * queue.h: the farm's one queue. A ticket is in a cell; cells are in pages of
  * eight, the record "queue/PAGE". Waiting cells form a list in the order of their
- * numbers, oldest first. Granted cells, whose slot has not been taken yet, form a
- * second such list, and free cells a third list.
+ * numbers, oldest first. Granted cells have a slot that the waiter has not taken
+ * yet; they form a second such list, and free cells a third list.
  */
 
 #include <stdbool.h>

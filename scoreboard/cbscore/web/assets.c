@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* The bytes of a file of this folder, under two names. The build runs at the top of the tree. */
+/* Defines the bytes of a file of this folder, between two symbols. The build runs at the top of the tree. */
 #define INCLUDE_FILE(name, file) \
 	__asm__(".section .rodata\n" \
 		".global " #name "_begin\n" #name "_begin:\n" \

@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * assets.h: the files of the page that are the same for every farm. They are
- * part of the program, so that it serves no file of the machine.
+ * assets.h: the files of the page that are the same for every farm. They are part
+ * of the program, which so reads no file of the machine to serve them.
  */
 
 #include <stddef.h>
 
 struct asset {
-	const char *path, *type; /* of its URL, and its media type */
+	const char *path, *type; /* the path of its URL, and its media type */
 	const char *begin, *end; /* its bytes */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * page.c: from top to bottom in the order of what a person wants to know: one
- * sentence and its colour; what is wrong; how the last hour went; every node.
+ * page.c: the page, in the order in which a reader needs it: one sentence and its
+ * colour; what is wrong; how the last hour went; every node.
  */
 
 #include "page.h"
@@ -14,7 +14,7 @@
 #include "plot.h"
 #include "system/timespan.h"
 
-#define CELLS_MAX 64u     /* a bar shows single cores up to so many */
+#define CELLS_MAX 64u     /* up to so many cores a bar shows each core */
 #define GAP 0.006         /* between two cores of a bar, as a part of it, */
 #define GAP_MOST 0.2      /* and as a part of a core */
 #define TROUBLES_MAX 12u  /* nodes that are named above the plots */
@@ -39,7 +39,7 @@ static void write_foot(FILE *out)
 
 /* ---- the sentence ---- */
 
-/* How the farm is: the class that colours the sentence. */
+/* The state of the farm, as the class that colours the sentence. */
 static const char *mood(const struct snapshot *snapshot)
 {
 	const struct score_totals *totals = &snapshot->totals;
@@ -96,7 +96,7 @@ static void write_state(FILE *out, const struct snapshot_node *node)
 		      state_sign(node->state), name);
 }
 
-/* What stands behind the state: for how long, and why. */
+/* Writes what follows the state: for how long, and why. */
 static void write_why(FILE *out, const struct snapshot *snapshot, const struct snapshot_node *node)
 {
 	if (node->since_usec && snapshot->taken_usec >= node->since_usec) {
@@ -176,13 +176,13 @@ static void write_hour(FILE *out, const struct snapshot *snapshot)
 
 /* ---- the nodes ---- */
 
-/* One core of a bar, from x on, in a picture that is as many units wide as the node has cores. */
+/* Writes a cell of a bar, from x on. The bar is as many units wide as the node has cores. */
 static void write_cell(FILE *out, uint32_t x, uint32_t width, double gap, const char *class)
 {
 	(void)fprintf(out, "<rect class=\"%s\" x=\"%g\" y=\"0\" width=\"%g\" height=\"1\"/>", class, x + gap / 2, width - gap);
 }
 
-/* A bar as long as the node has cores: busy ones first, then those that it would take, then those that it does not. */
+/* Writes a bar as long as the node has cores: busy cores, then those that it offers, then those that it does not. */
 static void write_bar(FILE *out, const struct snapshot_node *node)
 {
 	uint32_t busy = node->busy < node->cores ? node->busy : node->cores;

@@ -2,17 +2,17 @@
 #pragma once
 
 /*
- * page.h: a farm as a web page. The page is whole without scripts and then
- * loads itself anew; page.js replaces its middle instead. Nothing in it is
- * inline, so that the strictest Content-Security-Policy holds: looks are
- * classes of page.css, and plots are SVG with plain attributes.
+ * page.h: a farm as a web page. The page is complete without scripts: then it
+ * reloads itself. With scripts, page.js replaces its middle instead. Nothing is
+ * inline, so the page works under the strictest Content-Security-Policy: colours
+ * and layout are classes of page.css, and plots are SVG with plain attributes.
  */
 
 #include <stdio.h>
 
 #include "snapshot.h"
 
-/* Writes the HTML; errors of the stream are the caller's to look at. */
+/* Writes the HTML. The caller looks at errors of the stream. */
 void page_write(FILE *out, const struct snapshot *snapshot);
 
 /* Writes a page that says why there is nothing to show. */

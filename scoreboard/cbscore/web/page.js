@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 "use strict";
 
-// Replaces the middle of the page by that of a page which was just fetched. So the server alone knows how it looks.
+// Replaces the middle of the page by that of a freshly fetched page. So only the server knows how the page looks.
 const live = document.getElementById("live");
 const stale = document.getElementById("stale");
 const pauseLeast = 2000;
@@ -22,7 +22,7 @@ async function refresh() {
 	} catch {
 		stale.textContent = "No answer for " + Math.round((Date.now() - heard) / 1000) + " s; what you see is old.";
 	}
-	// A farm that takes long to show is asked less often.
+	// If the answer takes long, the page asks less often.
 	setTimeout(whenSeen, Math.max(pauseLeast, 10 * (Date.now() - begun)));
 }
 

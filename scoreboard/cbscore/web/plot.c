@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * plot.c: the newest slice is at the right edge; an hour before it is the left
- * edge, also while less than an hour is known. The scale begins at 0 and ends
- * at a round number.
+ * plot.c: the newest slice is at the right edge. The left edge is an hour before
+ * it, also while less than an hour is known. The scale begins at 0 and ends at a
+ * round number.
  */
 
 #include "plot.h"
@@ -12,7 +12,7 @@
 
 #define HEIGHT 100
 
-/* The least of 1, 2, 5, 10, 20, 50 ... that is not below the value. */
+/* The least number of 1, 2, 5, 10, 20, 50 ... that is not below the value. */
 static double round_up(double value)
 {
 	double power;

@@ -11,9 +11,9 @@
 
 struct plot {
 	const char *title, *unit;                         /* the unit stands behind numbers; may be empty */
-	double (*value)(const struct score_slice *slice); /* an area from 0 */
-	double (*line)(const struct score_slice *slice);  /* a second value, as a line; or NULL */
+	double (*value)(const struct score_slice *slice); /* drawn as an area from 0 */
+	double (*line)(const struct score_slice *slice);  /* a second value, drawn as a line; or NULL */
 };
 
-/* Writes a figure element; errors of the stream are the caller's to look at. */
+/* Writes a figure element. The caller looks at errors of the stream. */
 void plot_write(FILE *out, const struct plot *plot, const struct score_history *history);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * prometheus.c: one table of the families that have a value for each node, and a
- * function for each that has not. A family is contiguous, with its HELP and
- * TYPE once.
+ * prometheus.c: a table of the families that have a value for each node, and a
+ * function for each other family. A family is contiguous, with its HELP and TYPE
+ * once.
  */
 
 #include "prometheus.h"
@@ -12,7 +12,7 @@
 
 #include "system/timespan.h"
 
-/* A label's value: its bytes as they are but for the three that the format escapes. */
+/* Writes a label. Three kinds of bytes in its value are escaped, as the format says; all others stay as they are. */
 static void write_label(FILE *out, const char *name, const char *value)
 {
 	(void)fprintf(out, "%s=\"", name);
@@ -32,7 +32,7 @@ static void begin_family(FILE *out, const char *name, const char *type, const ch
 	(void)fprintf(out, "# HELP corebalance_%s %s\n# TYPE corebalance_%s %s\n", name, help, name, type);
 }
 
-/* The beginning of a sample, up to the blank before its value. label may be NULL, else it has a value. */
+/* Writes the beginning of a sample, up to the blank before its value. label may be NULL; else it has a value. */
 static void begin_sample(FILE *out, const char *name, const struct snapshot *snapshot, const char *node,
 			 const char *label, const char *value)
 {
@@ -69,7 +69,7 @@ NODE_VALUE(value_failed, node->failed)
 NODE_VALUE(value_in, node->bytes_in)
 NODE_VALUE(value_out, node->bytes_out)
 
-/* Rows of one family stand together, and differ in their label's value. */
+/* Rows of one family stand together, and differ in the value of their label. */
 static const struct node_family {
 	const char *name, *type, *help;
 	const char *label, *label_value;

@@ -13,5 +13,5 @@
 
 #define PROMETHEUS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-/* Writes all families; errors of the stream are the caller's to look at. */
+/* Writes all families. The caller looks at errors of the stream. */
 void prometheus_write(FILE *out, const struct snapshot *snapshot);

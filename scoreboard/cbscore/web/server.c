@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * server.c: libmicrohttpd in one thread, a daemon for each listening socket,
- * all behind one poll(2). What a client can take is bounded: connections,
- * memory for each, and time without a word.
+ * server.c: libmicrohttpd in one thread, a daemon for each listening socket, all
+ * behind one poll(2). What clients can use up is bounded: the connections, the
+ * memory for each, and the time in which a client is silent.
  *
- * The farm is copied at most four times a second, however many ask.
+ * The farm is copied at most four times a second, for any number of requests.
  */
 
 #include "server.h"
@@ -31,17 +31,17 @@
 #define LISTENERS_MAX 16
 #define CONNECTIONS_MAX 256u
 #define CONNECTION_MEMORY (32u * 1024)
-#define SILENCE_SECONDS 15u   /* a client that says and takes nothing for so long is let go */
+#define SILENCE_SECONDS 15u   /* a client that neither sends nor receives for so long is dropped */
 #define SNAPSHOT_USEC 250000u
 
 struct server {
 	const struct server_settings *settings;
 	struct MHD_Daemon *daemons[LISTENERS_MAX];
 	size_t n_daemons;
-	struct score *score;          /* NULL: to be opened */
+	struct score *score;          /* NULL: not open */
 	struct snapshot snapshot;
-	uint64_t snapshot_usec;       /* when it was taken, CLOCK_MONOTONIC; 0: never */
-	uint64_t asked_usec;          /* when somebody last asked, CLOCK_MONOTONIC */
+	uint64_t snapshot_usec;       /* when the snapshot was taken, CLOCK_MONOTONIC; 0: never */
+	uint64_t asked_usec;          /* when the last request came, CLOCK_MONOTONIC */
 	int status;
 };
 
@@ -54,11 +54,11 @@ static int open_and_take(struct server *server)
 	if (r == 0)
 		r = snapshot_take(server->score, server->settings->farm, &server->snapshot);
 	if (r < 0)
-		server->score = score_close(server->score); /* the next request tries it again from the beginning */
+		server->score = score_close(server->score); /* the next request opens it again */
 	return r;
 }
 
-/* Makes the snapshot recent. 0 or -errno. */
+/* Takes a new snapshot if the last is too old. 0 or -errno. */
 static int look(struct server *server)
 {
 	uint64_t now_usec = now_monotonic();
@@ -90,7 +90,7 @@ static void add_headers(struct MHD_Response *response, const char *type)
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 }
 
-/* Queues a response and gives up our hold of it. */
+/* Queues a response and drops the reference to it. */
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response,
 			      const char *type, const char *caching)
 {
@@ -122,7 +122,7 @@ static enum MHD_Result answer_asset(struct MHD_Connection *connection, const str
 		      asset->type, "max-age=300");
 }
 
-/* What is written anew for each request. */
+/* The views of the farm, which are written anew for each request. */
 static const struct view {
 	const char *path, *type;
 	void (*write)(FILE *out, const struct snapshot *snapshot);
@@ -132,7 +132,7 @@ static const struct view {
 	{ "/metrics", PROMETHEUS_CONTENT_TYPE, prometheus_write },
 };
 
-/* The farm cannot be looked at: a person is told on the page, a program by the status. */
+/* Writes the answer if the farm cannot be read: the page tells people why, a program learns it from the status. */
 static void write_trouble(FILE *out, const struct server *server, const struct view *view, int error)
 {
 	if (view->write == page_write)
@@ -194,7 +194,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 		return MHD_YES;
 	}
 	if (*data_size > 0) {
-		*data_size = 0; /* a body is of no interest */
+		*data_size = 0; /* the body is ignored */
 		return MHD_YES;
 	}
 	return route(server, connection, path, method);
@@ -220,7 +220,7 @@ static int start_daemons(struct server *server, const int *fds, size_t n)
 	return 0;
 }
 
-/* They close the listening sockets: of the caller's they were given copies. */
+/* Stops the daemons. Each closes its listening socket, which is a copy of the caller's. */
 static void stop_daemons(struct server *server)
 {
 	for (size_t i = 0; i < server->n_daemons; i++)
@@ -240,7 +240,7 @@ static unsigned count_connections(const struct server *server)
 	return n;
 }
 
-/* How long the server may sleep, in milliseconds; -1: as long as nothing happens; 0 and *ret_over: it is over. */
+/* How long the server may sleep, in milliseconds; -1: until something happens; 0 and *ret_over: the server must end. */
 static int sleep_time(const struct server *server, bool *ret_over)
 {
 	uint64_t idle_usec = server->settings->exit_idle_usec, now_usec = now_monotonic();

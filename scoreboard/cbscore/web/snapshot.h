@@ -2,10 +2,9 @@
 #pragma once
 
 /*
- * snapshot.h: a farm as it is at one moment, in memory of its own, for
- * whatever shows it to other programs and to people far away: the metrics, the
- * JSON, the page. Client addresses are not in it, since readers of these need
- * no right to see them.
+ * snapshot.h: a farm at one moment, in memory of its own, for what is shown to
+ * other programs and on other machines: the metrics, the JSON, the page. It has
+ * no addresses of clients, as readers of these may have no right to see them.
  */
 
 #include <stdbool.h>
@@ -14,7 +13,7 @@
 
 #include "scoreboard.h"
 
-/* One node. The texts belong to the snapshot. */
+/* A node. The texts belong to the snapshot. */
 struct snapshot_node {
 	char *name;
 	char *why;                   /* the reason's phrase and the words behind it; may be empty */
@@ -35,11 +34,11 @@ struct snapshot {
 	size_t n_nodes;
 };
 
-/* Copies the farm. 0 and *ret, to be ended by snapshot_clear(); or -errno, and *ret is empty. */
+/* Copies the farm. 0 and *ret, which the caller ends with snapshot_clear(); or -errno, and *ret is empty. */
 int snapshot_take(struct score *score, const char *farm, struct snapshot *ret);
 
 /* Frees what the snapshot holds and empties it. */
 void snapshot_clear(struct snapshot *snapshot);
 
-/* How many nodes are in that state. */
+/* The number of nodes in that state. */
 size_t snapshot_count(const struct snapshot *snapshot, enum node_state state);

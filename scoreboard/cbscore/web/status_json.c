@@ -6,7 +6,7 @@
 
 #include "system/timespan.h"
 
-/* A string as RFC 8259 has it. Bytes that are no valid UTF-8 do not come here: the library has escaped them. */
+/* Writes a string as in RFC 8259. It is valid UTF-8: the library has escaped all other bytes. */
 static void write_string(FILE *out, const char *text)
 {
 	(void)fputc('"', out);
@@ -42,7 +42,7 @@ static void write_node(FILE *out, const struct snapshot_node *node)
 		      boolean(node->pinned), node->served, node->failed, node->bytes_in, node->bytes_out);
 }
 
-/* Seconds, or null where there is nothing to say. */
+/* Writes seconds, or null if the time is not known. */
 static void write_seconds(FILE *out, const char *name, uint64_t usec, bool known)
 {
 	if (known)

@@ -2,13 +2,12 @@
 #pragma once
 
 /*
- * status_json.h: a farm as the JSON of /status.json, whose schema stands in
- * cbscore(1).
+ * status_json.h: a farm as the JSON of /status.json. cbscore(1) has its schema.
  */
 
 #include <stdio.h>
 
 #include "snapshot.h"
 
-/* Writes one object and a newline; errors of the stream are the caller's to look at. */
+/* Writes one object and a newline. The caller looks at errors of the stream. */
 void status_json_write(FILE *out, const struct snapshot *snapshot);
