@@ -242,8 +242,10 @@ EOF
   node_line 4004 1 'check=exec:'
   node_line 4005 1 'check=exec:/bin/date +%%s \" "a b" %n'
   run -78 score validate "$CONF"
-  [ "${#lines[@]}" = 4 ]
+  [ "${#lines[@]}" = 5 ]
   [[ ${lines[0]} == *"expected an absolute path as the command"* ]]
   [[ ${lines[1]} == *"expected an end of what is quoted"* ]]
   [[ ${lines[2]} == *"expected %n, %h, %a, %p or %%"* ]]
+  [[ ${lines[3]} == *"expected something behind exec:"* ]]
+  [ "${lines[4]}" = 'cbscore: 4 errors; nothing is changed' ]
 }

@@ -284,7 +284,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$BUILD/cbprobe" 
   node_line 4008 1 "check=https://%n/ --colour"
   node_line 4009 1 "check=http://%n/ --status=199-204"
   run -78 score validate "$CONF"
-  [ "${#lines[@]}" = 9 ]
+  [ "${#lines[@]}" = 10 ]
   [[ ${lines[0]} == *"expected http://HOST/PATH"* ]]
   [[ ${lines[1]} == *"expected http://HOST/PATH"* ]]
   [[ ${lines[2]} == *"200 to 599"* ]]
@@ -294,4 +294,5 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$BUILD/cbprobe" 
   [[ ${lines[6]} == *"absolute path"* ]]
   [[ ${lines[7]} == *"colour"* ]]
   [[ ${lines[8]} == *"expected a status from 200 to 599 or a range"* ]]
+  [ "${lines[9]}" = 'cbscore: 9 errors; nothing is changed' ]
 }
