@@ -218,7 +218,7 @@ example() {
     serves_at "$T/script" "$(grep -oE '\b[0-9]{4}\b' <<<"$first" | head -n 1)"
     ;;
   *)
-    if grep -qE '^(cbprobe --interval|cbscore (serve|top|.* -w )|journalctl -f)' "$T/script"; then
+    if grep -qE '^(cbprobe --interval|cbscore (serve|top|(list|slots|queue) .*-w )|journalctl -f)' "$T/script"; then
       stays "$T/script"
     else
       run_script "$T/script"
