@@ -45,7 +45,7 @@ COSTLY='(a|b)*a(a|b){14}c'
   printf 'expect "%s"\n' "$COSTLY" >"$T/chat"
   node_line 4001 1 "check=chat:$T/chat"
   node_line 4002 1 'check=banner:^HELLO'
-  score list >/dev/null
+  score load >/dev/null
   msec=$(cpu_msec probe -v)
   cat "$T/cpu.out"
   grep -qF "$ADDR:4001: chat: pattern takes too much work after" "$T/cpu.out"

@@ -98,21 +98,30 @@ EOF
 @test "--file is loaded at the start and at SIGHUP; a list with an error changes nothing" {
   node a 4001 1
   score load >/dev/null
-  printf '%s\n' "$ADDR, 4001, 1, 0" "$ADDR, 4002, 1, 0" >"$T/other.conf"
-  resident --interval 50ms --file "$T/other.conf"
+  node_line 4002 1
+  resident --interval 50ms --file "$CONF"
   until_ok state_is 4002 down
-  echo "$ADDR, 4003, 1, 0" >"$T/other.conf"
+  echo "$ADDR, 4003, 1, 0" >"$CONF"
   kill -HUP "$PROBER"
   until_ok state_is 4003 down
   [ -z "$(state_of 4001)" ]
-  echo "$ADDR, 4004, none, 0" >>"$T/other.conf"
+  echo "$ADDR, 4004, none, 0" >>"$CONF"
   kill -HUP "$PROBER"
   until_ok grep -q 'not loaded, the nodes stay as they are' "$T/probe.log"
-  grep -q 'other.conf:2: ' "$T/probe.log"
+  grep -q 'nodes.conf:2: ' "$T/probe.log"
   before=$(passes)
   until_ok passes_are_more_than $((before + 1))
   state_is 4003 down
   [ -z "$(state_of 4004)" ]
+}
+
+@test "--file that names the list of another farm is an error that names both, and changes nothing" {
+  node_line 4001 1
+  score load >/dev/null
+  echo "$ADDR, 4002, 1, 0" >"$T/other.conf"
+  run -78 "$BUILD/cbprobe" -c "$CONF" --file "$T/other.conf"
+  [[ $output == *"made from the node list $CONF, not from $T/other.conf: cbscore load --adopt gives it that one" ]]
+  [ "$(score list -nr -o NODE)" = "$ADDR:4001" ]
 }
 
 @test "SIGTERM does not wait for a name server that does not answer, while a list is loaded" {
@@ -153,7 +162,7 @@ while True:
 
 @test "a pass longer than --interval leaves others out, and says so once" {
   node_line 4001 1
-  score list >/dev/null
+  score load >/dev/null
   # A node that is up and fails is tried again a second later: such a pass is longer than this.
   resident --interval 100ms --fall 1000
   until_ok passes_are_more_than 2

@@ -73,7 +73,7 @@ NOT_THEIRS='not believed: it belongs to neither root, nor this user, nor the own
   "$T/cbscore" -c "$CONF" list
   chmod 777 "$T/run"
   says 1 "cbscore: $SCOREBOARD: $open" "$T/cbscore" -c "$CONF" list
-  rm "$SCOREBOARD"
+  rm "$T/run"/*
   says 1 "cbscore: $SCOREBOARD: $open" "$T/cbscore" -c "$CONF" load
   [ -z "$(ls -A "$T/run")" ]
 }

@@ -556,18 +556,26 @@ killed_relay_leaves_nothing() {
   [ -z "$(inside systemctl list-units -q --failed --no-legend)" ]
 }
 
-@test "listener: kill -9 of the listener leaves no slot taken, and the next client is served" {
+@test "listener: kill -9 of the listener costs its waiter and no connection, and the next client is served" {
   node a 4001 1 --mode echo
   use listener
-  client_start lost -n 2 "${ENDLESS[@]}"
+  client_start stays "${ENDLESS[@]}"
+  until_ok busy_is 1
+  client_start lost --send 1000 --half-close --expect echo
   until_ok waiting_is 1
   inside kill -KILL "$(main_pid corebalance.service)"
-  client --send 1000 --half-close --expect echo
+  ! client_wait lost || false
+  client_start next --send 1000 --half-close --expect echo
+  until_ok waiting_is 1
+  busy_is 1
+  client_hurry stays
+  client_wait stays
+  client_wait next
   at_rest
 }
 
 @test "the page is started by its socket, and by no more than a request" {
-  farm_of_one_node_for_the_page() { inside sh -c 'echo "127.0.0.1, 4001, 2, 0" >/etc/corebalance/nodes.conf && cbscore list'; }
+  farm_of_one_node_for_the_page() { inside sh -c 'echo "127.0.0.1, 4001, 2, 0" >/etc/corebalance/nodes.conf && cbscore load'; }
   farm_of_one_node_for_the_page
   inside systemctl start corebalance-status.socket corebalance-agent.socket
   [ "$(inside systemctl is-active corebalance-status.service)" != active ]

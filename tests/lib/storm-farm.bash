@@ -49,7 +49,7 @@ storm_begin() {
     start_node "n$port" $port
     echo "$address, $port, 4, 0" >>"$conf"
   done
-  score list >/dev/null || return 1
+  score load >/dev/null || return 1
   for name in listener connection alone; do open_entrance $name; done
   for port in 3632 3633 3634; do
     until ss -Hltn "sport = :$port" | grep -qF "$address:$port"; do
