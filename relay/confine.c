@@ -66,7 +66,7 @@ struct confinement {
 static const int calls[] = {
 	/* bytes */
 	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(pwrite64),
-	SCMP_SYS(splice), SCMP_SYS(tee), SCMP_SYS(pipe2), SCMP_SYS(lseek), SCMP_SYS(close), SCMP_SYS(close_range),
+	SCMP_SYS(pwritev2), SCMP_SYS(splice), SCMP_SYS(tee), SCMP_SYS(pipe2), SCMP_SYS(lseek), SCMP_SYS(close), SCMP_SYS(close_range),
 	SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(fcntl),
 	/* sockets that it has */
 	SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(shutdown), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
@@ -98,7 +98,7 @@ static const int calls[] = {
 /* For root, who becomes the owner of the scoreboard's folder, see folder.h. A relay of another user has no use for them. */
 static const int calls_of_root[] = { SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setgroups) };
 
-static const int ioctls[] = { FIONREAD, SIOCOUTQ, TCGETS };
+static const int ioctls[] = { FIONREAD, SIOCOUTQ, SIOCOUTQNSD, TCGETS };
 
 static int allow_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp a)
 {

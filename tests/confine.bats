@@ -27,7 +27,7 @@ bound() { # PID: by seccomp, and without a way to new rights
   [ "$(sed '/^--$/,$d' <<<"$output" | grep -cv ': refused$')" = 0 ]
   [ "$(sed '/^--$/,$d' <<<"$output" | grep -c .)" = 23 ]
   [ "$(sed '1,/^--$/d' <<<"$output" | grep -cv ': done$')" = 0 ]
-  [ "$(sed '1,/^--$/d' <<<"$output" | grep -c .)" = 10 ]
+  [ "$(sed '1,/^--$/d' <<<"$output" | grep -c .)" = 12 ]
 }
 
 serves_bound() { # WAY [OPTION...]

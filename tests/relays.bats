@@ -310,10 +310,9 @@ taken_by_another() {
   farm_is_at_rest
 }
 
-@test "a relay that cannot write its line keeps no waiter from its slot, and takes none along when it is killed" {
-  local i
+@test "a relay that cannot write its line keeps no waiter from its slot" {
   node a 4001 1 --mode line
-  # The log is a pipe that nobody reads: the lines of a few hundred connections fill it, and then a relay blocks.
+  # The log is a pipe that nobody reads: no line has room in it.
   mkfifo "$T/log"
   sleep 600 <>"$T/log" 3>&- &
   PIDS+=($!)
@@ -334,17 +333,14 @@ for size in (4096, 1):
             os.write(fd, b'x' * size)
     except BlockingIOError:
         pass" "$T/log"
-  blocked=$(pid_of_slot)
   word first
   client_wait first
-  # The relay of the first one hangs in its write(2), and is not the one that has the second.
-  second_is_served() { [ -n "$(pid_of_slot)" ] && [ "$(pid_of_slot)" != "$blocked" ] && [ "$(pid_of_slot)" != "$GATE_PID" ]; }
+  # The line of the first one is lost; its relay, or a new one, has the second.
+  second_is_served() { [ -n "$(pid_of_slot)" ] && [ "$(pid_of_slot)" != "$GATE_PID" ]; }
   until_ok second_is_served
-  kill -9 "$blocked"
   word second
   client_wait second
-  until_ok everything_is_free
-  kill -9 "$GATE_PID"
+  farm_is_at_rest
 }
 
 @test "clients of many short connections, with the farm full and not full in turn: none is lost" {

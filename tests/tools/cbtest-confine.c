@@ -10,12 +10,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -125,9 +127,19 @@ static void on_signal(int number)
 	got = number;
 }
 
+/* Before Linux 6.4 a pipe does not have it. */
+static long write_line(int fd)
+{
+	static char line[] = "\n";
+	const struct iovec part = { line, 1 };
+	long r = pwritev2(fd, &part, 1, -1, RWF_NOWAIT);
+
+	return r < 0 && errno == EOPNOTSUPP ? 0 : r;
+}
+
 static void work(void)
 {
-	int pair[2] = { -1, -1 };
+	int pair[2] = { -1, -1 }, unsent;
 
 	(void)signal(SIGTERM, on_signal);
 	tell("scoreboard", open_in("file", O_RDWR));
@@ -139,6 +151,8 @@ static void work(void)
 	tell("bind", bind_tcp());
 	tell("wake", socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	tell("pipe", pipe2(pair, O_CLOEXEC | O_NONBLOCK));
+	tell("line to a pipe", write_line(pair[1]));
+	tell("bytes that are not sent", ioctl(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), SIOCOUTQNSD, &unsent));
 	tell("signal to itself", raise(SIGTERM) == 0 && got == SIGTERM ? 0 : -1);
 }
 
