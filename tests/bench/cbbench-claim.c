@@ -4,10 +4,10 @@
  *
  *     cbbench-claim FILE NODES PROCESSES SECONDS
  *
- * makes a scoreboard FILE of so many nodes with slots enough that nobody waits,
- * and lets so many processes claim and release as fast as they can. us is wall
- * time over all pairs made, so more processes than processors cost nothing by
- * being many; least and most are the pairs of the unluckiest and the luckiest.
+ * makes a scoreboard FILE of so many nodes, with slots enough that no process
+ * waits, and lets so many processes claim and release as fast as they can. us is
+ * wall time divided by all pairs, so more processes than processors alone do not
+ * raise it. least and most are the pairs of the slowest and the fastest process.
  */
 #include "scoreboard.h"
 #include "wire.h"

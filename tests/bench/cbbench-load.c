@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * cbbench-load: the clients of the bench, all in one thread. Each connection
- * sends one request (wire.h), takes the reply, compares it, closes, and another
- * takes its place, so that there are always as many. What went wrong is counted
- * by its kind; a run with any such count is no measurement.
+ * sends one request (wire.h), takes the reply, compares it and closes; then
+ * another connection replaces it, so their number stays the same. Failures are
+ * counted by kind; a run with any failure is no measurement.
  *
- * They come from many addresses in turn: one would soon be out of ports, all of
- * them waiting out their TIME_WAIT, and the search for a free one would be what
- * is measured.
+ * Connections come from many addresses in turn. A single address would soon run
+ * out of ports, all in TIME_WAIT, and the bench would measure the search for a
+ * free port.
  *
- * It ends with one line of KEY=VALUE: times are from connect() to the last byte
- * of the reply. The first --warmup connections are not counted in ok, rate and
- * times; their failures are. What ends after the time is up is not counted in ok
- * and rate, but in times: else those whom an unfair queue forgets would not be.
+ * It ends with a line of KEY=VALUE: times are from connect() to the last byte of
+ * the reply. The first --warmup connections are not counted in ok, rate and
+ * times; their failures are counted. A connection that ends after the time is up
+ * is not counted in ok and rate, but in times: otherwise clients that an unfair
+ * queue forgets would be missing there.
  */
 #include "wire.h"
 
@@ -27,7 +28,7 @@
 #include <unistd.h>
 
 #define CHUNK ((size_t)1 << 20) /* read at once, of large replies */
-#define SOURCES 128u            /* addresses that clients come from */
+#define SOURCES 128u            /* addresses of clients */
 #define TOO_MANY_FAILURES 20000
 #define SAMPLE ((size_t)4096)   /* of a large reply, eight bytes in so many are compared */
 
@@ -37,7 +38,7 @@ static const char *const end_names[] = { "ok", "refused", "reset", "short", "mis
 
 struct connection {
 	bool sent;
-	int error; /* what sending met with; then reading would not tell it again */
+	int error; /* errno of a failed send; a read would not report it again */
 	uint64_t number, started_nsec;
 	uint64_t got, expected;
 	struct wire_request reply; /* of OP_ECHO and OP_HOLD */
@@ -61,7 +62,7 @@ static struct times times;
 
 static void connection_begin(void);
 
-/* Whether more connections shall begin. */
+/* Whether more connections must begin. */
 static bool more(uint64_t now)
 {
 	uint64_t failures = 0;
@@ -112,7 +113,7 @@ static enum end end_of_errno(int error)
 	return error == ECONNREFUSED ? END_REFUSED : error == ECONNRESET || error == EPIPE ? END_RESET : END_OTHER;
 }
 
-/* Whether that is settled; if not, there will be room later. */
+/* Returns whether the send is over, by success or failure; if not, there is no room at present. */
 static bool request_send(int fd, struct connection *c)
 {
 	struct wire_request request = {
@@ -134,7 +135,7 @@ static bool request_send(int fd, struct connection *c)
 	return true;
 }
 
-/* The next of our addresses, its port left to connect(). */
+/* Binds to the next client address; connect() chooses the port. */
 static int source_bind(int fd)
 {
 	const int one = 1;
@@ -188,7 +189,7 @@ static void connection_begin(void)
 	}
 }
 
-/* Small replies are compared whole, large ones in samples; their number of bytes always. */
+/* Compares a piece of a large reply, in samples. (Small replies are compared whole; the number of bytes always.) */
 static bool chunk_matches(const struct connection *c, size_t n)
 {
 	size_t position = (pattern_start(c->number) + (size_t)(c->got % PATTERN_SIZE)) % PATTERN_SIZE;
@@ -228,7 +229,7 @@ static void connection_read(int fd, struct connection *c)
 		return;
 	}
 	if (arg_idle && c->got == c->expected) {
-		connection_end(fd, END_SHORT); /* it should have stayed */
+		connection_end(fd, END_SHORT); /* an idle connection must stay */
 		return;
 	}
 	n = bulk ? recv(fd, chunk, CHUNK, 0) :
@@ -245,7 +246,7 @@ static void connection_read(int fd, struct connection *c)
 	} else {
 		c->got += (uint64_t)n;
 		if (c->got < c->expected || arg_op == OP_HOLD)
-			return; /* of OP_HOLD the end is awaited: see there */
+			return; /* OP_HOLD ends with the node's close */
 		if (!bulk && !reply_matches(c))
 			connection_end(fd, END_MISMATCH);
 		else if (arg_idle)
@@ -266,7 +267,7 @@ static void connection_event(int fd, uint32_t events)
 		connection_read(fd, c);
 }
 
-/* Whoever has got no reply for so long gets none. */
+/* Ends connections that have got no reply for --timeout. */
 static void connections_time_out(uint64_t now)
 {
 	static uint64_t looked;
@@ -290,7 +291,7 @@ static void events_serve(int msec)
 	connections_time_out(now_nsec());
 }
 
-/* Begins again in place of those that could not even connect. */
+/* Begins connections in place of those that could not connect. */
 static void clients_fill(void)
 {
 	for (unsigned tries = arg_clients; open_now < arg_clients && tries && more(now_nsec()); tries--)
@@ -315,14 +316,14 @@ static uint64_t sum_counted(void)
 	return sum;
 }
 
-/* Opens all, each with one exchange, says "idle", and keeps them until its input ends. */
+/* Opens all connections, with an exchange on each, says "idle", and keeps them until standard input ends. */
 static void run_idle(void)
 {
 	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
 
 	for (unsigned i = 0; i < arg_clients; i++) {
 		connection_begin();
-		if (open_now - counted[END_OK] >= 64) /* no faster than they are served */
+		if (open_now - counted[END_OK] >= 64) /* at most 64 that are not served yet */
 			events_serve(1000);
 	}
 	while (sum_counted() < arg_clients)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * cbbench-memory: what memory a peer needs, processes that come and go included.
+ * cbbench-memory: how much memory a peer needs, including processes that come and go.
  *
  *     cbbench-memory SESSION CGROUP [--watch]
  *
- * sums the proportional memory (PSS) of all processes of a session, and takes
- * what the whole machine uses and what is charged to a control group (the folder
- * of its memory.stat, files not counted; may be ""). It prints
- * "pss=KB used=KB charged=KB processes=N", charged=-1 without a group. With --watch
- * it looks five times a second until its input ends, and prints the highest of
- * each. One process that reads /proc by itself: a relay that serves one client
- * and ends has gone before a shell has read what it was told of it.
+ * sums the proportional memory (PSS) of all processes of a session. It also
+ * takes what the whole machine uses and what is charged to a control group
+ * (CGROUP is the folder of its memory.stat, files are not counted; may be ""). It
+ * prints "pss=KB used=KB charged=KB processes=N", charged=-1 without a group. With
+ * --watch it looks five times a second until its input ends, and prints the
+ * highest of each. It reads /proc by itself, as a shell is too slow: a relay that
+ * serves one client has ended before a shell has read its files.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -25,7 +25,7 @@ struct memory {
 	long pss, used, charged, processes;
 };
 
-/* The session of a process; -1 if it has gone. */
+/* The session of a process; -1 if it has ended. */
 static long session_of(const char *pid)
 {
 	char path[64], line[512], *end;
@@ -42,7 +42,7 @@ static long session_of(const char *pid)
 	return session;
 }
 
-/* The kB behind one of a file's keys; -1 if it is not there. */
+/* The kB behind a key of a file; -1 if there is no such key. */
 static long kilobytes(const char *path, const char *key)
 {
 	char line[256];
@@ -61,7 +61,7 @@ static long kilobytes(const char *path, const char *key)
 	return value;
 }
 
-/* The number behind one of a file's keys, or the whole file's if key is ""; 0 if there is none. */
+/* The number behind a key of a file; if key is "", the number that is the whole file. 0 if there is none. */
 static long long number_in(const char *folder, const char *name, const char *key)
 {
 	char path[512], line[256];
@@ -82,7 +82,7 @@ static long long number_in(const char *folder, const char *name, const char *key
 	return value;
 }
 
-/* Either version of control groups; what is not theirs reads as 0. */
+/* What is charged to a control group of either version; a key that its version has not reads as 0. */
 static long charged(const char *cgroup)
 {
 	long long all = number_in(cgroup, "memory.current", "") + number_in(cgroup, "memory.usage_in_bytes", "");

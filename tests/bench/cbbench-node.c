@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * cbbench-node: the node of the bench; it does what each request asks for
- * (wire.h). Written to cost as little as can be: one thread, one epoll, replies
- * sent from memory and at once. It listens on any number of addresses, so that
- * each peer has one of its own and leaves its TIME_WAITs there. As 0.0.0.0 it
- * is all of 127.0.0.0/8, and nobody from elsewhere is let in. With --http it
+ * (wire.h). It costs as little as possible: one thread, one epoll, replies sent
+ * from memory and at once. It listens on any number of addresses, so that each
+ * peer has an address of its own and leaves its TIME_WAITs there. With 0.0.0.0 it
+ * serves all of 127.0.0.0/8, and refuses clients from elsewhere. With --http it
  * answers any HTTP request with 200 and closes; that is for probes, not for load.
  *
- * It prints a line of counts whenever it gets SIGUSR1, and begins to count anew:
- * peak is the most connections open at once, ends not yet looked at included; gap_p50 and gap_p99 (of OP_HOLD)
- * are microseconds from its closing of a connection to the first byte of the
- * next, which with one slot is what a relay needs to hand the slot over.
+ * At each SIGUSR1 it prints a line of counts, and begins to count anew. peak is
+ * the most connections open at once, including ends that it has not read yet.
+ * gap_p50 and gap_p99 (of OP_HOLD) are microseconds from its closing of a
+ * connection to the first byte of the next. With one slot that is the time in
+ * which a relay hands over the slot.
  */
 #include "wire.h"
 
@@ -61,7 +62,7 @@ static void connection_close(int fd)
 	open_now--;
 }
 
-/* Sends what there is room for. Whether the connection is still there. */
+/* Sends what there is room for. Returns whether the connection is still there. */
 static bool connection_send(int fd, struct connection *c)
 {
 	while (c->left) {
@@ -99,10 +100,10 @@ static bool reply_echo(int fd, struct connection *c)
 	return false;
 }
 
-/* Jobs in the order of their beginning; that is the order of their ends, all but the first being equally long. */
+/* Adds a job behind the others. The order of beginnings is that of ends, as all jobs but the first are equally long. */
 static void job_begin(int fd, struct connection *c)
 {
-	watch(fd, 0, EPOLL_CTL_DEL); /* nothing more is expected; an early end is told by the send */
+	watch(fd, 0, EPOLL_CTL_DEL); /* no more input is expected; the send tells an early end */
 	c->due_nsec = now_nsec() + c->request.hold_usec * 1000;
 	c->next_held = -1;
 	if (last_held >= 0)
@@ -121,7 +122,7 @@ static void job_end(void)
 	if (first_held < 0)
 		last_held = -1;
 	if (reply_echo(fd, c)) {
-		closed_nsec = now_nsec(); /* not after: we may well be called back later than a relay has acted upon it */
+		closed_nsec = now_nsec(); /* before the close: a relay may act on it before the node runs again */
 		connection_close(fd);
 	}
 }
@@ -144,7 +145,7 @@ static void request_serve(int fd, struct connection *c)
 	}
 }
 
-/* The request's end is looked for, across what comes at once; c->got says how much of it was there. */
+/* Looks for the end of the request, also across several reads; c->got is the number of its bytes so far. */
 static void http_read(int fd, struct connection *c)
 {
 	static const char end[] = "\r\n\r\n";
@@ -166,7 +167,7 @@ static void http_read(int fd, struct connection *c)
 	connection_close(fd);
 }
 
-/* One recv() at a time: whatever else is there is reported again. */
+/* Reads once: epoll reports again what is left. */
 static void connection_read(int fd, struct connection *c)
 {
 	ssize_t n;
@@ -222,8 +223,8 @@ static void counts_print(void)
 	closed_nsec = 0;
 }
 
-/* Some algorithms (bbr) pace even on loopback, and then the node is what is measured. If the kernel
- * has none that does not, the host's own stays. $BENCH_CONGESTION names another. */
+/* Sets a congestion control that does not pace. Some (bbr) pace even on loopback, and then the bench would measure the
+ * node. If the kernel has no other, the host's own stays. $BENCH_CONGESTION names another. */
 static void congestion_set(int fd)
 {
 	static const char *const names[] = { "cubic", "reno" };
@@ -268,7 +269,7 @@ static int signals_open(void)
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-/* Milliseconds until the first job ends; never early by more than one turn without sleep. */
+/* Milliseconds until the first job ends, rounded down: in the last millisecond the loop turns without sleep. */
 static int wait_msec(void)
 {
 	uint64_t now = now_nsec(), due;
@@ -323,7 +324,7 @@ int main(int argc, char **argv)
 				if (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 					counts_print();
 			} else if (connections[fd].listener) {
-				continue; /* last: who has gone shall not be counted with who comes */
+				continue; /* later: ended connections must not be counted together with new ones */
 			} else if (!(events[i].events & EPOLLOUT) || connection_send(fd, &connections[fd])) {
 				if (events[i].events & ~(uint32_t)EPOLLOUT)
 					connection_read(fd, &connections[fd]);

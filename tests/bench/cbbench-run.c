@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * cbbench-run: what one process needed, from its start to its end.
+ * cbbench-run: the time and memory of one process, from its start to its end.
  *
  *     cbbench-run FILE COMMAND [ARGUMENT...]
  *
  * runs the command and then writes "wall=SECONDS cpu=SECONDS rss=KB status=N" to
- * FILE, rss being the highest that the process ever had. SIGTERM kills it by
- * SIGKILL, for a daemon that would otherwise tidy up and have that counted too.
+ * FILE; rss is the process's highest. At SIGTERM it kills the command by SIGKILL:
+ * otherwise a daemon would tidy up, and that would be counted, too.
  */
 #include "wire.h"
 
@@ -21,7 +21,7 @@ static double seconds(struct timeval t)
 	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
-/* Waits for the child's end. Its wait status. */
+/* Waits for the child's end. Returns its wait status. */
 static int child_end(pid_t child, const sigset_t *set, struct rusage *ret_usage)
 {
 	int status;

@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * wire.h: what the bench's client and node say to each other.
+ * wire.h: the protocol between the bench's client and node.
  *
- * A connection is one request of 64 bytes, and its reply. The request carries
- * all that the node has to know, so one node serves every row; it also carries
- * a number of its own, and every byte of the reply follows from that number, so
- * that a reply cut short, doubled or meant for another client is noticed.
+ * A connection is one request of 64 bytes, and its reply. The request carries all
+ * that the node has to know, so one node serves every row. It also carries a
+ * number of its own, from which every byte of the reply follows. So a reply that
+ * is cut short, doubled or meant for another client is noticed.
  */
 
 #include <arpa/inet.h>
@@ -22,13 +22,13 @@
 #define WIRE_MAGIC UINT64_C(0x31304843424e4542)
 #define WIRE_REPLY UINT64_C(0x594c504552484342)
 
-/* The bytes of large replies go round in this many; no multiple of a page, so that a lost page shows. */
+/* The bytes of large replies repeat after this many; it is no multiple of a page, so that a lost page is noticed. */
 #define PATTERN_SIZE ((size_t)8 * 131101)
 
 enum wire_op {
 	OP_ECHO = 1, /* reply: the request, with WIRE_REPLY as its magic; the client closes */
 	OP_BULK,     /* reply: size bytes of the pattern; the client closes */
-	OP_HOLD,     /* as OP_ECHO after hold_usec, and the node closes: a job that is done */
+	OP_HOLD,     /* as OP_ECHO after hold_usec, and the node closes: the job is done */
 };
 
 struct wire_request {
@@ -48,7 +48,7 @@ static inline void pattern_fill(unsigned char *pattern)
 	}
 }
 
-/* Where in the pattern the reply to this request begins. */
+/* The offset in the pattern at which the reply to this request begins. */
 static inline size_t pattern_start(uint64_t number)
 {
 	return (size_t)(number * 4099 % PATTERN_SIZE);
@@ -93,7 +93,7 @@ static inline void times_sort(struct times *t)
 		qsort(t->at, t->n, sizeof(*t->at), times_compare);
 }
 
-/* In microseconds; the times are sorted. 0 if there are none. */
+/* A percentile of sorted times, in microseconds; 0 if there are none. */
 static inline double times_percentile(const struct times *t, double percent)
 {
 	return t->n ? (double)t->at[(size_t)((double)(t->n - 1) * percent / 100)] / 1000 : 0;
@@ -108,7 +108,7 @@ static inline double cpu_seconds(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* "A.B.C.D:PORT" into ret; ends the program if it is none. */
+/* Reads "A.B.C.D:PORT" into ret; ends the program if the text is no such address. */
 static inline void wire_address(const char *program, const char *text, struct sockaddr_in *ret)
 {
 	char host[INET_ADDRSTRLEN];

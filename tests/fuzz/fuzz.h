@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * fuzz.h: what the targets have in common.
+ * fuzz.h: what the targets share.
  */
 
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Holds, or the fuzzer has found something. */
+/* Aborts if the condition does not hold: then the fuzzer has found a bug. */
 #define MUST(condition) \
 	do { \
 		if (!(condition)) { \

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * nodelist.c: any bytes as a node list. A node that is accepted can be written
- * as a line that reads as the same node; an error is one line fit for a
- * terminal. Input that begins with "+" is lines of host, port, cores in turn,
- * for nodelist_add().
+ * nodelist.c: any bytes as a node list. A node that is accepted can be written as
+ * a line that reads as the same node. An error is one line fit for a terminal.
+ * Input that begins with "+" is lines of host, port and cores in turn, for
+ * nodelist_add().
  */
 
 #include "list/nodelist.h"

@@ -13,7 +13,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char fingerprint[NODE_FINGERPRINT_MAX + 1];
-	unsigned char *object = malloc(size > 0 ? size : 1); /* of its very size, so that a byte too far is found */
+	unsigned char *object = malloc(size > 0 ? size : 1); /* exactly this size, so that a read beyond it is found */
 
 	MUST(object);
 	(void)memcpy(object, data, size);

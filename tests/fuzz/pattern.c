@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * pattern.c: any bytes as a pattern, and as what a node answers, in one piece
- * and in several. The pattern ends at the first newline; the byte behind that is
- * the size of a piece. What is found in one piece is found in several, too.
+ * pattern.c: any bytes as a pattern, and as a node's answer, in one piece and in
+ * several. The pattern ends at the first newline; the byte behind that is the
+ * size of a piece. A match that is found in one piece is also found in several.
  */
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #include "list/pattern.h"
 
-/* As pattern_search() for a subject of which at first the first piece has come, then the second, and so on. */
+/* As pattern_search(), for a subject that comes piece by piece. */
 static int search_in_pieces(const struct pattern *pattern, const char *subject, size_t size, size_t piece)
 {
 	struct pattern_search search = { 0 };
@@ -49,7 +49,7 @@ static void try_pattern(const char *text, size_t text_size, const char *subject,
 	}
 	r = pattern_search(pattern, subject, size, true, &search, &end);
 	in_pieces = search_in_pieces(pattern, subject, size, piece);
-	/* Verbs such as (*SKIP) may make what follows depend on where the search began. */
+	/* Verbs such as (*SKIP) may make the result depend on where the search began. */
 	if (r == 1 && in_pieces == 0)
 		MUST(memmem(text, text_size, "(*", 2));
 	pattern_free(pattern);
@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!newline || newline + 1 == data + size)
 		return 0;
 	rest = size - text_size - 2;
-	text = malloc(text_size + 1); /* of their very sizes, so that a byte too far is found */
+	text = malloc(text_size + 1); /* of exactly these sizes, so that a read beyond them is found */
 	subject = malloc(rest > 0 ? rest : 1);
 	MUST(text && subject);
 	(void)memcpy(text, data, text_size);

@@ -2,8 +2,8 @@
 
 /*
  * proxy.c: any bytes as the beginning of a connection from another proxy. A
- * header is whole at its last byte and not before, what follows it changes
- * nothing, and what it says reads the same when it is written anew.
+ * header is complete at its last byte and not before. Bytes behind it change
+ * nothing. A header with the same contents, written anew, reads the same.
  */
 
 #include "system/proxy_header.h"
@@ -36,7 +36,7 @@ static int is_mapped(const struct sockaddr_storage *address)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* Of its own size, so that a read beyond it is seen. */
+	/* A copy of exactly this size, so that a read beyond it is found. */
 	uint8_t *copy = malloc(size ? size : 1);
 	struct proxy_pair pair, other;
 	char id[PROXY_ID_MAX + 1];

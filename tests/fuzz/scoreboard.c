@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * scoreboard.c: any bytes as a scoreboard. Two good ones are made at the start;
- * an input damages a copy of one, and then everything that programs call is
- * called on it. Every error is right; crashes, hangs and a wrong use of memory
- * are not.
+ * scoreboard.c: any bytes as a scoreboard. Two sound scoreboards are made at the
+ * start. An input damages a copy of one of them; then everything that programs
+ * call is called on it. Every error is right; a crash, a hang or a wrong use of
+ * memory is not.
  *
- * An input is one byte with which scoreboard and where in the list of calls to
- * begin, and then damages: what, which record, where (two bytes each, the
- * higher first), and what belongs to it:
+ * An input is a byte that says which scoreboard and where in the list of calls to
+ * begin, and then damages. Each is: its kind, which record, where (two bytes
+ * each, the higher first), and what belongs to the kind:
  *   BYTES    a length, bytes              over the record, from where on
  *   NUMBER   which of the numbers below   over the record's where-th 32 bits
  *   FILE     a length, bytes              over the file, at record * 65536 + where
  *   CUT                                   the file ends there
- *   INTENT   a length, bytes              a patch to a record (see intent.h), in an intent that is whole
+ *   INTENT   a length, bytes              a patch to a record (see intent.h), in an intent that is complete
  *
- * The file is in memory, and has no name but /proc/self/fd/N: nothing is left
- * behind whatever happens.
+ * The file is in memory, and has no name but /proc/self/fd/N, so nothing is left
+ * behind in any case.
  */
 
 #include <fcntl.h>
@@ -45,7 +45,7 @@ struct place {
 	uint32_t kind, a, b;      /* STORE_KIND_MAX_: "intent" or "applied" */
 };
 
-/* A good scoreboard. */
+/* A sound scoreboard. */
 struct board {
 	unsigned char *image;
 	size_t size;
@@ -60,14 +60,14 @@ static struct nodelist lists[3];
 static char file_path[64];
 static int file_fd = -1;
 
-/* 3.6 GB for a million nodes, say, may be asked for in vain. */
+/* A large allocation, such as 3.6 GB for a million nodes, may fail. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
 	return "allocator_may_return_null=1:max_allocation_size_mb=8192";
 }
 
-/* ---- making the good ones ---- */
+/* ---- making the sound scoreboards ---- */
 
 static void parse(const char *text, struct nodelist *ret)
 {
@@ -87,7 +87,7 @@ static void make_lists(void)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "127.0.0.2, %u, %u, %s\n", i, 1 + i % 2,
 				      i % 7 ? "0" : "0x80000000");
 	parse(text, &lists[1]);
-	/* To be loaded over either: some stay, some go, one is new, cores change. */
+	/* The list that is loaded over either: some nodes stay, some go, one is new, cores change. */
 	parse("127.0.0.1, 2, 1, 0\n127.0.0.1, 1, 17, 0, speed=0.5\n127.0.0.2, 5, 3, 0\n127.0.0.3, 1, 1, 0\n", &lists[2]);
 }
 
@@ -99,7 +99,8 @@ static struct score *open_board(const char *path, const struct nodelist *list)
 	return s;
 }
 
-/* What a process leaves behind that is killed. It lives until then, lest it be reaped before its time. */
+/* Runs fn in a child, for what a killed process leaves behind. The child lives until it is killed, so that it is not
+ * reaped too early. */
 static pid_t in_child(struct score *s, void (*fn)(struct score *s))
 {
 	int done[2];
@@ -149,7 +150,7 @@ static void leave_ticket(struct score *s)
 	MUST(score_join(s, &(struct score_arrival){ .client = "192.0.2.2:1234" }, &ticket) == 1);
 }
 
-/* Where a record's data is: tdb keeps it right behind its key. */
+/* Notes where a record's data is: tdb keeps it right behind the key. */
 static int find_place(struct tdb_context *tdb, TDB_DATA key, TDB_DATA value, void *arg)
 {
 	struct board *board = arg;
@@ -207,7 +208,7 @@ static void read_board(const char *path, struct board *board)
 	tdb = tdb_open(path, 0, TDB_NOSYNC, O_RDWR, 0);
 	MUST(tdb && tdb_traverse_read(tdb, find_place, board) > 0);
 	(void)tdb_close(tdb);
-	/* In an order that does not depend on the file, for the seeds. */
+	/* Sorts the places in an order that does not depend on the file, for the seeds. */
 	qsort(board->places, board->n_places, sizeof(board->places[0]), compare_places);
 }
 
@@ -219,7 +220,8 @@ static void make_board(const char *path, const struct nodelist *list, struct boa
 	pid_t children[2];
 	struct score_edge edge;
 
-	/* Held, held by one who will be dead, handed over; and when all is taken, a dead waiter and a live one. */
+	/* A slot is held, another is held by a process that will be dead, another is granted. When all slots are taken, a
+	 * dead waiter and a live waiter join. */
 	MUST(claim_one(s, &board->held) == 0);
 	children[0] = in_child(s, leave_slot);
 	MUST(score_join(s, &(struct score_arrival){ .client = "192.0.2.3:1234" }, &board->granted) == 0);
@@ -230,7 +232,7 @@ static void make_board(const char *path, const struct nodelist *list, struct boa
 		;
 	children[1] = in_child(s, leave_ticket);
 	MUST(score_join(s, &(struct score_arrival){ .client = "192.0.2.4:1234" }, &board->waiting) == 1);
-	/* The first of the list drains from now on. */
+	/* The first node of the list drains from now on. */
 	list = &(struct nodelist){ .nodes = list->nodes + 1, .n_nodes = list->n_nodes - 1 };
 	MUST(score_load(s, list, NULL) == 0);
 	(void)score_close(s);
@@ -261,7 +263,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* ---- damaging one ---- */
+/* ---- damaging a scoreboard ---- */
 
 struct input {
 	const uint8_t *p, *end;
@@ -292,7 +294,7 @@ static const struct place *place_of(const struct board *board, const char *name)
 	abort();
 }
 
-/* An intent that a process might have left, had it been killed: its sequence is the next, its checksum right. */
+/* Writes an intent as a killed process may leave it: with the next sequence number and the right checksum. */
 static void write_intent(const struct board *board, unsigned char *image, const struct place *target, uint32_t where,
 			 const uint8_t *data, size_t size)
 {
@@ -315,7 +317,7 @@ static void write_intent(const struct board *board, unsigned char *image, const 
 	(void)memcpy(image + place_of(board, "intent")->offset, &intent, sizeof(intent));
 }
 
-/* Returns the damaged file's size. */
+/* Damages the image as the input says. Returns the damaged file's size. */
 static size_t damage(const struct board *board, unsigned char *image, struct input *input)
 {
 	static const uint32_t numbers[] = {
@@ -364,13 +366,13 @@ struct state {
 	struct score *s;
 	const struct board *board;
 	enum score_policy policy;
-	struct score_slot slot;          /* the last that was claimed here */
+	struct score_slot slot;          /* the last slot that was claimed here */
 	struct score_ticket ticket;
 };
 
 static size_t eaten;
 
-/* Every byte counts: of memory that is not ours the sanitizer tells. */
+/* Reads every byte: the sanitizer reports memory that does not belong to the program. */
 static void eat(const void *data, size_t size)
 {
 	const unsigned char *p = data;
@@ -577,7 +579,7 @@ static void call_fsck(struct state *t)
 	(void)score_fsck(t->s, false, hear, NULL, &findings);
 }
 
-/* What a repair called good, the next look finds good. */
+/* A scoreboard that a repair calls sound must be sound at the next look. */
 static void call_repair(struct state *t)
 {
 	unsigned findings;
@@ -608,7 +610,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(image);
 	(void)memcpy(image, state.board->image, state.board->size);
 	size = damage(state.board, image, &input);
-	/* Never while it is open: a page that is cut off from under a mapping is a signal. */
+	/* The file is never cut while it is open: an access to a mapped page behind its end raises a signal. */
 	MUST(ftruncate(file_fd, 0) == 0 && pwrite(file_fd, image, size, 0) == (ssize_t)size);
 	free(image);
 
@@ -618,7 +620,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(score_strerror(r));
 	if (r < 0)
 		return 0;
-	/* 16 to 31: from the repair on, with nothing called before it. */
+	/* 16 to 31: begins with the repair, with no call before it. */
 	for (unsigned i = 0; i < N_CALLS; i++)
 		calls[(first < N_CALLS ? first + i : N_CALLS - 1 + i) % N_CALLS](&state);
 	(void)score_close(state.s);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * values.c: any bytes as the value of an option: a length of time, a policy;
- * as a check; as what a node's agent says.
- * What timespan_format() writes, timespan_parse() reads, as exactly as it was
- * written. The first eight bytes are a length of time in binary, too.
+ * values.c: any bytes as the value of an option (a length of time, a policy), as
+ * a check, and as the line of a node's agent. timespan_parse() reads what
+ * timespan_format() writes, as exactly as it was written. The first eight bytes
+ * are also a length of time in binary.
  */
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "scoreboard.h"
 #include "system/timespan.h"
 
-/* How far off the two units that are written may be. */
+/* The greatest error of a time that is written with two units. */
 static uint64_t precision(uint64_t usec)
 {
 	if (usec >= 86400 * USEC_PER_SEC)
@@ -78,7 +78,7 @@ static void check_check(const char *text)
 		MUST(*syntax.name && strnlen(syntax.argument, sizeof(syntax.argument)) < sizeof(syntax.argument));
 }
 
-/* However odd the words, the numbers stay within what the index can hold. */
+/* Whatever the words, the numbers stay within what the index can hold. */
 static void check_agent(const char *text)
 {
 	struct agent before = { .words = AGENT_DRAIN | AGENT_LIMIT, .limit = 3 };
@@ -108,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size >= sizeof(usec)) {
 		(void)memcpy(&usec, data, sizeof(usec));
 		check_format(usec);
-		check_format(usec >> (usec & 63)); /* short ones as often as long ones */
+		check_format(usec >> (usec & 63)); /* short times as often as long ones */
 	}
 	return 0;
 }

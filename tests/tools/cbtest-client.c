@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * cbtest-client: a load client for tests, that drives many connections at once and verifies every byte.
+ * cbtest-client: a load client for tests. It drives many connections at once and verifies every byte.
  *
- * The idea: a connection is one struct that goes from connecting to running to holding, and ends in conn_end() alone,
- * with one enum value that says how. What it sends and what it must receive are functions of an offset
- * (peer.h), so nothing is kept of either, and thousands of connections cost next to no memory. After bytes
- * move, what is awaited of a connection is computed from its state (conn_arm); a connection that wants nothing is
- * taken out of epoll, for otherwise its hang-up would be reported for ever.
+ * A connection is a struct that goes from connecting to running to holding. It ends only in conn_end(), with an enum
+ * value that says how. What it sends and what it must receive are functions of an offset (peer.h), so neither is
+ * stored, and thousands of connections need almost no memory. After bytes have moved, conn_arm() computes from the
+ * connection's state which events it waits for. A connection that waits for none is taken out of epoll: otherwise
+ * epoll would report its hang-up for ever.
  *
- * One thread, non-blocking. An end is freed at the end of the turn, since events already fetched may point to it.
+ * One thread, non-blocking. An ended connection is freed at the end of the turn, as events already fetched may point
+ * to it.
  */
 #include "peer.h"
 
@@ -117,7 +118,7 @@ enum phase {
 	PHASE_CONNECTING,
 	PHASE_RUNNING,
 	PHASE_HOLDING, /* the reply is complete, and verified */
-	PHASE_ENDED,   /* on the list of the dead */
+	PHASE_ENDED,   /* on the list of ended connections */
 };
 
 struct conn {
@@ -129,10 +130,10 @@ struct conn {
 
 	uint32_t armed; /* what epoll_fd watches; 0: it does not know the connection */
 	uint64_t sent, received;
-	uint64_t sum; /* of what was sent, with EXPECT_SUM */
-	bool shut;    /* our direction is shut down */
+	uint64_t sum; /* of the bytes sent, with EXPECT_SUM */
+	bool shut;    /* the client's direction is shut down */
 	bool broken;  /* the peer takes nothing more */
-	bool reset;   /* and it was a reset that said so */
+	bool reset;   /* a reset said so */
 	bool eof;
 
 	uint64_t started_usec, connected_usec, first_usec, completed_usec; /* USEC_NEVER: not reached */
@@ -154,12 +155,12 @@ struct client {
 	uint64_t started; /* how many */
 	uint64_t orders;
 	uint64_t next_start_usec;
-	bool connecting;   /* with --start-order: the last one is not connected yet */
+	bool connecting;   /* with --start-order: the last connection is not connected yet */
 	uint64_t due_usec; /* no connection is due earlier */
 
 	uint64_t results[N_RESULTS];
 	uint64_t bytes_in, bytes_out;
-	uint64_t *totals; /* microseconds of each that was ok */
+	uint64_t *totals; /* microseconds of each connection that was ok */
 	size_t totals_room;
 };
 
@@ -241,7 +242,7 @@ static void total_add(struct client *client, uint64_t usec)
 	client->totals[client->results[RESULT_OK]] = usec;
 }
 
-/* With --start-order: the next one may be started now, or later if --gap-usec or --interval say so. */
+/* With --start-order: the next connection may start now, or later if --gap-usec or --interval say so. */
 static void client_let_next_start(struct client *client, uint64_t now)
 {
 	if (!client->connecting)
@@ -301,7 +302,7 @@ static void dead_free(struct client *client)
 	}
 }
 
-/* The reply is complete and right; hold the connection or end it. */
+/* Holds or ends a connection: its reply is complete and right. */
 static void conn_complete(struct client *client, struct conn *conn)
 {
 	conn->completed_usec = now_usec();
@@ -323,7 +324,7 @@ static uint64_t after_connect(const struct conn *conn, uint64_t usec)
 	return conn->connected_usec == USEC_NEVER || usec == USEC_NEVER ? USEC_NEVER : conn->connected_usec + usec;
 }
 
-/* A hold that is longer than the timeout is meant. */
+/* The timeout does not count in a hold, which may be longer on purpose. */
 static uint64_t conn_timeout(const struct conn *conn)
 {
 	return conn->phase == PHASE_HOLDING ? USEC_NEVER : conn->started_usec + arg_timeout_usec;
@@ -343,7 +344,7 @@ static uint64_t conn_due(const struct conn *conn)
 	return earlier(due, earlier(conn->retry_usec, conn->slow_usec));
 }
 
-/* How many bytes may be read now; if none, slow_usec says when. */
+/* The number of bytes that may be read now; if 0, slow_usec says when. */
 static size_t conn_allowance(struct conn *conn)
 {
 	uint64_t now, allowed, wanted;
@@ -360,7 +361,7 @@ static size_t conn_allowance(struct conn *conn)
 	return 0;
 }
 
-/* What is awaited; and the client's alarm is set for what comes by time. */
+/* Sets the events that the connection waits for, and the client's alarm for what is due by time. */
 static void conn_arm(struct client *client, struct conn *conn)
 {
 	struct epoll_event event = { .data.ptr = conn };
@@ -393,7 +394,7 @@ static void line_take(struct conn *conn, const uint8_t *data, size_t size)
 	conn->line[conn->line_size] = '\0';
 }
 
-/* " got=BYTES sum=HASH" as one piece, followed by the end of the line or a blank. */
+/* Whether the line has the right " got=BYTES sum=HASH" in one piece, followed by its end or a blank. */
 static bool sum_matches(const struct conn *conn)
 {
 	char wanted[64];
@@ -410,7 +411,7 @@ static bool all_sent(const struct conn *conn)
 	return conn->sent == payload_size();
 }
 
-/* Whether the bytes are what they should be so far. */
+/* Whether the bytes so far are right. */
 static bool conn_verify(const struct conn *conn, const uint8_t *data, size_t size)
 {
 	const uint8_t *newline;
@@ -422,7 +423,7 @@ static bool conn_verify(const struct conn *conn, const uint8_t *data, size_t siz
 		return size <= arg_expect_size - conn->received &&
 		       pattern_matches(data, size, arg_expect_size, conn->received);
 	case EXPECT_SUM:
-		/* One line and nothing behind it. */
+		/* The reply is one line, with nothing behind it. */
 		newline = memchr(data, '\n', size);
 		return !conn->line_done && (!newline || newline == data + size - 1);
 	case EXPECT_NONE:
@@ -432,7 +433,7 @@ static bool conn_verify(const struct conn *conn, const uint8_t *data, size_t siz
 	}
 }
 
-/* A reply that is complete by its bytes, without an end of input. */
+/* Whether the reply is complete by its bytes, without an end of input. */
 static bool conn_is_complete(const struct conn *conn)
 {
 	switch (arg_expect) {
@@ -475,7 +476,7 @@ static void conn_eof(struct client *client, struct conn *conn)
 
 	conn->eof = true;
 	if (conn->phase == PHASE_HOLDING) {
-		/* The other side may end first, but for an echo, which has no reason to. */
+		/* The node may end first; only an echo node has no reason to. */
 		if (arg_expect == EXPECT_ECHO)
 			conn_end(client, conn, RESULT_EARLY, 0, false);
 		return;
@@ -487,7 +488,7 @@ static void conn_eof(struct client *client, struct conn *conn)
 		conn_end(client, conn, result, 0, false);
 }
 
-/* The first sign of life is what orders the replies: a byte, or the end when it comes without one. */
+/* Notes the first sign of life, which orders the replies: a byte, or an end without any byte. */
 static void conn_arrival(struct client *client, struct conn *conn, bool byte)
 {
 	if (conn->order == 0)
@@ -552,7 +553,7 @@ static void conn_send(struct client *client, struct conn *conn)
 		if (n < 0 && errno == EAGAIN)
 			return;
 		if (n < 0) {
-			/* A reply may have come before that; reading it tells how this ends. */
+			/* A reply may have come before this error: the read tells how the connection ends. */
 			conn->broken = true;
 			conn->reset = errno == ECONNRESET || errno == EPIPE;
 			if (!conn->reset)
@@ -574,8 +575,8 @@ static void conn_send(struct client *client, struct conn *conn)
 /* Connecting. */
 
 /*
- * A connect() to a free port of the ephemeral range can be given that very port as its own, and then meets itself:
- * what should have been refused is connected.
+ * Whether a socket is connected to itself. A connect() to a free port of the ephemeral range can get the same port as
+ * its own: then it succeeds, though it should be refused.
  */
 static bool conn_met_itself(const struct conn *conn, const struct address *address)
 {
@@ -591,7 +592,7 @@ static bool conn_met_itself(const struct conn *conn, const struct address *addre
 	       memcmp(&own.in6.sin6_addr, &address->in6.sin6_addr, sizeof(own.in6.sin6_addr)) == 0;
 }
 
-/* One turn of a connection that is connected. */
+/* Does the turn of a connection that is connected. */
 static void conn_turn(struct client *client, struct conn *conn)
 {
 	if (conn->phase == PHASE_RUNNING)
@@ -622,7 +623,7 @@ static void conn_connected(struct client *client, struct conn *conn)
 	conn_turn(client, conn);
 }
 
-/* A unix socket whose backlog is full says EAGAIN, and does not tell when to come again. */
+/* Connects. A unix socket with a full backlog answers EAGAIN, and does not tell when to try again. */
 static void conn_connect(struct client *client, struct conn *conn)
 {
 	conn->retry_usec = USEC_NEVER;
@@ -651,9 +652,9 @@ static void conn_connect_result(struct client *client, struct conn *conn)
 }
 
 /*
- * Source addresses in turn, as clients of their own. They also widen the room for ports: a side that closes first
- * leaves its port in TIME_WAIT for a minute, and when half of the range is used up (14,000 connections to one port)
- * each connect() spends milliseconds in the kernel's search for a free one.
+ * Binds to the source addresses in turn, which stand for different clients. They also give more ports: the side that
+ * closes first leaves its port in TIME_WAIT for a minute. When half of the range is used up (14,000 connections to one
+ * port), each connect() spends milliseconds in the kernel's search for a free port.
  */
 static void conn_bind(const struct conn *conn)
 {
@@ -719,7 +720,7 @@ static void conn_due_now(struct client *client, struct conn *conn, uint64_t now)
 	}
 }
 
-/* Backwards, because an end puts the last connection into the place of the ended one. */
+/* Goes backwards, as conn_end() moves the last connection to the place of the ended connection. */
 static void client_wake_due(struct client *client)
 {
 	uint64_t now = now_usec();
@@ -789,7 +790,7 @@ static int compare(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-/* The nearest rank among those that were ok; 0 when none was. */
+/* The percentile, by nearest rank, of the times of connections that were ok; 0 if there are none. */
 static uint64_t percentile(const struct client *client, uint64_t percent)
 {
 	uint64_t n = client->results[RESULT_OK];
@@ -1011,7 +1012,7 @@ static void options_parse(int argc, char **argv)
 		arg_concurrent = arg_number;
 }
 
-/* Some more are open anyway: the standard ones, epoll, and what was inherited. */
+/* Checks the limit of descriptors. Some are open besides the connections: the standard ones, epoll, inherited ones. */
 static void descriptors_check(void)
 {
 	long long limit = descriptors_raise();

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * cbtest-confine FOLDER PID: binds itself as a relay does, with FOLDER as the
- * scoreboard's, and tries what a relay that was taken over would try. PID is a
- * process of the same user. One line for each attempt: its name, and "refused" or
- * "done"; then the same for what a relay needs.
+ * cbtest-confine FOLDER PID: confines itself as a relay does, with FOLDER as the
+ * scoreboard's folder, and tries what an attacker inside a relay would try. PID
+ * is a process of the same user. It prints a line for each attempt: its name, and
+ * "refused" or "done"; then the same for what a relay needs.
  */
 
 #include <arpa/inet.h>
@@ -62,7 +62,7 @@ static long open_of_other(const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* The kernel may let a file of another process be opened, and find nothing in it. */
+/* Reads a file of the other process. The kernel may let it be opened, and give no bytes. */
 static long read_of_other(const char *name)
 {
 	int fd = (int)open_of_other(name);

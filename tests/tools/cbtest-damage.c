@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * cbtest-damage.c: writes into a scoreboard what no program of ours would:
+ * cbtest-damage.c: damages a scoreboard in a way that no program of corebalance does:
  *   header          over tdb's header
  *   chain KEY       the chain of a record leads somewhere else
  *   chains          no chain leads anywhere
@@ -39,7 +39,7 @@ static uint32_t number_at(size_t offset)
 	return number;
 }
 
-/* Where a record's header is. */
+/* The offset of a record's header. */
 static size_t find(const char *key)
 {
 	for (size_t at = HEADS_AT + 4 * CHAINS; at + HEAD_SIZE + strlen(key) < size; at += 4)
@@ -62,7 +62,7 @@ static void break_chain(size_t record)
 			(void)memset(bytes + at, 0x5a, 4);
 }
 
-/* Of a record's data, or of the part that the words name. */
+/* Writes zeros over a record's data, or over the part of it that the words name. */
 static void zero(unsigned char *data, size_t length, char **part)
 {
 	size_t offset = part ? strtoul(part[0], NULL, 10) : 0, n = part ? strtoul(part[1], NULL, 10) : length;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * cbtest-death.c: kills a process at every store, lock and unlock, one after
- * the other, of every operation on a scoreboard, and each time looks whether
- * the scoreboard is sound and the next client is served.
+ * cbtest-death.c: kills a process at every store, lock and unlock of every
+ * operation on a scoreboard, at one of them in each run. Then it checks that the
+ * scoreboard is sound and the next client is served.
  *
- * The linker's --wrap puts our functions between the library and tdb. A store
- * is killed before it, after it, and in the middle: with half of the record
- * new and the other half as it was.
+ * The linker's --wrap puts the functions of this file between the library and
+ * tdb. The process is killed before a store, after it, and in its middle: with
+ * half of the record new and the other half as it was.
  */
 
 #include <errno.h>
@@ -38,7 +38,7 @@
 
 enum moment { BEFORE, TORN, AFTER, MOMENTS };
 
-static long steps_left = -1;   /* -1: nobody dies */
+static long steps_left = -1;   /* -1: the process does not die */
 static enum moment when;
 
 int __real_tdb_store(struct tdb_context *tdb, TDB_DATA key, TDB_DATA data, int flag);
@@ -74,7 +74,7 @@ static void die(void)
 		(void)pause();
 }
 
-/* Whether this call is the one. */
+/* Counts a step. Returns whether it is the step at which the process dies. */
 static bool my_turn(void)
 {
 	return steps_left > 0 && --steps_left == 0;
@@ -102,7 +102,7 @@ int __wrap_tdb_store(struct tdb_context *tdb, TDB_DATA key, TDB_DATA data, int f
 	return r;
 }
 
-/* What puts a rebuilt scoreboard into place. */
+/* The steps of a rebuild that write to files. */
 ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset)
 {
 	ssize_t r;
@@ -183,7 +183,7 @@ static void list(struct nodelist *ret, const char *text)
 static const char two_nodes[] = "127.0.0.1, 1001, 2, 0, speed=2\n127.0.0.1, 1002, 1, 0\n";
 static const char other_nodes[] = "127.0.0.1, 1003, 9, 0\n127.0.0.1, 1001, 1, 0\n";
 
-/* The damaged ones that were kept. */
+/* Removes the damaged scoreboards that were kept. */
 static void remove_kept(void)
 {
 	char pattern[4096];
@@ -288,7 +288,7 @@ static void before_join(struct score *s, struct stage *stage)
 	do_join(s, stage);
 }
 
-/* Both will have been handed a slot. */
+/* Two waiters; both will be granted a slot. */
 static void before_two_joins(struct score *s, struct stage *stage)
 {
 	do_join(s, stage);
@@ -349,7 +349,7 @@ static void do_doubted(struct score *s, struct stage *stage)
 	(void)score_doubted(s, &stage->slot, 10, REASON_SILENT, 1000, &edge);
 }
 
-/* What was learned long ago moves the index when it grows old. */
+/* A speed that was learned long ago: as it fades, the index changes. */
 static void before_old(struct score *s, struct stage *stage)
 {
 	(void)stage;
@@ -412,7 +412,7 @@ static void do_probe_flapping(struct score *s, struct stage *stage)
 	probe(s, stage, 1);
 }
 
-/* Whichever node's the last free slot is. */
+/* Claims the last free slot for a probe, whichever node it is of. */
 static void before_probe(struct score *s, struct stage *stage)
 {
 	bool served;
@@ -427,7 +427,7 @@ static void do_unclaim(struct score *s, struct stage *stage)
 	(void)score_unclaim(s, &stage->slot, true);
 }
 
-/* Down, tried by a connection that fails, and by one that reaches it. */
+/* A node that is down is tried by a connection that fails, and by a connection that reaches it. */
 static void do_trials(struct score *s, struct stage *stage)
 {
 	struct score_edge edge;
@@ -451,7 +451,7 @@ static void do_load(struct score *s, struct stage *stage)
 	nodelist_clear(&nodes);
 }
 
-/* A process that held a slot and one that waited have died. */
+/* A process that held a slot and a process that waited have died. */
 static void before_corpses(struct score *s, struct stage *stage)
 {
 	for (int i = 0; i < 2; i++) {
@@ -494,7 +494,7 @@ static const struct operation {
 	const char *name;
 	unsigned held;         /* slots that the parent holds meanwhile */
 	bool queued;           /* the parent waits, too; it joins after before() */
-	unsigned released;     /* slots that the parent gives back after before(), for the child's tickets */
+	unsigned released;     /* slots that the parent releases after before(), for the child's tickets */
 	void (*before)(struct score *s, struct stage *stage);
 	void (*counted)(struct score *s, struct stage *stage);
 } operations[] = {
@@ -546,7 +546,7 @@ static void check_sound(const char *name, long step)
 		     (const char *[]){ "before", "torn at", "after" }[when], step, findings, strerror(-r));
 }
 
-/* What is taken is what we hold; everything else can be claimed, and no more than that. */
+/* Exactly the slots that this process holds are taken; exactly the other slots can be claimed. */
 static void check_served(const char *name, long step)
 {
 	struct score_target target;
@@ -561,7 +561,7 @@ static void check_served(const char *name, long step)
 		if (score_take(ours, &queued, &slots[0], &target) == 0)
 			n = 1;
 		else if (score_totals(ours, &totals) == 0 && totals.free == 0)
-			(void)score_leave(ours, &queued); /* rightly: all is taken, or down */
+			(void)score_leave(ours, &queued); /* it waits rightly: all slots are taken, or nodes are down */
 		else
 			fail("%s, step %ld: the waiter was not served", name, step);
 	}
@@ -602,7 +602,7 @@ static void child(const struct operation *operation, long step, int ready, int g
 	_exit(0);
 }
 
-/* One death. false: the operation ended before it came. */
+/* Runs the operation in a child that dies at that step. false: the operation ended before that step. */
 static bool run(const struct operation *operation, long step)
 {
 	int ready[2], go[2], status;

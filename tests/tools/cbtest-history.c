@@ -4,10 +4,10 @@
  * cbtest-history.c: what the scoreboard remembers of connections.
  *
  *     cbtest-history FILE HOURS SEED
- * claims and releases at random moments of so many hours on the scoreboard
- * FILE, which has one node, and compares what it remembers with what happened.
- * The linker puts our clock in the place of the library's (--wrap). The clock
- * stands still, runs on, leaves hours out, and is set back.
+ * claims and releases at random moments of so many hours on the scoreboard FILE,
+ * which has one node. Then it compares the scoreboard's history with what
+ * happened. The linker (--wrap) replaces the library's clock by that of this
+ * file, which stands still, runs on, leaves hours out, and is set back.
  */
 
 #include <inttypes.h>
@@ -88,7 +88,7 @@ static void compare(struct score *score, const struct score_facts *facts)
 	}
 }
 
-/* A slot is held over minutes in which nothing else happens: they show it busy. */
+/* A slot is held over minutes in which nothing else happens: the slices of these minutes show it busy. */
 static void hold_long(struct score *score, struct score_facts *facts)
 {
 	struct score_history history;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * cbtest-lock: the critical section of a scoreboard, from within.
+ * cbtest-lock: tests the section of a scoreboard, from within.
  *
  *     cbtest-lock hold FILE           enters a section, says "held" and stays until SIGUSR1
- *     cbtest-lock stop FILE           the same, but stops itself (SIGSTOP) instead; says "left" when it was continued
+ *     cbtest-lock stop FILE           as hold, but stops itself (SIGSTOP) there; says "left" after it was continued
  *     cbtest-lock tstp FILE           enters a section, has SIGTSTP sent to itself, leaves, says "left"
  *     cbtest-lock calls FILE          claims and releases 1,000 times while the kernel kills it for any system call
  *     cbtest-lock touched FILE        how many records the largest section of each operation on the farm touches
- *     cbtest-lock apart FILE N SECONDS   N processes enter sections, and see that nobody else is in one
+ *     cbtest-lock apart FILE N SECONDS   N processes enter sections, and check that no other process is in a section
  */
 
 #include <errno.h>
@@ -82,8 +82,8 @@ static int enter_and(const char *path, int signal_number)
 
 #define PAIRS 1000
 
-/* From now on anything but write(2) and the end of the process ends it by SIGSYS. (Strict mode forbids the clock, too,
- * which is no system call.) */
+/* From now on any system call but write(2) and the end of the process ends it by SIGSYS. (Strict mode is not used: it
+ * forbids the clock, too, which is no system call.) */
 static int forbid_calls(void)
 {
 	struct sock_filter program[] = {
@@ -148,7 +148,7 @@ static int ignore_ticket(const struct score_ticket_info *ticket, void *arg)
 	return 0;
 }
 
-/* Opened anew for each, so that each is counted by itself. */
+/* Counts an operation by itself: the scoreboard is opened anew for it. */
 static void count_one(const char *path, const char *name, int (*operation)(struct score *s))
 {
 	struct score *s = open_it(path);

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * cbtest-node: a node for tests, that counts. It is the witness for the promise that no node ever has more
- * connections open than cores, so its own count must be beyond doubt.
+ * cbtest-node: a node for tests, that counts its connections. The promise that no node ever has more connections open
+ * than cores is tested by this count, so it must be exact.
  *
- * The idea: a connection is open from accept() until the node has closed it, or until its peer is known to have ended
- * it in both directions. What epoll reports comes in no useful order: an old connection's end that arrived before the
- * new one's first packet may be reported after it. So whenever accept() gives a new connection, and before that is
- * counted, all ends that have arrived by then are dealt with (node_catch_up). A second epoll instance makes this
- * cheap: it holds every connection, edge-triggered and for ends only, so it answers at once with those that have
- * something new to say, however many thousand sit there half-closed.
+ * A connection is open from accept() until the node has closed it, or until its peer is known to have ended it in both
+ * directions. epoll reports events in no useful order: the end of an old connection may be reported after the first
+ * packet of a new connection, though it arrived before. So after accept() returns a new connection, and before that is
+ * counted, node_catch_up() handles all ends that have arrived by then. A second epoll instance makes this cheap: it
+ * holds every connection, edge-triggered and for ends only. So it answers at once with the connections that have news,
+ * however many thousands are half-closed.
  *
- * An end of input alone is not an end: the peer may have shut down one direction and wait for a reply. The count is
- * therefore never lower than the truth on account of half-closes; the other side of this is that a peer that was
- * killed, with nothing unread, looks like a half-close until the node writes. --eof-ends makes the end of input the
- * end, for tests whose clients never half-close.
+ * An end of input alone is not an end: the peer may have shut down one direction and wait for a reply. So half-closes
+ * never make the count lower than the truth. On the other hand, a peer that was killed, with nothing unread, looks like
+ * a half-close until the node writes. With --eof-ends the end of input is the end, for tests with clients that never
+ * half-close.
  *
- * One thread, non-blocking. Connections that end are kept on a list of the dead until the turn is over, since events
- * already fetched may still point to them.
+ * One thread, non-blocking. Ended connections are kept on a list until the turn is over, as events already fetched may
+ * still point to them.
  */
 #include "peer.h"
 
@@ -51,7 +51,7 @@ enum mode {
 	MODE_RESET,
 };
 
-/* The modes as --mode and --help know them; argument is what stands behind the colon. */
+/* The modes, as --mode and --help name them; argument is the text behind the colon. */
 static const struct mode_name {
 	const char *name, *argument, *help;
 } mode_names[] = {
@@ -85,7 +85,7 @@ static uint64_t arg_timeout_usec = 300 * USEC_PER_SEC;
 #define PROXY_V2_HEAD 16
 #define PROXY_V2_KEPT (PROXY_V2_HEAD + 216)
 
-/* What comes before the first byte of a connection with --proxy. */
+/* The header that comes before the first byte of a connection with --proxy. */
 struct proxy {
 	uint8_t bytes[PROXY_V2_KEPT];
 	size_t size;
@@ -96,14 +96,14 @@ struct proxy {
 
 struct conn {
 	int fd;          /* -1 once it has ended */
-	uint64_t number; /* the how manieth, from 1 */
+	uint64_t number; /* counted from 1 */
 	struct conn *previous, *next;
 	struct proxy *proxy; /* NULL without --proxy */
 
 	bool eof;          /* the peer will send no more */
-	bool finishing;    /* nothing but what is queued will be sent, then comes the end */
-	bool shut;         /* our direction is shut down */
-	uint32_t armed;    /* what io_fd was told to watch */
+	bool finishing;    /* only the queued bytes will be sent, then the end */
+	bool shut;         /* the node's direction is shut down */
+	uint32_t armed;    /* the events that io_fd watches */
 	uint64_t due_usec; /* when the mode or the job goes on */
 
 	uint8_t *out; /* bytes that the socket did not take, from out_start to out_size */
@@ -114,13 +114,13 @@ struct conn {
 	char line[256];    /* MODE_LINE */
 	size_t line_size;
 	bool line_done, job_silent;
-	const char *until; /* a file that is waited for; within line, or NULL */
+	const char *until; /* the name of a file that the job waits for; within line, or NULL */
 };
 
 struct node {
 	int listen_fd, io_fd, ends_fd, signal_fd;
-	const char *unix_path;     /* to be removed at the end */
-	struct conn *conns, *last; /* the oldest first: those due together reply in their order */
+	const char *unix_path;     /* removed at the end */
+	struct conn *conns, *last; /* the oldest first: connections that are due together reply in this order */
 	struct conn *dead;
 	uint64_t open, max, total, violations, bytes_in, bytes_out;
 	uint64_t due_usec; /* no connection's due_usec is earlier */
@@ -193,8 +193,9 @@ static void conn_end(struct node *node, struct conn *conn, bool reset)
 }
 
 /*
- * An orderly end. What has arrived is read first, because close() with unread bytes sends a reset, and a reset can
- * destroy the last reply on its way. Only so many bytes: a peer that never stops shall get its reset.
+ * Ends a connection in an orderly way. It first reads what has arrived: close() with unread bytes sends a reset, and a
+ * reset can destroy the last reply on its way. It reads a bounded number of bytes: a peer that never stops gets its
+ * reset.
  */
 static void conn_close(struct node *node, struct conn *conn)
 {
@@ -238,7 +239,7 @@ static bool conn_send_now(struct node *node, struct conn *conn, const uint8_t *d
 	return true;
 }
 
-/* Sends what the socket takes, and keeps the rest; only called with nothing kept. */
+/* Sends what the socket takes, and queues the rest. Called only when nothing is queued. */
 static bool conn_send(struct node *node, struct conn *conn, const uint8_t *data, size_t size)
 {
 	size_t sent;
@@ -291,7 +292,7 @@ static bool conn_has_output(const struct conn *conn)
 	return conn->out_size > 0 || conn->pattern_sent < conn->pattern_size;
 }
 
-/* The last line: the end comes when it is sent. */
+/* Sends the last line: the connection ends after it. */
 static bool __attribute__((format(printf, 3, 4)))
 conn_finish(struct node *node, struct conn *conn, const char *format, ...)
 {
@@ -331,7 +332,7 @@ static bool proxy_set_source(struct proxy *proxy, int family, const void *addres
 	return true;
 }
 
-/* "PROXY TCP4 SOURCE DESTINATION PORT PORT\r\n", to the letter. Returns what is wrong, or NULL. */
+/* Reads "PROXY TCP4 SOURCE DESTINATION PORT PORT\r\n", exactly so. Returns what is wrong, or NULL. */
 static const char *proxy_parse_v1(struct proxy *proxy)
 {
 	char text[PROXY_V1_MAX + 1], *fields[6], *rest = text;
@@ -416,8 +417,8 @@ static const char *proxy_parse_v2(struct proxy *proxy)
 }
 
 /*
- * Takes the header's bytes, and not one more, from the front of what came; ret_used tells how many. Returns what is
- * wrong, or NULL.
+ * Takes exactly the header's bytes from the front of the data; *ret_used is their number. Returns what is wrong, or
+ * NULL.
  */
 static const char *proxy_take(struct proxy *proxy, const uint8_t *data, size_t size, size_t *ret_used)
 {
@@ -474,7 +475,7 @@ static bool conn_pattern(struct node *node, struct conn *conn, uint64_t size)
 	return conn_write(node, conn);
 }
 
-/* Looks for the file every now and then. */
+/* Looks from time to time whether the file is there. */
 static bool conn_await_file(struct node *node, struct conn *conn)
 {
 	if (access(conn->until, F_OK) == 0)
@@ -569,7 +570,7 @@ static bool conn_eof(struct node *node, struct conn *conn)
 	case MODE_REPLY:
 		return conn_finish(node, conn, "%s got=%" PRIu64 " sum=%016" PRIx64, arg_name, conn->got, conn->sum);
 	case MODE_LINE:
-		/* A line cut short is not a job: a relay that loses its end would go unnoticed. */
+		/* A line that was cut short is not a job: otherwise a relay that loses its end would not be noticed. */
 		if (!conn->line_done)
 			conn->finishing = true;
 		return true;
@@ -636,7 +637,7 @@ static bool conn_read(struct node *node, struct conn *conn, uint64_t budget)
 	return true;
 }
 
-/* Computed from what the connection now wants, never remembered. */
+/* Sets the events that the connection waits for, always computed from its present state. */
 static void conn_arm(struct node *node, struct conn *conn)
 {
 	struct epoll_event event = { .data.ptr = conn };
@@ -650,7 +651,7 @@ static void conn_arm(struct node *node, struct conn *conn)
 	conn->armed = event.events;
 }
 
-/* What is queued has been sent: the end of one direction, or of all. Returns false when of all. */
+/* Once all queued bytes are sent, ends one direction or the whole connection. false: the connection has ended. */
 static bool conn_settle(struct node *node, struct conn *conn)
 {
 	if (!conn->finishing || conn_has_output(conn))
@@ -668,8 +669,9 @@ static bool conn_settle(struct node *node, struct conn *conn)
 }
 
 /*
- * The events tell only whether both directions are gone, by a reset or by two ends; all else is tried. While catching
- * up, a connection whose end has arrived is read to that end, however much comes before it.
+ * Does a connection's turn. The events tell only whether both directions are gone, by a reset or by two ends; whether
+ * it can read and write is found out by trying. While catching up, a connection is read to its end, however many bytes
+ * come before that.
  */
 static void conn_turn(struct node *node, struct conn *conn, uint32_t events, bool catching_up)
 {
@@ -689,7 +691,7 @@ static void conn_turn(struct node *node, struct conn *conn, uint32_t events, boo
 		conn_arm(node, conn);
 }
 
-/* Nothing that has ended by now is counted any longer after this. */
+/* Handles all ends that have arrived: after this the count has no connection that has ended by now. */
 static void node_catch_up(struct node *node)
 {
 	struct epoll_event events[256];
@@ -888,7 +890,7 @@ static void node_listen(struct node *node, const struct address *address)
 		die("cannot listen");
 }
 
-/* The last thing before the loop: who reads this line may count on all the rest. */
+/* Announces the port, as the last step before the loop: a test that reads this line can rely on all other steps. */
 static void node_announce(const struct node *node)
 {
 	struct address bound = { .size = sizeof(bound.storage) };
@@ -929,7 +931,7 @@ static void node_watch(struct node *node)
 	if (epoll_ctl(node->io_fd, EPOLL_CTL_ADD, node->listen_fd, &event) < 0)
 		die("cannot watch the listening socket");
 	if (arg_eof_ends && arg_mode == MODE_STALL) {
-		/* Nothing else would wake a node that reads from nobody. */
+		/* Nothing else would wake a node that reads from no connection. */
 		event.data.ptr = &node->listen_fd;
 		if (epoll_ctl(node->io_fd, EPOLL_CTL_ADD, node->ends_fd, &event) < 0)
 			die("cannot watch for the ends of connections");

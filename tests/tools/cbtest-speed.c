@@ -4,13 +4,13 @@
  * cbtest-speed.c: learned speeds.
  *
  *     cbtest-speed [SEED]
- * tries what corebalance(7) says of the arithmetic, and prints a line for each
- * statement that holds.
+ * tests the statements of corebalance(7) about learned speeds, and prints a line
+ * for each statement that holds.
  *
  *     cbtest-speed FILE AGE ROUNDS IN OUT SERVED USEC...
- * uses a scoreboard whose nodes have the ids 1, 2 and so on: in each round all
- * free slots are claimed, and given back after the USEC of their node. The
- * linker puts our clock in the place of the library's (--wrap); it begins AGE
+ * uses a scoreboard with the node ids 1, 2 and so on: in each round all free
+ * slots are claimed, and released after the USEC of their node. The linker
+ * (--wrap) replaces the library's clock by that of this file, which begins AGE
  * seconds ago.
  */
 
@@ -71,7 +71,7 @@ static uint64_t any(void)
 	return chance;
 }
 
-/* About normal, of deviation 1: twelve times -0.5 to 0.5. */
+/* A number that is about normally distributed, with deviation 1: the sum of twelve from -0.5 to 0.5. */
 static double normal(void)
 {
 	double sum = -6;
@@ -138,13 +138,14 @@ static void classes(void)
 	}
 }
 
-/* x ^ octaves with x = 2, near enough for noise. */
+/* usec * 2 ^ octaves, exact enough for noise. */
 static double scaled(double usec, double octaves)
 {
 	return octaves >= 0 ? usec * (1 + octaves * (0.65 + octaves * 0.35)) : usec / (1 - octaves * (0.65 - octaves * 0.35));
 }
 
-/* So many jobs begin on each node at once, alike but for noise of some octaves; their ends come in order. */
+/* In each of samples rounds a job begins on each node at once. The jobs are alike but for noise, in octaves; their ends
+ * come in order. */
 static void serve(struct speed *nodes, unsigned n, const unsigned *usecs, unsigned samples, double noise,
 		  struct speed_class *class)
 {
@@ -185,7 +186,7 @@ static void ratios(void)
 	     "four times as fast is two octaves, not %f", octaves_of(&nodes[0]) - octaves_of(&nodes[2]));
 }
 
-/* The longer it takes, the slower it is, whatever was known before. */
+/* The longer a job takes, the slower the node is rated, whatever was known before. */
 static void monotone(void)
 {
 	for (unsigned i = 0; i < 2000; i++) {
@@ -223,7 +224,7 @@ static void bounded(void)
 		MUST(speed_check(&node) == 0 && speed_row_check(&row) == 0, "step %u: it cannot be true", i);
 		MUST(speed_value(&node) >= 100 && speed_value(&node) <= 10000, "step %u: %u", i, speed_value(&node));
 	}
-	/* A row that was damaged. */
+	/* Samples of a damaged record. */
 	for (unsigned i = 0; i < 20000; i++) {
 		struct speed_class broken;
 
@@ -260,7 +261,7 @@ static void short_ones(void)
 	MUST(nodes[0].step == 0 && nodes[1].step == 0, "below a millisecond all are alike");
 }
 
-/* The fast one gets all the work for a long time: nothing may be forgotten. */
+/* The fast node gets all the work for a long time: its speed must not be forgotten. */
 static void alone(void)
 {
 	struct speed nodes[2] = { 0 };
@@ -274,7 +275,7 @@ static void alone(void)
 	     "it was %f and is %f", before, octaves_of(&nodes[0]));
 }
 
-/* Nobody else is in the class: whatever its connections were, it is ordinary. */
+/* A node that is alone in the class keeps speed 1, however long its connections take. */
 static void nobody_else(void)
 {
 	struct speed nodes[2] = { 0 };
@@ -317,7 +318,7 @@ static void decay(void)
 		MUST(speed_settle(&nodes[i], clock_usec + 40 * HOUR_USEC) && speed_value(&nodes[i]) == 1000, "settled");
 }
 
-/* What nodes know together stays about 0, so that 1 means the same for ever. */
+/* The mean of all nodes stays about 0 octaves, so that speed 1 always means the same. */
 static void no_drift(void)
 {
 	struct speed nodes[3] = { 0 };
@@ -345,7 +346,7 @@ static void compiles(void)
 	by_compiles = speed_octaves(&nodes[0], clock_usec) - speed_octaves(&nodes[1], clock_usec);
 	MUST(by_compiles > SPEED_OCTAVE * 3 / 2 && by_compiles < SPEED_OCTAVE * 5 / 2, "four times: %d", by_compiles);
 	MUST(nodes[1].work_usec == 80000, "the last is kept");
-	/* Connections that agree change nothing much, although they begin with one node alone. */
+	/* Connections that agree with the compiles change little, although they begin with one node alone. */
 	serve(nodes, 1, (const unsigned[]){ 100000 }, 200, 0, &hold);
 	serve(nodes, 2, (const unsigned[]){ 100000, 400000 }, 200, 0, &hold);
 	MUST(speed_octaves(&nodes[0], clock_usec) - speed_octaves(&nodes[1], clock_usec) > by_compiles - SPEED_OCTAVE / 4,
@@ -362,7 +363,7 @@ struct sim {
 	unsigned n;
 	struct sim_node {
 		struct speed speed;
-		double truly, pin;            /* pin 0: none */
+		double truly, pin;            /* real and pinned speed; pin 0: none */
 		unsigned cores, busy, served;
 	} nodes[SIM_NODES];
 	struct sim_run {
@@ -379,7 +380,7 @@ static double sim_speed(const struct sim_node *node)
 	return node->pin > 0 ? node->pin : speed_value(&node->speed) / 1000.0;
 }
 
-/* A job of so many microseconds on a node of speed 1 comes then. */
+/* Adds a job that comes at at_usec and takes usec on a node of speed 1. */
 static void sim_job(struct sim *sim, uint64_t at_usec, double usec)
 {
 	MUST(sim->n_jobs < SIM_JOBS, "more room");
@@ -425,7 +426,7 @@ static void sim_end(struct sim *sim, struct sim_run *run)
 	(void)speed_settle(&node->speed, clock_usec);
 }
 
-/* All jobs; look() after each that has ended. */
+/* Runs all jobs; calls look() after the end of each. */
 static void sim_go(struct sim *sim, void (*look)(struct sim *sim, void *arg), void *arg)
 {
 	for (;;) {
@@ -458,9 +459,9 @@ static void sim_reset(struct sim *sim, unsigned n)
 }
 
 /*
- * Mixes that change: phases of jobs of one length or of several, all of equal
- * bytes, that come in bursts, or one by one at a rate that fills the farm more
- * or less. Until so many have come.
+ * Adds n_jobs jobs in mixes that change: phases of jobs of one length or of
+ * several, all of equal bytes. They come in bursts, or one by one at a rate that
+ * fills the farm more or less.
  */
 static void sim_mix(struct sim *sim, uint64_t *at_usec, unsigned n_jobs)
 {
@@ -522,7 +523,7 @@ static void sim_alike(void)
 	     worst.looks, worst.low, worst.high);
 }
 
-/* One of half the speed: it is known in the end, whatever came, and the others stay alike. */
+/* A node of 0.4 times the speed is rated slowest in the end, after any mix of jobs. */
 static void sim_slow(void)
 {
 	unsigned wrong = 0;
@@ -544,7 +545,7 @@ static void sim_slow(void)
 	MUST(wrong <= 6, "%u of 60 farms do not know the slow node", wrong);
 }
 
-/* It becomes slow half-way, and is fast again at last. */
+/* A node becomes slow for the second third of the jobs, and is fast again for the last. */
 static void sim_half_way(void)
 {
 	unsigned wrong = 0, stale = 0;
@@ -568,7 +569,8 @@ static void sim_half_way(void)
 	MUST(stale <= 8, "%u of 40 farms do not know that it is fast again", stale);
 }
 
-/* corebalance(7)'s farm: the fast node pinned to 2.5, truly so; 32 jobs of 4 s, 100 of 0.1 s, 60 of 1 s, of equal bytes. */
+/* The farm of corebalance(7): the fast node is pinned to its real speed 2.5; 32 jobs of 4 s, 100 of 0.1 s, 60 of 1 s,
+ * of equal bytes. */
 static void sim_readme(void)
 {
 	for (unsigned farm = 0; farm < 50; farm++) {
@@ -593,7 +595,7 @@ static void sim_readme(void)
 	}
 }
 
-/* Pinned neighbours are the scale: a node truly as fast as one of them is rated so. */
+/* Pinned neighbours are the scale: a node that is as fast as one of them is rated alike. */
 static void sim_pinned(void)
 {
 	unsigned wrong = 0;
@@ -660,7 +662,7 @@ static uint64_t number(const char *word)
 	return value;
 }
 
-/* One round: all slots are taken, and given back in the order in which their nodes are done. */
+/* A round: all slots are claimed, and released in the order in which their nodes are done. */
 static void round_trip(struct score *s, char **usecs, unsigned n_usecs, uint64_t in, uint64_t out, bool served)
 {
 	struct score_slot slots[NODES_HERE];
@@ -677,7 +679,7 @@ static void round_trip(struct score *s, char **usecs, unsigned n_usecs, uint64_t
 		MUST(slots[i].node >= 1 && slots[i].node <= n_usecs, "no time for node %u", slots[i].node);
 		usec = number(usecs[slots[i].node - 1]);
 		longest_usec = usec > longest_usec ? usec : longest_usec;
-		/* Each as if the others were not there: the library looks at the clock for nothing else here. */
+		/* Each slot is released at its own time: the library looks at the clock for nothing else here. */
 		clock_usec = begun_usec + usec;
 		MUST(score_release(s, &slots[i], in, out, served) == 0, "no release");
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * peer.c: what the client and the node of the tests do alike, see peer.h.
+ * peer.c: what the client and the node of the tests share, see peer.h.
  */
 
 #include "peer.h"
@@ -225,7 +225,7 @@ uint64_t now_usec(void)
 	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* A ppoll() on the epoll descriptor keeps the time: epoll_wait() counts in milliseconds, and valgrind does not know
+/* It waits by ppoll() on the epoll descriptor: epoll_wait() counts in milliseconds, and valgrind does not know
  * epoll_pwait2(). */
 int events_wait(int epoll_fd, struct epoll_event *events, int size, uint64_t until_usec)
 {

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * peer.h: what the client and the node of the tests do alike: the byte pattern that one sends and the other verifies,
- * the hash of a stream, the way an address is written, the clock and wait that their loops stand on, and how they end
- * when something is wrong.
+ * peer.h: what the client and the node of the tests share: the byte pattern that one side sends and the other verifies,
+ * the hash of a stream, the form of an address, the clock and the wait of their loops, and how they end after an error.
  *
- * The pattern is a function of seed and offset alone, so a sender that was cut short anywhere starts again at that
- * offset without keeping what it sent, and a receiver checks pieces of any size. Byte i is byte i % 8, least
- * significant first, of splitmix64's output number i / 8: a lost, doubled or swapped piece of a stream is never equal
- * to what should be there, nor is another connection's stream, whose seed differs.
+ * The pattern is a function of seed and offset alone. So a sender that was interrupted goes on at that offset without
+ * storing what it sent, and a receiver checks pieces of any size. Byte i is byte i % 8, least significant first, of
+ * splitmix64's output number i / 8. So a lost, doubled or swapped piece of a stream never equals the right piece, and
+ * the stream of another connection has another seed.
  */
 #ifndef CBTEST_PEER_H
 #define CBTEST_PEER_H
@@ -44,12 +43,12 @@ bool pattern_matches(const uint8_t *data, size_t size, uint64_t seed, uint64_t o
 /* Continues a hash that began with FNV1A64_START. */
 uint64_t fnv1a64(uint64_t hash, const uint8_t *data, size_t size);
 
-/* Digits and nothing else, minimum to maximum. Returns whether the text is that. */
+/* Reads a number of digits and nothing else, from minimum to maximum. Returns whether the text is such a number. */
 bool number_parse(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *ret_number);
 
 /*
- * Seconds, with or without a decimal fraction ("60", "0.25"), as microseconds; more than nothing, at most a day.
- * Returns whether the text is that.
+ * Reads seconds, with or without a decimal fraction ("60", "0.25"), as microseconds; above 0, at most a day. Returns
+ * whether the text is such a number.
  */
 bool seconds_parse(const char *text, uint64_t *ret_usec);
 
@@ -65,19 +64,19 @@ struct address {
 };
 
 /*
- * HOST:PORT, [V6]:PORT, unix:PATH, and for those that listen PORT alone, which is one of 127.0.0.1. Of a name's
- * addresses the first IPv4 one is taken, the first of all when there is none: a test that says "localhost" should
- * not depend on the order in /etc/hosts. Returns NULL, or what is wrong with the text.
+ * Reads HOST:PORT, [V6]:PORT, unix:PATH, and for listeners PORT alone, a port of 127.0.0.1. Of a name's addresses the
+ * first IPv4 address is taken; if there is none, the first of all. So a test that says "localhost" does not depend on
+ * the order in /etc/hosts. Returns NULL, or what is wrong with the text.
  */
 const char *address_parse(const char *text, uint64_t port_minimum, struct address *ret_address);
 
 /* CLOCK_MONOTONIC in microseconds. */
 uint64_t now_usec(void);
 
-/* epoll_wait() until a moment that is exact to the microsecond. Returns how many events there are, or -errno. */
+/* As epoll_wait(), until a moment that is exact to the microsecond. Returns the number of events, or -errno. */
 int events_wait(int epoll_fd, struct epoll_event *events, int size, uint64_t until_usec);
 
-/* As many descriptors as the hard limit allows. Returns how many those are, or -errno. */
+/* Raises the limit of descriptors to the hard limit. Returns that limit, or -errno. */
 long long descriptors_raise(void);
 
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * preload-accept.c: for LD_PRELOAD. Every connection that accept4(2) takes is
- * held for a while before the caller hears of it: a random one of up to
- * $ACCEPT_DELAY microseconds, different in each process.
+ * preload-accept.c: for LD_PRELOAD. accept4(2) returns a connection only after a
+ * random delay of up to $ACCEPT_DELAY microseconds, different in each process.
  */
 
 #include <dlfcn.h>

@@ -2,12 +2,12 @@
 
 /*
  * preload-ahead.c: for LD_PRELOAD. Once there is a file $AHEAD, the monotonic
- * clock is a minute ahead, and timers of descriptors whose time comes within
- * that minute have expired. A test need not wait for a limit of half a minute.
+ * clock is a minute ahead, and timer descriptors that are due within that minute
+ * have expired. So a test need not wait for a limit of half a minute.
  *
- * A timer cannot be moved once the kernel has it. So one that is due within the
- * next minute expires every 50 ms until then, and whoever has it finds that it
- * is not time yet.
+ * A timer cannot be moved once the kernel has it. So a timer that is due within
+ * the next minute expires every 50 ms until then, and its owner finds that the
+ * time has not come yet.
  */
 
 #include <dlfcn.h>

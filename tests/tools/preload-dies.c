@@ -2,9 +2,10 @@
 
 /*
  * preload-dies.c: for LD_PRELOAD. As long as there is a file $DIES, the first
- * process that a connection wakes from epoll_pwait2(2) removes it and is sent
- * signal $DIES_OF: what woke it is still there, and it alone knew. (One that is
- * woken by an order has been given its connection, which would go with it.)
+ * process that a connection wakes from epoll_pwait2(2) removes the file and gets
+ * signal $DIES_OF. The connection is still there, and only the dead process knew
+ * of it. (A process that an order wakes is left alone: it has been given its
+ * connection, which would end with it.)
  */
 
 #include <dlfcn.h>
@@ -25,7 +26,7 @@ static bool is_listening(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &size) == 0 && on;
 }
 
-/* A relay calls it so. */
+/* A relay calls epoll_pwait2(2) by syscall(2). */
 long syscall(long number, ...)
 {
 	long (*real)(long, ...) = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall"), arguments[6], r;

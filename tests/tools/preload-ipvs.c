@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * preload-ipvs.c: as much of a kernel with IPVS as ipvsadm(8) needs to be
- * content, for machines whose kernel has none. Put before it by LD_PRELOAD, it
- * writes each change that the real ipvsadm would make to $IPVS_LOG, as a line:
+ * preload-ipvs.c: for LD_PRELOAD under ipvsadm(8). It plays as much of a kernel
+ * with IPVS as ipvsadm needs, for machines without it. It writes each change that
+ * ipvsadm makes to $IPVS_LOG, as a line:
  *     service 6 10.0.0.1:3632 wlc
  *     server 10.0.0.1:3632 192.0.2.1:3632 forward=0 weight=400
- * IPv4 only: that is all the old interface by socket options knows, which
- * ipvsadm uses where there is no netlink family of that name.
+ * IPv4 only: ipvsadm uses the old interface by socket options where there is no
+ * netlink family of that name, and the old interface knows only IPv4.
  */
 
 #include <arpa/inet.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * preload-late.c: for LD_PRELOAD. As long as there is a file $LATE, whoever
- * calls prctl(2), as a relay does first of all, makes a file $LATE.here and gets
- * no further.
+ * preload-late.c: for LD_PRELOAD. As long as there is a file $LATE, a process
+ * that calls prctl(2), which a relay does first of all, makes a file $LATE.here
+ * and stops there.
  */
 
 #include <dlfcn.h>

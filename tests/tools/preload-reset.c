@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * preload-reset.c: for LD_PRELOAD. A connect(2) that is in progress comes back
- * only when the other end has reset the connection, which is before whoever
- * called can ask what became of it. At most ten seconds.
+ * preload-reset.c: for LD_PRELOAD. A connect(2) in progress returns only when the
+ * other end has reset the connection, so the reset comes before the caller can
+ * ask for the result. It waits at most ten seconds.
  */
 
 #include <dlfcn.h>
@@ -15,7 +15,7 @@ int connect(int fd, const struct sockaddr *address, socklen_t size)
 {
 	int (*real)(int, const struct sockaddr *, socklen_t) =
 		(int (*)(int, const struct sockaddr *, socklen_t))dlsym(RTLD_NEXT, "connect");
-	struct pollfd hung_up = { .fd = fd }; /* POLLHUP and POLLERR come without being asked for */
+	struct pollfd hung_up = { .fd = fd }; /* poll(2) always reports POLLHUP and POLLERR */
 	int r = real(fd, address, size);
 
 	if (r < 0 && errno == EINPROGRESS) {

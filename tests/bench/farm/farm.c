@@ -2,14 +2,14 @@
 
 /*
  * farm.c: a simulated farm of unequal nodes. A client runs a batch of jobs, so
- * many at once (make -j): as one ends, the next begins. How long the whole
- * batch takes is compared between our policy, on the real scoreboard library,
- * haproxy's policies, and what no choice of nodes could beat.
+ * many at once (make -j): when a job ends, the next begins. The time of the whole
+ * batch is compared between corebalance's policy, on the real scoreboard library,
+ * haproxy's policies, and a bound that no choice of nodes can beat.
  *
- * Time is simulated: the linker puts our clock in the place of the library's
- * (--wrap), so hours pass in a second, and a seed gives the same result again.
- * haproxy's policies are written as haproxy has them, with maxconn at the
- * number of cores, equal weights, and its one queue for all servers.
+ * Time is simulated: the linker (--wrap) replaces the library's clock by that of
+ * this file. So hours pass in a second, and a seed gives the same result again.
+ * haproxy's policies are written as in haproxy, with maxconn at the number of
+ * cores, equal weights, and its one queue for all servers.
  *
  * Usage: cbbench-farm SCOREBOARD JOBS SEEDS
  */
@@ -97,7 +97,7 @@ static void seed(unsigned n)
 
 struct job {
 	double work_usec;      /* on a node of speed 1 */
-	uint64_t in, out;      /* which tell of the work, but not exactly */
+	uint64_t in, out;      /* bytes, which tell the work roughly */
 };
 
 struct batch {
@@ -107,7 +107,7 @@ struct batch {
 	unsigned order[NODES]; /* of the kinds in the node list */
 };
 
-/* Compiles as a build has them: half take less than two seconds, a few half a minute. */
+/* Makes a batch of compiles, as of a real build: half take less than two seconds, a few half a minute. */
 static void batch_make(struct batch *batch, unsigned n, unsigned number)
 {
 	seed(number);
@@ -138,7 +138,8 @@ static void batch_make(struct batch *batch, unsigned n, unsigned number)
 	}
 }
 
-/* No choice of nodes can be done sooner: the parallel fastest cores all work all the time, and the longest job. */
+/* The least time of a batch for any choice of nodes: the fastest cores, as many as run in parallel, work all the time;
+ * and at least the longest job. */
 static double batch_bound(const struct batch *batch, unsigned parallel)
 {
 	double speed = 0;
@@ -153,15 +154,15 @@ static double batch_bound(const struct batch *batch, unsigned parallel)
 	return fmax(batch->work_usec / speed, batch->longest_usec / kinds[0].speed);
 }
 
-/* ---- who chooses ---- */
+/* ---- choosers ---- */
 
-/* A place is a node as the list has it; jobs are their numbers. */
+/* A way to choose nodes. A place is a node's index in the list; a job is its number. */
 struct chooser {
 	const char *name, *word;
 	void (*start)(const struct batch *batch);
-	/* A job comes: its place, or -1 if it waits. */
+	/* A job comes. Returns its place, or -1 if it waits. */
 	int (*come)(unsigned job, const struct batch *batch);
-	/* A job at a place has ended. The next of those that wait has got its place: which and where; else -1. */
+	/* A job at a place has ended. Returns the waiting job that gets a place, with *ret_place; or -1. */
 	int (*go)(unsigned job, unsigned place, const struct batch *batch, unsigned *ret_place);
 	void (*stop)(void);
 	bool sorted;           /* the node list has the fastest first */
@@ -175,10 +176,10 @@ static const struct kind *kind_at(const struct batch *batch, unsigned place)
 	return &kinds[batch->order[place]];
 }
 
-/* haproxy: what is common to its policies. */
+/* haproxy: the state that its policies share. */
 static unsigned served[NODES];
 static unsigned waiting_first, waiting_end;        /* jobs come in the order of their numbers */
-static uint64_t turn, turns[NODES];                /* leastconn: among equals, who was moved there first */
+static uint64_t turn, turns[NODES];                /* leastconn: among equals, the server that was moved first */
 static unsigned cursor;
 
 static void haproxy_start(const struct batch *batch)
@@ -197,7 +198,7 @@ static bool has_room(const struct batch *batch, unsigned place)
 	return served[place] < kind_at(batch, place)->cores;
 }
 
-/* A server moves behind those with as many connections at each change. */
+/* At each change of its connections a server moves behind those with as many. */
 static void haproxy_count(unsigned place, int by)
 {
 	served[place] += (unsigned)by;
@@ -218,7 +219,7 @@ static int haproxy_come(unsigned job, const struct batch *batch, int (*choose)(c
 	return place;
 }
 
-/* The freed server takes the oldest that waits. */
+/* The freed server takes the oldest waiting job. */
 static int haproxy_go(unsigned job, unsigned place, const struct batch *batch, unsigned *ret_place)
 {
 	(void)job;
@@ -250,7 +251,7 @@ static int choose_first(const struct batch *batch)
 	return -1;
 }
 
-/* Equal weights: one after the other; those that are full count as if they had had their turn. */
+/* With equal weights, in turn; a full server counts as if it had had its turn. */
 static int choose_roundrobin(const struct batch *batch)
 {
 	for (unsigned i = 0; i < NODES; i++) {
@@ -310,7 +311,7 @@ static void score_make(const struct batch *batch, const struct chooser *chooser)
 	nodelist_clear(&list);
 }
 
-/* A pass of the prober: node ids begin with 1 and follow the list. */
+/* Does a pass of the prober: node ids begin with 1 and follow the list. */
 static void pass(const struct batch *batch)
 {
 	for (unsigned i = 0; i < NODES; i++) {
@@ -388,7 +389,7 @@ struct end {
 	unsigned job, place;
 };
 
-/* The jobs that run: at most as many as there are cores, so a plain array will do. */
+/* The jobs that run: at most as many as there are cores, so a plain array is enough. */
 static struct end running[CORES_ALL];
 static unsigned n_running;
 
@@ -412,7 +413,7 @@ static struct end next_end(void)
 	return end;
 }
 
-/* The time of the whole batch. */
+/* Runs the whole batch. Returns its time. */
 static double simulate(const struct chooser *chooser, const struct batch *batch, unsigned parallel)
 {
 	uint64_t begun_usec = clock_usec;
@@ -504,7 +505,7 @@ struct load {
 	unsigned parallel;
 };
 
-/* Ratios of the times in a to those in b, seed by seed: their median, and the least and greatest. */
+/* Ratios of the times in a to those in b, seed by seed. Returns their median; the least and greatest in ret_spread. */
 static double ratio(const double *a, const double *b, unsigned n, double ret_spread[2])
 {
 	double *ratios = calloc(n, sizeof(*ratios)), middle;
