@@ -368,7 +368,7 @@ const char *score_strerror(int error)
 	case -EUCLEAN:
 		return "a damaged scoreboard, see cbscore fsck --repair";
 	case -ENODATA:
-		return "no scoreboard, and no node list to make it from";
+		return "no scoreboard, or no node list to make it from";
 	case -EKEYREJECTED:
 		return "not believed: it belongs to neither root, nor this user, nor the owner of its folder";
 	case -EKEYREVOKED:

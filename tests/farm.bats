@@ -17,6 +17,8 @@ with_paths() {
   run -0 with_paths '
     echo "$ADDR, 4001, 1, 0" >/etc/corebalance/ci.conf
     echo "$ADDR, 4002, 2, 0" >/etc/corebalance/nodes.conf
+    "$B/cbscore" -f ci load >/dev/null
+    "$B/cbscore" load >/dev/null
     "$B/cbscore" -f ci list -nr -o NODE
     "$B/cbscore" list -nr -o NODE
     COREBALANCE_FARM=ci "$B/cbscore" list -nr -o NODE
@@ -33,11 +35,14 @@ with_paths() {
   run -0 with_paths '
     echo "$ADDR, 4001, 1, 0" >/etc/corebalance/ci.conf
     echo "$ADDR, 4003, 3, 0" >/etc/corebalance/llm.conf
+    COREBALANCE_FARM=ci "$B/cbscore" -f llm load >/dev/null
     COREBALANCE_FARM=ci "$B/cbscore" -f llm list -nr -o CORES
     COREBALANCE_SCOREBOARD=/run/other.tdb "$B/cbscore" -f llm list -nr -o CORES
     [ ! -e /run/other.tdb ]
+    COREBALANCE_SCOREBOARD=/run/other.tdb COREBALANCE_FARM=ci "$B/cbscore" load >/dev/null
     COREBALANCE_SCOREBOARD=/run/other.tdb COREBALANCE_FARM=ci "$B/cbscore" list -nr -o CORES
     [ -e /run/other.tdb ]
+    "$B/cbscore" -f ci -s /run/mine.tdb load >/dev/null
     "$B/cbscore" -f ci -s /run/mine.tdb list -nr -o CORES
     [ -e /run/mine.tdb ]'
   [ "$output" = 3$'\n'3$'\n'1$'\n'1 ]
@@ -57,6 +62,7 @@ with_paths() {
 @test "the figures carry the farm's name" {
   run -0 with_paths '
     echo "$ADDR, 4001, 1, 0" >/etc/corebalance/ci.conf
+    "$B/cbscore" -f ci load >/dev/null
     "$B/cbscore" -f ci metrics | grep build_info{'
   [[ $output == *'farm="ci"'* ]]
 }

@@ -91,7 +91,7 @@ EOF
 
 @test "what an administrator or a node says is text on the page, in the JSON and in the figures" {
   node_line 4001 1
-  score list
+  score load
   evil='<script>alert(1)</script>"&'"'"'\'
   score down "$ADDR:4001" --reason "$evil"
   serve
@@ -102,7 +102,7 @@ EOF
 
 @test "other paths, methods and nonsense are refused, and the page goes on" {
   node_line 4001 1
-  score list
+  score load
   serve
   [ "$(status_of "$WEB/")" = 200 ]
   [ "$(status_of "$WEB/nothing")" = 404 ]
@@ -119,7 +119,7 @@ EOF
 
 @test "clients that say nothing do not keep others from the page" {
   node_line 4001 1
-  score list
+  score load
   serve
   background "$T/silent.log" "$CLIENT" -n 100 --expect none --hold 60000 "$ADDR:3680"
   until_ok sh -c "ss -Htn state established dst $ADDR:3680 | awk 'END { exit NR < 100 }'"
@@ -133,13 +133,13 @@ EOF
   [ "$(status_of "$WEB/metrics")" = 503 ]
   get "$WEB/" | grep 'no scoreboard'
   [ ! -e "$SCOREBOARD" ]
-  score list
+  score load
   [ "$(status_of "$WEB/")" = 200 ]
 }
 
 @test "serve ends when nobody has asked for a while, and at SIGTERM" {
   node_line 4001 1
-  score list
+  score load
   serve --exit-idle 1s
   [ "$(status_of "$WEB/")" = 200 ]
   until_ok gone "$SERVE_PID"
@@ -152,7 +152,7 @@ EOF
 
 @test "-w PORT alone serves the page of this machine" {
   node_line 4001 1
-  score list
+  score load
   local port=$((20000 + RANDOM % 10000))
   background "$T/serve.log" "$BUILD/cbscore" -w "$port" -c "$CONF"
   until_ok is_listening "127.0.0.1:$port"
@@ -209,6 +209,7 @@ EOF
 
 @test "HAProxy's agent-check gets the free share of the farm, drain while it is paused, down while no node is up" {
   node a 4001 4 --mode line
+  score load
   run -0 score agent
   [ "$output" = "up ready 100% maxconn:4" ]
   entrance alone
