@@ -58,6 +58,7 @@ load lib/helpers
   GATE_PID=$PID
   until_ok is_listening "$GATE"
   client_start crowd -n 120 -c 120 --line "sleep 30000" --expect line
+  until_ok eval '[ "$(waiting_in_listener)" -ge 20 ]'
   until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 120 ]'
   kill "$GATE_PID"
   until_ok grep -q 'stopping: ' "$T/relay.log"
