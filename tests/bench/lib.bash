@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash disable=SC2034  # lib.bash, groups and run share variables
 #
-# lib.bash: what the groups are made of.
+# lib.bash: the functions that the groups use.
 #
 # A peer is a file peers/NAME.bash with
 #   peer_NAME_command   from LISTEN, NODE, CAP and DIR (a folder of its own) sets the array "command"
-#   peer_NAME_missing   optional: prints why it cannot be started here at all
-#   peer_NAME_cannot    optional: GROUP; prints why it cannot do that group's work
-# "direct" is no peer but the way around all: clients connect to the node itself.
+#   peer_NAME_missing   optional: prints why the peer cannot be started here at all
+#   peer_NAME_cannot    optional: GROUP; prints why the peer cannot do that group's work
+# "direct" is no peer but the way around all peers: clients connect to the node itself.
 #
 # A group is a file groups/NAME.bash with a function group_NAME, which starts peers, lets them work in rounds, and
-# puts every measurement down with "record". What the goals are is in goals.tsv, what is printed is report.awk's.
+# writes every measurement with "record". The goals are in goals.tsv; report.awk prints the tables.
 
 B=$BUILD/tests
-BASE=haproxy # whom ratios are against
+BASE=haproxy # the peer that ratios compare with
 declare -A TARGET=() PEER_PID=() PEER_CAP=() GOT=()
 cgroup_prefix=corebalance-bench-$$
 NET=127.$((RANDOM % 200 + 20)).$((RANDOM % 240))
@@ -23,9 +23,9 @@ say() { printf '%s\n' "$*" | tee -a "$OUT/summary.txt"; }
 progress() { printf '    %s: %s\n' "$GROUP" "$*" >&2; }
 needs_program() { command -v "$1" >/dev/null || echo "not installed ($1)"; }
 
-# ---- what we start, and end ----
+# ---- processes: start and end ----
 
-# In a session of its own, so that all its processes can be found; pid in $started.
+# Starts the command in a session of its own, so that all its processes can be found; pid in $started.
 start() { # LOG COMMAND...
   local log=$1
   shift
@@ -33,8 +33,8 @@ start() { # LOG COMMAND...
   started=$!
 }
 
-# A control group for each peer, where root can make one: it knows what was charged to processes long gone.
-cgroup_begin() { # NAME: sets cgroup_folders, empty if there can be none
+# A control group for each peer, if root can make it: it also counts what was charged to processes that have ended.
+cgroup_begin() { # NAME: sets cgroup_folders; empty if no group can be made
   local mount controller folder
   cgroup_folders=()
   [ "$(id -u)" = 0 ] || return 0
@@ -68,7 +68,7 @@ start_in_cgroups() { # LOG COMMAND...
 
 processes_of() { ps -o stat=,pid= -s "$1" | awk '$1 !~ /Z/ { print $2 }'; } # SESSION
 
-# Ends all of a session.
+# Ends all processes of a session.
 end_session() {
   local pid try
   for pid in $(processes_of "$1"); do kill "$pid" 2>/dev/null; done
@@ -96,7 +96,7 @@ from_template() { # TEMPLATE FILE: @NAME@ becomes $NAME
     -e "s|@THREADS@|${THREADS-}|; s|@MODULES@|${MODULES-}|; s|@BUFFER@|${BUFFER-}|" "$HERE/peers/$1" >"$2"
 }
 
-# One process is the node of all: it has an address for each.
+# One process is the node of all peers: it has an address for each.
 node_begin() {
   local i addresses=()
   for i in {1..30}; do addresses+=("$NET.$((i + 100)):4001"); done
@@ -105,7 +105,7 @@ node_begin() {
   wait_until grep -q ready "$T/node.log" || { echo "bench: the node does not start: $(<"$T/node.log")" >&2; exit 1; }
 }
 
-# What the node has counted since last asked, as node_... in GOT.
+# The node's counts since the last call, as node_... in GOT.
 node_counts() {
   local before word
   before=$(wc -l <"$T/node.log")
@@ -115,7 +115,7 @@ node_counts() {
 }
 node_said_more() { [ "$(wc -l <"$T/node.log")" -gt "$1" ]; }
 
-# peer_start NAME CAP: 1, with a line that says why, if it cannot take part in this group.
+# peer_start NAME CAP: 1, with a line that says why, if the peer cannot take part in this group.
 peer_start() {
   local name=$1 CAP=$2 LISTEN NODE DIR why='' command=()
   n_started=$((n_started % 30 + 1))
@@ -153,13 +153,13 @@ peer_stop() {
   unset "PEER_PID[$1]" "TARGET[$1]"
 }
 
-# Begins anew, with none of the memory that it has once needed and keeps.
+# Restarts the peer, so that it has none of the memory that it needed earlier and keeps.
 peer_restart() {
   peer_stop "$1"
   peer_start "$1" "${PEER_CAP[$1]}"
 }
 
-# Starts those that can take part: they are PEERS then.
+# Starts the peers that can take part, and puts them into PEERS.
 peers_start() { # CAP NAME...
   local cap=$1 name
   shift
@@ -179,10 +179,10 @@ peers_stop() {
 
 # ---- rounds ----
 
-# full FULL QUICK: by how much the run shall take.
+# full FULL QUICK: prints FULL, or QUICK in a quick run.
 full() { if [ -n "$QUICK" ]; then echo "$2"; else echo "$1"; fi; }
 
-# rounds N FUNCTION: A B C, C B A, ...; FUNCTION is called with peer and round.
+# rounds N FUNCTION: calls FUNCTION with peer and round, in the order A B C, C B A, ...
 rounds() {
   local n=$1 function=$2 i round
   [ ${#PEERS[@]} -gt 0 ] || return
@@ -210,7 +210,7 @@ load() {
 
 record() { printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$GROUP" "$@" >>"$OUT/results.tsv"; } # ROW PEER ROUND VALUE UNIT
 
-# As record, of what the last load did: its failures are put down too, and none counts as a figure alone.
+# As record, for the last load: its failures are recorded, too, and then its figure alone does not count.
 record_load() {
   record "$@"
   record "$1.failures" "$2" "$3" "${GOT[failures]}" connections
@@ -233,7 +233,7 @@ calculate() { awk "BEGIN { printf \"%.6g\", $1 }"; }
 # Seconds that all processors were busy, interrupts included, since boot.
 cpu_busy() { awk -v hz="$(getconf CLK_TCK)" '/^cpu / { print ($2 + $3 + $4 + $7 + $8) / hz; exit }' /proc/stat; }
 
-# Seconds that a peer's processes have used: by its control group, else those there are and what they waited for.
+# Seconds that a peer's processes have used: by its control group; else of its live processes and their ended children.
 cpu_of() { # PEER
   local pid file
   for file in /sys/fs/cgroup/{,unified/}"$cgroup_prefix-$1/cpu.stat"; do
@@ -245,7 +245,7 @@ cpu_of() { # PEER
     awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); n += $12 + $13 + $14 + $15 } END { print n / hz }'
 }
 
-# Where the kernel says what is charged to a peer: a folder, or nothing.
+# The folder in which the kernel says what is charged to a peer; or nothing.
 memory_cgroup() { # PEER
   local folder
   for folder in /sys/fs/cgroup/{,unified/,memory/}"$cgroup_prefix-$1"; do
@@ -253,14 +253,14 @@ memory_cgroup() { # PEER
   done
 }
 
-# In GOT, in kB: pss, what a peer's processes need proportionally; used, what the whole machine uses; charged, what is
-# charged to the peer (kernel memory and accepted sockets too, files not), or -1.
+# In GOT, in kB: pss, the proportional memory of a peer's processes; used, that of the whole machine; charged, what is
+# charged to the peer (also kernel memory and accepted sockets, not files), or -1.
 memory_of() { # PEER
   local word
   for word in $("$B/cbbench-memory" "${PEER_PID[$1]}" "$(memory_cgroup "$1")"); do GOT[${word%%=*}]=${word#*=}; done
 }
 
-# From here to memory_watched: the highest of each, in GOT.
+# Starts to watch the memory; memory_watched puts the highest of each into GOT.
 memory_watch() { # PEER
   coproc WATCH { exec "$B/cbbench-memory" "${PEER_PID[$1]}" "$(memory_cgroup "$1")" --watch; }
   # shellcheck disable=SC2153 # coproc sets it

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # report.awk: a group's table, from goals.tsv and results.tsv (in this order). -v group= base= data=FILE for the picture.
-# Ratios are taken within a round, since the machine drifts between rounds; what is shown is their median and range.
+# Ratios are taken within a round, as the machine drifts between rounds. The table shows their median and range.
 
 BEGIN { FS = "\t" }
 /^#/ { next }
@@ -22,7 +22,7 @@ $2 ~ /\.failures$/ { row = $2; sub(/\.failures$/, "", row); failures[row, $3] +=
 	if ($4 > n_rounds) n_rounds = $4
 }
 
-# Puts the n values of a[] in order, and their median and range into the globals of these names.
+# Sorts the n values of a[], and sets the globals median, least and most to theirs.
 function spread(a, n,    i, j, x)
 {
 	for (i = 2; i <= n; i++) {
@@ -84,7 +84,7 @@ function verdict(g,    row, n, words, met)
 		failures[row, ours[g]] || failures[row, against[g]] ? ", but there were failures" : "")
 }
 
-# Where the bench's own programs may be what was measured.
+# Tells where the bench's own programs may be the limit.
 function headroom(row,    i, fastest, name)
 {
 	if (!((row, "direct") in seen) || unit[row] !~ /\/s$/) return

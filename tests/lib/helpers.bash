@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash disable=SC2034  # variables are for the tests
 #
-# helpers.bash: a farm for each test. Every test has a loopback address of its
-# own (so ports can be plain numbers and tests may run side by side), starts
-# nodes and entrances on it, and ends by pid what it started.
+# helpers.bash: a farm for each test. Every test has a loopback address of its own,
+# so ports are plain numbers and tests may run side by side. A test starts nodes
+# and entrances on it, and ends by pid what it started.
 #
-# A file that says "load lib/helpers" has setup and teardown by that. A file that
-# needs more defines its own, which call farm_setup and farm_teardown.
+# "load lib/helpers" gives a file its setup and teardown. A file that needs more
+# defines its own, which call farm_setup and farm_teardown.
 
 bats_require_minimum_version 1.5.0
 LIB=${BASH_SOURCE[0]%/*}
@@ -20,7 +20,7 @@ teardown() { farm_teardown; }
 # ---- no test passes because a command is missing ----
 
 # A command that was not found (status 127), or cannot be executed (126), fails the test at its end, also where the
-# test expects a failure, or looks at another command's status only.
+# test expects a failure, or looks only at another command's status.
 
 # missing TEXT: notes it for commands_were_found.
 missing() { echo "$1" >>"${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}.missing"; }
@@ -33,8 +33,8 @@ command_not_found_handle() {
 }
 export -f missing command_not_found_handle
 
-# Called before each command, and so sees how the one before it ended, wherever that stood: behind !, in a pipe, in a
-# condition. `run -127` expects it; wait has status 127 for a process that is not its child.
+# Called before each command, and so sees the status of the previous command, wherever that was: behind !, in a pipe, in
+# a condition. `run -127` expects such a status; wait has it for a process that is not its child.
 look_at_statuses() {
   local statuses=" ${PIPESTATUS[*]} "
   if [[ $statuses == *" 12"[67]" "* && $command_before != wait* && ${expected_rc-} != 12[67] ]]; then
@@ -42,7 +42,7 @@ look_at_statuses() {
   fi
   command_before=$BASH_COMMAND
 }
-# bats has a function for that moment; what it does besides must not be one call deeper.
+# bats has a function of its own for that moment; its work must not be one call deeper.
 if [[ $(declare -f bats_debug_trap) =~ ^([^{]*\{)(.*)$ && ${BASH_REMATCH[2]} != *look_at_statuses* ]]; then
   eval "${BASH_REMATCH[1]} look_at_statuses; ${BASH_REMATCH[2]}"
 fi
@@ -71,7 +71,7 @@ farm_setup() {
   : >"$CONF"
 }
 
-# Ends what was started, and is the last in a teardown: its status is that of commands_were_found.
+# Ends what was started. It is the last command of a teardown: its status is that of commands_were_found.
 farm_teardown() {
   local pid
   for pid in "${PIDS[@]}"; do kill -CONT "$pid" 2>/dev/null; kill "$pid" 2>/dev/null; done
@@ -95,7 +95,7 @@ small_run() {
   SCOREBOARD=$COREBALANCE_SCOREBOARD
 }
 
-# From now on it is full, until the ballast is removed.
+# Fills that file system, until the ballast is removed.
 fill_run() { dd if=/dev/zero of="$T/run/ballast" bs=4k 2>/dev/null || true; }
 
 # The processes that have a file open, by /proc.
@@ -106,7 +106,7 @@ pids_holding() {
   done 2>/dev/null | sort -u
 }
 
-# Until COMMAND succeeds; gives up after a minute, which no machine needs.
+# Waits until COMMAND succeeds; gives up after a minute, which no machine needs.
 until_ok() {
   local end=$((SECONDS + ${PATIENCE:-60}))
   until "$@" >/dev/null 2>&1; do
@@ -118,7 +118,7 @@ until_ok() {
   done
 }
 
-# One that has ended, and whose parent has not asked for it yet, is gone, too.
+# A process that has ended is gone, also before its parent has waited for it.
 gone() {
   local end=$((SECONDS + ${PATIENCE:-60}))
   while kill -0 "$1" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null; do
@@ -127,7 +127,7 @@ gone() {
   done
 }
 
-# background LOG COMMAND...: starts it, its pid in $PID.
+# background LOG COMMAND...: starts the command; its pid is in $PID.
 background() {
   local log=$1
   shift
@@ -136,7 +136,8 @@ background() {
   PIDS+=("$PID")
 }
 
-# node NAME PORT CORES [cbtest-node option]...: a node that notes if it is over-filled, and its line in the list.
+# node NAME PORT CORES [cbtest-node option]...: a node, which notes when it has too many connections, and its line in
+# the list.
 node() {
   node_start "$@"
   node_line "$2" "$3"
@@ -150,7 +151,7 @@ node_start() {
   until_ok grep -q ^PORT "$T/$name.log"
 }
 
-# full_node PORT: its backlog is full, so that it answers no connect. Its line is the test's to write.
+# full_node PORT: a node with a full backlog, which answers no connect. The test writes its line in the list.
 full_node() {
   background "$T/full.log" python3 -c "
 import socket, time
@@ -164,7 +165,7 @@ print('full', flush=True); time.sleep(60)"
 
 node_line() { echo "$ADDR, $1, $2, 0${3:+, $3}" >>"$CONF"; }
 
-# Written after we asked: the old one is taken away first.
+# The old report is removed first, so that the node has written the new one after the request.
 node_report() {
   rm -f "$T/$1.report"
   kill -USR1 "$(eval echo "\$PID_$1")"
@@ -201,7 +202,7 @@ entrance() {
   until_ok is_listening "$GATE"
 }
 
-# Without connecting: that would be a connection of the farm.
+# It does not connect: that would be a connection of the farm.
 is_listening() {
   local port=${1##*:}
   ss -Hltn "sport = :$port" | awk '{print $4}' | grep -qF "$1"
@@ -218,8 +219,8 @@ client_start() {
   printf -v "PID_$name" %s "$PID"
 }
 
-# A connection that is held for as long as the test needs it: with --line "$(until_word GO)" a node of the mode line
-# replies when `word GO` is said. How long a machine takes for what comes in between does not matter.
+# A connection that is held as long as the test needs it: with --line "$(until_word GO)" a node of the mode line replies
+# after `word GO`. So it does not matter how long a machine takes for the steps between.
 until_word() { echo "until $T/$1.word"; }
 word() { : >"$T/$1.word"; }
 
@@ -234,7 +235,7 @@ time.sleep(600)"
   printf -v "PID_$1" %s "$PID"
 }
 
-# client_fails NAME: it ends, and not well. (Not `run ! client_wait`: a subshell cannot wait for our children.)
+# client_fails NAME: the client ends with a failure. (Not `run ! client_wait`: a subshell cannot wait for our children.)
 client_fails() {
   if client_wait "$1"; then
     echo "$1 should have failed" >&2
@@ -250,16 +251,16 @@ probe() { "$BUILD/cbprobe" -c "$CONF" "$@"; }
 # Numbers of slots taken, of waiters, and of slots in all.
 busy() { score slots -n | grep -c . || true; }
 waiting() { score queue -n | grep -c . || true; }
-# How many wait with the listener itself, not with one of its relays.
+# The number of connections that wait with the listener itself, not with one of its relays.
 waiting_in_listener() { score queue -nr -o PID | grep -cx "$GATE_PID" || true; }
 waiting_in_listener_is() { [ "$(waiting_in_listener)" = "$1" ]; }
 busy_is() { [ "$(busy)" = "$1" ]; }
 waiting_is() { [ "$(waiting)" = "$1" ]; }
 state_of() { score list -nr -o NODE,STATE | awk -v n="$ADDR:$1" '$1 == n { print $2 }'; }
 state_is() { [ "$(state_of "$1")" = "$2" ]; }
-# Down, or just being tried again, which takes turns.
+# The node is down, or just being tried again; the two states alternate.
 is_not_up() { [[ $(state_of "$1") =~ ^(down|retry)$ ]]; }
-# How many lines of a file have the text.
+# The number of lines of a file that have the text.
 lines_with() { grep -c -- "$2" "$1" || true; }
 lines_with_are() { [ "$(lines_with "$1" "$2")" = "$3" ]; }
 
@@ -272,7 +273,7 @@ scoreboard_is_sound() {
   tdbdump "$SCOREBOARD" >/dev/null
 }
 
-# What every scenario ends with.
+# The checks at the end of every scenario.
 farm_is_at_rest() {
   until_ok everything_is_free
   nodes_never_overfilled

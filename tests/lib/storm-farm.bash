@@ -20,7 +20,7 @@ start() { # LOG COMMAND...; the pid in $started
   started=$!
 }
 
-start_node() { # NAME PORT: takes 4 at most, whatever its cores are set to
+start_node() { # NAME PORT: a node that takes 4 connections at most, whatever its cores are set to
   start "$dir/node-$1.log" "$BUILD/tests/cbtest-node" --name "$1" --max 4 --mode echo --timeout 3600 "$address:$2"
   node_pid[$2]=$started
 }
@@ -63,7 +63,7 @@ relays() { score slots -nr -o PID 2>/dev/null; }
 waiters() { score queue -nr -o PID 2>/dev/null; }
 is_entrance() { [[ " ${entrance_pid[*]} " == *" $1 "* ]]; }
 
-# Not more clients than a small machine can run: while all nodes are held or down nobody leaves by being served.
+# Not more clients than a small machine can run: while all nodes are held or down, no client leaves by being served.
 crowds_are_many() {
   local alive=() pid
   for pid in "${crowds[@]}"; do if kill -0 "$pid" 2>/dev/null; then alive+=("$pid"); fi; done
@@ -161,7 +161,7 @@ storm_end() {
   for node in 4001 4002 4003; do score up "$address:$node" >/dev/null 2>&1; done
   score load >/dev/null || failed=1
   for node in 4001 4002 4003; do score set "$address:$node" cores=4 >/dev/null || failed=1; done
-  # As the timer would; a node that a probe took down is else tried after half a minute only.
+  # Probes as the timer would: otherwise a node that a probe took down is tried only after half a minute.
   "$BUILD/cbprobe" -c "$conf" >/dev/null 2>&1
   for pid in "${crowds[@]}"; do wait "$pid" 2>/dev/null; done
   end=$((SECONDS + 20))

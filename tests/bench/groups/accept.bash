@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash disable=SC2034  # lib.bash, groups and run share variables
 #
-# Accept=yes under a real systemd: what a connection costs (wall time of many at four at once, until the last unit has
-# gone), against the same unit with true(1) in place of cbrelay. "busy" is processor time of the whole machine.
+# Accept=yes under a real systemd: the cost of a connection (wall time of many, four at once, until the last unit has
+# ended), against the same unit with true(1) in place of cbrelay. "busy" is processor time of the whole machine.
 
 ACCEPT_BOOT=''
 
@@ -63,7 +63,7 @@ accept_round() { # PEER ROUND
     GOT[${word%%=*}]=${word#*=}
   done
   busy=$(calculate "$(cpu_busy) - $busy")
-  # A unit that failed ends a connection too, and quickly.
+  # A unit that failed also ends its connection, and quickly.
   GOT[failures]=$((GOT[failures] + ${GOT[broken]-1}))
   record_load cost "$1" "$2" "$(calculate "${GOT[wall]-0} / 1e6 / $count")" "ms a connection"
   record busy "$1" "$2" "$(calculate "$busy * 1000 / $count")" "ms a connection"

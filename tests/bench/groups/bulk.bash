@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash disable=SC2034  # lib.bash, groups and run share variables
 #
-# 100 MB flows from the node, one at a time and four at once. Processor time is what the whole machine was busy with
-# (/proc/stat, interrupts included), less the client's and the node's own; so it is wrong where others use the machine.
-# "own" is what was charged to the peer's processes, by their control group where there is one.
+# 100 MB flows from the node, one at a time and four at once. Processor time is that of the whole machine (/proc/stat,
+# interrupts included) less the client's and the node's own; so it is wrong if others use the machine. "own" is what was
+# charged to the peer's processes, by their control group if there is one.
 
 group_bulk() {
   peers_start 64 direct haproxy haproxy-tuned nginx nginx-tuned pen proxyd socat corebalance

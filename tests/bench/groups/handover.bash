@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash disable=SC2034  # lib.bash, groups and run share variables
 #
-# One slot, and many who wait for it: from the node's closing of a connection, its job done, to the first byte of the
-# next. All wait before the first job ends; each further job takes 1 ms.
+# One slot, and many waiters: the time from the node's closing of a connection, its job done, to the first byte of the
+# next. All clients wait before the first job ends; each further job takes 1 ms.
 
 group_handover() {
   WAITERS=$(full 2000 200)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash disable=SC2034  # lib.bash, groups and run share variables
 #
-# One client after another: how many a second, and how much longer each takes than straight to the node, in the
-# same round.
+# One client after another: connections a second, and how much longer each takes than a direct connection to the node in
+# the same round.
 
 group_latency() {
   declare -gA latency=()
@@ -19,7 +19,7 @@ latency_round() { # PEER ROUND
   if [ "$1" = "${PEERS[$(($2 % 2 ? ${#PEERS[@]} - 1 : 0))]}" ]; then latency_added "$2"; fi
 }
 
-# At a round's end.
+# Called at a round's end.
 latency_added() { # ROUND
   local peer which
   for peer in "${PEERS[@]}"; do

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash disable=SC2034  # lib.bash, groups and run share variables
 #
-# Proportional memory (PSS) of the peer's processes for each connection that idles, against none; and what the whole
-# machine needs for it, the sockets of client and node included; and what the kernel charged to the peer.
+# For each idle connection, compared with none: proportional memory (PSS) of the peer's processes; memory of the whole
+# machine, with the sockets of client and node; and what the kernel charged to the peer.
 
 group_memory() {
   MEMORY=$(full 1000 100)

@@ -2,16 +2,16 @@
 # shellcheck shell=bash disable=SC2034  # lib.bash, groups and run share variables
 #
 # One pass of checks, from the start of the program until every node is judged, against haproxy's first check of as
-# many servers. "all-at-once" is cbprobe --jobs of all nodes, as haproxy does; corebalance has its default, 256.
+# many servers. "all-at-once" is cbprobe with --jobs of all nodes, as haproxy does; corebalance has its default, 256.
 # haproxy is made to check once: fastinter 1ms (first checks are spread over that), then inter 1h. It starts with its
-# servers up, as our nodes are; it is asked at its stats socket for the last server, then for all, and its processor
-# time until then is taken. start: nothing is checked (haproxy -c, check=none), which is part of the other rows too:
-# haproxy reads its configuration once, when it starts, cbprobe in each pass the scoreboard, made before: the rows
-# less-start are what the checks themselves cost. Its servers are in backends of 100 each, since the time to read a
-# backend grows with the square of them.
-# memory: highest RSS less that with one node, for each node; ours has the scoreboard's mapped pages in it, which all
-# programs of the farm share: that is the row start-N-memory.
-# Every node must be found up (refused: down); another is a failure.
+# servers up, like our nodes. It is asked at its stats socket for the last server, then for all; its processor time is
+# taken then. start: nothing is checked (haproxy -c, check=none). That is part of the other rows, too: haproxy reads its
+# configuration once, when it starts; cbprobe reads in each pass the scoreboard, which was made before. The rows
+# less-start are the cost of the checks alone. haproxy's servers are in backends of 100 each, as the time to read a
+# backend grows with the square of their number.
+# memory: highest RSS less that with one node, for each node. Ours includes the scoreboard's mapped pages, which all
+# programs of the farm share: those are the row start-N-memory.
+# Every node must be found up (refused: down); any other verdict is a failure.
 
 PROBE_NODE=''
 
@@ -26,7 +26,7 @@ group_probe() {
     if [ -z "$why" ]; then PEERS+=("$name"); else say "  $name is left out: $why"; fi
   done
   probe_node_start || return
-  # One node is what memory is compared with. BENCH_NODES are other sizes than these.
+  # Memory is compared with that of one node. BENCH_NODES sets other sizes.
   read -ra probe_sizes <<<"${BENCH_NODES-$(full '1000 10000' 1000)}"
   local limit most
   most=$(printf '%s\n' "${probe_sizes[@]}" | sort -n | tail -n 1) limit=$(ulimit -Hn)
@@ -42,7 +42,7 @@ group_probe_end() {
   PROBE_NODE=''
 }
 
-# One process listens for all nodes, at some ports, so that no backlog is too short for all at once.
+# One process listens for all nodes, at several ports, so that no backlog is too short for all at once.
 probe_node_start() {
   local try i listeners
   for ((try = 0; try < 10; try++)); do
@@ -59,7 +59,7 @@ probe_node_start() {
 }
 probe_node_told() { [ -s "$T/probe-node.log" ]; }
 
-# probe_nodes N LINE: LINE for each node, with its number, address and port in it. Nobody listens at those of "refused".
+# probe_nodes N LINE: LINE for each node, with its number, address and port. The ports of "refused" have no listener.
 probe_nodes() {
   local port=$probe_port
   if [ "$KIND" = refused ]; then port=$((port + 16)); fi
@@ -82,7 +82,7 @@ probe_round() {
     probe_pass "$1" 1 || continue
     base=${GOT[rss]-0}
     for n in "${probe_sizes[@]}"; do
-      # Refused ones are the same for fewer.
+      # "refused" is the same for fewer nodes.
       if [ "$KIND" = refused ] && [ "$n" != "${probe_sizes[-1]}" ]; then continue; fi
       probe_pass "$1" "$n" || continue
       if [ "$KIND" = start ]; then
@@ -156,7 +156,7 @@ probe_haproxy() { # N
   started_at=$EPOCHREALTIME
   setsid "$B/cbbench-run" "$T/probe.result" haproxy -db -f "$T/probe.cfg" </dev/null >"$T/probe.log" 2>&1 &
   pid=$!
-  PEER_PID["probe"]=$pid # so that it is ended with us
+  PEER_PID["probe"]=$pid # so that it ends with the bench
   probe_judged "$1" "$pid"
   wall=$(calculate "$EPOCHREALTIME - $started_at")
   kill "$pid" 2>/dev/null || progress "haproxy: $(tail -n 1 "$T/probe.log")" # it kills haproxy
@@ -178,7 +178,7 @@ probe_haproxy_file() { # N
   } >"$T/probe.cfg"
 }
 
-# haproxy_says COMMAND: what it answers at its stats socket; 1 if it does not yet.
+# haproxy_says COMMAND: prints its answer at its stats socket; 1 if it does not answer yet.
 haproxy_says() {
   local status fd
   { exec {fd}<>"/dev/tcp/$NET.5/4090"; } 2>/dev/null || return 1
@@ -188,7 +188,8 @@ haproxy_says() {
   return $status
 }
 
-# Until the last server, and then all, are judged, half a minute at most; those that are not, or otherwise, are failures.
+# Waits until the last server, and then all, are judged, half a minute at most. A server that is not judged, or judged
+# otherwise, is a failure.
 probe_judged() { # N PID
   local end=$((SECONDS + 30)) good=0 judged=0
   while [ $SECONDS -lt $end ] && kill -0 "$2" 2>/dev/null; do

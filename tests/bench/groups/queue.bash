@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash disable=SC2034  # lib.bash, groups and run share variables
 #
-# 1,000 and 4,000 clients on 64 slots: how many are served a second, how evenly they wait (p99/p50), and what memory
-# they cost: of the peer's processes (PSS), of the whole machine ("all"; right only where nobody else uses it, and with
-# the clients' own sockets), and what the kernel charged to the peer ("charged"; what waits in a backlog is nobody's).
+# 1,000 and 4,000 clients on 64 slots: how many are served a second, how evenly they wait (p99/p50), and their memory:
+# of the peer's processes (PSS); of the whole machine ("all"; right only if nothing else uses the machine, and with the
+# clients' own sockets); and what the kernel charged to the peer ("charged"; connections in a backlog are not charged).
 
 group_queue() {
   peers_start 64 haproxy nginx pen proxyd socat corebalance
@@ -34,6 +34,6 @@ queue_round() { # PEER ROUND
   fi
   node_counts
   record "peak-$QUEUE" "$1" "$2" "${GOT[node_peak]}" "at the node"
-  # The next peer shall not pay for what this one still clears away.
+  # The next peer must not pay for the clean-up of this peer.
   wait_until nobody_is_left "${TARGET[$1]}"
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash disable=SC2034  # command is for lib.bash
 #
-# haproxy made for bulk: large buffers and pipes, splicing forced. BENCH_HAPROXY_THREADS=1 tries other numbers of threads.
+# haproxy tuned for bulk: large buffers and pipes, splicing forced. BENCH_HAPROXY_THREADS=1 sets the number of threads.
 
 peer_haproxy-tuned_missing() { needs_program haproxy; }
 

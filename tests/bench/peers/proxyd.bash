@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash disable=SC2034  # command is for lib.bash
 #
-# systemd-socket-proxyd, started as systemd would.
+# systemd-socket-proxyd, started as systemd starts it.
 
 PROXYD=/lib/systemd/systemd-socket-proxyd
 
