@@ -91,6 +91,7 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   node one 1001 1
   node_start spare 1002 1
   echo "$ADDR, 1002, 1, 0, backup" >>"$CONF"
+  score load >/dev/null
   entrance alone
   score explain -n -r -o node,why | grep -qxF "$ADDR:1002 a\\x20backup,\\x20and\\x20another\\x20node\\x20is\\x20up"
   client_start first --line "sleep 60000"
@@ -111,6 +112,7 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
 @test "explain shows twenty nodes and says so, and all to programs" {
   local port
   for ((port = 1; port <= 50; port++)); do echo "$ADDR, $port, 1, 0"; done >"$CONF"
+  score load >/dev/null
   run -0 score explain
   [ "$(grep -c "$ADDR" <<<"$output")" = 21 ] # one of them below the table
   [[ $output == *"(20 of 50 nodes; --top 0 shows all)"* ]]
