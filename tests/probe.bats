@@ -58,7 +58,7 @@ load lib/helpers
   echo 'moving.test, 4001, 1, 0' >"$CONF"
   printf '127.0.0.1 localhost\n' >"$T/hosts"
   in_hosts() { unshare -m sh -c "mount --bind '$T/hosts' /etc/hosts && exec \"\$@\"" sh "$@"; }
-  in_hosts "$BUILD/cbscore" -c "$CONF" list
+  in_hosts "$BUILD/cbscore" -c "$CONF" load
   [ "$(score list -nr -o STATE,REASON)" = 'down name\x20does\x20not\x20resolve' ]
   printf '127.0.0.1 localhost\n%s moving.test\n' "$ADDR" >"$T/hosts"
   in_hosts "$BUILD/cbprobe" -c "$CONF"
@@ -70,7 +70,7 @@ load lib/helpers
   in_hosts() { unshare -m sh -c "mount --bind '$T/hosts' /etc/hosts && exec \"\$@\"" sh "$@"; }
   printf '%s\n' 'refused.test, 4001, 1, 0' 'unknown.test, 4002, 1, 0, check=exec:/bin/sh -c "exit 3"' >"$CONF"
   printf '127.0.0.1 localhost\n' >"$T/hosts"
-  in_hosts "$BUILD/cbscore" -c "$CONF" list
+  in_hosts "$BUILD/cbscore" -c "$CONF" load
   # Where there is no address there is nothing to be tried.
   [ -z "$(score list -nr -o RETRY | tr -d '[:space:]')" ]
   printf '127.0.0.1 localhost\n%s refused.test unknown.test\n' "$ADDR" >"$T/hosts"
