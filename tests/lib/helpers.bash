@@ -200,6 +200,8 @@ entrance() {
   esac
   GATE_PID=$PID
   until_ok is_listening "$GATE"
+  # It listens before it makes the scoreboard, which is there for those that look at it only then.
+  [ "$way" != alone ] || PATIENCE=10 until_ok test -e "$SCOREBOARD" || true
 }
 
 # It does not connect: that would be a connection of the farm.
