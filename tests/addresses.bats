@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# A node whose name means several addresses, of which some swallow packets.
+# A node with a name that has several addresses, some of which swallow packets.
 
 load lib/helpers
 
@@ -13,7 +13,7 @@ setup() {
 }
 teardown() { farm_teardown; }
 
-# What dual.farm means for the relays of entrance().
+# Sets the addresses of dual.farm for the relays of entrance().
 dual_means() {
   printf '%s dual.farm\n' "$@" >"$T/hosts"
   background "$T/names.log" unshare --mount sh -c "mount --bind '$T/hosts' /etc/hosts && echo ready && exec sleep 600"
@@ -22,7 +22,7 @@ dual_means() {
 }
 named() { nsenter --mount="/proc/$NAMES/ns/mnt" "$@"; }
 
-# PORT of the address that answers no connect: its backlog is full.
+# PORT of the address that answers no connect, as its backlog is full.
 swallow() {
   background "$T/swallow.log" python3 -c "
 import socket, time
@@ -51,7 +51,7 @@ dual_entrance() {
   until_ok is_listening "$GATE"
 }
 
-# Milliseconds of the longest connect in the log, as the relays saw it.
+# Milliseconds of the longest connect, by the relays' log.
 slowest_connect() { sed -n 's/.*connect_usec=\([0-9]*\) .*/\1/p' "$T/relay.log" | sort -n | tail -n 1; }
 
 swallowed() {
@@ -62,7 +62,7 @@ swallowed() {
   dual_entrance "$1"
   client -n 1 --expect line
   until_ok grep -q 'end=--' "$T/relay.log"
-  # A quarter of a second, and not the five of --connect-timeout; then it is known.
+  # The first connect takes a quarter of a second, not the five seconds of --connect-timeout; then the relays know.
   [ "$(slowest_connect)" -ge 250000 ]
   [ "$(slowest_connect)" -lt 4000000 ]
   [ "$(score list -nr -o ADDRESSES)" = "$ADDR,$DEAD" ]
@@ -70,10 +70,10 @@ swallowed() {
   [ "$(score list -nr -o STATE)" = up ]
   client -n 5 --expect line
   until_ok lines_with_are "$T/relay.log" 'end=--' 6
-  # One of the six has waited.
+  # One of the six connections has waited.
   [ "$(sed -n 's/.*connect_usec=\([0-9]*\) .*/\1/p' "$T/relay.log" | awk '$1 >= 250000' | wc -l)" = 1 ]
   lines_with_are "$T/relay.log" "dual.farm:4001: $DEAD:4001 does not answer; $ADDR:4001 does, and is tried first from now on" 1
-  # A list that is loaded again, and a pass of the prober, change nothing of that.
+  # A new load of the list, and a pass of the prober, do not change that.
   named "$BUILD/cbscore" -c "$CONF" load
   named "$BUILD/cbprobe" -c "$CONF" || true
   [ "$(score list -nr -o ADDRESSES)" = "$ADDR,$DEAD" ]
@@ -93,7 +93,7 @@ swallowed() {
   node_start a 4002 1 --mode hold:5
   node_line 4002 1
   dual_entrance alone --connect-timeout 2s --policy order
-  # The other address refuses at once; the one that swallows has all the rest of the time.
+  # One address refuses at once; the address that swallows packets has all the rest of the time.
   client -n 1 --expect line
   until_ok grep -q 'dual.farm:4001 is down: connect timed out' "$T/relay.log"
   until_ok grep -q 'failed_nodes=1 .*end=--' "$T/relay.log"
@@ -109,7 +109,7 @@ swallowed() {
   until_ok grep -q ^PORT "$T/b.log"
   echo "dual.farm, 4001, 1, 0" >"$CONF"
   dual_entrance alone
-  # Which of them it is at first is for the resolver to say.
+  # The resolver chooses which address is first.
   run -0 client --expect line --print
   lost=$pid_a
   if [[ $output == *"reply=b "* ]]; then lost=$pid_b left=a; fi

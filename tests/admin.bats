@@ -83,7 +83,7 @@ load lib/helpers
   expects 1 WARNING -w '~:7'
   expects 0 OK -w "waiting=0,oldest=5,free=~:8"
   expects 2 CRITICAL --critical=waiting=1:
-  # Behind the verb -c is its own; before it, it is the node list of all verbs.
+  # Behind the verb -c is the verb's own option; before it, -c is the node list.
   run -0 "$BUILD/cbscore" -c "$CONF" -s "$SCOREBOARD" check -c 4:
   # An administrator's hold is no fault; a farm without a node that is up is.
   score down "$ADDR:4001"

@@ -3,7 +3,7 @@
 
 load lib/helpers
 
-# refused STATUS TEXT COMMAND...: ends with the status and one line on stderr that has the text.
+# refused STATUS TEXT COMMAND...: the command ends with the status, and one line on stderr that has the text.
 refused() {
   local want=$1 text=$2
   shift 2
@@ -12,7 +12,7 @@ refused() {
   [ "$status" = "$want" ]
   [[ $stderr == *"$text"* ]]
   [ -z "$output" ]
-  # One line, besides the pointer to --help and what cbrelay tells of its start.
+  # One line, not counting the pointer to --help and what cbrelay tells of its start.
   [ "$(grep -vc -e "^Try '" -e ': listening on' -e ': scoreboard /' <<<"$stderr")" = 1 ]
 }
 
@@ -43,7 +43,7 @@ relay() { "$BUILD/cbrelay" -c "$CONF" "$@" </dev/null; }
 @test "a port in use, and a name that is none: exit 71 and one clear line" {
   node a 4001 1
   refused 71 "cannot listen on $ADDR:4001: Address already in use" relay "$ADDR:4001"
-  # .invalid is nobody's name, RFC 6761.
+  # No host has a name in .invalid, RFC 6761.
   refused 71 'cannot listen on none.invalid:3632: name does not resolve' relay none.invalid:3632
 }
 

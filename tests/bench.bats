@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # bats file_tags=alone
 #
-# make bench measures what it says: the work is done and compared, failures are counted, rows come out. No test here
-# looks at a time.
+# make bench measures what it says: it does and compares the work, counts failures, and writes rows. No test here looks
+# at a time.
 
 load lib/helpers
 
@@ -21,7 +21,7 @@ bench_node() {
   until_ok grep -q ready "$T/node.log"
 }
 
-# How many rows of results.tsv match GROUP ROW PEER.
+# The number of rows of results.tsv that match GROUP ROW PEER.
 rows() { awk -F'\t' -v g="$1" -v r="$2" -v p="$3" '$1 == g && $2 == r && $3 == p && $5 ~ /^[0-9.]+$/' "$BENCH_OUT/results.tsv" | wc -l; }
 
 # ---- clients and node ----
@@ -92,7 +92,7 @@ rows() { awk -F'\t' -v g="$1" -v r="$2" -v p="$3" '$1 == g && $2 == r && $3 == p
   [ -z "$(of_the_bench)" ]
 }
 
-# What runs of what the bench has started: all of that has inherited our BENCH_OUT.
+# The processes that the bench has started and that still run: all have inherited the test's BENCH_OUT.
 of_the_bench() {
   local process
   for process in /proc/[0-9]*; do
@@ -106,7 +106,7 @@ of_the_bench() {
   [ "$(rows handover p99 corebalance)" = 1 ]
   [ "$(rows memory idle corebalance)" = 1 ]
   [ -z "$(awk -F'\t' '$2 ~ /failures/ && $5 != 0' "$BENCH_OUT/results.tsv")" ]
-  # One slot is one connection, whoever waits.
+  # One slot is one connection, for any number of waiters.
   [ "$(awk -F'\t' '$2 == "peak" { print $5 }' "$BENCH_OUT/results.tsv")" = 1 ]
 }
 
@@ -170,7 +170,7 @@ of_the_bench() {
 
 # ---- the report ----
 
-# report BASE: of the rows that are given as "row peer round value".
+# report BASE: prints the report of rows that are given as "row peer round value".
 report() {
   awk -v OFS='\t' '{ print "g", $1, $2, $3, $4, $5 }' >"$T/results.tsv"
   printf 'g\trate\tus\tthem\t>=\t1.5\ng\trate\tus\tother\t<=\t1\ng\tabsent\tus\tthem\t>=\t1\n' >"$T/goals.tsv"

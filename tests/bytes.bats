@@ -3,7 +3,7 @@
 
 load lib/helpers
 
-# Half-closes, resets, large and slow flows pass as they came, in every way in.
+# Half-closes, resets, large and slow flows pass unchanged, through every entrance.
 bytes_are_sacred() {
   node echo 4001 4 --mode echo
   entrance "$1"
@@ -75,7 +75,7 @@ s.sendall(bytes(100000000))"
   client_start sender --send 100000000 --expect none --close-after 500
   until_ok busy_is 1
   client_wait sender || true
-  # The client has closed; what it sent is still for the node, as it would be without a relay.
+  # The client has closed; the node still gets what it sent, as without a relay.
   busy_is 1
   kill "$stalled"
   farm_is_at_rest
@@ -109,7 +109,7 @@ s.sendall(bytes(100000000))"
   farm_is_at_rest
 }
 
-# A job too big is refused while it still comes: the node answers, and closes with bytes unread, which is a reset.
+# A job that is too big is refused while it still comes: the node answers, and closes with bytes unread: a reset.
 @test "what a node said before it reset the connection arrives, though the client is still sending" {
   background "$T/refuse.log" python3 -c "
 import socket
@@ -232,11 +232,12 @@ while True:
   client -n 2 -c 2 --send 1500000 --half-close --expect any
   until_ok everything_is_free
   [ "$(grep -c '^open' "$T/slow.log")" = 2 ]
-  # All of the first was on the node's machine when the second came: at most its receive buffer was unread.
+  # All bytes of the first connection were on the node's machine when the second came: at most its receive buffer was
+  # unread.
   [ "$(sed -n '2s/.*have \([0-9]*\) bytes.*/\1/p' "$T/slow.log")" -lt 300000 ]
 }
 
-# A node whose first connection is at its end, but for the bytes that it does not read until a word is given.
+# A node that ends its side of a connection at once, and does not read the bytes that came until a word is given.
 half_read_node() {
   background "$T/half.log" python3 -c "
 import os, socket, threading, time
@@ -267,7 +268,7 @@ while True:
 is_being_delivered() { ss -Htn state last-ack state closing "dst $ADDR and dport = 4001" | grep -q .; }
 relay_is() { grep -q "^State:[[:space:]]*$2" "/proc/$1/status"; }
 
-# half_read [cbrelay option]...: that far; the relay is $RELAY.
+# half_read [cbrelay option]...: brings a connection to that state; the relay is $RELAY.
 half_read() {
   half_read_node
   entrance alone "$@"
@@ -323,7 +324,7 @@ half_read() {
   until_ok grep -q '^reset 1' "$T/half.log"
 }
 
-# A node that has ended its side of a connection, and whose machine then hears nothing of it until a word is given.
+# A node that has ended its side of a connection; then its machine receives nothing of it until a word is given.
 unheard() {
   background "$T/unheard.log" python3 -c "
 import ctypes, os, socket, struct, threading, time
@@ -365,7 +366,7 @@ c.sendall(b'z' * 5000)"
   until_ok relay_is "$RELAY" S
 }
 
-# What cannot be reset any more is sent again until the node has it: nothing of the connection stays there for ever.
+# What can no longer be reset is sent again until the node has it: nothing of the connection stays there for ever.
 unheard_ends() {
   until_ok everything_is_free
   word hear

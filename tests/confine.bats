@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# confine.bats: a relay that was taken over cannot leave its room, and each
-# entrance serves from within it.
+# confine.bats: an attacker inside a relay cannot leave the relay's confinement,
+# and each entrance serves from within it.
 
 load lib/helpers
 
@@ -17,7 +17,7 @@ bound() { # PID: by seccomp, and without a way to new rights
   if [ -n "${SANITIZE:-}" ]; then skip "built with sanitizers, which need more, a process binds itself to nothing"; fi
   mkdir "$T/folder"
   : >"$T/folder/file"
-  # Root with all its capabilities is let past some of the kernel's own checks.
+  # Root with all its capabilities passes some of the kernel's own checks.
   local plain=()
   if [ "$(id -u)" = 0 ]; then plain=(setpriv --bounding-set=-all --inh-caps=-all); fi
   background "$T/other.log" "${plain[@]}" sleep 300

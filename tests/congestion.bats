@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Which congestion control a connection's two sockets have, as the kernel says.
+# The congestion control of a connection's two sockets, as the kernel tells it.
 
 load lib/helpers
 
 own() { cat /proc/sys/net/ipv4/tcp_congestion_control; }
 
-# One that is not the system's own, and not what auto would take.
+# A congestion control that is not the system's own, and that auto does not take.
 another() {
   local name
   for name in $(cat /proc/sys/net/ipv4/tcp_available_congestion_control); do
@@ -27,7 +27,7 @@ to_node() { ss -Htin state established "dst $ADDR and dport = :4001"; }
 carried_by() { to_client | grep -qw "$1" && to_node | grep -qw "$1"; } # NAME
 is_connected() { to_client | grep -q cwnd && to_node | grep -q cwnd; }
 
-# connected WAY [OPTION...]: a connection that stays.
+# connected WAY [OPTION...]: makes a connection that stays.
 connected() {
   entrance "$@"
   client_start one --line "sleep 60000" --expect line

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Whoever it is that meets the damage, in whatever it is about to do: it
-# rebuilds the scoreboard, says so, and then does what it was about to do.
+# Any process that meets the damage, at any operation, rebuilds the scoreboard,
+# says so, and then does the operation.
 
 load lib/helpers
 
@@ -32,7 +32,7 @@ kept() { find "$T" -name 'scoreboard.tdb.damaged-*' | grep -c . || true; }
   state_is 4002 down
 }
 
-# Two connections' processes: one holds the slot, one waits; nobody else looks at the scoreboard.
+# The processes of two connections: one holds the slot, one waits. No other process looks at the scoreboard.
 two_processes() {
   node a 4001 1 --mode line --eof-ends
   entrance connection "$@"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # damage.bats: something writes into the scoreboard while connections run and
-# wait. It is rebuilt from what can be read; nobody is over-filled, lost or
-# refused, and the damaged one is kept.
+# wait. The scoreboard is rebuilt from what can be read, and the damaged file is
+# kept. No node gets too many connections, and no client is lost or refused.
 
 load lib/helpers
 
@@ -12,7 +12,7 @@ kept() { find "$T" -name 'scoreboard.tdb.damaged-*' | grep -c . || true; }
 was_kept() { [ "$(kept)" -ge 1 ]; }
 counter() { score list -nr -o NODE,"$2" | awk -v n="$ADDR:$1" '$1 == n { print $2 }'; }
 
-# Three slots held, two clients behind them; each holder is let go by a word of its own.
+# Three slots are held, two clients wait; each holder ends at a word of its own.
 scene() { # WAY
   node a 4001 2 --mode line
   node b 4002 1 --mode line
@@ -25,8 +25,8 @@ scene() { # WAY
   until_ok waiting_is 2
 }
 
-# All that held, waited, and come now are served. What could not be read counts as taken until those who were there
-# are through, so that one more slot does not need to be free when the first of them ends.
+# All clients that held, waited, and come now are served. A slot that could not be read counts as taken until the
+# processes of that time are through, so the first end of a connection need not free a slot.
 all_are_served() {
   client_start more -n 6 -c 3 --line "sleep 0" --expect line
   word one
@@ -115,7 +115,7 @@ stray_write() {
   until_ok was_kept
   word go
   for name in one two three more; do client_wait $name; done
-  # One damage, one rebuild; and who did it knew all of the list.
+  # One damage, one rebuild; and the process that did it knew the whole list.
   [ "$(kept)" = 1 ]
   farm_is_at_rest
   run -0 score fsck
@@ -149,7 +149,7 @@ stray_write() {
   node a 4001 2 --mode line
   score load
   chown 54320:54320 "$SCOREBOARD"
-  # Relays of a farm that is none of ours: to him they are as good as the others.
+  # Relays of another farm: the member of the group cannot tell them from this farm's relays.
   background "$T/other.log" "$BUILD/cbrelay" -s "$T/other.tdb" "$ADDR:3633" "$ADDR:4001"
   until_ok is_listening "$ADDR:3633"
   entrance alone
@@ -157,7 +157,7 @@ stray_write() {
   until_ok busy_is 2
   damage zero slots/1/0
   "${member[@]}" "$T/cbscore" list
-  # He himself was there, too, and has ended by now.
+  # The member's own process was there, too, and has ended by now.
   "${member[@]}" "$T/cbscore" reap
   client_start more -n 4 -c 4 --line "sleep 1" --expect line
   until_ok waiting_is 4
@@ -171,7 +171,7 @@ stray_write() {
 @test "what can be read stays: counters, holds, who holds, who waits" {
   scene listener
   score down "$ADDR:4002" --reason "a reason of its own"
-  # What was changed at run time, and does not stand in the node list.
+  # Changes at run time, which are not in the node list.
   score add "$ADDR, 4009, 3, 0"
   score set "$ADDR:4002" speed=2.5
   served=$(counter 4001 SERVED)
@@ -183,7 +183,7 @@ stray_write() {
   [ "$(counter 4001 SERVED)" -ge "$served" ]
   [ "$(counter 4009 CORES)" = 3 ]
   [ "$(counter 4002 SPEED)" = 2.5 ]
-  # A load, by somebody who means it, makes it the list's again.
+  # A load on purpose restores the list's values.
   score load
   [ -z "$(counter 4009 CORES)" ]
   score up "$ADDR:4002"
@@ -210,13 +210,14 @@ stray_write() {
   farm_is_at_rest
 }
 
-# Zeros over so many bytes of each of a record's first N slots or cells, from OFFSET in it.
+# Writes zeros over so many bytes, from OFFSET on, of each of a record's first N slots or cells.
 zero_parts() { # KEY N OFFSET SIZE
   local i
   for ((i = 0; i < $2; i++)); do damage zero "$1" $((144 * i + $3)) "$4"; done
 }
 
-# met COMMAND...: it does damage, and we look. It is mended by us, or by the guard of the queue, who may be first.
+# met COMMAND...: the command damages the scoreboard; then the test looks. The test's process rebuilds it, or the guard
+# of the queue, which may be first.
 met() {
   local before
   before=$(mendings)
@@ -227,7 +228,7 @@ met() {
 mendings() { cat "$T/relay.log" "$T/reap.log" 2>/dev/null | grep -c 'was damaged; ' || true; }
 mendings_are_more_than() { [ "$(mendings)" -gt "$1" ]; }
 
-# A page of memory may end inside a record, and so may what was zeroed.
+# A page of memory may end inside a record, so zeros may end there, too.
 @test "a slot of which the beginning was zeroed is not free" {
   local size
   node a 4001 2 --mode line
@@ -268,8 +269,8 @@ zeroed_cells() { # WAY OFFSET SIZE
 @test "listener: cells whose owners were zeroed: they are not dead" { zeroed_cells listener 8 32; }
 @test "connection: cells whose owners were zeroed: they are not dead" { zeroed_cells connection 8 32; }
 
-# The slots of a node were lost, and then what happens to the record of those who may hold them, before any of these
-# could say something.
+# The slots of a node are lost, and then the record of the processes that may hold them, before any of these has
+# answered.
 lost_twice() { # CORES HELD
   local i
   node a 4001 "$1" --mode line
@@ -324,7 +325,7 @@ ends_well() {
   until_ok waiting_is 600
   score queue -nr -o TICKET >"$T/tickets"
   sort -nc "$T/tickets"
-  # Who comes now is behind them all.
+  # A client that comes now is behind them all.
   client_start more --line "sleep 0" --expect line
   until_ok waiting_is 601
   [ "$(score queue -nr -o CLIENT | grep -cv unknown)" = 1 ]
@@ -376,7 +377,7 @@ ends_well() {
 @test "somebody has the scoreboard open and does not say what he holds: those who wait sleep meanwhile" {
   local pid
   ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
-  # While a fifth of a second's work is done, a process that does not sleep is given some time, too.
+  # While a fifth of a second's work is done, a process that does not sleep also gets some processor time.
   work() { python3 -c 'import time
 while time.process_time() < 0.2: pass'; }
   sleeps() {

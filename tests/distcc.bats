@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What it is all for: a real distcc client builds a small project with make -j through one gateway, on two real
-# distccd nodes. The objects are those of a local build, byte for byte, and nothing was compiled here.
+# A real distcc client builds a small project with make -j through one gateway, on two real distccd nodes. The objects
+# equal those of a local build, byte for byte, and nothing is compiled locally.
 
 load lib/helpers
 
@@ -16,7 +16,7 @@ setup() {
   farm_setup
   export DISTCC_DIR=$T/distcc DISTCC_FALLBACK=0 DISTCC_LOG=$T/client.log
   mkdir -p "$DISTCC_DIR" "$T/here" "$T/farm"
-  # For the files of distccd, which is a user of its own and cannot come to ours.
+  # For the files of distccd, which runs as its own user and cannot reach the test's folder.
   NODE_TMP=$(mktemp -d)
   FOLDERS+=("$NODE_TMP")
   chmod 1777 "$NODE_TMP"
@@ -44,11 +44,11 @@ generate_project() {
     '	$(CC) -O2 -Wall -c -o $@ $<' >"$1/Makefile"
 }
 
-# compile_node NAME PORT CORES: a distccd with one worker more than we may use, which would show if we did.
+# compile_node NAME PORT CORES: a distccd with one worker more than the farm may use, so that a use of it is seen.
 compile_node() {
-  # The list of what may be compiled with instead of links in /usr/lib/distcc, which are the machine's business.
-  # The client asks for the compiler by its full name if there is one such.
-  # distccd reads it as its own user, to whom $T is closed.
+  # The list of allowed compilers replaces links in /usr/lib/distcc, which belong to the machine.
+  # The client asks for the compiler by its full name if there is such a name.
+  # distccd reads the list as its own user, which cannot read $T.
   type -P gcc "$(gcc -dumpmachine)-gcc" >"$NODE_TMP/compilers" || [ -s "$NODE_TMP/compilers" ]
   chmod 644 "$NODE_TMP/compilers"
   background "$T/$1.log" env -u DISTCC_LOG TMPDIR="$NODE_TMP" DISTCC_CMDLIST="$NODE_TMP/compilers" DISTCC_CMDLIST_NUMWORDS=1 \
@@ -79,7 +79,7 @@ builds_through() {
   build_here
   diff -r "$T/here" "$T/farm"
 
-  # Not one was compiled locally, both nodes had work, and each job was one connection.
+  # No file was compiled locally, both nodes had work, and each job was one connection.
   a=$(jobs_done a) b=$(jobs_done b)
   echo "jobs: $a on a, $b on b"
   ((a + b == SOURCES && a > 0 && b > 0))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What a side said before its end arrives whole, whatever becomes of that side
+# What a side sent before its end arrives whole, whatever happens to that side
 # afterwards: its machine may have forgotten the connection, or reset it.
 
 load lib/helpers
@@ -9,7 +9,7 @@ load lib/helpers
 setup() { farm_setup; }
 teardown() { farm_teardown; }
 
-# A node that says 400,000 bytes at once and closes its socket.
+# A node that sends 400,000 bytes at once and closes its socket.
 saying_node() {
   background "$T/say.log" python3 -c "
 import socket
@@ -23,8 +23,8 @@ while True:
   node_line 4001 1
 }
 
-# A client that reads slowly, and says a byte when the node's machine has sent everything and remembers but the end of
-# the closed socket: it answers by a reset.
+# A client that reads slowly. It sends a byte when the node's machine has sent everything and remembers only the end of
+# the closed socket: that machine answers by a reset.
 node_forgets() {
   saying_node
   entrance "$1"
@@ -55,7 +55,7 @@ print(n, end)"
 @test "inetd: a node's answer arrives whole and with its end, though its machine resets what comes behind it" { node_forgets inetd; }
 @test "alone: a node's answer arrives whole and with its end, though its machine resets what comes behind it" { node_forgets alone; }
 
-# A client that sends all and closes its socket; then the node says a byte, and reads slowly.
+# A client that sends everything and closes its socket; then the node sends a byte, and reads slowly.
 client_forgets() {
   background "$T/read.log" python3 -c "
 import os, socket, time
@@ -87,7 +87,7 @@ except ConnectionError:
   python3 -c "
 import socket
 s = socket.create_connection(('$ADDR', 3632)); s.sendall(b'c' * 400000); s.close()"
-  # All of it has left the client's machine, and only its end is remembered there.
+  # All bytes have left the client's machine, which remembers only the end.
   until_ok eval 'ss -Htn state fin-wait-2 "dst $ADDR and dport = 3632" | grep -q .'
   word closed
   until_ok grep -qx '400000 end' "$T/read.log"
@@ -134,7 +134,7 @@ s = socket.create_connection(('$ADDR', 3632)); s.sendall(b'c' * 100000); s.close
   farm_is_at_rest
 }
 
-# A node's reset is no end; but what its machine had handed over before goes first, also to a client that reads late.
+# A node's reset is no end. But the client first gets what the node's machine sent before, also if it reads late.
 @test "what a node said before it reset the connection waits for a client that reads late" {
   background "$T/reset.log" python3 -c "
 import socket, struct
@@ -168,7 +168,7 @@ END
   until_ok grep 'bytes_out=60000 .*end=SD' "$T/relay.log"
 }
 
-# --idle-timeout goes by what moves between the machines, not by what the relay still has to copy.
+# --idle-timeout counts what moves between the machines, not what the relay still has to copy.
 slow_reader_is_not_idle() {
   saying_node
   entrance "$1" --idle-timeout 1s

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # bats file_tags=alone
 #
-# What the README and the EXAMPLES of the manual pages tell people to type is run as it is printed, in a booted systemd
-# (see lib/boot) beside a farm of machines that has the names used there. The README's first lines are run by tests/fresh.
+# What the README and the EXAMPLES of the manual pages tell people to type runs as it is printed, in a booted systemd
+# (see lib/boot), beside a farm of machines with the names used there. tests/fresh runs the README's first lines.
 
 load lib/helpers
 
@@ -16,7 +16,7 @@ setup_file() {
     CANNOT='not root'
     return
   fi
-  # Every machine that is named anywhere. 10.0.0.1 is this one, the gateway; the others are beyond a link.
+  # All machines that are named anywhere. 10.0.0.1 is this machine, the gateway; the others are beyond a link.
   mkdir -p "$stage/etc" "$stage/usr/local/bin"
   printf '127.0.0.1 localhost\n::1 localhost\n10.0.0.1 gateway gateway.farm\n' >"$stage/etc/hosts"
   for name in $(cat "$TOP/README" "$TOP"/man/* | grep -ohE '\b[a-z]+[0-9]*\.farm\b|\brunner[0-9]+\b' | grep -v '^gateway' | sort -u); do
@@ -80,15 +80,15 @@ farm_begin() {
 
 # ---- what is printed ----
 
-# The paragraphs of the README's section that are to be typed: those that are indented, and the one with a here-document,
-# which is not. paragraph WORDS: the one that begins so.
+# The paragraphs of the README's section that a reader types: the indented ones, and the paragraph with a here-document,
+# which is not indented. paragraph WORDS: the paragraph that begins so.
 readme_paragraphs() {
   sed -n '/^Put a farm into service/,/^What is where/p' "$TOP/README" |
     awk 'BEGIN { RS = ""; ORS = "\n\n" } /^(    |make install)/'
 }
 paragraph() { readme_paragraphs | awk -v words="$1" 'BEGIN { RS = "" } index($0, words) == 1' | sed 's/^    //'; }
 
-# blocks PAGE FOLDER: what the EXAMPLES of a page show apart from prose, a file each, as a reader sees it.
+# blocks PAGE FOLDER: the blocks apart from prose in the EXAMPLES of a page, a file each, as a reader sees them.
 blocks() {
   mandoc -T ascii -O width=300 "$1" | col -bx | sed -n '/^EXAMPLES/,/^[A-Z]/p' |
     awk -v folder="$2" '
@@ -97,8 +97,8 @@ blocks() {
       { open = 0; empty = 0 }'
 }
 
-# typed FILE: a transcript becomes a script: what stands behind a prompt is a command; lines behind `systemctl edit` are
-# what is typed into the editor, others are what a command answers. A block without a prompt is a script already.
+# typed FILE: makes a script of a transcript. Text behind a prompt is a command; lines behind `systemctl edit` are typed
+# into the editor, other lines are answers of a command. A block without a prompt is already a script.
 typed() {
   if ! grep -qE '^[#$] [a-z./]+ ' "$1" || grep -q '^cat >' "$1"; then
     cat "$1"
@@ -117,8 +117,8 @@ typed() {
     END { end_text() }' "$1"
 }
 
-# run_script FILE: as root types it, in a folder that has what is spoken of. Every command must do well; but a grep may
-# find nothing.
+# run_script FILE: runs it as root types it, in a folder with the files that it names. Every command must succeed; only
+# a grep may find nothing.
 run_script() {
   {
     # shellcheck disable=SC2016 # for the shell inside
@@ -128,7 +128,7 @@ run_script() {
   } | inside sh -c 'cd /root/work && cat >script && exec timeout 300 bash script'
 }
 
-# stays FILE: what it starts goes on until it is stopped. It has begun when it says something, or has the scoreboard.
+# stays FILE: its command runs until it is stopped. It has begun when it says something, or has the scoreboard open.
 stays() {
   inside sh -c 'cat >/root/work/script' <"$1"
   inside systemd-run -q --collect --unit=example --working-directory=/root/work -p StandardOutput=truncate:/root/work/said bash -e script
@@ -159,7 +159,7 @@ compiles() {
   inside env DISTCC_HOSTS="$1/20" DISTCC_FALLBACK=0 DISTCC_DIR=/root/work/.distcc bash -ec 'cd /root/work && rm -rf .distcc && mkdir .distcc && distcc gcc -c one.c'
 }
 
-# in_service: as the README leaves a machine.
+# in_service: brings the machine to the state in which the README leaves it.
 in_service() {
   # shellcheck disable=SC2016 # for the shell inside
   inside bash -ec '
@@ -182,7 +182,7 @@ in_service() {
     install -D -t /usr/local/sbin /usr/share/doc/corebalance/examples/notify-ipvs'
 }
 
-# example FILE: one of the blocks of a page, according to what it is.
+# example FILE: tests a block of a page, according to its kind.
 example() {
   local first user program wait accept
   read -r first <"$1"

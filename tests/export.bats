@@ -85,7 +85,7 @@ server fwmark7 192.0.2.1:3632 forward=3 weight=400
 EOT
 }
 
-# An ipvsadm that keeps its table in a file, and refuses as the real one does.
+# An ipvsadm that keeps its table in a file, and refuses like the real ipvsadm.
 fake_ipvsadm() {
   mkdir -p "$T/bin"
   ln -s "$BUILD/cbscore" "$T/bin/cbscore"
@@ -131,7 +131,7 @@ FAKE
   probe --fall 1 --notify "$hook"
   in_table 4002 0
   run ! grep -q 4001 "$TABLE"
-  # Other services are none of its business.
+  # The hook does not touch other services.
   grep -qx -- '-a -t 10.0.0.9:80 -r 192.0.2.9:80 -m -w 1' "$TABLE"
   [ "$(grep -c -- '^-A' "$TABLE")" = 1 ]
 }

@@ -3,7 +3,7 @@
 
 load lib/helpers
 
-# A client whose node refuses is tried elsewhere and never notices.
+# If a node refuses, the relay tries another node, and the client never notices.
 dead_node_is_passed_over() {
   node_line 4009 4 speed=9
   node a 4001 2 --mode hold:20
@@ -21,7 +21,7 @@ dead_node_is_passed_over() {
 @test "inetd: a dead node is passed over, its clients never notice" { dead_node_is_passed_over inetd 1; }
 @test "alone: a dead node is passed over, its clients never notice" { dead_node_is_passed_over alone 1; }
 
-# Nobody is refused when all nodes are down; a node that returns is used, and waiters are woken for it.
+# No client is refused when all nodes are down. A node that returns is used, and waiters are woken for it.
 all_down_then_one_returns() {
   node_line 4001 2
   node_line 4002 2
@@ -59,7 +59,7 @@ all_down_then_one_returns() {
   entrance listener --retry-after 300ms
   client_start crowd -n 20 -c 20 --expect line
   until_ok waiting_is 20
-  # Each trial fails and counts once: far fewer than one for each waiter.
+  # Each trial fails and counts once: there are far fewer trials than waiters.
   failed() { score list -nr -o FAILED; }
   local before
   before=$(failed)

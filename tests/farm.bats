@@ -5,7 +5,7 @@
 
 load lib/helpers
 
-# Runs a script where /etc/corebalance and /run/corebalance are of its own.
+# Runs a script that has its own /etc/corebalance and /run/corebalance.
 with_paths() {
   [ "$(id -u)" = 0 ] || skip "needs root to mount"
   unset COREBALANCE_SCOREBOARD

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What a connection's own process is short of, and who is killed at the wrong
-# moment: the client waits, it is told once, and is served when it can be.
+# A process is short of something, or is killed at the wrong moment: the client
+# waits, that is told once, and the client is served when it can be.
 
 load lib/helpers
 
@@ -17,7 +17,7 @@ descriptors() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
   client_start late --line "sleep 0" --expect line
   until_ok waiting_is 1
   pid=$(score queue -nr -o PID)
-  # What it has open it keeps; the socket to the node would be one too many.
+  # The relay keeps its open descriptors; the socket to the node would be one too many.
   prlimit --pid "$pid" --nofile=3:4096
   kill "$PID_holder"
   until_ok grep -q 'cannot connect for .*: Too many open files; trying again until it can be done' "$T/relay.log"
@@ -34,7 +34,7 @@ descriptors() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
   for how in client close signal; do
     client_start holder --line "sleep 60000" --expect line
     until_ok busy_is 1
-    # It resets its connection when it is told; or it closes it, and has sent nothing.
+    # The client resets its connection at a word; or closes it, and has sent nothing.
     rm -f "$T/word"
     mkfifo "$T/word"
     background "$T/$how.out" python3 -c "
@@ -63,7 +63,7 @@ if '$how' != 'close': s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.p
 @test "relays without a descriptor for the next connection leave it in the backlog, and take it when they can" {
   node a 4001 4 --mode line
   entrance alone
-  # All that it begins with: one that came later would have its descriptors.
+  # All relays that the listener begins with: a relay that is made later would have its descriptors.
   until_ok eval '[ "$(pgrep -c -P "$GATE_PID")" -ge 4 ]'
   client --line "sleep 0" --expect line
   mapfile -t relays < <(pgrep -P "$GATE_PID")
@@ -83,7 +83,7 @@ if '$how' != 'close': s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.p
   entrance alone
   client_start holder --line "sleep 60000" --expect line
   until_ok busy_is 1
-  # Until the queue would have to grow, and cannot.
+  # Until the queue has to grow, and cannot.
   client_start crowd -n 3500 --line "sleep 0" --expect line
   until_ok grep -q 'No space left on device' "$T/relay.log"
   GATE=$ADDR:3633
@@ -126,7 +126,7 @@ if '$how' != 'close': s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.p
   client_start crowd -n 20 --line "sleep 0" --expect line
   client_fails crowd
   until_ok lines_with_are "$T/relay.log" end=RQ 20
-  # The longer limit counts while no node is up: who came is still there, and is served.
+  # The longer limit counts while no node is up: the client that came is still there, and is served.
   kill "$PID_holder"
   until_ok busy_is 0
   kill "$PID_a"
@@ -176,7 +176,7 @@ if '$how' != 'close': s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.p
   until_ok is_listening "$GATE"
   client_start younger --line "sleep 0" --expect line
   until_ok waiting_is 6
-  # By a descriptor the listener watches the process that has the duty.
+  # The listener watches the process that has the duty by a descriptor.
   watches() { grep -l "^Pid:[[:space:]]*$2\$" "/proc/$1"/fdinfo/*; }
   youngest=$(score queue -nr -o PID | tail -n 1)
   until_ok watches "$GATE_PID" "$youngest"

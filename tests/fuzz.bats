@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # bats file_tags=alone
 
-# FUZZ_SEED and FUZZ_RUNS (per cent) make another run of it; `make fuzz` has no end.
+# FUZZ_SEED and FUZZ_RUNS (per cent) give another run; `make fuzz` has no end.
 
 load lib/helpers
 
@@ -17,7 +17,7 @@ setup_file() {
   esac
 }
 
-# fuzz TARGET RUNS: the seeds, and so many more inputs made of them.
+# fuzz TARGET RUNS: tries the seeds, and so many inputs made from them.
 fuzz() {
   local target=$1 runs=$(($2 * ${FUZZ_RUNS:-100} / 100)) log=$BATS_TEST_TMPDIR/log
   [ -z "$FUZZ_REFUSED" ] || skip "$FUZZ_REFUSED"

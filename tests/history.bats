@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What the scoreboard remembers: how long connections waited and held a slot.
+# The scoreboard's history: how long connections waited and held a slot.
 
 load lib/helpers
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # bats file_tags=alone
 #
-# Who waits sleeps. How often a process was woken is counted, by the kernel:
-# how long anything took, on a machine that has other things to do, says little.
+# A process that waits sleeps. The tests read how often the kernel woke it: on a
+# busy machine the time that something took says little.
 
 load lib/helpers
 
@@ -12,8 +12,8 @@ LOOK_CS=300    # how long we count
 
 uptime_cs() { tr -d . </proc/uptime | cut -d' ' -f1; }
 
-# switches PID...: "PID N", how often each has gone to sleep so far. How often it was made to stop, for others to run,
-# is the machine's business.
+# switches PID...: "PID N", how often each has gone to sleep so far. Switches that the kernel forced, for others to run,
+# do not count.
 switches() {
   local pid
   for pid; do
@@ -21,7 +21,8 @@ switches() {
   done
 }
 
-# woken PID...: lets a while pass, and says "PID N" of those that ran meanwhile; its length in hundredths in $T/while.
+# woken PID...: lets a while pass, and prints "PID N" of the processes that ran meanwhile. The length of the while, in
+# hundredths of a second, is in $T/while.
 woken() {
   local start
   start=$(uptime_cs)
@@ -33,11 +34,11 @@ woken() {
   join "$T/before" "$T/after" | awk '$3 > $2 { print $1, $3 - $2 }'
 }
 
-# Looks that one guard may have taken in that time, and how often it may be put to sleep in each: by its timer, and
-# perhaps by a lock and a page that is not there.
+# The most sleeps of one guard in that time: the number of its looks, times the sleeps in each: by its timer, and
+# perhaps by a lock and a page that is not in memory.
 at_most() { echo $(((($(<"$T/while") + GUARD_CS - 1) / GUARD_CS + 1) * 4)); }
 
-# guard_alone PID...: of these processes one alone ran, and no more than the guard has to; it is in $GUARD.
+# guard_alone PID...: only one of these processes ran, and no more than the guard has to; its pid is in $GUARD.
 guard_alone() {
   local all
   all=$(woken "$@") || return 1
@@ -47,7 +48,7 @@ guard_alone() {
 
 @test "4,000 waiters of a listener: it looks after them as seldom as after one, and its relays sleep" {
   local n=4000 room
-  # The listener keeps some for other things; the client has one for each, too.
+  # The listener keeps some descriptors for other things; the client also needs one for each connection.
   room=$(($(ulimit -Hn) - 200))
   if [ "$room" -lt $n ]; then
     n=$room
@@ -62,14 +63,14 @@ guard_alone() {
   until_ok waiting_is "$n"
   mapfile -t pids < <(pgrep -P "$GATE_PID")
   [ ${#pids[@]} -ge 1 ]
-  # The last of them may have come a moment ago, for which it looks once more.
+  # The last client may have come a moment ago; then the listener looks once more.
   until_ok guard_alone "$GATE_PID" "${pids[@]}"
   cat "$T/idle.log"
   [ "$GUARD" = "$GATE_PID" ]
   waiting_is "$n"
 }
 
-# 100 processes that wait, one for each connection; options are cbrelay's.
+# 100 processes that wait, a process for each connection; options are cbrelay's.
 one_guard_for_all() {
   local n=100 holder first
   node a 4001 1 --mode line
@@ -83,7 +84,7 @@ one_guard_for_all() {
   [ ${#pids[@]} = $n ]
   until_ok guard_alone "${pids[@]}" "$holder"
   cat "$T/idle.log"
-  # It is the youngest; if it is killed, one other has the duty, and one alone.
+  # The guard is the youngest; if it is killed, exactly one other process has the duty.
   [ "$GUARD" = "${pids[-1]}" ]
   first=$GUARD
   kill -9 "$first"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Whatever state a program is started in, it sets what it needs: signals that are ignored, blocked or pending, timers,
-# and the mask of modes.
+# A program puts right the state that it inherits: signals that are ignored, blocked or pending, timers, and the mask of
+# modes.
 
 load lib/helpers
 
@@ -36,7 +36,7 @@ started_oddly() {
   word go
   client_wait first
   client_wait second
-  # A timer that was inherited would have ended it by now, or a relay's end would not be noticed.
+  # An inherited timer would have ended the program by now, or it would not notice a relay's end.
   run -0 client -n 12 -c 4 --line "sleep 0" --expect line
   farm_is_at_rest
 }
@@ -46,7 +46,7 @@ started_oddly() {
 @test "inetd: started with signals ignored, blocked and pending, and a timer" { started_oddly inetd; }
 @test "alone: started with signals ignored, blocked and pending, and a timer" {
   started_oddly alone
-  # SIGTERM ends it, and a relay that is killed is noticed.
+  # SIGTERM ends the program, and it notices that a relay is killed.
   kill -9 "$(pgrep -P "$GATE_PID" | head -n 1)"
   until_ok grep 'ended by signal 9' "$T/relay.log"
   kill "$GATE_PID"

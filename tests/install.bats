@@ -65,7 +65,7 @@ EOF
   [ "$(cat "$T/root/etc/corebalance/nodes.conf")" = mine ]
   grep -q '^ExecStart=/opt/cb/sbin/cbrelay' "$T/root/opt/cb/lib/systemd/system/corebalance.service"
   run ! grep -r '/usr/sbin/cb' "$T/root/opt/cb/lib/systemd/system"
-  # What is to be copied from the examples, too.
+  # Also the examples that are meant to be copied.
   run ! grep -r -e '/usr/sbin/cb' -e '/usr/share/cor' "$T/root/opt/cb/share/corebalance" "$T/root/opt/cb/share/doc/corebalance/examples"
   grep -q 'server .*= /opt/cb/sbin/cbrelay$' "$T/root/opt/cb/share/doc/corebalance/examples/corebalance.xinetd"
 }
@@ -76,7 +76,7 @@ EOF
   make -s -C "$TOP" uninstall DESTDIR="$T/root"
   (cd "$T/root" && find . -type f | sort) | diff - <(printf '%s\n' ./etc/corebalance/nodes.conf ./usr/bin/other)
   [ ! -e "$T/root/usr/share/corebalance" ]
-  # Once more, and where nothing was ever installed, it has nothing to do.
+  # A second uninstall, and an uninstall where nothing was ever installed, have nothing to do.
   make -s -C "$TOP" uninstall DESTDIR="$T/root"
   make -s -C "$TOP" uninstall DESTDIR="$T/empty"
 }
@@ -104,7 +104,7 @@ EOF
   sleep 1.1
   (umask 077 && TZ=Asia/Tokyo make -s -C "$T/two" dist)
   cmp "$T"/*/build/corebalance-"$VERSION".tar.gz
-  # All of it is there, and can be built from.
+  # The archive is complete, and the build works from it.
   tar -C "$T" -xzf "$T/one/build/corebalance-$VERSION.tar.gz"
   diff <(cd "$T/one" && git ls-files) <(cd "$T/corebalance-$VERSION" && find . -type f | sed 's,^\./,,' | LC_ALL=C sort)
   make -n -C "$T/corebalance-$VERSION" >/dev/null

@@ -5,7 +5,7 @@ load lib/helpers
 
 relay_pids() { score slots -nr -o PID; }
 
-# A relay that is killed gives its slot back within one second when somebody waits.
+# The slot of a killed relay is free within one second while a client waits.
 killed_relay_frees_its_slot() {
   node a 4001 1 --mode line
   entrance "$1"
@@ -59,7 +59,7 @@ killed_relay_frees_its_slot() {
     client_start "w$i" --line "sleep 5" --expect line
     until_ok waiting_is "$i"
   done
-  # The oldest, the youngest (who is the guard) and one in between.
+  # The oldest, the youngest (the guard) and one in between.
   local pids
   mapfile -t pids < <(score queue -nr -o PID)
   kill -9 "${pids[0]}" "${pids[3]}" "${pids[5]}"
@@ -94,7 +94,7 @@ killed_relay_frees_its_slot() {
   for _ in $(seq 40); do
     local pid
     pid=$(relay_pids | shuf -n 1)
-    # Not the listener itself, which holds what it has not handed on yet.
+    # Not the listener itself, which holds slots that it has not handed to a relay yet.
     if [ -n "$pid" ] && [ "$pid" != "$GATE_PID" ]; then kill -9 "$pid" 2>/dev/null || true; fi
     sleep 0.01
   done
@@ -117,7 +117,7 @@ killed_relay_frees_its_slot() {
   until_ok busy_is 1
   client_start patient --line "sleep 5" --expect line
   until_ok waiting_is 1
-  # Joins behind it in the listener, long enough to be the guard, and leaves; the listener stays.
+  # A client joins behind it in the listener, long enough to be the guard, and leaves; the listener stays.
   GATE=$second
   client_start leaver --send 0 --expect none
   until_ok waiting_is 2

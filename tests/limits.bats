@@ -3,12 +3,12 @@
 
 load lib/helpers
 
-# How often a line that has the text stands in the relay's log.
+# The number of lines in the relay's log that have the text.
 said() { grep -c -- "$1" "$T/relay.log" || true; }
 
 @test "out of descriptors: connections wait in the backlog, it is told at most once, all are served" {
   node a 4001 2 --mode hold:5
-  # 64 are kept for other things than waiters.
+  # 64 descriptors are kept for other things than waiters.
   background "$T/relay.log" prlimit --nofile=80:80 "$BUILD/cbrelay" -c "$CONF" "$GATE"
   until_ok is_listening "$GATE"
   client -n 200 -c 100 --expect line
@@ -37,7 +37,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   word go
   client_wait crowd
   lines_with_are "$T/relay.log" 'descriptors is reached' 1
-  # It was over; the next time it is told again.
+  # The shortage was over; the next shortage is told again.
   crowd_is_told() {
     client -n 80 -c 80 --line "sleep 5" --expect line
     [ "$(lines_with "$T/relay.log" 'descriptors is reached')" -ge 2 ]
@@ -57,7 +57,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   word go
   client_wait crowd
   farm_is_at_rest
-  # The same, and SIGTERM.
+  # The same again, and then SIGTERM.
   rm "$T/go.word"
   client_start crowd -n 80 -c 80 --line "$(until_word go)" --expect line
   until_ok eval '[ "$(busy)" -ge 17 ]'
@@ -77,7 +77,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   until_ok busy_is 1
   client_start crowd -n 12 -c 12 --line "sleep 5" --expect line
   until_ok waiting_in_listener_is 3
-  # All the others have come as far as the backlog, and nobody has taken one more.
+  # All other connections are in the backlog, and no process has accepted one more.
   until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 13 ]'
   [ "$(waiting)" = 3 ]
   word go
@@ -91,7 +91,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   if [ "$(id -u)" != 0 ]; then skip "needs root to become a user of its own"; fi
   if [ -n "${SANITIZE:-}" ]; then skip "sanitizers need threads of their own"; fi
   node a 4001 8 --mode hold:30
-  # A uid that nobody has; its limit counts the listener and three relays.
+  # A uid that no user has; its limit counts the listener and three relays.
   chown 54321 "$T"
   local dir=$T
   while [ "$dir" != / ]; do
@@ -115,7 +115,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   entrance alone
   client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
-  # More than the queue has room for: it must grow, and cannot.
+  # More clients than the queue has room for: it must grow, and cannot.
   client_start crowd -n 3500 -c 3500 --line "sleep 0" --expect line
   until_ok grep -q 'No space left on device' "$T/relay.log"
   [ "$(waiting)" -ge 200 ]
@@ -155,7 +155,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   entrance alone
   client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
-  # Until the queue would have to grow, and cannot: it stays so to the end of this test.
+  # Until the queue has to grow, and cannot, to the end of this test.
   client_start crowd -n 3500 -c 3500 --line "sleep 0" --expect line
   until_ok grep -q 'No space left on device' "$T/relay.log"
   GATE=$ADDR:3633
@@ -170,7 +170,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   client_start alone --line "sleep 0" --expect line
   client_fails alone
   until_ok grep 'end=RQ' "$T/single.log"
-  # Without a limit: a client that closes, and has sent nothing.
+  # Without a limit: a client closes, and has sent nothing.
   GATE=$ADDR:3635
   background "$T/leave.log" systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -l "$GATE" --accept \
     "$BUILD/cbrelay" -c "$CONF"
@@ -183,7 +183,7 @@ open('$T/leave').read()"
   until_ok grep 'No space left on device' "$T/leave.log"
   echo now >"$T/leave"
   until_ok grep 'end=CQ' "$T/leave.log"
-  # The listener has ended nobody meanwhile, and its client's time in the queue begins when the queue has room.
+  # The listener has ended no client meanwhile, and a client's time in the queue begins when the queue has room.
   lines_with_are "$T/listener.log" 'No space left on device' 1
   lines_with_are "$T/listener.log" 'end=RQ' 0
   kill -0 "$PID_patient"
@@ -202,7 +202,7 @@ open('$T/leave').read()"
   score load
   fill_run
   entrance alone --connect-timeout 2s --retry-after 1s
-  # One is connecting, and the others fill the queue: it has no place to go back to.
+  # One connection is connecting, and the others fill the queue: it has no place to go back to.
   client_start crowd -n 3500 -c 3500 --line "sleep 0" --expect line
   until_ok grep -q 'cannot queue for .*No space left on device' "$T/relay.log"
   kill "$full"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# The critical section: what it costs, and what happens to its lock.
+# The section: its cost, and what happens to its lock.
 
 load lib/helpers
 
@@ -12,7 +12,7 @@ farm() {
   score load
 }
 
-# hold WORD: a process that does so to the lock; its pid in HOLDER, its words in $T/holder.log.
+# hold WORD: starts a process that does WORD to the lock; its pid is in HOLDER, its output in $T/holder.log.
 hold() {
   background "$T/holder.log" "$LOCK" "$1" "$SCOREBOARD"
   HOLDER=$PID
@@ -43,7 +43,7 @@ is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
   score load
   run -0 "$LOCK" touched "$SCOREBOARD"
   printf '%s\n' "${lines[@]}" >"$T/large"
-  # The index has two levels more at most.
+  # The index has at most two levels more.
   paste -d ' ' "$T/small" "$T/large"
   [ "$(wc -l <"$T/large")" = 10 ]
   run -0 paste -d ' ' "$T/small" "$T/large"
@@ -78,7 +78,7 @@ is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
 @test "Ctrl-Z stops a process behind its section" {
   farm
   hold tstp
-  # It comes to its end of the section first, and nobody waits for it.
+  # The process first goes to the end of the section, so no process waits for it.
   until_ok is_stopped "$HOLDER"
   run -0 --separate-stderr score list
   [ -z "$stderr" ]
@@ -111,7 +111,7 @@ is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
   scoreboard_is_sound
 }
 
-# One process at a time is in a section, whatever is done to the page meanwhile.
+# One process at a time is in a section, whatever happens to the page meanwhile.
 apart_while() {
   farm
   "$LOCK" apart "$SCOREBOARD" 6 4 >"$T/apart" 2>&1 &
@@ -159,7 +159,7 @@ everybodys() { chmod 666 "$SCOREBOARD.lock" 2>/dev/null || true; }
   scoreboard_is_sound
 }
 
-# The size is one that no record ends at.
+# The file is cut at a size at which no record ends.
 cut_scoreboard() {
   truncate -s $((RANDOM * 3)) "$SCOREBOARD"
   score list >/dev/null 2>&1 || true

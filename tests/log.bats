@@ -1,15 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What a relay says of connections: true words, and never a moment's delay for
-# anybody who does not listen.
+# The relay's log of connections: its lines are true, and a reader that does not
+# read never delays a connection.
 
 load lib/helpers
 
 setup() { farm_setup; }
 teardown() { farm_teardown; }
 
-# Standard error is a pipe that is full, and that nobody reads until drain.
+# Standard error is a full pipe, which no process reads until drain.
 full_stderr() {
   mkfifo "$T/pipe"
   exec 8<>"$T/pipe"
@@ -25,14 +25,14 @@ except BlockingIOError:
 os.set_blocking(8, True)"
 }
 
-# Whoever reads the log has stopped doing so.
+# The reader of the log has stopped reading.
 log_hangs() {
   local way=$1 activate relay
   full_stderr
   node a 4001 2 --mode hold:5
   activate=(systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS -l "$GATE")
   relay=("$BUILD/cbrelay" -c "$CONF")
-  # What systemd-socket-activate says for itself would wait, so the pipe is for the relay alone.
+  # systemd-socket-activate's own lines would wait, so the pipe is for the relay alone.
   local to_pipe="exec \"\$@\" 2>'$T/pipe'"
   case $way in
   listener) relay=("${activate[@]}" sh -c "$to_pipe" sh "${relay[@]}") ;;
@@ -51,17 +51,17 @@ log_hangs() {
 @test "inetd: a log that nobody reads holds up no connection" { log_hangs inetd; }
 @test "alone: a log that nobody reads holds up no connection, and what was lost is counted" {
   log_hangs alone
-  # Now somebody reads; the next line is followed by how many are missing.
+  # Now a process reads; behind the next line comes the number of missing lines.
   background "$T/drained" cat "$T/pipe"
   until_ok test -s "$T/drained"
   client --expect line
   until_ok grep -E 'cbrelay: [0-9]+ lines before this one were lost, as the log took none' "$T/drained"
-  # One more connection than lines: the listener's own is the other one.
+  # One more connection than lines: the other line is the listener's own.
   [ "$(sed -n 's/^.*cbrelay: \([0-9]*\) lines before this.*/\1/p' "$T/drained")" -ge 60 ]
   until_ok lines_with_are "$T/drained" 'client=' 1
 }
 
-# A journal of the test's own: python takes the datagrams when "$T/read.word" is there, and writes them as text.
+# A journal of the test's own: python reads the datagrams once "$T/read.word" is there, and writes them as text.
 journal_start() {
   if [ "$(id -u)" != 0 ]; then skip "needs root for a journal of its own"; fi
   background "$T/journal.keeper" unshare --mount sh -c "mount -t tmpfs none /run/systemd 2>/dev/null || { mkdir -p /run/systemd && mount -t tmpfs none /run/systemd; }
@@ -76,7 +76,7 @@ while True:
   until_ok grep -q ready "$T/journal.keeper"
 }
 
-# The relay's standard error is the journal's, as far as it can tell.
+# The relay takes its standard error for the journal's.
 journal_entrance() {
   exec 7>"$T/relay.stderr"
   background "$T/relay.log" nsenter --mount="/proc/$JOURNAL/ns/mnt" sh -c \
@@ -134,7 +134,7 @@ field() { sed -n "s/^$1=//p" "$T/journal.keeper"; }
   farm_is_at_rest
   word read
   until_ok grep -q 'MESSAGE_ID' "$T/journal.keeper"
-  # The queue of datagrams is empty when all that was sent has been read.
+  # The queue of datagrams is empty when everything that was sent has been read.
   until_ok eval 'client --expect line; field MESSAGE | grep -qE "^[0-9]+ lines before this one were lost"'
 }
 

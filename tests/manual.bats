@@ -20,7 +20,7 @@ manual_item() { # PAGE OPTION
     sed -E 's/^\.[A-Z][a-z] ?//; s/\\e/\\/g' | tr '\n' ' ' | tr -s ' '
 }
 
-# Every default that --help tells is told by the manual's item of the option, too, number and unit.
+# The manual's item of an option also has every default that --help tells, number and unit.
 same_defaults() { # PROGRAM PAGE
   local name default item
   raw "$1" | awk -F'\t' '$1 == "option" && $6 != "-" { print $3 "\t" $6 }' >"$T/defaults"
@@ -28,7 +28,7 @@ same_defaults() { # PROGRAM PAGE
   while IFS=$'\t' read -r name default; do
     item=$(manual_item "$2" "$name")
     for word in ${default//[,;]/ }; do
-      # Words that join the parts of a default; everything else is a value.
+      # These words join the parts of a default; everything else is a value.
       case $word in or | all | in | and) continue ;; esac
       grep -qF -- "${word#$}" <<<"$item" || { echo "--$name: default $default; the manual: $item"; return 1; }
     done
@@ -57,7 +57,7 @@ same_defaults() { # PROGRAM PAGE
   done < <(raw cbscore | grep '^verb')
 }
 
-# complete LINE: what completion offers for the line, as readline calls it.
+# complete LINE: prints what completion offers for the line, called as readline calls it.
 complete_line() {
   local COMP_LINE=$1 COMP_POINT=${#1} words word before
   read -ra words < <(sed 's/\([=:]\)/ \1 /g' <<<"$1")
@@ -134,7 +134,7 @@ complete_line() {
   while IFS=$'\t' read -r verb name type; do
     score "$verb" -J -o "$name" | jq -e --arg name "${name,,}" --arg type "$type" \
       '[.[][] | .[$name] | type | . == $type or . == "null"] | all' >/dev/null || { echo "$verb $name: not $type"; return 1; }
-    # A string need not be listed; the others are.
+    # A string need not be listed; all others are.
     [ "$type" = string ] || sed 's/.*boolean BACKUP/boolean BACKUP/; s/string all others.*//' "$T/manual" |
       grep -oE "$type .*" | grep -qw "$name" || { echo "manual: $name is $type"; return 1; }
   done <"$T/columns"

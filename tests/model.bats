@@ -3,8 +3,8 @@
 # bats file_tags=alone
 #
 # model.bats: spin(1) goes through every state of the models of tests/model, in
-# several small farms; and finds something wrong once a rule is broken. MODEL
-# says which, queue if it does not.
+# several small farms; and finds an error if a rule is broken. MODEL names the
+# model, queue if it is not set.
 
 load lib/helpers
 
@@ -19,7 +19,7 @@ setup() {
   cd "$BATS_TEST_TMPDIR" || return 1
 }
 
-# search LOG states|circles DEFINE...: all states, or all ways to go round for ever; what pan says goes to LOG.
+# search LOG states|circles DEFINE...: searches all states, or all endless circles; pan's output goes to LOG.
 search() {
   local log=$1 kind=-DSAFETY option=() run
   [ "$2" = states ] || { kind=-DNP option=(-l); }
@@ -31,7 +31,7 @@ search() {
     spin -a "$@" model.pml && gcc -O1 -w "$kind" -DNOREDUCE -DCOLLAPSE -DMEMLIM=3000 -o pan pan.c &&
       ./pan "${option[@]}" -m1000000
   ) >"$log" 2>&1 || return 1
-  # What was not gone through to its end shows nothing.
+  # A search that did not end proves nothing.
   ! grep -E 'max search depth too small|out of memory|memory limit' "$log"
 }
 
@@ -47,7 +47,7 @@ holds() {
   fi
 }
 
-# breaks states|circles "DEFINE..." MUTATION PATTERN: what is found must look like that.
+# breaks states|circles "DEFINE..." MUTATION PATTERN: the error that is found must match the pattern.
 # shellcheck disable=SC2086  # a list of words
 breaks() {
   local log
@@ -59,7 +59,7 @@ breaks() {
   fi
 }
 
-# Runs the commands of its input, two at a time; fails if one did.
+# Runs the commands of its input, two at a time; fails if a command failed.
 two_at_a_time() {
   local line jobs=() failed=0
   while read -r line; do

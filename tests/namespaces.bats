@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # namespaces.bats: processes that do not see each other must not share a farm: each
-# would take the other's slots for those of the dead, or never wake its waiters.
+# would take the other's slots for those of dead processes, or never wake the
+# other's waiters.
 
 load lib/helpers
 
@@ -15,7 +16,7 @@ teardown() { [ -z "${PIDS+x}" ] || farm_teardown; }
 
 ELSEWHERE='its processes run in another pid, time, network or user namespace'
 
-# refused OPTION...: programs in namespaces that unshare(1) makes with these options have no part in the farm.
+# refused OPTION...: the farm refuses programs in namespaces that unshare(1) makes with these options.
 refused() {
   local said
   for said in "1 cbscore list" "1 cbscore load" "78 cbprobe" "78 cbrelay $ADDR:3700"; do
@@ -39,7 +40,7 @@ refused() {
   refused --time --fork
   refused --net
   refused --user --map-root-user
-  # What is apart without harm: mounts, the host's name.
+  # These may differ without harm: mounts, the host's name.
   run -0 unshare --mount --uts --ipc "$BUILD/cbscore" -c "$CONF" list
   word go
   client_wait held
@@ -68,7 +69,7 @@ with open('$SCOREBOARD', 'r+b') as f:
     local two=$PID status=0 other=0
     wait "$one" || status=$?
     wait "$two" || other=$?
-    # One has made it, of the two pid namespaces; the other is told that it is in another one.
+    # A program in one pid namespace has made the scoreboard; the program in the other is told that it is in another.
     [ $((status + other)) -le 1 ] || { cat "$T"/*.out; return 1; }
     [ $((status + other)) = 0 ] || cat "$T/one.out" "$T/two.out" | grep -q "$ELSEWHERE"
     tdbtool "$SCOREBOARD" check | grep -q 'integrity is OK'

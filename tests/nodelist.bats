@@ -9,7 +9,7 @@ validate() {
   run --separate-stderr score validate "$CONF"
 }
 
-# What was told on stderr, where nodes.conf stands for the path as it was given.
+# The messages on stderr, with nodes.conf in place of the given path.
 told() {
   sed "s|^nodes.conf|$CONF|" >"$T/expected"
   diff "$T/expected" <(echo "$stderr")
@@ -314,7 +314,7 @@ EOF
   run --separate-stderr -78 timeout 20 "$BUILD/cbrelay" -c "$T/other.conf" "$GATE"
   [[ $stderr == *"cbrelay: $refused" ]]
   [ "$(score list -nr -o NODE,STATE)" = "$ADDR:4001 up" ]
-  # Another way to the same file is the same list, and one who does not name a list has none.
+  # Another path to the same file is the same list; a program that does not name a list has none.
   ln -s "$CONF" "$T/link.conf"
   run -0 "$BUILD/cbscore" -c "$T/link.conf" load
   run -0 "$BUILD/cbscore" down "$ADDR:4001"
@@ -322,7 +322,7 @@ EOF
   [ "$output" = "1 added, 0 changed, 0 draining, 1 removed, 0 kept" ]
   run --separate-stderr -1 score load
   run -0 "$BUILD/cbscore" -c "$T/other.conf" load
-  # It is known after a rebuild, too.
+  # The list's path is known after a rebuild, too.
   "$BUILD/tests/cbtest-damage" "$SCOREBOARD" header
   run --separate-stderr -1 score load
   [[ $stderr == *"$SCOREBOARD: made from the node list $T/other.conf, not from $CONF:"* ]] || { echo "$stderr"; return 1; }

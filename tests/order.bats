@@ -1,15 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# First come, first served, from the backlog on: the order in which clients connect is the order in which they are
-# served, however long the process that accepts one of them is delayed.
+# First come, first served, from the backlog on: clients are served in the order in which they connect, however long the
+# process that accepts one of them is delayed.
 
 load lib/helpers
 
 setup() { farm_setup; }
 teardown() { farm_teardown; }
 
-# one_after_the_other ROUNDS N: N clients connect in a known order, at once; the one node counts its connections, which
-# come one after the other; ROUNDS times.
+# one_after_the_other ROUNDS N: N clients connect at once, in a known order; the only node counts its connections, which
+# come one after the other. This is done ROUNDS times.
 one_after_the_other() {
   python3 - "${GATE%:*}" "${GATE##*:}" "$1" "$2" <<'END'
 import re, socket, sys
@@ -33,7 +33,7 @@ for turn in range(rounds):
 END
 }
 
-# Every process that accepts a connection is held for up to so many microseconds before it goes on.
+# Every process that accepts a connection is delayed by up to so many microseconds.
 slow_accept() {
   if [ -n "${SANITIZE:-}" ]; then skip "sanitizers must be loaded first"; fi
   gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-accept.so" "$BATS_TEST_DIRNAME/tools/preload-accept.c" -ldl

@@ -5,7 +5,7 @@
 
 load lib/helpers
 
-# serve [option]...: the page at $WEB.
+# serve [option]...: serves the page at $WEB.
 serve() {
   WEB=http://$ADDR:3680
   background "$T/serve.log" "$BUILD/cbscore" -c "$CONF" serve --web "$ADDR:3680" "$@"

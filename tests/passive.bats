@@ -1,15 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What relays find out about nodes from the connections that they make.
+# What relays learn about nodes from the connections that they make.
 
 load lib/helpers
 
 column() { score list -nr -o "NODE,$2" | awk -v n="$ADDR:$1" '$1 == n { print $2 }'; }
 column_is() { [ "$(column "$1" "$2")" = "$3" ] || { echo "$2 $(column "$1" "$2")"; return 1; }; }
 
-# Three in a row that the node ended at once, without a byte: it goes down, the others serve, and the clients saw what
-# there was to be seen.
+# The node ends three connections in a row at once, without a byte: it goes down, the other nodes serve, and the clients
+# see what the node did.
 silent_node_goes_down() {
   node bad 4001 4 --mode closing
   sed -i 's/$/, speed=9/' "$CONF"
@@ -57,7 +57,7 @@ silent_node_goes_down() {
     run client --line "sleep 1" --expect line --print
     [[ $output == *result=reset* ]]
   done
-  # A doubt each, and the last node that is up stays up.
+  # Each connection is a doubt, and the last node that is up stays up.
   until_ok column_is 4001 FAILED 4
   column_is 4001 DOUBTS 4
   state_is 4001 up
@@ -76,10 +76,10 @@ silent_node_goes_down() {
   until_ok column_is 4001 DOUBTS 0
   client -n 2 -c 1 --line 'silent 0' --expect none
   until_ok column_is 4001 DOUBTS 2
-  # It worked on it for more than a second: no answer is an answer.
+  # The node worked on it for more than a second: then an end without a byte counts as an answer.
   client --line 'silent 1200' --expect none
   until_ok column_is 4001 SERVED 2
-  # The client had ended its side before.
+  # The client ended its side first.
   client --half-close --expect none
   until_ok column_is 4001 SERVED 3
   column_is 4001 DOUBTS 2
@@ -107,7 +107,7 @@ silent_node_goes_down() {
   state_is 4001 down
   kill "$GATE_PID"
   gone "$GATE_PID"
-  # Now with a short pause: trials end as the others did, each a client's, and it stays down.
+  # Now with a short pause: the trials, each with a client's connection, end like the others, and the node stays down.
   score remove "$ADDR:4001"
   score add "$ADDR, 4001, 4, 0, speed=9"
   entrance alone --retry-after 100ms
@@ -154,11 +154,11 @@ silent_node_goes_down() {
   node_line 4009 4 speed=9
   node b 4002 1 --mode hold:1
   entrance alone --connect-timeout 1h
-  # One that leaves sooner says nothing.
+  # A client that leaves sooner proves nothing.
   client --abort-after 100
   until_ok column_is 4009 FAILED 1
   column_is 4009 DOUBTS 0
-  # These wait for more than a second, also as the relay sees it, which may begin late.
+  # These clients wait for more than a second, also by the relay's count, which may begin late.
   client -n 3 -c 1 --abort-after 3000
   until_ok state_is 4009 down
   column_is 4009 REASON 'connect\x20timed\x20out'
@@ -166,7 +166,8 @@ silent_node_goes_down() {
   farm_is_at_rest
 }
 
-# The word says that a node's protocol is like that: such connections are served, and a trial among them brings it back.
+# The word silent says that the node's protocol is like that: such connections count as served, and a trial among them
+# brings the node back.
 silent_node_stays_up() {
   node a 4001 4 --mode closing
   sed -i 's/$/, silent, speed=9/' "$CONF"

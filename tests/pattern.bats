@@ -1,20 +1,20 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Patterns of check=: what they cost is bounded, whatever the pattern is and whatever a node says.
+# Patterns of check=: their cost is bounded, for any pattern and any answer of a node.
 
 load lib/helpers
 
 setup() { farm_setup; }
 teardown() { farm_teardown; }
 
-# talker NAME PORT MODE: a server that says what it is told.
+# talker NAME PORT MODE: a server that answers by MODE.
 talker() {
   background "$T/$1.log" "$LIB/talker" "$3" "$ADDR:$2"
   until_ok grep -q ^PORT "$T/$1.log"
 }
 
-# says NAME PORT FILE: a server that says what is in the file, to each connection, and keeps the connection open.
+# says NAME PORT FILE: a server that sends the file on each connection, and keeps the connection open.
 says() {
   background "$T/$1.log" python3 -c '
 import socket, sys
@@ -30,7 +30,7 @@ while True:
 
 reason_of() { score list -nr -o NODE,REASON | awk -v n="$ADDR:$1" '$1 == n { print $2 }'; }
 
-# Processor time in ms that a command takes, and of no other.
+# The processor time of a command alone, in ms.
 cpu_msec() {
   local TIMEFORMAT='%U %S'
   { time "$@" >"$T/cpu.out" 2>&1; } 2>&1 | awk '{ printf "%d\n", ($1 + $2) * 1000 }'
@@ -52,7 +52,7 @@ COSTLY='(a|b)*a(a|b){14}c'
   grep -qF "check \"chat:$T/chat\": its pattern takes too much work on what nodes answer; such nodes are left as they are" "$T/cpu.out"
   grep -qF "$ADDR:4002: banner: answered" "$T/cpu.out"
   state_is 4001 up
-  # It was 15 seconds.
+  # Without the bounds it took 15 seconds.
   echo "$msec ms"
   [ "$msec" -lt "$([ -n "${SANITIZE-}" ] && echo 20000 || echo 3000)" ]
 }
@@ -80,7 +80,7 @@ COSTLY='(a|b)*a(a|b){14}c'
 }
 
 @test "only what is new is looked at: an answer that comes in 8,000 pieces costs as much as one" {
-  # One budget for all pieces: looked at from the beginning each time, the sum would be far over it.
+  # All pieces have one budget: with a new search from the beginning for each, the sum would be far over it.
   background "$T/drip.log" python3 -c '
 import socket, sys, time
 s = socket.create_server((sys.argv[1], 4001), backlog=64)
@@ -121,7 +121,7 @@ while True:
   node_line 4001 1 "check=chat:$T/chat --timeout=60s"
   run -0 probe -v
   [[ $output == *"$ADDR:4001: chat: answered"* ]] || { echo "$output"; return 1; }
-  # And the first line is another.
+  # The first line is different.
   echo "$ADDR, 4001, 1, 0, check=banner:^HELLO farm\$" >"$CONF"
   score load
   probe
@@ -194,7 +194,7 @@ while True:
     probe
     state_is 4001 up || { echo "$check"; score list; return 1; }
   done
-  # An empty line is none between CR and LF.
+  # Between CR and LF there is no empty line.
   echo "$ADDR, 4001, 1, 0, check=http://%n/crlf --body=^\$." >"$CONF"
   score load
   probe

@@ -1,43 +1,42 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * gate.pml: who takes the next connection, for spin(1), with relays killed at
- * any point. tests/model.bats runs it.
+ * gate.pml: which process takes the next connection, for spin(1), with relays
+ * killed at any point. tests/model.bats runs it.
  *
  * What is modelled, and where it is in the code
- *   Relay        relay.c: find_work() and what it calls; gate.c. A number in the gate, whoever has it.
- *   Listener     listener.c: listener_turn() and the events it follows upon; pool.c.
+ *   Relay        relay.c: find_work() and what it calls; gate.c. A number in the gate, for all its relays in turn.
+ *   Listener     listener.c: listener_turn() and the events before it; pool.c.
  *   Client       connections that come, CONNECTIONS of them, into the backlog.
- *   arrive       the kernel: a connection wakes one of those that sleep in epoll with EPOLLEXCLUSIVE, and
- *                whoever watches by an epoll that nobody sleeps in finds it in its list when it comes.
+ *   arrive       the kernel: a connection wakes one process of those that sleep in epoll with EPOLLEXCLUSIVE. A process
+ *                that does not sleep in its epoll finds the connection in its list at the next epoll_wait().
  *   Killer       SIGKILL, KILLS times in a run, to any relay between any two steps.
  *   Final        what must be true when nothing can happen any more.
  *
- * A relay accepts and claims in one section, newcomer.c; a farm that is full makes it leave the connection to the
- * listener.
+ * A relay accepts and claims in one section, newcomer.c. If the farm is full, it leaves the connection to the listener.
  *
  * What a step is. One atomic operation on the gate's memory, or one system call. The scoreboard is a number of
- * slots here, and who waits gets the next one: queue.pml is about that.
+ * slots here, and the waiter gets the next slot: queue.pml is about that.
  *
  * Time. A timer that is set fires at any time, but not if that would change nothing. A connection may last for
- * ever, so nobody may count on its relay.
+ * ever, so no process may rely on its relay.
  *
- * With -DMANY there are several listening sockets (one of which is used). With -DOWNED the socket ends with the
- * listener; else it stays, as systemd's do. With -DEXIT_IDLE it ends when it is idle.
+ * With -DMANY there are several listening sockets (one of them is used). With -DOWNED the socket ends with the
+ * listener; else it stays, as systemd's do. With -DEXIT_IDLE the listener ends when it is idle.
  *
  * What is left out: SIGTERM to a relay that is busy; the death of the listener (every relay ends then); shortages of
  * this machine.
  *
  * What is checked
  *   one order        a connection is accepted in the section that gives it its ticket: tickets are in the order of the
- *                    backlog (where accepted is counted), and no relay takes a slot while somebody waits
- *   one connection   no relay has two, or is given one while it has one (at "has")
+ *                    backlog (where accepted is counted), and no relay takes a slot while a connection waits
+ *   one connection   no relay has two, or is given a connection while it has one (at "has")
  *   no order lost    a relay that was not killed does not end with an order unread (in end_relay)
  *   no wake-up lost  when nothing can happen any more, no connection is pending while a slot is free and a relay is
- *                    idle, or could be made; nor does one wait in the listener with such a slot (Final)
- *   no client lost   but with a relay that had taken it (accepted == ... in Final)
+ *                    idle, or could be made; nor does a connection wait in the listener with such a slot (Final)
+ *   no client lost   a client is lost only with a relay that had taken it (accepted == ... in Final)
  *   stopping ends    as soon as every connection has been served (Final)
- *   no slot lost     every one is free or held by a relay that lives (Final)
+ *   no slot lost     every slot is free or held by a live relay (Final)
  *
  * -DMUTATE_... breaks one rule each; then a check must fail, else it checks nothing.
  */
@@ -46,16 +45,16 @@
 #define RELAYS 2
 #endif
 #ifndef AHEAD
-#define AHEAD 1           /* so many at least while the gate is open */
+#define AHEAD 1           /* the least number of relays while the gate is open */
 #endif
 #ifndef START
-#define START 2           /* so many to begin with */
+#define START 2           /* the number of relays at the start */
 #endif
 #ifndef CONNECTIONS
 #define CONNECTIONS 2
 #endif
 #ifndef PER_RELAY
-#define PER_RELAY 2       /* connections that it serves before it retires */
+#define PER_RELAY 2       /* connections that a relay serves before it retires */
 #endif
 #ifndef SLOTS
 #define SLOTS 1
@@ -70,13 +69,13 @@
 #define STOPS 0
 #endif
 #ifndef TERMS
-#define TERMS 0           /* times that SIGTERM ends one that sleeps */
+#define TERMS 0           /* times that SIGTERM ends a relay that sleeps */
 #endif
 #ifndef REVOKES
-#define REVOKES 0         /* times that a relay is slow to take what it was given */
+#define REVOKES 0         /* times that a relay is slow to take a given connection */
 #endif
 #ifndef TRIMS
-#define TRIMS 0           /* times that all idle relays but one are let go */
+#define TRIMS 0           /* times that all idle relays but one are ended */
 #endif
 
 mtype = { LISTENER, RELAYS_DO, NOBODY, ABSENT, COMING, IDLE, GIVEN, TAKING, REVOKED, BUSY };
@@ -91,17 +90,17 @@ bool call_event, open_event;
 byte arrived, accepted;
 bool ended_socket;
 chan orders[RELAYS] = [2] of { bool };
-bool closed[RELAYS];           /* the listener's end of it */
+bool closed[RELAYS];           /* the listener's end of the channel */
 bool asleep[RELAYS], ready[RELAYS], watches[RELAYS]; /* in epoll_wait(); has it in its list; has an epoll */
 
 /* The scoreboard. */
 byte slots = SLOTS, waiting;
-byte tickets;                  /* drawn so far: each connection that was accepted has one */
+byte tickets;                  /* given so far: each accepted connection has a ticket */
 byte held[RELAYS];
-bool given[RELAYS];            /* the listener's descriptor of what it gave to the relay */
-bool untaken[RELAYS];          /* the slot of it, which is the listener's until the relay takes it */
+bool given[RELAYS];            /* the listener's descriptor of the connection that it gave to the relay */
+bool untaken[RELAYS];          /* the slot of that connection, the listener's until the relay takes it */
 byte served, lost;             /* connections; lost with a relay that was killed while it had them */
-bool granted;                  /* to the first one that waits in the listener */
+bool granted;                  /* a slot, to the first connection that waits in the listener */
 
 /* Relays. */
 bool member[RELAYS], forked[RELAYS], reserved[RELAYS], gone[RELAYS], killed[RELAYS], has[RELAYS], for_ever[RELAYS];
@@ -146,7 +145,7 @@ byte i;                        /* scratch: 0 between steps */
 
 /* ---- relays ---- */
 
-/* Does any of them have that byte? One load a step, as the code does it. */
+/* Looks whether any relay has that byte: one load a step, like the code. */
 inline look_for(what) {
 	at = 0; found = false;
 	do
@@ -224,7 +223,7 @@ accept_one:             atomic {
 #endif
 				fi
 			}
-			/* score_claim(): one section, in which it accepts */
+			/* score_claim(): one section, in which the relay accepts */
 			if
 #ifdef MUTATE_ACCEPT_FIRST
 			:: atomic { PENDING && IS_FREE -> came = accepted; accepted++; slots--; held[r]++; has[r] = true };
@@ -380,7 +379,7 @@ inline fork_one(as) {
 	}
 }
 
-/* What it was given before it has taken, served and ended. */
+/* Reserves relay r. A connection that it was given earlier is over: taken, served and ended. */
 inline reserve(r) {
 	state[r] = GIVEN;
 #ifndef MUTATE_FORGET_TO_SETTLE

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * growth.pml: joining a queue that has no cell left, for spin(1), with
+ * growth.pml: how processes join a queue that has no cell left, for spin(1), with
  * processes killed at any point. tests/model.bats runs it.
  *
  * What is modelled, and where it is in the code
  *   Client     come() of newcomer.c and once_failed() of holding.c: the section finds no free cell and is left, the
- *              queue grows in a transaction of its own, and the section begins anew; others may come in between.
- *   grow       ticket_make_room(): looks again whether there is a free cell, as somebody else may have made it grow.
+ *              queue grows in a transaction of its own, and the section begins anew; other clients may come in between.
+ *   grow       ticket_make_room(): looks again for a free cell, as another process may have made the queue grow.
  *   Killer     SIGKILL, KILLS times in a run, between any two sections or transactions; and reaps, later.
  *   Final      what must be true when nothing can happen any more.
  *
- * A client joins with a number of its own; with REJOINS one of them is served at once, fails, and comes back with the
- * number that it had, before those who came later. Nobody is served then but by leaving.
+ * A client joins with a number of its own. With REJOINS a client is served at once, fails, and comes back with its old
+ * number, before the clients that came later. No other client is served; a client leaves the queue only by its end.
  *
  * What is checked
  *   order      a newcomer's number is the largest of all so far; the list is in the order of the numbers (in check)
- *   no double  nobody has two places, and no number is given twice (in check)
- *   no loss    whoever lives is in the queue, or has left it (Final); a cell is free or somebody's (in check)
+ *   no double  no client has two places, and no number is given twice (in check)
+ *   no loss    a live client is in the queue, or has left it (Final); a cell is free or a client's (in check)
  *
  * -DMUTATE_... breaks one rule each; then a check must fail, else it checks nothing.
  */
@@ -36,10 +36,10 @@
 byte cells = 1, free_cells = 1;
 byte next_number = 1;
 byte length;
-byte list[CLIENTS];            /* the queue: who is where, + 1 */
+byte list[CLIENTS];            /* the queue: the client at each place, + 1 */
 byte number[CLIENTS];          /* of a client's ticket */
 bool placed[CLIENTS], served[CLIENTS], left_it[CLIENTS], gone[CLIENTS], began[CLIENTS];
-bool came[CLIENTS];            /* has had a number and a slot */
+bool came[CLIENTS];            /* the client has had a number and a slot */
 byte kills, rejoins;
 byte i, n;                     /* scratch: 0 between steps */
 
@@ -57,7 +57,7 @@ inline check() {
 	i = 0; n = 0
 }
 
-/* queue_insert(): p into the list, behind all that have smaller numbers. */
+/* queue_insert(): puts p into the list, behind all smaller numbers. */
 inline insert(p) {
 	assert(!placed[p] && free_cells > 0 && length < CLIENTS);
 	i = length;
@@ -126,7 +126,7 @@ join:		atomic {
 #ifndef MUTATE_NUMBER_BEFORE_ROOM
 				number[p] = next_number; next_number++;
 #endif
-				/* a newcomer is the last one; and never one who had a place before */
+				/* a newcomer is the last, and has never had a place before */
 				assert(!served[p] && !came[p]);
 				assert(length == 0 || number[list[length - 1] - 1] < number[p]);
 				insert(p);
@@ -163,7 +163,7 @@ end_for_ever:		false
 	}
 }
 
-/* Kills, and reaps: at once or later is the same to those who join. */
+/* Kills and reaps. A reap at once or later is the same for clients that join. */
 proctype Killer() {
 	byte p;
 

@@ -7,18 +7,18 @@
  * What is modelled, and where it is in the code
  *   Listener   waiters.c and pool.c: a ticket for each connection, an order to a relay when a slot has come, and
  *              bury() when it hears of a relay's death: score_leave() of the last order's ticket, then score_reap().
- *   Relay      relay.c, connection.c: takes the slot of the order (score_take(): it is the relay's now), serves, gives
- *              it back, can be given the next order. It lives on when the listener is dead, as long as it is busy.
- *   Other      another entrance: takes what is free, gives it back; and reaps, as any waiter's guard does.
+ *   Relay      relay.c, connection.c: takes the slot of the order (score_take(): it is the relay's now), serves,
+ *              releases it, and can get the next order. If the listener dies, a relay lives on as long as it is busy.
+ *   Other      another entrance: claims a free slot, releases it; and reaps, as any waiter's guard does.
  *   Killer     SIGKILL, KILLS times in a run, to the listener or a relay, between any two sections.
  *   Final      what must be true when nothing can happen any more.
  *
- * One slot; ORDERS connections come to the listener; tickets are numbered in one row for all.
+ * One slot; ORDERS connections come to the listener; all tickets are numbered in one sequence.
  *
  * What is checked
- *   one holder   a slot is given to nobody while somebody has it; who has it is the one who serves (in free_slot)
+ *   one holder   a slot is not given while a process has it; the process that has it serves (in free_slot)
  *   its own      score_leave() for a dead relay takes back the slot of its last order, or nothing (in bury)
- *   no leak      when nothing can happen any more, and somebody lives, the slot is free (Final)
+ *   no leak      when nothing can happen any more, and a process lives, the slot is free (Final)
  *
  * -DMUTATE_... breaks one rule each; then a check must fail, else it checks nothing.
  */
@@ -36,7 +36,7 @@
 
 mtype = { FREE, GRANTED, BUSY };
 
-/* The scoreboard: the slot, and the one cell of a granted ticket (its number is its slot's). */
+/* The scoreboard: the slot, and the cell of a granted ticket (the cell's number is its slot's). */
 mtype state = FREE;
 byte holder = NOBODY;
 byte number;                   /* of the ticket */
@@ -48,7 +48,7 @@ chan orders[RELAYS] = [1] of { byte };
 bool idle[RELAYS] = true;
 byte last[RELAYS];             /* member.ticket: of the last order; 0: none */
 bool buried[RELAYS];
-byte serves = NOBODY;          /* who has a connection with the node */
+byte serves = NOBODY;          /* the process that has a connection with the node */
 byte kills;
 
 inline free_slot(p) {
@@ -83,7 +83,7 @@ end_idle:	do
 				holder = r
 #endif
 			:: else ->
-				/* whose ticket it was has died: as if it had just come */
+				/* the ticket's owner has died: as if the ticket had just come */
 				ticket = 0
 			fi
 		   }
@@ -115,9 +115,9 @@ proctype Listener() {
 
 	{
 end_turn:	do
-		/* a ticket, and its slot has come */
+		/* a ticket has got its slot */
 		:: atomic { todo > 0 && ticket == 0 && state == FREE -> todo--; fill(LISTENER, GRANTED); ticket = number }
-		/* pool_give(): the order is sent, and then noted */
+		/* pool_give(): sends the order, and then notes it */
 		:: atomic { ticket != 0 && idle[0] -> idle[0] = false; to = 0 };
 			goto send
 		:: atomic { ticket != 0 && idle[1] -> idle[1] = false; to = 1 };
@@ -134,7 +134,7 @@ send:		if
 			atomic { ticket = 0; to = 0; goto end_turn }
 #endif
 		fi;
-bury:		/* score_leave(): only if that ticket's slot is still handed over and not taken */
+bury:		/* score_leave(): only if that ticket's slot is still granted and not taken */
 		atomic {
 			if
 #ifdef MUTATE_LEAVE_ANY
@@ -163,7 +163,7 @@ end_other:
 		atomic { assert(serves == NOBODY); serves = OTHER };
 		serves = NOBODY;
 		atomic { free_slot(OTHER) }
-	/* a guard, while somebody waits; it is not there when the listener is */
+	/* a guard, while a process waits; it is not there while the listener is */
 	:: atomic { state != FREE && holder != NOBODY && gone[holder] -> reap(OTHER) }
 	od
 }

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * lock.pml: the critical section of the scoreboard, for spin(1), with processes
- * killed at any point and the page of the mutex replaced at any time.
- * tests/model.bats runs it.
+ * lock.pml: the section of the scoreboard, for spin(1), with processes killed at
+ * any point and the page of the mutex replaced at any time. tests/model.bats runs
+ * it.
  *
  * What is modelled, and where it is in the code (scoreboard/store/lock.c)
  *   Process    takes the mutex of the page that it has mapped, then the word in the scoreboard's file; changes a record
- *              in two steps; clears the word, gives up the mutex. One of them may retire the file while it has it.
- *   mutex      robust: who takes it after its owner died is told so. A page that is replaced keeps its mutex, and who
- *              has it mapped uses it until it finds the page retired.
- *   Vandal     gives the page's name to another page, PAGES - 1 times; retires the old one, or, as rm(1), does not.
+ *              in two steps; clears the word, gives up the mutex. A process in the section may retire the file.
+ *   mutex      robust: a process that takes it after its owner died is told so. A replaced page keeps its mutex; a
+ *              process that has it mapped uses it until it finds the page retired.
+ *   Vandal     gives the page's name to another page, PAGES - 1 times; retires the old page, or does not (as rm(1)).
  *   Killer     SIGKILL, KILLS times in a run, between any two steps.
  *
  * What is checked
  *   apart      no two living processes are in the section (in enter)
- *   told       who enters after a process died in the middle of a change knows it (in enter)
- *   final      nobody enters once the file was retired (in enter)
+ *   told       a process that enters after another died in the middle of a change knows it (in enter)
+ *   final      no process enters after the file was retired (in enter)
  *   no block   every process comes to its end (no invalid end state)
  *
  * -DMUTATE_... breaks one rule each; then a check must fail, else it checks nothing.
@@ -38,9 +38,9 @@
 byte owner[PAGES] = NOBODY;    /* of the mutex of each page */
 bool retired[PAGES];
 byte name;                     /* which page has the name */
-byte word = NOBODY;            /* who is in the section, as the file says */
-byte inside = NOBODY;          /* who really is */
-bool half;                     /* a change was begun and not ended */
+byte word = NOBODY;            /* the process in the section, as the file says */
+byte inside = NOBODY;          /* the process that really is in it */
+bool half;                     /* a change has begun and not ended */
 bool over;                     /* the file was retired */
 bool gone[N];
 byte kills;
@@ -94,7 +94,7 @@ again:
 #ifdef MUTATE_ROBS_THE_LIVING
 		:: atomic { !gone[p] && word < N -> word = p; break }
 #endif
-		/* It is seen first, and compared with what it is then. */
+		/* It is read first, and then compared with the value that was read. */
 		:: atomic { !gone[p] && is_dead(word) -> seen = word };
 			if
 			step(p)
@@ -128,7 +128,7 @@ again:
 			:: else
 			fi }
 		fi;
-		/* Out again. */
+		/* The end of the section. */
 		if
 		step(p)
 #ifdef MUTATE_CLEARS_BLINDLY

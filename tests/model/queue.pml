@@ -6,46 +6,47 @@
  *
  * What is modelled, and where it is in the code
  *   Client         one connection's process: connection.c over newcomer.c and ticket.c.
- *   its sections   score_claim, score_take, score_release, score_failed, score_leave.
- *   dispatch_step  claim_dispatch(): one turn of its loop, which is one commit.
+ *   sections       score_claim, score_take, score_release, score_failed, score_leave.
+ *   dispatch_step  claim_dispatch(): a turn of its loop, which is one commit.
  *   reap           score_reap(): collect, judge, bury; by the guard or a newcomer.
  *   "look"         score_guard() and patience.c: the youngest waiter has a timer
  *                  (watch == 0), the others a pidfd of the next younger (watch != 0).
- *   Admin          score_verdict() or the like: node 0 comes up (FLAPS). Down it goes by score_failed().
+ *   Admin          score_verdict() or the like: node 0 comes up (FLAPS). It goes down by score_failed().
  *   Killer         SIGKILL, KILLS times in a run, to any process between any two steps.
  *   Final          what must be true when nothing can happen any more.
  *
- * What a step is. One commit is one atomic step: store.c's intent makes it so,
- * and tests/death.bats shows that it does. A section is a lock and one or more
- * commits; whoever is killed in it loses the lock and leaves what was committed.
- * The wake-ups of a section are sent after it, one by one, and die with their
- * sender. A process that is killed closes its node's socket before it counts as
- * gone (holder.c: a zombie, or no process).
+ * What a step is. A commit is one atomic step: store.c's intent makes it so, and
+ * tests/death.bats shows that it does. A section is a lock and one or more
+ * commits. A process that is killed in a section loses the lock and leaves what
+ * was committed. The wake-ups of a section are sent after it, one by one, and are
+ * lost if their sender is killed. A process that is killed closes its node's
+ * socket before it counts as gone (holder.c: a zombie, or no process).
  *
  * Time. A timer may fire whenever a look would change anything; a look that
  * changes nothing is left out. A grant is "young" (GRANT_PATIENCE_USEC) at one
  * look at most. A connection may last for ever, and a node may stay down for
- * ever, so nobody may count on either for being woken.
+ * ever, so no process may rely on either to be woken.
  *
- * With -DLISTENER a process whose client leaves lives on, as the listener does:
- * its pidfd tells nothing to those who watch it.
+ * With -DLISTENER a process lives on after its client has left, as the listener
+ * does: its pidfd tells nothing to the processes that watch it.
  *
  * What is left out: policies (the first free slot is taken), the prober's reap
- * (later than any wait that is right); and what has a model of its own: trials
+ * (later than any correct wait); and what has a model of its own: trials
  * of a node that is down (trial.pml), the growing of the queue (growth.pml), the
  * hand-over from the listener to a relay (handover.pml), the gate (gate.pml).
  *
  * What is checked
  *   cap       a node never has more connections than cores (at connect)
  *   order     a slot is not given to a waiter or newcomer while an older live
- *             one waits (in give)
+ *             waiter waits (in give)
  *   one hand  a slot has one holder, a ticket one slot (in give)
- *   at once   whoever frees a slot leaves none free while somebody waits (in unlock)
+ *   at once   a section that frees a slot leaves none free while a process waits
+ *             (in unlock)
  *   wake-up   when nothing can happen any more, no live process waits while a
- *             slot is to be had, is held by the dead, or has been granted to it
- *             (Final); and with pan -l: no run goes round in circles for ever
- *   leaks     what is still held then is held by the living, or by one that was
- *             killed and nobody waits (Final)
+ *             slot is free, is held by a dead process, or has been granted to the
+ *             waiter (Final); and with pan -l: no run goes in circles for ever
+ *   leaks     a slot that is held then is held by a live process, or by a killed
+ *             process while no process waits (Final)
  *
  * -DMUTATE_... breaks one rule each; then a check must fail, else it checks nothing.
  */
@@ -80,7 +81,7 @@
 
 mtype = { FREE, GRANTED, BUSY };
 
-/* The scoreboard. Process p is noted as p + 1. */
+/* The scoreboard. Process p is stored as p + 1. */
 byte lock;
 byte hold[SLOTS];
 mtype state[SLOTS] = FREE;
@@ -91,16 +92,16 @@ byte ticket[CLIENTS];
 byte next_ticket = 1;
 
 /* The machine. */
-bool gone[CLIENTS + 1];        /* has ended, or */
-bool killed[CLIENTS + 1];      /* was ended */
+bool gone[CLIENTS + 1];        /* has ended */
+bool killed[CLIENTS + 1];      /* was killed */
 bool began[CLIENTS];
 bool told[CLIENTS];            /* a datagram is at its port */
-byte joined_to[CLIENTS];       /* node that it has a connection with, + 1 */
+byte joined_to[CLIENTS];       /* the node that the process is connected to, + 1 */
 byte kills, leaves, fails = FAILS, reaps = REAPS;
 
-/* Of each process, here because the inlines use it. */
+/* State of each process, global because the inlines use it. */
 bool more[CLIENTS + 1];        /* its section goes on */
-byte wakes[CLIENTS + 1];       /* bits: whom to send a datagram */
+byte wakes[CLIENTS + 1];       /* bits: the processes to send a datagram to */
 
 byte i, n, o, f;                /* scratch: 0 between steps */
 
@@ -124,7 +125,7 @@ inline find_oldest() {
 	}
 }
 
-/* f: a slot to be had, or NOBODY. */
+/* f: a slot that can be given, or NOBODY. */
 inline find_free() {
 	f = NOBODY;
 	for (i : 0 .. SLOTS - 1) {
@@ -175,7 +176,7 @@ inline dispatch_step(p) {
 	}
 }
 
-/* The end of a section that frees a slot: none is left free while somebody waits. */
+/* The end of a section that frees a slot: no slot is free while a process waits. */
 inline unlock() {
 	d_step {
 		find_oldest();
@@ -186,7 +187,7 @@ inline unlock() {
 	}
 }
 
-/* What was staged is committed with the first step of the dispatch, which ends the section if it is the only one. */
+/* Commits what was staged together with the first step of the dispatch. Ends the section if that is the only step. */
 inline commit_dispatch(p) {
 	dispatch_step(p);
 	if
@@ -220,7 +221,7 @@ inline finish(p) {
 	od
 }
 
-/* Wakes older ones that were granted a slot and have not taken it. */
+/* Wakes older waiters that were granted a slot and have not taken it. */
 inline wake_older_granted(p) {
 	for (i : 0 .. SLOTS - 1) {
 		if
@@ -306,13 +307,13 @@ inline reap(p) {
 #endif
 	}
 	finish(p);
-	/* judge(), and the lock of bury(): who dies between the two may as well have died before */
+	/* judge(), and the lock of bury(): a death between the two is the same as a death before */
 	atomic {
 		lock == 0 ->
 		d_step {
 			for (i : 0 .. SLOTS - 1) {
 #ifdef MUTATE_REAP_THE_LIVING
-				/* as if a waiter that is slow to take its slot were dead */
+				/* a waiter that is slow to take its slot counts as dead */
 				if
 				:: noted[i] == p + 1 || state[i] != GRANTED -> noted[i] = 0
 				:: else
@@ -390,7 +391,7 @@ inline forget() {
 	}
 }
 
-/* Ends as a process ends that was not killed. */
+/* Ends like a process that was not killed. */
 inline leave_the_world(p) {
 	d_step {
 		gone[p] = true;
@@ -401,12 +402,12 @@ inline leave_the_world(p) {
 proctype Client(byte p) {
 	byte noted[SLOTS];
 	bool noted_waiting[CLIENTS];
-	byte watch;            /* whose pidfd, + 1; 0: has the timer */
+	byte watch;            /* the process that it watches by a pidfd, + 1; 0: it has the timer */
 	byte next, at, slot;
 	bool any, patient, woken, reaped, again;
 
 	{
-		/* They are alike, so they may as well begin in order. */
+		/* The clients are alike, so it is enough that they begin in order. */
 		atomic { p == 0 || began[(p + CLIENTS - 1) % CLIENTS] -> began[p] = true }
 
 claim:          /* claim_once() */
@@ -461,7 +462,7 @@ claim:          /* claim_once() */
 		fi;
 
 patience:       /* patience_wait() */
-		/* Whatever came, and be it while it looked: if no slot came with it, it must look. */
+		/* After any wake-up, also one during a look: if no slot came with it, the process must look. */
 		atomic { woken = told[p]; told[p] = false }
 		atomic {
 			lock == 0 ->
@@ -570,7 +571,7 @@ end_for_ever:           false
 		joined_to[p] = 0;
 		goto over;
 
-failed:         /* score_failed(): in one commit it frees, and takes another or goes back to its place */
+failed:         /* score_failed(): one commit frees the slot, and takes another or puts the ticket back at its place */
 		atomic {
 			lock == 0 -> lock = p + 1;
 			assert(hold[slot] == p + 1 && state[slot] == BUSY);

@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * trial.pml: how a node that is down is tried, for spin(1), with whoever tries
- * it killed at any point. tests/model.bats runs it.
+ * trial.pml: how a node that is down is tried, for spin(1), with the process that
+ * tries it killed at any point. tests/model.bats runs it.
  *
  * What is modelled, and where it is in the code
  *   Client     one connection's process; fill(), claim_free_slot(), score_connected(), score_failed(), score_release(),
  *              score_leave() of ticket.c; bury_slot() of reap.c.
  *   open_due   claim_open_due(): by a newcomer, and by the guard.
- *   Guard      score_guard(), whenever somebody who lives waits: reap, open, dispatch.
+ *   Guard      score_guard(), whenever a live process waits: reap, open, dispatch.
  *   Prober     score_verdict(): the node is up after all (PROBES).
- *   Killer     SIGKILL, KILLS times in a run, between any two sections: within one, what is left behind is the same
- *              as before or after it, but for the dispatch, which queue.pml is about.
+ *   Killer     SIGKILL, KILLS times in a run, between any two sections. A kill inside a section leaves the same as a
+ *              kill before or after it, but for the dispatch, which queue.pml is about.
  *   Final      what must be true when nothing can happen any more.
  *
  * One node of CORES slots. A section is one step; waiters have no order here, and the guard has no lock to wait for.
- * That the time has come is decided when somebody looks; how long a pause is, is a number of doublings.
+ * A look decides whether the time has come. The length of a pause is a number of doublings.
  *
  * What is checked
  *   one trial     never two, not even if the node comes up and goes down again meanwhile (in fill)
- *   opens again   when nothing can happen any more, nobody waits for a node that is to be tried, or up and free (Final)
- *   flags         ENTRY_TRIAL_RUNS if and only if a trial runs, and it is not open then (in check_flags)
- *   at once       when the node comes up, nobody waits for what is free (in Client)
+ *   opens again   when nothing can happen any more, no process waits for a node that is due for a trial, or up and free
+ *                 (Final)
+ *   flags         ENTRY_TRIAL_RUNS is set if and only if a trial runs, and then no trial is open (in check_flags)
+ *   at once       when the node comes up, no process waits for a free slot (in Client)
  *   doubling      only a trial that failed doubles the pause (in failed)
  *
  * -DMUTATE_... breaks one rule each; then a check must fail, else it checks nothing.
@@ -54,9 +55,9 @@ bool due = true;               /* there is a time of the next trial */
 byte busy;
 byte pause = 1;
 
-/* Who holds what. */
+/* The slots and waiters of the clients. */
 mtype stage[CLIENTS] = OVER;
-bool trial[CLIENTS];           /* noted in the slot */
+bool trial[CLIENTS];           /* stored in the slot */
 bool gone[CLIENTS], began[CLIENTS];
 byte kills, leaves, fails, probes = PROBES;
 byte i, n;                     /* scratch: 0 between steps */
@@ -227,7 +228,7 @@ over:		atomic { gone[p] = true }
 	}
 }
 
-/* The guard's look, by whoever waits. */
+/* The guard's look, by a process that waits. */
 proctype Guard() {
 	byte p;
 
