@@ -11,14 +11,14 @@ setup() {
   node_line 4001 4 'check=agent:4101, speed=2'
 }
 
-# An agent as people write them: a script that says one line.
+# An agent as administrators write it: a script that prints one line.
 agent_start() {
   background "$T/agent.log" socat "TCP-LISTEN:4101,bind=$ADDR,reuseaddr,fork" "EXEC:cat $T/words"
   PID_agent=$PID
   until_ok is_listening "$ADDR:4101"
 }
 
-# says WORDS [cbprobe option]...: a pass in which the agent says this.
+# says WORDS [cbprobe option]...: runs a pass in which the agent says WORDS.
 says() {
   printf '%b' "$1" >"$T/words"
   shift
@@ -35,7 +35,7 @@ is() { [ "$(of "$1")" = "$2" ] || { echo "$1 is $(of "$1")"; return 1; }; }
   says 'maxconn:3\n'
   is SPEED,FREE,STATE '1 3 up'
   is AGENT '50% maxconn:3'
-  # Words in any order, by blanks, tabs or commas; what stands behind the line is not read.
+  # Words in any order, separated by blanks, tabs or commas; text behind the line is not read.
   says 'maxconn:1,\t ready up 200%\r\nmaint\n'
   is SPEED,FREE,STATE '4 1 up'
   says 'weight:7 maxconn:100\n'
@@ -122,13 +122,13 @@ is() { [ "$(of "$1")" = "$2" ] || { echo "$1 is $(of "$1")"; return 1; }; }
   kill "$PID_a"
   gone "$PID_a"
   says 'up\n'
-  # The node does not answer, so nobody asked its agent.
+  # The node does not answer, so the prober did not ask its agent.
   is STATE,REASON 'down connection refused'
   node_start a 4001 4
   says 'up\n'
   [[ $output == *"$ADDR:4001 is up"* ]]
   is STATE,REASON 'up '
-  # Another check in the list: who would undo them now?
+  # The list has another check now: no agent would undo the words.
   says 'fail\n'
   is STATE down
   echo "$ADDR, 4001, 4, 0" >"$CONF"
@@ -174,7 +174,7 @@ is() { [ "$(of "$1")" = "$2" ] || { echo "$1 is $(of "$1")"; return 1; }; }
   sed -i 's/, speed=2//' "$CONF"
   node_line 4002 4 check=none
   score load >/dev/null
-  # Connections to the two, of which the first node takes two thirds as long.
+  # Connections to two nodes: on the first they take two thirds as long.
   "$BUILD/tests/cbtest-speed" "$SCOREBOARD" 0 100 200000 30000 1 1000000 1500000
   agent_start
   says '100%\n'

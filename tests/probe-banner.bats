@@ -3,7 +3,7 @@
 
 load lib/helpers
 
-# talker NAME PORT MODE: a server that says what it is told.
+# talker NAME PORT MODE: a server that answers by MODE.
 talker() {
   background "$T/$1.log" "$LIB/talker" "$3" "$ADDR:$2"
   until_ok grep -q ^PORT "$T/$1.log"
@@ -126,13 +126,13 @@ reason_is() { [ "$(reason_of "$1")" = "$2" ] || { score list; return 1; }; }
   until_ok test -s "$T/a.heard"
   said=$(xxd -r -p <"$T/a.heard" | tr -d '\r')
   [[ $said =~ ^PROXY\ TCP4\ 127\.[0-9.]+\ $ADDR\ [0-9]+\ 4001.hello$ ]] || { echo "$said"; return 1; }
-  # Version 2 has a word for checks: LOCAL, and nothing behind it.
+  # Version 2 has a command for checks: LOCAL, with nothing behind it.
   echo "$ADDR, 4001, 1, 0, check=banner:^ok, check-proxy=v2" >"$CONF"
   score load
   probe
   state_is 4001 up
   until_ok grep -qx 0d0a0d0a000d0a515549540a20000000 "$T/a.heard"
-  # tcp has no bytes to put it before.
+  # tcp sends no bytes, so there is no header.
   echo "$ADDR, 4001, 1, 0, check-proxy=v2" >"$CONF"
   score load
   probe
@@ -147,7 +147,7 @@ reason_is() { [ "$(reason_of "$1")" = "$2" ] || { score list; return 1; }; }
   [[ $(LC_ALL=C.UTF-8 score list) == *"wrong banner: café €..( ........ x"* ]]
   [[ $(LC_ALL=C timeout 20 "$BUILD/cbscore" list) == *"wrong banner: caf\xc3\xa9 \xe2\x82\xac..( ........ x"* ]]
   for locale in C C.UTF-8; do
-    # Raw output escapes it, once.
+    # Raw output escapes the byte once.
     [ "$(LC_ALL=$locale score list -nr -o REASON)" = 'wrong\x20banner:\x20caf\xc3\xa9\x20\xe2\x82\xac..(\x20........\x20x' ] ||
       { LC_ALL=$locale score list -nr -o REASON; return 1; }
     [ "$(LC_ALL=$locale score list -J -o REASON | jq -r '.nodes[0].reason')" = 'wrong banner: café €..( ........ x' ]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# check=distcc against real distccds, well and sick, and against some that only say that they are one.
+# check=distcc against real distccds, sound and faulty, and against servers that only pretend to be a distccd.
 
 load lib/helpers
 
@@ -11,7 +11,7 @@ setup() {
     command -v "$program" >/dev/null || skip "no $program (apt-get install distcc gcc clang)"
   done
   farm_setup
-  # For the files of distccd, which is a user of its own and cannot come to ours.
+  # For the files of distccd, which runs as its own user and cannot reach the test's folder.
   NODE_TMP=$(mktemp -d)
   FOLDERS+=("$NODE_TMP")
   chmod 1777 "$NODE_TMP"
@@ -26,7 +26,7 @@ node_user() {
   if [ "$(id -u)" = 0 ] && id distccd >/dev/null 2>&1; then echo distccd; else id -un; fi
 }
 
-# compiler NAME SCRIPT: a gcc of our own; its path.
+# compiler NAME SCRIPT: makes a gcc of the test's own; prints its path.
 compiler() {
   mkdir -m 755 "$NODE_TMP/$1"
   printf '#!/bin/sh\n%s\n' "$2" >"$NODE_TMP/$1/gcc"
@@ -34,8 +34,8 @@ compiler() {
   echo "$NODE_TMP/$1/gcc"
 }
 
-# distccd_start NAME PORT COMPILER [ALLOW]: the list of what may be compiled with stands for links in
-# /usr/lib/distcc; COMPILER "" is the machine's own links.
+# distccd_start NAME PORT COMPILER [ALLOW]: the list of allowed compilers replaces links in /usr/lib/distcc; COMPILER ""
+# means the machine's own links.
 distccd_start() {
   local list=()
   if [ -n "$3" ]; then
@@ -59,7 +59,7 @@ reason_of() { score list -nr -o NODE,REASON | awk -v n="$ADDR:$1" '$1 == n { pri
 reason_is() { [ "$(reason_of "$1")" = "$2" ] || { score list; return 1; }; }
 fingerprint_of() { score list -nr -o NODE,FINGERPRINT | awk -v n="$ADDR:$1" '$1 == n { print $2 }' | sed 's/\\x20/ /g'; }
 
-# Sanitizers and a loaded machine make a compile slow; the sick ones answer at once.
+# Sanitizers and a loaded machine make a compile slow; faulty servers answer at once.
 TIME='distcc --timeout=20s'
 
 @test "a distccd that compiles is up, and its machine and compiler are its fingerprint" {
@@ -111,7 +111,7 @@ TIME='distcc --timeout=20s'
   state_is 4001 up
   run -0 probe
   [ -z "$output" ]
-  # Pinned to what it was.
+  # Pinned to its earlier fingerprint.
   echo "$ADDR, 4001, 2, 0, check=$TIME --fingerprint=\"GCC: (\"" >"$CONF"
   score load
   run -0 probe

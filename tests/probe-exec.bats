@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# check=exec:, with Debian's monitoring plugins, and with commands that nobody should have to run.
+# check=exec:, with Debian's monitoring plugins, and with hostile commands.
 
 load lib/helpers
 
@@ -15,13 +15,13 @@ PLUGINS=/usr/lib/nagios/plugins
 
 reason_of() { score list -nr -o NODE,REASON | awk -v n="$ADDR:$1" '$1 == n { print $2 }' | sed 's/\\x20/ /g'; }
 
-# plugin NAME: a command in $T from standard input, in bash.
+# plugin NAME: makes a bash command in $T from standard input.
 plugin() {
   { echo '#!/bin/bash'; cat; } >"$T/$1"
   chmod +x "$T/$1"
 }
 
-# The processes that commands were started as, or left: those that were told of a node.
+# The processes of commands, or left by commands: those with a node in their environment.
 marked() {
   local environment
   for environment in /proc/[0-9]*/environ; do
@@ -47,7 +47,7 @@ EOF
   [[ $(reason_of 4001) == "check command says down: "*refused* ]]
   state_is 4002 up
   [ -z "$(reason_of 4002)" ]
-  # A warning, by the plugin's convention for 4xx: up, and it shows.
+  # A warning, by the plugin's convention for 4xx: the node is up, and the warning is shown.
   state_is 4003 up
   [[ $(reason_of 4003) == "HTTP WARNING: "*"404 File not found"* ]]
   state_is 4004 up
@@ -108,7 +108,7 @@ EOF
   cat >"$T/look" <<'EOF'
 #!/usr/bin/python3
 import os, signal, sys
-signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # which Python itself ignores
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python itself ignores it
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 fds = sorted(fd for fd in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd/" + fd))
 with open(sys.argv[0] + ".seen", "w") as seen, open("/proc/self/status") as status:
@@ -148,7 +148,7 @@ EOF
   node_line 4001 1 "check=--timeout 1s exec:$T/hang"
   node 4002 4002 1
   run -0 probe -v
-  # The other node was not kept waiting.
+  # The other node's check was not delayed.
   [[ ${lines[0]} == *"$ADDR:4002: tcp: answered"* ]]
   [[ $output == *"$ADDR:4001: exec: check command cannot tell: not done in time"* ]]
   state_is 4001 up
@@ -172,7 +172,7 @@ exit 1
 EOF
   local pid guard
   node_line 4001 1 "check=--timeout 5min exec:$T/wait"
-  # As make or a terminal would have it, not as systemd, which has SIGPIPE ignored.
+  # SIGPIPE as make or a terminal sets it; systemd ignores it.
   background "$T/probe.log" env --default-signal=PIPE "$BUILD/cbprobe" -v -c "$CONF"
   until_ok exists "$T/wait.begun"
   for pid in $(ps -o pid= --ppid "$PID"); do
@@ -197,7 +197,7 @@ EOF
   for port in 4001 4002 4003; do node_line "$port" 1 "check=--timeout 5min exec:$T/hang"; done
   for signal in TERM INT KILL; do
     rm -f "$T"/hang.*
-    # A terminal's Ctrl-C does not come to a background process of a shell without job control.
+    # A terminal's Ctrl-C does not reach a background process of a shell without job control.
     background "$T/probe.log" env --default-signal=INT "$BUILD/cbprobe" -c "$CONF"
     for port in 4001 4002 4003; do until_ok exists "$T/hang.$port"; done
     run ! nothing_is_left

@@ -22,13 +22,13 @@ a_is_gone() { kill "$PID_a" && gone "$PID_a"; }
   run -0 probe --flap 2/1h
   [[ $output == *"$ADDR:4001 is down: flapping: connection refused (was up"* ]]
   [ "$(column REASON)" = 'flapping:\x20connection\x20refused' ]
-  # It answers, and is not believed; nor is a connection sent to find out.
+  # The node answers, and is not believed; nor does a connection try it.
   node_start a 4001 1
   run -0 probe --flap 2/1h
   [ -z "$output" ]
   state_is 4001 down
   [ "$(column RISE)" = 1 ]
-  # Without the option too: what was decided stands.
+  # Also without the option: the decision stands.
   probe
   state_is 4001 down
   run -0 score fsck
@@ -46,7 +46,7 @@ a_is_gone() { kill "$PID_a" && gone "$PID_a"; }
   node_start a 4001 1
   up_again() { probe --flap 1/2s && state_is 4001 up; }
   until_ok up_again
-  # Not before the time was over, which a slow machine may take for the first of these passes.
+  # Not before the time is over; on a slow machine the first of these passes may take so long.
   [ $(($(date +%s%N) - before)) -ge 2000000000 ]
   [ "$(column REASON)" = '' ]
 }
@@ -108,7 +108,7 @@ with open(sys.argv[1], 'r+b') as f:
     struct.pack_into('<I', m, at + 904, 0xfffffffe)
 PYTHON
   [ "$(column FALL)" = 4294967294 ]
-  # Up as before, but past any --fall: the next failures take it down, and count no further than to the end.
+  # The node is up as before, but past any --fall: the next failures take it down, and the count stops at its maximum.
   probe
   state_is 4001 down
   [ "$(column FALL)" = 4294967295 ]

@@ -1,18 +1,18 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Nodes that mean ill: they end as failures, and neither hold up the checks of others nor make the prober grow.
+# Hostile nodes: their checks fail, and neither delay the checks of others nor make the prober grow.
 
 load lib/helpers
 
-# talker NAME MODE: on any address; its port in PORT_NAME.
+# talker NAME MODE: a server on any address; its port is in PORT_NAME.
 talker() {
   background "$T/$1.log" "$LIB/talker" "$2" 0.0.0.0:0
   until_ok grep -q ^PORT "$T/$1.log"
   printf -v "PORT_$1" %s "$(awk '{ print $2 }' "$T/$1.log")"
 }
 
-# nodes PORT N CHECK: so many nodes that are all that one.
+# nodes PORT N CHECK: N nodes, all with that server's port.
 nodes() {
   local i
   for ((i = 0; i < $2; i++)); do echo "127.9.$((i / 250)).$((i % 250 + 1)), $1, 1, 0, check=$3"; done >>"$CONF"
@@ -21,7 +21,7 @@ nodes() {
 states() { score list -nr -o NODE,STATE | awk -v p=":$1" 'index($1, p) { n[$2]++ } END { for (s in n) print n[s], s }'; }
 reasons() { score list -nr -o NODE,REASON | awk -v p=":$1" 'index($1, p) { print $2 }' | sort -u | sed 's/\\x20/ /g'; }
 
-# The most memory that a probe of this list has in use at a time, in kB: of one that stays, after its first pass.
+# The most memory in kB that a prober with this list has in use at a time: of a resident prober, after its first pass.
 peak() {
   local prober
   background "$T/peak.log" "$BUILD/cbprobe" -c "$CONF" -v --interval 1h "$@"
@@ -84,7 +84,7 @@ peak() {
   if [ -z "${SANITIZE-}" ]; then
     bad=$(peak --jobs 400)
     echo "$good kB for good ones, $bad kB for bad ones"
-    # 400 conversations of 8 kB are all that they can fill.
+    # The nodes can fill at most 400 conversations of 8 kB.
     [ "$bad" -lt $((good + 400 * 9)) ]
   else
     probe --jobs 400
@@ -101,7 +101,7 @@ peak() {
   background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" -v
   all_good_answered() { [ "$(grep -c ": smtp: answered" "$T/probe.log")" = 100 ]; }
   until_ok all_good_answered
-  # The others are still being waited for.
+  # The prober still waits for the other nodes.
   kill -0 "$PID"
   [ "$(states "$PORT_mute")" = '100 up' ]
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# check=http:// and https://, against nginx, and against servers that nobody should have to meet.
+# check=http:// and https://, against nginx, and against hostile servers.
 
 load lib/helpers
 
@@ -33,7 +33,7 @@ EOF
   until_ok is_listening "$ADDR:8080"
 }
 
-# certificate NAME SUBJECT-ALT-NAME DAYS: signed by the CA in $T/ca.pem, which is made for the first.
+# certificate NAME SUBJECT-ALT-NAME DAYS: makes a certificate, signed by the CA in $T/ca.pem. The first call makes the CA.
 certificate() {
   local new=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
   [ -e "$T/ca.pem" ] || openssl req -x509 "${new[@]}" -keyout "$T/ca.key" -out "$T/ca.pem" -subj /CN=ca -days 2 2>"$T/openssl.log"
@@ -45,7 +45,7 @@ tls_server() { # PORT CERTIFICATE
   echo "server { listen $ADDR:$1 ssl; ssl_certificate $T/$2.pem; ssl_certificate_key $T/$2.key; }"
 }
 
-# hostile MODE...: their ports in ${port[MODE]}.
+# hostile MODE...: starts a server for each mode; its port is in ${port[MODE]}.
 hostile() {
   declare -gA port=()
   local mode number
@@ -56,7 +56,7 @@ hostile() {
 
 lines_are() { [ "$(wc -l <"$1")" = "$2" ]; }
 
-# farm COUNT PORT CHECK: so many nodes, of addresses of their own.
+# farm COUNT PORT CHECK: so many nodes, each with an address of its own.
 farm() {
   local i prefix=${ADDR%.*.*}
   for i in $(seq 0 $(($1 - 1))); do echo "$prefix.$((100 + i / 250)).$((i % 250 + 1)), $2, 1, 0, check=$3"; done >>"$CONF"
@@ -147,7 +147,7 @@ EOF
   web
   echo "node.test, 8080, 1, 0, check=http://%n/health" >"$CONF"
   printf '%s node.test\n' "$ADDR" >"$T/hosts"
-  # No name server is there to be asked.
+  # There is no name server to ask.
   echo "nameserver $ADDR" >"$T/resolv.conf"
   in_hosts() {
     # shellcheck disable=SC2016  # it is for the other shell
@@ -156,7 +156,7 @@ EOF
   }
   run -0 in_hosts "$BUILD/cbprobe" -c "$CONF" -v
   [[ $output == *"node.test:8080: http: answered"* ]]
-  # The pass uses the addresses known before where nobody can tell; the check has no other.
+  # If no server answers, the pass uses the addresses that were known before; the check has no others.
   : >"$T/hosts"
   echo "$ADDR, 4001, 1, 0, check=http://nowhere.test:8080/" >>"$CONF"
   score load
@@ -172,7 +172,7 @@ EOF
     endless-body redirect silent drip
   local mode
   for mode in "${!port[@]}"; do
-    # Only two of them are waited for in vain.
+    # The check waits in vain for only two of them.
     case $mode in silent | drip) node_line "${port[$mode]}" 1 "check=http://%n/ --timeout 2s" ;;
     *) node_line "${port[$mode]}" 1 "check=http://%n/ --timeout 30s" ;; esac
   done
@@ -237,7 +237,7 @@ EOF
   farm 75 "${port[drip]}" "http://%n/ --timeout 5min"
   farm 75 "${port[silent2]}" "https://%n/ --timeout 5min"
   node_line 8080 1 "check=http://%n/health --timeout 5min"
-  # The last of the list is the first to be done.
+  # The last node of the list is done first.
   background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" -v --jobs 1000
   until_ok grep -q 'http: ' "$T/probe.log"
   [[ $(grep -m 1 'http: ' "$T/probe.log") == *"$ADDR:8080: http: answered"* ]]

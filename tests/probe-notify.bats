@@ -20,7 +20,7 @@ load lib/helpers
   probe --notify "$hook"
   sed 's/ [0-9]*$//' "$OUT" | diff - <(printf '%s\n' "$ADDR:4001 up->down (connection refused)" \
     "$ADDR:4001 down->up (connection refused)")
-  # Since when: as cbscore has it, give or take a moment.
+  # The time of the change is that of cbscore, give or take a moment.
   since=$(tail -n 1 "$OUT" | sed 's/.* //')
   [ $((since / 60000000 - $(date +%s) / 60)) -ge -1 ]
 }
@@ -28,7 +28,7 @@ load lib/helpers
 @test "a command is no part of the pass: slow ones wait for each other only where they are of one node" {
   export OUT=$T/told
   for i in 1 2 3 4 5; do node_line "400$i" 1; done
-  # Each waits until all five have begun, which takes five at once.
+  # Each command waits until all five have begun, so five must run at once.
   # shellcheck disable=SC2016 # for the shell that runs it
   run -0 probe --fall 1 --notify 'echo begun >>"$OUT"; while [ "$(wc -l <"$OUT")" -lt 5 ]; do sleep 0.05; done'
   [ "$(wc -l <"$OUT")" = 5 ]
@@ -83,7 +83,7 @@ load lib/helpers
   export OUT=$T/told AHEAD=$T/ahead
   gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-ahead.so" "$BATS_TEST_DIRNAME/tools/preload-ahead.c" -ldl
   node a 4001 1
-  # The first command takes longer than its 30 seconds, and ends while the prober cannot see to either.
+  # The first command takes longer than its 30 seconds, and ends while the prober can handle neither command.
   # shellcheck disable=SC2016 # for the shell that runs it
   LD_PRELOAD=$T/preload-ahead.so background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" --interval 50ms --fall 1 --notify \
     'echo "begin $COREBALANCE_STATE" >>"$OUT"; until [ -e "$OUT.$COREBALANCE_STATE" ]; do sleep 0.02; done
@@ -102,7 +102,7 @@ load lib/helpers
   a_timer_expired() { grep -qE '^ticks: [1-9]' "/proc/$prober/fdinfo"/*; }
   until_ok a_timer_expired
   kill -CONT "$prober"
-  # The second is let run until the prober has had every occasion to take the end of the first for its own.
+  # The second command runs until the prober has had every chance to take the first command's end for the second's.
   until_ok grep -q 'begin up' "$OUT"
   : >"$OUT.up"
   until_ok grep -q 'end up\|killed by\|exit status' "$OUT" "$T/probe.log"

@@ -5,7 +5,7 @@
 
 load lib/helpers
 
-# resident [cbprobe option]...: in the background, its pid in $PROBER.
+# resident [cbprobe option]...: starts it in the background, its pid in $PROBER.
 resident() {
   background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" -v "$@"
   PROBER=$PID
@@ -42,7 +42,7 @@ rss() { awk '/^VmRSS:/ { print $2 }' "/proc/$PROBER/status"; }
   until_ok passes_are_more_than 5
   before=$(rss)
   until_ok passes_are_more_than 20
-  # And none of the 200 commands was taken for another one that had ended.
+  # And none of the 200 commands was taken for another that had ended.
   run ! grep 'killed by signal' "$T/probe.log"
   after=$(rss)
   echo "$before kB, then $after kB"
@@ -60,7 +60,7 @@ $ADDR, 8083, 1, 0, check=http://$ADDR:8083/
 EOF
   resident --interval 100ms
   descriptors() { ls "/proc/$PROBER/fd" | wc -l; }
-  # Between two passes: what one of them has open is open in none. On a slow machine this may not be seen at once.
+  # Between two passes: descriptors of a pass are not open. On a slow machine this may not be seen at once.
   descriptors_are_at_most() { [ "$(descriptors)" -le "$1" ]; }
   no_process() { ! pgrep -P "$PROBER"; }
   until_ok passes_are_more_than 8
@@ -69,7 +69,7 @@ EOF
   until_ok passes_are_more_than $((passed + 20))
   after=$(rss)
   echo "$before kB, then $after kB; $open descriptors, then $(descriptors)"
-  # A leak of one in each of 20 passes is more than one pass has open.
+  # A leak of one descriptor in each of 20 passes is more than one pass has open.
   until_ok descriptors_are_at_most "$open"
   until_ok no_process
   # A leak of a transfer or a command is some kB a pass.
@@ -90,7 +90,7 @@ EOF
   kill -TERM "$PROBER"
   wait "$PROBER"
   for pid in "${commands[@]}"; do until_ok gone "$pid"; done
-  # Its slot is taken back like that of any process that died.
+  # The prober's slot is taken back like that of any dead process.
   run -0 score reap
   [ "$(score list -n -r -o busy)" = 0 ]
 }
@@ -145,7 +145,7 @@ while True:
   until_ok grep -q asked "$T/server.log"
   kill -TERM "$PROBER"
   wait "$PROBER"
-  # It ended in the middle of it: the list was not loaded.
+  # The prober ended in the middle of the load: the list was not loaded.
   run ! grep -q '1 added' "$T/probe.log"
   [ -z "$(score list -n)" ]
 }
@@ -163,7 +163,7 @@ while True:
 @test "a pass longer than --interval leaves others out, and says so once" {
   node_line 4001 1
   score load >/dev/null
-  # A node that is up and fails is tried again a second later: such a pass is longer than this.
+  # A node that is up and fails is tried again a second later, so such a pass takes longer than this pass.
   resident --interval 100ms --fall 1000
   until_ok passes_are_more_than 2
   [ "$(grep -c 'took longer than --interval 100ms' "$T/probe.log")" = 1 ]
@@ -180,7 +180,7 @@ $ADDR, 4005, 1, 0, check=http://%n/, check-proxy=v2
 EOF
   node a 4006 1
   resident --interval 50ms --file "$CONF"
-  # Each pass sums up at its end: so many have said what they had to say.
+  # Each pass prints a sum at its end: so many passes have said everything.
   more_passes() { count=$(passes) && until_ok passes_are_more_than $((count + $1)); }
   said() { lines_with "$T/probe.log" "$1"; }
   more_passes 5
@@ -194,7 +194,7 @@ EOF
   until_ok lines_with_are "$T/probe.log" "$T/no/chat:1: " 1
   more_passes 3
   [ "$(said "$T/no/chat:1: ")" = 1 ]
-  # Gone for a pass, and come back.
+  # The file is gone for a pass, and comes back.
   printf '#!/bin/sh\n' >"$T/no/such"
   chmod +x "$T/no/such"
   until_ok grep -q "$ADDR:4001: exec: answered" "$T/probe.log"
@@ -202,7 +202,7 @@ EOF
   until_ok lines_with_are "$T/probe.log" "exec:$T/no/such.*No such file" 2
   more_passes 3
   [ "$(said "exec:$T/no/such.*No such file")" = 2 ]
-  # Nor was anything said of the rest meanwhile.
+  # Nor was anything said of the other nodes meanwhile.
   [ "$(said "no/ca: No such file")" = 1 ]
 }
 
@@ -263,7 +263,7 @@ while True: print(s.recv(1000).decode())"
   client --line "sleep 1" --expect line
 }
 
-# jail FILE...: programs, and the libraries that they need, in the folder that is to be the root directory.
+# jail FILE...: puts programs, and the libraries that they need, into the folder that becomes the root directory.
 jail() {
   local file
   for file in "$@" $(ldd "$@" 2>/dev/null | grep -o '/[^ :]*' | sort -u); do
@@ -277,11 +277,11 @@ jail() {
   node_line 4001 1
   sed -i 's|$|, check=exec:/check|' "$CONF"
   jail /bin/sh
-  # It reads nothing, what it says to standard error is lost, and it finds itself well only then.
+  # It reads nothing, what it writes to standard error is lost, and only then it is satisfied.
   printf '%s\n' '#!/bin/sh' 'echo lost >&2 || exit 2' 'read -r line && exit 2' 'echo found' 'exit 1' >"$T/jail/check"
   chmod 755 "$T/jail/check"
   score load >/dev/null
-  # A sanitizer that looks for leaks at the end would want /proc there.
+  # A sanitizer that looks for leaks at the end would need /proc there.
   ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
   export ASAN_OPTIONS
   run -0 --separate-stderr probe -v --chroot "$T/jail"
@@ -313,11 +313,11 @@ jail() {
   kill "$PID_a"
   gone "$PID_a"
   until_ok state_is 4001 down
-  # The file is the one inside, the scoreboard the one outside.
+  # The node list is the file inside of the root, the scoreboard the file outside.
   echo "$ADDR, 4002, 1, 0" >>"$T/jail/etc/farm.conf"
   kill -HUP "$PROBER"
   until_ok state_is 4002 down
-  # It is rebuilt by another process, outside of the prober's root.
+  # Another process, outside of the prober's root, rebuilds the scoreboard.
   "$BUILD/tests/cbtest-damage" "$SCOREBOARD" noise farm
   run -0 --separate-stderr score list
   [[ $stderr == *"was damaged; rebuilt with"* ]]

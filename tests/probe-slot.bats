@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Probes that make a node work are connections of the farm, too: the cap is over both.
+# Probes that make a node work count as connections of the farm: the cap is for both together.
 
 load lib/helpers
 
@@ -13,7 +13,7 @@ talker() {
 
 probe_holds_a_slot() { [ "$(score slots -nr -o CLIENT)" = cbprobe ]; }
 
-# A check that lasts until a word is said, and then ends with that status.
+# A check that lasts until a word is given, and then ends with that status.
 check_until() { # WORD STATUS
   printf '#!/bin/sh\nwhile [ ! -e "%s" ]; do sleep 0.02; done\nexit %s\n' "$T/$1.word" "$2" >"$T/check-$1"
   chmod +x "$T/check-$1"
@@ -32,7 +32,7 @@ check_until() { # WORD STATUS
   until_ok waiting_is 1
   busy_is 1
   word go
-  # The client has its turn when the probe's try is over, and holds the slot when the second one is due.
+  # The client gets the slot when the probe's first try is over, and holds it when the second try is due.
   until_ok waiting_is 0
   wait "$prober"
   grep -q "$ADDR:4001: exec: unknown: no slot of it is free" "$T/probe.log"
@@ -62,7 +62,7 @@ check_until() { # WORD STATUS
   run -0 probe -v
   [[ $output == *"$ADDR:4001: banner: unknown: no slot of it is free"* ]]
   state_is 4001 up
-  # One connection that was served later.
+  # One connection was served later.
   kill "$PID_x"
   until_ok busy_is 0
   client_start y --line hello --expect echo --hold 60000
@@ -70,10 +70,10 @@ check_until() { # WORD STATUS
   run -0 probe -v
   [[ $output == *"$ADDR:4001: banner: busy, and has served since the last pass"* ]]
   state_is 4001 up
-  # And none since.
+  # And no connection since.
   run -0 probe -v
   [[ $output == *"$ADDR:4001: banner: unknown: no slot of it is free"* ]]
-  # When there is one it is asked.
+  # When there is a free slot, the check asks the node.
   kill "$PID_y"
   until_ok busy_is 0
   probe
@@ -99,7 +99,7 @@ check_until() { # WORD STATUS
   state_is 4001 up
   busy_is 0
   run -0 score fsck
-  # Held by an administrator it is looked at all the same, and stays held.
+  # A node that an administrator holds is checked all the same, and stays held.
   score down "$ADDR:4001" --reason mine
   probe -v
   state_is 4001 held
@@ -120,7 +120,7 @@ check_until() { # WORD STATUS
   score fsck
 }
 
-# A node that says hello, or a page where one is asked for, and then looks at its connections no more.
+# A node that says hello, or sends a page on request, and then ignores its connections.
 deaf_node() {
   background "$T/deaf.log" python3 -c "
 import socket, threading
@@ -145,7 +145,7 @@ node_has() { [ "$(ss -Htn "src $ADDR and sport = 4001" | grep -c .)" = "$1" ]; }
 @test "when a probe's slot is free its connection has ended at the node, too, which need not have noticed" {
   local check
   deaf_node hello
-  # The first is done, the others wait for what does not come.
+  # The first is done; the others wait for an answer that does not come.
   for check in 'banner:hello' '-t 300ms banner:no' 'chat'; do
     printf 'expect "hello"\nexpect "more"\n' >"$T/chat"
     [ "$check" != chat ] || check="-t 300ms chat:$T/chat"

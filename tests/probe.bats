@@ -15,7 +15,7 @@ load lib/helpers
   run -0 probe
   [[ $output == *"$ADDR:4001 is up"* ]]
   state_is 4001 up
-  # Nothing changed: nothing is said.
+  # Nothing changed, so nothing is told.
   run -0 probe
   [ -z "$output" ]
 }
@@ -71,7 +71,7 @@ load lib/helpers
   printf '%s\n' 'refused.test, 4001, 1, 0' 'unknown.test, 4002, 1, 0, check=exec:/bin/sh -c "exit 3"' >"$CONF"
   printf '127.0.0.1 localhost\n' >"$T/hosts"
   in_hosts "$BUILD/cbscore" -c "$CONF" load
-  # Where there is no address there is nothing to be tried.
+  # Without an address there is nothing to try.
   [ -z "$(score list -nr -o RETRY | tr -d '[:space:]')" ]
   printf '127.0.0.1 localhost\n%s refused.test unknown.test\n' "$ADDR" >"$T/hosts"
   in_hosts "$BUILD/cbprobe" -c "$CONF"
@@ -96,7 +96,7 @@ down name\x20does\x20not\x20resolve' ]
   node_start a 4001 1
   printf '%s, 4001, 1, 0\n%s, 4002, 1, 0\n' "$ADDR" "$ADDR" >"$CONF"
   run -0 probe -v
-  # But for nodes and times.
+  # All but nodes and times.
   alike() { sed -E 's/[^ ]+:[0-9]+(:? )/NODE\1/; s/[0-9.]+(ms|us|s|min|h)( [0-9.]+(ms|s|min))?/TIME/g'; }
   diff <(alike <<<"$output" | sort) <(sed -n '/^# cbprobe -v$/,/^\.Ed/p' "$BATS_TEST_DIRNAME/../man/cbprobe.8" | grep ^cbprobe: | alike | sort)
 }
@@ -114,7 +114,7 @@ down name\x20does\x20not\x20resolve' ]
   if [ "$(id -u)" != 0 ]; then skip "needs root for a name server of its own"; fi
   node_start a 4001 1
   node_start b 4002 1
-  # It answers nothing until it is told to by a file, which the test makes once the others have been checked.
+  # The name server answers nothing until there is a file, which the test makes once the other nodes have been checked.
   background "$T/server.log" python3 -u -c "
 import os, socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('$ADDR', 53))
@@ -136,10 +136,10 @@ while True:
   in_hosts "$T/hosts" "$BUILD/cbscore" -c "$CONF" load
   background "$T/probe.log" in_hosts "$T/empty" "$BUILD/cbprobe" -v -c "$CONF"
   until_ok grep -q "^cbprobe: $ADDR:4001: tcp: answered" "$T/probe.log"
-  # A name that was known is checked where it was.
+  # A node with a known name is checked at its known address.
   until_ok grep -q '^cbprobe: known.test:4002: tcp: answered' "$T/probe.log"
   run ! grep -q checked "$T/probe.log"
-  # At last it says that there is no such name, which is the node's failure.
+  # At last the name server says that there is no such name, which is the node's failure.
   : >"$T/answer"
   until_ok grep -q 'known.test:4002 is down: name does not resolve' "$T/probe.log"
   wait "$PID"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Clients that come through another proxy, and nodes that are told who they
-# are: by hand, and with the real haproxy and nginx on both sides.
+# Clients that come through another proxy, and nodes that are told the clients'
+# addresses: by hand, and with the real haproxy and nginx on both sides.
 
 load lib/helpers
 
@@ -11,7 +11,7 @@ teardown() { farm_teardown; }
 
 REAL=127.9.9.9   # where clients really are
 
-# A node that is haproxy: it answers with the address and the id that a PROXY header told it.
+# A node that is haproxy: it answers with the address and the id of the PROXY header.
 haproxy_node() {
   command -v haproxy >/dev/null || skip "haproxy is not installed"
   cat >"$T/node.cfg" <<END
@@ -46,7 +46,7 @@ END
   node_line 4001 2
 }
 
-# haproxy before the gateway: haproxy_front send-proxy|send-proxy-v2.
+# haproxy_front send-proxy|send-proxy-v2: haproxy before the gateway.
 haproxy_front() {
   command -v haproxy >/dev/null || skip "haproxy is not installed"
   cat >"$T/front.cfg" <<END
@@ -118,7 +118,7 @@ END
   until_ok grep -q "client=$REAL:.*end=--" "$T/relay.log"
 }
 
-# Through haproxy, by both versions, to a node that is told in its turn.
+# Through haproxy, by both versions, to a node that also gets a header.
 through() {
   haproxy_node
   haproxy_front send-proxy-v2
@@ -142,14 +142,14 @@ through() {
   until_ok eval 'score slots -nr -o CLIENT | grep -q "^127\.0\.0\.1:"'
   local client port
   client=$(score slots -nr -o CLIENT)
-  # It is the client's own connection to haproxy, not haproxy's to the gateway.
+  # The header names the client's own connection to haproxy, not haproxy's to the gateway.
   port=${client##*:}
   ss -Htn "src 127.0.0.1 and sport = :$port and dst $ADDR and dport = :5000" | grep -q .
   word go
   until_ok grep -q "client=$client .*end=--" "$T/relay.log"
 }
 
-# by_hand: connects to the gate, sends the parts one by one, and prints what comes back, or how it ended.
+# by_hand: connects to the gate, sends the parts one by one, and prints the answer, or how the connection ended.
 by_hand() {
   python3 - "$ADDR" "$@" <<'END'
 import socket, sys, time
@@ -168,7 +168,7 @@ except ConnectionResetError:
 END
 }
 
-# Every byte of a text apart.
+# Prints every byte of a text as a part of its own.
 split() { echo "$1" | grep -oP '\\x..|\\r|\\n|.' ; }
 
 V2='\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a'
@@ -186,7 +186,7 @@ V2='\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a'
   [ "$(by_hand 'PROXY UNKNOWN\r\n' one)" = one ]
   [ "$(by_hand "$V2"'\x20\x00\x00\x00' two)" = two ]
   [ "$(by_hand "$V2"'\x21\x00\x00\x03abc' three)" = three ]
-  # Those are their own clients.
+  # These headers name no client: the sender itself counts as the client.
   until_ok eval '[ "$(grep -c "client=127.0.0.1:.*end=--" "$T/relay.log")" = 3 ]'
   farm_is_at_rest
 }
@@ -202,7 +202,7 @@ V2='\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a'
   until_ok eval '[ "$(grep -c "node=<NOSRV> .*end=CQ" "$T/relay.log")" = 7 ]'
   [[ $(by_hand 'PROXY TC') != *PROXY* ]]
   until_ok eval '[ "$(grep -c "node=<NOSRV> .*end=CQ" "$T/relay.log")" = 8 ]'
-  # Not a byte has reached the node.
+  # No byte has reached the node.
   [ "$(grep -c "bytes_in=0 bytes_out=0 .*end=CQ" "$T/relay.log")" = 8 ]
   farm_is_at_rest
 }

@@ -3,7 +3,7 @@
 
 load lib/helpers
 
-# More clients at once than cores: all are served, none is refused, and no node is ever over-filled.
+# More clients at once than cores: all are served, none is refused, and no node ever has more connections than cores.
 more_clients_than_cores() {
   node a 4001 3 --mode line
   node b 4002 1 --mode line
@@ -24,7 +24,7 @@ more_clients_than_cores() {
 @test "inetd: more clients than cores wait, and all are served" { more_clients_than_cores inetd; }
 @test "alone: more clients than cores wait, and all are served" { more_clients_than_cores alone; }
 
-# The order in which clients came is the order in which they are served.
+# Clients are served in the order in which they came.
 first_come_first_served() {
   node a 4001 1 --mode line
   entrance "$1"
@@ -104,7 +104,7 @@ first_come_first_served() {
 @test "a waiting client that sent its request and half-closed is still served" {
   node a 4001 1 --mode reply
   entrance connection
-  # It gets its reply when it ends its side.
+  # The client gets its reply when it ends its side.
   client_start holder --send 5 --expect any
   until_ok busy_is 1
   client_start patient --send 100 --half-close --expect sum

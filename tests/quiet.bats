@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What is told of a node's changes: once for each, with the reason and how long it had been as it was, by everybody alike.
+# Each change of a node is told once, with the reason and how long the earlier state lasted, in the same words by every
+# program.
 
 load lib/helpers
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The listener's relays: how many there are, who takes what, and that nothing of one connection reaches the next.
+# The listener's relays: how many there are, which relay takes what, and that nothing of a connection reaches the next.
 
 load lib/helpers
 
@@ -12,7 +12,7 @@ relays_at_most() { [ "$(count_relays)" -le "$1" ]; }
 pid_of_slot() { score slots -nr -o PID | head -n 1; }
 slots_taken() { score slots -nr -o PID | sort -u | wc -l; }
 
-# Each connection shows which process served it, while it is held.
+# While a connection is held, the scoreboard shows which process serves it.
 serve_one_by_one() {
   local i
   for i in $(seq "$1"); do
@@ -29,7 +29,7 @@ serve_one_by_one() {
   node a 4001 1 --mode line
   entrance alone --connections-per-relay 3
   serve_one_by_one 7 >"$T/pids"
-  # At most three for each process; and some process served more than one.
+  # At most three connections for each process; and some process served more than one.
   run -0 awk '{ n[$1]++ } END { for (p in n) { if (n[p] > 3) bad = 1; if (n[p] > 1) again = 1 } exit bad || !again }' "$T/pids"
   farm_is_at_rest
 }
@@ -73,13 +73,13 @@ serve_one_by_one() {
   if [ "$(id -u)" != 0 ]; then skip "needs root to read a relay's memory"; fi
   node a 4001 1 --mode line
   entrance alone
-  # A request of one client that no other part of the test says in one piece, behind more than the next one sends.
+  # A request of one client that no other part of the test has in one piece, behind more bytes than the next one sends.
   client_start first --line "$(until_word first) $(printf '%064d' 0)XSECRETX$((7 * 11 * 13))YSECRETY" --expect line
   until_ok busy_is 1
   pid=$(pid_of_slot)
   word first
   client_wait first
-  # Idle relays take turns only when they must: sooner or later it is the same one's.
+  # Idle relays take turns only when they must: sooner or later the same relay gets the next client.
   for turn in $(seq 50); do
     until_ok busy_is 0
     client_start "second$turn" --line "$(until_word "go$turn")" --expect line
@@ -90,7 +90,7 @@ serve_one_by_one() {
   done
   [ "$(pid_of_slot)" = "$pid" ]
   kill -STOP "$pid"
-  # Its descriptors: no socket but the listening one, its own two for orders and wake-ups, and this connection's two.
+  # The relay's sockets are only the listening socket, its own two for orders and wake-ups, and this connection's two.
   for fd in /proc/"$pid"/fd/*; do readlink "$fd" || true; done >"$T/fds"
   [ "$(grep -c '^socket:' "$T/fds")" -le 5 ]
   run -0 python3 - "$pid" <<'PY'
@@ -130,7 +130,7 @@ PY
   until_ok busy_is 1
   kill -9 "$GATE_PID"
   until_ok eval '! is_listening "$GATE"'
-  # The port is free for the next one, while the connection goes on.
+  # The port is free for the next listener, while the connection goes on.
   entrance alone
   run -0 client --line "sleep 1" --expect line
   until_ok busy_is 1
@@ -149,7 +149,7 @@ PY
   : >"$LATE"
   for pid in $(relays); do kill -9 "$pid"; done
   until_ok test -e "$LATE.here"
-  # So that the connection is for a relay to accept.
+  # So that a relay has to accept the connection.
   kill -STOP "$GATE_PID"
   client_start long --line "sleep 60000" --expect line
   until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 1 ]'
@@ -174,13 +174,13 @@ PY
   farm_is_at_rest
 }
 
-# dies_of SIGNAL: relays under a library that sends it to one as soon as a connection wakes it; see dying_relay.
+# dies_of SIGNAL: relays with a library that sends SIGNAL to a relay as soon as a connection wakes it; see dying_relay.
 dies_of() {
   [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
   gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-dies.so" "$BATS_TEST_DIRNAME/tools/preload-dies.c" -ldl
   export DIES=$T/dies DIES_OF=$1
   LD_PRELOAD=$T/preload-dies.so entrance alone
-  # So many that the one who dies is not replaced at once: a new one would find the connection.
+  # So many relays that the listener does not replace the dead relay at once: a new relay would find the connection.
   client_start all -n 8 --line "$(until_word all)" --expect line
   until_ok busy_is 8
   word all
@@ -189,10 +189,11 @@ dies_of() {
   relays_at_least 6
 }
 
-# Clients come until one of them has met a relay that was sent the signal. All are served.
+# Clients come until a connection of theirs has woken a relay that got the signal. All are served.
 dying_relay() {
   : >"$DIES"
-  # The listener takes in what no relay has accepted in a moment, and gives it to one: then none has died.
+  # The listener takes in a connection that no relay has accepted in a moment, and gives it to a relay: then none has
+  # died.
   for _ in $(seq 200); do
     client --timeout 20 --line "sleep 1" --expect line
     if [ ! -e "$DIES" ]; then break; fi
@@ -219,8 +220,8 @@ dying_relay() {
   farm_is_at_rest
 }
 
-# A slot of a connection that was cut has been handed to a waiter of the listener, and every idle relay is stopped: the
-# waiter is on its way to one of them. They are in $idle.
+# The slot of a connection that was cut has been granted to a waiter of the listener, and every idle relay is stopped:
+# the waiter is on its way to one of these relays. They are in $idle.
 connection_on_its_way() {
   node a 4001 1 --mode line
   entrance alone
@@ -237,7 +238,7 @@ connection_on_its_way() {
   client_fails now
 }
 
-# Whether the one busy slot has been taken, by another relay than those that were stopped.
+# Whether the only busy slot has been taken by another relay than those that were stopped.
 taken_by_another() {
   local pid
   pid=$(pid_of_slot)
@@ -312,7 +313,7 @@ taken_by_another() {
 
 @test "a relay that cannot write its line keeps no waiter from its slot" {
   node a 4001 1 --mode line
-  # The log is a pipe that nobody reads: no line has room in it.
+  # The log is a pipe that no process reads: no line has room in it.
   mkfifo "$T/log"
   sleep 600 <>"$T/log" 3>&- &
   PIDS+=($!)
@@ -323,7 +324,7 @@ taken_by_another() {
   until_ok busy_is 1
   client_start second --line "$(until_word second)" --expect line
   until_ok waiting_in_listener_is 1
-  # What is left of the pipe's room goes.
+  # Fills the rest of the pipe's room.
   python3 -c "
 import os, sys
 fd = os.open(sys.argv[1], os.O_WRONLY | os.O_NONBLOCK)
@@ -335,7 +336,7 @@ for size in (4096, 1):
         pass" "$T/log"
   word first
   client_wait first
-  # The line of the first one is lost; its relay, or a new one, has the second.
+  # The line of the first connection is lost; its relay, or a new relay, has the second.
   second_is_served() { [ -n "$(pid_of_slot)" ] && [ "$(pid_of_slot)" != "$GATE_PID" ]; }
   until_ok second_is_served
   word second

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # replaced.bats: a stranger removes the scoreboard while it is in use, moves it
-# away, or puts another one into its place. A core is not given out twice, no
-# waiter is lost, and that is told.
+# away, or replaces it by another. A core is not given out twice, no waiter is
+# lost, and the replacement is told.
 
 load lib/helpers
 
 told() { grep -q "scoreboard.tdb: was $1" "$T"/*.log; }
 
-# One slot, held; one client waits.
+# One slot is held; one client waits.
 scene() { # WAY
   node a 4001 1 --mode line
   entrance "$1"
@@ -20,7 +20,7 @@ scene() { # WAY
   cp "$CONF" "$T/list"
 }
 
-# Another entrance of the farm: its own address, the same scoreboard, started now.
+# Starts another entrance of the farm: its own address, the same scoreboard.
 second_entrance() {
   FIRST_GATE=$GATE
   GATE=$ADDR:3640
@@ -76,7 +76,7 @@ put_back() { # WAY COMMAND...
   farm_is_at_rest
 }
 
-# A fresh scoreboard of the same list, which has the nodes in another order, is put into its place.
+# A new scoreboard of the same list, with the nodes in another order, replaces it.
 fresh() {
   { echo "$ADDR, 4002, 1, 0x40000000"; cat "$T/list"; } >"$CONF"
   "$BUILD/cbscore" -s "$T/fresh.tdb" -c "$CONF" load
@@ -88,7 +88,8 @@ replaced() { # WAY COMMAND
   "$2" "$T/fresh.tdb" "$SCOREBOARD"
   second_entrance
   until_ok told "replaced while it was in use; its free slots count as taken until [0-9]* processes have been heard of"
-  # The holder's slot is of a node that has another number here: its node's counts as taken until it has ended.
+  # The holder's slot is of a node that has another number here: a slot of that node counts as taken until the holder
+  # has ended.
   client_start three --line "sleep 0" --expect line
   until_ok waiting_is 2
   word go

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# A restart that nobody notices: relays outlive their listener, and waiters pass to the next one with their places. Here
-# with a service manager of the test's own; tests/systemd.bats does the same with systemd.
+# A restart that no client notices: relays outlive their listener, and waiters pass to the next listener with their
+# places. Here with a service manager of the test's own; tests/systemd.bats does the same with systemd.
 
 load lib/helpers
 
@@ -20,7 +20,7 @@ managed() {
 
 service() { cat "$T/service.pid"; }
 
-# restarted BEFORE: the service is another process than that, and ready.
+# restarted BEFORE: the service is another process than BEFORE, and ready.
 restarted() { [ "$(service)" != "$1" ] && [ "$(lines_with "$T/service.log" READY)" -ge "${2:-2}" ]; }
 waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")" = "$1" ]; }
 
@@ -40,7 +40,7 @@ waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")"
   before=$(service)
   kill -USR1 "$MANAGER"
   until_ok restarted "$before"
-  # The listener before has ended, without waiting for anybody, and well.
+  # The earlier listener has ended with status 0, without waiting for any connection.
   grep "ended $before status 0" "$T/service.log"
   until_ok waiters_of_service_are 5
   score queue -nr -o TICKET | diff "$T/tickets" -
@@ -49,7 +49,7 @@ waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")"
   until_ok waiting_is 6
   word third
   client_wait third
-  # In the order in which they came, by the node's own count; the two long connections are there all the time.
+  # Clients were served in the order in which they came, by the node's own count; the two long connections stay.
   for i in 1 2 3 4 5; do
     client_wait "w$i"
     grep "total=$((i + 3))\b" "$T/w$i.out"
@@ -60,7 +60,7 @@ waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")"
   word long
   client_wait long
   farm_is_at_rest
-  # Nothing of a client that has been served is left in the store.
+  # Nothing of a served client is left in the store.
   until_ok eval 'tail -n 1 "$T/service.log" | grep " 0 stored"'
 }
 

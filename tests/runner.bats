@@ -5,14 +5,14 @@
 
 load lib/helpers
 
-# The files that are run here do not see what bats has put into the environment for this one.
+# The files that run here do not see the environment that bats has set for this file.
 runner() {
   local name unset=()
   for name in "${!BATS_@}"; do unset+=(-u "$name"); done
   env "${unset[@]}" -u BUILD BUILD="$BUILD" "$BATS_TEST_DIRNAME/run" "$@" 3>&-
 }
 
-# file NAME: a file of tests, its text on standard input, where %test is not a test of this file.
+# file NAME: makes a file of tests from standard input, where %test stands for @test, so that it is no test of this file.
 file() {
   {
     echo "load $LIB/helpers"
@@ -20,7 +20,7 @@ file() {
   } >"$T/$1.bats"
 }
 
-# failed NAME: the result of the test of that name.
+# failed NAME: whether the test of that name failed.
 failed() { grep -qE "^not ok [0-9]+ .*: \"?$1( in |\" # was not executed)" <<<"$output"; }
 passed() { grep -qE "^ok [0-9]+ .*: $1 in " <<<"$output"; }
 

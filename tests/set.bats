@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# cbscore set: each edit changes its own fields, and nothing else, whoever edits at the same time.
+# cbscore set: each edit changes its own fields, and nothing else, also with other edits at the same time.
 
 load lib/helpers
 

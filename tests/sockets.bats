@@ -28,7 +28,7 @@ load lib/helpers
   farm_is_at_rest
 }
 
-# closed_and_waiting [--accept]: a unix socket that was closed says so by a hang-up, which is no reset.
+# closed_and_waiting [--accept]: a closed unix socket gives a hang-up, which is no reset.
 closed_and_waiting() {
   node a 4001 1 --mode line --eof-ends
   background "$T/relay.log" systemd-socket-activate "$@" -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS \
@@ -96,15 +96,15 @@ os.dup2(s.fileno(), 0)
 os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF', '--exit-idle', '3s'])"
   local pid=$PID
   until_ok is_listening "$GATE"
-  # Long before it is idle, also on a slow machine.
+  # Long before the relay is idle, also on a slow machine.
   client -n 5 -c 5 --expect line
-  # Idle: it gives the socket back to inetd by ending.
+  # An idle listener ends, which gives the socket back to inetd.
   gone "$pid"
   wait "$pid"
   farm_is_at_rest
 }
 
-# One connection to $GATE, and what the node, which expects a PROXY header, was told of its source.
+# Makes a connection to $GATE, and prints the source that the PROXY header told the node.
 source_told() { # ADDRESS
   "$CLIENT" --timeout 20 --line "sleep 0" --expect line --print "$1" | sed -nE 's/.* src=([^ ]*).*/\1/p'
 }
@@ -132,7 +132,7 @@ source_told() { # ADDRESS
   done
 }
 
-# given CODE: cbrelay, with the descriptors that this line of Python makes from 3 on, as systemd gives them.
+# given CODE: runs cbrelay with the descriptors that this line of Python makes, from 3 on, as systemd passes them.
 given() {
   python3 -c "
 import os, socket
@@ -231,7 +231,7 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF'] + '${2:-}'.split())" </dev
   node_start a 4001 1 --mode hold:5
   probe
   client_wait late
-  # A number that does not match is not it.
+  # Another number in JOURNAL_STREAM: standard error is not the journal.
   GATE=$ADDR:3633
   JOURNAL_STREAM=1:1 entrance alone
   client --expect line

@@ -4,20 +4,20 @@
 # shellcheck disable=SC2016  # expressions of jq
 load lib/helpers
 
-# Two nodes without a pinned speed, of two cores each; nobody listens there.
+# Two nodes without a pinned speed, of two cores each, without a listener.
 two_nodes() {
   node_line 1001 2
   node_line 1002 2
   score load >/dev/null
 }
 
-# serve AGE ROUNDS IN OUT SERVED USEC...: connections to nodes 1, 2 and so on, AGE seconds ago.
+# serve AGE ROUNDS IN OUT SERVED USEC...: makes connections to nodes 1, 2 and so on, AGE seconds ago.
 serve() { "$BUILD/tests/cbtest-speed" "$SCOREBOARD" "$@"; }
 
-# value NODE COLUMN: of cbscore list.
+# value NODE COLUMN: prints a value of cbscore list.
 value() { score list -J -o "node,$2" | jq -r --arg node "$ADDR:$1" ".nodes[] | select(.node == \$node) | .$2"; }
 
-# holds EXPRESSION [NAME VALUE]...: of numbers, by jq.
+# holds EXPRESSION [NAME VALUE]...: whether an expression of numbers is true, by jq.
 holds() {
   local expression=$1 arguments=()
   shift
@@ -52,9 +52,9 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   holds '$slow < $fast' slow "$(value 1001 speed)" fast "$(value 1002 speed)"
   [ "$(chosen)" = "$ADDR:1002" ]
   score explain -n -r -o node,speed,why | grep -qx "$ADDR:1001 $(value 1001 speed) slower"
-  # The formula, with the numbers that list has.
+  # The formula, with the numbers of list.
   score explain -n -r -o node,from | grep -qF "$ADDR:1002 $(value 1002 learned)\\x20=\\x202^((64*log2($(value 1002 hold))"
-  # What counts is the nearest step of a quarter of an octave, give or take a quarter of one.
+  # The speed that counts is the nearest step of a quarter of an octave, give or take a quarter of a step.
   holds '($speed / $learned | log2 | fabs) <= 0.1876 + 0.01' speed "$(value 1002 speed)" learned "$(value 1002 learned)"
   sound
 }
@@ -105,7 +105,7 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   run -0 score explain
   [ "${lines[-1]}" = "The next connection waits, behind 1." ]
   score down "$ADDR:1001" >/dev/null
-  # Now the backup is used: by the one that waits.
+  # Now the waiting connection uses the backup.
   until_ok busy_is 2
 }
 
@@ -133,11 +133,11 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   serve_made 0 100 200000 30000 1 4000000 1000000
   [ "$(value 1002 speed)" = 0.5 ]
   [ "$(value 1002 pinned)" = true ]
-  # It is the scale: the other, four times as slow, is a quarter of it.
+  # The pinned node is the scale: the other node, four times as slow, has a quarter of its speed.
   holds '$learned > 0.4 and $learned < 0.7' learned "$(value 1002 learned)"
   holds '$speed < 0.35 and $speed >= 0.125' speed "$(value 1001 speed)"
   score explain -n -r -o node,from | grep -qxF "$ADDR:1002 pinned\\x20by\\x20speed="
-  # Without the pin it counts at once.
+  # Without the pin the learned speed counts at once.
   score set "$ADDR:1002" speed= >/dev/null
   holds '$speed > 0.4 and $speed < 0.7' speed "$(value 1002 speed)"
   [ "$(value 1002 pinned)" = false ]
@@ -165,7 +165,7 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   serve 0 100 200000 30000 0 1000000 5000
   [ "$(value 1001 holds) $(value 1002 holds)" = "0 0" ]
   [ "$(value 1001 speed) $(value 1002 speed)" = "1 1" ]
-  # Nor is one that sends back an error, which is shorter than what others send.
+  # Nor is a node that answers with an error, which is shorter than the others' answers.
   for ((i = 0; i < 30; i++)); do
     score down "$ADDR:1002" >/dev/null
     serve 0 1 200000 30000 1 1000000 5000
@@ -212,7 +212,7 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   [ "$(value 1001 speed) $(value 1001 learned) $(value 1001 hold) $(value 1001 holds)" = "1 1 1 0" ]
   score explain -n -r -o node,speed,from | grep -qxF "$ADDR:1001 1 nothing\\x20known"
   sound
-  # The same class has another node now, and teaches both.
+  # The same class has another node now, and both learn from it.
   node two 1002 2 --mode line
   score load >/dev/null
   client -n 40 -c 4 --line "sleep 10" --expect line
@@ -224,7 +224,7 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
 @test "fsck finds a speed that is not what was learned, and a lost record of typical times, and mends both" {
   two_nodes
   serve 0 100 200000 30000 1 4000000 1000000
-  # The step of node 1, at offset 1020 of a record that begins with the name.
+  # The field step of node 1, at offset 1020 of a record that begins with the name.
   python3 - "$SCOREBOARD" "$ADDR:1001" <<'PYTHON'
 import struct, sys
 path, name = sys.argv[1], sys.argv[2].encode()

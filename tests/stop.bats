@@ -24,7 +24,7 @@ load lib/helpers
   entrance alone --queue-limit 2
   client_start crowd -n 20 --line "$(until_word go)" --expect line
   until_ok waiting_in_listener_is 2
-  # All the others have come as far as the backlog.
+  # All other connections are in the backlog.
   until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 20 ]'
   kill "$GATE_PID"
   until_ok grep -q 'stopping: ' "$T/relay.log"
@@ -40,7 +40,7 @@ load lib/helpers
   GATE_PID=$PID
   until_ok is_listening "$GATE"
   client_start crowd -n 120 -c 120 --line "$(until_word go)" --expect line
-  # As many as there are descriptors for are taken in; all the others have come as far as the backlog.
+  # The listener takes in as many as it has descriptors for; all others are in the backlog.
   until_ok eval '[ "$(waiting_in_listener)" -ge 20 ]'
   until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 120 ]'
   kill "$GATE_PID"
@@ -81,7 +81,7 @@ load lib/helpers
   wait "$GATE_PID"
   client_fails now
   client_fails later
-  # The slot of the one may have gone to the other before that was ended, too.
+  # The slot of one connection may have gone to the other before that was ended, too.
   until_ok eval '[ "$(grep -c "end=K" "$T/relay.log")" = 2 ]'
   farm_is_at_rest
 }
@@ -155,13 +155,13 @@ load lib/helpers
 
 @test "limits: --queue-timeout, --down-timeout and --queue-limit" {
   node a 4001 1 --mode line
-  # Longer than a slow machine needs to see who waits.
+  # Longer than a slow machine needs to see the waiters.
   entrance connection --queue-timeout 4s --queue-limit 1
   client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start waiter --line "sleep 5" --expect line
   until_ok waiting_is 1
-  # The second waiter is one too many; the first has its time.
+  # The second waiter is one too many; the first waits its time.
   run ! client --line "sleep 5" --expect line
   client_fails waiter
   until_ok eval '[ "$(grep -c end=RQ "$T/relay.log")" = 2 ]'
@@ -188,7 +188,7 @@ load lib/helpers
   [ "${lines[0]}" = "$ADDR:4001 is held; 1 connection of it goes on" ]
   client_start later --line "sleep 5" --expect line
   until_ok waiting_is 1
-  # A probe that finds it well does not put it back.
+  # A probe that finds the node well does not put it back.
   probe
   state_is 4001 held
   [ "$(score list -nr -o REASON)" = 'held\x20by\x20an\x20administrator:\x20new\x20disk' ]

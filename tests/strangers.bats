@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# strangers.bats: what a local user can try against the programs of root and of
-# other users by way of files: links, files planted in advance, files swapped
-# between two system calls.
+# strangers.bats: attacks of a local user by files against the programs of root
+# and of other users: links, files planted in advance, files swapped between two
+# system calls.
 
 load lib/helpers
 
@@ -33,7 +33,7 @@ as() { # UID PROGRAM...
 
 as_member() { setpriv --reuid=$MEMBER --regid=$MEMBER --groups=$GROUP "$@"; }
 
-# folder MODE OWNER[:GROUP]: where the scoreboard is to be.
+# folder MODE OWNER[:GROUP]: makes the folder of the scoreboard.
 folder() {
   mkdir "$T/run"
   chown "$2" "$T/run"
@@ -42,7 +42,7 @@ folder() {
   export COREBALANCE_SCOREBOARD=$SCOREBOARD
 }
 
-# says STATUS LINE COMMAND...: the last line on standard error, and that status.
+# says STATUS LINE COMMAND...: the command ends with that status, and LINE is the last on standard error.
 says() {
   local status=$1 line=$2
   shift 2
@@ -116,8 +116,8 @@ NOT_THEIRS='not believed: it belongs to neither root, nor this user, nor the own
   [ -z "$(ls -A "$T/secret")" ]
 }
 
-# The owner of the folder puts links in the place of whatever appears in it, as fast as it can; what root makes,
-# keeps and replaces there must never reach the file behind them.
+# The owner of the folder replaces every file that appears in it by a link, as fast as possible. Root makes, keeps and
+# replaces files there, and must never reach the file behind the links.
 @test "root makes, rebuilds and keeps in a folder whose owner swaps every file for a link: nothing of root's is touched" {
   local i before
   folder 755 $STRANGER

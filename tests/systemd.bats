@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # bats file_tags=alone
 #
-# The units under a real systemd as PID 1 (see lib/boot), as `make install` puts them. Nodes and clients run inside,
-# the network there is a loopback of its own. One boot serves all tests; each begins with everything stopped.
+# The units under a real systemd as PID 1 (see lib/boot), as `make install` installs them. Nodes and clients run inside;
+# the network there is a loopback of its own. One boot serves all tests; each test begins with everything stopped.
 #
-# Scenarios run in both forms: "listener" is Accept=no, "connection" is Accept=yes by the drop-in that is shipped.
+# Scenarios run in both forms: "listener" is Accept=no, "connection" is Accept=yes by the shipped drop-in.
 
 load lib/helpers
 
@@ -41,7 +41,7 @@ setup() {
   PIDS=()
   GATE=127.0.0.1:3632
   inside sh -c 'rm -rf /run/corebalance/* /run/test && mkdir /run/test'
-  # An entry that no filter finds: --cursor with a filter begins at it or the next that matches.
+  # An entry that no filter finds: --cursor with a filter begins at this entry or at the next that matches.
   inside systemd-cat -t bats echo "$BATS_TEST_DESCRIPTION"
   inside journalctl --sync
   CURSOR=$(inside journalctl -q -t bats -n 1 -o json | jq -r .__CURSOR)
@@ -96,7 +96,7 @@ use() {
   [ "$(inside systemctl is-active corebalance.socket)" = active ]
 }
 
-# A unit's setting for this test.
+# Changes a unit's setting for this test.
 setting() {
   inside sh -c "mkdir -p /run/systemd/system/$1.d && printf '%s\n' '$2' '$3' '$4' >/run/systemd/system/$1.d/test.conf"
   inside systemctl daemon-reload
@@ -104,7 +104,7 @@ setting() {
 
 client() { inside /opt/cbtest/cbtest-client --timeout 60 "$@" "$GATE"; }
 
-# client_start NAME [option]...: in the background; its end is awaited by client_wait.
+# client_start NAME [option]...: starts a client in the background; client_wait waits for its end.
 client_start() {
   local name=$1
   shift
@@ -122,7 +122,7 @@ client_wait() {
   }
 }
 
-# A flow larger than all buffers between client and node, read so slowly that it does not end before client_hurry.
+# Starts a flow larger than all buffers between client and node, read so slowly that it lasts until client_hurry.
 ENDLESS=(--send 60000000 --bytes-slow 100000 --half-close --expect echo --timeout 600)
 
 client_hurry() { inside sh -c "kill -USR1 \$(cat /run/test/$1.pid)"; }
@@ -137,7 +137,7 @@ instances() { inside systemctl list-units -q --plain --no-legend 'corebalance@*.
 instances_are() { [ "$(instances | grep -c .)" = "$1" ]; }
 unit_of() { inside ps -o unit= -p "$1"; }
 
-# What the journal says since the test began, as a JSON object a line; with all that was sent to it by now.
+# The journal since the test began, a JSON object on each line, with all entries that were sent by now.
 journal() { inside journalctl --sync && inside journalctl -q -o json --cursor="$CURSOR" "$@"; }
 
 at_rest() {
@@ -225,7 +225,7 @@ more_clients_than_cores() {
   node a 4001 3 --mode hold:20
   node b 4002 2 --mode hold:20
   use "$1"
-  # One more than the 200 in two seconds that a socket with Accept=yes takes by default.
+  # More than the 200 in two seconds that a socket with Accept=yes takes by default.
   client -n 250 --expect line
   at_rest
   [ "$(score list -nr -o SERVED | awk '{ n += $1 } END { print n }')" = 250 ]
@@ -263,7 +263,7 @@ journal_tells() {
     and (.COREBALANCE_NODE_LOCAL | test("^127\\.0\\.0\\.1:[0-9]+$"))
     and ([.COREBALANCE_WAIT_USEC, .COREBALANCE_CONNECT_USEC, .COREBALANCE_TOTAL_USEC] | all(test("^[0-9]+$")))
     and (.MESSAGE_ID | test("^[0-9a-f]{32}$")))' "$T/lines"
-  # journald finds a line's unit by the sender's pid, if that is quicker than the sender's end: not all have one.
+  # journald finds a line's unit by the sender's pid, if the sender has not ended yet: not all lines have a unit.
   jq -e -s --arg unit "$2" 'any(._SYSTEMD_UNIT // "" | startswith($unit))' "$T/lines"
 }
 
@@ -299,7 +299,7 @@ lines_are() { [ "$(lines | wc -l)" = "$1" ]; }
   node_up b 4002 1 --mode echo
   inside systemctl start corebalance-probe.service
   state_is 4002 up
-  # One event for each change of state, and none else: not even that passes begin and end.
+  # One event for each change of state, and no other: not even beginnings and ends of passes.
   [ "$(journal -u corebalance-probe.service | wc -l)" = 2 ] || { journal -u corebalance-probe.service; return 1; }
   [ "$(journal -u corebalance-probe.service COREBALANCE_NODE=127.0.0.1:4002 | wc -l)" = 2 ]
   [ -z "$(journal -u corebalance-probe.service COREBALANCE_NODE=127.0.0.1:4001)" ]
@@ -328,7 +328,7 @@ lines_are() { [ "$(lines | wc -l)" = "$1" ]; }
     'up down connection refused' ]
   [ "$(jq -r .COREBALANCE_LASTED_USEC <<<"$entry")" -gt 0 ]
   inside journalctl --update-catalog
-  # Every kind of entry that the programs make has its explanation.
+  # Every kind of entry of the programs has its explanation in the catalog.
   for id in $(grep -rhoE '"(MESSAGE_ID=)?[0-9a-f]{32}"' "$BATS_TEST_DIRNAME/../relay" "$BATS_TEST_DIRNAME/../scoreboard" |
     grep -oE '[0-9a-f]{32}'); do
     inside journalctl --dump-catalog "$id" | grep -q 'Defined-By: corebalance'
@@ -374,7 +374,7 @@ lines_are() { [ "$(lines | wc -l)" = "$1" ]; }
   state_is 4001 up
 }
 
-# When the last pass ended, and whether there was one after that.
+# When the last pass ended, and whether there was a pass after that.
 last_pass() { inside systemctl show -P ExecMainExitTimestampMonotonic corebalance-probe.service; }
 pass_after() { (($(last_pass) > $1)); }
 
@@ -397,7 +397,7 @@ pass_after() { (($(last_pass) > $1)); }
   busy_is 3
   until_ok waiting_is 3
   score queue -nr -o TICKET | diff "$T/tickets" -
-  # One core is free again: those that wait come first, and newcomers are served beside the long connections.
+  # One core is free again: waiters come first, and newcomers are served beside the long connections.
   client_hurry third
   client_wait third
   client_wait waiter
@@ -520,7 +520,7 @@ pass_after() { (($(last_pass) > $1)); }
   client_start patient --send 1000 --half-close --expect echo
   until_ok failed_starts 2
   unit_is corebalance.socket active
-  # In one step: a service that starts while it is half written would find an empty list.
+  # The list is replaced in one step: a service that starts while it is half written would find an empty list.
   inside sh -c 'cp /run/test/nodes.conf /etc/corebalance/new && mv /etc/corebalance/new /etc/corebalance/nodes.conf'
   client_wait patient
   at_rest

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# cbscore top, as a person uses it: on terminals of all sizes, with keys, and ended in every way.
+# cbscore top, as an administrator uses it: on terminals of all sizes, with keys, and ended in every way.
 
 load lib/helpers
 
@@ -15,8 +15,8 @@ teardown() {
   farm_teardown
 }
 
-# on_terminal WIDTH HEIGHT COMMAND: begins it on a terminal of that size, which is another server's than the one before:
-# that may take a moment to end.
+# on_terminal WIDTH HEIGHT COMMAND: starts the command on a terminal of that size, with a new server: the server before
+# may take a moment to end.
 on_terminal() {
   SERVERS=$((SERVERS + 1))
   MUX=(tmux -L "cb-$$-$BATS_TEST_NUMBER-$SERVERS" -f /dev/null)
@@ -109,7 +109,7 @@ top() { echo "'$BUILD/cbscore' -c '$CONF' -s '$SCOREBOARD' top"; }
     kill -"$signal" "$(pgrep -P "$(cat "$T/shell")" -x cbscore)"
     until_ok shows "ended "
     run ! shows "q quit"
-    # Nothing is left of raw mode: what is typed is echoed.
+    # Raw mode is over: typed text is echoed.
     keys abc
     until_ok shows abc
     "${MUX[@]}" kill-server

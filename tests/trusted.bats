@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The group of a scoreboard may change it; that runs no command as somebody else.
+# The group of a scoreboard may change it; no such change runs a command as another user.
 
 load lib/helpers
 

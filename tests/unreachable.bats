@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Nodes to which there is no way, for reasons of the network, of this machine
-# or of nobody in particular: in a network of the test's own, whose only
-# interface is lo, with routes as they are needed.
+# Nodes that cannot be reached, because of the network, of this machine or for no
+# known reason: in a network of the test's own, where lo is the only interface,
+# with routes as needed.
 
 load lib/helpers
 
@@ -12,9 +12,9 @@ setup() {
   if [ "$(id -u)" != 0 ]; then skip "needs root for a network of its own"; fi
 }
 
-# network COMMAND...: in the test's network, which lives as long as its keeper.
+# network COMMAND...: runs it in the test's network, which lives as long as its keeper.
 network() { nsenter --net="/proc/$KEEPER/ns/net" "$@"; }
-# Whoever looks at the farm must be in its network.
+# A process that looks at the farm must be in its network.
 score() { if [ -n "${KEEPER:-}" ]; then network "$BUILD/cbscore" -c "$CONF" "$@"; else "$BUILD/cbscore" -c "$CONF" "$@"; fi; }
 network_up() {
   background "$T/keeper.log" unshare --net sleep 120
@@ -25,7 +25,7 @@ network_up() {
 
 reason_of() { score list -nr -o NODE,STATE,REASON | awk -v n="$1" '$1 == n { print $2, $3 }'; }
 
-# A listener at $ADDR:4009 whose backlog is full answers no more connects.
+# A listener at $ADDR:4009 with a full backlog, which answers no more connects.
 full_backlog() {
   background "$T/full.log" python3 -c "
 import socket, time
@@ -43,7 +43,7 @@ print('full', flush=True); time.sleep(60)"
   network ip route add prohibit 192.0.2.2
   network ip route add blackhole 192.0.2.3
   for i in 1 2 3 4; do echo "192.0.2.$i, 1, 1, 0, speed=9" >>"$CONF"; done
-  # IPv6 is not there at all.
+  # The network has no IPv6 at all.
   network sysctl -qw net.ipv6.conf.all.disable_ipv6=1
   echo "[2001:db8::1], 1, 1, 0, speed=9" >>"$CONF"
   background "$T/a.log" nsenter --net="/proc/$KEEPER/ns/net" "$NODE" --name a --max 1 --mode hold:5 "$ADDR:4001"
@@ -80,7 +80,7 @@ print('full', flush=True); time.sleep(60)"
   echo "192.0.2.9, 4001, 1, 0, check=-s banner:x" >"$CONF"
   background "$T/relay.log" nsenter --net="/proc/$KEEPER/ns/net" "$BUILD/cbrelay" -c "$CONF" "$GATE"
   until_ok grep -q 'listening on' "$T/relay.log"
-  # It has served one, and is full with another; then the network is lost.
+  # The node has served one connection, and is full with another; then the network is lost.
   network "$CLIENT" --timeout 20 --line true --expect line "$GATE"
   background "$T/client.log" nsenter --net="/proc/$KEEPER/ns/net" "$CLIENT" --timeout 100 --line "$(until_word go)" --expect line "$GATE"
   until_ok busy_is 1
@@ -89,7 +89,7 @@ print('full', flush=True); time.sleep(60)"
   run -0 network "$BUILD/cbprobe" -v --fall 1
   [[ $output == *"192.0.2.9:4001: banner: busy, and has served since the last pass"* ]]
   [[ $output == *"1 of 2 nodes cannot be checked from here (192.0.2.1:1: Network is unreachable)"* ]]
-  # One sum, which adds up.
+  # The pass prints one sum, which adds up.
   [[ $output == *"cbprobe: checked 1 of 2 nodes in "*": 1 answered, 0 did not; 1 left as they are"* ]]
   echo "192.0.2.2, 1, 1, 0, check=exec:/bin/true" >>"$CONF"
   score add "192.0.2.2, 1, 1, 0, check=exec:/bin/true"
@@ -112,7 +112,7 @@ print('full', flush=True); time.sleep(60)"
 @test "addresses of the machine's own interfaces prove no way out, whatever they answer" {
   local address
   network_up
-  # A network without anybody else in it. From the second address of IPv4 no connection comes by itself.
+  # A network without any other host. From the second IPv4 address no connection comes by itself.
   network ip link add lan type veth peer name other
   network ip link set lan up
   network ip link set other up
@@ -160,7 +160,7 @@ print('full', flush=True); time.sleep(60)"
 @test "a prober that others took the descriptors from checks as many at once as it can, and all of them" {
   for i in $(seq 40); do node_line $((1000 + i)) 1; done
   score load
-  # 100 descriptors, of which it keeps 64 for other things; but 80 are open already.
+  # 100 descriptors, of which the relay keeps 64 for other things; but 80 are open already.
   run -0 python3 -c "
 import os, resource
 for i in range(85): os.dup2(0, 10 + i)
@@ -192,10 +192,10 @@ os.execv('$BUILD/cbprobe', ['cbprobe', '-c', '$CONF', '--fall', '1'])"
 @test "SIGHUP ends a pass as it ends any command" {
   full_backlog
   node_line 4009 1
-  # Whoever runs the tests may ignore it.
+  # The caller of the tests may ignore this signal.
   background "$T/probe.log" env --default-signal=HUP "$BUILD/cbprobe" -c "$CONF" --timeout 60s
   local pid=$PID status=0
-  # It connects: then its handler is there.
+  # Once it connects, its handler is set.
   until_ok eval '[ -n "$(ss -Htn state syn-sent "dst $ADDR:4009" | sed 4q)" ] && grep -q cbprobe /proc/$pid/comm'
   until_ok eval 'ls -l /proc/$pid/fd | grep -q socket:'
   kill -HUP "$pid"
@@ -210,7 +210,7 @@ os.execv('$BUILD/cbprobe', ['cbprobe', '-c', '$CONF', '--fall', '1'])"
   background "$T/node.log" nsenter --net="/proc/$KEEPER/ns/net" "$NODE" --name a --max 8 --timeout 120 --mode echo "$ADDR:4001"
   until_ok grep -q ^PORT "$T/node.log"
   node_line 4001 8
-  # Others of this machine have the ports, until they are told to end.
+  # Other processes of this machine have the ports, until they are told to end.
   background "$T/others.log" nsenter --net="/proc/$KEEPER/ns/net" python3 -c "
 import os, socket, struct, time
 held = [socket.create_connection(('$ADDR', 4001)) for _ in range(4)]

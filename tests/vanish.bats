@@ -31,8 +31,8 @@ far() { nsenter --net="/proc/$FAR/ns/net" "$@"; }
 cut() { far ip link set cable down; }
 mend() { far ip link set cable up; }
 
-# farm WAY LINE [cbrelay option]...: a farm of its own whose node list is the line; its port in $PORT, its scoreboard
-# $T/PORT.tdb, its log $T/PORT.log.
+# farm WAY LINE [cbrelay option]...: a farm of its own, with the line as its node list; its port is in $PORT, its
+# scoreboard is $T/PORT.tdb, its log $T/PORT.log.
 farm() {
   local way=$1 activate relay
   FARMS=$((FARMS + 1))
@@ -51,7 +51,8 @@ farm() {
   until_ok eval 'near ss -Hltn "sport = :$PORT" | grep -q .'
 }
 
-# python LOG WHERE: the script of standard input, on the near or the far machine. W(word) waits until the word was given.
+# python LOG WHERE: runs the script on standard input, on the near or the far machine. W(word) waits until the word was
+# given.
 python() {
   local log=$1 where=$2 script
   script="import os, socket, struct, sys, time
@@ -67,14 +68,14 @@ farm_slots() { near "$BUILD/cbscore" -s "$T/$1.tdb" slots -n | grep -c . || true
 farm_queue() { near "$BUILD/cbscore" -s "$T/$1.tdb" queue -n | grep -c . || true; }
 slots_are() { [ "$(farm_slots "$1")" = "$2" ]; }
 queue_is() { [ "$(farm_queue "$1")" = "$2" ]; }
-# What a connection's line says it took, in seconds.
+# The time of a connection by its log line, in seconds.
 took() { sed -n 's/.*total_usec=\([0-9]*\)[0-9]\{6\} .*/\1/p' "$T/$1.log"; }
 ended() { grep -q "end=$2" "$T/$1.log"; }
 
-# Every state in which something is unacknowledged, side by side. The far machine has four clients and nodes.
+# All states in which something is unacknowledged, side by side. The far machine has four clients and nodes.
 vanishes() {
   local way=$1 answer byte end rest
-  # The node answers a client whose machine has vanished.
+  # The node answers a client on a machine that has vanished.
   python "$T/answer.out" near <<END
 s = socket.create_server(('127.0.0.1', 4001)); say('ready')
 c, _ = s.accept(); c.recv(10); say('asked'); W('answer'); c.sendall(b'y' * 1000)
@@ -83,8 +84,8 @@ try:
 except ConnectionError: pass
 say('over')
 END
-  # A client says one more byte to a node that has vanished; the end of a client is on its way to it; a node that has
-  # ended its side vanishes while it is sent the rest.
+  # A client sends one more byte to a node that has vanished; a client's end is on its way to it; a node that has ended
+  # its side vanishes while the rest is sent to it.
   python "$T/nodes.out" far <<END
 byte = socket.create_server(('198.51.100.2', 4002)); end = socket.create_server(('198.51.100.2', 4003))
 rest = socket.create_server(('198.51.100.2', 4004)); say('ready')
@@ -125,7 +126,7 @@ END
   for farm in $answer $byte $end $rest; do
     PATIENCE=30 until_ok slots_are "$farm" 0
     until_ok eval '[ -n "$(took $farm)" ]'
-    # Not before its time, and soon after.
+    # Not before the time is over, and soon after it.
     [ "$(took "$farm")" -ge 7 ]
     [ "$(took "$farm")" -le 25 ]
   done
@@ -142,7 +143,7 @@ END
 @test "inetd: a machine that vanished while something was unacknowledged costs its slot for the time set" { vanishes inetd; }
 @test "alone: a machine that vanished while something was unacknowledged costs its slot for the time set" { vanishes alone; }
 
-# A silent client, one that waits, and a silent node: keepalive finds them.
+# A silent client, a client that waits, and a silent node: keepalive finds them.
 silent_vanishes() {
   local way=$1 client node
   python "$T/near.out" near <<END
@@ -226,7 +227,7 @@ END
   python "$T/client.out" far <<END
 s = socket.create_connection(('198.51.100.1', $PORT)); time.sleep(600)
 END
-  # Its window is closed, and the kernel asks from time to time.
+  # The client's window is closed, and the kernel probes it from time to time.
   until_ok eval 'near ss -Htnoi "sport = :$PORT" | grep -q persist'
   sleep 5
   slots_are "$PORT" 1
@@ -235,7 +236,7 @@ END
   until_ok ended "$PORT" CD
 }
 
-# An abort while no packet passes for a third of a second: the one reset is lost.
+# An abort while no packet passes for a third of a second: the only reset is lost.
 lost_reset() {
   local way=$1
   python "$T/node.out" far <<END
@@ -249,7 +250,7 @@ def serve(c, n):
 n, all = 0, []
 while True:
     c, _ = s.accept(); n += 1; all.append(c)
-    # Those that this machine knows of: state 7 is closed.
+    # The connections that this machine knows of; state 7 is closed.
     say('open', n, 'of', sum(a.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != 7 for a in all))
     threading.Thread(target=serve, args=(c, n), daemon=True).start()
 END
@@ -271,7 +272,7 @@ END
   [ "$(grep -c open "$T/node.out")" = 1 ]
   mend
   until_ok grep -q 'open 2' "$T/node.out"
-  # The first was over before the second came, and by a reset; no third was seen.
+  # The first connection ended by a reset before the second came; there was no third.
   grep -qx 'open 2 of 1' "$T/node.out"
   until_ok grep -qx 'reset 1' "$T/node.out"
   lines_with_are "$T/node.out" open 2

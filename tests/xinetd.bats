@@ -1,15 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# A real xinetd: nowait (a relay for each connection) and wait (it passes the listening socket, and we are the
-# forking listener), with the example file that is shipped, changed only where a test must.
+# A real xinetd: nowait (a relay for each connection) and wait (xinetd passes the listening socket, and cbrelay is the
+# forking listener), with the shipped example file, changed only where a test must.
 
 load lib/helpers
 
 setup() {
   command -v xinetd >/dev/null || skip 'no xinetd (apt-get install xinetd)'
   farm_setup
-  # xinetd listens on all addresses unless it is bound, so the test's own will do, and any user may run it.
+  # xinetd listens on all addresses unless it is bound to the test's own; any user may run it.
   SERVICE=$T/xinetd.d/corebalance
   mkdir "$T/xinetd.d"
 }
