@@ -190,7 +190,7 @@ entrance() {
   local way=$1
   shift
   local activate=(systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS -l "$GATE")
-  # shellcheck disable=SC2086  # WRAPPER is a command
+  # shellcheck disable=SC2086,SC2206  # WRAPPER is a command
   local relay=(${WRAPPER:-} "$BUILD/cbrelay" -c "$CONF" "$@")
   case $way in
   listener) background "$T/relay.log" "${activate[@]}" "${relay[@]}" ;;
