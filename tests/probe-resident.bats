@@ -317,12 +317,14 @@ jail() {
   echo "$ADDR, 4002, 1, 0" >>"$T/jail/etc/farm.conf"
   kill -HUP "$PROBER"
   until_ok state_is 4002 down
-  # Another process, outside of the prober's root, rebuilds the scoreboard.
+  # The prober meets the damage and cannot rebuild the scoreboard. A process outside of its root does.
   "$BUILD/tests/cbtest-damage" "$SCOREBOARD" noise farm
+  until_ok grep -q 'damaged, and cannot be rebuilt from here' "$T/probe.log"
   run -0 --separate-stderr score list
   [[ $stderr == *"was damaged; rebuilt with"* ]]
   node_start a 4001 1
   until_ok state_is 4001 up
+  lines_with_are "$T/probe.log" 'cannot be rebuilt from here' 1
   run --separate-stderr -77 setpriv --reuid nobody --clear-groups "$BUILD/cbprobe" -c "$CONF" -s "$T/none.tdb" --user root
   run --separate-stderr -78 "$BUILD/cbprobe" -c "$CONF" --user nobody-of-that-name
   [[ $stderr == *'"nobody-of-that-name": expected the name of a user'* ]]

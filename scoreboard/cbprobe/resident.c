@@ -32,6 +32,7 @@ struct resident {
 	const struct resident_options *options;
 	int timer_fd, hangup_fd;
 	bool complained;             /* of passes longer than the interval */
+	bool damaged;                /* the last pass came to nothing, as the scoreboard is damaged */
 };
 
 /* A timer at now, and every interval from then on. */
@@ -140,23 +141,41 @@ static void tell_status(struct resident *resident)
 		service_status("%u of %u nodes up", totals.nodes_up, totals.nodes);
 }
 
+/*
+ * What a pass came to. A damaged scoreboard that this process cannot rebuild, for
+ * want of rights in its folder or of /proc, is rebuilt by another process: passes
+ * come to nothing until then. 1: it was made; 0: it came to nothing; -errno.
+ */
+static int judge_pass(struct resident *resident, int r)
+{
+	const bool damaged = r == -EUCLEAN || r == -EBADMSG;
+
+	if (damaged && !resident->damaged)
+		say(LOG_ERR, "the scoreboard is damaged, and cannot be rebuilt from here: no node is checked until it is rebuilt");
+	resident->damaged = damaged;
+	return damaged ? 0 : r < 0 ? r : 1;
+}
+
 static int make_passes(struct resident *resident, const struct pass_options *pass)
 {
-	for (bool ready = false;; ready = true) {
+	for (bool ready = false;;) {
 		int r = await_pass(resident);
 
+		if (r < 0)
+			return r;
 		/* Other processes would not hear of what is noted in a file that is not the scoreboard any more. What cannot be
 		 * put back from here, without /proc or rights in the folder, other processes put back. */
-		if (r == 0)
-			(void)score_follow(resident->score);
-		if (r == 0)
-			r = pass_run(resident->score, pass);
+		(void)score_follow(resident->score);
+		r = judge_pass(resident, pass_run(resident->score, pass));
 		if (r < 0)
 			return r;
 		quit_deny();
-		tell_status(resident);
-		if (!ready)
-			service_tell("READY=1"); /* from now on what the scoreboard says of nodes has been looked at */
+		if (r > 0) {
+			tell_status(resident);
+			if (!ready)
+				service_tell("READY=1"); /* from now on what the scoreboard says of nodes has been looked at */
+			ready = true;
+		}
 		quit_allow();
 	}
 }
