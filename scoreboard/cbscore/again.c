@@ -20,7 +20,7 @@ static _Noreturn void run(const struct context *context, char *const words[])
 	};
 	size_t n = 0;
 
-	for (; words[n] && n < WORDS_MAX; n++)
+	for (; n < WORDS_MAX && words[n]; n++)
 		all[OWN_WORDS + n] = words[n];
 	(void)signal(SIGINT, SIG_DFL);
 	(void)signal(SIGQUIT, SIG_DFL);

@@ -68,7 +68,7 @@ static int accept_in_hand(struct score *s, struct farm *farm, const struct newco
 /* A newcomer's ticket has been committed: whether a slot is handed to it at once. 0 yes, 1 no. */
 static int dispatch_joined(struct score *s, struct farm *farm, const struct newcomer *newcomer)
 {
-	struct cell *cell;
+	struct cell *cell = NULL;
 	int r = claim_dispatch(s, farm, newcomer->arrival->policy);
 
 	if (r == 0)

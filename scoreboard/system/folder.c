@@ -326,7 +326,7 @@ static int random_name(const struct folder *folder, char **ret)
 	char digits[RANDOM_DIGITS + 1];
 
 	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-		return -errno;
+		return -EIO; /* so few bytes are had at once, or not at all */
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		(void)snprintf(digits + 2 * i, 3, "%02x", bytes[i]);
 	return asprintf(ret, "%s.%s.new", folder->name, digits) < 0 ? -ENOMEM : 0;

@@ -21,5 +21,6 @@ int grow_array(void *items, void *variable, size_t n, size_t *room, size_t size)
 	/* The variable may point to any type, so the pointer is copied as bytes. */
 	(void)memcpy(variable, &grown, sizeof(grown));
 	*room = more;
+	/* cppcheck-suppress memleak ; the variable has it now */
 	return 0;
 }

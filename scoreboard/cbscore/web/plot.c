@@ -59,14 +59,14 @@ void plot_write(FILE *out, const struct plot *plot, const struct score_history *
 	double now = history->n_slices > 0 ? plot->value(&history->slices[history->n_slices - 1]) : 0;
 
 	(void)fprintf(out, "<figure><figcaption><span>%s</span> <b>%.3g%s</b></figcaption>"
-		      "<svg viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" role=\"img\" "
+		      "<svg viewBox=\"0 0 %u %d\" preserveAspectRatio=\"none\" role=\"img\" "
 		      "aria-label=\"%s over the last hour: now %.3g%s, at most %.3g%s\">",
 		      plot->title, now, plot->unit, SCORE_SLICES, HEIGHT, plot->title, now, plot->unit, most, plot->unit);
-	(void)fprintf(out, "<line class=\"grid\" x1=\"0\" x2=\"%d\" y1=\"50\" y2=\"50\"/>", SCORE_SLICES);
+	(void)fprintf(out, "<line class=\"grid\" x1=\"0\" x2=\"%u\" y1=\"50\" y2=\"50\"/>", SCORE_SLICES);
 	if (history->n_slices > 0) {
 		(void)fprintf(out, "<polygon class=\"area\" points=\"%g,%d ", x_of(history, 0), HEIGHT);
 		write_points(out, plot->value, history, top);
-		(void)fprintf(out, "%d,%d\"/>", SCORE_SLICES, HEIGHT);
+		(void)fprintf(out, "%u,%d\"/>", SCORE_SLICES, HEIGHT);
 		if (plot->line) {
 			(void)fputs("<polyline class=\"line\" points=\"", out);
 			write_points(out, plot->line, history, top);
