@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# bats file_tags=alone
+#
+# The Debian package: it is built from what is committed, and lives a life in a booted systemd: installed, enabled, used,
+# upgraded while it is used, removed, purged.
+
+load lib/helpers
+
+setup_file() {
+  local status=0 top=$BATS_TEST_DIRNAME/..
+  export BOOT=$BATS_FILE_TMPDIR/boot CANNOT=''
+  if ((EUID != 0)); then CANNOT='not root'; return; fi
+  git -C "$top" rev-parse HEAD >/dev/null 2>&1 || { CANNOT='not a git checkout'; return; }
+  # Two versions of the same: each from a clone, so that the checkout's build folder is left alone.
+  git clone -q "$top" "$BATS_FILE_TMPDIR/source" 2>/dev/null
+  mkdir "$BATS_FILE_TMPDIR/tree"
+  for version in 0.8 0.9; do
+    make -s -C "$BATS_FILE_TMPDIR/source" deb VERSION=$version >"$BATS_FILE_TMPDIR/deb.log" 2>&1 3>&- ||
+      { cat "$BATS_FILE_TMPDIR/deb.log" && return 1; }
+    install -D -t "$BATS_FILE_TMPDIR/tree/opt/cbtest" "$BATS_FILE_TMPDIR/source/build/corebalance_${version}"_*.deb
+  done
+  install -D -t "$BATS_FILE_TMPDIR/tree/opt/cbtest" "$BUILD"/tests/cbtest-{node,client}
+  BOOT_LIFE=900 "$BATS_TEST_DIRNAME/lib/boot" start "$BOOT" --tree "$BATS_FILE_TMPDIR/tree" 2>"$BATS_FILE_TMPDIR/boot.log" 3>&- ||
+    status=$?
+  ((status != 77)) || CANNOT=$(<"$BATS_FILE_TMPDIR/boot.log")
+  ((status == 0 || status == 77)) || { cat "$BATS_FILE_TMPDIR/boot.log" && return 1; }
+}
+
+teardown_file() { ((EUID != 0)) || "$BATS_TEST_DIRNAME/lib/boot" stop "$BOOT"; }
+setup() { [[ -z $CANNOT ]] || skip "$CANNOT"; }
+teardown() { :; }
+
+inside() { "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" "$@"; }
+client_inside() { inside /opt/cbtest/cbtest-client --timeout 120 "$@" 127.0.0.1:3632; }
+dpkg_inside() { inside env DEBIAN_FRONTEND=noninteractive dpkg "$@"; }
+
+@test "lintian finds nothing in the package" {
+  run -0 lintian --allow-root --display-level '>=warning' --fail-on error,warning \
+    "$BATS_FILE_TMPDIR"/tree/opt/cbtest/corebalance_0.9_*.deb
+  echo "$output"
+}
+
+@test "the package is installed, and nothing listens before an administrator enables it" {
+  inside sh -c 'dpkg -i /opt/cbtest/corebalance_0.8_*.deb'
+  inside id corebalance
+  [ "$(inside stat -c '%a %U %G' /run/corebalance)" = '770 corebalance corebalance' ]
+  [ "$(inside systemctl is-active corebalance.socket)" != active ]
+  [[ $(inside cbscore --version) == *'0.8' ]]
+  inside journalctl --list-catalog | grep corebalance
+}
+
+@test "the main job, and an upgrade under load: every connection is served, also those that are under way" {
+  inside sh -c 'for port in 4001 4002; do
+    systemd-run -q --unit node-$port /opt/cbtest/cbtest-node --name n$port --max 2 --mode hold:300 127.0.0.1:$port; done
+    printf "127.0.0.1, 4001, 2, 0\n127.0.0.1, 4002, 2, 0\n" >/etc/corebalance/nodes.conf
+    systemctl enable --now corebalance.socket corebalance-probe.timer'
+  run -0 client_inside -n 8 --line job --expect any
+  client_inside -n 120 -c 12 --line job --expect any >"$BATS_TEST_TMPDIR/load" 2>&1 3>&- &
+  load=$!
+  served() { [ "$(inside cbscore list -nr -o SERVED | awk '{ n += $1 } END { print n }')" -ge "$1" ]; }
+  until_ok served 20
+  inside sh -c 'dpkg -i /opt/cbtest/corebalance_0.9_*.deb'
+  [[ $(inside cbscore --version) == *'0.9' ]]
+  wait "$load" || { cat "$BATS_TEST_TMPDIR/load"; false; }
+  grep 'ok=120 failed=0' "$BATS_TEST_TMPDIR/load"
+  run -0 client_inside -n 8 --line job --expect any
+  is_new() { [[ $(inside sh -c 'readlink /proc/$(systemctl show -P MainPID corebalance.service)/exe') == /usr/sbin/cbrelay ]]; }
+  until_ok is_new
+  [ -z "$(inside systemctl list-units -q --state=failed 'corebalance*')" ]
+}
+
+@test "removed, nothing is left but the node list; purged, nothing at all but the user" {
+  dpkg_inside --remove corebalance
+  inside test -e /etc/corebalance/nodes.conf
+  [ -z "$(inside systemctl list-units -q 'corebalance*' | grep -v 'not-found')" ]
+  run ! inside pgrep -x 'cbrelay|cbprobe'
+  dpkg_inside --purge corebalance
+  run -0 inside sh -c 'find /etc /usr /lib /var/lib /run -xdev -name "*corebalance*" -not -path "/var/lib/systemd/*" -not -path "/usr/src/*" 2>/dev/null'
+  [ -z "$(grep -v -e '^/run/systemd/' -e '/work' <<<"$output")" ]
+}
