@@ -93,7 +93,7 @@ print('full', flush=True); time.sleep(60)"
   [[ $output == *"cbprobe: checked 1 of 2 nodes in "*": 1 answered, 0 did not; 1 left as they are"* ]]
   echo "192.0.2.2, 1, 1, 0, check=exec:/bin/true" >>"$CONF"
   score add "192.0.2.2, 1, 1, 0, check=exec:/bin/true"
-  run -0 network "$BUILD/cbprobe" -v --fall 1
+  run -0 network "$BUILD/cbprobe" -c "$CONF" -v --fall 1
   [[ $output == *"192.0.2.2:1: exec: answered"* ]]
   [ "$(score list -nr -o STATE | sort -u)" = up ]
 }
