@@ -17,7 +17,7 @@ setup() {
   until_ok is_listening "$GATE"
   client -n 20 -c 6 --send 200000 --half-close --expect echo
   for words in list "slots -J" queue "list -r -o +FLAGS,ADDRESSES" fsck load reap dump "set $ADDR:4001 cores=2" \
-    "down $ADDR:4001 for a test" "up $ADDR:4001" "remove $ADDR:4001" "add $ADDR, 4001, 3, 0" validate; do
+    "down $ADDR:4001 --reason test" "up $ADDR:4001" "remove $ADDR:4001" "add $ADDR, 4001, 3, 0" validate; do
     # shellcheck disable=SC2086  # words
     run -0 "${VALGRIND[@]}" "$BUILD/cbscore" -c "$CONF" $words
   done
