@@ -357,6 +357,7 @@ static int serve_one(int fd, struct score *score, const struct options *options,
 	(void)signal(SIGHUP, SIG_IGN); /* is about node lists, which one connection has no use for */
 	if (sigterm_setup() < 0)
 		return EX_OSERR;
+	score_look_for_lost(score);
 	bind_self(score);
 	connection_init(&connection, fd, started_usec, NULL);
 	return connection_serve(&connection, score, &options->settings, &(struct connection_start){ .has = HAS_NOTHING });

@@ -46,6 +46,7 @@ struct waiters {
 	size_t n;
 	bool unwatched;                /* there is a waiter without io */
 	uint64_t revivals;             /* as score_revivals() was when all were last looked at */
+	bool asked;                    /* what this process holds, by a process that cannot read who holds some slots */
 	sd_event_source *wake, *guard_time, *guard_child, *limit_time, *watch_time;
 	int next_fd;                   /* pidfd of the process that has the next younger ticket, or -1 */
 };
@@ -147,7 +148,13 @@ static void watch_rest(struct waiters *w)
 						 on_watch_time, w);
 }
 
-/* ---- the guard, see score_guard() ---- */
+/*
+ * ---- the guard, see score_guard() ----
+ *
+ * While slots are lost (each process is asked then what it holds) the listener
+ * looks after them also without a waiter: a relay that met the damage may not
+ * look into other processes, and may have named such as are of other farms.
+ */
 
 static int on_guard_time(sd_event_source *source, uint64_t usec, void *arg);
 
@@ -179,12 +186,14 @@ static void guard_start(struct waiters *w)
 static int on_guard_time(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct waiters *w = arg;
+	bool asked = w->asked;
 	pid_t next_pid;
 	int r = 0;
 
 	(void)source;
 	(void)usec;
 	guard_stop(w);
+	w->asked = false; /* the look asks all processes again, this one, too, as long as any has not answered */
 	if (w->last) {
 		r = score_guard(w->setup.score, &w->last->ticket, &next_pid, &w->next_fd);
 		if (r < 0 && r != -ESTALE)
@@ -192,6 +201,10 @@ static int on_guard_time(sd_event_source *source, uint64_t usec, void *arg)
 		if (w->next_fd < 0 ||
 		    sd_event_add_io(w->setup.event, &w->guard_child, w->next_fd, POLLIN, on_guard_child, w) < 0)
 			guard_start(w);
+	} else if (asked) {
+		r = score_reap(w->setup.score, NULL, NULL);
+		if (r < 0)
+			report_message(LOG_ERR, "cannot look after lost slots: %s", score_strerror(r));
 	}
 	changed(w);
 	return 0;
@@ -200,12 +213,15 @@ static int on_guard_time(sd_event_source *source, uint64_t usec, void *arg)
 static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
 	struct waiters *w = arg;
+	uint64_t revivals = score_revivals(w->setup.score);
+	bool woken = score_wake_clear(w->setup.score);
 
 	(void)source;
 	(void)fd;
 	(void)revents;
-	/* Perhaps whom we watch lives on and waits no more: look again soon. */
-	if (score_wake_clear(w->setup.score) && w->guard_child)
+	w->asked |= score_revivals(w->setup.score) != revivals;
+	/* Perhaps the process that is watched lives on and waits no more: look again soon. */
+	if ((woken || w->asked) && w->guard_child)
 		guard_stop(w);
 	changed(w);
 	return 0;
@@ -467,9 +483,9 @@ void waiters_look(struct waiters *w)
 {
 	enforce_limits(w);
 	watch_rest(w);
-	if (w->first && !w->guard_time && !w->guard_child)
+	if ((w->first || w->asked) && !w->guard_time && !w->guard_child)
 		guard_start(w);
-	else if (!w->first)
+	else if (!w->first && !w->asked)
 		guard_stop(w);
 }
 

@@ -93,8 +93,9 @@ static int check_surroundings(struct store *store)
 	return store_commit(store);
 }
 
-/* Whether the file is a scoreboard of ours, and all nodes are in it: 0, 1 not all, or -errno. */
-static int check(struct store *store)
+/* Whether the file is a scoreboard of ours, and all nodes are in it: 0, 1 not all, or -errno. *ret_lost: whether slots are
+ * lost. */
+static int check(struct store *store, bool *ret_lost)
 {
 	struct version version;
 	struct farm farm;
@@ -112,9 +113,10 @@ static int check(struct store *store)
 	store_unlock(store);
 	if (r == 0)
 		r = farm_check(&farm);
-	if (r == 0)
-		return farm.incomplete != 0;
-	return r;
+	if (r < 0)
+		return r;
+	*ret_lost = farm.lost > 0;
+	return farm.incomplete != 0;
 }
 
 /* 0 and *ret; 1 the same, but nodes are missing; or -errno. */
@@ -130,12 +132,12 @@ static int open_existing(const char *path, struct score **ret)
 	holder_self(&s->self);
 	r = s->path ? store_open(path, &s->store) : -ENOMEM;
 	if (r == 0)
-		r = check(s->store);
+		r = check(s->store, &s->lost_seen);
 	/* It is not that which was there before: processes may hold slots of that. */
 	if (r == -EREMCHG) {
 		r = mend(s);
 		if (r == 0)
-			r = check(s->store);
+			r = check(s->store, &s->lost_seen);
 	}
 	if (r < 0) {
 		(void)score_close(s);

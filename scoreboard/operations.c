@@ -202,6 +202,12 @@ int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 	return OPERATION(s, attempt_reap(s, ret_slots, ret_tickets));
 }
 
+void score_look_for_lost(struct score *s)
+{
+	if (s->lost_seen)
+		(void)score_reap(s, NULL, NULL); /* what fails here the next look does */
+}
+
 int score_guard(struct score *s, struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd)
 {
 	int r;

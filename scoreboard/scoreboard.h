@@ -358,6 +358,13 @@ int score_wake_fd(struct score *s);
  */
 void score_answer(struct score *s);
 
+/*
+ * For a process that will soon not be allowed to look into others: if slots
+ * were lost when the scoreboard was opened, looks now which processes may still
+ * hold such. Else it does nothing.
+ */
+void score_look_for_lost(struct score *s);
+
 /* Empties the wake-up descriptor; whether there was anything but the question what this process holds. Call it before
  * looking at one's tickets. One who was woken and has no slot looks again whom to watch: score_guard(). (Not for that
  * question: score_guard() asks it, and all would keep each other awake as long as somebody does not answer.) */

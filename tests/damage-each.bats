@@ -12,12 +12,11 @@ kept() { find "$T" -name 'scoreboard.tdb.damaged-*' | grep -c . || true; }
 @test "each verb of cbscore, and the prober: it does what it was asked to, on a scoreboard that is sound again" {
   node a 4001 2
   node_line 4002 1
-  echo "$ADDR, 4003, 1, 0" >"$T/three"
-  cat "$CONF" >>"$T/three"
   local n=0 verb
   score load
-  for verb in list slots queue explain dump "down $ADDR:4001 a word" "up $ADDR:4001" "set $ADDR:4001 cores=3" \
-    "add $ADDR,4009,1,0" "remove $ADDR:4002" "load $T/three" reap "export ipvs --service tcp:192.0.2.1:1"; do
+  for verb in list slots queue explain dump "down $ADDR:4001 --reason word" "up $ADDR:4001" "set $ADDR:4001 cores=3" \
+    "add $ADDR,4009,1,0" "remove $ADDR:4002" load reap "export ipvs --service tcp:192.0.2.1:1"; do
+    [ "$verb" != load ] || echo "$ADDR, 4003, 1, 0" >>"$CONF"
     damage noise farm
     # shellcheck disable=SC2086  # words
     run --separate-stderr score $verb

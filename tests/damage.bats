@@ -168,6 +168,55 @@ stray_write() {
   farm_is_at_rest
 }
 
+# Relays of another farm: a relay, which may not look into other processes, cannot know that they are of another.
+other_farm() {
+  background "$T/other.log" "$BUILD/cbrelay" -s "$T/other.tdb" "$ADDR:3633" "$ADDR:4001"
+  until_ok is_listening "$ADDR:3633"
+}
+
+@test "listener: a relay meets the damage, beside another farm's relays: lost slots are free without a waiter" {
+  other_farm
+  node a 4001 2 --mode line
+  entrance listener
+  client_start one --line "$(until_word one)" --expect line
+  until_ok busy_is 1
+  damage zero farm
+  client --line "sleep 0" --expect line
+  word one
+  client_wait one
+  until_ok was_kept
+  farm_is_at_rest
+}
+
+@test "a relay meets the damage: what other relays hold stays taken" {
+  node a 4001 3 --mode line
+  entrance listener
+  client_start held -n 2 -c 2 --line "$(until_word go)" --expect line
+  until_ok busy_is 2
+  damage zero slots/1/0
+  client_start more -n 4 -c 4 --line "$(until_word go)" --expect line
+  until_ok grep 'was damaged; ' "$T/relay.log" # before a look from here meets it
+  until_ok waiting_is 3
+  busy_is 3
+  word go
+  for name in held more; do client_wait $name; done
+  farm_is_at_rest
+}
+
+@test "connection: a relay meets the damage, beside another farm's relays: lost slots are free with the next client" {
+  other_farm
+  node a 4001 2 --mode line
+  entrance connection
+  client_start one --line "$(until_word one)" --expect line
+  until_ok busy_is 1
+  damage zero slots/1/0
+  word one
+  client_wait one
+  until_ok grep 'was damaged; ' "$T/relay.log"
+  client --line "sleep 0" --expect line
+  farm_is_at_rest
+}
+
 @test "what can be read stays: counters, holds, who holds, who waits" {
   scene listener
   score down "$ADDR:4002" --reason "a reason of its own"

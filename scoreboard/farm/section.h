@@ -28,7 +28,7 @@ struct score {
 	bool forgetful;               /* there was no memory to note it: what it holds is not known */
 	bool is_draft;                /* not yet what anybody else sees */
 	uint32_t told, settled;       /* the lost_round in which it said so: as far as it could, all of it */
-	bool lost_seen;               /* a look for the dead met lost slots, or processes that may hold such */
+	bool lost_seen;               /* the opening, or a look for the dead, met lost slots, or processes that may hold such */
 	struct holder self;           /* this process */
 	struct wake_port port;
 	struct wake_list wakes;       /* to be sent when the lock has been given up */

@@ -152,6 +152,7 @@ static int look_at(struct search *search, const char *pid, bool wake)
 	char path[64], target[64];
 	bool found = false;
 	struct dirent *entry;
+	int hidden = 0;
 	DIR *dir;
 
 	(void)snprintf(path, sizeof(path), "/proc/%.20s/fd", pid);
@@ -162,8 +163,11 @@ static int look_at(struct search *search, const char *pid, bool wake)
 		unsigned long inode;
 		struct stat st;
 
-		if (fstatat(dirfd(dir), entry->d_name, &st, 0) < 0)
+		if (fstatat(dirfd(dir), entry->d_name, &st, 0) < 0) {
+			/* Landlock and ptrace(2)'s rules hide where a descriptor leads, also where its name can be listed. */
+			hidden = errno == EACCES || errno == EPERM ? -errno : hidden;
 			continue;
+		}
 		found = found || is_file(search, dirfd(dir), pid, entry->d_name, &st);
 		if (!wake || !S_ISSOCK(st.st_mode))
 			continue;
@@ -172,7 +176,7 @@ static int look_at(struct search *search, const char *pid, bool wake)
 			wake_port_of(search, inode);
 	}
 	(void)closedir(dir);
-	return found || has_page(search, pid);
+	return found || has_page(search, pid) ? 1 : hidden;
 }
 
 static int note(struct search *search, const char *pid)
