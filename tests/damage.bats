@@ -345,20 +345,40 @@ ends_well() {
   lost_twice 2 2
   client_start more -n 4 -c 4 --line "sleep 0" --expect line
   until_ok waiting_is 4
-  met damage zero lost
-  damage zero lost 0 16
+  met damage zero lost/0
+  damage zero lost/0 0 16
   run -0 score fsck --repair
   damage zero farm 76 4
   run -0 score fsck --repair
-  busy_is 8
+  { cat "$T/relay.log"; score slots; tdbdump "$SCOREBOARD" | grep -c lost; } >&2; busy_is 8
   waiting_is 4
   ends_well
   client_wait more
 }
 
+@test "more processes may hold what was lost than a record has room for: each is heard of" {
+  local i
+  node a 4001 2 --mode line
+  entrance listener
+  client_start held -n 2 -c 2 --line "$(until_word go)" --expect line
+  until_ok busy_is 2
+  for i in {1..140}; do background "$T/silent.log" sleep 600 9<"$SCOREBOARD"; done
+  local silent=("${PIDS[@]: -140}")
+  damage zero slots/1/0
+  score reap
+  tdbtool "$SCOREBOARD" keys | grep lost/2
+  run -0 score fsck
+  kill "${silent[@]}"
+  word go
+  client_wait held
+  client --line "sleep 0" --expect line
+  farm_is_at_rest
+  run -0 score fsck
+}
+
 @test "who may hold what was lost is zeroed, too, and nobody looks: it does not stay lost for ever" {
   lost_twice 4 1
-  damage zero lost
+  damage zero lost/0
   ends_well
 }
 

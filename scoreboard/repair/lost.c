@@ -11,19 +11,17 @@
 #include "users.h"
 #include "system/timespan.h"
 
-int lost_begin(struct store *store, struct farm *farm, const struct holder *witnesses, size_t n)
-{
-	uint32_t round = (uint32_t)(now_boottime() / 1000) | 1;
+#define HOLDERS_PER_PAGE 64u
+#define PAGES_MAX (PID_MAX / HOLDERS_PER_PAGE)
+#define PID_MAX (UINT32_C(1) << 22) /* no Linux has more */
 
-	farm->lost = (uint32_t)n;
-	/* Another than any before, also when the one before could not be read. */
-	farm->lost_round = round == farm->lost_round ? round + 2 : round;
-	if (n == 0)
-		return store_delete(store, STORE_LOST, 0, 0);
-	return store_put(store, STORE_LOST, 0, 0, witnesses, n * sizeof(*witnesses));
-}
+/* A record "lost/N". */
+struct lost_page {
+	struct holder holders[HOLDERS_PER_PAGE];
+};
 
-/* In place of one that has been heard of: what zeros over the record would leave is not that. */
+/* In place of a process that has been heard of, and behind the last: what zeros over the record would leave is not
+ * that. */
 static const struct holder struck = { .reserved = 1 };
 
 static bool is_struck(const struct holder *holder)
@@ -31,73 +29,103 @@ static bool is_struck(const struct holder *holder)
 	return memcmp(holder, &struck, sizeof(*holder)) == 0;
 }
 
-/* The record, and how many on it have not been heard of. 0; -ENOENT; -EUCLEAN if it cannot be what it says. */
-static int get_record(struct store *store, struct holder **ret, size_t *ret_n, uint32_t *ret_left)
+/* Makes the pages of these, and removes those behind them. */
+static int put_pages(struct store *store, const struct holder *holders, size_t n)
 {
-	struct holder *holders;
+	uint32_t number = 0;
 	void *data;
-	size_t size;
-	int r = store_find(store, STORE_LOST, 0, 0, 0, &data, &size);
+	int r = 0;
 
+	for (size_t done = 0; r == 0 && done < n; number++) {
+		struct lost_page page;
+
+		for (unsigned i = 0; i < HOLDERS_PER_PAGE; i++)
+			page.holders[i] = done < n ? holders[done++] : struck;
+		r = store_put(store, STORE_LOST, number, 0, &page, sizeof(page));
+	}
+	for (; r == 0 && number < PAGES_MAX && store_find(store, STORE_LOST, number, 0, 0, &data, NULL) != -ENOENT; number++)
+		r = store_delete(store, STORE_LOST, number, 0);
+	return r;
+}
+
+int lost_begin(struct store *store, struct farm *farm, const struct holder *witnesses, size_t n)
+{
+	uint32_t round = (uint32_t)(now_boottime() / 1000) | 1;
+
+	farm->lost = (uint32_t)n;
+	/* Another than any before, also when the one before could not be read. */
+	farm->lost_round = round == farm->lost_round ? round + 2 : round;
+	return put_pages(store, witnesses, n);
+}
+
+/* A page in a copy, and how many on it have not been heard of. 0; -ENOENT; -EUCLEAN if it cannot be what it says. */
+static int get_page(struct store *store, uint32_t number, struct lost_page **ret, uint32_t *ret_left)
+{
+	void *data;
+	int r;
+
+	store_trim(store);
+	r = store_find(store, STORE_LOST, number, 0, sizeof(**ret), &data, NULL);
 	if (r < 0)
 		return r;
-	if (size % sizeof(*holders) != 0)
-		return -EUCLEAN;
-	holders = data;
-	*ret = holders;
-	*ret_n = size / sizeof(*holders);
+	*ret = data;
 	*ret_left = 0;
-	for (size_t i = 0; i < *ret_n; i++) {
-		if (is_struck(&holders[i]))
+	for (unsigned i = 0; i < HOLDERS_PER_PAGE; i++) {
+		const struct holder *holder = &(*ret)->holders[i];
+
+		if (is_struck(holder))
 			continue;
-		if (holders[i].pid == 0 || holders[i].pid > INT32_MAX || holders[i].reserved != 0)
+		if (holder->pid == 0 || holder->pid > INT32_MAX || holder->reserved != 0)
 			return -EUCLEAN;
 		++*ret_left;
 	}
 	return 0;
 }
 
-/* The same, if it says what the farm's record does; one that is not there is empty. 0, -EUCLEAN, or -errno. */
-static int get_whole_record(struct store *store, const struct farm *farm, struct holder **ret, size_t *ret_n)
-{
-	uint32_t left;
-	int r = get_record(store, ret, ret_n, &left);
-
-	if (r == -ENOENT)
-		*ret_n = left = 0;
-	else if (r < 0)
-		return r;
-	return left == farm->lost ? 0 : -EUCLEAN;
-}
-
 int lost_count(struct store *store, uint32_t *ret)
 {
-	struct holder *holders;
-	size_t n;
-	int r = get_record(store, &holders, &n, ret);
+	struct lost_page *page;
+	uint32_t left;
+	int r;
 
-	if (r != -ENOENT)
-		return r;
 	*ret = 0;
-	return 0;
+	for (uint32_t number = 0; (r = get_page(store, number, &page, &left)) == 0; number++)
+		*ret += left;
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Whether the pages say what the farm's record does. 0, -EUCLEAN, or -errno. */
+static int check_count(struct store *store, const struct farm *farm)
+{
+	uint32_t left;
+	int r = lost_count(store, &left);
+
+	return r == 0 && left != farm->lost ? -EUCLEAN : r;
 }
 
 int lost_get(struct store *store, const struct farm *farm, struct holder **ret, size_t *ret_n)
 {
-	struct holder *holders, *unheard;
-	size_t n;
-	int r = get_whole_record(store, farm, &holders, &n);
+	struct holder *unheard;
+	struct lost_page *page;
+	uint32_t left;
+	size_t n = 0;
+	int r = check_count(store, farm);
 
 	if (r < 0)
 		return r;
-	unheard = reallocarray(NULL, n + 1, sizeof(*unheard));
+	unheard = reallocarray(NULL, farm->lost + (size_t)1, sizeof(*unheard));
 	if (!unheard)
 		return -ENOMEM;
-	*ret_n = 0;
-	for (size_t i = 0; i < n; i++)
-		if (!is_struck(&holders[i]))
-			unheard[(*ret_n)++] = holders[i];
+	for (uint32_t number = 0; (r = get_page(store, number, &page, &left)) == 0; number++)
+		for (unsigned i = 0; i < HOLDERS_PER_PAGE; i++)
+			if (!is_struck(&page->holders[i]))
+				unheard[n++] = page->holders[i];
+	if (r != -ENOENT) {
+		free(unheard);
+		return r;
+	}
 	*ret = unheard;
+	*ret_n = n;
 	return 0;
 }
 
@@ -145,20 +173,26 @@ int lost_finish(struct score *s, struct farm *farm)
 
 int lost_strike(struct score *s, struct farm *farm, const struct holder *whom)
 {
-	struct holder *holders;
-	size_t n;
-	int r = get_whole_record(s->store, farm, &holders, &n);
+	struct lost_page *page;
+	uint32_t left;
+	int r = check_count(s->store, farm);
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < n && farm->lost > 0; i++)
-		if (holder_equal(&holders[i], whom)) {
-			holders[i] = struck;
-			store_touch(s->store, &holders[i], sizeof(holders[i]));
-			farm->lost--;
-			store_touch(s->store, &farm->lost, sizeof(farm->lost));
-		}
-	r = store_commit(s->store);
+	for (uint32_t number = 0; r == 0 && farm->lost > 0; number++) {
+		r = get_page(s->store, number, &page, &left);
+		for (unsigned i = 0; r == 0 && i < HOLDERS_PER_PAGE && farm->lost > 0; i++)
+			if (holder_equal(&page->holders[i], whom)) {
+				page->holders[i] = struck;
+				store_touch(s->store, &page->holders[i], sizeof(page->holders[i]));
+				farm->lost--;
+				store_touch(s->store, &farm->lost, sizeof(farm->lost));
+			}
+		if (r == 0)
+			r = store_commit(s->store);
+	}
+	if (r == -ENOENT)
+		r = 0;
+	if (r == 0)
+		r = store_commit(s->store);
 	store_trim(s->store);
 	/* Killed from here on, the next reap frees them: they are lost, and nobody is on the record. */
 	if (r == 0 && farm->lost == 0)

@@ -4,7 +4,7 @@
 /*
  * lost.h: slots of which it could not be read who holds them, and tickets that are gone.
  *
- * A lost slot counts as taken. The record "lost" names the processes that had
+ * A lost slot counts as taken. The records "lost/PAGE" name the processes that had
  * the scoreboard open when it was mended: the holder is one of them, or nobody.
  * Each says what it holds the next time that it uses the scoreboard, takes
  * what is its own, and is taken off the record; so is one that has ended, and
@@ -21,7 +21,7 @@
 #include "farm/section.h"
 #include "scoreboard.h"
 
-/* In a transaction: makes the record of these; n 0 removes it. Sets the farm's fields. 0 or -errno. */
+/* In a transaction: makes the records of these; n 0 removes them. Sets the farm's fields. 0 or -errno. */
 int lost_begin(struct store *store, struct farm *farm, const struct holder *witnesses, size_t n);
 
 /* How many on the record have not been heard of: what the farm's record must say. 0; -EUCLEAN if the record cannot be

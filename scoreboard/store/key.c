@@ -15,6 +15,7 @@ static const char *const names[STORE_KIND_MAX_] = {
 /* How many numbers follow. */
 static const unsigned char numbers[STORE_KIND_MAX_] = {
 	[STORE_NODE] = 1, [STORE_SLOTS] = 2, [STORE_QUEUE] = 1, [STORE_INDEX] = 2, [STORE_SPEED] = 1, [STORE_SLICE] = 1,
+	[STORE_LOST] = 1,
 };
 
 static char *write_number(char *p, uint32_t n)

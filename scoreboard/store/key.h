@@ -20,7 +20,7 @@ enum store_kind {
 	STORE_QUEUE,     /* a: page */
 	STORE_INDEX,     /* a: level, b: page */
 	STORE_SPEED,     /* a: row */
-	STORE_LOST,
+	STORE_LOST,      /* a: page */
 	STORE_HISTORY,
 	STORE_SLICE,     /* a: place in the ring */
 	STORE_ORIGIN,

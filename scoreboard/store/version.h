@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SCORE_FORMAT 10u
+#define SCORE_FORMAT 11u
 
 struct version {
 	char magic[16];        /* "corebalance" */
