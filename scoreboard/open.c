@@ -3,9 +3,9 @@
 /*
  * open.c: finds, makes, opens and closes a scoreboard.
  *
- * One is made without a name and gets its name by linkat(2) when it is complete.
- * So no process ever sees half of one, and of several that try at once, one wins
- * and the others use what it made.
+ * A scoreboard is made without a name and gets its name by linkat(2) when it is
+ * complete. So no process ever sees half of a scoreboard. Of several processes
+ * that try at once, one wins and the others use what that process made.
  */
 
 #include "scoreboard.h"
@@ -29,7 +29,7 @@
 #include "store/salvage.h"
 #include "system/folder.h"
 
-static const char *owner = "corebalance"; /* whose group is that of a scoreboard that root makes */
+static const char *owner = "corebalance"; /* a scoreboard that root makes has this user's group */
 
 static const char *path_of_environment(void)
 {
@@ -133,7 +133,7 @@ static int open_existing(const char *path, struct score **ret)
 	r = s->path ? store_open(path, &s->store) : -ENOMEM;
 	if (r == 0)
 		r = check(s->store, &s->lost_seen);
-	/* It is not that which was there before: processes may hold slots of that. */
+	/* The file is another scoreboard than before: processes may hold slots of the former one. */
 	if (r == -EREMCHG) {
 		r = mend(s);
 		if (r == 0)
@@ -153,9 +153,9 @@ void score_make_for(const char *user)
 }
 
 /*
- * In a folder that its group may write, the scoreboard is the group's: mode 0660. So it is where root makes one in a
- * folder of root's, for the group of the farm's user; the owner stays root, whom every process believes. Elsewhere it
- * is its owner's alone.
+ * In a folder that its group may write, the scoreboard is the group's: mode 0660. A scoreboard that root makes in a
+ * folder of root's is the group's, too: the group of the farm's user. Its owner stays root, because every process
+ * believes root. Elsewhere a scoreboard is its owner's alone.
  */
 static int set_owner(struct store *store)
 {
@@ -166,10 +166,10 @@ static int set_owner(struct store *store)
 		return store_set_owner(store, 0660, (uid_t)-1, user->pw_gid);
 	if (folder->mode & S_IWGRP && store_set_owner(store, 0660, (uid_t)-1, folder->group) == 0)
 		return 0;
-	return store_set_owner(store, 0600, (uid_t)-1, (gid_t)-1); /* it is none of our groups */
+	return store_set_owner(store, 0600, (uid_t)-1, (gid_t)-1); /* this process is not in that group */
 }
 
-/* A complete scoreboard in the folder, known to nobody yet. */
+/* Makes a complete scoreboard in the folder. It has no name yet. */
 static int make(const struct folder *folder, const struct nodelist *list, struct store **ret)
 {
 	struct score s = { .port.fd = -1 };
@@ -193,7 +193,8 @@ static int make(const struct folder *folder, const struct nodelist *list, struct
 	return r;
 }
 
-/* Puts one where there is none. Processes that have one open which was removed go on with that: their slots are taken. */
+/* Puts a scoreboard where there is none. If processes still have a removed scoreboard open, that file is put back, so
+ * that their slots stay taken. */
 static int create(const char *path, const struct nodelist *list)
 {
 	struct folder folder;
@@ -214,7 +215,8 @@ static int create(const char *path, const struct nodelist *list)
 	return r == -EEXIST ? 0 : r;
 }
 
-/* One that is damaged, or is not even a tdb file any more; but nothing that was never ours. */
+/* Opens a file that is damaged, or is not even a tdb file any more, after a rebuild. A file that was never a scoreboard
+ * is refused. */
 static int open_damaged(const char *path, const struct nodelist *list, struct score **ret)
 {
 	struct salvage *salvage;
@@ -253,7 +255,7 @@ int score_open(const char *path, const struct nodelist *list, struct score **ret
 	if (r != 1)
 		return r;
 	/* Nodes may be missing. */
-	r = list ? lost_answer(*ret) : -ENODATA; /* all processes may have been asked, this one, too */
+	r = list ? lost_answer(*ret) : -ENODATA; /* all processes may have been asked what they hold, this one, too */
 	if (r == 0)
 		r = load_missing(*ret, list);
 	if (r < 0)
@@ -285,7 +287,7 @@ int score_check_list(struct score *s, const char *path, char *text, size_t size)
 void score_set_nodes(struct score *s, const char *path)
 {
 	free(s->nodes);
-	s->nodes = strdup(path); /* without it a rebuild waits for the next who has a list */
+	s->nodes = strdup(path); /* without it lost nodes stay missing until a process that has a list loads them */
 }
 
 int score_after_fork(struct score *s)
@@ -354,8 +356,8 @@ bool score_wake_clear(struct score *s)
 
 	if (s->port.asked) {
 		s->port.asked = false;
-		s->revivals++; /* perhaps its tickets were lost, too: it shall look at each */
-		score_answer(s); /* one that sleeps may have no other call for long */
+		s->revivals++; /* this process's tickets may be lost, too: it must look at each */
+		score_answer(s); /* a process that sleeps may make no other call for long */
 	}
 	return any;
 }

@@ -2,9 +2,9 @@
 
 /*
  * operations.c: what programs call. Each operation is attempted in a section
- * of its own (attempt.h). What a section cannot do for itself is done here,
- * outside of it, and the operation is attempted again: damage is mended, and a
- * question what this process holds is answered. What a process holds is noted
+ * of its own (attempt.h). Two things cannot be done within that section: to mend
+ * damage, and to answer the question what this process holds. They are done
+ * here, and the operation is attempted again. What a process holds is noted
  * here, too.
  */
 
@@ -61,7 +61,7 @@ static bool help(struct score *s, int *r, struct help *help)
 	return outcome == 0 || (is_damage(outcome) && help->mendings <= MENDINGS_MAX);
 }
 
-/* The outcome of an operation: of the first attempt that did not ask for help, or for which there is no more. */
+/* The outcome of an operation: that of the first attempt that does not ask for help, or cannot be helped any more. */
 #define OPERATION(s, attempt) \
 	({ \
 		struct help help_ = { 0 }; \
@@ -72,7 +72,7 @@ static bool help(struct score *s, int *r, struct help *help)
 		r_; \
 	})
 
-/* As an operation on a ticket. A ticket that is not in the queue was lost with a damaged one: it is put back first. */
+/* An operation on a ticket. A ticket that is not in the queue was lost with a damaged queue: it is put back first. */
 #define TICKET_OPERATION(s, ticket, attempt) \
 	({ \
 		int outcome_ = OPERATION(s, attempt); \
@@ -116,7 +116,7 @@ int score_take(struct score *s, struct score_ticket *ticket, struct score_slot *
 
 	if (r == 0)
 		held_add(s, ret);
-	return r == -ESTALE ? 1 : r; /* lost again at once: the next look puts it in */
+	return r == -ESTALE ? 1 : r; /* the ticket was lost again at once: the next look puts it back */
 }
 
 int score_granted(struct score *s, struct score_ticket *ticket)
@@ -155,7 +155,7 @@ int score_failed(struct score *s, const struct score_slot *slot, enum node_reaso
 	int r;
 
 	r = OPERATION(s, attempt_failed(s, &ours, reason, retry_usec, policy, client, ret_edge, ret, ret_target, ret_ticket));
-	if (r >= 0 || r == -ESTALE) /* else nothing was done, and it is still ours */
+	if (r >= 0 || r == -ESTALE) /* else nothing was done, and this process still holds the slot */
 		held_remove(s, &ours);
 	if (r == 0)
 		held_add(s, ret);
@@ -212,7 +212,7 @@ int score_guard(struct score *s, struct score_ticket *youngest, pid_t *ret_next_
 {
 	int r;
 
-	(void)score_follow(s); /* what fails shows below */
+	(void)score_follow(s); /* a failure shows below, too */
 	r = TICKET_OPERATION(s, youngest, attempt_guard(s, youngest, ret_next_pid, ret_next_fd));
 
 	return r;

@@ -4,21 +4,22 @@
 /*
  * scoreboard.h: the one header for programs.
  *
- * A scoreboard is the shared memory of a farm: its nodes, who holds which
- * slot, and who waits. Every function here is one critical section over it:
- * a process may be killed between any two instructions and the next one finds
- * a whole scoreboard. Nothing here shows how it is stored.
+ * A scoreboard is the shared memory of a farm: its nodes, which process holds
+ * which slot, and which connections wait. Every function here is one critical
+ * section over it: a process may be killed between any two instructions, and
+ * the next process finds a whole scoreboard. Nothing here shows how the
+ * scoreboard is stored.
  *
- * Calls return 0, a documented positive outcome, or -errno. Those that mean
- * something special are the same everywhere:
+ * Calls return 0, a documented positive outcome, or -errno. These errors have
+ * the same special meaning everywhere:
  *   -EBADMSG  the file is no scoreboard (foreign, or cut short)
  *   -EPROTO   a scoreboard of another version of corebalance
- *   -EUCLEAN  a scoreboard whose contents contradict themselves (cbscore fsck)
+ *   -EUCLEAN  a scoreboard with contents that contradict themselves (cbscore fsck)
  *   -EINTR    the wait for the lock was ended, see score_on_wait()
  *   -ENODATA  no scoreboard yet, and no valid node list to make one from
  *   -EKEYREJECTED  not believed: its owner is neither root, nor this user, nor the owner of its folder
  *   -EKEYREVOKED   not believed: everybody may write it, or replace it in its folder
- *   -ENOKEY   this user cannot make one that others believe in that folder
+ *   -ENOKEY   this user cannot make a scoreboard in that folder that other users believe
  *   -EREMOTE  its processes are in another pid, time, network or user namespace
  *   -EMEDIUMTYPE  it was made from another node list, see score_load()
  *   -ELOOP    its name is a symbolic link, which is not followed
@@ -44,7 +45,7 @@
 #define SCORE_CLIENT_MAX 63       /* longest client name kept, without its NUL */
 #define SCORE_ADDRESSES_MAX 16    /* addresses kept of one node */
 #define SCORE_FLAPS_MAX 8         /* times of going down that are kept of one node */
-#define SCORE_DOUBTS_MAX 3u       /* so many connections in a row that a node did not answer take it down */
+#define SCORE_DOUBTS_MAX 3u       /* a node that leaves so many connections in a row unanswered goes down */
 #define SCORE_LIST_MAX 1023       /* longest path of a node list that is kept, without its NUL */
 #define SCORE_FDS_MAX 4           /* descriptors of an open scoreboard, at most */
 #define SCORE_GUARD_USEC 750000u  /* how often the guard of the queue looks for dead holders */
@@ -68,14 +69,14 @@ struct score_slot {
 	bool trial;      /* this connection tries a node that was down */
 };
 
-/* A place in the queue. Where a ticket is not const it may have another cell afterwards: damage took it away, and it has
- * been put in again. */
+/* A place in the queue. A function that takes a ticket that is not const may change its cell: the ticket was lost with
+ * a damaged queue, and the function has put it back. */
 struct score_ticket {
 	uint64_t number; /* the order of arrival, over all entrances */
 	uint32_t cell;   /* where the scoreboard keeps it */
 };
 
-/* What a relay must know of the node whose slot it got. */
+/* What a relay must know of the node of its slot. */
 struct score_target {
 	char name[NODE_NAME_MAX + 1];
 	enum node_proxy proxy;
@@ -108,8 +109,8 @@ struct score_edge {
 	uint64_t lasted_usec;        /* how long the state before had lasted */
 };
 
-/* The change in words, as relays and the prober tell it: "NODE is down: REASON: DETAIL (was up for 2h 5min)". detail, the
- * words of a check, may be NULL. As much of it as goes into size bytes. */
+/* Writes the change in words, as relays and the prober tell it: "NODE is down: REASON: DETAIL (was up for 2h 5min)".
+ * detail, the words of a check, may be NULL. The text is cut to size bytes. */
 void score_edge_describe(const char *node, const struct score_edge *edge, const char *detail, char *buffer, size_t size);
 
 /* The policy's name as options spell it, and back (POLICY_INVALID_ if there is none such). */
@@ -122,8 +123,8 @@ const char *policy_word(const void *words, size_t i);
 /* What a -errno of these functions means, as the end of a sentence: "a damaged scoreboard". Never NULL. */
 const char *score_strerror(int error);
 
-/* Whether a -errno of score_open() is about the file that was named: the wrong one, a broken one, or one that is not
- * believed. Programs end with EX_CONFIG for it. */
+/* Whether a -errno of score_open() is about the named file: the file is a wrong one, is broken, or is not believed.
+ * Programs end with EX_CONFIG for it. */
 bool score_file_is_wrong(int error);
 
 /* ---- opening ---- */
@@ -131,15 +132,16 @@ bool score_file_is_wrong(int error);
 /* The path that is used when no option names one: $COREBALANCE_SCOREBOARD, else the default. */
 const char *score_default_path(void);
 
-/* Whether $COREBALANCE_SCOREBOARD names one; an empty one does not. */
+/* Whether $COREBALANCE_SCOREBOARD names a path. An empty value names none. */
 bool score_path_is_set(void);
 
 /*
- * Opens the scoreboard at path. If there is none it is made from the node list
- * (one process wins, the others wait and open what it made); list is only read
- * then and may be NULL, in which case nothing is made. *ret is the caller's,
- * to be ended by score_close(). 0, or -ENODATA (no file, list NULL), -EBADMSG,
- * -EPROTO, -EUCLEAN, or what open(2) and friends said.
+ * Opens the scoreboard at path. If there is none, it is made from the node list:
+ * of several processes that do so at once, one wins, and the others wait and
+ * open what that process made. list is read only then. With list NULL nothing
+ * is made. *ret is the caller's, to be ended by score_close(). 0, or -ENODATA
+ * (no file, list NULL), -EBADMSG, -EPROTO, -EUCLEAN, or what open(2) and
+ * friends said.
  */
 int score_open(const char *path, const struct nodelist *list, struct score **ret);
 
@@ -162,8 +164,8 @@ int score_fd(const struct score *s);
 /* The descriptor of the folder in which it is, O_PATH. It stays the scoreboard's. */
 int score_folder_fd(const struct score *s);
 
-/* The descriptors without which the scoreboard cannot go on, for a process that closes all others: the file's, and
- * that of the folder in which a rebuilt one is found. They stay the scoreboard's. Returns how many. */
+/* The descriptors that the scoreboard needs to go on, for a process that closes all others: the file's, and that of
+ * the folder in which a rebuilt file is found. They stay the scoreboard's. Returns how many. */
 size_t score_fds(const struct score *s, int ret[static SCORE_FDS_MAX]);
 
 /* Closes and frees; NULL is fine. Slots and tickets of the process are not touched. */
@@ -173,19 +175,20 @@ struct score *score_close(struct score *s);
 int score_list(struct score *s, char ret[static SCORE_LIST_MAX + 1]);
 
 /*
- * Whether the farm may have the node list of that path: 0: it was made from it,
- * or from none that is known; -EMEDIUMTYPE: from another, and text says from
- * which, as the end of a sentence; or -errno.
+ * Whether the farm may have the node list of that path. 0: the farm was made
+ * from that list, or from no known list; -EMEDIUMTYPE: the farm was made from
+ * another list, and text says from which, as the end of a sentence; or -errno.
  */
 int score_check_list(struct score *s, const char *path, char *text, size_t size);
 
-/* Where the node list is: what a rebuild in the course of an operation could not read is loaded from it. */
+/* Where the node list is. Nodes that a rebuild in the course of an operation could not read are loaded from it. */
 void score_set_nodes(struct score *s, const char *path);
 
 /*
  * From now on fn is told, in a sentence, when an operation of this process
- * has mended the scoreboard in its place, or rebuilt it: what was saved, and
- * where the damaged one is kept. A score_fsck() that mends tells its own way.
+ * has mended the scoreboard in place, or rebuilt it: what was saved, and where
+ * the damaged file is kept. A score_fsck() that mends tells its findings by
+ * its own argument instead.
  */
 void score_on_mended(void (*fn)(const char *what));
 
@@ -197,19 +200,20 @@ void score_on_mended(void (*fn)(const char *what));
  */
 void score_on_wait(void (*fn)(const char *what), bool (*is_ended)(void));
 
-/* For programs on a terminal: from now on Ctrl-Z (SIGTSTP) stops the process between two operations only, as all others
- * would wait for one that was stopped within. A program that ignores or handles that signal keeps it so. */
+/* For programs on a terminal: from now on Ctrl-Z (SIGTSTP) stops the process between two operations only. All other
+ * processes would wait for a process that is stopped within an operation. A program that ignores or handles that signal
+ * goes on to do so. */
 void score_defer_stop(void);
 
 /* The owner and group of the open file. 0 or -errno. */
 int score_owner(const struct score *s, uid_t *ret_user, gid_t *ret_group);
 
 /*
- * Looks whether the file that this process has open is still the scoreboard, for
- * a process that stays, about once a second. One that was removed while it was in
- * use is put back. One that was replaced, by another scoreboard, is gone over to:
- * its slots count as taken until all processes have been heard of. Both are told
- * by score_on_mended(). 0 or -errno.
+ * Looks whether the file that this process has open is still the scoreboard: for
+ * a process that stays, about once a second. A file that was removed while it was
+ * in use is put back. If another scoreboard has replaced the file, this process
+ * goes over to the new file, and its slots count as taken until all processes have
+ * been heard of. score_on_mended()'s function is told of both. 0 or -errno.
  */
 int score_follow(struct score *s);
 
@@ -224,24 +228,24 @@ struct score_arrival {
 	const char *client;      /* its name, of which SCORE_CLIENT_MAX bytes are kept; not used if accept is set */
 	size_t queue_limit;      /* the connection joins the queue only if fewer wait; 0: whatever their number */
 	/*
-	 * NULL: the connection has been accepted. Else this function accepts it. The call makes it inside the
-	 * section, when a slot or a place in the queue is in hand: so connections get their tickets in the order
+	 * NULL: the connection has been accepted. Else this function accepts it. The claim calls this function inside
+	 * the section, when a slot or a place in the queue is in hand: so connections get their tickets in the order
 	 * of the listening socket's backlog, whichever process accepts them. Returns 0, with the client's name in
-	 * *ret_client, which must stay until the call ends; 1: no connection is pending; or -errno, other than
-	 * -EAGAIN. After these two nothing is claimed and nothing is changed, and the call returns 2 or that -errno.
-	 * It must neither block nor use the scoreboard. If the scoreboard turns
-	 * out to be damaged behind it, it is called again, and returns 0 for the connection that it has; if the
-	 * call fails in the end, the connection is accepted and has neither slot nor ticket.
+	 * *ret_client, which must stay until the claim ends; 1: no connection is pending; or -errno, other than
+	 * -EAGAIN. After these two nothing is claimed and nothing is changed, and the claim returns 2 or that -errno.
+	 * The function must neither block nor use the scoreboard. If the scoreboard turns out to be damaged after the
+	 * accept, the function is called again, and returns 0 for the connection that it has. If the claim fails in
+	 * the end, the connection is accepted and has neither slot nor ticket.
 	 */
 	int (*accept)(const char **ret_client, void *arg);
 	void *arg;
 };
 
 /*
- * Takes the best free slot for a connection. 0: *ret and *ret_target are filled. 1: no slot is free, or others wait;
- * with ret_ticket not NULL the connection has joined the queue and *ret_ticket says its place, with NULL nothing was
- * done (nor accepted). 2: no connection is pending. -E2BIG: no slot is free and queue_limit tickets wait; nothing was
- * done. Or -errno.
+ * Takes the best free slot for a connection. 0: *ret and *ret_target are filled. 1: no slot is free, or others wait.
+ * With ret_ticket not NULL the connection has joined the queue then, and *ret_ticket says its place; with NULL nothing
+ * was done, and no connection was accepted. 2: no connection is pending. -E2BIG: no slot is free and queue_limit
+ * tickets wait; nothing was done. Or -errno.
  */
 int score_claim(struct score *s, const struct score_arrival *arrival, struct score_slot *ret,
 		struct score_target *ret_target, struct score_ticket *ret_ticket);
@@ -257,49 +261,50 @@ int score_join(struct score *s, const struct score_arrival *arrival, struct scor
  * that another process had for the connection and has left: a waiter passes
  * from one process to the next. The caller first makes sure, with
  * score_reap(), that a process that has ended has left the queue, too.
- * 0 and *ret, which may have a slot at once: score_granted(); or -errno.
+ * 0 and *ret, which may have a slot at once (score_granted() tells); or -errno.
  */
 int score_rejoin(struct score *s, uint64_t number, const char *client, struct score_ticket *ret);
 
 /*
- * Takes the slot that was handed to the ticket, for this process (which may be
- * another than the one that queued: ownership goes to the caller). 0: taken,
- * ticket gone. 1: it still waits, or does so again if it was not there; it is
- * the caller's in this case, too.
+ * Takes the slot that was granted to the ticket, for this process. Another
+ * process may have queued the ticket: ownership goes to the caller. 0: the slot
+ * is taken, and the ticket is gone. 1: the ticket still waits, or waits again
+ * because it was not in the queue; it is the caller's in this case, too.
  */
 int score_take(struct score *s, struct score_ticket *ticket,
 	       struct score_slot *ret, struct score_target *ret_target);
 
-/* Whether a slot has been handed to the ticket: 1 yes, 0 it still waits, or does so again if it was not there. */
+/* Whether a slot has been granted to the ticket: 1 yes; 0: the ticket still waits, or waits again because it was not in
+ * the queue; or -errno. */
 int score_granted(struct score *s, struct score_ticket *ticket);
 
-/* How often a ticket of this process was lost with a damaged queue and put in again, or may have been: meanwhile slots
- * may have been handed to younger ones. While it says what it did when each of the tickets was last asked for, the order
- * of the tickets is that of their turns. */
+/* How often a ticket of this process was lost with a damaged queue and put back, or may have been: meanwhile slots may
+ * have been granted to younger tickets. While this number is what it was when each of the tickets was last asked for,
+ * the tickets get their turns in their order. */
 uint64_t score_revivals(const struct score *s);
 
 /* Whether a connection that came now would get a slot at once: 1 yes, 0 no, or -errno. */
 int score_is_free(struct score *s);
 
-/* Leaves the queue; a slot already handed over goes on to the next. 0, or -ESTALE. */
+/* Leaves the queue. A slot that was already granted goes on to the next waiter. 0, or -ESTALE. */
 int score_leave(struct score *s, const struct score_ticket *ticket);
 
 /*
- * Gives a slot back; the oldest live waiter gets it and is woken. in is what
- * came from the client, out what came from the node, in bytes; usec how long
- * it was held; served false if the connection failed to be served.
- * 0, or -ESTALE when the slot is not ours any more.
+ * Releases a slot; the oldest live waiter gets it and is woken. in is what
+ * came from the client, out what came from the node, in bytes; served is false
+ * if the connection failed to be served. 0, or -ESTALE when this process does
+ * not hold the slot any more.
  */
 int score_release(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out, bool served);
 
 /*
- * The node of our slot could not be connected to: gives the slot back, takes
- * the node down with reason (it may be tried again after retry_usec, doubled
- * at each failure up to 16 times), and joins the queue at the old place, or
- * takes another node's slot at once. Outcomes as score_claim(); *slot may be
+ * The node of the held slot could not be connected to. Releases the slot, takes
+ * the node down with reason (the node may be tried again after retry_usec,
+ * doubled at each failure up to 16 times), and joins the queue at the old place,
+ * or takes another node's slot at once. Outcomes as score_claim(); *slot may be
  * *ret. *ret_edge tells how this call changed the node's state, if it did.
- * -ESTALE when the slot is not ours any more; at any other -errno it still is,
- * and *ret, *ret_edge and *ret_ticket say nothing.
+ * -ESTALE when this process does not hold the slot any more; at any other -errno
+ * it still does, and *ret, *ret_edge and *ret_ticket say nothing.
  */
 int score_failed(struct score *s, const struct score_slot *slot, enum node_reason reason, uint64_t retry_usec,
 		 enum score_policy policy, const char *client, struct score_edge *ret_edge,
@@ -307,36 +312,36 @@ int score_failed(struct score *s, const struct score_slot *slot, enum node_reaso
 
 /*
  * As score_release() for a connection that its node took and did not answer, or
- * was slow to take: one such connection says little, but SCORE_DOUBTS_MAX in a
- * row without an answered one between them, or a single one on trial, take the node
- * down as a failed connect would. The last node that is up stays up for all that:
- * it may be the clients' fault. With the node's key silent, REASON_SILENT is no
- * doubt: then as score_release() of a connection that was served. *ret_edge as
- * above. 0, or -ESTALE.
+ * was slow to take. One such connection says little. SCORE_DOUBTS_MAX of them in a
+ * row, without an answered connection between them, or a single one on trial, take
+ * the node down as a failed connect does. The last node that is up stays up even
+ * then: the fault may be the clients'. With the node's key silent, REASON_SILENT is
+ * no doubt: the call is then score_release() of a connection that was served.
+ * *ret_edge as above. 0, or -ESTALE.
  */
 int score_doubted(struct score *s, const struct score_slot *slot, uint64_t in, enum node_reason reason,
 		  uint64_t retry_usec, struct score_edge *ret_edge);
 
 /*
- * The node of our slot was reached at one of the addresses tried, by its
- * number, after those of the bits of unreached had been tried in vain. The next
- * connections of all relays try the one that was reached first. 0: as is known
- * already; 1: that is new; or -errno.
+ * The node of the held slot was reached at one of the addresses in tried: reached
+ * is that address's number. The bits of unreached are the addresses that were tried
+ * before in vain. From now on the connections of all relays try the reached address
+ * first. 0: that was known already; 1: it is new; or -errno.
  */
 int score_reached(struct score *s, const struct score_slot *slot, const struct score_target *tried, unsigned reached,
 		  uint32_t unreached);
 
 /*
- * A trial connection reached its node: it is up again. *ret_edge as above. 0; 1: reached does not mean
- * answered with this node, it stays on trial until score_answered(); or -errno.
+ * A trial connection reached its node: the node is up again. *ret_edge as above. 0; 1: a node of this kind may be
+ * reached and still not answer, so that it stays on trial until score_answered(); or -errno.
  */
 int score_connected(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge);
 
-/* The node of a trial connection has sent something: it is up again. *ret_edge as above. 0 or -errno. */
+/* The node of a trial connection has sent something: the node is up again. *ret_edge as above. 0 or -errno. */
 int score_answered(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge);
 
-/* The client of a held slot is another than it seemed to be when the slot was claimed: shows its name (cut to
- * SCORE_CLIENT_MAX). 0 or -errno. */
+/* The client of a held slot is another than it seemed to be when the slot was claimed: shows the client's name, cut to
+ * SCORE_CLIENT_MAX. 0 or -errno. */
 int score_rename(struct score *s, const struct score_slot *slot, const char *client);
 
 /* Shows the present byte counts of a held slot in the scoreboard. 0 or -errno. */
@@ -345,39 +350,41 @@ int score_progress(struct score *s, const struct score_slot *slot, uint64_t in, 
 /* ---- waiting ---- */
 
 /*
- * A descriptor that becomes readable when a slot is handed to a ticket of this
- * process, made at the first call; it belongs to s. >= 0, or -errno.
+ * A descriptor that becomes readable when a slot is granted to a ticket of this
+ * process. It is made at the first call and belongs to s. >= 0, or -errno.
  */
 int score_wake_fd(struct score *s);
 
 /*
- * If a rebuild waits to hear what this process holds: says it. Every other
- * call does so, too, and so does score_wake_clear() when the process was asked
- * to; this one is for a child that will sleep, and could not be asked before
- * it had a wake-up descriptor.
+ * If slots are lost and this process has not said what it holds: says it. Every
+ * other call does so, too, and so does score_wake_clear() when the process was
+ * asked. This call is for a child that is about to sleep: without a wake-up
+ * descriptor the child could not be asked.
  */
 void score_answer(struct score *s);
 
 /*
- * For a process that will soon not be allowed to look into others: if slots
- * were lost when the scoreboard was opened, looks now which processes may still
- * hold such. Else it does nothing.
+ * For a process that will soon not be allowed to look into other processes: if
+ * slots were lost when the scoreboard was opened, looks now which processes may
+ * still hold such slots. Else it does nothing.
  */
 void score_look_for_lost(struct score *s);
 
-/* Empties the wake-up descriptor; whether there was anything but the question what this process holds. Call it before
- * looking at one's tickets. One who was woken and has no slot looks again whom to watch: score_guard(). (Not for that
- * question: score_guard() asks it, and all would keep each other awake as long as somebody does not answer.) */
+/* Empties the wake-up descriptor. Returns whether there was anything but the question what this process holds. The
+ * caller calls it before it looks at its tickets. A process that was woken and has no slot calls score_guard() again to
+ * learn which process to watch. The question alone does not count: score_guard() asks it, and all processes would keep
+ * each other awake as long as a single process does not answer. */
 bool score_wake_clear(struct score *s);
 
 /*
  * The guard's work: reaps dead holders and waiters, opens nodes for their next
- * trial, hands free slots to waiters. youngest is this process's youngest
- * ticket. *ret_next_pid: 0 if this process is the guard and shall call again
- * after SCORE_GUARD_USEC; else the process that owns the next younger ticket,
- * which keeps the guard or knows who does: watch it with the pidfd in
- * *ret_next_fd (the caller's to close; -1 if it could not be had: then guard
- * as well) and call again when it has ended.
+ * trial, grants free slots to waiters. youngest is this process's youngest
+ * ticket. *ret_next_pid is 0 if this process is the guard: it calls again after
+ * SCORE_GUARD_USEC. Else *ret_next_pid is the process that owns the next younger
+ * ticket: that process is the guard, or watches a younger one. The caller watches
+ * it by the pidfd in *ret_next_fd, which is the caller's to close, and calls again
+ * when that process has ended. *ret_next_fd is -1 if there is no pidfd: then the
+ * caller is a guard as well.
  * 0, or -ESTALE when the ticket does not wait any more, or -errno.
  */
 int score_guard(struct score *s, struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd);
@@ -426,7 +433,7 @@ struct score_slot_info {
 	const char *client;
 	uint64_t since_usec;
 	uint64_t in, out;
-	bool taken;                  /* false: handed to a waiter that has not taken it yet */
+	bool taken;                  /* false: granted to a waiter that has not taken it yet */
 };
 
 struct score_ticket_info {
@@ -460,8 +467,8 @@ struct score_histogram {
 /* How many there are in all buckets. */
 uint64_t score_histogram_total(const struct score_histogram *histogram);
 
-/* Which length of time that part of all (0.5: half) does not exceed, in microseconds, as if all within a bucket were
- * spread evenly; 0 if there are none. */
+/* The length of time, in microseconds, that the given part of all samples (0.5: half) does not exceed. Samples count as
+ * spread evenly over their bucket. 0 if there are none. */
 uint64_t score_histogram_quantile(const struct score_histogram *histogram, double quantile);
 
 /* A part of the last hour. */
@@ -484,8 +491,9 @@ struct score_history {
 /* How connections have fared. 0 or -errno. */
 int score_history(struct score *s, struct score_history *ret);
 
-/* Each calls back for every node in list order, busy slot, or waiter in order, on a copy made under
- * the lock; the callback may do what it likes, and ends the walk by returning non-zero, which is returned. */
+/* These call back for every node in the order of the list, every busy slot, or every waiter in the order of the queue.
+ * The callback gets a copy made under the lock and may do what it likes. A callback that returns non-zero ends the
+ * walk, which returns the same. */
 int score_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg);
 int score_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slot, void *arg), void *arg);
 int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info *ticket, void *arg), void *arg);
@@ -515,17 +523,17 @@ int policy_compare(enum score_policy policy, const struct score_candidate *a, co
 const char *policy_why_behind(enum score_policy policy, const struct score_candidate *node,
 			      const struct score_candidate *chosen);
 
-/* What a new connection would get by policy, and every node as it is at that moment. Nodes whose next trial is
- * due are opened for it first, and waiters get what that gives, as a new connection would do. *ret is filled
- * before the first call of fn, which is as in score_each_node(). */
+/* What a new connection would get by policy, and every node as it is at that moment. As for a new connection, nodes
+ * with a due trial are opened for it first, and waiters get the slots that come of it. *ret is filled before the first
+ * call of fn, which is as in score_each_node(). */
 int score_explain(struct score *s, enum score_policy policy, struct score_choice *ret,
 		  int (*fn)(const struct score_node *node, void *arg), void *arg);
 
 /* The farm in numbers. 0 or -errno. */
 int score_totals(struct score *s, struct score_totals *ret);
 
-/* Whether no node at all is up, for those whose patience depends on it: 1, 0, or -errno. Costs the same
- * however many nodes there are. */
+/* Whether no node at all is up: 1, 0, or -errno. A caller's time to wait may depend on it. Costs the same however many
+ * nodes there are. */
 int score_is_down(struct score *s);
 
 /* ---- administration ---- */
@@ -558,28 +566,28 @@ struct score_edited {
 
 /*
  * Changes one node of the farm as a load of the whole list with that change
- * would. SET changes nothing but its fields, in one section, so that edits of
- * different fields at the same time all last; flags= decides about a hold,
- * whatever was done since it was last set. ret may be NULL. 0; -EEXIST for ADD;
- * -ENOENT for the others; or -errno.
+ * does. SET changes nothing but its fields, in one section, so that edits of
+ * different fields at the same time all last. flags= decides about a hold,
+ * whatever an administrator did since flags= was last set. ret may be NULL.
+ * 0; -EEXIST for ADD; -ENOENT for the others; or -errno.
  */
 int score_edit(struct score *s, const struct score_edit *edit, struct score_edited *ret);
 
-/* From now on every new connection waits; those that have a slot go on; or, not paused, waiters get slots again. 0, 1 if
- * it was so already, or -errno. */
+/* Paused: from now on every new connection waits, and connections that have a slot go on. Not paused: waiters get slots
+ * again. 0, 1 if it was so already, or -errno. */
 int score_pause(struct score *s, bool paused);
 
-/* An administrator takes a node out (its connections go on), with the reason in detail, or puts it back. Without a
- * detail a node that is held already keeps the one that it has. 0, 1 if it was so already, -ENOENT. */
+/* An administrator takes a node out (its connections go on), with the reason in detail, or puts the node back. Without
+ * a detail a node that is held already keeps its present detail. 0, 1 if it was so already, -ENOENT. */
 int score_hold(struct score *s, const char *name, const char *detail);
 int score_unhold(struct score *s, const char *name);
 
 /*
  * Compares everything derived (counts, lists, the index) with what it is
- * derived from, and calls tell (may be NULL) with a line for each finding;
- * with repair, makes it right. *ret_findings: how many. 0; -EUCLEAN: damaged
- * beyond that; or -errno. tell is called with the scoreboard locked: it must
- * not use s.
+ * derived from, and calls tell (may be NULL) with a line for each finding.
+ * With repair it also mends what was found. *ret_findings: how many. 0;
+ * -EUCLEAN: damaged beyond that; or -errno. tell is called with the scoreboard
+ * locked: it must not use s.
  */
 int score_fsck(struct score *s, bool repair, void (*tell)(const char *finding, void *arg), void *arg,
 	       unsigned *ret_findings);
@@ -592,7 +600,7 @@ struct score_verdict {
 	enum node_reason reason;     /* why not, or REASON_NONE */
 	const char *detail;          /* the check's own words, or NULL */
 	uint32_t rise, fall;         /* so many in a row change the state; at least 1 */
-	uint64_t down_after_usec;    /* a failure takes the node down that has had no success for so long; 0: off */
+	uint64_t down_after_usec;    /* a failure takes a node down that has had no success for so long; 0: off */
 	uint32_t flaps;              /* going down so often, at most SCORE_FLAPS_MAX, ... */
 	uint64_t flap_usec;          /* ... within so long keeps it down until it was quiet as long; flaps 0: off */
 	bool shallow;                /* a success is a connection made, not an answer had */
@@ -607,32 +615,33 @@ struct score_verdict {
 int score_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge);
 
 /*
- * A line of the node's agent, see agent.h: *ret says what has been made of it.
- * 0; 1: the node's state has changed by it, and *ret_edge says how; -ENOENT;
- * or -errno. A hold is never touched.
+ * Takes in a line of the node's agent, see agent.h. *ret says how the line was
+ * understood. 0; 1: the line changed the node's state, and *ret_edge says how;
+ * -ENOENT; or -errno. A hold is never touched.
  */
 int score_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge);
 
-/* Puts down what compiler a probe found on the node. 0: as before; 1: another, ret_before has what was known of it
- * (may be empty); -ENOENT; or -errno. */
+/* Puts down the compiler that a probe found on the node. 0: the same as before; 1: another, and ret_before is the
+ * former fingerprint (may be empty); -ENOENT; or -errno. */
 int score_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,
 			  char ret_before[static NODE_FINGERPRINT_MAX + 1]);
 
 /*
- * A probe that makes the node work takes a slot of it first, as a connection
- * does, so that the two together are never more than its cores; a node that is
- * down is tried by it alone meanwhile. It never waits. *ret_served: whether a
- * connection of the node was served since this was last called for it. 0: *ret
- * is the slot; 1: none is free; -ENOENT; or -errno.
+ * A probe that makes the node work takes a slot of the node first, as a connection
+ * does, so that probes and connections together are never more than its cores.
+ * While the probe has the slot of a node that is down, nothing else tries that
+ * node. The probe never waits. *ret_served: whether a connection of the node was
+ * served since the last call for that node. 0: *ret is the slot; 1: none is free;
+ * -ENOENT; or -errno.
  */
 int score_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served);
 
-/* Gives such a slot back, after the verdict if there was one (judged); waiters get it. 0, or -ESTALE. */
+/* Releases such a slot, after the verdict if there was one (judged); waiters get the slot. 0, or -ESTALE. */
 int score_unclaim(struct score *s, const struct score_slot *slot, bool judged);
 
-/* Replaces the addresses of a node. n may be 0 (its name does not resolve: the caller gives a verdict too).
+/* Replaces the addresses of a node. n may be 0: the node's name does not resolve, and the caller gives a verdict, too.
  * 0, 1 if they were so already, -ENOENT, or -errno. */
 int score_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n);
 
-/* What was learned of the nodes' speeds grows old, see corebalance(7); for each pass of a prober. 0 or -errno. */
+/* Ages what was learned of the nodes' speeds, see corebalance(7). A prober calls it once a pass. 0 or -errno. */
 int score_age(struct score *s);

@@ -3,8 +3,8 @@
 
 /*
  * intent.h: a change as it is written down before it is made: which bytes go
- * where, and a checksum that tells whether it was written to its end. What it
- * is good for is at the head of store.c; the format is in
+ * where, and a checksum that tells whether the intent was written to its end.
+ * Its purpose is at the head of store.c; the format is in
  * corebalance-scoreboard(5).
  */
 
@@ -28,22 +28,22 @@ struct patch {
 	uint32_t kind, a, b, offset, size, reserved;
 };
 
-/* Begins one with no patch. Bytes behind its head stay as they are. */
+/* Begins an intent with no patch. Bytes behind its head stay as they are. */
 void intent_begin(struct intent *intent, uint64_t sequence);
 
 /* Adds a patch and its patch->size bytes. 0, or -E2BIG: no room is left for it. */
 int intent_add(struct intent *intent, const struct patch *patch, const void *bytes);
 
-/* Ends one: from now on it is whole. */
+/* Ends an intent: from now on it is whole. */
 void intent_seal(struct intent *intent);
 
-/* Whether one was written to its end. Any bytes may be asked for. */
+/* Whether an intent was written to its end. The argument may be any bytes. */
 bool intent_is_whole(const struct intent *intent);
 
 /*
  * Calls back for each patch with its bytes until fn returns other than 0.
- * Returns 0, what fn returned, or -EUCLEAN: these are no patches. For one that
- * is whole; what the patches say of records is for fn to check.
+ * Returns 0, what fn returned, or -EUCLEAN: these are no patches. The intent
+ * must be whole; fn checks what the patches say of records.
  */
 int intent_each(const struct intent *intent,
 		int (*fn)(const struct patch *patch, const unsigned char *bytes, void *arg), void *arg);

@@ -41,7 +41,7 @@ static void find_copies(int fd, const char *prefix, struct copies *ret)
 	(void)closedir(dir);
 }
 
-/* The date and the number of one of the same second order them by age. */
+/* The date orders the copies by age, and so does the number of a copy that was made in the same second as another. */
 static int compare_age(const void *a, const void *b)
 {
 	return strverscmp(*(char *const *)a, *(char *const *)b);

@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * kept.h: copies of damaged scoreboards, PATH.damaged-DATE. They are there to
- * find out what happened, often in memory (tmpfs), so there are never many.
+ * kept.h: copies of damaged scoreboards, PATH.damaged-DATE. They serve to find
+ * out what happened. They often lie in memory (tmpfs), so only a few are kept.
  */
 
 #include "system/folder.h"
 
-#define KEPT_MAX 3u /* the youngest */
+#define KEPT_MAX 3u /* copies that stay */
 
 /* Removes all but the youngest KEPT_MAX copies of the folder's file. What cannot be removed stays. */
 void kept_trim(const struct folder *folder);

@@ -12,7 +12,7 @@ static const char *const names[STORE_KIND_MAX_] = {
 	[STORE_HISTORY] = "history", [STORE_SLICE] = "slice",
 };
 
-/* How many numbers follow. */
+/* How many numbers follow the name of a kind. */
 static const unsigned char numbers[STORE_KIND_MAX_] = {
 	[STORE_NODE] = 1, [STORE_SLOTS] = 2, [STORE_QUEUE] = 1, [STORE_INDEX] = 2, [STORE_SPEED] = 1, [STORE_SLICE] = 1,
 	[STORE_LOST] = 1,
@@ -32,7 +32,7 @@ static char *write_number(char *p, uint32_t n)
 	return p;
 }
 
-/* On the path of every claim, hence no printf. */
+/* Every claim calls this several times, hence no printf. */
 size_t key_write(char buffer[static KEY_MAX], enum store_kind kind, uint32_t a, uint32_t b)
 {
 	size_t length = strlen(names[kind]);
@@ -47,7 +47,7 @@ size_t key_write(char buffer[static KEY_MAX], enum store_kind kind, uint32_t a, 
 	return (size_t)(p - buffer);
 }
 
-/* Up to the next slash or the end. */
+/* Reads a number up to the next slash or the end. */
 static bool read_number(const char **p, const char *end, uint32_t *ret)
 {
 	uint64_t number = 0;

@@ -4,36 +4,37 @@
  * lock.c: a mutex in a page beside the scoreboard, and a word in the scoreboard.
  *
  * The page, PATH.lock, is mapped by every process and holds a robust,
- * process-shared mutex. Taking it costs no system call while it is free; who
- * finds it taken sleeps in the kernel, and who takes it after its holder died
- * is told so. But a file beside another can be removed, replaced, cut short,
- * copied, or be found under another name, and then two processes would have
- * two mutexes for one scoreboard.
+ * process-shared mutex. Taking the mutex costs no system call while it is free.
+ * A process that finds it taken sleeps in the kernel. A process that takes it
+ * after its holder died is told so. But a file beside another can be removed,
+ * replaced, cut short, copied, or be found under another name. Then two
+ * processes would have two mutexes for one scoreboard.
  *
- * So the page alone decides nothing. In the header of the scoreboard's own file
- * there is one word (tdb leaves these bytes alone, whatever it does): 0, or who
- * is in the section: pid and start time. Whoever has the mutex puts himself
- * there by one compare-and-swap, and it is that which makes him the holder. As
- * the word is part of the file that it protects, all who have the file open
- * agree on it, whatever page each of them has, or none. Normally the mutex has
- * seen to it that the word is 0. If the word names another:
- *   - a process that has died (the mutex or /proc says so): the word is taken
- *     over, and the caller told;
- *   - one that lives: it came by another page. Then the word is polled.
+ * So the page alone decides nothing. The header of the scoreboard's own file
+ * has one word, in bytes that tdb always leaves alone: 0, or the process that
+ * is in the section, by its pid and start time. A process that has the mutex
+ * writes itself into the word by one compare-and-swap. Only that makes the
+ * process the holder. The word is part of the file that it protects: all
+ * processes that have the file open agree on it, whatever page each of them
+ * has, or none. Normally the word is 0 when a process has the mutex. If the
+ * word names another process:
+ *   - that process has died (the mutex or /proc says so): the word is taken
+ *     over, and the caller is told;
+ *   - that process lives: it came by another page. Then the word is polled.
  *
- * It follows that a page can be thrown away whenever there is a doubt about it,
- * as nothing but speed depends on it: when it is not a file of those whom the
- * scoreboard trusts, was copied, is of another boot, or its mutex is held
- * while nobody is in the section. It is replaced under its name; who has the
- * old one finds it retired, or looks for it once in a while (lock_look()).
- * Where none can be made (a folder that may not be written to, a process that
- * may open no file any more) the word alone is the lock.
+ * Nothing but speed depends on the page, so it is thrown away whenever there is
+ * a doubt about it: the scoreboard does not trust the page's owner, the page
+ * was copied, is of another boot, or its mutex is held while nobody is in the
+ * section. Another page gets its name. A process that has the old page finds it
+ * retired, or looks for it once in a while (lock_look()). Where no page can be
+ * made (in a folder that may not be written to, by a process that may open no
+ * file any more) the word alone is the lock.
  *
  * The other way round, what happens to the scoreboard's file does not happen to
  * the page: while the word cannot be read, or was written over, the mutex
- * keeps everybody apart.
+ * keeps all processes apart.
  *
- * A word that is RETIRED stays so: another file has taken this one's place.
+ * A word that is RETIRED stays so: another file has taken this file's place.
  */
 
 #include "lock.h"
@@ -63,14 +64,14 @@
 #define HEADER_SIZE 168        /* of tdb, which keeps the end of it in reserve: LOCK_WORD_AT */
 #define RETIRED UINT64_MAX
 #define SLICE_USEC 100000L     /* a wait is looked at so often */
-#define POLL_NSEC 200000L      /* how often the word is looked at while it names somebody */
-#define PAGES_MAX 4u           /* so many bad pages in a row are enough: it goes without */
+#define POLL_NSEC 200000L      /* how often the word is looked at while it names another process */
+#define PAGES_MAX 4u           /* so many bad pages in a row are enough: the lock works without a page */
 
 /* The page, as it lies in its file. */
 struct page {
 	char magic[16];
 	uint32_t format, mutex_size;
-	uint64_t device, inode;    /* of the page's own file: a copy of it is none */
+	uint64_t device, inode;    /* of the page's own file: a copy of the file is no page */
 	uint8_t boot[16];          /* a mutex that was held when the machine went down stays held */
 	_Atomic uint32_t retired;  /* another page is to be used */
 	_Atomic uint32_t life;     /* of the scoreboard that it was last used for, see store.c */
@@ -85,7 +86,7 @@ struct lock {
 	struct page *page;         /* NULL: none */
 	char *header;              /* the scoreboard's first bytes */
 	_Atomic uint64_t *word;    /* in them */
-	uint64_t self;             /* what is written there */
+	uint64_t self;             /* what this process writes there */
 	struct holder holder;      /* this process */
 	bool is_torn;              /* the header was not there when the lock was taken */
 	struct stat file;          /* the scoreboard, as it was opened */
@@ -103,7 +104,7 @@ void lock_on_wait(void (*tell)(const struct lock_wait *wait), bool (*is_ended)(v
 
 /* ---- stopping ---- */
 
-/* As if the signal had not been caught. */
+/* Stops this process as if SIGTSTP had not been caught. */
 static void stop_now(void)
 {
 	struct sigaction ours, standard = { .sa_handler = SIG_DFL };
@@ -115,7 +116,7 @@ static void stop_now(void)
 	(void)sigaction(SIGTSTP, &standard, &ours);
 	(void)raise(SIGTSTP);
 	(void)sigprocmask(SIG_UNBLOCK, &set, &before);
-	/* Stopped here, until somebody continues it. */
+	/* The process is stopped here, until another process continues it. */
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	(void)sigaction(SIGTSTP, &ours, NULL);
 }
@@ -144,7 +145,7 @@ void lock_defer_stop(void)
 
 /* ---- the page ---- */
 
-/* Whether nobody has written over it. */
+/* Whether the page has not been written over. */
 static bool is_whole(const struct page *page)
 {
 	return memcmp(page->magic, "corebalance lock", sizeof(page->magic)) == 0 && page->format == PAGE_FORMAT;
@@ -163,7 +164,7 @@ static struct page *map_page(int fd)
 	return page == MAP_FAILED ? NULL : page;
 }
 
-/* Opens the file that has the page's name, if it is to be believed. A descriptor, and what fstat(2) says; or -errno. */
+/* Opens the file that has the page's name, if it can be believed. A descriptor, and what fstat(2) says; or -errno. */
 static int open_page(const struct lock *lock, struct stat *ret)
 {
 	int found, fd, r = folder_find(lock->folder, lock->name, &found, ret);
@@ -225,7 +226,7 @@ static int init_page(const struct lock *lock, const struct stat *st, struct page
 	return -r;
 }
 
-/* Makes a whole page in the file, for those who may change the scoreboard. */
+/* Makes a whole page in the file, for all users that may change the scoreboard. */
 static int fill_page(const struct lock *lock, int fd)
 {
 	struct page *page;
@@ -238,7 +239,7 @@ static int fill_page(const struct lock *lock, int fd)
 	if (r < 0)
 		return r;
 	if (lock->file.st_gid != st.st_gid)
-		(void)!fchown(fd, (uid_t)-1, lock->file.st_gid); /* else it is none of our groups, and we are the only ones */
+		(void)!fchown(fd, (uid_t)-1, lock->file.st_gid); /* if not in that group, this user alone has the page */
 	page = map_page(fd);
 	if (!page)
 		return -ENOMEM;
@@ -247,12 +248,12 @@ static int fill_page(const struct lock *lock, int fd)
 	return r;
 }
 
-/* Makes a page and gives it the name; instead of the bad one that has it, if instead says so. Of several processes
+/* Makes a page and gives it the name; with instead, in place of the bad page that has the name. Of several processes
  * that do so at once, one wins. 0 or -errno. */
 static int make_page(const struct lock *lock, bool instead)
 {
 	struct folder_file file;
-	int r = folder_welcomes(lock->folder); /* else nobody would believe it */
+	int r = folder_welcomes(lock->folder); /* else no process would believe the page */
 
 	if (r == 0)
 		r = folder_make(lock->folder, &file);
@@ -288,7 +289,7 @@ static void detach(struct lock *lock)
 	lock->page = NULL;
 }
 
-/* Tells all who have the page mapped that another is to be used. */
+/* Tells all processes that have the page mapped that another page is to be used. */
 static void retire_page(struct lock *lock)
 {
 	fault_begin();
@@ -304,11 +305,11 @@ static void abandon(struct lock *lock)
 {
 	retire_page(lock);
 	if (mmap(lock->page, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
-		abort(); /* else the next mutex that is taken writes to who knows what */
+		abort(); /* else the next mutex that is taken writes to any memory */
 	lock->page = NULL;
 }
 
-/* ---- who is in the section ---- */
+/* ---- the process in the section ---- */
 
 static uint64_t word_of(const struct holder *holder)
 {
@@ -321,7 +322,7 @@ static bool is_alive(const struct lock *lock, uint64_t word, struct holder *ret)
 	uint32_t pid = (uint32_t)word;
 
 	if (word == lock->self || pid == 0 || pid > INT32_MAX)
-		return false; /* our own is one that we left in it when we were somebody else, or garbage */
+		return false; /* this process does not hold the lock yet: its own word is a left-over, or garbage */
 	return holder_of((pid_t)pid, ret) &&
 	       (ret->start == 0 || word >> 32 == 0 || word >> 32 == (uint32_t)ret->start); /* 0: unknown */
 }
@@ -335,7 +336,7 @@ void lock_after_fork(struct lock *lock, const struct holder *self)
 /* ---- waiting ---- */
 
 struct wait {
-	uint64_t since_usec, next_usec; /* CLOCK_BOOTTIME; when it is looked at next */
+	uint64_t since_usec, next_usec; /* CLOCK_BOOTTIME; when the wait is looked at next */
 	bool told;
 };
 
@@ -351,7 +352,7 @@ static uint64_t waited_usec(const struct wait *wait)
 	return now_boottime() - wait->since_usec;
 }
 
-/* Says who has the lock, and continues a process that was stopped with it. */
+/* Says which process has the lock, and continues a process that was stopped with it. */
 static void look_at_holder(struct lock *lock, struct wait *wait)
 {
 	struct lock_wait said = { .waited_usec = waited_usec(wait) };
@@ -360,7 +361,7 @@ static void look_at_holder(struct lock *lock, struct wait *wait)
 	if (is_alive(lock, atomic_load(lock->word), &holder)) {
 		said.pid = (pid_t)holder.pid;
 		said.stopped = holder_is_stopped(&holder, said.name);
-		/* Named anew: it may have left meanwhile, and another process have its pid. */
+		/* The word is read anew: that process may have left meanwhile, and another may have its pid. */
 		if (said.stopped && is_alive(lock, atomic_load(lock->word), &holder) && (pid_t)holder.pid == said.pid &&
 		    kill(said.pid, SIGCONT) < 0)
 			said.woken = -errno;
@@ -370,7 +371,7 @@ static void look_at_holder(struct lock *lock, struct wait *wait)
 	wait->told = true;
 }
 
-/* Once in a slice of a wait, with the mutex or without: what is to be done by one that waits. 0, or -EINTR. */
+/* Does what a waiting process has to do once in a slice of its wait, with the mutex or without it. 0, or -EINTR. */
 static int be_patient(struct lock *lock, struct wait *wait, bool with_mutex)
 {
 	uint64_t now_usec = now_boottime();
@@ -391,13 +392,13 @@ static int be_patient(struct lock *lock, struct wait *wait, bool with_mutex)
 }
 
 /*
- * Waits for the mutex. What pthread_mutex_trylock(3) says but EBUSY; EINTR; or
- * ENOTRECOVERABLE: the page is good for nothing.
+ * Waits for the mutex. Returns what pthread_mutex_trylock(3) says, other than
+ * EBUSY; EINTR; or ENOTRECOVERABLE: the page is of no use any more.
  *
  * The wait itself is not left to the C library, which ends the process if the
- * page is cut short while the kernel sleeps on it. What is done to the mutex's
+ * page is cut short while the process sleeps on it. What is done to the mutex's
  * word is the kernel's interface for robust mutexes: FUTEX_WAITERS says that
- * who gives it up must wake somebody.
+ * the process that gives the mutex up must wake another.
  */
 static int wait_for_mutex(struct lock *lock)
 {
@@ -410,7 +411,7 @@ static int wait_for_mutex(struct lock *lock)
 		uint32_t is = atomic_load(futex);
 		int r;
 
-		/* Held: the kernel puts us to sleep if it still is, and is marked so. */
+		/* The mutex is held: the kernel puts this process to sleep if it still is, and is marked so. */
 		if (is & FUTEX_TID_MASK && !(is & FUTEX_WAITERS) &&
 		    !atomic_compare_exchange_strong(futex, &is, is | FUTEX_WAITERS))
 			continue;
@@ -418,21 +419,21 @@ static int wait_for_mutex(struct lock *lock)
 		    syscall(SYS_futex, futex, FUTEX_WAIT, is | FUTEX_WAITERS, &slice, NULL, 0) < 0 && errno == EFAULT)
 			return ENOTRECOVERABLE;
 		r = pthread_mutex_trylock(&lock->page->mutex);
-		/* Others may sleep, too: they are not forgotten with the mark. */
+		/* Other processes may sleep, too: without the mark they would be forgotten. */
 		if (r == 0 || r == EOWNERDEAD)
 			(void)atomic_fetch_or(futex, FUTEX_WAITERS);
 		if (r != EBUSY)
 			return r;
 		if (be_patient(lock, &wait, false) < 0)
 			return EINTR;
-		/* Held for so long, and nobody is in the section. */
+		/* The mutex is held for so long, and no process is in the section. */
 		if (waited_usec(&wait) >= LOCK_TELL_USEC && !is_alive(lock, atomic_load(lock->word), &holder))
 			return ENOTRECOVERABLE;
 	}
 	return ENOTRECOVERABLE;
 }
 
-/* Takes the mutex of a page that is good, if there can be one. 0; 1: its holder died; -EINTR. */
+/* Takes the mutex of a good page, if there can be a good page. 0; 1: the mutex's holder died; -EINTR. */
 static int take_mutex(struct lock *lock)
 {
 	for (unsigned i = 0; lock->page; i++) {
@@ -444,7 +445,7 @@ static int take_mutex(struct lock *lock)
 			return -EINTR;
 		if (r == EOWNERDEAD && pthread_mutex_consistent(&lock->page->mutex) == 0)
 			r = -1;
-		/* The file may have been cut short, and this be a mutex of our own by now. */
+		/* The file may have been cut short: then this mutex is in memory of this process alone by now. */
 		if (r <= 0 && is_whole(lock->page) && !lock->page->retired)
 			return r == 0 ? 0 : 1;
 		if (r <= 0 && is_whole(lock->page)) {
@@ -459,7 +460,7 @@ static int take_mutex(struct lock *lock)
 	return 0;
 }
 
-/* Writes this process into the word. 0; 1: in place of one that died; -ESTALE; -EINTR. */
+/* Writes this process into the word. 0; 1: in place of a process that died; -ESTALE; -EINTR. */
 static int take_word(struct lock *lock)
 {
 	struct timespec pause = { .tv_nsec = POLL_NSEC };
@@ -526,7 +527,7 @@ int lock_take(struct lock *lock)
 		(void)end();
 		return r;
 	}
-	/* Without the word: what tdb reads may be there all the same, or in another file's place by now. */
+	/* The word was missing. What tdb reads may still be there, or another file may be in its place by now. */
 	lock->is_torn = fault_clear();
 	return r | died;
 }
@@ -546,7 +547,7 @@ bool lock_leave(struct lock *lock)
 {
 	uint64_t is = lock->self;
 
-	/* Only if it is ours: it may be RETIRED, or what somebody wrote over it. */
+	/* Only this process's word is cleared: the word may be RETIRED, or have been written over. */
 	(void)atomic_compare_exchange_strong(lock->word, &is, 0);
 	leave_mutex(lock);
 	return end() || lock->is_torn;
@@ -568,7 +569,7 @@ void lock_set_life(struct lock *lock, uint16_t life)
 		lock->page->life = life;
 }
 
-/* Whether the page that has the name is this process's. 1 yes, 0 no, or -errno: that could not be found out. */
+/* Whether the page that has the name is this process's page. 1 yes, 0 no, or -errno: that cannot be found out. */
 static int is_named(const struct lock *lock)
 {
 	struct folder_stay stay;

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * lock.h: one process at a time changes a scoreboard, without a system call
- * while nobody else wants to. How it is done, and why two processes cannot hold
- * it at once whatever happens to the files, is at the head of lock.c.
+ * lock.h: one process at a time changes a scoreboard. The lock costs no system
+ * call while no other process wants it. How it works, and why two processes
+ * cannot hold it at once whatever happens to the files, is at the head of lock.c.
  *
  * tdb's own locks are not known here: store.c takes them as well where the
  * structure of the file changes.
@@ -23,14 +23,14 @@ struct lock;
 struct lock_wait {
 	pid_t pid;             /* of the process that has the lock; 0: it could not be found out */
 	char name[HOLDER_NAME_MAX + 1]; /* its program's, may be empty */
-	bool stopped;          /* it was stopped by a signal, as by Ctrl-Z */
-	int woken;             /* if so: 0: it has been told to go on (SIGCONT); or -errno why that could not be done */
+	bool stopped;          /* the process was stopped by a signal, as by Ctrl-Z */
+	int woken;             /* if so: 0: the process was told to go on (SIGCONT); or -errno why that failed */
 	uint64_t waited_usec;
 };
 
 #define LOCK_TELL_USEC 2000000u
 
-/* Where, in the scoreboard's file, stands who is in a section; see lock.c. */
+/* Where the scoreboard's file names the process that is in a section; see lock.c. */
 #define LOCK_WORD_AT 160u
 #define LOCK_WORD_SIZE 8u
 
@@ -42,17 +42,18 @@ struct lock_wait {
  */
 int lock_open(const struct folder *folder, int fd, struct lock **ret);
 
-/* Frees it; it must not be held. Returns NULL. */
+/* Frees the lock, which must not be held. Returns NULL. */
 struct lock *lock_close(struct lock *lock);
 
-/* For a process made by fork(2), before it takes a lock that its parent opened: self names it. */
+/* A process made by fork(2) calls this before it takes a lock that its parent opened. self names the process. */
 void lock_after_fork(struct lock *lock, const struct holder *self);
 
 /*
- * Takes the lock; waits for it. Not recursive. From here to lock_leave() faults
- * are caught (system/fault.h). 0; 1: it is taken, and the process that had it
- * before has died within; -ESTALE: not taken, another file is the scoreboard
- * now; -EINTR: not taken, lock_on_wait()'s second function said so.
+ * Takes the lock, and waits for it if need be. Not recursive. From here to
+ * lock_leave() faults are caught (system/fault.h). 0; 1: the lock is taken, and
+ * the process that had it before died within its section; -ESTALE: not taken,
+ * another file is the scoreboard now; -EINTR: not taken, lock_on_wait()'s
+ * is_ended said so.
  */
 int lock_take(struct lock *lock);
 
@@ -60,26 +61,26 @@ int lock_take(struct lock *lock);
  * in the file's header. */
 bool lock_assure(struct lock *lock);
 
-/* Gives the lock up. Returns whether a fault was seen meanwhile (system/fault.h): what was read and written counts for
- * nothing, and the file must be opened anew. */
+/* Gives the lock up. Returns whether a fault was seen meanwhile (system/fault.h): then nothing that was read or written
+ * counts, and the file must be opened anew. */
 bool lock_leave(struct lock *lock);
 
-/* Says, with the lock held, that another file is the scoreboard from now on: after lock_leave() nobody can take the
- * lock of this one any more, whatever name or page he has it by. */
+/* Says, with the lock held, that another file is the scoreboard from now on. After lock_leave() no process can take the
+ * lock of this file any more, whatever name or page the process has it by. */
 void lock_retire(struct lock *lock);
 
 /*
- * Which scoreboard the page was last used for: what lock_set_life() said, 0: not
- * said yet, or there is no page. The page outlives the scoreboard's file, so that a
- * file that a stranger put into its place shows.
+ * Which scoreboard the page was last used for: what lock_set_life() said. 0: not
+ * said yet, or there is no page. The page outlives the scoreboard's file: so it
+ * shows when a stranger has put another file into that file's place.
  */
 uint16_t lock_life(const struct lock *lock);
 void lock_set_life(struct lock *lock, uint16_t life);
 
 /*
- * Whether the page that this process uses is still that which the name says;
- * else it takes that one, or makes a new one. Costs some system calls; the
- * lock must not be held. Nothing depends on it but how fast those are that wait.
+ * Looks whether the page that this process uses still has the page's name. If
+ * not, takes the page that has the name, or makes a new page. Costs some system
+ * calls; the lock must not be held. Only the speed of waiting depends on it.
  */
 void lock_look(struct lock *lock);
 
@@ -87,6 +88,6 @@ void lock_look(struct lock *lock);
  * of every wait: when it says true the wait ends with -EINTR. For the whole process. */
 void lock_on_wait(void (*tell)(const struct lock_wait *wait), bool (*is_ended)(void));
 
-/* From now on SIGTSTP stops this process when it does not hold a lock, and so never takes one along. Nothing happens
- * if that signal is ignored or handled otherwise. */
+/* From now on SIGTSTP stops this process only when it does not hold a lock: no other process waits for a stopped one.
+ * Nothing happens if that signal is ignored or handled otherwise. */
 void lock_defer_stop(void);

@@ -6,9 +6,9 @@
  * A tdb file is a header, the heads of the free list and of the hash chains,
  * and then one record behind the other, each with a header that says how long
  * it is. So a record is found in two ways: by its chain, or by going from one
- * record to the next from the first on. What is found in neither way, but
- * only because somewhere there is something that looks like it, is doubtful:
- * it may be an old copy, in free space or in the log of a transaction.
+ * record to the next from the first on. Bytes that only look like a record, and
+ * are found in neither way, are doubtful: they may be an old copy, in free space
+ * or in the log of a transaction.
  *
  * libtdb's tdb_rescue() does not tell where it found a record, so that an old
  * copy could pass for the record; and it does not free what it allocates for
@@ -50,7 +50,7 @@ struct head {
 struct salvage {
 	const struct folder *folder;
 	int fd;
-	struct lock *lock;           /* NULL: it is not locked */
+	struct lock *lock;           /* NULL: the file is not locked */
 	bool is_locked;
 	struct stat st;
 	unsigned char *bytes;
@@ -82,7 +82,7 @@ static bool is_ours(TDB_DATA key)
 	       key_read((const char *)key.dptr, key.dsize, &kind, &a, &b);
 }
 
-/* Adds the record at an offset, unless one of its name has been found before, in a better way. */
+/* Adds the record at an offset, unless a record of its name has been found before: that was found in a better way. */
 static int add(struct salvage *salvage, size_t offset, bool doubtful)
 {
 	struct head head;
@@ -127,13 +127,13 @@ static int find_in_line(struct salvage *salvage)
 			     head.magic == RECOVERY_MAGIC);
 
 		if (!good) {
-			/* Off the line: from here on it cannot be told what is in use and what is a left-over. */
+			/* No record begins here: from here on records in use cannot be told from left-overs. */
 			doubtful = true;
 			offset += 4;
 			continue;
 		}
 		r = add(salvage, offset, doubtful);
-		/* In a left-over there may be others. */
+		/* A left-over may contain records. */
 		offset += sizeof(head) + (doubtful && head.magic != RECORD_MAGIC ? 0 : head.length);
 	}
 	return r;
@@ -180,7 +180,7 @@ static int load(struct salvage *salvage)
 	return r;
 }
 
-/* All that tdb locks, in the order in which it locks. */
+/* Takes all locks of tdb, in the order in which tdb takes them. */
 static int take_locks(int fd)
 {
 	static const struct { off_t start, length; } parts[] = { { 0, LOCKS_OF_ALL }, { LOCKS_OF_ALL, 0 } };
@@ -194,7 +194,7 @@ static int take_locks(int fd)
 		if (fcntl(fd, F_SETLKW, &lock) == 0) {
 			i++;
 		} else if (errno == EDEADLK) {
-			/* With a process that recovers a transaction, which takes them the other way round. */
+			/* Deadlock: a process that recovers a transaction takes tdb's locks the other way round. */
 			lock = (struct flock){ .l_type = F_UNLCK, .l_whence = SEEK_SET };
 			(void)fcntl(fd, F_SETLK, &lock);
 			i = 0;
@@ -205,7 +205,7 @@ static int take_locks(int fd)
 	return 0;
 }
 
-/* Opens the file that has the folder's name, if it is to be believed. A descriptor, or -errno. */
+/* Opens the file that has the folder's name, if it can be believed. A descriptor, or -errno. */
 static int open_file(const struct folder *folder, bool lock)
 {
 	struct folder_stay stay;
@@ -225,7 +225,7 @@ static int open_file(const struct folder *folder, bool lock)
 	return r;
 }
 
-/* 0; 1: another file has taken this one's place, and there is nothing to lock; or -errno. */
+/* Takes the lock. 0; 1: another file has taken this file's place, and there is nothing to lock; or -errno. */
 static int take_lock(struct salvage *salvage)
 {
 	int r = lock_open(salvage->folder, salvage->fd, &salvage->lock);
@@ -271,7 +271,7 @@ struct salvage *salvage_close(struct salvage *salvage)
 		(void)lock_leave(salvage->lock);
 	(void)lock_close(salvage->lock);
 	if (salvage->fd >= 0)
-		(void)close(salvage->fd); /* and with it all of tdb's locks */
+		(void)close(salvage->fd); /* this gives up all of tdb's locks, too */
 	(void)store_close(salvage->store);
 	free(salvage->bytes);
 	free(salvage);
@@ -306,11 +306,11 @@ int salvage_check(struct salvage *salvage)
 		r = store_each(store, STORE_SLOTS, note, NULL);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	/* A tdb file as we make them, of which no record is left. */
+	/* A tdb file with a scoreboard's number of chains, of which no record is left. */
 	if (salvage->n == 0 && salvage->size >= LOCKS_OF_ALL && memcmp(salvage->bytes, "TDB file\n", 9) == 0 &&
 	    memcmp(salvage->bytes + 36, &(uint32_t){ STORE_HASH_SIZE }, 4) == 0)
 		return 0;
-	/* Nothing at all is no other program's; but for the process that is in a section now. */
+	/* A file of zeros is no other program's. The word of the process that is in a section now does not count. */
 	while (i < salvage->size && (salvage->bytes[i] == 0 || (i >= LOCK_WORD_AT && i < LOCK_WORD_AT + LOCK_WORD_SIZE)))
 		i++;
 	return i == salvage->size ? 0 : -EBADMSG;
@@ -385,7 +385,7 @@ int salvage_keep(const struct salvage *salvage, char **ret)
 	r = folder_make(salvage->folder, &file);
 	if (r == 0)
 		r = write_all(file.fd, salvage->bytes, salvage->size);
-	/* As the scoreboard; a process that may not give it to its owner keeps it to its own user. */
+	/* The copy gets the scoreboard's owner and mode. If that is not allowed, the copy is this user's alone. */
 	if (r == 0 && fchown(file.fd, salvage->st.st_uid, salvage->st.st_gid) == 0)
 		(void)fchmod(file.fd, salvage->st.st_mode & 0660);
 	if (r == 0)

@@ -14,13 +14,14 @@ struct folder;
 struct salvage;
 
 /*
- * Reads the file that fd has open, which is the salvage's from now on, also when
- * this fails; fd -1: the file that has the folder's name. lock: takes the lock of
- * the file first and keeps it, and tdb's own locks; this process must have none
- * of them, and loses those when the salvage is closed. The folder must live as
- * long as the salvage. 0 and *ret; 1 and *ret: not locked, another file has taken
- * its place, and it changes no more; -EBADMSG: no regular file, or far too large;
- * what folder_trusts() says; or -errno.
+ * Reads the file that fd has open. fd is the salvage's from now on, also when
+ * this fails. fd -1: reads the file that has the folder's name. With lock, first
+ * takes the lock of the file and tdb's own locks, and keeps them: this process
+ * must have none of them before, and has none after the salvage is closed. The
+ * folder must live as long as the salvage. 0 and *ret; 1 and *ret: not locked,
+ * because another file has taken the file's place, and the file changes no more;
+ * -EBADMSG: no regular file, or far too large; what folder_trusts() says; or
+ * -errno.
  */
 int salvage_open(const struct folder *folder, int fd, bool lock, struct salvage **ret);
 
@@ -38,8 +39,8 @@ const struct stat *salvage_stat(const struct salvage *salvage);
 
 /*
  * The records, in memory; the store lives as long as the salvage. A record
- * that may be an old copy of another is there with no bytes: only its name
- * can be believed.
+ * that may be an old copy has no bytes in the store: only its name can be
+ * believed.
  */
 struct store *salvage_store(const struct salvage *salvage);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * store.c: tdb, and what it takes to be killed at any instruction.
+ * store.c: records in tdb that stay whole when a process is killed at any
+ * instruction.
  *
  * Locking. Every section takes the lock of lock.h, without a system call when
  * nobody else has it. tdb's own locks, fcntl(2), keep stock tools away, and are
@@ -17,13 +18,15 @@
  * The intent. A section's changes are first written as one record, "intent":
  * a sequence number, a checksum, and a list of patches. Then they are applied,
  * record by record; then the sequence number is written to the record
- * "applied". Whoever takes the lock compares the two:
- *   - killed while the intent was written: its checksum is wrong, the records
- *     are untouched: it has not happened.
- *   - killed while it was applied: the checksum is right and the numbers
- *     differ: all patches are written again. That is harmless however far the
- *     dead one came, since a patch is plain bytes and nobody wrote since.
- * So no single store needs to be atomic, and no record a checksum of its own.
+ * "applied". The next process that takes the lock compares the two numbers:
+ *   - A process was killed while it wrote the intent: the checksum is wrong, and
+ *     the records are untouched. The change has not happened.
+ *   - A process was killed while it applied the intent: the checksum is right
+ *     and the numbers differ. All patches are written again. That is harmless
+ *     however far the dead process came, since a patch is plain bytes and no
+ *     process wrote since.
+ * So no single store needs to be atomic, and no record needs a checksum of its
+ * own.
  *
  * tdb itself is safe with that: an overwrite at the same size moves no record
  * and never touches its freelist. Anything else happens in a tdb transaction,
@@ -76,20 +79,20 @@ struct copy {
 };
 
 struct store {
-	struct tdb_context *tdb;   /* NULL: it could not be opened anew */
+	struct tdb_context *tdb;   /* NULL: the file could not be opened anew */
 	struct folder folder;       /* of the file, open: its path may lead elsewhere by now, or nowhere after chroot(2) */
-	struct folder_file file;    /* of a new one, until it has its name */
+	struct folder_file file;    /* a new file, until it has its name */
 	enum { UNLOCKED, LOCKED, TRANSACTION } mode;
-	uint64_t sequence;   /* the last one applied; valid while locked */
-	struct lock *lock;   /* NULL: it is being made, and nobody else knows of it */
+	uint64_t sequence;   /* of the change applied last; valid while locked */
+	struct lock *lock;   /* NULL: the file is being made, and no other process knows of it */
 	bool has_all;        /* tdb believes that it has locked all */
 	unsigned touched, most_touched; /* records, in this section and in the largest */
 	bool is_stale;       /* the file must be opened anew: it was cut short */
 	bool is_gone;        /* another file is in its place */
 	bool is_adopting;    /* the file counts, whatever its life */
 	uint16_t life;       /* of the scoreboard as it was last seen; 0: not known yet */
-	bool is_new;         /* it is being made, and has no intent yet */
-	bool is_salvaged;    /* it is in memory, and may lack records */
+	bool is_new;         /* the file is being made, and has no intent yet */
+	bool is_salvaged;    /* the store is in memory, and may lack records */
 	void (*watch)(enum store_kind kind, uint32_t a, uint32_t b, void *arg);
 	void *watch_arg;
 	struct copy copies[COPIES_MAX];
@@ -109,7 +112,7 @@ static TDB_DATA name_key(const char *name)
 	return (TDB_DATA){ .dptr = (unsigned char *)(uintptr_t)name, .dsize = strlen(name) };
 }
 
-/* Whether the file system is too full for the file to grow, which tdb tells apart from nothing else. */
+/* Whether the file system is too full for the file to grow. tdb does not tell this apart from other errors. */
 static bool is_full(struct tdb_context *tdb)
 {
 	struct statvfs vfs;
@@ -118,7 +121,7 @@ static bool is_full(struct tdb_context *tdb)
 	       (fstatvfs(tdb_fd(tdb), &vfs) == 0 && vfs.f_bavail * vfs.f_frsize < SMALLEST_FILE);
 }
 
-/* What an access to the file came to. Of a file that was cut short while it was read nothing is true. */
+/* The result of an access to the file. Nothing that was read of a file is true if the file was cut short meanwhile. */
 static int believe(int r)
 {
 	return fault_seen() ? -EUCLEAN : r;
@@ -218,7 +221,7 @@ static int redo_one(const struct patch *patch, const unsigned char *bytes, void 
 	return copy_write(s, copy_find(s, (enum store_kind)patch->kind, patch->a, patch->b));
 }
 
-/* Finishes what a process that was killed had begun; see the head of this file. */
+/* Finishes the change that a killed process had begun; see the head of this file. */
 static int redo(struct store *s)
 {
 	uint64_t sequence = s->intent.sequence;
@@ -232,7 +235,7 @@ static int redo(struct store *s)
 	return r;
 }
 
-/* Mostly it has been applied, and its head is all that counts. */
+/* Normally the intent has been applied, and only its head counts. */
 static int fetch_intent(TDB_DATA key, TDB_DATA value, void *arg)
 {
 	struct store *s = arg;
@@ -395,7 +398,7 @@ void store_touch(struct store *s, const void *p, size_t size)
 		copy->dirty[copy->n_dirty++] = (struct range){ offset, (uint32_t)size };
 		return;
 	}
-	abort(); /* not one of ours: a bug that must not write a half-true scoreboard */
+	abort(); /* p is in no copy: a bug, which must not write a half-true scoreboard */
 }
 
 void store_trim(struct store *s)
@@ -441,8 +444,8 @@ int store_has_name(const struct store *s)
 }
 
 /*
- * A file that is another one's place must be found before this one is let go: as long as a process has it open, what it
- * says is not lost. One that was cut short must be let go first, or tdb takes it for open already.
+ * If another file has the name, that file must be found before this one is closed: as long as a process has this file
+ * open, its contents are not lost. A file that was cut short must be closed first, or tdb takes it for open already.
  */
 int store_reopen(struct store *s)
 {
@@ -471,12 +474,12 @@ int store_reopen(struct store *s)
 	return r;
 }
 
-#define REPLACED_MAX 8u /* replaced again and again while this process opens it */
+#define REPLACED_MAX 8u /* the file may be replaced so often while this process opens it */
 
 /*
- * Takes the lock, of the file that is the scoreboard now. 0; 1: who had it
- * before has died within; or -errno. That process may have given the file's name
- * to another one, and not have come to say so by lock_retire().
+ * Takes the lock of the file that is the scoreboard now. 0; 1: the process that
+ * had it before died within its section; or -errno. The dead process may have
+ * given the file's name to another file, and have died before its lock_retire().
  */
 static int take(struct store *s)
 {
@@ -501,8 +504,8 @@ static int take(struct store *s)
 }
 
 /*
- * Whether the contents are those of the scoreboard that this process, or the
- * last that used the lock's page, had open. 0 or -EREMCHG.
+ * Whether the contents are those of the scoreboard that this process had open,
+ * or that the last process that used the lock's page had open. 0 or -EREMCHG.
  */
 static int check_life(struct store *s)
 {
@@ -549,8 +552,8 @@ static void leave(struct store *s)
 
 /*
  * tdb believes that it has locked everything, so that it locks no record by
- * itself. It has in truth only after a process died: what that leaves, a stock
- * tool may be finishing, too.
+ * itself. With in_truth it does lock everything: after a process died, a stock
+ * tool may be finishing what that process left, too.
  */
 static int lock_tdb(struct store *s, bool in_truth)
 {
@@ -571,7 +574,7 @@ int store_lock(struct store *s)
 		return r;
 	s->n_copies = 0;
 	r = lock_tdb(s, r == 1);
-	if (r == -ESTALE) { /* taken over by another: once more, behind it */
+	if (r == -ESTALE) { /* another process has taken the lock over: this process takes it again, after that one */
 		store_unlock(s);
 		return store_lock(s);
 	}
@@ -594,7 +597,7 @@ void store_unlock(struct store *s)
 		s->most_touched = s->touched;
 	s->touched = 0;
 	if (s->has_all)
-		(void)tdb_unlockall(s->tdb); /* fails only if we do not hold it */
+		(void)tdb_unlockall(s->tdb); /* fails only if this process does not hold the lock */
 	s->has_all = false;
 	tdb_remove_flags(s->tdb, TDB_NOLOCK);
 	leave(s);
@@ -641,7 +644,7 @@ int store_begin_mending(struct store *s, bool *ret_false)
 	*ret_false = false;
 	if (r != -EUCLEAN)
 		return r;
-	/* What was redone of it went with the transaction. */
+	/* What store_begin() redid of the change is gone with its transaction. */
 	r = begin(s);
 	if (r == 0)
 		r = read_fixed(s->tdb, "applied", &s->sequence, sizeof(s->sequence));
@@ -825,9 +828,10 @@ int store_finish(struct store *s)
 /* ---- the file ---- */
 
 /*
- * tdb opens by a path. That of the descriptor under /proc means this very file, whatever has its name by now. Without
- * /proc it is the name in the folder, and tdb has opened nothing else if the two files are the same afterwards: tdb
- * writes to no file that it has not found to be a tdb file, and root is the folder's owner here.
+ * tdb opens by a path. The descriptor's path under /proc means this very file, whatever file has its name by now.
+ * Without /proc the path is the name in the folder. tdb has opened the right file if the two files are the same
+ * afterwards. A wrong file takes no harm: tdb writes to no file that is not a tdb file, and root is the folder's owner
+ * here.
  */
 static struct tdb_context *open_found(struct store *s, int fd, const char *name, int hash_size, int open_flags)
 {
@@ -872,7 +876,7 @@ static int open_error(void)
 	return errno == EIO || errno == EINVAL || errno == 0 ? -EBADMSG : -errno;
 }
 
-/* Opens the file that has the scoreboard's name now, if it is to be believed. */
+/* Opens the file that has the scoreboard's name now, if it can be believed. */
 static int open_tdb(struct store *s)
 {
 	struct folder_stay stay;
@@ -897,7 +901,7 @@ static int open_tdb(struct store *s)
 	if (fd >= 0)
 		(void)close(fd);
 	if (r == 0 && tdb_hash_size(s->tdb) != (int)STORE_HASH_SIZE)
-		r = -EBADMSG; /* somebody else's, or damaged: nothing is written into it */
+		r = -EBADMSG; /* another program's file, or a damaged one: nothing is written into it */
 	if (r == 0)
 		r = lock_open(&s->folder, tdb_fd(s->tdb), &s->lock);
 	if (r < 0 && s->tdb) {
@@ -936,8 +940,8 @@ const struct folder *store_folder(const struct store *s)
 }
 
 /*
- * Makes a new, empty file where there is room for a scoreboard. tdb would find out,
- * too, that there is none, but cannot tell it from other failures.
+ * Makes a new, empty file where there is room for a scoreboard. tdb, too, fails
+ * where there is no room, but cannot tell that from other failures.
  */
 static int make_room(struct store *s)
 {
@@ -1031,7 +1035,7 @@ int store_set_owner(struct store *s, mode_t mode, uid_t user, gid_t group)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	/* Not for nothing: a service may be forbidden the very call. */
+	/* chown only where something changes: a service may not be allowed to make the call at all. */
 	changes = (user != (uid_t)-1 && user != st.st_uid) || (group != (gid_t)-1 && group != st.st_gid);
 
 	if (fchmod(fd, mode) < 0 || (changes && fchown(fd, user, group) < 0))
@@ -1066,7 +1070,7 @@ void store_after_fork(struct store *s, const struct holder *self)
 		lock_after_fork(s->lock, self);
 }
 
-/* A new file that got no name goes. */
+/* Removes a new file that got no name. */
 static void drop_file(struct store *s)
 {
 	struct folder_stay stay;

@@ -6,10 +6,10 @@
  *
  * A critical section is store_lock(), any number of store_get() and
  * store_touch(), store_commit(), store_unlock(). Records are worked on in
- * copies; a commit makes all touched bytes real at once, and a process killed
- * in the middle of one leaves it either undone or to be finished by the next
- * that takes the lock. On this path only records that exist are overwritten,
- * at their size.
+ * copies; a commit makes all touched bytes real at once. If a process is killed
+ * in the middle of a commit, the commit is either undone, or finished by the
+ * next process that takes the lock. On this path only records that exist are
+ * overwritten, at their size.
  *
  * Whatever makes, grows or deletes records is a transaction instead:
  * store_begin(), the same calls and store_put() and store_delete(),
@@ -51,21 +51,22 @@ int store_open(const char *path, struct store **ret);
 
 /*
  * Makes a new, empty file, mode 0600, in a folder, of which the store keeps a
- * copy. It has no name that anybody knows, and goes when the store is closed,
- * until store_publish(). life 0: one is picked. 0 and *ret, or -errno.
+ * copy. Until store_publish() the file has no name that another process knows,
+ * and is removed when the store is closed. life 0: a life is picked. 0 and *ret,
+ * or -errno.
  */
 int store_create(const struct folder *folder, uint16_t life, struct store **ret);
 
-/* Gives a new file the name that its folder says; instead of the file that has the name, if instead says so. Not in a
+/* Gives a new file the name that its folder says; with instead, in place of the file that has the name. Not in a
  * section. 0; -EEXIST; or -errno. */
 int store_publish(struct store *s, bool instead);
 
 /*
  * Makes an empty store in memory, for records that were salvaged: there are no
  * sections and no transactions, and records are read and put at once.
- * store_add() adds one by its name, unless there is one of that name;
- * store_finish() finishes, as far as its records are there, the change that a
- * process was making. 0 or -errno.
+ * store_add() adds a record by its name, unless there is a record of that name.
+ * store_finish() finishes the change that a process was making, as far as the
+ * records are there. 0 or -errno.
  */
 int store_create_in_memory(struct store **ret);
 int store_add(struct store *s, const void *name, size_t length, const void *data, size_t size);
@@ -90,12 +91,12 @@ void store_adopt(struct store *s);
 /* Whether the file still has its name: 1; 0: another file has it; -ENOENT: none has it; or -errno. */
 int store_has_name(const struct store *s);
 
-/* Opens what has the file's name now, outside of sections. 0; -EIDRM: no file has it, and nothing has changed; or -errno:
- * then nothing is open. */
+/* Opens the file that has the name now, outside of sections. 0; -EIDRM: no file has the name, and nothing has changed;
+ * or -errno: then nothing is open. */
 int store_reopen(struct store *s);
 
-/* Sets mode, and user and group unless they are -1, of the open file itself: its name may be somebody else's by
- * now. 0 or -errno. */
+/* Sets mode, and user and group unless they are -1, of the open file itself: another file may have its name by now.
+ * 0 or -errno. */
 int store_set_owner(struct store *s, mode_t mode, uid_t user, gid_t group);
 
 /* The open file's descriptor; it stays the store's. */
@@ -106,22 +107,22 @@ int store_stat(const struct store *s, struct stat *ret);
 /* Closes and frees, giving up a lock or transaction that is still open. Returns NULL. */
 struct store *store_close(struct store *s);
 
-/* For who looks at the farm once in a while, outside of any section: sees that this process uses the same page of the
- * lock as others do (lock.h). Costs some system calls. */
+/* Makes sure that this process uses the same page of the lock as other processes do (lock.h). A process that looks at
+ * the farm once in a while calls it, outside of any section. Costs some system calls. */
 void store_look(struct store *s);
 
-/* How many records the largest section (transactions apart) has read or written since the store was opened: how long
- * others may have had to wait for it. */
+/* How many records the largest section (transactions apart) has read or written since the store was opened. It tells
+ * how long other processes may have had to wait for a section. */
 unsigned store_most_touched(const struct store *s);
 
-/* For a process made by fork(2), before it uses what its parent opened: self names it. */
+/* A process made by fork(2) calls this before it uses a store that its parent opened. self names the process. */
 void store_after_fork(struct store *s, const struct holder *self);
 
 /*
- * Begins a critical section that may write; waits for its turn (lock.h says
- * what it tells meanwhile). If another file has been put into the place of this
- * one, that is opened. 0; -EUCLEAN: damaged; -EIDRM: this file is not the
- * scoreboard any more, and none is; -EREMCHG: its contents are those of another
+ * Begins a critical section that may write, and waits for its turn (lock.h says
+ * what is told meanwhile). If another file has been put into the place of this
+ * file, that file is opened. 0; -EUCLEAN: damaged; -EIDRM: this file is not the
+ * scoreboard any more, and no file is; -EREMCHG: the contents are those of another
  * scoreboard, see store_adopt(); -EINTR: the wait was ended; or -errno.
  * store_begin() and store_begin_mending() return the same.
  */
@@ -140,8 +141,8 @@ int store_commit(struct store *s);
 /* Begins a transaction; store_end() makes it real as a whole, store_cancel() forgets it. 0 or -errno. */
 int store_begin(struct store *s);
 
-/* As store_begin(), to mend: *ret_false says that there is a change that got whole and cannot be made, which
- * every other section fails for. store_forget() makes it one that never was. */
+/* As store_begin(), to mend. *ret_false says that the intent is whole and cannot be applied, so that every other
+ * section fails. store_forget() drops that intent. */
 int store_begin_mending(struct store *s, bool *ret_false);
 int store_forget(struct store *s);
 
@@ -159,9 +160,9 @@ static inline int must_exist(int r)
 
 /*
  * The present contents of a record that must exist, in a copy that lives until
- * the section ends. size is what the caller's structure needs; 0 takes any, and
- * *ret_size tells. 0 and *ret; -EUCLEAN: there is none, or it is of another
- * size; -E2BIG: the section has no room for one more copy; or -errno.
+ * the section ends. size is what the caller's structure needs; 0 takes any size,
+ * and *ret_size tells it. 0 and *ret; -EUCLEAN: there is no such record, or it has
+ * another size; -E2BIG: the section has no room for one more copy; or -errno.
  */
 int store_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size,
 	      void **ret, size_t *ret_size);
