@@ -107,10 +107,10 @@ static bool split(char *text, const char **ret_host, const char **ret_port)
 			colon[-1] = '\0';
 			*ret_host = text + 1;
 		} else if (strchr(text, ':')) {
-			return false; /* IPv6 wants its brackets */
+			return false; /* an IPv6 address must stand in brackets */
 		}
 		if (**ret_host == '\0')
-			return false; /* rather a slip than all addresses */
+			return false; /* an empty address is more likely a slip than a wish for all addresses */
 		if (strcmp(*ret_host, "*") == 0)
 			*ret_host = NULL;
 	}
@@ -142,7 +142,7 @@ int address_listen(const char *text, int *ret, size_t max)
 			continue;
 		}
 		r = fd;
-		/* A machine without IPv6 listens without it; anything else is told. */
+		/* A machine without IPv6 listens without IPv6. Any other error is returned. */
 		if (r != -EAFNOSUPPORT && !(r == -EADDRNOTAVAIL && !host))
 			break;
 		r = 0;

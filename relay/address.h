@@ -13,8 +13,8 @@
 /* "10.0.0.7:4711", "[2001:db8::7]:4711" (an IPv4-mapped address as IPv4), or "unix". Returns buffer. */
 const char *address_format(const struct sockaddr *address, socklen_t size, char buffer[static ADDRESS_MAX]);
 
-/* The name of whoever is at the other end of a connected socket; of a unix one "unix:PID". Returns buffer;
- * "unknown" if the kernel does not tell any more. */
+/* The name of the peer of a connected socket; "unix:PID" for a unix socket; "unknown" if the kernel no longer tells
+ * it. Returns buffer. */
 const char *address_peer(int fd, char buffer[static ADDRESS_MAX]);
 
 /* The name of our own end. As above. */

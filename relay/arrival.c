@@ -9,7 +9,7 @@
 
 #define GONE_MAX 16 /* connections that ended in the backlog, skipped in one section */
 
-/* Whether what accept(2) said is about the connection that was pending, which is gone, and not about the socket. */
+/* Whether an error of accept(2) is about the pending connection, which is gone, and not about the listening socket. */
 static bool is_of_connection(int error)
 {
 	switch (error) {

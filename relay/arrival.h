@@ -20,11 +20,11 @@ struct arrival {
 	char client[ADDRESS_MAX];
 };
 
-/* The accept function of struct score_arrival; arg is a struct arrival. If that has its connection already: 0. */
+/* The accept function of struct score_arrival; arg is a struct arrival. 0 also if arg has its connection already. */
 int arrival_accept(const char **ret_client, void *arg);
 
-/* Whether accept(2) failed as this machine is short of something: descriptors or memory. */
+/* Whether accept(2) failed because this machine is short of descriptors or memory. */
 bool arrival_is_shortage(int error);
 
-/* Whether accept(2) failed as the socket does not listen any more. */
+/* Whether accept(2) failed because the socket no longer listens. */
 bool arrival_is_over(int error);

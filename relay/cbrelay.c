@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * cbrelay.c: what the program was given decides what it does. A connected
- * socket is served, and the process ends; listening sockets make it a
- * listener. They come from systemd, from inetd on standard input, or from the
- * command line.
+ * cbrelay.c: the sockets that the program is given decide what it does. With a
+ * connected socket the process serves that connection and ends. With listening
+ * sockets the process becomes a listener. The sockets come from systemd, from
+ * inetd on standard input, or from the command line.
  */
 
 #include <errno.h>
@@ -40,11 +40,11 @@
 #define SOCKETS_MAX RELAY_SOCKETS_MAX
 #define PRIVATE_FILE "/scoreboard.tdb"
 
-/* The sockets that this process has to do with. */
+/* The sockets that this process was given. */
 struct entrance {
 	int fds[SOCKETS_MAX];
 	size_t n;
-	bool connected;        /* one, of a client; else all listening */
+	bool connected;        /* a single socket, connected to a client; false: all sockets listen */
 	bool owned;            /* made here: they end with this process */
 	struct handover *waiters; /* of the listener before; the process's own until it ends */
 	size_t n_waiters;
@@ -61,7 +61,7 @@ static int set_nonblocking(int fd)
 	return 0;
 }
 
-/* 1: a stream socket that listens; 0: one that is connected; -ENOTSOCK or -EPROTOTYPE: neither. */
+/* 1: a stream socket that listens; 0: a connected stream socket; -ENOTSOCK or -EPROTOTYPE: neither. */
 static int socket_listens(int fd)
 {
 	int type, listens;
@@ -126,7 +126,7 @@ static int entrance_open(struct entrance *entrance, const char *listen_on)
 	return EX_OK;
 }
 
-/* Takes what the service manager passes: the sockets, and waiters that the listener before has stored there. */
+/* Takes what the service manager passes: the sockets, and the waiters that the previous listener stored there. */
 static int entrance_take(struct entrance *entrance, char **names, int n)
 {
 	int r = EX_OK;
@@ -175,7 +175,8 @@ static int entrance_find(struct entrance *entrance, const struct options *option
 
 /* ---- the nodes ---- */
 
-/* "[HOST:]PORT[/CORES]" as IAWLB wrote it. 0, or -ENOMEM; a mistake is an error of the list. */
+/* Adds a node given as "[HOST:]PORT[/CORES]", the notation of IAWLB. 0 or -ENOMEM. A mistake in the text becomes an
+ * error of the list. */
 static int add_node(struct nodelist *list, const char *argument, int number)
 {
 	char place[32], *copy = strdup(argument), *slash, *colon, *host, *port;
@@ -238,14 +239,16 @@ static char *private_path(void)
 	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
 	char *path;
 
-	/* A folder of this user, or of root and for all. In another user's, that user could put another there. */
+	/* A folder of this user, or root's folder for all. In another user's folder, that user could replace the file.
+	 * */
 	if (geteuid() == 0)
 		runtime = "/run";
 	else if (is_ours("/run/corebalance"))
 		runtime = "/run/corebalance";
 	if (!runtime || access(runtime, W_OK) < 0)
 		runtime = "/dev/shm";
-	/* A folder of its own: in a place that others may write to, a name alone could be theirs already. */
+	/* The scoreboard gets a new folder: where others may write, another user's file may have any given name
+	 * already. */
 	if (asprintf(&path, "%s/cbrelay-XXXXXX" PRIVATE_FILE, runtime) < 0)
 		return NULL;
 	path[strlen(path) - strlen(PRIVATE_FILE)] = '\0';
@@ -299,7 +302,7 @@ static int open_farm(const struct options *options, const char *path, struct sco
 		return status;
 	if (r == 0 && !given) {
 		score_set_nodes(*ret, options->farm.nodes);
-		/* The default is a list that nobody has named. */
+		/* Compared only if the administrator named the list, not for the default list. */
 		if (options->farm.nodes_given &&
 		    score_check_list(*ret, options->farm.nodes, text, sizeof(text)) == -EMEDIUMTYPE) {
 			report_message(LOG_ERR, "%s: %s", path, text);
@@ -326,18 +329,18 @@ static int become(const char *name)
 	return EX_OK;
 }
 
-/* A waiter costs a descriptor: as many as the administrator allows. */
+/* Each waiter costs a descriptor: raises the soft limit to what the administrator allows. */
 static void raise_limits(void)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
 		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit); /* else as many as it is */
+		(void)setrlimit(RLIMIT_NOFILE, &limit); /* if this fails, the limit stays as it is */
 	}
 }
 
-/* As relays of a listener are bound. */
+/* Binds this process to the same rules as a listener's relays. */
 static void bind_self(const struct score *score)
 {
 	struct confinement *confinement = NULL;
@@ -354,7 +357,7 @@ static int serve_one(int fd, struct score *score, const struct options *options,
 {
 	struct connection connection;
 
-	(void)signal(SIGHUP, SIG_IGN); /* is about node lists, which one connection has no use for */
+	(void)signal(SIGHUP, SIG_IGN); /* it reloads the node list: not for a single connection */
 	if (sigterm_setup() < 0)
 		return EX_OSERR;
 	score_look_for_lost(score);
@@ -370,7 +373,7 @@ static int serve(const struct entrance *entrance, struct score *score, const str
 		return serve_one(entrance->fds[0], score, options, started_usec);
 	raise_limits();
 	if (entrance->n_waiters > 0)
-		(void)score_reap(score, NULL, NULL); /* the listener before may not have left the queue */
+		(void)score_reap(score, NULL, NULL); /* the previous listener may still stand in the queue */
 	return listener_run(&(struct listener_setup){
 		.fds = entrance->fds, .n_fds = entrance->n, .owned = entrance->owned, .waiters = entrance->waiters,
 		.n_waiters = entrance->n_waiters, .score = score, .settings = &options->settings,
@@ -388,7 +391,7 @@ int main(int argc, char **argv)
 	int r, status;
 
 	if (inherited_settle() < 0)
-		return EX_OSERR; /* and nowhere to say so */
+		return EX_OSERR; /* there is no descriptor for a message */
 	r = options_parse(argc, argv, &options);
 	if (r != 0)
 		return r > 0 ? EX_OK : r == -EIO ? EX_IOERR : EX_USAGE;

@@ -2,18 +2,20 @@
 
 /*
  * confine.c: a relay needs its sockets, the scoreboard, /proc to tell the living
- * from the dead, and nothing else. What it may not do fails with EPERM: it runs no
- * program, makes no process, sends no signal but to itself (SIGCONT may go to a
- * process that was stopped with the lock), touches no other
- * process's memory or descriptors, listens nowhere, opens no file for others than
- * the scoreboard, and makes no sockets but those of TCP and UDP and the datagram sockets by
- * which processes of a farm wake each other. So the system bus is out of reach.
+ * from the dead, and nothing else. What a relay may not do fails with EPERM: a
+ * relay runs no program, makes no process, sends no signal but to itself (SIGCONT
+ * may go to a process that was stopped with the lock), touches no other process's
+ * memory or descriptors, listens nowhere, opens no file for others than the
+ * scoreboard, and makes no sockets but those of TCP and UDP and the datagram
+ * sockets by which processes of a farm wake each other. So the system bus is out of
+ * reach.
  *
- * A signal to itself is tgkill(2) with its own pid, which differs from relay to
- * relay, while the program of the filter is made once: it has a number in the pid's
- * place that no pid can be, and each relay puts its pid there.
+ * A relay signals itself by tgkill(2) with its own pid, which differs from relay to
+ * relay, while the program of the filter is made once. So the program has a number
+ * that no pid can be in the place of the pid, and each relay puts its pid there.
  *
- * Sanitizers need more than that: built with one, a process binds itself to nothing.
+ * Sanitizers need more than that: a process built with a sanitizer binds itself to
+ * nothing.
  */
 
 #include "confine.h"
@@ -76,7 +78,7 @@ static const int calls[] = {
 	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep),
 	SCMP_SYS(restart_syscall), SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(eventfd2),
 	SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(timerfd_gettime),
-	/* files: which ones is Landlock's matter */
+	/* files; Landlock decides which */
 	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(stat), SCMP_SYS(lstat),
 	SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(fstatfs), SCMP_SYS(statfs), SCMP_SYS(readlink),
 	SCMP_SYS(readlinkat), SCMP_SYS(getdents64), SCMP_SYS(getcwd), SCMP_SYS(fchdir), SCMP_SYS(linkat), SCMP_SYS(unlink),
@@ -95,7 +97,8 @@ static const int calls[] = {
 	SCMP_SYS(pidfd_open),
 };
 
-/* For root, who becomes the owner of the scoreboard's folder, see folder.h. A relay of another user has no use for them. */
+/* For a relay of root, which becomes the owner of the scoreboard's folder, see folder.h. A relay of another user has no
+ * use for these calls. */
 static const int calls_of_root[] = { SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setgroups) };
 
 static const int ioctls[] = { FIONREAD, SIOCOUTQ, SIOCOUTQNSD, TCGETS };
@@ -130,7 +133,7 @@ static int fill(scmp_filter_ctx filter)
 		r = allow_socket(filter, AF_INET, SOCK_STREAM);
 	if (r == 0)
 		r = allow_socket(filter, AF_INET6, SOCK_STREAM);
-	/* By UDP a relay asks only whether there is a way to an address. */
+	/* A relay uses UDP sockets only to ask whether there is a route to an address. */
 	if (r == 0)
 		r = allow_socket(filter, AF_INET, SOCK_DGRAM);
 	if (r == 0)
@@ -145,7 +148,7 @@ static int fill(scmp_filter_ctx filter)
 		r = allow_if(filter, SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (r == 0) /* whether there is such a process */
 		r = allow_if(filter, SCMP_SYS(kill), SCMP_A1(SCMP_CMP_EQ, 0));
-	if (r == 0) /* one that was stopped within a section goes on */
+	if (r == 0) /* a process that was stopped within a section goes on */
 		r = allow_if(filter, SCMP_SYS(kill), SCMP_A1(SCMP_CMP_EQ, SIGCONT));
 	if (r == 0)
 		r = allow_if(filter, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, NO_PID));
@@ -196,7 +199,7 @@ static int make_filter(struct confinement *confinement)
 	return r;
 }
 
-/* The process's pid takes the place that was kept for it. */
+/* Puts the pid of this process into the place that the program keeps for it. */
 static void put_pid(const struct confinement *confinement)
 {
 	for (size_t i = 0; i < confinement->n; i++)
@@ -223,7 +226,7 @@ static int make_ruleset(int folder_fd, int *ret)
 	int ruleset, proc, r;
 
 	if (version < 0) {
-		*ret = -1; /* older than 5.13, or not started with it: seccomp is all that there is */
+		*ret = -1; /* a kernel before 5.13, or booted without Landlock: only seccomp is left */
 		return 0;
 	}
 	if (version >= NO_REFER_BEFORE)

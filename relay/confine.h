@@ -3,8 +3,8 @@
 
 /*
  * confine.h: what a process that serves connections may still do when a client or
- * a node has taken it over. The rules are made once, by the process that forks
- * relays, and cost a relay three system calls; none for a connection.
+ * a node has taken control of it. The process that forks relays makes the rules
+ * once. They cost a relay three system calls, and a connection none.
  */
 
 #include <stddef.h>
@@ -23,9 +23,9 @@ int confinement_new(int folder_fd, struct confinement **ret);
 int confinement_fd(const struct confinement *confinement);
 
 /*
- * Binds the calling process to the rules, for good; they are inherited by fork(2).
- * Other processes of the same user can no longer look into it. 0, or -errno: then
- * it is not bound by all of them.
+ * Binds the calling process to the rules, for good; fork(2) inherits them. Other
+ * processes of the same user can no longer look into the calling process. 0, or
+ * -errno: then not all of the rules bind it.
  */
 int confine(const struct confinement *confinement);
 

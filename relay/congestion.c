@@ -44,7 +44,7 @@ int congestion_choose(const char *name)
 	return 0;
 }
 
-/* bbr, and those that came after it under names that begin so. */
+/* Whether the socket's congestion control is bbr or a later version of bbr, whose name begins the same way. */
 static bool paces(int fd)
 {
 	char name[NAME_MAX_SIZE] = "";
@@ -68,7 +68,7 @@ static bool is_loopback(const struct sockaddr *address)
 static void apply(int fd, const struct sockaddr *address, bool pacing)
 {
 	if (choice == NAMED)
-		(void)set(fd, named); /* was allowed once; a unix socket knows none */
+		(void)set(fd, named); /* was allowed at congestion_choose(); a unix socket has none */
 	else if (choice == AUTO && pacing && is_loopback(address))
 		(void)set(fd, UNPACED);
 }
@@ -84,7 +84,7 @@ void congestion_apply(int fd)
 
 void congestion_apply_to(int fd, const struct sockaddr *address)
 {
-	static enum { UNKNOWN, NOT_PACING, PACING } born; /* new sockets are all alike: asked once */
+	static enum { UNKNOWN, NOT_PACING, PACING } born; /* all new sockets are alike: one answer is kept */
 
 	if (born == UNKNOWN)
 		born = paces(fd) ? PACING : NOT_PACING;

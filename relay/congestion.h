@@ -4,11 +4,10 @@
 /*
  * congestion.h: the congestion control of TCP that connections use.
  *
- * bbr sends at a pace. Between two ends on one machine there is nothing to
- * pace for, and the timers cost more than the bytes: such connections had two
- * fifths of the rate of reno. A socket keeps the pacing of what it was born
- * with, so it must be chosen before: on the listening socket, and before
- * connect(2).
+ * bbr paces what it sends. Between two ends on the same machine there is nothing
+ * to pace for, and the timers cost more than the bytes: such connections had two
+ * fifths of the rate of reno. A socket keeps the pacing that it was created with,
+ * so the choice must come earlier: on the listening socket, and before connect(2).
  */
 
 #include <sys/socket.h>
@@ -22,7 +21,8 @@
  */
 int congestion_choose(const char *name);
 
-/* For a listening socket: what is accepted inherits it; or for a connected one. Others than TCP stay as they are. */
+/* For a listening socket, whose accepted sockets inherit the choice, or for a connected socket. A socket that is not
+ * TCP stays as it is. */
 void congestion_apply(int fd);
 
 /* For a new socket that is about to be connected to an address. */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * connect.c: one non-blocking connect(2) after the other.
+ * connect.c: non-blocking connects to a node's addresses, never two at once.
  *
- * RFC 8305 lets the next address begin a quarter of a second after the one
- * before, and both go on. Here the one before is given up first, as two that
- * are answered at once would be two connections at the node. What is given up
- * before its answer has come is none: our kernel resets the answer, and the
- * node's process never sees it. An address that is only slow has its turn
- * again, and is given four times as long each time.
+ * RFC 8305 lets the next address begin a quarter of a second after the address
+ * before, and both go on. Here the earlier attempt is given up first, as two
+ * answers at the same time would be two connections at the node. An attempt that
+ * is given up before its answer comes makes no connection: our kernel resets the
+ * answer, and the node's process never sees it. An address that is only slow gets
+ * another turn, each time four times as long.
  */
 
 #include "connect.h"
@@ -25,16 +25,17 @@
 #include "socket.h"
 #include "system/timespan.h"
 
-#define TURN_USEC 250000u   /* for one address before the next has its turn */
+#define TURN_USEC 250000u   /* for an address before the next address has its turn */
 #define TURN_GROWTH 4u
 
-/* A SYN that is answered by a reset was refused; whom a reset or an end finds connected was taken first. */
+/* A reset that answers the SYN means refused. A reset or an end of a connected socket means that the node took the
+ * connection first. */
 static enum connect_outcome outcome_of(int error)
 {
 	return error == 0 ? CONNECT_DONE : error == ECONNRESET || error == EPIPE ? CONNECT_RESET : CONNECT_FAILED;
 }
 
-/* Waits until fd is connected. DONE, or FAILED with *ret_error, or one of the others. */
+/* Waits until fd is connected. DONE, or FAILED with *ret_error, or another outcome. */
 static enum connect_outcome await(int fd, uint64_t timeout_usec, int client_fd, int *ret_error)
 {
 	uint64_t end_usec = now_boottime() + timeout_usec;
@@ -70,7 +71,8 @@ static enum connect_outcome await(int fd, uint64_t timeout_usec, int client_fd, 
 	}
 }
 
-/* Whether this machine has an address of its own to reach that one from: where TCP has no port left, UDP tells. */
+/* Whether this machine has an address from which it can reach the given address. Asks by UDP, as TCP may have no port
+ * left. */
 static bool is_usable(const struct score_address *address)
 {
 	int fd = socket(address->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -123,11 +125,11 @@ static enum connect_outcome try_address(const struct score_address *address, uin
 /* The addresses of a node that are still worth a try, and how it went with the others. */
 struct race {
 	uint32_t left, unreached;
-	int error;               /* of the last one that failed */
-	bool no_port;            /* this machine has none left towards one of them; towards another there may be one */
+	int error;               /* of the address that failed last */
+	bool no_port;            /* this machine has no port left towards one address, but perhaps towards another */
 };
 
-/* One address gets its turn. FAILED: it is still in race->left if it has just not answered. */
+/* Gives an address its turn. FAILED: the address stays in race->left if it merely has not answered. */
 static enum connect_outcome take_turn(struct race *race, const struct score_target *target, unsigned i, uint64_t usec,
 				      int client_fd, int *ret_fd)
 {

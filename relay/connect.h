@@ -11,7 +11,7 @@
 
 enum connect_outcome {
 	CONNECT_DONE,
-	CONNECT_RESET,        /* the node took the connection and has reset it already: *ret_fd has what it said before */
+	CONNECT_RESET,        /* the node took the connection and has reset it already: ret->fd has what it said */
 	CONNECT_FAILED,       /* no address of the node answered: *ret_reason says why */
 	CONNECT_CLIENT_GONE,  /* the client has left meanwhile */
 	CONNECT_INTERRUPTED,  /* SIGTERM */
@@ -28,11 +28,11 @@ struct connect_result {
 
 /*
  * Connects to the node within timeout_usec, all its addresses together, while
- * watching the client. While an address has not answered the next one is tried
- * a quarter of a second later. DONE: ret->fd is a connected
- * socket, non-blocking, close-on-exec, that is reset when it is just closed
- * (see socket.h); the caller's, as it is at RESET. It has no keepalive and no
- * TCP_NODELAY yet: most connections are over before they would matter.
+ * watching the client. While an address has not answered, the next address is
+ * tried a quarter of a second later. DONE: ret->fd is a connected socket,
+ * non-blocking, close-on-exec, which a plain close(2) resets (see socket.h). At
+ * DONE and RESET ret->fd is the caller's. It has no keepalive and no TCP_NODELAY
+ * yet: most connections are over before these would matter.
  */
 enum connect_outcome connect_node(const struct score_target *target, uint64_t timeout_usec, int client_fd,
 				  struct connect_result *ret);

@@ -2,11 +2,11 @@
 
 /*
  * connection.c: claim, wait, connect, forward, release. The connection keeps
- * its ticket's number through all of it: whatever node fails it, it goes back
- * to the place that it had.
+ * its ticket's number through all of it: when a node fails the connection, the
+ * connection goes back to its old place in the queue.
  *
- * A slot is given back in one place, after the node's socket is closed, so
- * that the node never sees the next connection before the end of this one.
+ * A single function gives the slot back, after the node's socket is closed, so
+ * that the node never sees the next connection before the end of this connection.
  */
 
 #include "connection.h"
@@ -36,7 +36,7 @@
 #define SILENT_USEC USEC_PER_SEC   /* a node that ends a connection sooner, without a byte, has not answered it */
 #define SLOW_USEC USEC_PER_SEC     /* a client that waited longer for the connect left because of the node */
 
-/* Where a connection stands; connection_serve() goes from one to the next. */
+/* Where a connection stands; connection_serve() goes from stage to stage. */
 enum stage {
 	STAGE_WAIT,     /* in the queue, ticket is valid */
 	STAGE_CONNECT,  /* slot and target are valid */
@@ -53,11 +53,11 @@ struct life {
 	int node_fd;
 	int status;
 	struct departure departure; /* of the client, while this machine is short of something */
-	struct proxy_pair proxy;    /* who the client is, as another proxy says */
+	struct proxy_pair proxy;    /* the addresses in another proxy's header */
 	size_t proxy_size;          /* of its header */
-	bool named;                 /* whether there has to be one has been looked at */
+	bool named;                 /* the PROXY header has been read, or none is expected */
 	bool complained;
-	bool silent;        /* the node ended it at once, and it was not the client's doing */
+	bool silent;        /* the node ended the connection at once, and the client did not cause that */
 };
 
 void connection_init(struct connection *connection, int fd, uint64_t accepted_usec, const char *client)
@@ -116,8 +116,9 @@ static int limit_reached(const struct life *life, enum end_phase phase, uint64_t
 }
 
 /*
- * Says so, once, and lets a while pass. false: the life is over, as the client
- * has left, or has waited long enough, or SIGTERM came.
+ * This machine is short of something: says so the first time, and waits a while.
+ * false: the life is over, as the client has left, or has waited long enough, or
+ * SIGTERM came.
  */
 static bool sit_out(struct life *life, const char *what, int error, enum end_phase phase)
 {
@@ -153,7 +154,7 @@ static bool sit_out(struct life *life, const char *what, int error, enum end_pha
 	}
 }
 
-/* What score_claim() or score_failed() said is where to go on. */
+/* The stage that follows from the result of score_claim() or score_failed(). */
 static enum stage next_stage(struct life *life, int r, enum end_phase phase)
 {
 	if (r == 0)
@@ -200,7 +201,7 @@ static enum stage stage_wait(struct life *life)
 		if (outcome != PATIENCE_GRANTED)
 			break;
 	}
-	(void)score_leave(life->score, &life->ticket); /* fails only if it has left already */
+	(void)score_leave(life->score, &life->ticket); /* fails only if the ticket has left already */
 	switch (outcome) {
 	case PATIENCE_CLIENT_GONE:
 		return end(life, END_CLIENT, PHASE_QUEUE, EX_OK);
@@ -213,7 +214,7 @@ static enum stage stage_wait(struct life *life)
 	}
 }
 
-/* A node whose trial was whether it answers has done so. */
+/* A node that is on trial has answered. */
 static void pass_trial(struct life *life)
 {
 	struct score_edge edge = { 0 };
@@ -230,7 +231,7 @@ static void show_progress(const struct forward_counts *counts, void *arg)
 
 	if (life->slot.trial && counts->out > 0)
 		pass_trial(life);
-	(void)score_progress(life->score, &life->slot, counts->in, counts->out); /* only for those who look */
+	(void)score_progress(life->score, &life->slot, counts->in, counts->out); /* only for display */
 }
 
 static size_t make_head(const struct life *life, unsigned char head[static PROXY_HEADER_MAX])
@@ -264,7 +265,7 @@ static void close_node(struct life *life)
 	life->node_fd = -1;
 }
 
-/* The connection is broken off: the client is told first, and the slot goes on when the node's machine knows. */
+/* Breaks the connection off: the client is told first; the slot is free once the node's machine knows of the end. */
 static void abort_node(struct life *life)
 {
 	connection_close(life->connection);
@@ -272,7 +273,8 @@ static void abort_node(struct life *life)
 	life->node_fd = -1;
 }
 
-/* Both sides are through. What the node does not take any more is as silent as a connection of which nothing moves. */
+/* Both sides have ended. A node that does not take the rest counts as idle, like a connection on which nothing moves.
+ * */
 static void end_node(struct life *life)
 {
 	struct connection *connection = life->connection;
@@ -311,7 +313,8 @@ static void stage_data(struct life *life)
 	connection->record.out = counts.out;
 	switch (outcome) {
 	case FORWARD_DONE:
-		/* Now closing must lose nothing; until here it was to be a reset. Who ends first is told by it. */
+		/* Until here close(2) was to be a reset; now it must lose nothing. The client is told before the node's
+		 * end. */
 		socket_end_clean(connection->fd);
 		connection_close(connection);
 		end_node(life);
@@ -330,7 +333,7 @@ static void stage_data(struct life *life)
 		break;
 	case FORWARD_NODE_VANISHED:
 		(void)end_because(life, END_NODE, PHASE_DATA, EX_OK, CAUSE_VANISHED);
-		close_node(life); /* its machine would answer nothing more */
+		close_node(life); /* the node's machine would answer nothing more */
 		break;
 	case FORWARD_INTERRUPTED:
 		(void)end(life, END_ADMIN, PHASE_DATA, EX_OK);
@@ -368,7 +371,7 @@ static enum stage release(struct life *life, bool served)
 	return STAGE_OVER;
 }
 
-/* The same where the node let the connection down after all, for which it is doubted. */
+/* The same for a node that failed the connection after all: the node is doubted. */
 static enum stage release_doubted(struct life *life, enum node_reason reason)
 {
 	struct score_edge edge = { 0 };
@@ -381,7 +384,7 @@ static enum stage release_doubted(struct life *life, enum node_reason reason)
 	return STAGE_OVER;
 }
 
-/* There was no place to wait in: the life is over, and the slot of the node that failed goes back. */
+/* The queue had no place for the connection: the life is over, and the slot of the node that failed goes back. */
 static enum stage give_back(struct life *life, const struct score_slot *ours)
 {
 	life->slot = *ours;
@@ -412,11 +415,11 @@ static enum stage connect_failed(struct life *life, enum node_reason reason)
 	}
 	report_node(failed, &edge);
 	if (r == -ESTALE)
-		return stage_claim(life); /* somebody took the slot from us: as if we had just come */
+		return stage_claim(life); /* another process took our slot: begins anew */
 	return next_stage(life, r, PHASE_CONNECT);
 }
 
-/* Not at its first address: the others shall know. */
+/* The node was reached, but not at its first address: tells the other processes. */
 static void note_reached(struct life *life, const struct connect_result *result)
 {
 	const struct score_target *target = &life->target;
@@ -431,7 +434,8 @@ static void note_reached(struct life *life, const struct connect_result *result)
 				       address_format(&target->addresses[i].sa, target->addresses[i].size, unreached), reached);
 }
 
-/* What the header of another proxy said, or that it said nothing. true: the life goes on; else it is over. */
+/* Takes the client's name from another proxy's header, if such a header is expected. true: the life goes on; false: it
+ * is over. */
 static bool take_name(struct life *life)
 {
 	struct connection *connection = life->connection;
@@ -461,7 +465,7 @@ static bool take_name(struct life *life)
 	return false;
 }
 
-/* The slot was taken before the client could say who it is. */
+/* The same where the slot was taken before the header with the client's name came. */
 static bool take_name_with_slot(struct life *life)
 {
 	if (!take_name(life)) {
@@ -469,7 +473,7 @@ static bool take_name_with_slot(struct life *life)
 		return false;
 	}
 	if (life->proxy.client.ss_family)
-		(void)score_rename(life->score, &life->slot, life->connection->record.client); /* only for those who look */
+		(void)score_rename(life->score, &life->slot, life->connection->record.client); /* only for display */
 	return true;
 }
 

@@ -2,37 +2,38 @@
 
 /*
  * delivery.c: a slot may be given to the next client when the node knows of the
- * end of the connection, and not while this kernel still has bytes for it.
+ * end of the connection, and not while this kernel still has bytes for the node.
  *
  * An orderly end. close(2) can wait for the delivery, but any signal ends that
  * wait, SIGKILL and a stop among them, and the kernel goes on with the delivery
- * by itself: then the slot is free, and the node has one connection more than
- * cores. So the socket is not closed before, which leaves it to be reset
- * whatever ends this process.
+ * by itself: then the slot is free, and the node has a connection more than it has
+ * cores. So the socket stays open until the delivery: whatever ends this process
+ * before that resets the connection.
  *
- * But the kernel resets nothing that has ended both ways and of which all has
- * been sent: to close it then would just stop the sending again of what was
- * lost on its way, and the node would wait for that for ever. That is left to
+ * But the kernel does not reset a socket on which both directions have ended and
+ * all has been sent: a close(2) would only stop the retransmission of lost
+ * segments, and the node would wait for them for ever. Such a socket is left to
  * the kernel.
  *
- * A socket whose both ways have ended is always ready for poll(2); but an epoll
- * that looks for edges is told of its change to closed, and of nothing else.
+ * A socket on which both directions have ended is always ready for poll(2). An
+ * edge-triggered epoll, however, reports only its change to closed.
  *
  * A reset. It is sent once and never acknowledged. (To send an end first, which
  * is acknowledged, was considered: the node would read a clean end where the
  * client has sent a reset; a node that does not read would get neither; and a
- * node that has our end already would not be told by it.) So the node's machine
- * is asked by a SYN from the same port whether the connection is still there:
+ * node that already has our end would not be told by another.) So this process
+ * asks the node's machine, by a SYN from the same port, whether the connection is
+ * still there:
  *
- *   it is not:  the answer is a SYN-ACK, or a reset if nobody listens any more.
- *   it is:      the answer is an ACK that our kernel does not expect, and resets;
- *               it sends the SYN again, and the answer is as above.
+ *   it is not:  the answer is a SYN-ACK, or a reset if nothing listens any more.
+ *   it is:      the answer is an ACK that our kernel does not expect. Our kernel
+ *               resets it and sends the SYN again; the answer is then as above.
  *
  * The kernel repeats the SYN until an answer comes. The new connection that the
  * SYN-ACK offers is refused by a reset before our kernel has acknowledged it:
- * TCP_DEFER_ACCEPT makes it wait for a fifth of a second with that. The node's
- * process never sees that connection. (Should this process be stopped just
- * then, the node accepts one that is reset; the slot is still ours.)
+ * TCP_DEFER_ACCEPT delays that acknowledgement for a fifth of a second. The
+ * node's process never sees the new connection. (If this process is stopped just
+ * then, the node accepts a connection that is reset; the slot is still ours.)
  */
 
 #include "delivery.h"
@@ -56,7 +57,7 @@
 #define IP_LOCAL_PORT_RANGE 51 /* Linux 6.3 */
 #endif
 
-#define LOOK_USEC 250000u      /* where there is no epoll to be had */
+#define LOOK_USEC 250000u      /* between looks, where no epoll can be made */
 #define PAUSE_MIN_USEC 500u
 #define PAUSE_MAX_USEC 100000u
 #define AGAIN_USEC 250000u     /* before the node's machine is asked once more */
@@ -164,7 +165,7 @@ static bool is_all_sent(int fd)
 	return ioctl(fd, SIOCOUTQNSD, &n) == 0 && n == 0;
 }
 
-/* What can be no more reset is left to arrive. */
+/* Leaves the delivery to the kernel if the connection can no longer be reset. */
 static void end_clean_if_sent(int fd)
 {
 	if (is_all_sent(fd))
@@ -175,7 +176,7 @@ int delivery_end(int fd, uint64_t idle_timeout_usec)
 {
 	int epoll_fd, r;
 
-	/* On the same machine, or with a fast network, that is all. */
+	/* On the same machine, or with a fast network, the peer's machine has acknowledged everything at once. */
 	if (shutdown(fd, SHUT_WR) < 0 || socket_unconfirmed(fd) == 0)
 		return 0;
 	end_clean_if_sent(fd);
@@ -190,7 +191,7 @@ int delivery_end(int fd, uint64_t idle_timeout_usec)
 
 /* ---- resets ---- */
 
-/* Both ends of a connection that was. */
+/* The addresses of both ends of a connection that was reset. */
 struct ends {
 	struct sockaddr_storage own, peer;
 	socklen_t own_size, peer_size;
@@ -234,8 +235,8 @@ static void set_port(struct sockaddr_storage *address, in_port_t port)
 		((struct sockaddr_in6 *)address)->sin6_port = port;
 }
 
-/* A socket with the old one's own end. Others may have the port towards other nodes: then a range of one port says
- * which to take at connect(2). -1: not to be had now. */
+/* A new socket with the old socket's local address. Other sockets may have the port towards other nodes: then a range
+ * of a single port makes connect(2) take it. -1: not possible now. */
 static int socket_from(const struct ends *ends)
 {
 	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
@@ -279,7 +280,8 @@ static bool is_gone(const struct ends *ends, struct bound *bound)
 		 getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
 		error = ETIMEDOUT;
 	(void)close(fd);
-	/* EADDRNOTAVAIL: the next connection to the node has this very port already, and so has asked for us. */
+	/* EADDRNOTAVAIL: a later connection to the node has this very port already, so its SYN has asked in our place.
+	 * */
 	return error == 0 || error == ECONNREFUSED || error == ECONNRESET || error == EADDRNOTAVAIL;
 }
 
@@ -301,7 +303,8 @@ void delivery_abort(int fd)
 		return;
 	}
 	if (pulse_is_ending(fd) && is_all_sent(fd)) {
-		/* Nothing can be reset any more, and nothing has to be: it arrives, or there is no machine to arrive at. */
+		/* No reset is possible any more, and none is needed: the rest arrives, or the peer's machine is gone.
+		 * */
 		socket_end_clean(fd);
 		while (pulse_is_ending(fd) && now_boottime() < bound.end_usec)
 			(void)bound_poll(&bound, -1, PAUSE_MAX_USEC);

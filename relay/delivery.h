@@ -17,22 +17,23 @@
 int delivery_await(int fd, uint64_t idle_timeout_usec);
 
 /*
- * Ends our side of a TCP connection whose other side has ended, and waits
- * until the other machine has all that we sent, and that end. fd is
- * non-blocking, stays the caller's, and must be set to be reset by close(2):
- * that then does nothing if all has been delivered, and else, as at any death
- * of this process meanwhile, it ends the connection there, too, unless all is
- * on its way already, which then arrives. Returns as delivery_await().
+ * Ends our side of a TCP connection after the other side has ended, and waits
+ * until the other machine has all that we sent, and the end. fd is non-blocking,
+ * stays the caller's, and must be set to be reset by close(2). If all has been
+ * delivered, the caller's close(2) then changes nothing. Otherwise close(2), like
+ * the death of this process, resets the connection at the other machine, too,
+ * unless everything has been sent already: that then arrives. Returns as
+ * delivery_await().
  */
 int delivery_end(int fd, uint64_t idle_timeout_usec);
 
 /*
  * Closes a connection that is to be reset, and does not return before the
- * peer's machine has no connection any more. A reset that is lost on its way is
- * not sent again by the kernel; so the peer's machine is asked once more. When
- * it answers nothing for socket_vanish_usec(), or for DELIVERY_STOP_USEC after
- * SIGTERM, the wait is over, too. Nothing is asked of a peer that is not TCP.
- * A process of the peer sees nothing but the reset.
+ * peer's machine has no connection any more. The kernel does not send a lost
+ * reset again; so this function asks the peer's machine until it answers. The
+ * wait also ends when the peer's machine answers nothing for
+ * socket_vanish_usec(), or for DELIVERY_STOP_USEC after SIGTERM. A peer that is
+ * not TCP is not asked. A process of the peer sees nothing but the reset.
  */
 void delivery_abort(int fd);
 

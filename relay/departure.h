@@ -4,9 +4,10 @@
 /*
  * departure.h: whether a client that waits has left. A reset means yes. An end
  * of input means yes if the client has sent nothing that is still unread: then
- * nobody can be waiting for an answer. Else it may be a half-close by one that
- * is, and it stays, unless asked otherwise. A unix socket whose peer has closed
- * it hangs up without an error: that is an end of input like any other.
+ * no client can be waiting for an answer. Otherwise the end may be a half-close by
+ * a client that waits for an answer, and the client stays, unless
+ * abandon_on_eof. A unix socket that the peer has closed hangs up without an
+ * error: that counts as an end of input.
  */
 
 #include <poll.h>
@@ -17,7 +18,7 @@
 
 struct departure {
 	bool half_closed; /* has sent something and ended its side: only a reset counts from now on */
-	bool hung_up;     /* has sent something and closed: not to be polled any more, it would say so for ever */
+	bool hung_up;     /* has sent something and closed: no longer polled, as poll(2) would never sleep */
 };
 
 /* What to poll(2) the client's socket for. */
@@ -26,7 +27,7 @@ static inline short departure_events(const struct departure *departure)
 	return departure->half_closed ? 0 : POLLRDHUP;
 }
 
-/* Judges what poll(2) said. true: it has left. */
+/* Judges what poll(2) said. true: the client has left. */
 static inline bool departure_check(struct departure *departure, int fd, short revents, bool abandon_on_eof)
 {
 	char byte;
@@ -38,7 +39,8 @@ static inline bool departure_check(struct departure *departure, int fd, short re
 	if (abandon_on_eof || recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
 		return true;
 	departure->half_closed = true;
-	/* A machine forgets a socket that its process has closed, and would answer the keepalive with a reset. */
+	/* The client's machine forgets a socket that its process has closed, and would answer the keepalive with a
+	 * reset. */
 	socket_keep_alive(fd, false);
 	departure->hung_up = revents & POLLHUP;
 	return false;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * descriptors.c: a listener may have thousands of waiters' sockets; so the
- * gaps between the few that are to be kept are closed as ranges.
+ * descriptors.c: a listener may have thousands of waiters' sockets. So the
+ * ranges between the few descriptors to be kept are closed as wholes.
  */
 
 #include "descriptors.h"
 
 #include <unistd.h>
 
-/* A few numbers, in a process that has just been forked: qsort(3) would cost more pages than steps. */
+/* Sorts a few numbers in a process that was just forked: qsort(3) would copy more pages than it saves steps. */
 static void sort(int *numbers, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {

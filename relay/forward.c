@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * forward.c: two directions, each on its own.
+ * forward.c: two directions, independent of each other.
  *
- * A direction takes bytes from one socket and gives them to the other. It
- * holds some of them, or none; what poll(2) is asked for follows from that
- * alone: content: wait until they can be given; room: wait until there is
- * something to take. While it holds content it takes no more, which is how
- * back-pressure passes through. When its source has ended and nothing is held,
- * it ends its destination (a half-close); the other direction is not touched.
+ * A direction takes bytes from a socket, its source, and gives them to the other
+ * socket, its destination. A direction holds some bytes or none. That alone
+ * decides what poll(2) is asked for: with content, wait until the destination
+ * takes bytes; without, wait until the source has bytes. A direction that holds
+ * content takes no more: so back-pressure passes through. When the source has
+ * ended and nothing is held, the direction ends its destination (a half-close);
+ * the other direction is not touched.
  *
- * An error of a socket ends both directions, unless its side had ended before:
- * then all that the side had to say is here, or in the socket, and goes on to
- * the other side to its end. Only what the other side says has no destination
- * any more. It is read and dropped, as a node that cannot write would not go on
- * reading; and when the rest is delivered that side is told by a reset.
+ * An error of a socket ends both directions, unless its side had ended before.
+ * Then all that the side had to say is in this process or in the socket, and is
+ * passed to the other side up to its end. Only what the other side says has no
+ * destination any more. It is read and dropped, as a node that cannot write would
+ * not go on reading. When the rest is delivered, the other side is told by a reset.
  *
- * The keepalive asks a side only while it has not ended. A process that has
- * closed its socket is forgotten by its machine after a minute, and the machine
- * would answer with a reset.
+ * The keepalive asks a side only while the side has not ended. A machine forgets
+ * a socket a minute after its process has closed it, and would then answer the
+ * keepalive with a reset.
  *
- * The first bytes are copied through a buffer. A direction whose reads fill
- * the buffer twice in a row is a big flow, and goes on through a pipe with
- * splice(2), which costs a quarter of the copying. Short flows never pay for
- * the pipe. (Copy and splice from the start were both measured: each is worse
- * at the other's end.)
+ * The first bytes are copied through a buffer. When reads fill the buffer twice in
+ * a row, the direction is a big flow and goes on through a pipe with splice(2),
+ * which costs a quarter of the copying. Short flows never pay for the pipe. (Copy
+ * only, and splice only, were both measured: copying is worse for big flows,
+ * splicing for short ones.)
  */
 
 #include "forward.h"
@@ -45,22 +46,22 @@
 
 #define BUFFER_SIZE 65536u
 #define PIPE_SIZE (1 << 20)
-#define FULL_READS 2u         /* so many full buffers in a row make a flow big */
-#define TURN_LIMIT 16u        /* moves of one direction before the other has its turn */
+#define FULL_READS 2u         /* full buffers in a row that make a flow big */
+#define TURN_LIMIT 16u        /* moves of a direction before the other direction has its turn */
 #define LAST_LIMIT 4096u      /* moves after a reset: more than the kernel can hold */
 #define LAST_USEC USEC_PER_SEC
 #define LAST_PAUSE_MIN_USEC 500u
 #define LAST_PAUSE_MAX_USEC 50000u
 
-/* One for each direction, as a process has one connection at a time. Pages that are never used cost nothing. */
+/* A buffer for each direction; a process has a single connection at a time. Pages that are never used cost nothing. */
 static unsigned char buffers[2][BUFFER_SIZE];
 
-/* One socket, and what we know of it. */
+/* A socket, and what is known of it. */
 struct side {
 	int fd;
-	bool readable;            /* there may be something to read; else poll(2) must say so first */
-	bool hung_up;             /* reported a hang-up: not to be polled for nothing */
-	bool failed;              /* had an error after its end: is read to that end, and not polled */
+	bool readable;            /* there may be something to read; false: poll(2) must say so first */
+	bool hung_up;             /* reported a hang-up: polled only for a reason */
+	bool failed;              /* had an error after its end: read up to that end, and not polled */
 	bool no_delay;            /* has TCP_NODELAY */
 	bool kept_alive;          /* has the keepalive */
 	struct pulse pulse;
@@ -68,11 +69,11 @@ struct side {
 
 struct direction {
 	struct side *from, *to;
-	const struct direction *back; /* the other one */
+	const struct direction *back; /* the other direction */
 	enum { OPEN, ENDED, CLOSED } state; /* ENDED: the source has ended; CLOSED: passed on */
 	unsigned char *buffer;    /* of BUFFER_SIZE */
 	size_t start, end;        /* what the buffer holds */
-	size_t used;              /* how far it was ever filled */
+	size_t used;              /* the most that the buffer ever held */
 	int pipe[2];              /* -1: none */
 	size_t piped;             /* what the pipe holds */
 	unsigned full_reads;
@@ -84,7 +85,7 @@ struct direction {
 
 /* How a step of a direction went. */
 enum step {
-	STEP_MOVED,               /* something did; try again */
+	STEP_MOVED,               /* something moved; try again */
 	STEP_WAIT,                /* nothing can be done now */
 	STEP_FROM_RESET,
 	STEP_TO_RESET,
@@ -114,7 +115,7 @@ static enum step step_errno(bool reading)
 	}
 }
 
-/* The end of the source is the end of the destination: now, or, if the other way has ended, by the close(2) to come. */
+/* Passes the end of the source to the destination: now, or by the coming close(2) if the other direction has ended. */
 static enum step pass_end(struct direction *direction)
 {
 	direction->state = CLOSED;
@@ -122,7 +123,7 @@ static enum step pass_end(struct direction *direction)
 		return STEP_WAIT;
 	if (shutdown(direction->to->fd, SHUT_WR) < 0 && errno != ENOTCONN)
 		return step_errno(false);
-	/* A destination that was reset meanwhile shows it when it is read or polled. */
+	/* The reset of a destination shows when that socket is next read or polled. */
 	return STEP_MOVED;
 }
 
@@ -130,7 +131,8 @@ static enum step give(struct direction *direction)
 {
 	ssize_t n;
 
-	/* The first bytes go out at once in any case; those behind them must not wait for an answer to the first. */
+	/* The first bytes go out at once in any case. The bytes behind them must not wait for an acknowledgement of the
+	 * first. */
 	if (direction->bytes > 0 && !direction->to->no_delay) {
 		direction->to->no_delay = true;
 		socket_no_delay(direction->to->fd);
@@ -154,7 +156,7 @@ static enum step give(struct direction *direction)
 	return n > 0 ? STEP_MOVED : STEP_WAIT;
 }
 
-/* From now on through a pipe, unless there is none to be had. */
+/* From now on the direction uses a pipe, unless none can be made. */
 static void become_big(struct direction *direction)
 {
 	if (pipe2(direction->pipe, O_NONBLOCK | O_CLOEXEC) < 0) {
@@ -162,7 +164,7 @@ static void become_big(struct direction *direction)
 		direction->splice_refused = true;
 		return;
 	}
-	/* More than the system allows is refused, and the pipe stays at its 64 kB: slower, not wrong. */
+	/* If the system does not allow that size, the pipe stays at 64 kB: slower, not wrong. */
 	(void)fcntl(direction->pipe[1], F_SETPIPE_SZ, PIPE_SIZE);
 }
 
@@ -183,8 +185,8 @@ static enum step take_spliced(struct direction *direction)
 		return STEP_MOVED;
 	}
 	/*
-	 * The end, or nothing to be had now; or splice(2) stands before an urgent
-	 * byte, for which it says either, and which only recv(2) gets past.
+	 * The source has ended or has nothing now, or splice(2) stands before an urgent
+	 * byte: splice(2) reports that in the same two ways, and only recv(2) gets past it.
 	 */
 	return n == 0 || errno == EAGAIN ? take_copied(direction) : step_errno(true);
 }
@@ -221,7 +223,7 @@ static enum step take_copied(struct direction *direction)
 	return STEP_MOVED;
 }
 
-/* One step of a direction whose destination has failed. */
+/* A step of a direction after its destination has failed. */
 static enum step drop(struct direction *direction)
 {
 	enum step s;
@@ -252,7 +254,7 @@ static enum step step(struct direction *direction)
 	return take_copied(direction);
 }
 
-/* As far as it goes now, within its turn. */
+/* Moves bytes as far as possible now, within the direction's turn. */
 static enum step run(struct direction *direction)
 {
 	enum step s = STEP_MOVED;
@@ -266,9 +268,9 @@ struct pair {
 	struct side client, node;
 	struct direction in, out;
 	uint64_t begun_usec, node_usec, reported_bytes, reported_usec;
-	uint64_t look_usec;       /* when to look whether a peer has vanished; NO_TIMEOUT: nothing was sent since */
-	uint64_t sample_usec, moved_usec, traffic; /* for the idle timeout: when to look at the kernels, and what was seen */
-	bool settled;             /* has lasted: the keepalive is looked after */
+	uint64_t look_usec;       /* when to look whether a peer has vanished; NO_TIMEOUT: nothing is owed */
+	uint64_t sample_usec, moved_usec, traffic; /* idle timeout: next look at the kernels, and what was seen */
+	bool settled;             /* has lasted long enough for the keepalive to matter */
 	bool node_first;          /* as in struct forward_counts */
 };
 
@@ -280,7 +282,7 @@ static void direction_init(struct direction *direction, struct side *from, struc
 
 static void direction_clear(struct direction *direction)
 {
-	/* What one client said must not be there while the next is served. */
+	/* A client's bytes must not be in memory while the next client is served. */
 	explicit_bzero(direction->buffer, direction->used);
 	if (direction->pipe[0] >= 0) {
 		(void)close(direction->pipe[0]);
@@ -288,7 +290,7 @@ static void direction_clear(struct direction *direction)
 	}
 }
 
-/* What to wait for on a side: from is the direction that takes from it, to the one that gives to it. */
+/* What to wait for on a side: from is the direction that takes from the side, to the direction that gives to it. */
 static short side_events(const struct direction *from, const struct direction *to)
 {
 	short events = 0;
@@ -307,9 +309,9 @@ static uint64_t pair_work(const struct pair *pair)
 }
 
 /*
- * A side had an error. true: its own end came before that, and the direction
- * from it goes on; to is the other direction, which drops from now on.
- * false: the connection is over.
+ * A side had an error. true: the side's own end came before the error: the
+ * direction from the side goes on, and the direction to the side drops its bytes
+ * from now on. false: the connection is over.
  */
 static bool side_outlives_error(struct side *side, const struct direction *from, struct direction *to)
 {
@@ -331,7 +333,7 @@ static bool node_outlives_error(struct pair *pair)
 	return side_outlives_error(&pair->node, &pair->out, &pair->in);
 }
 
-/* An error or hang-up on a side of which nothing was asked. true: it was an error. */
+/* Handles an error or hang-up on a side that was polled for no event. true: it was an error. */
 static bool side_has_error(struct side *side, short revents)
 {
 	socklen_t size = sizeof(int);
@@ -341,12 +343,13 @@ static bool side_has_error(struct side *side, short revents)
 		return false;
 	if (getsockopt(side->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error != 0)
 		return true;
-	/* Both ways have ended; what is still held is for the other side. */
+	/* Both directions of this socket have ended; the bytes still held are for the other side. */
 	side->hung_up = true;
 	return false;
 }
 
-/* Both directions as far as they go. STEP_WAIT, or what ended it; *ret_client tells which side. */
+/* Runs both directions as far as possible. STEP_WAIT, or the step that ended the connection; *ret_client tells on which
+ * side. */
 static enum step run_both(struct pair *pair, bool *ret_client)
 {
 	struct direction *const directions[] = { &pair->in, &pair->out };
@@ -404,7 +407,7 @@ static uint64_t sleep_usec(const struct pair *pair, uint64_t now_usec, bool prog
 	return usec == NO_TIMEOUT ? NO_TIMEOUT : usec > now_usec ? usec - now_usec : 0;
 }
 
-/* Keeps the keepalive at those sides that have not ended. Nothing of it matters to a connection of a second. */
+/* Keeps the keepalive on for the sides that have not ended. A connection of less than a second needs none. */
 static void mind_keepalive(struct pair *pair, uint64_t now_usec)
 {
 	const bool wanted[] = { pair->in.state == OPEN, pair->out.state == OPEN };
@@ -450,8 +453,9 @@ static bool has_vanished(struct pair *pair, uint64_t now_usec, enum forward_outc
 }
 
 /*
- * A reset that was noticed while giving: what that side has said before, as a node that refuses a big job, is still in
- * its socket, and goes first, as far as the other side takes it now. An end behind it is the reset's, not to be passed.
+ * Giving to a side found its reset. What the side said before the reset (a node's refusal of a big job, say) is still
+ * in its socket, and is passed first, as far as the other side takes it now. An end that is read behind those bytes is
+ * the reset's, and is not passed.
  */
 static void run_last(struct direction *direction)
 {
@@ -462,8 +466,8 @@ static void run_last(struct direction *direction)
 }
 
 /*
- * The node has reset the connection. What it said before goes to the client, and the reset behind it: when the client's
- * machine has all, or has taken nothing for a while.
+ * The node has reset the connection. What the node said before goes to the client. The reset follows when the client's
+ * machine has all of that, or has taken nothing for a while.
  */
 static void run_last_to_client(struct direction *out)
 {
@@ -485,7 +489,7 @@ static void run_last_to_client(struct direction *out)
 	}
 }
 
-/* The connection has ended by a reset; in_giving: found while giving to that side. */
+/* The outcome of a connection that ended by a reset; in_giving: the reset was found while giving to that side. */
 static enum forward_outcome reset_outcome(struct pair *pair, bool client, bool in_giving)
 {
 	if (!client)
@@ -504,7 +508,7 @@ static bool is_over(const struct pair *pair, enum forward_outcome *ret)
 	return (in->dropping || in->state == CLOSED) && (out->dropping || out->state == CLOSED);
 }
 
-/* Notes whose end came first, as long as nobody's has. */
+/* Notes which side ended first, if that is not known yet. */
 static void note_end(struct pair *pair, bool node_reset)
 {
 	if (pair->node_first || pair->in.state != OPEN || !(node_reset || pair->out.state != OPEN))
@@ -517,7 +521,8 @@ static void note_end(struct pair *pair, bool node_reset)
 static bool take_events(struct side *side, const struct direction *from, struct direction *to, short events, short revents)
 {
 	side->readable |= revents & (POLLIN | POLLHUP | POLLERR);
-	/* Waiting only to give, as in POLLOUT: an error must count, though reading would show it first. */
+	/* The side was polled only for POLLOUT: its error counts now, although a read would show what came before the
+	 * error. */
 	if (!events || (events == POLLOUT && revents & POLLERR))
 		return !side_has_error(side, events ? POLLERR : revents) || side_outlives_error(side, from, to);
 	return true;
@@ -586,8 +591,8 @@ static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeou
 }
 
 /*
- * One side has failed after its end, and all that it said has been given to the other side: waits until the other
- * side's machine has it. What ended the wait else, or the outcome that it had.
+ * A side has failed after its end, and all that it said has been given to the other side: waits until the other
+ * side's machine has it. Returns the given outcome, or what else ended the wait.
  */
 static enum forward_outcome deliver_rest(const struct pair *pair, enum forward_outcome outcome, uint64_t idle_timeout_usec)
 {
@@ -621,7 +626,7 @@ enum forward_outcome forward(int client_fd, int node_fd, uint64_t taken, const v
 			     void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
 			     struct forward_counts *ret, int *ret_errno)
 {
-	/* A client has mostly sent something by now; a node has hardly had the time. */
+	/* Most clients have sent something by now; nearly no node has had the time. */
 	struct pair pair = { .client = { .fd = client_fd, .readable = true, .kept_alive = true }, .node.fd = node_fd };
 	enum forward_outcome outcome;
 

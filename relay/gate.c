@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * gate.c: a page table's worth of bytes and a few numbers, all changed by
- * single atomic operations: a relay may be killed between any two. It leaves
- * its byte behind, which the listener removes when it hears of the death.
- * Whether any relay is idle is found by looking, at 64 bytes to the cache line.
+ * gate.c: an array of bytes and a few numbers, all changed by single atomic
+ * operations, as a relay may be killed between any two. A killed relay leaves its
+ * byte behind; the listener removes the byte when it learns of the death. Whether
+ * any relay is idle is found by a scan, 64 bytes to the cache line.
  *
- * Sleeping and calling follow the usual pattern: the listener asks to be
- * called and then looks once more; the relay changes its byte and then looks
- * whether it is to call. Both are sequentially consistent, so one sees the other.
+ * Sleeping and calling follow the usual pattern: the listener asks to be called
+ * and then looks again; the relay changes its byte and then looks whether it is to
+ * call. Both are sequentially consistent, so at least one of the two sees the other.
  */
 
 #include "gate.h"
@@ -64,7 +64,8 @@ void gate_clear(struct gate *gate)
 	*gate = (struct gate){ .call_fd = -1, .open_fd = -1 };
 }
 
-/* The counter of an eventfd(2) is either 0 or not; neither call can block or matter if it changes nothing. */
+/* Only whether the counter of the eventfd(2) is 0 matters. The calls never block, and a call that changes nothing does
+ * no harm. */
 static void raise_event(int fd)
 {
 	const uint64_t one = 1;

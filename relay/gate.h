@@ -3,10 +3,10 @@
 
 /*
  * gate.h: the memory that a listener shares with its relays, and through which
- * they agree, without a message, on who takes the next connection. This is the
- * one place where that machine is explained.
+ * they agree, without a message, on which process takes the next connection. Only
+ * this comment explains that state machine.
  *
- * The gate says who accepts:
+ * The position of the gate says which processes accept:
  *
  *            slots are free, nobody waits
  *      LISTENER ------------------------> RELAYS
@@ -21,10 +21,10 @@
  *        END
  *
  * A connection is accepted in the section that gives it its slot or its ticket
- * (struct score_arrival). So it matters to nobody's place which process accepts:
- * the gate only saves work. While slots are free, relays accept and the listener
- * sleeps. While the farm is full, the listener takes connections in, each as a
- * descriptor with a ticket, and gives it to a relay when its slot has come.
+ * (struct score_arrival). So a client's place does not depend on which process
+ * accepts: the gate only saves work. While slots are free, relays accept and the
+ * listener sleeps. While the farm is full, the listener takes connections in, each
+ * as a descriptor with a ticket, and gives each to a relay when its slot has come.
  *
  * Each relay has a byte:
  *
@@ -36,25 +36,25 @@
  *                         v  | (the relay drops the order, and is IDLE)
  *                       REVOKED
  *
- *     what             by whom    when, and whom it wakes
+ *     what             by         when, and which process it wakes
  *     ABSENT->COMING   listener   before fork(2), for a relay that is to accept
  *     ABSENT->GIVEN    listener   before fork(2), for a relay that has its first order already
- *     COMING->IDLE     relay      it is ready; wakes the listener if that asked for CALL_REST
- *     IDLE->BUSY       relay      it is about to claim; may wake the listener: CALL_WORK, CALL_NO_IDLE
+ *     COMING->IDLE     relay      the relay is ready; wakes the listener if it asked for CALL_REST
+ *     IDLE->BUSY       relay      the relay is about to claim; may wake the listener: CALL_WORK, CALL_NO_IDLE
  *     BUSY->IDLE       relay      slot given back, line written; may wake: CALL_REST, CALL_ALL_IDLE
- *     IDLE->GIVEN      listener   it then sends the order, which wakes the relay
- *     GIVEN->TAKING    relay      it has the order; from here on the order cannot be revoked
- *     TAKING->BUSY     relay      it has taken the slot; wakes the listener (CALL_TAKEN), which closes its descriptor
+ *     IDLE->GIVEN      listener   the listener then sends the order, which wakes the relay
+ *     GIVEN->TAKING    relay      the relay has the order; from here on the order cannot be revoked
+ *     TAKING->BUSY     relay      the relay has taken the slot; wakes the listener (CALL_TAKEN), which closes its copy
  *     GIVEN->REVOKED   listener   the relay has not taken the order for GIVEN_USEC (it is stopped, say)
  *     any->ABSENT      listener   the relay has died; an order that it had not taken is the listener's again
  *
  * Only the process that moves a byte away from IDLE may give that relay work, so
  * a relay never has two connections. The listener keeps the descriptor of a
  * connection that it gives until the relay is BUSY with it: the death of a relay
- * costs no client that it did not serve.
+ * ends no connection but the one that it serves.
  *
- * Nothing is counted: two numbers that a killed process could leave apart would
- * drift for ever.
+ * Nothing is counted in pairs: a process killed between two counters would leave
+ * them apart for ever.
  */
 
 #include <stdbool.h>
@@ -63,18 +63,18 @@
 
 #define GATE_RELAYS_MAX 65536u
 
-/* Who accepts connections. */
+/* Which processes accept connections. */
 enum gate_position {
 	GATE_LISTENER,
 	GATE_RELAYS,
 	GATE_NOBODY,  /* relays that have nothing to do end */
-	GATE_END,     /* and no connection goes on: SIGTERM is meant for all of them */
+	GATE_END,     /* the same, and no connection goes on: SIGTERM is meant for all of them */
 };
 
 /* What the listener can ask to be called for. */
 enum gate_call {
 	CALL_NO_IDLE = 1,   /* the last idle relay has work now */
-	CALL_ALL_IDLE = 2,  /* the last busy relay has none any more */
+	CALL_ALL_IDLE = 2,  /* the last busy relay has no work any more */
 	CALL_WORK = 4,      /* a relay has work */
 	CALL_REST = 8,      /* a relay is idle */
 	CALL_TAKEN = 16,    /* a relay has taken what it was given */
@@ -90,15 +90,15 @@ enum gate_given {
 struct gate_memory;
 
 struct gate {
-	struct gate_memory *memory; /* shared by all of them */
-	int call_fd;                /* readable when a relay calls: the listener waits for it, and calls gate_answer() */
-	int open_fd;                /* not readable while the listener accepts: an idle relay waits for it then */
+	struct gate_memory *memory; /* shared by the listener and its relays */
+	int call_fd;                /* readable when a relay calls: the listener polls it, and calls gate_answer() */
+	int open_fd;                /* not readable while the listener accepts: an idle relay polls it then */
 };
 
 /* Makes a gate at GATE_LISTENER, to be inherited by fork(2). 0 or -errno; the caller ends it with gate_clear(). */
 int gate_make(struct gate *ret);
 
-/* Frees what gate_make() made. Harmless if that is nothing. */
+/* Frees what gate_make() made. Harmless if gate_make() made nothing. */
 void gate_clear(struct gate *gate);
 
 /* ---- the listener ---- */
@@ -106,13 +106,14 @@ void gate_clear(struct gate *gate);
 /* Moves the gate. Wakes relays that wait for it to leave GATE_LISTENER. */
 void gate_set(struct gate *gate, enum gate_position position);
 
-/* A relay is about to be forked: given, for a connection that it is then given, or coming. */
+/* A relay is about to be forked. given: its byte is GIVEN, for a connection that the caller then gives it; else COMING.
+ * */
 void gate_add(struct gate *gate, size_t relay, bool given);
 
 /* A relay has ended. */
 void gate_remove(struct gate *gate, size_t relay);
 
-/* The first idle relay from the given one on; GATE_RELAYS_MAX if there is none. */
+/* The first idle relay at number from or above; GATE_RELAYS_MAX if there is none. */
 size_t gate_find_idle(const struct gate *gate, size_t from);
 
 /* How many relays are idle; how many are still coming; whether any has work. */
@@ -123,10 +124,10 @@ bool gate_any_busy(const struct gate *gate);
 /* When a relay last became idle: CLOCK_BOOTTIME, 0 for never. */
 uint64_t gate_rested_usec(const struct gate *gate);
 
-/* Moves an idle relay to GIVEN, for a connection that the caller then gives it. false: it was not idle any more. */
+/* Moves an idle relay to GIVEN, for a connection that the caller then gives it. false: the relay was no longer idle. */
 bool gate_reserve(struct gate *gate, size_t relay);
 
-/* Where the connection stands that was given to a relay. */
+/* How far the relay has taken the connection that it was given. */
 enum gate_given gate_given(const struct gate *gate, size_t relay);
 
 /* Takes back what a relay was given. false: the relay is taking it, or has. */
@@ -138,7 +139,7 @@ void gate_ask(struct gate *gate, unsigned calls);
 /* Ends a call: call_fd is not readable any more. */
 void gate_answer(struct gate *gate);
 
-/* Whether a relay found the farm full since this was asked last. */
+/* Whether a relay has found the farm full since the last call of this function. */
 bool gate_was_full(struct gate *gate);
 
 /* How many connections relays have accepted so far. */
@@ -154,16 +155,17 @@ void gate_rest(struct gate *gate, size_t relay);
 /* Whether any other relay than this one is idle. */
 bool gate_others_idle(const struct gate *gate, size_t relay);
 
-/* This relay is about to claim. false: the listener was first; an order is coming. */
+/* This relay is about to claim. false: the listener reserved the relay first; an order is coming. */
 bool gate_take(struct gate *gate, size_t relay);
 
-/* Tells the listener of what gate_take() led to, if it asked: call it when there really was a connection. */
+/* Calls the listener after gate_take(), if the listener asked for that. The relay calls this only if there really was a
+ * connection. */
 void gate_took(struct gate *gate);
 
-/* This relay begins to take what it was given. false: it was revoked, and is not this relay's. */
+/* This relay begins to take what it was given. false: the order was revoked, and is not this relay's. */
 bool gate_begin_taking(struct gate *gate, size_t relay);
 
-/* It has been taken: the listener may let go of it. */
+/* This relay has taken the connection: the listener may close its descriptor. */
 void gate_taken(struct gate *gate, size_t relay);
 
 /* The farm is full: the listener is to accept. */
