@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * attempt.h: the operations of scoreboard.h, as they are without mending:
- * -EUCLEAN or -EBADMSG if they meet damage. What programs call is in operations.c.
+ * attempt.h: the operations of scoreboard.h without mending: they return
+ * -EUCLEAN or -EBADMSG if they meet damage. Programs call the functions in
+ * operations.c.
  */
 
 #include "scoreboard.h"

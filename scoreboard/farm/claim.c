@@ -3,16 +3,16 @@
 /*
  * claim.c: the only place where slots change hands.
  *
- * What holds between sections: no slot is free while somebody waits (unless the
- * farm is paused). Everything that frees a slot, or makes one appear, ends with
- * claim_dispatch(), and a new connection that finds a queue joins it. So the
- * oldest waiter gets the next slot and nobody overtakes.
+ * What holds between sections: no slot is free while a connection waits (unless
+ * the farm is paused). Everything that frees a slot, or makes a slot appear, ends
+ * with claim_dispatch(), and a new connection that finds a queue joins it. So the
+ * oldest waiter gets the next slot and no connection overtakes another.
  *
- * A slot handed to a waiter belongs to that process at once, as granted; taking
- * it only notes that somebody works on it. A waiter that dies in between is
- * found like any dead holder. One that was granted a slot but never told (who
- * gave it was killed between the commit and the wake-up) is told again by the
- * guard, see reap.c.
+ * A slot that is granted to a waiter belongs to that process at once. Taking the
+ * slot only notes that the process uses it. A waiter that dies in between is
+ * found like any dead holder. A waiter may be granted a slot and never be told:
+ * the process that granted it was killed between the commit and the wake-up. The
+ * guard tells such a waiter again, see reap.c.
  */
 
 #include "claim.h"
@@ -108,7 +108,7 @@ int claim_occupy(struct score *s, struct farm *farm, uint32_t position, const st
 	return index_update(s->store, farm, position);
 }
 
-/* The same, of a node that was chosen for a connection. */
+/* As claim_occupy(), of a node that was chosen for a connection. */
 static int fill(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,
 		uint32_t *ret_node, uint32_t *ret_number, bool *ret_trial)
 {
@@ -122,8 +122,8 @@ static int fill(struct score *s, struct farm *farm, uint32_t position, const str
 	return claim_occupy(s, farm, position, with, ret_node, ret_number, ret_trial);
 }
 
-/* A trial ends by which the node was neither reached nor failed: the next connection may try at once, unless the
- * node must be quiet first. */
+/* Ends a trial that showed neither that the node can be reached nor that it cannot. The next connection may try the
+ * node at once, unless the node must be quiet first. */
 static int end_trial(struct score *s, struct farm *farm, uint32_t position, struct index_entry *entry)
 {
 	struct node_record *record;
@@ -197,7 +197,7 @@ int claim_open_due(struct score *s, struct farm *farm)
 
 /* ---- the queue gets what is free ---- */
 
-/* The oldest waiter that lives; dead ones before it are dropped. 0, 1 if nobody waits, or -errno. */
+/* The oldest waiter that lives; dead waiters before it are dropped. 0, 1 if no waiter is left, or -errno. */
 static int oldest_alive(struct score *s, struct farm *farm, struct cell **ret, uint32_t *ret_number)
 {
 	while (farm->queue_head != NONE) {
@@ -209,7 +209,7 @@ static int oldest_alive(struct score *s, struct farm *farm, struct cell **ret, u
 		if (r < 0)
 			return r;
 		if (!cell_is_sane(cell) || cell->state != CELL_WAITING)
-			return -EUCLEAN; /* and whose it is cannot be read */
+			return -EUCLEAN; /* the cell's owner cannot be read */
 		if (holder_equal(&cell->owner, &s->self) || holder_alive(&cell->owner)) {
 			*ret = cell;
 			*ret_number = number;
@@ -227,7 +227,7 @@ static int oldest_alive(struct score *s, struct farm *farm, struct cell **ret, u
 	return 1;
 }
 
-/* Stages the hand-over of the slot at position to the oldest waiter. */
+/* Stages the grant of a slot of the node at position to the oldest waiter. */
 static int grant(struct score *s, struct farm *farm, uint32_t position, struct cell *cell, uint32_t number)
 {
 	struct slot with = {
@@ -287,7 +287,7 @@ int claim_describe(struct score *s, uint32_t node, struct score_target *ret)
 	return 0;
 }
 
-/* Takes a free slot for this process, if there is one and nobody waits that came before ticket. 0, 1, or -errno. */
+/* Takes a free slot for this process, if there is one and no ticket before this one waits. 0, 1, or -errno. */
 int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint64_t ticket,
 		    struct score_slot *ret, struct score_target *ret_target)
 {

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * claim.h: what the rest of the library needs of the one place where slots
- * change hands.
+ * claim.h: what the rest of the library needs of claim.c, the only place where
+ * slots change hands.
  */
 
 #include "section.h"
@@ -15,17 +15,17 @@
 /* Opens every node whose next trial is due for one connection. Commits. 0 or -errno. */
 int claim_open_due(struct score *s, struct farm *farm);
 
-/* Hands free slots to the oldest live waiters until there is none of one or the other. Commits. 0 or -errno. */
+/* Grants free slots to the oldest live waiters until no slot or no waiter is left. Commits. 0 or -errno. */
 int claim_dispatch(struct score *s, struct farm *farm, enum score_policy policy);
 
-/* Gives a slot up, whoever held it; a trial on it has come to nothing. Staged only. 0 or -errno. */
+/* Frees a slot, whichever process held it. A trial on it has shown nothing. Staged only. 0 or -errno. */
 int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struct slot *slot, uint32_t number);
 
-/* Changes the flags of an index entry and what is derived from them. Staged only. 0 or -errno. */
+/* Changes the flags of an index entry, and what is derived from them. Staged only. 0 or -errno. */
 int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint32_t set, uint32_t clear);
 
-/* The position of the node that a connection would get now, were nobody waiting. Changes copies only: nothing may
- * be committed behind it. 0, 1 if there is none, or -errno. */
+/* The position of the node that a connection would get now if the queue were empty. Changes copies only: nothing may
+ * be committed after it. 0, 1 if there is none, or -errno. */
 int claim_preview(struct score *s, struct farm *farm, enum score_policy policy, uint32_t *ret);
 
 /* The record and the index entry of a node that may exist. 0; -ENOENT; -EUCLEAN if they disagree; or -errno. */
@@ -40,13 +40,13 @@ int claim_get_node(struct score *s, const struct farm *farm, uint32_t id,
 int claim_occupy(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,
 		 uint32_t *ret_node, uint32_t *ret_number, bool *ret_trial);
 
-/* Takes a free slot for this process, if there is one and nobody waits that came before ticket. Staged only. 0, 1,
- * or -errno. */
+/* Takes a free slot for this process, if there is one and no ticket before this one waits. Staged only. 0, 1, or
+ * -errno. */
 int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint64_t ticket,
 		    struct score_slot *ret, struct score_target *ret_target);
 
-/* Whether one that comes now, and does not wait yet, would be served: 0 yes, 1 no, or -errno. */
+/* Whether a connection that comes now would get a slot at once: 0 yes, 1 no, or -errno. */
 int claim_is_free(struct score *s, struct farm *farm);
 
-/* What a relay must know of a node of which it has a slot. 0 or -errno. */
+/* What a relay must know of the node of its slot. 0 or -errno. */
 int claim_describe(struct score *s, uint32_t node, struct score_target *ret);

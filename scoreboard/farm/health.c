@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * health.c: who says that a node may be used. What an administrator decided
- * (BN_HOLD), what probes and connects found (BN_DOWN) and what the node's agent
- * says are kept apart: each changes only its own.
+ * health.c: whether a node may be used. What an administrator decided (BN_HOLD),
+ * what probes and connects found (BN_DOWN) and what the node's agent says are
+ * kept apart: each of the three changes only its own part.
  */
 
 #include <errno.h>
@@ -22,7 +22,7 @@ struct sought {
 	uint32_t id;
 };
 
-/* 1 if it is that node. */
+/* 1 if the entry is of the node of that name. */
 static int compare_name(struct score *s, struct farm *farm, struct index_entry *entry, void *arg)
 {
 	struct sought *sought = arg;
@@ -118,7 +118,7 @@ static void count(uint32_t *counter)
 
 static void set_detail(struct node_record *record, const char *detail)
 {
-	/* While it is held the words are the administrator's. */
+	/* While the node is held the words are the administrator's. */
 	if (record->flags & BN_HOLD)
 		return;
 	(void)memset(record->detail, 0, sizeof(record->detail));
@@ -126,10 +126,10 @@ static void set_detail(struct node_record *record, const char *detail)
 		(void)memcpy(record->detail, detail, strnlen(detail, NODE_DETAIL_MAX));
 }
 
-/* A flapping node's detail: why it went down the last time. */
+/* Sets a flapping node's detail: why the node went down the last time. */
 static void set_detail_of_flapping(struct node_record *record, enum node_reason reason, const char *detail)
 {
-	char text[NODE_DETAIL_MAX + 64]; /* to be cut at its end */
+	char text[NODE_DETAIL_MAX + 64]; /* is cut at its end */
 
 	if (!detail || record->flags & BN_HOLD)
 		detail = "";
@@ -137,7 +137,7 @@ static void set_detail_of_flapping(struct node_record *record, enum node_reason 
 	set_detail(record, text);
 }
 
-/* Why it is down now. */
+/* Notes why the node is down now. */
 static void set_reason(struct node_record *record, enum node_reason reason, const char *detail)
 {
 	if (node_is_flapping(record)) {
@@ -153,11 +153,11 @@ static bool has_flapped(const struct node_record *record, const struct score_ver
 {
 	uint64_t first_usec = verdict->flaps > 0 && verdict->flaps <= SCORE_FLAPS_MAX ? record->downs[verdict->flaps - 1] : 0;
 
-	/* A time to come is of before a restart of the machine. */
+	/* A time in the future is of before a restart of the machine. */
 	return first_usec > 0 && first_usec <= now_usec && now_usec - first_usec < verdict->flap_usec;
 }
 
-/* A node that is down is kept down for a while, the prober's success and trials notwithstanding. */
+/* Keeps a node that is down down for a while, whatever success probes and trials have. */
 static int damp(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
 		const struct score_verdict *verdict)
 {
@@ -171,7 +171,7 @@ static int damp(struct score *s, struct farm *farm, struct node_record *record, 
 	return claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_OPEN);
 }
 
-/* The node becomes available, or not. */
+/* Makes the node available, or unavailable. */
 static int turn(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
 		const struct score_verdict *verdict, struct score_edge *ret_edge)
 {
@@ -199,7 +199,7 @@ static int turn(struct score *s, struct farm *farm, struct node_record *record, 
 	return r;
 }
 
-/* Counts a success. Whether it puts the node up. */
+/* Counts a success. Returns whether the success puts the node up. */
 static bool count_success(struct node_record *record, const struct score_verdict *verdict)
 {
 	count(&record->rise);
@@ -209,7 +209,7 @@ static bool count_success(struct node_record *record, const struct score_verdict
 	       !(verdict->shallow && record->reason == REASON_SILENT);
 }
 
-/* Counts a failure. Whether it takes the node down. */
+/* Counts a failure. Returns whether the failure takes the node down. */
 static bool count_failure(struct node_record *record, const struct score_verdict *verdict)
 {
 	uint64_t now_usec = now_boottime();
@@ -217,14 +217,14 @@ static bool count_failure(struct node_record *record, const struct score_verdict
 	count(&record->fall);
 	record->rise = 0;
 	if (record->success_usec == 0 || record->success_usec > now_usec)
-		record->success_usec = now_usec; /* never, or before a restart of the machine: the time begins here */
+		record->success_usec = now_usec; /* no success since the machine started: the time begins here */
 	if (record->flags & BN_DOWN)
 		return false;
 	return record->fall >= verdict->fall ||
 	       (verdict->down_after_usec > 0 && now_usec - record->success_usec >= verdict->down_after_usec);
 }
 
-/* What a result says of a node that stays down. */
+/* Takes in a result for a node that stays down. */
 static int stay_down(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
 		     const struct score_verdict *verdict)
 {
@@ -232,7 +232,7 @@ static int stay_down(struct score *s, struct farm *farm, struct node_record *rec
 
 	if (!verdict->success)
 		set_reason(record, verdict->reason, verdict->detail);
-	/* It begins where the last of too many downs was a relay's finding; a failure begins it anew. */
+	/* Damping begins here if a relay found the last of too many downs. A failure begins it anew. */
 	if (flapping ? !verdict->success && verdict->flaps > 0 : has_flapped(record, verdict, now_boottime()))
 		return damp(s, farm, record, entry, verdict);
 	return 0;
@@ -251,7 +251,7 @@ int attempt_verdict(struct score *s, uint32_t node, const struct score_verdict *
 	if (record->flags & BN_DOWN)
 		r = stay_down(s, at.farm, record, at.entry, verdict);
 	else if (verdict->success)
-		set_detail(record, verdict->detail); /* a warning, or none any more */
+		set_detail(record, verdict->detail); /* a warning, or no warning any more */
 	edge = verdict->success ? count_success(record, verdict) : count_failure(record, verdict);
 	store_touch(s->store, record, sizeof(*record));
 	if (r == 0)
@@ -268,7 +268,7 @@ int attempt_verdict(struct score *s, uint32_t node, const struct score_verdict *
 	return r < 0 ? r : edge;
 }
 
-/* Stages what the node's record and entry become by the agent's words. */
+/* Stages what the agent's words change in the node's record and entry. */
 static int obey(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
 		const struct agent *agent, struct score_edge *ret_edge)
 {
@@ -331,7 +331,7 @@ int attempt_set_fingerprint(struct score *s, uint32_t node, const char *fingerpr
 
 #define AGED_AT_ONCE 32u
 
-/* Some nodes from *from on, and leaves *from behind them. 1 if there are more, 0 if not, or -errno. */
+/* Ages some nodes from *from on, and sets *from behind them. 1 if there are more, 0 if not, or -errno. */
 static int age_some(struct score *s, uint32_t *from)
 {
 	struct farm *farm;

@@ -30,7 +30,7 @@ void held_remove(struct score *s, const struct score_slot *slot)
 	for (size_t i = 0; i < s->n_held; i++)
 		if (same(&s->held[i], slot)) {
 			s->held[i] = s->held[--s->n_held];
-			s->told = s->settled; /* what could not be said may have been this slot */
+			s->told = s->settled; /* the slot that this process could not report may have been this one */
 			return;
 		}
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * holding.c: what comes of a slot that this process holds: its node was
- * reached, or not, or is doubted; it is given back. What is free then goes to
- * who waits, claim.c.
+ * holding.c: what happens to a slot that this process holds: its node was
+ * reached, or was not, or is doubted; the slot is released. claim.c grants a
+ * released slot to a waiter.
  */
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "ticket.h"
 #include "system/timespan.h"
 
-/* A section about a slot of ours. */
+/* A section about a slot that this process holds. */
 struct holding {
 	const struct score_slot *ours;
 	struct farm *farm;
@@ -27,7 +27,7 @@ struct holding {
 	struct index_entry *entry;
 };
 
-/* The slot as the scoreboard has it, if it is still ours. 0, -ESTALE, or -errno. */
+/* The slot as the scoreboard has it, if this process still holds it. 0, -ESTALE, or -errno. */
 static int find_ours(struct score *s, const struct score_slot *ours, struct slot **ret)
 {
 	struct node_record *record;
@@ -42,7 +42,7 @@ static int find_ours(struct score *s, const struct score_slot *ours, struct slot
 	return 0;
 }
 
-/* Enters it. 0: in it; -ESTALE: the slot is not ours any more; or -errno: not in it. */
+/* Enters the section. 0; -ESTALE: this process does not hold the slot any more; or -errno. Not entered unless 0. */
 static int enter(struct score *s, const struct score_slot *ours, struct holding *ret)
 {
 	int r;
@@ -64,7 +64,7 @@ static int free_slot(struct score *s, const struct holding *h)
 	return claim_free_slot(s, h->farm, h->record->position, h->slot, h->ours->slot);
 }
 
-/* Unless r says that something failed, gives the slot up and to who waits; leaves. 0 or -errno. */
+/* Unless r says that something failed, releases the slot and grants it to a waiter. Leaves the section. 0 or -errno. */
 static int give_up(struct score *s, const struct holding *h, int r)
 {
 	bool gone = h->record->draining && h->entry->busy == 1;
@@ -84,7 +84,7 @@ static int set_flags(struct score *s, const struct holding *h, uint32_t set, uin
 	return claim_set_flags(s, h->farm, h->record->position, set, clear);
 }
 
-/* A connection was answered: whatever was doubted before is settled. */
+/* A connection was answered: earlier doubts do not count any more. */
 static void note_answer(struct score *s, struct node_record *record)
 {
 	record->success_usec = now_boottime();
@@ -111,7 +111,7 @@ int attempt_release(struct score *s, const struct score_slot *ours, uint64_t in,
 	if (served && out > 0)
 		note_answer(s, record);
 	if (h.slot->trial) {
-		/* The client left before the node answered: not the next one at once into the same hole. */
+		/* The client left before the node answered: the next connection does not try the same node at once. */
 		h.entry->key.retry_usec = now_boottime() + record->pause_usec;
 		r = set_flags(s, &h, 0, ENTRY_TRIAL_RUNS);
 	}
@@ -152,7 +152,7 @@ static int fail_node(struct score *s, const struct holding *h, enum node_reason 
 	return r;
 }
 
-/* As enter(), and there is room in the queue: a place to wait in must be had in the step that gives the slot up. */
+/* As enter(), and makes room in the queue: the step that releases the slot must also take a place in the queue. */
 static int enter_with_room(struct score *s, const struct score_slot *ours, struct holding *ret)
 {
 	for (;;) {
@@ -189,7 +189,7 @@ int attempt_failed(struct score *s, const struct score_slot *ours, enum node_rea
 	if (r >= 0) {
 		int outcome = r;
 
-		/* Older ones first, then we, if there is anything left. */
+		/* Older waiters get slots first; then this process, if a slot is left. */
 		r = claim_dispatch(s, h.farm, policy);
 		if (r == -EUCLEAN && store_commit(s->store) == 0)
 			r = 0; /* as a newcomer's place in newcomer.c */
@@ -209,7 +209,7 @@ static int trial_passed(struct score *s, const struct holding *h, struct score_e
 	store_touch(s->store, h->slot, sizeof(*h->slot));
 	if (!(record->flags & BN_DOWN))
 		return set_flags(s, h, 0, ENTRY_TRIAL_RUNS);
-	if (node_is_flapping(record)) /* that was found out while the trial ran: it counts no more */
+	if (node_is_flapping(record)) /* that was found out while the trial ran: the trial does not count any more */
 		return set_flags(s, h, 0, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
 	node_edge_begin(record, h->entry, (enum node_reason)record->reason, ret_edge);
 	record->flags &= ~BN_DOWN;
@@ -223,7 +223,8 @@ static int trial_passed(struct score *s, const struct holding *h, struct score_e
 	return r;
 }
 
-/* The node ended the connection without an answer, as it is said to do: that is a service like another. Staged only. */
+/* The node ended the connection without an answer, and its key silent says that it does so: this counts as served.
+ * Staged only. */
 static int served_silently(struct score *s, const struct holding *h, uint64_t in, struct score_edge *ret_edge)
 {
 	h->record->served++;
@@ -261,7 +262,8 @@ int attempt_doubted(struct score *s, const struct score_slot *ours, uint64_t in,
 	return give_up(s, &h, r);
 }
 
-/* Our trial connection has reached its node, or was answered by it. 1: reaching was not in question. */
+/* The trial connection of this process has reached its node, or was answered by it. 1: that a node of this kind can be
+ * reached shows nothing. */
 static int pass_trial(struct score *s, const struct score_slot *ours, bool answered, struct score_edge *ret_edge)
 {
 	struct holding h;
@@ -324,7 +326,7 @@ int attempt_progress(struct score *s, const struct score_slot *ours, uint64_t in
 	return r;
 }
 
-/* ---- a probe's ---- */
+/* ---- a probe's slot ---- */
 
 /* Stages that this process takes a slot of the node, if one is free. 0, 1 if none is, or -errno. */
 static int take_of_node(struct score *s, struct farm *farm, const struct node_record *record, struct index_entry *entry,
@@ -335,7 +337,7 @@ static int take_of_node(struct score *s, struct farm *farm, const struct node_re
 		.state = SLOT_BUSY, .cell = NONE,
 	};
 
-	/* That it is held, or down, is no reason not to look at it; that somebody else tries it is. */
+	/* A node that is held or down is probed all the same. A node that another process tries is not. */
 	if (entry->busy >= entry->limit || entry->flags & ENTRY_DRAINING ||
 	    (entry->flags & (ENTRY_UP | ENTRY_TRIAL_RUNS)) == ENTRY_TRIAL_RUNS)
 		return 1;
@@ -371,7 +373,7 @@ int attempt_unclaim(struct score *s, const struct score_slot *ours, bool judged)
 	if (r < 0)
 		return r;
 	if (h.slot->trial && judged && (h.entry->flags & (ENTRY_UP | ENTRY_TRIAL_RUNS)) == ENTRY_TRIAL_RUNS) {
-		/* It is as bad as it was. */
+		/* The node is as bad as it was. */
 		uint64_t pause_end = now_boottime() + h.record->pause_usec;
 
 		if (node_is_flapping(h.record))

@@ -3,9 +3,9 @@
 /*
  * learn.c: from releases and verdicts to the records that speed.c computes on.
  *
- * What connections have in common is how many bytes went each way, and both
- * count. With distcc the source says how much work it is, and a node that fails
- * fast sends back less than one that compiles: its errors are compared with
+ * Connections are compared by how many bytes went each way, and both ways count.
+ * With distcc the size of the source says how much work it is. A node that fails
+ * fast sends back less than a node that compiles: so errors are compared with
  * errors.
  */
 
@@ -45,7 +45,7 @@ static int32_t pin_of(const struct node_record *record)
 	return record->config.speed > 0 ? speed_pin(record->config.speed) : SPEED_UNPINNED;
 }
 
-/* What has been learned counts, unless it is pinned. */
+/* Makes the learned speed the entry's speed, unless the node's speed is pinned. */
 static int settle(struct store *store, struct node_record *record, struct index_entry *entry, uint64_t now_usec)
 {
 	uint32_t before = entry->speed;

@@ -3,8 +3,8 @@
 
 /*
  * learn.h: takes samples of a node's speed into the scoreboard. All is staged
- * only, inside the caller's section; who changes the entry's speed updates the
- * index.
+ * only, inside the caller's section. A caller that is told that the entry's
+ * speed has changed updates the index.
  */
 
 #include <stdbool.h>
@@ -19,12 +19,13 @@
 int learn_format(struct store *store);
 
 /*
- * A connection that was served gives its slot back after in bytes from the
- * client and out bytes from the node. One to which the node sent nothing is no
- * sample. 0, 1 if the entry's speed has changed, or -errno.
+ * A served connection releases its slot after in bytes from the client and out
+ * bytes from the node. A connection to which the node sent nothing is no sample.
+ * 0, 1 if the entry's speed has changed, or -errno.
  */
 int learn_hold(struct store *store, struct node_record *record, struct index_entry *entry, const struct slot *slot,
 	       uint64_t in, uint64_t out);
 
-/* A probe's identical compile took work_usec (0: there was none); and time has passed. Outcomes as learn_hold(). */
+/* Takes in that a probe's identical compile took work_usec (0: there was none), and that time has passed. Outcomes as
+ * learn_hold(). */
 int learn_compile(struct store *store, struct node_record *record, struct index_entry *entry, uint64_t work_usec);

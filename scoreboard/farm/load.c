@@ -105,9 +105,9 @@ static int compare_name(const void *key, const void *item)
 }
 
 /*
- * A line of the list for a node that is there. Its health stays. A hold in the
- * list counts when it was changed there, so that loading the same list again
- * does not undo what an administrator did since.
+ * Takes in a line of the list for a node that the farm has. The node's health
+ * stays. A hold in the list counts only when it was changed there, so that
+ * loading the same list again does not undo what an administrator did since.
  */
 static bool seat_update(struct seat *seat, const struct node_config *config)
 {
@@ -121,7 +121,7 @@ static bool seat_update(struct seat *seat, const struct node_config *config)
 	if (seat->record.draining)
 		seat->record.since_usec = now_realtime();
 	seat->record.draining = 0;
-	/* Only an agent undoes its words, and it may be asked no more; nor is a compiler known to be the same. */
+	/* Only an agent undoes its words, and it may be asked no more. Nor is the compiler known to be the same. */
 	if (strcmp(seat->record.config.check, config->check) != 0) {
 		seat->record.agent = (struct agent){ 0 };
 		(void)memset(seat->record.fingerprint, 0, sizeof(seat->record.fingerprint));
@@ -185,7 +185,7 @@ static int plan_merge(struct farm *farm, struct plan *old, const struct nodelist
 				result->changed++;
 			else
 				result->kept++;
-			/* Had none, has some now: nothing else would ever try it. */
+			/* The node had no address and has some now: nothing else would ever try it. */
 			if (resolved[i].n_addresses > 0 && seat->record.flags & BN_DOWN &&
 			    seat->record.n_addresses == 0)
 				seat->entry.key.retry_usec = now_boottime();
@@ -196,7 +196,7 @@ static int plan_merge(struct farm *farm, struct plan *old, const struct nodelist
 			result->added++;
 		}
 	}
-	/* Those that are not listed, behind the others. */
+	/* Nodes that are not listed come behind the others. */
 	for (uint32_t i = 0; r == 0 && i < old->n; i++) {
 		struct seat *seat;
 
@@ -220,7 +220,7 @@ static int plan_merge(struct farm *farm, struct plan *old, const struct nodelist
 
 /* ---- writing ---- */
 
-/* Takes the seats that nobody sits in any more out of plan and store. */
+/* Takes the seats of drained nodes out of plan and store. */
 static int remove_drained(struct score *s, struct plan *plan, struct score_load_result *result)
 {
 	uint32_t kept = 0;
@@ -244,7 +244,8 @@ static int remove_drained(struct score *s, struct plan *plan, struct score_load_
 	return r;
 }
 
-/* It may be one that could not be read, whose connections go on: see lost.h. */
+/* Makes all slots of a new seat lost ones: the node may be one that could not be read, and its connections go on. See
+ * lost.h. */
 static int lose_all(struct store *store, struct seat *seat)
 {
 	int r = 0;
@@ -342,7 +343,7 @@ static int edited_list(struct plan *old, const struct score_edit *edit, struct n
 		}
 		fields_copy(config, &edit->config, edit->fields);
 		edited->after = *config;
-		/* As if the list had said what is: so its hold counts, whatever was done since. */
+		/* As if the list had said what is now: so the edit's hold counts, whatever was done since. */
 		if (edit->fields & field_bit(field_find("flags", strlen("flags"))))
 			record->config.flags = (record->config.flags & ~BN_HOLD) | (record->flags & BN_HOLD);
 	}
@@ -356,7 +357,7 @@ static int edited_list(struct plan *old, const struct score_edit *edit, struct n
 	return 0;
 }
 
-/* Merges the farm's own list, edited; only an added node has addresses to give. */
+/* Merges the farm's own list with the edit made. Only an added node has addresses to give. */
 static int plan_edit(struct farm *farm, struct plan *old, const struct change *change, struct plan *plan,
 		     struct score_load_result *result)
 {
@@ -413,7 +414,7 @@ static int rebuild(struct score *s, const struct change *change, struct score_lo
 	return store_end(s->store);
 }
 
-/* Gives waiters what has appeared. */
+/* Gives waiters the slots that have appeared. */
 static int dispatch(struct score *s)
 {
 	struct farm *farm;
@@ -439,7 +440,7 @@ static int load(struct score *s, const struct nodelist *list, bool only_missing,
 	struct resolve_request *requests;
 	int r;
 
-	/* Names first: they take their time, and nobody may wait for the lock meanwhile. */
+	/* Names are resolved first: that takes its time, and no process may wait for the lock meanwhile. */
 	requests = calloc(list->n_nodes + 1, sizeof(*requests));
 	if (!requests)
 		return -ENOMEM;
@@ -497,7 +498,7 @@ static int set_list(struct score *s, const char *path)
 	return r;
 }
 
-/* A farm stays with its list, unless the list says that it is to be taken for this farm. */
+/* A farm stays with its list, unless the given list is to be adopted. */
 int attempt_load(struct score *s, const struct nodelist *list, struct score_load_result *ret)
 {
 	const char *path = list->path && strlen(list->path) <= ORIGIN_LIST_MAX ? list->path : NULL;
@@ -518,7 +519,7 @@ int load_missing(struct score *s, const struct nodelist *list)
 	char known[ORIGIN_LIST_MAX + 1];
 	int r = load_list(s, known);
 
-	/* Not from a list of another farm: then the nodes stay missing until their own is loaded. */
+	/* Not from a list of another farm: then the nodes stay missing until this farm's list is loaded. */
 	if (r < 0 || (*known && list->path && strcmp(list->path, known) != 0))
 		return r;
 	return load(s, list, true, NULL);

@@ -10,7 +10,7 @@
 #include "scoreboard.h"
 #include "store/store.h"
 
-/* Fills a store that has nothing but been created with an empty farm of the processes around this one, and of no list
+/* Fills a store that was just created with an empty farm: for processes in the surroundings of this one, and of no list
  * yet. 0 or -errno. */
 int load_format(struct store *store);
 
@@ -20,6 +20,6 @@ int load_list(struct score *s, char ret[static ORIGIN_LIST_MAX + 1]);
 /* Removes the nodes that are to go and have no connection left. 0 or -errno. */
 int score_collect(struct score *s);
 
-/* After damage: adds those nodes of the list that the farm does not have; what it has stays as it is, also what the
- * list does not know. 0 or -errno. */
+/* After damage: adds those nodes of the list that the farm does not have. The farm's nodes stay as they are, also those
+ * that the list does not have. 0 or -errno. */
 int load_missing(struct score *s, const struct nodelist *list);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * look.c: for those who only look. Each walk (walk.h) copies what it shows, and
- * calls back when it has come to its end, outside of all sections.
+ * look.c: operations that only show the farm. Each walk (walk.h) copies what it
+ * shows, and calls back when it has come to its end, outside of all sections.
  */
 
 #include <errno.h>
@@ -197,7 +197,7 @@ int attempt_each_ticket(struct score *s, int (*fn)(const struct score_ticket_inf
 	struct seen_cells seen = { .n = 0 };
 	int r = walk_cells(s, see_cell, &seen);
 
-	/* By the order of the numbers, which is that of the queue. */
+	/* The order of the numbers is that of the queue. */
 	if (seen.n > 0)
 		qsort(seen.items, seen.n, sizeof(*seen.items), compare_numbers);
 	for (size_t i = 0; r == 0 && i < seen.n; i++) {
@@ -207,7 +207,7 @@ int attempt_each_ticket(struct score *s, int (*fn)(const struct score_ticket_inf
 			.since_usec = cell->since_usec,
 		};
 
-		/* A ticket that was lost and put in again during the walk may have been seen in two cells. */
+		/* A ticket that was lost and put back during the walk may have been seen in two cells. */
 		if (i == 0 || cell->number != seen.items[i - 1].number)
 			r = fn(&info, arg);
 	}

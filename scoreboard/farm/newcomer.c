@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * newcomer.c: what a connection that comes gets: a free slot, or a ticket. A connection that is still in the backlog
- * of a listening socket is accepted in the same section, so that tickets have the order of the backlog.
+ * newcomer.c: a new connection gets a free slot, or a ticket. A connection that is still in the backlog of a listening
+ * socket is accepted in the same section, so that tickets have the order of the backlog.
  */
 
 #include <errno.h>
@@ -20,13 +20,13 @@
 
 /* Outcomes of an attempt besides 0 and 1. */
 #define NONE_PENDING 2
-#define REAP_FIRST 3     /* nothing was done: the dead may hold what the newcomer needs */
+#define REAP_FIRST 3     /* nothing was done: dead processes may hold what the newcomer needs */
 
 struct newcomer {
 	const struct score_arrival *arrival;
-	struct score_slot *slot;       /* NULL: by way of the queue, even if a slot is free */
+	struct score_slot *slot;       /* NULL: the newcomer gets a ticket, even if a slot is free */
 	struct score_target *target;
-	struct score_ticket *ticket;   /* NULL: does not wait */
+	struct score_ticket *ticket;   /* NULL: the newcomer does not wait */
 };
 
 int attempt_is_free(struct score *s)
@@ -65,7 +65,7 @@ static int accept_in_hand(struct score *s, struct farm *farm, const struct newco
 	return outcome;
 }
 
-/* A newcomer's ticket has been committed: whether a slot is handed to it at once. 0 yes, 1 no. */
+/* A newcomer's ticket has been committed. Returns whether a slot is granted to it at once: 0 yes, 1 no. */
 static int dispatch_joined(struct score *s, struct farm *farm, const struct newcomer *newcomer)
 {
 	struct cell *cell = NULL;
@@ -73,11 +73,11 @@ static int dispatch_joined(struct score *s, struct farm *farm, const struct newc
 
 	if (r == 0)
 		r = queue_find(s->store, farm, newcomer->ticket, &cell);
-	/* On failure it has its place, and must not be given another one; the next call mends, if it must. */
+	/* On failure the newcomer has its place, and must not get another one. The next call mends damage, if any. */
 	return r == 0 && cell->state == CELL_GRANTED ? 0 : 1;
 }
 
-/* One attempt in one section. may_reap: returns REAP_FIRST when it is time for that. */
+/* One attempt in one section. With may_reap, returns REAP_FIRST when it is time to look for dead holders. */
 static int try_once(struct score *s, const struct newcomer *newcomer, bool may_reap)
 {
 	const struct score_arrival *arrival = newcomer->arrival;

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * reap.c: gives back what the dead held.
+ * reap.c: frees what dead processes held.
  *
- * In three steps, so that the lock is never held while /proc is read: note who
- * holds what; ask for each whether it lives; free what the dead still hold.
+ * This takes three steps, so that the lock is never held while /proc is read:
+ * note which process holds what; look whether each process lives; free what dead
+ * processes still hold.
  *
- * The guard. Somebody must look once in a while, as a process that is killed
- * tells nobody. It is the youngest waiter: it will wait the longest, so the
- * duty moves seldom, and every other waiter sleeps without a timer. A waiter
- * that was the guard learns at its next look that there is a younger one, and
- * from then on only watches that process by a pidfd. So, from the oldest to
- * the youngest, each one that matters is watched by one other; whoever is
- * killed, the kernel wakes the one before, which takes the duty over or finds
- * the next to watch. (The oldest as the guard was the first idea: it changes
- * with every hand-over, and each would have to wake two.)
+ * The guard. A process that is killed tells nobody, so a process must look once
+ * in a while. That process is the guard: the youngest waiter. The youngest waiter
+ * will wait the longest, so the guard changes seldom, and every other waiter
+ * sleeps without a timer. A waiter that was the guard learns at its next look that
+ * there is a younger waiter, and from then on only watches that process by a
+ * pidfd. So, from the oldest to the youngest, each waiter that matters is watched
+ * by another. Whichever is killed, the kernel wakes the waiter before it, which
+ * becomes the guard or finds the next process to watch. (The first design had the
+ * oldest waiter as the guard: it changes with every grant, and each grant would
+ * have to wake two processes.)
  */
 
 #include <errno.h>
@@ -28,13 +30,13 @@
 #include "system/timespan.h"
 #include "walk.h"
 
-#define GRANT_PATIENCE_USEC 300000u /* after so long a handed-over slot's new holder is woken again */
+#define GRANT_PATIENCE_USEC 300000u /* a holder that has not taken its granted slot for so long is woken again */
 
 struct suspect {
 	struct holder holder;
 	uint64_t ticket;
-	uint32_t node, slot;   /* a slot, or */
-	uint32_t cell;         /* a waiter's cell, when node is NONE */
+	uint32_t node, slot;   /* the slot it holds, or */
+	uint32_t cell;         /* the cell in which it waits, when node is NONE */
 	bool dead;
 };
 
@@ -43,7 +45,7 @@ struct suspects {
 	size_t n, room;
 	uint64_t now_usec;     /* CLOCK_REALTIME of the look */
 	bool drained;          /* a node was seen that can be removed */
-	bool lost;             /* there are lost slots, or some who may hold such */
+	bool lost;             /* there are lost slots, or processes that may hold such */
 };
 
 static int suspects_add(struct suspects *suspects, const struct suspect *suspect)
@@ -61,7 +63,7 @@ static int suspects_add(struct suspects *suspects, const struct suspect *suspect
 	return 0;
 }
 
-/* Notes who holds a slot; wakes anew who has not taken one for a while. */
+/* Notes the holder of a slot. Wakes a holder again that has not taken its granted slot for a while. */
 static int collect_slot(struct score *s, struct farm *farm, const struct node_record *record, uint32_t id, uint32_t number,
 			const struct slot *slot, void *arg)
 {
@@ -89,7 +91,7 @@ static int collect_cell(struct score *s, struct farm *farm, uint32_t number, con
 	(void)s;
 	(void)farm;
 	if (!cell_is_sane(cell))
-		return -EUCLEAN; /* whose it is cannot be read */
+		return -EUCLEAN; /* the cell's owner cannot be read */
 	if (cell->state != CELL_WAITING)
 		return 0;
 	return suspects_add(arg, &(struct suspect){
@@ -106,8 +108,8 @@ static int look_for_drained(struct score *s, struct farm *farm, struct index_ent
 	return 0;
 }
 
-/* Says that somebody looks, so that others need not; and hands on what a process freed that was killed before it
- * could. */
+/* Notes that this process looks, so that others need not. Also grants slots that are free because a process was killed
+ * after it freed them, before it granted them. */
 static int begin_looking(struct score *s, struct suspects *suspects)
 {
 	struct farm *farm;
@@ -139,7 +141,8 @@ static int collect(struct score *s, struct suspects *suspects)
 	return r;
 }
 
-/* Returns whether any is dead. One process may hold thousands of tickets in a row: it is asked for once. */
+/* Finds the dead among the suspects, and returns whether there is any. A process may hold thousands of tickets in a
+ * row: it is looked up once for them. */
 static bool judge(struct score *s, struct suspects *suspects)
 {
 	const struct suspect *before = NULL;
@@ -159,7 +162,8 @@ static bool judge(struct score *s, struct suspects *suspects)
 	return any;
 }
 
-/* Stages the end of one of the dead's holdings, if it is still that. 1 if so, 0 if not, or -errno. */
+/* Stages the end of a slot's use by a dead process, if that process still holds the slot. 1 if so, 0 if not, or
+ * -errno. */
 static int bury_slot(struct score *s, struct farm *farm, const struct suspect *dead)
 {
 	struct node_record *record;
@@ -182,7 +186,7 @@ static int bury_slot(struct score *s, struct farm *farm, const struct suspect *d
 	record->bytes_out += slot->out;
 	store_touch(s->store, &record->served, 4 * sizeof(record->served));
 	if (slot->trial) {
-		/* Who tried it was killed, perhaps for waiting so long: not again at once. */
+		/* The process that tried the node was killed, perhaps for waiting so long: no new trial at once. */
 		entry->key.retry_usec = now_boottime() + record->pause_usec;
 		r = claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_RUNS);
 	}
@@ -211,8 +215,8 @@ static int bury_ticket(struct score *s, struct farm *farm, const struct suspect 
 
 #define BURIED_AT_ONCE 16u
 
-/* Ends what some of the dead had, from *from on, which is left behind them. In one section. 1 if there are more, 0 if
- * not, or -errno. */
+/* Frees what some of the dead processes had, in one section: from *from on, which is then set behind them. 1 if there
+ * are more, 0 if not, or -errno. */
 static int bury_some(struct score *s, const struct suspects *suspects, size_t *from, unsigned *slots, unsigned *tickets)
 {
 	struct farm *farm;
@@ -263,7 +267,7 @@ int attempt_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 	if (r == 0 && judge(s, &suspects))
 		r = bury(s, &suspects, &slots, &tickets);
 	free(suspects.items);
-	s->lost_seen |= suspects.lost; /* operations.c sees to it, outside of all sections */
+	s->lost_seen |= suspects.lost; /* operations.c handles lost slots, outside of all sections */
 	if (r == 0 && suspects.drained)
 		r = score_collect(s);
 	if (r < 0)
@@ -304,7 +308,7 @@ int attempt_guard(struct score *s, const struct score_ticket *youngest, pid_t *r
 	farm_leave(s);
 	if (r < 0 || next.pid == 0 || holder_equal(&next, &s->self))
 		return r;
-	/* Gone already, or out of sight: then the duty stays here, and the next look finds another. */
+	/* If that process is gone, or cannot be seen, this process stays the guard, and its next look finds another. */
 	r = holder_pidfd(&next);
 	if (r >= 0) {
 		*ret_next_pid = (pid_t)next.pid;

@@ -21,13 +21,13 @@ struct score {
 	struct store *store;
 	char *path;
 	char *nodes;                  /* where the node list is, for after a rebuild; may be NULL */
-	struct score_slot *held;      /* what this process holds, so that it can say so */
+	struct score_slot *held;      /* what this process holds, so that the process can say so */
 	size_t n_held, room_held;
-	uint64_t revivals;            /* how often one of its tickets was lost, and put in again, or may have been */
-	bool is_foreign;              /* what it holds is of another scoreboard, whose nodes have other numbers */
-	bool forgetful;               /* there was no memory to note it: what it holds is not known */
-	bool is_draft;                /* not yet what anybody else sees */
-	uint32_t told, settled;       /* the lost_round in which it said so: as far as it could, all of it */
+	uint64_t revivals;            /* how often a ticket of this process was lost and put back, or may have been */
+	bool is_foreign;              /* the held slots are of another scoreboard: its nodes have other numbers */
+	bool forgetful;               /* there was no memory to note a slot: what this process holds is not known */
+	bool is_draft;                /* no other process sees this scoreboard yet */
+	uint32_t told, settled;       /* the lost_round in which it said what it holds: as far as it could; all of it */
 	bool lost_seen;               /* the opening, or a look for the dead, met lost slots, or processes that may hold such */
 	struct holder self;           /* this process */
 	struct wake_port port;
@@ -38,10 +38,10 @@ struct score {
  * hold, and this one has not answered (operations.c answers, and tries again); or -errno: then it is not entered. */
 int farm_enter(struct score *s, struct farm **ret);
 
-/* As farm_enter(), but not for that question: for answering it, and for repairs. */
+/* As farm_enter(), but without -EAGAIN: for the answer to that question, and for repairs. */
 int farm_enter_untold(struct score *s, struct farm **ret);
 
-/* Leaves it, and then wakes those to whom something was given in it. */
+/* Leaves the section, and then wakes the processes that were granted something in it. */
 void farm_leave(struct score *s);
 
 /* A critical section about one node. */
@@ -51,6 +51,6 @@ struct section {
 	struct index_entry *entry;
 };
 
-/* Enters one, to be left by farm_leave(). 0; -ENOENT: there is no such node; -EUCLEAN: its record and its entry
- * disagree; or -errno: then it is not entered. */
+/* Enters a section about one node, to be left by farm_leave(). 0; -ENOENT: there is no such node; -EUCLEAN: its record
+ * and its entry disagree; or -errno: then it is not entered. */
 int section_enter(struct score *s, uint32_t id, struct section *ret);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * ticket.c: a waiter's place in the queue: to get one, to take what was handed
- * over to it, to leave.
+ * ticket.c: a waiter's place in the queue: to get a place, to take the slot that
+ * was granted, to leave.
  */
 
 #include "ticket.h"
@@ -20,8 +20,8 @@
 #include "system/timespan.h"
 
 /*
- * Whoever waits just before a place in the queue may watch the process behind it as his guard, see reap.c; as
- * that process goes on, only we can tell him to look again.
+ * The waiter just before a place in the queue may watch the process behind that place, see reap.c. If that process
+ * lives on, no pidfd tells the waiter that the queue has changed: so this process wakes the waiter to look again.
  */
 static int nudge(struct score *s, const struct farm *farm, uint32_t before)
 {
@@ -77,9 +77,10 @@ int ticket_make_room(struct score *s)
 /* ---- being next, and leaving ---- */
 
 /*
- * Who stops waiting may have been the guard of older ones to whom a slot was
- * handed, and who were never told because the teller was killed. They are told
- * now; there are hardly ever any. (tests/model found it: TAKE_TELLS_NOBODY.)
+ * A process that stops waiting may have been the guard of older waiters that
+ * were granted a slot and never told, because the process that granted it was
+ * killed. They are told now; there are hardly ever any. (tests/model found it:
+ * TAKE_TELLS_NOBODY.)
  */
 static int remind(struct score *s, const struct farm *farm, uint64_t number)
 {
@@ -92,7 +93,7 @@ static int remind(struct score *s, const struct farm *farm, uint64_t number)
 		if (r < 0)
 			return r;
 		if (cell.number <= last)
-			return -EUCLEAN; /* in a ring, perhaps */
+			return -EUCLEAN; /* the list may be a ring */
 		if (cell.number >= number)
 			break;
 		last = cell.number;
@@ -102,8 +103,8 @@ static int remind(struct score *s, const struct farm *farm, uint64_t number)
 }
 
 /*
- * A ticket that another process queued waits again, as the slot that it had been handed was lost: from now on it is
- * this one that is to be woken for it. Commits. 0 or -errno.
+ * A ticket that another process queued waits again, because the slot that it was granted is lost. From now on this
+ * process is woken for the ticket. Commits. 0 or -errno.
  */
 static int wait_instead(struct score *s, const struct farm *farm, struct cell *cell)
 {
@@ -214,7 +215,7 @@ int attempt_leave(struct score *s, const struct score_ticket *ticket)
 	return r;
 }
 
-/* ---- one that is gone ---- */
+/* ---- a ticket that is gone ---- */
 
 /* Puts a ticket that is not in the queue into it, at its place in the order. */
 static int put_back(struct score *s, struct score_ticket *ticket, const char *client)
@@ -264,7 +265,7 @@ int ticket_revive(struct score *s, struct score_ticket *ticket)
 
 int attempt_rejoin(struct score *s, uint64_t number, const char *client, struct score_ticket *ret)
 {
-	/* No cell: it is not looked for. */
+	/* The ticket has no cell yet: queue_find() finds none. */
 	*ret = (struct score_ticket){ .number = number, .cell = NONE };
 	return put_back_with_room(s, ret, client);
 }

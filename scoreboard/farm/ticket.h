@@ -11,13 +11,13 @@
 #include "section.h"
 #include "scoreboard.h"
 
-/* A place in the queue for this process, in the order of the numbers. Staged only. 0; -EXFULL: there must be more room
- * first; or -errno. */
+/* Takes a place in the queue for this process, in the order of the numbers. Staged only. 0; -EXFULL: the queue needs
+ * more room first; or -errno. */
 int ticket_join(struct score *s, struct farm *farm, uint64_t number, const char *client, struct score_ticket *ret);
 
 /* Makes room in the queue: a transaction, so outside of any section. 0 or -errno. */
 int ticket_make_room(struct score *s);
 
-/* A ticket of this process is not there: puts it back into the queue, at its place in the order, and notes in it in which
- * cell it is now. 0, also if it is there; or -errno. */
+/* Puts a lost ticket of this process back into the queue, at its place in the order, and notes the new cell in *ticket.
+ * 0, also if the ticket is there; or -errno. */
 int ticket_revive(struct score *s, struct score_ticket *ticket);

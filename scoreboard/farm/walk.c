@@ -95,7 +95,8 @@ static void forget_busy(void *arg)
 typedef int (*slot_fn)(struct score *s, struct farm *farm, const struct node_record *record, uint32_t id,
 		       uint32_t number, const struct slot *slot, void *arg);
 
-/* Some pages of a node's slots from *page on, which is left behind them. 1 if there are more, 0 if not, or -errno. */
+/* Walks some pages of a node's slots, from *page on, which is then set behind them. 1 if there are more, 0 if not, or
+ * -errno. */
 static int walk_pages(struct score *s, uint32_t id, uint32_t *page, slot_fn fn, void *arg, int *ret_fn)
 {
 	bool from_first = *page == 0;
@@ -104,7 +105,7 @@ static int walk_pages(struct score *s, uint32_t id, uint32_t *page, slot_fn fn, 
 	int r = section_enter(s, id, &at);
 
 	if (r < 0)
-		return r == -ENOENT ? 0 : r; /* it has gone meanwhile */
+		return r == -ENOENT ? 0 : r; /* the node has gone meanwhile */
 	busy = at.entry->busy;
 	for (uint32_t i = 0; r == 0 && i < WALK_PAGES && *page < at.record->slot_pages && (busy > 0 || !from_first); i++, ++*page) {
 		struct slot_page slots;

@@ -2,13 +2,14 @@
 #pragma once
 
 /*
- * walk.h: goes through the whole farm without keeping others from it: a walk is
- * many sections, each of which touches a bounded number of records, however
- * large the farm is. So a walk sees each node, slot and waiter as it is at some
- * moment of the walk, not all at one moment.
+ * walk.h: goes through the whole farm without keeping other processes from it: a
+ * walk is many sections, each of which touches a bounded number of records,
+ * however large the farm is. So a walk sees each node, slot and waiter as it is at
+ * some moment of the walk, not all at the same moment.
  *
  * Each function is called in a section, must be short, and may look, stage and
- * commit. Other than 0 ends the walk, which returns it.
+ * commit. A function that returns other than 0 ends the walk, which returns the
+ * same.
  */
 
 #include <stdint.h>
@@ -22,9 +23,9 @@
 
 /*
  * Goes through the nodes in the order of their positions. If a load changes the
- * order meanwhile the walk begins again, after restart (may be NULL) was called;
- * after WALK_RESTARTS_MAX times it goes on wherever it is. 0, what fn returned,
- * or -errno.
+ * order meanwhile the walk begins again, after restart (may be NULL) was called.
+ * After WALK_RESTARTS_MAX times the walk goes on at its present position. 0, what
+ * fn returned, or -errno.
  */
 #define WALK_RESTARTS_MAX 8u
 int walk_nodes(struct score *s, int (*fn)(struct score *s, struct farm *farm, struct index_entry *entry, void *arg),

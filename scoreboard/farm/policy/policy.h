@@ -3,7 +3,7 @@
 
 /*
  * policy.h: what a policy is: how it chooses a node for a connection, and how
- * it tells why.
+ * it explains the choice.
  */
 
 #include <stdbool.h>
@@ -18,8 +18,9 @@ struct policy {
 	const char *rule;      /* what it prefers, as a phrase of explain */
 
 	/*
-	 * In a section: the position of the node for the next connection. Some node has a free slot; primary: one that
-	 * is no backup has, and only such are looked at. What it changes is staged. 0, 1 if there is none, or -errno.
+	 * In a section: the position of the node for the next connection. Some node has a free slot. With primary, a
+	 * node that is no backup has a free slot, and only such nodes are looked at. Changes are staged. 0, 1 if there
+	 * is none, or -errno.
 	 */
 	int (*choose)(struct store *store, struct farm *farm, bool primary, uint32_t *ret);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* roundrobin.c: one node after the other; the farm's record remembers whose turn is next. */
+/* roundrobin.c: the nodes take turns; the farm's record remembers which node is next. */
 
 #include "policy.h"
 
