@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * draft.c: what follows from what.
+ * draft.c: which parts of a scoreboard follow from which others.
  *
- * The truth is: which node records there are, what each says, who holds each
- * slot, and which cells wait. The rest follows: an index entry from its node's
- * record and slots, the index from its entries, the queue's lists from its
- * cells, the farm's counts from all of them. The order of a list of free slots
- * or cells is nobody's business: a list that is right stays as it is.
+ * The truth is: which node records there are, what each says, which process
+ * holds each slot, and which cells wait. The rest follows: an index entry from
+ * its node's record and slots, the index from its entries, the queue's lists
+ * from its cells, the farm's counts from all of them. The order of a list of
+ * free slots or cells means nothing: a list that is right stays as it is.
  *
- * A slot that cannot be what it says becomes a lost one, and such a cell is
- * emptied: its waiter comes back, see lost.h.
+ * A slot that cannot be true becomes a lost slot. A cell that cannot be true is
+ * emptied: its waiter puts its ticket back, see lost.h.
  */
 
 #include "draft.h"
@@ -32,12 +32,12 @@
 #include "system/timespan.h"
 #include "users.h"
 
-#define ORDER_GAP (UINT64_C(1) << 20) /* tickets that may have been given out unseen */
+#define ORDER_GAP (UINT64_C(1) << 20) /* so many tickets may have been given out and not been found */
 
 /* Where a cell stands in its list. */
 struct place {
 	uint32_t next, prev, state;
-	bool named;                  /* a slot that was handed over names it */
+	bool named;                  /* a granted slot names the cell */
 };
 
 struct order {
@@ -49,7 +49,7 @@ struct drawing {
 	struct draft *draft;
 	struct store *from, *to;
 	struct farm old;             /* the farm's record as it was read */
-	bool known;                  /* it could be read, and agrees with the rest */
+	bool known;                  /* the farm's record could be read, and agrees with the rest */
 	struct index_entry *entries;
 	uint32_t n, room;            /* nodes */
 	struct place *cells;
@@ -58,8 +58,8 @@ struct drawing {
 	uint64_t last_ticket;
 	uint32_t last_id;
 	bool moved;                  /* a node stands at another position than before */
-	bool lossy;                  /* something may be held that is not in what was read */
-	bool unknown;                /* the processes that may hold what was lost before cannot be read: all are asked again */
+	bool lossy;                  /* processes may hold slots that are not in what was read */
+	bool unknown;                /* the record "lost" cannot be read: all processes are asked again */
 };
 
 void draft_found(struct draft *draft, const char *format, ...)
@@ -127,7 +127,7 @@ static int compare_ids(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
-/* While the nodes are put in order, their positions stand where their keys will. */
+/* Compares nodes by position. While the nodes are put in order, a node's position stands where its key will stand. */
 static int compare_positions(const void *a, const void *b)
 {
 	const struct index_entry *x = a, *y = b;
@@ -137,7 +137,7 @@ static int compare_positions(const void *a, const void *b)
 	return compare_ids(a, b);
 }
 
-/* A page of slots: its node may not be there. */
+/* Takes in a page of slots: its node may be missing. */
 static int note_slots(uint32_t id, uint32_t page, void *arg)
 {
 	struct drawing *d = arg;
@@ -185,8 +185,8 @@ static int find_nodes(struct drawing *d)
 
 /* ---- a node and its slots ---- */
 
-/* Reads the node's pages of slots. Pages of cores that it had once: those that its record says, and in a rebuild those
- * that can be found, too. */
+/* Reads the node's pages of slots, also pages of cores that the node had once: the pages that its record says, and in a
+ * rebuild the pages that can be found, too. */
 static int read_pages(struct drawing *d, uint32_t id, struct node_record *record)
 {
 	uint32_t need = slot_pages(record->config.cores), n;
@@ -229,7 +229,7 @@ static struct slot *slot_at(struct drawing *d, uint32_t number)
 
 enum judgement { IS_FREE, IS_TAKEN, IS_INSANE, IS_NO_LONGER_LOST };
 
-/* What a slot is (enum judgement), or -errno; one that was handed over and its waiter's cell name each other. */
+/* What a slot is (enum judgement), or -errno. A granted slot and its waiter's cell must name each other. */
 static int judge_slot(struct drawing *d, uint32_t node, uint32_t number, const struct slot *slot)
 {
 	struct cell cell;
@@ -255,7 +255,7 @@ static int judge_slot(struct drawing *d, uint32_t node, uint32_t number, const s
 	return IS_TAKEN;
 }
 
-/* Whether the list of free slots that begins with first has each free one, and no other. */
+/* Whether the list of free slots that begins with first has each free slot, and no other. */
 static bool free_list_is_right(struct drawing *d, uint32_t first, uint32_t cores, uint32_t n_free)
 {
 	uint32_t n = 0;
@@ -299,7 +299,7 @@ static int draw_slots(struct drawing *d, const struct node_record *record, struc
 	}
 	if (!free_list_is_right(d, entry->free_slot, cores, n_free)) {
 		entry->free_slot = NONE;
-		/* From the last to the first, so that the list begins with the lowest. */
+		/* From the last slot to the first, so that the list begins with the lowest. */
 		for (uint32_t number = cores; number-- > 0;)
 			if (slot_at(d, number)->state == SLOT_FREE) {
 				slot_at(d, number)->next_free = entry->free_slot;
@@ -312,7 +312,7 @@ static int draw_slots(struct drawing *d, const struct node_record *record, struc
 	return r;
 }
 
-/* The entry that stands at a position and is that node's; or one that says nothing. */
+/* The entry at a position, if it is that node's; else an entry that only the node's record decides. */
 static int read_entry(struct drawing *d, uint32_t position, uint32_t id, const struct node_record *record,
 		      struct index_entry *ret)
 {
@@ -376,7 +376,7 @@ static int compare_orders(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
-/* One of a page's cells, as it is: where it will stand, and its number if it will wait or has been handed a slot. */
+/* Notes the place of a cell by what the cell says. Returns its number if it waits or was granted a slot, else 0. */
 static uint64_t place_cell(struct drawing *d, uint32_t at, const struct cell *cell)
 {
 	struct place *place = &d->cells[at];
@@ -387,7 +387,7 @@ static uint64_t place_cell(struct drawing *d, uint32_t at, const struct cell *ce
 	if (!cell_is_sane(cell)) {
 		draft_found(d->draft, "queue: cell %u has the state %u and number %llu, which is not so", at, cell->state,
 			    (unsigned long long)cell->number);
-		place->next = at; /* on no list of free ones */
+		place->next = at; /* the cell is on no list of free cells */
 		d->draft->lost = true;
 		return 0;
 	}
@@ -404,7 +404,7 @@ static uint64_t place_cell(struct drawing *d, uint32_t at, const struct cell *ce
 	return cell->number;
 }
 
-/* Reads a page of cells; in a rebuild one that is not there is empty. */
+/* Reads a page of cells; in a rebuild a page that is not there is empty. */
 static int read_cells(struct drawing *d, uint32_t page, struct cell_page *ret)
 {
 	int r = store_read(d->from, STORE_QUEUE, page, 0, ret, sizeof(*ret));
@@ -417,13 +417,13 @@ static int read_cells(struct drawing *d, uint32_t page, struct cell_page *ret)
 	return 0;
 }
 
-/* Makes the lists of cells that wait and of those that were handed a slot, in the order of their numbers. */
+/* Makes the list of cells that wait and the list of cells that were granted a slot, in the order of their numbers. */
 static void link_cells(struct drawing *d, struct order *orders, uint32_t n)
 {
 	struct farm *farm = &d->draft->farm;
 
 	qsort(orders, n, sizeof(*orders), compare_orders);
-	/* Of cells with one number at most one is true, and each owner knows its own. */
+	/* Of two cells with the same number at most one is true. Both are emptied: the ticket's owner puts it back. */
 	for (uint32_t i = 1; i < n; i++)
 		if (orders[i - 1].number == orders[i].number)
 			for (uint32_t j = i - 1; j <= i; j++)
@@ -453,7 +453,7 @@ static void link_cells(struct drawing *d, struct order *orders, uint32_t n)
 	}
 }
 
-/* Makes the list of free cells anew, unless it has each of them, and no other. */
+/* Makes the list of free cells anew, unless it has each free cell, and no other. */
 static void link_free_cells(struct drawing *d)
 {
 	struct farm *farm = &d->draft->farm;
@@ -537,7 +537,7 @@ static int count_pages(uint32_t page, uint32_t b, void *arg)
 static int read_farm(struct drawing *d)
 {
 	struct farm *farm = &d->draft->farm;
-	uint32_t cells = CELLS_FIRST; /* waiters of cells that are not found come back to any, see lost.h */
+	uint32_t cells = CELLS_FIRST; /* a waiter with a cell that is not found takes any cell, see lost.h */
 	int r = store_read(d->from, STORE_FARM, 0, 0, &d->old, sizeof(d->old));
 
 	if (d->draft->rebuild && (r == 0 || r == -EUCLEAN)) {
@@ -558,7 +558,7 @@ static int read_farm(struct drawing *d)
 	return d->cells ? 0 : -ENOMEM;
 }
 
-/* Whether the processes that may hold what was lost can be read. */
+/* Whether the record of processes that may hold lost slots can be read. */
 static int read_lost(struct drawing *d)
 {
 	uint32_t lost;
@@ -596,7 +596,7 @@ static int draw_speed(struct drawing *d)
 	return r;
 }
 
-/* What can be read is kept. */
+/* Keeps what can be read of the history. */
 static int draw_history(struct drawing *d)
 {
 	struct history_record history;
@@ -611,7 +611,7 @@ static int draw_history(struct drawing *d)
 	return r < 0 ? r : history_format(d->to);
 }
 
-/* Of a record that cannot be true the list is forgotten: the next load of one says it anew. */
+/* If the record cannot be true, the node list's path is forgotten: the next load notes it again. */
 static int draw_origin(struct drawing *d)
 {
 	struct origin origin;
@@ -627,7 +627,7 @@ static int draw_origin(struct drawing *d)
 	return r < 0 ? r : store_put(d->to, STORE_ORIGIN, 0, 0, &origin, sizeof(origin));
 }
 
-/* What is given out next has not been given out before. */
+/* Makes sure that the next id and the next ticket have not been given out before. */
 static void draw_next(struct drawing *d)
 {
 	struct farm *farm = &d->draft->farm;
@@ -645,10 +645,10 @@ static void draw_next(struct drawing *d)
 }
 
 /*
- * The same after a rebuild: behind all that was given out, also what was not
- * seen, so that a ticket from now on is behind those that wait. There is never
- * one for each microsecond: no more than that have been given out since the
- * machine was started.
+ * As draw_next(), for a rebuild: the next numbers are behind all that were given
+ * out, also behind those that were not found, so that a new ticket is behind all
+ * that wait. Fewer tickets than one a microsecond are given out, so that the
+ * microseconds since the machine was started are a bound.
  */
 static void draw_next_unseen(struct drawing *d)
 {
@@ -659,7 +659,7 @@ static void draw_next_unseen(struct drawing *d)
 	farm->lost = 0;
 	if (d->known)
 		return;
-	/* A node whose every record is gone shows in nothing else. */
+	/* A node with no record left shows nowhere else: nodes may be missing. */
 	d->lossy = true;
 	farm->incomplete = 1;
 	farm->paused = farm->cursor = 0;
@@ -667,7 +667,7 @@ static void draw_next_unseen(struct drawing *d)
 	farm->next_ticket = behind > now_usec ? behind : now_usec;
 }
 
-/* Names the processes that may hold what was lost. */
+/* Names the processes that may hold lost slots. */
 static int draw_lost(struct drawing *d)
 {
 	struct holder *users = NULL;

@@ -3,8 +3,8 @@
 
 /*
  * draft.h: draws up the farm as it must be, from the records that a store has.
- * fsck draws it into the store itself, and sees what differs; a rebuild draws
- * it into a new store, from what was salvaged.
+ * fsck draws the farm into the store itself, and sees what differs. A rebuild
+ * draws the farm into a new store, from what was salvaged.
  */
 
 #include <stdbool.h>
@@ -18,15 +18,15 @@ struct draft {
 	struct store *from, *to;     /* a transaction of to is open */
 	struct stat file;            /* the scoreboard's file that processes have open, */
 	const char *path;            /* and its name */
-	bool rebuild;                /* a record that cannot be read is done without; else it is -EUCLEAN */
+	bool rebuild;                /* goes on without a record that cannot be read; else that is -EUCLEAN */
 	bool lose_free;              /* free slots become lost ones: processes may hold them that the store does not know of */
-	bool repair;                 /* what is drawn is to stay: the holders of what was lost are looked for */
+	bool repair;                 /* the draft is to stay: the processes that may hold lost slots are looked for */
 	void (*tell)(const char *finding, void *arg); /* NULL: told to nobody */
 	void *arg;
 	/* The draft's: */
 	struct farm farm;            /* as it has been written */
 	unsigned findings;           /* things that are not as they must be */
-	bool lost;                   /* slots or tickets could not be read: all processes must look at theirs */
+	bool lost;                   /* slots or tickets could not be read: all processes must look at their own */
 };
 
 /*

@@ -2,8 +2,8 @@
 
 /*
  * fsck.c: draws the farm into the scoreboard itself, in a transaction. Every
- * record that changes by that was not as it must be. The transaction ends with
- * --repair, and is forgotten without.
+ * record that changes by that was not as it must be. With --repair the
+ * transaction is committed, without it cancelled.
  */
 
 #include "fsck.h"
@@ -53,7 +53,7 @@ static int look(struct store *store, struct draft *draft)
 	return r;
 }
 
-/* Gives waiters what has appeared, and asks all processes to look at what they hold and whether they wait. */
+/* Gives waiters the slots that have appeared, and asks all processes to look at their slots and tickets. */
 static int tell_others(struct score *s, const struct draft *draft)
 {
 	struct farm *farm;
@@ -94,7 +94,7 @@ int fsck_take_over(struct score *s, uint32_t *ret_asked)
 	*ret_asked = draft.farm.lost;
 	if (r < 0)
 		return r;
-	/* What is held from before cannot be said by the numbers of this file's nodes. */
+	/* Slots held from before have the node numbers of another file. */
 	s->is_foreign = s->n_held > 0;
 	s->told = s->settled = 0;
 	store_adopt(s->store);

@@ -7,14 +7,14 @@
 
 #include "farm/section.h"
 
-/* As score_fsck(), and never rebuilds: -EUCLEAN where only that would help. */
+/* As score_fsck(), but never rebuilds: -EUCLEAN where only a rebuild helps. */
 int fsck_run(struct score *s, bool repair, void (*tell)(const char *finding, void *arg), void *arg,
 	     unsigned *ret_findings);
 
 /*
  * The file's contents are those of another scoreboard than this process had
- * open, or others. Unless another process has done it: makes all free slots lost
- * ones, asks all processes, and has the file be the scoreboard. *ret_asked: how
- * many processes were asked. 0 or -errno.
+ * open, or than other processes had. Makes all free slots lost ones, asks all
+ * processes, and has the file be the scoreboard. Does nothing if another process
+ * has done it. *ret_asked: how many processes were asked. 0 or -errno.
  */
 int fsck_take_over(struct score *s, uint32_t *ret_asked);

@@ -20,8 +20,8 @@ struct lost_page {
 	struct holder holders[HOLDERS_PER_PAGE];
 };
 
-/* In place of a process that has been heard of, and behind the last: what zeros over the record would leave is not
- * that. */
+/* Stands in place of a process that has been heard of, and behind the last process. It is not all zeros: zeros written
+ * over the record must not read as processes that have been heard of. */
 static const struct holder struck = { .reserved = 1 };
 
 static bool is_struck(const struct holder *holder)
@@ -29,7 +29,7 @@ static bool is_struck(const struct holder *holder)
 	return memcmp(holder, &struck, sizeof(*holder)) == 0;
 }
 
-/* Makes the pages of these, and removes those behind them. */
+/* Makes the pages that name these processes, and removes the pages behind them. */
 static int put_pages(struct store *store, const struct holder *holders, size_t n)
 {
 	uint32_t number = 0;
@@ -53,12 +53,12 @@ int lost_begin(struct store *store, struct farm *farm, const struct holder *witn
 	uint32_t round = (uint32_t)(now_boottime() / 1000) | 1;
 
 	farm->lost = (uint32_t)n;
-	/* Another than any before, also when the one before could not be read. */
+	/* The round differs from any round before, also when the round before could not be read. */
 	farm->lost_round = round == farm->lost_round ? round + 2 : round;
 	return put_pages(store, witnesses, n);
 }
 
-/* A page in a copy, and how many on it have not been heard of. 0; -ENOENT; -EUCLEAN if it cannot be what it says. */
+/* A page in a copy, and how many processes on it have not been heard of. 0; -ENOENT; -EUCLEAN if it cannot be true. */
 static int get_page(struct store *store, uint32_t number, struct lost_page **ret, uint32_t *ret_left)
 {
 	void *data;
@@ -94,7 +94,7 @@ int lost_count(struct store *store, uint32_t *ret)
 	return r == -ENOENT ? 0 : r;
 }
 
-/* Whether the pages say what the farm's record does. 0, -EUCLEAN, or -errno. */
+/* Whether the pages name as many processes as the farm's record says. 0, -EUCLEAN, or -errno. */
 static int check_count(struct store *store, const struct farm *farm)
 {
 	uint32_t left;
@@ -194,13 +194,13 @@ int lost_strike(struct score *s, struct farm *farm, const struct holder *whom)
 	if (r == 0)
 		r = store_commit(s->store);
 	store_trim(s->store);
-	/* Killed from here on, the next reap frees them: they are lost, and nobody is on the record. */
+	/* If this process is killed from here on, the next reap frees the lost slots: no process is on the record. */
 	if (r == 0 && farm->lost == 0)
 		r = lost_finish(s, farm);
 	return r;
 }
 
-/* Takes back what we hold. 0; 1: there is something that cannot be said in this scoreboard; or -errno. */
+/* Takes back a slot that this process holds. 0; 1: this scoreboard has no such slot to take back; or -errno. */
 static int reclaim(struct score *s, const struct score_slot *held)
 {
 	struct node_record *record;
@@ -208,7 +208,7 @@ static int reclaim(struct score *s, const struct score_slot *held)
 	int r = node_find(s->store, held->node, &record);
 
 	if (r == -ENOENT)
-		return 1; /* the node has another id now: its slots stay lost until we give ours back */
+		return 1; /* the node has another id now: its slots stay lost until this process releases its slot */
 	if (r == 0)
 		r = slot_get(s->store, held->node, held->slot, &slot);
 	if (r < 0)
@@ -265,9 +265,9 @@ int lost_answer(struct score *s)
 	return r;
 }
 
-/* ---- those that were not heard of ---- */
+/* ---- processes that were not heard of ---- */
 
-/* Asks all that we can see: who found the damage may not have been allowed to. */
+/* Asks all processes that this one can see: the process that found the damage may have seen fewer. */
 static void ask_again(struct score *s)
 {
 	struct stat file;
@@ -276,7 +276,7 @@ static void ask_again(struct score *s)
 		users_wake(&file, s->path);
 }
 
-/* Whether one may still say that it holds something: who noted it may have had to go by its name alone. */
+/* Whether a process may still say that it holds something: it may be on the record by its program's name alone. */
 static bool is_to_be_heard(struct score *s, const struct holder *holder)
 {
 	struct stat file;

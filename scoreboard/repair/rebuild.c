@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * rebuild.c: a new scoreboard is made of what can be read of the damaged one,
- * under the same numbers: nodes keep their ids, slots and cells their places,
- * so that processes that hold or wait go on with what they have in hand. What
- * follows from the rest is drawn up anew (draft.h), and of what cannot be
- * believed see lost.h.
+ * rebuild.c: makes a new scoreboard of what can be read of the damaged one. The
+ * numbers stay: nodes keep their ids, slots and cells their places, so that
+ * processes that hold or wait go on with what they have in hand. What follows
+ * from the rest is drawn up anew (draft.h). For what cannot be believed see
+ * lost.h.
  *
- * It gets the damaged one's name by rename(2), while this process has all
- * locks of the damaged one: so there is at every moment one file that is the
- * scoreboard, whole or damaged. Each process that gets a lock of the damaged
- * one from then on sees that the file has no name any more, and goes over to the
- * new one. tests/model/replace.pml is a model of that.
+ * The new file gets the damaged file's name by rename(2), while this process has
+ * all locks of the damaged file: so at every moment there is a single file that
+ * is the scoreboard, whole or damaged. Each process that gets a lock of the
+ * damaged file from then on sees that the file has no name any more, and goes
+ * over to the new file. tests/model/replace.pml is a model of that.
  *
  * A file that was removed while processes have it open is put back in the same
- * way, by link(2), from what these have open: then nobody's slot is forgotten.
+ * way, by link(2), from the file that these processes have open: so no process
+ * loses its slot.
  */
 
 #include "rebuild.h"
@@ -35,7 +36,7 @@
 #include "system/folder.h"
 #include "users.h"
 
-#define TRIES_MAX 10u /* to find the file that was removed last */
+#define TRIES_MAX 10u /* attempts to find the file that was removed last */
 
 static void (*on_mended)(const char *what);
 
@@ -55,7 +56,7 @@ static void tell_mended(const char *path, unsigned findings)
 	on_mended(text);
 }
 
-/* kept is NULL if the file was not damaged, but removed. */
+/* Tells that the scoreboard was rebuilt or, with kept NULL, put back after it was removed. */
 static void tell_rebuilt(const char *path, const char *kept, const struct farm *farm)
 {
 	const char *slash = strrchr(path, '/');
@@ -75,7 +76,7 @@ static void tell_rebuilt(const char *path, const char *kept, const struct farm *
 	on_mended(text);
 }
 
-/* Whoever may use the old file must be able to use the new one. */
+/* Gives the new file the old file's mode, owner and group: all users of the old file must be able to use the new. */
 static void share(struct store *store, const struct stat *st)
 {
 	mode_t mode = st->st_mode & 0660;
@@ -112,7 +113,8 @@ static int make(const struct salvage *salvage, const struct folder *folder, cons
 	return r;
 }
 
-/* Puts it where the old one is, or was if removed. 0; -EEXIST: another was put there meanwhile; or -errno. */
+/* Makes the new file and puts it where the old one is, or was if removed. 0; -EEXIST: there is another by now; or
+ * -errno. */
 static int put(struct salvage *salvage, const struct folder *folder, const char *path, bool removed)
 {
 	struct store *made = NULL;
@@ -127,7 +129,7 @@ static int put(struct salvage *salvage, const struct folder *folder, const char 
 	if (r == 0)
 		salvage_retire(salvage);
 	(void)store_close(made);
-	/* Processes whose place in the queue was lost sleep, and their names cannot be read. */
+	/* Processes that lost their place in the queue sleep, and the queue does not name their ports any more. */
 	if (r == 0)
 		users_wake(salvage_stat(salvage), path);
 	if (r == 0)
@@ -136,7 +138,7 @@ static int put(struct salvage *salvage, const struct folder *folder, const char 
 	return r;
 }
 
-/* Whether another file that lost the name path did so after this one: *ret_fd is open then. */
+/* Whether another file lost the name path after this file did. *ret_fd has that file open then. */
 static bool is_outdated(const struct stat *file, const char *path, int *ret_fd)
 {
 	char link[USERS_LINK_MAX];
@@ -198,8 +200,8 @@ int rebuild_removed(const struct folder *folder, const char *path)
 	return fd < 0 ? -errno : rebuild(folder, fd, path);
 }
 
-/* The file that this process has open is damaged, or is not the scoreboard any more. If it could not even be opened
- * anew, it is the file of that name. */
+/* Rebuilds from the file that this process has open: the file is damaged, or is not the scoreboard any more. If it
+ * could not even be opened anew, rebuilds from the file that has the name. */
 static int rebuild_own(struct score *s)
 {
 	int fd = store_fd(s->store), r;
@@ -215,9 +217,10 @@ static int rebuild_own(struct score *s)
 
 /*
  * A stranger has put another scoreboard into the place of this one, or copied it
- * over it. It is the scoreboard from now on. What is held by the processes that
- * had the other one open does not stand in it, so its free slots count as taken
- * until each process has said that it holds nothing more from before.
+ * over this one. The stranger's is the scoreboard from now on. It does not have
+ * the slots of the processes that had the former one open. So its free slots
+ * count as taken until each process has said that it holds nothing more from
+ * before.
  */
 static int take_over(struct score *s)
 {
@@ -225,7 +228,7 @@ static int take_over(struct score *s)
 	uint32_t asked;
 	int r = store_has_name(s->store);
 
-	if (r <= 0) /* this process still has the other one open */
+	if (r <= 0) /* this process still has the former file open */
 		return r < 0 ? r : store_reopen(s->store);
 	r = fsck_take_over(s, &asked);
 	if (r == 0 && asked > 1 && on_mended) {
@@ -243,12 +246,12 @@ int score_follow(struct score *s)
 
 	if (r == 1 || (r < 0 && r != -ENOENT))
 		return r < 0 ? r : 0;
-	/* If a process of ours has put another file into its place, a section goes over to that. */
+	/* If another process of the farm has put a file into its place, a section goes over to that file. */
 	r = farm_enter_untold(s, &farm);
 	if (r == 0)
 		farm_leave(s);
 	if (r == 0 && store_has_name(s->store) != 1) {
-		r = rebuild_own(s); /* no file has the name, or a stranger's */
+		r = rebuild_own(s); /* no file has the name, or a stranger's file has it */
 		if (r == 0)
 			r = farm_enter_untold(s, &farm);
 		if (r == 0)
@@ -257,7 +260,7 @@ int score_follow(struct score *s)
 	return r < 0 && r != -EINTR ? mend(s) : r;
 }
 
-/* What cannot be loaded now the next process that has the list loads. */
+/* Loads the nodes that were lost. If that fails, the next process that has the list loads them. */
 static void load_lost_nodes(struct score *s)
 {
 	struct nodelist list;

@@ -19,10 +19,10 @@ struct port {
 };
 
 struct search {
-	const struct stat *file;     /* NULL: only removed ones are looked for */
+	const struct stat *file;     /* NULL: only removed files are looked for */
 	char *path;                  /* the file's name as /proc says it; NULL: it cannot be known */
 	bool wake;
-	struct stat last;            /* the one that lost the name last; st_nlink is 1 if there is none */
+	struct stat last;            /* the file that lost the name last; st_nlink is 1 if there is none */
 	char link[USERS_LINK_MAX];
 	struct port *ports;
 	size_t n_ports;
@@ -44,14 +44,14 @@ static int add_port(struct search *search, unsigned long inode, const char *name
 	return 0;
 }
 
-/* As wake.h has them: of a process's own choice, or the kernel's. */
+/* Whether a name is a port's (wake.h): the process or the kernel has chosen the name. */
 static bool is_port(const char *name)
 {
 	return (strlen(name) == WAKE_NAME_SIZE && strncmp(name, "cb", 2) == 0) ||
 	       (strlen(name) == 5 && strspn(name, "0123456789abcdef") == 5);
 }
 
-/* Lines are "address: refcount protocol flags type state inode @name". */
+/* Reads the ports. Lines are "address: refcount protocol flags type state inode @name". */
 static int read_ports(struct search *search)
 {
 	FILE *file = fopen("/proc/net/unix", "re");
@@ -59,7 +59,7 @@ static int read_ports(struct search *search)
 	int r = 0;
 
 	if (!file)
-		return 0; /* then nobody is woken; the guard looks once a while */
+		return 0; /* then no process is woken; the guard looks once in a while */
 	while (r == 0 && fgets(line, sizeof(line), file)) {
 		unsigned long inode;
 		char name[WAKE_NAME_SIZE + 2];
@@ -89,7 +89,7 @@ static void wake_hidden(struct search *search, const char *pid)
 			wake_list_send(&search->wakes, &search->none);
 }
 
-/* Where a descriptor of a process leads to, as /proc says; empty if that is too long. */
+/* Reads where a descriptor of a process leads to, as /proc says; empty if that is too long. */
 static void read_link(int dir, const char *descriptor, char *ret, size_t size)
 {
 	ssize_t n = readlinkat(dir, descriptor, ret, size);
@@ -102,7 +102,7 @@ static bool is_later(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
 }
 
-/* Whether an open file is the scoreboard's; or was, and has lost its name, to another or to none. */
+/* Whether an open file is the scoreboard, or was, and has lost its name: to another file, or by removal. */
 static bool is_file(struct search *search, int dir, const char *pid, const char *descriptor, const struct stat *st)
 {
 	char target[4096];
@@ -117,7 +117,7 @@ static bool is_file(struct search *search, int dir, const char *pid, const char 
 	if (strncmp(target, search->path, strlen(search->path)) != 0 ||
 	    strcmp(target + strlen(search->path), " (deleted)") != 0)
 		return false;
-	/* Losing the name was the last change of the inode: a file that is not the scoreboard is written no more. */
+	/* The loss of the name was the inode's last change: a file that is not the scoreboard is never written. */
 	if (search->last.st_nlink > 0 || is_later(&st->st_ctim, &search->last.st_ctim)) {
 		search->last = *st;
 		(void)snprintf(search->link, sizeof(search->link), "/proc/%.20s/fd/%.20s", pid, descriptor);
@@ -146,7 +146,7 @@ static bool has_page(const struct search *search, const char *pid)
 	return found;
 }
 
-/* Goes through the descriptors of a process. 1: it has the file; 0: it has not; -errno: they are hidden. */
+/* Goes through the descriptors of a process. 1: the process has the file; 0: it has not; -errno: they are hidden. */
 static int look_at(struct search *search, const char *pid, bool wake)
 {
 	char path[64], target[64];
@@ -184,7 +184,7 @@ static int note(struct search *search, const char *pid)
 	struct holder holder;
 
 	if (!holder_of((pid_t)strtol(pid, NULL, 10), &holder))
-		return 0; /* gone since */
+		return 0; /* the process is gone since */
 	if (search->n == search->room) {
 		size_t room = search->room ? search->room * 2 : 64;
 		struct holder *found = reallocarray(search->found, room, sizeof(*found));
@@ -198,7 +198,7 @@ static int note(struct search *search, const char *pid)
 	return 0;
 }
 
-/* Whether a process runs a program that may hold slots: whoever cannot see its descriptors can read its name. */
+/* Whether a process runs a program that may hold slots. Its name can be read even if its descriptors are hidden. */
 static bool is_holding_program(const char *pid)
 {
 	static const char *const names[] = { "cbrelay\n", "cbprobe\n" };
@@ -223,7 +223,7 @@ static int look_at_process(struct search *search, const char *pid)
 
 	if (r == 1 && search->wake)
 		(void)look_at(search, pid, true);
-	/* Of any user: relays may have been started by root, and the damage be met by one of the group. */
+	/* A process of any user counts: root may have started relays, and a user of the group may meet the damage. */
 	if (r == -EACCES || r == -EPERM) {
 		r = is_holding_program(pid);
 		if (r == 1)
