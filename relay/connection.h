@@ -24,7 +24,7 @@ void connection_init(struct connection *connection, int fd, uint64_t accepted_us
 struct connection_start {
 	enum {
 		HAS_NOTHING,           /* claims a slot, and waits for one */
-		HAS_TICKET,            /* to which a slot has been handed */
+		HAS_TICKET,            /* which has been granted a slot */
 		HAS_SLOT,
 	} has;
 	struct score_ticket ticket;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * limit.c: which of the two limits counts may change at any moment, and nobody
- * is told. But until the shorter one is over neither matters, so that nearly
- * all of the waiting is slept through; only then the farm is looked at, once in
- * a while.
+ * limit.c: which of the two limits counts may change at any moment, and no
+ * process is told. But until the shorter limit is over neither matters: a waiter
+ * sleeps until then. Only after that does it look at the farm, once in a while.
  */
 
 #include "limit.h"

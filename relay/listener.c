@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * listener.c: decides who takes the next connection. It never touches a byte.
+ * listener.c: decides which process takes the next connection. The listener never
+ * touches a byte of a connection.
  *
- * gate.h explains how it and its relays agree.
+ * gate.h explains how the listener and its relays agree.
  *
- * How many relays there are follows the load, not the clients: a few are kept
- * ahead; when all are busy and connections are pending for a moment, more are
- * made, slowly if those that there are keep accepting. When it is quiet again
- * they are let go.
+ * The number of relays follows the load, not the number of clients. A few idle
+ * relays are kept ahead. When all relays are busy and connections are pending for
+ * a moment, the listener makes more, slowly if the present relays keep accepting.
+ * When it is quiet again, the listener lets them go.
  *
- * A relay that is killed tells nobody but its parent, which is here: its slot
- * is free again before anyone else could notice.
+ * Only the parent of a relay, the listener, learns at once that the relay was
+ * killed. The listener frees its slot before any other process could notice.
  */
 
 #include "listener.h"
@@ -43,27 +44,27 @@
 #include "waiters.h"
 
 #define ACCEPTS_AT_ONCE 64
-#define SPARE_FDS 64              /* descriptors kept for other things than waiters and relays */
+#define SPARE_FDS 64              /* descriptors kept for all but waiters and relays */
 #define FDS_PER_RELAY 2           /* its socket for orders, and its pidfd */
-#define FDS_NEEDED (SPARE_FDS + FDS_PER_RELAY + 1) /* to serve one connection */
-#define PAUSE_USEC 250000u        /* before trying again what this machine was too short of */
+#define FDS_NEEDED (SPARE_FDS + FDS_PER_RELAY + 1) /* to serve a connection */
+#define PAUSE_USEC 250000u        /* before the next try, after a shortage of this machine */
 #define STATUS_USEC USEC_PER_SEC
-#define FOLLOW_USEC USEC_PER_SEC  /* how often it is looked whether the scoreboard's file is still that */
-#define REOPEN_USEC 5000u         /* the listener accepts for so long at least */
-#define PENDING_USEC 1000u        /* connections may be pending for so long before there are more relays; */
-#define PENDING_MAX_USEC 8000u    /* while relays keep accepting, for so long */
-#define RELAYS_AHEAD 4u           /* idle ones, to begin with */
-#define RELAYS_AHEAD_STRICT 8u    /* where each serves but one connection */
-#define RELAYS_KEPT 8u            /* idle ones beyond this are let go */
+#define FOLLOW_USEC USEC_PER_SEC  /* how often to look whether the scoreboard's file was replaced */
+#define REOPEN_USEC 5000u         /* the shortest time for which the listener accepts */
+#define PENDING_USEC 1000u        /* how long connections are pending before more relays are made; */
+#define PENDING_MAX_USEC 8000u    /* and how long while relays keep accepting */
+#define RELAYS_AHEAD 4u           /* idle relays to begin with */
+#define RELAYS_AHEAD_STRICT 8u    /* where each relay serves a single connection */
+#define RELAYS_KEPT 8u            /* more idle relays than this are let go */
 #define TRIM_USEC (5 * USEC_PER_SEC)
-#define GROWTH_MAX 32u            /* so many relays at once */
-#define REST_USEC 2000u           /* so long a waiter's slot waits for a relay that is about to be idle */
+#define GROWTH_MAX 32u            /* relays made in a step, at most */
+#define REST_USEC 2000u           /* how long a waiter's slot waits for a relay to become idle */
 
-/* What this machine is too short of for something, which is tried again after a pause. */
+/* A shortage of this machine: what failed for it is tried again after a pause. */
 struct shortage {
 	struct listener *listener;
 	sd_event_source *time;         /* while the pause lasts */
-	bool complained;               /* it has been told, and has not ended since */
+	bool complained;               /* the shortage has been told, and has not ended since */
 };
 
 struct listener {
@@ -79,11 +80,11 @@ struct listener {
 	struct loader *loader;
 	sd_event_source *idle_time, *status_time, *reopen_time, *pending_time, *trim_time, *room_time, *rest_time, *follow_time;
 	uint64_t shut_usec;            /* when the farm was last seen full: CLOCK_MONOTONIC */
-	uint64_t accepted;             /* by the relays, when it was last looked at */
-	uint64_t fresh;                /* relays made meanwhile, whose first connection is no sign of haste */
-	uint64_t ended;                /* relays, when it was last looked at */
-	uint64_t told_accepted;        /* the same, when the status was last told */
-	uint64_t active_usec;          /* when we last saw that there was something to do: CLOCK_BOOTTIME */
+	uint64_t accepted;             /* connections accepted by relays, as of the last look */
+	uint64_t fresh;                /* relays made since then; the first connection of each is no sign of haste */
+	uint64_t ended;                /* relays that have ended, as of the last look */
+	uint64_t told_accepted;        /* as accepted, when the status was last told */
+	uint64_t active_usec;          /* when the listener last had something to do: CLOCK_BOOTTIME */
 	size_t growth;                 /* how many relays the next step makes, */
 	uint64_t pending_usec;         /* and when */
 	int journal_fd;                /* see log_fd() */
@@ -91,13 +92,13 @@ struct listener {
 	struct shortage forking;       /* of what it takes to start relays */
 	struct shortage serving;       /* the scoreboard cannot say which waiter has a slot */
 	bool owned, notify, stopping;
-	const struct handover *coming; /* waiters of the listener before that have no place yet */
+	const struct handover *coming; /* waiters of the previous listener that have no place yet */
 	size_t n_coming;
-	uint64_t stopping_usec;        /* since when it is stopping: CLOCK_REALTIME */
+	uint64_t stopping_usec;        /* when it began to stop: CLOCK_REALTIME */
 	bool may_fork;                 /* no relay became idle in time for a waiter that has a slot */
 	bool lack_relays;              /* a waiter has a slot, and there was no relay for it */
 	bool ending;                   /* stopping at once */
-	bool crowded;                  /* descriptors are too few for what is pending, which has been told */
+	bool crowded;                  /* descriptors are too few for what is pending, and that has been told */
 	char status[160];               /* as last told */
 };
 
@@ -124,10 +125,10 @@ static size_t descriptors_left(const struct listener *l)
 	return taken < l->fd_limit ? l->fd_limit - taken : 0;
 }
 
-/* --queue-limit lets one more wait. */
+/* Whether --queue-limit lets another client wait. */
 static bool has_place(const struct listener *l)
 {
-	/* What is left in the backlog of our own sockets when we stop would be reset. */
+	/* While stopping, no limit counts: connections left in the backlog of our own sockets would be reset. */
 	return !l->settings->queue_limit || waiters_count(l->waiters) < l->settings->queue_limit ||
 	       (l->stopping && l->owned);
 }
@@ -160,7 +161,7 @@ static int on_shortage_time(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* Says once what cannot be done, and has it tried again after a pause. */
+/* Says the first time what cannot be done, and has it tried again after a pause. */
 static void take_a_pause(struct shortage *shortage, const char *what, int error)
 {
 	int r;
@@ -179,7 +180,7 @@ static void take_a_pause(struct shortage *shortage, const char *what, int error)
 
 static int on_room_time(sd_event_source *source, uint64_t usec, void *arg);
 
-/* Descriptors are too few for what is pending: says so, once until nothing is. */
+/* Descriptors are too few for the pending connections: says so, and not again while any is pending. */
 static void be_crowded(struct listener *l)
 {
 	if (!l->crowded)
@@ -196,7 +197,7 @@ static int on_room_time(sd_event_source *source, uint64_t usec, void *arg)
 	(void)source;
 	(void)usec;
 	l->room_time = sd_event_source_disable_unref(l->room_time);
-	/* Where no waiter is left whose turn makes room, relays that have nothing to do make some. */
+	/* No waiter is left that could make room by being served: idle relays are let go instead. */
 	if (waiters_count(l->waiters) == 0 && descriptors_left(l) == 0)
 		pool_shrink(l->pool, 1);
 	if (l->crowded && is_pending(l))
@@ -253,7 +254,7 @@ static void grow(struct listener *l, size_t n)
 
 static int on_pending_time(sd_event_source *source, uint64_t usec, void *arg);
 
-/* Sees in a moment whether connections are pending. */
+/* Has the listener look in a moment whether connections are pending. */
 static void look_soon(struct listener *l)
 {
 	if (l->pending_time)
@@ -262,7 +263,7 @@ static void look_soon(struct listener *l)
 	set_timer(l, &l->pending_time, l->pending_usec, on_pending_time);
 }
 
-/* All relays are busy. As long as they keep accepting, more of them would mostly be more to switch between. */
+/* All relays are busy. As long as they keep accepting, more relays would mostly cost more process switches. */
 static void grow_for_pending(struct listener *l, bool moving)
 {
 	size_t before = pool_size(l->pool);
@@ -276,8 +277,8 @@ static void grow_for_pending(struct listener *l, bool moving)
 }
 
 /*
- * Idle relays sleep, and nobody has accepted what is pending: the one that was
- * woken for it has ended meanwhile, or was given something else. So we do.
+ * Idle relays sleep, and no process has accepted what is pending: the relay that
+ * was woken for it has ended or was given something else. So the listener accepts.
  */
 static void take_pending(struct listener *l)
 {
@@ -338,8 +339,8 @@ static int on_rest_time(sd_event_source *source, uint64_t usec, void *arg)
 }
 
 /*
- * A slot often comes to a waiter just before the relay that gave the slot back is idle: only if no relay is idle in a
- * moment, there is a new one.
+ * A slot often comes to a waiter just before the relay that gave the slot back is idle. A new relay is made only if no
+ * relay becomes idle within a moment.
  */
 static int give(const struct relay_order *order, int fd, void *arg)
 {
@@ -384,7 +385,7 @@ static int on_follow_time(sd_event_source *source, uint64_t usec, void *arg)
 	(void)source;
 	(void)usec;
 	l->follow_time = sd_event_source_disable_unref(l->follow_time);
-	(void)score_follow(l->score); /* what fails now is told by what needs it */
+	(void)score_follow(l->score); /* the next call that needs the scoreboard tells of a failure */
 	set_timer(l, &l->follow_time, FOLLOW_USEC, on_follow_time);
 	return 0;
 }
@@ -402,7 +403,7 @@ static int on_reopen(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* Whether relays shall accept: slots are free, nobody waits, and it has been so for a moment. */
+/* Whether relays are to accept: for a moment, slots have been free and no client has waited. */
 static bool shall_open(struct listener *l)
 {
 	uint64_t now_usec = now_monotonic();
@@ -424,7 +425,7 @@ static void listen_for(struct listener *l, bool on)
 			(void)sd_event_source_set_enabled(l->accepting[i], on ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
-/* What relays shall call us for. */
+/* What relays are to call the listener for. */
 static unsigned calls(const struct listener *l, bool open)
 {
 	return (open && !l->pending_time ? CALL_NO_IDLE : 0) | (l->settings->exit_idle && !l->idle_time ? CALL_ALL_IDLE : 0) |
@@ -438,7 +439,8 @@ static void set_gate(struct listener *l)
 	bool open = !l->stopping && shall_open(l);
 	bool closed = l->stopping && l->n_fds == 0 && waiters_count(l->waiters) == 0;
 	size_t ahead = l->settings->connections_per_relay > 1 ? RELAYS_AHEAD : RELAYS_AHEAD_STRICT;
-	/* The relay that a connection woke accepts it, unless that relay has died, or the listener accepted then: look. */
+	/* The relay that a connection woke normally accepts it. If that relay has died, or the listener accepted at
+	 * that time, no process does: look. */
 	bool look = open && (gate_get(gate) != GATE_RELAYS || pool_ended(l->pool) != l->ended);
 
 	l->ended = pool_ended(l->pool);
@@ -454,9 +456,9 @@ static void set_gate(struct listener *l)
 	}
 	if (pool_size(l->pool) < ahead || l->settings->connections_per_relay == 1)
 		grow(l, ahead);
-	if (look && gate_count_coming(gate) == 0) /* one that is coming looks first thing */
+	if (look && gate_count_coming(gate) == 0) /* a relay that is coming looks at once by itself */
 		look_soon(l);
-	/* If nobody is there to accept, and that is not looked at in a moment anyway, we want to know of the next one. */
+	/* If no relay can accept and no look is due in a moment, the next connection wakes the listener. */
 	listen_for(l, !l->forking.time && !l->pending_time && gate_find_idle(gate, 0) == GATE_RELAYS_MAX &&
 		      gate_count_coming(gate) == 0);
 }
@@ -468,7 +470,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *ar
 	(void)source;
 	(void)revents;
 	if (gate_get(pool_gate(l->pool)) == GATE_RELAYS) {
-		/* A relay may be through in a moment; if not, there will be more of them. */
+		/* A relay may become idle in a moment; if none does, more relays are made. */
 		listen_for(l, false);
 		look_soon(l);
 	} else {
@@ -483,7 +485,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *ar
 
 /* ---- idle, status ---- */
 
-/* No connection is anywhere with us. */
+/* Whether neither the listener nor a relay has a connection. */
 static bool is_idle(const struct listener *l)
 {
 	return waiters_count(l->waiters) == 0 && l->n_coming == 0 && !(l->stopping && l->n_fds > 0) && !loader_is_busy(l->loader) &&
@@ -503,7 +505,7 @@ static int on_idle_time(sd_event_source *source, uint64_t usec, void *arg)
 
 static void stop(struct listener *l);
 
-/* Ends, if it is idle and has been for so long; else sees to it that this is asked again. */
+/* Ends the listener if it has been idle for --exit-idle; else sets a timer to look again. */
 static void exit_if_idle(struct listener *l)
 {
 	uint64_t now_usec = now_boottime(), since_usec = gate_rested_usec(pool_gate(l->pool));
@@ -564,7 +566,7 @@ static int on_status_time(sd_event_source *source, uint64_t usec, void *arg)
 
 static void close_socket(struct listener *l, size_t i)
 {
-	/* Relays have it, too: nobody shall connect to a socket from which nobody accepts. */
+	/* Relays have the socket, too: no client may connect to a socket from which no process accepts. */
 	if (l->owned)
 		(void)shutdown(l->fds[i], SHUT_RDWR);
 	sd_event_source_disable_unref(l->accepting[i]);
@@ -581,7 +583,7 @@ static void close_sockets(struct listener *l)
 		close_socket(l, l->n_fds - 1);
 }
 
-/* We stop: what is in the backlog of a socket that ends with us must be taken in first, however long it takes. */
+/* The listener stops: it first takes in the backlog of each socket that ends with it, however long that takes. */
 static void drain(struct listener *l)
 {
 	enum accepted accepted = ACCEPTED_NONE;
@@ -597,13 +599,13 @@ static void drain(struct listener *l)
 		return;
 	if (descriptors_left(l) == 0)
 		be_crowded(l);
-	/* Those who are in stay; nobody comes in while one of them is left. */
+	/* The waiters that were taken in stay; no other client comes in while any of them is left. */
 	for (size_t i = 0; i < l->n_fds; i++)
 		(void)listen(l->fds[i], 0);
 	set_timer(l, &l->room_time, PAUSE_USEC, on_room_time);
 }
 
-/* Called after everything that happened: serves, and sets up what to wait for next. */
+/* Called after every event: serves waiters, and sets up what to wait for next. */
 static void listener_turn(void *arg)
 {
 	struct listener *l = arg;
@@ -616,11 +618,11 @@ static void listener_turn(void *arg)
 	pool_settle(l->pool);
 	serve_waiters(l);
 	waiters_look(l->waiters);
-	/* While it is quiet nothing changes that we would not be called for. */
+	/* While the listener is idle, the status changes only with an event for which the listener is called. */
 	if (l->notify && (!*l->status || !is_idle(l) || gate_accepted(pool_gate(l->pool)) != l->told_accepted))
 		set_timer(l, &l->status_time, STATUS_USEC, on_status_time);
 	set_gate(l);
-	/* What a relay did before it was asked to call. */
+	/* Settles what relays did before they were asked to call. */
 	pool_settle(l->pool);
 	if (l->lack_relays && gate_find_idle(pool_gate(l->pool), 0) < GATE_RELAYS_MAX)
 		serve_waiters(l);
@@ -629,9 +631,9 @@ static void listener_turn(void *arg)
 	exit_if_idle(l);
 }
 
-/* ---- from one listener to the next ---- */
+/* ---- from a listener to the next ---- */
 
-/* Waiters of the listener before get their places again; until they have, nobody comes in. */
+/* Waiters of the previous listener get their places again; no other client comes in before. */
 static void take_over(struct listener *l)
 {
 	char name[HANDOVER_NAME_MAX];
@@ -645,7 +647,7 @@ static void take_over(struct listener *l)
 			take_a_pause(&l->admission, "take a waiter over", r);
 			return;
 		}
-		/* Else the store would keep the client's socket open when the connection has ended. */
+		/* Without this the store would keep the client's socket open after the connection has ended. */
 		handover_name(handover, name);
 		(void)sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
 		l->coming++;
@@ -654,15 +656,15 @@ static void take_over(struct listener *l)
 }
 
 /*
- * Whether the service manager keeps descriptors for the next listener, and relays may outlive this one. Versions of
- * systemd from 254 on say so by this variable themselves; for older ones the unit does.
+ * Whether the service manager keeps descriptors for the next listener, and relays may outlive this listener. systemd
+ * sets this variable from version 254 on; for older versions the unit sets it.
  */
 static bool has_store(const struct listener *l)
 {
 	return l->notify && !l->owned && getenv("FDSTORE");
 }
 
-/* Passes the waiters on, leaves the relays to finish what they have, and ends. 0; or -errno: some waiters are left. */
+/* Passes the waiters on, lets the relays finish what they have, and ends. 0; or -errno: some waiters are left here. */
 static int hand_over(struct listener *l)
 {
 	struct gate *gate = pool_gate(l->pool);
@@ -695,7 +697,7 @@ static void stop(struct listener *l)
 	l->stopping_usec = now_realtime();
 	gate_set(pool_gate(l->pool), GATE_LISTENER);
 	if (!l->owned)
-		close_sockets(l); /* systemd and inetd keep theirs, with all who are in the backlog */
+		close_sockets(l); /* systemd and inetd keep theirs open, with the backlog */
 	pool_forget_sockets(l->pool);
 	listener_turn(l);
 }
@@ -721,7 +723,7 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 	waiters_end(l->waiters, END_ADMIN);
 	close_sockets(l);
 	l->ending = true;
-	gate_set(pool_gate(l->pool), GATE_END); /* also to those who do not have their connection yet */
+	gate_set(pool_gate(l->pool), GATE_END); /* also for relays that do not have their connection yet */
 	pool_kill(l->pool, SIGTERM);
 	listener_turn(l);
 	return 0;
@@ -765,7 +767,7 @@ static int begin(struct listener *l)
 	if (r >= 0)
 		set_timer(l, &l->follow_time, FOLLOW_USEC, on_follow_time);
 	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)
-		socket_prepare(l->fds[i]); /* what is accepted inherits it: those who wait, too */
+		socket_prepare(l->fds[i]); /* accepted sockets inherit it, those of waiters, too */
 	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)
 		r = sd_event_add_io(l->event, &l->accepting[i], l->fds[i], POLLIN, on_accept, l);
 	return r;
@@ -814,13 +816,13 @@ int listener_run(const struct listener_setup *setup)
 		return EX_OSERR;
 	}
 	/*
-	 * Relays, which inherit it, have many short turns: if one that is woken does not push the running one aside,
-	 * there are fewer switches. Where that is not allowed, it is as before.
+	 * Relays inherit this policy. They run in many short turns: there are fewer switches if a process that wakes
+	 * does not preempt the running process. Where the policy is not allowed, nothing changes.
 	 */
 	(void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
 	(void)sigemptyset(&child);
 	(void)sigaddset(&child, SIGCHLD);
-	(void)sigprocmask(SIG_BLOCK, &child, NULL); /* sd-event wants it so */
+	(void)sigprocmask(SIG_BLOCK, &child, NULL); /* sd-event requires it */
 
 	l.accepting = calloc(n_fds + 1, sizeof(sd_event_source *));
 	l.fds = calloc(n_fds + 1, sizeof(int));
@@ -829,7 +831,7 @@ int listener_run(const struct listener_setup *setup)
 		r = begin(&l);
 	}
 	if (r >= 0) {
-		(void)sd_event_set_watchdog(l.event, true); /* as the service manager asks, or not */
+		(void)sd_event_set_watchdog(l.event, true); /* has an effect only if the service manager asks for it */
 		(void)sd_notify(0, "READY=1");
 		listener_turn(&l);
 		r = sd_event_loop(l.event);

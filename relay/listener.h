@@ -3,7 +3,7 @@
 
 /*
  * listener.h: a process that takes connections in and has each served by a
- * relay of its own.
+ * separate process, a relay.
  */
 
 #include <stdbool.h>
@@ -17,13 +17,13 @@
 struct listener_setup {
 	const int *fds;                  /* the listening sockets, non-blocking */
 	size_t n_fds;
-	bool owned;                      /* nobody else has these sockets, so what is in their backlog ends with them */
-	const struct handover *waiters;  /* of the listener before */
+	bool owned;                      /* only this process and its relays have the sockets: their backlog ends with them */
+	const struct handover *waiters;  /* of the previous listener */
 	size_t n_waiters;
 	struct score *score;
 	const struct settings *settings;
 	const char *nodes;               /* the path of the node list that SIGHUP loads anew, or NULL */
 };
 
-/* Serves until SIGTERM, or until it was idle for settings->exit_idle_usec. Returns an exit status. */
+/* Serves until SIGTERM, or until the listener was idle for settings->exit_idle_usec. Returns an exit status. */
 int listener_run(const struct listener_setup *setup);

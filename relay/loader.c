@@ -23,7 +23,7 @@
 struct loader {
 	struct loader_setup setup;
 	sd_event_source *child;                /* the process that loads, or NULL */
-	bool again;                            /* asked for while it did */
+	bool again;                            /* another load was asked for meanwhile */
 };
 
 /* In the child: reads the list into the scoreboard. Returns its exit status. */
@@ -55,7 +55,7 @@ static int load(const struct loader *loader)
 	return r;
 }
 
-/* In the child: nothing of the connections may live on here. */
+/* In the child: closes what belongs to connections, so that none lives on in the child. */
 static int begin(const struct loader *loader)
 {
 	int keep[SCORE_FDS_MAX + 1];

@@ -2,9 +2,8 @@
 #pragma once
 
 /*
- * loader.h: how a listener takes its node list again. A load resolves names,
- * which takes its time: a process of its own does it, and the listener goes on
- * serving.
+ * loader.h: how a listener loads its node list again. A load resolves names,
+ * which may take long: a child process does it, and the listener goes on serving.
  */
 
 #include <stdbool.h>
@@ -21,17 +20,17 @@ struct loader_setup {
 	struct score *score;
 	const char *nodes;                     /* the list's path; NULL: the nodes came from elsewhere */
 	int journal_fd;                        /* see log_fd() */
-	void (*on_change)(void *arg);          /* a load has ended: look what follows */
+	void (*on_change)(void *arg);          /* called when a load has ended */
 	void *arg;
 };
 
-/* Makes one that is at rest. 0 or -ENOMEM. *ret is the caller's, to be ended by loader_free(). */
+/* Makes a loader without a load. 0 or -ENOMEM. *ret is the caller's, to be ended by loader_free(). */
 int loader_new(const struct loader_setup *setup, struct loader **ret);
 
-/* Frees it; a load that is under way ends by itself. NULL is fine. Returns NULL. */
+/* Frees the loader; a load that is under way ends by itself. NULL is fine. Returns NULL. */
 struct loader *loader_free(struct loader *loader);
 
-/* Begins a load, or has another follow the one under way. What comes of it is told to systemd and in the log. */
+/* Begins a load. If a load is under way, another follows it. The result is told to systemd and in the log. */
 void loader_load(struct loader *loader);
 
 /* Whether a load is under way. */

@@ -2,10 +2,10 @@
 
 /*
  * log.c: libsystemd's sd_journal_send(3) waits as long as the journal takes
- * nothing, and write(2) as long as nobody reads standard error. Both would hold
- * up whatever a relay does next. So lines are sent to the journal's socket from
- * here, in its native protocol (a field a line; values have no newline), and to
- * standard error only where it takes them at once.
+ * nothing, and write(2) as long as no process reads standard error. Both would
+ * hold up whatever a relay does next. So this file sends lines to the journal's
+ * socket itself, in the native protocol (a field a line; values have no newline),
+ * and writes to standard error only where that takes a line at once.
  */
 
 #include "log.h"
@@ -48,7 +48,8 @@ static bool stderr_is_journal(void)
 	return st.st_dev == (dev_t)device && st.st_ino == (ino_t)inode;
 }
 
-/* inetd makes the client's socket all three of our standard descriptors, systemd the first two at least. */
+/* Whether a standard descriptor is the client's socket: inetd passes the socket as all three standard descriptors,
+ * systemd as the first two at least. */
 static bool is_client(int number)
 {
 	struct stat in, st;
@@ -80,12 +81,12 @@ void log_setup(const char *program)
 	void *page = mmap(NULL, sizeof(*lost), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (page != MAP_FAILED)
-		lost = page; /* else each process counts its own */
+		lost = page; /* without the page each process counts its own lines */
 	program_name = program;
 	if (is_client(STDOUT_FILENO))
-		silence(STDOUT_FILENO); /* else the client would not be told of the end by closing the other one */
+		silence(STDOUT_FILENO); /* a second copy would hide the close of the socket from the client */
 	if (is_client(STDERR_FILENO)) {
-		destination = TO_JOURNAL; /* goes nowhere if there is none, but never to the client */
+		destination = TO_JOURNAL; /* without a journal lines are lost, but never reach the client */
 		silence(STDERR_FILENO);
 	} else if (stderr_is_journal()) {
 		destination = TO_JOURNAL;
@@ -137,11 +138,11 @@ static bool to_journal(const char *text, size_t size)
 	do
 		n = sendto(journal_fd, text, size, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&address, sizeof(address));
 	while (n < 0 && errno == EINTR);
-	/* No journal at all: nobody will ever ask. */
+	/* Any other error means that there is no journal: such a line does not count as lost. */
 	return n >= 0 || (errno != EAGAIN && errno != ENOBUFS);
 }
 
-/* One call a line, so that those of many processes do not mix. */
+/* Writes each line by a single call, so that lines of several processes do not mix. */
 static bool to_stderr(const char *text, size_t size)
 {
 	const struct iovec part = { .iov_base = (void *)(uintptr_t)text, .iov_len = size };
@@ -155,14 +156,14 @@ static bool to_stderr(const char *text, size_t size)
 		if (n >= 0 || errno != EOPNOTSUPP)
 			return n >= 0 || errno != EAGAIN;
 	}
-	/* Before Linux 6.4, and for terminals. A file never waits. */
+	/* For pipes before Linux 6.4, and for terminals. A write to a file never waits. */
 	if (kind != IS_FILE && poll(&pollfd, 1, 0) != 1)
 		return false;
-	(void)!write(STDERR_FILENO, text, size); /* nowhere else to complain */
+	(void)!write(STDERR_FILENO, text, size); /* a failure cannot be told anywhere */
 	return true;
 }
 
-/* One line of plain text, wherever lines go. */
+/* Sends a line of plain text to where lines go. */
 static bool say(int priority, const char *text)
 {
 	struct log_line line = { 0 };
@@ -180,7 +181,7 @@ static bool say(int priority, const char *text)
 	return to_stderr(line.text, line.n);
 }
 
-/* Counts a line that was lost; after one that was taken says how many were. */
+/* Counts a line that was lost. After a line that was taken, says how many were lost before. */
 static void note(bool taken)
 {
 	char text[80];

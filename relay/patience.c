@@ -13,7 +13,8 @@
 #include "limit.h"
 #include "system/timespan.h"
 
-/* A waiter's watch: it is the guard, with a time for its next look, or it watches who is. */
+/* What a waiter watches: the guard of the queue has a time for its next look; any other waiter watches the next younger
+ * waiter. */
 struct watch {
 	uint64_t look_usec;    /* NO_TIMEOUT: not the guard */
 	int next_fd;           /* pidfd of the next younger waiter, or -1 */
@@ -34,7 +35,7 @@ static int watch_look(struct watch *watch, struct score *score, struct score_tic
 	watch_clear(watch);
 	r = score_guard(score, ticket, &next_pid, &watch->next_fd);
 	watch->look_usec = watch->next_fd >= 0 ? NO_TIMEOUT : now_boottime() + SCORE_GUARD_USEC;
-	return r == -ESTALE ? 0 : r; /* no longer waiting: score_granted() will say what it is */
+	return r == -ESTALE ? 0 : r; /* the ticket no longer waits: score_granted() says what became of it */
 }
 
 enum patience_outcome patience_wait(struct score *score, const struct settings *settings,
@@ -51,14 +52,16 @@ enum patience_outcome patience_wait(struct score *score, const struct settings *
 		struct pollfd fds[3];
 		bool woken;
 
-		/* What came while we looked whom to watch counts, too: it may be about just that one. */
+		/* Cleared before the looks: a wake-up during watch_look() counts, as it may be about the very process
+		 * watched. */
 		woken = score_wake_clear(score);
 		r = score_granted(score, ticket);
 		if (r > 0)
 			outcome = PATIENCE_GRANTED;
 		if (r != 0)
 			break;
-		/* Woken for nothing: whom we watch may live on and wait no more. */
+		/* Woken without a slot: the process that this waiter watches may have stopped waiting without ending.
+		 * */
 		if (woken && watch.next_fd >= 0)
 			r = watch_look(&watch, score, ticket);
 		if (r == 0)

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * patience.h: a process that waits for the slot of its one connection.
+ * patience.h: how a process with a single connection waits for its slot.
  */
 
 #include <stdint.h>
@@ -18,7 +18,7 @@ enum patience_outcome {
 	PATIENCE_FAILED,       /* *ret_error is a -errno of the scoreboard or of poll(2) */
 };
 
-/* Sleeps until one of them; accepted_usec is when the connection came. The ticket is left as it is. */
+/* Sleeps until an outcome is reached; accepted_usec is when the connection came. The ticket is left as it is. */
 enum patience_outcome patience_wait(struct score *score, const struct settings *settings,
 				    struct score_ticket *ticket, int client_fd, uint64_t accepted_usec,
 				    int *ret_error);

@@ -19,19 +19,19 @@
 #include "report.h"
 #include "system/timespan.h"
 
-#define GIVEN_USEC 500000u /* a relay that does not take what it is given for so long is stopped, or nearly so */
+#define GIVEN_USEC 500000u /* a relay that takes longer for an order is stopped, or nearly so */
 #define DESCRIPTORS_KEPT_MAX (RELAY_SOCKETS_MAX + 5 + SCORE_FDS_MAX)
 
-/* One relay, in the table at its number in the gate. */
+/* A relay; its place in the table is its number in the gate. */
 struct member {
 	struct pool *pool;
 	pid_t pid;
 	size_t number;
-	int orders_fd;               /* our end; -1: it has been let go */
-	int given_fd;                /* of the connection that it was given and has not taken, as far as we know; or -1 */
+	int orders_fd;               /* our end; -1: the relay has been let go */
+	int given_fd;                /* of a connection that it was given and probably has not taken; or -1 */
 	uint64_t given_usec;         /* when: CLOCK_MONOTONIC */
 	struct relay_order given;
-	sd_event_source *child;      /* NULL: its end is not told, it must be asked for */
+	sd_event_source *child;      /* NULL: no event tells its end, so the pool asks */
 };
 
 struct pool {
@@ -42,7 +42,7 @@ struct pool {
 	size_t n_given;              /* members with a given_fd */
 	uint64_t ended;              /* relays, so far */
 	struct confinement *confinement; /* of the relays; NULL: this machine has none */
-	pid_t parent;                /* of them all: the process that made the pool */
+	pid_t parent;                /* of all relays: the process that made the pool */
 	sd_event_source *call, *given_time;
 };
 
@@ -85,7 +85,7 @@ int pool_new(const struct pool_setup *setup, struct pool **ret)
 	return 0;
 }
 
-/* The relay gets no more orders; it ends when it is through with what it has. */
+/* Gives the relay no more orders: the relay ends when it has finished what it has. */
 static void let_go(struct member *member)
 {
 	if (member->orders_fd >= 0)
@@ -148,7 +148,7 @@ struct gate *pool_gate(struct pool *pool)
 
 /* ---- their end ---- */
 
-/* Reserves an idle relay. What it was given before it has taken, served and ended. */
+/* Reserves an idle relay. The relay has taken, served and ended whatever it was given before. */
 static bool reserve(struct member *member)
 {
 	if (!gate_reserve(&member->pool->gate, member->number))
@@ -158,7 +158,7 @@ static bool reserve(struct member *member)
 	return true;
 }
 
-/* The relay has not taken what it was given, and will not: the listener gives it to another one. */
+/* The relay has not taken what it was given, and never will: the connection is the listener's again. */
 static void take_back(struct member *member)
 {
 	struct pool *pool = member->pool;
@@ -169,7 +169,7 @@ static void take_back(struct member *member)
 	pool->setup.on_return(&member->given, fd, pool->setup.arg);
 }
 
-/* What a relay that has ended leaves to its parent. */
+/* Cleans up behind a relay that has ended. */
 static void bury(struct member *member, const siginfo_t *info)
 {
 	struct score *score = member->pool->setup.score;
@@ -177,12 +177,12 @@ static void bury(struct member *member, const siginfo_t *info)
 	if (info->si_code != CLD_EXITED) {
 		report_message(LOG_WARNING, "relay %ld was ended by signal %d; its slot is given back",
 			       (long)info->si_pid, info->si_status);
-		(void)score_reap(score, NULL, NULL); /* what fails here the guard does */
+		(void)score_reap(score, NULL, NULL); /* if this fails, the guard does it later */
 	}
 	if (member->given_fd >= 0 && gate_given(&member->pool->gate, member->number) == GIVEN_TAKEN)
 		settle(member);
 	else if (member->given_fd >= 0)
-		take_back(member); /* if it had just taken the slot, the ticket is not there, and is put in again */
+		take_back(member); /* if the relay had just taken the slot, the ticket is gone and is put in again */
 	member->pool->ended++;
 	remove_member(member);
 }
@@ -198,7 +198,7 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *arg)
 	return 0;
 }
 
-/* Looks for the end of those that could not be watched. */
+/* Looks whether relays that could not be watched have ended. */
 static void bury_unwatched(struct pool *pool)
 {
 	for (size_t i = 0; i < pool->room; i++) {
@@ -239,7 +239,8 @@ static _Noreturn void become_relay(struct pool *pool, size_t number, int orders_
 	_exit(relay_run(&place));
 }
 
-/* A number that no relay has. GATE_RELAYS_MAX if there is none; room for it in the table, or -ENOMEM. */
+/* Finds a number that no relay has (GATE_RELAYS_MAX if there is none), and makes room for it in the table. 0 or
+ * -ENOMEM. */
 static int find_number(struct pool *pool, size_t *ret)
 {
 	struct member **members;
@@ -259,7 +260,7 @@ static int find_number(struct pool *pool, size_t *ret)
 	return 0;
 }
 
-/* Forks one more. reserved: it waits for an order first. */
+/* Forks another relay. reserved: the relay waits for an order first. */
 static int add_member(struct pool *pool, bool reserved, size_t *ret_number)
 {
 	struct member *member;
@@ -314,7 +315,7 @@ void pool_shrink(struct pool *pool, size_t n)
 {
 	size_t idle = gate_count_idle(&pool->gate);
 
-	/* Those with the highest numbers have been woken least. */
+	/* The relays with the highest numbers have been woken least. */
 	for (size_t i = pool->room; i-- > 0 && idle > n;) {
 		struct member *member = pool->members[i];
 
@@ -345,7 +346,7 @@ static int order(struct pool *pool, size_t number, const struct relay_order *wha
 	int r = relay_order(member->orders_fd, what, fd);
 
 	if (r < 0) {
-		let_go(member); /* it waits for something that will not come: this ends it */
+		let_go(member); /* the relay waits for an order that will not come: this ends the relay */
 		return r;
 	}
 	member->given = *what;
@@ -405,7 +406,8 @@ int pool_give(struct pool *pool, const struct relay_order *what, int fd, bool ma
 
 	for (number = gate_find_idle(&pool->gate, 0); number < GATE_RELAYS_MAX;
 	     number = gate_find_idle(&pool->gate, number + 1))
-		/* One that has just ended is in the gate until we have heard of it; then the order cannot be sent. */
+		/* A relay that has just ended is in the gate until the listener learns of it; an order cannot be sent
+		 * to it. */
 		if (pool->members[number] && pool->members[number]->orders_fd >= 0 &&
 		    reserve(pool->members[number]) && order(pool, number, what, fd) == 0)
 			return 0;

@@ -2,9 +2,8 @@
 #pragma once
 
 /*
- * pool.h: a listener's relays, as their parent sees them: forked ahead of
- * time, given work, replaced when they retire, and let go when they are too
- * many.
+ * pool.h: a listener's relays, as their parent sees them: forked ahead of need,
+ * given work, replaced when they retire, and let go when there are too many.
  */
 
 #include <stdbool.h>
@@ -28,38 +27,40 @@ struct pool_setup {
 	const int *fds;                        /* the listening sockets */
 	size_t n_fds;
 	int journal_fd;                        /* see log_fd() */
-	void (*on_change)(void *arg);          /* a relay has called, or has ended: look what follows */
-	/* A relay did not take what it was given: the connection, its descriptor and its ticket are the listener's again. */
+	void (*on_change)(void *arg);          /* called when a relay has called or has ended */
+	/* Called when a relay did not take its order: the connection, descriptor and ticket are the listener's again.
+	 * */
 	void (*on_return)(const struct relay_order *order, int fd, void *arg);
 	void *arg;
 };
 
-/* Makes one without relays, its gate shut. 0; -E2BIG: too many sockets; or -errno. *ret is the caller's, to be ended
+/* Makes a pool without relays, its gate shut. 0; -E2BIG: too many sockets; or -errno. *ret is the caller's, to be ended
  * by pool_free(). */
 int pool_new(const struct pool_setup *setup, struct pool **ret);
 
-/* Lets all relays go and frees the pool. Those that are busy finish by themselves. NULL is fine. Returns NULL. */
+/* Lets all relays go and frees the pool. Busy relays finish by themselves. NULL is fine. Returns NULL. */
 struct pool *pool_free(struct pool *pool);
 
 /* How many relays there are. */
 size_t pool_size(const struct pool *pool);
 
-/* How many have ended so far, in whatever way. */
+/* How many relays have ended so far, in whatever way. */
 uint64_t pool_ended(const struct pool *pool);
 
 /* Forks relays until n are idle or on their way there. 0 or -errno: fewer were made. */
 int pool_grow(struct pool *pool, size_t n);
 
 /*
- * Gives a connection that has a slot to an idle relay, or, with may_fork, to a new one. 0: fd is the pool's, until the
- * relay has taken the slot; or -errno, then fd stays the caller's: -EAGAIN: no relay is idle, and there may be no new one.
+ * Gives a connection that has a slot to an idle relay, or, with may_fork, to a new relay. 0: fd is the pool's. -EAGAIN:
+ * no relay is idle, and no new relay may be made. -errno in general: fd stays the caller's.
  */
 int pool_give(struct pool *pool, const struct relay_order *order, int fd, bool may_fork);
 
-/* Closes the descriptors of what relays have taken; takes back what they do not take. To be called after every change. */
+/* Closes the descriptors of connections that relays have taken; takes back those that they do not take. To be called
+ * after every change. */
 void pool_settle(struct pool *pool);
 
-/* Takes back all that relays were given and have not begun to take. */
+/* Takes back all connections that relays were given and have not begun to take. */
 void pool_revoke(struct pool *pool);
 
 /* How many connections have been given to relays that have not taken them yet. */
@@ -74,5 +75,5 @@ void pool_forget_sockets(struct pool *pool);
 /* Sends a signal to every relay. */
 void pool_kill(struct pool *pool, int signal_number);
 
-/* Of gate.h, for the listener's own decisions. */
+/* The pool's gate, see gate.h, for the listener's own decisions. */
 struct gate *pool_gate(struct pool *pool);

@@ -2,8 +2,8 @@
 
 /*
  * proxy.c: the header is looked at in the socket's queue until it is whole, and
- * only then taken out, so that not a byte behind it is. SO_RCVLOWAT lets
- * poll(2) sleep until there is more than what has been seen.
+ * only then taken out, so that no byte behind the header is taken. SO_RCVLOWAT
+ * lets poll(2) sleep until there is more than what has been seen.
  */
 
 #include "proxy.h"
@@ -21,7 +21,7 @@
 #include "system/timespan.h"
 
 #define SOURCES_MAX 32
-#define AGAIN_USEC 20000u /* a unix socket knows no SO_RCVLOWAT */
+#define AGAIN_USEC 20000u /* between looks at a unix socket, which has no SO_RCVLOWAT */
 
 struct source {
 	sa_family_t family;      /* AF_UNIX: any */
@@ -109,7 +109,7 @@ static void wake_beyond(int fd, size_t seen)
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low));
 }
 
-/* Waits until there may be more than was seen. DONE: look again. */
+/* Waits until there may be more bytes than were seen. DONE: look again. */
 static enum proxy_outcome await_more(int fd, size_t seen, uint64_t end_usec)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
@@ -143,7 +143,7 @@ static enum proxy_outcome look(int fd, struct proxy_pair *ret, size_t *ret_size)
 		*ret_size = (size_t)size;
 		if (size > 0)
 			return recv(fd, bytes, *ret_size, MSG_DONTWAIT) == size ? PROXY_DONE : PROXY_CLIENT_GONE;
-		/* Nothing new, and still ready: the client has ended its side, or this is no TCP. */
+		/* Nothing new, and still ready: the client has ended its side, or the socket is not TCP. */
 		if (n > 0 && (size_t)n == seen && sigterm_poll(NULL, 0, AGAIN_USEC) < 0)
 			return PROXY_INTERRUPTED;
 		seen = n > 0 ? (size_t)n : 0;

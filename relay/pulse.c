@@ -6,12 +6,12 @@
  *
  * A peer owes an acknowledgement while something sent to it is unacknowledged,
  * or while a probe of its closed window is unanswered. The kernel tells when
- * the last acknowledgement came, of whatever kind, but not since when one is
- * owed. So the debt begins when a look finds it: that may be a twelfth of the
- * time late, and never early.
+ * the last acknowledgement of any kind came, but not since when the peer owes the
+ * next. So the debt begins when a look finds it: that may be a twelfth of the time
+ * late, and never early.
  *
- * Between two probes of a closed window nothing is owed, however long that is;
- * one unanswered probe may have been lost, so two are needed.
+ * Between two probes of a closed window nothing is owed, however long that is.
+ * A single unanswered probe may have been lost, so two are needed.
  */
 
 #include "pulse.h"
@@ -24,12 +24,12 @@
 
 #include "socket.h"
 
-/* The kernel's enum, which its headers for programs do not have. */
+/* From an enum of the kernel that its headers for programs do not have. */
 #define STATE_CLOSE 7u
 #define STATE_LAST_ACK 9u
 #define STATE_CLOSING 11u
 
-#define LOOKS 12u   /* in the time of socket_vanish_usec(), while something is owed */
+#define LOOKS 12u   /* looks within socket_vanish_usec() while something is owed */
 #define PROBES_MIN 2u
 
 static bool ask(int fd, struct tcp_info *ret)
@@ -70,7 +70,8 @@ bool pulse_has_stopped(struct pulse *pulse, int fd, uint64_t now_usec, uint64_t 
 		pulse->owed_usec = now_usec;
 	if (ack_usec > pulse->owed_usec)
 		pulse->owed_usec = ack_usec;
-	/* A peer without room that drops what is sent again acknowledges each of those, and they may be as far apart. */
+	/* A peer without room drops each retransmission but acknowledges it, and retransmissions may be this far apart.
+	 * */
 	if (info.tcpi_unacked && limit_usec < info.tcpi_rto + step_usec)
 		limit_usec = info.tcpi_rto + step_usec;
 	if (now_usec - pulse->owed_usec >= limit_usec)

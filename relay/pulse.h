@@ -3,38 +3,38 @@
 
 /*
  * pulse.h: whether the machine at the other end of a connection is there, and
- * what has moved between the two kernels. All of it is what this kernel knows;
- * nothing is sent.
+ * what has moved between the two kernels. This kernel knows all of that; nothing
+ * is sent.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What is known of one peer; all zero at first. */
+/* What is known of a peer; all zero at first. */
 struct pulse {
 	uint64_t owed_usec;   /* since when an acknowledgement is owed and none came, CLOCK_BOOTTIME; 0: none is owed */
 };
 
-/* How long after bytes, or an end, were given to a socket pulse_has_stopped() has to look for the first time. */
+/* When pulse_has_stopped() has to look first: so long after bytes, or an end, were given to a socket. */
 uint64_t pulse_first_look_usec(void);
 
 /*
  * Whether the peer's machine has vanished: something was sent to it, and for
- * socket_vanish_usec() it has acknowledged nothing at all. A peer that does
- * not read lives, as its machine answers the questions whether it has room.
+ * socket_vanish_usec() the machine has acknowledged nothing at all. A peer that
+ * does not read lives, as its machine answers the probes of its closed window.
  * now_usec is CLOCK_BOOTTIME. *look_usec is lowered to the time when this
  * socket has to be looked at again, and left as it is when nothing is owed.
  * A socket that is not TCP never vanishes.
  */
 bool pulse_has_stopped(struct pulse *pulse, int fd, uint64_t now_usec, uint64_t *look_usec);
 
-/* A number that changes whenever a byte has left the peer for this kernel, or has reached the peer's kernel from here. */
+/* A number that changes whenever a byte from the peer reaches this kernel, or a byte from here the peer's kernel. */
 uint64_t pulse_traffic(int fd);
 
 /*
- * Whether the peer had ended its side before the error that its socket
- * reports now; taken is how many bytes were ever read from the socket. What is
- * still unread may then be read, and ends with that end.
+ * Whether the peer had ended its side before the error that the socket reports
+ * now; taken is how many bytes were ever read from the socket. If so, the unread
+ * bytes may still be read, up to the peer's end.
  */
 bool pulse_ended_before_error(int fd, uint64_t taken);
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * relay.c: an idle relay waits in one of two places. While relays accept, that
- * is an epoll of the listening sockets, each entered with EPOLLEXCLUSIVE, so
- * that a connection wakes one relay, and always the same ones as long as they
- * keep up: few processes run, and their caches are warm. While the listener
- * accepts, it is a poll for orders, or for the gate to move (see gate.h).
+ * relay.c: an idle relay waits in either of two places. While relays accept, an
+ * idle relay waits in an epoll of the listening sockets. Each socket is entered
+ * with EPOLLEXCLUSIVE, so that a connection wakes a single relay, and always the
+ * same relays as long as they keep up: few processes run, and their caches are
+ * warm. While the listener accepts, an idle relay polls for orders and for a move
+ * of the gate (see gate.h).
  *
- * Nothing of one connection reaches the next: what is known of it lives in one
- * struct connection, descriptors are closed before the relay counts as idle to
- * itself, and forward.c wipes the buffers that it keeps.
+ * Nothing of a connection reaches the next: what is known of a connection lives in
+ * a struct connection, descriptors are closed before the relay goes idle, and
+ * forward.c wipes the buffers that it keeps.
  */
 
 #include "relay.h"
@@ -40,7 +41,7 @@ struct relay {
 	const struct relay_place *place;
 	struct settings settings;   /* of its connections */
 	int epoll_fd;               /* the listening sockets and the socket for orders */
-	bool idle;                  /* as far as we know: the listener may have reserved us meanwhile */
+	bool idle;                  /* as far as this relay knows: the listener may have reserved it meanwhile */
 	bool last;                  /* retires after this connection */
 	bool complained;
 	uint64_t full_usec;         /* the next pause of wait_full() */
@@ -52,7 +53,7 @@ static volatile sig_atomic_t n_listening;
 
 /*
  * The listener was killed. Its sockets must not live on in relays that are busy
- * with something long: clients would connect to them and wait for nobody.
+ * for long: clients would connect to them, and no process would accept.
  */
 static void orphaned(int signal_number)
 {
@@ -74,7 +75,7 @@ static void watch_parent(const struct relay_place *place)
 	(void)sigaction(SIGURG, &action, NULL);
 	(void)prctl(PR_SET_PDEATHSIG, SIGURG);
 	if (getppid() != place->parent)
-		orphaned(SIGURG); /* it died before it could be watched */
+		orphaned(SIGURG); /* the listener died before this relay could watch it */
 }
 
 static void rest(struct relay *relay)
@@ -85,7 +86,7 @@ static void rest(struct relay *relay)
 	gate_rest(relay->place->gate, relay->place->number);
 }
 
-/* false: the listener has reserved us. */
+/* Takes this relay out of IDLE. false: the listener has reserved the relay. */
 static bool take(struct relay *relay)
 {
 	relay->idle = false;
@@ -142,15 +143,15 @@ static enum next take_order(struct relay *relay, const struct relay_order *order
 	ret->accepted_usec = order->accepted_usec;
 	(void)memcpy(ret->client, order->client, sizeof(ret->client));
 	ret->start.ticket = order->ticket;
-	/* At anything else the ticket waits again, or the scoreboard fails the connection: connection.c sees to both. */
+	/* At any other result the ticket waits again, or the scoreboard fails: connection.c handles both. */
 	ret->start.has = score_take(place->score, &ret->start.ticket, &ret->start.slot, &ret->start.target) == 0
 				 ? HAS_SLOT : HAS_TICKET;
 	gate_taken(place->gate, place->number);
 	return NEXT_SERVE;
 }
 
-/* Takes the order that is there. SERVE, LOOK (there was none), END (the listener has no more use for us, or has
- * died), or FAIL (something was lost). */
+/* Takes a pending order. SERVE, LOOK (no order was there), END (the listener has let this relay go, or has died), or
+ * FAIL (the order was lost). */
 static enum next receive_order(struct relay *relay, struct work *ret)
 {
 	struct relay_order order;
@@ -172,12 +173,12 @@ static enum next receive_order(struct relay *relay, struct work *ret)
 		return NEXT_END;
 	header = CMSG_FIRSTHDR(&message);
 	if (n != sizeof(order) || !header || header->cmsg_type != SCM_RIGHTS)
-		return NEXT_FAIL; /* no descriptor left for it: the client is closed with it, and told by that */
+		return NEXT_FAIL; /* no descriptor is left: the kernel closes the client's socket */
 	(void)memcpy(&ret->fd, CMSG_DATA(header), sizeof(int));
 	return take_order(relay, &order, ret);
 }
 
-/* The listener has reserved this relay: its order, or the end of them all, is on the way. SIGTERM waits for that. */
+/* The listener has reserved this relay: an order, or the end of orders, is on the way. SIGTERM waits for that. */
 static enum next await_order(struct relay *relay, struct work *ret)
 {
 	for (;;) {
@@ -185,13 +186,13 @@ static enum next await_order(struct relay *relay, struct work *ret)
 		enum next next = receive_order(relay, ret);
 
 		if (next != NEXT_LOOK || relay->idle)
-			return next; /* or the listener has taken it back */
+			return next; /* or the listener has taken the order back */
 		if (poll(&fd, 1, -1) < 0 && errno != EINTR)
 			return NEXT_FAIL;
 	}
 }
 
-/* Nothing of what the machine is short of may come from us: a moment's pause. */
+/* This machine is short of something, and this relay can free nothing: pauses for a moment. */
 static enum next sit_out(struct relay *relay, int error)
 {
 	struct pollfd fd = { .fd = relay->place->orders_fd, .events = 0 };
@@ -204,8 +205,9 @@ static enum next sit_out(struct relay *relay, int error)
 }
 
 /*
- * The farm is full. The listener moves the gate and takes in what is pending; until it does so, epoll says again and
- * again that something is: a pause. If the listener is stopped, relays look for free slots at the end of each pause.
+ * The farm is full. The listener moves the gate and takes in what is pending. Until then epoll reports the pending
+ * connection again and again: so the relay pauses. If the listener is stopped, relays look for free slots at the end of
+ * each pause.
  */
 static enum next wait_full(struct relay *relay, struct work *ret)
 {
@@ -221,7 +223,7 @@ static enum next wait_full(struct relay *relay, struct work *ret)
 	return r > 0 ? receive_order(relay, ret) : NEXT_LOOK;
 }
 
-/* The claim ended without a connection, with r. */
+/* What follows a claim that ended with r and without a connection. */
 static enum next no_arrival(struct relay *relay, const struct arrival *arrival, int r)
 {
 	enum next next = NEXT_LOOK;
@@ -256,11 +258,11 @@ static enum next accept_one(struct relay *relay, int listening_fd, struct work *
 	ret->fd = arrival.fd;
 	ret->accepted_usec = arrival.accepted_usec;
 	(void)memcpy(ret->client, arrival.client, sizeof(ret->client));
-	ret->start.has = r == 0 ? HAS_SLOT : HAS_NOTHING; /* the scoreboard failed in between: claims anew */
+	ret->start.has = r == 0 ? HAS_SLOT : HAS_NOTHING; /* the scoreboard failed after the accept: claims anew */
 	return NEXT_SERVE;
 }
 
-/* Relays accept: does so, or waits until one of the sockets has a connection or there is an order. */
+/* While relays accept: accepts, or waits until a socket has a connection or there is an order. */
 static enum next while_relays_accept(struct relay *relay, struct work *ret)
 {
 	const struct relay_place *place = relay->place;
@@ -273,7 +275,7 @@ static enum next while_relays_accept(struct relay *relay, struct work *ret)
 
 		if (next != NEXT_LOOK)
 			return next;
-		/* If the listener has moved the gate meanwhile, it has let go only the relays that were idle then. */
+		/* The listener may have moved the gate meanwhile: it has then let go only the relays that were idle. */
 		if (gate_get(place->gate) != GATE_RELAYS)
 			return NEXT_LOOK;
 	}
@@ -285,7 +287,7 @@ static enum next while_relays_accept(struct relay *relay, struct work *ret)
 	if (event.data.fd == place->orders_fd)
 		return receive_order(relay, ret);
 	if (event.data.fd == score_wake_fd(place->score)) {
-		(void)score_wake_clear(place->score); /* after damage: says that we hold nothing */
+		(void)score_wake_clear(place->score); /* after damage: answers that this relay holds nothing */
 		return NEXT_LOOK;
 	}
 	return gate_get(place->gate) == GATE_RELAYS ? accept_one(relay, event.data.fd, ret) : NEXT_LOOK;
@@ -326,11 +328,11 @@ static enum next find_work(struct relay *relay, struct work *ret)
 			break;
 		}
 	}
-	/* A relay that the listener has reserved already waits for the order: nobody else would serve it. */
+	/* A relay that the listener has reserved waits for the order: no other process would serve it. */
 	while (next == NEXT_END && relay->idle && !take(relay)) {
 		next = await_order(relay, ret);
 		if (next == NEXT_LOOK)
-			next = NEXT_END; /* it has been taken back */
+			next = NEXT_END; /* the order has been taken back */
 	}
 	return next;
 }
@@ -344,7 +346,7 @@ static int make_epoll(const struct relay_place *place)
 		return -errno;
 	r = epoll_ctl(fd, EPOLL_CTL_ADD, place->orders_fd, &event);
 	event.data.fd = score_wake_fd(place->score);
-	if (r == 0 && event.data.fd >= 0) /* without it a rebuild waits until we end */
+	if (r == 0 && event.data.fd >= 0) /* without this watch a rebuild waits until this relay ends */
 		r = epoll_ctl(fd, EPOLL_CTL_ADD, event.data.fd, &event);
 	for (size_t i = 0; r == 0 && i < place->n_fds; i++) {
 		event = (struct epoll_event){ .events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = place->fds[i] };
@@ -358,10 +360,11 @@ static int make_epoll(const struct relay_place *place)
 }
 
 /*
- * Whether we were told to end before this connection was ours. It goes the way
- * of all connections all the same: the signal was meant for nobody's, and ends
- * us behind it. Once the gate says that all shall end it was meant for this one,
- * too; that is looked at last, as it may have come together with one that was not.
+ * Whether SIGTERM came before this relay had the connection. The connection is
+ * served all the same: the signal was not meant for it, and ends the relay after
+ * it. At GATE_END, however, SIGTERM is meant for every connection, this one too: so
+ * the relay raises it again. The gate is looked at last, as that SIGTERM may have
+ * merged with the earlier SIGTERM.
  */
 static bool told_before(const struct relay *relay)
 {
@@ -388,7 +391,7 @@ int relay_run(const struct relay_place *place)
 	struct work work;
 	enum next next = NEXT_FAIL;
 
-	/* What was accepted is never refused; the limit is about what the listener leaves to the backlog. */
+	/* An accepted connection is never refused: the limit only decides what the listener leaves in the backlog. */
 	relay.settings.queue_limit = 0;
 	watch_parent(place);
 	relay.epoll_fd = make_epoll(place);
@@ -396,7 +399,8 @@ int relay_run(const struct relay_place *place)
 		report_message(LOG_ERR, "cannot begin as a relay: %s", strerror(-relay.epoll_fd));
 		return EX_OSERR;
 	}
-	/* Who rebuilt the scoreboard before we could be asked waits to hear that we hold nothing. */
+	/* A process that rebuilt the scoreboard before it could ask this relay waits for the answer that the relay
+	 * holds nothing. */
 	score_answer(place->score);
 	if (!place->reserved)
 		rest(&relay);

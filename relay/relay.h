@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * relay.h: the process that serves connections, one after the other. It takes
- * them from the listening sockets itself or is given them, as the gate says.
+ * relay.h: the process that serves connections, one after the other. A relay
+ * accepts them itself or is given them by the listener, as the gate says.
  */
 
 #include <stdbool.h>
@@ -16,22 +16,22 @@
 #include "scoreboard.h"
 #include "settings.h"
 
-#define RELAY_SOCKETS_MAX 64 /* listening ones */
+#define RELAY_SOCKETS_MAX 64 /* listening sockets, at most */
 
 /* What a relay is given with a connection's descriptor (SCM_RIGHTS), in one message over its own socket. */
 struct relay_order {
-	struct score_ticket ticket;   /* to which a slot has been handed */
+	struct score_ticket ticket;   /* which has been granted a slot */
 	uint64_t accepted_usec;
 	char client[ADDRESS_MAX];
 };
 
-/* What it lives with; everything was made by its parent. */
+/* What a relay works with; its parent made all of it. */
 struct relay_place {
 	struct gate *gate;
 	pid_t parent;                 /* the listener */
 	size_t number;                /* its byte in the gate */
 	bool reserved;                /* an order is on its way already */
-	int orders_fd;                /* its end of the socket for orders; its end of input: there will be none any more */
+	int orders_fd;                /* its end of the socket for orders; an end of input: no more orders */
 	const int *fds;               /* the listening sockets */
 	size_t n_fds;
 	struct score *score;
@@ -40,11 +40,11 @@ struct relay_place {
 
 /*
  * The life of a relay, in a process just forked (see descriptors.h): serves
- * until it has served settings->connections_per_relay, or is not wanted any
- * more, or SIGTERM. Returns an exit status; EX_OK: whatever it was given has
- * been served.
+ * until the relay has served settings->connections_per_relay, or the listener
+ * lets it go, or SIGTERM. Returns an exit status; EX_OK: whatever the relay was
+ * given has been served.
  */
 int relay_run(const struct relay_place *place);
 
-/* For the other end: sends an order with the connection's descriptor, which stays the caller's. 0 or -errno. */
+/* For the listener: sends an order with the connection's descriptor, which stays the caller's. 0 or -errno. */
 int relay_order(int fd, const struct relay_order *order, int client_fd);

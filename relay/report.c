@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * report.c: the words. A message says what a person would say; the exact
- * numbers, and the two letters of an end, are in the fields. On a terminal or
- * in a file there are no fields, so a connection's line has them all as
- * key=value.
+ * report.c: the words. A message is for people; the exact numbers, and the two
+ * letters of an end, are in the fields. On a terminal or in a file there are no
+ * fields, so a connection's line has all of them as key=value.
  */
 
 #include "report.h"
@@ -21,13 +20,13 @@
 #include "log.h"
 #include "system/timespan.h"
 
-/* One for each sort of event, see sd_journal_send(3); made by systemd-id128 new. */
+/* A MESSAGE_ID for each sort of event, see sd_journal_send(3); made by systemd-id128 new. */
 #define MESSAGE_CONNECTION "6c2f0a7d9d5e4c83b6c0e7f4a1d2938b"
 #define MESSAGE_NODE_DOWN "0e4b9c3f7a6d4f5a8b1c2d3e4f506172"
 #define MESSAGE_NODE_UP "f3a8d1c6b5e94720918273645546372a"
 
 #define WORDS_MAX 512
-#define NOTICEABLE_USEC 50000u  /* a shorter wait is not worth a word */
+#define NOTICEABLE_USEC 50000u  /* a shorter wait is not mentioned */
 
 static enum { LINES_ALL, LINES_FAILED, LINES_SLOW, LINES_NONE } lines = LINES_ALL;
 static uint64_t slow_usec;

@@ -11,9 +11,9 @@
 #include "address.h"
 #include "scoreboard.h"
 
-/* Who ended a connection, and in which phase: the two letters of COREBALANCE_END. */
+/* Which party ended a connection, and in which phase: the two letters of COREBALANCE_END. */
 enum end_who {
-	END_CLEAN = '-',      /* both sides were through */
+	END_CLEAN = '-',      /* both sides had ended */
 	END_CLIENT = 'C',
 	END_NODE = 'S',
 	END_RESOURCES = 'R',  /* this machine, or a limit that was set */
@@ -34,18 +34,18 @@ enum end_cause {
 	CAUSE_QUEUE_TIMEOUT,
 	CAUSE_DOWN_TIMEOUT,
 	CAUSE_IDLE_TIMEOUT,
-	CAUSE_VANISHED,       /* the machine of who ended it */
+	CAUSE_VANISHED,       /* the machine of the party that ended the connection vanished */
 	CAUSE_NO_HEADER,      /* the client was to send a PROXY header, and sent nothing, or not all of it */
-	CAUSE_BAD_HEADER,     /* it sent something else */
+	CAUSE_BAD_HEADER,     /* the client sent something else */
 };
 
 #define REPORT_ID_MAX 127
 
-/* What is told of a connection at its end. Times are UINT64_MAX for a phase that was never reached. */
+/* What is told of a connection at its end. The time of a phase that was never reached is UINT64_MAX. */
 struct record {
 	char client[ADDRESS_MAX];      /* with its port */
-	char id[REPORT_ID_MAX + 1];    /* of the connection, as its node was told; empty: it reached none */
-	char node[NODE_NAME_MAX + 1];  /* empty: it reached none */
+	char id[REPORT_ID_MAX + 1];    /* of the connection, as its node was told; empty: it reached no node */
+	char node[NODE_NAME_MAX + 1];  /* empty: the connection reached no node */
 	char node_local[ADDRESS_MAX];  /* our address towards the node: what the node's log has */
 	uint32_t slot;                 /* of the node */
 	uint64_t wait_usec, connect_usec, total_usec;
@@ -57,19 +57,19 @@ struct record {
 };
 
 /*
- * Decides which connections have a line: "all" (where it begins), "failed"
- * (those that did not end cleanly), "slow=TIME" (those, and what took so
- * long), or "none". 0 or -EINVAL.
+ * Decides which connections have a line: "all" (the default), "failed" (the
+ * connections that did not end cleanly), "slow=TIME" (those, and the connections
+ * that took so long), or "none". 0 or -EINVAL.
  */
 int report_choose(const char *text);
 
 /* The farm that COREBALANCE_FARM names; kept. */
 void report_set_farm(const char *name);
 
-/* A name for a connection that no other one of the farm has: of its ticket, and when it was accepted. */
+/* A name for a connection that no other connection of the farm has, made of its ticket and the time of its accept. */
 void report_make_id(uint64_t ticket, uint64_t accepted_usec, char ret[static REPORT_ID_MAX + 1]);
 
-/* One line, at a syslog(3) priority. */
+/* Says a line, at a syslog(3) priority. */
 void report_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The node list at a path was taken as it is, and it is empty. */
@@ -78,5 +78,5 @@ void report_no_nodes(const char *path);
 /* The end of a connection. */
 void report_connection(const struct record *record);
 
-/* A node went down or came up because of a connection; nothing if the edge is none. */
+/* Says that a node went down or came up because of a connection; nothing if edge is no change. */
 void report_node(const char *node, const struct score_edge *edge);

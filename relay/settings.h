@@ -14,13 +14,13 @@
 
 struct settings {
 	enum score_policy policy;
-	enum node_proxy proxy;         /* the header for nodes whose line in the list says nothing of it */
+	enum node_proxy proxy;         /* the header for nodes if their line in the list does not say */
 	uint64_t connect_timeout_usec;
 	uint64_t idle_timeout_usec;
 	size_t connections_per_relay;  /* at least 1 */
 	size_t queue_limit;
 	uint64_t queue_timeout_usec;   /* while nodes are merely busy */
-	uint64_t down_timeout_usec;    /* while none is available */
+	uint64_t down_timeout_usec;    /* while no node is available */
 	uint64_t retry_after_usec;
 	uint64_t exit_idle_usec;
 	bool exit_idle;                /* whether exit_idle_usec counts: 0 is "at once" */

@@ -36,7 +36,7 @@ static void note(int signal_number)
 
 static int handle(int signal_number)
 {
-	/* What sleeps elsewhere, for the scoreboard or a line of the log, goes on. */
+	/* Sleeps in other code, for the scoreboard or a line of the log, go on. */
 	struct sigaction action = { .sa_handler = note, .sa_flags = SA_RESTART };
 
 	return sigaction(signal_number, &action, NULL);
@@ -61,7 +61,7 @@ int sigterm_inherit(void)
 	/* Handlers first, and then the mask: a SIGTERM that comes now must find its handler. */
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGCHLD, SIG_DFL);
-	(void)signal(SIGINT, SIG_IGN); /* a terminal sends it to all of us; the parent decides */
+	(void)signal(SIGINT, SIG_IGN); /* a terminal sends it to all processes of the group; the parent decides */
 	return handle(SIGTERM) < 0 || unblock_all() < 0 ? -errno : 0;
 }
 
@@ -101,7 +101,7 @@ static void set_timeout(uint64_t usec)
 	timeout.tv_nsec = usec == NO_TIMEOUT ? 0 : (long)(usec % USEC_PER_SEC * 1000);
 }
 
-/* What a sleep that ended with r means: true: it goes on. */
+/* Whether a sleep that returned r is to go on. */
 static bool sleeps_on(long r)
 {
 	return r < 0 && errno == EINTR && !pending;

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * sigterm.h: SIGTERM in a process that serves connections. It is noted when it
- * comes, and ends the sleeps below and no other call; it is never lost between
- * a test and the sleep.
+ * sigterm.h: SIGTERM in a process that serves connections. The signal is noted
+ * when it comes, and ends the sleeps below and no other call. It is never lost
+ * between a test and the sleep.
  */
 
 #include <poll.h>
@@ -17,14 +17,14 @@
 /* Notes SIGTERM and SIGINT from now on, and unblocks every signal. 0 or -errno. */
 int sigterm_setup(void);
 
-/* Whether a wait for the scoreboard's lock is to end. Mostly what sigterm_pending() says. After sigterm_watch(), for the
- * listener, which takes its signals from a descriptor: whether a SIGTERM or SIGINT waits there, or sigterm_remember()
- * was called. A process made by fork(2) no longer is the listener. */
+/* Whether a wait for the scoreboard's lock is to end. Mostly what sigterm_pending() says. After sigterm_watch(), for
+ * the listener, which takes its signals from a descriptor: whether a SIGTERM or SIGINT waits there, or
+ * sigterm_remember() was called. A process made by fork(2) no longer is the listener. */
 bool sigterm_is_asked(void);
 void sigterm_watch(void);
 void sigterm_remember(void);
 
-/* The same for a process made by fork(2), whose parent handles signals in a way of its own. 0 or -errno. */
+/* The same for a process made by fork(2) from a parent that handles signals differently. 0 or -errno. */
 int sigterm_inherit(void);
 
 /* Whether SIGTERM has come. Costs no system call. */
@@ -33,8 +33,8 @@ bool sigterm_pending(void);
 /* Forgets a SIGTERM that has come: the next one interrupts again. */
 void sigterm_forgive(void);
 
-/* poll(2) with a timeout in microseconds, open to SIGTERM. What poll returns; -EINTR if it came, or -errno. */
+/* poll(2) with a timeout in microseconds, open to SIGTERM. Returns as poll(2); -EINTR if SIGTERM came; or -errno. */
 int sigterm_poll(struct pollfd *fds, nfds_t n, uint64_t timeout_usec);
 
-/* epoll_wait(2) for one event, without a timeout, open to SIGTERM. 1; -EINTR if it came, or -errno. */
+/* epoll_wait(2) for a single event, without a timeout, open to SIGTERM. 1; -EINTR if SIGTERM came; or -errno. */
 int sigterm_epoll(int epoll_fd, struct epoll_event *ret);

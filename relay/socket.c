@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * socket.c: every socket of a relay is set to be reset by close(2), and so by
- * death, from its birth. Two promises hang on it. A client whose relay was
- * killed in the middle of an answer must see an error, not an early end that
- * looks like a whole answer. And a node must see the connection end at once,
- * with nothing of it left in flight, because its slot is given to the next
- * client.
+ * socket.c: every socket of a relay is set at its creation to be reset by
+ * close(2), and so by the death of the relay. Two promises depend on that. When a
+ * relay is killed in the middle of an answer, its client must see an error, not an
+ * early end that looks like a whole answer. And the node must see the connection
+ * end at once, with nothing of it left in flight, because its slot is given to the
+ * next client.
  */
 
 #include "socket.h"
@@ -25,11 +25,12 @@
 #define TCP_RTO_MAX_MS 44 /* Linux 6.15 */
 #endif
 
-/* A silent peer is asked after half of the time, then four times, an eighth of the time apart. */
+/* The keepalive asks a silent peer after half of the time, then four times, an eighth of the time apart. */
 #define KEEPALIVE_IDLE 2
 #define KEEPALIVE_INTERVAL 8
 #define KEEPALIVE_COUNT 4
-/* The kernel asks a peer that does not read at growing intervals, up to two minutes. Never more than this part apart. */
+/* The kernel probes a peer that does not read at growing intervals of up to two minutes. This bounds the intervals to
+ * this part of the time. */
 #define ASK_INTERVAL 4
 #define ASK_MAX_MSEC 120000u
 
@@ -75,7 +76,7 @@ void socket_prepare_birth(int fd)
 	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	/* Urgent data goes on in its place, as data: out of line it would be lost, and stop splice(2). */
+	/* Urgent data is passed in its place, as data: out of line it would be lost, and would stop splice(2). */
 	set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 }
 

@@ -3,13 +3,13 @@
 
 /*
  * socket.h: what a relay sets on its sockets, and asks of them. A socket that
- * is not TCP has none of the options: setting one has no effect there.
+ * is not TCP has none of the options: setting an option has no effect there.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SOCKET_VANISH_USEC 120000000u   /* where socket_set_vanish() begins */
+#define SOCKET_VANISH_USEC 120000000u   /* the default of socket_set_vanish() */
 #define SOCKET_VANISH_MIN_USEC 8000000u
 #define SOCKET_VANISH_MAX_USEC 3600000000u
 
@@ -26,11 +26,12 @@ uint64_t socket_vanish_usec(void);
  * socket_end_clean()); urgent data comes in line. */
 void socket_prepare_birth(int fd);
 
-/* For an accepted socket, or a listening one whose accepted sockets inherit it: the same, and the congestion control,
- * the keepalive, and no delay. */
+/* For an accepted socket, or a listening socket, whose accepted sockets inherit it: the same, and the congestion
+ * control, the keepalive, and no delay. */
 void socket_prepare(int fd);
 
-/* socket_prepare(), unless the socket has inherited it: a connection from the backlog of an earlier time has not. */
+/* socket_prepare(), unless the socket has inherited it. A connection that was in the backlog before the listening
+ * socket was prepared has not. */
 void socket_prepare_once(int fd);
 
 /* Turns the keepalive on or off. On: a silent peer that has vanished makes an error after socket_vanish_usec(). */
@@ -41,5 +42,6 @@ void socket_no_delay(int fd);
 /* From now on close(2) is an ordinary end: the kernel goes on delivering what was sent. */
 void socket_end_clean(int fd);
 
-/* What the peer's machine has not acknowledged: bytes, and one for an end. A reset leaves the number as it is. */
+/* How many bytes the peer's machine has not acknowledged; an end counts as a byte. A reset leaves the number as it is.
+ * */
 int socket_unconfirmed(int fd);

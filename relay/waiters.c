@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * waiters.c: every connection taken in gets a ticket. If a slot was free the
- * ticket has it already; else it comes when somebody gives one back and wakes
- * us. Slots come in the order of the tickets, so those that have one are
- * always the first of the list.
+ * waiters.c: every connection taken in gets a ticket. If a slot was free, the
+ * ticket has it at once. Otherwise the ticket is granted a slot when a process
+ * releases it and wakes the listener. Slots come in the order of the tickets, so
+ * the waiters that have a slot are always the first of the list.
  */
 
 #include "waiters.h"
@@ -36,13 +36,13 @@ struct waiter {
 	struct arrival arrival;        /* its descriptor, when it came, its client's name */
 	struct score_ticket ticket;
 	struct departure departure;
-	sd_event_source *io;           /* watches whether the client leaves; NULL: the machine was too short of something */
+	sd_event_source *io;           /* watches whether the client leaves; NULL: the machine was short of something */
 };
 
 struct waiters {
 	struct waiters_setup setup;
 	struct waiter *first, *last;
-	struct waiter *unqueued;       /* has been accepted and has no ticket: the scoreboard failed in between */
+	struct waiter *unqueued;       /* accepted but without a ticket: the scoreboard failed in between */
 	size_t n;
 	bool unwatched;                /* there is a waiter without io */
 	uint64_t revivals;             /* as score_revivals() was when all were last looked at */
@@ -56,7 +56,7 @@ static void changed(struct waiters *w)
 	w->setup.on_change(w->setup.arg);
 }
 
-/* ---- one waiter ---- */
+/* ---- a waiter ---- */
 
 static void give_away(struct waiter *waiter)
 {
@@ -65,7 +65,7 @@ static void give_away(struct waiter *waiter)
 	*(waiter->prev ? &waiter->prev->next : &w->first) = waiter->next;
 	*(waiter->next ? &waiter->next->prev : &w->last) = waiter->prev;
 	w->n--;
-	/* Before close(2): a relay may have the same socket, and epoll would go on watching that. */
+	/* Before close(2): a relay may have the same socket, and epoll would go on watching it. */
 	sd_event_source_disable_unref(waiter->io);
 	free(waiter);
 }
@@ -78,7 +78,7 @@ static void forget(struct waiter *waiter)
 	(void)close(fd);
 }
 
-/* The line of one that will not be served. */
+/* Reports a waiter that will not be served. */
 static void report_end(const struct waiter *waiter, enum end_who who, enum end_cause cause)
 {
 	struct connection connection;
@@ -91,10 +91,10 @@ static void report_end(const struct waiter *waiter, enum end_who who, enum end_c
 	report_connection(&connection.record);
 }
 
-/* One that will not be served: one line for it, and its place is free. */
+/* Ends a waiter that will not be served: reports it, and frees its place. */
 static void end(struct waiter *waiter, enum end_who who, enum end_cause cause)
 {
-	(void)score_leave(waiter->all->setup.score, &waiter->ticket); /* -ESTALE: has been lost */
+	(void)score_leave(waiter->all->setup.score, &waiter->ticket); /* -ESTALE: the ticket has been lost */
 	report_end(waiter, who, cause);
 	forget(waiter);
 }
@@ -132,7 +132,7 @@ static int watch(struct waiter *waiter)
 			       (uint32_t)departure_events(&waiter->departure), on_departure, waiter);
 }
 
-/* Watches the clients that could not be watched when they came; if that fails again, the next try is in a while. */
+/* Watches the clients that could not be watched when they came. If that fails again, the next try is in a while. */
 static void watch_rest(struct waiters *w)
 {
 	int r = 0;
@@ -220,7 +220,7 @@ static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *arg)
 	(void)fd;
 	(void)revents;
 	w->asked |= score_revivals(w->setup.score) != revivals;
-	/* Perhaps the process that is watched lives on and waits no more: look again soon. */
+	/* The process that this listener watches may have stopped waiting without ending: look again soon. */
 	if ((woken || w->asked) && w->guard_child)
 		guard_stop(w);
 	changed(w);
@@ -240,7 +240,7 @@ static int on_limit_time(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* Ends those whose time is up: they are the first ones. */
+/* Ends the waiters that have waited too long: they are the first of the list. */
 static void enforce_limits(struct waiters *w)
 {
 	uint64_t look_usec = NO_TIMEOUT, now_usec;
@@ -262,7 +262,7 @@ static void enforce_limits(struct waiters *w)
 						 look_usec > now_usec ? look_usec - now_usec : 0, 1000, on_limit_time, w);
 }
 
-/* ---- all of them ---- */
+/* ---- all waiters ---- */
 
 int waiters_new(const struct waiters_setup *setup, struct waiters **ret)
 {
@@ -302,7 +302,7 @@ size_t waiters_count(const struct waiters *w)
 	return w->n + (w->unqueued ? 1 : 0);
 }
 
-/* A connection that has no ticket: whether it is over all the same. Then it has its line. */
+/* Whether a connection without a ticket is over. If so, it is reported. */
 static bool is_over(struct waiters *w, const struct waiter *waiter)
 {
 	struct departure departure = { 0 };
@@ -325,7 +325,7 @@ bool waiters_owe_ticket(const struct waiters *w)
 	return w->unqueued != NULL;
 }
 
-/* No ticket for it: it goes back to where it came from, or is kept if it has been accepted. */
+/* The connection got no ticket: it stays in the backlog, or is kept as unqueued if it was accepted. */
 static int admit_failed(struct waiters *w, struct waiter *waiter, int r)
 {
 	if (waiter->arrival.fd < 0) {
@@ -363,7 +363,7 @@ int waiters_admit(struct waiters *w, int listening_fd)
 	w->last = waiter;
 	w->n++;
 	w->unwatched |= watch(waiter) < 0;
-	/* Who we watched is older than this one now, and will watch us: the duty is here again. */
+	/* This waiter is younger than the process that the listener watched: the listener is the guard again. */
 	if (w->guard_child)
 		guard_stop(w);
 	return 0;
@@ -379,7 +379,7 @@ int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order
 
 		if (r < 0)
 			return r;
-		/* Behind one that still waits nobody has a slot, unless damage has mixed up their turns. */
+		/* Behind a waiter without a slot no waiter has a slot, unless damage has mixed up their order. */
 		if (r == 0 && score_revivals(w->setup.score) == w->revivals)
 			return 0;
 		next = waiter->next;
@@ -419,7 +419,7 @@ void waiters_return(struct waiters *w, const struct relay_order *order, int fd)
 	w->unwatched |= watch(waiter) < 0;
 }
 
-/* ---- from one listener to the next ---- */
+/* ---- from a listener to the next ---- */
 
 void handover_name(const struct handover *handover, char ret[static HANDOVER_NAME_MAX])
 {
@@ -457,7 +457,7 @@ int waiters_hand_over(struct waiters *w)
 		r = store(waiter);
 		stored += r == 0;
 	}
-	/* The manager must have them before this process, which they name, has ended. */
+	/* The service manager must have read the messages before this process, their sender, has ended. */
 	if (stored > 0)
 		(void)sd_notify_barrier(0, HAND_OVER_USEC);
 	for (; stored > 0; stored--) {

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * waiters.h: the connections that a listener has taken in and that have no
- * relay yet. Each is a descriptor and a ticket, nothing more; their tickets
- * are in the order of the list.
+ * waiters.h: the waiters of a listener: connections that it has taken in and that
+ * have no relay yet. A waiter is a descriptor and a ticket, nothing more. The list
+ * is in the order of the tickets.
  */
 
 #include <stdbool.h>
@@ -20,45 +20,44 @@
 
 struct waiters;
 
-/* What they are made of; it stays the caller's and outlives them. */
+/* What the list is made of; all of it stays the caller's and outlives the list. */
 struct waiters_setup {
 	sd_event *event;
 	struct score *score;
 	const struct settings *settings;
-	void (*on_change)(void *arg);      /* one has left, or one may have a slot: look what follows */
+	void (*on_change)(void *arg);      /* called when a waiter has left or may have a slot */
 	void *arg;
 };
 
 /* Makes an empty list. 0 or -errno; *ret is the caller's, to be ended by waiters_free(). */
 int waiters_new(const struct waiters_setup *setup, struct waiters **ret);
 
-/* Ends those that are left, and frees it. NULL is fine. Returns NULL. */
+/* Ends the waiters that are left, and frees the list. NULL is fine. Returns NULL. */
 struct waiters *waiters_free(struct waiters *waiters);
 
-/* How many there are, with or without a ticket. */
+/* How many waiters there are, with or without a ticket. */
 size_t waiters_count(const struct waiters *waiters);
 
 /*
  * Takes in the connection that is pending on a listening socket: accepts it in
- * the section that gives it its ticket. 0: it is here, or was and has left, or
- * its time is over; 1: none is pending; or -errno: nothing came in, or what was
- * accepted has no ticket yet: the next call goes on with that.
+ * the section that gives it its ticket. 0: the connection is a waiter, or has
+ * left, or its time is over; 1: none is pending; or -errno: nothing came in, or
+ * the accepted connection has no ticket yet: the next call goes on with it.
  */
 int waiters_admit(struct waiters *waiters, int listening_fd);
 
-/* Whether a connection has been accepted that has no ticket yet: then waiters_admit() is to be called again, with any
- * socket. */
+/* Whether an accepted connection has no ticket yet: then waiters_admit() is to be called again, with any socket. */
 bool waiters_owe_ticket(const struct waiters *waiters);
 
-/* Calls give for each that has a slot, the oldest first; if that says 0, the connection and its descriptor are not the
- * list's any more. 0, or the -errno of give or of the scoreboard, at which the rest stays. */
+/* Calls give for each waiter that has a slot, the oldest first. If give returns 0, the connection and its descriptor
+ * are no longer the list's. 0, or the -errno of give or of the scoreboard: then the rest stays. */
 int waiters_serve(struct waiters *waiters, int (*give)(const struct relay_order *order, int fd, void *arg), void *arg);
 
-/* Takes a connection back that waiters_serve() gave away and nobody has taken: it has its old place. Without memory for
- * that the connection ends. */
+/* Takes back a connection that waiters_serve() gave away and no relay has taken. The connection gets its old place;
+ * without memory for that it ends. */
 void waiters_return(struct waiters *waiters, const struct relay_order *order, int fd);
 
-/* A waiter that passes from one listener to the next in the service manager's store of descriptors. */
+/* A waiter that passes from a listener to the next in the service manager's store of descriptors. */
 struct handover {
 	int fd;
 	uint64_t number;         /* of its ticket */
@@ -67,23 +66,23 @@ struct handover {
 
 #define HANDOVER_NAME_MAX 64
 
-/* Its name in the store, and back: false, if a name is not one of a waiter. */
+/* The waiter's name in the store, and back. false: the name is not a waiter's. */
 void handover_name(const struct handover *handover, char ret[static HANDOVER_NAME_MAX]);
 bool handover_parse(const char *name, struct handover *ret);
 
 /*
- * Passes all waiters to the service manager, for the next listener: the list is
- * empty then, and their places in the queue are free until that has them.
- * 0 or -errno: those that are left stay here.
+ * Passes all waiters to the service manager, for the next listener. The list is
+ * then empty, and their places in the queue are free until the next listener takes
+ * them. 0; or -errno: the waiters that could not be passed stay here.
  */
 int waiters_hand_over(struct waiters *waiters);
 
-/* Takes in a waiter of the listener before, with its place; its descriptor is the list's then. 0 or -errno. */
+/* Takes in a waiter of the previous listener, with its place; its descriptor is then the list's. 0 or -errno. */
 int waiters_take_over(struct waiters *waiters, const struct handover *handover);
 
-/* Ends those whose patience, as set by --queue-timeout and --down-timeout, is over, and sees to the guard of the
- * queue. To be called after every change. */
+/* Ends the waiters that have waited as long as --queue-timeout or --down-timeout allows, and does the guard's duty for
+ * the queue. To be called after every change. */
 void waiters_look(struct waiters *waiters);
 
-/* Ends all of them. */
+/* Ends all waiters. */
 void waiters_end(struct waiters *waiters, enum end_who who);
