@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * beside.c: an epoll instance, which can itself be watched by poll(2) or by
- * another one.
+ * beside.c: an epoll instance, which poll(2) or another epoll instance can
+ * watch.
  */
 
 #include "beside.h"
@@ -36,7 +36,7 @@ int beside_watch(int fd, struct beside *beside)
 
 void beside_unwatch(int fd)
 {
-	(void)epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* fails only if it is not watched */
+	(void)epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* fails only if fd is not watched */
 }
 
 void beside_work(void)

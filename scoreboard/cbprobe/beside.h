@@ -3,11 +3,11 @@
 
 /*
  * beside.h: what goes on beside a pass, and must not wait for its end: the
- * commands of --notify, the watchdog's beat. All of it is behind one
- * descriptor, which whoever waits for anything else watches too.
+ * commands of --notify, the watchdog's beat. All of it is behind a single
+ * descriptor, which every function that waits for something else watches too.
  */
 
-/* One thing that is watched; part of a larger structure. */
+/* A descriptor's watch; part of a larger structure. */
 struct beside {
 	void (*ready)(struct beside *beside);
 };
@@ -21,7 +21,7 @@ int beside_fd(void);
 /* Calls beside->ready whenever fd is readable. 0 or -errno. */
 int beside_watch(int fd, struct beside *beside);
 
-/* Ends that, before fd is closed: close(2) alone does not while a command that is just being started has a copy. */
+/* Ends the watch, before fd is closed: close(2) alone does not, while a command that is being started has a copy. */
 void beside_unwatch(int fd);
 
 /* Does what there is to do; never waits. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * cbprobe.c: the program: options, the scoreboard, one pass or one after the
- * other, and what it says by its exit status.
+ * cbprobe.c: the program: options, the scoreboard, a single pass or pass after
+ * pass, and the exit status.
  */
 
 #include <errno.h>
@@ -30,13 +30,13 @@
 #include "system/inherited.h"
 #include "system/timespan.h"
 
-#define EXIT_OWN_FAULT 1    /* no node could be reached, by this machine's fault */
-#define DESCRIPTORS_KEPT 64 /* for all that is no check */
-#define EXIT_PAUSE_USEC (500 * USEC_PER_MSEC) /* so that whoever starts us again and again does not spin */
+#define EXIT_OWN_FAULT 1    /* this machine's fault kept it from reaching any node */
+#define DESCRIPTORS_KEPT 64 /* for all but checks */
+#define EXIT_PAUSE_USEC (500 * USEC_PER_MSEC) /* so that a program that restarts cbprobe does not spin */
 
 static struct options arg;
 
-/* Each check takes a descriptor: raises the limit as far as we may, and keeps to it. */
+/* Each check takes a descriptor: raises the limit as far as allowed, and lowers --jobs to fit it. */
 static void limit_jobs(void)
 {
 	struct rlimit limit;
@@ -53,14 +53,14 @@ static void limit_jobs(void)
 		arg.pass.jobs = (uint32_t)(limit.rlim_cur - DESCRIPTORS_KEPT);
 }
 
-/* Says what is wrong with the scoreboard, and which exit status that is. */
+/* Says what is wrong with the scoreboard, and returns the exit status for that. */
 static int complain_scoreboard(int r)
 {
 	say(LOG_ERR, "%s: %s", arg.farm.scoreboard, score_strerror(r));
 	return score_file_is_wrong(r) ? EX_CONFIG : EX_OSERR;
 }
 
-/* Reads a node list into *ret, which the caller clears. 0, or an exit status after it was said why. */
+/* Reads a node list into *ret, which the caller clears. 0, or an exit status after a message. */
 static int read_nodelist(const char *path, struct nodelist *ret)
 {
 	int r = nodelist_read(path, ret);
@@ -79,8 +79,8 @@ static void tell(const char *what)
 	say(LOG_WARNING, "%s", what);
 }
 
-/* Whether the farm may have that list; the default is one that nobody has named. 0, or an exit status after it was said
- * why not. */
+/* Whether the farm may have that list. Only a list that the administrator named is compared, not the default list. 0,
+ * or an exit status after a message. */
 static int check_list(struct score *score, const char *path)
 {
 	char text[2 * SCORE_LIST_MAX + 128];
@@ -92,7 +92,7 @@ static int check_list(struct score *score, const char *path)
 	return EX_CONFIG;
 }
 
-/* Opens the scoreboard, made from a node list if need be. 0, or an exit status after it was said why. */
+/* Opens the scoreboard, made from a node list if need be. 0, or an exit status after a message. */
 static int open_scoreboard(const char *path, struct score **ret)
 {
 	struct nodelist list = { 0 };
@@ -102,7 +102,7 @@ static int open_scoreboard(const char *path, struct score **ret)
 	score_on_wait(tell, NULL);
 	score_defer_stop();
 	if (arg.user)
-		score_make_for(arg.user); /* whom we become after this */
+		score_make_for(arg.user); /* the user that this process becomes later */
 	r = score_open(arg.farm.scoreboard, NULL, ret);
 	if (r != -ENODATA)
 		return r < 0 ? complain_scoreboard(r) : check_list(*ret, path);
@@ -115,8 +115,8 @@ static int open_scoreboard(const char *path, struct score **ret)
 	return status;
 }
 
-/* Makes the farm what --file says. 0, or an exit status after it was said why; *ret_error: the
- * scoreboard's own trouble, or 0. */
+/* Makes the farm what --file says. 0, or an exit status after a message; *ret_error: an error of the scoreboard, or 0.
+ * */
 static int load_file(struct score *score, int *ret_error)
 {
 	struct score_load_result result;
@@ -125,7 +125,7 @@ static int load_file(struct score *score, int *ret_error)
 
 	*ret_error = 0;
 	if (arg.chroot) {
-		/* A path in there means another file to everybody else. */
+		/* A path inside --chroot means another file to other processes. */
 		free(list.path);
 		list.path = NULL;
 	}
@@ -143,7 +143,7 @@ static int load_file(struct score *score, int *ret_error)
 	return status;
 }
 
-/* For SIGHUP: an error of the list changes nothing. */
+/* At SIGHUP: loads the list again. An error of the list changes nothing. */
 static int reload(struct score *score)
 {
 	int error;
@@ -153,7 +153,7 @@ static int reload(struct score *score)
 	return error;
 }
 
-/* What is opened while we still may. 0, or an exit status after it was said why. */
+/* Opens all that needs the rights given up later. 0, or an exit status after a message. */
 static int open_all(struct score **ret)
 {
 	char outside[4096];
@@ -161,7 +161,7 @@ static int open_all(struct score **ret)
 	int r;
 
 	if (arg.file && arg.chroot) {
-		/* The file as it is called from here. */
+		/* The path of the file outside --chroot. */
 		if ((size_t)snprintf(outside, sizeof(outside), "%s/%s", arg.chroot, arg.file) >= sizeof(outside)) {
 			say(LOG_ERR, "%s/%s: %s", arg.chroot, arg.file, strerror(ENAMETOOLONG));
 			return EX_CONFIG;
@@ -173,7 +173,7 @@ static int open_all(struct score **ret)
 		say(LOG_ERR, "/dev/null: %s", strerror(-r));
 		return EX_OSERR;
 	}
-	(void)pattern_load(); /* the first check that needs it says what is missing */
+	(void)pattern_load(); /* if it is missing, the first check that needs it says so */
 	r = beside_setup();
 	if (r == 0 && arg.interval_usec) {
 		r = service_setup();
@@ -190,7 +190,7 @@ static int open_all(struct score **ret)
 	return open_scoreboard(list, ret);
 }
 
-/* An exit status for privilege.h's. */
+/* The exit status for a result of privilege.h. */
 static int privilege_status(int r)
 {
 	switch (r) {
@@ -205,8 +205,8 @@ static int privilege_status(int r)
 	}
 }
 
-/* Gives up what is not needed any more, before anything that others wrote is acted upon. 0, or an exit status after it
- * was said why. */
+/* Gives up rights that are not needed any more, before acting upon anything that other users wrote. 0, or an exit
+ * status after a message. */
 static int drop(const struct score *score)
 {
 	uid_t owner;
@@ -216,13 +216,13 @@ static int drop(const struct score *score)
 	if (r < 0)
 		return complain_scoreboard(r);
 	if (arg.chroot && !arg.file)
-		trusted_list(arg.farm.nodes); /* which is outside */
+		trusted_list(arg.farm.nodes); /* that list is outside --chroot */
 	r = privilege_drop(arg.user, arg.chroot, owner, group);
 	trusted_list(arg.file ? arg.file : arg.farm.nodes);
 	return privilege_status(r);
 }
 
-/* One pass, or one after the other. An exit status. */
+/* Makes a single pass, or pass after pass. An exit status. */
 static int run(struct score *score)
 {
 	const struct resident_options resident = { arg.interval_usec, arg.file ? reload : NULL };
@@ -233,7 +233,7 @@ static int run(struct score *score)
 	if (r >= 0)
 		return r > 0 ? EXIT_OWN_FAULT : 0;
 	status = complain_scoreboard(r);
-	return status == EX_CONFIG ? EX_SOFTWARE : status; /* it was in order when we opened it */
+	return status == EX_CONFIG ? EX_SOFTWARE : status; /* the scoreboard was in order when it was opened */
 }
 
 static void last_words(void)
@@ -249,7 +249,7 @@ int main(int argc, char *argv[])
 	int status, error;
 
 	if (inherited_settle() < 0)
-		return EX_OSERR; /* and nowhere to say so */
+		return EX_OSERR; /* there is no descriptor for a message */
 	error = options_parse(argc, argv, &arg);
 	if (error != 0)
 		return error > 0 ? EX_OK : error == -EIO ? EX_OSERR : EX_USAGE;

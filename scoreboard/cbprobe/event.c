@@ -41,7 +41,7 @@ void event_node_state(const char *node, const struct score_edge *edge, const cha
 	char reason[256], message[1024];
 
 	if (edge->after == NODE_UP)
-		detail = NULL; /* it is about now, not about why the node was down */
+		detail = NULL; /* detail is about now, not about why the node was down */
 	format_reason(edge->reason, detail, reason, sizeof(reason));
 	score_edge_describe(node, edge, detail, message, sizeof(message));
 	if (!send_to_journal(node, edge, reason, message))

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * here.c: asks the kernel's routing, by UDP sockets that send nothing. Only an
- * address of this machine can be where a connection comes from. A list of
- * addresses would need AF_NETLINK, which the units do not allow.
+ * here.c: asks the kernel's routing, by UDP sockets that send nothing. A
+ * connection can come only from an address of this machine. A list of addresses
+ * would need AF_NETLINK, which the units do not allow.
  *
- * IPv4 lets a socket be bound to any address where ip_nonlocal_bind is set, but
- * not connect from it. It has no rule for which source is taken: to a second
- * address of an interface it is the first. IPv6 has one: the address itself,
- * if it is ours.
+ * Where ip_nonlocal_bind is set, IPv4 lets a socket be bound to any address, but
+ * not connect from a foreign address. IPv4 does not take the destination as the
+ * source: towards a second address of an interface the source is the first address.
+ * IPv6 takes the destination itself as the source if it is this machine's.
  */
 
 #include "here.h"
@@ -27,7 +27,7 @@ static bool is_loopback(const struct score_address *address)
 					 : IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
 }
 
-/* 1, 0, or -errno: it cannot be told. */
+/* Whether a connection can come from the address: 1, 0, or -errno: that cannot be told. */
 static int can_come_from(int fd, const struct score_address *address)
 {
 	struct sockaddr_in from = *(const struct sockaddr_in *)&address->storage;

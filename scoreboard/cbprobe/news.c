@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * news.c: two sets of lines, those of this pass and those of the one before.
- * A line stands for itself: if a node's trouble is another, so is the line.
+ * news.c: two sets of lines: the lines of this pass and of the pass before. Only
+ * the text of a line is compared: when a node's trouble changes, so does the line.
  */
 
 #include "news.h"
@@ -16,7 +16,7 @@
 
 #include "say.h"
 
-#define NEWS_MAX 1023 /* bytes of a line, as many as say.c has room for */
+#define NEWS_MAX 1023 /* bytes of a line; say.c has room for as many */
 
 static void *this_pass, *pass_before; /* roots of tsearch(3), of strings */
 

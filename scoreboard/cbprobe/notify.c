@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * notify.c: a line of notices, and a few commands that run.
+ * notify.c: a queue of notices, and a few commands that run.
  *
- * Notices of different nodes overtake each other, those of one node never do:
- * the next one of a node is not begun before the last has ended. So a slow
- * command holds up its own node only, until all places are taken.
+ * Notices of different nodes may overtake each other. Notices of the same node
+ * never do: the next command for a node begins after the previous has ended. So a
+ * slow command holds up its own node only, until all places are taken.
  *
- * The command is run by the shell, as crontab(5) does, but nothing is ever
- * put into its text: what there is to know is in the environment, where a
- * node's own words stay words. It leads a process group, which is killed as a
- * whole when it takes too long, and also when the command itself has ended:
- * nothing is left behind. (The group's number is not free for others before
- * the command has been waited for.)
+ * The shell runs the command, as in crontab(5), but nothing is ever put into the
+ * command's text: all information is in the environment, where a node's own words
+ * stay words. The command leads a process group. The group is killed as a whole
+ * when the command takes too long, and also when the command itself has ended:
+ * nothing is left behind. (No other group can get the number before the command
+ * has been waited for.)
  */
 
 #include "notify.h"
@@ -37,7 +37,7 @@
 #include "say.h"
 #include "system/timespan.h"
 
-#define RUNS_MAX 8u                           /* commands at once */
+#define RUNS_MAX 8u                           /* commands at the same time */
 #define TIMEOUT_USEC (30 * USEC_PER_SEC)      /* of each */
 #define LINE_MAX_ 100000u                     /* notices that may wait */
 
@@ -65,7 +65,7 @@ struct run {
 static const char *command;
 static struct notice *first, **end_of_line = &first;
 static size_t waiting;
-static bool overflown;                        /* and that was said */
+static bool overflown;                        /* notices were dropped, and a message said so */
 static struct run runs[RUNS_MAX];
 static int timer_fd = -1;
 
@@ -112,7 +112,7 @@ static bool any_running(void)
 	return false;
 }
 
-/* Takes the first notice whose node has none running out of the line; NULL if there is none. */
+/* Takes the first notice of a node without a running command out of the queue; NULL if there is none. */
 static struct notice *take(void)
 {
 	for (struct notice **p = &first; *p; p = &(*p)->next) {
@@ -129,8 +129,8 @@ static struct notice *take(void)
 	return NULL;
 }
 
-/* Our environment with a notice's variables in place of any of those names. NULL: no memory. The array is the
- * caller's, its texts are not. */
+/* This process's environment, with the notice's variables in place of any of the same names. NULL: no memory. The array
+ * is the caller's, its texts are not. */
 static char **make_environment(const struct notice *notice)
 {
 	size_t n = 0, kept = 0;
@@ -178,7 +178,7 @@ static int spawn(const struct notice *notice)
 		r = posix_spawn_file_actions_adddup2(&actions, null_fd(), STDIN_FILENO);
 	if (r == 0)
 		r = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-	if (r == 0) /* libcurl has some that are not closed by themselves */
+	if (r == 0) /* libcurl has descriptors without close-on-exec */
 		r = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
 	if (r == 0)
 		r = posix_spawn(&pid, "/bin/sh", &actions, &attributes, argv, environment);
@@ -189,7 +189,7 @@ static int spawn(const struct notice *notice)
 	return r == 0 ? pid : -r;
 }
 
-/* The timer is that of the run which was begun first. */
+/* Sets the timer to the deadline of the run that began first. */
 static void set_timer(void)
 {
 	struct itimerspec when = { 0 };
@@ -205,7 +205,7 @@ static void set_timer(void)
 	(void)timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
-/* Ends what is left of a run, which has ended itself or shall. Says how it ended, if not well. */
+/* Ends what is left of a run, whether or not its command has ended. Says how it ended, if not well. */
 static void run_end(struct run *run, const char *why)
 {
 	const char *node = notice_node(run->notice);
@@ -238,14 +238,14 @@ static void run_ready(struct beside *beside)
 
 	if (!run->notice)
 		return;
-	/* The news may be of the one that had this place before, and was ended by the timer a moment ago. */
+	/* The event may be of the run that had this place before, which the timer ended a moment ago. */
 	if (waitid(P_PID, (id_t)run->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != run->pid)
 		return;
 	run_end(run, NULL);
 	begin_runs();
 }
 
-/* Begins a notice's command in a free place. */
+/* Begins the command of a notice in a free place. */
 static void run_begin(struct run *run, struct notice *notice)
 {
 	int r, pid = spawn(notice);

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * notify.h: --notify: a command of the administrator's for each change of a
+ * notify.h: --notify: runs the administrator's command for each change of a
  * node's state.
  */
 
@@ -16,9 +16,9 @@ int notify_setup(const char *command);
 /* A node's state has changed; detail may be NULL. Nothing if no command was set up. Never waits. */
 void notify_node_state(const char *node, const struct score_edge *edge, const char *detail);
 
-/* Waits for the commands that run and those that are still to come, but no longer than one of them may take: then
- * they are killed. Open to SIGTERM. */
+/* Waits for the commands that run and that are still to come, but no longer than a single command may take: then kills
+ * them. Open to SIGTERM. */
 void notify_finish(void);
 
-/* Kills those that run. For a signal handler, while nothing else here is at work. */
+/* Kills the running commands. For a signal handler, while no other function of this file is at work. */
 void notify_abandon(void);

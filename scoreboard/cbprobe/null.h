@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * null.h: /dev/null for the commands that we start, opened while there is one:
- * in the folder of --chroot there need not be any.
+ * null.h: /dev/null for the commands that cbprobe starts. It is opened early, as
+ * the folder of --chroot need not have a /dev/null.
  */
 
 /* Opens it. 0 or -errno. */
 int null_setup(void);
 
-/* Its descriptor, for reading and writing, above 2; closed by exec. Ours. */
+/* The descriptor, for reading and writing, above 2, close-on-exec. It stays this file's. */
 int null_fd(void);

@@ -39,7 +39,7 @@ static int set_number(uint32_t *option, const char *value, uint32_t max)
 	return r;
 }
 
-/* An option that is a member of struct options, set by one of the above. */
+/* The function that sets a member of struct options by a function above. */
 #define SETTER(name, ...) \
 	static int set_##name(void *settings, const char *value) \
 	{ \

@@ -14,7 +14,7 @@ struct options {
 	const char *notify;        /* --notify, or NULL */
 	const char *user;          /* --user, or NULL */
 	const char *chroot;        /* --chroot, or NULL */
-	uint64_t interval_usec;    /* --interval; 0: one pass */
+	uint64_t interval_usec;    /* --interval; 0: a single pass */
 	struct pass_options pass;
 };
 

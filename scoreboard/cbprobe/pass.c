@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * pass.c: the scheduler. One thread that never waits for a node: it keeps up
- * to --jobs checks under way, epoll says which of them have news, a heap of
- * deadlines which have none.
+ * pass.c: the scheduler. A single thread, which never waits for a node, keeps up
+ * to --jobs checks under way. epoll tells which checks have news; a heap of
+ * deadlines tells which have none in time.
  *
  *                   +------- a second later --------+
  *                   v                               |
@@ -14,16 +14,16 @@
  *                               |
  *                               +--answered, or failed often enough--> DONE
  *
- * Names are asked for beside all this. A node that has one is checked as soon
- * as it is answered, or after a second where it was the last time; if the
- * answer is another one then, the check is made again and what it found before is
+ * Names are resolved beside all this. A node with a name is checked as soon as
+ * the name is answered, or after a second at its previous addresses. If the answer
+ * then has other addresses, the check is made again and its first result is
  * forgotten.
  *
- * A failure goes to the scoreboard as it happens, so that what is there is
- * true even if we are killed. All but one kind: that no packet could leave
- * this machine (no route, a firewall of our own) is a failure of the node only
- * if another machine answered in the same pass, be it to refuse. Such failures
- * are owed until the end of the pass, which knows.
+ * A failure goes to the scoreboard at once, so that the scoreboard is right even
+ * if the prober is killed. The exception: that no packet could leave this machine
+ * (no route, a local firewall) is a failure of the node only if another machine
+ * answered in the same pass, if only to refuse. Such failures are owed until the
+ * end of the pass, when that is known.
  */
 
 #include "pass.h"
@@ -66,13 +66,13 @@ struct pass {
 	struct sources sources;
 	int epoll_fd;
 	struct epoll_event events[EVENTS_MAX];
-	struct line again, fresh;   /* the first goes first: what is in doubt is decided before more is begun */
+	struct line again, fresh;   /* again goes first: nodes in doubt are decided before more checks begin */
 	struct line full;           /* nodes without a free slot, for the end of the pass */
-	uint32_t active, jobs;      /* checks under way, and how many there may be */
+	uint32_t active, jobs;      /* checks under way, and their limit */
 	size_t unfinished;
 	size_t up, down;            /* nodes that answered; nodes that did not */
-	size_t unreached, unable;   /* OUTCOME_UNREACHED, OUTCOME_UNABLE in the end */
-	const struct probe *first_unreached, *first_unable; /* in the order of the roster, an example of each */
+	size_t unreached, unable;   /* nodes that ended with OUTCOME_UNREACHED, OUTCOME_UNABLE */
+	const struct probe *first_unreached, *first_unable; /* an example of each: the first in the roster's order */
 	bool reached_out;           /* another machine answered, if only to refuse: there is a network */
 };
 
@@ -86,7 +86,7 @@ static void line_append(struct line *line, struct probe *probe)
 	line->last = probe;
 }
 
-/* The first of the line, which is taken out, or NULL. */
+/* Takes the first probe out of the line; NULL if the line is empty. */
 static struct probe *line_take(struct line *line)
 {
 	struct probe *probe = line->first;
@@ -99,7 +99,7 @@ static struct probe *line_take(struct line *line)
 	return probe;
 }
 
-/* The one of two, of which the former may be NULL, that the roster has first: so it is the same in each pass. */
+/* Of two probes, of which a may be NULL, the first in the roster: so the example is the same in each pass. */
 static const struct probe *first_of(const struct probe *a, const struct probe *b)
 {
 	return a && a < b ? a : b;
@@ -126,7 +126,7 @@ static void probe_rewind(struct probe *probe)
 	probe->detail[0] = '\0';
 }
 
-/* Nothing more to be checked; a name may still be to come. */
+/* Ends the checks of a probe in this pass; its name may still be asked for. */
 static void probe_finish(struct pass *pass, struct probe *probe)
 {
 	probe->state = PROBE_DONE;
@@ -134,7 +134,7 @@ static void probe_finish(struct pass *pass, struct probe *probe)
 		pass->unfinished--;
 }
 
-/* A try after a while. */
+/* Schedules the next try after a while. */
 static void probe_wait(struct pass *pass, struct probe *probe, uint64_t usec)
 {
 	probe->state = PROBE_WAIT;
@@ -142,7 +142,7 @@ static void probe_wait(struct pass *pass, struct probe *probe, uint64_t usec)
 	timers_set(&pass->timers, probe);
 }
 
-/* Any length of time below max. Where there is no randomness to be had, half of it. */
+/* A random time below max; half of max if the kernel gives no random bytes. */
 static uint64_t random_usec(uint64_t max)
 {
 	uint64_t value;
@@ -168,7 +168,7 @@ static void describe(const struct pass *pass, const struct probe *probe, enum ou
 	    *probe->detail ? ": " : "", probe->detail, took);
 }
 
-/* Tells the scoreboard of the failures that it has not been told of. 0 or -errno. */
+/* Tells the scoreboard of the failures that are owed. 0 or -errno. */
 static int pay(struct pass *pass, struct probe *probe)
 {
 	const char *detail = *probe->detail ? probe->detail : NULL;
@@ -182,7 +182,7 @@ static int pay(struct pass *pass, struct probe *probe)
 	return 0;
 }
 
-/* Whether the node is this machine, to which there is always a way. */
+/* Whether the node is this machine, which is always reachable. */
 static bool is_here(const struct probe *probe)
 {
 	for (unsigned i = 0; i < probe->n_addresses; i++)
@@ -199,21 +199,21 @@ static bool has_answered(const struct probe *probe)
 	case REASON_NO_ROUTE:
 	case REASON_NO_ADDRESS_LEFT:
 	case REASON_CONNECT_FAILED:
-	case REASON_COMMAND: /* for whatever reason of its own */
+	case REASON_COMMAND: /* a command may fail for any reason */
 		return false;
 	default:
 		return true;
 	}
 }
 
-/* Whether a success means that a packet came back: a command may be content for reasons of its own, and a node that
- * was not asked served before the pass, when there may have been another network. */
+/* Whether a success means that a packet came back. A command may succeed without any packet. A node that was not asked
+ * served before the pass, when the network may have been different. */
 static bool is_proof(const struct probe *probe)
 {
 	return !probe->spared && probe->checkup->check != &check_exec;
 }
 
-/* A try has failed by the node's fault, or perhaps by it. */
+/* A try has failed by the node's fault (certain), or perhaps by the node's fault. */
 static int try_failed(struct pass *pass, struct probe *probe, bool certain)
 {
 	int r;
@@ -224,7 +224,7 @@ static int try_failed(struct pass *pass, struct probe *probe, bool certain)
 	if (r < 0)
 		return r;
 	pass->reached_out = pass->reached_out || (has_answered(probe) && !is_here(probe));
-	/* Of a node that is down there is nothing more to be found out. */
+	/* A node that is down already is not tried again in this pass. */
 	if (!probe->down && verdict_wants_more(&pass->options->rules, probe)) {
 		probe_wait(pass, probe, PASS_RETRY_USEC);
 		return 0;
@@ -241,14 +241,14 @@ static int try_succeeded(struct pass *pass, struct probe *probe)
 {
 	int r = verdict_success(pass->score, &pass->options->rules, probe);
 
-	probe->owed = 0; /* what came before it does not count any more */
+	probe->owed = 0; /* the failures before this success no longer count */
 	pass->reached_out = pass->reached_out || (is_proof(probe) && !is_here(probe));
 	pass->up++;
 	probe_finish(pass, probe);
 	return r < 0 ? r : 0;
 }
 
-/* What the check could tell is nothing; by this machine's fault, or by nobody's. */
+/* The check could tell nothing; unable: by this machine's fault. */
 static void try_told_nothing(struct pass *pass, struct probe *probe, bool unable)
 {
 	probe->owed = 0;
@@ -259,7 +259,7 @@ static void try_told_nothing(struct pass *pass, struct probe *probe, bool unable
 	probe_finish(pass, probe);
 }
 
-/* No descriptor or memory for it: as many checks as run now are all that can run at once. */
+/* No descriptor or memory for the check: from now on no more checks run at the same time than run now. */
 static void try_postponed(struct pass *pass, struct probe *probe)
 {
 	if (pass->active == 0) {
@@ -271,7 +271,7 @@ static void try_postponed(struct pass *pass, struct probe *probe)
 	line_append(&pass->again, probe);
 }
 
-/* It was about addresses that are not the node's any more: as if it had never been. */
+/* The try was about addresses that are no longer the node's: forgets the try. */
 static void try_overtaken(struct pass *pass, struct probe *probe)
 {
 	probe->moved = false;
@@ -283,7 +283,7 @@ static void try_overtaken(struct pass *pass, struct probe *probe)
 		probe_finish(pass, probe);
 }
 
-/* Acts upon what a try came to. */
+/* Acts upon the outcome of a try. */
 static int judge(struct pass *pass, struct probe *probe, enum outcome outcome)
 {
 	const struct check *check = probe->checkup->check;
@@ -295,7 +295,7 @@ static int judge(struct pass *pass, struct probe *probe, enum outcome outcome)
 	if (check->settle && !probe->spared && (outcome == OUTCOME_UP || outcome == OUTCOME_DOWN)) {
 		int r = check->settle(pass->score, probe);
 
-		if (r < 0 && r != -ENOENT) /* it was removed while we probed it: nobody's loss */
+		if (r < 0 && r != -ENOENT) /* the node was removed during the check: nothing to do */
 			return r;
 	}
 	switch (outcome) {
@@ -324,7 +324,7 @@ static int clean_up(struct pass *pass, struct probe *probe, bool judged)
 		r = score_unclaim(pass->score, &talk->slot, judged);
 	conversation_give_back(&pass->conversations, talk);
 	probe->talk = NULL;
-	return r == -ESTALE ? 0 : r; /* taken for dead, and reaped: in another PID namespace, say */
+	return r == -ESTALE ? 0 : r; /* this process was taken for dead, and reaped: from another PID namespace, say */
 }
 
 static int try_ended(struct pass *pass, struct probe *probe, enum outcome outcome)
@@ -367,7 +367,7 @@ static int proceed(struct pass *pass, struct probe *probe, enum outcome outcome)
 	return 0;
 }
 
-/* When a stage of a check that begins now must have ended. */
+/* The deadline of a stage that begins now. */
 static uint64_t stage_deadline(const struct pass *pass, const struct probe *probe, uint64_t now_usec)
 {
 	return usec_after(now_usec, probe->checkup->syntax.timeout_usec ?: pass->options->timeout_usec);
@@ -404,14 +404,14 @@ static enum outcome admit(struct pass *pass, struct probe *probe, int *ret_error
 	return OUTCOME_UNKNOWN;
 }
 
-/* The next to be begun, or NULL. */
+/* The next probe to be begun, or NULL. */
 static struct probe *next_in_line(struct pass *pass)
 {
 	struct probe *probe = line_take(&pass->again) ?: line_take(&pass->fresh);
 
 	if (probe || pass->active > 0 || timers_first(&pass->timers))
 		return probe;
-	/* The end of the pass, but for names that are still asked for. */
+	/* The end of the pass, except for names that are not answered yet. */
 	pass->again = pass->full;
 	pass->full = (struct line){ 0 };
 	return line_take(&pass->again);
@@ -426,7 +426,7 @@ static int begin_one(struct pass *pass, struct probe *probe)
 	pass->active++;
 	probe->begun_usec = now_monotonic();
 	if (check->talks || checkup_works(probe->checkup))
-		probe->talk = conversation_take(&pass->conversations); /* there are as many as jobs */
+		probe->talk = conversation_take(&pass->conversations); /* there are as many conversations as jobs */
 	outcome = admit(pass, probe, &r);
 	if (r < 0)
 		return r;
@@ -450,7 +450,7 @@ static int begin(struct pass *pass)
 
 		if (!probe)
 			break;
-		if (probe->n_addresses == 0) { /* its name was found not to exist while it stood there */
+		if (probe->n_addresses == 0) { /* its name was found not to exist while the probe stood in line */
 			probe_finish(pass, probe);
 			continue;
 		}
@@ -461,7 +461,7 @@ static int begin(struct pass *pass)
 	return 0;
 }
 
-/* Puts a probe in the line, or where its turn comes with --jitter. */
+/* Puts a probe in the line, or with --jitter has it wait for its time. */
 static void probe_line_up(struct pass *pass, struct probe *probe)
 {
 	probe->failures = 0;
@@ -472,7 +472,7 @@ static void probe_line_up(struct pass *pass, struct probe *probe)
 		line_append(&pass->fresh, probe);
 }
 
-/* A name was answered, or is asked for once more. */
+/* A name was answered, or is asked for again. */
 static void name_answered(struct probe *probe, void *arg)
 {
 	bool can = probe->n_addresses > 0 && probe->checkup->check->start;
@@ -480,7 +480,7 @@ static void name_answered(struct probe *probe, void *arg)
 	struct pass *pass = arg;
 
 	if (probe->naming) {
-		/* What is under way goes on, and what stands in the line; nothing else is begun with addresses that
+		/* Checks that are under way or in the line go on; nothing else is begun with addresses that
 		 * are in doubt. */
 		if (!begun && probe->state == PROBE_WAIT) {
 			timers_remove(&pass->timers, probe);
@@ -490,14 +490,14 @@ static void name_answered(struct probe *probe, void *arg)
 	}
 	switch (probe->state) {
 	case PROBE_CONNECT:
-		probe->moved = false; /* it has not begun with the old ones */
+		probe->moved = false; /* no try has begun with the old addresses */
 		return;
 	case PROBE_WAIT:
 	case PROBE_NAME:
 	case PROBE_DONE:
 		break;
 	default:
-		return; /* under way: if it has moved, its end tells */
+		return; /* under way: at its end moved is looked at */
 	}
 	if (can && probe->state == PROBE_WAIT && begun) {
 		probe->moved = false;
@@ -511,7 +511,7 @@ static void name_answered(struct probe *probe, void *arg)
 	probe->moved = false;
 }
 
-/* A source has news: of any number of checks. */
+/* A source has news of any number of checks. */
 static int handle_source(struct pass *pass, const struct source *source)
 {
 	enum outcome outcome;
@@ -633,7 +633,7 @@ static const char *why(const struct probe *probe, char text[static WHY_MAX + 1])
 	return text;
 }
 
-/* Puts down, now that it is known, what failures without a way out of this machine mean. 0, 1, or -errno. */
+/* Now that it is known whether this machine had a network, notes what the owed failures mean. 0, 1, or -errno. */
 static int conclude(struct pass *pass)
 {
 	size_t unjudged = pass->unable + (pass->reached_out ? 0 : pass->unreached);
@@ -697,7 +697,7 @@ static int pass_init(struct pass *pass, struct score *score, const struct pass_o
 				       pass->roster.n_talking : pass->jobs);
 	if (r == 0)
 		r = watch_others(pass, beside_fd(), NULL);
-	if (r == 0) /* before there are threads: one of them forks */
+	if (r == 0) /* before there are threads: a source forks */
 		r = sources_open(&pass->sources, &pass->roster, pass->epoll_fd);
 	if (r < 0)
 		return r;
@@ -706,7 +706,7 @@ static int pass_init(struct pass *pass, struct score *score, const struct pass_o
 	return r < 0 ? r : watch_others(pass, names_fd, &pass->roster);
 }
 
-/* Ends what is under way, if an error ended the pass. */
+/* Ends a check that is under way when an error has ended the pass. */
 static void probe_stop(struct probe *probe)
 {
 	const struct check *check = probe->checkup->check;
@@ -721,7 +721,7 @@ static void pass_clear(struct pass *pass)
 {
 	for (size_t i = 0; i < pass->roster.n; i++) {
 		probe_stop(&pass->roster.probes[i]);
-		(void)clean_up(pass, &pass->roster.probes[i], false); /* what cannot be given back is reaped */
+		(void)clean_up(pass, &pass->roster.probes[i], false); /* a slot that is not given back is reaped */
 	}
 	sources_close(&pass->sources);
 	if (pass->epoll_fd >= 0)

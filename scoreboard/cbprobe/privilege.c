@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * privilege.c: first the folder, while we may, then the user, for good: that of
- * --user, else the scoreboard's owner.
+ * privilege.c: first the folder, while this process may change it, then the user,
+ * for good: the user of --user, else the scoreboard's owner.
  *
  * The user is looked up, and the name service's modules are loaded, before the
- * folder is changed: inside there need not be any.
+ * folder is changed: inside the folder there need not be any.
  */
 
 #include "privilege.h"
@@ -32,7 +32,7 @@ static int enter(const char *directory)
 		freeaddrinfo(result);
 	if (chroot(directory) == 0 && chdir("/") == 0)
 		return 0;
-	/* What is no folder is as wrong as what is not there. */
+	/* A path that is not a folder counts as missing. */
 	r = errno == ENOTDIR ? -ENOENT : -errno;
 	say(LOG_ERR, "--chroot: \"%s\": %s", directory, strerror(errno));
 	return r;
@@ -47,7 +47,7 @@ static int become(const char *name, uid_t user, gid_t group)
 		say(LOG_ERR, "cannot become user %s (%u): %s", name ? name : "", user, strerror(errno));
 		return r;
 	}
-	/* That is for good, unless something is very wrong with this system. */
+	/* The change must be for good: if setuid(0) works, something is very wrong with this system. */
 	if (user != 0 && setuid(0) == 0) {
 		say(LOG_ERR, "cannot become user %s (%u): root again after it was given up", name ? name : "", user);
 		return -ENOTRECOVERABLE;

@@ -4,16 +4,17 @@
 #pragma once
 
 /*
- * privilege.h: --user and --chroot: nothing more than what was opened before.
+ * privilege.h: --user and --chroot: from then on only what was opened before.
  */
 
-/* Whether we could: 0; -EPERM if only root can; -ENOENT if there is no such user. What is wrong was said. Either may
- * be NULL, here and below. */
+/* Whether privilege_drop() can succeed: 0; -EPERM: only root can; -ENOENT: there is no such user. An error is
+ * returned after a message. user and directory may be NULL, here and below. */
 int privilege_check(const char *user, const char *directory);
 
 /*
- * Goes to live in directory and as user, after privilege_check(). Without user,
- * root becomes owner, with group if there is no such user's own: what stands in a
- * scoreboard of another user must not move root. 0 or -errno; what went wrong was said.
+ * Changes this process to directory and to user, after privilege_check(). Without
+ * user, root becomes owner, with group if that user has no group of its own: the
+ * contents of another user's scoreboard must not direct root. 0, or -errno after a
+ * message.
  */
 int privilege_drop(const char *user, const char *directory, uid_t owner, gid_t group);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * quit.c: since the handler never returns, there is no flag to be looked at
- * and no call that it could come too early for.
+ * quit.c: the handler never returns. So there is no flag to look at, and no call
+ * before which the signal could come too early.
  */
 
 #include "quit.h"
@@ -19,7 +19,7 @@ static void on_end(int signal)
 	say_last_words();
 	if (signal == SIGTERM)
 		_exit(0);
-	/* To end by it after all, as whoever sent it expects: SA_RESETHAND took the handler away. */
+	/* Ends by the signal after all, as its sender expects: SA_RESETHAND has removed the handler. */
 	(void)raise(signal);
 }
 
@@ -35,7 +35,7 @@ static void set_mask(int how)
 	(void)pthread_sigmask(how, &ending, NULL);
 }
 
-/* One that was ignored when we were started, as nohup(1) does, stays so. */
+/* A signal that was ignored when this process started, as under nohup(1), stays ignored. */
 static void handle(int signal)
 {
 	const struct sigaction action = { .sa_handler = on_end, .sa_flags = SA_RESETHAND };

@@ -2,17 +2,17 @@
 #pragma once
 
 /*
- * quit.h: SIGTERM ends the program at once, with status 0. The scoreboard bears
- * being left at any instruction, but then it is for others to mend; so signals
- * that end us are let in only while we wait.
+ * quit.h: SIGTERM ends the program at once, with status 0. A process may leave the
+ * scoreboard at any instruction, but then other processes have to mend it. So
+ * signals that end this process are let in only while it waits.
  */
 
 #include <stdbool.h>
 
-/* SIGTERM ends us from now on. last_words, which must be fit for a signal handler, is called before that, and
- * before SIGINT and SIGHUP do; with keep_hangup SIGHUP is blocked for good, for whoever waits for it. */
+/* From now on SIGTERM ends this process. last_words, which must be fit for a signal handler, is called before that, and
+ * before SIGINT or SIGHUP ends the process. keep_hangup: SIGHUP is blocked for good, for a caller that waits for it. */
 void quit_setup(void (*last_words)(void), bool keep_hangup);
 
-/* SIGTERM, SIGINT and SIGHUP have to wait; may come (also those that waited). */
+/* quit_deny(): SIGTERM, SIGINT and SIGHUP have to wait. quit_allow(): they may come, also those that waited. */
 void quit_deny(void);
 void quit_allow(void);

@@ -2,10 +2,9 @@
 
 /*
  * resident.c: the rhythm. The timer is set once, to the time of the first
- * pass and the interval; the kernel counts from there, so that nothing of a
- * pass's own length adds up. A pass that takes longer than the interval is
- * followed by the one whose time comes next; those in between are not made up
- * for.
+ * pass and the interval. The kernel counts from there, so that the lengths of
+ * passes do not add up. After a pass that takes longer than the interval, the next
+ * pass begins at the next time that is due; missed passes are not made up for.
  */
 
 #include "resident.h"
@@ -31,8 +30,8 @@ struct resident {
 	struct score *score;
 	const struct resident_options *options;
 	int timer_fd, hangup_fd;
-	bool complained;             /* of passes longer than the interval */
-	bool damaged;                /* the last pass came to nothing, as the scoreboard is damaged */
+	bool complained;             /* said that a pass was longer than the interval */
+	bool damaged;                /* the last pass had no result, as the scoreboard is damaged */
 };
 
 /* A timer at now, and every interval from then on. */
@@ -81,7 +80,7 @@ static int handle_hangup(struct resident *resident)
 	}
 	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_monotonic());
 	service_tell(text);
-	quit_allow(); /* it may ask for names, and that may take long; to be ended in it is no worse than by SIGKILL */
+	quit_allow(); /* the reload may resolve names for long; SIGTERM during it is no worse than SIGKILL */
 	r = resident->options->reload(resident->score);
 	quit_deny();
 	service_tell("READY=1");
@@ -142,9 +141,9 @@ static void tell_status(struct resident *resident)
 }
 
 /*
- * What a pass came to. A damaged scoreboard that this process cannot rebuild, for
- * want of rights in its folder or of /proc, is rebuilt by another process: passes
- * come to nothing until then. 1: it was made; 0: it came to nothing; -errno.
+ * Judges the result of a pass. A damaged scoreboard that this process cannot rebuild,
+ * for want of rights in its folder or of /proc, is rebuilt by another process: until
+ * then passes have no result. 1: the pass was made; 0: it had no result; or -errno.
  */
 static int judge_pass(struct resident *resident, int r)
 {
@@ -163,8 +162,8 @@ static int make_passes(struct resident *resident, const struct pass_options *pas
 
 		if (r < 0)
 			return r;
-		/* Other processes would not hear of what is noted in a file that is not the scoreboard any more. What cannot be
-		 * put back from here, without /proc or rights in the folder, other processes put back. */
+		/* Other processes would not see what is noted in a file that is no longer the scoreboard. What this
+		 * process cannot put back, without /proc or rights in the folder, other processes put back. */
 		(void)score_follow(resident->score);
 		r = judge_pass(resident, pass_run(resident->score, pass));
 		if (r < 0)
@@ -173,7 +172,7 @@ static int make_passes(struct resident *resident, const struct pass_options *pas
 		if (r > 0) {
 			tell_status(resident);
 			if (!ready)
-				service_tell("READY=1"); /* from now on what the scoreboard says of nodes has been looked at */
+				service_tell("READY=1"); /* from now on the scoreboard has results of checks */
 			ready = true;
 		}
 		quit_allow();

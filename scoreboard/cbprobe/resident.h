@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * resident.h: LVSmon's way: a process that stays and makes a pass every so
- * often.
+ * resident.h: a process that stays and makes a pass at each interval, as LVSmon
+ * does.
  */
 
 #include <stdint.h>
@@ -12,8 +12,8 @@
 
 struct resident_options {
 	uint64_t interval_usec;
-	int (*reload)(struct score *score); /* at SIGHUP; says what it did. NULL: there is no list to load anew */
+	int (*reload)(struct score *score); /* at SIGHUP; says what it did. NULL: there is no list to load again */
 };
 
-/* Makes passes until SIGTERM, or until one cannot be made: -errno. */
+/* Makes passes until SIGTERM, or until a pass cannot be made: -errno. */
 int resident_run(struct score *score, const struct pass_options *pass, const struct resident_options *options);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * roster.c: lists and resolves. All of a pass's memory is allocated here or in
- * pass.c's beginning.
+ * roster.c: lists and resolves. All memory of a pass is allocated here or at the
+ * beginning of pass.c's work.
  *
- * Names are asked for in a thread, all at once, so that a name server that
- * does not answer holds up nobody but those whose names it keeps. The thread has
- * no part in anything else: it fills in requests, which nobody else looks at
- * meanwhile, and says when it is done.
+ * A thread resolves all names at the same time, so that a name server that does
+ * not answer holds up only the nodes with its names. The thread does nothing else:
+ * it fills in requests, which no other thread looks at meanwhile, and says when it
+ * is done.
  *
- * That a name does not exist is the node's failure: it counts, and is tried
- * again, like one of a check. That nobody could tell (no name server answers,
- * time ran out) is not: the node keeps the addresses that it has, for it is
- * better to probe those than to lose a farm to a name server's restart.
+ * A name that does not exist is the node's failure. It counts, and is tried again,
+ * like a failure of a check. A name that could not be resolved (no name server
+ * answers, time ran out) is not the node's failure: the node keeps its addresses,
+ * as it is better to probe those than to lose a farm to a name server's restart.
  */
 
 #include "roster.h"
@@ -32,7 +32,7 @@
 #include "say.h"
 #include "system/timespan.h"
 
-/* Time for the names: enough for a resolver's first query to go unanswered, and some for each. */
+/* Time for the names: enough for a lost first query of the resolver, and some more for each name. */
 #define RESOLVE_BASE_USEC (6 * USEC_PER_SEC)
 #define RESOLVE_NAME_USEC (10 * USEC_PER_MSEC)
 
@@ -120,8 +120,8 @@ static bool has_address(const struct probe *probe, const struct score_address *a
 	return false;
 }
 
-/* The node's addresses, in the scoreboard too if they are others. In another order they are the same: name
- * servers turn their answers round, and nothing would be gained by following. */
+/* Sets the node's addresses, in the scoreboard too if they are different. Another order makes no difference: name
+ * servers rotate their answers, and to follow that would gain nothing. */
 static int set_addresses(struct score *score, struct probe *probe, const struct score_address *addresses, unsigned n)
 {
 	bool same = n == probe->n_addresses;
@@ -167,7 +167,7 @@ static int add_node(const struct score_node *node, void *arg)
 	r = probe->name ? keep_addresses(probe, node->addresses, node->n_addresses) : -ENOMEM;
 	if (r < 0)
 		return r;
-	/* The address of a node that has one by itself changes only with the number of its %scope. */
+	/* A numeric address changes only with the number of its %scope. */
 	if (resolve_numeric(node->config.host, node->config.port, &address)) {
 		r = set_addresses(listing->score, probe, &address, 1);
 		probe->moved = false;
@@ -184,13 +184,13 @@ static int settle_resolved(struct score *score, struct probe *probe, const struc
 	const struct verdict_rules at_once = { .rise = 1, .fall = 1 };
 	int r = set_addresses(score, probe, request->addresses, request->n_addresses);
 
-	/* A node that no check will ever put up again. */
+	/* No check of the node would ever put it up again. */
 	if (r == 0 && probe->unresolved && !probe->checkup->check->start)
 		r = verdict_success(score, &at_once, probe);
 	return r;
 }
 
-/* The name does not resolve. 1 if it is to be tried once more, else 0 or -errno. */
+/* The name does not resolve. 1 if it is to be tried again, else 0 or -errno. */
 static int settle_unresolved(struct score *score, const struct pass_options *options, struct probe *probe,
 			     const struct resolve_request *request)
 {
@@ -212,8 +212,8 @@ static int settle_unresolved(struct score *score, const struct pass_options *opt
 	probe->failures++;
 	if (!probe->down && verdict_wants_more(&options->rules, probe))
 		return 1;
-	/* Its addresses may be somebody else's by now: they are forgotten with the node's being up, and until
-	 * --fall decides that, not probed. */
+	/* The addresses may be another machine's by now: they are forgotten when the node goes down, and not
+	 * probed until --fall decides that. */
 	if (probe->down)
 		return set_addresses(score, probe, NULL, 0);
 	probe->moved = true;
@@ -240,7 +240,7 @@ static void *asker(void *arg)
 	return NULL;
 }
 
-/* Asks in a thread, to which no signal is ever delivered; or, if there is none to be had, here and now. */
+/* Resolves in a thread, to which no signal is ever delivered; or in this thread, if no other can be made. */
 static void begin_asking(struct names *names)
 {
 	sigset_t all, before;

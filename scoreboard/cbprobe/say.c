@@ -20,7 +20,7 @@ bool stderr_is_journal(void)
 	uintmax_t device, inode;
 	struct stat st;
 
-	/* Inherited variables may be about a stderr that was replaced since: its identity decides. */
+	/* An inherited variable may be about a stderr that was replaced since: the stream's identity decides. */
 	return stream && sscanf(stream, "%ju:%ju", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
 	       st.st_dev == device && st.st_ino == inode;
 }

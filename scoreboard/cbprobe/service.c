@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * service.c: the socket is opened once and kept. sd_notify(3) opens it for
- * each message, which would not find it any more after --chroot, and is not for a
- * signal handler, where STOPPING=1 is said.
+ * service.c: the socket is opened once and kept. sd_notify(3) would open it for
+ * each message, and not find it after --chroot. Nor may a signal handler call
+ * sd_notify(3), and the handler says STOPPING=1.
  */
 
 #include "service.h"
@@ -55,7 +55,7 @@ static void beat(struct beside *beside)
 	service_tell("WATCHDOG=1");
 }
 
-/* The watchdog's beat: twice in the time after which it bites. */
+/* Begins the watchdog's beat: two beats in the watchdog's time. */
 static int begin_beat(uint64_t usec)
 {
 	static struct beside watchdog = { beat };
@@ -90,7 +90,7 @@ int service_setup(void)
 		r = connect_to(path);
 	if (path && r == 0 && usec > 0)
 		r = begin_beat(usec);
-	/* Not for the commands that we run. */
+	/* The commands that cbprobe runs must not have it. */
 	(void)unsetenv("NOTIFY_SOCKET");
 	(void)unsetenv("WATCHDOG_USEC");
 	(void)unsetenv("WATCHDOG_PID");

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * sources.h: those sources of news that the checks of a pass have in common.
+ * sources.h: the sources of news that the checks of a pass share.
  */
 
 #include "cbprobe/checks/check.h"
@@ -15,11 +15,12 @@ struct sources {
 	size_t n;
 };
 
-/* Opens those of the roster's nodes, and has epoll watch them. 0 or -errno; ended by sources_close() either way. */
+/* Opens the sources of the roster's nodes, and has epoll watch them. 0 or -errno; ended by sources_close() either way.
+ * */
 int sources_open(struct sources *sources, const struct roster *roster, int epoll_fd);
 
 /* Closes them. */
 void sources_close(struct sources *sources);
 
-/* The source that an epoll event is about, or NULL: it is about a probe. */
+/* The source that an epoll event is about, or NULL: the event is about a probe. */
 const struct source *sources_find(const struct sources *sources, const void *about);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * timers.c: the heap. Each probe knows its place in it, so that one whose
- * answer came, as nearly all do, is taken out without a search.
+ * timers.c: the heap. Each probe knows its place in the heap, so that a probe is
+ * taken out without a search when its answer comes, as nearly all answers do.
  */
 
 #include "timers.h"

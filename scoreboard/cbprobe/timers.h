@@ -3,7 +3,7 @@
 
 /*
  * timers.h: the probes that wait for a time, the earliest first. A binary heap
- * over their deadline_usec, in memory that is had once.
+ * over their deadline_usec, in memory that is allocated once.
  */
 
 #include <stddef.h>

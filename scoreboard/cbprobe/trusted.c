@@ -3,8 +3,8 @@
 /*
  * trusted.c: the list is looked at once for each command and pass, and read
  * when it is another file or was written since. Owner and mode are those of the
- * descriptor that is read, so a file that takes its place meanwhile changes
- * nothing.
+ * descriptor that is read, so it does not matter if another file replaces the list
+ * meanwhile.
  */
 
 #include "trusted.h"
@@ -27,7 +27,7 @@ static struct {
 	struct stat st;        /* of the file that was read */
 	bool is_read;
 	char *problem;         /* why nothing in it is trusted, or NULL */
-	char **commands;       /* those that it has */
+	char **commands;       /* the commands in the list */
 	size_t n_commands;
 } list;
 
@@ -64,7 +64,8 @@ static int keep_command(const char *command)
 	return 0;
 }
 
-/* Of many nodes with the same command one is enough; they stand together as a rule. */
+/* Whether the command was kept last: the same command need be kept only once, and nodes that share it mostly stand
+ * together. */
 static bool is_last(const char *command)
 {
 	return list.n_commands > 0 && strcmp(list.commands[list.n_commands - 1], command) == 0;
@@ -128,7 +129,7 @@ static int read_list(int fd, const struct stat *st)
 	return r < 0 ? -ENOMEM : 0;
 }
 
-/* 0, or -errno: nothing could be read now. */
+/* Reads the list again if it has changed. 0, or -errno: nothing could be read now. */
 static int refresh(void)
 {
 	struct stat st;

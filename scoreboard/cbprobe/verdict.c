@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * verdict.c: the scoreboard counts the results in a row, so that those of
- * several passes add up, and says when they change the node's state.
+ * verdict.c: the scoreboard counts results in a row, so that results of several
+ * passes add up, and says when they change the node's state.
  */
 
 #include "verdict.h"
@@ -21,14 +21,14 @@ static int give(struct score *score, struct probe *probe, const struct score_ver
 	int r = score_verdict(score, probe->id, verdict, &edge);
 
 	if (r == -ENOENT)
-		return 0; /* it was removed while we probed it: nobody's loss */
+		return 0; /* the node was removed during the check: nothing to do */
 	if (r <= 0)
 		return r;
 	probe->down = !verdict->success;
-	/* A held node's health is kept, but held is what it was and is. */
+	/* The health of a held node is noted, but the node was held and stays held. */
 	if (edge.before == edge.after)
 		return 1;
-	/* That it flaps is the reason; what happened this time stands behind it, as in the scoreboard. */
+	/* The reason is the flapping; what happened this time follows, as in the scoreboard. */
 	if (!verdict->success && edge.reason == REASON_FLAPPING) {
 		(void)snprintf(text, sizeof(text), "%s%s%s", reason_to_string(verdict->reason), detail ? ": " : "",
 			       detail ? detail : "");

@@ -8,22 +8,22 @@
 
 #include "cbprobe/checks/probe.h"
 
-/* So many results in a row change a node's state. */
+/* How many results in a row change a node's state, and when else it changes. */
 struct verdict_rules {
 	uint32_t rise, fall;
-	uint64_t down_after_usec; /* a failure so long after the last success does, too; 0: off */
+	uint64_t down_after_usec; /* a failure so long after the last success takes it down, too; 0: off */
 	uint32_t flaps;           /* going down so often ... */
 	uint64_t flap_usec;       /* ... within so long keeps it down; flaps 0: off */
 };
 
-/* Whether a node that was up and has just failed is to be tried again in this pass: a first failure is, once, if
- * it alone does not decide. */
+/* Whether a node that was up and has just failed is to be tried again in this pass: after a first failure, once, unless
+ * that failure alone decides. */
 bool verdict_wants_more(const struct verdict_rules *rules, const struct probe *probe);
 
-/* Puts down that the node answered, with the probe's detail as a warning. 0, 1 if it went up by that, or -errno. */
+/* Notes that the node answered, with the probe's detail as a warning. 0; 1: the node went up by that; or -errno. */
 int verdict_success(struct score *score, const struct verdict_rules *rules, struct probe *probe);
 
-/* Puts down that it did not, and why; detail (or NULL) is said with the reason. 0, 1 if it went down by
- * that, or -errno. */
+/* Notes that the node failed, and why; detail (or NULL) is said with the reason. 0; 1: the node went down by that; or
+ * -errno. */
 int verdict_failure(struct score *score, const struct verdict_rules *rules, struct probe *probe,
 		    enum node_reason reason, const char *detail);
