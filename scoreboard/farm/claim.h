@@ -12,7 +12,7 @@
 #include "scoreboard.h"
 #include "records/slot.h"
 
-/* Opens every node whose next trial is due for one connection. Commits. 0 or -errno. */
+/* Opens every node that is due for its next trial, for a single connection. Commits. 0 or -errno. */
 int claim_open_due(struct score *s, struct farm *farm);
 
 /* Grants free slots to the oldest live waiters until no slot or no waiter is left. Commits. 0 or -errno. */
