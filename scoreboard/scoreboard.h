@@ -96,7 +96,7 @@ enum node_state {
 	NODE_DOWN,
 	NODE_HELD,
 	NODE_DRAINING,
-	NODE_RETRY,      /* down, and a connection is trying it, or the next one may */
+	NODE_RETRY,      /* down, and a connection is trying it, or the next connection may */
 	NODE_STATE_MAX_,
 };
 
@@ -196,7 +196,7 @@ void score_on_mended(void (*fn)(const char *what));
  * fn (may be NULL) is called once for each wait for the scoreboard's lock that takes two seconds, with the process
  * that has the lock, and whether that process was stopped and is continued. It is called in the middle of an operation
  * and must not use the scoreboard. is_ended (may be NULL) is asked every 0.1 s of a wait: when it says true the
- * operation ends with -EINTR, and nothing has been done. Both count for the whole process, and for those it forks.
+ * operation ends with -EINTR, and nothing has been done. Both count for the whole process, and for its children.
  */
 void score_on_wait(void (*fn)(const char *what), bool (*is_ended)(void));
 
@@ -252,7 +252,7 @@ int score_claim(struct score *s, const struct score_arrival *arrival, struct sco
 
 /*
  * As score_claim() for a process that hands its connections on to others: the connection always gets a ticket.
- * 0: a slot has been handed to it already; 1: it waits; 2 and -E2BIG as above; or -errno.
+ * 0: a slot has been granted to the ticket already; 1: the ticket waits; 2 and -E2BIG as above; or -errno.
  */
 int score_join(struct score *s, const struct score_arrival *arrival, struct score_ticket *ret_ticket);
 
@@ -412,7 +412,7 @@ struct score_node {
 	char detail[NODE_DETAIL_MAX + 1]; /* an administrator's or a check's own words, may be empty */
 	uint32_t busy, free;
 	uint32_t limit;              /* connections at once: its cores, or fewer if its agent says so */
-	double speed;                /* the one that counts now */
+	double speed;                /* the speed that counts now */
 	struct score_speed learning;
 	uint64_t since_usec;         /* of the state */
 	char fingerprint[NODE_FINGERPRINT_MAX + 1]; /* of its compiler, may be empty */
@@ -421,9 +421,9 @@ struct score_node {
 	uint64_t served, failed, bytes_in, bytes_out;
 	uint32_t rise, fall;         /* successes and failures in a row, of probes */
 	uint32_t doubts;             /* connections in a row that it took and did not answer */
-	unsigned n_addresses;        /* the one that was reached last comes first */
+	unsigned n_addresses;        /* the address that was reached last comes first */
 	struct score_address addresses[SCORE_ADDRESSES_MAX];
-	uint32_t unreached;          /* bits: those that were tried in vain last, when another one was reached */
+	uint32_t unreached;          /* bits: the addresses that were tried in vain when another was reached last */
 };
 
 struct score_slot_info {
@@ -446,7 +446,7 @@ struct score_ticket_info {
 struct score_totals {
 	uint32_t nodes, nodes_up;
 	uint64_t slots, busy, free, waiting;
-	uint64_t oldest_since_usec;  /* of the oldest waiter; 0 if nobody waits */
+	uint64_t oldest_since_usec;  /* of the oldest waiter; 0 if there is none */
 	bool paused;
 };
 
@@ -519,7 +519,7 @@ const char *policy_rule(enum score_policy policy);
 /* How a policy ranks two nodes that both could be used: below 0 if a comes first, above 0 if b does. */
 int policy_compare(enum score_policy policy, const struct score_candidate *a, const struct score_candidate *b);
 
-/* Why a node that could be used comes behind the chosen one, as a phrase. Never NULL. */
+/* Why a node that could be used comes behind the chosen node, as a phrase. Never NULL. */
 const char *policy_why_behind(enum score_policy policy, const struct score_candidate *node,
 			      const struct score_candidate *chosen);
 

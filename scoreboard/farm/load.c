@@ -306,11 +306,11 @@ static int plan_write(struct score *s, struct farm *farm, struct plan *plan)
 
 /* ---- what a rebuild is for ---- */
 
-/* A whole list, or a change of one node, or (both NULL) nothing but the removal of what is drained. */
+/* A whole list, or a change of a single node, or (both NULL) only the removal of drained nodes. */
 struct change {
 	const struct nodelist *list;
 	bool only_missing;                        /* of the list */
-	const struct resolve_request *resolved;   /* for each of the list's nodes, or for the one of edit */
+	const struct resolve_request *resolved;   /* for each of the list's nodes, or for the node of edit */
 	const struct score_edit *edit;
 	struct score_edited *edited;              /* what the edit met and made */
 };

@@ -35,7 +35,7 @@ struct score {
 };
 
 /* Enters a critical section: takes the lock and gets the farm's record. 0; -EAGAIN: all processes are asked what they
- * hold, and this one has not answered (operations.c answers, and tries again); or -errno: then it is not entered. */
+ * hold, and this process has not answered (operations.c answers, and tries again); or -errno. Not entered unless 0. */
 int farm_enter(struct score *s, struct farm **ret);
 
 /* As farm_enter(), but without -EAGAIN: for the answer to that question, and for repairs. */
@@ -44,7 +44,7 @@ int farm_enter_untold(struct score *s, struct farm **ret);
 /* Leaves the section, and then wakes the processes that were granted something in it. */
 void farm_leave(struct score *s);
 
-/* A critical section about one node. */
+/* A critical section about a single node. */
 struct section {
 	struct farm *farm;
 	struct node_record *record;

@@ -24,7 +24,7 @@ static void changed(enum store_kind kind, uint32_t a, uint32_t b, void *arg)
 	draft_found(arg, "%.*s: the record is not what follows from the others", (int)length, name);
 }
 
-/* One look at everything, and one repair. 0, or -errno. */
+/* Looks at everything once, and repairs it if asked to. 0, or -errno. */
 static int look(struct store *store, struct draft *draft)
 {
 	bool is_false;

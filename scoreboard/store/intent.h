@@ -16,7 +16,7 @@
 
 /* The record "intent", as it lies in the file. */
 struct intent {
-	uint64_t sequence;   /* one more than that of the change before */
+	uint64_t sequence;   /* that of the change before, plus 1 */
 	uint64_t checksum;   /* of everything behind it, and the sequence */
 	uint32_t size;       /* bytes used, the head included */
 	uint32_t n_patches;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COPIES_SEEN 1024u /* more in one folder are removed the next time */
+#define COPIES_SEEN 1024u /* more copies than these are removed the next time */
 
 struct copies {
 	char *names[COPIES_SEEN];

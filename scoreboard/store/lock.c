@@ -266,7 +266,7 @@ static int make_page(const struct lock *lock, bool instead)
 	return r == -EEXIST ? 0 : r;
 }
 
-/* Finds the page, or makes it. Without one, see the head of this file. */
+/* Finds the page, or makes it. For a lock without a page see the head of this file. */
 static void attach(struct lock *lock)
 {
 	struct folder_stay stay;

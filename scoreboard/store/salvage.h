@@ -44,7 +44,7 @@ const struct stat *salvage_stat(const struct salvage *salvage);
  */
 struct store *salvage_store(const struct salvage *salvage);
 
-/* Copies the file, as it was found, to a new one in its folder: *ret is the name of that, the caller's to free. 0 or
+/* Copies the file, as it was found, to a new file in its folder: *ret is the copy's name, the caller's to free. 0 or
  * -errno. */
 int salvage_keep(const struct salvage *salvage, char **ret);
 

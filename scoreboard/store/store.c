@@ -7,7 +7,7 @@
  * Locking. Every section takes the lock of lock.h, without a system call when
  * nobody else has it. tdb's own locks, fcntl(2), keep stock tools away, and are
  * taken as well where the structure of the file changes: in transactions, and
- * in the section after a process died, which may have to undo one. Elsewhere
+ * in the section after a process died, which may have to undo a transaction. Elsewhere
  * tdb is told not to lock (TDB_NOLOCK, set and cleared around each section), and
  * a stock tool may read a record in the moment that it changes. tdb_lockall()
  * in every section was the way before: six system calls a section, and with
@@ -490,7 +490,7 @@ static int take(struct store *s)
 			continue;
 		if (r < 0)
 			return r;
-		r = s->lock ? lock_take(s->lock) : 1; /* a draft is nobody else's, and tdb locks it as it likes */
+		r = s->lock ? lock_take(s->lock) : 1; /* no other process has a draft: tdb locks it as it likes */
 		if (r == 1 && s->lock && store_has_name(s) == 0) {
 			lock_retire(s->lock);
 			(void)lock_leave(s->lock);

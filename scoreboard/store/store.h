@@ -187,7 +187,7 @@ int store_each(struct store *s, enum store_kind kind, int (*fn)(uint32_t a, uint
 /* From now on fn is called for each record that store_put() or store_delete() changes; with NULL no longer. */
 void store_watch(struct store *s, void (*fn)(enum store_kind kind, uint32_t a, uint32_t b, void *arg), void *arg);
 
-/* In a transaction: makes a record, or replaces one that differs; copies fetched before are written first and end.
+/* In a transaction: makes a record, or replaces a record that differs; copies fetched before are written first and end.
  * 0 or -errno. */
 int store_put(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, const void *data, size_t size);
 

@@ -27,7 +27,7 @@ struct policy {
 	/* For explain: below 0 if a comes before b, above 0 if b does, 0 if the order of the list decides. */
 	int (*compare)(const struct score_candidate *a, const struct score_candidate *b);
 
-	/* For explain: why a node that could be used comes behind the chosen one. */
+	/* For explain: why a node that could be used comes behind the chosen node. */
 	const char *(*why_behind)(const struct score_candidate *node, const struct score_candidate *chosen);
 };
 
