@@ -17,7 +17,7 @@
 struct listener_setup {
 	const int *fds;                  /* the listening sockets, non-blocking */
 	size_t n_fds;
-	bool owned;                      /* only this process and its relays have the sockets: their backlog ends with them */
+	bool owned;                      /* no other program has the sockets: their backlog ends with this process */
 	const struct handover *waiters;  /* of the previous listener */
 	size_t n_waiters;
 	struct score *score;

@@ -2,9 +2,9 @@
 
 /*
  * agent.c: check=agent:PORT. First the node itself, as by check=tcp, then its
- * agent, at another port of it: HAProxy's agent-check, a line that says how
- * the node feels. That the agent does not answer says nothing about the node,
- * and leaves what it said before as it was.
+ * agent, at another port of the node: HAProxy's agent-check, a line that says how
+ * the node feels. An agent that does not answer says nothing about the node, and
+ * leaves what the agent said before as it was.
  */
 
 #include <stdio.h>
@@ -35,7 +35,7 @@ static enum outcome silent(struct probe *probe, enum node_reason reason, const c
 	return probe_warn(probe, "%s", words);
 }
 
-/* What an end of a try at the agent means for the node. */
+/* The outcome for the node when the try at the agent has ended with the given outcome. */
 static enum outcome forgive(struct probe *probe, enum outcome outcome)
 {
 	char detail[NODE_DETAIL_MAX + 1];

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * banner.c: check=banner:REGEX and its short forms. Protocols in which the
- * server speaks first tell by their first line who is there.
+ * banner.c: check=banner:REGEX and its short forms. In protocols in which the
+ * server speaks first, the first line tells what kind of server is there.
  *
  * The line is matched as it comes, without its end while that is missing, so
- * that a banner without a newline will do. That it does not match is known
- * when the line is complete. Only ssh looks at more lines than the first: a
- * server may send others before its version (RFC 4253, 4.2). A line that is
- * longer than any sound one must match by its first bytes.
+ * that a banner without a newline can match. Only a complete line is known not to
+ * match. Only the check for ssh looks at more lines than the first: a server may
+ * send other lines before its version (RFC 4253, 4.2). A line that is longer than
+ * any sound line must match by its first bytes.
  */
 
 #include <errno.h>
@@ -69,7 +69,8 @@ static void banner_forget(void *prepared)
 	free(banner);
 }
 
-/* Behind a line that does not match: what is done so far counts on, where the next line's match begins does not. */
+/* Goes to the line behind a line that does not match: the work of the search so far still counts, its position does
+ * not. */
 static void next_line(struct conversation *talk, size_t length)
 {
 	talk->step += (uint32_t)length;
@@ -83,7 +84,7 @@ static enum outcome banner_heard(struct probe *probe, uint64_t deadline_usec)
 	enum outcome outcome;
 
 	(void)deadline_usec;
-	/* step: where the line begins that is being looked at */
+	/* step: where the present line begins */
 	while (talk->step < talk->received) {
 		const char *line = (const char *)talk->data + talk->step;
 		size_t room = talk->received - talk->step, end;

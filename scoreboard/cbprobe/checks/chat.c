@@ -2,8 +2,8 @@
 
 /*
  * chat.c: check=chat:FILE. The steps of a script, in turn. What a step expects
- * is looked for in all that came since the last one's match; that it does not
- * come is known only when time, room or the connection ends.
+ * is looked for in all that came since the previous step's match. Only the end of
+ * the time, the room or the connection shows that it does not come.
  */
 
 #include <errno.h>
@@ -37,7 +37,7 @@ static void chat_forget(void *prepared)
 	free(prepared);
 }
 
-/* Whether what the step expects is there, OUTCOME_UP; then that is dropped, with all before it. */
+/* Whether what the step expects is there: OUTCOME_UP. Then the match is dropped, with all bytes before it. */
 static enum outcome look_for(struct probe *probe, const struct script_step *step)
 {
 	struct conversation *talk = probe->talk;
@@ -54,7 +54,7 @@ static enum outcome look_for(struct probe *probe, const struct script_step *step
 	return OUTCOME_UP;
 }
 
-/* Does steps until one has to wait, or all are done. */
+/* Does steps until a step has to wait, or all are done. */
 static enum outcome go_on(struct probe *probe, uint64_t deadline_usec)
 {
 	const struct script *script = probe->checkup->prepared;
@@ -66,7 +66,7 @@ static enum outcome go_on(struct probe *probe, uint64_t deadline_usec)
 
 		if (step->text) {
 			talk->step++;
-			return talk_send(probe, step->text, step->size, deadline_usec); /* and from there chat_sent() */
+			return talk_send(probe, step->text, step->size, deadline_usec); /* then chat_sent() */
 		}
 		outcome = look_for(probe, step);
 		if (outcome == OUTCOME_PENDING)

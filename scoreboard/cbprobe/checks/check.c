@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * check.c: the table of all checks, and how they say why.
+ * check.c: the table of all checks, and how checks give their reasons.
  */
 
 #include "check.h"
@@ -29,7 +29,7 @@ const struct check *check_find(const char *name)
 	return NULL;
 }
 
-/* A node's own words go to terminals and the journal. */
+/* Sets the detail, with unprintable bytes as dots: a node's own words go to terminals and the journal. */
 static void set_detail(struct probe *probe, const char *format, va_list ap)
 {
 	(void)vsnprintf(probe->detail, sizeof(probe->detail), format, ap);

@@ -26,7 +26,7 @@ static void checkup_free(void *item)
 	free(checkup);
 }
 
-/* 0; -EINVAL after it was said why; or -ENOMEM. */
+/* Prepares a checkup. 0; -EINVAL after a message; or -ENOMEM. */
 static int prepare(struct checkup *checkup)
 {
 	char expected[CHECK_EXPECTED_MAX];

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * checkup.h: what is done for one check= text. Nodes that have the same text
- * share it, so that a thousand of them cost one compiled regex.
+ * checkup.h: what is done for a check= text. Nodes that have the same text share
+ * a checkup, so that a thousand such nodes cost a single compiled regex.
  */
 
 #include "check.h"
@@ -16,19 +16,19 @@ struct checkup {
 	void *prepared;              /* what check->prepare() made of it */
 };
 
-/* Whether its nodes have to work for it, so that it takes a slot of theirs. */
+/* Whether the check makes its nodes work, and so takes a slot of the node. */
 static inline bool checkup_works(const struct checkup *checkup)
 {
 	return checkup->check->works || checkup->syntax.slot;
 }
 
-/* All that a pass has met. */
+/* All checkups that a pass has met. */
 struct checkups {
 	void *root;                  /* of tsearch(3) */
 };
 
-/* The checkup for a check= text, made when it is met first; why it is not usable is said then. NULL: no memory.
- * It lives until checkups_clear(). */
+/* The checkup for a check= text. It is made when the text is met first; a message then says why, if it is not usable.
+ * NULL: no memory. The checkup lives until checkups_clear(). */
 const struct checkup *checkups_get(struct checkups *checkups, const char *text);
 
 /* Frees them all. */

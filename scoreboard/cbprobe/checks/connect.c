@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * connect.c: connects, and judges why it could not.
+ * connect.c: connects, and judges why a connect failed.
  *
- * A node counts its connections, and a farm never opens more of them than the
- * node has cores; a probe's must not be one on top. So it is never finished:
- * without TCP_QUICKACK Linux keeps the last packet of the handshake back for a
- * moment, since data could soon carry it. The node's answer has been seen by
- * then, and closing without SO_LINGER's wait sends a reset instead of that
- * packet: the node's kernel forgets the matter, and its program never hears of
- * it. (HAProxy found this.) Should the packet go out after all, because
- * this process was stopped just then, the node sees a connection that is
- * reset at once: still over before it could read a byte. Nor does anything
- * stay behind in TIME_WAIT.
+ * A node counts its connections, and a farm never opens more connections to a node
+ * than the node has cores. A probe's connection must not come on top of them. So
+ * the probe never finishes the handshake: without TCP_QUICKACK Linux keeps the last
+ * packet of the handshake back for a moment, since data could soon carry it. The
+ * node's answer has been seen by then, and closing without SO_LINGER's wait sends a
+ * reset instead of that packet: the node's kernel forgets the connection, and its
+ * program never hears of it. (HAProxy found this.) If the packet goes out after
+ * all, because this process was stopped just then, the node sees a connection that
+ * is reset at once, before the node could read a byte. Nothing stays behind in
+ * TIME_WAIT either.
  *
  * A check that goes on talking sends data, or sets TCP_QUICKACK again.
  */
@@ -27,7 +27,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Whose fault a failure is. With several addresses the later one in this list tells more. */
+/* What is at fault for a failure. If several addresses failed, the fault later in this list tells more. */
 enum fault {
 	FAULT_NONE,
 	FAULT_ADDRESS, /* ours: no address, or no port any more, to connect from */
@@ -67,7 +67,7 @@ void connect_watched_by(int epoll_fd)
 
 void connect_close(struct probe *probe)
 {
-	/* close(2) alone leaves it there while a command that is just being started has a copy. */
+	/* close(2) alone leaves the descriptor in epoll while a command that is just being started has a copy. */
 	if (probe->fd >= 0 && probe->watched)
 		(void)epoll_ctl(watcher, EPOLL_CTL_DEL, probe->fd, NULL);
 	if (probe->fd >= 0)
@@ -76,7 +76,7 @@ void connect_close(struct probe *probe)
 	probe->events = probe->watched = 0;
 }
 
-/* The present address has failed; its error is kept if it tells more than those before. */
+/* The present address has failed; its error is kept if it tells more than the errors before. */
 static void address_failed(struct probe *probe, int error)
 {
 	enum fault fault = fault_from_errno(error);
@@ -122,7 +122,7 @@ enum outcome connect_failed(struct probe *probe, int error)
 	return all_failed(probe);
 }
 
-/* Begins to connect to the present address. 0 if that is under way or done, or -errno. */
+/* Begins to connect to the present address. 0: the connect is under way or done; or -errno. */
 static int open_connection(struct probe *probe)
 {
 	static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
@@ -134,7 +134,7 @@ static int open_connection(struct probe *probe)
 	probe->fd = socket(address.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 	if (probe->fd < 0)
 		return -errno;
-	/* Without these a probe works as well, but the node may notice it. */
+	/* Without these options a probe works as well, but the node may notice it. */
 	(void)setsockopt(probe->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
 	(void)setsockopt(probe->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	if (connect(probe->fd, &address.sa, address.size) < 0 && errno != EINPROGRESS && errno != EINTR)
@@ -163,7 +163,8 @@ enum outcome connect_start(struct probe *probe, uint64_t deadline_usec)
 	return all_failed(probe);
 }
 
-/* A port of this machine on which nobody listens may be given to the very socket that connects to it. */
+/* Whether a socket is connected to itself: the kernel may give a port of this machine on which no process listens to
+ * the very socket that connects to it. */
 static bool is_connected_to_itself(int fd)
 {
 	struct sockaddr_storage here = { 0 }, there = { 0 };

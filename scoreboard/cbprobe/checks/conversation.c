@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * conversation.c: the one given back last is taken first, so that memory which
- * was never needed is never touched.
+ * conversation.c: the conversation that was given back last is taken first, so
+ * that memory which was never needed is never touched.
  */
 
 #include "conversation.h"
@@ -35,7 +35,7 @@ int conversations_init(struct conversations *pool, size_t n)
 	*pool = (struct conversations){ .all = calloc(n, sizeof(*pool->all)) };
 	if (n > 0 && !pool->all)
 		return -ENOMEM;
-	/* Linked as they are taken: that would touch them all. */
+	/* Conversations are linked only when they are given back: to link all now would touch them all. */
 	pool->fresh = pool->all;
 	pool->n_fresh = n;
 	return 0;

@@ -3,8 +3,8 @@
 
 /*
  * conversation.h: what a check that talks needs while it is under way, and
- * only then. There are as many as checks at once, had before the pass begins:
- * what nodes send cannot make the prober grow.
+ * only then. There are as many conversations as checks at the same time, allocated
+ * before the pass begins: what nodes send cannot make the prober grow.
  */
 
 #include <stdbool.h>
@@ -23,7 +23,7 @@ struct conversation {
 	size_t received;           /* bytes in data */
 	bool ended;                /* the node sends no more */
 	bool has_slot;
-	struct score_slot slot;    /* of the node, that was taken for the check */
+	struct score_slot slot;    /* the node's slot that was taken for the check */
 	uint32_t step;             /* for the check: how far it is; begins with 0 */
 	uint64_t begun_usec;       /* for the check: CLOCK_MONOTONIC; begins with 0 */
 	struct pattern_search search; /* for the check: of its patterns in data; begins with 0 */
@@ -32,23 +32,23 @@ struct conversation {
 
 struct conversations {
 	struct conversation *all;
-	struct conversation *free;  /* those given back */
-	struct conversation *fresh; /* those never taken yet */
+	struct conversation *free;  /* conversations given back */
+	struct conversation *fresh; /* conversations never taken yet */
 	size_t n_fresh;
 };
 
-/* Of the last line received that is not empty, or of what there is of it, without its end: where it begins, and in
- * *ret_length how many bytes it has. */
+/* The last line received that is not empty, or the part of it that there is, without its end. Returns where the line
+ * begins, and in *ret_length how many bytes it has. */
 const char *conversation_last_line(const struct conversation *conversation, int *ret_length);
 
-/* Makes so many. 0 or -ENOMEM. */
+/* Makes n conversations. 0 or -ENOMEM. */
 int conversations_init(struct conversations *pool, size_t n);
 
-/* Frees them. */
+/* Frees the conversations. */
 void conversations_clear(struct conversations *pool);
 
-/* An empty one, or NULL if all are in use. */
+/* Takes an empty conversation. NULL: all are in use. */
 struct conversation *conversation_take(struct conversations *pool);
 
-/* Gives it back; NULL is fine. */
+/* Gives a conversation back; NULL is fine. */
 void conversation_give_back(struct conversations *pool, struct conversation *conversation);

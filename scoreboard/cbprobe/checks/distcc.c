@@ -7,12 +7,12 @@
  *
  * Protocol 1: packets of four letters and eight hexadecimal digits, and a body
  * where the number is its length. The answer must be the five packets of a
- * compile in their order, whole, and then the end; anything else fails. We
- * wait for that end, since until then the node's worker is at it, and the slot
- * that we took is not free.
+ * compile in their order, whole, and then the end; anything else fails. The check
+ * waits for that end, since until then the node's worker is busy, and the slot
+ * that the check took is not free.
  *
- * distccd turns a client away by closing without a byte: one that is outside
- * its --allow, and one that asks for a compiler which is not masqueraded.
+ * distccd turns a client away by closing without a byte: a client that is outside
+ * its --allow, or a client that asks for a compiler which is not masqueraded.
  */
 
 #include <ctype.h>
@@ -36,7 +36,7 @@
 #define TOKEN_SIZE 12u
 #define VERSION_PROTOCOL 1u
 
-/* The same for every node, and preprocessed. */
+/* The source to compile: the same for every node, and preprocessed. */
 static const char source[] =
 	"int corebalance_probe(const char *text, int seed);\n"
 	"int corebalance_probe(const char *text, int seed) { while (*text) seed = seed * 31 + *text++; return seed; }\n";
@@ -98,7 +98,7 @@ enum {
 struct answer {
 	uint32_t numbers[PARTS_];
 	const unsigned char *bodies[PARTS_]; /* of so many bytes, but for the first two */
-	size_t size;                         /* of all that was understood */
+	size_t size;                         /* of all bytes that were understood */
 	unsigned n;                          /* parts that are whole */
 };
 
@@ -119,7 +119,7 @@ static bool read_token(const unsigned char *token, const char *name, uint32_t *r
 	return true;
 }
 
-/* Reads as much of an answer as there is. OUTCOME_UP: so far, so good. */
+/* Reads as much of an answer as there is. OUTCOME_UP: no error so far. */
 static enum outcome read_answer(struct probe *probe, struct answer *ret)
 {
 	static const char names[PARTS_][5] = { "DONE", "STAT", "SERR", "SOUT", "DOTO" };
@@ -155,7 +155,7 @@ static enum outcome read_answer(struct probe *probe, struct answer *ret)
 	return OUTCOME_UP;
 }
 
-/* The compiler ended badly: how, and the first line that it said. */
+/* The compiler failed: gives its exit status or signal, and the first line that it said. */
 static enum outcome compile_failed(struct probe *probe, const struct answer *answer)
 {
 	int status = (int)answer->numbers[STAT];
@@ -169,7 +169,7 @@ static enum outcome compile_failed(struct probe *probe, const struct answer *ans
 			  length, (const char *)text);
 }
 
-/* A whole answer: what it says of the node. The fingerprint goes to where the conversation begins, by step 1. */
+/* Judges the node by a whole answer. The fingerprint goes to the beginning of the conversation; step 1 says so. */
 static enum outcome judge(struct probe *probe, const struct answer *answer)
 {
 	const struct check_syntax *syntax = &probe->checkup->syntax;
@@ -206,7 +206,7 @@ static enum outcome distcc_lost(struct probe *probe, enum node_reason reason, co
 	bool cut = reason == REASON_CLOSED || reason == REASON_RESET;
 	struct answer answer;
 
-	/* Reset behind a whole answer is as good an end as any. */
+	/* A reset behind a whole answer counts as an end. */
 	if (cut && read_answer(probe, &answer) == OUTCOME_UP && answer.n == PARTS_)
 		return judge(probe, &answer);
 	if (cut && probe->talk->received == 0)

@@ -9,13 +9,13 @@
  *       |                ^
  *       +--late--> ASKED (SIGTERM) --late--> KILLED (SIGKILL) --late--> (given up)
  *
- * A command is a process group of its own, and ends as one: whatever it has
- * left in its group is killed when its leader has exited, and before that is
- * waited for, as its zombie keeps the group's number from being anybody else's. The
- * guard does the same if we cannot.
+ * A command is a process group of its own, and the whole group ends with it. When
+ * the leader has exited, the rest of the group is killed. Only then is the leader
+ * waited for, as its zombie keeps the group's number from being reused. The guard
+ * does the same if cbprobe cannot.
  *
- * Two descriptors have news, the command's pidfd and its output, and a probe
- * has but one: so both are in a small epoll of the probe's own.
+ * Two descriptors have news, the command's pidfd and its output, and a probe has a
+ * single descriptor: so both are in a small epoll of the probe's own.
  */
 
 #include <arpa/inet.h>
@@ -44,11 +44,11 @@
 #include "system/timespan.h"
 #include "list/words.h"
 
-#define GRACE_USEC (USEC_PER_SEC / 2) /* from SIGTERM to SIGKILL, and from that to giving it up */
+#define GRACE_USEC (USEC_PER_SEC / 2) /* from SIGTERM to SIGKILL, and from SIGKILL to giving up */
 #define LINE_MAX_KEPT 255             /* bytes of output that are looked at */
 #define READ_SIZE 16384
 #define VARIABLES_MAX 4
-#define EXIT_CANNOT_RUN 127           /* as a shell's */
+#define EXIT_CANNOT_RUN 127           /* the same as a shell's */
 
 /* Each two bytes of the text may become a node's name, each word has its NUL. */
 #define ARGUMENTS_SIZE ((NODE_CHECK_MAX / 2 + 1) * NODE_NAME_MAX + CHECK_WORDS_MAX + 1)
@@ -58,12 +58,12 @@ struct command {
 	char text[NODE_CHECK_MAX + 1];
 	char *words[CHECK_WORDS_MAX + 1]; /* into text */
 	size_t n_words;
-	char **environment;               /* ours, and room for VARIABLES_MAX more, at its beginning */
+	char **environment;               /* cbprobe's own, and room for VARIABLES_MAX more, at its beginning */
 };
 
 enum stage {
 	RUNS,
-	ASKED,  /* to end */
+	ASKED,  /* to end, by SIGTERM */
 	KILLED,
 };
 
@@ -89,7 +89,8 @@ static struct guard guard = { .fd = -1 };
 
 /* ---- what a check= text means ---- */
 
-/* Whether a command gets its own, or, of a service manager's socket, none. */
+/* Whether cbprobe's own value of a variable is not passed on: the command gets its own value, or, for the service
+ * manager's socket, none. */
 static bool is_replaced(const char *variable)
 {
 	static const char *const names[] = {
@@ -102,7 +103,8 @@ static bool is_replaced(const char *variable)
 	return false;
 }
 
-/* Room for our variables, then those that we have but for older ones of the same names. */
+/* Makes an environment: first room for the variables of a call, then this process's variables except older ones of the
+ * same names. */
 static char **make_environment(void)
 {
 	size_t n = 0, used = VARIABLES_MAX;
@@ -152,7 +154,7 @@ static int exec_prepare(const struct check_syntax *syntax, void **ret)
 	return -EINVAL;
 }
 
-/* ---- one call of it ---- */
+/* ---- a call of the command ---- */
 
 static const char *placeholder(const struct call *call, const struct probe *probe, char letter)
 {
@@ -222,9 +224,10 @@ static void prepare_call(struct call *call, const struct command *command, const
 	write_variable(call, command, 3, "PORT", call->port);
 }
 
-/* ---- in the child, which has our memory, and while it has it we stand still: it changes nothing there ---- */
+/* ---- in the child, which shares the parent's memory while the parent stands still: it changes nothing there ---- */
 
-/* As a program expects to be started. Only then may signals come: our handlers would end it as if all were well. */
+/* Sets signals as a program expects them. Only then may signals come: cbprobe's handlers would end the child as if all
+ * were well. */
 static void reset_signals(void)
 {
 	sigset_t none;
@@ -273,7 +276,7 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* Kills what there is of the group, and waits for its leader, which has exited or is about to. */
+/* Kills what is left of the group, and waits for its leader, which has exited or is about to. */
 static void run_end(struct run *run, siginfo_t *ret)
 {
 	(void)memset(ret, 0, sizeof(*ret));
@@ -304,7 +307,7 @@ static void exec_stop(struct probe *probe)
 	connect_close(probe);
 }
 
-/* A pipe that the command may block on, and we not. 0 or -errno. */
+/* Makes a pipe on which the command may block, but this process does not. 0 or -errno. */
 static int open_pipe(int fds[static 2])
 {
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -330,8 +333,8 @@ static int spawn(struct run *run, const struct probe *probe, const struct comman
 	if (r < 0)
 		return r;
 	run->output = fds[0];
-	/* Not fork(2): until it has executed its program the child would have copies of our descriptors, and one
-	 * that we close meanwhile would stay in epoll, with events of a probe which is done. */
+	/* Not fork(2): until it has executed its program the child would have copies of this process's descriptors. A
+	 * descriptor closed here meanwhile would stay in epoll, with events of a probe which is done. */
 	pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork)
 	if (pid == 0)
 		become(&call, command->environment, parent, fds[1]); // NOLINT(clang-analyzer-unix.Vfork)
@@ -405,7 +408,7 @@ static void keep_line(struct run *run, const char *bytes, size_t size)
 	run->line_ended = end || run->length == LINE_MAX_KEPT;
 }
 
-/* One read: a command that never stops talking keeps nobody waiting. Whether there may be more. */
+/* A single read: a command that never stops talking holds up no other check. Returns whether there may be more. */
 static bool hear(struct run *run)
 {
 	char bytes[READ_SIZE];
@@ -414,11 +417,11 @@ static bool hear(struct run *run)
 	if (n > 0)
 		keep_line(run, bytes, (size_t)n);
 	else if (n == 0)
-		close_fd(&run->output); /* takes it out of epoll, too */
+		close_fd(&run->output); /* takes the descriptor out of epoll, too */
 	return n > 0;
 }
 
-/* The first line without what plugins put behind a bar, which is for machines. */
+/* The first line, without the part behind a bar, which plugins write for machines. */
 static const char *first_line(struct run *run)
 {
 	size_t length = strcspn(run->line, "|\r\n");
@@ -466,7 +469,7 @@ static enum outcome judge(struct probe *probe, struct run *run, const siginfo_t 
 	}
 }
 
-/* Its leader has exited. */
+/* Ends a run whose leader has exited. */
 static enum outcome finish(struct probe *probe)
 {
 	struct run *run = probe->work;
@@ -474,7 +477,7 @@ static enum outcome finish(struct probe *probe)
 	siginfo_t info;
 
 	run_end(run, &info);
-	/* What it said last; a pipe holds only so much, and no process of the group can add to it. */
+	/* Reads what the command said last: a pipe holds only so much, and no process of the group can add to it. */
 	while (!run->line_ended && hear(run))
 		;
 	outcome = judge(probe, run, &info);
@@ -494,7 +497,8 @@ static enum outcome exec_ready(struct probe *probe, uint64_t deadline_usec)
 	return OUTCOME_PENDING;
 }
 
-/* It does not even die: it hangs in the kernel, perhaps on a file server. Its zombie is ours until we end. */
+/* The command does not even die: it hangs in the kernel, perhaps on a file server. It stays a child of cbprobe until
+ * cbprobe ends. */
 static enum outcome give_up(struct probe *probe)
 {
 	struct run *run = probe->work;
@@ -525,8 +529,8 @@ static void on_sigpipe(int signal)
 	(void)signal;
 }
 
-/* Whoever started us may ignore the ends of children: then there would be no exit status. And the guard may be killed
- * by the kernel's memory killer, say: what it is told then is lost, and no more. */
+/* The program that started cbprobe may ignore SIGCHLD: cbprobe would inherit that and get no exit statuses. The guard
+ * may be killed, by the kernel's memory killer, say: a write to it is then lost, and nothing more happens. */
 static int exec_open(size_t n, int *ret_fd)
 {
 	const struct sigaction action = { .sa_handler = on_sigpipe, .sa_flags = SA_RESTART };

@@ -2,8 +2,9 @@
 
 /*
  * expect.c: a search that goes over its bounds says something about the pattern
- * and what was sent, not about the node's health: a hostile node cannot take
- * itself down by it, nor hold up others, and a sound one is not taken down.
+ * and what was sent, not about the node's health. So a hostile node can neither
+ * take itself down by such a search nor hold up other nodes, and a sound node is not
+ * taken down.
  */
 
 #include "expect.h"

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * guard.c: its life is a pipe. Each command says its process group when it
- * begins, before it can start anything itself; cbprobe says it again, negated,
- * when the group has been killed. When nobody has the other end of the pipe any
- * more, cbprobe has ended, and the guard kills the groups that are left, and
- * ends. PR_SET_PDEATHSIG alone, which exec.c sets too, would leave the
- * children of commands behind, and does not work for a setuid command.
+ * guard.c: the guard lives as long as its pipe. Each command writes its process
+ * group into the pipe when it begins, before it can start any process itself.
+ * cbprobe writes the number again, negated, when the group has been killed. When no
+ * process has the other end of the pipe any more, cbprobe has ended: the guard then
+ * kills the groups that are left, and ends. PR_SET_PDEATHSIG alone, which exec.c
+ * sets too, would leave the children of commands behind, and does not work for a
+ * setuid command.
  *
- * It is forked once for each pass with such checks. It has no descriptor but
- * the pipe and nothing on its mind but numbers, so it is no use to a command
- * that is out to harm it, and no burden.
+ * The guard is forked once for each pass with such checks. It has no descriptor but
+ * the pipe and no data but numbers, so it is of no use to a hostile command, and
+ * costs little.
  */
 
 #include "guard.h"
@@ -24,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The groups under guard; of no order. */
+/* The groups under guard, in no order. */
 struct groups {
 	pid_t *all;
 	size_t n, room;
@@ -48,7 +49,8 @@ static void groups_hear(struct groups *groups, pid_t word)
 		groups->all[groups->n++] = word;
 }
 
-/* Who ends cbprobe may signal all that belongs to it, and has to get to cbprobe first. */
+/* Ignores signals that end a process: a signal that ends cbprobe may go to all its processes, and the guard must
+ * outlive cbprobe. */
 static void ignore_ends(void)
 {
 	(void)signal(SIGTERM, SIG_IGN);
@@ -56,7 +58,7 @@ static void ignore_ends(void)
 	(void)signal(SIGHUP, SIG_IGN);
 }
 
-/* The words are written whole: a pipe does not part what is this short. */
+/* Numbers are read whole: a pipe does not split a write this short. */
 static _Noreturn void watch(int fd, struct groups *groups)
 {
 	pid_t word;
@@ -81,9 +83,9 @@ static _Noreturn void begin_watch(int fd, struct groups *groups)
 }
 
 /*
- * Waits until the guard has no copies of our descriptors any more: one that we
- * close while it has would stay in epoll, with events of what is over. ready is
- * the pipe of which the guard is then the only one to have had the other end.
+ * Waits until the guard has no copies of cbprobe's descriptors any more: a
+ * descriptor that cbprobe closes before that would stay in epoll, with events of a
+ * check that is over. ready is a pipe of which only the guard has the other end.
  */
 static void await_guard(int ready)
 {

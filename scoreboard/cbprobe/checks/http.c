@@ -5,10 +5,10 @@
  * has an expected status and, where one is asked for, a pattern in its body.
  *
  * transfer.c does the work; this file says what is asked, and what the answer
- * means. A URL is fetched as it stands but for these: %n is the node's
- * host:port, %h its host (in brackets if need be), %p its port. None of them is
- * the beginning of a %XX of a URL. If the URL's host is the node's, then the
- * addresses are those that the pass has resolved.
+ * means. A URL is fetched as written, except that %n becomes the node's host:port,
+ * %h its host (in brackets if need be), %p its port. No %XX of a URL begins with
+ * any of these. If the URL's host is the node's, then the addresses are those that
+ * the pass has resolved.
  *
  * A check has two stages of --timeout each: until the connection stands, TLS
  * and all, and from then until the answer is complete.
@@ -29,7 +29,7 @@
 /* Each two bytes of the text may become a node's name. */
 #define URL_MAX (sizeof("https:") + (NODE_CHECK_MAX / 2 + 1) * NODE_NAME_MAX)
 
-#define STATUS_FIRST 200 /* expected if nothing else is */
+#define STATUS_FIRST 200 /* expected by default */
 #define STATUS_LAST 399
 
 static struct transfers *transfers; /* of the pass */
@@ -45,7 +45,7 @@ static bool is_readable(const struct check_syntax *syntax)
 	return false;
 }
 
-/* Its *ret is a struct pattern, or NULL if the body does not matter. */
+/* As prepare() of struct check: *ret is a struct pattern, or NULL if the body does not matter. */
 static int http_prepare(const struct check_syntax *syntax, void **ret)
 {
 	struct pattern *pattern;
@@ -149,14 +149,14 @@ static const char *words_of(const struct transfer_result *result)
 	return result->text;
 }
 
-/* What is wrong is here, not with the node. */
+/* The trouble is this machine's, not the node's. */
 static enum outcome unable(struct probe *probe, enum node_reason reason, const char *detail)
 {
 	(void)probe_fail(probe, reason, "%s", detail);
 	return OUTCOME_UNABLE;
 }
 
-/* The file is told rather than libcurl's words, which may leave no room for it. */
+/* The detail names the file instead of libcurl's words, which may leave no room for the name. */
 static enum outcome unable_ca(struct probe *probe, const char *text)
 {
 	const char *ca = probe->checkup->syntax.ca;
@@ -176,7 +176,7 @@ static enum outcome judge(struct probe *probe, const struct transfer_result *res
 		return connect_failed(probe, result->error);
 	case TRANSFER_TIMED_OUT:
 		return connect_failed(probe, ETIMEDOUT);
-	case TRANSFER_UNRESOLVED: /* not the node's own name, which the pass has resolved */
+	case TRANSFER_UNRESOLVED: /* of another host: the pass has resolved the node's own name */
 		return unable(probe, REASON_UNRESOLVED, words_of(result));
 	case TRANSFER_CA:
 		return unable_ca(probe, result->text);
@@ -267,7 +267,7 @@ static enum outcome http_start(struct probe *probe, uint64_t deadline_usec)
 	struct transfer *transfer;
 	int r;
 
-	if (probe->proxy == NODE_PROXY_V2) { /* which libcurl cannot send */
+	if (probe->proxy == NODE_PROXY_V2) { /* libcurl cannot send version 2 */
 		probe->error = EPROTONOSUPPORT;
 		return unable(probe, REASON_NOT_HTTP, "check-proxy=v2");
 	}
@@ -285,7 +285,8 @@ static enum outcome http_start(struct probe *probe, uint64_t deadline_usec)
 	return OUTCOME_PENDING;
 }
 
-/* Has the connection been made meanwhile, then the time for the answer runs from that. */
+/* Whether the deadline is later now: if the connection has been made meanwhile, the time for the answer runs from then.
+ * */
 static bool has_more_time(struct probe *probe, uint64_t deadline_usec)
 {
 	uint64_t now_usec = now_monotonic(), asked_usec = transfer_asked_usec(probe->work);

@@ -19,7 +19,7 @@ struct object {
 	const unsigned char *bytes;
 	size_t size;
 	bool wide, big; /* 64 bits; most significant byte first */
-	bool bad;       /* something outside of it was asked for */
+	bool bad;       /* a place outside of the object was asked for */
 };
 
 /* A number of 1 to 8 bytes. */
@@ -36,7 +36,7 @@ static uint64_t take(struct object *object, uint64_t at, unsigned n)
 	return value;
 }
 
-/* The same of a field that is at another place and of another size in the two classes. */
+/* The same for a field that has another place and size in each of the two classes. */
 static uint64_t field(struct object *object, uint64_t base, size_t at32, size_t at64, unsigned wide_bytes)
 {
 	return take(object, base + (object->wide ? at64 : at32), object->wide ? wide_bytes : 4);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * object.h: what a compiled object tells of the machine that it is for and of
- * the compiler that made it.
+ * object.h: what a compiled object tells about its target machine and the compiler
+ * that made it.
  */
 
 #include <stddef.h>

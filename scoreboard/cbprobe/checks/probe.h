@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * probe.h: one node under check. Everything that a pass keeps of a node is
- * here, small and of fixed size, and was allocated before the pass began.
+ * probe.h: a node under check. Everything that a pass keeps of a node is here,
+ * small and of fixed size, and was allocated before the pass began.
  */
 
 #include <stdbool.h>
@@ -15,24 +15,24 @@
 struct checkup;
 struct conversation;
 
-/* LVSmon's names. */
+/* The names are LVSmon's. */
 enum probe_state {
 	PROBE_NAME,      /* nothing can be done before its name is answered */
-	PROBE_CONNECT,   /* in the pass's line of those to be begun */
+	PROBE_CONNECT,   /* in the pass's line of probes to be begun */
 	PROBE_CONRESULT, /* under way: has a descriptor in epoll, and a deadline; so have the next two */
 	PROBE_QUERY,     /* connected, and sending */
 	PROBE_RECV,      /* connected, and waiting for the node's words */
-	PROBE_WAIT,      /* has failed; the deadline is that of the next try */
+	PROBE_WAIT,      /* has failed; the deadline is the time of the next try */
 	PROBE_DONE,      /* nothing to be done in this pass, or nothing any more */
 };
 
 struct probe {
 	char *name;                      /* host:port */
-	char *host;                      /* the name to be resolved; NULL: it is an address */
+	char *host;                      /* the name to be resolved; NULL: the node has a numeric address */
 	const struct checkup *checkup;   /* its check= */
 	struct score_address *addresses; /* room for at least n_addresses */
 	struct conversation *talk;       /* while a check that talks is under way */
-	void *work;                      /* while another is: what it keeps, by stop() of struct check */
+	void *work;                      /* while another check is under way: what it keeps, freed by stop() of struct check */
 	struct probe *next;              /* in the line */
 	uint64_t deadline_usec;          /* CLOCK_MONOTONIC */
 	uint64_t begun_usec;             /* the present try */
@@ -49,13 +49,13 @@ struct probe {
 	uint16_t port;
 	uint16_t connect_port;           /* where the present try connects to; 0: its addresses' own */
 	enum node_proxy proxy;           /* check-proxy= */
-	uint8_t n_addresses, address;    /* how many, and the one that is being tried */
+	uint8_t n_addresses, address;    /* how many, and the index of the address that is being tried */
 	uint8_t fault;                   /* what error says: connect.c's */
 	bool down;                       /* BN_DOWN as last seen */
 	bool was_full;                   /* no slot was free when it was to be checked */
-	bool spared;                     /* was not asked, as it is busy serving */
-	bool unresolved;                 /* and that because its name did not resolve */
+	bool spared;                     /* was not asked, as the node is busy serving */
+	bool unresolved;                 /* down because its name did not resolve */
 	bool naming;                     /* its name has not been answered yet in this pass */
-	bool moved;                      /* it has other addresses since the present try began */
+	bool moved;                      /* its addresses have changed since the present try began */
 	char detail[NODE_DETAIL_MAX + 1]; /* the check's own words, may be empty */
 };

@@ -48,7 +48,8 @@ void script_clear(struct script *script)
 	*script = (struct script){ 0 };
 }
 
-/* One character of a text behind a backslash at *p, which is put behind it. -1: not one that is known here. */
+/* The character that an escape at *p stands for, where *p is behind the backslash; moves *p behind the escape. -1: the
+ * escape is not known. */
 static int unescape(const char **p)
 {
 	const char *digits = *p + 1;
@@ -79,7 +80,7 @@ static int unescape(const char **p)
 }
 
 /*
- * The text between double quotes, which is all that is left of the line, into
+ * Reads the text between double quotes, which is all that is left of the line, into
  * ret. In a pattern, all backslashes but that of \" are the pattern's own.
  */
 static int read_text(const struct reading *reading, const char *p, bool is_pattern, char *ret, size_t *ret_size)
@@ -171,7 +172,7 @@ static int read_line(struct reading *reading, const char *line)
 	return complain(reading, "\"%.*s\": expected send or expect", (int)length, line);
 }
 
-/* All lines of the file; what is wrong with any of them is said. */
+/* Reads all lines of the file, with a message for each wrong line. */
 static int read_lines(struct reading *reading, FILE *file)
 {
 	char *line = NULL;
@@ -197,7 +198,8 @@ static int read_lines(struct reading *reading, FILE *file)
 	return r;
 }
 
-/* NULL after it was said why. Whoever makes a pass cannot wait for a pipe, or read what has no end. */
+/* Opens a script. NULL after a message. Only a regular file will do: a pass cannot wait for a pipe, or read without
+ * end. */
 static FILE *open_file(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

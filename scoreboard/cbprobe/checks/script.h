@@ -3,7 +3,7 @@
 
 /*
  * script.h: the file of check=chat:FILE, see corebalance-nodes(5): what is
- * said to a node and what it must answer, one step a line.
+ * said to a node and what it must answer, a step a line.
  */
 
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 struct script_step {
 	unsigned line;      /* in the file */
-	char *text;         /* to be sent; NULL: an answer is expected, which matches the pattern */
+	char *text;         /* to be sent; NULL: an answer that matches the pattern is expected */
 	size_t size;
 	struct pattern *pattern;
 };
@@ -24,9 +24,9 @@ struct script {
 	size_t n;
 };
 
-/* Reads a script. 0; -EINVAL after all that is wrong with it was said; or -ENOMEM. The caller ends *ret with
- * script_clear() if it was read. */
+/* Reads a script. 0; -EINVAL after a message for each error; or -ENOMEM. At 0 the caller ends *ret with
+ * script_clear(). */
 int script_read(const char *path, struct script *ret);
 
-/* Frees what it holds. */
+/* Frees what the script holds. */
 void script_clear(struct script *script);

@@ -75,9 +75,9 @@ enum outcome talk_send(struct probe *probe, const void *bytes, size_t size, uint
 }
 
 /*
- * Tells the node, if it expects that, who asks: version 2 has a word for
- * checks; version 1 names the true pair. A new connection has room for it, so
- * it goes at once and as a whole. 0 or -errno.
+ * Sends the PROXY header, if the node expects it: version 2 has a word for checks;
+ * version 1 names the true pair of addresses. A new connection has room for the
+ * header, so it goes at once and as a whole. 0 or -errno.
  */
 static int send_header(const struct probe *probe)
 {
@@ -102,17 +102,18 @@ static enum outcome open_talk(struct probe *probe, uint64_t deadline_usec)
 	const int on = 1;
 	int r;
 
-	/* What connect.c did so that the node would not notice: now it shall. */
+	/* Undoes what connect.c did to hide the connection from the node: now the node is to see it. */
 	(void)setsockopt(probe->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
-	/* But with a slot it stays to be reset: that goes to the next, so what ends the talk ends it at the node. */
+	/* With a slot, however, close(2) stays a reset: the slot goes to the next client, so the connection must end at
+	 * the node, too. */
 	if (!probe->talk->has_slot)
 		(void)setsockopt(probe->fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
 	(void)setsockopt(probe->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	r = probe->connect_port == 0 ? send_header(probe) : 0; /* nobody but the node itself expects one */
+	r = probe->connect_port == 0 ? send_header(probe) : 0; /* only the node itself expects a header */
 	return r < 0 ? lost_by_errno(probe, -r) : probe->checkup->check->opened(probe, deadline_usec);
 }
 
-/* One read for each event, so that a node which never stops sending keeps no other waiting. */
+/* Makes a single read for each event, so that a node which never stops sending holds up no other node. */
 static enum outcome receive(struct probe *probe, uint64_t deadline_usec)
 {
 	struct conversation *talk = probe->talk;
@@ -127,7 +128,7 @@ static enum outcome receive(struct probe *probe, uint64_t deadline_usec)
 	outcome = probe->checkup->check->heard(probe, deadline_usec);
 	if (outcome != OUTCOME_PENDING)
 		return outcome;
-	/* It wants more. */
+	/* The check wants more. */
 	if (talk->ended)
 		return lost(probe, REASON_CLOSED, NULL);
 	if (talk->received == sizeof(talk->data))

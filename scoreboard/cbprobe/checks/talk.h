@@ -8,7 +8,7 @@
  * and lost().
  *
  * A stage has one deadline from its beginning to its end, however many bytes
- * come meanwhile: a node that sends one a second is as late as a silent one.
+ * come meanwhile: a node that sends a byte a second is as late as a silent node.
  */
 
 #include "check.h"
@@ -18,10 +18,10 @@ enum outcome talk_ready(struct probe *probe, uint64_t deadline_usec);
 enum outcome talk_expired(struct probe *probe, uint64_t deadline_usec);
 
 /*
- * For opened() and heard(), which return what these return. The first sends
- * size bytes, which must stay where they are, and then listens; the second
- * listens at once. What was received before stays; who is done with it sets
- * received to 0.
+ * For opened() and heard(), which return what these return. talk_send() sends
+ * size bytes, which must stay where they are, and then listens; talk_listen()
+ * listens at once. What was received before stays; a check that is done with it
+ * sets received to 0.
  */
 enum outcome talk_send(struct probe *probe, const void *bytes, size_t size, uint64_t deadline_usec);
 enum outcome talk_listen(struct probe *probe, uint64_t deadline_usec);

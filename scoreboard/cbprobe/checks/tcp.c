@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * tcp.c: check=tcp. A node is up if one of its addresses takes a connection,
- * which is gone again at once; connect.c tells how the node does not even get
- * to see it.
+ * tcp.c: check=tcp. A node is up if any of its addresses takes a connection,
+ * which is closed at once; connect.c tells how the node does not even see it.
  */
 
 #include "check.h"

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * transfer.c: libcurl drives its transfers from outside: it says which sockets
- * it waits for, and until when. The sockets go into an epoll of their own, the
- * time into a timerfd in the same epoll, and that epoll's descriptor can
- * itself be waited for. So nobody else need know what libcurl waits for.
+ * transfer.c: libcurl is driven from outside: it says which sockets it waits for,
+ * and until when. The sockets go into an epoll of their own, the time into a timerfd
+ * in the same epoll, and that epoll's descriptor can itself be waited for. So no
+ * other file need know what libcurl waits for.
  *
- * A server decides what it sends, so everything of it has a bound: headers by
- * our count (libcurl bounds only a single line), the body by our stopping to
- * read, time by the owner. Nothing of the environment changes a transfer: no
- * proxy, no .netrc, no configuration; nothing is followed, nothing is kept from
- * one transfer for the next.
+ * A server decides what it sends, so everything from a server has a bound: a count
+ * bounds the headers (libcurl bounds only a single line), the body is read only up
+ * to a size, the owner bounds the time. Nothing of the environment changes a
+ * transfer: no proxy, no .netrc, no configuration. No redirection is followed, and
+ * nothing is kept from a transfer for the next.
  *
  * All connections go by transfer_socket(), so that none of their descriptors
  * comes into a program that cbprobe starts.
@@ -35,9 +35,9 @@
 #include "system/timespan.h"
 
 #define EVENTS_MAX 256
-#define ROUNDS_MAX 64 /* of that many events, before others have their turn */
-#define BUFFER_SIZE 4096L /* of libcurl, for each transfer; it would take 16 kB */
-#define LATE_MSEC 250L    /* libcurl's idea of a timeout: not before the owner's, who can tell more */
+#define ROUNDS_MAX 64 /* of that many events, before other sources have their turn */
+#define BUFFER_SIZE 4096L /* of libcurl, for each transfer; the default is 16 kB */
+#define LATE_MSEC 250L    /* libcurl's timeout comes after the owner's, as the owner can tell more */
 #define PHRASE_MAX 63
 
 struct transfers {
@@ -51,20 +51,20 @@ struct transfer {
 	CURL *easy;
 	struct curl_slist *resolve;
 	uint64_t asked_usec;
-	int fd;          /* the last that was opened; libcurl's, so it may be somebody else's by now */
-	uint64_t cookie; /* but for this */
+	int fd;          /* the socket opened last; libcurl's, so the number may be another file's by now */
+	uint64_t cookie; /* of that socket: tells whether fd is still the same */
 	size_t header_size, body_size;
 	char *body;      /* with keep_body: TRANSFER_BODY_MAX and a NUL */
-	int error;       /* an errno of our own */
+	int error;       /* an errno set by this file */
 	int status;
 	bool header_ended; /* of an answer that is not a 1xx */
-	bool enough;     /* the body was longer than is looked at */
+	bool enough;     /* the body was longer than TRANSFER_BODY_MAX */
 	bool holds_slot; /* as in struct transfer_request */
 	char phrase[PHRASE_MAX + 1];
 	char text[CURL_ERROR_SIZE];
 };
 
-/* ---- what libcurl calls ---- */
+/* ---- functions that libcurl calls ---- */
 
 static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
@@ -74,7 +74,7 @@ static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *arg, voi
 
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
-		/* It may be closed already, which took it out. */
+		/* If the socket is closed already, the kernel has taken it out. */
 		(void)epoll_ctl(transfers->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 		return 0;
 	}
@@ -92,7 +92,7 @@ static int timer_changed(CURLM *multi, long msec, void *arg)
 
 	(void)multi;
 	if (msec == 0)
-		when.it_value.tv_nsec = 1; /* now, but all 0 is never */
+		when.it_value.tv_nsec = 1; /* fires now; all 0 would disarm the timer */
 	if (msec > 0) {
 		when.it_value.tv_sec = msec / 1000;
 		when.it_value.tv_nsec = msec % 1000 * 1000000;
@@ -100,7 +100,7 @@ static int timer_changed(CURLM *multi, long msec, void *arg)
 	return timerfd_settime(transfers->timer_fd, 0, &when, NULL) < 0 ? -1 : 0;
 }
 
-/* What no other socket has had since the machine was started; 0 if fd is none. */
+/* A number that no other socket has had since the machine was started; 0: fd is not a socket. */
 static uint64_t socket_cookie(int fd)
 {
 	uint64_t cookie = 0;
@@ -140,7 +140,7 @@ static int before_request(void *arg, char *to, char *from, int to_port, int from
 	return CURL_PREREQFUNC_OK;
 }
 
-/* "HTTP/1.1 404 Not Found": keeps what stands behind the number. */
+/* Of "HTTP/1.1 404 Not Found" keeps the words behind the number. */
 static void keep_phrase(struct transfer *transfer, const char *line, size_t size)
 {
 	const char *phrase = memchr(line, ' ', size);
@@ -187,14 +187,15 @@ static size_t body_came(char *bytes, size_t one, size_t size, void *arg)
 	return size;
 }
 
-/* ---- all of them ---- */
+/* ---- all transfers ---- */
 
 static void on_sigpipe(int signal)
 {
 	(void)signal;
 }
 
-/* OpenSSL writes to sockets that may be closed. A handler, not SIG_IGN: programs that we start inherit only that. */
+/* OpenSSL writes to sockets that may be closed: SIGPIPE must not end cbprobe. A handler, not SIG_IGN, which programs
+ * that cbprobe starts would inherit. */
 static int bear_closed_connections(void)
 {
 	const struct sigaction action = { .sa_handler = on_sigpipe, .sa_flags = SA_RESTART };
@@ -273,7 +274,7 @@ static int errno_from_multi(CURLMcode code)
 {
 	switch (code) {
 	case CURLM_OK:
-	case CURLM_BAD_SOCKET: /* of an event for one that an event before it ended */
+	case CURLM_BAD_SOCKET: /* an event of a socket that an earlier event ended */
 		return 0;
 	case CURLM_OUT_OF_MEMORY:
 		return -ENOMEM;
@@ -316,7 +317,7 @@ int transfers_work(struct transfers *transfers)
 	return r;
 }
 
-/* ---- one of them ---- */
+/* ---- a transfer ---- */
 
 static bool is_shortage(int error)
 {
@@ -332,7 +333,8 @@ static enum transfer_end end_of_connect(const struct transfer *transfer, int *re
 	return is_shortage(transfer->error) ? TRANSFER_SHORTAGE : TRANSFER_NO_CONNECT;
 }
 
-/* libcurl calls a connection that was reset, and an answer that is nonsense, by the same name. */
+/* How a transfer ended for which libcurl reports a failed receive: by the same code it reports a reset connection and
+ * an answer that is nonsense. */
 static enum transfer_end end_of_receive(const struct transfer *transfer, int *ret_error)
 {
 	long error = 0;
@@ -347,7 +349,7 @@ static enum transfer_end end_of(const struct transfer *transfer, CURLcode code, 
 	switch (code) {
 	case CURLE_OK:
 		return transfer->header_ended ? TRANSFER_DONE : TRANSFER_CUT;
-	case CURLE_WRITE_ERROR: /* ours */
+	case CURLE_WRITE_ERROR: /* by a function of this file */
 		return transfer->enough ? TRANSFER_DONE : TRANSFER_TOO_LARGE;
 	case CURLE_COULDNT_CONNECT:
 		return end_of_connect(transfer, ret_error);
@@ -356,7 +358,8 @@ static enum transfer_end end_of(const struct transfer *transfer, CURLcode code, 
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return TRANSFER_UNRESOLVED;
 	case CURLE_OUT_OF_MEMORY:
-		/* So libcurl also calls a single header of more than 100 kB (as of 8.6, by a name of its own). */
+		/* libcurl reports a single header of more than 100 kB by the same code (from 8.6 on by a code of its
+		 * own). */
 		if (transfer->asked_usec && !transfer->header_ended)
 			return TRANSFER_TOO_LARGE;
 		*ret_error = ENOMEM;
@@ -433,7 +436,8 @@ static void append_address(char *buffer, size_t size, const struct score_address
 		       text);
 }
 
-/* "host:port:address,address" if the URL is of the host whose addresses are known. 0 or -ENOMEM. */
+/* Tells libcurl the addresses as "host:port:address,address", if the URL has the host for which addresses are known. 0
+ * or -ENOMEM. */
 static int tell_addresses(struct transfer *transfer, const struct transfer_request *request, const char *host,
 			  const char *port)
 {
@@ -478,7 +482,7 @@ static long msec_from_usec(uint64_t usec)
 
 #define SET(option, value) (curl_easy_setopt(transfer->easy, (option), (value)) == CURLE_OK)
 
-/* What it asks for, and of whom. */
+/* Sets what the transfer asks for, and from which server. */
 static bool set_request(struct transfer *transfer, const struct transfer_request *request)
 {
 	return SET(CURLOPT_URL, request->url) &&
@@ -491,12 +495,12 @@ static bool set_request(struct transfer *transfer, const struct transfer_request
 	       SET(CURLOPT_CONNECTTIMEOUT_MS, msec_from_usec(request->timeout_usec) + LATE_MSEC) &&
 	       SET(CURLOPT_SSL_VERIFYPEER, request->insecure ? 0L : 1L) &&
 	       SET(CURLOPT_SSL_VERIFYHOST, request->insecure ? 0L : 2L) &&
-	       /* Without a folder libcurl keeps what it has read of the file, instead of reading it for each transfer. */
+	       /* Without a folder libcurl caches the file, instead of reading it for each transfer. */
 	       SET(CURLOPT_CAPATH, NULL) &&
 	       (!request->ca || SET(CURLOPT_CAINFO, request->ca));
 }
 
-/* How it behaves here. */
+/* Sets how the transfer behaves in this program. */
 static bool set_manners(struct transfer *transfer)
 {
 	return SET(CURLOPT_PRIVATE, transfer) &&
@@ -504,8 +508,8 @@ static bool set_manners(struct transfer *transfer)
 	       SET(CURLOPT_NOSIGNAL, 1L) &&
 	       SET(CURLOPT_NOPROGRESS, 1L) &&
 	       SET(CURLOPT_BUFFERSIZE, BUFFER_SIZE) &&
-	       SET(CURLOPT_DNS_CACHE_TIMEOUT, -1L) && /* else it looks at all that it keeps, after each transfer */
-	       SET(CURLOPT_QUICK_EXIT, 1L) && /* waits for no resolver's thread */
+	       SET(CURLOPT_DNS_CACHE_TIMEOUT, -1L) && /* else libcurl looks through its cache after each transfer */
+	       SET(CURLOPT_QUICK_EXIT, 1L) && /* libcurl waits for no resolver's thread */
 	       SET(CURLOPT_FRESH_CONNECT, 1L) &&
 	       SET(CURLOPT_FORBID_REUSE, 1L) &&
 	       SET(CURLOPT_SSL_SESSIONID_CACHE, 0L) &&
@@ -525,7 +529,7 @@ static int prepare(struct transfer *transfer, const struct transfer_request *req
 	if (!transfer->easy)
 		return -ENOMEM;
 	if (request->keep_body) {
-		transfer->body = malloc(TRANSFER_BODY_MAX + 1); /* takes memory only as far as it is written to */
+		transfer->body = malloc(TRANSFER_BODY_MAX + 1); /* takes memory only as far as bytes are written */
 		if (!transfer->body)
 			return -ENOMEM;
 	}
@@ -556,7 +560,7 @@ int transfer_begin(struct transfers *transfers, const struct transfer_request *r
 	return 0;
 }
 
-/* Resets it now: libcurl, which closes it, may be about to take leave by TLS first, and to wait for an answer. */
+/* Resets the connection now: before libcurl closes it, libcurl may send the end of TLS, and wait for an answer. */
 static void end_connection(const struct transfer *transfer)
 {
 	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };

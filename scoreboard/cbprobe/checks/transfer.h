@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * transfer.h: answers to HTTP requests, fetched by libcurl, any number at once,
- * which to the pass are one descriptor. This file and its .c are all that know
+ * transfer.h: answers to HTTP requests, fetched by libcurl, any number at the same
+ * time. For the pass they are a single descriptor. Only this file and its .c know
  * of libcurl.
  */
 
@@ -13,33 +13,33 @@
 
 #include "scoreboard.h"
 
-#define TRANSFER_HEADERS_MAX 65536u /* bytes of a status line and headers, of all answers that lead to one */
+#define TRANSFER_HEADERS_MAX 65536u /* bytes of status lines and headers, of all answers up to the final answer */
 #define TRANSFER_BODY_MAX 65536u    /* bytes of a body that are looked at */
 
 struct transfers;
 struct transfer;
 
-/* What is to be fetched. All of it need live only as long as the call. */
+/* What is to be fetched. All of it need live only during the call. */
 struct transfer_request {
 	const char *url;
 	const char *ca;                        /* file of certificates to trust; NULL: those of the system */
 	const char *host;                      /* a name whose addresses are known, or NULL */
-	const struct score_address *addresses; /* which are these */
+	const struct score_address *addresses; /* the addresses of host */
 	unsigned n_addresses;
 	uint64_t timeout_usec;                 /* of the connection, over all addresses; the caller watches it, too */
-	bool proxy_header;                     /* begins with version 1 of the PROXY protocol's */
-	bool insecure;                         /* whatever certificate is there will do */
+	bool proxy_header;                     /* the connection begins with a PROXY header of version 1 */
+	bool insecure;                         /* any certificate is accepted */
 	bool keep_body;
 	bool holds_slot;                       /* its connections end by a reset, and at once by transfer_free() */
 };
 
 /* How a transfer ended. */
 enum transfer_end {
-	TRANSFER_DONE,        /* an answer was had: status, and the body as far as it was wanted */
+	TRANSFER_DONE,        /* an answer came: status, and the body as far as it was wanted */
 	TRANSFER_NO_CONNECT,  /* error says why */
 	TRANSFER_TIMED_OUT,   /* of the connection: nothing came back */
-	TRANSFER_UNRESOLVED,  /* the URL's host is no known name */
-	TRANSFER_SHORTAGE,    /* of memory or descriptors, here; error says of which */
+	TRANSFER_UNRESOLVED,  /* the name of the URL's host is not known */
+	TRANSFER_SHORTAGE,    /* of memory or descriptors, on this machine; error says of which */
 	TRANSFER_CERTIFICATE, /* not valid */
 	TRANSFER_TLS,         /* no TLS could be agreed on */
 	TRANSFER_CA,          /* the file of trusted certificates cannot be used */
@@ -47,7 +47,7 @@ enum transfer_end {
 	TRANSFER_CUT,         /* the answer ended before its end */
 	TRANSFER_RESET,       /* the connection was reset */
 	TRANSFER_TOO_LARGE,   /* more than TRANSFER_HEADERS_MAX */
-	TRANSFER_NOT_HTTP,    /* the answer is none */
+	TRANSFER_NOT_HTTP,    /* the answer is not HTTP */
 };
 
 struct transfer_result {
@@ -63,7 +63,7 @@ struct transfer_result {
 /* Begins to use libcurl. *ret is the caller's, to be ended by transfers_close(). 0 or -errno. */
 int transfers_open(struct transfers **ret);
 
-/* Ends what is under way, and frees; NULL is fine. */
+/* Ends the transfers that are under way, and frees all; NULL is fine. */
 void transfers_close(struct transfers *transfers);
 
 /* A descriptor that is readable when transfers_work() has something to do. */
@@ -72,8 +72,8 @@ int transfers_fd(const struct transfers *transfers);
 /* Does what can be done without waiting. 0 or -errno. */
 int transfers_work(struct transfers *transfers);
 
-/* One that has ended, its result, and its owner; NULL if there is none (more). Each comes up once; it is still to
- * be freed. */
+/* A transfer that has ended, and its result; NULL if there is none (more). Each transfer is returned once, and is still
+ * to be freed. */
 struct transfer *transfers_next_ended(struct transfers *transfers, struct transfer_result *ret);
 
 /* Begins a transfer for owner. *ret is the caller's, to be ended by transfer_free() before the transfers are. 0,
@@ -81,13 +81,13 @@ struct transfer *transfers_next_ended(struct transfers *transfers, struct transf
 int transfer_begin(struct transfers *transfers, const struct transfer_request *request, void *owner,
 		   struct transfer **ret);
 
-/* Ends it if it is still under way, and frees. */
+/* Ends the transfer if it is still under way, and frees it. */
 void transfer_free(struct transfer *transfer);
 
-/* Who began it. */
+/* The owner that was given to transfer_begin(). */
 void *transfer_owner(const struct transfer *transfer);
 
-/* When it was connected (and TLS agreed on) and sent its request, by CLOCK_MONOTONIC; 0: not yet. */
+/* When the transfer was connected (and TLS agreed on) and sent its request, by CLOCK_MONOTONIC; 0: not yet. */
 uint64_t transfer_asked_usec(const struct transfer *transfer);
 
 /* Whether a connection was made, though perhaps not yet of the right kind. */
