@@ -44,7 +44,7 @@ int congestion_choose(const char *name)
 	return 0;
 }
 
-/* Whether the socket's congestion control is bbr or a later version of bbr, whose name begins the same way. */
+/* Whether the socket's congestion control is bbr, or a later version of bbr with a name that begins the same way. */
 static bool paces(int fd)
 {
 	char name[NAME_MAX_SIZE] = "";

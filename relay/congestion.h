@@ -21,8 +21,8 @@
  */
 int congestion_choose(const char *name);
 
-/* For a listening socket, whose accepted sockets inherit the choice, or for a connected socket. A socket that is not
- * TCP stays as it is. */
+/* For a listening socket (accepted sockets inherit the choice) or a connected socket. A socket that is not TCP stays as
+ * it is. */
 void congestion_apply(int fd);
 
 /* For a new socket that is about to be connected to an address. */

@@ -23,7 +23,7 @@ void connection_init(struct connection *connection, int fd, uint64_t accepted_us
 /* What a connection has when its service begins. */
 struct connection_start {
 	enum {
-		HAS_NOTHING,           /* claims a slot, and waits for one */
+		HAS_NOTHING,           /* claims a slot, and waits if none is free */
 		HAS_TICKET,            /* which has been granted a slot */
 		HAS_SLOT,
 	} has;
@@ -34,7 +34,7 @@ struct connection_start {
 
 /*
  * Serves a connection to its end, reports it, and closes it. Returns the exit
- * status of a process that served just this one.
+ * status of a process that served only this connection.
  */
 int connection_serve(struct connection *connection, struct score *score, const struct settings *settings,
 		     const struct connection_start *start);

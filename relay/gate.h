@@ -8,12 +8,12 @@
  *
  * The position of the gate says which processes accept:
  *
- *            slots are free, nobody waits
+ *            slots are free, no client waits
  *      LISTENER ------------------------> RELAYS
  *         ^  <-----------------------------  |
  *         |      a relay found the farm full |
  *         |                                  | SIGTERM, or idle for --exit-idle
- *         |  sockets closed, nobody waits    v
+ *         |  sockets closed, no client waits v
  *      NOBODY <-------------------------- LISTENER, stopping
  *         |
  *         | SIGTERM again
@@ -51,7 +51,7 @@
  * Only the process that moves a byte away from IDLE may give that relay work, so
  * a relay never has two connections. The listener keeps the descriptor of a
  * connection that it gives until the relay is BUSY with it: the death of a relay
- * ends no connection but the one that it serves.
+ * ends only the connection that the relay serves.
  *
  * Nothing is counted in pairs: a process killed between two counters would leave
  * them apart for ever.
@@ -149,10 +149,10 @@ uint64_t gate_accepted(const struct gate *gate);
 
 enum gate_position gate_get(const struct gate *gate);
 
-/* This relay has no connection: from now on it can be given one. */
+/* This relay has no connection: from now on it can be given a connection. */
 void gate_rest(struct gate *gate, size_t relay);
 
-/* Whether any other relay than this one is idle. */
+/* Whether any relay but this relay is idle. */
 bool gate_others_idle(const struct gate *gate, size_t relay);
 
 /* This relay is about to claim. false: the listener reserved the relay first; an order is coming. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * pulse.c: TCP_USER_TIMEOUT would end a connection whose peer is alive and does
- * not read, so the judgement is made here.
+ * pulse.c: TCP_USER_TIMEOUT would end a connection to a peer that is alive and
+ * does not read, so the judgement is made here.
  *
  * A peer owes an acknowledgement while something sent to it is unacknowledged,
  * or while a probe of its closed window is unanswered. The kernel tells when

@@ -4,7 +4,7 @@
  * sigterm.c: a handler notes the signal. It may run between a test of the note
  * and the sleep that follows; therefore the handler also sets the timeout of
  * the next sleep to zero. The kernel reads the timeout when the call begins: a
- * signal that comes before that ends the sleep at once, and one that comes
+ * signal that comes before that ends the sleep at once, and a signal that comes
  * later interrupts it. So neither a mask nor sigpending(2) is needed, and
  * asking for the note costs no system call.
  */
@@ -23,7 +23,7 @@
 #define FOREVER_SEC 1000000000 /* a timeout must be there to be set to zero */
 
 static volatile sig_atomic_t pending;
-static volatile struct timespec timeout; /* of the present sleep, or the next one */
+static volatile struct timespec timeout; /* of the present or the next sleep */
 static bool is_watched, is_remembered;
 
 static void note(int signal_number)

@@ -30,7 +30,7 @@ int sigterm_inherit(void);
 /* Whether SIGTERM has come. Costs no system call. */
 bool sigterm_pending(void);
 
-/* Forgets a SIGTERM that has come: the next one interrupts again. */
+/* Forgets a SIGTERM that has come: the next SIGTERM interrupts again. */
 void sigterm_forgive(void);
 
 /* poll(2) with a timeout in microseconds, open to SIGTERM. Returns as poll(2); -EINTR if SIGTERM came; or -errno. */

@@ -26,7 +26,7 @@ uint64_t socket_vanish_usec(void);
  * socket_end_clean()); urgent data comes in line. */
 void socket_prepare_birth(int fd);
 
-/* For an accepted socket, or a listening socket, whose accepted sockets inherit it: the same, and the congestion
+/* For an accepted socket, or a listening socket (accepted sockets inherit all of it): the same, and the congestion
  * control, the keepalive, and no delay. */
 void socket_prepare(int fd);
 

@@ -46,7 +46,7 @@ struct waiters {
 	size_t n;
 	bool unwatched;                /* there is a waiter without io */
 	uint64_t revivals;             /* as score_revivals() was when all were last looked at */
-	bool asked;                    /* what this process holds, by a process that cannot read who holds some slots */
+	bool asked;                    /* what this process holds, by a process that cannot read some holders */
 	sd_event_source *wake, *guard_time, *guard_child, *limit_time, *watch_time;
 	int next_fd;                   /* pidfd of the process that has the next younger ticket, or -1 */
 };

@@ -469,7 +469,7 @@ static enum outcome judge(struct probe *probe, struct run *run, const siginfo_t 
 	}
 }
 
-/* Ends a run whose leader has exited. */
+/* Ends a run after its leader has exited. */
 static enum outcome finish(struct probe *probe)
 {
 	struct run *run = probe->work;

@@ -2,7 +2,7 @@
 
 /*
  * http.c: check=http:// and check=https://. The node is up if the URL's answer
- * has an expected status and, where one is asked for, a pattern in its body.
+ * has an expected status and, if check= names a pattern, the pattern in its body.
  *
  * transfer.c does the work; this file says what is asked, and what the answer
  * means. A URL is fetched as written, except that %n becomes the node's host:port,

@@ -32,7 +32,7 @@ struct probe {
 	const struct checkup *checkup;   /* its check= */
 	struct score_address *addresses; /* room for at least n_addresses */
 	struct conversation *talk;       /* while a check that talks is under way */
-	void *work;                      /* while another check is under way: what it keeps, freed by stop() of struct check */
+	void *work;                      /* what any other check keeps while under way, freed by its stop() */
 	struct probe *next;              /* in the line */
 	uint64_t deadline_usec;          /* CLOCK_MONOTONIC */
 	uint64_t begun_usec;             /* the present try */

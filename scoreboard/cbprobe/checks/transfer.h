@@ -23,7 +23,7 @@ struct transfer;
 struct transfer_request {
 	const char *url;
 	const char *ca;                        /* file of certificates to trust; NULL: those of the system */
-	const char *host;                      /* a name whose addresses are known, or NULL */
+	const char *host;                      /* a name with known addresses, or NULL */
 	const struct score_address *addresses; /* the addresses of host */
 	unsigned n_addresses;
 	uint64_t timeout_usec;                 /* of the connection, over all addresses; the caller watches it, too */
