@@ -558,15 +558,25 @@ void lock_retire(struct lock *lock)
 	atomic_store(lock->word, RETIRED);
 }
 
+/* A page that was cut short is a page of zeros from here on. It says nothing of the scoreboard: no fault is noted. */
 uint16_t lock_life(const struct lock *lock)
 {
-	return lock->page ? (uint16_t)lock->page->life : 0;
+	bool so_far = fault_seen();
+	uint16_t life = lock->page ? (uint16_t)lock->page->life : 0;
+
+	if (!so_far)
+		(void)fault_clear();
+	return life;
 }
 
 void lock_set_life(struct lock *lock, uint16_t life)
 {
+	bool so_far = fault_seen();
+
 	if (lock->page)
 		lock->page->life = life;
+	if (!so_far)
+		(void)fault_clear();
 }
 
 /* Whether the page that has the name is this process's page. 1 yes, 0 no, or -errno: that cannot be found out. */
