@@ -386,6 +386,9 @@ static int on_follow_time(sd_event_source *source, uint64_t usec, void *arg)
 	(void)usec;
 	l->follow_time = sd_event_source_disable_unref(l->follow_time);
 	(void)score_follow(l->score); /* the next call that needs the scoreboard tells of a failure */
+	/* A bound relay that met the damage may have named relays of other farms, which answer nobody. */
+	if (score_has_lost(l->score) == 1)
+		(void)score_reap(l->score, NULL, NULL);
 	set_timer(l, &l->follow_time, FOLLOW_USEC, on_follow_time);
 	return 0;
 }

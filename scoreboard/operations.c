@@ -249,6 +249,11 @@ int score_totals(struct score *s, struct score_totals *ret)
 	return OPERATION(s, attempt_totals(s, ret));
 }
 
+int score_has_lost(struct score *s)
+{
+	return OPERATION(s, attempt_has_lost(s));
+}
+
 int score_is_down(struct score *s)
 {
 	return OPERATION(s, attempt_is_down(s));

@@ -536,6 +536,10 @@ int score_totals(struct score *s, struct score_totals *ret);
  * nodes there are. */
 int score_is_down(struct score *s);
 
+/* Whether slots are lost, as the holder of each could not be read: 1, 0, or -errno. score_reap() looks after them. Costs
+ * the same however many nodes there are. */
+int score_has_lost(struct score *s);
+
 /* ---- administration ---- */
 
 struct score_load_result {

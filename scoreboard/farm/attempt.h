@@ -40,6 +40,7 @@ int attempt_explain(struct score *s, enum score_policy policy, struct score_choi
 int attempt_totals(struct score *s, struct score_totals *ret);
 int attempt_history(struct score *s, struct score_history *ret);
 int attempt_is_down(struct score *s);
+int attempt_has_lost(struct score *s);
 int attempt_load(struct score *s, const struct nodelist *list, struct score_load_result *ret);
 int attempt_edit(struct score *s, const struct score_edit *edit, struct score_edited *ret);
 int attempt_pause(struct score *s, bool paused);
