@@ -73,8 +73,9 @@ dpkg_inside() { inside env DEBIAN_FRONTEND=noninteractive dpkg "$@"; }
 @test "removed, nothing is left but the node list; purged, nothing at all but the user" {
   dpkg_inside --remove corebalance
   inside test -e /etc/corebalance/nodes.conf
-  [ -z "$(inside systemctl list-units -q 'corebalance*' | grep -v 'not-found')" ]
-  run ! inside pgrep -x 'cbrelay|cbprobe'
+  nothing_runs() { ! inside pgrep -x 'cbrelay|cbprobe'; }
+  until_ok nothing_runs
+  inside systemctl list-units -q 'corebalance*'
   dpkg_inside --purge corebalance
   run -0 inside sh -c 'find /etc /usr /lib /var/lib /run -xdev -name "*corebalance*" -not -path "/var/lib/systemd/*" -not -path "/usr/src/*" 2>/dev/null'
   [ -z "$(grep -v '^/run/systemd/' <<<"$output")" ]
