@@ -19,6 +19,7 @@
  * behind in any case.
  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -214,6 +215,7 @@ static void read_board(const char *path, struct board *board)
 
 static void make_board(const char *path, const struct nodelist *list, struct board *board)
 {
+	char page[128];
 	struct score *s = open_board(path, list);
 	struct score_target target;
 	struct score_slot slot;
@@ -240,6 +242,8 @@ static void make_board(const char *path, const struct nodelist *list, struct boa
 	end_child(children[1]);
 	read_board(path, board);
 	MUST(unlink(path) == 0);
+	(void)snprintf(page, sizeof(page), "%s.lock", path);
+	MUST(unlink(page) == 0 || errno == ENOENT);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
