@@ -110,7 +110,7 @@ typed() {
     /^[#$] / {
       end_text()
       sub(/^[#$] /, "")
-      if (/^systemctl edit /) { editing = $0; print "cat >/root/work/text <<\"END_OF_TEXT\"" } else { print; continues = /\\$/ }
+      if (/^systemctl edit /) { editing = $0; print "cat >/root/example/text <<\"END_OF_TEXT\"" } else { print; continues = /\\$/ }
       next
     }
     editing { print }
@@ -125,16 +125,16 @@ run_script() {
     echo 'set -o pipefail; trap '\''[[ $? = 1 && $(sed -n "${LINENO}p" script) == *"| grep "* ]] || exit 1'\'' ERR'
     cat "$1"
     echo :
-  } | inside sh -c 'cd /root/work && cat >script && exec timeout 300 bash script'
+  } | inside sh -c 'cd /root/example && cat >script && exec timeout 300 bash script'
 }
 
 # stays FILE: its command runs until it is stopped. It has begun when it says something, or has the scoreboard open.
 stays() {
-  inside sh -c 'cat >/root/work/script' <"$1"
-  inside systemd-run -q --collect --unit=example --working-directory=/root/work -p StandardOutput=truncate:/root/work/said bash -e script
+  inside sh -c 'cat >/root/example/script' <"$1"
+  inside systemd-run -q --collect --unit=example --working-directory=/root/example -p StandardOutput=truncate:/root/example/said bash -e script
   # shellcheck disable=SC2016 # for the shell inside
   has_begun() {
-    inside sh -c '[ -s /root/work/said ] || for pid in $(cat /sys/fs/cgroup/system.slice/example.service/cgroup.procs); do
+    inside sh -c '[ -s /root/example/said ] || for pid in $(cat /sys/fs/cgroup/system.slice/example.service/cgroup.procs); do
       ls -l "/proc/$pid/fd"; done | grep -q "scoreboard\.tdb"'
   }
   until_ok has_begun
@@ -144,8 +144,8 @@ stays() {
 # serves_at FILE PORT: a relay that stays, on a machine where nothing else has the port.
 serves_at() {
   inside systemctl stop corebalance.socket corebalance.service
-  inside sh -c 'cat >/root/work/script' <"$1"
-  inside systemd-run -q --collect --unit=example --working-directory=/root/work bash -e script
+  inside sh -c 'cat >/root/example/script' <"$1"
+  inside systemd-run -q --collect --unit=example --working-directory=/root/example bash -e script
   port=$2
   port_is_open() { inside ss -Hltn "sport = :$port" | grep -q .; }
   until_ok port_is_open
@@ -156,19 +156,19 @@ serves_at() {
 
 # A file is compiled through a port of the gateway, and not here.
 compiles() {
-  inside env DISTCC_HOSTS="$1/20" DISTCC_FALLBACK=0 DISTCC_DIR=/root/work/.distcc bash -ec 'cd /root/work && rm -rf .distcc && mkdir .distcc && distcc gcc -c one.c'
+  inside env DISTCC_HOSTS="$1/20" DISTCC_FALLBACK=0 DISTCC_DIR=/root/example/.distcc bash -ec 'cd /root/example && rm -rf .distcc && mkdir .distcc && distcc gcc -c one.c'
 }
 
 # in_service: brings the machine to the state in which the README leaves it.
 in_service() {
   # shellcheck disable=SC2016 # for the shell inside
   inside bash -ec '
-    rm -rf /root/work /etc/systemd/system/corebalance*.d
-    mkdir -p /root/work/.distcc
-    cd /root/work
+    rm -rf /root/example /etc/systemd/system/corebalance*.d
+    mkdir -p /root/example/.distcc
+    cd /root/example
     echo "int one(void) { return 1; }" >one.c
     printf "all:\n\t\$(CC) -c one.c\n" >Makefile
-    printf "#!/bin/sh\ncat /root/work/text >\"\$1\"\n" >/usr/local/bin/editor
+    printf "#!/bin/sh\ncat /root/example/text >\"\$1\"\n" >/usr/local/bin/editor
     chmod 755 /usr/local/bin/editor
     [ -e /usr/bin/cbscore ] || exit 0
     systemctl daemon-reload
@@ -177,7 +177,7 @@ in_service() {
     cp /etc/corebalance/nodes.conf .
     rm -f /run/corebalance/*
     systemctl start corebalance.socket corebalance-probe.timer
-    DISTCC_DIR=/root/work/.distcc DISTCC_HOSTS=localhost:3632/20 DISTCC_FALLBACK=0 distcc gcc -c one.c
+    DISTCC_DIR=/root/example/.distcc DISTCC_HOSTS=localhost:3632/20 DISTCC_FALLBACK=0 distcc gcc -c one.c
     cbscore up fast1.farm >/dev/null || true
     install -D -t /usr/local/sbin /usr/share/doc/corebalance/examples/notify-ipvs'
 }
@@ -191,11 +191,11 @@ example() {
   '# host'* | *[a-z0-9]', '*[0-9]','*[0-9]','*[0-9]*) # lines of a node list
     inside mkdir -p /etc/ssl
     inside cp -n /etc/ssl/openssl.cnf /etc/ssl/farm.pem
-    inside sh -c 'cat >/root/work/list && cbscore validate /root/work/list' <"$1"
+    inside sh -c 'cat >/root/example/list && cbscore validate /root/example/list' <"$1"
     ;;
   'expect "'* | 'send "'*) # a chat
-    inside sh -c 'cat >/root/work/chat && echo "fast1.farm, 3632, 1, 0, check=chat:/root/work/chat" >/root/work/list &&
-      cbscore validate /root/work/list' <"$1"
+    inside sh -c 'cat >/root/example/chat && echo "fast1.farm, 3632, 1, 0, check=chat:/root/example/chat" >/root/example/list &&
+      cbscore validate /root/example/list' <"$1"
     ;;
   '* * * '*) # a line of /etc/crontab
     read -r _ _ _ _ _ user first <<<"$first"
