@@ -82,7 +82,7 @@ struct listener {
 	uint64_t shut_usec;            /* when the farm was last seen full: CLOCK_MONOTONIC */
 	uint64_t accepted;             /* connections accepted by relays, as of the last look */
 	uint64_t fresh;                /* relays made since then; the first connection of each is no sign of haste */
-	uint64_t ended;                /* relays that have ended, as of the last look */
+	uint64_t ended, failed;        /* relays that have ended, and those of them that had failed, as of the last look */
 	uint64_t told_accepted;        /* as accepted, when the status was last told */
 	uint64_t active_usec;          /* when the listener last had something to do: CLOCK_BOOTTIME */
 	size_t growth;                 /* how many relays the next step makes, */
@@ -161,21 +161,27 @@ static int on_shortage_time(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* Says the first time what cannot be done, and has it tried again after a pause. */
-static void take_a_pause(struct shortage *shortage, const char *what, int error)
+/* Has what failed tried again after a pause. */
+static void pause_after(struct shortage *shortage)
 {
 	int r;
 
-	if (!shortage->complained)
-		report_message(LOG_ERR, "cannot %s: %s; connections wait in the backlog meanwhile", what,
-			       score_strerror(error));
-	shortage->complained = true;
 	if (shortage->time)
 		return;
 	r = sd_event_add_time_relative(shortage->listener->event, &shortage->time, CLOCK_MONOTONIC, PAUSE_USEC, 1,
 				       on_shortage_time, shortage);
 	if (r < 0)
 		report_message(LOG_WARNING, "cannot set a timer: %s", strerror(-r));
+}
+
+/* Says the first time what cannot be done, and has it tried again after a pause. */
+static void take_a_pause(struct shortage *shortage, const char *what, int error)
+{
+	if (!shortage->complained)
+		report_message(LOG_ERR, "cannot %s: %s; connections wait in the backlog meanwhile", what,
+			       score_strerror(error));
+	shortage->complained = true;
+	pause_after(shortage);
 }
 
 static int on_room_time(sd_event_source *source, uint64_t usec, void *arg);
@@ -447,6 +453,10 @@ static void set_gate(struct listener *l)
 	bool look = open && (gate_get(gate) != GATE_RELAYS || pool_ended(l->pool) != l->ended);
 
 	l->ended = pool_ended(l->pool);
+	/* A relay that fails says why. The next relay would fail, too: to fork it at once would take a whole core. */
+	if (pool_failed(l->pool) != l->failed)
+		pause_after(&l->forking);
+	l->failed = pool_failed(l->pool);
 	gate_set(gate, l->ending ? GATE_END : closed ? GATE_NOBODY : open ? GATE_RELAYS : GATE_LISTENER);
 	if (closed)
 		pool_shrink(l->pool, 0);

@@ -40,7 +40,8 @@ struct pool {
 	struct member **members;     /* NULL: a free number */
 	size_t room, n;
 	size_t n_given;              /* members with a given_fd */
-	uint64_t ended;              /* relays, so far */
+	uint64_t ended;              /* relays, so far, */
+	uint64_t failed;             /* and how many of them with an error */
 	struct confinement *confinement; /* of the relays; NULL: this machine has none */
 	pid_t parent;                /* of all relays: the process that made the pool */
 	sd_event_source *call, *given_time;
@@ -141,6 +142,11 @@ uint64_t pool_ended(const struct pool *pool)
 	return pool->ended;
 }
 
+uint64_t pool_failed(const struct pool *pool)
+{
+	return pool->failed;
+}
+
 struct gate *pool_gate(struct pool *pool)
 {
 	return &pool->gate;
@@ -184,6 +190,7 @@ static void bury(struct member *member, const siginfo_t *info)
 	else if (member->given_fd >= 0)
 		take_back(member); /* if the relay had just taken the slot, the ticket is gone and is put in again */
 	member->pool->ended++;
+	member->pool->failed += info->si_code == CLD_EXITED && info->si_status != EX_OK;
 	remove_member(member);
 }
 
@@ -223,6 +230,7 @@ static _Noreturn void become_relay(struct pool *pool, size_t number, int orders_
 	};
 	int keep[DESCRIPTORS_KEPT_MAX];
 	size_t n = setup->n_fds;
+	int r;
 
 	(void)memcpy(keep, setup->fds, n * sizeof(*keep));
 	keep[n++] = orders_fd;
@@ -233,9 +241,15 @@ static _Noreturn void become_relay(struct pool *pool, size_t number, int orders_
 	if (pool->confinement && confinement_fd(pool->confinement) >= 0)
 		keep[n++] = confinement_fd(pool->confinement);
 	descriptors_keep(keep, n);
-	if (sigterm_inherit() < 0 || score_after_fork(setup->score) < 0 ||
-	    (pool->confinement && confine(pool->confinement) < 0))
+	r = sigterm_inherit();
+	if (r == 0)
+		r = score_after_fork(setup->score);
+	if (r == 0 && pool->confinement)
+		r = confine(pool->confinement);
+	if (r < 0) {
+		report_message(LOG_ERR, "cannot become a relay: %s", score_strerror(r));
 		_exit(EX_OSERR);
+	}
 	_exit(relay_run(&place));
 }
 

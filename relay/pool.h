@@ -47,6 +47,9 @@ size_t pool_size(const struct pool *pool);
 /* How many relays have ended so far, in whatever way. */
 uint64_t pool_ended(const struct pool *pool);
 
+/* How many relays have ended so far because they could not do their work. */
+uint64_t pool_failed(const struct pool *pool);
+
 /* Forks relays until n are idle or on their way there. 0 or -errno: fewer were made. */
 int pool_grow(struct pool *pool, size_t n);
 

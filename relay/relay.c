@@ -109,6 +109,13 @@ enum next {
 	NEXT_FAIL,
 };
 
+/* The relay ends with an error: says why. */
+static enum next fail(int error)
+{
+	report_message(LOG_ERR, "cannot go on as a relay: %s", score_strerror(error));
+	return NEXT_FAIL;
+}
+
 int relay_order(int fd, const struct relay_order *order, int client_fd)
 {
 	union {
@@ -168,12 +175,12 @@ static enum next receive_order(struct relay *relay, struct work *ret)
 
 	n = recvmsg(relay->place->orders_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? NEXT_LOOK : NEXT_FAIL;
+		return errno == EAGAIN || errno == EINTR ? NEXT_LOOK : fail(-errno);
 	if (n == 0)
 		return NEXT_END;
 	header = CMSG_FIRSTHDR(&message);
 	if (n != sizeof(order) || !header || header->cmsg_type != SCM_RIGHTS)
-		return NEXT_FAIL; /* no descriptor is left: the kernel closes the client's socket */
+		return fail(-EMFILE); /* the kernel closes the client's socket */
 	(void)memcpy(&ret->fd, CMSG_DATA(header), sizeof(int));
 	return take_order(relay, &order, ret);
 }
@@ -188,7 +195,7 @@ static enum next await_order(struct relay *relay, struct work *ret)
 		if (next != NEXT_LOOK || relay->idle)
 			return next; /* or the listener has taken the order back */
 		if (poll(&fd, 1, -1) < 0 && errno != EINTR)
-			return NEXT_FAIL;
+			return fail(-errno);
 	}
 }
 
@@ -219,7 +226,7 @@ static enum next wait_full(struct relay *relay, struct work *ret)
 	r = sigterm_poll(&fd, 1, relay->full_usec);
 	relay->full_usec = relay->full_usec < FULL_MAX_USEC ? relay->full_usec * 2 : FULL_MAX_USEC;
 	if (r < 0)
-		return r == -EINTR ? NEXT_END : NEXT_FAIL;
+		return r == -EINTR ? NEXT_END : fail(r);
 	return r > 0 ? receive_order(relay, ret) : NEXT_LOOK;
 }
 
@@ -283,7 +290,7 @@ static enum next while_relays_accept(struct relay *relay, struct work *ret)
 	if (r == -EINTR)
 		return NEXT_END;
 	if (r < 0)
-		return NEXT_FAIL;
+		return fail(r);
 	if (event.data.fd == place->orders_fd)
 		return receive_order(relay, ret);
 	if (event.data.fd == score_wake_fd(place->score)) {
@@ -303,7 +310,7 @@ static enum next while_listener_accepts(struct relay *relay, struct work *ret)
 	int r = sigterm_poll(fds, 3, NO_TIMEOUT);
 
 	if (r < 0)
-		return r == -EINTR ? NEXT_END : NEXT_FAIL;
+		return r == -EINTR ? NEXT_END : fail(r);
 	if (fds[2].revents)
 		(void)score_wake_clear(relay->place->score); /* as in while_relays_accept() */
 	return fds[0].revents ? receive_order(relay, ret) : NEXT_LOOK;

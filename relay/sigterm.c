@@ -112,20 +112,6 @@ static int outcome(long r)
 	return pending && r <= 0 ? -EINTR : r < 0 ? -errno : (int)r;
 }
 
-int sigterm_epoll(int epoll_fd, struct epoll_event *ret)
-{
-	long r;
-
-	do {
-		set_timeout(NO_TIMEOUT);
-		if (pending)
-			return -EINTR;
-		/* The C library's function would copy the timeout. */
-		r = syscall(SYS_epoll_pwait2, epoll_fd, ret, 1, &timeout, NULL, 0);
-	} while (sleeps_on(r));
-	return outcome(r);
-}
-
 int sigterm_poll(struct pollfd *fds, nfds_t n, uint64_t timeout_usec)
 {
 	long r;
@@ -137,4 +123,32 @@ int sigterm_poll(struct pollfd *fds, nfds_t n, uint64_t timeout_usec)
 		r = syscall(SYS_ppoll, fds, n, &timeout, NULL, 0); /* the kernel leaves in it what is left */
 	while (sleeps_on(r));
 	return outcome(r);
+}
+
+/* For kernels before 5.11, and for what stands in for a kernel and knows no epoll_pwait2(2), as valgrind 3.19. */
+static int epoll_in_two_steps(int epoll_fd, struct epoll_event *ret)
+{
+	int r;
+
+	do {
+		r = sigterm_poll(&(struct pollfd){ .fd = epoll_fd, .events = POLLIN }, 1, NO_TIMEOUT);
+		if (r < 0)
+			return r;
+		r = epoll_wait(epoll_fd, ret, 1, 0);
+	} while (r == 0); /* the event was another process's */
+	return r < 0 ? -errno : r;
+}
+
+int sigterm_epoll(int epoll_fd, struct epoll_event *ret)
+{
+	long r;
+
+	do {
+		set_timeout(NO_TIMEOUT);
+		if (pending)
+			return -EINTR;
+		/* The C library's function would copy the timeout. */
+		r = syscall(SYS_epoll_pwait2, epoll_fd, ret, 1, &timeout, NULL, 0);
+	} while (sleeps_on(r));
+	return r < 0 && errno == ENOSYS ? epoll_in_two_steps(epoll_fd, ret) : outcome(r);
 }

@@ -174,6 +174,44 @@ PY
   farm_is_at_rest
 }
 
+@test "where the kernel has no epoll_pwait2, relays wait, serve and end all the same" {
+  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-old.so" "$BATS_TEST_DIRNAME/tools/preload-old.c" -ldl
+  node a 4001 2 --mode line
+  LD_PRELOAD=$T/preload-old.so entrance alone
+  until_ok relays_at_least 4
+  relays | sort >"$T/relays"
+  client -n 40 --line "sleep 1" --expect line
+  until_ok everything_is_free
+  # No relay had to be replaced.
+  [ "$(wc -l <"$T/relays")" -ge 4 ]
+  [ "$(relays | sort | comm -12 "$T/relays" - | wc -l)" = "$(wc -l <"$T/relays")" ]
+  client -n 40 -c 6 --line "sleep 1" --expect line
+  kill "$GATE_PID"
+  until_ok gone "$GATE_PID"
+  for pid in $(cat "$T/relays"); do until_ok gone "$pid"; done
+}
+
+@test "relays that cannot begin are not forked without end, and clients wait until relays can" {
+  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-old.so" "$BATS_TEST_DIRNAME/tools/preload-old.c" -ldl
+  node a 4001 2 --mode line
+  export FAILS=$T/fails
+  begun=$(date +%s%N)
+  LD_PRELOAD=$T/preload-old.so entrance alone
+  until_ok relays_at_least 4
+  : >"$FAILS"
+  for pid in $(relays); do kill -9 "$pid"; done
+  client_start waits -n 3 -c 3 --line "sleep 1" --expect line
+  until_ok eval '[ "$(lines_with "$T/relay.log" "cannot begin as a relay")" -gt 100 ]'
+  # At most GROWTH_MAX relays at a time, and a pause of a quarter of a second after them.
+  pauses=$((($(date +%s%N) - begun) / 250000000 + 2))
+  [ "$(lines_with "$T/relay.log" "cannot begin as a relay")" -le $((pauses * 32)) ]
+  rm "$FAILS"
+  client_wait waits
+  farm_is_at_rest
+}
+
 # dies_of SIGNAL: relays with a library that sends SIGNAL to a relay as soon as a connection wakes it; see dying_relay.
 dies_of() {
   [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
