@@ -25,7 +25,7 @@
 #include "forward.h"
 #include "sigterm.h"
 #include "limit.h"
-#include "patience.h"
+#include "wait.h"
 #include "proxy.h"
 #include "report.h"
 #include "socket.h"
@@ -186,7 +186,7 @@ static enum stage stage_claim(struct life *life)
 static enum stage stage_wait(struct life *life)
 {
 	struct connection *connection = life->connection;
-	enum patience_outcome outcome;
+	enum wait_outcome outcome;
 	int error = 0;
 
 	for (;;) {
@@ -196,18 +196,18 @@ static enum stage stage_wait(struct life *life)
 			return STAGE_CONNECT;
 		if (r < 0)
 			return end_by_scoreboard(life, r, PHASE_QUEUE);
-		outcome = patience_wait(life->score, life->settings, &life->ticket, connection->fd,
+		outcome = wait_for_slot(life->score, life->settings, &life->ticket, connection->fd,
 					connection->accepted_usec, &error);
-		if (outcome != PATIENCE_GRANTED)
+		if (outcome != WAIT_GRANTED)
 			break;
 	}
 	(void)score_leave(life->score, &life->ticket); /* fails only if the ticket has left already */
 	switch (outcome) {
-	case PATIENCE_CLIENT_GONE:
+	case WAIT_CLIENT_GONE:
 		return end(life, END_CLIENT, PHASE_QUEUE, EX_OK);
-	case PATIENCE_TIMED_OUT:
+	case WAIT_TIMED_OUT:
 		return end_by_limit(life, (enum end_cause)error);
-	case PATIENCE_INTERRUPTED:
+	case WAIT_INTERRUPTED:
 		return end(life, END_ADMIN, PHASE_QUEUE, EX_OK);
 	default:
 		return end_by_scoreboard(life, error, PHASE_QUEUE);

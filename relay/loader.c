@@ -13,8 +13,7 @@
 
 #include <systemd/sd-daemon.h>
 
-#include "descriptors.h"
-#include "sigterm.h"
+#include "child.h"
 #include "list/nodelist.h"
 #include "log.h"
 #include "report.h"
@@ -55,18 +54,11 @@ static int load(const struct loader *loader)
 	return r;
 }
 
-/* In the child: closes what belongs to connections, so that none lives on in the child. */
-static int begin(const struct loader *loader)
+/* In the child. */
+static _Noreturn void run(const struct loader *loader)
 {
-	int keep[SCORE_FDS_MAX + 1];
-	size_t n = score_fds(loader->setup.score, keep);
-	int r;
-
 	log_by_stderr();
-	keep[n++] = loader->setup.journal_fd;
-	descriptors_keep(keep, n);
-	r = sigterm_inherit();
-	return r < 0 ? r : score_after_fork(loader->setup.score);
+	_exit(child_begin(loader->setup.score, &loader->setup.journal_fd, 1) < 0 ? EX_OSERR : load(loader));
 }
 
 static void start(struct loader *loader);
@@ -94,7 +86,7 @@ static void start(struct loader *loader)
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now_monotonic());
 	pid = fork();
 	if (pid == 0)
-		_exit(begin(loader) < 0 ? EX_OSERR : load(loader));
+		run(loader);
 	r = pid < 0 ? -errno : sd_event_add_child(loader->setup.event, &loader->child, pid, WEXITED, on_loaded, loader);
 	if (r < 0) {
 		report_message(LOG_ERR, "cannot load %s: %s", loader->setup.nodes, strerror(-r));

@@ -13,14 +13,13 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "confine.h"
-#include "descriptors.h"
-#include "sigterm.h"
 #include "report.h"
 #include "system/timespan.h"
 
 #define GIVEN_USEC 500000u /* a relay that takes longer for an order is stopped, or nearly so */
-#define DESCRIPTORS_KEPT_MAX (RELAY_SOCKETS_MAX + 5 + SCORE_FDS_MAX)
+#define KEPT_MAX (RELAY_SOCKETS_MAX + 5) /* descriptors of a relay besides those of the scoreboard */
 
 /* A relay; its place in the table is its number in the gate. */
 struct member {
@@ -228,7 +227,7 @@ static _Noreturn void become_relay(struct pool *pool, size_t number, int orders_
 		.gate = &pool->gate, .parent = pool->parent, .number = number, .orders_fd = orders_fd, .reserved = reserved,
 		.fds = setup->fds, .n_fds = setup->n_fds, .score = setup->score, .settings = setup->settings,
 	};
-	int keep[DESCRIPTORS_KEPT_MAX];
+	int keep[KEPT_MAX];
 	size_t n = setup->n_fds;
 	int r;
 
@@ -236,14 +235,10 @@ static _Noreturn void become_relay(struct pool *pool, size_t number, int orders_
 	keep[n++] = orders_fd;
 	keep[n++] = pool->gate.call_fd;
 	keep[n++] = pool->gate.open_fd;
-	n += score_fds(setup->score, keep + n);
 	keep[n++] = setup->journal_fd;
 	if (pool->confinement && confinement_fd(pool->confinement) >= 0)
 		keep[n++] = confinement_fd(pool->confinement);
-	descriptors_keep(keep, n);
-	r = sigterm_inherit();
-	if (r == 0)
-		r = score_after_fork(setup->score);
+	r = child_begin(setup->score, keep, n);
 	if (r == 0 && pool->confinement)
 		r = confine(pool->confinement);
 	if (r < 0) {

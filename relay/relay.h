@@ -39,7 +39,7 @@ struct relay_place {
 };
 
 /*
- * The life of a relay, in a process just forked (see descriptors.h): serves
+ * The life of a relay, in a process just forked (see child.h): serves
  * until the relay has served settings->connections_per_relay, or the listener
  * lets it go, or SIGTERM. Returns an exit status; EX_OK: whatever the relay was
  * given has been served.

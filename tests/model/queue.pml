@@ -9,7 +9,7 @@
  *   sections       score_claim, score_take, score_release, score_failed, score_leave.
  *   dispatch_step  claim_dispatch(): a turn of its loop, which is one commit.
  *   reap           score_reap(): collect, judge, bury; by the guard or a newcomer.
- *   "look"         score_guard() and patience.c: the youngest waiter has a timer
+ *   "look"         score_guard() and wait.c: the youngest waiter has a timer
  *                  (watch == 0), the others a pidfd of the next younger (watch != 0).
  *   Admin          score_verdict() or the like: node 0 comes up (FLAPS). It goes down by score_failed().
  *   Killer         SIGKILL, KILLS times in a run, to any process between any two steps.
@@ -455,13 +455,13 @@ claim:          /* claim_once() */
 		finish(p);
 		if
 		:: !again && hold[slot] == p + 1 && state[slot] == BUSY -> goto connect
-		:: !again && !(hold[slot] == p + 1 && state[slot] == BUSY) -> goto patience
+		:: !again && !(hold[slot] == p + 1 && state[slot] == BUSY) -> goto wait
 		:: atomic { again -> again = false }
 			reap(p);
 			goto claim
 		fi;
 
-patience:       /* patience_wait() */
+wait:       /* wait_for_slot() */
 		/* After any wake-up, also one during a look: if no slot came with it, the process must look. */
 		atomic { woken = told[p]; told[p] = false }
 		atomic {
@@ -477,7 +477,7 @@ patience:       /* patience_wait() */
 			fi
 		}
 end_sleep:      if
-		:: atomic { told[p] -> goto patience }
+		:: atomic { told[p] -> goto wait }
 		:: atomic { leaves > 0 -> leaves--; goto leave }
 		:: atomic { watch && gone[watch - 1] -> goto look }
 		:: atomic { !watch && WORTH_A_LOOK(p) -> goto look }
@@ -514,7 +514,7 @@ look:           /* score_guard() */
 			watch = (next && !gone[next - 1] -> next : 0);
 #endif
 			next = 0;
-			goto patience
+			goto wait
 		}
 
 take:           /* score_take() */
@@ -597,7 +597,7 @@ failed:         /* score_failed(): one commit frees the slot, and takes another 
 		finish(p);
 		if
 		:: hold[slot] == p + 1 && state[slot] == BUSY -> goto connect
-		:: else -> slot = 0; goto patience
+		:: else -> slot = 0; goto wait
 		fi;
 
 leave:          /* score_leave() */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "patience.h"
+#include "wait.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -38,12 +38,12 @@ static int watch_look(struct watch *watch, struct score *score, struct score_tic
 	return r == -ESTALE ? 0 : r; /* the ticket no longer waits: score_granted() says what became of it */
 }
 
-enum patience_outcome patience_wait(struct score *score, const struct settings *settings,
+enum wait_outcome wait_for_slot(struct score *score, const struct settings *settings,
 				    struct score_ticket *ticket, int client_fd, uint64_t accepted_usec,
 				    int *ret_error)
 {
 	struct watch watch = { .look_usec = now_boottime() + SCORE_GUARD_USEC, .next_fd = -1 };
-	enum patience_outcome outcome = PATIENCE_FAILED;
+	enum wait_outcome outcome = WAIT_FAILED;
 	struct departure departure = { 0 };
 	int wake_fd = score_wake_fd(score), r = wake_fd;
 
@@ -57,7 +57,7 @@ enum patience_outcome patience_wait(struct score *score, const struct settings *
 		woken = score_wake_clear(score);
 		r = score_granted(score, ticket);
 		if (r > 0)
-			outcome = PATIENCE_GRANTED;
+			outcome = WAIT_GRANTED;
 		if (r != 0)
 			break;
 		/* Woken without a slot: the process that this waiter watches may have stopped waiting without ending.
@@ -67,7 +67,7 @@ enum patience_outcome patience_wait(struct score *score, const struct settings *
 		if (r == 0)
 			r = limit_is_over(score, settings, accepted_usec, &until_usec);
 		if (r > 0)
-			outcome = PATIENCE_TIMED_OUT;
+			outcome = WAIT_TIMED_OUT;
 		if (r != 0)
 			break;
 		now_usec = now_boottime();
@@ -80,13 +80,13 @@ enum patience_outcome patience_wait(struct score *score, const struct settings *
 		r = sigterm_poll(fds, 3, until_usec == NO_TIMEOUT ? NO_TIMEOUT :
 				   until_usec > now_usec ? until_usec - now_usec : 0);
 		if (r == -EINTR) {
-			outcome = PATIENCE_INTERRUPTED;
+			outcome = WAIT_INTERRUPTED;
 			break;
 		}
 		if (r < 0)
 			break;
 		if (departure_check(&departure, client_fd, fds[0].revents, settings->abandon_on_eof)) {
-			outcome = PATIENCE_CLIENT_GONE;
+			outcome = WAIT_CLIENT_GONE;
 			break;
 		}
 		if (fds[2].revents || now_boottime() >= watch.look_usec)

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "farm.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "sigterm.h"
+
+#define PRIVATE_FILE "/scoreboard.tdb"
+
+/* ---- the nodes ---- */
+
+/* Adds a node given as "[HOST:]PORT[/CORES]", the notation of IAWLB. 0 or -ENOMEM. A mistake in the text becomes an
+ * error of the list. */
+static int add_node(struct nodelist *list, const char *argument, int number)
+{
+	char place[32], *copy = strdup(argument), *slash, *colon, *host, *port;
+	int r;
+
+	if (!copy)
+		return -ENOMEM;
+	(void)snprintf(place, sizeof(place), "argument %d", number);
+	slash = strrchr(copy, '/');
+	if (slash)
+		*slash = '\0';
+	colon = strrchr(copy, ':');
+	if (colon)
+		*colon = '\0';
+	host = colon ? copy : NULL;
+	port = colon ? colon + 1 : copy;
+	r = nodelist_add(list, place, host && *host ? host : "localhost", port, slash ? slash + 1 : "1");
+	free(copy);
+	return r < 0 ? r : 0;
+}
+
+static int show_errors(const struct nodelist *list)
+{
+	for (size_t i = 0; i < list->n_errors; i++)
+		report_message(LOG_ERR, "%s", list->errors[i]);
+	return list->n_errors ? EX_CONFIG : EX_OK;
+}
+
+static int read_nodes(const struct options *options, struct nodelist *list)
+{
+	int r = 0;
+
+	if (options->n_arguments > 1) {
+		for (int i = 1; r == 0 && i < options->n_arguments; i++)
+			r = add_node(list, options->arguments[i], i + 1);
+	} else {
+		r = nodelist_read(options->farm.nodes, list);
+	}
+	if (r < 0) {
+		report_message(LOG_ERR, "%s: %s", options->farm.nodes, strerror(-r));
+		return EX_CONFIG;
+	}
+	if (list->n_errors == 0 && list->n_nodes == 0)
+		report_no_nodes(options->farm.nodes);
+	return show_errors(list);
+}
+
+/* ---- the scoreboard ---- */
+
+static bool is_ours(const char *folder)
+{
+	struct stat st;
+
+	return lstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && access(folder, W_OK) == 0;
+}
+
+/* A farm that was given on the command line has a scoreboard of its own, unless -s says where. */
+static char *private_path(void)
+{
+	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+	char *path;
+
+	/* A folder of this user, or root's folder for all. In another user's folder, that user could replace the file.
+	 * */
+	if (geteuid() == 0)
+		runtime = "/run";
+	else if (is_ours("/run/corebalance"))
+		runtime = "/run/corebalance";
+	if (!runtime || access(runtime, W_OK) < 0)
+		runtime = "/dev/shm";
+	/* The scoreboard gets a new folder: where others may write, another user's file may have any given name
+	 * already. */
+	if (asprintf(&path, "%s/cbrelay-XXXXXX" PRIVATE_FILE, runtime) < 0)
+		return NULL;
+	path[strlen(path) - strlen(PRIVATE_FILE)] = '\0';
+	if (!mkdtemp(path)) {
+		free(path);
+		return NULL;
+	}
+	path[strlen(path)] = '/';
+	return path;
+}
+
+static void private_remove(char *path)
+{
+	(void)unlink(path);
+	path[strlen(path) - strlen(PRIVATE_FILE)] = '\0';
+	(void)rmdir(path);
+}
+
+static int open_failed(const char *path, int r)
+{
+	report_message(LOG_ERR, "%s: %s", path, score_strerror(r));
+	return score_file_is_wrong(r) ? EX_CONFIG : EX_OSERR;
+}
+
+static void tell(const char *what)
+{
+	report_message(LOG_WARNING, "%s", what);
+}
+
+/* Opens the scoreboard. The node list is read only if there is no scoreboard yet. */
+static int open_scoreboard(const struct options *options, const char *path, struct score **ret)
+{
+	struct nodelist list = { 0 };
+	bool given = options->n_arguments > 1;
+	char text[2 * SCORE_LIST_MAX + 128];
+	int r, status = EX_OK;
+
+	score_on_mended(tell);
+	score_on_wait(tell, sigterm_is_asked);
+	score_defer_stop();
+	r = given ? -ENODATA : score_open(path, NULL, ret);
+	if (r == -ENODATA) {
+		status = read_nodes(options, &list);
+		if (status == EX_OK)
+			r = score_open(path, &list, ret);
+		if (status == EX_OK && r == 0 && given)
+			r = score_load(*ret, &list, NULL);
+		nodelist_clear(&list);
+	}
+	if (status != EX_OK)
+		return status;
+	if (r == 0 && !given) {
+		score_set_nodes(*ret, options->farm.nodes);
+		/* Compared only if the administrator named the list, not for the default list. */
+		if (options->farm.nodes_given &&
+		    score_check_list(*ret, options->farm.nodes, text, sizeof(text)) == -EMEDIUMTYPE) {
+			report_message(LOG_ERR, "%s: %s", path, text);
+			return EX_CONFIG;
+		}
+	}
+	return r < 0 ? open_failed(path, r) : EX_OK;
+}
+
+int farm_open(const struct options *options, struct farm *ret)
+{
+	const char *path = options->farm.scoreboard;
+
+	*ret = (struct farm){ 0 };
+	if (options->n_arguments > 1 && !options->farm.scoreboard_given) {
+		path = ret->own_path = private_path();
+		if (!path) {
+			report_message(LOG_ERR, "cannot make a folder for the scoreboard: %s", strerror(errno));
+			return EX_OSERR;
+		}
+		report_message(LOG_INFO, "scoreboard %s", path);
+	}
+	return open_scoreboard(options, path, &ret->score);
+}
+
+void farm_close(struct farm *farm)
+{
+	(void)score_close(farm->score);
+	if (farm->own_path)
+		private_remove(farm->own_path);
+	free(farm->own_path);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "sockets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "address.h"
+#include "options.h"
+#include "report.h"
+
+static int set_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return -errno;
+	return 0;
+}
+
+/* 1: a stream socket that listens; 0: a connected stream socket; -ENOTSOCK or -EPROTOTYPE: neither. */
+static int socket_listens(int fd)
+{
+	int type, listens;
+	socklen_t size = sizeof(type);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+		return -errno;
+	if (type != SOCK_STREAM)
+		return -EPROTOTYPE;
+	size = sizeof(listens);
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0)
+		return -errno;
+	return listens != 0;
+}
+
+static int add(struct sockets *sockets, int fd)
+{
+	int listens = socket_listens(fd), r;
+
+	if (listens < 0) {
+		report_message(LOG_ERR, "descriptor %d: %s: expected a stream socket", fd, strerror(-listens));
+		return EX_USAGE;
+	}
+	if (sockets->n > 0 && (sockets->connected || !listens)) {
+		report_message(LOG_ERR, "descriptor %d: expected one connected socket, or listening ones only", fd);
+		return EX_USAGE;
+	}
+	if (sockets->n == RELAY_SOCKETS_MAX) {
+		report_message(LOG_ERR, "descriptor %d: expected at most %d sockets", fd, RELAY_SOCKETS_MAX);
+		return EX_USAGE;
+	}
+	r = set_nonblocking(fd);
+	if (r < 0) {
+		report_message(LOG_ERR, "descriptor %d: %s", fd, strerror(-r));
+		return EX_OSERR;
+	}
+	sockets->connected = !listens;
+	sockets->fds[sockets->n++] = fd;
+	return EX_OK;
+}
+
+static int open_own(struct sockets *sockets, const char *listen_on)
+{
+	int r = address_listen(listen_on, sockets->fds, RELAY_SOCKETS_MAX);
+
+	if (r == -EINVAL) {
+		report_message(LOG_ERR, "LISTEN: \"%s\": expected [ADDR:]PORT", listen_on);
+		return EX_USAGE;
+	}
+	if (r < 0) {
+		report_message(LOG_ERR, "cannot listen on %s: %s", listen_on,
+			       r == -ENXIO ? "name does not resolve" : strerror(-r));
+		return EX_OSERR;
+	}
+	sockets->n = (size_t)r;
+	sockets->owned = true;
+	for (size_t i = 0; i < sockets->n; i++) {
+		char text[ADDRESS_MAX];
+
+		report_message(LOG_INFO, "listening on %s", address_local(sockets->fds[i], text));
+	}
+	return EX_OK;
+}
+
+/* Takes what the service manager passes: the sockets, and the waiters that the previous listener stored there. */
+static int take_given(struct sockets *sockets, char **names, int n)
+{
+	int r = EX_OK;
+
+	sockets->waiters = calloc((size_t)n, sizeof(*sockets->waiters));
+	if (!sockets->waiters)
+		return EX_OSERR;
+	for (int i = 0; r == EX_OK && i < n; i++) {
+		struct handover *waiter = &sockets->waiters[sockets->n_waiters];
+
+		waiter->fd = SD_LISTEN_FDS_START + i;
+		if (handover_parse(names[i], waiter) && socket_listens(waiter->fd) == 0 && set_nonblocking(waiter->fd) == 0)
+			sockets->n_waiters++;
+		else
+			r = add(sockets, waiter->fd);
+	}
+	return r;
+}
+
+int sockets_find(struct sockets *sockets, const char *listen_on)
+{
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names), r;
+
+	if (n < 0) {
+		report_message(LOG_ERR, "cannot take the sockets of the service manager: %s", strerror(-n));
+		return EX_OSERR;
+	}
+	if (n > 0 && listen_on) {
+		report_message(LOG_ERR, "%s: expected no arguments when socket-activated", listen_on);
+		return EX_USAGE;
+	}
+	r = n > 0 ? take_given(sockets, names, n) : EX_OK;
+	for (int i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+	if (n > 0)
+		return r;
+	if (listen_on)
+		return open_own(sockets, listen_on);
+	if (socket_listens(STDIN_FILENO) >= 0)
+		return add(sockets, STDIN_FILENO);
+	options_complain("no socket was given, and no address to listen on");
+	return EX_USAGE;
+}
