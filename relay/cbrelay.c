@@ -81,9 +81,16 @@ static int serve_one(int fd, struct score *score, const struct options *options,
 	return connection_serve(&connection, score, &options->settings, &(struct connection_start){ .has = HAS_NOTHING });
 }
 
-static int serve(const struct sockets *sockets, struct score *score, const struct options *options,
+static enum farm_use farm_use(const struct sockets *sockets)
+{
+	return sockets->connected ? FARM_OF_CONNECTION : sockets->owned ? FARM_OF_COMMAND_LINE : FARM_OF_MANAGER;
+}
+
+static int serve(const struct sockets *sockets, const struct farm *farm, const struct options *options,
 		 uint64_t started_usec)
 {
+	struct score *score = farm->score;
+
 	if (sockets->connected)
 		return serve_one(sockets->fds[0], score, options, started_usec);
 	raise_limits();
@@ -92,7 +99,8 @@ static int serve(const struct sockets *sockets, struct score *score, const struc
 	return listener_run(&(struct listener_setup){
 		.fds = sockets->fds, .n_fds = sockets->n, .owned = sockets->owned, .waiters = sockets->waiters,
 		.n_waiters = sockets->n_waiters, .score = score, .settings = &options->settings,
-		.nodes = options->n_arguments > 1 ? NULL : options->farm.nodes });
+		.nodes = options->n_arguments > 1 ? NULL : options->farm.nodes,
+		.wrong = farm->wrong });
 }
 
 int main(int argc, char **argv)
@@ -118,9 +126,9 @@ int main(int argc, char **argv)
 		return status;
 
 	report_set_farm(farm_options_shown(&options.farm));
-	status = farm_open(&options, &farm);
+	status = farm_open(&options, farm_use(&sockets), &farm);
 	if (status == EX_OK)
-		status = serve(&sockets, farm.score, &options, started_usec);
+		status = serve(&sockets, &farm, &options, started_usec);
 	farm_close(&farm);
 	return status;
 }

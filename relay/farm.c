@@ -42,14 +42,30 @@ static int add_node(struct nodelist *list, const char *argument, int number)
 	return r < 0 ? r : 0;
 }
 
-static int show_errors(const struct nodelist *list)
+/* Makes a list that is missing or wrong an empty one. Its first error goes to *ret_wrong. */
+static int empty_list(const char *path, int error, struct nodelist *list, char **ret_wrong)
 {
-	for (size_t i = 0; i < list->n_errors; i++)
-		report_message(LOG_ERR, "%s", list->errors[i]);
-	return list->n_errors ? EX_CONFIG : EX_OK;
+	char *real = list->path;
+	int n;
+
+	if (error < 0)
+		n = asprintf(ret_wrong, "%s: %s", path, strerror(-error));
+	else if (list->n_errors > 1)
+		n = asprintf(ret_wrong, "%s; and %zu more", list->errors[0], list->n_errors - 1);
+	else
+		n = asprintf(ret_wrong, "%s", list->errors[0]);
+	if (n < 0)
+		*ret_wrong = NULL;
+	list->path = NULL;
+	nodelist_clear(list);
+	list->path = real;
+	report_no_nodes(path);
+	return n < 0 ? EX_OSERR : EX_OK;
 }
 
-static int read_nodes(const struct options *options, struct nodelist *list)
+/* With ret_wrong, a list that is missing or wrong is as an empty one, and *ret_wrong says what is wrong. With NULL, such
+ * a list is an error. */
+static int read_nodes(const struct options *options, struct nodelist *list, char **ret_wrong)
 {
 	int r = 0;
 
@@ -59,13 +75,15 @@ static int read_nodes(const struct options *options, struct nodelist *list)
 	} else {
 		r = nodelist_read(options->farm.nodes, list);
 	}
-	if (r < 0) {
+	if (r < 0)
 		report_message(LOG_ERR, "%s: %s", options->farm.nodes, strerror(-r));
-		return EX_CONFIG;
-	}
-	if (list->n_errors == 0 && list->n_nodes == 0)
+	for (size_t i = 0; i < list->n_errors; i++)
+		report_message(LOG_ERR, "%s", list->errors[i]);
+	if (r < 0 || list->n_errors > 0)
+		return ret_wrong && r != -ENOMEM ? empty_list(options->farm.nodes, r, list, ret_wrong) : EX_CONFIG;
+	if (list->n_nodes == 0)
 		report_no_nodes(options->farm.nodes);
-	return show_errors(list);
+	return EX_OK;
 }
 
 /* ---- the scoreboard ---- */
@@ -122,11 +140,31 @@ static void tell(const char *what)
 	report_message(LOG_WARNING, "%s", what);
 }
 
-/* Opens the scoreboard. The node list is read only if there is no scoreboard yet. */
-static int open_scoreboard(const struct options *options, const char *path, struct score **ret)
+/* Reads the list if the scoreboard has no node: the list may have been mended since the scoreboard was made. */
+static void fill(const struct options *options, struct farm *farm, char **ret_wrong)
 {
 	struct nodelist list = { 0 };
-	bool given = options->n_arguments > 1;
+	struct score_totals totals;
+	int r = score_totals(farm->score, &totals);
+
+	if (r < 0 || totals.nodes > 0)
+		return;
+	if (read_nodes(options, &list, ret_wrong) == EX_OK && list.n_nodes > 0) {
+		r = score_load(farm->score, &list, NULL);
+		if (r < 0)
+			report_message(LOG_ERR, "%s: %s", options->farm.nodes, score_strerror(r));
+	}
+	nodelist_clear(&list);
+}
+
+/* Opens the scoreboard. The node list is read only if there is no scoreboard yet, or, by a process that stays, if the
+ * scoreboard has no node. */
+static int open_scoreboard(const struct options *options, const char *path, enum farm_use use, struct farm *farm)
+{
+	struct nodelist list = { 0 };
+	bool given = options->n_arguments > 1, made = false;
+	char **ret_wrong = use == FARM_OF_COMMAND_LINE || given ? NULL : &farm->wrong;
+	struct score **ret = &farm->score;
 	char text[2 * SCORE_LIST_MAX + 128];
 	int r, status = EX_OK;
 
@@ -135,7 +173,8 @@ static int open_scoreboard(const struct options *options, const char *path, stru
 	score_defer_stop();
 	r = given ? -ENODATA : score_open(path, NULL, ret);
 	if (r == -ENODATA) {
-		status = read_nodes(options, &list);
+		made = true;
+		status = read_nodes(options, &list, ret_wrong);
 		if (status == EX_OK)
 			r = score_open(path, &list, ret);
 		if (status == EX_OK && r == 0 && given)
@@ -152,11 +191,13 @@ static int open_scoreboard(const struct options *options, const char *path, stru
 			report_message(LOG_ERR, "%s: %s", path, text);
 			return EX_CONFIG;
 		}
+		if (!made && use != FARM_OF_CONNECTION)
+			fill(options, farm, ret_wrong);
 	}
 	return r < 0 ? open_failed(path, r) : EX_OK;
 }
 
-int farm_open(const struct options *options, struct farm *ret)
+int farm_open(const struct options *options, enum farm_use use, struct farm *ret)
 {
 	const char *path = options->farm.scoreboard;
 
@@ -169,7 +210,7 @@ int farm_open(const struct options *options, struct farm *ret)
 		}
 		report_message(LOG_INFO, "scoreboard %s", path);
 	}
-	return open_scoreboard(options, path, &ret->score);
+	return open_scoreboard(options, path, use, ret);
 }
 
 void farm_close(struct farm *farm)
@@ -178,4 +219,5 @@ void farm_close(struct farm *farm)
 	if (farm->own_path)
 		private_remove(farm->own_path);
 	free(farm->own_path);
+	free(farm->wrong);
 }

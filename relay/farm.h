@@ -12,11 +12,20 @@
 struct farm {
 	struct score *score;
 	char *own_path;            /* of a private scoreboard, or NULL */
+	char *wrong;               /* what was wrong with the node list, which counts as empty; NULL: nothing */
 };
 
-/* Opens the farm that the options name. EX_OK; EX_CONFIG or EX_OSERR: the reason has been told. In each case *ret is to
+/* What the farm is opened for. */
+enum farm_use {
+	FARM_OF_CONNECTION,        /* for a connection that a service manager or inetd has accepted */
+	FARM_OF_MANAGER,           /* for a listener whose sockets are the service manager's or inetd's */
+	FARM_OF_COMMAND_LINE,      /* for a listener that opened its sockets by itself */
+};
+
+/* Opens the farm that the options name. A node list that is missing or wrong is an error for FARM_OF_COMMAND_LINE. Else
+ * it counts as empty: clients wait until it is loaded. EX_OK; EX_CONFIG or EX_OSERR: the reason has been told. In each case *ret is to
  * be closed by farm_close(). */
-int farm_open(const struct options *options, struct farm *ret);
+int farm_open(const struct options *options, enum farm_use use, struct farm *ret);
 
 /* Closes the scoreboard, and removes a private scoreboard. */
 void farm_close(struct farm *farm);

@@ -32,6 +32,7 @@ struct gate_memory {
 	_Atomic uint64_t accepted;
 	_Atomic uint64_t rested_usec;
 	_Atomic unsigned char state[GATE_RELAYS_MAX];
+	_Atomic bool deaf[GATE_RELAYS_MAX];
 };
 
 int gate_make(struct gate *ret)
@@ -96,7 +97,13 @@ void gate_add(struct gate *gate, size_t relay, bool given)
 {
 	if (relay >= atomic_load(&gate->memory->top))
 		atomic_store(&gate->memory->top, (uint32_t)relay + 1);
+	atomic_store(&gate->memory->deaf[relay], false);
 	atomic_store(&gate->memory->state[relay], given ? GIVEN : COMING);
+}
+
+bool gate_is_deaf(const struct gate *gate, size_t relay)
+{
+	return atomic_load(&gate->memory->deaf[relay]);
 }
 
 void gate_remove(struct gate *gate, size_t relay)
@@ -270,4 +277,9 @@ void gate_tell_full(struct gate *gate)
 {
 	if (atomic_exchange(&gate->memory->full, 1) == 0)
 		raise_event(gate->call_fd);
+}
+
+void gate_tell_deaf(struct gate *gate, size_t relay)
+{
+	atomic_store(&gate->memory->deaf[relay], true);
 }

@@ -110,6 +110,9 @@ void gate_set(struct gate *gate, enum gate_position position);
  * */
 void gate_add(struct gate *gate, size_t relay, bool given);
 
+/* Whether the relay has closed its copies of the listening sockets. */
+bool gate_is_deaf(const struct gate *gate, size_t relay);
+
 /* A relay has ended. */
 void gate_remove(struct gate *gate, size_t relay);
 
@@ -170,3 +173,6 @@ void gate_taken(struct gate *gate, size_t relay);
 
 /* The farm is full: the listener is to accept. */
 void gate_tell_full(struct gate *gate);
+
+/* This relay has closed its copies of the listening sockets. Safe in a signal handler. */
+void gate_tell_deaf(struct gate *gate, size_t relay);

@@ -70,7 +70,7 @@ struct shortage {
 struct listener {
 	struct score *score;
 	const struct settings *settings;
-	const char *nodes;
+	const char *nodes, *wrong;     /* see struct listener_setup */
 	sd_event *event;
 	sd_event_source **accepting;
 	int *fds;
@@ -99,7 +99,8 @@ struct listener {
 	bool lack_relays;              /* a waiter has a slot, and there was no relay for it */
 	bool ending;                   /* stopping at once */
 	bool crowded;                  /* descriptors are too few for what is pending, and that has been told */
-	char status[160];               /* as last told */
+	bool empty;                    /* the farm had no node when the status was last told */
+	char status[512];              /* as last told */
 };
 
 static void listener_turn(void *arg);
@@ -548,6 +549,8 @@ static void format_status(const struct listener *l, const struct score_totals *t
 
 	n = snprintf(text, size, "%llu busy, %llu free, %llu waiting", (unsigned long long)totals->busy,
 		     (unsigned long long)totals->free, (unsigned long long)totals->waiting);
+	if (totals->nodes == 0 && n >= 0 && (size_t)n < size)
+		n += snprintf(text + n, size - (size_t)n, "; no nodes%s%s", l->wrong ? ": " : "", l->wrong ? l->wrong : "");
 	if (!l->stopping || n < 0 || (size_t)n >= size || !localtime_r(&since, &local))
 		return;
 	(void)snprintf(text + n, size - (size_t)n, "; stopping since %02d:%02d:%02d, for %zu connections and %zu waiters here",
@@ -566,6 +569,7 @@ static int on_status_time(sd_event_source *source, uint64_t usec, void *arg)
 	l->status_time = sd_event_source_disable_unref(l->status_time);
 	l->told_accepted = gate_accepted(pool_gate(l->pool));
 	if (score_totals(l->score, &totals) == 0) {
+		l->empty = totals.nodes == 0;
 		format_status(l, &totals, text, sizeof(text));
 		if (strcmp(text, l->status) != 0)
 			(void)sd_notifyf(0, "STATUS=%s", text);
@@ -631,8 +635,9 @@ static void listener_turn(void *arg)
 	pool_settle(l->pool);
 	serve_waiters(l);
 	waiters_look(l->waiters);
-	/* While the listener is idle, the status changes only with an event for which the listener is called. */
-	if (l->notify && (!*l->status || !is_idle(l) || gate_accepted(pool_gate(l->pool)) != l->told_accepted))
+	/* While the listener is idle, the status changes only with an event for which the listener is called. A load of
+	 * the first nodes is no such event. */
+	if (l->notify && (!*l->status || l->empty || !is_idle(l) || gate_accepted(pool_gate(l->pool)) != l->told_accepted))
 		set_timer(l, &l->status_time, STATUS_USEC, on_status_time);
 	set_gate(l);
 	/* Settles what relays did before they were asked to call. */
@@ -695,6 +700,8 @@ static int hand_over(struct listener *l)
 		report_message(LOG_WARNING, "cannot pass waiters to the next listener: %s; they are served first", strerror(-r));
 		return r;
 	}
+	/* Waited for only here, where the waiters are safe: the service manager may be about to open the socket anew. */
+	pool_close_sockets(l->pool);
 	report_message(LOG_INFO, "stopping: %zu waiters pass to the next listener, and relays end what they have", n);
 	(void)sd_event_exit(l->event, EX_OK);
 	return 0;
@@ -815,7 +822,7 @@ int listener_run(const struct listener_setup *setup)
 {
 	size_t n_fds = setup->n_fds;
 	struct listener l = {
-		.score = setup->score, .settings = setup->settings, .nodes = setup->nodes, .n_fds = n_fds,
+		.score = setup->score, .settings = setup->settings, .nodes = setup->nodes, .wrong = setup->wrong, .n_fds = n_fds,
 		.owned = setup->owned, .coming = setup->waiters, .n_coming = setup->n_waiters,
 		.notify = getenv("NOTIFY_SOCKET") != NULL, .growth = 1, .pending_usec = PENDING_USEC, .active_usec = now_boottime(),
 		.fd_limit = (size_t)sysconf(_SC_OPEN_MAX),

@@ -23,6 +23,7 @@ struct listener_setup {
 	struct score *score;
 	const struct settings *settings;
 	const char *nodes;               /* the path of the node list that SIGHUP loads anew, or NULL */
+	const char *wrong;               /* what is wrong with that list, or NULL: told in the status while there is no node */
 };
 
 /* Serves until SIGTERM, or until the listener was idle for settings->exit_idle_usec. Returns an exit status. */

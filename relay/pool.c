@@ -19,6 +19,7 @@
 #include "system/timespan.h"
 
 #define GIVEN_USEC 500000u /* a relay that takes longer for an order is stopped, or nearly so */
+#define CLOSE_USEC 500000u /* how long a relay may take to close the listening sockets */
 #define KEPT_MAX (RELAY_SOCKETS_MAX + 5) /* descriptors of a relay besides those of the scoreboard */
 
 /* A relay; its place in the table is its number in the gate. */
@@ -338,6 +339,34 @@ void pool_shrink(struct pool *pool, size_t n)
 void pool_forget_sockets(struct pool *pool)
 {
 	pool->setup.n_fds = 0;
+}
+
+/* Whether the process has ended, also if no process has waited for it. */
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == pid;
+}
+
+/* How many relays have the listening sockets. Tells them to close the sockets. */
+static size_t tell_to_close(struct pool *pool)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < pool->room; i++) {
+		if (!pool->members[i] || gate_is_deaf(&pool->gate, i) || has_ended(pool->members[i]->pid))
+			continue;
+		(void)kill(pool->members[i]->pid, SIGURG); /* again each time: a relay that is just coming ignores it */
+		n++;
+	}
+	return n;
+}
+
+void pool_close_sockets(struct pool *pool)
+{
+	for (uint64_t end_usec = now_monotonic() + CLOSE_USEC; tell_to_close(pool) > 0 && now_monotonic() < end_usec;)
+		(void)poll(NULL, 0, 1);
 }
 
 void pool_kill(struct pool *pool, int signal_number)

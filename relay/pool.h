@@ -75,6 +75,10 @@ void pool_shrink(struct pool *pool, size_t n);
 /* Relays made from now on take orders only. */
 void pool_forget_sockets(struct pool *pool);
 
+/* Has all relays close their copies of the listening sockets, and waits until they have: so the sockets end with the last
+ * copy that another program has. A relay that is stopped is not waited for longer than half a second. */
+void pool_close_sockets(struct pool *pool);
+
 /* Sends a signal to every relay. */
 void pool_kill(struct pool *pool, int signal_number);
 

@@ -47,13 +47,15 @@ struct relay {
 	uint64_t full_usec;         /* the next pause of wait_full() */
 };
 
-/* The listening sockets, for orphaned(). */
+/* The listening sockets, and the place of this relay, for orphaned(). */
 static int listening[RELAY_SOCKETS_MAX];
 static volatile sig_atomic_t n_listening;
+static const struct relay_place *own_place;
 
 /*
- * The listener was killed. Its sockets must not live on in relays that are busy
- * for long: clients would connect to them, and no process would accept.
+ * The listener was killed, or is about to end. Its sockets must not live on in
+ * relays that are busy for long: clients would connect to them, and no process
+ * would accept; nor could the service manager open the socket anew.
  */
 static void orphaned(int signal_number)
 {
@@ -62,6 +64,7 @@ static void orphaned(int signal_number)
 	(void)signal_number;
 	while (n_listening > 0)
 		(void)close(listening[--n_listening]);
+	gate_tell_deaf(own_place->gate, own_place->number);
 	errno = error;
 }
 
@@ -72,6 +75,7 @@ static void watch_parent(const struct relay_place *place)
 	for (size_t i = 0; i < place->n_fds; i++)
 		listening[i] = place->fds[i];
 	n_listening = (sig_atomic_t)place->n_fds;
+	own_place = place;
 	(void)sigaction(SIGURG, &action, NULL);
 	(void)prctl(PR_SET_PDEATHSIG, SIGURG);
 	if (getppid() != place->parent)

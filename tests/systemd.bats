@@ -513,20 +513,89 @@ pass_after() { (($(last_pass) > $1)); }
   [ -z "$(inside systemctl list-units -q --state=failed 'corebalance*')" ]
 }
 
-@test "a node list with a mistake does not stop the socket: clients wait until it is mended" {
-  node a 4001 1 --mode echo
-  inside sh -c 'echo "127.0.0.1, 4001, 0, 0" >/etc/corebalance/nodes.conf'
-  use listener
+# The list is replaced in one step: a reader never finds it half written.
+mend_list() { inside sh -c 'cp /run/test/nodes.conf /etc/corebalance/new && mv /etc/corebalance/new /etc/corebalance/nodes.conf'; }
+
+# list_comes_right FORM: a client waits, is served once the list is right and loaded, and the service never failed.
+list_comes_right() {
+  use "$1"
   client_start patient --send 1000 --half-close --expect echo
-  until_ok failed_starts 2
-  unit_is corebalance.socket active
-  # The list is replaced in one step: a service that starts while it is half written would find an empty list.
-  inside sh -c 'cp /run/test/nodes.conf /etc/corebalance/new && mv /etc/corebalance/new /etc/corebalance/nodes.conf'
+  until_ok waiting_is 1
+  mend_list
+}
+
+@test "listener: with a wrong node list the service runs, says why no node is there, and a reload mends it" {
+  node a 4001 1 --mode echo
+  inside sh -c 'printf "127.0.0.1, 4001, 0, 0\n127.0.0.1, 4002, x, 0\n" >/etc/corebalance/nodes.conf'
+  list_comes_right listener
+  unit_is corebalance.service active
+  until_ok status_text_is \
+    '0 busy, 0 free, 1 waiting; no nodes: /etc/corebalance/nodes.conf:1: cores: "0": expected 1 to 65535; and 1 more'
+  inside systemctl reload corebalance.service
+  client_wait patient
+  until_ok status_text_is '0 busy, 1 free, 0 waiting'
+  [ "$(inside systemctl show -P NRestarts corebalance.service)" = 0 ]
+  [ "$(journal -u corebalance.service --grep='cores: "0": expected' | wc -l)" = 1 ]
+  at_rest
+}
+
+@test "listener: without a node list the service runs, and takes the list at a restart" {
+  node a 4001 1 --mode echo
+  inside rm /etc/corebalance/nodes.conf
+  list_comes_right listener
+  until_ok status_text_is '0 busy, 0 free, 1 waiting; no nodes: /etc/corebalance/nodes.conf: No such file or directory'
+  inside systemctl restart corebalance.service
   client_wait patient
   at_rest
 }
 
-failed_starts() { (($(inside systemctl show -P NRestarts corebalance.service) >= $1)); }
+@test "connection: with a wrong node list clients wait, and cbscore load mends it" {
+  node a 4001 1 --mode echo
+  inside sh -c 'echo "127.0.0.1, 4001, 0, 0" >/etc/corebalance/nodes.conf'
+  list_comes_right connection
+  inside cbscore load
+  client_wait patient
+  at_rest
+}
+
+@test "the service enabled by itself enables its socket, and starts it" {
+  node a 4001 1 --mode echo
+  inside systemctl -q enable corebalance.service
+  [ "$(inside systemctl is-enabled corebalance.socket)" = enabled ]
+  inside systemctl start corebalance.service
+  client --send 1000 --half-close --expect echo
+  at_rest
+}
+
+@test "listener: a restart of the socket, with another port, loses no connection and no place" {
+  node a 4001 2 --mode echo
+  use listener
+  client_start transfer "${ENDLESS[@]}"
+  client_start second "${ENDLESS[@]}"
+  until_ok busy_is 2
+  client_start waiter -n 3 --send 1000 --half-close --expect echo
+  until_ok waiting_is 3
+  score queue -nr -o TICKET >"$T/tickets"
+  inside systemctl restart corebalance.socket
+  unit_is corebalance.socket active
+  until_ok waiting_is 3
+  score queue -nr -o TICKET | diff "$T/tickets" -
+  setting corebalance.socket '[Socket]' ListenStream= ListenStream=127.0.0.1:3640
+  inside systemctl restart corebalance.socket
+  until_ok is_listening 127.0.0.1:3640
+  ! is_listening "$GATE"
+  until_ok waiting_is 3
+  score queue -nr -o TICKET | diff "$T/tickets" -
+  busy_is 2
+  client_hurry second
+  client_wait second
+  client_wait waiter
+  GATE=127.0.0.1:3640
+  client --send 1000 --half-close --expect echo
+  client_hurry transfer
+  client_wait transfer
+  at_rest
+}
 
 # ---- kills ----
 
