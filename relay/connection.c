@@ -492,7 +492,7 @@ static enum stage stage_connect(struct life *life)
 	connection->record.slot = life->slot.slot;
 	report_make_id(life->slot.ticket, connection->accepted_usec, connection->record.id);
 	(void)memcpy(connection->record.node, life->target.name, sizeof(connection->record.node));
-	if (life->settings->verbose)
+	if (life->settings->verbose || score_verbosity(life->score) >= SCORE_VERBOSITY_MORE)
 		report_message(LOG_INFO, "%s takes slot %u of %s%s", connection->record.client, life->slot.slot,
 			       life->target.name, life->slot.trial ? ", which was down" : "");
 
@@ -573,6 +573,6 @@ int connection_serve(struct connection *connection, struct score *score, const s
 	connection->record.total_usec = now_boottime() - connection->accepted_usec;
 	if (connection->record.end_phase == PHASE_QUEUE)
 		connection->record.wait_usec = connection->record.total_usec;
-	report_connection(&connection->record);
+	report_connection(&connection->record, score_verbosity(score) >= SCORE_VERBOSITY_MAX);
 	return life.status;
 }

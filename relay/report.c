@@ -218,7 +218,7 @@ static bool is_told(const struct record *r)
 	return false;
 }
 
-void report_connection(const struct record *r)
+void report_connection(const struct record *r, bool always)
 {
 	const char *node = *r->node ? r->node : "<NOSRV>", *local = *r->node_local ? r->node_local : "-";
 	struct words wait = exact(r->wait_usec), connect = exact(r->connect_usec), total = exact(r->total_usec);
@@ -227,7 +227,7 @@ void report_connection(const struct record *r)
 	char text[WORDS_MAX];
 	struct log_line line = { 0 };
 
-	if (!is_told(r))
+	if (!always && !is_told(r))
 		return;
 	if (!log_has_fields()) {
 		report_message(LOG_INFO, "client=%s node=%s slot=%s node_local=%s wait_usec=%s connect_usec=%s total_usec=%s "

@@ -75,8 +75,8 @@ void report_message(int priority, const char *format, ...) __attribute__((format
 /* The node list at a path was taken as it is, and it is empty. */
 void report_no_nodes(const char *path);
 
-/* The end of a connection. */
-void report_connection(const struct record *record);
+/* The end of a connection; always: whatever report_choose() said. */
+void report_connection(const struct record *record, bool always);
 
 /* Says that a node went down or came up because of a connection; nothing if edge is no change. */
 void report_node(const char *node, const struct score_edge *edge);

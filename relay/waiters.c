@@ -88,7 +88,7 @@ static void report_end(const struct waiter *waiter, enum end_who who, enum end_c
 	connection.record.end_who = who;
 	connection.record.end_phase = PHASE_QUEUE;
 	connection.record.end_cause = cause;
-	report_connection(&connection.record);
+	report_connection(&connection.record, score_verbosity(waiter->all->setup.score) >= SCORE_VERBOSITY_MAX);
 }
 
 /* Ends a waiter that will not be served: reports it, and frees its place. */

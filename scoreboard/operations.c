@@ -274,6 +274,18 @@ int score_pause(struct score *s, bool paused)
 	return OPERATION(s, attempt_pause(s, paused));
 }
 
+int score_set_verbosity(struct score *s, uint32_t verbosity, uint32_t *ret_before)
+{
+	if (verbosity > SCORE_VERBOSITY_MAX)
+		return -EINVAL;
+	return OPERATION(s, attempt_set_verbosity(s, verbosity, ret_before));
+}
+
+uint32_t score_verbosity(const struct score *s)
+{
+	return s->verbosity;
+}
+
 int score_hold(struct score *s, const char *name, const char *detail)
 {
 	return OPERATION(s, attempt_hold(s, name, detail));

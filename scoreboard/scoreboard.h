@@ -48,6 +48,8 @@
 #define SCORE_DOUBTS_MAX 3u       /* a node that leaves so many connections in a row unanswered goes down */
 #define SCORE_LIST_MAX 1023       /* longest path of a node list that is kept, without its NUL */
 #define SCORE_FDS_MAX 4           /* descriptors of an open scoreboard, at most */
+#define SCORE_VERBOSITY_MORE 1u   /* programs log as with their option --verbose */
+#define SCORE_VERBOSITY_MAX 2u    /* and relays log every connection, whatever their option --log says */
 #define SCORE_GUARD_USEC 750000u  /* how often the guard of the queue looks for dead holders */
 
 struct score;
@@ -580,6 +582,16 @@ int score_edit(struct score *s, const struct score_edit *edit, struct score_edit
 /* Paused: from now on every new connection waits, and connections that have a slot go on. Not paused: waiters get slots
  * again. 0, 1 if it was so already, or -errno. */
 int score_pause(struct score *s, bool paused);
+
+/*
+ * How much more the farm's programs log than their own options say, from now on.
+ * The call changes nothing else. *ret_before: the value before. 0; -EINVAL: above
+ * SCORE_VERBOSITY_MAX; or -errno.
+ */
+int score_set_verbosity(struct score *s, uint32_t verbosity, uint32_t *ret_before);
+
+/* That value as the last operation of this process found it; costs nothing. */
+uint32_t score_verbosity(const struct score *s);
 
 /* An administrator takes a node out (its connections go on), with the reason in detail, or puts the node back. Without
  * a detail a node that is held already keeps its present detail. 0, 1 if it was so already, -ENOENT. */

@@ -37,7 +37,10 @@ up $ADDR:4001"
   run -2 score -i <<<"lits"
   [[ $output == *'unknown verb "lits"; did you mean list?'* ]]
   run -2 score -i <<<"down 'a"
-  run -1 score -i <<<"v3"
+  run -0 score -i <<<"bv1,tv"
+  [[ $output == *"verbosity 0 -> 1: "*"PID "*"verbosity 1: relays and the prober log as with --verbose" ]]
+  run -2 score -i <<<"v3"
+  [[ $output == *'verbosity: "3": expected 0, 1 or 2'* ]]
   run -0 score -i <<<"quit
 lits"
   [ -z "$output" ]

@@ -150,12 +150,17 @@ static uint64_t random_usec(uint64_t max)
 	return getrandom(&value, sizeof(value), GRND_NONBLOCK) == sizeof(value) ? value % max : max / 2;
 }
 
+bool pass_is_verbose(const struct score *score, const struct pass_options *options)
+{
+	return options->verbose || score_verbosity(score) >= SCORE_VERBOSITY_MORE;
+}
+
 static void describe(const struct pass *pass, const struct probe *probe, enum outcome outcome)
 {
 	const char *what = reason_to_string(probe->reason);
 	char took[64];
 
-	if (!pass->options->verbose)
+	if (!pass_is_verbose(pass->score, pass->options))
 		return;
 	if (outcome == OUTCOME_UP)
 		what = probe->spared ? "busy, and has served since the last pass" : "answered";
@@ -736,7 +741,7 @@ static void summarize(const struct pass *pass, uint64_t begun_usec)
 	size_t failed = pass->down + (pass->reached_out ? pass->unreached : 0), checked = pass->up + failed;
 	char took[64];
 
-	if (!pass->options->verbose)
+	if (!pass_is_verbose(pass->score, pass->options))
 		return;
 	(void)timespan_format(now_monotonic() - begun_usec, took, sizeof(took));
 	say(LOG_DEBUG, "checked %zu of %zu nodes in %s: %zu answered, %zu did not; %zu left as they are",

@@ -19,8 +19,11 @@ struct pass_options {
 	uint64_t timeout_usec; /* of each stage of a check, for each address */
 	uint64_t jitter_usec;  /* each node's check begins at a random time within this */
 	uint32_t jobs;         /* how many checks at the same time */
-	bool verbose;
+	bool verbose;          /* see pass_is_verbose() */
 };
+
+/* Whether the result of each check is told: the options or the farm's verbosity say so. */
+bool pass_is_verbose(const struct score *score, const struct pass_options *options);
 
 /*
  * Checks every node once, and again if it fails, and notes the results in the

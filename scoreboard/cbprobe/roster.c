@@ -198,12 +198,12 @@ static int settle_unresolved(struct score *score, const struct pass_options *opt
 	int r;
 
 	if (!final && probe->n_addresses > 0) {
-		if (options->verbose)
+		if (pass_is_verbose(score, options))
 			say(LOG_DEBUG, "%s: %s, using the addresses known before", probe->name,
 			    gai_strerror(request->error));
 		return 0;
 	}
-	if (options->verbose)
+	if (pass_is_verbose(score, options))
 		say(LOG_DEBUG, "%s: %s", probe->name, gai_strerror(request->error));
 	r = verdict_failure(score, &options->rules, probe, REASON_UNRESOLVED,
 			    final ? NULL : gai_strerror(request->error));

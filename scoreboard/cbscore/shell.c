@@ -3,9 +3,9 @@
 /*
  * shell.c: the verb shell, and -i: runs commands from standard input, line by
  * line. A line is a verb with its arguments, or Core Balance's letters: b nodes,
- * c connections, t relays, with or without other characters between them. On a
- * terminal there are readline(3), history and completion. Each verb runs in a
- * process of its own.
+ * c connections, t relays, v with a number verbosity. Other characters may stand
+ * between letters. On a terminal there are readline(3), history and completion.
+ * Each verb runs in a process of its own.
  */
 
 #include <ctype.h>
@@ -40,13 +40,25 @@ static int run_relays(const struct context *context)
 						   (char *)(uintptr_t)"pid", NULL });
 }
 
+/* Sets the verbosity to the number that *text begins with, and moves *text behind it. Without a number it is shown. */
+static int run_verbosity(const struct context *context, const char **text)
+{
+	size_t length = strspn(*text, "0123456789");
+	char number[24];
+	char *words[] = { (char *)(uintptr_t)"verbosity", length > 0 ? number : NULL, NULL };
+
+	(void)snprintf(number, sizeof(number), "%.*s", (int)length, *text);
+	*text += length;
+	return again_run(context, words);
+}
+
 /* Runs the verb of each letter of a line in turn. Returns the status of the last. */
 static int run_letters(const struct context *context, const char *line)
 {
 	int status = STATUS_OK;
 
-	for (const char *p = line; *p; p++) {
-		switch (*p) {
+	for (const char *p = line; *p;) {
+		switch (*p++) {
 		case 'b':
 			status = run_verb(context, "list");
 			break;
@@ -57,6 +69,9 @@ static int run_letters(const struct context *context, const char *line)
 			break;
 		case 't':
 			status = run_relays(context);
+			break;
+		case 'v':
+			status = run_verbosity(context, &p);
 			break;
 		default: /* a separator between letters */
 			break;
@@ -71,7 +86,7 @@ static bool is_letters(const char *line)
 	bool any = false;
 
 	for (; *line; line++) {
-		if (isalpha((unsigned char)*line) && !strchr("bct", *line))
+		if (isalpha((unsigned char)*line) && !strchr("bctv", *line))
 			return false;
 		any |= isalpha((unsigned char)*line) != 0;
 	}
@@ -79,12 +94,6 @@ static bool is_letters(const char *line)
 }
 
 /* ---- lines ---- */
-
-/* Whether a line is v and a number, Core Balance's verbosity: here the programs' own options set that. */
-static bool is_verbosity(const char *line)
-{
-	return line[0] == 'v' && line[1] && line[strspn(line + 1, "0123456789") + 1] == '\0';
-}
 
 /* Runs a line, and changes it. Returns the status; -1: the line asks for the end. */
 static int run_line(const struct context *context, char *line)
@@ -104,10 +113,6 @@ static int run_line(const struct context *context, char *line)
 		return STATUS_OK;
 	if (strcmp(words[0], "quit") == 0 || strcmp(words[0], "exit") == 0 || strcmp(words[0], "q") == 0)
 		return -1;
-	if (is_verbosity(words[0])) {
-		complain("%s: the verbosity of cbrelay and cbprobe is their option --verbose", words[0]);
-		return STATUS_FAILED;
-	}
 	if (strcmp(words[0], "shell") == 0) {
 		complain("this is the shell");
 		return STATUS_USAGE;

@@ -29,6 +29,7 @@
 	VERB(kill) \
 	VERB(pause) \
 	VERB(resume) \
+	VERB(verbosity) \
 	VERB(check) \
 	VERB(export) \
 	VERB(metrics) \

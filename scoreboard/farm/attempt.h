@@ -44,6 +44,7 @@ int attempt_has_lost(struct score *s);
 int attempt_load(struct score *s, const struct nodelist *list, struct score_load_result *ret);
 int attempt_edit(struct score *s, const struct score_edit *edit, struct score_edited *ret);
 int attempt_pause(struct score *s, bool paused);
+int attempt_set_verbosity(struct score *s, uint32_t verbosity, uint32_t *ret_before);
 int attempt_hold(struct score *s, const char *name, const char *detail);
 int attempt_unhold(struct score *s, const char *name);
 int attempt_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge);

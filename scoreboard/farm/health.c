@@ -100,6 +100,21 @@ int attempt_pause(struct score *s, bool paused)
 	return r < 0 ? r : same;
 }
 
+int attempt_set_verbosity(struct score *s, uint32_t verbosity, uint32_t *ret_before)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	*ret_before = farm->verbosity;
+	farm->verbosity = s->verbosity = verbosity;
+	store_touch(s->store, &farm->verbosity, sizeof(farm->verbosity));
+	r = store_commit(s->store);
+	farm_leave(s);
+	return r;
+}
+
 int attempt_hold(struct score *s, const char *name, const char *detail)
 {
 	return set_hold(s, name, true, detail);

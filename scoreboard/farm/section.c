@@ -19,9 +19,11 @@ int farm_enter_untold(struct score *s, struct farm **ret)
 		r = farm_check(farm);
 	if (r < 0)
 		store_unlock(s->store);
-	else
-		*ret = farm;
-	return r;
+	if (r < 0)
+		return r;
+	*ret = farm;
+	s->verbosity = (*ret)->verbosity;
+	return 0;
 }
 
 int farm_enter(struct score *s, struct farm **ret)

@@ -27,6 +27,7 @@ struct score {
 	bool is_foreign;              /* the held slots are of another scoreboard: its nodes have other numbers */
 	bool forgetful;               /* there was no memory to note a slot: what this process holds is not known */
 	bool is_draft;                /* no other process sees this scoreboard yet */
+	uint32_t verbosity;           /* the farm's, as the last section found it */
 	uint32_t told, settled;       /* the lost_round in which it said what it holds: as far as it could; all of it */
 	bool lost_seen;               /* the opening, or a look for the dead, met lost slots, or processes that may hold such */
 	struct holder self;           /* this process */

@@ -32,7 +32,7 @@ struct farm {
 	uint32_t lost_round;          /* the number of the latest loss; 0: none yet */
 	uint32_t incomplete;          /* nodes could not be read: a load of the list must bring them back */
 	uint32_t layout;              /* a new number after each change of the nodes' order */
-	uint32_t reserved;
+	uint32_t verbosity;           /* how much more programs log than their options say; 0: nothing more */
 	struct index_key root;        /* the best of the index; derived */
 };
 
