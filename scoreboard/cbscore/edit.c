@@ -192,20 +192,7 @@ static int remove_node(const struct context *context, struct score *score, const
 
 static int run_remove(void *settings, int argc, char **argv)
 {
-	struct score_node *nodes = NULL;
-	struct score *score;
-	int status = context_open(settings, &score);
-
-	if (status != STATUS_OK)
-		return status;
-	status = node_arguments_find(settings, score, argc, argv, &nodes);
-	for (int i = 0; status == STATUS_OK && i < argc; i++)
-		status = remove_node(settings, score, &nodes[i]);
-	if (status == STATUS_OK)
-		status = drain_wait(settings, score, nodes, (size_t)argc);
-	free(nodes);
-	(void)score_close(score);
-	return status;
+	return node_arguments_each(settings, argc, argv, remove_node, drain_wait);
 }
 
 static int dump_node(const struct score_node *node, void *arg)

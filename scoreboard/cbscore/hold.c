@@ -51,32 +51,19 @@ static int hold_node(const struct context *context, struct score *score, const s
 	return status;
 }
 
-static void tell_farm(struct score *score)
+/* After all are held. */
+static int drain(const struct context *context, struct score *score, const struct score_node *nodes, size_t n)
 {
 	struct score_totals totals;
 
 	if (score_totals(score, &totals) == 0 && totals.nodes_up == 0)
 		(void)printf("no node is up now: every connection waits\n");
+	return drain_wait(context, score, nodes, n);
 }
 
 static int run_down(void *settings, int argc, char **argv)
 {
-	struct score_node *nodes = NULL;
-	struct score *score;
-	int status = context_open(settings, &score);
-
-	if (status != STATUS_OK)
-		return status;
-	status = node_arguments_find(settings, score, argc, argv, &nodes);
-	for (int i = 0; status == STATUS_OK && i < argc; i++)
-		status = hold_node(settings, score, &nodes[i]);
-	if (status == STATUS_OK)
-		tell_farm(score);
-	if (status == STATUS_OK)
-		status = drain_wait(settings, score, nodes, (size_t)argc);
-	free(nodes);
-	(void)score_close(score);
-	return status;
+	return node_arguments_each(settings, argc, argv, hold_node, drain);
 }
 
 /* ---- up ---- */
@@ -104,18 +91,7 @@ static int release_node(const struct context *context, struct score *score, cons
 
 static int run_up(void *settings, int argc, char **argv)
 {
-	struct score_node *nodes = NULL;
-	struct score *score;
-	int status = context_open(settings, &score);
-
-	if (status != STATUS_OK)
-		return status;
-	status = node_arguments_find(settings, score, argc, argv, &nodes);
-	for (int i = 0; status == STATUS_OK && i < argc; i++)
-		status = release_node(settings, score, &nodes[i]);
-	free(nodes);
-	(void)score_close(score);
-	return status;
+	return node_arguments_each(settings, argc, argv, release_node, NULL);
 }
 
 /* ---- the options ---- */

@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "copy.h"
 #include "verbs.h"
 #include "web/prometheus.h"
-#include "web/snapshot.h"
 
 static const char *arg_file;   /* NULL: standard output */
 
@@ -66,19 +66,13 @@ static int replace_file(const char *path, const struct snapshot *snapshot)
 
 static int metrics(void *settings, int argc, char **argv)
 {
-	struct context *context = settings;
 	struct snapshot snapshot;
-	struct score *score;
-	int status = context_look(context, &score), r;
+	int status = copy_farm(settings, &snapshot), r = 0;
 
 	(void)argc;
 	(void)argv;
 	if (status != STATUS_OK)
 		return status;
-	r = snapshot_take(score, farm_options_shown(&context->farm), &snapshot);
-	(void)score_close(score);
-	if (r < 0)
-		return complain_score(context, r);
 	if (!arg_file)
 		prometheus_write(stdout, &snapshot);
 	else if ((r = replace_file(arg_file, &snapshot)) < 0)

@@ -117,6 +117,27 @@ int node_arguments_find(const struct context *context, struct score *score, int 
 	return status;
 }
 
+int node_arguments_each(const struct context *context, int n, char **words,
+			int (*each)(const struct context *context, struct score *score, const struct score_node *node),
+			int (*after)(const struct context *context, struct score *score, const struct score_node *nodes,
+				     size_t n))
+{
+	struct score_node *nodes = NULL;
+	struct score *score;
+	int status = context_open(context, &score);
+
+	if (status != STATUS_OK)
+		return status;
+	status = node_arguments_find(context, score, n, words, &nodes);
+	for (int i = 0; status == STATUS_OK && i < n; i++)
+		status = each(context, score, &nodes[i]);
+	if (status == STATUS_OK && after)
+		status = after(context, score, nodes, (size_t)n);
+	free(nodes);
+	(void)score_close(score);
+	return status;
+}
+
 int node_argument_find(const struct context *context, struct score *score, const char *word, struct score_node *ret)
 {
 	char *words[] = { (char *)(uintptr_t)word };

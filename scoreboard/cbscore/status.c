@@ -7,11 +7,11 @@
 #include <stdio.h>
 
 #include "age.h"
+#include "copy.h"
 #include "system/printable.h"
 #include "system/timespan.h"
 #include "verbosity.h"
 #include "verbs.h"
-#include "web/snapshot.h"
 
 #define NODES_SHOWN 10u
 
@@ -91,26 +91,19 @@ static void tell_hour(const struct score_history *history)
 
 static int run_status(void *settings, int argc, char **argv)
 {
-	struct context *context = settings;
 	struct snapshot snapshot;
-	struct score *score;
-	uint32_t verbosity;
-	int status = context_look(context, &score), r;
+	int status = copy_farm(settings, &snapshot);
 
 	(void)argc;
 	(void)argv;
 	if (status != STATUS_OK)
 		return status;
-	r = snapshot_take(score, farm_options_shown(&context->farm), &snapshot);
-	verbosity = score_verbosity(score);
-	(void)score_close(score);
-	if (r < 0)
-		return complain_score(context, r);
 	tell_farm(&snapshot);
 	tell_nodes(&snapshot);
 	tell_hour(&snapshot.history);
-	if (verbosity > 0)
-		(void)printf("  verbosity %" PRIu32 ": %s; cbscore verbosity 0 ends it\n", verbosity, verbosity_words(verbosity));
+	if (snapshot.verbosity > 0)
+		(void)printf("  verbosity %" PRIu32 ": %s; cbscore verbosity 0 ends it\n", snapshot.verbosity,
+			     verbosity_words(snapshot.verbosity));
 	snapshot_clear(&snapshot);
 	return STATUS_OK;
 }

@@ -81,6 +81,7 @@ int snapshot_take(struct score *score, const char *farm, struct snapshot *ret)
 		r = score_history(score, &ret->history);
 	if (r == 0)
 		r = score_each_node(score, add_node, &filling);
+	ret->verbosity = score_verbosity(score);
 	if (r < 0)
 		snapshot_clear(ret);
 	return r;

@@ -30,6 +30,7 @@ struct snapshot {
 	uint64_t taken_usec;         /* CLOCK_REALTIME */
 	struct score_totals totals;
 	struct score_history history;
+	uint32_t verbosity;          /* see score_set_verbosity() */
 	struct snapshot_node *nodes; /* in list order */
 	size_t n_nodes;
 };
