@@ -14,9 +14,9 @@
 #include "system/timespan.h"
 
 /* What a waiter watches: the guard of the queue has a time for its next look; any other waiter watches the next younger
- * waiter. */
+ * waiter, and at times whether there is a guard. */
 struct watch {
-	uint64_t look_usec;    /* NO_TIMEOUT: not the guard */
+	uint64_t look_usec;
 	int next_fd;           /* pidfd of the next younger waiter, or -1 */
 };
 
@@ -34,8 +34,21 @@ static int watch_look(struct watch *watch, struct score *score, struct score_tic
 
 	watch_clear(watch);
 	r = score_guard(score, ticket, &next_pid, &watch->next_fd);
-	watch->look_usec = watch->next_fd >= 0 ? NO_TIMEOUT : now_boottime() + SCORE_GUARD_USEC;
+	watch->look_usec = now_boottime() + SCORE_GUARD_USEC;
 	return r == -ESTALE ? 0 : r; /* the ticket no longer waits: score_granted() says what became of it */
+}
+
+/* It is time for a look. A waiter that is not the guard looks after the queue only if nobody else does. */
+static int watch_time(struct watch *watch, struct score *score, struct score_ticket *ticket)
+{
+	uint64_t usec;
+	int r = watch->next_fd < 0 ? 0 : score_is_guarded(score, ticket, &usec);
+
+	if (r == 0)
+		return watch_look(watch, score, ticket);
+	if (r > 0)
+		watch->look_usec = now_boottime() + usec;
+	return r < 0 ? r : 0;
 }
 
 enum wait_outcome wait_for_slot(struct score *score, const struct settings *settings,
@@ -89,8 +102,10 @@ enum wait_outcome wait_for_slot(struct score *score, const struct settings *sett
 			outcome = WAIT_CLIENT_GONE;
 			break;
 		}
-		if (fds[2].revents || now_boottime() >= watch.look_usec)
+		if (fds[2].revents)
 			r = watch_look(&watch, score, ticket);
+		else if (now_boottime() >= watch.look_usec)
+			r = watch_time(&watch, score, ticket);
 	}
 	watch_clear(&watch);
 	*ret_error = r;

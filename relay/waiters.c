@@ -158,13 +158,6 @@ static void watch_rest(struct waiters *w)
 
 static int on_guard_time(sd_event_source *source, uint64_t usec, void *arg);
 
-static int on_guard_child(sd_event_source *source, int fd, uint32_t revents, void *arg)
-{
-	(void)fd;
-	(void)revents;
-	return on_guard_time(source, 0, arg);
-}
-
 static void guard_stop(struct waiters *w)
 {
 	w->guard_time = sd_event_source_disable_unref(w->guard_time);
@@ -174,39 +167,60 @@ static void guard_stop(struct waiters *w)
 	w->next_fd = -1;
 }
 
-static void guard_start(struct waiters *w)
+static void guard_start(struct waiters *w, uint64_t usec)
 {
-	int r = sd_event_add_time_relative(w->setup.event, &w->guard_time, CLOCK_MONOTONIC, SCORE_GUARD_USEC, 0,
-					   on_guard_time, w);
+	int r = sd_event_add_time_relative(w->setup.event, &w->guard_time, CLOCK_MONOTONIC, usec, 0, on_guard_time, w);
 
 	if (r < 0)
 		report_message(LOG_WARNING, "cannot keep the guard of the queue: %s", strerror(-r));
 }
 
-static int on_guard_time(sd_event_source *source, uint64_t usec, void *arg)
+static int on_guard_child(sd_event_source *source, int fd, uint32_t revents, void *arg);
+
+static void guard_look(struct waiters *w)
 {
-	struct waiters *w = arg;
 	bool asked = w->asked;
 	pid_t next_pid;
 	int r = 0;
 
-	(void)source;
-	(void)usec;
 	guard_stop(w);
 	w->asked = false; /* the look asks all processes again, this one, too, as long as any has not answered */
 	if (w->last) {
 		r = score_guard(w->setup.score, &w->last->ticket, &next_pid, &w->next_fd);
 		if (r < 0 && r != -ESTALE)
 			report_message(LOG_ERR, "cannot look after the queue: %s", score_strerror(r));
-		if (w->next_fd < 0 ||
-		    sd_event_add_io(w->setup.event, &w->guard_child, w->next_fd, POLLIN, on_guard_child, w) < 0)
-			guard_start(w);
+		if (w->next_fd >= 0)
+			(void)sd_event_add_io(w->setup.event, &w->guard_child, w->next_fd, POLLIN, on_guard_child, w);
+		guard_start(w, SCORE_GUARD_USEC);
 	} else if (asked) {
 		r = score_reap(w->setup.score, NULL, NULL);
 		if (r < 0)
 			report_message(LOG_ERR, "cannot look after lost slots: %s", score_strerror(r));
 	}
 	changed(w);
+}
+
+static int on_guard_child(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	(void)source;
+	(void)fd;
+	(void)revents;
+	guard_look(arg);
+	return 0;
+}
+
+/* A listener that is not the guard looks after the queue only if nobody else does. */
+static int on_guard_time(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct waiters *w = arg;
+
+	(void)source;
+	if (!w->guard_child || !w->last || score_is_guarded(w->setup.score, &w->last->ticket, &usec) <= 0) {
+		guard_look(w);
+		return 0;
+	}
+	w->guard_time = sd_event_source_disable_unref(w->guard_time);
+	guard_start(w, usec);
 	return 0;
 }
 
@@ -483,8 +497,8 @@ void waiters_look(struct waiters *w)
 {
 	enforce_limits(w);
 	watch_rest(w);
-	if ((w->first || w->asked) && !w->guard_time && !w->guard_child)
-		guard_start(w);
+	if ((w->first || w->asked) && !w->guard_time)
+		guard_start(w, SCORE_GUARD_USEC);
 	else if (!w->first && !w->asked)
 		guard_stop(w);
 }

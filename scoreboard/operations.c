@@ -218,6 +218,11 @@ int score_guard(struct score *s, struct score_ticket *youngest, pid_t *ret_next_
 	return r;
 }
 
+int score_is_guarded(struct score *s, const struct score_ticket *ticket, uint64_t *ret_usec)
+{
+	return OPERATION(s, attempt_is_guarded(s, ticket, ret_usec));
+}
+
 int score_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg)
 {
 	return OPERATION(s, attempt_each_node(s, fn, arg));

@@ -51,6 +51,7 @@
 #define SCORE_VERBOSITY_MORE 1u   /* programs log as with their option --verbose */
 #define SCORE_VERBOSITY_MAX 2u    /* and relays log every connection, whatever their option --log says */
 #define SCORE_GUARD_USEC 750000u  /* how often the guard of the queue looks for dead holders */
+#define SCORE_GRANT_USEC 1000000u /* a granted slot that is not taken for so long goes to the next waiter */
 
 struct score;
 
@@ -76,6 +77,7 @@ struct score_slot {
 struct score_ticket {
 	uint64_t number; /* the order of arrival, over all entrances */
 	uint32_t cell;   /* where the scoreboard keeps it */
+	char client[SCORE_CLIENT_MAX + 1]; /* its name, for when the ticket must be put back; empty: not known */
 };
 
 /* What a relay must know of the node of its slot. */
@@ -280,9 +282,9 @@ int score_take(struct score *s, struct score_ticket *ticket,
  * the queue; or -errno. */
 int score_granted(struct score *s, struct score_ticket *ticket);
 
-/* How often a ticket of this process was lost with a damaged queue and put back, or may have been: meanwhile slots may
- * have been granted to younger tickets. While this number is what it was when each of the tickets was last asked for,
- * the tickets get their turns in their order. */
+/* How often a ticket of this process was out of the queue and was put back, or may have been: the queue was damaged, or
+ * this process did not take a slot in time. Meanwhile slots may have been granted to younger tickets. While this number
+ * is what it was when each of the tickets was last asked for, the tickets get their turns in their order. */
 uint64_t score_revivals(const struct score *s);
 
 /* Whether a connection that came now would get a slot at once: 1 yes, 0 no, or -errno. */
@@ -388,8 +390,21 @@ bool score_wake_clear(struct score *s);
  * when that process has ended. *ret_next_fd is -1 if there is no pidfd: then the
  * caller is a guard as well.
  * 0, or -ESTALE when the ticket does not wait any more, or -errno.
+ *
+ * A slot that was granted and not taken for SCORE_GRANT_USEC goes to the next
+ * waiter: its process is stopped. All tickets of that process leave the queue, so
+ * that it holds up nobody. When the process goes on, the next call for each ticket
+ * puts the ticket back at its place.
  */
 int score_guard(struct score *s, struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd);
+
+/*
+ * For a process that is not the guard: whether a guard has looked lately. The
+ * guard may be stopped, which no pidfd tells. 1: yes, and the caller asks again
+ * after *ret_usec; 0: no, so the caller calls score_guard() now; or -errno. Costs
+ * the same however many wait.
+ */
+int score_is_guarded(struct score *s, const struct score_ticket *ticket, uint64_t *ret_usec);
 
 /* Reaps now. *ret_slots and *ret_tickets (each may be NULL): how many were freed. 0 or -errno. */
 int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets);

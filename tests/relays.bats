@@ -262,7 +262,7 @@ dying_relay() {
 # the waiter is on its way to one of these relays. They are in $idle.
 connection_on_its_way() {
   node a 4001 1 --mode line
-  entrance alone
+  entrance alone "$@"
   until_ok relays_at_least 4
   client_start now --line "sleep 60000" --expect line
   until_ok busy_is 1
@@ -283,9 +283,9 @@ taken_by_another() {
   [ -n "$pid" ] && [ "$pid" != "$GATE_PID" ] && ! grep -qxF "$pid" <<<"$idle"
 }
 
-@test "a waiter on its way to a relay that is stopped goes to another one, with its place" {
+stopped_on_the_way() {
   local taken idle
-  connection_on_its_way
+  connection_on_its_way "$@"
   until_ok taken_by_another
   # shellcheck disable=SC2086  # pids
   kill -CONT $idle
@@ -293,6 +293,9 @@ taken_by_another() {
   client_wait last
   farm_is_at_rest
 }
+
+@test "a waiter on its way to a relay that is stopped goes to another one, with its place" { stopped_on_the_way; }
+@test "a relay for each connection: the same" { stopped_on_the_way --connections-per-relay 1; }
 
 @test "a waiter on its way to a relay that is killed goes to another one, with its place" {
   local taken idle

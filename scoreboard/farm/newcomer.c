@@ -62,6 +62,8 @@ static int accept_in_hand(struct score *s, struct farm *farm, const struct newco
 	name = outcome == 0 ? slot->client : cell->client;
 	(void)memcpy(name, client, strnlen(client, SCORE_CLIENT_MAX));
 	store_touch(s->store, name, SCORE_CLIENT_MAX + 1);
+	if (outcome != 0)
+		ticket_name(newcomer->ticket, client);
 	return outcome;
 }
 

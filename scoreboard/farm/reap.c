@@ -17,6 +17,18 @@
  * becomes the guard or finds the next process to watch. (The first design had the
  * oldest waiter as the guard: it changes with every grant, and each grant would
  * have to wake two processes.)
+ *
+ * The guard may be stopped, which no pidfd tells. So every waiter also looks at
+ * the time of the last look for the dead, and does the guard's work when that is
+ * too long ago. The youngest waiters look at it most often: a waiter with n
+ * tickets behind its own looks every n/8 seconds, which is some 60 looks in a second for
+ * 3,000 waiters, each a section that reads one record.
+ *
+ * A stopped waiter does not take the slot that it is granted. After
+ * SCORE_GRANT_USEC the slot goes to the next waiter, and all tickets of the stopped
+ * process leave the queue: the next of them would hold up the next slot. Their
+ * process is woken. When it looks at a ticket it puts the ticket back at its place,
+ * as a ticket that was lost with a damaged queue.
  */
 
 #include <errno.h>
@@ -38,6 +50,7 @@ struct suspect {
 	uint32_t node, slot;   /* the slot it holds, or */
 	uint32_t cell;         /* the cell in which it waits, when node is NONE */
 	bool dead;
+	bool late;             /* the slot was granted to it, and it does not take the slot; or its process takes no other slot */
 };
 
 struct suspects {
@@ -83,7 +96,8 @@ static int collect_slot(struct score *s, struct farm *farm, const struct node_re
 	    queue_read(s->store, farm, slot->cell, &cell) == 0)
 		(void)wake_list_add(&s->wakes, cell.wake);
 	return suspects_add(suspects, &(struct suspect){
-		.holder = slot->holder, .ticket = slot->ticket, .node = id, .slot = number });
+		.holder = slot->holder, .ticket = slot->ticket, .node = id, .slot = number,
+		.late = slot->state == SLOT_GRANTED && slot->since_usec + SCORE_GRANT_USEC < suspects->now_usec });
 }
 
 static int collect_cell(struct score *s, struct farm *farm, uint32_t number, const struct cell *cell, void *arg)
@@ -118,7 +132,7 @@ static int begin_looking(struct score *s, struct suspects *suspects)
 	if (r < 0)
 		return r;
 	suspects->lost = farm->lost > 0;
-	farm->reaped_usec = now_boottime();
+	farm->reaped_usec = s->reaped_usec = now_boottime();
 	store_touch(s->store, &farm->reaped_usec, sizeof(farm->reaped_usec));
 	r = claim_dispatch(s, farm, POLICY_FASTEST); /* commits */
 	farm_leave(s);
@@ -141,8 +155,20 @@ static int collect(struct score *s, struct suspects *suspects)
 	return r;
 }
 
-/* Finds the dead among the suspects, and returns whether there is any. A process may hold thousands of tickets in a
- * row: it is looked up once for them. */
+/* Whether a process that waits does not take a slot that it was granted. This process does: it looks for the dead as a
+ * part of its work. */
+static bool is_late(const struct score *s, const struct suspects *suspects, const struct holder *waiter)
+{
+	if (holder_equal(waiter, &s->self))
+		return false;
+	for (size_t i = 0; i < suspects->n && suspects->items[i].node != NONE; i++)
+		if (suspects->items[i].late && holder_equal(&suspects->items[i].holder, waiter))
+			return true;
+	return false;
+}
+
+/* Finds the dead and the late among the suspects, and returns whether there is any. A process may hold thousands of
+ * tickets in a row: it is looked up once for them. */
 static bool judge(struct score *s, struct suspects *suspects)
 {
 	const struct suspect *before = NULL;
@@ -150,13 +176,16 @@ static bool judge(struct score *s, struct suspects *suspects)
 
 	for (size_t i = 0; i < suspects->n; i++) {
 		struct suspect *suspect = &suspects->items[i];
+		bool same = before && holder_equal(&before->holder, &suspect->holder);
 
-		if (before && holder_equal(&before->holder, &suspect->holder))
+		if (same)
 			suspect->dead = before->dead;
 		else
 			suspect->dead = !holder_equal(&suspect->holder, &s->self) &&
 					!holder_alive(&suspect->holder);
-		any |= suspect->dead;
+		if (suspect->node == NONE)
+			suspect->late = same && before->node == NONE ? before->late : is_late(s, suspects, &suspect->holder);
+		any |= suspect->dead || suspect->late;
 		before = suspect;
 	}
 	return any;
@@ -195,6 +224,26 @@ static int bury_slot(struct score *s, struct farm *farm, const struct suspect *d
 	return r < 0 ? r : 1;
 }
 
+/* Stages that a granted slot is not that process's any more, if it has not taken the slot by now. 1 if so, 0 if not, or
+ * -errno. */
+static int withdraw_grant(struct score *s, struct farm *farm, const struct suspect *late)
+{
+	struct node_record *record;
+	struct index_entry *entry;
+	struct slot *slot;
+	int r = claim_find_node(s, farm, late->node, &record, &entry);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = slot_get(s->store, late->node, late->slot, &slot);
+	if (r < 0)
+		return r;
+	if (slot->state != SLOT_GRANTED || slot->ticket != late->ticket || !holder_equal(&slot->holder, &late->holder))
+		return 0;
+	r = claim_free_slot(s, farm, record->position, slot, late->slot);
+	return r < 0 ? r : 1;
+}
+
 static int bury_ticket(struct score *s, struct farm *farm, const struct suspect *dead)
 {
 	struct score_ticket ticket = { .number = dead->ticket, .cell = dead->cell };
@@ -206,6 +255,8 @@ static int bury_ticket(struct score *s, struct farm *farm, const struct suspect 
 		return r == -ESTALE ? 0 : r;
 	if (cell->state != CELL_WAITING || !holder_equal(&cell->owner, &dead->holder))
 		return 0;
+	if (!dead->dead)
+		(void)wake_list_add(&s->wakes, cell->wake);
 	r = queue_unlink(s->store, farm, cell);
 	if (r < 0)
 		return r;
@@ -215,8 +266,16 @@ static int bury_ticket(struct score *s, struct farm *farm, const struct suspect 
 
 #define BURIED_AT_ONCE 16u
 
-/* Frees what some of the dead processes had, in one section: from *from on, which is then set behind them. 1 if there
- * are more, 0 if not, or -errno. */
+/* Stages what is to happen to a suspect. 1 if anything is, 0 if not, or -errno. */
+static int bury_one(struct score *s, struct farm *farm, const struct suspect *suspect)
+{
+	if (suspect->node == NONE)
+		return bury_ticket(s, farm, suspect);
+	return suspect->dead ? bury_slot(s, farm, suspect) : withdraw_grant(s, farm, suspect);
+}
+
+/* Frees what some of the dead and the late processes had, in one section: from *from on, which is then set behind them.
+ * 1 if there are more, 0 if not, or -errno. */
 static int bury_some(struct score *s, const struct suspects *suspects, size_t *from, unsigned *slots, unsigned *tickets)
 {
 	struct farm *farm;
@@ -228,12 +287,12 @@ static int bury_some(struct score *s, const struct suspects *suspects, size_t *f
 	for (unsigned n = 0; r == 0 && n < BURIED_AT_ONCE && *from < suspects->n; ++*from) {
 		const struct suspect *suspect = &suspects->items[*from];
 
-		if (!suspect->dead)
+		if (!suspect->dead && !suspect->late)
 			continue;
 		n++;
-		r = suspect->node == NONE ? bury_ticket(s, farm, suspect) : bury_slot(s, farm, suspect);
+		r = bury_one(s, farm, suspect);
 		if (r > 0) {
-			*(suspect->node == NONE ? tickets : slots) += 1;
+			*(suspect->node == NONE ? tickets : slots) += suspect->dead;
 			r = store_commit(s->store);
 		}
 		store_trim(s->store);
@@ -277,6 +336,28 @@ int attempt_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 	if (ret_tickets)
 		*ret_tickets = tickets;
 	return 0;
+}
+
+#define GUARD_SLACK_USEC (SCORE_GUARD_USEC / 2) /* a guard that is so much behind its time is stopped, or nearly so */
+#define LOOKS_PER_SEC 8u /* of all waiters that have about as many tickets behind theirs, to a factor of three */
+
+int attempt_is_guarded(struct score *s, const struct score_ticket *ticket, uint64_t *ret_usec)
+{
+	uint64_t now_usec = now_boottime(), reaped_usec, behind;
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	reaped_usec = farm->reaped_usec;
+	behind = farm->next_ticket > ticket->number ? farm->next_ticket - ticket->number : 0;
+	farm_leave(s);
+	*ret_usec = behind * USEC_PER_SEC / LOOKS_PER_SEC;
+	/* A process that has taken the guard's place keeps it until another process looks in its stead. */
+	if (*ret_usec < SCORE_GUARD_USEC || reaped_usec == s->reaped_usec)
+		*ret_usec = SCORE_GUARD_USEC;
+	return reaped_usec <= now_usec &&
+	       now_usec - reaped_usec <= (reaped_usec == s->reaped_usec ? 0 : SCORE_GUARD_USEC + GUARD_SLACK_USEC);
 }
 
 int attempt_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd)

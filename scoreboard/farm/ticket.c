@@ -36,6 +36,12 @@ static int nudge(struct score *s, const struct farm *farm, uint32_t before)
 	return r;
 }
 
+void ticket_name(struct score_ticket *ticket, const char *client)
+{
+	(void)memset(ticket->client, 0, sizeof(ticket->client));
+	(void)memcpy(ticket->client, client, strnlen(client, SCORE_CLIENT_MAX));
+}
+
 int ticket_join(struct score *s, struct farm *farm, uint64_t number, const char *client, struct score_ticket *ret)
 {
 	struct cell *cell;
@@ -44,6 +50,7 @@ int ticket_join(struct score *s, struct farm *farm, uint64_t number, const char 
 	if (r < 0)
 		return r;
 	ret->number = number;
+	ticket_name(ret, client);
 	r = queue_insert(s->store, farm, number, &s->self, client, s->port.name, &ret->cell);
 	if (r == 0)
 		history_note_counts(s->store, farm);
@@ -260,7 +267,7 @@ static int put_back_with_room(struct score *s, struct score_ticket *ticket, cons
 
 int ticket_revive(struct score *s, struct score_ticket *ticket)
 {
-	return put_back_with_room(s, ticket, "unknown");
+	return put_back_with_room(s, ticket, *ticket->client ? ticket->client : "unknown");
 }
 
 int attempt_rejoin(struct score *s, uint64_t number, const char *client, struct score_ticket *ret)

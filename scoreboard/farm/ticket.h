@@ -11,6 +11,9 @@
 #include "section.h"
 #include "scoreboard.h"
 
+/* Notes the client's name in a ticket. */
+void ticket_name(struct score_ticket *ticket, const char *client);
+
 /* Takes a place in the queue for this process, in the order of the numbers. Staged only. 0; -EXFULL: the queue needs
  * more room first; or -errno. */
 int ticket_join(struct score *s, struct farm *farm, uint64_t number, const char *client, struct score_ticket *ret);

@@ -1,0 +1,154 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# A waiter that is stopped (SIGSTOP, a debugger, a frozen cgroup) holds up nobody, and has its place when it goes on.
+
+load lib/helpers
+
+# waiter NAME: a client that waits for its slot; the process that waits for it is in $waiter. While it has its slot its
+# node answers after `word NAME`.
+waiter() {
+  local before
+  before=$(waiting)
+  client_start "$1" --line "$(until_word "$1")" --expect line
+  until_ok waiting_is $((before + 1))
+  waiter=$(score queue -nr -o PID | tail -n 1)
+}
+
+has_ended() { ! kill -0 "$(eval echo "\$PID_$1")"; }
+# served NAME: the client was served, within a few seconds.
+served() {
+  PATIENCE=15 until_ok has_ended "$1"
+  client_wait "$1"
+}
+# The busy slot has been taken by another process than $1.
+busy_with_another() { [ "$(score slots -nr -o PID)" != "" ] && [ "$(score slots -nr -o PID)" != "$1" ]; }
+
+# A waiter of its own process is granted a slot while it is stopped: the next waiter and a new client are served. When
+# it goes on it is before those that came later, under its own name.
+a_granted_slot_goes_on() {
+  local stopped ticket
+  node a 4001 1 --mode line
+  entrance "$1"
+  client_start now --line "$(until_word now)" --expect line
+  until_ok busy_is 1
+  waiter first
+  stopped=$waiter
+  ticket=$(score queue -nr -o TICKET,CLIENT)
+  waiter second
+  kill -STOP "$stopped"
+  word now
+  word second
+  served now
+  served second
+  word new
+  client_start new --line "$(until_word new)" --expect line
+  served new
+  client_start busy --line "$(until_word busy)" --expect line
+  until_ok busy_is 1
+  until_ok busy_with_another "$stopped"
+  waiter later
+  kill -CONT "$stopped"
+  until_ok waiting_is 2
+  [ "$(score queue -nr -o TICKET,CLIENT | head -n 1)" = "$ticket" ]
+  word busy
+  served busy
+  until_ok waiting_is 1
+  [ "$(score slots -nr -o PID)" = "$stopped" ]
+  word first
+  served first
+  word later
+  served later
+  farm_is_at_rest
+}
+
+@test "connection: a slot that a stopped waiter was granted goes to the next waiter" { a_granted_slot_goes_on connection; }
+@test "inetd: a slot that a stopped waiter was granted goes to the next waiter" { a_granted_slot_goes_on inetd; }
+
+# The youngest waiters, which are to look after the queue, are stopped, and the process that has the slot is killed.
+any_waiter_is_the_guard() {
+  local holder guards=()
+  node a 4001 1 --mode line
+  entrance "$1"
+  client_start now --line "sleep 60000" --expect line
+  until_ok busy_is 1
+  holder=$(score slots -nr -o PID)
+  waiter first
+  local oldest=$waiter
+  for i in 1 2 3; do
+    waiter "guard$i"
+    guards+=("$waiter")
+    word "guard$i"
+  done
+  # The oldest has left the duty to those behind it: it watches the process behind it by a descriptor.
+  watches() { grep -l "^Pid:[[:space:]]*$2\$" "/proc/$1"/fdinfo/*; }
+  until_ok watches "$oldest" "${guards[0]}"
+  kill -STOP "${guards[@]}"
+  word first
+  kill -9 "$holder"
+  client_fails now
+  served first
+  kill -CONT "${guards[@]}"
+  for i in 1 2 3; do served "guard$i"; done
+  farm_is_at_rest
+}
+
+@test "connection: when the guard of the queue is stopped another waiter is" { any_waiter_is_the_guard connection; }
+@test "inetd: when the guard of the queue is stopped another waiter is" { any_waiter_is_the_guard inetd; }
+
+# second_entrance: each connection to $GATE is a process of its own from now on; $first is the gate of the listener.
+second_entrance() {
+  first=$GATE
+  GATE=$ADDR:3633
+  background "$T/relay2.log" systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS \
+    -l "$GATE" --accept "$BUILD/cbrelay" -c "$CONF"
+  until_ok is_listening "$GATE"
+}
+
+# A listener is stopped that has waiters, and that looks after the queue: its clients wait until it goes on, and those
+# of another entrance are served meanwhile, before and behind them. Then its clients have their places.
+a_stopped_listener_holds_up_nobody() {
+  local first second listener=$GATE_PID holder
+  node a 4001 1 --mode line
+  entrance "$@"
+  listener=$GATE_PID
+  second_entrance
+  second=$GATE
+  client_start now --line "sleep 60000" --expect line
+  until_ok busy_is 1
+  holder=$(score slots -nr -o PID)
+  waiter before
+  GATE=$first
+  for i in 1 2 3 4; do waiter "held$i"; done
+  listener=$waiter
+  kill -STOP "$listener"
+  word before
+  kill -9 "$holder"
+  client_fails now
+  served before
+  GATE=$second
+  client_start behind --line "sleep 0" --expect line
+  served behind
+  client_start busy --line "$(until_word busy)" --expect line
+  until_ok busy_is 1
+  until_ok busy_with_another "$listener"
+  waiter later
+  kill -CONT "$listener"
+  until_ok waiting_is 5
+  word busy
+  served busy
+  for i in 1 2 3 4; do
+    until_ok waiting_is $((5 - i))
+    word "held$i"
+    served "held$i"
+  done
+  word later
+  served later
+  farm_is_at_rest
+}
+
+@test "listener: one that is stopped with its waiters holds up no other entrance" { a_stopped_listener_holds_up_nobody listener; }
+@test "alone: one that is stopped with its waiters holds up no other entrance" { a_stopped_listener_holds_up_nobody alone; }
+@test "a relay for each connection: a listener that is stopped with its waiters holds up no other entrance" {
+  a_stopped_listener_holds_up_nobody alone --connections-per-relay 1
+}
