@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 
 #include "log.h"
 #include "system/timespan.h"
@@ -195,6 +196,21 @@ static struct words exact(uint64_t usec)
 	return words;
 }
 
+/* Universal time, in the form of RFC 3339. */
+static struct words moment(uint64_t usec)
+{
+	time_t seconds = (time_t)(usec / USEC_PER_SEC);
+	struct words words = { "-" };
+	struct tm tm;
+	size_t n;
+
+	if (!gmtime_r(&seconds, &tm))
+		return words;
+	n = strftime(words.text, sizeof(words.text), "%Y-%m-%dT%H:%M:%S", &tm);
+	(void)snprintf(words.text + n, sizeof(words.text) - n, ".%06" PRIu64 "Z", usec % USEC_PER_SEC);
+	return words;
+}
+
 /* The client without its port. */
 static int address_size(const char *client)
 {
@@ -231,9 +247,9 @@ void report_connection(const struct record *r, bool always)
 		return;
 	if (!log_has_fields()) {
 		report_message(LOG_INFO, "client=%s node=%s slot=%s node_local=%s wait_usec=%s connect_usec=%s total_usec=%s "
-			       "bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " farm=%s id=%s failed_nodes=%u end=%c%c",
+			       "bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " farm=%s id=%s time=%s failed_nodes=%u end=%c%c",
 			       r->client, node, slot.text, local, wait.text, connect.text, total.text, r->in, r->out,
-			       farm, id, r->failed_nodes, r->end_who, r->end_phase);
+			       farm, id, moment(now_realtime()).text, r->failed_nodes, r->end_who, r->end_phase);
 		return;
 	}
 	write_words(r, text);
