@@ -92,6 +92,8 @@ complete_line() {
   [ "$(complete_line "cbscore help que")" = queue ]
   touch "$T/a.conf" "$T/b.conf"
   [ "$(complete_line "cbscore load $T/a")" = "$T/a.conf" ]
+  [ "$(complete_line "cbscore mergelogs $T/a")" = "$T/a.conf" ]
+  [ "$(complete_line "cbscore mergelogs $T/a.conf x:1=$T/b")" = "$T/b.conf" ]
   [ "$(complete_line "cbprobe --file=$T/b")" = "$T/b.conf" ]
   [ "$(complete_line "cbscore -c $T/b")" = "$T/b.conf" ]
 }

@@ -35,6 +35,7 @@
 	VERB(metrics) \
 	VERB(agent) \
 	VERB(serve) \
+	VERB(mergelogs) \
 	VERB(reap) \
 	VERB(fsck) \
 	VERB(shell) \

@@ -50,7 +50,7 @@ struct pattern {
 	X(compile_context_create) X(set_newline) X(set_parens_nest_limit) X(set_max_pattern_length) \
 	X(compile) X(code_free) X(pattern_info) X(get_error_message) \
 	X(match_context_create) X(set_match_limit) X(set_depth_limit) X(set_heap_limit) X(set_callout) \
-	X(match_data_create) X(get_ovector_pointer) X(match)
+	X(match_data_create) X(get_ovector_pointer) X(match) X(substring_number_from_name)
 
 #define NAME(f) pcre2_##f##_8
 #define DECLARE(f) __typeof__(&NAME(f)) f;
@@ -103,7 +103,7 @@ static int make_contexts(void)
 {
 	pcre.compiling = pcre.compile_context_create(NULL);
 	pcre.matching = pcre.match_context_create(NULL);
-	pcre.data = pcre.match_data_create(1, NULL);
+	pcre.data = pcre.match_data_create(PATTERN_GROUPS_MAX + 1, NULL);
 	if (!pcre.compiling || !pcre.matching || !pcre.data)
 		return -ENOMEM;
 	(void)pcre.set_newline(pcre.compiling, PCRE2_NEWLINE_ANYCRLF);
@@ -234,4 +234,30 @@ int pattern_search(const struct pattern *pattern, const char *subject, size_t si
 	if (r != PCRE2_ERROR_NOMATCH)
 		return errno_from(r);
 	return complete ? 0 : skip_decided(pattern, subject, size, search);
+}
+
+unsigned pattern_group(const struct pattern *pattern, const char *name)
+{
+	int number = pcre.substring_number_from_name(pattern->code, (PCRE2_SPTR)name);
+
+	return number > 0 && (unsigned)number <= PATTERN_GROUPS_MAX ? (unsigned)number : 0;
+}
+
+int pattern_match(const struct pattern *pattern, const char *subject, size_t size,
+		  struct pattern_part ret[static PATTERN_GROUPS_MAX + 1])
+{
+	struct pattern_search search = { 0 };
+	int r = match(pattern, subject, size, 0, &search);
+	const size_t *pairs;
+
+	if (r < 0)
+		return r == PCRE2_ERROR_NOMATCH ? 0 : errno_from(r);
+	/* r is one more than the highest group that matched; 0: there are more groups than fit. */
+	pairs = pcre.get_ovector_pointer(pcre.data);
+	for (unsigned i = 0; i <= PATTERN_GROUPS_MAX; i++) {
+		bool matched = (r == 0 || i < (unsigned)r) && pairs[2 * i] != PCRE2_UNSET;
+
+		ret[i] = matched ? (struct pattern_part){ pairs[2 * i], pairs[2 * i + 1] } : (struct pattern_part){ 0, 0 };
+	}
+	return 1;
 }

@@ -53,3 +53,18 @@ struct pattern_search {
  */
 int pattern_search(const struct pattern *pattern, const char *subject, size_t size, bool complete,
 		   struct pattern_search *search, size_t *ret_end);
+
+#define PATTERN_GROUPS_MAX 7u
+
+/* The number of a named group, (?<name>...), from 1 on; 0: there is none, or its number is above PATTERN_GROUPS_MAX. */
+unsigned pattern_group(const struct pattern *pattern, const char *name);
+
+/* Where a group matched; begin and end are the same if it did not. */
+struct pattern_part {
+	size_t begin, end;
+};
+
+/* Looks for the pattern in a whole subject, within the same bound on work. 1: found, and *ret has the match itself and
+ * its groups, by their numbers. 0: not found. Errors as of pattern_search(). */
+int pattern_match(const struct pattern *pattern, const char *subject, size_t size,
+		  struct pattern_part ret[static PATTERN_GROUPS_MAX + 1]);

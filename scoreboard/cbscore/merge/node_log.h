@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * node_log.h: a node's own log, of which a line at a time is looked at: what the
+ * line says of its client, and the line with another client in the place of that.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "node_format.h"
+
+#define NODE_LOG_RECENT 8u
+
+struct node_log {
+	const char *path;
+	char *node;              /* whose log it is, NULL: not said */
+	FILE *file;              /* NULL: at its end */
+	char *line;              /* getline(3)'s, of size bytes without its newline */
+	size_t size, room;
+	bool names_client;       /* and then what: */
+	struct node_line says;
+	uint64_t number;         /* of the line, from 1 on */
+	uint64_t order_usec;     /* where the line belongs among those of other logs; never goes back */
+
+	/* Of a log without times: when the last connections that were found in it began. */
+	uint64_t recent_usec[NODE_LOG_RECENT];
+	uint64_t newest_usec;
+	unsigned n_recent;
+
+	uint64_t found, missing, unclear, strangers, others; /* lines, by what became of them */
+};
+
+/* Opens "[NODE=]FILE"; FILE - is standard input. 0 or -errno; then, too, path is set. The caller ends it with
+ * node_log_clear(). argument stays the caller's and outlives the log. */
+int node_log_open(const char *argument, struct node_log *ret);
+
+void node_log_clear(struct node_log *log);
+
+/* Reads the next line. near_usec as moment_parse() has it. 1: there is one; 0: the log is at its end; or -errno. */
+int node_log_next(struct node_log *log, uint64_t near_usec);
+
+/* The time that no line from here on was written before; first_usec: that of the first connection of all. Only for a log
+ * without times. */
+uint64_t node_log_clock(const struct node_log *log, uint64_t first_usec);
+
+/* A connection that began then was found for a line without a time. */
+void node_log_note(struct node_log *log, uint64_t begin_usec);
+
+/* Writes the line and a newline; with client (NULL: as it is) in the place of what it says. */
+void node_log_write(const struct node_log *log, FILE *out, const char *client);
