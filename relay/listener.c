@@ -39,7 +39,9 @@
 #include "pool.h"
 #include "report.h"
 #include "sigterm.h"
+#include "size.h"
 #include "socket.h"
+#include "system/processors.h"
 #include "system/timespan.h"
 #include "waiters.h"
 
@@ -51,13 +53,7 @@
 #define STATUS_USEC USEC_PER_SEC
 #define FOLLOW_USEC USEC_PER_SEC  /* how often to look whether the scoreboard's file was replaced */
 #define REOPEN_USEC 5000u         /* the shortest time for which the listener accepts */
-#define PENDING_USEC 1000u        /* how long connections are pending before more relays are made; */
-#define PENDING_MAX_USEC 8000u    /* and how long while relays keep accepting */
-#define RELAYS_AHEAD 4u           /* idle relays to begin with */
-#define RELAYS_AHEAD_STRICT 8u    /* where each relay serves a single connection */
-#define RELAYS_KEPT 8u            /* more idle relays than this are let go */
 #define TRIM_USEC (5 * USEC_PER_SEC)
-#define GROWTH_MAX 32u            /* relays made in a step, at most */
 #define REST_USEC 2000u           /* how long a waiter's slot waits for a relay to become idle */
 
 /* A shortage of this machine: what failed for it is tried again after a pause. */
@@ -81,12 +77,10 @@ struct listener {
 	sd_event_source *idle_time, *status_time, *reopen_time, *pending_time, *trim_time, *room_time, *rest_time, *follow_time;
 	uint64_t shut_usec;            /* when the farm was last seen full: CLOCK_MONOTONIC */
 	uint64_t accepted;             /* connections accepted by relays, as of the last look */
-	uint64_t fresh;                /* relays made since then; the first connection of each is no sign of haste */
 	uint64_t ended, failed;        /* relays that have ended, and those of them that had failed, as of the last look */
 	uint64_t told_accepted;        /* as accepted, when the status was last told */
 	uint64_t active_usec;          /* when the listener last had something to do: CLOCK_BOOTTIME */
-	size_t growth;                 /* how many relays the next step makes, */
-	uint64_t pending_usec;         /* and when */
+	struct size size;              /* of the pool */
 	int journal_fd;                /* see log_fd() */
 	struct shortage admission;     /* of what it takes to take connections in */
 	struct shortage forking;       /* of what it takes to start relays */
@@ -134,19 +128,22 @@ static bool has_place(const struct listener *l)
 	       (l->stopping && l->owned);
 }
 
-static bool is_pending_on(int fd)
+/* How many connections are pending; SIZE_UNKNOWN: some. */
+static size_t count_pending(const struct listener *l)
 {
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	size_t pending = 0;
 
-	return poll(&pollfd, 1, 0) != 0;
+	for (size_t i = 0; i < l->n_fds && pending != SIZE_UNKNOWN; i++) {
+		int n = socket_pending(l->fds[i]);
+
+		pending = n < 0 ? SIZE_UNKNOWN : pending + (size_t)n;
+	}
+	return pending;
 }
 
 static bool is_pending(const struct listener *l)
 {
-	for (size_t i = 0; i < l->n_fds; i++)
-		if (is_pending_on(l->fds[i]))
-			return true;
-	return false;
+	return count_pending(l) > 0;
 }
 
 /* ---- what this machine is short of ---- */
@@ -267,18 +264,16 @@ static void look_soon(struct listener *l)
 	if (l->pending_time)
 		return;
 	l->accepted = gate_accepted(pool_gate(l->pool));
-	set_timer(l, &l->pending_time, l->pending_usec, on_pending_time);
+	set_timer(l, &l->pending_time, l->size.look_usec, on_pending_time);
 }
 
-/* All relays are busy. As long as they keep accepting, more relays would mostly cost more process switches. */
-static void grow_for_pending(struct listener *l, bool moving)
+static void grow_for_pending(struct listener *l, size_t n)
 {
 	size_t before = pool_size(l->pool);
 
-	l->growth = moving ? 1 : l->growth < GROWTH_MAX ? l->growth * 2 : GROWTH_MAX;
-	grow(l, l->growth);
+	grow(l, n);
 	if (pool_size(l->pool) > before)
-		l->fresh += pool_size(l->pool) - before;
+		size_grown(&l->size, pool_size(l->pool) - before);
 	else if (descriptors_left(l) <= FDS_PER_RELAY && gate_count_coming(pool_gate(l->pool)) == 0)
 		be_crowded(l);
 }
@@ -296,24 +291,25 @@ static void take_pending(struct listener *l)
 static int on_pending_time(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct listener *l = arg;
-	uint64_t accepted = gate_accepted(pool_gate(l->pool)) - l->accepted;
-	bool moving = accepted > l->fresh;
+	const struct gate *gate = pool_gate(l->pool);
+	const struct size_view view = {
+		.pending = gate_get(gate) == GATE_RELAYS ? count_pending(l) : 0,
+		.idle = gate_count_idle(gate),
+		.accepted = gate_accepted(gate) - l->accepted,
+		.running = processors_wanted(),
+		.processors = processors_there(),
+	};
+	size_t n = size_grow(&l->size, &view);
 
 	(void)source;
 	(void)usec;
 	l->pending_time = sd_event_source_disable_unref(l->pending_time);
-	l->pending_usec = !moving ? PENDING_USEC : l->pending_usec < PENDING_MAX_USEC ? l->pending_usec * 2 : PENDING_MAX_USEC;
-	l->fresh -= moving ? l->fresh : accepted;
-	if (is_pending(l) && gate_get(pool_gate(l->pool)) == GATE_RELAYS) {
-		if (gate_find_idle(pool_gate(l->pool), 0) == GATE_RELAYS_MAX)
-			grow_for_pending(l, moving);
-		else if (accepted == 0)
-			take_pending(l);
+	if (n > 0)
+		grow_for_pending(l, n);
+	else if (view.pending > 0 && view.idle > 0 && view.accepted == 0)
+		take_pending(l);
+	if (view.pending > 0)
 		look_soon(l);
-	} else {
-		l->growth = 1;
-		l->fresh = 0;
-	}
 	listener_turn(l);
 	return 0;
 }
@@ -321,13 +317,11 @@ static int on_pending_time(sd_event_source *source, uint64_t usec, void *arg)
 static int on_trim_time(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct listener *l = arg;
-	size_t idle = gate_count_idle(pool_gate(l->pool));
 
 	(void)source;
 	(void)usec;
 	l->trim_time = sd_event_source_disable_unref(l->trim_time);
-	if (idle > RELAYS_KEPT)
-		pool_shrink(l->pool, idle / 2 > RELAYS_KEPT ? idle / 2 : RELAYS_KEPT);
+	pool_shrink(l->pool, size_keep(gate_count_idle(pool_gate(l->pool))));
 	listener_turn(l);
 	return 0;
 }
@@ -448,7 +442,7 @@ static void set_gate(struct listener *l)
 	struct gate *gate = pool_gate(l->pool);
 	bool open = !l->stopping && shall_open(l);
 	bool closed = l->stopping && l->n_fds == 0 && waiters_count(l->waiters) == 0;
-	size_t ahead = l->settings->connections_per_relay > 1 ? RELAYS_AHEAD : RELAYS_AHEAD_STRICT;
+	size_t ahead = size_ahead(l->settings->connections_per_relay == 1);
 	/* The relay that a connection woke normally accepts it. If that relay has died, or the listener accepted at
 	 * that time, no process does: look. */
 	bool look = open && (gate_get(gate) != GATE_RELAYS || pool_ended(l->pool) != l->ended);
@@ -609,7 +603,7 @@ static void drain(struct listener *l)
 		do
 			accepted = accept_one(l, l->fds[0]);
 		while (accepted == ACCEPTED_ONE);
-		if (accepted == ACCEPTED_LATER && is_pending_on(l->fds[0]))
+		if (accepted == ACCEPTED_LATER && socket_pending(l->fds[0]) != 0)
 			break;
 	}
 	if (l->n_fds == 0)
@@ -644,7 +638,7 @@ static void listener_turn(void *arg)
 	pool_settle(l->pool);
 	if (l->lack_relays && gate_find_idle(pool_gate(l->pool), 0) < GATE_RELAYS_MAX)
 		serve_waiters(l);
-	if (pool_size(l->pool) > RELAYS_KEPT)
+	if (pool_size(l->pool) > SIZE_KEPT)
 		set_timer(l, &l->trim_time, TRIM_USEC, on_trim_time);
 	exit_if_idle(l);
 }
@@ -824,12 +818,13 @@ int listener_run(const struct listener_setup *setup)
 	struct listener l = {
 		.score = setup->score, .settings = setup->settings, .nodes = setup->nodes, .wrong = setup->wrong, .n_fds = n_fds,
 		.owned = setup->owned, .coming = setup->waiters, .n_coming = setup->n_waiters,
-		.notify = getenv("NOTIFY_SOCKET") != NULL, .growth = 1, .pending_usec = PENDING_USEC, .active_usec = now_boottime(),
+		.notify = getenv("NOTIFY_SOCKET") != NULL, .active_usec = now_boottime(),
 		.fd_limit = (size_t)sysconf(_SC_OPEN_MAX),
 	};
 	sigset_t child;
 	int r = -ENOMEM;
 
+	size_init(&l.size);
 	l.admission.listener = l.forking.listener = l.serving.listener = &l;
 	if (l.fd_limit < FDS_NEEDED) {
 		report_message(LOG_ERR, "the limit of descriptors is %zu: expected at least %d", l.fd_limit, FDS_NEEDED);

@@ -15,6 +15,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -109,4 +110,18 @@ int socket_unconfirmed(int fd)
 	int n;
 
 	return ioctl(fd, SIOCOUTQ, &n) < 0 ? 0 : n;
+}
+
+int socket_pending(int listening_fd)
+{
+	struct pollfd pollfd = { .fd = listening_fd, .events = POLLIN };
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof(info);
+
+	if (poll(&pollfd, 1, 0) == 0)
+		return 0;
+	/* Of a listening socket these two are the length of the backlog and its limit: tcp_get_info() of Linux. */
+	if (getsockopt(listening_fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 || info.tcpi_unacked == 0)
+		return -1;
+	return (int)info.tcpi_unacked;
 }

@@ -45,3 +45,7 @@ void socket_end_clean(int fd);
 /* How many bytes the peer's machine has not acknowledged; an end counts as a byte. A reset leaves the number as it is.
  * */
 int socket_unconfirmed(int fd);
+
+/* How many connections are pending on a listening socket. -1: some are, and the kernel does not say how many, as for a
+ * unix socket. A socket that has been shut down counts as pending. */
+int socket_pending(int listening_fd);

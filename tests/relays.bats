@@ -43,6 +43,11 @@ serve_one_by_one() {
   farm_is_at_rest
 }
 
+@test "how many relays there are: the rule alone" {
+  run -0 "$BUILD/tests/cbtest-size"
+  [ ${#lines[@]} = 10 ]
+}
+
 @test "as many long connections as slots are served at once, by as many relays, which go when they are idle" {
   node a 4001 40 --mode line
   entrance alone
