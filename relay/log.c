@@ -28,6 +28,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "system/printable.h"
+
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 static enum { TO_STDERR, TO_JOURNAL, TO_STREAM } destination = TO_STDERR;
@@ -123,9 +125,9 @@ void log_add(struct log_line *line, const char *format, ...)
 	va_end(ap);
 	if (n < 0 || (size_t)n + 1 >= room)
 		return;
-	for (size_t i = line->n; i < line->n + (size_t)n; i++)
-		if (line->text[i] == '\n')
-			line->text[i] = ' ';
+	for (char *p = line->text + line->n; (p = strchr(p, '\n'));)
+		*p = ' ';
+	printable_line(line->text + line->n);
 	line->n += (size_t)n;
 	line->text[line->n++] = '\n';
 }

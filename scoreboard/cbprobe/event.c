@@ -15,6 +15,7 @@
 
 #include "notify.h"
 #include "say.h"
+#include "system/printable.h"
 
 /* "refused" or "connect failed: Protocol not available". */
 static void format_reason(enum node_reason reason, const char *detail, char *buffer, size_t size)
@@ -38,13 +39,17 @@ static bool send_to_journal(const char *node, const struct score_edge *edge, con
 
 void event_node_state(const char *node, const struct score_edge *edge, const char *detail)
 {
-	char reason[256], message[1024];
+	char name[NODE_NAME_MAX + 1], shown[256] = "", reason[512], message[1024];
 
-	if (edge->after == NODE_UP)
-		detail = NULL; /* detail is about now, not about why the node was down */
+	(void)snprintf(name, sizeof(name), "%s", node);
+	if (detail && edge->after != NODE_UP) /* the detail is about now, not about why the node was down */
+		(void)snprintf(shown, sizeof(shown), "%s", detail);
+	printable(name, '?');
+	printable(shown, '?');
+	detail = *shown ? shown : NULL;
 	format_reason(edge->reason, detail, reason, sizeof(reason));
-	score_edge_describe(node, edge, detail, message, sizeof(message));
-	if (!send_to_journal(node, edge, reason, message))
+	score_edge_describe(name, edge, detail, message, sizeof(message));
+	if (!send_to_journal(name, edge, reason, message))
 		say(LOG_NOTICE, "%s", message);
-	notify_node_state(node, edge, detail);
+	notify_node_state(name, edge, detail);
 }

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "system/printable.h"
+
 bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -43,6 +45,7 @@ void say(int priority, const char *format, ...)
 	length += more;
 	if ((size_t)length > sizeof(line) - 1)
 		length = sizeof(line) - 1;
+	printable_line(line);
 	line[length++] = '\n';
 	(void)!write(STDERR_FILENO, line, (size_t)length);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 #include "again.h"
+#include "system/printable.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -25,7 +26,7 @@ static _Noreturn void run(const struct context *context, char *const words[])
 	(void)signal(SIGINT, SIG_DFL);
 	(void)signal(SIGQUIT, SIG_DFL);
 	(void)execv("/proc/self/exe", all);
-	(void)fprintf(stderr, "cbscore: /proc/self/exe: %m\n");
+	print(stderr, "cbscore: /proc/self/exe: %m\n");
 	_exit(STATUS_FAILED);
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "verbs.h"
+#include "system/printable.h"
 
 static int agent(void *context, int argc, char **argv)
 {
@@ -21,21 +22,21 @@ static int agent(void *context, int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	if (status != STATUS_OK) {
-		(void)printf("down #the scoreboard cannot be read\n");
+		print(stdout, "down #the scoreboard cannot be read\n");
 		return status;
 	}
 	r = score_totals(score, &totals);
 	(void)score_close(score);
 	if (r < 0) {
-		(void)printf("down #the scoreboard cannot be read\n");
+		print(stdout, "down #the scoreboard cannot be read\n");
 		return complain_score(context, r);
 	}
 	if (totals.paused)
-		(void)printf("up drain #the farm is paused\n");
+		print(stdout, "up drain #the farm is paused\n");
 	else if (totals.nodes_up == 0)
-		(void)printf("down #no node is up\n");
+		print(stdout, "down #no node is up\n");
 	else /* at least 1 %: 0 would mean "drain", and a full farm queues connections */
-		(void)printf("up ready %" PRIu64 "%% maxconn:%" PRIu64 "\n",
+		print(stdout, "up ready %" PRIu64 "%% maxconn:%" PRIu64 "\n",
 			     totals.free * 100 > totals.slots ? totals.free * 100 / totals.slots : 1,
 			     totals.busy + totals.free);
 	return STATUS_OK;

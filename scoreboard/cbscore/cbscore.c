@@ -14,6 +14,7 @@
 #include "columns.h"
 #include "context.h"
 #include "system/inherited.h"
+#include "system/printable.h"
 #include "verbs.h"
 
 static int set_interactive(void *settings, const char *value)
@@ -56,10 +57,10 @@ static void tell_some_columns(const struct verb *verb, enum table_kind kind, boo
 		if (column->table != kind || (column->shown != SHOWN_NOT) != shown)
 			continue;
 		if (!raw && !any)
-			(void)printf(shown ? "\nColumns of %s:\n" : "Columns of %s with -o:\n", verb->name);
+			print(stdout, shown ? "\nColumns of %s:\n" : "Columns of %s with -o:\n", verb->name);
 		any = true;
 		if (raw) {
-			(void)printf("column\t%s\t%s\t%s\t%s\t%s\n", verb->name, column->name, shown ? "shown" : "-", type_of(column),
+			print(stdout, "column\t%s\t%s\t%s\t%s\t%s\n", verb->name, column->name, shown ? "shown" : "-", type_of(column),
 				     column->help);
 		} else {
 			(void)snprintf(help, sizeof(help), "%s%s", column->help,
@@ -79,7 +80,7 @@ static void tell_columns(const struct verb *verb, enum table_kind kind, bool raw
 static void tell_keys(const struct verb *verb, bool raw)
 {
 	if (!raw)
-		(void)printf("\nKeys of a node:\n");
+		print(stdout, "\nKeys of a node:\n");
 	for (size_t i = 0; i < n_node_fields; i++) {
 		const struct field *field = &node_fields[i];
 		char left[64];
@@ -88,7 +89,7 @@ static void tell_keys(const struct verb *verb, bool raw)
 			continue;
 		(void)snprintf(left, sizeof(left), "%s=%s", field->name, field->argument);
 		if (raw)
-			(void)printf("key\t%s\t%s\t%s\t%s\n", verb->name, field->name, field->argument, field->help);
+			print(stdout, "key\t%s\t%s\t%s\t%s\n", verb->name, field->name, field->argument, field->help);
 		else
 			command_help_row(left, field->help);
 	}

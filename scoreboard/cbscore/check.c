@@ -12,6 +12,7 @@
 
 #include "age.h"
 #include "range.h"
+#include "system/printable.h"
 #include "system/timespan.h"
 #include "verbs.h"
 
@@ -128,14 +129,14 @@ static int tell(const struct score_totals *totals, uint32_t down)
 		status = PLUGIN_CRITICAL;
 	else if (alerts(&warning, values) || totals->paused)
 		status = PLUGIN_WARNING;
-	(void)printf("COREBALANCE %s - %s%" PRIu32 " of %" PRIu32 " nodes up, %" PRIu64 " of %" PRIu64 " cores busy, %" PRIu64
+	print(stdout, "COREBALANCE %s - %s%" PRIu32 " of %" PRIu32 " nodes up, %" PRIu64 " of %" PRIu64 " cores busy, %" PRIu64
 		     " waiting", words[status], totals->paused ? "the farm is paused, " : "", totals->nodes_up, totals->nodes,
 		     totals->busy, totals->slots, totals->waiting);
 	if (totals->waiting > 0)
-		(void)printf(" (oldest %s)", age_format(waited_usec, age));
-	(void)printf(" |");
+		print(stdout, " (oldest %s)", age_format(waited_usec, age));
+	print(stdout, " |");
 	for (enum figure i = 0; i < FIGURES_; i++)
-		(void)printf(" %s=%.10g%s;%s;%s;0;", figures[i].name, values[i], figures[i].unit, warning.text[i], critical.text[i]);
+		print(stdout, " %s=%.10g%s;%s;%s;0;", figures[i].name, values[i], figures[i].unit, warning.text[i], critical.text[i]);
 	(void)putchar('\n');
 	return (int)status;
 }
@@ -157,7 +158,7 @@ static int run_check(void *settings, int argc, char **argv)
 	if (r == 0)
 		r = score_each_node(score, count_down, &down);
 	if (r < 0)
-		(void)printf("COREBALANCE UNKNOWN - %s: %s\n", context->farm.scoreboard,
+		print(stdout, "COREBALANCE UNKNOWN - %s: %s\n", context->farm.scoreboard,
 			     r == -ENODATA ? "there is no scoreboard" : score_strerror(r));
 	else
 		status = tell(&totals, down);

@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 #include "context.h"
+#include "system/printable.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#define MESSAGE_MAX (2 * PATH_MAX + 1024) /* it may name two files */
+
 void complain(const char *format, ...)
 {
+	char text[MESSAGE_MAX];
 	va_list ap;
 
-	(void)fputs("cbscore: ", stderr);
 	va_start(ap, format);
-	(void)vfprintf(stderr, format, ap);
+	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	(void)fputc('\n', stderr);
+	print(stderr, "cbscore: %s\n", text);
 }
 
 int complain_usage(const char *format, ...)
 {
-	char text[1024];
+	char text[MESSAGE_MAX];
 	va_list ap;
 
 	va_start(ap, format);
@@ -56,7 +60,7 @@ int context_read_nodes(const char *path, struct nodelist *ret)
 	if (ret->n_errors == 0)
 		return STATUS_OK;
 	for (size_t i = 0; i < ret->n_errors; i++)
-		(void)fprintf(stderr, "%s\n", ret->errors[i]);
+		print(stderr, "%s\n", ret->errors[i]);
 	complain("%zu error%s; nothing is changed", ret->n_errors, ret->n_errors == 1 ? "" : "s");
 	nodelist_clear(ret);
 	return EX_CONFIG;

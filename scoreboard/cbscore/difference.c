@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "system/grow.h"
+#include "system/printable.h"
 
 struct known {
 	struct score_node node;
@@ -48,7 +49,7 @@ static void tell_change(const struct node_config *before, const struct node_conf
 {
 	bool any = false;
 
-	(void)printf("~ %s", after->name);
+	print(stdout, "~ %s", after->name);
 	for (size_t i = 0; i < n_node_fields; i++) {
 		char x[FIELD_TEXT_MAX], y[FIELD_TEXT_MAX];
 
@@ -56,7 +57,7 @@ static void tell_change(const struct node_config *before, const struct node_conf
 		field_format(&node_fields[i], after, y);
 		if (strcmp(x, y) == 0)
 			continue;
-		(void)printf("%s %s %s -> %s", any ? "," : "", node_fields[i].name, *x ? x : "not set", *y ? y : "not set");
+		print(stdout, "%s %s %s -> %s", any ? "," : "", node_fields[i].name, *x ? x : "not set", *y ? y : "not set");
 		any = true;
 	}
 	(void)putchar('\n');
@@ -79,10 +80,10 @@ int difference_tell(const struct context *context, struct score *score, const st
 		if (known)
 			known->is_listed = true;
 		if (!known) {
-			(void)printf("+ %s added, cores %" PRIu32 "\n", config->name, config->cores);
+			print(stdout, "+ %s added, cores %" PRIu32 "\n", config->name, config->cores);
 			ret->added++;
 		} else if (known->node.state == NODE_DRAINING) {
-			(void)printf("+ %s added again, it drains\n", config->name);
+			print(stdout, "+ %s added again, it drains\n", config->name);
 			ret->changed++;
 		} else if (!node_config_equal(&known->node.config, config)) {
 			tell_change(&known->node.config, config);
@@ -96,7 +97,7 @@ int difference_tell(const struct context *context, struct score *score, const st
 
 		if (farm.nodes[i].is_listed || node->state == NODE_DRAINING)
 			continue;
-		(void)printf("- %s draining, %" PRIu32 " connection%s go%s on\n", node->config.name, node->busy,
+		print(stdout, "- %s draining, %" PRIu32 " connection%s go%s on\n", node->config.name, node->busy,
 			     node->busy == 1 ? "" : "s", node->busy == 1 ? "es" : "");
 		ret->draining++;
 	}

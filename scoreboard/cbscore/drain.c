@@ -11,6 +11,7 @@
 
 #include "age.h"
 #include "ending.h"
+#include "system/printable.h"
 #include "system/timespan.h"
 
 #define LOOK_USEC (200 * USEC_PER_MSEC)
@@ -76,7 +77,7 @@ static void tell_left(const struct held_slots *left)
 	for (size_t i = 1; i < left->n; i++)
 		if (left->slots[i].since_usec < oldest->since_usec)
 			oldest = &left->slots[i];
-	(void)printf("%zu connection%s left, the oldest %s, of %s\n", left->n, left->n == 1 ? "" : "s",
+	print(stdout, "%zu connection%s left, the oldest %s, of %s\n", left->n, left->n == 1 ? "" : "s",
 		     age_format(age_of(oldest->since_usec), age), oldest->client);
 	(void)fflush(stdout);
 }
@@ -135,6 +136,6 @@ int drain_wait(const struct context *context, struct score *score, const struct 
 			(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 	}
 	if (status == STATUS_OK && (arg_wait || arg_kill))
-		(void)printf("no connection left\n");
+		print(stdout, "no connection left\n");
 	return status;
 }

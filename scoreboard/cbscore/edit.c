@@ -17,6 +17,7 @@
 
 #include "drain.h"
 #include "node_argument.h"
+#include "system/printable.h"
 #include "verbs.h"
 
 #define LINE_MAX_ 2048
@@ -103,7 +104,7 @@ static int run_add(void *settings, int argc, char **argv)
 	status = edit(context, score, &change, &edited);
 	(void)score_close(score);
 	if (status == STATUS_OK)
-		(void)printf("%s is added%s%s%s\n", change.config.name,
+		print(stdout, "%s is added%s%s%s\n", change.config.name,
 			     is_listed(context, change.config.name) ? "" : ", until the next load; ",
 			     is_listed(context, change.config.name) ? "" : context->farm.nodes,
 			     is_listed(context, change.config.name) ? "" : " does not have it");
@@ -116,7 +117,7 @@ static void tell_cores(const struct score_edited *edited)
 	uint32_t cores = edited->after.cores;
 
 	if (edited->busy > cores)
-		(void)printf(" (%" PRIu32 " busy: %" PRIu32 " finish first)", edited->busy, edited->busy - cores);
+		print(stdout, " (%" PRIu32 " busy: %" PRIu32 " finish first)", edited->busy, edited->busy - cores);
 }
 
 /* Tells a change: "fast1.farm:4001: cores 4 -> 2 (4 busy: 2 finish first), speed 1.5 -> learned". */
@@ -124,7 +125,7 @@ static void tell_set(const struct score_edit *change, const struct score_edited 
 {
 	bool any = false;
 
-	(void)printf("%s: ", edited->after.name);
+	print(stdout, "%s: ", edited->after.name);
 	for (size_t i = 0; i < n_node_fields; i++) {
 		const struct field *field = &node_fields[i];
 		char before[FIELD_TEXT_MAX], after[FIELD_TEXT_MAX];
@@ -133,12 +134,12 @@ static void tell_set(const struct score_edit *change, const struct score_edited 
 			continue;
 		field_format(field, &edited->before, before);
 		field_format(field, &edited->after, after);
-		(void)printf("%s%s ", any ? ", " : "", field->name);
+		print(stdout, "%s%s ", any ? ", " : "", field->name);
 		any = true;
 		if (strcmp(before, after) == 0)
-			(void)printf("is %s already", *after ? after : "not set");
+			print(stdout, "is %s already", *after ? after : "not set");
 		else
-			(void)printf("%s -> %s", *before ? before : "not set", *after ? after : "not set");
+			print(stdout, "%s -> %s", *before ? before : "not set", *after ? after : "not set");
 		if (strcmp(field->name, "cores") == 0)
 			tell_cores(edited);
 	}
@@ -180,12 +181,12 @@ static int remove_node(const struct context *context, struct score *score, const
 
 	if (status != STATUS_OK)
 		return status;
-	(void)printf("%s is removed", node->config.name);
+	print(stdout, "%s is removed", node->config.name);
 	if (edited.busy > 0)
-		(void)printf("; %" PRIu32 " connection%s of it go%s on", edited.busy, edited.busy == 1 ? "" : "s",
+		print(stdout, "; %" PRIu32 " connection%s of it go%s on", edited.busy, edited.busy == 1 ? "" : "s",
 			     edited.busy == 1 ? "es" : "");
 	if (is_listed(context, node->config.name))
-		(void)printf("; %s still has it, the next load adds it again", context->farm.nodes);
+		print(stdout, "; %s still has it, the next load adds it again", context->farm.nodes);
 	(void)putchar('\n');
 	return STATUS_OK;
 }
@@ -205,7 +206,7 @@ static int dump_node(const struct score_node *node, void *arg)
 		return 0;
 	config.flags = node->flags;
 	(void)node_config_format(&config, line, sizeof(line));
-	(void)printf("%s\n", line);
+	print(stdout, "%s\n", line);
 	return 0;
 }
 
@@ -220,7 +221,7 @@ static int run_dump(void *settings, int argc, char **argv)
 	status = context_look(context, &score);
 	if (status != STATUS_OK)
 		return status;
-	(void)printf("# host, port, cores, flags [, key=value]...\n");
+	print(stdout, "# host, port, cores, flags [, key=value]...\n");
 	r = score_each_node(score, dump_node, NULL);
 	(void)score_close(score);
 	return r < 0 ? complain_score(context, r) : STATUS_OK;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "verbs.h"
+#include "system/printable.h"
 
 /* Runs the editor on the file. STATUS_OK; or STATUS_FAILED, and the error was told. */
 static int run_editor(const char *path)
@@ -91,7 +92,7 @@ static bool wants_again(void)
 
 	if (!isatty(STDIN_FILENO))
 		return false;
-	(void)fprintf(stderr, "Edit it again? [Y/n] ");
+	print(stderr, "Edit it again? [Y/n] ");
 	return fgets(answer, sizeof(answer), stdin) && answer[0] != 'n' && answer[0] != 'N';
 }
 
@@ -162,7 +163,7 @@ static int edit_and_load(const struct context *context, const char *path, int li
 	}
 	status = edit_until_valid(copy);
 	if (status == STATUS_OK && is_same(copy, path)) {
-		(void)printf("%s is unchanged\n", path);
+		print(stdout, "%s is unchanged\n", path);
 	} else if (status == STATUS_OK) {
 		/* The editor may have replaced the copy by another file. */
 		int edited = open(copy, O_RDONLY | O_CLOEXEC);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "explain.h"
+#include "system/printable.h"
 #include "table.h"
 #include "system/grow.h"
 #include "system/number.h"
@@ -149,7 +150,7 @@ static void explain(struct explanation *e)
 
 static void tell_rule(const struct explanation *e, const char *client)
 {
-	(void)printf("\n%s: %s%s%s.\n", policy_to_string(e->policy), policy_rule(e->policy),
+	print(stdout, "\n%s: %s%s%s.\n", policy_to_string(e->policy), policy_rule(e->policy),
 		     client ? "; the same for every client, also " : "", client ? client : "");
 }
 
@@ -158,14 +159,14 @@ static void tell(const struct explanation *e, const char *client, uint32_t shown
 	uint64_t waiting = e->choice.waiting;
 
 	if (shown < e->n)
-		(void)printf("(%" PRIu32 " of %" PRIu32 " nodes; --top 0 shows all)\n", shown, e->n);
+		print(stdout, "(%" PRIu32 " of %" PRIu32 " nodes; --top 0 shows all)\n", shown, e->n);
 	tell_rule(e, client);
 	if (e->chosen && waiting > 0)
-		(void)printf("%" PRIu64 " wait, and the oldest gets %s.\n", waiting, e->chosen->node.config.name);
+		print(stdout, "%" PRIu64 " wait, and the oldest gets %s.\n", waiting, e->chosen->node.config.name);
 	else if (e->chosen)
-		(void)printf("The next connection gets %s.\n", e->chosen->node.config.name);
+		print(stdout, "The next connection gets %s.\n", e->chosen->node.config.name);
 	else
-		(void)printf("The next connection waits%s, behind %" PRIu64 ".\n",
+		print(stdout, "The next connection waits%s, behind %" PRIu64 ".\n",
 			     e->choice.paused ? ", as the farm is paused" : "", waiting);
 }
 
@@ -177,7 +178,7 @@ static uint32_t top(const struct context *context)
 	return context->json || context->raw ? UINT32_MAX : TOP;
 }
 
-static int print(const struct context *context, struct explanation *e, const char *client)
+static int print_table(const struct context *context, struct explanation *e, const char *client)
 {
 	uint32_t shown = top(context) < e->n ? top(context) : e->n;
 	struct table *table;
@@ -240,7 +241,7 @@ static int run_explain(void *settings, int argc, char **argv)
 		return status;
 	r = score_explain(score, e.policy, &e.choice, add_row, &e);
 	(void)score_close(score);
-	status = r < 0 ? complain_score(context, r) : print(context, &e, argc > 0 ? argv[0] : NULL);
+	status = r < 0 ? complain_score(context, r) : print_table(context, &e, argc > 0 ? argv[0] : NULL);
 	free(e.rows);
 	return status;
 }

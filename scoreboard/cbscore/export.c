@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "system/number.h"
+#include "system/printable.h"
 #include "verbs.h"
 
 #define WEIGHT_MAX 65535.0
@@ -158,7 +159,7 @@ static int write_node(const struct score_node *node, void *arg)
 		weight = 0;
 	else if (weight < 1)
 		weight = 1;
-	(void)printf("-a %s -r %s %s -w %.0f\n", export->service.text, where, export->forward, weight);
+	print(stdout, "-a %s -r %s %s -w %.0f\n", export->service.text, where, export->forward, weight);
 	return 0;
 }
 
@@ -201,7 +202,7 @@ static int write_all(const struct context *context, struct score *score, struct 
 		complain("%s", strerror(ENOMEM));
 		return STATUS_FAILED;
 	}
-	(void)printf("-A %s -s %s\n", export->service.text, arg_scheduler);
+	print(stdout, "-A %s -s %s\n", export->service.text, arg_scheduler);
 	r = score_each_node(score, write_node, export);
 	free(export->seen);
 	return r < 0 ? complain_score(context, r) : STATUS_OK;

@@ -5,7 +5,6 @@
  * down, up. All nodes are looked up before the first is changed.
  */
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 
 #include "drain.h"
 #include "node_argument.h"
+#include "system/printable.h"
 #include "verbs.h"
 
 static const char *arg_reason; /* NULL: not given */
@@ -25,13 +25,13 @@ static void tell_held(const struct score_node *before, const struct score_node *
 	const char *name = now->config.name;
 
 	if (!(before->flags & BN_HOLD))
-		(void)printf("%s is held", name);
+		print(stdout, "%s is held", name);
 	else if (arg_reason && strcmp(before->detail, now->detail) != 0)
-		(void)printf("%s is already held; reason \"%s\" -> \"%s\"", name, before->detail, now->detail);
+		print(stdout, "%s is already held; reason \"%s\" -> \"%s\"", name, before->detail, now->detail);
 	else
-		(void)printf("%s is already held%s%s", name, *now->detail ? ": " : "", now->detail);
+		print(stdout, "%s is already held%s%s", name, *now->detail ? ": " : "", now->detail);
 	if (now->busy > 0)
-		(void)printf("; %" PRIu32 " connection%s of it go%s on", now->busy, now->busy == 1 ? "" : "s",
+		print(stdout, "; %" PRIu32 " connection%s of it go%s on", now->busy, now->busy == 1 ? "" : "s",
 			     now->busy == 1 ? "es" : "");
 	(void)putchar('\n');
 }
@@ -57,7 +57,7 @@ static int drain(const struct context *context, struct score *score, const struc
 	struct score_totals totals;
 
 	if (score_totals(score, &totals) == 0 && totals.nodes_up == 0)
-		(void)printf("no node is up now: every connection waits\n");
+		print(stdout, "no node is up now: every connection waits\n");
 	return drain_wait(context, score, nodes, n);
 }
 
@@ -81,9 +81,9 @@ static int release_node(const struct context *context, struct score *score, cons
 		complain("%s: no such node", name);
 	if (status != STATUS_OK)
 		return status;
-	(void)printf("%s %s", name, r > 0 ? "was not held" : "is no longer held");
+	print(stdout, "%s %s", name, r > 0 ? "was not held" : "is no longer held");
 	if (now.state != NODE_UP)
-		(void)printf("; it is %s%s%s%s%s", node_state_to_string(now.state), now.reason == REASON_NONE ? "" : ": ",
+		print(stdout, "; it is %s%s%s%s%s", node_state_to_string(now.state), now.reason == REASON_NONE ? "" : ": ",
 			     reason_to_string(now.reason), *now.detail ? ": " : "", now.detail);
 	(void)putchar('\n');
 	return STATUS_OK;
@@ -99,11 +99,8 @@ static int run_up(void *settings, int argc, char **argv)
 static int set_reason(void *settings, const char *value)
 {
 	(void)settings;
-	for (const char *p = value; *p; p++)
-		if (iscntrl((unsigned char)*p) && (unsigned char)*p < 0x80)
-			return -EINVAL;
 	arg_reason = value;
-	return strlen(value) <= NODE_DETAIL_MAX ? 0 : -EINVAL;
+	return is_printable(value) && strlen(value) <= NODE_DETAIL_MAX ? 0 : -EINVAL;
 }
 
 static const struct option_row rows[] = {

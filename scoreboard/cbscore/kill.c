@@ -11,6 +11,7 @@
 #include "age.h"
 #include "ending.h"
 #include "system/number.h"
+#include "system/printable.h"
 #include "verbs.h"
 
 /* Whether word is the client's address with its port, or without. */
@@ -54,7 +55,7 @@ static int end_one(struct score *score, const struct held_slot *held)
 	} else if (r < 0) {
 		complain("%s/%" PRIu32 ": %s", held->node, held->slot, strerror(-r));
 	} else {
-		(void)printf("%s/%" PRIu32 ": the connection of %s, %s old, %s\n", held->node, held->slot, held->client,
+		print(stdout, "%s/%" PRIu32 ": the connection of %s, %s old, %s\n", held->node, held->slot, held->client,
 			     age_format(age_of(held->since_usec), age), r > 0 ? "had ended already" : "is ended");
 	}
 	return r < 0 ? STATUS_FAILED : STATUS_OK;

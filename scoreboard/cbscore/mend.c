@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "verbs.h"
+#include "system/printable.h"
 
 static bool arg_repair;
 
@@ -25,14 +26,14 @@ static int run_reap(void *settings, int argc, char **argv)
 	(void)score_close(score);
 	if (r < 0)
 		return complain_score(context, r);
-	(void)printf("reaped %u slot%s, %u waiter%s\n", slots, slots == 1 ? "" : "s", tickets, tickets == 1 ? "" : "s");
+	print(stdout, "reaped %u slot%s, %u waiter%s\n", slots, slots == 1 ? "" : "s", tickets, tickets == 1 ? "" : "s");
 	return STATUS_OK;
 }
 
 static void tell(const char *finding, void *arg)
 {
 	(void)arg;
-	(void)printf("%s\n", finding);
+	print(stdout, "%s\n", finding);
 }
 
 static int run_fsck(void *settings, int argc, char **argv)
@@ -58,9 +59,9 @@ static int run_fsck(void *settings, int argc, char **argv)
 	if (r < 0)
 		return complain_score(context, r);
 	if (findings == 0)
-		(void)printf("%s: sound\n", context->farm.scoreboard);
+		print(stdout, "%s: sound\n", context->farm.scoreboard);
 	else
-		(void)printf("%s: %u finding%s%s\n", context->farm.scoreboard, findings, findings == 1 ? "" : "s",
+		print(stdout, "%s: %u finding%s%s\n", context->farm.scoreboard, findings, findings == 1 ? "" : "s",
 			     arg_repair ? ", mended" : "");
 	return findings > 0 && !arg_repair ? STATUS_FAILED : STATUS_OK;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "difference.h"
+#include "system/printable.h"
 #include "verbs.h"
 
 static bool arg_adopt;
@@ -52,7 +53,7 @@ static int run_diff(void *settings, int argc, char **argv)
 		return status;
 	if (difference.added + difference.changed + difference.draining > 0)
 		return STATUS_FAILED;
-	(void)printf("%s and the farm agree\n", path);
+	print(stdout, "%s and the farm agree\n", path);
 	return STATUS_OK;
 }
 
@@ -67,7 +68,7 @@ static int dry_run(const struct context *context, const char *path)
 	int status = compare(context, path, &difference);
 
 	if (status == STATUS_OK)
-		(void)printf("%u to add, %u to change, %u to drain, %u kept; nothing is done\n", difference.added,
+		print(stdout, "%u to add, %u to change, %u to drain, %u kept; nothing is done\n", difference.added,
 			     difference.changed, difference.draining, difference.kept);
 	return status;
 }
@@ -102,7 +103,7 @@ static int run_load(void *settings, int argc, char **argv)
 	nodelist_clear(&list);
 	if (r < 0)
 		return status;
-	(void)printf("%u added, %u changed, %u draining, %u removed, %u kept\n", result.added, result.changed,
+	print(stdout, "%u added, %u changed, %u draining, %u removed, %u kept\n", result.added, result.changed,
 		     result.draining, result.removed, result.kept);
 	return STATUS_OK;
 }
@@ -148,7 +149,7 @@ static int run_validate(void *settings, int argc, char **argv)
 		return status;
 	for (size_t i = 0; i < list.n_nodes; i++)
 		cores += list.nodes[i].cores;
-	(void)printf("%s: %zu node%s, %llu core%s\n", strcmp(path, "-") == 0 ? "standard input" : path, list.n_nodes, list.n_nodes == 1 ? "" : "s",
+	print(stdout, "%s: %zu node%s, %llu core%s\n", strcmp(path, "-") == 0 ? "standard input" : path, list.n_nodes, list.n_nodes == 1 ? "" : "s",
 		     cores, cores == 1 ? "" : "s");
 	nodelist_clear(&list);
 	return STATUS_OK;

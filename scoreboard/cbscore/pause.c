@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "verbs.h"
+#include "system/printable.h"
 
 static int set_paused(const struct context *context, bool paused)
 {
@@ -17,7 +18,7 @@ static int set_paused(const struct context *context, bool paused)
 		return status;
 	r = score_pause(score, paused);
 	if (r >= 0 && score_totals(score, &totals) == 0) {
-		(void)printf("the farm %s%s; %" PRIu64 " connection%s go%s on, %" PRIu64 " wait%s\n",
+		print(stdout, "the farm %s%s; %" PRIu64 " connection%s go%s on, %" PRIu64 " wait%s\n",
 			     r > 0 ? paused ? "is already " : "was not " : paused ? "is " : "goes on",
 			     r > 0 || paused ? "paused" : "", totals.busy, totals.busy == 1 ? "" : "s",
 			     totals.busy == 1 ? "es" : "", totals.waiting, totals.waiting == 1 ? "s" : "");

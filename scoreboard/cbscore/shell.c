@@ -20,6 +20,7 @@
 
 #include "again.h"
 #include "list/words.h"
+#include "system/printable.h"
 #include "verbs.h"
 
 #define WORDS_MAX 128
@@ -149,7 +150,7 @@ static int add_name(const struct score_node *node, void *begun)
 {
 	char **names;
 
-	if (strncmp(node->config.name, begun, strlen(begun)) != 0)
+	if (strncmp(node->config.name, begun, strlen(begun)) != 0 || !is_printable(node->config.name))
 		return 0;
 	names = reallocarray(nodes.names, nodes.n + 1, sizeof(*names));
 	if (!names)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "table.h"
+#include "system/printable.h"
 #include "verbs.h"
 
 static int add_node(const struct score_node *node, void *table)
@@ -41,7 +42,7 @@ static void tell_pause(const struct context *context, struct score *score)
 	struct score_totals totals;
 
 	if (!context->raw && !context->json && !context->no_headings && score_totals(score, &totals) == 0 && totals.paused)
-		(void)printf("(the farm is paused: every new connection waits; cbscore resume lets it go on)\n");
+		print(stdout, "(the farm is paused: every new connection waits; cbscore resume lets it go on)\n");
 }
 
 static int show(const struct context *context, enum table_kind kind)
@@ -123,7 +124,7 @@ static int print_free(const struct context *context)
 		return complain_score(context, r);
 	if (totals.paused)
 		slots = (struct free_slots){ 0 };
-	(void)printf("%" PRIu64 "\n", slots.primary + (slots.primary_up ? 0 : slots.backup));
+	print(stdout, "%" PRIu64 "\n", slots.primary + (slots.primary_up ? 0 : slots.backup));
 	return STATUS_OK;
 }
 

@@ -36,11 +36,11 @@ static void tell_farm(const struct snapshot *snapshot)
 	const struct score_totals *totals = &snapshot->totals;
 	char age[AGE_MAX];
 
-	(void)printf("farm %s%s: %" PRIu64 " of %" PRIu64 " cores busy, %" PRIu64 " waiting", snapshot->farm,
+	print(stdout, "farm %s%s: %" PRIu64 " of %" PRIu64 " cores busy, %" PRIu64 " waiting", snapshot->farm,
 		     totals->paused ? " is paused" : "", totals->busy, totals->slots, totals->waiting);
 	if (totals->waiting > 0)
-		(void)printf(" (oldest %s)", age_format(age_of(totals->oldest_since_usec), age));
-	(void)printf(", %" PRIu32 " of %" PRIu32 " node%s up\n", totals->nodes_up, totals->nodes,
+		print(stdout, " (oldest %s)", age_format(age_of(totals->oldest_since_usec), age));
+	print(stdout, ", %" PRIu32 " of %" PRIu32 " node%s up\n", totals->nodes_up, totals->nodes,
 		     totals->nodes == 1 ? "" : "s");
 }
 
@@ -60,12 +60,11 @@ static void tell_nodes(const struct snapshot *snapshot)
 			continue;
 		}
 		shown++;
-		printable(node->why, '?');
-		(void)printf("  %s %s %s%s%s\n", node->name, node_state_to_string(node->state),
+		print(stdout, "  %s %s %s%s%s\n", node->name, node_state_to_string(node->state),
 			     age_format(age_of(node->since_usec), age), *node->why ? ": " : "", node->why);
 	}
 	if (more > 0)
-		(void)printf("  and %zu more that are not up: cbscore list\n", more);
+		print(stdout, "  and %zu more that are not up: cbscore list\n", more);
 }
 
 static void tell_hour(const struct score_history *history)
@@ -82,9 +81,9 @@ static void tell_hour(const struct score_history *history)
 		for (unsigned k = 0; k < SCORE_BUCKETS; k++)
 			wait.count[k] += slice->wait.count[k];
 	}
-	(void)printf("  last hour: %s served, %s failed", thousands(served, text[0]), thousands(failed, text[1]));
+	print(stdout, "  last hour: %s served, %s failed", thousands(served, text[0]), thousands(failed, text[1]));
 	if (score_histogram_total(&wait) > 0)
-		(void)printf(", wait p50 %s, p99 %s", timespan_format(score_histogram_quantile(&wait, 0.5), p50, sizeof(p50)),
+		print(stdout, ", wait p50 %s, p99 %s", timespan_format(score_histogram_quantile(&wait, 0.5), p50, sizeof(p50)),
 			     timespan_format(score_histogram_quantile(&wait, 0.99), p99, sizeof(p99)));
 	(void)putchar('\n');
 }
@@ -102,7 +101,7 @@ static int run_status(void *settings, int argc, char **argv)
 	tell_nodes(&snapshot);
 	tell_hour(&snapshot.history);
 	if (snapshot.verbosity > 0)
-		(void)printf("  verbosity %" PRIu32 ": %s; cbscore verbosity 0 ends it\n", snapshot.verbosity,
+		print(stdout, "  verbosity %" PRIu32 ": %s; cbscore verbosity 0 ends it\n", snapshot.verbosity,
 			     verbosity_words(snapshot.verbosity));
 	snapshot_clear(&snapshot);
 	return STATUS_OK;

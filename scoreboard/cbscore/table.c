@@ -367,12 +367,14 @@ int table_add(struct table *table, const void *item)
 static int print_empty(struct table *table)
 {
 	if (scols_table_is_json(table->scols)) {
-		(void)printf("{\n   \"%s\": []\n}\n", scols_table_get_name(table->scols));
+		print(stdout, "{\n");
+		print(stdout, "   \"%s\": []\n", scols_table_get_name(table->scols));
+		print(stdout, "}\n");
 	} else if (!scols_table_is_noheadings(table->scols)) {
 		for (size_t i = 0; i < table->n_columns; i++)
 			if (!(scols_column_get_flags(scols_table_get_column(table->scols, i)) & SCOLS_FL_HIDDEN))
-				(void)printf("%s%s", i ? " " : "", table->columns[i]->name);
-		(void)printf("\n");
+				print(stdout, "%s%s", i ? " " : "", table->columns[i]->name);
+		print(stdout, "\n");
 	}
 	return 0;
 }

@@ -161,8 +161,6 @@ static void clean(struct top *top)
 		printable(top->slots.slots[i].client, '?');
 	for (size_t i = 0; i < top->n_queue; i++)
 		printable(top->queue[i].client, '?');
-	for (size_t i = 0; i < top->snapshot.n_nodes; i++)
-		printable(top->snapshot.nodes[i].why, '?');
 }
 
 static int copy(struct top *top)
@@ -195,8 +193,12 @@ static int copy(struct top *top)
 
 static void put(int y, const char *text)
 {
+	char shown[1024];
+
+	(void)snprintf(shown, sizeof(shown), "%s", text);
+	printable(shown, '?');
 	if (y >= 0 && y < LINES && COLS > 0)
-		(void)mvaddnstr(y, 0, text, COLS);
+		(void)mvaddnstr(y, 0, shown, COLS);
 }
 
 static attr_t color_of(enum node_state state)
@@ -427,9 +429,9 @@ static void explain(struct top *top)
 {
 	(void)def_prog_mode();
 	(void)endwin();
-	(void)printf("\n");
+	print(stdout, "\n");
 	(void)again_run(top->context, (char *const[]){ (char *)(uintptr_t)"explain", NULL });
-	(void)printf("\nPress a key.\n");
+	print(stdout, "\nPress a key.\n");
 	(void)fflush(stdout);
 	(void)reset_prog_mode();
 	timeout(-1);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "system/number.h"
+#include "system/printable.h"
 #include "verbs.h"
 #include "verbosity.h"
 
@@ -33,7 +34,7 @@ static int tell_verbosity(const struct context *context)
 		return status;
 	r = score_totals(score, &totals); /* any operation reads the verbosity, too */
 	if (r == 0)
-		(void)printf("verbosity %" PRIu32 ": %s\n", score_verbosity(score), verbosity_words(score_verbosity(score)));
+		print(stdout, "verbosity %" PRIu32 ": %s\n", score_verbosity(score), verbosity_words(score_verbosity(score)));
 	(void)score_close(score);
 	return r < 0 ? complain_score(context, r) : STATUS_OK;
 }
@@ -51,10 +52,10 @@ static int set_verbosity(const struct context *context, uint32_t verbosity)
 	if (r < 0)
 		return complain_score(context, r);
 	if (before == verbosity)
-		(void)printf("verbosity is %" PRIu32 " already: ", verbosity);
+		print(stdout, "verbosity is %" PRIu32 " already: ", verbosity);
 	else
-		(void)printf("verbosity %" PRIu32 " -> %" PRIu32 ": ", before, verbosity);
-	(void)printf("%s\n", verbosity_words(verbosity));
+		print(stdout, "verbosity %" PRIu32 " -> %" PRIu32 ": ", before, verbosity);
+	print(stdout, "%s\n", verbosity_words(verbosity));
 	return STATUS_OK;
 }
 

@@ -11,9 +11,13 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 
+#include "system/printable.h"
+
+#define MESSAGE_MAX (2 * PATH_MAX + 1024) /* it may name two files */
 #define ROWS_MAX 96u
 #define NO_LETTER 256 /* getopt_long's value of the first row without a letter */
 
@@ -59,14 +63,14 @@ static void rows_add_verb(struct rows *rows, const struct verb *verb)
 
 int command_complain(const struct command *command, const struct verb *verb, const char *format, ...)
 {
+	char text[MESSAGE_MAX];
 	va_list ap;
 
-	(void)fprintf(stderr, "%s: %s%s", command->name, verb ? verb->name : "", verb ? ": " : "");
 	va_start(ap, format);
-	(void)vfprintf(stderr, format, ap);
+	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	(void)fprintf(stderr, "\nTry '%s%s%s --help' for more information.\n", command->name, verb ? " " : "",
-		      verb ? verb->name : "");
+	print(stderr, "%s: %s%s%s\n", command->name, verb ? verb->name : "", verb ? ": " : "", text);
+	print(stderr, "Try '%s%s%s --help' for more information.\n", command->name, verb ? " " : "", verb ? verb->name : "");
 	return -EINVAL;
 }
 

@@ -16,6 +16,7 @@
 #include "check_syntax.h"
 #include "host_syntax.h"
 #include "system/number.h"
+#include "system/printable.h"
 
 #define SPEED_MIN 0.001
 #define SPEED_MAX 1000000.0
@@ -128,12 +129,24 @@ static void format_yes_no(const void *member, char *text)
 	(void)strcpy(text, *(const bool *)member ? "yes" : "");
 }
 
+/* Whether a text can be shown as it is. */
+static bool is_shown_as_is(const char *value)
+{
+	char shown[NODE_CHECK_MAX + 1];
+
+	(void)snprintf(shown, sizeof(shown), "%s", value);
+	printable_line(shown);
+	return strcmp(shown, value) == 0;
+}
+
 static int parse_check(const char *value, void *member, char *expected)
 {
 	struct check_syntax syntax;
 
 	if (!*value || strlen(value) > NODE_CHECK_MAX)
 		return fail(expected, "1 to %d bytes", NODE_CHECK_MAX);
+	if (!is_shown_as_is(value))
+		return fail(expected, "UTF-8 without control characters; a pattern has \\xHH for other bytes");
 	if (check_syntax_parse(value, &syntax, expected) < 0)
 		return -EINVAL;
 	(void)memset(member, 0, NODE_CHECK_MAX + 1);

@@ -2,9 +2,10 @@
 
 #include "printable.h"
 
-#include <stdbool.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The length of the UTF-8 sequence that begins with this byte; 0: no sequence begins with it. */
@@ -55,11 +56,75 @@ static bool is_shown(uint32_t code)
 	return true;
 }
 
-void printable(char *text, char instead)
+/* Makes n bytes printable. The bytes behind them are still text, or its end. */
+static void clean(unsigned char *p, size_t n, char instead, bool keep_tabs)
 {
-	unsigned char *p = (unsigned char *)text;
+	size_t size;
 
-	for (size_t size; *p; p += size)
+	for (const unsigned char *end = p + n; p < end; p += size) {
+		size = 1;
+		if ((*p >= ' ' && *p < 0x7f) || (*p == '\t' && keep_tabs))
+			continue;
 		if (!is_shown(decode(p, &size)))
 			(void)memset(p, instead, size);
+	}
+}
+
+void printable(char *text, char instead)
+{
+	clean((unsigned char *)text, strlen(text), instead, false);
+}
+
+void printable_line(char *text)
+{
+	clean((unsigned char *)text, strlen(text), '?', true);
+}
+
+bool is_printable(const char *text)
+{
+	size_t size;
+
+	for (const unsigned char *p = (const unsigned char *)text; *p; p += size)
+		if (!is_shown(decode(p, &size)))
+			return false;
+	return true;
+}
+
+/* Cleans all but the newlines with which the format begins and ends. */
+static void clean_lines(const char *format, char *text, size_t n)
+{
+	size_t first = strspn(format, "\n"), last = strlen(format), kept = 0;
+
+	while (last > first && format[last - 1] == '\n') {
+		last--;
+		kept++;
+	}
+	if (first + kept < n)
+		clean((unsigned char *)text + first, n - first - kept, '?', true);
+}
+
+void print(FILE *out, const char *format, ...)
+{
+	char room[2048], *text = room;
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(room, sizeof(room), format, ap);
+	va_end(ap);
+	if (n >= (int)sizeof(room)) {
+		va_start(ap, format);
+		n = vasprintf(&text, format, ap);
+		va_end(ap);
+		if (n < 0) { /* without memory for it the text is cut short */
+			text = room;
+			n = (int)strlen(room);
+		}
+	}
+	if (n > 0) {
+		clean_lines(format, text, (size_t)n);
+		(void)fwrite(text, 1, (size_t)n, out);
+	}
+	if (text != room)
+		free(text);
 }

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "list/reason.h"
+#include "system/printable.h"
 #include "system/timespan.h"
 
 struct filling {
@@ -23,7 +24,18 @@ static char *copy_why(const struct score_node *node)
 
 	if (asprintf(&why, "%s%s%s", phrase, *phrase && *node->detail ? ": " : "", node->detail) < 0)
 		return NULL;
+	printable(why, '?');
 	return why;
+}
+
+/* A copy of a name, fit to be shown. NULL: no memory. */
+static char *copy_name(const char *name)
+{
+	char *copy = strdup(name);
+
+	if (copy)
+		printable(copy, '?');
+	return copy;
 }
 
 static int make_room(struct filling *filling)
@@ -51,7 +63,7 @@ static int add_node(const struct score_node *node, void *arg)
 		return -ENOMEM;
 	to = &filling->snapshot->nodes[filling->snapshot->n_nodes++];
 	*to = (struct snapshot_node){
-		.name = strdup(node->config.name),
+		.name = copy_name(node->config.name),
 		.why = copy_why(node),
 		.cores = node->config.cores,
 		.limit = node->limit,
@@ -75,7 +87,7 @@ int snapshot_take(struct score *score, const char *farm, struct snapshot *ret)
 	struct filling filling = { .snapshot = ret };
 	int r;
 
-	*ret = (struct snapshot){ .farm = strdup(farm), .taken_usec = now_realtime() };
+	*ret = (struct snapshot){ .farm = copy_name(farm), .taken_usec = now_realtime() };
 	r = ret->farm ? score_totals(score, &ret->totals) : -ENOMEM;
 	if (r == 0)
 		r = score_history(score, &ret->history);

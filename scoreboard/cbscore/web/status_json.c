@@ -6,7 +6,7 @@
 
 #include "system/timespan.h"
 
-/* Writes a string as in RFC 8259. It is valid UTF-8: the library has escaped all other bytes. */
+/* Writes a string as in RFC 8259. It is valid UTF-8: see snapshot.h. */
 static void write_string(FILE *out, const char *text)
 {
 	(void)fputc('"', out);
