@@ -528,7 +528,11 @@ struct score_candidate {
 	const struct score_node *node;
 	uint32_t position;           /* in the list, from 0 */
 	uint32_t turn;               /* how far behind the chosen node it stands, going round the list */
+	double best;                 /* the largest worth of all nodes that it is compared with */
 };
+
+/* What one more core of the node is worth at its present load, by speed and smt=, as corebalance(7) has it. */
+double score_worth(const struct score_node *node);
 
 /* What a policy prefers, as a phrase. Never NULL. */
 const char *policy_rule(enum score_policy policy);

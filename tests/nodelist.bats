@@ -120,7 +120,7 @@ nodes.conf:2: port: "0": expected 1 to 65535
 nodes.conf:3: flags: "0x1": expected no bits but 0x80000000 (down) and 0x40000000 (hold)
 nodes.conf:4: cores: missing: expected host, port, cores, flags
 nodes.conf:5: speed: "fast": expected a decimal number from 0.001 to 1000000
-nodes.conf:6: key: "colour": expected speed=, backup, silent, check=, proxy= or check-proxy=
+nodes.conf:6: key: "colour": expected speed=, smt=, backup, silent, check=, proxy= or check-proxy=
 nodes.conf:7: host: "g h": expected letters, digits, dots and hyphens
 nodes.conf:8: host: "2001:db8::7": expected a name, an IPv4 address, or an IPv6 address in brackets
 nodes.conf:11: speed: expected once only

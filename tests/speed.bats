@@ -87,6 +87,62 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   done
 }
 
+# fill NODE N: takes N slots of a node, by holding connections while the other nodes are held.
+fill() {
+  local i other
+  for other in "${PORTS[@]}"; do [ "$other" = "$1" ] || score down "$ADDR:$other" >/dev/null; done
+  for ((i = 0; i < $2; i++)); do client_start "fill$1_$i" --line "sleep 600000"; done
+  until_ok busy_is $((FILLED += $2))
+  for other in "${PORTS[@]}"; do [ "$other" = "$1" ] || score up "$ADDR:$other" >/dev/null; done
+}
+
+@test "speeds within a tenth count as equal: the larger share of free cores decides; beyond it the speed does" {
+  PORTS=(1001 1002) FILLED=0
+  node fast 1001 4
+  node near 1002 4
+  sed -i "s/1001, 4, 0/&, speed=2.2/; s/1002, 4, 0/&, speed=2/" "$CONF"
+  score load >/dev/null
+  entrance alone
+  # As much of both is free: the faster.
+  [ "$(chosen)" = "$ADDR:1001" ]
+  score explain -n -r -o node,why | grep -qxF "$ADDR:1002 as\\x20much\\x20free,\\x20a\\x20little\\x20slower"
+  fill 1001 1
+  [ "$(chosen)" = "$ADDR:1002" ]
+  score explain -n -r -o node,why | grep -qxF "$ADDR:1001 as\\x20fast,\\x20less\\x20of\\x20it\\x20is\\x20free"
+  # 2 is less than seven eighths of 2.4.
+  score set "$ADDR:1001" speed=2.4 >/dev/null
+  [ "$(chosen)" = "$ADDR:1001" ]
+  score explain -n -r -o node,why | grep -qxF "$ADDR:1002 slower"
+  sound
+}
+
+@test "with smt= the second half of a fast node's cores comes after a slower node's cores that are worth more" {
+  PORTS=(1001 1002) FILLED=0
+  node fast 1001 4
+  node slow 1002 3
+  sed -i "s/1001, 4, 0/&, speed=2, smt=0.3/; s/1002, 3, 0/&, smt=0.8/" "$CONF"
+  score load >/dev/null
+  [ "$(score dump | grep -c -e ', smt=0.3$' -e ', smt=0.8$')" = 2 ]
+  entrance alone
+  fill 1001 1
+  [ "$(chosen) $(score explain -n -r -o node,worth | tr '\n' ' ')" = "$ADDR:1001 $ADDR:1001 2 $ADDR:1002 1 " ]
+  fill 1001 1
+  [ "$(chosen) $(score explain -n -r -o node,worth | tr '\n' ' ')" = "$ADDR:1002 $ADDR:1002 1 $ADDR:1001 0.6 " ]
+  score explain -n -r -o node,why | grep -qxF "$ADDR:1001 slower,\\x20as\\x20half\\x20of\\x20its\\x20cores\\x20are\\x20busy"
+  # Of three cores the first half is two: the third is worth 0.8, which is still more than 0.6.
+  fill 1002 2
+  [ "$(chosen) $(score explain -n -r -o node,worth | tr '\n' ' ')" = "$ADDR:1002 $ADDR:1002 0.8 $ADDR:1001 0.6 " ]
+  fill 1002 1
+  [ "$(chosen)" = "$ADDR:1001" ]
+  # The connections get what explain says.
+  client_start last --line "sleep 600000"
+  until_ok busy_is 6
+  [ "$(score slots -n -r -o node | sort | uniq -c | tr -s ' \n' ' ')" = " 3 $ADDR:1001 3 $ADDR:1002 " ]
+  run -2 score set "$ADDR:1001" smt=30
+  [[ $output == *'smt: "30": expected a decimal number from 0.001 to 1'* ]]
+  sound
+}
+
 @test "explain says who waits, what is full, and what a backup is for" {
   node one 1001 1
   node_start spare 1002 1

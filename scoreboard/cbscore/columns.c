@@ -45,6 +45,7 @@ FORMAT(node_compile, struct score_node, "%.3g", i->learning.compile)
 FORMAT(node_compiles, struct score_node, "%.3g", i->learning.compile_weight)
 FORMAT(explain_rank_, struct explain_row, "%" PRIu32, i->rank)
 FORMAT(explain_why, struct explain_row, "%s", i->why)
+FORMAT(explain_worth, struct explain_row, "%.6g", score_worth(&i->node))
 FORMAT(explain_share, struct explain_row, "%.3g", (double)i->node.free / i->node.config.cores)
 FORMAT(node_agent, struct score_node, "%s", i->agent)
 FORMAT(node_fingerprint, struct score_node, "%s", i->fingerprint)
@@ -229,6 +230,8 @@ const struct column columns[] = {
 	{ TABLE_EXPLAIN, "FREE", SHOWN_ALWAYS, COLUMN_NUMBER, "connections that it would take now", explain_free },
 	{ TABLE_EXPLAIN, "SHARE", SHOWN_ALWAYS, COLUMN_NUMBER, "FREE / CORES", explain_share },
 	{ TABLE_EXPLAIN, "SPEED", SHOWN_ALWAYS, COLUMN_NUMBER, "the one that counts; learned ones in steps", explain_speed },
+	{ TABLE_EXPLAIN, "WORTH", SHOWN_ALWAYS, COLUMN_NUMBER, "of one more connection on it: SPEED, less when half busy",
+	  explain_worth },
 	{ TABLE_EXPLAIN, "WHY", SHOWN_ALWAYS, COLUMN_TEXT, "chosen, or why not", explain_why },
 	{ TABLE_EXPLAIN, "FROM", SHOWN_ALWAYS, COLUMN_TEXT, "where SPEED comes from", explain_from },
 	{ TABLE_EXPLAIN, "PINNED", SHOWN_NOT, COLUMN_BOOLEAN, "its speed is that of the node list", explain_pinned },

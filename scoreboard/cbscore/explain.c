@@ -36,6 +36,7 @@ struct explanation {
 	uint32_t n;
 	size_t room;
 	const struct explain_row *chosen;
+	double best;           /* the largest worth of the nodes that can be used in place of the chosen node */
 };
 
 static int add_row(const struct score_node *node, void *arg)
@@ -62,7 +63,9 @@ static uint32_t turn(const struct explanation *e, const struct explain_row *row)
 
 static struct score_candidate candidate(const struct explanation *e, const struct explain_row *row)
 {
-	return (struct score_candidate){ .node = &row->node, .position = row->position, .turn = turn(e, row) };
+	return (struct score_candidate){
+		.node = &row->node, .position = row->position, .turn = turn(e, row), .best = e->best,
+	};
 }
 
 /* Above 0 if b comes before a. Nodes that can be used come first; among them backups come last. */
@@ -117,11 +120,22 @@ static const char *why_behind(const struct explanation *e, const struct explain_
 	return policy_why_behind(e->policy, &x, &chosen);
 }
 
-static void explain(struct explanation *e)
+static void find_chosen(struct explanation *e)
 {
 	for (uint32_t i = 0; i < e->n; i++)
 		if (e->rows[i].node.id == e->choice.node)
 			e->chosen = &e->rows[i];
+	for (uint32_t i = 0; e->chosen && i < e->n; i++) {
+		const struct score_node *node = &e->rows[i].node;
+
+		if (e->rows[i].usable && node->config.backup == e->chosen->node.config.backup && score_worth(node) > e->best)
+			e->best = score_worth(node);
+	}
+}
+
+static void explain(struct explanation *e)
+{
+	find_chosen(e);
 	if (e->chosen) {
 		/* A copy of the chosen row, as the sort moves rows. */
 		struct explain_row chosen = *e->chosen;

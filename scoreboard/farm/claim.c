@@ -68,9 +68,9 @@ int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint3
  */
 static int choose(struct score *s, struct farm *farm, enum score_policy policy, uint32_t *ret)
 {
-	bool primary = farm->root.fastest & INDEX_PRIMARY;
+	bool primary = farm->root.worth & WORTH_PRIMARY;
 
-	if (farm->root.fastest == 0 || farm->paused || (!primary && farm->primaries_up > 0))
+	if (farm->root.worth == 0 || farm->paused || (!primary && farm->primaries_up > 0))
 		return 1;
 	return policy_get(policy)->choose(s->store, farm, primary, ret);
 }

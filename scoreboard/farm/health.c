@@ -292,7 +292,7 @@ static int obey(struct score *s, struct farm *farm, struct node_record *record, 
 	node_edge_begin(record, entry, node_reason(record, node_state(record, entry)), ret_edge);
 	record->agent = *agent;
 	entry->limit = node_limit(record);
-	entry->speed = node_speed(record);
+	(void)node_set_speed(record, entry);
 	r = agent_reason(agent) ? claim_set_flags(s, farm, record->position, ENTRY_AGENT, 0)
 				: claim_set_flags(s, farm, record->position, 0, ENTRY_AGENT);
 	node_edge_end(record, entry, ret_edge);

@@ -48,12 +48,9 @@ static int32_t pin_of(const struct node_record *record)
 /* Makes the learned speed the entry's speed, unless the node's speed is pinned. */
 static int settle(struct store *store, struct node_record *record, struct index_entry *entry, uint64_t now_usec)
 {
-	uint32_t before = entry->speed;
-
 	if (speed_settle(&record->speed, now_usec))
 		store_touch(store, &record->speed, sizeof(record->speed));
-	entry->speed = node_speed(record);
-	return entry->speed != before;
+	return node_set_speed(record, entry);
 }
 
 int learn_hold(struct store *store, struct node_record *record, struct index_entry *entry, const struct slot *slot,

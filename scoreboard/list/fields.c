@@ -18,6 +18,7 @@
 #include "system/number.h"
 #include "system/printable.h"
 
+#define SMT_MIN 0.001
 #define SPEED_MIN 0.001
 #define SPEED_MAX 1000000.0
 
@@ -114,6 +115,25 @@ static void format_speed(const void *member, char *text)
 		(void)snprintf(text, FIELD_TEXT_MAX, "%.15g", speed);
 }
 
+static int parse_smt(const char *value, void *member, char *expected)
+{
+	double part;
+
+	if (number_parse_decimal(value, SMT_MIN, 1, &part) < 0)
+		return fail(expected, "a decimal number from 0.001 to 1");
+	*(uint16_t *)member = (uint16_t)(part * 1000 + 0.5);
+	return 0;
+}
+
+static void format_smt(const void *member, char *text)
+{
+	uint16_t part = *(const uint16_t *)member;
+
+	*text = '\0';
+	if (part > 0)
+		(void)snprintf(text, FIELD_TEXT_MAX, "%.15g", part / 1000.0);
+}
+
 static int parse_yes_no(const char *value, void *member, char *expected)
 {
 	bool yes = strcmp(value, "yes") == 0;
@@ -191,6 +211,7 @@ const struct field node_fields[] = {
 	{ "flags", FIELD_PLACED, false, "BITS", "0x80000000 down, 0x40000000 held by an administrator", MEMBER(flags),
 	  parse_flags, format_flags },
 	{ "speed", FIELD_KEY, false, "FACTOR", "pins the speed; 1 is ordinary", MEMBER(speed), parse_speed, format_speed },
+	{ "smt", FIELD_KEY, false, "PART", "what a core adds once half of them are busy", MEMBER(smt), parse_smt, format_smt },
 	{ "backup", FIELD_WORD, false, "yes|no", "used only while no other node is up", MEMBER(backup),
 	  parse_yes_no, format_yes_no },
 	{ "silent", FIELD_WORD, false, "yes|no", "may end connections without an answer", MEMBER(silent),

@@ -39,6 +39,7 @@ struct node_config {
 	double speed;                 /* pinned by speed=; 0: to be learned */
 	bool backup;
 	bool silent;                  /* it may end a connection without an answer; that is no failure */
+	uint16_t smt;                 /* smt= in thousandths; 0: not given, as 1000 */
 	enum node_proxy proxy, check_proxy;
 	char check[NODE_CHECK_MAX + 1]; /* check= as written; empty: tcp */
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "farm.h"
+#include "list/nodelist.h"
 #include "store/store.h"
 
 #define FANOUT 32u
@@ -40,36 +41,110 @@ uint32_t index_entry_free(const struct index_entry *entry)
 	return entry->flags & ENTRY_TRIAL_OPEN ? 1 : 0;
 }
 
-void index_make_key(struct index_entry *entry, uint32_t position)
+/* ---- what a core is worth ---- */
+
+#define STEP_OCTAVES 2491 /* log2(WORTH_STEP), in 1/65536 */
+
+uint16_t index_worth_steps(uint64_t worth)
+{
+	unsigned whole = 63 - (unsigned)__builtin_clzll(worth | 1);
+	uint64_t mantissa = whole > 31 ? worth >> (whole - 31) : worth << (31 - whole); /* 2^31 to 2^32 */
+	uint64_t octaves = whole;
+
+	/* The binary digits of the logarithm: each is whether the square reaches the next power of 2. */
+	for (unsigned digit = 0; digit < 16; digit++) {
+		mantissa = mantissa * mantissa >> 31;
+		octaves = octaves << 1 | mantissa >> 32;
+		mantissa >>= mantissa >> 32;
+	}
+	return (uint16_t)(octaves / STEP_OCTAVES + 1);
+}
+
+void index_set_speed(struct index_entry *entry, uint32_t speed, uint32_t smt)
+{
+	entry->speed = speed;
+	entry->worth = index_worth_steps((uint64_t)speed * 1000);
+	entry->worth_late = index_worth_steps((uint64_t)speed * smt);
+}
+
+#define POSITION_BITS 20u
+#define POSITION_MASK ((UINT64_C(1) << POSITION_BITS) - 1)
+
+_Static_assert(NODES_MAX <= POSITION_MASK, "a position fits below a share");
+
+/* Makes an entry's key from its other fields and its position. The time of its next trial is not changed. */
+static void make_key(struct index_entry *entry, uint32_t position)
 {
 	uint64_t n_free = index_entry_free(entry);
-	uint64_t primary = entry->flags & ENTRY_BACKUP ? 0 : INDEX_PRIMARY;
-	uint64_t retry_usec = entry->key.retry_usec;
+	bool primary = !(entry->flags & ENTRY_BACKUP);
 
-	entry->key = nothing;
-	entry->key.fastest_at = entry->key.spread_at = position;
-	entry->key.retry_usec = retry_usec;
+	entry->key = (struct index_leaf){ .retry_usec = entry->key.retry_usec };
 	if (n_free > 0) {
 		uint64_t share = (n_free << 31) / entry->cores; /* at least 2^15, as cores < 2^16 */
+		uint32_t worth = entry->busy < (entry->cores + 1) / 2 ? entry->worth : entry->worth_late;
 
-		entry->key.fastest = primary | (uint64_t)entry->speed << 32 | share;
-		entry->key.spread = primary | share * entry->speed;
+		entry->key.share = share << POSITION_BITS | (POSITION_MASK - position);
+		entry->key.worth = (primary ? WORTH_PRIMARY : 0) | worth;
+		entry->key.spread = (primary ? INDEX_PRIMARY : 0) | share * entry->speed;
 	}
 }
 
-void index_key_better(struct index_key *best, const struct index_key *other)
+/* Moves the best worth up by so many steps. */
+static void raise_worth(struct index_key *best, uint32_t steps)
 {
-	if (other->fastest > best->fastest) {
-		best->fastest = other->fastest;
-		best->fastest_at = other->fastest_at;
-	}
-	if (other->spread > best->spread) {
-		best->spread = other->spread;
-		best->spread_at = other->spread_at;
-	}
-	if (other->retry_usec < best->retry_usec)
-		best->retry_usec = other->retry_usec;
+	for (uint32_t i = WORTH_STEPS; i-- > 0;)
+		best->shares[i] = i >= steps ? best->shares[i - steps] : 0;
+	best->worth += steps;
 }
+
+/* Each makes *best the better of both in every respect. What has the lower position must be put in first. */
+
+static void put_leaf(struct index_key *best, const struct index_leaf *leaf, uint32_t position)
+{
+	if (leaf->worth > best->worth)
+		raise_worth(best, leaf->worth - best->worth);
+	if (best->worth - leaf->worth < WORTH_STEPS && leaf->share > best->shares[best->worth - leaf->worth])
+		best->shares[best->worth - leaf->worth] = leaf->share;
+	if (leaf->spread > best->spread) {
+		best->spread = leaf->spread;
+		best->spread_at = position;
+	}
+	if (leaf->retry_usec < best->retry_usec)
+		best->retry_usec = leaf->retry_usec;
+}
+
+static void put_key(struct index_key *best, const struct index_key *key)
+{
+	if (key->worth > best->worth)
+		raise_worth(best, key->worth - best->worth);
+	if (key->worth == best->worth) {
+		/* The common case, in a form that a compiler can unroll. */
+		for (uint32_t i = 0; i < WORTH_STEPS; i++)
+			best->shares[i] = key->shares[i] > best->shares[i] ? key->shares[i] : best->shares[i];
+	} else {
+		for (uint32_t i = best->worth - key->worth, j = 0; i < WORTH_STEPS; i++, j++)
+			if (key->shares[j] > best->shares[i])
+				best->shares[i] = key->shares[j];
+	}
+	if (key->spread > best->spread) {
+		best->spread = key->spread;
+		best->spread_at = key->spread_at;
+	}
+	if (key->retry_usec < best->retry_usec)
+		best->retry_usec = key->retry_usec;
+}
+
+uint32_t index_fastest(const struct index_key *root)
+{
+	uint64_t best = root->shares[0];
+
+	for (uint32_t i = 1; i < WORTH_STEPS; i++)
+		if (root->shares[i] >> POSITION_BITS > best >> POSITION_BITS)
+			best = root->shares[i];
+	return (uint32_t)(POSITION_MASK - (best & POSITION_MASK));
+}
+
+/* ---- the tree ---- */
 
 /* How many items a level has, for n nodes. */
 static uint32_t level_size(uint32_t n, unsigned level)
@@ -97,10 +172,10 @@ static int page_get(struct store *store, unsigned level, uint32_t page, void **r
 	return r;
 }
 
-/* The key of item i of a page, of entries or of keys. */
-static struct index_key *page_key(void *page, unsigned level, uint32_t i)
+/* Item i of a page of keys. */
+static struct index_key *page_key(void *page, uint32_t i)
 {
-	return level == 0 ? &((struct entry_page *)page)->entries[i].key : &((struct key_page *)page)->keys[i];
+	return &((struct key_page *)page)->keys[i];
 }
 
 /* The number of items in the page that holds item. */
@@ -109,6 +184,19 @@ static uint32_t page_items(uint32_t size, uint32_t item)
 	uint32_t first = item / FANOUT * FANOUT;
 
 	return size - first < FANOUT ? size - first : FANOUT;
+}
+
+/* Sums up the page that begins with item first of its level. */
+static struct index_key page_sum(const void *page, unsigned level, uint32_t first, uint32_t items)
+{
+	struct index_key best = nothing;
+
+	for (uint32_t i = 0; i < items; i++)
+		if (level == 0)
+			put_leaf(&best, &((const struct entry_page *)page)->entries[i].key, first + i);
+		else
+			put_key(&best, &((const struct key_page *)page)->keys[i]);
+	return best;
 }
 
 int index_get(struct store *store, const struct farm *farm, uint32_t position, struct index_entry **ret)
@@ -135,19 +223,18 @@ int index_update(struct store *store, struct farm *farm, uint32_t position)
 	r = index_get(store, farm, position, &entry);
 	if (r < 0)
 		return r;
-	index_make_key(entry, position);
+	make_key(entry, position);
 	store_touch(store, entry, sizeof(*entry));
 
 	for (unsigned level = 0;; level++) {
 		uint32_t items = page_items(level_size(farm->n_nodes, level), item);
-		struct index_key best = nothing, *above;
+		struct index_key best, *above;
 		void *page;
 
 		r = page_get(store, level, item / FANOUT, &page);
 		if (r < 0)
 			return r;
-		for (uint32_t i = 0; i < items; i++)
-			index_key_better(&best, page_key(page, level, i));
+		best = page_sum(page, level, item / FANOUT * FANOUT, items);
 		item /= FANOUT;
 		if (level == top) {
 			farm->root = best;
@@ -157,7 +244,7 @@ int index_update(struct store *store, struct farm *farm, uint32_t position)
 		r = page_get(store, level + 1, item / FANOUT, &page);
 		if (r < 0)
 			return r;
-		above = page_key(page, level + 1, item % FANOUT);
+		above = page_key(page, item % FANOUT);
 		*above = best;
 		store_touch(store, above, sizeof(*above));
 	}
@@ -169,19 +256,23 @@ struct wanted {
 };
 
 /*
- * Whether something wanted is at or below a key. The larger of two keys has the
- * primary bit if any node below has it. A backup is wanted only when no primary
- * is free, so "any free" is enough to find a backup.
+ * Whether something wanted is at or below an item of a page. The largest worth
+ * has the primary bit if any node below has it. A backup is wanted only when no
+ * primary is free, so "any free" is enough to find a backup.
  */
-static bool key_has(const struct index_key *key, const struct wanted *wanted)
+static bool page_has(const void *page, unsigned level, uint32_t i, const struct wanted *wanted)
 {
+	const struct index_leaf *leaf = &((const struct entry_page *)page)->entries[i].key;
+	const struct index_key *key = &((const struct key_page *)page)->keys[i];
+	uint32_t worth = level == 0 ? leaf->worth : key->worth;
+
 	switch (wanted->what) {
 	case FREE_PRIMARY:
-		return key->fastest & INDEX_PRIMARY;
+		return worth & WORTH_PRIMARY;
 	case FREE_BACKUP:
-		return key->fastest != 0;
+		return worth != 0;
 	default:
-		return key->retry_usec <= wanted->now_usec;
+		return (level == 0 ? leaf->retry_usec : key->retry_usec) <= wanted->now_usec;
 	}
 }
 
@@ -202,7 +293,7 @@ static int find(struct store *store, const struct farm *farm, uint32_t from, con
 			if (r < 0)
 				return r;
 			items = page_items(size, item);
-			while (i < items && !key_has(page_key(page, level, i), wanted))
+			while (i < items && !page_has(page, level, i, wanted))
 				i++;
 			if (i < items) {
 				item = item / FANOUT * FANOUT + i;
@@ -248,7 +339,6 @@ static int build_level(struct store *store, unsigned level, struct index_entry *
 			struct key_page keys;
 		} page;
 		uint32_t items = page_items(n, first);
-		struct index_key best = nothing;
 		int r;
 
 		(void)memset(&page, 0, sizeof(page));
@@ -256,9 +346,7 @@ static int build_level(struct store *store, unsigned level, struct index_entry *
 			(void)memcpy(&page.entries, entries + first, items * sizeof(*entries));
 		else
 			(void)memcpy(&page.keys, keys + first, items * sizeof(*keys));
-		for (uint32_t i = 0; i < items; i++)
-			index_key_better(&best, page_key(&page, level, i));
-		above[first / FANOUT] = best;
+		above[first / FANOUT] = page_sum(&page, level, first, items);
 		r = store_put(store, STORE_INDEX, level, first / FANOUT, &page,
 			      level == 0 ? sizeof(page.entries) : sizeof(page.keys));
 		if (r < 0)
@@ -301,7 +389,7 @@ int index_build(struct store *store, struct farm *farm, struct index_entry *entr
 	farm->primaries_up = farm->nodes_up = farm->busy = 0;
 	farm->root = nothing;
 	for (uint32_t i = 0; i < n; i++) {
-		index_make_key(&entries[i], i);
+		make_key(&entries[i], i);
 		farm->busy += entries[i].busy;
 		farm->primaries_up += index_is_primary_up(entries[i].flags);
 		farm->nodes_up += index_is_up(entries[i].flags);
@@ -336,7 +424,7 @@ int index_check_levels(struct store *store, const struct farm *farm)
 				struct entry_page entries;
 				struct key_page keys;
 			} page;
-			struct index_key best = nothing;
+			struct index_key best;
 			struct key_page above;
 			uint32_t items = page_items(size, first), item = first / FANOUT;
 			int r;
@@ -347,8 +435,7 @@ int index_check_levels(struct store *store, const struct farm *farm)
 				r = store_read(store, STORE_INDEX, level + 1, item / FANOUT, &above, sizeof(above));
 			if (r < 0)
 				return r;
-			for (uint32_t i = 0; i < items; i++)
-				index_key_better(&best, page_key(&page, level, i));
+			best = page_sum(&page, level, first, items);
 			if (memcmp(&best, &above.keys[item % FANOUT], sizeof(best)) != 0)
 				return 1;
 		}

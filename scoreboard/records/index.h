@@ -18,15 +18,34 @@
 struct farm;
 struct store;
 
-/* What a choice compares: larger is better, 0 is "nothing free"; equal keys go to the lower position. */
-struct index_key {
-	uint64_t fastest;      /* primary bit, speed, share of free cores */
+/*
+ * What one more core of a node is worth is told in steps of WORTH_STEP. The nodes
+ * within WORTH_STEPS of them from the best node count as equal: all that are worth
+ * at least nine tenths of it, and none that is worth less than seven eighths.
+ */
+#define WORTH_STEP 1.0267 /* (10 / 9) ^ (1 / 4) */
+#define WORTH_STEPS 5u
+
+#define WORTH_PRIMARY (UINT32_C(1) << 31)   /* set in the worth of nodes that are no backup */
+#define INDEX_PRIMARY (UINT64_C(1) << 63)   /* the same of other values */
+
+/* What a choice compares, of a node: larger is better, 0 is "nothing free". */
+struct index_leaf {
+	uint64_t share;        /* of free cores, above a position: equal shares go to the lower position */
 	uint64_t spread;       /* primary bit, share of free cores times speed */
-	uint64_t retry_usec;   /* CLOCK_BOOTTIME of the next trial of a node below; UINT64_MAX: none */
-	uint32_t fastest_at, spread_at; /* positions */
+	uint64_t retry_usec;   /* CLOCK_BOOTTIME of the next trial; UINT64_MAX: none */
+	uint32_t worth;        /* primary bit, steps from 1 on */
+	uint32_t reserved;
 };
 
-#define INDEX_PRIMARY (UINT64_C(1) << 63) /* set in keys of nodes that are no backup */
+/* The same of all nodes below: the best of each kind. */
+struct index_key {
+	uint64_t shares[WORTH_STEPS]; /* the largest share of nodes of the best worth, of those a step below, and so on */
+	uint64_t spread;
+	uint64_t retry_usec;
+	uint32_t worth;
+	uint32_t spread_at;    /* position; equal values go to the lower */
+};
 
 enum {
 	ENTRY_UP = 1 << 0,
@@ -39,7 +58,7 @@ enum {
 };
 
 struct index_entry {
-	struct index_key key;
+	struct index_leaf key;
 	uint32_t id;           /* of the node */
 	uint32_t flags;
 	uint32_t speed;        /* in thousandths */
@@ -47,7 +66,7 @@ struct index_entry {
 	uint32_t busy;         /* slots held or handed over */
 	uint32_t free_slot;    /* first of the list of free slots, or NONE */
 	uint32_t limit;        /* connections at once: cores, or fewer if the agent says so */
-	uint32_t reserved;
+	uint16_t worth, worth_late; /* steps: of a core until half of the cores are busy, and from then on */
 };
 
 /* Whether a node with these flags is up and takes new connections: no administrator and no agent keeps them from it. */
@@ -59,11 +78,15 @@ bool index_is_primary_up(uint32_t flags);
 /* How many more connections the node takes now. */
 uint32_t index_entry_free(const struct index_entry *entry);
 
-/* Makes an entry's key from its other fields and its position. The time of its next trial is not changed. */
-void index_make_key(struct index_entry *entry, uint32_t position);
+/* The steps of a worth in millionths of an ordinary core's, 1 to 2^40; 1 to INT16_MAX. */
+uint16_t index_worth_steps(uint64_t worth);
 
-/* Makes *best the better of both in every respect. The key of the lower position must be put in first. */
-void index_key_better(struct index_key *best, const struct index_key *other);
+/* Sets the speed in thousandths, and the worth that follows from it and from smt=, in thousandths. */
+void index_set_speed(struct index_entry *entry, uint32_t speed, uint32_t smt);
+
+/* The position of the node to use by worth: of the nodes that count as equal to the best, the node with the largest
+ * share of free cores; of equal shares the faster, then the first. Some node has a free slot. */
+uint32_t index_fastest(const struct index_key *root);
 
 /* Whether every page below the root is summed up rightly: 0 yes, 1 no, or -errno. */
 int index_check_levels(struct store *store, const struct farm *farm);

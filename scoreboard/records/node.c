@@ -20,7 +20,8 @@ int node_check(struct node_record *record)
 	config->check[sizeof(config->check) - 1] = '\0';
 	record->detail[sizeof(record->detail) - 1] = '\0';
 	record->fingerprint[sizeof(record->fingerprint) - 1] = '\0';
-	if (config->cores == 0 || config->cores > NODE_CORES_MAX || !(config->speed >= 0 && config->speed <= 1000000))
+	if (config->cores == 0 || config->cores > NODE_CORES_MAX || !(config->speed >= 0 && config->speed <= 1000000) ||
+	    config->smt > 1000)
 		return -EUCLEAN;
 	/* A byte above 1 is no bool, and must not be read as a bool. */
 	if (*(const unsigned char *)&config->backup > 1 || *(const unsigned char *)&config->silent > 1)
@@ -195,7 +196,8 @@ const char *node_state_to_string(enum node_state state)
 	return state >= 0 && state < NODE_STATE_MAX_ ? names[state] : "unknown";
 }
 
-uint32_t node_speed(const struct node_record *record)
+/* The speed that counts, in thousandths. */
+static uint32_t node_speed(const struct node_record *record)
 {
 	uint32_t speed = record->config.speed > 0 ? (uint32_t)(record->config.speed * 1000 + 0.5)
 						  : speed_value(&record->speed);
@@ -213,6 +215,22 @@ void node_edge_begin(const struct node_record *record, const struct index_entry 
 		.before = state, .after = state, .reason = reason,
 		.lasted_usec = now_usec > record->since_usec ? now_usec - record->since_usec : 0,
 	};
+}
+
+bool node_set_speed(const struct node_record *record, struct index_entry *entry)
+{
+	uint32_t speed = node_speed(record), smt = record->config.smt ? record->config.smt : 1000;
+	bool changed = speed != entry->speed;
+
+	index_set_speed(entry, speed, smt);
+	return changed;
+}
+
+double score_worth(const struct score_node *node)
+{
+	bool late = node->busy >= (node->config.cores + 1) / 2;
+
+	return node->speed * (late && node->config.smt ? node->config.smt / 1000.0 : 1);
 }
 
 uint32_t node_limit(const struct node_record *record)
@@ -236,7 +254,7 @@ void node_enter(const struct node_record *record, struct index_entry *entry)
 		flags = (flags & ~(uint32_t)ENTRY_TRIAL_OPEN) | ENTRY_UP;
 	entry->cores = record->config.cores;
 	entry->limit = node_limit(record);
-	entry->speed = node_speed(record);
+	(void)node_set_speed(record, entry);
 	entry->flags = flags;
 }
 

@@ -78,8 +78,9 @@ enum node_state node_state(const struct node_record *record, const struct index_
 /* Why the node is in that state. */
 enum node_reason node_reason(const struct node_record *record, enum node_state state);
 
-/* The speed that counts, in thousandths: pinned, else learned; scaled as the node's agent says. */
-uint32_t node_speed(const struct node_record *record);
+/* Gives the entry the speed that counts: pinned, else learned; scaled as the node's agent says. Returns whether it is
+ * another speed than before. */
+bool node_set_speed(const struct node_record *record, struct index_entry *entry);
 
 /* How many connections at once the node takes: its cores, or fewer if its agent says so. */
 uint32_t node_limit(const struct node_record *record);

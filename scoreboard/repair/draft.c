@@ -132,8 +132,8 @@ static int compare_positions(const void *a, const void *b)
 {
 	const struct index_entry *x = a, *y = b;
 
-	if (x->key.fastest != y->key.fastest)
-		return x->key.fastest < y->key.fastest ? -1 : 1;
+	if (x->key.share != y->key.share)
+		return x->key.share < y->key.share ? -1 : 1;
 	return compare_ids(a, b);
 }
 
@@ -164,7 +164,7 @@ static int find_nodes(struct drawing *d)
 
 		r = read_node(d, entry->id, &record);
 		if (r == 0) {
-			entry->key.fastest = record.position;
+			entry->key.share = record.position;
 			d->entries[kept++] = *entry;
 		} else if (d->draft->rebuild && r == -EUCLEAN) {
 			d->lossy = true;
@@ -363,6 +363,8 @@ static int draw_node(struct drawing *d, uint32_t position)
 	expect(d, name, "connections at once", old.limit, entry->limit);
 	expect(d, name, "slots taken", old.busy, entry->busy);
 	expect(d, name, "speed in thousandths", old.speed, entry->speed);
+	expect(d, name, "worth", old.worth, entry->worth);
+	expect(d, name, "worth when half busy", old.worth_late, entry->worth_late);
 	expect(d, name, "flags", old.flags, entry->flags);
 	return store_put(d->to, STORE_NODE, entry->id, 0, &record, sizeof(record));
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SCORE_FORMAT 11u
+#define SCORE_FORMAT 12u
 
 struct version {
 	char magic[16];        /* "corebalance" */
