@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@
 #define EXIT_OWN_FAULT 1    /* this machine's fault kept it from reaching any node */
 #define DESCRIPTORS_KEPT 64 /* for all but checks */
 #define EXIT_PAUSE_USEC (500 * USEC_PER_MSEC) /* so that a program that restarts cbprobe does not spin */
+#define MMAP_THRESHOLD (128 * 1024) /* bytes: a larger piece of memory goes back to the kernel when it is freed */
 
 static struct options arg;
 
@@ -250,6 +252,8 @@ int main(int argc, char *argv[])
 
 	if (inherited_settle() < 0)
 		return EX_OSERR; /* there is no descriptor for a message */
+	/* Else the allocator raises this by itself, and the memory of a large farm's lists stays after they are freed. */
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 	error = options_parse(argc, argv, &arg);
 	if (error != 0)
 		return error > 0 ? EX_OK : error == -EIO ? EX_OSERR : EX_USAGE;

@@ -99,7 +99,7 @@ void roster_clear(struct roster *roster)
 
 static int keep_addresses(struct probe *probe, const struct score_address *addresses, unsigned n)
 {
-	struct score_address *kept = reallocarray(NULL, n + 1, sizeof(*kept));
+	struct score_address *kept = reallocarray(NULL, n > 0 ? n : 1, sizeof(*kept));
 
 	if (!kept)
 		return -ENOMEM;
