@@ -25,7 +25,7 @@ cd_top() { cd "$BATS_TEST_DIRNAME/.." || return 1; }
 
 @test "shellcheck finds nothing" {
   cd_top
-  run -0 shellcheck -x -P SCRIPTDIR .ci/run tests/run tests/fresh tests/demo tests/lib/storm tests/fuzz/build tests/fuzz/run tests/lib/boot tests/lib/helpers.bash tests/bench/farm/run
+  run -0 shellcheck -x -P SCRIPTDIR .ci/run tests/run tests/fresh tests/demo tests/lib/storm tests/fuzz/build tests/fuzz/run tests/lib/boot tests/lib/booted.bash tests/lib/helpers.bash tests/bench/farm/run
   run -0 shellcheck -s bash units/completion
   run -0 shellcheck -x -P SCRIPTDIR tests/packages tests/bench/run tests/bench/plot tests/bench/lib.bash \
     tests/bench/groups/*.bash tests/bench/peers/*.bash

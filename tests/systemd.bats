@@ -8,51 +8,17 @@
 # Scenarios run in both forms: "listener" is Accept=no, "connection" is Accept=yes by the shipped drop-in.
 
 load lib/helpers
+load lib/booted
 
-setup_file() {
-  local status=0
-  export BOOT=$BATS_FILE_TMPDIR/boot STAGE=$BATS_FILE_TMPDIR/stage CANNOT=''
-  if ((EUID != 0)); then
-    CANNOT='not root'
-    return
-  fi
-  make -s -C "$BATS_TEST_DIRNAME/.." install DESTDIR="$STAGE" PREFIX=/usr SANITIZE="${SANITIZE-}" \
-    >"$BATS_FILE_TMPDIR/install.log" 2>&1 3>&- || { cat "$BATS_FILE_TMPDIR/install.log" && return 1; }
-  install -D -t "$STAGE/opt/cbtest" "$BUILD"/tests/cbtest-{node,client}
-  # A relay needs no ptrace(2), but the leak detector does.
-  local unit
-  for unit in corebalance corebalance@ corebalance-probe corebalance-probed; do
-    install -D -m 644 <(printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n') \
-      "$STAGE/etc/systemd/system/$unit.service.d/sanitizer.conf"
-  done
-  "$BATS_TEST_DIRNAME/lib/boot" start "$BOOT" --tree "$STAGE" 2>"$BATS_FILE_TMPDIR/boot.log" 3>&- ||
-    status=$?
-  ((status != 77)) || CANNOT=$(<"$BATS_FILE_TMPDIR/boot.log")
-  ((status == 0 || status == 77)) || { cat "$BATS_FILE_TMPDIR/boot.log" && return 1; }
-}
-
-teardown_file() {
-  ((EUID != 0)) || "$BATS_TEST_DIRNAME/lib/boot" stop "$BOOT"
-}
-
-setup() {
-  [[ -z $CANNOT ]] || skip "$CANNOT"
-  T=$BATS_TEST_TMPDIR
-  PIDS=()
-  GATE=127.0.0.1:3632
-  inside sh -c 'rm -rf /run/corebalance/* /run/test && mkdir /run/test'
-  # An entry that no filter finds: --cursor with a filter begins at this entry or at the next that matches.
-  inside systemd-cat -t bats echo "$BATS_TEST_DESCRIPTION"
-  inside journalctl --sync
-  CURSOR=$(inside journalctl -q -t bats -n 1 -o json | jq -r .__CURSOR)
-}
+setup_file() { boot_farm; }
+teardown_file() { end_farm; }
+setup() { farm_inside; }
 
 teardown() {
   [[ -z $CANNOT ]] || return 0
   local pid
   if [[ -z $BATS_TEST_COMPLETED ]]; then
-    inside journalctl -q --no-pager -o short-monotonic --cursor="$CURSOR" | tail -n 60
-    inside cbscore list || true
+    show_inside
   fi
   # shellcheck disable=SC2016 # for the shell inside
   inside sh -c 'for file in /run/test/*.pid; do [ ! -e "$file" ] || kill -KILL $(cat "$file"); done 2>/dev/null
@@ -64,88 +30,6 @@ teardown() {
     systemctl daemon-reload' >/dev/null 2>&1 || true
   for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
   commands_were_found
-}
-
-inside() { "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" "$@"; }
-
-# node NAME PORT CORES [cbtest-node option]...: a node inside, as a unit, and its line in the list.
-node() {
-  node_up "$@"
-  inside sh -c "echo '127.0.0.1, $2, $3, 0' >>/run/test/nodes.conf && cat /run/test/nodes.conf >/etc/corebalance/nodes.conf"
-}
-
-node_up() {
-  local name=$1 port=$2 cores=$3
-  shift 3
-  inside systemd-run -q --collect --unit="node-$name" /opt/cbtest/cbtest-node --name "$name" --max "$cores" --timeout 500 \
-    "$@" "127.0.0.1:$port"
-  until_ok is_listening "127.0.0.1:$port"
-}
-
-is_listening() { inside ss -Hltn "sport = :${1##*:}" | grep -q .; }
-
-node_down() { inside systemctl stop "node-$1"; }
-
-# use listener|connection: enables and starts the socket in that form.
-use() {
-  inside mkdir -p /run/systemd/system/corebalance.socket.d
-  [[ $1 == listener ]] ||
-    inside ln -s /usr/share/corebalance/per-connection.conf /run/systemd/system/corebalance.socket.d/
-  inside systemctl daemon-reload
-  inside systemctl -q enable --now corebalance.socket
-  [ "$(inside systemctl is-active corebalance.socket)" = active ]
-}
-
-# Changes a unit's setting for this test.
-setting() {
-  inside sh -c "mkdir -p /run/systemd/system/$1.d && printf '%s\n' '$2' '$3' '$4' >/run/systemd/system/$1.d/test.conf"
-  inside systemctl daemon-reload
-}
-
-client() { inside /opt/cbtest/cbtest-client --timeout 60 "$@" "$GATE"; }
-
-# client_start NAME [option]...: starts a client in the background; client_wait waits for its end.
-client_start() {
-  local name=$1
-  shift
-  # shellcheck disable=SC2016 # for the shell inside
-  background "$T/$name.out" "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" sh -c 'echo $$ >"$0"; exec "$@"' \
-    "/run/test/$name.pid" /opt/cbtest/cbtest-client --timeout 60 "$@" "$GATE"
-  # shellcheck disable=SC2153 # set by background
-  printf -v "PID_$name" %s "$PID"
-}
-
-client_wait() {
-  wait "$(eval echo "\$PID_$1")" || {
-    cat "$T/$1.out"
-    return 1
-  }
-}
-
-# Starts a flow larger than all buffers between client and node, read so slowly that it lasts until client_hurry.
-ENDLESS=(--send 60000000 --bytes-slow 100000 --half-close --expect echo --timeout 600)
-
-client_hurry() { inside sh -c "kill -USR1 \$(cat /run/test/$1.pid)"; }
-
-# As in helpers.bash, but inside.
-score() { inside cbscore "$@"; }
-state_of() { score list -nr -o NODE,STATE | awk -v n="127.0.0.1:$1" '$1 == n { print $2 }'; }
-
-unit_is() { [ "$(inside systemctl is-active "$1")" = "$2" ]; }
-main_pid() { inside systemctl show -P MainPID "$1"; }
-instances() { inside systemctl list-units -q --plain --no-legend 'corebalance@*.service' | awk '{ print $1 }'; }
-instances_are() { [ "$(instances | grep -c .)" = "$1" ]; }
-unit_of() { inside ps -o unit= -p "$1"; }
-
-# The journal since the test began, a JSON object on each line, with all entries that were sent by now.
-journal() { inside journalctl --sync && inside journalctl -q -o json --cursor="$CURSOR" "$@"; }
-
-at_rest() {
-  until_ok everything_is_free
-  until_ok instances_are 0
-  [ -z "$(journal --grep=VIOLATION)" ]
-  [[ $(inside tdbtool /run/corebalance/scoreboard.tdb check) == *'integrity is OK'* ]]
-  unit_is corebalance.socket active
 }
 
 # ---- the units themselves ----
@@ -490,7 +374,7 @@ pass_after() { (($(last_pass) > $1)); }
 @test "the prober can be started as often as one likes" {
   node a 4001 1 --mode echo
   for _ in 1 2 3 4 5 6 7 8; do inside systemctl start corebalance-probe.service; done
-  ! unit_is corebalance-probe.service failed
+  run ! unit_is corebalance-probe.service failed
 }
 
 @test "a named farm has units of its own: its list, its scoreboard, its entrance, its prober, its page" {
@@ -583,7 +467,7 @@ list_comes_right() {
   setting corebalance.socket '[Socket]' ListenStream= ListenStream=127.0.0.1:3640
   inside systemctl restart corebalance.socket
   until_ok is_listening 127.0.0.1:3640
-  ! is_listening "$GATE"
+  run ! is_listening "$GATE"
   until_ok waiting_is 3
   score queue -nr -o TICKET | diff "$T/tickets" -
   busy_is 2
@@ -618,6 +502,36 @@ killed_relay_leaves_nothing() {
   killed_relay_leaves_nothing listener
   unit_is corebalance.service active
   [ "$(inside systemctl show -P NRestarts corebalance.service)" = 0 ]
+}
+
+# systemd looks for kills of the memory killers when a process ends that is its own child: a relay whose listener has ended.
+# The attribute is how systemd-oomd(8) leaves word; OOMPolicy= is about the kernel's kills in the same way.
+@test "listener: when a relay is killed for lack of memory, the unit goes on and the others are served" {
+  local before pid
+  node a 4001 2 --mode echo
+  use listener
+  client_start killed "${ENDLESS[@]}"
+  until_ok busy_is 1
+  pid=$(score slots -nr -o PID)
+  client_start stays "${ENDLESS[@]}"
+  until_ok busy_is 2
+  inside systemctl restart corebalance.service
+  before=$(main_pid corebalance.service)
+  client_start waiter --send 1000 --half-close --expect echo
+  until_ok waiting_is 1
+  inside python3 -c 'import os
+for name in ("kill", "ooms"):
+    os.setxattr("/sys/fs/cgroup/system.slice/corebalance.service", "user.oomd_" + name, b"1")'
+  inside kill -KILL "$pid"
+  client_wait waiter
+  told() { [ -n "$(journal --grep='oomd killed 1 process.* in this unit')" ]; }
+  until_ok told
+  unit_is corebalance.service active
+  [ "$(main_pid corebalance.service)" = "$before" ]
+  [ "$(inside systemctl show -P NRestarts corebalance.service)" = 0 ]
+  client_hurry stays
+  client_wait stays
+  at_rest
 }
 
 @test "connection: kill -9 of a relay frees its slot for the waiter, and leaves no failed unit" {

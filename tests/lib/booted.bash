@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash disable=SC2034,SC2153,SC2154  # variables are those of the tests and of helpers.bash
+#
+# booted.bash: a farm in a booted systemd (see boot), for tests that have loaded helpers.bash before. Nodes and clients
+# run inside; the network there is a loopback of its own. A file calls boot_farm in its setup_file, end_farm in its
+# teardown_file, and farm_inside in its setup.
+
+# Boots the installed programs, with the arguments of `boot start` besides. Where this machine cannot boot, CANNOT says why.
+boot_farm() {
+  local status=0 unit
+  export BOOT=$BATS_FILE_TMPDIR/boot STAGE=$BATS_FILE_TMPDIR/stage CANNOT=''
+  if ((EUID != 0)); then
+    CANNOT='not root'
+    return
+  fi
+  make -s -C "$BATS_TEST_DIRNAME/.." install DESTDIR="$STAGE" PREFIX=/usr SANITIZE="${SANITIZE-}" \
+    >"$BATS_FILE_TMPDIR/install.log" 2>&1 3>&- || { cat "$BATS_FILE_TMPDIR/install.log" && return 1; }
+  install -D -t "$STAGE/opt/cbtest" "$BUILD"/tests/cbtest-{node,client}
+  # A relay needs no ptrace(2), but the leak detector does.
+  for unit in corebalance corebalance@ corebalance-probe corebalance-probed; do
+    install -D -m 644 <(printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n') \
+      "$STAGE/etc/systemd/system/$unit.service.d/sanitizer.conf"
+  done
+  "$BATS_TEST_DIRNAME/lib/boot" start "$BOOT" --tree "$STAGE" "$@" 2>"$BATS_FILE_TMPDIR/boot.log" 3>&- ||
+    status=$?
+  ((status != 77)) || CANNOT=$(<"$BATS_FILE_TMPDIR/boot.log")
+  ((status == 0 || status == 77)) || { cat "$BATS_FILE_TMPDIR/boot.log" && return 1; }
+}
+
+end_farm() {
+  ((EUID != 0)) || "$BATS_TEST_DIRNAME/lib/boot" stop "$BOOT"
+}
+
+# An empty farm; CURSOR is where the test begins in the journal.
+farm_inside() {
+  [[ -z $CANNOT ]] || skip "$CANNOT"
+  T=$BATS_TEST_TMPDIR
+  PIDS=()
+  GATE=127.0.0.1:3632
+  inside sh -c 'rm -rf /run/corebalance/* /run/test && mkdir /run/test'
+  # An entry that no filter finds: --cursor with a filter begins at this entry or at the next that matches.
+  inside systemd-cat -t bats echo "$BATS_TEST_DESCRIPTION"
+  inside journalctl --sync
+  CURSOR=$(inside journalctl -q -t bats -n 1 -o json | jq -r .__CURSOR)
+}
+
+# What a test that failed shows.
+show_inside() {
+  inside journalctl -q --no-pager -o short-monotonic --cursor="$CURSOR" | tail -n 60
+  inside cbscore list || true
+}
+
+inside() { "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" "$@"; }
+
+# Options of systemd-run for nodes.
+UNIT_OPTIONS=()
+
+# node NAME PORT CORES [cbtest-node option]...: a node inside, as a unit, and its line in the list.
+node() {
+  node_up "$@"
+  inside sh -c "echo '127.0.0.1, $2, $3, 0' >>/run/test/nodes.conf && cat /run/test/nodes.conf >/etc/corebalance/nodes.conf"
+}
+
+node_up() {
+  local name=$1 port=$2 cores=$3
+  shift 3
+  inside systemd-run -q --collect "${UNIT_OPTIONS[@]}" --unit="node-$name" /opt/cbtest/cbtest-node --name "$name" --max "$cores" --timeout 500 \
+    "$@" "127.0.0.1:$port"
+  until_ok is_listening "127.0.0.1:$port"
+}
+
+is_listening() { inside ss -Hltn "sport = :${1##*:}" | grep -q .; }
+
+node_down() { inside systemctl stop "node-$1"; }
+
+# use listener|connection: enables and starts the socket in that form.
+use() {
+  inside mkdir -p /run/systemd/system/corebalance.socket.d
+  [[ $1 == listener ]] ||
+    inside ln -s /usr/share/corebalance/per-connection.conf /run/systemd/system/corebalance.socket.d/
+  inside systemctl daemon-reload
+  inside systemctl -q enable --now corebalance.socket
+  [ "$(inside systemctl is-active corebalance.socket)" = active ]
+}
+
+# Changes a unit's setting for this test.
+setting() {
+  inside sh -c "mkdir -p /run/systemd/system/$1.d && printf '%s\n' '$2' '$3' '$4' >/run/systemd/system/$1.d/test.conf"
+  inside systemctl daemon-reload
+}
+
+client() { inside /opt/cbtest/cbtest-client --timeout 60 "$@" "$GATE"; }
+
+# client_start NAME [option]...: starts a client in the background; client_wait waits for its end.
+client_start() {
+  local name=$1
+  shift
+  # shellcheck disable=SC2016 # for the shell inside
+  background "$T/$name.out" "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" sh -c 'echo $$ >"$0"; exec "$@"' \
+    "/run/test/$name.pid" /opt/cbtest/cbtest-client --timeout 60 "$@" "$GATE"
+  # shellcheck disable=SC2153 # set by background
+  printf -v "PID_$name" %s "$PID"
+}
+
+client_wait() {
+  wait "$(eval echo "\$PID_$1")" || {
+    cat "$T/$1.out"
+    return 1
+  }
+}
+
+# Starts a flow larger than all buffers between client and node, read so slowly that it lasts until client_hurry.
+ENDLESS=(--send 60000000 --bytes-slow 100000 --half-close --expect echo --timeout 600)
+
+client_hurry() { inside sh -c "kill -USR1 \$(cat /run/test/$1.pid)"; }
+
+# As in helpers.bash, but inside.
+score() { inside cbscore "$@"; }
+state_of() { score list -nr -o NODE,STATE | awk -v n="127.0.0.1:$1" '$1 == n { print $2 }'; }
+
+unit_is() { [ "$(inside systemctl is-active "$1")" = "$2" ]; }
+main_pid() { inside systemctl show -P MainPID "$1"; }
+instances() { inside systemctl list-units -q --plain --no-legend 'corebalance@*.service' | awk '{ print $1 }'; }
+instances_are() { [ "$(instances | grep -c .)" = "$1" ]; }
+unit_of() { inside ps -o unit= -p "$1"; }
+
+# The journal since the test began, a JSON object on each line, with all entries that were sent by now.
+journal() { inside journalctl --sync && inside journalctl -q -o json --cursor="$CURSOR" "$@"; }
+
+at_rest() {
+  until_ok everything_is_free
+  until_ok instances_are 0
+  [ -z "$(journal --grep=VIOLATION)" ]
+  [[ $(inside tdbtool /run/corebalance/scoreboard.tdb check) == *'integrity is OK'* ]]
+  unit_is corebalance.socket active
+}
