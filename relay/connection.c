@@ -490,6 +490,7 @@ static enum stage stage_connect(struct life *life)
 	start_usec = now_boottime();
 	connection->record.wait_usec = start_usec - connection->accepted_usec;
 	connection->record.slot = life->slot.slot;
+	connection->record.ticket = life->slot.ticket;
 	report_make_id(life->slot.ticket, connection->accepted_usec, connection->record.id);
 	(void)memcpy(connection->record.node, life->target.name, sizeof(connection->record.node));
 	if (life->settings->verbose || score_verbosity(life->score) >= SCORE_VERBOSITY_MORE)

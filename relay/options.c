@@ -188,7 +188,7 @@ static const struct option_row rows[] = {
 	{ "proxy-protocol", 0, "VERSION", "tell nodes who the client is", "off", "v1 or v2", set_proxy_protocol, NULL },
 	{ "accept-proxy", 0, "SOURCE,...", "clients come through these, and are named by their PROXY header", "off",
 	  "addresses, ADDRESS/BITS or unix, at most 32, with commas between them", set_accept_proxy, NULL },
-	{ "log", 0, "WHICH", "connections that have a line", "all", "all, failed, slow=TIME or none", set_log, NULL },
+	{ "log", 0, "WHICH", "connections that have a line", "all", "all, failed, slow=TIME, sample=N or none", set_log, NULL },
 	{ "user", 0, "USER", "as root and stand-alone, become this user once listening", NULL, "a user", set_user, NULL },
 	{ "verbose", 'v', NULL, "say more", NULL, NULL, set_verbose, NULL },
 };

@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "log.h"
+#include "system/number.h"
 #include "system/timespan.h"
 
 /* A MESSAGE_ID for each sort of event, see sd_journal_send(3); made by systemd-id128 new. */
@@ -29,8 +30,9 @@
 #define WORDS_MAX 512
 #define NOTICEABLE_USEC 50000u  /* a shorter wait is not mentioned */
 
-static enum { LINES_ALL, LINES_FAILED, LINES_SLOW, LINES_NONE } lines = LINES_ALL;
+static enum { LINES_ALL, LINES_FAILED, LINES_SLOW, LINES_SAMPLE, LINES_NONE } lines = LINES_ALL;
 static uint64_t slow_usec;
+static uint64_t sample = 1;     /* one in so many has a line */
 static const char *farm = "corebalance";
 
 int report_choose(const char *text)
@@ -38,6 +40,10 @@ int report_choose(const char *text)
 	if (strncmp(text, "slow=", 5) == 0) {
 		lines = LINES_SLOW;
 		return timespan_parse(text + 5, &slow_usec);
+	}
+	if (strncmp(text, "sample=", 7) == 0) {
+		lines = LINES_SAMPLE;
+		return number_parse(text + 7, 1, UINT32_MAX, &sample);
 	}
 	lines = strcmp(text, "all") == 0 ? LINES_ALL : strcmp(text, "failed") == 0 ? LINES_FAILED : LINES_NONE;
 	return lines == LINES_NONE && strcmp(text, "none") != 0 ? -EINVAL : 0;
@@ -228,6 +234,8 @@ static bool is_told(const struct record *r)
 		return r->end_who != END_CLEAN || r->total_usec >= slow_usec;
 	case LINES_FAILED:
 		return r->end_who != END_CLEAN;
+	case LINES_SAMPLE:
+		return r->end_who != END_CLEAN || r->ticket % sample == 0;
 	case LINES_NONE:
 		break;
 	}
@@ -239,6 +247,7 @@ void report_connection(const struct record *r, bool always)
 	const char *node = *r->node ? r->node : "<NOSRV>", *local = *r->node_local ? r->node_local : "-";
 	struct words wait = exact(r->wait_usec), connect = exact(r->connect_usec), total = exact(r->total_usec);
 	struct words slot = exact(*r->node ? r->slot : UINT64_MAX);
+	struct words stands_for = exact(lines == LINES_SAMPLE && r->end_who == END_CLEAN ? sample : 1);
 	const char *id = *r->id ? r->id : "-";
 	char text[WORDS_MAX];
 	struct log_line line = { 0 };
@@ -247,9 +256,9 @@ void report_connection(const struct record *r, bool always)
 		return;
 	if (!log_has_fields()) {
 		report_message(LOG_INFO, "client=%s node=%s slot=%s node_local=%s wait_usec=%s connect_usec=%s total_usec=%s "
-			       "bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " farm=%s id=%s time=%s failed_nodes=%u end=%c%c",
+			       "bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " farm=%s id=%s time=%s sample=%s failed_nodes=%u end=%c%c",
 			       r->client, node, slot.text, local, wait.text, connect.text, total.text, r->in, r->out,
-			       farm, id, moment(now_realtime()).text, r->failed_nodes, r->end_who, r->end_phase);
+			       farm, id, moment(now_realtime()).text, stands_for.text, r->failed_nodes, r->end_who, r->end_phase);
 		return;
 	}
 	write_words(r, text);
@@ -268,6 +277,7 @@ void report_connection(const struct record *r, bool always)
 	log_add(&line, "COREBALANCE_TOTAL_USEC=%s", total.text);
 	log_add(&line, "COREBALANCE_BYTES_IN=%" PRIu64, r->in);
 	log_add(&line, "COREBALANCE_BYTES_OUT=%" PRIu64, r->out);
+	log_add(&line, "COREBALANCE_SAMPLE=%s", stands_for.text);
 	log_add(&line, "COREBALANCE_FAILED_NODES=%u", r->failed_nodes);
 	log_add(&line, "COREBALANCE_END=%c%c", r->end_who, r->end_phase);
 	log_send(&line);

@@ -45,6 +45,7 @@ enum end_cause {
 struct record {
 	char client[ADDRESS_MAX];      /* with its port */
 	char id[REPORT_ID_MAX + 1];    /* of the connection, as its node was told; empty: it reached no node */
+	uint64_t ticket;               /* of the slot; 0: the connection had none */
 	char node[NODE_NAME_MAX + 1];  /* empty: the connection reached no node */
 	char node_local[ADDRESS_MAX];  /* our address towards the node: what the node's log has */
 	uint32_t slot;                 /* of the node */
@@ -59,7 +60,8 @@ struct record {
 /*
  * Decides which connections have a line: "all" (the default), "failed" (the
  * connections that did not end cleanly), "slow=TIME" (those, and the connections
- * that took so long), or "none". 0 or -EINVAL.
+ * that took so long), "sample=N" (those, and of the others each that has a ticket
+ * which N divides: one in N, over all processes), or "none". 0 or -errno.
  */
 int report_choose(const char *text);
 

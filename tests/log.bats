@@ -152,6 +152,18 @@ field() { sed -n "s/^$1=//p" "$T/journal.keeper"; }
   client --line "sleep 400" --expect line
   until_ok lines_with_are "$T/slow.log" 'end=--' 1
   grep -q 'client=.* end=--' "$T/slow.log"
+  GATE=$ADDR:3697
+  background "$T/sample.log" "$BUILD/cbrelay" -c "$CONF" --log sample=10 "$GATE"
+  until_ok is_listening "$GATE"
+  client -n 100 -c 4 --line "sleep 0" --expect line
+  client --line reset --expect line || true
+  until_ok lines_with_are "$T/sample.log" ' sample=1 .*end=SD' 1
+  farm_is_at_rest
+  # Of a hundred tickets in a row each tenth.
+  lines_with_are "$T/sample.log" ' sample=10 .*end=--' 10
+  for wrong in sample=0 sample= sample=x sample=1.5; do
+    run -64 "$BUILD/cbrelay" --log "$wrong"
+  done
   GATE=$ADDR:3698
   background "$T/none.log" "$BUILD/cbrelay" -c "$CONF" --log none "$GATE"
   until_ok is_listening "$GATE"
@@ -159,5 +171,5 @@ field() { sed -n "s/^$1=//p" "$T/journal.keeper"; }
   farm_is_at_rest
   lines_with_are "$T/none.log" 'client=' 0
   run -64 "$BUILD/cbrelay" --log some
-  [[ $output == *'--log: "some": expected all, failed, slow=TIME or none'* ]]
+  [[ $output == *'--log: "some": expected all, failed, slow=TIME, sample=N or none'* ]]
 }
