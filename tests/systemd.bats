@@ -17,6 +17,7 @@ setup() { farm_inside; }
 teardown() {
   [[ -z $CANNOT ]] || return 0
   local pid
+  inside systemctl kill -s CONT systemd-journald.service # a test may have stopped it
   if [[ -z $BATS_TEST_COMPLETED ]]; then
     show_inside
   fi
@@ -158,6 +159,68 @@ lines_are() { [ "$(lines | wc -l)" = "$1" ]; }
 @test "connection: the journal has a connection's fields" { journal_tells connection corebalance@; }
 
 # libsystemd keeps a socket to the journal under a number that a relay's own descriptors could have later.
+# Clients that connect at once, in a known order, are served in that order by a node of one core that counts them.
+served_in_order() { # N
+  inside python3 - "$1" <<'END'
+import re, socket, sys
+clients = [socket.create_connection(("127.0.0.1", 3632), timeout=120) for _ in range(int(sys.argv[1]))]
+for client in clients:
+    client.sendall(b"count\n")
+served = []
+for client in clients:
+    said = b""
+    while chunk := client.recv(4096):
+        said += chunk
+    served.append(int(re.search(rb"total=(\d+)", said).group(1)))
+    client.close()
+sys.exit(0 if served == list(range(served[0], served[0] + len(served))) else f"served as {served}")
+END
+}
+
+# The journal's daemon is stopped, its socket is full, and the node does not write to it either.
+journal_is_stopped() { # FORM CLIENTS
+  inside systemd-run -q --collect --unit=node-a -p StandardOutput=null -p StandardError=null \
+    /opt/cbtest/cbtest-node --name a --max 1 --timeout 500 --mode line 127.0.0.1:4001
+  until_ok is_listening 127.0.0.1:4001
+  inside sh -c 'echo "127.0.0.1, 4001, 1, 0" >/etc/corebalance/nodes.conf'
+  use "$1"
+  client --line "sleep 0" --expect line
+  inside systemctl kill -s STOP systemd-journald.service
+  # A socket that cannot send its first message: the queue itself is full, not only what the sender may have under way.
+  inside python3 -c '
+import socket
+sockets, sent = [], 1
+while sent:
+    sockets.append(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)); sockets[-1].setblocking(False); sent = 0
+    try:
+        while True: sockets[-1].sendto(b"MESSAGE=more\nSYSLOG_IDENTIFIER=filler\n", "/run/systemd/journal/socket"); sent += 1
+    except BlockingIOError: pass'
+  client -n "$2" -c 4 --line "sleep 0" --expect line
+}
+
+journal_goes_on() { inside systemctl kill -s CONT systemd-journald.service; }
+
+# A line that is taken is followed by the number of those before it that were not.
+lost_lines_are_told() { # AT LEAST
+  client --line "sleep 0" --expect line
+  journal -t cbrelay | jq -r '.MESSAGE | strings' | sed -nE 's/^([0-9]+) lines before this one were lost.*/\1/p' |
+    awk -v least="$1" '{ n += $1 } END { exit !(n >= least) }'
+}
+
+@test "listener: a journal that is stopped holds up no connection and changes no order, and what it missed is counted" {
+  journal_is_stopped listener 300
+  served_in_order 12
+  journal_goes_on
+  until_ok lost_lines_are_told 312
+  at_rest
+}
+
+@test "connection: a journal that is stopped holds up no connection" {
+  journal_is_stopped connection 30
+  journal_goes_on
+  at_rest
+}
+
 @test "stand-alone, what the listener says first costs no relay its own words, and goes into no connection" {
   node a 4001 4 --mode echo
   inside systemd-run -q --collect --unit=node-gate cbrelay --connections-per-relay 3 "$GATE" 127.0.0.1:4001/4
