@@ -110,6 +110,18 @@ of_the_bench() {
   [ "$(awk -F'\t' '$2 == "peak" { print $5 }' "$BENCH_OUT/results.tsv")" = 1 ]
 }
 
+@test "what it costs to be seen is measured under a real systemd, and nothing fails there" {
+  local form
+  ((EUID == 0)) || skip "not root"
+  run -0 "$BENCH/run" --quick seen
+  [[ $output != *'left out: cannot boot here'* ]] || skip "cannot boot here"
+  for form in none all sample page stopped; do
+    [ "$(rows seen rate $form)" = 1 ]
+    [ "$form" = stopped ] || [ "$(rows seen journald $form)" = 1 ]
+  done
+  [ -z "$(awk -F'\t' '$2 ~ /failures/ && $5 != 0' "$BENCH_OUT/results.tsv")" ]
+}
+
 @test "a pass of checks judges every node, and leaves its rows" {
   local row
   BENCH_NODES=50 BENCH_PEERS='haproxy corebalance' run -0 "$BENCH/run" --quick probe

@@ -177,6 +177,41 @@ peers_stop() {
   TARGET=() PEERS=()
 }
 
+# ---- a systemd of its own ----
+
+BENCH_BOOT=''
+
+inside() { "$HERE/../lib/boot" run "$T/boot" "$@"; }
+
+# Installs into a folder what will be booted: corebalance, clients and node, and a farm of one node. 1: cannot be.
+boot_prepare() { # STAGE
+  if [ "$(id -u)" != 0 ]; then
+    say "  left out: not root"
+    return 1
+  fi
+  progress "installing, and booting a systemd in namespaces of its own"
+  rm -rf "$1"
+  make -s -C "$HERE/../.." install DESTDIR="$1" PREFIX=/usr BUILD="$BUILD" >"$T/boot.log" 2>&1 || { tail "$T/boot.log" && return 1; }
+  install -D -t "$1/opt/bench" "$B"/cbbench-{load,node}
+  mkdir -p "$1/etc/corebalance" "$1/etc/systemd/system"
+  echo '127.0.0.1, 4001, 64, 0' >"$1/etc/corebalance/nodes.conf"
+}
+
+# Boots it, with the node at 127.0.0.1:4001. 1, with a line that says why, if it cannot be.
+boot_begin() { # STAGE
+  BENCH_BOOT=$T/boot
+  if ! BOOT_LIFE=900 "$HERE/../lib/boot" start "$T/boot" --tree "$1" 2>"$T/boot.log"; then
+    say "  left out: $(tail -n 1 "$T/boot.log")"
+    return 1
+  fi
+  inside systemd-run -q --unit=node /opt/bench/cbbench-node 127.0.0.1:4001
+}
+
+boot_end() {
+  if [ -n "$BENCH_BOOT" ]; then "$HERE/../lib/boot" stop "$BENCH_BOOT"; fi
+  BENCH_BOOT=''
+}
+
 # ---- rounds ----
 
 # full FULL QUICK: prints FULL, or QUICK in a quick run.

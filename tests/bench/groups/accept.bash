@@ -4,8 +4,6 @@
 # Accept=yes under a real systemd: the cost of a connection (wall time of many, four at once, until the last unit has
 # ended), against the same unit with true(1) in place of cbrelay. "busy" is processor time of the whole machine.
 
-ACCEPT_BOOT=''
-
 group_accept() {
   BASE=true
   accept_boot || return
@@ -13,22 +11,11 @@ group_accept() {
   rounds "$(full 6 1)" accept_round
 }
 
-group_accept_end() {
-  if [ -n "$ACCEPT_BOOT" ]; then "$HERE/../lib/boot" stop "$ACCEPT_BOOT"; fi
-  ACCEPT_BOOT=''
-}
-
-inside() { "$HERE/../lib/boot" run "$T/boot" "$@"; }
+group_accept_end() { boot_end; }
 
 accept_boot() {
   local stage=$T/stage units=$T/stage/etc/systemd/system
-  if [ "$(id -u)" != 0 ]; then
-    say "  left out: not root"
-    return 1
-  fi
-  progress "installing, and booting a systemd in namespaces of its own"
-  make -s -C "$HERE/../.." install DESTDIR="$stage" PREFIX=/usr BUILD="$BUILD" >"$T/accept.log" 2>&1 || { tail "$T/accept.log" && return 1; }
-  install -D -t "$stage/opt/bench" "$B"/cbbench-{load,node}
+  boot_prepare "$stage" || return
   mkdir -p "$units/corebalance.socket.d"
   cp "$stage/usr/share/corebalance/per-connection.conf" "$units/corebalance.socket.d"
   # The same socket and the same unit, but for the port and the program.
@@ -36,14 +23,7 @@ accept_boot() {
   mkdir "$units/true.socket.d"
   cp "$stage/usr/share/corebalance/per-connection.conf" "$units/true.socket.d"
   sed 's,^ExecStart=.*,ExecStart=/usr/bin/true,' "$stage/usr/lib/systemd/system/corebalance@.service" >"$units/true@.service"
-  mkdir -p "$stage/etc/corebalance"
-  echo '127.0.0.1, 4001, 64, 0' >"$stage/etc/corebalance/nodes.conf"
-  ACCEPT_BOOT=$T/boot
-  if ! BOOT_LIFE=900 "$HERE/../lib/boot" start "$T/boot" --tree "$stage" 2>"$T/accept.log"; then
-    say "  left out: $(tail -n 1 "$T/accept.log")"
-    return 1
-  fi
-  inside systemd-run -q --unit=node /opt/bench/cbbench-node 127.0.0.1:4001
+  boot_begin "$stage" || return
   inside systemctl start corebalance.socket true.socket || { say "  left out: the sockets do not start" && return 1; }
 }
 
