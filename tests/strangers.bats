@@ -151,3 +151,76 @@ while time.time() < end:
   [ "$(stat -c '%u %g %a %s %Y' "$T/precious")" = "$before" ]
   [ "$(cat "$T/precious")" = precious ]
 }
+
+# forge FILE PID: the scoreboard's slots that another process holds are PID's from now on, by its start time, too.
+forge() {
+  python3 - "$@" <<'PYTHON'
+import struct, sys
+path, pid = sys.argv[1], int(sys.argv[2])
+def start(pid):
+    return int(open(f'/proc/{pid}/stat').read().rpartition(')')[2].split()[19])
+old = int(sys.argv[3])
+data = open(path, 'rb').read()
+a, b = (struct.pack('=IIQ', p, 0, start(p)) for p in (old, pid))
+assert a in data
+with open(path, 'r+b') as file:
+    at = data.find(a)
+    while at >= 0:
+        file.seek(at)
+        file.write(b)
+        at = data.find(a, at + 1)
+PYTHON
+}
+
+@test "root's kill ends no process that a foreign farm's scoreboard names; a member of the group ends no relay of another user" {
+  local relay
+  # Root's farm, with a connection.
+  node_start a 4001 1 --mode line
+  entrance alone
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  relay=$(score slots -nr -o PID)
+  # A stranger's farm, whose slot is said to be held by root's relay.
+  folder 770 $STRANGER:$GROUP
+  GATE=$ADDR:3700
+  background "$T/stranger.log" setpriv --reuid=$STRANGER --regid=$STRANGER --groups=$GROUP "$T/cbrelay" -c "$CONF" -s "$SCOREBOARD" "$GATE"
+  until_ok is_listening "$GATE"
+  until_ok test -e "$SCOREBOARD"
+  client_start two --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  # The node takes a single connection, so the stranger's waits there; the group sees that slot, and cannot end its relay.
+  says 1 "cbscore: $ADDR:4001/0: Operation not permitted; become root or the relay's user" \
+    as_member "$T/cbscore" -c "$CONF" kill "$ADDR:4001/0"
+  as_member "$T/cbscore" -c "$CONF" down "$ADDR:4001"
+  forge "$SCOREBOARD" "$relay" "$(score slots -nr -o PID)"
+  [ "$(score slots -nr -o PID)" = "$relay" ]
+  says 1 "cbscore: $ADDR:4001/0: its process is of another farm, and is left alone" score kill "$ADDR:4001/0"
+  [ "$(stat -c %u "/proc/$relay")" = 0 ]
+  word go
+  client_wait one
+}
+
+@test "a user outside of the group is refused by every verb, and sees the farm without clients' addresses by the page alone" {
+  local verb client
+  folder 770 $MEMBER:$GROUP
+  node_start a 4001 1 --mode line
+  background "$T/relay.log" setpriv --reuid=$MEMBER --regid=$GROUP --clear-groups "$T/cbrelay" -c "$CONF" -s "$SCOREBOARD" "$GATE"
+  until_ok is_listening "$GATE"
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client=$(score slots -nr -o CLIENT)
+  for verb in list status slots queue explain dump pause "down $ADDR:4001" "kill $ADDR:4001/0" "set $ADDR:4001 cores=2" fsck verbosity; do
+    # shellcheck disable=SC2086  # a verb with its arguments
+    says 1 "cbscore: $SCOREBOARD: Permission denied; become root, or a member of the group corebalance" \
+      as $STRANGER "$T/cbscore" -c "$CONF" $verb
+  done
+  # What the line for sudo in cbscore(1) and the page show has no client in it.
+  run -0 setpriv --reuid=$MEMBER --regid=$GROUP --clear-groups "$T/cbscore" -c "$CONF" status
+  [[ $output == *" 1 of 1 cores busy"* && $output != *"${client%:*}"* ]]
+  background "$T/serve.log" setpriv --reuid=$MEMBER --regid=$GROUP --clear-groups "$T/cbscore" -c "$CONF" serve -w "$ADDR:3680"
+  until_ok is_listening "$ADDR:3680"
+  run -0 as $STRANGER curl -s "http://$ADDR:3680/status.json"
+  [[ $(jq -c '[.busy, .nodes[0].node]' <<<"$output") == "[1,\"$ADDR:4001\"]" && $output != *"$client"* ]]
+  word go
+  client_wait one
+}

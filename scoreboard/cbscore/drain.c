@@ -93,7 +93,7 @@ static int end_left(struct score *score, const struct held_slots *left)
 		/* A slot that no relay holds becomes free by itself, and soon. */
 		if (r < 0 && r != -EINVAL) {
 			complain("%s/%" PRIu32 " of %s: %s", left->slots[i].node, left->slots[i].slot, left->slots[i].client,
-				 strerror(-r));
+				 held_slot_strerror(r));
 			status = STATUS_FAILED;
 		}
 	}

@@ -3,16 +3,22 @@
 /*
  * ending.c: opens a pidfd of the process before it checks that this is the right
  * process. So the signal cannot hit another process that got the pid meanwhile.
+ *
+ * The pid comes from the scoreboard, which its owner and its group may write. The
+ * kernel decides for other users; root, which may signal everything, first looks
+ * whether the process has the farm's folder open, as each relay of the farm has.
  */
 
 #include "ending.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -83,6 +89,41 @@ static bool is_relay(pid_t pid)
 	return strcmp(name, RELAY) == 0;
 }
 
+/* Whether the process has the file open. 1, 0, or -errno. */
+static int has_open(pid_t pid, const struct stat *file)
+{
+	char path[48];
+	struct dirent *entry;
+	int found = 0;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/fd", (long)pid);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while (!found && (entry = readdir(dir))) {
+		struct stat st;
+
+		found = fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+	}
+	(void)closedir(dir);
+	return found;
+}
+
+/* Whether root may end the process: it belongs to the farm. 0; -EXDEV: it does not; or -errno. */
+static int check_farm(struct score *score, pid_t pid)
+{
+	struct stat folder;
+	int r;
+
+	if (geteuid() != 0)
+		return 0;
+	if (fstat(score_folder_fd(score), &folder) < 0)
+		return -errno;
+	r = has_open(pid, &folder);
+	return r < 0 ? r : r > 0 ? 0 : -EXDEV;
+}
+
 static int pidfd_open_(pid_t pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0);
@@ -91,6 +132,20 @@ static int pidfd_open_(pid_t pid)
 static int pidfd_signal(int fd, int signal_number)
 {
 	return (int)syscall(SYS_pidfd_send_signal, fd, signal_number, NULL, 0);
+}
+
+const char *held_slot_strerror(int error)
+{
+	switch (error) {
+	case -EINVAL:
+		return "held by a check, or granted and not taken yet; it ends by itself";
+	case -EPERM:
+		return "Operation not permitted; become root or the relay's user";
+	case -EXDEV:
+		return "its process is of another farm, and is left alone";
+	default:
+		return strerror(-error);
+	}
 }
 
 int held_slot_end(struct score *score, const struct held_slot *held)
@@ -108,7 +163,9 @@ int held_slot_end(struct score *score, const struct held_slot *held)
 		r = 1;
 	else if (r == 0 && !is_relay(held->pid))
 		r = -EINVAL;
-	else if (r == 0 && pidfd_signal(fd, SIGTERM) < 0)
+	else if (r == 0)
+		r = check_farm(score, held->pid);
+	if (r == 0 && pidfd_signal(fd, SIGTERM) < 0)
 		r = errno == ESRCH ? 1 : -errno;
 	free(again.slots);
 	(void)close(fd);

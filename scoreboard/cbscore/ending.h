@@ -30,6 +30,10 @@ int held_slots_find(struct score *score, bool (*wanted)(const struct score_slot_
 /*
  * Ends a connection, if the slot still has the same one. 0; 1: it had ended
  * already; -EINVAL: no relay holds the slot, but a check or a waiter that has not
- * taken it yet; or -errno of pidfd_open(2) or pidfd_send_signal(2).
+ * taken it yet; -EXDEV: the process that the scoreboard names does not belong to
+ * this farm; or -errno of pidfd_open(2) or pidfd_send_signal(2).
  */
 int held_slot_end(struct score *score, const struct held_slot *held);
+
+/* What a -errno of held_slot_end() means, as the end of a sentence. Never NULL. */
+const char *held_slot_strerror(int error);

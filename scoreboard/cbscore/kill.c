@@ -47,13 +47,8 @@ static int end_one(struct score *score, const struct held_slot *held)
 	int r = held_slot_end(score, held);
 	char age[AGE_MAX];
 
-	if (r == -EINVAL) {
-		complain("%s/%" PRIu32 ": held by a check, or granted and not taken yet; it ends by itself", held->node,
-			 held->slot);
-	} else if (r == -EPERM) {
-		complain("%s/%" PRIu32 ": %s; become root or the relay's user", held->node, held->slot, strerror(EPERM));
-	} else if (r < 0) {
-		complain("%s/%" PRIu32 ": %s", held->node, held->slot, strerror(-r));
+	if (r < 0) {
+		complain("%s/%" PRIu32 ": %s", held->node, held->slot, held_slot_strerror(r));
 	} else {
 		print(stdout, "%s/%" PRIu32 ": the connection of %s, %s old, %s\n", held->node, held->slot, held->client,
 			     age_format(age_of(held->since_usec), age), r > 0 ? "had ended already" : "is ended");

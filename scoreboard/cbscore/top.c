@@ -421,7 +421,7 @@ static void end_connection(struct top *top)
 		return;
 	r = held_slot_end(top->score, slot);
 	(void)snprintf(top->message, sizeof(top->message), "%s: %s", slot->client,
-		       r == 0 ? "is ended" : r > 0 ? "had ended already" : r == -EINVAL ? "no relay holds the slot" : strerror(-r));
+		       r == 0 ? "is ended" : r > 0 ? "had ended already" : held_slot_strerror(r));
 }
 
 /* Runs the verb explain, which prints as always; a key brings the screen back. */
