@@ -16,7 +16,7 @@ teardown() { farm_teardown; }
 # Sets the addresses of dual.farm for the relays of entrance().
 dual_means() {
   printf '%s dual.farm\n' "$@" >"$T/hosts"
-  background "$T/names.log" unshare --mount sh -c "mount --bind '$T/hosts' /etc/hosts && echo ready && exec sleep 600"
+  background "$T/names.log" unshare --mount bash -c "mount --bind '$T/hosts' /etc/hosts && echo ready && exec sleep 600"
   until_ok grep -q ready "$T/names.log"
   NAMES=$PID
 }

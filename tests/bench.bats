@@ -167,7 +167,7 @@ of_the_bench() {
     peer_absent_command() { command=(false); }
     peer_coward_cannot() { [ "$1" != rate ] || echo "refuses at the cap"; }
     peer_coward_command() { command=(false); }
-    peer_dead_command() { command=(sh -c 'echo broken; exit 1'); }
+    peer_dead_command() { command=(bash -c 'echo broken; exit 1'); }
     peers_start 4 absent coward
     wait_until() { "$@"; }
     peers_start 4 dead

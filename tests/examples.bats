@@ -199,7 +199,7 @@ example() {
     ;;
   '* * * '*) # a line of /etc/crontab
     read -r _ _ _ _ _ user first <<<"$first"
-    inside setpriv --reuid="$user" --regid="$user" --init-groups sh -c "$first"
+    inside setpriv --reuid="$user" --regid="$user" --init-groups bash -c "$first"
     ;;
   'distcc stream tcp '*) # a line of inetd.conf
     inside systemctl stop corebalance.socket corebalance.service

@@ -76,7 +76,7 @@ all_down_then_one_returns() {
   if [ "$(id -u)" != 0 ]; then skip "needs root for a hosts file of its own"; fi
   printf '127.0.0.1 localhost\n127.99.99.99 twin.test\n%s twin.test\n' "$ADDR" >"$T/hosts"
   echo "twin.test, 4001, 1, 0" >"$CONF"
-  background "$T/relay.log" unshare -m sh -c "mount --bind '$T/hosts' /etc/hosts && exec '$BUILD/cbrelay' -c '$CONF' '$GATE'"
+  background "$T/relay.log" unshare -m bash -c "mount --bind '$T/hosts' /etc/hosts && exec '$BUILD/cbrelay' -c '$CONF' '$GATE'"
   until_ok is_listening "$GATE"
   client -n 3 -c 1 --expect line
   grep 'node=twin.test:4001' "$T/relay.log"
@@ -99,7 +99,7 @@ all_down_then_one_returns() {
   node_start a 4001 1 --mode hold:5
   echo 'late.test, 4001, 1, 0' >"$CONF"
   printf '127.0.0.1 localhost\n' >"$T/hosts"
-  in_hosts() { unshare -m sh -c "mount --bind '$T/hosts' /etc/hosts && exec \"\$@\"" sh "$@"; }
+  in_hosts() { unshare -m bash -c "mount --bind '$T/hosts' /etc/hosts && exec \"\$@\"" sh "$@"; }
   in_hosts "$BUILD/cbscore" -c "$CONF" load
   entrance alone
   client_start patient --expect line

@@ -16,7 +16,7 @@ cd_top() { cd "$BATS_TEST_DIRNAME/.." || return 1; }
 @test "clang-tidy finds nothing" {
   cd_top
   local log
-  log=$(find relay scoreboard tests -name '*.c' -print0 | xargs -0 -P 2 -n 6 sh -c \
+  log=$(find relay scoreboard tests -name '*.c' -print0 | xargs -0 -P 2 -n 6 bash -c \
     'clang-tidy --quiet --warnings-as-errors="*" "$@" -- -std=c17 -D_GNU_SOURCE -DVERSION=\"\" -Iscoreboard 2>/dev/null' sh) || {
     echo "$log"
     return 1

@@ -35,10 +35,10 @@ log_hangs() {
   # systemd-socket-activate's own lines would wait, so the pipe is for the relay alone.
   local to_pipe="exec \"\$@\" 2>'$T/pipe'"
   case $way in
-  listener) relay=("${activate[@]}" sh -c "$to_pipe" sh "${relay[@]}") ;;
-  connection) relay=("${activate[@]}" --accept sh -c "$to_pipe" sh "${relay[@]}") ;;
-  inetd) relay=("${activate[@]}" --accept --inetd sh -c "$to_pipe" sh "${relay[@]}") ;;
-  alone) relay=(sh -c "$to_pipe" sh "${relay[@]}" "$GATE") ;;
+  listener) relay=("${activate[@]}" bash -c "$to_pipe" sh "${relay[@]}") ;;
+  connection) relay=("${activate[@]}" --accept bash -c "$to_pipe" sh "${relay[@]}") ;;
+  inetd) relay=("${activate[@]}" --accept --inetd bash -c "$to_pipe" sh "${relay[@]}") ;;
+  alone) relay=(bash -c "$to_pipe" sh "${relay[@]}" "$GATE") ;;
   esac
   background "$T/relay.log" "${relay[@]}"
   until_ok is_listening "$GATE"
@@ -64,7 +64,7 @@ log_hangs() {
 # A journal of the test's own: python reads the datagrams once "$T/read.word" is there, and writes them as text.
 journal_start() {
   if [ "$(id -u)" != 0 ]; then skip "needs root for a journal of its own"; fi
-  background "$T/journal.keeper" unshare --mount sh -c "mount -t tmpfs none /run/systemd 2>/dev/null || { mkdir -p /run/systemd && mount -t tmpfs none /run/systemd; }
+  background "$T/journal.keeper" unshare --mount bash -c "mount -t tmpfs none /run/systemd 2>/dev/null || { mkdir -p /run/systemd && mount -t tmpfs none /run/systemd; }
     mkdir -p /run/systemd/journal && exec python3 -c \"
 import os, socket, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind('/run/systemd/journal/socket')
@@ -79,7 +79,7 @@ while True:
 # The relay takes its standard error for the journal's.
 journal_entrance() {
   exec 7>"$T/relay.stderr"
-  background "$T/relay.log" nsenter --mount="/proc/$JOURNAL/ns/mnt" sh -c \
+  background "$T/relay.log" nsenter --mount="/proc/$JOURNAL/ns/mnt" bash -c \
     'JOURNAL_STREAM=$(stat -L -c %d:%i /dev/fd/7) exec "$@" 2>&7' sh "$BUILD/cbrelay" -c "$CONF" "$@" "$GATE"
   until_ok is_listening "$GATE"
 }

@@ -113,7 +113,7 @@ distcc_node() {
 @test "journalctl -o export: the real journal of a relay" {
   if [ "$(id -u)" != 0 ] || ! [ -x /lib/systemd/systemd-journald ]; then skip "needs root and systemd-journald"; fi
   # A journal of the test's own, in a mount namespace.
-  background "$T/journald.log" unshare --mount sh -c 'mount -t tmpfs none /run && mkdir -p /run/systemd/journal /run/log/journal &&
+  background "$T/journald.log" unshare --mount bash -c 'mount -t tmpfs none /run && mkdir -p /run/systemd/journal /run/log/journal &&
     cat /proc/sys/kernel/random/uuid | tr -d - >/run/machine-id && mount --bind /run/machine-id /etc/machine-id &&
     exec /lib/systemd/systemd-journald'
   JOURNALD=$PID
@@ -121,7 +121,7 @@ distcc_node() {
   until_ok in_journal test -S /run/systemd/journal/socket
   nginx_node
   exec 7>"$T/relay.stderr"
-  background "$T/relay.log" in_journal sh -c 'JOURNAL_STREAM=$(stat -L -c %d:%i /dev/fd/7) exec "$@" 2>&7' sh \
+  background "$T/relay.log" in_journal bash -c 'JOURNAL_STREAM=$(stat -L -c %d:%i /dev/fd/7) exec "$@" 2>&7' sh \
     "$BUILD/cbrelay" -c "$CONF" "$GATE"
   until_ok is_listening "$GATE"
   [ "$(ask 127.9.9.5 one)$(ask 127.9.9.6 two)" = hellohello ]
@@ -226,6 +226,6 @@ END
   passage 192.0.2.1:5001 a:1 10.0.0.9:4001 2026-03-01T12:00:10Z 2 | sed 's/ time=[^ ]*//' >"$T/old"
   run --separate-stderr -0 score mergelogs "$T/old" "$T/empty"
   [[ $stderr == *"old: 1 connections were left out: their lines have no time="* ]]
-  run -1 sh -c "'$BUILD/cbscore' mergelogs '$T/old' '$BATS_TEST_FILENAME' 2>&1 >/dev/full"
+  run -1 bash -c "'$BUILD/cbscore' mergelogs '$T/old' '$BATS_TEST_FILENAME' 2>&1 >/dev/full"
   [[ $output == *"No space left on device"* ]]
 }

@@ -122,7 +122,7 @@ EOF
   score load
   serve
   background "$T/silent.log" "$CLIENT" -n 100 --expect none --hold 60000 "$ADDR:3680"
-  until_ok sh -c "ss -Htn state established dst $ADDR:3680 | awk 'END { exit NR < 100 }'"
+  until_ok bash -c "ss -Htn state established dst $ADDR:3680 | awk 'END { exit NR < 100 }'"
   [ "$(status_of "$WEB/")" = 200 ]
 }
 

@@ -151,7 +151,7 @@ EOF
   echo "nameserver $ADDR" >"$T/resolv.conf"
   in_hosts() {
     # shellcheck disable=SC2016  # it is for the other shell
-    unshare -m sh -c 'mount --bind "$1/hosts" /etc/hosts && mount --bind "$1/resolv.conf" /etc/resolv.conf && shift && exec "$@"' \
+    unshare -m bash -c 'mount --bind "$1/hosts" /etc/hosts && mount --bind "$1/resolv.conf" /etc/resolv.conf && shift && exec "$@"' \
       sh "$T" "$@"
   }
   run -0 in_hosts "$BUILD/cbprobe" -c "$CONF" -v

@@ -136,7 +136,7 @@ while True:
   until_ok grep -q listens "$T/server.log"
   printf 'nameserver %s\noptions timeout:5 attempts:5\n' "$ADDR" >"$T/resolv.conf"
   printf 'hosts: files dns\n' >"$T/nsswitch.conf"
-  background "$T/probe.log" unshare -m sh -c "mount --bind '$T/resolv.conf' /etc/resolv.conf &&
+  background "$T/probe.log" unshare -m bash -c "mount --bind '$T/resolv.conf' /etc/resolv.conf &&
     mount --bind '$T/nsswitch.conf' /etc/nsswitch.conf && exec '$BUILD/cbprobe' -v --file '$CONF' --interval 50ms"
   PROBER=$PID
   until_ok passes_are_more_than 1

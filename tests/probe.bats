@@ -57,7 +57,7 @@ load lib/helpers
   node_start a 4001 1 --mode hold:5
   echo 'moving.test, 4001, 1, 0' >"$CONF"
   printf '127.0.0.1 localhost\n' >"$T/hosts"
-  in_hosts() { unshare -m sh -c "mount --bind '$T/hosts' /etc/hosts && exec \"\$@\"" sh "$@"; }
+  in_hosts() { unshare -m bash -c "mount --bind '$T/hosts' /etc/hosts && exec \"\$@\"" sh "$@"; }
   in_hosts "$BUILD/cbscore" -c "$CONF" load
   [ "$(score list -nr -o STATE,REASON)" = 'down name\x20does\x20not\x20resolve' ]
   printf '127.0.0.1 localhost\n%s moving.test\n' "$ADDR" >"$T/hosts"
@@ -67,7 +67,7 @@ load lib/helpers
 
 @test "a node that gets its first address from a pass is tried by connections, too, if the check does not put it up" {
   if [ "$(id -u)" != 0 ]; then skip "needs root for a hosts file of its own"; fi
-  in_hosts() { unshare -m sh -c "mount --bind '$T/hosts' /etc/hosts && exec \"\$@\"" sh "$@"; }
+  in_hosts() { unshare -m bash -c "mount --bind '$T/hosts' /etc/hosts && exec \"\$@\"" sh "$@"; }
   printf '%s\n' 'refused.test, 4001, 1, 0' 'unknown.test, 4002, 1, 0, check=exec:/bin/sh -c "exit 3"' >"$CONF"
   printf '127.0.0.1 localhost\n' >"$T/hosts"
   in_hosts "$BUILD/cbscore" -c "$CONF" load
@@ -129,7 +129,7 @@ while True:
   printf '%s known.test\n' "$ADDR" >"$T/hosts"
   : >"$T/empty"
   in_hosts() { # HOSTS COMMAND...
-    unshare -m sh -c "mount --bind '$T/resolv.conf' /etc/resolv.conf && mount --bind '$T/nsswitch.conf' /etc/nsswitch.conf &&
+    unshare -m bash -c "mount --bind '$T/resolv.conf' /etc/resolv.conf && mount --bind '$T/nsswitch.conf' /etc/nsswitch.conf &&
       mount --bind '$1' /etc/hosts && shift && exec \"\$@\"" sh "$@"
   }
   printf '%s, 4001, 1, 0\nknown.test, 4002, 1, 0\n' "$ADDR" >"$CONF"

@@ -85,7 +85,7 @@ END
 %test "the last of all" { : | /no/such/command || true; }
 END
   file good <<'END'
-%test "expected" { run -127 sh -c 'exit 127'; }
+%test "expected" { run -127 bash -c 'exit 127'; }
 %test "not our child" { wait 1 || true; }
 END
   run -1 runner "$T/bad.bats"
@@ -93,6 +93,13 @@ END
   [ "${lines[-1]}" = "0 passed, 11 failed, 0 skipped" ]
   run -0 runner "$T/good.bats"
   [ "${lines[-1]}" = "2 passed, 0 failed, 0 skipped" ]
+}
+
+@test "no test runs its commands by a shell that knows nothing of that" {
+  # Within a booted system there is no bash function of this one; there commands are chained by &&.
+  run grep -rnE '(^|[^/"[:alnum:]])(da)?sh -c' "$BATS_TEST_DIRNAME" --include='*.bats' --include='*.bash' \
+    --exclude-dir=bench --exclude=runner.bats
+  [ -z "$(grep -v 'inside sh -c' <<<"$output")" ]
 }
 
 @test "files that want to be alone are; others run side by side" {

@@ -206,7 +206,7 @@ os.execv('$BUILD/cbprobe', ['cbprobe', '-c', '$CONF', '--fall', '1'])"
 
 @test "no port left towards a node is this machine's want, not the node's: the connection waits for one" {
   network_up
-  network sh -c 'echo 30000 30003 >/proc/sys/net/ipv4/ip_local_port_range; echo 0 >/proc/sys/net/ipv4/tcp_tw_reuse'
+  network bash -c 'echo 30000 30003 >/proc/sys/net/ipv4/ip_local_port_range; echo 0 >/proc/sys/net/ipv4/tcp_tw_reuse'
   background "$T/node.log" nsenter --net="/proc/$KEEPER/ns/net" "$NODE" --name a --max 8 --timeout 120 --mode echo "$ADDR:4001"
   until_ok grep -q ^PORT "$T/node.log"
   node_line 4001 8
@@ -225,7 +225,7 @@ time.sleep(600)"
   background "$T/relay.log" systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS \
     -l "$T/gate" nsenter --net="/proc/$KEEPER/ns/net" "$BUILD/cbrelay" -c "$CONF"
   until_ok test -S "$T/gate"
-  background "$T/client.out" sh -c "echo hello | socat -t 60 - 'UNIX-CONNECT:$T/gate'"
+  background "$T/client.out" bash -c "echo hello | socat -t 60 - 'UNIX-CONNECT:$T/gate'"
   until_ok grep -q 'cannot connect for .*: Cannot assign requested address; trying again' "$T/relay.log"
   state_is 4001 up
   word end

@@ -96,7 +96,7 @@ client_start() {
   local name=$1
   shift
   # shellcheck disable=SC2016 # for the shell inside
-  background "$T/$name.out" "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" sh -c 'echo $$ >"$0"; exec "$@"' \
+  background "$T/$name.out" "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" bash -c 'echo $$ >"$0"; exec "$@"' \
     "/run/test/$name.pid" /opt/cbtest/cbtest-client --timeout 60 "$@" "$GATE"
   # shellcheck disable=SC2153 # set by background
   printf -v "PID_$name" %s "$PID"
