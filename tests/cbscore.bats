@@ -197,7 +197,11 @@ cbscore: no-such: no such node; nearest: no-such-host.invalid:3632" ]
   refused 3 'nowhere:1: no such node' remove nowhere:1
   refused 3 "$ADDR: 2 nodes have this host: expected host:port" set "$ADDR" cores=2
   refused 2 '"colour=red": expected cores=, flags=, speed=' set "$ADDR:4001" colour=red
-  refused 2 '"cores": expected cores=, flags=, speed=' set "$ADDR:4001" cores
+  refused 2 'set: "cores"; did you mean cores=? Expected cores=, flags=, speed=' set "$ADDR:4001" cores
+  refused 2 'set: "coers=3"; did you mean cores=? Expected cores=, ' set "$ADDR:4001" coers=3
+  refused 2 'key: "chekc"; did you mean check=? Expected speed=, ' add "$ADDR, 4003, 1, 0, chekc=tcp"
+  refused 2 'key: "bakup"; did you mean backup? Expected speed=, ' add "$ADDR, 4003, 1, 0, bakup"
+  refused 2 '--policy: "sprad"; did you mean spread? Expected fastest, ' explain --policy sprad
   refused 2 'backup: "perhaps": expected yes or no' set "$ADDR:4001" backup=perhaps
   refused 2 'without a comma' set "$ADDR:4001" check=tcp,banner
   refused 2 'check: "banner:a#b": expected one line of at most 255 bytes, without a comma or #' \

@@ -166,8 +166,8 @@ static int wrong_value(const struct command *command, const struct verb *verb, c
 	const char *meant = row->word ? nearest(value, row->word, NULL) : NULL;
 	char all[256];
 
-	return command_complain(command, verb, "--%s: \"%s\"%s%s%s expected %s", row->name, value,
-				meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : ":",
+	return command_complain(command, verb, "--%s: \"%s\"%s%s%s %s", row->name, value,
+				meant ? "; did you mean " : "", meant ? meant : "", meant ? "? Expected" : ": expected",
 				row->expected ? row->expected : nearest_list(row->word, NULL, all, sizeof(all)));
 }
 

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "nearest.h"
+#include "list/nearest.h"
 
 /* One option. */
 struct option_row {

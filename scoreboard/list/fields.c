@@ -10,11 +10,13 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "check_syntax.h"
 #include "host_syntax.h"
+#include "nearest.h"
 #include "system/number.h"
 #include "system/printable.h"
 
@@ -273,38 +275,6 @@ void field_format(const struct field *field, const struct node_config *node, cha
 	field->format((const char *)node + field->offset, text);
 }
 
-int field_assign(const char *assignment, struct node_config *node, uint32_t *set, char message[static FIELD_MESSAGE_MAX])
-{
-	const char *equals = strchr(assignment, '='), *value = equals ? equals + 1 : "";
-	const struct field *field = equals ? field_find(assignment, (size_t)(equals - assignment)) : NULL;
-	char shown[64], all[FIELD_EXPECTED_MAX];
-
-	if (!field || field->is_fixed) {
-		fields_list_settable(all, sizeof(all));
-		(void)snprintf(message, FIELD_MESSAGE_MAX, "\"%s\": expected %s", field_shown(assignment, shown), all);
-		return -EINVAL;
-	}
-	/* A node list has no way to write such a value. */
-	if (strpbrk(value, ",#\n") || strlen(value) > NODE_CHECK_MAX) {
-		(void)snprintf(message, FIELD_MESSAGE_MAX, "%s: \"%s\": expected one line of at most %d bytes, without a comma "
-			       "or #", field->name, field_shown(value, shown), NODE_CHECK_MAX);
-		return -EINVAL;
-	}
-	*set |= field_bit(field);
-	if (!*value && field->form == FIELD_KEY) {
-		(void)memset(member_of(field, node), 0, field->size);
-		return 0;
-	}
-	return field_parse(field, value, node, message);
-}
-
-void fields_copy(struct node_config *to, const struct node_config *from, uint32_t set)
-{
-	for (size_t i = 0; i < n_node_fields; i++)
-		if (set & field_bit(&node_fields[i]))
-			(void)memcpy((char *)to + node_fields[i].offset, (const char *)from + node_fields[i].offset, node_fields[i].size);
-}
-
 /* Lists the names of the fields for which wanted() holds, with "or" before the last. */
 static void list_names(char *text, size_t size, bool (*wanted)(const struct field *field), bool with_words)
 {
@@ -333,12 +303,72 @@ static bool is_settable(const struct field *field)
 	return !field->is_fixed;
 }
 
-void fields_list_keys(char *text, size_t size)
+/* The fields among which nearest() looks: those for which wanted() holds. */
+struct choice {
+	bool (*wanted)(const struct field *field);
+};
+
+static const char *choice_name(const void *words, size_t wanted)
 {
-	list_names(text, size, is_key, false);
+	const struct choice *choice = words;
+
+	for (size_t i = 0; i < n_node_fields; i++)
+		if (choice->wanted(&node_fields[i]) && wanted-- == 0)
+			return node_fields[i].name;
+	return NULL;
 }
 
-void fields_list_settable(char *text, size_t size)
+/* Writes a complaint about a name: shown, as it was written; the most similar name, and all names. */
+static void complain_unknown(const char *name, const char *shown, bool (*wanted)(const struct field *field), bool with_words,
+			     char message[static FIELD_MESSAGE_MAX])
 {
-	list_names(text, size, is_settable, true);
+	const struct choice choice = { .wanted = wanted };
+	const char *meant = nearest(name, choice_name, &choice);
+	const struct field *field = meant ? field_find(meant, strlen(meant)) : NULL;
+	char all[FIELD_EXPECTED_MAX], buffer[64];
+
+	list_names(all, sizeof(all), wanted, with_words);
+	if (field)
+		(void)snprintf(message, FIELD_MESSAGE_MAX, "\"%s\"; did you mean %s%s? Expected %s", field_shown(shown, buffer),
+			       meant, field->form == FIELD_WORD && !with_words ? "" : "=", all);
+	else
+		(void)snprintf(message, FIELD_MESSAGE_MAX, "\"%s\": expected %s", field_shown(shown, buffer), all);
+}
+
+void fields_unknown_key(const char *name, char message[static FIELD_MESSAGE_MAX])
+{
+	complain_unknown(name, name, is_key, false, message);
+}
+
+int field_assign(const char *assignment, struct node_config *node, uint32_t *set, char message[static FIELD_MESSAGE_MAX])
+{
+	const char *equals = strchr(assignment, '='), *value = equals ? equals + 1 : "";
+	const struct field *field = equals ? field_find(assignment, (size_t)(equals - assignment)) : NULL;
+	char shown[64], name[64];
+
+	if (!field || field->is_fixed) {
+		(void)snprintf(name, sizeof(name), "%.*s", (int)(equals ? equals - assignment : (ptrdiff_t)strlen(assignment)),
+			       assignment);
+		complain_unknown(name, assignment, is_settable, true, message);
+		return -EINVAL;
+	}
+	/* A node list has no way to write such a value. */
+	if (strpbrk(value, ",#\n") || strlen(value) > NODE_CHECK_MAX) {
+		(void)snprintf(message, FIELD_MESSAGE_MAX, "%s: \"%s\": expected one line of at most %d bytes, without a comma "
+			       "or #", field->name, field_shown(value, shown), NODE_CHECK_MAX);
+		return -EINVAL;
+	}
+	*set |= field_bit(field);
+	if (!*value && field->form == FIELD_KEY) {
+		(void)memset(member_of(field, node), 0, field->size);
+		return 0;
+	}
+	return field_parse(field, value, node, message);
+}
+
+void fields_copy(struct node_config *to, const struct node_config *from, uint32_t set)
+{
+	for (size_t i = 0; i < n_node_fields; i++)
+		if (set & field_bit(&node_fields[i]))
+			(void)memcpy((char *)to + node_fields[i].offset, (const char *)from + node_fields[i].offset, node_fields[i].size);
 }

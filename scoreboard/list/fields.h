@@ -66,10 +66,8 @@ int field_assign(const char *assignment, struct node_config *node, uint32_t *set
 /* Copies the fields of the set from one node to another. */
 void fields_copy(struct node_config *to, const struct node_config *from, uint32_t set);
 
-/* Each writes names of fields as a message lists them, "speed=, check= or backup": those that may follow the placed
- * fields in a node list, and those that `cbscore set` can change. */
-void fields_list_keys(char *text, size_t size);
-void fields_list_settable(char *text, size_t size);
+/* Writes the complaint about a name that is no key of a node list: with the most similar key, and with all. */
+void fields_unknown_key(const char *name, char message[static FIELD_MESSAGE_MAX]);
 
 /* Writes a value as a message shows it: short, and without bytes that would upset a terminal. Returns buffer. */
 const char *field_shown(const char *value, char buffer[static 64]);

@@ -75,7 +75,7 @@ static int read_field(struct place *place, const struct field *field, const char
 /* Reads a field behind the placed ones: NAME=VALUE, or NAME alone. *seen collects the fields of the line so far. */
 static int read_key(struct place *place, char *text, struct node_config *node, uint32_t *seen)
 {
-	char *equals = strchr(text, '='), *name, *value = NULL, shown[64], keys[FIELD_EXPECTED_MAX];
+	char *equals = strchr(text, '='), *name, *value = NULL, message[FIELD_MESSAGE_MAX];
 	const struct field *field;
 
 	if (equals) {
@@ -85,8 +85,8 @@ static int read_key(struct place *place, char *text, struct node_config *node, u
 	name = trim(text);
 	field = field_find(name, strlen(name));
 	if (!field || field->form == FIELD_PLACED) {
-		fields_list_keys(keys, sizeof(keys));
-		return complain(place, "key: \"%s\": expected %s", field_shown(name, shown), keys);
+		fields_unknown_key(name, message);
+		return complain(place, "key: %s", message);
 	}
 	if ((field->form == FIELD_KEY) != (value != NULL))
 		return complain(place, "%s: expected %s", name, value ? "no value" : "a value, as in key=value");
