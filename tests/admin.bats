@@ -121,6 +121,30 @@ load lib/helpers
   run -0 score diff - <"$CONF"
 }
 
+@test "status, check and diff in JSON, with the members that the manual names" {
+  node_line 4001 8
+  node_line 4002 4
+  score load
+  score status -J >"$T/json"
+  jq -e '.slots == 12 and .busy == 0 and (.nodes | length) == 2 and .nodes[0].state == "up" and .oldest_since == null' "$T/json"
+  run -1 score check -J -w free=13:,waiting=3 -c oldest=5
+  jq -e '.status == "WARNING" and .text == "2 of 2 nodes up, 0 of 12 cores busy, 0 waiting" and
+    (.figures | map(.figure)) == ["free", "waiting", "oldest", "down"] and
+    .figures[0] == {figure: "free", value: 12, warning: "13:", critical: null, alert: "WARNING"} and
+    .figures[1].alert == null and .figures[2].critical == "5" and .figures[3].warning == "0"' <<<"$output"
+  run -3 score check -J -s "$T/none.tdb"
+  jq -e '.status == "UNKNOWN" and .figures == [] and (.text | endswith("there is no scoreboard"))' <<<"$output"
+  run -0 score diff -J
+  jq -e '. == {diff: []}' <<<"$output"
+  printf '%s, 4001, 4, 0, speed=2\n%s, 4003, 1, 0\n' "$ADDR" "$ADDR" >"$CONF"
+  run -1 score diff -J
+  jq -e --arg a "$ADDR" '.diff == [
+    {change: "changed", node: ($a + ":4001"), cores: 4, busy: 0, fields: [
+      {field: "cores", before: "8", after: "4"}, {field: "speed", before: null, after: "2"}]},
+    {change: "added", node: ($a + ":4003"), cores: 1, busy: 0, fields: []},
+    {change: "draining", node: ($a + ":4002"), cores: 4, busy: 0, fields: []}]' <<<"$output"
+}
+
 @test "edit replaces and loads the node list only if it is valid; nobody else edits it meanwhile" {
   node_line 4001 8
   chmod 640 "$CONF"

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #include "system/printable.h"
 #include "system/timespan.h"
 #include "verbs.h"
+#include "web/json.h"
 
 enum plugin_status { PLUGIN_OK, PLUGIN_WARNING, PLUGIN_CRITICAL, PLUGIN_UNKNOWN };
 
@@ -95,6 +97,7 @@ static const struct option_row rows[] = {
 	  "of free", "down=0", THRESHOLDS, set_warning, NULL },
 	{ "critical", 'c', "RANGES", "the same for CRITICAL, as is a farm without a node that is up", NULL, THRESHOLDS,
 	  set_critical, NULL },
+	JSON_ROW,
 };
 
 static const struct option_set options = OPTION_SET(rows);
@@ -114,31 +117,79 @@ static int count_down(const struct score_node *node, void *down)
 	return 0;
 }
 
-static int tell(const struct score_totals *totals, uint32_t down)
+static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
+
+/* Writes the answer for people: one line. */
+static void tell_line(enum plugin_status status, const char *text, const double values[static FIGURES_])
 {
-	static const char *const words[] = { "OK", "WARNING", "CRITICAL" };
+	print(stdout, "COREBALANCE %s - %s |", words[status], text);
+	for (enum figure i = 0; i < FIGURES_; i++)
+		print(stdout, " %s=%.10g%s;%s;%s;0;", figures[i].name, values[i], figures[i].unit, warning.text[i], critical.text[i]);
+	(void)putchar('\n');
+}
+
+static const char *threshold(const struct level *level, enum figure figure)
+{
+	return level->given[figure] ? level->text[figure] : NULL;
+}
+
+/* The same for programs; values NULL: they are not known. */
+static void tell_json(enum plugin_status status, const char *text, const double *values)
+{
+	(void)printf("{\"status\":\"%s\",\"text\":", words[status]);
+	json_string(stdout, text);
+	(void)printf(",\"figures\":[");
+	for (enum figure i = 0; values && i < FIGURES_; i++) {
+		bool is_critical = critical.given[i] && range_alerts(&critical.range[i], values[i]);
+		bool is_warning = warning.given[i] && range_alerts(&warning.range[i], values[i]);
+
+		(void)printf("%s{\"figure\":\"%s\",\"value\":%.10g,\"warning\":", i ? "," : "", figures[i].name, values[i]);
+		json_string(stdout, threshold(&warning, i));
+		(void)printf(",\"critical\":");
+		json_string(stdout, threshold(&critical, i));
+		(void)printf(",\"alert\":");
+		json_string(stdout, is_critical ? words[PLUGIN_CRITICAL] : is_warning ? words[PLUGIN_WARNING] : NULL);
+		(void)putchar('}');
+	}
+	(void)printf("]}\n");
+}
+
+static int tell(const struct context *context, const struct score_totals *totals, uint32_t down)
+{
 	uint64_t waited_usec = totals->waiting > 0 ? age_of(totals->oldest_since_usec) : 0;
 	const double values[FIGURES_] = {
 		[FREE] = (double)totals->free, [WAITING] = (double)totals->waiting,
 		[OLDEST] = (double)waited_usec / (double)USEC_PER_SEC, [DOWN] = down,
 	};
 	enum plugin_status status = PLUGIN_OK;
-	char age[AGE_MAX];
+	char age[AGE_MAX], oldest[AGE_MAX + 16] = "", text[256];
 
 	if (alerts(&critical, values) || totals->nodes_up == 0)
 		status = PLUGIN_CRITICAL;
 	else if (alerts(&warning, values) || totals->paused)
 		status = PLUGIN_WARNING;
-	print(stdout, "COREBALANCE %s - %s%" PRIu32 " of %" PRIu32 " nodes up, %" PRIu64 " of %" PRIu64 " cores busy, %" PRIu64
-		     " waiting", words[status], totals->paused ? "the farm is paused, " : "", totals->nodes_up, totals->nodes,
-		     totals->busy, totals->slots, totals->waiting);
 	if (totals->waiting > 0)
-		print(stdout, " (oldest %s)", age_format(waited_usec, age));
-	print(stdout, " |");
-	for (enum figure i = 0; i < FIGURES_; i++)
-		print(stdout, " %s=%.10g%s;%s;%s;0;", figures[i].name, values[i], figures[i].unit, warning.text[i], critical.text[i]);
-	(void)putchar('\n');
+		(void)snprintf(oldest, sizeof(oldest), " (oldest %s)", age_format(waited_usec, age));
+	(void)snprintf(text, sizeof(text), "%s%" PRIu32 " of %" PRIu32 " nodes up, %" PRIu64 " of %" PRIu64 " cores busy, %" PRIu64
+		       " waiting%s", totals->paused ? "the farm is paused, " : "", totals->nodes_up, totals->nodes,
+		       totals->busy, totals->slots, totals->waiting, oldest);
+	if (context->json)
+		tell_json(status, text, values);
+	else
+		tell_line(status, text, values);
 	return (int)status;
+}
+
+static void tell_unknown(const struct context *context, const char *why)
+{
+	char text[PATH_MAX + 256];
+
+	(void)snprintf(text, sizeof(text), "%s: %s", context->farm.scoreboard, why);
+	printable_line(text);
+	if (context->json)
+		tell_json(PLUGIN_UNKNOWN, text, NULL);
+	else
+		print(stdout, "COREBALANCE UNKNOWN - %s\n", text);
 }
 
 static int run_check(void *settings, int argc, char **argv)
@@ -158,10 +209,9 @@ static int run_check(void *settings, int argc, char **argv)
 	if (r == 0)
 		r = score_each_node(score, count_down, &down);
 	if (r < 0)
-		print(stdout, "COREBALANCE UNKNOWN - %s: %s\n", context->farm.scoreboard,
-			     r == -ENODATA ? "there is no scoreboard" : score_strerror(r));
+		tell_unknown(context, r == -ENODATA ? "there is no scoreboard" : score_strerror(r));
 	else
-		status = tell(&totals, down);
+		status = tell(context, &totals, down);
 	(void)score_close(score);
 	return status;
 }

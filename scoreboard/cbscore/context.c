@@ -36,6 +36,15 @@ int complain_usage(const char *format, ...)
 	return STATUS_USAGE;
 }
 
+int context_set_json(void *settings, const char *value)
+{
+	struct context *context = settings;
+
+	(void)value;
+	context->json = true;
+	return 0;
+}
+
 int complain_score(const struct context *context, int error)
 {
 	const char *hint = "";

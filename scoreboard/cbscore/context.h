@@ -27,6 +27,10 @@ struct context {
 	bool interactive;        /* --interactive: the verb shell, if no verb is given */
 };
 
+/* The option --json, for any verb that has a form for programs. */
+int context_set_json(void *settings, const char *value);
+#define JSON_ROW { "json", 'J', NULL, "JSON", NULL, NULL, context_set_json, NULL }
+
 /* The verb that this process runs, for messages; NULL before it is known. */
 extern const struct verb *context_verb;
 

@@ -10,6 +10,7 @@
 
 #include "system/grow.h"
 #include "system/printable.h"
+#include "web/json.h"
 
 struct known {
 	struct score_node node;
@@ -45,11 +46,14 @@ static int compare_name(const void *name, const void *node)
 	return strcmp(name, known->node.config.name);
 }
 
-static void tell_change(const struct node_config *before, const struct node_config *after)
-{
-	bool any = false;
+/* ---- telling ---- */
 
-	print(stdout, "~ %s", after->name);
+/* Calls fn for each field in which two nodes differ, with both values as text. Both texts may be empty: not set. */
+static void each_change(const struct node_config *before, const struct node_config *after,
+			void (*fn)(const struct field *field, const char *before, const char *after, bool first))
+{
+	bool first = true;
+
 	for (size_t i = 0; i < n_node_fields; i++) {
 		char x[FIELD_TEXT_MAX], y[FIELD_TEXT_MAX];
 
@@ -57,11 +61,78 @@ static void tell_change(const struct node_config *before, const struct node_conf
 		field_format(&node_fields[i], after, y);
 		if (strcmp(x, y) == 0)
 			continue;
-		print(stdout, "%s %s %s -> %s", any ? "," : "", node_fields[i].name, *x ? x : "not set", *y ? y : "not set");
-		any = true;
+		fn(&node_fields[i], x, y, first);
+		first = false;
 	}
-	(void)putchar('\n');
 }
+
+static void tell_field(const struct field *field, const char *before, const char *after, bool first)
+{
+	print(stdout, "%s %s %s -> %s", first ? "" : ",", field->name, *before ? before : "not set", *after ? after : "not set");
+}
+
+static void write_field(const struct field *field, const char *before, const char *after, bool first)
+{
+	(void)printf("%s{\"field\":\"%s\",\"before\":", first ? "" : ",", field->name);
+	json_string(stdout, *before ? before : NULL);
+	(void)printf(",\"after\":");
+	json_string(stdout, *after ? after : NULL);
+	(void)putchar('}');
+}
+
+enum change { ADDED, ADDED_AGAIN, CHANGED, DRAINING };
+
+/* What is told of a difference: before is the node of the farm, NULL for ADDED; after is the node as it would be. */
+static void tell(enum change change, const struct score_node *before, const struct node_config *after)
+{
+	switch (change) {
+	case ADDED:
+		print(stdout, "+ %s added, cores %" PRIu32 "\n", after->name, after->cores);
+		break;
+	case ADDED_AGAIN:
+		print(stdout, "+ %s added again, it drains\n", after->name);
+		break;
+	case CHANGED:
+		print(stdout, "~ %s", after->name);
+		each_change(&before->config, after, tell_field);
+		(void)putchar('\n');
+		break;
+	case DRAINING:
+		print(stdout, "- %s draining, %" PRIu32 " connection%s go%s on\n", before->config.name, before->busy,
+		      before->busy == 1 ? "" : "s", before->busy == 1 ? "es" : "");
+		break;
+	}
+}
+
+/* The same as an object of a list in JSON. */
+static void write_object(enum change change, const struct score_node *before, const struct node_config *after, bool first)
+{
+	static const char *const words[] = {
+		[ADDED] = "added", [ADDED_AGAIN] = "added", [CHANGED] = "changed", [DRAINING] = "draining",
+	};
+
+	(void)printf("%s\n   {\"change\":\"%s\",\"node\":", first ? "" : ",", words[change]);
+	json_string(stdout, after->name);
+	(void)printf(",\"cores\":%" PRIu32 ",\"busy\":%" PRIu32 ",\"fields\":[", after->cores,
+		     before ? before->busy : 0);
+	if (before)
+		each_change(&before->config, after, write_field);
+	(void)printf("]}");
+}
+
+static void note(const struct context *context, struct difference *difference, enum change change,
+		 const struct score_node *before, const struct node_config *after)
+{
+	bool first = difference->added + difference->changed + difference->draining == 0;
+
+	if (context->json)
+		write_object(change, before, after, first);
+	else
+		tell(change, before, after);
+	*(change == ADDED ? &difference->added : change == DRAINING ? &difference->draining : &difference->changed) += 1;
+}
+
+/* ---- comparing ---- */
 
 int difference_tell(const struct context *context, struct score *score, const struct nodelist *list,
 		    struct difference *ret)
@@ -70,6 +141,8 @@ int difference_tell(const struct context *context, struct score *score, const st
 	int r = score_each_node(score, collect, &farm);
 
 	*ret = (struct difference){ 0 };
+	if (r == 0 && context->json)
+		(void)printf("{\"diff\":[");
 	if (r == 0 && farm.n > 0)
 		qsort(farm.nodes, farm.n, sizeof(*farm.nodes), compare_nodes);
 	for (size_t i = 0; r == 0 && i < list->n_nodes; i++) {
@@ -79,28 +152,24 @@ int difference_tell(const struct context *context, struct score *score, const st
 
 		if (known)
 			known->is_listed = true;
-		if (!known) {
-			print(stdout, "+ %s added, cores %" PRIu32 "\n", config->name, config->cores);
-			ret->added++;
-		} else if (known->node.state == NODE_DRAINING) {
-			print(stdout, "+ %s added again, it drains\n", config->name);
-			ret->changed++;
-		} else if (!node_config_equal(&known->node.config, config)) {
-			tell_change(&known->node.config, config);
-			ret->changed++;
-		} else {
+		if (!known)
+			note(context, ret, ADDED, NULL, config);
+		else if (known->node.state == NODE_DRAINING)
+			note(context, ret, ADDED_AGAIN, &known->node, config);
+		else if (!node_config_equal(&known->node.config, config))
+			note(context, ret, CHANGED, &known->node, config);
+		else
 			ret->kept++;
-		}
 	}
 	for (size_t i = 0; r == 0 && i < farm.n; i++) {
 		const struct score_node *node = &farm.nodes[i].node;
 
 		if (farm.nodes[i].is_listed || node->state == NODE_DRAINING)
 			continue;
-		print(stdout, "- %s draining, %" PRIu32 " connection%s go%s on\n", node->config.name, node->busy,
-			     node->busy == 1 ? "" : "s", node->busy == 1 ? "es" : "");
-		ret->draining++;
+		note(context, ret, DRAINING, node, &node->config);
 	}
+	if (r == 0 && context->json)
+		(void)printf("%s]}\n", ret->added + ret->changed + ret->draining > 0 ? "\n" : "");
 	free(farm.nodes);
 	return r < 0 ? complain_score(context, r) : STATUS_OK;
 }

@@ -14,7 +14,7 @@ struct difference {
 
 /*
  * Tells what a load of the list would do: "+ NODE added", "- NODE draining",
- * "~ NODE cores 8 -> 4". STATUS_OK and *ret; or another status, and the error was
+ * "~ NODE cores 8 -> 4"; with --json as one object. STATUS_OK and *ret; or another status, and the error was
  * told.
  */
 int difference_tell(const struct context *context, struct score *score, const struct nodelist *list,

@@ -53,12 +53,17 @@ static int run_diff(void *settings, int argc, char **argv)
 		return status;
 	if (difference.added + difference.changed + difference.draining > 0)
 		return STATUS_FAILED;
-	print(stdout, "%s and the farm agree\n", path);
+	if (!context->json)
+		print(stdout, "%s and the farm agree\n", path);
 	return STATUS_OK;
 }
 
+static const struct option_row diff_rows[] = { JSON_ROW };
+
+static const struct option_set diff_options = OPTION_SET(diff_rows);
+
 const struct verb verb_diff = {
-	.name = "diff", .arguments = "[FILE|-]", .also = "compare", .max = 1, .run = run_diff,
+	.name = "diff", .arguments = "[FILE|-]", .also = "compare", .max = 1, .options = { &diff_options }, .run = run_diff,
 	.help = "what the node list would change in the farm",
 };
 

@@ -12,6 +12,7 @@
 #include "system/timespan.h"
 #include "verbosity.h"
 #include "verbs.h"
+#include "web/status_json.h"
 
 #define NODES_SHOWN 10u
 
@@ -90,13 +91,19 @@ static void tell_hour(const struct score_history *history)
 
 static int run_status(void *settings, int argc, char **argv)
 {
+	struct context *context = settings;
 	struct snapshot snapshot;
-	int status = copy_farm(settings, &snapshot);
+	int status = copy_farm(context, &snapshot);
 
 	(void)argc;
 	(void)argv;
 	if (status != STATUS_OK)
 		return status;
+	if (context->json) {
+		status_json_write(stdout, &snapshot);
+		snapshot_clear(&snapshot);
+		return STATUS_OK;
+	}
 	tell_farm(&snapshot);
 	tell_nodes(&snapshot);
 	tell_hour(&snapshot.history);
@@ -107,7 +114,11 @@ static int run_status(void *settings, int argc, char **argv)
 	return STATUS_OK;
 }
 
+static const struct option_row rows[] = { JSON_ROW };
+
+static const struct option_set options = OPTION_SET(rows);
+
 const struct verb verb_status = {
-	.name = "status", .arguments = "", .also = "stat summary", .run = run_status,
+	.name = "status", .arguments = "", .also = "stat summary", .options = { &options }, .run = run_status,
 	.help = "the farm in a few lines: what is busy, waits, or is wrong",
 };

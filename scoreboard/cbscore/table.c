@@ -56,15 +56,6 @@ static int set_raw(void *settings, const char *value)
 	return 0;
 }
 
-static int set_json(void *settings, const char *value)
-{
-	struct context *context = settings;
-
-	(void)value;
-	context->json = true;
-	return 0;
-}
-
 static int set_sort(void *settings, const char *value)
 {
 	struct context *context = settings;
@@ -78,7 +69,7 @@ static const struct option_row rows[] = {
 	  NULL },
 	{ "noheadings", 'n', NULL, "no headings", NULL, NULL, set_no_headings, NULL },
 	{ "raw", 'r', NULL, "plain values, one blank between columns", NULL, NULL, set_raw, NULL },
-	{ "json", 'J', NULL, "JSON", NULL, NULL, set_json, NULL },
+	JSON_ROW,
 	{ "sort", 0, "COL", "sort by a column", NULL, "a column", set_sort, NULL },
 };
 

@@ -4,22 +4,8 @@
 
 #include <inttypes.h>
 
+#include "json.h"
 #include "system/timespan.h"
-
-/* Writes a string as in RFC 8259. It is valid UTF-8: see snapshot.h. */
-static void write_string(FILE *out, const char *text)
-{
-	(void)fputc('"', out);
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		if (*p == '"' || *p == '\\')
-			(void)fprintf(out, "\\%c", *p);
-		else if (*p < 0x20 || *p == 0x7f)
-			(void)fprintf(out, "\\u%04x", *p);
-		else
-			(void)fputc(*p, out);
-	}
-	(void)fputc('"', out);
-}
 
 static const char *boolean(bool value)
 {
@@ -29,14 +15,11 @@ static const char *boolean(bool value)
 static void write_node(FILE *out, const struct snapshot_node *node)
 {
 	(void)fputs("{\"node\":", out);
-	write_string(out, node->name);
+	json_string(out, node->name);
 	(void)fprintf(out, ",\"cores\":%" PRIu32 ",\"limit\":%" PRIu32 ",\"busy\":%" PRIu32 ",\"free\":%" PRIu32
 		      ",\"state\":\"%s\",\"since\":%.6f,\"reason\":", node->cores, node->limit, node->busy, node->free,
 		      node_state_to_string(node->state), (double)node->since_usec / (double)USEC_PER_SEC);
-	if (*node->why)
-		write_string(out, node->why);
-	else
-		(void)fputs("null", out);
+	json_string(out, *node->why ? node->why : NULL); /* texts are valid UTF-8: see snapshot.h */
 	(void)fprintf(out, ",\"backup\":%s,\"speed\":%g,\"pinned\":%s,\"served\":%" PRIu64 ",\"failed\":%" PRIu64
 		      ",\"in\":%" PRIu64 ",\"out\":%" PRIu64 "}", boolean(node->backup), node->speed,
 		      boolean(node->pinned), node->served, node->failed, node->bytes_in, node->bytes_out);
@@ -68,7 +51,7 @@ void status_json_write(FILE *out, const struct snapshot *snapshot)
 	const struct score_totals *totals = &snapshot->totals;
 
 	(void)fputs("{\"farm\":", out);
-	write_string(out, snapshot->farm);
+	json_string(out, snapshot->farm);
 	(void)fprintf(out, ",\"version\":\"%s\",\"time\":%.6f,\"paused\":%s,\"slots\":%" PRIu64 ",\"busy\":%" PRIu64
 		      ",\"free\":%" PRIu64 ",\"waiting\":%" PRIu64, VERSION,
 		      (double)snapshot->taken_usec / (double)USEC_PER_SEC, boolean(totals->paused), totals->slots,
