@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "quit.h"
+#include "system/grow.h"
 #include "system/resolve.h"
 #include "say.h"
 #include "system/timespan.h"
@@ -55,15 +56,8 @@ struct listing {
 
 static struct probe *roster_add(struct roster *roster)
 {
-	if (roster->n == roster->room) {
-		size_t room = roster->room ? roster->room * 2 : 64;
-		struct probe *probes = reallocarray(roster->probes, room, sizeof(*probes));
-
-		if (!probes)
-			return NULL;
-		roster->probes = probes;
-		roster->room = room;
-	}
+	if (GROW(roster->probes, roster->n, roster->room) < 0)
+		return NULL;
 	roster->probes[roster->n] = (struct probe){ .fd = -1 };
 	return &roster->probes[roster->n++];
 }

@@ -19,6 +19,7 @@
 
 #include "list/check_syntax.h"
 #include "list/nodelist.h"
+#include "system/grow.h"
 
 #define LIST_SIZE_MAX (256 * 1024 * 1024)
 
@@ -28,7 +29,7 @@ static struct {
 	bool is_read;
 	char *problem;         /* why nothing in it is trusted, or NULL */
 	char **commands;       /* the commands in the list */
-	size_t n_commands;
+	size_t n_commands, room;
 } list;
 
 static bool is_same(const struct stat *a, const struct stat *b)
@@ -45,20 +46,17 @@ static void forget(void)
 	free(list.commands);
 	free(list.problem);
 	list.commands = NULL;
-	list.n_commands = 0;
+	list.n_commands = list.room = 0;
 	list.problem = NULL;
 	list.is_read = false;
 }
 
 static int keep_command(const char *command)
 {
-	char **more = reallocarray(list.commands, list.n_commands + 1, sizeof(*more));
-
-	if (!more)
+	if (GROW(list.commands, list.n_commands, list.room) < 0)
 		return -ENOMEM;
-	list.commands = more;
-	more[list.n_commands] = strdup(command);
-	if (!more[list.n_commands])
+	list.commands[list.n_commands] = strdup(command);
+	if (!list.commands[list.n_commands])
 		return -ENOMEM;
 	list.n_commands++;
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 #include "held.h"
+#include "system/grow.h"
 
 #include <stdlib.h>
 
@@ -11,16 +12,9 @@ static bool same(const struct score_slot *a, const struct score_slot *b)
 
 void held_add(struct score *s, const struct score_slot *slot)
 {
-	if (s->n_held == s->room_held) {
-		size_t room = s->room_held ? s->room_held * 2 : 8;
-		struct score_slot *held = reallocarray(s->held, room, sizeof(*held));
-
-		if (!held) {
-			s->forgetful = true;
-			return;
-		}
-		s->held = held;
-		s->room_held = room;
+	if (GROW(s->held, s->n_held, s->room_held) < 0) {
+		s->forgetful = true;
+		return;
 	}
 	s->held[s->n_held++] = *slot;
 }

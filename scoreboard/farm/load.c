@@ -16,6 +16,7 @@
 #include "learn.h"
 #include "attempt.h"
 #include "records/history.h"
+#include "system/grow.h"
 #include "system/resolve.h"
 #include "system/timespan.h"
 #include "store/version.h"
@@ -31,7 +32,8 @@ struct seat {
 
 struct plan {
 	struct seat **seats;
-	uint32_t n, room;
+	uint32_t n;
+	size_t room;
 };
 
 static void plan_clear(struct plan *plan)
@@ -47,15 +49,8 @@ static struct seat *plan_add(struct plan *plan)
 {
 	struct seat *seat;
 
-	if (plan->n == plan->room) {
-		uint32_t room = plan->room ? plan->room * 2 : 64;
-		struct seat **seats = reallocarray(plan->seats, room, sizeof(struct seat *));
-
-		if (!seats)
-			return NULL;
-		plan->seats = seats;
-		plan->room = room;
-	}
+	if (GROW(plan->seats, plan->n, plan->room) < 0)
+		return NULL;
 	seat = calloc(1, sizeof(*seat));
 	if (seat)
 		plan->seats[plan->n++] = seat;

@@ -14,6 +14,7 @@
 #include "records/history.h"
 #include "store/store.h"
 #include "walk.h"
+#include "system/grow.h"
 
 struct seen_nodes {
 	struct score_node *items;
@@ -32,15 +33,8 @@ static int see_node(struct score *s, struct farm *farm, struct index_entry *entr
 		r = node_check(&record);
 	if (r < 0)
 		return r;
-	if (seen->n == seen->room) {
-		size_t room = seen->room ? seen->room * 2 : 64;
-		struct score_node *items = reallocarray(seen->items, room, sizeof(*items));
-
-		if (!items)
-			return -ENOMEM;
-		seen->items = items;
-		seen->room = room;
-	}
+	if (GROW(seen->items, seen->n, seen->room) < 0)
+		return -ENOMEM;
 	node_describe(&record, entry, &seen->items[seen->n++]);
 	return 0;
 }
@@ -120,15 +114,8 @@ static int see_slot(struct score *s, struct farm *farm, const struct node_record
 	(void)id;
 	if (slot->state == SLOT_FREE)
 		return 0;
-	if (seen->n == seen->room) {
-		size_t room = seen->room ? seen->room * 2 : 64;
-
-		item = reallocarray(seen->items, room, sizeof(*item));
-		if (!item)
-			return -ENOMEM;
-		seen->items = item;
-		seen->room = room;
-	}
+	if (GROW(seen->items, seen->n, seen->room) < 0)
+		return -ENOMEM;
 	item = &seen->items[seen->n++];
 	(void)memcpy(item->node, record->config.name, sizeof(item->node));
 	item->node[sizeof(item->node) - 1] = '\0';
@@ -171,15 +158,8 @@ static int see_cell(struct score *s, struct farm *farm, uint32_t number, const s
 	(void)number;
 	if (cell->state != CELL_WAITING)
 		return 0;
-	if (seen->n == seen->room) {
-		size_t room = seen->room ? seen->room * 2 : 64;
-		struct cell *items = reallocarray(seen->items, room, sizeof(*items));
-
-		if (!items)
-			return -ENOMEM;
-		seen->items = items;
-		seen->room = room;
-	}
+	if (GROW(seen->items, seen->n, seen->room) < 0)
+		return -ENOMEM;
 	seen->items[seen->n] = *cell;
 	seen->items[seen->n++].client[SCORE_CLIENT_MAX] = '\0';
 	return 0;

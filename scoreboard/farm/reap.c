@@ -39,6 +39,7 @@
 #include "attempt.h"
 #include "records/history.h"
 #include "store/store.h"
+#include "system/grow.h"
 #include "system/timespan.h"
 #include "walk.h"
 
@@ -63,15 +64,8 @@ struct suspects {
 
 static int suspects_add(struct suspects *suspects, const struct suspect *suspect)
 {
-	if (suspects->n == suspects->room) {
-		size_t room = suspects->room ? suspects->room * 2 : 64;
-		struct suspect *items = reallocarray(suspects->items, room, sizeof(*items));
-
-		if (!items)
-			return -ENOMEM;
-		suspects->items = items;
-		suspects->room = room;
-	}
+	if (GROW(suspects->items, suspects->n, suspects->room) < 0)
+		return -ENOMEM;
 	suspects->items[suspects->n++] = *suspect;
 	return 0;
 }

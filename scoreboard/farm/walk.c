@@ -7,6 +7,7 @@
 
 #include "claim.h"
 #include "store/store.h"
+#include "system/grow.h"
 
 /* ---- nodes ---- */
 
@@ -74,15 +75,8 @@ static int note_busy(struct score *s, struct farm *farm, struct index_entry *ent
 	(void)farm;
 	if (entry->busy == 0)
 		return 0;
-	if (busy->n == busy->room) {
-		size_t room = busy->room ? busy->room * 2 : 64;
-		uint32_t *ids = reallocarray(busy->ids, room, sizeof(*ids));
-
-		if (!ids)
-			return -ENOMEM;
-		busy->ids = ids;
-		busy->room = room;
-	}
+	if (GROW(busy->ids, busy->n, busy->room) < 0)
+		return -ENOMEM;
 	busy->ids[busy->n++] = entry->id;
 	return 0;
 }

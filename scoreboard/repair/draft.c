@@ -29,6 +29,7 @@
 #include "records/queue.h"
 #include "records/slot.h"
 #include "records/speed.h"
+#include "system/grow.h"
 #include "system/timespan.h"
 #include "users.h"
 
@@ -51,10 +52,11 @@ struct drawing {
 	struct farm old;             /* the farm's record as it was read */
 	bool known;                  /* the farm's record could be read, and agrees with the rest */
 	struct index_entry *entries;
-	uint32_t n, room;            /* nodes */
+	uint32_t n;                  /* nodes */
+	size_t room;
 	struct place *cells;
 	struct slot_page *pages;     /* of the node that is being drawn */
-	uint32_t page_room;
+	size_t page_room;
 	uint64_t last_ticket;
 	uint32_t last_id;
 	bool moved;                  /* a node stands at another position than before */
@@ -92,15 +94,8 @@ static int note_node(uint32_t id, uint32_t b, void *arg)
 	(void)b;
 	if (d->n == NODES_MAX)
 		return -EUCLEAN;
-	if (d->n == d->room) {
-		uint32_t room = d->room ? d->room * 2 : 64;
-		struct index_entry *entries = reallocarray(d->entries, room, sizeof(*entries));
-
-		if (!entries)
-			return -ENOMEM;
-		d->entries = entries;
-		d->room = room;
-	}
+	if (GROW(d->entries, d->n, d->room) < 0)
+		return -ENOMEM;
 	d->entries[d->n++] = (struct index_entry){ .id = id };
 	if (id > d->last_id)
 		d->last_id = id;
@@ -197,15 +192,8 @@ static int read_pages(struct drawing *d, uint32_t id, struct node_record *record
 		struct slot_page *pages;
 		int r;
 
-		if (n == d->page_room) {
-			uint32_t room = d->page_room ? d->page_room * 2 : 8;
-
-			pages = reallocarray(d->pages, room, sizeof(*pages));
-			if (!pages)
-				return -ENOMEM;
-			d->pages = pages;
-			d->page_room = room;
-		}
+		if (GROW(d->pages, n, d->page_room) < 0)
+			return -ENOMEM;
 		if (n >= need && n >= record->slot_pages && !d->draft->rebuild)
 			break;
 		r = store_read(d->from, STORE_SLOTS, id, n, &d->pages[n], sizeof(*pages));

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "system/grow.h"
 #include "system/wake.h"
 
 /* A socket under an abstract name as the kernel picks them. */
@@ -25,7 +26,7 @@ struct search {
 	struct stat last;            /* the file that lost the name last; st_nlink is 1 if there is none */
 	char link[USERS_LINK_MAX];
 	struct port *ports;
-	size_t n_ports;
+	size_t n_ports, room_ports;
 	struct wake_list wakes;
 	struct wake_port none;
 	struct holder *found;
@@ -34,13 +35,13 @@ struct search {
 
 static int add_port(struct search *search, unsigned long inode, const char *name)
 {
-	struct port *ports = reallocarray(search->ports, search->n_ports + 1, sizeof(*ports));
+	struct port *port;
 
-	if (!ports)
+	if (GROW(search->ports, search->n_ports, search->room_ports) < 0)
 		return -ENOMEM;
-	search->ports = ports;
-	ports[search->n_ports] = (struct port){ .inode = inode };
-	(void)memcpy(ports[search->n_ports++].name, name, strnlen(name, WAKE_NAME_SIZE));
+	port = &search->ports[search->n_ports++];
+	*port = (struct port){ .inode = inode };
+	(void)memcpy(port->name, name, strnlen(name, WAKE_NAME_SIZE));
 	return 0;
 }
 
@@ -185,15 +186,8 @@ static int note(struct search *search, const char *pid)
 
 	if (!holder_of((pid_t)strtol(pid, NULL, 10), &holder))
 		return 0; /* the process is gone since */
-	if (search->n == search->room) {
-		size_t room = search->room ? search->room * 2 : 64;
-		struct holder *found = reallocarray(search->found, room, sizeof(*found));
-
-		if (!found)
-			return -ENOMEM;
-		search->found = found;
-		search->room = room;
-	}
+	if (GROW(search->found, search->n, search->room) < 0)
+		return -ENOMEM;
 	search->found[search->n++] = holder;
 	return 0;
 }
