@@ -121,10 +121,10 @@ for data in (evil, b"PROXY TCP4 " + evil + b"\r\n", b"PROXY UNKNOWN " + evil.rep
              v2 + b"\x21\x11" + (12 + len(tlv)).to_bytes(2, "big") + bytes([127, 0, 0, 9, 127, 0, 0, 1, 1, 2, 3, 4]) + tlv,
              v2 + b"\x21\x77" + (40).to_bytes(2, "big") + (evil * 2)[:40]):
     s = socket.create_connection((sys.argv[1], 3632))
-    s.sendall(data)
-    s.shutdown(socket.SHUT_WR)
     s.settimeout(10)
-    try:
+    try: # the end may come as a reset, before all has been sent
+        s.sendall(data)
+        s.shutdown(socket.SHUT_WR)
         while s.recv(65536):
             pass
     except OSError:
