@@ -78,20 +78,22 @@ serve_one_by_one() {
   if [ "$(id -u)" != 0 ]; then skip "needs root to read a relay's memory"; fi
   node a 4001 1 --mode line
   entrance alone
-  # A request of one client that no other part of the test has in one piece, behind more bytes than the next one sends.
-  client_start first --line "$(until_word first) $(printf '%064d' 0)XSECRETX$((7 * 11 * 13))YSECRETY" --expect line
-  until_ok busy_is 1
-  pid=$(pid_of_slot)
-  word first
-  client_wait first
-  # Idle relays take turns only when they must: sooner or later the same relay gets the next client.
-  for turn in $(seq 50); do
+  # Idle relays take turns only when they must, and some are let go: sooner or later a relay gets the next client, too.
+  for turn in $(seq 200); do
+    # A request that no other part of the test has in one piece, behind more bytes than the next client sends.
+    client_start "first$turn" --expect line \
+      --line "$(until_word "first$turn") $(printf '%064d' 0)XSECRETX$((7 * 11 * 13))YSECRETY"
+    until_ok busy_is 1
+    pid=$(pid_of_slot)
+    word "first$turn"
+    client_wait "first$turn"
     until_ok busy_is 0
-    client_start "second$turn" --line "$(until_word "go$turn")" --expect line
+    client_start "second$turn" --line "$(until_word "second$turn")" --expect line
     until_ok busy_is 1
     if [ "$(pid_of_slot)" = "$pid" ]; then break; fi
-    word "go$turn"
+    word "second$turn"
     client_wait "second$turn"
+    until_ok busy_is 0
   done
   [ "$(pid_of_slot)" = "$pid" ]
   kill -STOP "$pid"
@@ -123,7 +125,7 @@ assert seen > 1 << 16, "nothing was read"
 assert not found, found
 PY
   kill -CONT "$pid"
-  word "go$turn"
+  word "second$turn"
   client_wait "second$turn"
   farm_is_at_rest
 }

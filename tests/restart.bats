@@ -41,7 +41,7 @@ waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")"
   kill -USR1 "$MANAGER"
   until_ok restarted "$before"
   # The earlier listener has ended with status 0, without waiting for any connection.
-  grep "ended $before status 0" "$T/service.log"
+  until_ok grep "ended $before status 0" "$T/service.log"
   until_ok waiters_of_service_are 5
   score queue -nr -o TICKET | diff "$T/tickets" -
   busy_is 3
