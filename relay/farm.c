@@ -172,6 +172,8 @@ static int open_scoreboard(const struct options *options, const char *path, enum
 	score_on_wait(tell, sigterm_is_asked);
 	score_defer_stop();
 	r = given ? -ENODATA : score_open(path, NULL, ret);
+	if (r == -EPROTO && score_upgrade(path) == 0)
+		r = score_open(path, NULL, ret);
 	if (r == -ENODATA) {
 		made = true;
 		status = read_nodes(options, &list, ret_wrong);

@@ -263,6 +263,18 @@ int score_open(const char *path, const struct nodelist *list, struct score **ret
 	return r;
 }
 
+int score_upgrade(const char *path)
+{
+	struct folder folder;
+	int r = folder_open(path, &folder);
+
+	if (r < 0)
+		return r;
+	r = rebuild_upgraded(&folder, path);
+	folder_close(&folder);
+	return r;
+}
+
 int score_list(struct score *s, char ret[static SCORE_LIST_MAX + 1])
 {
 	return load_list(s, ret);
@@ -368,7 +380,7 @@ const char *score_strerror(int error)
 	case -EBADMSG:
 		return "not a scoreboard";
 	case -EPROTO:
-		return "a scoreboard of another version of corebalance";
+		return "a scoreboard of another version of corebalance; see UPGRADES in corebalance(7)";
 	case -EUCLEAN:
 		return "a damaged scoreboard, see cbscore fsck --repair";
 	case -ENODATA:

@@ -150,6 +150,16 @@ bool score_path_is_set(void);
 int score_open(const char *path, const struct nodelist *list, struct score **ret);
 
 /*
+ * Upgrades the scoreboard at path if an earlier version made it: slots and
+ * tickets stay their holders'. Processes of the earlier version keep the
+ * connections that they have, and can take no other. So only a program that
+ * brings connections in calls this, when the earlier version does so no more.
+ * 0: upgraded, or it is of this version; -EPROTO: this version does not read it;
+ * or -errno.
+ */
+int score_upgrade(const char *path);
+
+/*
  * A scoreboard that root makes from now on in a folder of root's belongs to the
  * group of that user, instead of "corebalance"; if there is no such user, to root
  * alone. The text must stay.

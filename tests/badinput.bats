@@ -73,8 +73,8 @@ i = d.index(b'version' + b'corebalance') + len('version') + 16
 d[i] = 99
 open(p, 'r+b').write(d)
 EOF
-  refused 1 "$SCOREBOARD: a scoreboard of another version of corebalance" score list
-  refused 78 "$SCOREBOARD: a scoreboard of another version of corebalance" relay "$GATE"
+  refused 1 "$SCOREBOARD: a scoreboard of another version of corebalance; see UPGRADES in corebalance(7)" score list
+  refused 78 "$SCOREBOARD: a scoreboard of another version of corebalance; see UPGRADES in corebalance(7)" relay "$GATE"
 }
 
 @test "an unreadable scoreboard or node list says so" {

@@ -12,10 +12,12 @@ setup_file() {
   export BOOT=$BATS_FILE_TMPDIR/boot CANNOT=''
   if ((EUID != 0)); then CANNOT='not root'; return; fi
   git -C "$top" rev-parse HEAD >/dev/null 2>&1 || { CANNOT='not a git checkout'; return; }
-  # Two versions of the same: each from a clone, so that the checkout's build folder is left alone.
+  # Two versions of the same, of which the later has another format of the scoreboard. They are built from a clone, so that
+  # the checkout's build folder is left alone.
   git clone -q "$top" "$BATS_FILE_TMPDIR/source" 2>/dev/null
   mkdir "$BATS_FILE_TMPDIR/tree"
   for version in 0.8 0.9; do
+    [ $version = 0.8 ] || export DEB_CPPFLAGS_APPEND=-DSCORE_FORMAT=99
     make -s -C "$BATS_FILE_TMPDIR/source" deb VERSION=$version >"$BATS_FILE_TMPDIR/deb.log" 2>&1 3>&- ||
       { cat "$BATS_FILE_TMPDIR/deb.log" && return 1; }
     install -D -t "$BATS_FILE_TMPDIR/tree/opt/cbtest" "$BATS_FILE_TMPDIR/source/build/corebalance_${version}"_*.deb
@@ -52,11 +54,11 @@ dpkg_inside() { inside env DEBIAN_FRONTEND=noninteractive dpkg "$@"; }
 
 @test "the main job, and an upgrade under load: every connection is served, also those that are under way" {
   inside sh -c 'for port in 4001 4002; do
-    systemd-run -q --unit node-$port /opt/cbtest/cbtest-node --name n$port --max 2 --mode hold:300 127.0.0.1:$port; done
+    systemd-run -q --unit node-$port /opt/cbtest/cbtest-node --name n$port --max 2 --timeout 800 --mode line 127.0.0.1:$port; done
     printf "127.0.0.1, 4001, 2, 0\n127.0.0.1, 4002, 2, 0\n" >/etc/corebalance/nodes.conf
     systemctl enable --now corebalance.socket corebalance-probe.timer'
-  run -0 client_inside -n 8 --line job --expect any
-  client_inside -n 120 -c 12 --line job --expect any >"$BATS_TEST_TMPDIR/load" 2>&1 3>&- &
+  run -0 client_inside -n 8 --line "sleep 300" --expect line
+  client_inside -n 120 -c 12 --line "sleep 300" --expect line >"$BATS_TEST_TMPDIR/load" 2>&1 3>&- &
   load=$!
   served() { [ "$(inside cbscore list -nr -o SERVED | awk '{ n += $1 } END { print n }')" -ge "$1" ]; }
   until_ok served 20
@@ -64,10 +66,48 @@ dpkg_inside() { inside env DEBIAN_FRONTEND=noninteractive dpkg "$@"; }
   [[ $(inside cbscore --version) == *'0.9' ]]
   wait "$load" || { cat "$BATS_TEST_TMPDIR/load"; false; }
   grep 'ok=120 failed=0' "$BATS_TEST_TMPDIR/load"
-  run -0 client_inside -n 8 --line job --expect any
+  run -0 client_inside -n 8 --line "sleep 300" --expect line
   is_new() { [[ $(inside sh -c 'readlink /proc/$(systemctl show -P MainPID corebalance.service)/exe') == /usr/sbin/cbrelay ]]; }
   until_ok is_new
   [ -z "$(inside systemctl list-units -q --state=failed 'corebalance*')" ]
+  no_node_was_overfilled
+}
+
+no_node_was_overfilled() { [ -z "$(inside journalctl -q --grep=VIOLATION)" ]; }
+count_is() { [ "$(inside cbscore "$1" -n | grep -c .)" = "$2" ]; }
+
+# four_and_waiters FILE: four connections that last until the file exists, and three that wait; their pid is in LONG.
+four_and_waiters() {
+  client_inside -n 7 -c 7 --line "until $1" --expect line >"$BATS_TEST_TMPDIR/long" 2>&1 3>&- &
+  LONG=$!
+  until_ok count_is slots 4
+  until_ok count_is queue 3
+}
+
+@test "the way back: the earlier version says that it ends the connections, and serves" {
+  four_and_waiters /run/never
+  run -0 inside sh -c 'dpkg -i /opt/cbtest/corebalance_0.8_*.deb'
+  echo "$output"
+  [[ $output == *'/run/corebalance/scoreboard.tdb is of version 0.9, which this version does not read: its connections are ended'* ]]
+  ! wait "$LONG" || false
+  [[ $(inside cbscore --version) == *'0.8' ]]
+  run -0 client_inside -n 8 --line "sleep 10" --expect line
+  [ -z "$(inside systemctl list-units -q --state=failed 'corebalance*')" ]
+  no_node_was_overfilled
+}
+
+@test "an upgrade while connections last and wait: no connection is cut, no place is lost" {
+  four_and_waiters /run/go
+  inside cbscore queue -nr -o TICKET >"$BATS_TEST_TMPDIR/tickets"
+  inside sh -c 'dpkg -i /opt/cbtest/corebalance_0.9_*.deb'
+  [[ $(inside cbscore --version) == *'0.9' ]]
+  until_ok count_is queue 3
+  inside cbscore queue -nr -o TICKET | diff "$BATS_TEST_TMPDIR/tickets" -
+  count_is slots 4
+  inside touch /run/go
+  wait "$LONG" || { cat "$BATS_TEST_TMPDIR/long"; false; }
+  grep 'ok=7 failed=0' "$BATS_TEST_TMPDIR/long"
+  no_node_was_overfilled
 }
 
 @test "removed, nothing is left but the node list; purged, nothing at all but the user" {
@@ -75,8 +115,11 @@ dpkg_inside() { inside env DEBIAN_FRONTEND=noninteractive dpkg "$@"; }
   inside test -e /etc/corebalance/nodes.conf
   nothing_runs() { ! inside pgrep -x 'cbrelay|cbprobe'; }
   until_ok nothing_runs
-  inside systemctl list-units -q 'corebalance*'
+  # What was enabled is remembered until the purge, as by every Debian package.
+  nothing_listed() { [ -z "$(inside systemctl list-units -q "$@" 'corebalance*')" ]; }
+  until_ok nothing_listed
   dpkg_inside --purge corebalance
+  until_ok nothing_listed --all
   run -0 inside sh -c 'find /etc /usr /lib /var/lib /run -xdev -name "*corebalance*" -not -path "/var/lib/systemd/*" -not -path "/usr/src/*" 2>/dev/null'
   [ -z "$(grep -v '^/run/systemd/' <<<"$output")" ]
 }

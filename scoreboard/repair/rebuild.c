@@ -56,8 +56,21 @@ static void tell_mended(const char *path, unsigned findings)
 	on_mended(text);
 }
 
-/* Tells that the scoreboard was rebuilt or, with kept NULL, put back after it was removed. */
-static void tell_rebuilt(const char *path, const char *kept, const struct farm *farm)
+/* Why a new file is made of the records of another. */
+enum why {
+	WHY_DAMAGED,
+	WHY_REMOVED,   /* it was removed while processes have it open */
+	WHY_EARLIER,   /* an earlier version made it */
+};
+
+static const char *const whys[] = {
+	[WHY_DAMAGED] = "damaged; rebuilt",
+	[WHY_REMOVED] = "removed while it was in use; put back",
+	[WHY_EARLIER] = "made by an earlier version; upgraded",
+};
+
+/* Tells that the scoreboard was made anew. kept: the name of the copy that was kept of a damaged file, or NULL. */
+static void tell_rebuilt(const char *path, enum why why, const char *kept, const struct farm *farm)
 {
 	const char *slash = strrchr(path, '/');
 	int length = slash ? (int)(slash - path) + 1 : 0; /* of its folder's name, the slash included */
@@ -69,7 +82,7 @@ static void tell_rebuilt(const char *path, const char *kept, const struct farm *
 		(void)snprintf(lost, sizeof(lost), ", slots that could not be read count as taken until %u process%s been heard of",
 			       farm->lost, farm->lost == 1 ? " has" : "es have");
 	(void)snprintf(text, sizeof(text), "%s: was %s with %u node%s, %u slot%s taken, %u waiting%s%s%s%.*s%s", path,
-		       kept ? "damaged; rebuilt" : "removed while it was in use; put back", farm->n_nodes,
+		       whys[why], farm->n_nodes,
 		       farm->n_nodes == 1 ? "" : "s", farm->busy, farm->busy == 1 ? "" : "s", farm->queue_length, lost,
 		       farm->incomplete ? ", nodes may be missing until the list is loaded" : "",
 		       kept ? "; kept as " : "", kept ? length : 0, path, kept ? kept : "");
@@ -113,19 +126,18 @@ static int make(const struct salvage *salvage, const struct folder *folder, cons
 	return r;
 }
 
-/* Makes the new file and puts it where the old one is, or was if removed. 0; -EEXIST: there is another by now; or
- * -errno. */
-static int put(struct salvage *salvage, const struct folder *folder, const char *path, bool removed)
+/* Makes the new file and puts it where the old one is, or was. 0; -EEXIST: there is another by now; or -errno. */
+static int put(struct salvage *salvage, const struct folder *folder, const char *path, enum why why)
 {
 	struct store *made = NULL;
 	char *kept = NULL;
 	struct farm farm;
 	int r = make(salvage, folder, path, &farm, &made);
 
-	if (r == 0 && !removed)
+	if (r == 0 && why == WHY_DAMAGED)
 		r = salvage_keep(salvage, &kept);
 	if (r == 0)
-		r = store_publish(made, !removed);
+		r = store_publish(made, why != WHY_REMOVED);
 	if (r == 0)
 		salvage_retire(salvage);
 	(void)store_close(made);
@@ -133,7 +145,7 @@ static int put(struct salvage *salvage, const struct folder *folder, const char 
 	if (r == 0)
 		users_wake(salvage_stat(salvage), path);
 	if (r == 0)
-		tell_rebuilt(path, kept, &farm);
+		tell_rebuilt(path, why, kept, &farm);
 	free(kept);
 	return r;
 }
@@ -169,7 +181,7 @@ static int try(const struct folder *folder, int fd, const char *path, int *ret_f
 	else if (removed && is_outdated(old, path, ret_fd))
 		r = -EAGAIN;
 	else if (removed || (st.st_dev == old->st_dev && st.st_ino == old->st_ino))
-		r = salvage_check(salvage) ?: put(salvage, folder, path, removed);
+		r = salvage_check(salvage) ?: put(salvage, folder, path, removed ? WHY_REMOVED : WHY_DAMAGED);
 	else
 		salvage_retire(salvage); /* the process that gave the name to another file may have died before it did */
 	(void)salvage_close(salvage);
@@ -186,6 +198,25 @@ int rebuild(const struct folder *folder, int fd, const char *path)
 			break;
 		}
 	return r;
+}
+
+int rebuild_upgraded(const struct folder *folder, const char *path)
+{
+	struct salvage *salvage;
+	struct stat st;
+	int r = salvage_open(folder, -1, true, &salvage);
+
+	if (r < 0)
+		return r;
+	/* 1: another process has upgraded it. So has the process whose file has the name by now. */
+	if (r == 0 && fstatat(folder->fd, folder->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_dev == salvage_stat(salvage)->st_dev && st.st_ino == salvage_stat(salvage)->st_ino) {
+		r = salvage_check(salvage);
+		if (r == -EPROTO && salvage_is_upgradable(salvage))
+			r = put(salvage, folder, path, WHY_EARLIER);
+	}
+	(void)salvage_close(salvage);
+	return r > 0 ? 0 : r;
 }
 
 int rebuild_removed(const struct folder *folder, const char *path)

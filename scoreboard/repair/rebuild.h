@@ -19,6 +19,15 @@ struct folder;
  */
 int rebuild(const struct folder *folder, int fd, const char *path);
 
+/*
+ * Makes a scoreboard of this version of the file with the folder's name, which an
+ * earlier version made: slots and tickets stay their holders'. Processes of the
+ * earlier version that have the file open do not use the new file: what they hold
+ * is free when they have ended. 0: done, also if another process did it;
+ * -EPROTO: this version cannot read that file; or as rebuild().
+ */
+int rebuild_upgraded(const struct folder *folder, const char *path);
+
 /* No file has the name: puts back the file that was removed, if a process has it open. 0; -ENOENT: no process has it,
  * as far as this process may see; or as rebuild(). */
 int rebuild_removed(const struct folder *folder, const char *path);

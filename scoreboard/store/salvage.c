@@ -316,6 +316,14 @@ int salvage_check(struct salvage *salvage)
 	return i == salvage->size ? 0 : -EBADMSG;
 }
 
+bool salvage_is_upgradable(struct salvage *salvage)
+{
+	void *version;
+	size_t size;
+
+	return store_find(salvage->store, STORE_VERSION, 0, 0, 0, &version, &size) == 0 && version_is_upgradable(version, size);
+}
+
 uint16_t salvage_life(const struct salvage *salvage)
 {
 	uint16_t life = store_life(salvage->store);

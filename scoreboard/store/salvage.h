@@ -31,6 +31,9 @@ struct salvage *salvage_close(struct salvage *salvage);
 /* Whether the file was a scoreboard of this version: 0; -EBADMSG: it looks like something else; -EPROTO. */
 int salvage_check(struct salvage *salvage);
 
+/* Whether the file is a scoreboard of an earlier version that this version can upgrade. */
+bool salvage_is_upgradable(struct salvage *salvage);
+
 /* The life of the scoreboard (store.h); 0: it cannot be read. */
 uint16_t salvage_life(const struct salvage *salvage);
 

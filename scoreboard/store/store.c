@@ -56,6 +56,7 @@
 #include "lock.h"
 #include "system/fault.h"
 #include "system/folder.h"
+#include "version.h"
 
 /* STORE_HASH_SIZE, the chains: two records each at 10,000 nodes, 32 kB when empty. */
 #define COPIES_MAX 48
@@ -443,6 +444,26 @@ int store_has_name(const struct store *s)
 	return there.st_dev == mine.st_dev && there.st_ino == mine.st_ino;
 }
 
+static int note_version(TDB_DATA key, TDB_DATA data, void *arg)
+{
+	bool *other = arg;
+
+	(void)key;
+	*other = version_check(data.dptr, data.dsize) == -EPROTO;
+	return 0;
+}
+
+/* Whether the file is a scoreboard of another version: a later version upgrades it while this process has it open. What is
+ * damaged is seen by others. */
+static bool is_of_other_version(struct store *s)
+{
+	char name[KEY_MAX];
+	bool other = false;
+
+	(void)tdb_parse_record(s->tdb, make_key(name, STORE_VERSION, 0, 0), note_version, &other);
+	return other;
+}
+
 /*
  * If another file has the name, that file must be found before this one is closed: as long as a process has this file
  * open, its contents are not lost. A file that was cut short must be closed first, or tdb takes it for open already.
@@ -471,6 +492,12 @@ int store_reopen(struct store *s)
 	if (old)
 		(void)tdb_close(old);
 	(void)lock_close(old_lock);
+	if (r == 0 && is_of_other_version(s)) {
+		(void)tdb_close(s->tdb);
+		s->lock = lock_close(s->lock);
+		s->tdb = NULL;
+		r = -EPROTO;
+	}
 	return r;
 }
 

@@ -7,11 +7,18 @@
  */
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
+#ifndef SCORE_FORMAT /* a test builds another version */
 #define SCORE_FORMAT 12u
+#endif
+
+/* The oldest format with records that mean the same in this version: a scoreboard of it can be upgraded while its slots
+ * are held. A change of the farm's, a node's, a slot's or a cell's record makes this the format of that change. */
+#define SCORE_FORMAT_OLDEST 12u
 
 struct version {
 	char magic[16];        /* "corebalance" */
@@ -37,4 +44,16 @@ static inline int version_check(const void *data, size_t size)
 	if (memcmp(version.magic, now.magic, sizeof(version.magic)) != 0)
 		return -EBADMSG;
 	return version.format == now.format && version.word == now.word ? 0 : -EPROTO;
+}
+
+/* Whether a record is that of an earlier version whose scoreboard this version can upgrade. */
+static inline bool version_is_upgradable(const void *data, size_t size)
+{
+	const struct version now = version_current();
+	struct version version;
+
+	if (version_check(data, size) != -EPROTO)
+		return false;
+	(void)memcpy(&version, data, sizeof(version));
+	return version.word == now.word && version.format >= SCORE_FORMAT_OLDEST && version.format < now.format;
 }

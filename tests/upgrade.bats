@@ -1,0 +1,100 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A later version with another format of the scoreboard takes over from this version while connections run and wait; and
+# the way back says what must be done. The later version is this one, built with another number. tests/package.bats does
+# the same with two packages.
+
+load lib/helpers
+
+setup_file() {
+  export LATER=$BATS_FILE_TMPDIR/later
+  make -s -C "$BATS_TEST_DIRNAME/.." BUILD="$LATER" CFLAGS=-O0 LDFLAGS= CPPFLAGS='-DSCORE_FORMAT=99' VERSION=99 \
+    "$LATER/cbrelay" "$LATER/cbscore" >"$BATS_FILE_TMPDIR/later.log" 2>&1 3>&- || { cat "$BATS_FILE_TMPDIR/later.log" && return 1; }
+}
+
+setup() { farm_setup; }
+teardown() {
+  [ ! -e "$T/service.pid" ] || kill -9 "$(service)" 2>/dev/null || true
+  farm_teardown
+}
+
+service() { cat "$T/service.pid"; }
+
+# install BUILD: the version that the service's next start gets.
+install_version() { cp "$1/cbrelay" "$T/cbrelay.new" && mv "$T/cbrelay.new" "$T/cbrelay"; }
+
+managed() {
+  install_version "$BUILD"
+  background "$T/relay.log" "$BATS_TEST_DIRNAME/lib/manager" "${GATE%:*}" "${GATE##*:}" "$T/service" "$T/cbrelay" -c "$CONF"
+  MANAGER=$PID
+  until_ok grep -q READY "$T/service.log"
+}
+
+restarted() { [ "$(service)" != "$1" ] && [ "$(lines_with "$T/service.log" READY)" -ge 2 ]; }
+later() { "$LATER/cbscore" -c "$CONF" "$@"; }
+later_counts() { [ "$(later "$1" -n | grep -c .)" = "$2" ]; }
+
+@test "an upgrade cuts no connection and loses no place; a slot of the earlier version is free when its relay has ended" {
+  local before i
+  node a 4001 3 --mode line
+  managed
+  client_start long -n 2 --line "$(until_word long)" --expect line
+  until_ok busy_is 2
+  client_start third --line "$(until_word third)" --expect line
+  until_ok busy_is 3
+  for i in 1 2 3; do
+    client_start "w$i" --line count --expect line --print
+    until_ok waiting_is "$i"
+  done
+  score queue -nr -o TICKET >"$T/tickets"
+  before=$(service)
+  install_version "$LATER"
+  kill -USR1 "$MANAGER"
+  until_ok restarted "$before"
+  until_ok later_counts queue 3
+  later queue -nr -o TICKET | diff "$T/tickets" -
+  later_counts slots 3
+  grep 'was made by an earlier version; upgraded with 1 node, 3 slots taken, 0 waiting$' "$T/relay.log"
+  run -1 score list
+  [[ $output == *'a scoreboard of another version of corebalance; see UPGRADES in corebalance(7)' ]]
+  client_start newcomer --line count --expect line --print
+  until_ok later_counts queue 4
+  word third
+  client_wait third
+  for i in 1 2 3; do
+    client_wait "w$i"
+    grep "total=$((i + 3))\b" "$T/w$i.out"
+  done
+  client_wait newcomer
+  grep "total=7\b" "$T/newcomer.out"
+  word long
+  client_wait long
+  until_ok later reap
+  until_ok later_counts slots 0
+  nodes_never_overfilled
+  [[ $(node_report a) == *total=7* ]]
+}
+
+@test "the way back: the earlier version says that connections must end first, takes none, and leaves the scoreboard alone" {
+  node a 4001 1 --mode line
+  later load
+  cp "$SCOREBOARD" "$T/before"
+  run -78 "$BUILD/cbrelay" -c "$CONF" "$GATE"
+  [[ $output == *"cbrelay: $SCOREBOARD: a scoreboard of another version of corebalance; see UPGRADES in corebalance(7)" ]]
+  cmp "$SCOREBOARD" "$T/before"
+  later list
+}
+
+@test "a scoreboard of a format that is too old is refused as a later one is" {
+  node a 4001 1 --mode line
+  score load
+  # The format number stands behind the magic.
+  python3 - "$SCOREBOARD" <<'EOF'
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+data[data.index(b"version" + b"corebalance") + len("version") + 16] = 1
+open(sys.argv[1], "r+b").write(data)
+EOF
+  run -78 "$LATER/cbrelay" -c "$CONF" "$GATE"
+  [[ $output == *'a scoreboard of another version of corebalance; see UPGRADES in corebalance(7)' ]]
+}
