@@ -13,30 +13,38 @@
 #include "attempt.h"
 #include "records/history.h"
 #include "store/store.h"
+#include "system/grow.h"
 #include "walk.h"
 #include "system/grow.h"
 
+/* A node as it was copied in a section. It is described outside of it: that takes longer, and twice the memory. */
+struct seen_node {
+	struct node_record record;
+	struct index_entry entry;
+};
+
 struct seen_nodes {
-	struct score_node *items;
+	struct seen_node *items;
 	size_t n, room;
 };
 
 static int see_node(struct score *s, struct farm *farm, struct index_entry *entry, void *arg)
 {
 	struct seen_nodes *seen = arg;
-	struct node_record record;
+	struct seen_node *item;
 	int r;
 
 	(void)farm;
-	r = store_read(s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
-	if (r == 0)
-		r = node_check(&record);
-	if (r < 0)
-		return r;
 	if (GROW(seen->items, seen->n, seen->room) < 0)
 		return -ENOMEM;
-	node_describe(&record, entry, &seen->items[seen->n++]);
-	return 0;
+	item = &seen->items[seen->n];
+	item->entry = *entry;
+	r = store_read(s->store, STORE_NODE, entry->id, 0, &item->record, sizeof(item->record));
+	if (r == 0)
+		r = node_check(&item->record);
+	if (r == 0)
+		seen->n++;
+	return r;
 }
 
 static void forget_nodes(void *arg)
@@ -49,8 +57,12 @@ int attempt_each_node(struct score *s, int (*fn)(const struct score_node *node, 
 	struct seen_nodes seen = { .n = 0 };
 	int r = walk_nodes(s, see_node, forget_nodes, &seen);
 
-	for (size_t i = 0; r == 0 && i < seen.n; i++)
-		r = fn(&seen.items[i], arg);
+	for (size_t i = 0; r == 0 && i < seen.n; i++) {
+		struct score_node node;
+
+		node_describe(&seen.items[i].record, &seen.items[i].entry, &node);
+		r = fn(&node, arg);
+	}
 	free(seen.items);
 	return r;
 }
