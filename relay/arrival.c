@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "proxy.h"
 #include "system/timespan.h"
 
 #define GONE_MAX 16 /* connections that ended in the backlog, skipped in one section */
@@ -51,6 +52,7 @@ int arrival_accept(const char **ret_client, void *arg)
 		return -errno;
 	}
 	arrival->accepted_usec = now_boottime();
+	arrival->is_uncounted = arrival->is_limited && proxy_is_expected(arrival->fd);
 	if (peer.ss_family == AF_UNIX)
 		(void)address_peer(arrival->fd, arrival->client);
 	else

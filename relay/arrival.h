@@ -18,6 +18,8 @@ struct arrival {
 	int error;               /* what accept(2) failed with last, or 0: none was pending */
 	uint64_t accepted_usec;  /* CLOCK_BOOTTIME */
 	char client[ADDRESS_MAX];
+	bool is_limited;         /* set by the caller: clients may have so many slots only (--per-client) */
+	bool is_uncounted;       /* then: another proxy brings the connection, and its header will name the client */
 };
 
 /* The accept function of struct score_arrival; arg is a struct arrival. 0 also if arg has its connection already. */

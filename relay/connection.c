@@ -166,11 +166,20 @@ static enum stage next_stage(struct life *life, int r, enum end_phase phase)
 	return end_by_scoreboard(life, r, phase);
 }
 
+/* How many slots the client may have. Another proxy's own connection, or that of a client that it does not name, does
+ * not count. */
+static uint32_t per_client(const struct life *life)
+{
+	bool is_proxy = life->settings->per_client && !life->proxy.client.ss_family && proxy_is_expected(life->connection->fd);
+
+	return is_proxy ? 0 : life->settings->per_client;
+}
+
 static enum stage stage_claim(struct life *life)
 {
 	const struct score_arrival arrival = {
 		.policy = life->settings->policy, .client = life->connection->record.client,
-		.queue_limit = life->settings->queue_limit,
+		.queue_limit = life->settings->queue_limit, .per_client = per_client(life),
 	};
 
 	for (;;) {
@@ -394,6 +403,9 @@ static enum stage give_back(struct life *life, const struct score_slot *ours)
 
 static enum stage connect_failed(struct life *life, enum node_reason reason)
 {
+	const struct score_arrival again = {
+		.policy = life->settings->policy, .client = life->connection->record.client, .per_client = per_client(life),
+	};
 	const struct score_slot ours = life->slot;
 	char failed[NODE_NAME_MAX + 1];
 	struct score_edge edge = { 0 };
@@ -403,8 +415,8 @@ static enum stage connect_failed(struct life *life, enum node_reason reason)
 	life->connection->record.failed_nodes++;
 	life->connection->record.node[0] = '\0'; /* not reached */
 	for (;;) {
-		r = score_failed(life->score, &ours, reason, life->settings->retry_after_usec, life->settings->policy,
-				 life->connection->record.client, &edge, &life->slot, &life->target, &life->ticket);
+		r = score_failed(life->score, &ours, reason, life->settings->retry_after_usec, &again, &edge, &life->slot,
+				 &life->target, &life->ticket);
 		if (!is_shortage(r))
 			break;
 		if (!sit_out(life, "queue", r, PHASE_QUEUE))
@@ -466,16 +478,21 @@ static bool take_name(struct life *life)
 	return false;
 }
 
-/* The same where the slot was taken before the header with the client's name came. */
-static bool take_name_with_slot(struct life *life)
+/* The same where the slot was taken before the header with the client's name came. The client may turn out to have all
+ * the slots that it may have: then the connection comes anew. */
+static enum stage take_name_with_slot(struct life *life)
 {
 	if (!take_name(life)) {
 		(void)release(life, false);
-		return false;
+		return STAGE_OVER;
 	}
-	if (life->proxy.client.ss_family)
-		(void)score_rename(life->score, &life->slot, life->connection->record.client); /* only for display */
-	return true;
+	if (!life->proxy.client.ss_family)
+		return STAGE_CONNECT;
+	(void)score_rename(life->score, &life->slot, life->connection->record.client);
+	if (!life->settings->per_client || score_is_over(life->score, &life->slot, life->settings->per_client) != 1)
+		return STAGE_CONNECT;
+	complain_release(life, score_unclaim(life->score, &life->slot, false));
+	return stage_claim(life);
 }
 
 static enum stage stage_connect(struct life *life)
@@ -486,8 +503,12 @@ static enum stage stage_connect(struct life *life)
 	struct connect_result result;
 	struct score_edge edge = { 0 };
 
-	if (!life->named && !take_name_with_slot(life))
-		return STAGE_OVER;
+	if (!life->named) {
+		enum stage stage = take_name_with_slot(life);
+
+		if (stage != STAGE_CONNECT)
+			return stage;
+	}
 	start_usec = now_boottime();
 	connection->record.wait_usec = start_usec - connection->accepted_usec;
 	connection->record.slot = life->slot.slot;

@@ -412,6 +412,9 @@ static bool shall_open(struct listener *l)
 {
 	uint64_t now_usec = now_monotonic();
 
+	/* A client that may have no more slots is known when its connection is accepted. Then a relay would wait with it. */
+	if (l->settings->per_client)
+		return false;
 	if (gate_was_full(pool_gate(l->pool)) || l->n_coming > 0 || waiters_count(l->waiters) > 0 || score_is_free(l->score) != 1) {
 		l->shut_usec = now_usec;
 		return false;

@@ -71,6 +71,17 @@ static int set_queue_limit(void *settings, const char *value)
 	return parse_number(value, 0, &options->settings.queue_limit);
 }
 
+static int set_per_client(void *settings, const char *value)
+{
+	struct options *options = settings;
+	uint64_t number;
+
+	if (number_parse(value, 0, UINT32_MAX, &number) < 0)
+		return -EINVAL;
+	options->settings.per_client = (uint32_t)number;
+	return 0;
+}
+
 static int set_connections_per_relay(void *settings, const char *value)
 {
 	struct options *options = settings;
@@ -171,6 +182,8 @@ static const struct option_row rows[] = {
 	  set_vanish_timeout, NULL },
 	{ "queue-limit", 0, "N", "let at most N wait here, the rest in the kernel's backlog", "0, off", "a number",
 	  set_queue_limit, NULL },
+	{ "per-client", 0, "N", "let a client have at most N slots; its other connections wait", "0, off", "a number",
+	  set_per_client, NULL },
 	{ "queue-timeout", 0, "TIME", "end a client that waited so long for busy nodes", "0, off", TIME, set_queue_timeout,
 	  NULL },
 	{ "down-timeout", 0, "TIME", "end a client that waited so long while no node is up", "0, off", TIME,

@@ -24,6 +24,7 @@
 #include "arrival.h"
 #include "sigterm.h"
 #include "limit.h"
+#include "proxy.h"
 #include "report.h"
 #include "system/timespan.h"
 
@@ -360,15 +361,20 @@ static int admit_failed(struct waiters *w, struct waiter *waiter, int r)
 int waiters_admit(struct waiters *w, int listening_fd)
 {
 	struct waiter *waiter = w->unqueued ? w->unqueued : calloc(1, sizeof(*waiter));
-	struct score_arrival comes = { .policy = w->setup.settings->policy, .accept = arrival_accept };
+	struct score_arrival comes = {
+		.policy = w->setup.settings->policy, .accept = arrival_accept, .per_client = w->setup.settings->per_client,
+	};
 	int r;
 
 	if (!waiter)
 		return -ENOMEM;
 	if (!w->unqueued)
-		*waiter = (struct waiter){ .all = w, .arrival = { .listening_fd = listening_fd, .fd = -1 } };
+		*waiter = (struct waiter){ .all = w, .arrival = {
+			.listening_fd = listening_fd, .fd = -1, .is_limited = comes.per_client > 0,
+		} };
 	w->unqueued = NULL;
 	comes.arg = &waiter->arrival;
+	comes.is_uncounted = &waiter->arrival.is_uncounted;
 	r = score_join(w->setup.score, &comes, &waiter->ticket);
 	if (r < 0 || r == 2)
 		return admit_failed(w, waiter, r == 2 ? 1 : r);
@@ -383,28 +389,62 @@ int waiters_admit(struct waiters *w, int listening_fd)
 	return 0;
 }
 
+/* Gives a waiter that has a slot to a relay. 0 or -errno. */
+static int serve(struct waiter *waiter, int (*give)(const struct relay_order *order, int fd, void *arg), void *arg)
+{
+	struct relay_order order = { .accepted_usec = waiter->arrival.accepted_usec, .ticket = waiter->ticket };
+	int r;
+
+	(void)memcpy(order.client, waiter->arrival.client, sizeof(order.client));
+	r = give(&order, waiter->arrival.fd, arg);
+	if (r == 0)
+		give_away(waiter);
+	return r;
+}
+
+/* Where clients have a limit, any waiter may have a slot: the scoreboard tells which do. */
+static int serve_granted(struct waiters *w, int (*give)(const struct relay_order *order, int fd, void *arg), void *arg)
+{
+	struct waiter *waiter = w->first;
+	uint64_t number = 0;
+	int r;
+
+	while ((r = score_next_granted(w->setup.score, number, &number)) == 1) {
+		while (waiter && waiter->ticket.number < number)
+			waiter = waiter->next;
+		if (waiter && waiter->ticket.number == number) {
+			struct waiter *next = waiter->next;
+
+			r = serve(waiter, give, arg);
+			if (r < 0)
+				break;
+			waiter = next;
+		}
+	}
+	return r;
+}
+
 int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order, int fd, void *arg), void *arg)
 {
 	uint64_t revivals = score_revivals(w->setup.score);
 
+	if (w->setup.settings->per_client && revivals == w->revivals)
+		return serve_granted(w, give, arg);
+
 	for (struct waiter *waiter = w->first, *next; waiter; waiter = next) {
-		struct relay_order order = { .accepted_usec = waiter->arrival.accepted_usec };
 		int r = score_granted(w->setup.score, &waiter->ticket);
 
 		if (r < 0)
 			return r;
 		/* Behind a waiter without a slot no waiter has a slot, unless damage has mixed up their order. */
-		if (r == 0 && score_revivals(w->setup.score) == w->revivals)
+		if (r == 0 && !w->setup.settings->per_client && score_revivals(w->setup.score) == w->revivals)
 			return 0;
 		next = waiter->next;
 		if (r == 0)
 			continue;
-		order.ticket = waiter->ticket;
-		(void)memcpy(order.client, waiter->arrival.client, sizeof(order.client));
-		r = give(&order, waiter->arrival.fd, arg);
+		r = serve(waiter, give, arg);
 		if (r < 0)
 			return r;
-		give_away(waiter);
 	}
 	w->revivals = revivals;
 	return 0;
@@ -484,10 +524,11 @@ int waiters_hand_over(struct waiters *w)
 int waiters_take_over(struct waiters *w, const struct handover *handover)
 {
 	struct relay_order order = { .accepted_usec = handover->accepted_usec };
+	uint32_t per_client = proxy_is_expected(handover->fd) ? 0 : w->setup.settings->per_client;
 	int r;
 
 	(void)address_peer(handover->fd, order.client);
-	r = score_rejoin(w->setup.score, handover->number, order.client, &order.ticket);
+	r = score_rejoin(w->setup.score, handover->number, order.client, per_client, &order.ticket);
 	if (r == 0)
 		waiters_return(w, &order, handover->fd);
 	return r;

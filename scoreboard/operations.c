@@ -99,9 +99,14 @@ int score_join(struct score *s, const struct score_arrival *arrival, struct scor
 	return OPERATION(s, attempt_join(s, arrival, ret_ticket));
 }
 
-int score_rejoin(struct score *s, uint64_t number, const char *client, struct score_ticket *ret)
+int score_rejoin(struct score *s, uint64_t number, const char *client, uint32_t per_client, struct score_ticket *ret)
 {
-	return OPERATION(s, attempt_rejoin(s, number, client, ret));
+	return OPERATION(s, attempt_rejoin(s, number, client, per_client, ret));
+}
+
+int score_is_over(struct score *s, const struct score_slot *slot, uint32_t per_client)
+{
+	return OPERATION(s, attempt_is_over(s, slot, per_client));
 }
 
 int score_is_free(struct score *s)
@@ -126,6 +131,11 @@ int score_granted(struct score *s, struct score_ticket *ticket)
 	return r == -ESTALE ? 0 : r; /* as above */
 }
 
+int score_next_granted(struct score *s, uint64_t number, uint64_t *ret)
+{
+	return OPERATION(s, attempt_next_granted(s, number, ret));
+}
+
 uint64_t score_revivals(const struct score *s)
 {
 	return s->revivals;
@@ -148,13 +158,13 @@ int score_release(struct score *s, const struct score_slot *slot, uint64_t in, u
 }
 
 int score_failed(struct score *s, const struct score_slot *slot, enum node_reason reason, uint64_t retry_usec,
-		 enum score_policy policy, const char *client, struct score_edge *ret_edge, struct score_slot *ret,
+		 const struct score_arrival *again, struct score_edge *ret_edge, struct score_slot *ret,
 		 struct score_target *ret_target, struct score_ticket *ret_ticket)
 {
 	struct score_slot ours = *slot; /* *slot may be *ret, which an attempt that fails may have begun to fill */
 	int r;
 
-	r = OPERATION(s, attempt_failed(s, &ours, reason, retry_usec, policy, client, ret_edge, ret, ret_target, ret_ticket));
+	r = OPERATION(s, attempt_failed(s, &ours, reason, retry_usec, again, ret_edge, ret, ret_target, ret_ticket));
 	if (r >= 0 || r == -ESTALE) /* else nothing was done, and this process still holds the slot */
 		held_remove(s, &ours);
 	if (r == 0)

@@ -78,6 +78,7 @@ struct score_ticket {
 	uint64_t number; /* the order of arrival, over all entrances */
 	uint32_t cell;   /* where the scoreboard keeps it */
 	char client[SCORE_CLIENT_MAX + 1]; /* its name, for when the ticket must be put back; empty: not known */
+	uint32_t per_client; /* as in struct score_arrival, for the same */
 };
 
 /* What a relay must know of the node of its slot. */
@@ -242,6 +243,12 @@ struct score_arrival {
 	const char *client;      /* its name, of which SCORE_CLIENT_MAX bytes are kept; not used if accept is set */
 	size_t queue_limit;      /* the connection joins the queue only if fewer wait; 0: whatever their number */
 	/*
+	 * The connection waits while its client has so many slots: of its IPv4 address, or of its IPv6 /64. Others get
+	 * free slots meanwhile. 0: any number. Clients without an address may have any number, too.
+	 */
+	uint32_t per_client;
+	const bool *is_uncounted; /* NULL, or true after the accept: per_client does not count for this connection */
+	/*
 	 * NULL: the connection has been accepted. Else this function accepts it. The claim calls this function inside
 	 * the section, when a slot or a place in the queue is in hand: so connections get their tickets in the order
 	 * of the listening socket's backlog, whichever process accepts them. Returns 0, with the client's name in
@@ -277,7 +284,7 @@ int score_join(struct score *s, const struct score_arrival *arrival, struct scor
  * score_reap(), that a process that has ended has left the queue, too.
  * 0 and *ret, which may have a slot at once (score_granted() tells); or -errno.
  */
-int score_rejoin(struct score *s, uint64_t number, const char *client, struct score_ticket *ret);
+int score_rejoin(struct score *s, uint64_t number, const char *client, uint32_t per_client, struct score_ticket *ret);
 
 /*
  * Takes the slot that was granted to the ticket, for this process. Another
@@ -291,6 +298,10 @@ int score_take(struct score *s, struct score_ticket *ticket,
 /* Whether a slot has been granted to the ticket: 1 yes; 0: the ticket still waits, or waits again because it was not in
  * the queue; or -errno. */
 int score_granted(struct score *s, struct score_ticket *ticket);
+
+/* Finds the first ticket of this process behind number that has been granted a slot. 1 and *ret, its number; 0: none
+ * has; or -errno. For a process whose tickets do not get slots in their order (see per_client). */
+int score_next_granted(struct score *s, uint64_t number, uint64_t *ret);
 
 /* How often a ticket of this process was out of the queue and was put back, or may have been: the queue was damaged, or
  * this process did not take a slot in time. Meanwhile slots may have been granted to younger tickets. While this number
@@ -318,11 +329,19 @@ int score_release(struct score *s, const struct score_slot *slot, uint64_t in, u
  * or takes another node's slot at once. Outcomes as score_claim(); *slot may be
  * *ret. *ret_edge tells how this call changed the node's state, if it did.
  * -ESTALE when this process does not hold the slot any more; at any other -errno
- * it still does, and *ret, *ret_edge and *ret_ticket say nothing.
+ * it still does, and *ret, *ret_edge and *ret_ticket say nothing. again is the connection: its policy, client and
+ * per_client count.
  */
 int score_failed(struct score *s, const struct score_slot *slot, enum node_reason reason, uint64_t retry_usec,
-		 enum score_policy policy, const char *client, struct score_edge *ret_edge,
+		 const struct score_arrival *again, struct score_edge *ret_edge,
 		 struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket);
+
+/*
+ * Whether the client of the held slot, by the name that score_rename() gave it,
+ * has per_client slots besides this slot: then the connection is to give the slot
+ * back by score_unclaim(), and to come anew. 1, 0, -ESTALE as above, or -errno.
+ */
+int score_is_over(struct score *s, const struct score_slot *slot, uint32_t per_client);
 
 /*
  * As score_release() for a connection that its node took and did not answer, or
@@ -468,6 +487,7 @@ struct score_ticket_info {
 	pid_t pid;
 	const char *client;
 	uint64_t since_usec;
+	uint32_t per_client;         /* above 0: it waits as its client has so many slots */
 };
 
 struct score_totals {
@@ -529,6 +549,7 @@ int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info 
 struct score_choice {
 	uint32_t node;               /* its id; 0: none */
 	uint64_t waiting;            /* so many wait, and come first */
+	uint64_t over;               /* so many wait as their clients have all the slots that they may */
 	bool paused;
 	bool primary_up;             /* a node that is no backup is up, so that no backup is used */
 };

@@ -62,6 +62,16 @@ FORMAT(ticket_pid, struct score_ticket_info, "%ld", (long)i->pid)
 FORMAT(ticket_client, struct score_ticket_info, "%s", i->client)
 FORMAT(ticket_since, struct score_ticket_info, "%" PRIu64, i->since_usec)
 
+static void ticket_reason(const void *item, char text[static COLUMN_TEXT_MAX])
+{
+	const struct score_ticket_info *i = item;
+
+	*text = '\0';
+	if (i->per_client)
+		(void)snprintf(text, COLUMN_TEXT_MAX, "its client has %" PRIu32 " slots", i->per_client);
+}
+
+
 static void node_reason_(const void *item, char text[static COLUMN_TEXT_MAX])
 {
 	const struct score_node *node = item;
@@ -221,6 +231,7 @@ const struct column columns[] = {
 	{ TABLE_QUEUE, "PID", SHOWN_ALWAYS, COLUMN_NUMBER, "the process that waits", ticket_pid },
 	{ TABLE_QUEUE, "CLIENT", SHOWN_ALWAYS, COLUMN_TEXT, "whose connection it is", ticket_client },
 	{ TABLE_QUEUE, "AGE", SHOWN_PEOPLE, COLUMN_AGE, "how long it has waited", ticket_since },
+	{ TABLE_QUEUE, "REASON", SHOWN_PEOPLE, COLUMN_TEXT, "why it waits though slots may be free (--per-client)", ticket_reason },
 	{ TABLE_QUEUE, "SINCE", SHOWN_PROGRAMS, COLUMN_TIME, "when it began to wait", ticket_since },
 
 	{ TABLE_EXPLAIN, "RANK", SHOWN_ALWAYS, COLUMN_NUMBER, "1 is what the next connection gets", explain_rank },

@@ -175,6 +175,9 @@ static void tell(const struct explanation *e, const char *client, uint32_t shown
 	if (shown < e->n)
 		print(stdout, "(%" PRIu32 " of %" PRIu32 " nodes; --top 0 shows all)\n", shown, e->n);
 	tell_rule(e, client);
+	if (e->choice.over > 0)
+		print(stdout, "%" PRIu64 " wait, as their clients have all the slots that they may have (--per-client).\n",
+		      e->choice.over);
 	if (e->chosen && waiting > 0)
 		print(stdout, "%" PRIu64 " wait, and the oldest gets %s.\n", waiting, e->chosen->node.config.name);
 	else if (e->chosen)

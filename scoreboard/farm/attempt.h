@@ -12,15 +12,17 @@
 int attempt_claim(struct score *s, const struct score_arrival *arrival, struct score_slot *ret,
 	       struct score_target *ret_target, struct score_ticket *ret_ticket);
 int attempt_join(struct score *s, const struct score_arrival *arrival, struct score_ticket *ret_ticket);
-int attempt_rejoin(struct score *s, uint64_t number, const char *client, struct score_ticket *ret);
+int attempt_rejoin(struct score *s, uint64_t number, const char *client, uint32_t per_client, struct score_ticket *ret);
 int attempt_is_free(struct score *s);
+int attempt_is_over(struct score *s, const struct score_slot *slot, uint32_t per_client);
 int attempt_take(struct score *s, const struct score_ticket *ticket, struct score_slot *ret,
 	      struct score_target *ret_target);
 int attempt_granted(struct score *s, const struct score_ticket *ticket);
+int attempt_next_granted(struct score *s, uint64_t number, uint64_t *ret);
 int attempt_leave(struct score *s, const struct score_ticket *ticket);
 int attempt_release(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out, bool served);
 int attempt_failed(struct score *s, const struct score_slot *slot, enum node_reason reason, uint64_t retry_usec,
-		enum score_policy policy, const char *client, struct score_edge *ret_edge, struct score_slot *ret,
+		const struct score_arrival *again, struct score_edge *ret_edge, struct score_slot *ret,
 		struct score_target *ret_target, struct score_ticket *ret_ticket);
 int attempt_doubted(struct score *s, const struct score_slot *slot, uint64_t in, enum node_reason reason,
 		 uint64_t retry_usec, struct score_edge *ret_edge);

@@ -4,8 +4,9 @@
  * claim.c: the only place where slots change hands.
  *
  * What holds between sections: no slot is free while a connection waits (unless
- * the farm is paused). Everything that frees a slot, or makes a slot appear, ends
- * with claim_dispatch(), and a new connection that finds a queue joins it. So the
+ * the farm is paused, or its client has as many slots as it may: client.h).
+ * Everything that frees a slot, or makes a slot appear, ends with
+ * claim_dispatch(), and a new connection that finds a queue joins it. So the
  * oldest waiter gets the next slot and no connection overtakes another.
  *
  * A slot that is granted to a waiter belongs to that process at once. Taking the
@@ -20,6 +21,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "client.h"
 #include "records/history.h"
 #include "policy/policy.h"
 #include "store/store.h"
@@ -197,19 +199,50 @@ int claim_open_due(struct score *s, struct farm *farm)
 
 /* ---- the queue gets what is free ---- */
 
-/* The oldest waiter that lives; dead waiters before it are dropped. 0, 1 if no waiter is left, or -errno. */
-static int oldest_alive(struct score *s, struct farm *farm, struct cell **ret, uint32_t *ret_number)
+/*
+ * The first waiter with a client that may have a slot more. 0, 1 if there is none, or -errno. A waiter without a limit
+ * may, so the walk is short but where clients have more connections than they may.
+ */
+static int first_allowed(struct score *s, const struct farm *farm, struct clients_full *full, uint32_t *ret)
 {
-	while (farm->queue_head != NONE) {
-		uint32_t number = farm->queue_head;
-		struct cell *cell;
-		int r;
+	struct cell_reader reader;
+	uint32_t number = farm->queue_head;
+	uint64_t last = 0;
 
+	reader.number = NONE;
+	while (number != NONE) {
+		const struct cell *cell;
+		int r = queue_read_next(s->store, farm, number, &reader, &cell);
+
+		if (r < 0)
+			return r;
+		if (!cell_is_sane(cell) || cell->state != CELL_WAITING || cell->number <= last)
+			return -EUCLEAN; /* the list may be a ring */
+		r = client_is_full(s, farm, cell->client, cell->per_client, 0, full);
+		if (r <= 0) {
+			*ret = number;
+			return r;
+		}
+		last = cell->number;
+		number = cell->next;
+	}
+	return 1;
+}
+
+/* The oldest waiter that lives and may have a slot; dead waiters before it are dropped. 0, 1 if there is none, or
+ * -errno. */
+static int oldest_alive(struct score *s, struct farm *farm, struct clients_full *full, struct cell **ret, uint32_t *ret_number)
+{
+	for (;;) {
+		uint32_t number;
+		struct cell *cell;
+		int r = first_allowed(s, farm, full, &number);
+
+		if (r != 0)
+			return r;
 		r = queue_get(s->store, farm, number, &cell);
 		if (r < 0)
 			return r;
-		if (!cell_is_sane(cell) || cell->state != CELL_WAITING)
-			return -EUCLEAN; /* the cell's owner cannot be read */
 		if (holder_equal(&cell->owner, &s->self) || holder_alive(&cell->owner)) {
 			*ret = cell;
 			*ret_number = number;
@@ -224,7 +257,6 @@ static int oldest_alive(struct score *s, struct farm *farm, struct cell **ret, u
 			return r;
 		store_trim(s->store);
 	}
-	return 1;
 }
 
 /* Stages the grant of a slot of the node at position to the oldest waiter. */
@@ -248,6 +280,7 @@ static int grant(struct score *s, struct farm *farm, uint32_t position, struct c
 
 int claim_dispatch(struct score *s, struct farm *farm, enum score_policy policy)
 {
+	struct clients_full full = { .n = 0 };
 	int r;
 
 	for (;;) {
@@ -259,7 +292,7 @@ int claim_dispatch(struct score *s, struct farm *farm, enum score_policy policy)
 		r = choose(s, farm, policy, &position);
 		if (r != 0)
 			return r < 0 ? r : store_commit(s->store);
-		r = oldest_alive(s, farm, &cell, &number);
+		r = oldest_alive(s, farm, &full, &cell, &number);
 		if (r != 0)
 			return r < 0 ? r : store_commit(s->store);
 		r = grant(s, farm, position, cell, number);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "claim.h"
+#include "client.h"
 #include "learn.h"
 #include "load.h"
 #include "attempt.h"
@@ -168,7 +169,7 @@ static int enter_with_room(struct score *s, const struct score_slot *ours, struc
 }
 
 int attempt_failed(struct score *s, const struct score_slot *ours, enum node_reason reason, uint64_t retry_usec,
-		enum score_policy policy, const char *client, struct score_edge *ret_edge,
+		const struct score_arrival *again, struct score_edge *ret_edge,
 		struct score_slot *ret, struct score_target *ret_target, struct score_ticket *ret_ticket)
 {
 	uint64_t ticket = ours->ticket;
@@ -183,14 +184,16 @@ int attempt_failed(struct score *s, const struct score_slot *ours, enum node_rea
 	if (r == 0)
 		r = free_slot(s, &h);
 	if (r == 0)
-		r = claim_take_free(s, h.farm, policy, client, ticket, ret, ret_target);
+		r = client_is_full(s, h.farm, again->client, again->per_client, 0, NULL);
+	if (r == 0)
+		r = claim_take_free(s, h.farm, again->policy, again->client, ticket, ret, ret_target);
 	if (r == 1)
-		r = ticket_join(s, h.farm, ticket, client, ret_ticket) ?: 1;
+		r = ticket_join(s, h.farm, ticket, again->client, again->per_client, ret_ticket) ?: 1;
 	if (r >= 0) {
 		int outcome = r;
 
 		/* Older waiters get slots first; then this process, if a slot is left. */
-		r = claim_dispatch(s, h.farm, policy);
+		r = claim_dispatch(s, h.farm, again->policy);
 		if (r == -EUCLEAN && store_commit(s->store) == 0)
 			r = 0; /* as a newcomer's place in newcomer.c */
 		r = r ?: outcome;
@@ -307,6 +310,18 @@ int attempt_rename(struct score *s, const struct score_slot *ours, const char *c
 	(void)memcpy(h.slot->client, client, size);
 	store_touch(s->store, h.slot, sizeof(*h.slot));
 	r = store_commit(s->store);
+	farm_leave(s);
+	return r;
+}
+
+int attempt_is_over(struct score *s, const struct score_slot *ours, uint32_t per_client)
+{
+	struct holding h;
+	int r = enter(s, ours, &h);
+
+	if (r < 0)
+		return r;
+	r = client_is_full(s, h.farm, h.slot->client, per_client, ours->ticket, NULL);
 	farm_leave(s);
 	return r;
 }

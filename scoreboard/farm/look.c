@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "claim.h"
+#include "client.h"
 #include "attempt.h"
 #include "records/history.h"
 #include "store/store.h"
@@ -100,6 +101,10 @@ int attempt_explain(struct score *s, enum score_policy policy, struct score_choi
 		r = claim_dispatch(s, farm, policy);
 	if (r == 0)
 		r = preview(s, farm, policy, ret); /* last: it leaves copies that must not be committed */
+	if (r == 0 && ret->node) {
+		ret->over = ret->waiting; /* any other waiter would have the node */
+		ret->waiting = 0;
+	}
 	farm_leave(s);
 	return r < 0 ? r : attempt_each_node(s, fn, arg);
 }
@@ -164,17 +169,20 @@ struct seen_cells {
 static int see_cell(struct score *s, struct farm *farm, uint32_t number, const struct cell *cell, void *arg)
 {
 	struct seen_cells *seen = arg;
+	int r;
 
-	(void)s;
-	(void)farm;
 	(void)number;
 	if (cell->state != CELL_WAITING)
 		return 0;
 	if (GROW(seen->items, seen->n, seen->room) < 0)
 		return -ENOMEM;
 	seen->items[seen->n] = *cell;
-	seen->items[seen->n++].client[SCORE_CLIENT_MAX] = '\0';
-	return 0;
+	seen->items[seen->n].client[SCORE_CLIENT_MAX] = '\0';
+	r = client_is_full(s, farm, cell->client, cell->per_client, 0, NULL);
+	if (r < 1)
+		seen->items[seen->n].per_client = 0;
+	seen->n++;
+	return r < 0 ? r : 0;
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -196,7 +204,7 @@ int attempt_each_ticket(struct score *s, int (*fn)(const struct score_ticket_inf
 		const struct cell *cell = &seen.items[i];
 		struct score_ticket_info info = {
 			.number = cell->number, .pid = (pid_t)cell->owner.pid, .client = cell->client,
-			.since_usec = cell->since_usec,
+			.since_usec = cell->since_usec, .per_client = cell->per_client,
 		};
 
 		/* A ticket that was lost and put back during the walk may have been seen in two cells. */

@@ -62,12 +62,18 @@ static int accept_in_hand(struct score *s, struct farm *farm, const struct newco
 	name = outcome == 0 ? slot->client : cell->client;
 	(void)memcpy(name, client, strnlen(client, SCORE_CLIENT_MAX));
 	store_touch(s->store, name, SCORE_CLIENT_MAX + 1);
-	if (outcome != 0)
+	if (outcome != 0) {
 		ticket_name(newcomer->ticket, client);
+		if (newcomer->arrival->is_uncounted && *newcomer->arrival->is_uncounted)
+			ticket_limit(s, cell, newcomer->ticket, 0);
+	}
 	return outcome;
 }
 
-/* A newcomer's ticket has been committed. Returns whether a slot is granted to it at once: 0 yes, 1 no. */
+/*
+ * A newcomer's ticket has been committed. Returns whether a slot is granted to it at once: 0 yes, 1 no. A newcomer may
+ * wait while slots are free: those before it may wait for their clients' other connections.
+ */
 static int dispatch_joined(struct score *s, struct farm *farm, const struct newcomer *newcomer)
 {
 	struct cell *cell = NULL;
@@ -100,10 +106,10 @@ static int try_once(struct score *s, const struct newcomer *newcomer, bool may_r
 		r = REAP_FIRST;
 	else if (r == 1 && arrival->queue_limit && farm->queue_length >= arrival->queue_limit)
 		r = -E2BIG;
-	else if (r == 0 && newcomer->slot)
+	else if (r == 0 && newcomer->slot && !arrival->per_client)
 		r = claim_take_free(s, farm, arrival->policy, client, farm->next_ticket, newcomer->slot, newcomer->target);
 	else if ((r == 0 || r == 1) && newcomer->ticket)
-		r = ticket_join(s, farm, farm->next_ticket, client, newcomer->ticket) ?: 1;
+		r = ticket_join(s, farm, farm->next_ticket, client, arrival->per_client, newcomer->ticket) ?: 1;
 	comes = r == 0 || (r == 1 && newcomer->ticket);
 	if (comes && arrival->accept)
 		r = accept_in_hand(s, farm, newcomer, r);
@@ -113,8 +119,12 @@ static int try_once(struct score *s, const struct newcomer *newcomer, bool may_r
 		farm->next_ticket++;
 		store_touch(s->store, farm, sizeof(*farm));
 		r = store_commit(s->store);
-		if (r == 0)
-			r = outcome == 1 && !newcomer->slot ? dispatch_joined(s, farm, newcomer) : outcome;
+		if (r == 0 && outcome == 1) {
+			int granted = dispatch_joined(s, farm, newcomer);
+
+			outcome = newcomer->slot ? 1 : granted; /* such a caller takes a granted slot by its ticket */
+		}
+		r = r ?: outcome;
 	}
 	farm_leave(s);
 	return r;

@@ -42,7 +42,17 @@ void ticket_name(struct score_ticket *ticket, const char *client)
 	(void)memcpy(ticket->client, client, strnlen(client, SCORE_CLIENT_MAX));
 }
 
-int ticket_join(struct score *s, struct farm *farm, uint64_t number, const char *client, struct score_ticket *ret)
+void ticket_limit(struct score *s, struct cell *cell, struct score_ticket *ticket, uint32_t per_client)
+{
+	ticket->per_client = per_client;
+	if (cell->per_client == per_client)
+		return;
+	cell->per_client = per_client;
+	store_touch(s->store, &cell->per_client, sizeof(cell->per_client));
+}
+
+int ticket_join(struct score *s, struct farm *farm, uint64_t number, const char *client, uint32_t per_client,
+		struct score_ticket *ret)
 {
 	struct cell *cell;
 	int r = wake_port_open(&s->port);
@@ -56,6 +66,8 @@ int ticket_join(struct score *s, struct farm *farm, uint64_t number, const char 
 		history_note_counts(s->store, farm);
 	if (r == 0)
 		r = queue_get(s->store, farm, ret->cell, &cell);
+	if (r == 0)
+		ticket_limit(s, cell, ret, per_client);
 	if (r == 0 && cell->next != NONE)
 		r = nudge(s, farm, cell->prev);
 	return r;
@@ -187,6 +199,28 @@ int attempt_granted(struct score *s, const struct score_ticket *ticket)
 	return r;
 }
 
+int attempt_next_granted(struct score *s, uint64_t number, uint64_t *ret)
+{
+	struct farm *farm;
+	struct cell cell;
+	uint64_t last = 0;
+	int r = farm_enter(s, &farm), found = 0;
+
+	if (r < 0)
+		return r;
+	for (uint32_t at = farm->granted_head; r == 0 && !found && at != NONE; at = cell.next) {
+		r = queue_read(s->store, farm, at, &cell);
+		if (r == 0 && cell.number <= last)
+			r = -EUCLEAN; /* the list may be a ring */
+		last = cell.number;
+		found = r == 0 && cell.number > number && holder_equal(&cell.owner, &s->self);
+	}
+	farm_leave(s);
+	if (found)
+		*ret = cell.number;
+	return r < 0 ? r : found;
+}
+
 int attempt_leave(struct score *s, const struct score_ticket *ticket)
 {
 	struct node_record *record;
@@ -240,7 +274,7 @@ static int put_back(struct score *s, struct score_ticket *ticket, const char *cl
 			farm->next_ticket = ticket->number + 1;
 			store_touch(s->store, farm, sizeof(*farm));
 		}
-		r = ticket_join(s, farm, ticket->number, client, &again);
+		r = ticket_join(s, farm, ticket->number, client, ticket->per_client, &again);
 		if (r == 0)
 			r = store_commit(s->store);
 		if (r == 0) {
@@ -270,9 +304,9 @@ int ticket_revive(struct score *s, struct score_ticket *ticket)
 	return put_back_with_room(s, ticket, *ticket->client ? ticket->client : "unknown");
 }
 
-int attempt_rejoin(struct score *s, uint64_t number, const char *client, struct score_ticket *ret)
+int attempt_rejoin(struct score *s, uint64_t number, const char *client, uint32_t per_client, struct score_ticket *ret)
 {
 	/* The ticket has no cell yet: queue_find() finds none. */
-	*ret = (struct score_ticket){ .number = number, .cell = NONE };
+	*ret = (struct score_ticket){ .number = number, .cell = NONE, .per_client = per_client };
 	return put_back_with_room(s, ret, client);
 }

@@ -10,7 +10,7 @@
 #include "list/nodelist.h"
 #include "store/store.h"
 
-#define FANOUT 32u
+#define FANOUT INDEX_PAGE_ENTRIES
 
 struct entry_page {
 	struct index_entry entries[FANOUT];
@@ -197,6 +197,17 @@ static struct index_key page_sum(const void *page, unsigned level, uint32_t firs
 		else
 			put_key(&best, &((const struct key_page *)page)->keys[i]);
 	return best;
+}
+
+int index_read_page(struct store *store, const struct farm *farm, uint32_t page,
+		    struct index_entry ret[static INDEX_PAGE_ENTRIES])
+{
+	int r;
+
+	if (page * FANOUT >= farm->n_nodes)
+		return -EUCLEAN;
+	r = store_read(store, STORE_INDEX, 0, page, ret, sizeof(struct entry_page));
+	return r < 0 ? r : (int)page_items(farm->n_nodes, page * FANOUT);
 }
 
 int index_get(struct store *store, const struct farm *farm, uint32_t position, struct index_entry **ret)

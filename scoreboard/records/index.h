@@ -91,6 +91,13 @@ uint32_t index_fastest(const struct index_key *root);
 /* Whether every page below the root is summed up rightly: 0 yes, 1 no, or -errno. */
 int index_check_levels(struct store *store, const struct farm *farm);
 
+#define INDEX_PAGE_ENTRIES 32u
+
+/* Copies the entries of a page, which begins at position page * INDEX_PAGE_ENTRIES, for walks over many nodes. Returns
+ * their number; -EUCLEAN if there is no such page; or -errno. */
+int index_read_page(struct store *store, const struct farm *farm, uint32_t page,
+		    struct index_entry ret[static INDEX_PAGE_ENTRIES]);
+
 /* The entry at a position. 0, -EUCLEAN if there is none, or -errno. */
 int index_get(struct store *store, const struct farm *farm, uint32_t position, struct index_entry **ret);
 

@@ -38,6 +38,25 @@ int queue_read(struct store *store, const struct farm *farm, uint32_t number, st
 	return 0;
 }
 
+int queue_read_next(struct store *store, const struct farm *farm, uint32_t number, struct cell_reader *reader,
+		    const struct cell **ret)
+{
+	struct cell *cell = &reader->page.cells[number % CELLS_PER_PAGE];
+	int r;
+
+	if (number >= farm->cells)
+		return -EUCLEAN;
+	if (number / CELLS_PER_PAGE != reader->number) {
+		r = store_read(store, STORE_QUEUE, number / CELLS_PER_PAGE, 0, &reader->page, sizeof(reader->page));
+		reader->number = r < 0 ? NONE : number / CELLS_PER_PAGE;
+		if (r < 0)
+			return r;
+	}
+	cell->client[SCORE_CLIENT_MAX] = '\0';
+	*ret = cell;
+	return 0;
+}
+
 int queue_find(struct store *store, const struct farm *farm, const struct score_ticket *ticket, struct cell **ret)
 {
 	int r;

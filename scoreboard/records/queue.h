@@ -34,7 +34,7 @@ struct cell {
 	uint32_t state;            /* enum cell_state */
 	uint32_t next, prev;       /* in its list; a free cell has no prev */
 	uint32_t node, slot;       /* when granted */
-	uint32_t reserved;
+	uint32_t per_client;       /* its client may have so many slots; 0: any number */
 	char wake[WAKE_NAME_SIZE];
 	char client[SCORE_CLIENT_MAX + 1];
 };
@@ -49,10 +49,21 @@ int queue_get(struct store *store, const struct farm *farm, uint32_t number, str
 /* Copies a cell into the caller's memory, for walks along the queue. As queue_get(). */
 int queue_read(struct store *store, const struct farm *farm, uint32_t number, struct cell *ret);
 
+/* A page of cells that was read, for a long walk: neighbours in the queue are mostly neighbours in a page. */
+struct cell_reader {
+	struct cell_page page;
+	uint32_t number;           /* of the page; NONE at first */
+};
+
+/* As queue_read(), but reads a page once for neighbours. *ret is the reader's, and valid until the next call. */
+int queue_read_next(struct store *store, const struct farm *farm, uint32_t number, struct cell_reader *reader,
+		    const struct cell **ret);
+
 /* Finds the cell of a ticket. 0; -ESTALE: it is no longer there; or -errno. */
 int queue_find(struct store *store, const struct farm *farm, const struct score_ticket *ticket, struct cell **ret);
 
-/* Puts a ticket of that number at its place in the queue, and fills in owner, client, since and wake name.
+/* Puts a ticket of that number at its place in the queue, and fills in owner, client, since and wake name; per_client
+ * is 0.
  * 0 and *ret_cell; -EXFULL if the queue must be grown first; or -errno. */
 int queue_insert(struct store *store, struct farm *farm, uint64_t number, const struct holder *owner,
 		 const char *client, const char wake[static WAKE_NAME_SIZE], uint32_t *ret_cell);

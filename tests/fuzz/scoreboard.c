@@ -228,8 +228,8 @@ static void make_board(const char *path, const struct nodelist *list, struct boa
 	children[0] = in_child(s, leave_slot);
 	MUST(score_join(s, &(struct score_arrival){ .client = "192.0.2.3:1234" }, &board->granted) == 0);
 	MUST(claim_one(s, &slot) == 0);
-	MUST(score_failed(s, &slot, REASON_REFUSED, 1000000, POLICY_FASTEST, "192.0.2.1:1234", &edge, &slot,
-			  &target, &(struct score_ticket){ 0 }) >= 0);
+	MUST(score_failed(s, &slot, REASON_REFUSED, 1000000, &(struct score_arrival){ .client = "192.0.2.1:1234" }, &edge,
+			  &slot, &target, &(struct score_ticket){ 0 }) >= 0);
 	while (claim_one(s, &slot) == 0)
 		;
 	children[1] = in_child(s, leave_ticket);
@@ -488,7 +488,8 @@ static void call_failed(struct state *t)
 {
 	struct score_target target;
 	struct score_edge edge;
-	int r = score_failed(t->s, &t->slot, REASON_REFUSED, 1000, t->policy, "192.0.2.9:2", &edge, &t->slot, &target,
+	int r = score_failed(t->s, &t->slot, REASON_REFUSED, 1000,
+			     &(struct score_arrival){ .policy = t->policy, .client = "192.0.2.9:2" }, &edge, &t->slot, &target,
 			     &t->ticket);
 
 	see_target(r, &target);

@@ -269,8 +269,8 @@ static void do_failed(struct score *s, struct stage *stage)
 {
 	struct score_edge edge;
 
-	(void)score_failed(s, &stage->slot, REASON_REFUSED, 1000, POLICY_FASTEST, "child", &edge, &stage->slot,
-			   &stage->target, &stage->ticket);
+	(void)score_failed(s, &stage->slot, REASON_REFUSED, 1000, &(struct score_arrival){ .client = "child" }, &edge,
+			   &stage->slot, &stage->target, &stage->ticket);
 }
 
 static void do_leave(struct score *s, struct stage *stage)
@@ -433,8 +433,8 @@ static void do_trials(struct score *s, struct stage *stage)
 	struct score_edge edge;
 
 	for (int i = 0; i < 2; i++) {
-		if (score_failed(s, &stage->slot, REASON_REFUSED, 1, POLICY_FASTEST, "child", &edge, &stage->slot,
-				 &stage->target, &stage->ticket) != 0)
+		if (score_failed(s, &stage->slot, REASON_REFUSED, 1, &(struct score_arrival){ .client = "child" }, &edge,
+				 &stage->slot, &stage->target, &stage->ticket) != 0)
 			return;
 	}
 	(void)score_connected(s, &stage->slot, &edge);
