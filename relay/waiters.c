@@ -528,7 +528,7 @@ int waiters_take_over(struct waiters *w, const struct handover *handover)
 	int r;
 
 	(void)address_peer(handover->fd, order.client);
-	r = score_rejoin(w->setup.score, handover->number, order.client, per_client, &order.ticket);
+	r = score_rejoin(w->setup.score, handover->number, w->setup.settings->policy, order.client, per_client, &order.ticket);
 	if (r == 0)
 		waiters_return(w, &order, handover->fd);
 	return r;

@@ -99,9 +99,10 @@ int score_join(struct score *s, const struct score_arrival *arrival, struct scor
 	return OPERATION(s, attempt_join(s, arrival, ret_ticket));
 }
 
-int score_rejoin(struct score *s, uint64_t number, const char *client, uint32_t per_client, struct score_ticket *ret)
+int score_rejoin(struct score *s, uint64_t number, enum score_policy policy, const char *client,
+		 uint32_t per_client, struct score_ticket *ret)
 {
-	return OPERATION(s, attempt_rejoin(s, number, client, per_client, ret));
+	return OPERATION(s, attempt_rejoin(s, number, policy, client, per_client, ret));
 }
 
 int score_is_over(struct score *s, const struct score_slot *slot, uint32_t per_client)
@@ -248,10 +249,10 @@ int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info 
 	return OPERATION(s, attempt_each_ticket(s, fn, arg));
 }
 
-int score_explain(struct score *s, enum score_policy policy, struct score_choice *ret,
+int score_explain(struct score *s, enum score_policy policy, const char *client, struct score_choice *ret,
 		  int (*fn)(const struct score_node *node, void *arg), void *arg)
 {
-	return OPERATION(s, attempt_explain(s, policy, ret, fn, arg));
+	return OPERATION(s, attempt_explain(s, policy, client, ret, fn, arg));
 }
 
 int score_history(struct score *s, struct score_history *ret)

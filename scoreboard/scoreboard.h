@@ -72,11 +72,19 @@ struct score_slot {
 	bool trial;      /* this connection tries a node that was down */
 };
 
+enum score_policy {
+#define POLICY_NUMBER(NAME, name) POLICY_##NAME,
+	POLICIES(POLICY_NUMBER)
+	POLICY_MAX_,
+	POLICY_INVALID_ = -1,
+};
+
 /* A place in the queue. A function that takes a ticket that is not const may change its cell: the ticket was lost with
  * a damaged queue, and the function has put it back. */
 struct score_ticket {
 	uint64_t number; /* the order of arrival, over all entrances */
 	uint32_t cell;   /* where the scoreboard keeps it */
+	enum score_policy policy;
 	char client[SCORE_CLIENT_MAX + 1]; /* its name, for when the ticket must be put back; empty: not known */
 	uint32_t per_client; /* as in struct score_arrival, for the same */
 };
@@ -87,13 +95,6 @@ struct score_target {
 	enum node_proxy proxy;
 	unsigned n_addresses;
 	struct score_address addresses[SCORE_ADDRESSES_MAX];
-};
-
-enum score_policy {
-#define POLICY_NUMBER(NAME, name) POLICY_##NAME,
-	POLICIES(POLICY_NUMBER)
-	POLICY_MAX_,
-	POLICY_INVALID_ = -1,
 };
 
 enum node_state {
@@ -284,7 +285,8 @@ int score_join(struct score *s, const struct score_arrival *arrival, struct scor
  * score_reap(), that a process that has ended has left the queue, too.
  * 0 and *ret, which may have a slot at once (score_granted() tells); or -errno.
  */
-int score_rejoin(struct score *s, uint64_t number, const char *client, uint32_t per_client, struct score_ticket *ret);
+int score_rejoin(struct score *s, uint64_t number, enum score_policy policy, const char *client,
+		 uint32_t per_client, struct score_ticket *ret);
 
 /*
  * Takes the slot that was granted to the ticket, for this process. Another
@@ -568,6 +570,9 @@ double score_worth(const struct score_node *node);
 /* What a policy prefers, as a phrase. Never NULL. */
 const char *policy_rule(enum score_policy policy);
 
+/* Whether the policy chooses by the client's address, too. */
+bool policy_is_by_client(enum score_policy policy);
+
 /* How a policy ranks two nodes that both could be used: below 0 if a comes first, above 0 if b does. */
 int policy_compare(enum score_policy policy, const struct score_candidate *a, const struct score_candidate *b);
 
@@ -575,10 +580,10 @@ int policy_compare(enum score_policy policy, const struct score_candidate *a, co
 const char *policy_why_behind(enum score_policy policy, const struct score_candidate *node,
 			      const struct score_candidate *chosen);
 
-/* What a new connection would get by policy, and every node as it is at that moment. As for a new connection, nodes
+/* What a new connection of a client (its address, or address and port; NULL: of any) would get by policy, and every node as it is at that moment. As for a new connection, nodes
  * with a due trial are opened for it first, and waiters get the slots that come of it. *ret is filled before the first
  * call of fn, which is as in score_each_node(). */
-int score_explain(struct score *s, enum score_policy policy, struct score_choice *ret,
+int score_explain(struct score *s, enum score_policy policy, const char *client, struct score_choice *ret,
 		  int (*fn)(const struct score_node *node, void *arg), void *arg);
 
 /* The farm in numbers. 0 or -errno. */

@@ -73,6 +73,8 @@ static int compare(const struct explain_row *a, const struct explain_row *b, con
 {
 	struct score_candidate x = candidate(e, a), y = candidate(e, b);
 
+	if ((a->node.id == e->choice.node) != (b->node.id == e->choice.node))
+		return a->node.id == e->choice.node ? -1 : 1;
 	if (a->usable != b->usable)
 		return a->usable ? -1 : 1;
 	if (!a->usable)
@@ -164,8 +166,13 @@ static void explain(struct explanation *e)
 
 static void tell_rule(const struct explanation *e, const char *client)
 {
-	print(stdout, "\n%s: %s%s%s.\n", policy_to_string(e->policy), policy_rule(e->policy),
-		     client ? "; the same for every client, also " : "", client ? client : "");
+	const char *how = "";
+
+	if (policy_is_by_client(e->policy))
+		how = client ? "; for " : "; of a client that is not known, as fastest";
+	else if (client)
+		how = "; the same for every client, also ";
+	print(stdout, "\n%s: %s%s%s.\n", policy_to_string(e->policy), policy_rule(e->policy), how, client ? client : "");
 }
 
 static void tell(const struct explanation *e, const char *client, uint32_t shown)
@@ -218,15 +225,29 @@ static int print_table(const struct context *context, struct explanation *e, con
 	return status;
 }
 
-/* Whether the text is an IPv4 or IPv6 address, with or without a port, as `cbscore slots` shows clients. */
-static bool is_address(const char *client)
+#define CLIENT_MAX (INET6_ADDRSTRLEN + 8)
+
+/* Writes an address as `cbscore slots` shows clients, with port 0. */
+static void name_client(int family, const void *bytes, char ret[static CLIENT_MAX])
 {
-	char text[INET6_ADDRSTRLEN + 8], bytes[sizeof(struct in6_addr)], *address = text, *end;
+	char text[INET6_ADDRSTRLEN];
+
+	(void)inet_ntop(family, bytes, text, sizeof(text));
+	(void)snprintf(ret, CLIENT_MAX, family == AF_INET6 ? "[%s]:0" : "%s:0", text);
+}
+
+/* Whether the text is an IPv4 or IPv6 address, with or without a port, as `cbscore slots` shows clients. Names it. */
+static bool is_address(const char *client, char ret[static CLIENT_MAX])
+{
+	char text[CLIENT_MAX], bytes[sizeof(struct in6_addr)], *address = text, *end;
+	int family;
 
 	if ((size_t)snprintf(text, sizeof(text), "%s", client) >= sizeof(text))
 		return false;
-	if (inet_pton(AF_INET6, text, bytes) == 1)
+	if (inet_pton(AF_INET6, text, bytes) == 1) {
+		name_client(AF_INET6, bytes, ret);
 		return true;
+	}
 	end = *text == '[' ? strchr(text, ']') : strchr(text, ':');
 	if (*text == '[') {
 		address++;
@@ -241,22 +262,27 @@ static bool is_address(const char *client)
 			return false;
 		*end = '\0';
 	}
-	return inet_pton(address > text ? AF_INET6 : AF_INET, address, bytes) == 1;
+	family = address > text ? AF_INET6 : AF_INET;
+	if (inet_pton(family, address, bytes) != 1)
+		return false;
+	name_client(family, bytes, ret);
+	return true;
 }
 
 static int run_explain(void *settings, int argc, char **argv)
 {
 	const struct context *context = settings;
 	struct explanation e = { .policy = arg_policy };
+	char client[CLIENT_MAX];
 	struct score *score;
 	int r, status;
 
-	if (argc > 0 && !is_address(argv[0]))
+	if (argc > 0 && !is_address(argv[0], client))
 		return complain_usage("\"%s\": expected the address of a client", argv[0]);
 	status = context_look(context, &score);
 	if (status != STATUS_OK)
 		return status;
-	r = score_explain(score, e.policy, &e.choice, add_row, &e);
+	r = score_explain(score, e.policy, argc > 0 ? client : NULL, &e.choice, add_row, &e);
 	(void)score_close(score);
 	status = r < 0 ? complain_score(context, r) : print_table(context, &e, argc > 0 ? argv[0] : NULL);
 	free(e.rows);

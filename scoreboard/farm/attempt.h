@@ -12,7 +12,8 @@
 int attempt_claim(struct score *s, const struct score_arrival *arrival, struct score_slot *ret,
 	       struct score_target *ret_target, struct score_ticket *ret_ticket);
 int attempt_join(struct score *s, const struct score_arrival *arrival, struct score_ticket *ret_ticket);
-int attempt_rejoin(struct score *s, uint64_t number, const char *client, uint32_t per_client, struct score_ticket *ret);
+int attempt_rejoin(struct score *s, uint64_t number, enum score_policy policy, const char *client,
+		   uint32_t per_client, struct score_ticket *ret);
 int attempt_is_free(struct score *s);
 int attempt_is_over(struct score *s, const struct score_slot *slot, uint32_t per_client);
 int attempt_take(struct score *s, const struct score_ticket *ticket, struct score_slot *ret,
@@ -38,7 +39,7 @@ int attempt_guard(struct score *s, const struct score_ticket *youngest, pid_t *r
 int attempt_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg);
 int attempt_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slot, void *arg), void *arg);
 int attempt_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info *ticket, void *arg), void *arg);
-int attempt_explain(struct score *s, enum score_policy policy, struct score_choice *ret,
+int attempt_explain(struct score *s, enum score_policy policy, const char *client, struct score_choice *ret,
 		 int (*fn)(const struct score_node *node, void *arg), void *arg);
 int attempt_totals(struct score *s, struct score_totals *ret);
 int attempt_history(struct score *s, struct score_history *ret);

@@ -64,17 +64,46 @@ int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint3
 
 /* ---- choosing ---- */
 
-/*
- * The position of the node to use now. 0, 1 if there is none, or -errno.
- * A backup is used only while no other node is up, however busy those are.
- */
-static int choose(struct score *s, struct farm *farm, enum score_policy policy, uint32_t *ret)
+/* Whether a node takes a connection now. A backup is used only while no other node is up, however busy those are. */
+static bool is_any_free(const struct farm *farm)
 {
-	bool primary = farm->root.worth & WORTH_PRIMARY;
+	return farm->root.worth != 0 && !farm->paused && (farm->root.worth & WORTH_PRIMARY || farm->primaries_up == 0);
+}
 
-	if (farm->root.worth == 0 || farm->paused || (!primary && farm->primaries_up > 0))
-		return 1;
-	return policy_get(policy)->choose(s->store, farm, primary, ret);
+/* The position of the node to use now, for a client. 0, 1 if there is none, or -errno. */
+static int choose(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint32_t *ret)
+{
+	const struct policy_request request = { .primary = farm->root.worth & WORTH_PRIMARY, .client = client };
+
+	return is_any_free(farm) ? policy_get(policy)->choose(s->store, farm, &request, ret) : 1;
+}
+
+bool claim_is_ready(const struct farm *farm, const struct score_arrival *arrival)
+{
+	const struct policy *policy = policy_get(arrival->policy);
+
+	return !policy->is_ready || policy->is_ready(farm, arrival);
+}
+
+int claim_make_ready(struct score *s, const struct score_arrival *arrival)
+{
+	struct farm farm;
+	int r = store_begin(s->store);
+
+	if (r == 0) {
+		r = must_exist(store_read(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm)));
+		if (r == 0)
+			r = farm_check(&farm);
+		if (r == 0)
+			r = policy_get(arrival->policy)->make_ready(s->store, &farm, arrival);
+		if (r == 0)
+			r = store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+		if (r == 0)
+			r = store_end(s->store);
+		else
+			store_cancel(s->store);
+	}
+	return r == -EUCLEAN || r == -EIDRM || r == -EREMCHG ? r : 0;
 }
 
 /* ---- filling and freeing ---- */
@@ -278,7 +307,7 @@ static int grant(struct score *s, struct farm *farm, uint32_t position, struct c
 	return r < 0 ? r : queue_grant(s->store, farm, number, cell);
 }
 
-int claim_dispatch(struct score *s, struct farm *farm, enum score_policy policy)
+int claim_dispatch(struct score *s, struct farm *farm)
 {
 	struct clients_full full = { .n = 0 };
 	int r;
@@ -287,12 +316,11 @@ int claim_dispatch(struct score *s, struct farm *farm, enum score_policy policy)
 		uint32_t position, number;
 		struct cell *cell;
 
-		if (farm->queue_head == NONE)
+		if (farm->queue_head == NONE || !is_any_free(farm))
 			break;
-		r = choose(s, farm, policy, &position);
-		if (r != 0)
-			return r < 0 ? r : store_commit(s->store);
 		r = oldest_alive(s, farm, &full, &cell, &number);
+		if (r == 0)
+			r = choose(s, farm, (enum score_policy)cell->policy, cell->client, &position);
 		if (r != 0)
 			return r < 0 ? r : store_commit(s->store);
 		r = grant(s, farm, position, cell, number);
@@ -340,7 +368,7 @@ int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy
 		if (head.number < ticket)
 			return 1;
 	}
-	r = choose(s, farm, policy, &position);
+	r = choose(s, farm, policy, client, &position);
 	if (r != 0)
 		return r;
 	(void)memcpy(with.client, client, strnlen(client, SCORE_CLIENT_MAX));
@@ -353,14 +381,12 @@ int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy
 	return r;
 }
 
-int claim_preview(struct score *s, struct farm *farm, enum score_policy policy, uint32_t *ret)
+int claim_preview(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint32_t *ret)
 {
-	return choose(s, farm, policy, ret);
+	return choose(s, farm, policy, client, ret);
 }
 
-int claim_is_free(struct score *s, struct farm *farm)
+int claim_is_free(const struct farm *farm)
 {
-	uint32_t position;
-
-	return farm->queue_head != NONE ? 1 : choose(s, farm, POLICY_FASTEST, &position);
+	return farm->queue_head == NONE && is_any_free(farm) ? 0 : 1;
 }

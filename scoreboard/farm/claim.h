@@ -15,8 +15,8 @@
 /* Opens every node that is due for its next trial, for a single connection. Commits. 0 or -errno. */
 int claim_open_due(struct score *s, struct farm *farm);
 
-/* Grants free slots to the oldest live waiters until no slot or no waiter is left. Commits. 0 or -errno. */
-int claim_dispatch(struct score *s, struct farm *farm, enum score_policy policy);
+/* Grants free slots to the oldest live waiters, to each by its own policy, until no slot or no waiter is left. Commits. 0 or -errno. */
+int claim_dispatch(struct score *s, struct farm *farm);
 
 /* Frees a slot, whichever process held it. A trial on it has shown nothing. Staged only. 0 or -errno. */
 int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struct slot *slot, uint32_t number);
@@ -24,9 +24,9 @@ int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struc
 /* Changes the flags of an index entry, and what is derived from them. Staged only. 0 or -errno. */
 int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint32_t set, uint32_t clear);
 
-/* The position of the node that a connection would get now if the queue were empty. Changes copies only: nothing may
+/* The position of the node that a connection of the client would get now if the queue were empty. Changes copies only: nothing may
  * be committed after it. 0, 1 if there is none, or -errno. */
-int claim_preview(struct score *s, struct farm *farm, enum score_policy policy, uint32_t *ret);
+int claim_preview(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint32_t *ret);
 
 /* The record and the index entry of a node that may exist. 0; -ENOENT; -EUCLEAN if they disagree; or -errno. */
 int claim_find_node(struct score *s, const struct farm *farm, uint32_t id,
@@ -45,8 +45,15 @@ int claim_occupy(struct score *s, struct farm *farm, uint32_t position, const st
 int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint64_t ticket,
 		    struct score_slot *ret, struct score_target *ret_target);
 
-/* Whether a connection that comes now would get a slot at once: 0 yes, 1 no, or -errno. */
-int claim_is_free(struct score *s, struct farm *farm);
+/* Whether the policy has all records that it wants. */
+bool claim_is_ready(const struct farm *farm, const struct score_arrival *arrival);
+
+/* Makes the records that the policy wants, in a transaction, outside of any section. If they cannot be made, the policy
+ * does without. 0, or -errno after damage. */
+int claim_make_ready(struct score *s, const struct score_arrival *arrival);
+
+/* Whether a connection that comes now would get a slot at once: 0 yes, 1 no. */
+int claim_is_free(const struct farm *farm);
 
 /* What a relay must know of the node of its slot. 0 or -errno. */
 int claim_describe(struct score *s, uint32_t node, struct score_target *ret);

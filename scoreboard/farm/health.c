@@ -75,7 +75,7 @@ static int set_hold(struct score *s, const char *name, bool hold, const char *de
 	store_touch(s->store, record, sizeof(*record));
 	r = claim_set_flags(s, at.farm, record->position, hold ? ENTRY_HELD : 0, hold ? 0 : ENTRY_HELD);
 	if (r == 0)
-		r = claim_dispatch(s, at.farm, POLICY_FASTEST);
+		r = claim_dispatch(s, at.farm);
 	if (r == 0)
 		r = was == hold;
 	farm_leave(s);
@@ -95,7 +95,7 @@ int attempt_pause(struct score *s, bool paused)
 	store_touch(s->store, &farm->paused, sizeof(farm->paused));
 	r = store_commit(s->store);
 	if (r == 0 && !paused)
-		r = claim_dispatch(s, farm, POLICY_FASTEST);
+		r = claim_dispatch(s, farm);
 	farm_leave(s);
 	return r < 0 ? r : same;
 }
@@ -278,7 +278,7 @@ int attempt_verdict(struct score *s, uint32_t node, const struct score_verdict *
 	if (r == 0)
 		r = store_commit(s->store);
 	if (r == 0 && edge)
-		r = claim_dispatch(s, at.farm, POLICY_FASTEST);
+		r = claim_dispatch(s, at.farm);
 	farm_leave(s);
 	return r < 0 ? r : edge;
 }
@@ -315,7 +315,7 @@ int attempt_agent(struct score *s, uint32_t node, const char *text, struct agent
 	if (memcmp(&ret->agent, &at.record->agent, sizeof(ret->agent)) != 0) {
 		r = obey(s, at.farm, at.record, at.entry, &ret->agent, ret_edge);
 		if (r == 0)
-			r = claim_dispatch(s, at.farm, POLICY_FASTEST);
+			r = claim_dispatch(s, at.farm);
 	}
 	farm_leave(s);
 	return r < 0 ? r : ret_edge->before != ret_edge->after;

@@ -73,7 +73,7 @@ static int give_up(struct score *s, const struct holding *h, int r)
 	if (r == 0)
 		r = free_slot(s, h);
 	if (r == 0)
-		r = claim_dispatch(s, h->farm, POLICY_FASTEST);
+		r = claim_dispatch(s, h->farm);
 	farm_leave(s);
 	if (r == 0 && gone)
 		(void)score_collect(s); /* if it cannot be done now, the next load or probe pass does it */
@@ -188,12 +188,12 @@ int attempt_failed(struct score *s, const struct score_slot *ours, enum node_rea
 	if (r == 0)
 		r = claim_take_free(s, h.farm, again->policy, again->client, ticket, ret, ret_target);
 	if (r == 1)
-		r = ticket_join(s, h.farm, ticket, again->client, again->per_client, ret_ticket) ?: 1;
+		r = ticket_join(s, h.farm, ticket, again->policy, again->client, again->per_client, ret_ticket) ?: 1;
 	if (r >= 0) {
 		int outcome = r;
 
 		/* Older waiters get slots first; then this process, if a slot is left. */
-		r = claim_dispatch(s, h.farm, again->policy);
+		r = claim_dispatch(s, h.farm);
 		if (r == -EUCLEAN && store_commit(s->store) == 0)
 			r = 0; /* as a newcomer's place in newcomer.c */
 		r = r ?: outcome;
@@ -282,7 +282,7 @@ static int pass_trial(struct score *s, const struct score_slot *ours, bool answe
 	} else if (h.slot->trial) {
 		r = trial_passed(s, &h, ret_edge);
 		if (r == 0)
-			r = claim_dispatch(s, h.farm, POLICY_FASTEST);
+			r = claim_dispatch(s, h.farm);
 	}
 	farm_leave(s);
 	return r;

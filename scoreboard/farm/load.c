@@ -16,6 +16,7 @@
 #include "learn.h"
 #include "attempt.h"
 #include "records/history.h"
+#include "records/ring.h"
 #include "system/grow.h"
 #include "system/resolve.h"
 #include "system/timespan.h"
@@ -294,6 +295,8 @@ static int plan_write(struct score *s, struct farm *farm, struct plan *plan)
 	if (r == 0)
 		r = index_build(s->store, farm, entries, plan->n);
 	if (r == 0)
+		r = ring_build(s->store, farm);
+	if (r == 0)
 		r = store_put(s->store, STORE_FARM, 0, 0, farm, sizeof(*farm));
 	free(entries);
 	return r;
@@ -417,7 +420,7 @@ static int dispatch(struct score *s)
 
 	if (r < 0)
 		return r;
-	r = claim_dispatch(s, farm, POLICY_FASTEST);
+	r = claim_dispatch(s, farm);
 	farm_leave(s);
 	return r;
 }

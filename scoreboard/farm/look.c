@@ -69,7 +69,8 @@ int attempt_each_node(struct score *s, int (*fn)(const struct score_node *node, 
 }
 
 /* What a connection would get. */
-static int preview(struct score *s, struct farm *farm, enum score_policy policy, struct score_choice *ret)
+static int preview(struct score *s, struct farm *farm, enum score_policy policy, const char *client,
+		   struct score_choice *ret)
 {
 	uint32_t position;
 	int r;
@@ -77,7 +78,7 @@ static int preview(struct score *s, struct farm *farm, enum score_policy policy,
 	*ret = (struct score_choice){
 		.waiting = farm->queue_length, .paused = farm->paused, .primary_up = farm->primaries_up > 0,
 	};
-	r = claim_preview(s, farm, policy, &position);
+	r = claim_preview(s, farm, policy, client ?: "", &position);
 	if (r == 0) {
 		struct index_entry *entry;
 
@@ -87,20 +88,27 @@ static int preview(struct score *s, struct farm *farm, enum score_policy policy,
 	return r < 0 ? r : 0;
 }
 
-int attempt_explain(struct score *s, enum score_policy policy, struct score_choice *ret,
+int attempt_explain(struct score *s, enum score_policy policy, const char *client, struct score_choice *ret,
 		  int (*fn)(const struct score_node *node, void *arg), void *arg)
 {
+	const struct score_arrival arrival = { .policy = policy };
 	struct farm *farm;
 	int r;
 
 	r = farm_enter(s, &farm);
+	if (r == 0 && !claim_is_ready(farm, &arrival)) {
+		farm_leave(s);
+		r = claim_make_ready(s, &arrival);
+		if (r == 0)
+			r = farm_enter(s, &farm);
+	}
 	if (r < 0)
 		return r;
 	r = claim_open_due(s, farm);
 	if (r == 0 && farm->queue_head != NONE)
-		r = claim_dispatch(s, farm, policy);
+		r = claim_dispatch(s, farm);
 	if (r == 0)
-		r = preview(s, farm, policy, ret); /* last: it leaves copies that must not be committed */
+		r = preview(s, farm, policy, client, ret); /* last: it leaves copies that must not be committed */
 	if (r == 0 && ret->node) {
 		ret->over = ret->waiting; /* any other waiter would have the node */
 		ret->waiting = 0;

@@ -21,6 +21,13 @@
 /* Outcomes of an attempt besides 0 and 1. */
 #define NONE_PENDING 2
 #define REAP_FIRST 3     /* nothing was done: dead processes may hold what the newcomer needs */
+#define PREPARE_FIRST 4  /* nothing was done: the policy wants records of its own */
+
+/* What an attempt may ask for. */
+enum {
+	MAY_REAP = 1 << 0,
+	MAY_PREPARE = 1 << 1,
+};
 
 struct newcomer {
 	const struct score_arrival *arrival;
@@ -36,7 +43,7 @@ int attempt_is_free(struct score *s)
 
 	if (r < 0)
 		return r;
-	r = claim_is_free(s, farm);
+	r = claim_is_free(farm);
 	farm_leave(s);
 	return r < 0 ? r : r == 0;
 }
@@ -77,7 +84,7 @@ static int accept_in_hand(struct score *s, struct farm *farm, const struct newco
 static int dispatch_joined(struct score *s, struct farm *farm, const struct newcomer *newcomer)
 {
 	struct cell *cell = NULL;
-	int r = claim_dispatch(s, farm, newcomer->arrival->policy);
+	int r = claim_dispatch(s, farm);
 
 	if (r == 0)
 		r = queue_find(s->store, farm, newcomer->ticket, &cell);
@@ -85,8 +92,23 @@ static int dispatch_joined(struct score *s, struct farm *farm, const struct newc
 	return r == 0 && cell->state == CELL_GRANTED ? 0 : 1;
 }
 
-/* One attempt in one section. With may_reap, returns REAP_FIRST when it is time to look for dead holders. */
-static int try_once(struct score *s, const struct newcomer *newcomer, bool may_reap)
+/* Takes a free slot. A policy that looks at the client needs the connection first. 0, 1, NONE_PENDING or -errno. */
+static int take(struct score *s, struct farm *farm, const struct newcomer *newcomer, const char *client)
+{
+	const struct score_arrival *arrival = newcomer->arrival;
+
+	if (arrival->accept && policy_is_by_client(arrival->policy)) {
+		int r = arrival->accept(&client, arrival->arg);
+
+		if (r != 0)
+			return r < 0 ? r : NONE_PENDING;
+	}
+	return claim_take_free(s, farm, arrival->policy, client, farm->next_ticket, newcomer->slot, newcomer->target);
+}
+
+/* One attempt in one section. If it may, it returns PREPARE_FIRST, or REAP_FIRST when it is time to look for dead
+ * holders. */
+static int try_once(struct score *s, const struct newcomer *newcomer, unsigned may)
 {
 	const struct score_arrival *arrival = newcomer->arrival;
 	const char *client = arrival->accept ? "" : arrival->client;
@@ -99,17 +121,19 @@ static int try_once(struct score *s, const struct newcomer *newcomer, bool may_r
 		return r;
 	r = claim_open_due(s, farm);
 	if (r == 0 && farm->queue_head != NONE)
-		r = claim_dispatch(s, farm, arrival->policy);
+		r = claim_dispatch(s, farm);
 	if (r == 0)
-		r = claim_is_free(s, farm);
-	if (r == 1 && may_reap && now_boottime() - farm->reaped_usec >= REAP_PAUSE_USEC)
+		r = claim_is_free(farm);
+	if (r >= 0 && may & MAY_PREPARE && !claim_is_ready(farm, arrival))
+		r = PREPARE_FIRST;
+	else if (r == 1 && may & MAY_REAP && now_boottime() - farm->reaped_usec >= REAP_PAUSE_USEC)
 		r = REAP_FIRST;
 	else if (r == 1 && arrival->queue_limit && farm->queue_length >= arrival->queue_limit)
 		r = -E2BIG;
 	else if (r == 0 && newcomer->slot && !arrival->per_client)
-		r = claim_take_free(s, farm, arrival->policy, client, farm->next_ticket, newcomer->slot, newcomer->target);
+		r = take(s, farm, newcomer, client);
 	else if ((r == 0 || r == 1) && newcomer->ticket)
-		r = ticket_join(s, farm, farm->next_ticket, client, arrival->per_client, newcomer->ticket) ?: 1;
+		r = ticket_join(s, farm, farm->next_ticket, arrival->policy, client, arrival->per_client, newcomer->ticket) ?: 1;
 	comes = r == 0 || (r == 1 && newcomer->ticket);
 	if (comes && arrival->accept)
 		r = accept_in_hand(s, farm, newcomer, r);
@@ -132,17 +156,22 @@ static int try_once(struct score *s, const struct newcomer *newcomer, bool may_r
 
 static int come(struct score *s, const struct newcomer *newcomer)
 {
-	int r = try_once(s, newcomer, true);
+	int r = try_once(s, newcomer, MAY_REAP | MAY_PREPARE);
 
+	if (r == PREPARE_FIRST) {
+		r = claim_make_ready(s, newcomer->arrival);
+		if (r == 0)
+			r = try_once(s, newcomer, MAY_REAP);
+	}
 	if (r == REAP_FIRST) {
 		r = attempt_reap(s, NULL, NULL);
 		if (r == 0)
-			r = try_once(s, newcomer, false);
+			r = try_once(s, newcomer, 0);
 	}
 	while (r == -EXFULL) {
 		r = ticket_make_room(s);
 		if (r == 0)
-			r = try_once(s, newcomer, false);
+			r = try_once(s, newcomer, 0);
 	}
 	return r;
 }

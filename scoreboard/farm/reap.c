@@ -128,7 +128,7 @@ static int begin_looking(struct score *s, struct suspects *suspects)
 	suspects->lost = farm->lost > 0;
 	farm->reaped_usec = s->reaped_usec = now_boottime();
 	store_touch(s->store, &farm->reaped_usec, sizeof(farm->reaped_usec));
-	r = claim_dispatch(s, farm, POLICY_FASTEST); /* commits */
+	r = claim_dispatch(s, farm); /* commits */
 	farm_leave(s);
 	return r;
 }
@@ -292,7 +292,7 @@ static int bury_some(struct score *s, const struct suspects *suspects, size_t *f
 		store_trim(s->store);
 	}
 	if (r == 0)
-		r = claim_dispatch(s, farm, POLICY_FASTEST);
+		r = claim_dispatch(s, farm);
 	farm_leave(s);
 	return r < 0 ? r : *from < suspects->n;
 }
@@ -370,7 +370,7 @@ int attempt_guard(struct score *s, const struct score_ticket *youngest, pid_t *r
 		return r;
 	r = claim_open_due(s, farm);
 	if (r == 0)
-		r = claim_dispatch(s, farm, POLICY_FASTEST);
+		r = claim_dispatch(s, farm);
 	if (r == 0)
 		r = queue_find(s->store, farm, youngest, &cell);
 	if (r == 0 && cell->state != CELL_WAITING)

@@ -51,8 +51,8 @@ void ticket_limit(struct score *s, struct cell *cell, struct score_ticket *ticke
 	store_touch(s->store, &cell->per_client, sizeof(cell->per_client));
 }
 
-int ticket_join(struct score *s, struct farm *farm, uint64_t number, const char *client, uint32_t per_client,
-		struct score_ticket *ret)
+int ticket_join(struct score *s, struct farm *farm, uint64_t number, enum score_policy policy, const char *client,
+		uint32_t per_client, struct score_ticket *ret)
 {
 	struct cell *cell;
 	int r = wake_port_open(&s->port);
@@ -60,8 +60,9 @@ int ticket_join(struct score *s, struct farm *farm, uint64_t number, const char 
 	if (r < 0)
 		return r;
 	ret->number = number;
+	ret->policy = policy;
 	ticket_name(ret, client);
-	r = queue_insert(s->store, farm, number, &s->self, client, s->port.name, &ret->cell);
+	r = queue_insert(s->store, farm, number, &s->self, policy, client, s->port.name, &ret->cell);
 	if (r == 0)
 		history_note_counts(s->store, farm);
 	if (r == 0)
@@ -251,7 +252,7 @@ int attempt_leave(struct score *s, const struct score_ticket *ticket)
 			r = claim_free_slot(s, farm, record->position, slot, number);
 	}
 	if (r == 0)
-		r = claim_dispatch(s, farm, POLICY_FASTEST);
+		r = claim_dispatch(s, farm);
 	farm_leave(s);
 	return r;
 }
@@ -274,13 +275,13 @@ static int put_back(struct score *s, struct score_ticket *ticket, const char *cl
 			farm->next_ticket = ticket->number + 1;
 			store_touch(s->store, farm, sizeof(*farm));
 		}
-		r = ticket_join(s, farm, ticket->number, client, ticket->per_client, &again);
+		r = ticket_join(s, farm, ticket->number, ticket->policy, client, ticket->per_client, &again);
 		if (r == 0)
 			r = store_commit(s->store);
 		if (r == 0) {
 			*ticket = again;
 			s->revivals++;
-			r = claim_dispatch(s, farm, POLICY_FASTEST);
+			r = claim_dispatch(s, farm);
 		}
 	}
 	farm_leave(s);
@@ -304,9 +305,10 @@ int ticket_revive(struct score *s, struct score_ticket *ticket)
 	return put_back_with_room(s, ticket, *ticket->client ? ticket->client : "unknown");
 }
 
-int attempt_rejoin(struct score *s, uint64_t number, const char *client, uint32_t per_client, struct score_ticket *ret)
+int attempt_rejoin(struct score *s, uint64_t number, enum score_policy policy, const char *client,
+		   uint32_t per_client, struct score_ticket *ret)
 {
 	/* The ticket has no cell yet: queue_find() finds none. */
-	*ret = (struct score_ticket){ .number = number, .cell = NONE, .per_client = per_client };
+	*ret = (struct score_ticket){ .number = number, .cell = NONE, .policy = policy, .per_client = per_client };
 	return put_back_with_room(s, ret, client);
 }

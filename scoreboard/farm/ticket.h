@@ -15,10 +15,10 @@
 /* Notes the client's name in a ticket. */
 void ticket_name(struct score_ticket *ticket, const char *client);
 
-/* Takes a place in the queue for this process, in the order of the numbers; per_client as in struct score_arrival.
- * Staged only. 0; -EXFULL: the queue needs more room first; or -errno. */
-int ticket_join(struct score *s, struct farm *farm, uint64_t number, const char *client, uint32_t per_client,
-		struct score_ticket *ret);
+/* Takes a place in the queue for this process, in the order of the numbers; policy and per_client as in struct
+ * score_arrival. Staged only. 0; -EXFULL: the queue needs more room first; or -errno. */
+int ticket_join(struct score *s, struct farm *farm, uint64_t number, enum score_policy policy, const char *client,
+		uint32_t per_client, struct score_ticket *ret);
 
 /* Sets how many slots the client of a ticket may have, in the ticket and in its cell. Staged only. */
 void ticket_limit(struct score *s, struct cell *cell, struct score_ticket *ticket, uint32_t per_client);

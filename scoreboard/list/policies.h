@@ -10,4 +10,5 @@
 	POLICY(FASTEST, fastest) \
 	POLICY(ORDER, order) \
 	POLICY(SPREAD, spread) \
-	POLICY(ROUNDROBIN, roundrobin)
+	POLICY(ROUNDROBIN, roundrobin) \
+	POLICY(HASH, hash)

@@ -33,6 +33,8 @@ struct farm {
 	uint32_t incomplete;          /* nodes could not be read: a load of the list must bring them back */
 	uint32_t layout;              /* a new number after each change of the nodes' order */
 	uint32_t verbosity;           /* how much more programs log than their options say; 0: nothing more */
+	uint32_t ring;                /* 1: there is a ring, see ring.h */
+	uint32_t reserved;
 	struct index_key root;        /* the best of the index; derived */
 };
 

@@ -194,7 +194,7 @@ void cell_empty(struct cell *cell)
 
 /* Fills a cell that is in no list, and puts it into the queue. */
 static int wait_in(struct store *store, struct farm *farm, uint32_t at, struct cell *cell,
-		   uint64_t number, const struct holder *owner, const char *client,
+		   uint64_t number, const struct holder *owner, enum score_policy policy, const char *client,
 		   const char wake[static WAKE_NAME_SIZE])
 {
 	uint32_t before, behind;
@@ -205,6 +205,7 @@ static int wait_in(struct store *store, struct farm *farm, uint32_t at, struct c
 	(void)memset(cell, 0, sizeof(*cell));
 	cell->number = number;
 	cell->owner = *owner;
+	cell->policy = (uint16_t)policy;
 	cell->since_usec = now_realtime();
 	cell->state = CELL_WAITING;
 	cell->next = behind;
@@ -220,7 +221,7 @@ static int wait_in(struct store *store, struct farm *farm, uint32_t at, struct c
 }
 
 int queue_insert(struct store *store, struct farm *farm, uint64_t number, const struct holder *owner,
-		 const char *client, const char wake[static WAKE_NAME_SIZE], uint32_t *ret_cell)
+		 enum score_policy policy, const char *client, const char wake[static WAKE_NAME_SIZE], uint32_t *ret_cell)
 {
 	uint32_t at = farm->free_cell;
 	struct cell *cell;
@@ -235,7 +236,7 @@ int queue_insert(struct store *store, struct farm *farm, uint64_t number, const 
 		return -EUCLEAN;
 	farm->free_cell = cell->next;
 	*ret_cell = at;
-	return wait_in(store, farm, at, cell, number, owner, client, wake);
+	return wait_in(store, farm, at, cell, number, owner, policy, client, wake);
 }
 
 int queue_unlink(struct store *store, struct farm *farm, struct cell *cell)

@@ -31,7 +31,8 @@ struct cell {
 	uint64_t number;           /* the order of arrival */
 	struct holder owner;
 	uint64_t since_usec;       /* CLOCK_REALTIME */
-	uint32_t state;            /* enum cell_state */
+	uint16_t state;            /* enum cell_state */
+	uint16_t policy;           /* enum score_policy, by which the waiter's node is chosen */
 	uint32_t next, prev;       /* in its list; a free cell has no prev */
 	uint32_t node, slot;       /* when granted */
 	uint32_t per_client;       /* its client may have so many slots; 0: any number */
@@ -62,11 +63,11 @@ int queue_read_next(struct store *store, const struct farm *farm, uint32_t numbe
 /* Finds the cell of a ticket. 0; -ESTALE: it is no longer there; or -errno. */
 int queue_find(struct store *store, const struct farm *farm, const struct score_ticket *ticket, struct cell **ret);
 
-/* Puts a ticket of that number at its place in the queue, and fills in owner, client, since and wake name; per_client
- * is 0.
+/* Puts a ticket of that number at its place in the queue, and fills in owner, policy, client, since and wake name;
+ * per_client is 0.
  * 0 and *ret_cell; -EXFULL if the queue must be grown first; or -errno. */
 int queue_insert(struct store *store, struct farm *farm, uint64_t number, const struct holder *owner,
-		 const char *client, const char wake[static WAKE_NAME_SIZE], uint32_t *ret_cell);
+		 enum score_policy policy, const char *client, const char wake[static WAKE_NAME_SIZE], uint32_t *ret_cell);
 
 /* Takes a waiting cell out of the list; the caller sets its state. 0 or -errno. */
 int queue_unlink(struct store *store, struct farm *farm, struct cell *cell);

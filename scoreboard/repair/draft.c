@@ -27,6 +27,7 @@
 #include "records/node.h"
 #include "records/origin.h"
 #include "records/queue.h"
+#include "records/ring.h"
 #include "records/slot.h"
 #include "records/speed.h"
 #include "system/grow.h"
@@ -476,7 +477,7 @@ static int write_cells(struct drawing *d, uint32_t page)
 			cell_empty(cell);
 		else if (place->state == CELL_WAITING)
 			cell->node = cell->slot = NONE;
-		cell->state = place->state;
+		cell->state = (uint16_t)place->state;
 		cell->next = place->next;
 		cell->prev = place->prev;
 	}
@@ -632,6 +633,7 @@ static void draw_next(struct drawing *d)
 		farm->next_ticket = d->last_ticket + 1;
 	}
 	farm->incomplete = farm->incomplete != 0;
+	farm->ring = farm->ring != 0;
 }
 
 /*
@@ -652,7 +654,7 @@ static void draw_next_unseen(struct drawing *d)
 	/* A node with no record left shows nowhere else: nodes may be missing. */
 	d->lossy = true;
 	farm->incomplete = 1;
-	farm->paused = farm->verbosity = farm->cursor = 0;
+	farm->paused = farm->verbosity = farm->cursor = farm->ring = 0;
 	farm->next_id = d->last_id + 1000;
 	farm->next_ticket = behind > now_usec ? behind : now_usec;
 }
@@ -690,6 +692,8 @@ static int draw_farm(struct drawing *d)
 		farm->n_nodes = 0; /* the new store has no index yet */
 	if (r == 0)
 		r = index_build(d->to, farm, d->entries, d->n);
+	if (r == 0)
+		r = ring_build(d->to, farm);
 	if (!d->moved && !d->draft->rebuild)
 		farm->layout = d->old.layout;
 	return r < 0 ? r : store_put(d->to, STORE_FARM, 0, 0, farm, sizeof(*farm));

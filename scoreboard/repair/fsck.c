@@ -61,7 +61,7 @@ static int tell_others(struct score *s, const struct draft *draft)
 
 	if (r < 0)
 		return r;
-	r = claim_dispatch(s, farm, POLICY_FASTEST);
+	r = claim_dispatch(s, farm);
 	farm_leave(s);
 	if (r == 0 && draft->lost)
 		users_wake(&draft->file, s->path);

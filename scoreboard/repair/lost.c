@@ -168,7 +168,7 @@ int lost_finish(struct score *s, struct farm *farm)
 {
 	int r = free_all(s, farm);
 
-	return r < 0 ? r : claim_dispatch(s, farm, POLICY_FASTEST);
+	return r < 0 ? r : claim_dispatch(s, farm);
 }
 
 int lost_strike(struct score *s, struct farm *farm, const struct holder *whom)

@@ -24,6 +24,7 @@ enum store_kind {
 	STORE_HISTORY,
 	STORE_SLICE,     /* a: place in the ring */
 	STORE_ORIGIN,
+	STORE_RING,      /* a: page */
 	STORE_KIND_MAX_,
 };
 

@@ -2,12 +2,12 @@
 /*
  * cbbench-claim: what a claim and its release cost, in the library alone.
  *
- *     cbbench-claim FILE NODES PROCESSES SECONDS
+ *     cbbench-claim FILE NODES PROCESSES SECONDS [POLICY]
  *
  * makes a scoreboard FILE of so many nodes, with slots enough that no process
  * waits, and lets so many processes claim and release as fast as they can. us is
  * wall time divided by all pairs, so more processes than processors alone do not
- * raise it. least and most are the pairs of the slowest and the fastest process.
+ * raise it. The clients are of 2048 addresses. least and most are the pairs of the slowest and the fastest process.
  */
 #include "scoreboard.h"
 #include "wire.h"
@@ -41,8 +41,10 @@ static void nodes_make(struct nodelist *list, unsigned n, unsigned cores)
 	}
 }
 
-static _Noreturn void work(struct score *s, struct shared *shared, unsigned number)
+static _Noreturn void work(struct score *s, struct shared *shared, unsigned number, enum score_policy policy)
 {
+	char client[32];
+
 	struct score_slot slot;
 	struct score_target target;
 	uint64_t pairs = 0, failures = 0;
@@ -53,7 +55,10 @@ static _Noreturn void work(struct score *s, struct shared *shared, unsigned numb
 	while (!atomic_load(&shared->go))
 		(void)usleep(100);
 	while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
-		if (score_claim(s, &(struct score_arrival){ .client = "127.0.0.1:1" }, &slot, &target, NULL) == 0 &&
+		const struct score_arrival arrival = { .policy = policy, .client = client };
+
+		(void)snprintf(client, sizeof(client), "10.0.%u.%u:1", (unsigned)(pairs >> 8 & 7), (unsigned)(pairs & 255));
+		if (score_claim(s, &arrival, &slot, &target, NULL) == 0 &&
 		    score_release(s, &slot, 64, 64, true) == 0)
 			pairs++;
 		else
@@ -95,13 +100,16 @@ int main(int argc, char **argv)
 	struct nodelist list = { 0 };
 	struct shared *shared;
 	struct score *s;
+	enum score_policy policy = POLICY_FASTEST;
 	unsigned nodes, processes, died = 0;
 	double seconds;
 	uint64_t start;
 	int error, status;
 
-	if (argc != 5) {
-		(void)fprintf(stderr, "usage: cbbench-claim FILE NODES PROCESSES SECONDS\n");
+	if (argc == 6)
+		policy = policy_from_string(argv[5]);
+	if (argc < 5 || argc > 6 || policy == POLICY_INVALID_) {
+		(void)fprintf(stderr, "usage: cbbench-claim FILE NODES PROCESSES SECONDS [POLICY]\n");
 		return 64;
 	}
 	nodes = argument(argv[2], "NODES", 60000);
@@ -122,7 +130,7 @@ int main(int argc, char **argv)
 		pid_t pid = fork();
 
 		if (pid == 0)
-			work(s, shared, i);
+			work(s, shared, i, policy);
 		if (pid < 0) {
 			perror("cbbench-claim: fork");
 			return 71;

@@ -444,7 +444,7 @@ static void call_look(struct state *t)
 	(void)score_each_ticket(t->s, see_ticket, NULL);
 	(void)score_totals(t->s, &totals);
 	for (enum score_policy policy = 0; policy < POLICY_MAX_; policy++)
-		(void)score_explain(t->s, policy, &choice, see_node, NULL);
+		(void)score_explain(t->s, policy, "192.0.2.9:1", &choice, see_node, NULL);
 }
 
 static void call_claim(struct state *t)
@@ -607,7 +607,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = { data, data + size };
 	uint32_t head = take(&input, 1);
-	struct state state = { .board = &boards[head & 1], .policy = (enum score_policy)(head >> 1 & 3) };
+	struct state state = { .board = &boards[head & 1], .policy = (enum score_policy)((head >> 1 & 7) % POLICY_MAX_) };
 	unsigned char *image = malloc(state.board->size);
 	unsigned first = head >> 3 & 31;
 	int r;

@@ -188,7 +188,7 @@ static int do_explain(struct score *s)
 {
 	struct score_choice choice;
 
-	return score_explain(s, POLICY_FASTEST, &choice, ignore_node, a_node);
+	return score_explain(s, POLICY_FASTEST, NULL, &choice, ignore_node, a_node);
 }
 
 static int do_hold(struct score *s)

@@ -4,9 +4,9 @@
 
 #include "policy.h"
 
-static int choose(struct store *store, struct farm *farm, bool primary, uint32_t *ret)
+static int choose(struct store *store, struct farm *farm, const struct policy_request *request, uint32_t *ret)
 {
-	return index_first_free(store, farm, 0, primary, ret);
+	return index_first_free(store, farm, 0, request->primary, ret);
 }
 
 static int compare(const struct score_candidate *a, const struct score_candidate *b)

@@ -54,6 +54,18 @@ const char *policy_why_behind(enum score_policy policy, const struct score_candi
 	return why ? why : "as good, later in the list";
 }
 
+bool policy_is_by_client(enum score_policy policy)
+{
+	return policy_get(policy)->by_client;
+}
+
+size_t policy_address_length(const char *client)
+{
+	const char *colon = strrchr(client, ':');
+
+	return colon ? (size_t)(colon - client) : strlen(client);
+}
+
 uint64_t candidate_speed(const struct score_candidate *candidate)
 {
 	return (uint64_t)(candidate->node->speed * 1000 + 0.5);

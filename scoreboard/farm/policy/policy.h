@@ -7,22 +7,37 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "records/farm.h"
 #include "records/index.h"
 #include "scoreboard.h"
 
+/* What is asked of a policy. */
+struct policy_request {
+	bool primary;          /* a node that is no backup has a free slot, and only such nodes are looked at */
+	const char *client;    /* address and port of the connection's client, or empty */
+};
+
 struct policy {
 	const char *name;
 	const char *rule;      /* what it prefers, as a phrase of explain */
+	bool by_client;        /* it looks at the client, so a connection is accepted before its node is chosen */
 
 	/*
-	 * In a section: the position of the node for the next connection. Some node has a free slot. With primary, a
-	 * node that is no backup has a free slot, and only such nodes are looked at. Changes are staged. 0, 1 if there
-	 * is none, or -errno.
+	 * In a section: the position of the node for the next connection. Some node has a free slot. Changes are staged.
+	 * 0, 1 if there is none, or -errno.
 	 */
-	int (*choose)(struct store *store, struct farm *farm, bool primary, uint32_t *ret);
+	int (*choose)(struct store *store, struct farm *farm, const struct policy_request *request, uint32_t *ret);
+
+	/*
+	 * A policy that keeps records of its own has these two, others NULL. Whether the records are there, in a
+	 * section; and makes them, in a transaction, on a copy of the farm's record that the caller writes: 0 or -errno.
+	 * As long as they are not there, choose does without.
+	 */
+	bool (*is_ready)(const struct farm *farm, const struct score_arrival *arrival);
+	int (*make_ready)(struct store *store, struct farm *farm, const struct score_arrival *arrival);
 
 	/* For explain: below 0 if a comes before b, above 0 if b does, 0 if the order of the list decides. */
 	int (*compare)(const struct score_candidate *a, const struct score_candidate *b);
@@ -37,6 +52,9 @@ POLICIES(POLICY_DECLARE)
 
 /* The policy of that number; fastest if there is none such. Never NULL. */
 const struct policy *policy_get(enum score_policy policy);
+
+/* How many bytes of "address:port" are the address. */
+size_t policy_address_length(const char *client);
 
 /* A speed in thousandths, and a share of free cores where 2^31 is all of them, both as the index has them. */
 uint64_t candidate_speed(const struct score_candidate *candidate);

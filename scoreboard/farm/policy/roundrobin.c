@@ -6,12 +6,12 @@
 
 #include "store/store.h"
 
-static int choose(struct store *store, struct farm *farm, bool primary, uint32_t *ret)
+static int choose(struct store *store, struct farm *farm, const struct policy_request *request, uint32_t *ret)
 {
-	int r = index_first_free(store, farm, farm->cursor, primary, ret);
+	int r = index_first_free(store, farm, farm->cursor, request->primary, ret);
 
 	if (r == 1)
-		r = index_first_free(store, farm, 0, primary, ret);
+		r = index_first_free(store, farm, 0, request->primary, ret);
 	if (r == 0) {
 		farm->cursor = *ret + 1;
 		store_touch(store, &farm->cursor, sizeof(farm->cursor));

@@ -6,10 +6,10 @@
 
 #include "policy.h"
 
-static int choose(struct store *store, struct farm *farm, bool primary, uint32_t *ret)
+static int choose(struct store *store, struct farm *farm, const struct policy_request *request, uint32_t *ret)
 {
 	(void)store;
-	(void)primary;
+	(void)request;
 	*ret = farm->root.spread_at;
 	return 0;
 }

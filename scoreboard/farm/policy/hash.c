@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * hash.c: the node to which the client's address belongs, by the ring (ring.h).
+ * If that node takes no connection now, the address has a second node, a third,
+ * and so on, by other hashes; then the connection goes where fastest sends it.
+ */
+
+#include <stddef.h>
+#include <string.h>
+
+#include "policy.h"
+#include "records/ring.h"
+
+#define TRIES 8u
+
+static bool takes(const struct index_entry *entry, bool primary)
+{
+	return index_entry_free(entry) > 0 && !(primary && entry->flags & ENTRY_BACKUP);
+}
+
+static int choose(struct store *store, struct farm *farm, const struct policy_request *request, uint32_t *ret)
+{
+	size_t length = policy_address_length(request->client);
+	uint64_t hash = ring_hash(request->client, length);
+
+	for (unsigned i = 0; farm->ring && length > 0 && i < TRIES; i++) {
+		struct index_entry *entry;
+		uint32_t position;
+		int r = ring_find(store, ring_mix(hash, i), &position);
+
+		if (r < 0)
+			return r;
+		if (position == NONE)
+			break;
+		r = index_get(store, farm, position, &entry);
+		if (r < 0)
+			return r;
+		if (takes(entry, request->primary)) {
+			*ret = position;
+			return 0;
+		}
+	}
+	return policy_fastest.choose(store, farm, request, ret);
+}
+
+static bool is_ready(const struct farm *farm, const struct score_arrival *arrival)
+{
+	(void)arrival;
+	return farm->ring;
+}
+
+static int make_ready(struct store *store, struct farm *farm, const struct score_arrival *arrival)
+{
+	(void)arrival;
+	farm->ring = 1;
+	return ring_build(store, farm);
+}
+
+static int compare(const struct score_candidate *a, const struct score_candidate *b)
+{
+	return policy_fastest.compare(a, b);
+}
+
+static const char *why_behind(const struct score_candidate *node, const struct score_candidate *chosen)
+{
+	(void)node;
+	(void)chosen;
+	return "the client belongs to another node";
+}
+
+const struct policy policy_hash = {
+	.name = "hash",
+	.rule = "the node of the client's address, the next of them while that is full or away; then as fastest",
+	.by_client = true,
+	.choose = choose, .is_ready = is_ready, .make_ready = make_ready, .compare = compare, .why_behind = why_behind,
+};

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * ring.h: which node a client's address belongs to, for the policy hash. The
+ * space of hashes is cut into RING_CELLS equal cells, in pages, the record
+ * "ring/PAGE". Each cell has a node. A node has points in that space, in
+ * proportion to its cores, which follow from its name alone; a cell belongs to
+ * the first point in it, else to the next point behind it. So a node that comes
+ * takes only the cells in which it has the first point, and a node that goes
+ * leaves only its own cells to others.
+ *
+ * The ring follows from the nodes. It is there only if a connection has asked
+ * for it: then farm.ring is 1, and each new index brings a new ring.
+ */
+
+#include <stdint.h>
+
+#include "farm.h"
+#include "store/store.h"
+
+#define RING_CELLS 65536u
+
+/* A hash of bytes that is spread evenly over 64 bits. */
+uint64_t ring_hash(const char *bytes, size_t length);
+
+/* Another hash made of a hash and a number. */
+uint64_t ring_mix(uint64_t hash, uint64_t number);
+
+/* In a transaction, after the index was written: writes the ring, if the farm has one. 0 or -errno. */
+int ring_build(struct store *store, const struct farm *farm);
+
+/* The position of the node to which a hash belongs; NONE: there is no node. 0; -EUCLEAN: it cannot be read; or
+ * -errno. */
+int ring_find(struct store *store, uint64_t hash, uint32_t *ret);

@@ -1,0 +1,115 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The policies that look at the client.
+
+load lib/helpers
+
+# ten_nodes [EXCEPT]: a list of ten nodes of four cores, without the node of that number. Nothing listens there. The names
+# are the same in each run, and so are the figures.
+ten_nodes() {
+  local i
+  for ((i = 0; i < 10; i++)); do [ "$i" = "${1-}" ] || echo "192.0.2.1, 500$i, 4, 0"; done >"$CONF"
+  score load >/dev/null
+}
+
+# belongs POLICY N: prints the node of each of the clients 10.1.0.1 to 10.1.0.N.
+belongs() {
+  local i
+  for ((i = 1; i <= $2; i++)); do score explain --policy "$1" -nr --top 1 -o node "10.1.0.$i"; done
+}
+
+# Three nodes of two cores that answer with their names, and an entrance.
+three_nodes() {
+  local i
+  for i in 1 2 3; do node "n$i" "400$i" 2 --mode line; done
+  score load >/dev/null
+  entrance alone "$@"
+}
+
+# from ADDRESS: a client of that address comes and goes. Prints the name of its node.
+from() {
+  python3 - "$1" "${GATE%:*}" "${GATE##*:}" <<'END'
+import socket, sys
+s = socket.create_connection((sys.argv[2], int(sys.argv[3])), timeout=60, source_address=(sys.argv[1], 0))
+s.sendall(b"sleep 0\n")
+said = b""
+while chunk := s.recv(4096):
+    said += chunk
+print(said.split()[0].decode())
+END
+}
+
+sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
+
+@test "hash: a node of ten that goes moves its own clients and no others, and has them again when it comes back" {
+  ten_nodes
+  belongs hash 100 >"$T/ten"
+  # All nodes have clients, and none has more than three times its share.
+  sort "$T/ten" | uniq -c >"$T/shares"
+  [ "$(wc -l <"$T/shares")" = 10 ]
+  awk '$1 > 30 { exit 1 }' "$T/shares"
+  ten_nodes 3
+  belongs hash 100 >"$T/nine"
+  paste "$T/ten" "$T/nine" | awk -v gone="192.0.2.1:5003" '$1 != $2 && $1 != gone { exit 1 } $2 == gone { exit 1 }'
+  # The clients of the node that went are not all with one other.
+  paste "$T/ten" "$T/nine" | grep "^192.0.2.1:5003" >"$T/moved"
+  cat "$T/moved"
+  [ "$(sort -u "$T/moved" | wc -l)" -gt 1 ]
+  ten_nodes
+  belongs hash 100 | cmp - "$T/ten"
+  # The order of the list means nothing.
+  tac "$CONF" >"$T/turned"
+  cp "$T/turned" "$CONF"
+  score load >/dev/null
+  belongs hash 100 | cmp - "$T/ten"
+  sound
+}
+
+@test "hash: a client keeps its node while that has room, goes elsewhere at once when it has none, and comes back" {
+  three_nodes --policy hash
+  local node other port
+  node=$(from 127.7.7.7)
+  [ "$(from 127.7.7.7)$(from 127.7.7.7)$(from 127.7.7.7)" = "$node$node$node" ]
+  port=$(score explain --policy hash -nr --top 1 -o node 127.7.7.7)
+  [ "${port##*:}" = "400${node#n}" ]
+  score down "$port" >/dev/null
+  other=$(from 127.7.7.7)
+  [ "$other" != "$node" ]
+  [ "$(from 127.7.7.7)" = "$other" ]
+  score up "$port" >/dev/null
+  [ "$(from 127.7.7.7)" = "$node" ]
+  # With its node full, the client does not wait.
+  client_start full -n 2 -c 2 --source 127.7.7.7 --line "$(until_word go)"
+  until_ok busy_is 2
+  [ "$(score slots -nr -o node | sort -u)" = "$port" ]
+  [ "$(from 127.7.7.7)" = "$other" ]
+  word go
+  client_wait full
+  farm_is_at_rest
+  sound
+}
+
+@test "hash: many clients, of whom some wait: nobody is kept for a node while another is free" {
+  three_nodes --policy hash
+  client_start crowd -n 200 -c 40 --source 127.7.1.1/50 --line "sleep 5" --expect line
+  client_wait crowd
+  farm_is_at_rest
+  sound
+}
+
+@test "hash: the ring is mended like everything that follows from the nodes" {
+  ten_nodes
+  belongs hash 20 >"$T/before"
+  tdbtool "$SCOREBOARD" delete ring/5 >/dev/null
+  run -1 score fsck
+  [[ $output == *"ring/5: the record is not what follows from the others"* ]]
+  # A claim mends it, too.
+  belongs hash 20 | cmp - "$T/before"
+  belongs hash 50 >/dev/null
+  score fsck --repair >/dev/null
+  sound
+  # A farm's record that is lost takes the ring along, until a connection asks again.
+  tdbtool "$SCOREBOARD" delete farm >/dev/null
+  belongs hash 20 | cmp - "$T/before"
+  sound
+}
