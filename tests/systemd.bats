@@ -230,6 +230,46 @@ lost_lines_are_told() { # AT LEAST
   [ -z "$(journal --grep=VIOLATION)" ]
 }
 
+# acts: VERB NODE OLD NEW LOGIN UID of each act of an administrator since the test began.
+acts() {
+  journal -t cbscore | jq -r '[.COREBALANCE_VERB, .COREBALANCE_NODE, .COREBALANCE_OLD, .COREBALANCE_NEW, .COREBALANCE_LOGIN,
+    .COREBALANCE_UID, .COREBALANCE_FARM] | join("|")'
+}
+
+@test "each act of an administrator is a line in the journal: what, the old and the new value, and the user" {
+  node a 4001 2 --mode echo
+  use listener
+  inside cbscore load
+  inside cbscore down 127.0.0.1:4001 --reason 'a new disk'
+  inside cbscore down 127.0.0.1:4001
+  inside env SUDO_UID="$(inside id -u daemon)" cbscore up 127.0.0.1:4001
+  inside cbscore set 127.0.0.1:4001 cores=3 speed=2
+  inside setpriv --reuid=corebalance --regid=corebalance --init-groups cbscore pause
+  inside cbscore resume
+  inside cbscore add '127.0.0.1, 4009, 1, 0'
+  inside cbscore remove 127.0.0.1:4009
+  client_start held "${ENDLESS[@]}"
+  until_ok busy_is 1
+  client=$(score slots -nr -o CLIENT)
+  inside cbscore kill 127.0.0.1:4001/"$(score slots -nr -o SLOT)"
+  ! client_wait held || false
+  inside cbscore list
+  uid=$(inside id -u corebalance)
+  acts >"$T/acts"
+  diff "$T/acts" - <<EOF
+load|||1 added, 0 changed, 0 draining, 0 removed|root|0|corebalance
+down|127.0.0.1:4001|up|held: a new disk|root|0|corebalance
+up|127.0.0.1:4001|held: a new disk|up|daemon|1|corebalance
+set|127.0.0.1:4001|cores=2, speed=|cores=3, speed=2|root|0|corebalance
+pause||running|paused|corebalance|$uid|corebalance
+resume||paused|running|root|0|corebalance
+add|127.0.0.1:4009||127.0.0.1, 4009, 1, 0|root|0|corebalance
+remove|127.0.0.1:4009|127.0.0.1, 4009, 1, 0||root|0|corebalance
+kill|127.0.0.1:4001/0|$client|ended|root|0|corebalance
+EOF
+  [ "$(journal COREBALANCE_VERB=down | jq -r .MESSAGE)" = 'down: 127.0.0.1:4001: up -> held: a new disk, by root (uid 0)' ]
+}
+
 # ---- the prober ----
 
 @test "a pass of the prober takes a dead node down and a living one up" {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "act.h"
 #include "columns.h"
 #include "context.h"
 #include "system/inherited.h"
@@ -160,6 +161,7 @@ int main(int argc, char **argv)
 	context_verb = line.verb;
 	if (farm_options_settle(&context.farm) < 0)
 		return complain_usage("$COREBALANCE_FARM: \"%s\": expected the name of a farm", context.farm.name);
+	act_set_farm(farm_options_shown(&context.farm));
 	status = line.verb->run(&context, line.n_arguments, line.arguments);
 	return command_flush(&command) < 0 ? STATUS_FAILED : status;
 }

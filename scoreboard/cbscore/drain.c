@@ -90,6 +90,8 @@ static int end_left(struct score *score, const struct held_slots *left)
 	for (size_t i = 0; i < left->n; i++) {
 		int r = held_slot_end(score, &left->slots[i]);
 
+		if (r == 0)
+			held_slot_note_end(&left->slots[i]);
 		/* A slot that no relay holds becomes free by itself, and soon. */
 		if (r < 0 && r != -EINVAL) {
 			complain("%s/%" PRIu32 " of %s: %s", left->slots[i].node, left->slots[i].slot, left->slots[i].client,

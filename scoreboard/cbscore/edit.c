@@ -15,12 +15,52 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "act.h"
 #include "drain.h"
 #include "node_argument.h"
 #include "system/printable.h"
 #include "verbs.h"
 
 #define LINE_MAX_ 2048
+
+/* Writes the fields that the edit sets, "cores=4, speed=2", as they were or are in config. */
+static void format_fields(const struct score_edit *edit, const struct node_config *config, char text[static LINE_MAX_])
+{
+	size_t used = 0;
+
+	*text = '\0';
+	for (size_t i = 0; i < n_node_fields && used < LINE_MAX_; i++) {
+		char value[FIELD_TEXT_MAX];
+
+		if (!(edit->fields & field_bit(&node_fields[i])))
+			continue;
+		field_format(&node_fields[i], config, value);
+		used += (size_t)snprintf(text + used, LINE_MAX_ - used, "%s%s=%s", used ? ", " : "", node_fields[i].name, value);
+	}
+}
+
+/* Notes an edit in the journal. */
+static void note(const struct score_edit *edit, const struct score_edited *edited)
+{
+	char before[LINE_MAX_], after[LINE_MAX_];
+
+	switch (edit->what) {
+	case EDIT_ADD:
+		(void)node_config_format(&edited->after, after, sizeof(after));
+		act_tell("add", edit->config.name, NULL, after);
+		break;
+	case EDIT_REMOVE:
+		(void)node_config_format(&edited->before, before, sizeof(before));
+		act_tell("remove", edit->config.name, before, NULL);
+		break;
+	case EDIT_SET:
+		format_fields(edit, &edited->before, before);
+		format_fields(edit, &edited->after, after);
+		if (strcmp(before, after) != 0)
+			act_tell("set", edit->config.name, before, after);
+		break;
+	}
+}
 
 /* Makes an edit. STATUS_OK and *ret; or another status, and the error was told. */
 static int edit(const struct context *context, struct score *score, const struct score_edit *edit,
@@ -30,6 +70,7 @@ static int edit(const struct context *context, struct score *score, const struct
 
 	switch (r) {
 	case 0:
+		note(edit, ret);
 		return STATUS_OK;
 	case -EEXIST:
 		complain("%s: is a node already", edit->config.name);

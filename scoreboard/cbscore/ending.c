@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "act.h"
 #include "system/grow.h"
 
 #define RELAY "cbrelay\n"
@@ -146,6 +148,14 @@ const char *held_slot_strerror(int error)
 	default:
 		return strerror(-error);
 	}
+}
+
+void held_slot_note_end(const struct held_slot *held)
+{
+	char slot[NODE_NAME_MAX + 16];
+
+	(void)snprintf(slot, sizeof(slot), "%s/%" PRIu32, held->node, held->slot);
+	act_tell("kill", slot, held->client, "ended");
 }
 
 int held_slot_end(struct score *score, const struct held_slot *held)

@@ -27,6 +27,9 @@ struct held_slots {
 int held_slots_find(struct score *score, bool (*wanted)(const struct score_slot_info *slot, const void *arg),
 		    const void *arg, struct held_slots *ret);
 
+/* Notes in the journal that an administrator has ended the connection. */
+void held_slot_note_end(const struct held_slot *held);
+
 /*
  * Ends a connection, if the slot still has the same one. 0; 1: it had ended
  * already; -EINVAL: no relay holds the slot, but a check or a waiter that has not

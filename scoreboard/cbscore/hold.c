@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "act.h"
 #include "drain.h"
 #include "node_argument.h"
 #include "system/printable.h"
@@ -38,6 +39,7 @@ static void tell_held(const struct score_node *before, const struct score_node *
 
 static int hold_node(const struct context *context, struct score *score, const struct score_node *node)
 {
+	char before[ACT_TEXT_MAX], after[ACT_TEXT_MAX];
 	struct score_node now;
 	int r = score_hold(score, node->config.name, arg_reason), status;
 
@@ -46,8 +48,11 @@ static int hold_node(const struct context *context, struct score *score, const s
 	status = r == -ENOENT ? STATUS_NO_NODE : node_look(context, score, node->config.name, &now);
 	if (status == STATUS_NO_NODE)
 		complain("%s: no such node", node->config.name);
-	else if (status == STATUS_OK)
-		tell_held(node, &now);
+	if (status != STATUS_OK)
+		return status;
+	if (r == 0 || strcmp(node->detail, now.detail) != 0)
+		act_tell("down", node->config.name, act_state(node, before), act_state(&now, after));
+	tell_held(node, &now);
 	return status;
 }
 
@@ -71,6 +76,7 @@ static int run_down(void *settings, int argc, char **argv)
 static int release_node(const struct context *context, struct score *score, const struct score_node *node)
 {
 	const char *name = node->config.name;
+	char before[ACT_TEXT_MAX], after[ACT_TEXT_MAX];
 	int r = score_unhold(score, name), status;
 	struct score_node now;
 
@@ -81,6 +87,8 @@ static int release_node(const struct context *context, struct score *score, cons
 		complain("%s: no such node", name);
 	if (status != STATUS_OK)
 		return status;
+	if (r == 0)
+		act_tell("up", name, act_state(node, before), act_state(&now, after));
 	print(stdout, "%s %s", name, r > 0 ? "was not held" : "is no longer held");
 	if (now.state != NODE_UP)
 		print(stdout, "; it is %s%s%s%s%s", node_state_to_string(now.state), now.reason == REASON_NONE ? "" : ": ",

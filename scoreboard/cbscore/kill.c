@@ -47,6 +47,8 @@ static int end_one(struct score *score, const struct held_slot *held)
 	int r = held_slot_end(score, held);
 	char age[AGE_MAX];
 
+	if (r == 0)
+		held_slot_note_end(held);
 	if (r < 0) {
 		complain("%s/%" PRIu32 ": %s", held->node, held->slot, held_slot_strerror(r));
 	} else {

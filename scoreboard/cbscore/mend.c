@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "act.h"
 #include "verbs.h"
 #include "system/printable.h"
 
@@ -40,6 +41,7 @@ static int run_fsck(void *settings, int argc, char **argv)
 {
 	const struct context *context = settings;
 	struct score *score;
+	char text[ACT_TEXT_MAX];
 	unsigned findings;
 	int r, status;
 
@@ -58,6 +60,10 @@ static int run_fsck(void *settings, int argc, char **argv)
 	(void)score_close(score);
 	if (r < 0)
 		return complain_score(context, r);
+	if (findings > 0 && arg_repair) {
+		(void)snprintf(text, sizeof(text), "%u mended", findings);
+		act_tell("fsck", NULL, NULL, text);
+	}
 	if (findings == 0)
 		print(stdout, "%s: sound\n", context->farm.scoreboard);
 	else

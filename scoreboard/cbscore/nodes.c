@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "act.h"
 #include "difference.h"
 #include "system/printable.h"
 #include "verbs.h"
@@ -84,6 +85,7 @@ static int run_load(void *settings, int argc, char **argv)
 	const char *path = argc > 0 ? argv[0] : context->farm.nodes;
 	struct score_load_result result;
 	struct score *score = NULL;
+	char text[ACT_TEXT_MAX];
 	struct nodelist list;
 	int r, status, existed;
 
@@ -108,6 +110,11 @@ static int run_load(void *settings, int argc, char **argv)
 	nodelist_clear(&list);
 	if (r < 0)
 		return status;
+	if (result.added + result.changed + result.draining + result.removed > 0) {
+		(void)snprintf(text, sizeof(text), "%u added, %u changed, %u draining, %u removed", result.added, result.changed,
+			       result.draining, result.removed);
+		act_tell("load", NULL, NULL, text);
+	}
 	print(stdout, "%u added, %u changed, %u draining, %u removed, %u kept\n", result.added, result.changed,
 		     result.draining, result.removed, result.kept);
 	return STATUS_OK;

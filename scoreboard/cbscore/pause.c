@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "act.h"
 #include "verbs.h"
 #include "system/printable.h"
 
@@ -17,6 +18,8 @@ static int set_paused(const struct context *context, bool paused)
 	if (status != STATUS_OK)
 		return status;
 	r = score_pause(score, paused);
+	if (r == 0)
+		act_tell(paused ? "pause" : "resume", NULL, paused ? "running" : "paused", paused ? "paused" : "running");
 	if (r >= 0 && score_totals(score, &totals) == 0) {
 		print(stdout, "the farm %s%s; %" PRIu64 " connection%s go%s on, %" PRIu64 " wait%s\n",
 			     r > 0 ? paused ? "is already " : "was not " : paused ? "is " : "goes on",

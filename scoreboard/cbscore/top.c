@@ -17,6 +17,7 @@
 
 #include <curses.h>
 
+#include "act.h"
 #include "again.h"
 #include "age.h"
 #include "ending.h"
@@ -400,6 +401,8 @@ static void hold_or_release(struct top *top, bool hold)
 	if (!asks(top, question))
 		return;
 	r = hold ? score_hold(top->score, node->name, NULL) : score_unhold(top->score, node->name);
+	if (r == 0)
+		act_tell(hold ? "down" : "up", node->name, NULL, hold ? "held" : "no longer held");
 	(void)snprintf(top->message, sizeof(top->message), "%s %s", node->name,
 		       r < 0 ? score_strerror(r) : hold ? r ? "is already held" : "is held" : r ? "was not held" : "is no longer held");
 }
@@ -420,6 +423,8 @@ static void end_connection(struct top *top)
 	if (!asks(top, question))
 		return;
 	r = held_slot_end(top->score, slot);
+	if (r == 0)
+		held_slot_note_end(slot);
 	(void)snprintf(top->message, sizeof(top->message), "%s: %s", slot->client,
 		       r == 0 ? "is ended" : r > 0 ? "had ended already" : held_slot_strerror(r));
 }

@@ -10,6 +10,7 @@
 
 #include "system/number.h"
 #include "system/printable.h"
+#include "act.h"
 #include "verbs.h"
 #include "verbosity.h"
 
@@ -42,6 +43,7 @@ static int tell_verbosity(const struct context *context)
 static int set_verbosity(const struct context *context, uint32_t verbosity)
 {
 	struct score *score;
+	char old[16], new[16];
 	uint32_t before;
 	int status = context_open(context, &score), r;
 
@@ -51,6 +53,10 @@ static int set_verbosity(const struct context *context, uint32_t verbosity)
 	(void)score_close(score);
 	if (r < 0)
 		return complain_score(context, r);
+	(void)snprintf(old, sizeof(old), "%" PRIu32, before);
+	(void)snprintf(new, sizeof(new), "%" PRIu32, verbosity);
+	if (before != verbosity)
+		act_tell("verbosity", NULL, old, new);
 	if (before == verbosity)
 		print(stdout, "verbosity is %" PRIu32 " already: ", verbosity);
 	else

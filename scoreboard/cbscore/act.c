@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "act.h"
+
+#include <pwd.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <systemd/sd-journal.h>
+
+#include "system/number.h"
+
+#define MESSAGE_ACT_ID "MESSAGE_ID=a4cc0ee9754c4d4087ef5168c65ea6a7"
+
+static const char *farm;
+
+void act_set_farm(const char *name)
+{
+	farm = name;
+}
+
+/* The user that logged in: the kernel's audit login, which sudo(8) and su(1) do not change; else, for root, the user
+ * that sudo names; else the user of this process. */
+static uid_t user_of_act(void)
+{
+	const char *sudo = getuid() == 0 ? secure_getenv("SUDO_UID") : NULL;
+	FILE *file = fopen("/proc/self/loginuid", "re");
+	unsigned long login = UINT32_MAX;
+	uint64_t number;
+
+	if (file) {
+		if (fscanf(file, "%lu", &login) != 1)
+			login = UINT32_MAX;
+		(void)fclose(file);
+	}
+	if (login < UINT32_MAX)
+		return (uid_t)login;
+	return sudo && number_parse(sudo, 0, UINT32_MAX - 1, &number) == 0 ? (uid_t)number : getuid();
+}
+
+void act_tell(const char *verb, const char *node, const char *before, const char *after)
+{
+	const uid_t uid = user_of_act();
+	const struct passwd *user = getpwuid(uid);
+	const char *login = user ? user->pw_name : "unknown";
+
+	/* Without a journal this does nothing; a failure must not turn a change that is done into an error. */
+	(void)sd_journal_send("MESSAGE=%s: %s%s%s%s%s%s, by %s (uid %lu)", verb, node ? node : farm, before || after ? ": " : "",
+			      before ? before : "", before && after ? " -> " : "", after ? after : "",
+			      before && !after ? " -> none" : "", login, (unsigned long)uid,
+			      MESSAGE_ACT_ID, "PRIORITY=%d", LOG_NOTICE,
+			      "SYSLOG_IDENTIFIER=cbscore",
+			      "COREBALANCE_FARM=%s", farm,
+			      "COREBALANCE_VERB=%s", verb,
+			      "COREBALANCE_NODE=%s", node ? node : "",
+			      "COREBALANCE_OLD=%s", before ? before : "",
+			      "COREBALANCE_NEW=%s", after ? after : "",
+			      "COREBALANCE_UID=%lu", (unsigned long)uid,
+			      "COREBALANCE_LOGIN=%s", login, NULL);
+}
+
+const char *act_state(const struct score_node *node, char text[static ACT_TEXT_MAX])
+{
+	const char *reason = node->state == NODE_HELD || node->reason == REASON_NONE ? "" : reason_to_string(node->reason);
+
+	(void)snprintf(text, ACT_TEXT_MAX, "%s%s%s%s%s", node_state_to_string(node->state), *reason ? ": " : "", reason,
+		       *node->detail ? ": " : "", node->detail);
+	return text;
+}
