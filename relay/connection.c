@@ -75,6 +75,18 @@ void connection_init(struct connection *connection, int fd, uint64_t accepted_us
 		(void)address_peer(fd, connection->record.client);
 }
 
+void connection_report_unserved(const struct arrival *arrival, struct score *score, enum end_who who, enum end_cause cause)
+{
+	struct connection connection;
+
+	connection_init(&connection, arrival->fd, arrival->accepted_usec, arrival->client);
+	connection.record.wait_usec = connection.record.total_usec = now_boottime() - arrival->accepted_usec;
+	connection.record.end_who = who;
+	connection.record.end_phase = PHASE_QUEUE;
+	connection.record.end_cause = cause;
+	report_connection(&connection.record, score_verbosity(score) >= SCORE_VERBOSITY_MAX);
+}
+
 static enum stage end(struct life *life, enum end_who who, enum end_phase phase, int status)
 {
 	life->connection->record.end_who = who;
@@ -474,6 +486,8 @@ static bool take_name(struct life *life)
 	case PROXY_INTERRUPTED:
 		(void)end(life, END_ADMIN, PHASE_QUEUE, EX_OK);
 		return false;
+	case PROXY_INCOMPLETE:
+		break;
 	}
 	return false;
 }

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "arrival.h"
 #include "report.h"
 #include "scoreboard.h"
 #include "settings.h"
@@ -19,6 +20,9 @@ struct connection {
 
 /* Takes a connected socket over; accepted_usec is when it came; client its other end's name, NULL: to be asked for. */
 void connection_init(struct connection *connection, int fd, uint64_t accepted_usec, const char *client);
+
+/* Reports a connection that ended before it had a slot. */
+void connection_report_unserved(const struct arrival *arrival, struct score *score, enum end_who who, enum end_cause cause);
 
 /* What a connection has when its service begins. */
 struct connection_start {

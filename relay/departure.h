@@ -12,14 +12,28 @@
 
 #include <poll.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "socket.h"
 
 struct departure {
+	size_t head;      /* so many unread bytes are another proxy's header, and count as nothing */
 	bool half_closed; /* has sent something and ended its side: only a reset counts from now on */
 	bool hung_up;     /* has sent something and closed: no longer polled, as poll(2) would never sleep */
 };
+
+/* Whether the client has sent nothing that is still unread, or cannot be read from. */
+static inline bool departure_said_nothing(const struct departure *departure, int fd)
+{
+	char byte;
+	int n;
+
+	if (departure->head > 0 && ioctl(fd, FIONREAD, &n) == 0)
+		return n >= 0 && (size_t)n <= departure->head;
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
 
 /* What to poll(2) the client's socket for. */
 static inline short departure_events(const struct departure *departure)
@@ -30,13 +44,11 @@ static inline short departure_events(const struct departure *departure)
 /* Judges what poll(2) said. true: the client has left. */
 static inline bool departure_check(struct departure *departure, int fd, short revents, bool abandon_on_eof)
 {
-	char byte;
-
 	if (revents & (POLLERR | POLLNVAL))
 		return true;
 	if (!(revents & (POLLRDHUP | POLLHUP)))
 		return false;
-	if (abandon_on_eof || recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+	if (abandon_on_eof || departure_said_nothing(departure, fd))
 		return true;
 	departure->half_closed = true;
 	/* The client's machine forgets a socket that its process has closed, and would answer the keepalive with a

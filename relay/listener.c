@@ -34,9 +34,11 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "greetings.h"
 #include "loader.h"
 #include "log.h"
 #include "pool.h"
+#include "proxy.h"
 #include "report.h"
 #include "sigterm.h"
 #include "size.h"
@@ -72,6 +74,7 @@ struct listener {
 	int *fds;
 	size_t n_fds, fd_limit;
 	struct waiters *waiters;
+	struct greetings *greetings;   /* NULL: no source of PROXY headers was named */
 	struct pool *pool;
 	struct loader *loader;
 	sd_event_source *idle_time, *status_time, *reopen_time, *pending_time, *trim_time, *room_time, *rest_time, *follow_time;
@@ -112,10 +115,16 @@ static void set_timer(struct listener *l, sd_event_source **source, uint64_t use
 		report_message(LOG_WARNING, "cannot set a timer: %s", strerror(-r));
 }
 
+/* How many connections this process itself has, those that are with a relay left out. */
+static size_t count_here(const struct listener *l)
+{
+	return waiters_count(l->waiters) + greetings_count(l->greetings);
+}
+
 /* How many more descriptors waiters and relays may have. */
 static size_t descriptors_left(const struct listener *l)
 {
-	size_t taken = waiters_count(l->waiters) + pool_given(l->pool) + FDS_PER_RELAY * pool_size(l->pool) + SPARE_FDS;
+	size_t taken = count_here(l) + pool_given(l->pool) + FDS_PER_RELAY * pool_size(l->pool) + SPARE_FDS;
 
 	return taken < l->fd_limit ? l->fd_limit - taken : 0;
 }
@@ -228,13 +237,31 @@ static enum accepted accept_one(struct listener *l, int fd)
 
 	if (l->admission.time || l->n_coming > 0 || (!waiters_owe_ticket(l->waiters) && (!has_place(l) || descriptors_left(l) == 0)))
 		return ACCEPTED_LATER;
-	r = waiters_admit(l->waiters, fd);
+	r = l->greetings && !waiters_owe_ticket(l->waiters) ? greetings_admit(l->greetings, fd) : waiters_admit(l->waiters, fd);
 	if (r < 0) {
 		take_a_pause(&l->admission, "accept", r);
 		return ACCEPTED_LATER;
 	}
 	l->admission.complained = false;
 	return r == 0 ? ACCEPTED_ONE : ACCEPTED_NONE;
+}
+
+/* Takes in a connection whose client is known. 0; or -errno: it has to stay where it is for now. */
+static int take_in(const struct arrival *arrival, size_t head, void *arg)
+{
+	struct listener *l = arg;
+
+	if (l->n_coming > 0 || l->admission.time || waiters_owe_ticket(l->waiters) || !has_place(l))
+		return -EAGAIN;
+	return waiters_take_in(l->waiters, arrival, head);
+}
+
+static void take_in_known(struct listener *l)
+{
+	if (!l->greetings)
+		return;
+	greetings_look(l->greetings);
+	greetings_pass(l->greetings, false, take_in, l);
 }
 
 /* ---- relays ---- */
@@ -412,8 +439,9 @@ static bool shall_open(struct listener *l)
 {
 	uint64_t now_usec = now_monotonic();
 
-	/* A client that may have no more slots is known when its connection is accepted. Then a relay would wait with it. */
-	if (l->settings->per_client)
+	/* A client that may have no more slots is known when its connection is accepted. Then a relay would wait with it.
+	 * And relays accept in the claim, where a header cannot be awaited. */
+	if (l->settings->per_client || l->greetings)
 		return false;
 	if (gate_was_full(pool_gate(l->pool)) || l->n_coming > 0 || waiters_count(l->waiters) > 0 || score_is_free(l->score) != 1) {
 		l->shut_usec = now_usec;
@@ -444,7 +472,7 @@ static void set_gate(struct listener *l)
 {
 	struct gate *gate = pool_gate(l->pool);
 	bool open = !l->stopping && shall_open(l);
-	bool closed = l->stopping && l->n_fds == 0 && waiters_count(l->waiters) == 0;
+	bool closed = l->stopping && l->n_fds == 0 && count_here(l) == 0;
 	size_t ahead = size_ahead(l->settings->connections_per_relay == 1);
 	/* The relay that a connection woke normally accepts it. If that relay has died, or the listener accepted at
 	 * that time, no process does: look. */
@@ -499,7 +527,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *ar
 /* Whether neither the listener nor a relay has a connection. */
 static bool is_idle(const struct listener *l)
 {
-	return waiters_count(l->waiters) == 0 && l->n_coming == 0 && !(l->stopping && l->n_fds > 0) && !loader_is_busy(l->loader) &&
+	return count_here(l) == 0 && l->n_coming == 0 && !(l->stopping && l->n_fds > 0) && !loader_is_busy(l->loader) &&
 	       !gate_any_busy(pool_gate(l->pool));
 }
 
@@ -629,6 +657,7 @@ static void listener_turn(void *arg)
 		(void)accept_one(l, -1);
 	if (l->stopping)
 		drain(l);
+	take_in_known(l);
 	pool_settle(l->pool);
 	serve_waiters(l);
 	waiters_look(l->waiters);
@@ -691,8 +720,11 @@ static int hand_over(struct listener *l)
 	pool_forget_sockets(l->pool);
 	pool_revoke(l->pool);
 	pool_shrink(l->pool, 0);
+	/* The next listener finds the headers in the sockets. What has not come by then is awaited by a relay. */
+	if (l->greetings)
+		greetings_pass(l->greetings, true, take_in, l);
 	n = waiters_count(l->waiters);
-	r = waiters_owe_ticket(l->waiters) ? -EBUSY : waiters_hand_over(l->waiters);
+	r = greetings_count(l->greetings) > 0 || waiters_owe_ticket(l->waiters) ? -EBUSY : waiters_hand_over(l->waiters);
 	if (r < 0) {
 		report_message(LOG_WARNING, "cannot pass waiters to the next listener: %s; they are served first", strerror(-r));
 		return r;
@@ -738,6 +770,8 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 	report_message(LOG_NOTICE, "stopping at once: ending %zu relays, and %zu who wait here",
 		       relays > idle ? relays - idle : 0, waiters_count(l->waiters));
 	waiters_end(l->waiters, END_ADMIN);
+	if (l->greetings)
+		greetings_end(l->greetings, END_ADMIN);
 	close_sockets(l);
 	l->ending = true;
 	gate_set(pool_gate(l->pool), GATE_END); /* also for relays that do not have their connection yet */
@@ -773,6 +807,9 @@ static int begin(struct listener *l)
 		r = waiters_new(&(struct waiters_setup){
 			.event = l->event, .score = l->score, .settings = l->settings,
 			.on_change = listener_turn, .arg = l }, &l->waiters);
+	if (r >= 0 && proxy_has_sources())
+		r = greetings_new(&(struct greetings_setup){
+			.event = l->event, .score = l->score, .on_change = listener_turn, .arg = l }, &l->greetings);
 	if (r >= 0)
 		r = loader_new(&(struct loader_setup){
 			.event = l->event, .score = l->score, .nodes = l->nodes, .journal_fd = l->journal_fd,
@@ -792,6 +829,7 @@ static int begin(struct listener *l)
 
 static void clear(struct listener *l)
 {
+	l->greetings = greetings_free(l->greetings);
 	l->waiters = waiters_free(l->waiters);
 	l->pool = pool_free(l->pool);
 	l->loader = loader_free(l->loader);

@@ -72,6 +72,11 @@ int proxy_accept_from(const char *text)
 	return r;
 }
 
+bool proxy_has_sources(void)
+{
+	return n_sources > 0;
+}
+
 static bool same_bits(const unsigned char *a, const unsigned char *b, unsigned bits)
 {
 	unsigned whole = bits / 8, rest = bits % 8;
@@ -125,31 +130,45 @@ static enum proxy_outcome await_more(int fd, size_t seen, uint64_t end_usec)
 	return pollfd.revents & POLLERR ? PROXY_CLIENT_GONE : PROXY_DONE;
 }
 
+enum proxy_outcome proxy_peek(int fd, struct proxy_pair *ret, size_t *ret_size)
+{
+	unsigned char bytes[PROXY_READ_MAX];
+	ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+	int size = proxy_header_parse(bytes, n > 0 ? (size_t)n : 0, ret);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		return PROXY_CLIENT_GONE;
+	*ret_size = size > 0 ? (size_t)size : n > 0 ? (size_t)n : 0;
+	return size < 0 ? PROXY_NONE : size > 0 ? PROXY_DONE : PROXY_INCOMPLETE;
+}
+
+static enum proxy_outcome take_out(int fd, size_t size)
+{
+	unsigned char bytes[PROXY_READ_MAX];
+
+	return recv(fd, bytes, size, MSG_DONTWAIT) == (ssize_t)size ? PROXY_DONE : PROXY_CLIENT_GONE;
+}
+
 static enum proxy_outcome look(int fd, struct proxy_pair *ret, size_t *ret_size)
 {
 	uint64_t end_usec = now_boottime() + PROXY_WAIT_USEC;
-	unsigned char bytes[PROXY_READ_MAX];
-	enum proxy_outcome outcome = PROXY_DONE;
+	enum proxy_outcome outcome;
 	size_t seen = 0;
 
-	while (outcome == PROXY_DONE) {
-		ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
-		int size = proxy_header_parse(bytes, n > 0 ? (size_t)n : 0, ret);
-
-		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-			return PROXY_CLIENT_GONE;
-		if (size < 0)
-			return PROXY_NONE;
-		*ret_size = (size_t)size;
-		if (size > 0)
-			return recv(fd, bytes, *ret_size, MSG_DONTWAIT) == size ? PROXY_DONE : PROXY_CLIENT_GONE;
+	for (;;) {
+		outcome = proxy_peek(fd, ret, ret_size);
+		if (outcome == PROXY_DONE)
+			return take_out(fd, *ret_size);
+		if (outcome != PROXY_INCOMPLETE)
+			return outcome;
 		/* Nothing new, and still ready: the client has ended its side, or the socket is not TCP. */
-		if (n > 0 && (size_t)n == seen && sigterm_poll(NULL, 0, AGAIN_USEC) < 0)
+		if (*ret_size > 0 && *ret_size == seen && sigterm_poll(NULL, 0, AGAIN_USEC) < 0)
 			return PROXY_INTERRUPTED;
-		seen = n > 0 ? (size_t)n : 0;
+		seen = *ret_size;
 		outcome = await_more(fd, seen, end_usec);
+		if (outcome != PROXY_DONE)
+			return outcome;
 	}
-	return outcome;
 }
 
 enum proxy_outcome proxy_read(int fd, struct proxy_pair *ret, size_t *ret_size)

@@ -27,7 +27,15 @@ enum proxy_outcome {
 	PROXY_TIMED_OUT,    /* the header was not whole within PROXY_WAIT_USEC */
 	PROXY_CLIENT_GONE,
 	PROXY_INTERRUPTED,  /* SIGTERM */
+	PROXY_INCOMPLETE,   /* only of proxy_peek(): more bytes are needed */
 };
+
+/* Whether any source was named. */
+bool proxy_has_sources(void);
+
+/* Looks at what has come of the header, and leaves it there. DONE: as proxy_read(), but the header is unread, too.
+ * INCOMPLETE: *ret_size bytes of it have come. Never waits. */
+enum proxy_outcome proxy_peek(int fd, struct proxy_pair *ret, size_t *ret_size);
 
 /* Reads the header, however it is split. *ret_size: its size in bytes. */
 enum proxy_outcome proxy_read(int fd, struct proxy_pair *ret, size_t *ret_size);

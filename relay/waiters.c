@@ -79,24 +79,11 @@ static void forget(struct waiter *waiter)
 	(void)close(fd);
 }
 
-/* Reports a waiter that will not be served. */
-static void report_end(const struct waiter *waiter, enum end_who who, enum end_cause cause)
-{
-	struct connection connection;
-
-	connection_init(&connection, waiter->arrival.fd, waiter->arrival.accepted_usec, waiter->arrival.client);
-	connection.record.wait_usec = connection.record.total_usec = now_boottime() - waiter->arrival.accepted_usec;
-	connection.record.end_who = who;
-	connection.record.end_phase = PHASE_QUEUE;
-	connection.record.end_cause = cause;
-	report_connection(&connection.record, score_verbosity(waiter->all->setup.score) >= SCORE_VERBOSITY_MAX);
-}
-
 /* Ends a waiter that will not be served: reports it, and frees its place. */
 static void end(struct waiter *waiter, enum end_who who, enum end_cause cause)
 {
 	(void)score_leave(waiter->all->setup.score, &waiter->ticket); /* -ESTALE: the ticket has been lost */
-	report_end(waiter, who, cause);
+	connection_report_unserved(&waiter->arrival, waiter->all->setup.score, who, cause);
 	forget(waiter);
 }
 
@@ -320,16 +307,16 @@ size_t waiters_count(const struct waiters *w)
 /* Whether a connection without a ticket is over. If so, it is reported. */
 static bool is_over(struct waiters *w, const struct waiter *waiter)
 {
-	struct departure departure = { 0 };
+	struct departure departure = { .head = waiter->departure.head };
 	struct pollfd client = { .fd = waiter->arrival.fd, .events = departure_events(&departure) };
 	uint64_t look_usec;
 	int r;
 
 	if (poll(&client, 1, 0) > 0 &&
 	    departure_check(&departure, client.fd, client.revents, w->setup.settings->abandon_on_eof))
-		report_end(waiter, END_CLIENT, CAUSE_PLAIN);
+		connection_report_unserved(&waiter->arrival, w->setup.score, END_CLIENT, CAUSE_PLAIN);
 	else if ((r = limit_is_over(w->setup.score, w->setup.settings, waiter->arrival.accepted_usec, &look_usec)) > 0)
-		report_end(waiter, END_RESOURCES, (enum end_cause)r);
+		connection_report_unserved(&waiter->arrival, w->setup.score, END_RESOURCES, (enum end_cause)r);
 	else
 		return false;
 	return true;
@@ -386,6 +373,18 @@ int waiters_admit(struct waiters *w, int listening_fd)
 	/* This waiter is younger than the process that the listener watched: the listener is the guard again. */
 	if (w->guard_child)
 		guard_stop(w);
+	return 0;
+}
+
+int waiters_take_in(struct waiters *w, const struct arrival *arrival, size_t head)
+{
+	struct waiter *waiter = w->unqueued ? NULL : calloc(1, sizeof(*waiter));
+
+	if (!waiter)
+		return w->unqueued ? -EBUSY : -ENOMEM;
+	*waiter = (struct waiter){ .all = w, .arrival = *arrival, .departure.head = head };
+	w->unqueued = waiter;
+	(void)waiters_admit(w, -1); /* without a ticket it stays the list's: see waiters_owe_ticket() */
 	return 0;
 }
 
@@ -450,9 +449,25 @@ int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order
 	return 0;
 }
 
+/* The size of the PROXY header that a connection begins with, if that is whole. If it names a client, client is set to
+ * that, and *ret_named. */
+static size_t header_size(int fd, char client[static ADDRESS_MAX], bool *ret_named)
+{
+	struct proxy_pair pair;
+	size_t size;
+
+	if (!proxy_is_expected(fd) || proxy_peek(fd, &pair, &size) != PROXY_DONE)
+		return 0;
+	*ret_named = pair.client.ss_family != AF_UNSPEC;
+	if (*ret_named)
+		(void)address_format((const struct sockaddr *)&pair.client, pair.client_size, client);
+	return size;
+}
+
 void waiters_return(struct waiters *w, const struct relay_order *order, int fd)
 {
 	struct waiter *waiter = calloc(1, sizeof(*waiter)), *after;
+	bool named;
 
 	if (!waiter) {
 		(void)score_leave(w->setup.score, &order->ticket);
@@ -463,6 +478,7 @@ void waiters_return(struct waiters *w, const struct relay_order *order, int fd)
 		.all = w, .ticket = order->ticket, .arrival = { .fd = fd, .accepted_usec = order->accepted_usec },
 	};
 	(void)memcpy(waiter->arrival.client, order->client, sizeof(waiter->arrival.client));
+	waiter->departure.head = header_size(waiter->arrival.fd, waiter->arrival.client, &named);
 	for (after = w->first; after && after->ticket.number < order->ticket.number; after = after->next)
 		;
 	waiter->next = after;
@@ -524,10 +540,14 @@ int waiters_hand_over(struct waiters *w)
 int waiters_take_over(struct waiters *w, const struct handover *handover)
 {
 	struct relay_order order = { .accepted_usec = handover->accepted_usec };
-	uint32_t per_client = proxy_is_expected(handover->fd) ? 0 : w->setup.settings->per_client;
+	uint32_t per_client = w->setup.settings->per_client;
+	bool named = false;
 	int r;
 
 	(void)address_peer(handover->fd, order.client);
+	(void)header_size(handover->fd, order.client, &named);
+	if (proxy_is_expected(handover->fd) && !named)
+		per_client = 0;
 	r = score_rejoin(w->setup.score, handover->number, w->setup.settings->policy, order.client, per_client, &order.ticket);
 	if (r == 0)
 		waiters_return(w, &order, handover->fd);
@@ -549,7 +569,7 @@ void waiters_end(struct waiters *w, enum end_who who)
 	while (w->first)
 		end(w->first, who, CAUSE_PLAIN);
 	if (w->unqueued) {
-		report_end(w->unqueued, who, CAUSE_PLAIN);
+		connection_report_unserved(&w->unqueued->arrival, w->setup.score, who, CAUSE_PLAIN);
 		(void)close(w->unqueued->arrival.fd);
 		free(w->unqueued);
 		w->unqueued = NULL;

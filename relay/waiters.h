@@ -13,6 +13,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "arrival.h"
 #include "connection.h"
 #include "relay.h"
 #include "scoreboard.h"
@@ -45,6 +46,13 @@ size_t waiters_count(const struct waiters *waiters);
  * the accepted connection has no ticket yet: the next call goes on with it.
  */
 int waiters_admit(struct waiters *waiters, int listening_fd);
+
+/*
+ * Takes in a connection that was accepted already, under its client's name. Its
+ * first head bytes are a PROXY header, which is unread. 0: the connection is the
+ * list's; it may still have to get its ticket, see below. -errno: it is not.
+ */
+int waiters_take_in(struct waiters *waiters, const struct arrival *arrival, size_t head);
 
 /* Whether an accepted connection has no ticket yet: then waiters_admit() is to be called again, with any socket. */
 bool waiters_owe_ticket(const struct waiters *waiters);

@@ -217,3 +217,137 @@ V2='\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a'
     [[ $output == *'--accept-proxy: "'"$wrong"'": expected addresses'* ]]
   done
 }
+
+# held NAME PART...: connects, sends the parts, keeps the connection until word NAME, or as long as the gateway does,
+# then ends its side and prints the answer.
+held() {
+  cat >"$T/held" <<'END'
+import os, select, socket, sys, time
+s = socket.create_connection((sys.argv[1], 3632))
+for part in sys.argv[3:]:
+    s.sendall(bytes(part, 'latin-1').decode('unicode_escape').encode('latin-1'))
+while not os.path.exists(sys.argv[2]) and not select.select([s], [], [], 0.02)[0]: pass
+if os.path.exists(sys.argv[2]):
+    s.shutdown(socket.SHUT_WR)
+s.settimeout(60)
+try:
+    print((s.recv(1000) or b'closed').decode(), flush=True)
+except ConnectionResetError:
+    print('reset', flush=True)
+END
+  background "$T/$1.out" python3 "$T/held" "$ADDR" "$T/$1.word" "${@:2}"
+  printf -v "PID_$1" %s "$PID"
+}
+
+header() { echo "PROXY TCP4 $1 192.0.2.200 4711 80\r\n"; }
+waiting_clients() { score queue -nr -o CLIENT | tr '\n' ' '; }
+waiting_clients_are() { [ "$(waiting_clients)" = "$1" ]; }
+
+# A client that sends nothing, or not all, of its header.
+silent_holds_nothing() {
+  local lines
+  node a 4001 1 --mode echo
+  entrance "$1" --accept-proxy 127.0.0.1
+  held silent
+  held partial 'PROXY TCP4 192.0.2'
+  # Others are served on the only slot meanwhile, several times.
+  [ "$(by_hand "$(header 192.0.2.1)one")" = one ]
+  [ "$(by_hand "$(header 192.0.2.2)two")" = two ]
+  busy_is 0
+  waiting_is 0
+  ! grep -q 'node=<NOSRV>' "$T/relay.log"
+  # After the five seconds of the manual, not before, each is ended.
+  until_ok lines_with_are "$T/relay.log" 'node=<NOSRV> .*bytes_in=0 bytes_out=0 .*end=CQ' 2
+  [ "$(sed -n 's/.*node=<NOSRV> .*total_usec=\([0-9]*\) .*/\1/p' "$T/relay.log" | awk '$1 < 5000000' | wc -l)" = 0 ]
+  client_wait silent
+  client_wait partial
+  farm_is_at_rest
+}
+
+@test "listener: a client that sends no whole header holds no slot and nobody up, and is ended in its time" { silent_holds_nothing listener; }
+@test "connection: a client that sends no whole header holds no slot and nobody up, and is ended in its time" { silent_holds_nothing connection; }
+@test "inetd: a client that sends no whole header holds no slot and nobody up, and is ended in its time" { silent_holds_nothing inetd; }
+@test "alone: a client that sends no whole header holds no slot and nobody up, and is ended in its time" { silent_holds_nothing alone; }
+
+# The queue has the clients themselves, in the order of their headers.
+queue_has_clients() {
+  local name
+  node a 4001 1 --mode line
+  entrance "$1" --accept-proxy 127.0.0.1
+  held first "$(header 192.0.2.1)$(until_word go)\n"
+  until_ok busy_is 1
+  [ "$(score slots -nr -o CLIENT)" = 192.0.2.1:4711 ]
+  held late "PROXY TCP4 192.0"
+  held second "$(header 192.0.2.2)count\n"
+  until_ok waiting_clients_are '192.0.2.2:4711 '
+  held third "$(header 192.0.2.3)count\n"
+  until_ok waiting_clients_are '192.0.2.2:4711 192.0.2.3:4711 '
+  # A client that has sent only its header, and leaves: the header does not count as a request.
+  held leaves "$(header 192.0.2.4)"
+  until_ok waiting_clients_are '192.0.2.2:4711 192.0.2.3:4711 192.0.2.4:4711 '
+  kill "$PID_leaves"
+  until_ok waiting_clients_are '192.0.2.2:4711 192.0.2.3:4711 '
+  until_ok grep -q 'client=192.0.2.4:4711 node=<NOSRV> .*end=CQ' "$T/relay.log"
+  word go
+  for name in first second third; do
+    until_ok test -s "$T/$name.out"
+    word "$name"
+    client_wait "$name"
+  done
+  grep -q 'total=2' "$T/second.out"
+  grep -q 'total=3' "$T/third.out"
+  word late
+  farm_is_at_rest
+  [ "$(grep -c 'client=192.0.2.[123]:4711 node=.*end=--' "$T/relay.log")" = 3 ]
+}
+
+@test "listener: the queue and the slots have the real clients, and one that leaves is gone" { queue_has_clients listener; }
+@test "connection: the queue and the slots have the real clients, and one that leaves is gone" { queue_has_clients connection; }
+@test "alone: the queue and the slots have the real clients, and one that leaves is gone" { queue_has_clients alone; }
+
+@test "hundreds of clients with headers, at once and in pieces, are each served once, and known" {
+  node a 4001 3 --mode echo
+  entrance alone --accept-proxy 127.0.0.1 --queue-limit 20
+  python3 - "$ADDR" <<'END'
+import selectors, socket, sys
+n, chosen, sockets = 300, selectors.DefaultSelector(), []
+for i in range(n):
+    s = socket.create_connection((sys.argv[1], 3632)); sockets.append(s)
+    s.sendall(b'PROXY TCP4 ')
+for i, s in enumerate(reversed(sockets)):
+    s.sendall(b'192.0.2.%d 192.0.2.200 %d 80\r\nx' % (i % 200 + 1, 1000 + i)); s.shutdown(socket.SHUT_WR)
+for s in sockets:
+    s.settimeout(60)
+    assert s.recv(10) == b'x' and s.recv(10) == b''
+END
+  until_ok lines_with_are "$T/relay.log" 'client=192.0.2.*bytes_in=1 bytes_out=1 .*end=--' 300
+  [ "$(grep -oE 'client=[^ ]*' "$T/relay.log" | sort -u | wc -l)" = 300 ]
+  farm_is_at_rest
+}
+
+@test "waiters that pass to the next listener keep their names, and headers that have not come do not hinder it" {
+  local before manager
+  node a 4001 1 --mode line
+  background "$T/relay.log" "$BATS_TEST_DIRNAME/lib/manager" "${GATE%:*}" "${GATE##*:}" "$T/service" \
+    "$BUILD/cbrelay" -c "$CONF" --accept-proxy 127.0.0.1
+  manager=$PID
+  until_ok grep -q READY "$T/service.log"
+  held first "$(header 192.0.2.1)$(until_word go)\n"
+  until_ok busy_is 1
+  held second "$(header 192.0.2.2)count\n"
+  until_ok waiting_clients_are '192.0.2.2:4711 '
+  before=$(cat "$T/service.pid")
+  held late 'PROXY TCP4 192.0.2.3'
+  until_ok eval '[ "$(ss -Htnp state established "src $GATE" | grep -c "pid=$before,")" = 2 ]'
+  kill -USR1 "$manager"
+  next_has_them() { [ "$(score queue -nr -o PID | sort -u)" = "$(cat "$T/service.pid")" ] && [ "$(cat "$T/service.pid")" != "$before" ]; }
+  until_ok next_has_them
+  [[ $(waiting_clients) == '192.0.2.2:4711 127.0.0.1:'* ]]
+  word go
+  word second
+  client_wait second
+  grep -q total=2 "$T/second.out"
+  kill "$PID_late"
+  farm_is_at_rest
+  kill -9 "$(cat "$T/service.pid")"
+}
