@@ -185,6 +185,8 @@ static int make(const struct folder *folder, const struct nodelist *list, struct
 	if (r == 0)
 		r = attempt_load(&s, list, NULL);
 	if (r == 0)
+		r = score_restore_holds(&s);
+	if (r == 0)
 		r = set_owner(s.store);
 	if (r < 0)
 		(void)store_close(s.store);

@@ -653,6 +653,17 @@ uint32_t score_verbosity(const struct score *s);
 int score_hold(struct score *s, const char *name, const char *detail);
 int score_unhold(struct score *s, const char *name);
 
+/* Where holds are kept over the end of the scoreboard; NULL, as at first: nowhere. The text must stay. */
+void score_set_holds(const char *path);
+
+/* Holds the nodes that the file of score_set_holds() names; for a scoreboard that is being made. Without a file nothing is
+ * held. 0 or -errno. */
+int score_restore_holds(struct score *s);
+
+/* Writes the held nodes and their reasons to that file, in one step. 0; -ENOENT: there is no such file's folder, or
+ * score_set_holds() named no file; or -errno. */
+int score_save_holds(struct score *s);
+
 /*
  * Compares everything derived (counts, lists, the index) with what it is
  * derived from, and calls tell (may be NULL) with a line for each finding.

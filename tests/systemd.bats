@@ -270,6 +270,45 @@ EOF
   [ "$(journal COREBALANCE_VERB=down | jq -r .MESSAGE)" = 'down: 127.0.0.1:4001: up -> held: a new disk, by root (uid 0)' ]
 }
 
+# What a reboot leaves: /run is empty.
+as_after_reboot() {
+  inside systemctl stop corebalance.socket corebalance.service
+  inside sh -c 'rm -f /run/corebalance/*'
+  inside systemctl start corebalance.socket
+  client --send 10 --half-close --expect echo
+}
+
+held() { score list -nr -o NODE,STATE,REASON | sed -n 's/^\([^ ]*\) held /\1 /p'; }
+
+@test "holds and their reasons outlive a reboot, by whomever they were set; a node that was put back is not held again" {
+  node a 4001 1 --mode echo
+  node b 4002 1 --mode echo
+  node c 4003 1 --mode echo
+  use listener
+  client --send 10 --half-close --expect echo
+  inside cbscore down 127.0.0.1:4001 --reason 'a new disk'
+  inside cbscore down 127.0.0.1:4002
+  inside setpriv --reuid=daemon --regid=daemon --groups="$(inside id -g corebalance)" cbscore down 127.0.0.1:4002 --reason moved
+  held >"$T/held"
+  [ "$(wc -l <"$T/held")" = 2 ]
+  grep 'new.*disk' "$T/held"
+  as_after_reboot
+  held | diff "$T/held" -
+  inside cbscore up 127.0.0.1:4001
+  as_after_reboot
+  [ "$(held | cut -d' ' -f1)" = 127.0.0.1:4002 ]
+  # The first process after a boot is as well the prober or an administrator.
+  inside systemctl stop corebalance.socket corebalance.service
+  inside sh -c 'rm -f /run/corebalance/* && systemctl start corebalance-probe.service'
+  [ "$(held | cut -d' ' -f1)" = 127.0.0.1:4002 ]
+  inside sh -c 'rm -f /run/corebalance/* && cbscore load'
+  [ "$(held | cut -d' ' -f1)" = 127.0.0.1:4002 ]
+}
+
+@test "sysusers.d and tmpfiles.d make the folder of the holds" {
+  [ "$(inside stat -c '%F %a %U:%G' /var/lib/corebalance)" = 'directory 2770 corebalance:corebalance' ]
+}
+
 # ---- the prober ----
 
 @test "a pass of the prober takes a dead node down and a living one up" {

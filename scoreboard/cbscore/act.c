@@ -17,6 +17,7 @@
 #define MESSAGE_ACT_ID "MESSAGE_ID=a4cc0ee9754c4d4087ef5168c65ea6a7"
 
 static const char *farm;
+static bool any;
 
 void act_set_farm(const char *name)
 {
@@ -48,6 +49,7 @@ void act_tell(const char *verb, const char *node, const char *before, const char
 	const struct passwd *user = getpwuid(uid);
 	const char *login = user ? user->pw_name : "unknown";
 
+	any = true;
 	/* Without a journal this does nothing; a failure must not turn a change that is done into an error. */
 	(void)sd_journal_send("MESSAGE=%s: %s%s%s%s%s%s, by %s (uid %lu)", verb, node ? node : farm, before || after ? ": " : "",
 			      before ? before : "", before && after ? " -> " : "", after ? after : "",
@@ -61,6 +63,11 @@ void act_tell(const char *verb, const char *node, const char *before, const char
 			      "COREBALANCE_NEW=%s", after ? after : "",
 			      "COREBALANCE_UID=%lu", (unsigned long)uid,
 			      "COREBALANCE_LOGIN=%s", login, NULL);
+}
+
+bool act_any(void)
+{
+	return any;
 }
 
 const char *act_state(const struct score_node *node, char text[static ACT_TEXT_MAX])

@@ -7,7 +7,7 @@
  * user. Where there is no journal nothing is written.
  */
 
-#include <stddef.h>
+#include <stdbool.h>
 
 #include "scoreboard.h"
 
@@ -21,6 +21,9 @@ void act_set_farm(const char *farm);
  * before and after: the old and the new value; NULL where there was or is none.
  */
 void act_tell(const char *verb, const char *node, const char *before, const char *after);
+
+/* Whether this process has noted a change. */
+bool act_any(void);
 
 /* Writes a node's state with its reason, "held: a new disk", as a value for act_tell(). Returns text. */
 const char *act_state(const struct score_node *node, char text[static ACT_TEXT_MAX]);

@@ -141,6 +141,20 @@ static char **with_verb(int *argc, char **argv)
 	return words;
 }
 
+/* After a change: a reboot is to find the same nodes held. A machine without the folder keeps none. */
+static void keep_holds(const struct context *context)
+{
+	struct score *score;
+	int r = score_open(context->farm.scoreboard, NULL, &score);
+
+	if (r < 0)
+		return; /* the next change keeps them */
+	r = score_save_holds(score);
+	if (r < 0 && r != -ENOENT)
+		complain("%s: %s; a reboot will not find the same nodes held", context->farm.holds_path, strerror(-r));
+	(void)score_close(score);
+}
+
 int main(int argc, char **argv)
 {
 	struct context context = { 0 };
@@ -163,5 +177,7 @@ int main(int argc, char **argv)
 		return complain_usage("$COREBALANCE_FARM: \"%s\": expected the name of a farm", context.farm.name);
 	act_set_farm(farm_options_shown(&context.farm));
 	status = line.verb->run(&context, line.n_arguments, line.arguments);
+	if (act_any())
+		keep_holds(&context);
 	return command_flush(&command) < 0 ? STATUS_FAILED : status;
 }

@@ -401,8 +401,10 @@ static void hold_or_release(struct top *top, bool hold)
 	if (!asks(top, question))
 		return;
 	r = hold ? score_hold(top->score, node->name, NULL) : score_unhold(top->score, node->name);
-	if (r == 0)
+	if (r == 0) {
 		act_tell(hold ? "down" : "up", node->name, NULL, hold ? "held" : "no longer held");
+		(void)score_save_holds(top->score); /* a failure is told when the program ends */
+	}
 	(void)snprintf(top->message, sizeof(top->message), "%s %s", node->name,
 		       r < 0 ? score_strerror(r) : hold ? r ? "is already held" : "is held" : r ? "was not held" : "is no longer held");
 }

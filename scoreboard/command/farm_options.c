@@ -49,6 +49,23 @@ static const char *environment_name(void)
 	return name && *name ? name : NULL;
 }
 
+/* Keeps the holds of a scoreboard /run/corebalance/NAME.tdb in /var/lib/corebalance/NAME.holds. */
+static void settle_holds(struct farm_options *options)
+{
+	static const char run[] = "/run/corebalance/";
+	const char *name, *end;
+
+	if (strncmp(options->scoreboard, run, strlen(run)) != 0)
+		return;
+	name = options->scoreboard + strlen(run);
+	end = strrchr(name, '.');
+	if (!end || end == name || strcmp(end, ".tdb") != 0 || strchr(name, '/') || end - name > FARM_NAME_MAX)
+		return;
+	(void)snprintf(options->holds_path, sizeof(options->holds_path), "/var/lib/corebalance/%.*s.holds", (int)(end - name),
+		       name);
+	score_set_holds(options->holds_path);
+}
+
 /* A name on the command line has precedence over the variables; the variable with a path over that with a name. */
 int farm_options_settle(struct farm_options *options)
 {
@@ -75,6 +92,7 @@ int farm_options_settle(struct farm_options *options)
 		options->scoreboard_given = score_path_is_set();
 		options->scoreboard = score_default_path();
 	}
+	settle_holds(options);
 	return 0;
 }
 

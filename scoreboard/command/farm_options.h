@@ -14,13 +14,14 @@
 
 #define FARM_NAME_MAX 63
 
-/* The first member of a program's settings. Begins empty; see farm_options_settle(). */
+/* The first member of a program's settings, which stays where it is. Begins empty; see farm_options_settle(). */
 struct farm_options {
 	const char *name;          /* --farm, or NULL */
 	const char *nodes;         /* --config: the node list */
 	const char *scoreboard;    /* --scoreboard */
 	bool nodes_given, scoreboard_given; /* named explicitly, not the standard path */
 	char nodes_path[FARM_NAME_MAX + 32], scoreboard_path[FARM_NAME_MAX + 32], shown[FARM_NAME_MAX + 1];
+	char holds_path[FARM_NAME_MAX + 48]; /* where holds are kept; empty for a scoreboard elsewhere than in /run/corebalance */
 };
 
 int farm_options_set_name(void *settings, const char *value);

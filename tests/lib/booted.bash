@@ -37,7 +37,7 @@ farm_inside() {
   T=$BATS_TEST_TMPDIR
   PIDS=()
   GATE=127.0.0.1:3632
-  inside sh -c 'rm -rf /run/corebalance/* /run/test && mkdir /run/test'
+  inside sh -c 'rm -rf /run/corebalance/* /var/lib/corebalance/* /run/test && mkdir /run/test'
   # An entry that no filter finds: --cursor with a filter begins at this entry or at the next that matches.
   inside systemd-cat -t bats echo "$BATS_TEST_DESCRIPTION"
   inside journalctl --sync

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * holds.c: what administrators decided outlives the scoreboard, which a reboot
+ * removes: a file names the held nodes, a line each, "host:port reason". The
+ * process that makes a scoreboard holds these nodes before any other process sees
+ * the scoreboard.
+ *
+ * The file is written anew, in one step, after each change. Of two processes that
+ * write at once, the later may have looked at the farm earlier: so each looks
+ * again after it has written, and writes again if the farm's holds have changed.
+ */
+
+#include "scoreboard.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "farm/attempt.h"
+#include "system/folder.h"
+
+#define LINE_MAX_ (NODE_NAME_MAX + NODE_DETAIL_MAX + 3)
+#define TRIES_MAX 100u
+
+static const char *file_path;
+
+void score_set_holds(const char *path)
+{
+	file_path = path;
+}
+
+/* ---- reading ---- */
+
+/* Holds the node of a line. A node that the farm does not have is left out. 0 or -errno. */
+static int hold_line(struct score *s, char *line)
+{
+	char *reason = line + strcspn(line, " \n");
+	int r;
+
+	if (*line == '#' || reason == line)
+		return 0;
+	reason[strcspn(reason, "\n")] = '\0';
+	if (*reason)
+		*reason++ = '\0';
+	for (const char *p = reason; *p; p++)
+		if (iscntrl((unsigned char)*p) && (unsigned char)*p < 0x80)
+			return 0;
+	r = attempt_hold(s, line, *reason ? reason : NULL);
+	return r < 0 && r != -ENOENT ? r : 0;
+}
+
+/* The file, if it is believed: everybody who may write in its folder may hold nodes. NULL if there is none. */
+static FILE *open_file(void)
+{
+	int fd = open(file_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	FILE *file = NULL;
+	struct stat st;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !(st.st_mode & S_IWOTH))
+		file = fdopen(fd, "r");
+	if (!file)
+		(void)close(fd);
+	return file;
+}
+
+int score_restore_holds(struct score *s)
+{
+	FILE *file = file_path ? open_file() : NULL;
+	char line[LINE_MAX_ + 1];
+	int r = 0;
+
+	if (!file)
+		return 0;
+	while (r == 0 && fgets(line, sizeof(line), file))
+		r = hold_line(s, line);
+	(void)fclose(file);
+	return r;
+}
+
+/* ---- writing ---- */
+
+static int add_line(const struct score_node *node, void *arg)
+{
+	FILE *text = arg;
+
+	if (node->flags & BN_HOLD)
+		(void)fprintf(text, "%s%s%s\n", node->config.name, *node->detail ? " " : "", node->detail);
+	return 0;
+}
+
+/* The contents of the file for the farm as it is. 0 and *ret, which the caller frees; or -errno. */
+static int describe(struct score *s, char **ret)
+{
+	size_t size;
+	FILE *text = open_memstream(ret, &size);
+	int r;
+
+	if (!text)
+		return -errno;
+	(void)fputs("# Held nodes, written by cbscore: a new scoreboard begins with them.\n", text);
+	r = score_each_node(s, add_line, text);
+	if (fclose(text) != 0 && r == 0)
+		r = -ENOMEM;
+	if (r < 0)
+		free(*ret);
+	return r;
+}
+
+/* Replaces the file in one step. 0 or -errno. */
+static int write_file(const struct folder *folder, const char *text)
+{
+	struct folder_file file = { .fd = -1 };
+	struct folder_stay stay;
+	int r = folder_enter(folder, &stay);
+
+	if (r < 0)
+		return r;
+	r = folder_make(folder, &file);
+	if (r == 0 && write(file.fd, text, strlen(text)) != (ssize_t)strlen(text))
+		r = -EIO;
+	/* The services read what a member of the group wrote: the folder gives the file its group. */
+	if (r == 0 && (fchmod(file.fd, 0660) < 0 || fsync(file.fd) < 0))
+		r = -errno;
+	if (r == 0)
+		r = folder_replace(folder, &file, folder->name);
+	folder_file_close(folder, &file);
+	folder_leave(&stay);
+	return r;
+}
+
+int score_save_holds(struct score *s)
+{
+	char *text = NULL, *now = NULL;
+	struct folder folder;
+	int r = file_path ? folder_open(file_path, &folder) : -ENOENT;
+
+	if (r < 0)
+		return r;
+	r = describe(s, &text);
+	for (unsigned i = 0; r == 0 && i < TRIES_MAX; i++) {
+		r = write_file(&folder, text);
+		if (r == 0)
+			r = describe(s, &now);
+		if (r < 0 || strcmp(text, now) == 0)
+			break;
+		free(text);
+		text = now;
+		now = NULL;
+	}
+	folder_close(&folder);
+	if (r == 0)
+		free(now);
+	free(text);
+	return r;
+}
