@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "explain.h"
-#include "system/printable.h"
+#include "fold.h"
 #include "table.h"
 #include "system/grow.h"
 #include "system/number.h"
@@ -172,7 +172,8 @@ static void tell_rule(const struct explanation *e, const char *client)
 		how = client ? "; for " : "; of a client that is not known, as fastest";
 	else if (client)
 		how = "; the same for every client, also ";
-	print(stdout, "\n%s: %s%s%s.\n", policy_to_string(e->policy), policy_rule(e->policy), how, client ? client : "");
+	(void)putchar('\n');
+	fold_line("%s: %s%s%s.", policy_to_string(e->policy), policy_rule(e->policy), how, client ? client : "");
 }
 
 static void tell(const struct explanation *e, const char *client, uint32_t shown)
@@ -180,17 +181,17 @@ static void tell(const struct explanation *e, const char *client, uint32_t shown
 	uint64_t waiting = e->choice.waiting;
 
 	if (shown < e->n)
-		print(stdout, "(%" PRIu32 " of %" PRIu32 " nodes; --top 0 shows all)\n", shown, e->n);
+		fold_line("(%" PRIu32 " of %" PRIu32 " nodes; --top 0 shows all)", shown, e->n);
 	tell_rule(e, client);
 	if (e->choice.over > 0)
-		print(stdout, "%" PRIu64 " wait, as their clients have all the slots that they may have (--per-client).\n",
+		fold_line("%" PRIu64 " wait, as their clients have all the slots that they may have (--per-client).",
 		      e->choice.over);
 	if (e->chosen && waiting > 0)
-		print(stdout, "%" PRIu64 " wait, and the oldest gets %s.\n", waiting, e->chosen->node.config.name);
+		fold_line("%" PRIu64 " wait, and the oldest gets %s.", waiting, e->chosen->node.config.name);
 	else if (e->chosen)
-		print(stdout, "The next connection gets %s.\n", e->chosen->node.config.name);
+		fold_line("The next connection gets %s.", e->chosen->node.config.name);
 	else
-		print(stdout, "The next connection waits%s, behind %" PRIu64 ".\n",
+		fold_line("The next connection waits%s, behind %" PRIu64 ".",
 			     e->choice.paused ? ", as the farm is paused" : "", waiting);
 }
 

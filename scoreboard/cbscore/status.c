@@ -8,7 +8,7 @@
 
 #include "age.h"
 #include "copy.h"
-#include "system/printable.h"
+#include "fold.h"
 #include "system/timespan.h"
 #include "verbosity.h"
 #include "verbs.h"
@@ -35,14 +35,13 @@ static const char *thousands(uint64_t number, char text[static 32])
 static void tell_farm(const struct snapshot *snapshot)
 {
 	const struct score_totals *totals = &snapshot->totals;
-	char age[AGE_MAX];
+	char age[AGE_MAX], oldest[AGE_MAX + 16] = "";
 
-	print(stdout, "farm %s%s: %" PRIu64 " of %" PRIu64 " cores busy, %" PRIu64 " waiting", snapshot->farm,
-		     totals->paused ? " is paused" : "", totals->busy, totals->slots, totals->waiting);
 	if (totals->waiting > 0)
-		print(stdout, " (oldest %s)", age_format(age_of(totals->oldest_since_usec), age));
-	print(stdout, ", %" PRIu32 " of %" PRIu32 " node%s up\n", totals->nodes_up, totals->nodes,
-		     totals->nodes == 1 ? "" : "s");
+		(void)snprintf(oldest, sizeof(oldest), " (oldest %s)", age_format(age_of(totals->oldest_since_usec), age));
+	fold_line("farm %s%s: %" PRIu64 " of %" PRIu64 " cores busy, %" PRIu64 " waiting%s, %" PRIu32 " of %" PRIu32 " node%s up",
+		  snapshot->farm, totals->paused ? " is paused" : "", totals->busy, totals->slots, totals->waiting, oldest,
+		  totals->nodes_up, totals->nodes, totals->nodes == 1 ? "" : "s");
 }
 
 /* Tells the nodes that are not up, since when, and why. */
@@ -61,18 +60,18 @@ static void tell_nodes(const struct snapshot *snapshot)
 			continue;
 		}
 		shown++;
-		print(stdout, "  %s %s %s%s%s\n", node->name, node_state_to_string(node->state),
-			     age_format(age_of(node->since_usec), age), *node->why ? ": " : "", node->why);
+		fold_line("  %s %s %s%s%s", node->name, node_state_to_string(node->state),
+			  age_format(age_of(node->since_usec), age), *node->why ? ": " : "", node->why);
 	}
 	if (more > 0)
-		print(stdout, "  and %zu more that are not up: cbscore list\n", more);
+		fold_line("  and %zu more that are not up: cbscore list", more);
 }
 
 static void tell_hour(const struct score_history *history)
 {
 	struct score_histogram wait = { 0 };
 	uint64_t served = 0, failed = 0;
-	char text[2][32], p50[64], p99[64];
+	char text[2][32], p50[64], p99[64], waits[160] = "";
 
 	for (unsigned i = 0; i < history->n_slices; i++) {
 		const struct score_slice *slice = &history->slices[i];
@@ -82,11 +81,11 @@ static void tell_hour(const struct score_history *history)
 		for (unsigned k = 0; k < SCORE_BUCKETS; k++)
 			wait.count[k] += slice->wait.count[k];
 	}
-	print(stdout, "  last hour: %s served, %s failed", thousands(served, text[0]), thousands(failed, text[1]));
 	if (score_histogram_total(&wait) > 0)
-		print(stdout, ", wait p50 %s, p99 %s", timespan_format(score_histogram_quantile(&wait, 0.5), p50, sizeof(p50)),
-			     timespan_format(score_histogram_quantile(&wait, 0.99), p99, sizeof(p99)));
-	(void)putchar('\n');
+		(void)snprintf(waits, sizeof(waits), ", wait p50 %s, p99 %s",
+			       timespan_format(score_histogram_quantile(&wait, 0.5), p50, sizeof(p50)),
+			       timespan_format(score_histogram_quantile(&wait, 0.99), p99, sizeof(p99)));
+	fold_line("  last hour: %s served, %s failed%s", thousands(served, text[0]), thousands(failed, text[1]), waits);
 }
 
 static int run_status(void *settings, int argc, char **argv)
@@ -108,8 +107,8 @@ static int run_status(void *settings, int argc, char **argv)
 	tell_nodes(&snapshot);
 	tell_hour(&snapshot.history);
 	if (snapshot.verbosity > 0)
-		print(stdout, "  verbosity %" PRIu32 ": %s; cbscore verbosity 0 ends it\n", snapshot.verbosity,
-			     verbosity_words(snapshot.verbosity));
+		fold_line("  verbosity %" PRIu32 ": %s; cbscore verbosity 0 ends it", snapshot.verbosity,
+			  verbosity_words(snapshot.verbosity));
 	snapshot_clear(&snapshot);
 	return STATUS_OK;
 }

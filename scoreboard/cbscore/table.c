@@ -13,11 +13,13 @@
 #include <libsmartcols/libsmartcols.h>
 
 #include "age.h"
+#include "fold.h"
 #include "system/printable.h"
 #include "system/timespan.h"
 
 #define TABLE_COLUMNS_MAX 64
 #define CUT_WIDTH 24u          /* a text is cut to this width before columns are dropped */
+#define NAME_WIDTH 24u         /* a node's name is never shorter than this */
 
 struct table {
 	struct libscols_table *scols;
@@ -370,7 +372,7 @@ static int print_empty(struct table *table)
 	return 0;
 }
 
-/* The least width of a column: that of its widest cell; of a column that may be cut, at most CUT_WIDTH. */
+/* The width of a column: that of its widest cell, and a blank. */
 static size_t width_of(struct table *table, size_t number)
 {
 	struct libscols_iter *iter = scols_new_iter(SCOLS_ITER_FORWARD);
@@ -380,44 +382,92 @@ static size_t width_of(struct table *table, size_t number)
 	while (iter && scols_table_next_line(table->scols, iter, &line) == 0) {
 		const char *text = scols_cell_get_data(scols_line_get_cell(line, number));
 
-		if (text && strlen(text) > width)
-			width = strlen(text);
+		if (text && text_width(text) > width)
+			width = text_width(text);
 	}
 	scols_free_iter(iter);
-	return (is_cut(table->columns[number]) && width > CUT_WIDTH ? CUT_WIDTH : width) + 1;
+	return width + 1;
 }
 
-/* Drops columns that no option named, the least important first, until the rest fits the terminal. */
+/* Shortens the names in a column, in their middle: host:port is recognised by its beginning and by its end. */
+static void shorten(struct table *table, size_t number, size_t limit)
+{
+	struct libscols_iter *iter = scols_new_iter(SCOLS_ITER_FORWARD);
+	struct libscols_line *line;
+
+	while (iter && scols_table_next_line(table->scols, iter, &line) == 0) {
+		struct libscols_cell *cell = scols_line_get_cell(line, number);
+		const char *name = scols_cell_get_data(cell);
+		size_t length = name ? strlen(name) : 0, tail = limit / 2, head = limit - tail - 2;
+		char text[COLUMN_TEXT_MAX];
+
+		if (length <= limit)
+			continue;
+		(void)snprintf(text, sizeof(text), "%.*s..%s", (int)head, name, name + length - tail);
+		(void)scols_cell_set_data(cell, text); /* without memory the name stays as it is */
+	}
+	scols_free_iter(iter);
+}
+
+static void hide(struct table *table, size_t number)
+{
+	struct libscols_column *column = scols_table_get_column(table->scols, number);
+
+	(void)scols_column_set_flags(column, scols_column_get_flags(column) | SCOLS_FL_HIDDEN);
+}
+
+/* Hides a column that no option named. Returns how much narrower the table is. */
+static size_t drop(struct table *table, const char *name, size_t widths[static TABLE_COLUMNS_MAX])
+{
+	for (size_t i = 0; i < table->n_default; i++)
+		if (strcmp(table->columns[i]->name, name) == 0 && widths[i] > 0) {
+			size_t width = widths[i];
+
+			hide(table, i);
+			widths[i] = 0;
+			return width;
+		}
+	return 0;
+}
+
+/* Makes the table fit the terminal: long names are shortened, texts may be cut to CUT_WIDTH, and then columns that no
+ * option named are dropped, the least important first. FROM, a formula, says nothing when it is cut. */
 static void fit(struct table *table)
 {
 	static const char *const spares[] = {
-		"FROM", "FAILED", "SERVED", "SHARE", "SPEED", "PID", "FREE", "IN", "OUT", "AGE", "RANK", "REASON", "CORES",
+		"FROM", "FAILED", "SERVED", "SHARE", "SPEED", "WORTH", "PID", "FREE", "IN", "OUT", "AGE", "RANK", "REASON", "CORES",
 	};
-	size_t room = scols_table_get_termwidth(table->scols), width = 0, widths[TABLE_COLUMNS_MAX];
+	size_t room = scols_table_get_termwidth(table->scols), width = 0, widths[TABLE_COLUMNS_MAX], names;
 
 	if (table->plain || !isatty(STDOUT_FILENO) || room == 0)
 		return;
+	names = room * 2 / 5 > NAME_WIDTH ? room * 2 / 5 : NAME_WIDTH;
 	for (size_t i = 0; i < table->n_columns; i++)
 		width += widths[i] = width_of(table, i);
-	for (size_t k = 0; k < sizeof(spares) / sizeof(spares[0]) && width > room + 1; k++)
-		for (size_t i = 0; i < table->n_default; i++) {
-			struct libscols_column *column = scols_table_get_column(table->scols, i);
-
-			if (strcmp(table->columns[i]->name, spares[k]) != 0)
-				continue;
-			(void)scols_column_set_flags(column, scols_column_get_flags(column) | SCOLS_FL_HIDDEN);
-			width -= widths[i];
+	for (size_t i = 0; i < table->n_columns && width > room + 1; i++)
+		if (strcmp(table->columns[i]->name, "NODE") == 0 && widths[i] > names + 1) {
+			shorten(table, i, names);
+			width -= widths[i] - (names + 1);
+			widths[i] = names + 1;
 		}
+	if (width > room + 1)
+		width -= drop(table, spares[0], widths);
+	for (size_t i = 0; i < table->n_columns; i++)
+		if (is_cut(table->columns[i]) && widths[i] > CUT_WIDTH + 1) {
+			width -= widths[i] - (CUT_WIDTH + 1);
+			widths[i] = CUT_WIDTH + 1;
+		}
+	for (size_t k = 1; k < sizeof(spares) / sizeof(spares[0]) && width > room + 1; k++)
+		width -= drop(table, spares[k], widths);
 }
 
 int table_print(struct table *table)
 {
 	int r = 0;
 
-	fit(table);
-
 	if (table->sort)
 		r = scols_sort_table(table->scols, table->sort);
+	fit(table);
 	if (r == 0 && scols_table_get_nlines(table->scols) > 0)
 		r = scols_print_table(table->scols);
 	else if (r == 0)

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "fold.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "system/printable.h"
+
+#define INDENT 4u
+
+size_t text_width(const char *text)
+{
+	size_t width = 0, left = strlen(text), n;
+	mbstate_t state = { 0 };
+	wchar_t c;
+
+	for (; left > 0; text += n, left -= n) {
+		n = mbrtowc(&c, text, left, &state);
+		if (n == 0 || n > left)
+			return width + left; /* the locale does not know it: a column a byte */
+		width += (size_t)(wcwidth(c) > 0 ? wcwidth(c) : 0);
+	}
+	return width;
+}
+
+size_t terminal_width(void)
+{
+	struct winsize size;
+
+	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/* Writes the words of a line, and changes it. */
+static void write_words(char *line, size_t width)
+{
+	size_t begin = strspn(line, " "), column = begin;
+	char *word, *rest = line + begin;
+
+	print(stdout, "%*s", (int)begin, "");
+	for (bool first = true; (word = strsep(&rest, " ")); first = false) {
+		size_t length = text_width(word);
+
+		if (!first && column + 1 + length > width && column > INDENT) {
+			print(stdout, "\n%*s%s", (int)INDENT, "", word);
+			column = INDENT + length;
+		} else {
+			print(stdout, "%s%s", first ? "" : " ", word);
+			column += (first ? 0 : 1) + length;
+		}
+	}
+	(void)putchar('\n');
+}
+
+void fold_line(const char *format, ...)
+{
+	size_t width = terminal_width();
+	char *line;
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vasprintf(&line, format, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	printable(line, '?');
+	if (width == 0 || text_width(line) <= width)
+		print(stdout, "%s\n", line);
+	else
+		write_words(line, width);
+	free(line);
+}

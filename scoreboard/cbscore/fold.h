@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * fold.h: text for people, on terminals of any width.
+ */
+
+#include <stddef.h>
+
+/* How many columns of a terminal the text takes. */
+size_t text_width(const char *text);
+
+/* The width of the terminal that is standard output; 0: standard output is none, or its width is not known. */
+size_t terminal_width(void);
+
+/* Writes a line to standard output, printable as print() writes it. On a terminal that is too narrow for it the line goes
+ * on below, behind four blanks; it is divided at blanks only. */
+void fold_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
