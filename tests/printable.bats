@@ -53,6 +53,7 @@ END
   printf 'expect "^220 "\n' >"$T/chat"
   printf '#!/bin/sh\nprintf %%b "%s"\nexit 2\n' "${EVIL//\\/\\\\}" >"$T/plugin"
   chmod 755 "$T/plugin"
+  open_to_nobody "$T"
   node_line 4001 1 check=smtp
   node_line 4002 1 "check=http://$ADDR:4002/"
   node_line 4003 1 check=agent:4003

@@ -5,6 +5,11 @@
 
 load lib/helpers
 
+setup() {
+  farm_setup
+  open_to_nobody "$T"
+}
+
 teardown() {
   local pid
   for pid in $(marked); do kill -9 "$pid" 2>/dev/null; done
@@ -207,12 +212,14 @@ EOF
 }
 
 @test "--slot: the command's work is none on top of the node's cores" {
-  plugin count <<<"'$BUILD/cbscore' slots -n >'$T/slots'"
-  node_line 4001 1 "check=--slot exec:$T/count"
-  run -0 probe -v
-  [[ $output == *"$ADDR:4001: exec: answered"* ]]
-  cat "$T/slots"
-  [[ $(<"$T/slots") == *"$ADDR:4001"*cbprobe* ]]
+  plugin wait <<<"until [ -e '$T/seen' ]; do sleep 0.02; done"
+  node_line 4001 1 "check=--slot --timeout 60s exec:$T/wait"
+  background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" -v
+  until_ok busy_is 1
+  [[ $(score slots -n) == *"$ADDR:4001"*cbprobe* ]]
+  : >"$T/seen"
+  wait "$PID"
+  grep -q "$ADDR:4001: exec: answered" "$T/probe.log"
   busy_is 0
 }
 

@@ -7,6 +7,7 @@ load lib/helpers
 
 # resident [cbprobe option]...: starts it in the background, its pid in $PROBER.
 resident() {
+  open_to_nobody "$T"
   background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" -v "$@"
   PROBER=$PID
 }

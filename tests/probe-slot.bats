@@ -17,6 +17,7 @@ probe_holds_a_slot() { [ "$(score slots -nr -o CLIENT)" = cbprobe ]; }
 check_until() { # WORD STATUS
   printf '#!/bin/sh\nwhile [ ! -e "%s" ]; do sleep 0.02; done\nexit %s\n' "$T/$1.word" "$2" >"$T/check-$1"
   chmod +x "$T/check-$1"
+  open_to_nobody "$T"
 }
 
 @test "a probe takes a slot like a connection, and its end gives it to who waits" {

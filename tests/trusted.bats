@@ -9,6 +9,7 @@ setup() {
   farm_setup
   D=$(mktemp -d /tmp/cbtrusted.XXXXXX)
   chmod 755 "$D"
+  open_to_nobody "$D"
   CONF=$D/nodes.conf
   SCOREBOARD=$D/scoreboard.tdb
   export COREBALANCE_SCOREBOARD=$SCOREBOARD
@@ -59,6 +60,36 @@ says_who() { echo "exec:/bin/sh -c \"id -u > $D/ran.$1; exit 2\""; }
   run -0 probe
   [[ $output == *"$CONF belongs to neither root nor the prober's user; its nodes are left as they are"* ]]
   [ ! -e "$D/ran.one" ]
+}
+
+@test "root's prober runs no command as root, also where the scoreboard is root's" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root"; fi
+  echo "$ADDR, 4001, 1, 0, check=exec:/bin/sh -c \"id -u >$D/ran.one; id -G >>$D/ran.one; cat $CONF.secret; exit 2\"" >"$CONF"
+  echo secret >"$CONF.secret"
+  chmod 600 "$CONF.secret"
+  score load
+  run -0 probe -v
+  [ "$(cat "$D/ran.one")" = "$(printf '65534\n65534')" ] || { cat "$D/ran.one"; echo "$output"; return 1; }
+  state_is 4001 down
+  [[ $output != *secret* ]]
+  # By --user it is that user.
+  rm "$D/ran.one"
+  run -0 probe --user daemon
+  [ "$(head -n 1 "$D/ran.one")" = "$(id -u daemon)" ] || { cat "$D/ran.one"; echo "$output"; return 1; }
+}
+
+@test "a prober of another user, a member of the group, checks, and runs commands as itself" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to be several users"; fi
+  local member=54322 group=54320 dir
+  cp "$BUILD/cbprobe" "$D"
+  chown 54321:$group "$D"
+  chmod 2770 "$D"
+  echo "$ADDR, 4001, 1, 0, check=exec:/bin/sh -c \"id -u > $D/ran.one; exit 2\"" >"$CONF"
+  chmod 644 "$CONF"
+  score load
+  run -0 setpriv --reuid=$member --regid=$member --groups=$group "$D/cbprobe" -c "$CONF" -v
+  [ "$(cat "$D/ran.one")" = $member ] || { echo "$output"; return 1; }
+  state_is 4001 down
 }
 
 @test "root's prober becomes the scoreboard's owner before it runs a command" {
