@@ -172,7 +172,7 @@ static int set_owner(struct store *store)
 /* Makes a complete scoreboard in the folder. It has no name yet. */
 static int make(const struct folder *folder, const struct nodelist *list, struct store **ret)
 {
-	struct score s = { .port.fd = -1 };
+	struct score s = { .port.fd = -1, .is_draft = true };
 	int r;
 
 	holder_self(&s.self);

@@ -606,7 +606,10 @@ struct score_load_result {
 /*
  * Makes the farm's nodes those of the list: new ones appear, missing ones take
  * no more connections and go when their last has ended, the rest keep their
- * connections and health. Everything or nothing. ret may be NULL. 0 or -errno.
+ * connections and health. It is done by steps, so that no other process waits for
+ * it: a process that is killed in a load has done a part of it, and the next load
+ * does the rest. Where there is no room for new nodes none comes. ret may be NULL.
+ * 0; -EBUSY: other processes changed the farm's nodes all the time; or -errno.
  * -EMEDIUMTYPE: the farm was made from the list of another file, and list->adopt
  * is not set; see score_list().
  */
@@ -627,7 +630,7 @@ struct score_edited {
 
 /*
  * Changes one node of the farm as a load of the whole list with that change
- * does. SET changes nothing but its fields, in one section, so that edits of
+ * does. A node that is added stands behind all others. SET changes nothing but its fields, in one section, so that edits of
  * different fields at the same time all last. flags= decides about a hold,
  * whatever an administrator did since flags= was last set. ret may be NULL.
  * 0; -EEXIST for ADD; -ENOENT for the others; or -errno.

@@ -34,22 +34,30 @@ is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
 }
 
 @test "no section touches more records in a farm of 10,000 nodes than in one of 100" {
-  nodes() { awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) printf "127.77.%d.%d, 4001, 2, 0\n", i / 250, i % 250 + 1 }' >"$CONF"; }
+  nodes() {
+    awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) printf "127.77.%d.%d, 4001, 2, 0\n", i / 250, i % 250 + 1 }' >"$CONF"
+    # Another list: half of the nodes go, the others change and stand in another order, new ones come between them.
+    awk 'NR % 2 { printf "127.79.%d.%d, 4001, 20, 0\n", NR / 250, NR % 250 + 1 } !(NR % 4) { print $0 ", speed=2" }' "$CONF" >"$T/other"
+    tac "$T/other" >"$T/list"
+  }
   nodes 100
   score load
-  run -0 "$LOCK" touched "$SCOREBOARD"
+  run -0 "$LOCK" touched "$SCOREBOARD" "$T/list"
+  score fsck
   printf '%s\n' "${lines[@]}" >"$T/small"
+  rm "$SCOREBOARD"
   nodes 10000
   score load
-  run -0 "$LOCK" touched "$SCOREBOARD"
+  run -0 "$LOCK" touched "$SCOREBOARD" "$T/list"
+  score fsck
   printf '%s\n' "${lines[@]}" >"$T/large"
   # The index has at most two levels more.
   paste -d ' ' "$T/small" "$T/large"
-  [ "$(wc -l <"$T/large")" = 10 ]
+  [ "$(wc -l <"$T/large")" = 16 ]
   run -0 paste -d ' ' "$T/small" "$T/large"
   for line in "${lines[@]}"; do
-    read -r _ small _ large <<<"$line"
-    [ "$large" -le $((small + 4)) ]
+    read -r _ small _ _ large _ <<<"$line"
+    [ "$large" -le $((small + 40)) ]
     [ "$large" -le 200 ]
   done
 }

@@ -17,36 +17,6 @@
 #include "system/timespan.h"
 #include "walk.h"
 
-struct sought {
-	const char *name;
-	uint32_t id;
-};
-
-/* 1 if the entry is of the node of that name. */
-static int compare_name(struct score *s, struct farm *farm, struct index_entry *entry, void *arg)
-{
-	struct sought *sought = arg;
-	struct node_record record;
-	int r = store_read(s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
-
-	(void)farm;
-	if (r < 0)
-		return r;
-	record.config.name[sizeof(record.config.name) - 1] = '\0';
-	sought->id = entry->id;
-	return strcmp(record.config.name, sought->name) == 0;
-}
-
-/* The id of the node of that name; no other node ever has the same. 0, -ENOENT, or -errno. */
-static int find_id(struct score *s, const char *name, uint32_t *ret)
-{
-	struct sought sought = { .name = name };
-	int r = walk_nodes(s, compare_name, NULL, &sought);
-
-	*ret = sought.id;
-	return r == 1 ? 0 : r == 0 ? -ENOENT : r;
-}
-
 static int set_hold(struct score *s, const char *name, bool hold, const char *detail)
 {
 	struct node_record *record;
@@ -55,7 +25,7 @@ static int set_hold(struct score *s, const char *name, bool hold, const char *de
 	bool was;
 	int r;
 
-	r = find_id(s, name, &id);
+	r = walk_find(s, name, &id, NULL);
 	if (r == 0)
 		r = section_enter(s, id, &at);
 	if (r < 0)

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * load.c: merges a node list into the scoreboard. All in one transaction: the
- * farm is first drawn up in memory, as a list of seats in the new order, each
- * with its record and index entry; then everything that changed is written.
+ * load.c: merges a node list into the scoreboard.
+ *
+ * The farm is read without holding anything up, and compared with the list in
+ * memory. Then what differs is changed, a step at a time (layout.h): new nodes
+ * come first, as only they need room, and go again if there is none; then nodes
+ * change, or are to go; then all are put into the order of the list. If other
+ * nodes have come meanwhile, or nodes have gone, the load begins again, and finds
+ * most of its work done.
  */
 
 #include "load.h"
@@ -12,79 +17,66 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "claim.h"
-#include "learn.h"
 #include "attempt.h"
+#include "layout.h"
+#include "learn.h"
 #include "records/history.h"
-#include "records/ring.h"
+#include "store/version.h"
 #include "system/grow.h"
 #include "system/resolve.h"
 #include "system/timespan.h"
-#include "store/version.h"
+#include "walk.h"
 
 #define RESOLVE_USEC (10 * USEC_PER_SEC)
+#define AGAIN_MAX 16u /* so often other processes may change the farm's nodes while this process does */
 
-/* A node's place in the farm that is being drawn up. */
+/* ---- the farm as it is ---- */
+
+/* A node of the farm. */
 struct seat {
 	struct node_record record;
-	struct index_entry entry;
-	bool is_new, is_listed;
+	uint32_t id;
+	bool is_listed;
 };
 
-struct plan {
-	struct seat **seats;
+struct roster {
+	struct seat **seats;     /* in the farm's order */
 	uint32_t n;
 	size_t room;
+	uint32_t next_id;        /* the farm's, when the reading began; 0: it has no node */
 };
 
-static void plan_clear(struct plan *plan)
+static void roster_clear(struct roster *roster)
 {
-	for (uint32_t i = 0; i < plan->n; i++)
-		free(plan->seats[i]);
-	free(plan->seats);
-	*plan = (struct plan){ 0 };
+	for (uint32_t i = 0; i < roster->n; i++)
+		free(roster->seats[i]);
+	free(roster->seats);
+	*roster = (struct roster){ 0 };
 }
 
-/* A new empty seat at the end, or NULL. */
-static struct seat *plan_add(struct plan *plan)
+static void roster_restart(void *arg)
 {
+	roster_clear(arg);
+}
+
+static int roster_add(struct score *s, struct farm *farm, struct index_entry *entry, void *arg)
+{
+	struct roster *roster = arg;
 	struct seat *seat;
+	int r;
 
-	if (GROW(plan->seats, plan->n, plan->room) < 0)
-		return NULL;
+	if (roster->n == 0)
+		roster->next_id = farm->next_id;
+	if (GROW(roster->seats, roster->n, roster->room) < 0)
+		return -ENOMEM;
 	seat = calloc(1, sizeof(*seat));
-	if (seat)
-		plan->seats[plan->n++] = seat;
-	return seat;
+	if (!seat)
+		return -ENOMEM;
+	roster->seats[roster->n++] = seat;
+	seat->id = entry->id;
+	r = store_read(s->store, STORE_NODE, entry->id, 0, &seat->record, sizeof(seat->record));
+	return r < 0 ? r : node_check(&seat->record);
 }
-
-/* The farm as it is. */
-static int plan_read(struct score *s, const struct farm *farm, struct plan *plan)
-{
-	for (uint32_t position = 0; position < farm->n_nodes; position++) {
-		struct seat *seat = plan_add(plan);
-		struct index_entry *entry;
-		struct node_record *record;
-		int r;
-
-		if (!seat)
-			return -ENOMEM;
-		r = index_get(s->store, farm, position, &entry);
-		if (r == 0) {
-			seat->entry = *entry;
-			r = node_get(s->store, entry->id, &record);
-		}
-		if (r < 0)
-			return r;
-		seat->record = *record;
-		r = store_flush(s->store);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* ---- merging ---- */
 
 static int compare_seats(const void *a, const void *b)
 {
@@ -100,345 +92,286 @@ static int compare_name(const void *key, const void *item)
 	return strcmp(key, (*seat)->record.config.name);
 }
 
-/*
- * Takes in a line of the list for a node that the farm has. The node's health
- * stays. A hold in the list counts only when it was changed there, so that
- * loading the same list again does not undo what an administrator did since.
- */
-static bool seat_update(struct seat *seat, const struct node_config *config)
-{
-	uint32_t switched = (seat->record.config.flags ^ config->flags) & BN_HOLD;
-	bool changed = !node_config_equal(&seat->record.config, config) || seat->record.draining;
+/* ---- what the list says of a node ---- */
 
+/* A line of the list for a node that the farm has. */
+struct line {
+	const struct node_config *config;
+	const struct resolve_request *resolved; /* may be NULL */
+	bool only_addresses;
+};
+
+/*
+ * The node's health stays. A hold in the list counts only when it was changed
+ * there, so that loading the same list again does not undo what an administrator
+ * did since. Returns whether anything changes.
+ */
+static bool take_config(struct node_record *record, const struct node_config *config)
+{
+	uint32_t switched = (record->config.flags ^ config->flags) & BN_HOLD;
+
+	if (node_config_equal(&record->config, config) && !record->draining)
+		return false;
 	if (switched) {
-		seat->record.flags = (seat->record.flags & ~BN_HOLD) | (config->flags & BN_HOLD);
-		seat->record.since_usec = now_realtime();
+		record->flags = (record->flags & ~BN_HOLD) | (config->flags & BN_HOLD);
+		record->since_usec = now_realtime();
 	}
-	if (seat->record.draining)
-		seat->record.since_usec = now_realtime();
-	seat->record.draining = 0;
+	if (record->draining)
+		record->since_usec = now_realtime();
+	record->draining = 0;
 	/* Only an agent undoes its words, and it may be asked no more. Nor is the compiler known to be the same. */
-	if (strcmp(seat->record.config.check, config->check) != 0) {
-		seat->record.agent = (struct agent){ 0 };
-		(void)memset(seat->record.fingerprint, 0, sizeof(seat->record.fingerprint));
+	if (strcmp(record->config.check, config->check) != 0) {
+		record->agent = (struct agent){ 0 };
+		(void)memset(record->fingerprint, 0, sizeof(record->fingerprint));
 	}
-	seat->record.config = *config;
+	record->config = *config;
+	return true;
+}
+
+/* For layout_revise(). */
+static int take_line(struct node_record *record, struct index_entry *entry, void *arg)
+{
+	const struct line *line = arg;
+	bool changed = !line->only_addresses && take_config(record, line->config);
+
+	if (!line->resolved || line->resolved->n_addresses == 0)
+		return changed;
+	/* The node had no address and has some now: nothing else would ever try it. */
+	if (record->flags & BN_DOWN && record->n_addresses == 0 && entry)
+		entry->key.retry_usec = now_boottime();
+	changed |= node_set_addresses(record, line->resolved->addresses, line->resolved->n_addresses) > 0;
 	return changed;
 }
 
-static int seat_add(struct plan *plan, struct farm *farm, const struct node_config *config,
-		    const struct resolve_request *resolved)
+static int drain(struct node_record *record, struct index_entry *entry, void *arg)
 {
-	struct seat *seat = plan_add(plan);
-
-	if (!seat)
-		return -ENOMEM;
-	seat->is_new = seat->is_listed = true;
-	node_init(&seat->record, config, now_realtime());
-	(void)node_set_addresses(&seat->record, resolved->addresses, resolved->n_addresses);
-	seat->entry.id = farm->next_id++;
-	seat->entry.free_slot = NONE;
-	seat->entry.key.retry_usec = UINT64_MAX;
-	if (resolved->n_addresses == 0) {
-		seat->record.flags |= BN_DOWN;
-		seat->record.reason = REASON_UNRESOLVED;
-	} else if (seat->record.flags & BN_DOWN) {
-		seat->entry.key.retry_usec = now_boottime() + seat->record.pause_usec;
-	}
-	return 0;
+	(void)entry;
+	(void)arg;
+	if (record->draining)
+		return 0;
+	record->draining = 1;
+	record->since_usec = now_realtime();
+	return 1;
 }
 
-/* Turns old, the farm as it is, into plan, the farm as the list has it. only_missing: what is there stays as it is. */
-static int plan_merge(struct farm *farm, struct plan *old, const struct nodelist *list, bool only_missing,
-		      const struct resolve_request *resolved, struct plan *plan, struct score_load_result *result)
-{
-	struct seat **by_name;
-	int r = 0;
+/* ---- merging ---- */
 
-	by_name = reallocarray(NULL, old->n + 1u, sizeof(struct seat *));
-	if (!by_name)
-		return -ENOMEM;
-	if (old->n > 0) {
-		(void)memcpy(by_name, old->seats, old->n * sizeof(struct seat *));
-		qsort(by_name, old->n, sizeof(struct seat *), compare_seats);
-	}
-
-	for (size_t i = 0; r == 0 && i < list->n_nodes; i++) {
-		const struct node_config *config = &list->nodes[i];
-		struct seat **found = old->n == 0 ? NULL :
-			bsearch(config->name, by_name, old->n, sizeof(struct seat *), compare_name);
-
-		if (found) {
-			struct seat *seat = plan_add(plan);
-
-			if (!seat) {
-				r = -ENOMEM;
-				break;
-			}
-			*seat = **found;
-			(*found)->is_listed = true;
-			if (!only_missing && seat_update(seat, config))
-				result->changed++;
-			else
-				result->kept++;
-			/* The node had no address and has some now: nothing else would ever try it. */
-			if (resolved[i].n_addresses > 0 && seat->record.flags & BN_DOWN &&
-			    seat->record.n_addresses == 0)
-				seat->entry.key.retry_usec = now_boottime();
-			if (resolved[i].n_addresses > 0)
-				(void)node_set_addresses(&seat->record, resolved[i].addresses, resolved[i].n_addresses);
-		} else {
-			r = seat_add(plan, farm, config, &resolved[i]);
-			result->added++;
-		}
-	}
-	/* Nodes that are not listed come behind the others. */
-	for (uint32_t i = 0; r == 0 && i < old->n; i++) {
-		struct seat *seat;
-
-		if (old->seats[i]->is_listed)
-			continue;
-		seat = plan_add(plan);
-		if (!seat) {
-			r = -ENOMEM;
-			break;
-		}
-		*seat = *old->seats[i];
-		if (only_missing)
-			continue;
-		if (!seat->record.draining)
-			seat->record.since_usec = now_realtime();
-		seat->record.draining = 1;
-	}
-	free(by_name);
-	return r;
-}
-
-/* ---- writing ---- */
-
-/* Takes the seats of drained nodes out of plan and store. */
-static int remove_drained(struct score *s, struct plan *plan, struct score_load_result *result)
-{
-	uint32_t kept = 0;
-	int r = 0;
-
-	for (uint32_t i = 0; i < plan->n; i++) {
-		struct seat *seat = plan->seats[i];
-
-		if (r < 0 || !seat->record.draining || seat->entry.busy > 0) {
-			result->draining += seat->record.draining;
-			plan->seats[kept++] = seat;
-			continue;
-		}
-		result->removed++;
-		r = slot_delete(s->store, seat->entry.id, seat->record.slot_pages);
-		if (r == 0)
-			r = store_delete(s->store, STORE_NODE, seat->entry.id, 0);
-		free(seat);
-	}
-	plan->n = kept;
-	return r;
-}
-
-/* Makes all slots of a new seat lost ones: the node may be one that could not be read, and its connections go on. See
- * lost.h. */
-static int lose_all(struct store *store, struct seat *seat)
-{
-	int r = 0;
-
-	for (uint32_t number = 0; r == 0 && number < seat->record.config.cores; number++) {
-		struct slot *slot;
-
-		r = slot_get(store, seat->entry.id, number, &slot);
-		if (r < 0)
-			break;
-		slot_lose(slot);
-		store_touch(store, slot, sizeof(*slot));
-		if (number % SLOTS_PER_PAGE == SLOTS_PER_PAGE - 1)
-			r = store_flush(store);
-	}
-	seat->entry.busy = seat->record.config.cores;
-	seat->entry.free_slot = NONE;
-	return r;
-}
-
-static int write_seat(struct score *s, const struct farm *farm, struct seat *seat, uint32_t position)
-{
-	struct node_record *record = &seat->record;
-	int r;
-
-	if (seat->is_new || seat->entry.cores != record->config.cores) {
-		r = slot_resize(s->store, seat->entry.id, record->slot_pages, record->config.cores,
-				&seat->entry.free_slot, &record->slot_pages);
-		if (r == 0 && seat->is_new && farm->lost > 0)
-			r = lose_all(s->store, seat);
-		if (r < 0)
-			return r;
-	}
-	record->position = position;
-	node_enter(record, &seat->entry);
-	return store_put(s->store, STORE_NODE, seat->entry.id, 0, record, sizeof(*record));
-}
-
-static int plan_write(struct score *s, struct farm *farm, struct plan *plan)
-{
-	struct index_entry *entries;
-	int r = 0;
-
-	entries = reallocarray(NULL, plan->n + 1u, sizeof(*entries));
-	if (!entries)
-		return -ENOMEM;
-	for (uint32_t i = 0; r == 0 && i < plan->n; i++) {
-		r = write_seat(s, farm, plan->seats[i], i);
-		entries[i] = plan->seats[i]->entry;
-	}
-	if (r == 0)
-		r = index_build(s->store, farm, entries, plan->n);
-	if (r == 0)
-		r = ring_build(s->store, farm);
-	if (r == 0)
-		r = store_put(s->store, STORE_FARM, 0, 0, farm, sizeof(*farm));
-	free(entries);
-	return r;
-}
-
-/* ---- what a rebuild is for ---- */
-
-/* A whole list, or a change of a single node, or (both NULL) only the removal of drained nodes. */
-struct change {
+struct merge {
 	const struct nodelist *list;
-	bool only_missing;                        /* of the list */
-	const struct resolve_request *resolved;   /* for each of the list's nodes, or for the node of edit */
-	const struct score_edit *edit;
-	struct score_edited *edited;              /* what the edit met and made */
+	const struct resolve_request *resolved;  /* for each of the list's nodes */
+	bool only_missing;                       /* what is there stays as it is */
+	struct roster roster;
+	struct seat **found;                     /* for each of the list's nodes: its seat, or NULL */
+	struct layout_new *added;
+	size_t n_added, n_there;
+	struct score_load_result result;
 };
 
-/* The farm's own list as it is, with the edit made. The caller frees ret->nodes. */
-static int edited_list(struct plan *old, const struct score_edit *edit, struct nodelist *ret, struct score_edited *edited)
+static void merge_clear(struct merge *merge)
 {
-	bool found = false;
+	roster_clear(&merge->roster);
+	free(merge->found);
+	free(merge->added);
+	merge->found = NULL;
+	merge->added = NULL;
+	merge->n_added = merge->n_there = 0;
+}
 
-	*ret = (struct nodelist){ .nodes = calloc(old->n + 1u, sizeof(*ret->nodes)) };
-	if (!ret->nodes)
+/* Finds the list's nodes in the farm. 0 or -ENOMEM. */
+static int match(struct merge *merge)
+{
+	struct roster *roster = &merge->roster;
+	struct seat **by_name = reallocarray(NULL, roster->n + 1u, sizeof(struct seat *));
+
+	merge->found = calloc(merge->list->n_nodes + 1, sizeof(struct seat *));
+	merge->added = calloc(merge->list->n_nodes + 1, sizeof(*merge->added));
+	if (!by_name || !merge->found || !merge->added) {
+		free(by_name);
 		return -ENOMEM;
-	for (uint32_t i = 0; i < old->n; i++) {
-		struct node_record *record = &old->seats[i]->record;
-		struct node_config *config;
+	}
+	if (roster->n > 0) {
+		(void)memcpy(by_name, roster->seats, roster->n * sizeof(struct seat *));
+		qsort(by_name, roster->n, sizeof(struct seat *), compare_seats);
+	}
+	for (size_t i = 0; i < merge->list->n_nodes; i++) {
+		const struct node_config *config = &merge->list->nodes[i];
+		struct seat **at = roster->n == 0 ? NULL :
+			bsearch(config->name, by_name, roster->n, sizeof(struct seat *), compare_name);
 
-		if (record->draining)
-			continue;
-		config = &ret->nodes[ret->n_nodes++];
-		*config = record->config;
-		if (strcmp(config->name, edit->config.name) != 0)
-			continue;
-		found = true;
-		edited->before = edited->after = record->config;
-		edited->before.flags = record->flags;
-		edited->busy = old->seats[i]->entry.busy;
-		if (edit->what == EDIT_REMOVE) {
-			ret->n_nodes--;
-			continue;
+		if (at) {
+			merge->found[i] = *at;
+			(*at)->is_listed = true;
+		} else {
+			merge->added[merge->n_added++] =
+				(struct layout_new){ .config = config, .resolved = &merge->resolved[i] };
 		}
-		fields_copy(config, &edit->config, edit->fields);
-		edited->after = *config;
-		/* As if the list had said what is now: so the edit's hold counts, whatever was done since. */
-		if (edit->fields & field_bit(field_find("flags", strlen("flags"))))
-			record->config.flags = (record->config.flags & ~BN_HOLD) | (record->flags & BN_HOLD);
 	}
-	if (edit->what == EDIT_ADD) {
-		if (found)
-			return -EEXIST;
-		ret->nodes[ret->n_nodes++] = edited->after = edit->config;
-	} else if (!found) {
-		return -ENOENT;
-	}
+	free(by_name);
 	return 0;
 }
 
-/* Merges the farm's own list with the edit made. Only an added node has addresses to give. */
-static int plan_edit(struct farm *farm, struct plan *old, const struct change *change, struct plan *plan,
-		     struct score_load_result *result)
+/* Takes in a line for a node that the farm has. Most lines are as they were: those cost no section. */
+static int update(struct score *s, struct merge *merge, size_t i)
 {
-	struct resolve_request *resolved = NULL;
-	struct nodelist list;
+	struct line line = {
+		.config = &merge->list->nodes[i], .resolved = &merge->resolved[i],
+		.only_addresses = merge->only_missing,
+	};
+	struct node_record copy = merge->found[i]->record;
+	bool other = !merge->only_missing && take_config(&copy, line.config);
+	int r = 0;
+
+	merge->result.changed += other;
+	merge->result.kept += !other;
+	copy = merge->found[i]->record;
+	if (take_line(&copy, NULL, &line))
+		r = layout_revise(s, merge->found[i]->id, take_line, &line);
+	return r == -ENOENT ? -ESTALE : r < 0 ? r : 0;
+}
+
+/* Puts the nodes into the list's order; the others come behind, in the order that they have. */
+static int arrange(struct score *s, const struct merge *merge)
+{
+	uint32_t *ids = reallocarray(NULL, merge->roster.n + merge->n_added + 1u, sizeof(*ids)), n = 0;
+	const struct layout_new *added = merge->added;
+	bool same = true;
 	int r;
 
-	r = edited_list(old, change->edit, &list, change->edited);
-	if (r == 0) {
-		resolved = calloc(list.n_nodes + 1, sizeof(*resolved));
-		r = resolved ? 0 : -ENOMEM;
-	}
-	if (r == 0 && change->edit->what == EDIT_ADD)
-		resolved[list.n_nodes - 1] = *change->resolved;
-	if (r == 0)
-		r = plan_merge(farm, old, &list, false, resolved, plan, result);
-	free(resolved);
-	free(list.nodes);
+	if (!ids)
+		return -ENOMEM;
+	for (size_t i = 0; i < merge->list->n_nodes; i++)
+		ids[n++] = merge->found[i] ? merge->found[i]->id : added++->id;
+	for (uint32_t i = 0; i < merge->roster.n; i++)
+		if (!merge->roster.seats[i]->is_listed)
+			ids[n++] = merge->roster.seats[i]->id;
+	for (uint32_t i = 0; i < n && same; i++)
+		same = ids[i] == (i < merge->roster.n ? merge->roster.seats[i]->id : merge->added[i - merge->roster.n].id);
+	r = same ? 0 : layout_arrange(s, ids, n);
+	free(ids);
 	return r;
 }
 
-static int rebuild(struct score *s, const struct change *change, struct score_load_result *result)
-{
-	struct plan old = { 0 }, plan = { 0 };
-	struct farm farm;
-	int r;
-
-	r = store_begin(s->store);
-	if (r < 0)
-		return r;
-	r = store_read(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
-	if (r == -ENOENT)
-		r = -EUCLEAN;
-	if (r == 0)
-		r = farm_check(&farm);
-	if (r == 0)
-		r = plan_read(s, &farm, change->list || change->edit ? &old : &plan);
-	if (r == 0 && change->list)
-		r = plan_merge(&farm, &old, change->list, change->only_missing, change->resolved, &plan, result);
-	else if (r == 0 && change->edit)
-		r = plan_edit(&farm, &old, change, &plan, result);
-	if (change->list)
-		farm.incomplete = 0;
-	if (r == 0)
-		r = remove_drained(s, &plan, result);
-	if (r == 0)
-		r = plan_write(s, &farm, &plan);
-	plan_clear(&old);
-	plan_clear(&plan);
-	if (r < 0) {
-		store_cancel(s->store);
-		return r;
-	}
-	return store_end(s->store);
-}
-
-/* Gives waiters the slots that have appeared. */
-static int dispatch(struct score *s)
+/* Notes that all nodes are there which a damaged scoreboard may have lacked. */
+static int set_complete(struct score *s)
 {
 	struct farm *farm;
 	int r = farm_enter(s, &farm);
 
 	if (r < 0)
 		return r;
-	r = claim_dispatch(s, farm);
+	if (farm->incomplete) {
+		farm->incomplete = 0;
+		store_touch(s->store, &farm->incomplete, sizeof(farm->incomplete));
+		r = store_commit(s->store);
+	}
 	farm_leave(s);
 	return r;
 }
 
+/* There was no room for all new nodes: those that came go again. */
+static void take_back(struct score *s, const struct merge *merge)
+{
+	for (size_t i = merge->n_there; i-- > 0;)
+		(void)layout_revise(s, merge->added[i].id, drain, NULL);
+	for (size_t i = merge->n_there; i-- > 0;)
+		(void)layout_remove(s, merge->added[i].id); /* at worst the next look for the dead does it */
+}
+
+/* Everything but the removal of nodes that are to go. 0; -ESTALE: other processes changed the farm; or -errno. */
+static int merge_once(struct score *s, struct merge *merge)
+{
+	int r = walk_nodes(s, roster_add, roster_restart, &merge->roster);
+
+	if (r == 0)
+		r = match(merge);
+	if (r < 0)
+		return r;
+	r = layout_append(s, merge->added, merge->n_added, &merge->roster.next_id, &merge->n_there);
+	merge->result.added += (unsigned)merge->n_there;
+	if (r < 0 && r != -ESTALE)
+		take_back(s, merge);
+	for (size_t i = 0; r == 0 && i < merge->list->n_nodes; i++)
+		if (merge->found[i])
+			r = update(s, merge, i);
+	for (uint32_t i = 0; r == 0 && i < merge->roster.n && !merge->only_missing; i++) {
+		const struct seat *seat = merge->roster.seats[i];
+
+		if (!seat->is_listed && !seat->record.draining)
+			r = layout_revise(s, seat->id, drain, NULL);
+		r = r == -ENOENT ? -ESTALE : r < 0 ? r : 0;
+	}
+	return r == 0 ? arrange(s, merge) : r;
+}
+
+/* ---- nodes that are to go ---- */
+
+struct drained {
+	uint32_t *ids;
+	size_t n, room;
+	unsigned draining;
+};
+
+static int note_drained(struct score *s, struct farm *farm, struct index_entry *entry, void *arg)
+{
+	struct drained *drained = arg;
+
+	(void)s;
+	(void)farm;
+	if (!(entry->flags & ENTRY_DRAINING))
+		return 0;
+	drained->draining++;
+	if (entry->busy > 0)
+		return 0;
+	if (GROW(drained->ids, drained->n, drained->room) < 0)
+		return -ENOMEM;
+	drained->ids[drained->n++] = entry->id;
+	return 0;
+}
+
+static void forget_drained(void *arg)
+{
+	struct drained *drained = arg;
+
+	drained->n = drained->draining = 0;
+}
+
+/* Removes the nodes that are to go and have no connection. result (may be NULL) gets how many went, and how many are
+ * left. */
+static int collect(struct score *s, struct score_load_result *result)
+{
+	struct drained drained = { 0 };
+	unsigned removed = 0;
+	int r = walk_nodes(s, note_drained, forget_drained, &drained);
+
+	/* The last first, which has the shortest way to the end. */
+	for (size_t i = drained.n; r >= 0 && i-- > 0;) {
+		r = layout_remove(s, drained.ids[i]);
+		removed += r == 1;
+	}
+	free(drained.ids);
+	if (r >= 0)
+		r = layout_end(s);
+	if (result) {
+		result->removed = removed;
+		result->draining = drained.draining - removed;
+	}
+	return r < 0 ? r : 0;
+}
+
 int score_collect(struct score *s)
 {
-	struct score_load_result result = { 0 };
-
-	return rebuild(s, &(struct change){ 0 }, &result);
+	return collect(s, NULL);
 }
+
+/* ---- a whole list ---- */
 
 static int load(struct score *s, const struct nodelist *list, bool only_missing, struct score_load_result *ret)
 {
-	struct score_load_result result = { 0 };
+	struct merge merge = { .list = list, .only_missing = only_missing };
 	struct resolve_request *requests;
 	int r;
 
-	/* Names are resolved first: that takes its time, and no process may wait for the lock meanwhile. */
+	/* Names are resolved first: that takes its time. */
 	requests = calloc(list->n_nodes + 1, sizeof(*requests));
 	if (!requests)
 		return -ENOMEM;
@@ -446,15 +379,23 @@ static int load(struct score *s, const struct nodelist *list, bool only_missing,
 		requests[i].host = list->nodes[i].host;
 		requests[i].port = list->nodes[i].port;
 	}
+	merge.resolved = requests;
 	r = resolve_all(requests, list->n_nodes, RESOLVE_USEC);
-	if (r >= 0)
-		r = rebuild(s, &(struct change){ .list = list, .only_missing = only_missing,
-						  .resolved = requests }, &result);
+	for (unsigned i = 0; r >= 0 && i < AGAIN_MAX; i++) {
+		merge.result.changed = merge.result.kept = 0;
+		r = merge_once(s, &merge);
+		merge_clear(&merge);
+		if (r != -ESTALE)
+			break;
+		r = i + 1 < AGAIN_MAX ? 0 : -EBUSY;
+	}
 	free(requests);
 	if (r == 0)
-		r = dispatch(s);
+		r = set_complete(s);
+	if (r == 0)
+		r = collect(s, &merge.result);
 	if (r == 0 && ret)
-		*ret = result;
+		*ret = merge.result;
 	return r;
 }
 
@@ -523,21 +464,110 @@ int load_missing(struct score *s, const struct nodelist *list)
 	return load(s, list, true, NULL);
 }
 
+/* ---- one node ---- */
+
+/* An edit of a node that the farm has. */
+struct change {
+	const struct score_edit *edit;
+	const struct resolve_request *resolved; /* of an added node */
+	struct score_edited edited;             /* what the edit met and made */
+};
+
+/* For layout_revise(): the node as it is, with the fields of the edit. */
+static int take_fields(struct node_record *record, struct index_entry *entry, void *arg)
+{
+	struct change *change = arg;
+	const struct score_edit *edit = change->edit;
+	struct node_config config = record->config;
+
+	if (record->draining)
+		return -ENOENT;
+	change->edited.before = record->config;
+	change->edited.before.flags = record->flags;
+	change->edited.busy = entry->busy;
+	fields_copy(&config, &edit->config, edit->fields);
+	change->edited.after = config;
+	/* As if the list had said what is now: so the edit's hold counts, whatever was done since. */
+	if (edit->fields & field_bit(field_find("flags", strlen("flags"))))
+		record->config.flags = (record->config.flags & ~BN_HOLD) | (record->flags & BN_HOLD);
+	return take_config(record, &config);
+}
+
+/* The same for a node that is to go, as it is not listed any more. */
+static int leave_list(struct node_record *record, struct index_entry *entry, void *arg)
+{
+	struct change *change = arg;
+
+	if (record->draining)
+		return -ENOENT;
+	change->edited.before = change->edited.after = record->config;
+	change->edited.before.flags = record->flags;
+	change->edited.busy = entry->busy;
+	return drain(record, entry, NULL);
+}
+
+/* The same for a node that was to go, and is listed again. */
+static int return_to_list(struct node_record *record, struct index_entry *entry, void *arg)
+{
+	const struct change *change = arg;
+	struct line line = { .config = &change->edit->config, .resolved = change->resolved };
+
+	return record->draining ? take_line(record, entry, &line) : -EEXIST;
+}
+
+/* Adds a node. 0; -EEXIST; -ESTALE: it is to be tried again; or -errno. */
+static int add(struct score *s, struct change *change)
+{
+	struct layout_new node = { .config = &change->edit->config, .resolved = change->resolved };
+	uint32_t id, next_id;
+	size_t done;
+	int r = walk_find(s, change->edit->config.name, &id, &next_id);
+
+	change->edited.after = change->edit->config;
+	if (r == -ENOENT)
+		return layout_append(s, &node, 1, &next_id, &done);
+	if (r < 0)
+		return r;
+	r = layout_revise(s, id, return_to_list, change);
+	return r == -ENOENT ? -ESTALE : r < 0 ? r : layout_move_last(s, id);
+}
+
+static int change_one(struct score *s, struct change *change)
+{
+	uint32_t id;
+	int r;
+
+	if (change->edit->what == EDIT_ADD)
+		return add(s, change);
+	r = walk_find(s, change->edit->config.name, &id, NULL);
+	if (r < 0)
+		return r;
+	if (change->edit->what == EDIT_SET)
+		return layout_revise(s, id, take_fields, change);
+	r = layout_revise(s, id, leave_list, change);
+	return r < 0 ? r : layout_remove(s, id);
+}
+
 int attempt_edit(struct score *s, const struct score_edit *edit, struct score_edited *ret)
 {
 	struct resolve_request request = { .host = edit->config.host, .port = edit->config.port };
-	struct score_load_result result = { 0 };
-	struct score_edited edited = { 0 };
-	int r = 0;
+	struct change change = { .edit = edit, .resolved = &request };
+	int r = edit->what == EDIT_ADD ? resolve_all(&request, 1, RESOLVE_USEC) : 0;
 
-	if (edit->what == EDIT_ADD)
-		r = resolve_all(&request, 1, RESOLVE_USEC);
+	for (unsigned i = 0; r >= 0 && i < AGAIN_MAX; i++) {
+		r = change_one(s, &change);
+		if (r != -ESTALE)
+			break;
+		r = i + 1 < AGAIN_MAX ? 0 : -EBUSY;
+	}
 	if (r >= 0)
-		r = rebuild(s, &(struct change){ .edit = edit, .resolved = &request, .edited = &edited }, &result);
+		r = layout_end(s);
 	if (r >= 0 && ret)
-		*ret = edited;
-	return r < 0 ? r : dispatch(s);
+		*ret = change.edited;
+	return r < 0 ? r : 0;
 }
+
+/* ---- a new farm ---- */
 
 int load_format(struct store *store)
 {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "claim.h"
 #include "store/store.h"
@@ -14,8 +15,24 @@
 struct stroll {
 	uint32_t position;     /* where it goes on */
 	uint32_t layout;       /* of the farm when it began */
+	uint32_t last_id;      /* of the node before that position */
 	unsigned restarts;
 };
+
+/* Whether the nodes' order has changed since the last section in a way that matters to the walk: as a whole, or as a node
+ * moved across the walk's position. 1, 0, or -errno. */
+static int is_overtaken(struct score *s, const struct farm *farm, const struct stroll *stroll)
+{
+	struct index_entry *entry;
+	int r;
+
+	if (stroll->position == 0)
+		return 0;
+	if (farm->layout != stroll->layout || stroll->position > farm->n_nodes)
+		return 1;
+	r = index_get(s->store, farm, stroll->position - 1, &entry);
+	return r < 0 ? r : entry->id != stroll->last_id;
+}
 
 /* One section of a walk. 1 if there are more nodes, 0 if not, what fn returned if that is below 0, or -errno. *ret_fn:
  * what fn returned otherwise. */
@@ -28,16 +45,20 @@ static int walk_some(struct score *s, struct stroll *stroll,
 
 	if (r < 0)
 		return r;
-	if (stroll->position > 0 && farm->layout != stroll->layout && stroll->restarts++ < WALK_RESTARTS_MAX) {
+	r = is_overtaken(s, farm, stroll);
+	if (r > 0 && stroll->restarts++ < WALK_RESTARTS_MAX) {
 		stroll->position = 0;
 		if (restart)
 			restart(arg);
 	}
+	r = r > 0 ? 0 : r;
 	stroll->layout = farm->layout;
 	for (uint32_t i = 0; r == 0 && i < WALK_NODES && stroll->position < farm->n_nodes; i++, stroll->position++) {
 		struct index_entry *entry;
 
 		r = index_get(s->store, farm, stroll->position, &entry);
+		if (r == 0)
+			stroll->last_id = entry->id;
 		if (r == 0)
 			r = *ret_fn = fn(s, farm, entry, arg);
 		store_trim(s->store);
@@ -58,6 +79,43 @@ int walk_nodes(struct score *s, int (*fn)(struct score *s, struct farm *farm, st
 		r = walk_some(s, &stroll, fn, restart, arg, &returned);
 	while (r == 1 && returned == 0);
 	return r < 0 ? r : returned;
+}
+
+struct sought {
+	const char *name;
+	uint32_t id, next_id;
+};
+
+/* 1 if the entry is of the node of that name. */
+static int compare_name(struct score *s, struct farm *farm, struct index_entry *entry, void *arg)
+{
+	struct sought *sought = arg;
+	struct node_record record;
+	int r = store_read(s->store, STORE_NODE, entry->id, 0, &record, sizeof(record));
+
+	if (r < 0)
+		return r;
+	if (sought->next_id == 0)
+		sought->next_id = farm->next_id;
+	record.config.name[sizeof(record.config.name) - 1] = '\0';
+	sought->id = entry->id;
+	return strcmp(record.config.name, sought->name) == 0;
+}
+
+static void forget_sought(void *arg)
+{
+	((struct sought *)arg)->next_id = 0;
+}
+
+int walk_find(struct score *s, const char *name, uint32_t *ret_id, uint32_t *ret_next_id)
+{
+	struct sought sought = { .name = name };
+	int r = walk_nodes(s, compare_name, forget_sought, &sought);
+
+	*ret_id = sought.id;
+	if (ret_next_id)
+		*ret_next_id = sought.next_id;
+	return r == 1 ? 0 : r == 0 ? -ENOENT : r;
 }
 
 /* ---- slots ---- */

@@ -31,6 +31,11 @@
 int walk_nodes(struct score *s, int (*fn)(struct score *s, struct farm *farm, struct index_entry *entry, void *arg),
 	       void (*restart)(void *arg), void *arg);
 
+/* The id of the node of that name, also if the node is to go; no other node ever has the same. ret_next_id (may be NULL):
+ * with -ENOENT the farm's next_id when the walk began, 0 for a farm without nodes: as long as it is the same, no node of
+ * that name has come. 0; -ENOENT; or -errno. */
+int walk_find(struct score *s, const char *name, uint32_t *ret_id, uint32_t *ret_next_id);
+
 /* Goes through the slots of every node that has a connection, free ones too, up to the last that is not free. Returns as
  * walk_nodes(). */
 int walk_slots(struct score *s, int (*fn)(struct score *s, struct farm *farm, const struct node_record *record, uint32_t id,

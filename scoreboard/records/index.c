@@ -425,6 +425,99 @@ int index_build(struct store *store, struct farm *farm, struct index_entry *entr
 	return r;
 }
 
+union page {
+	struct entry_page entries;
+	struct key_page keys;
+};
+
+static size_t page_size(unsigned level)
+{
+	return level == 0 ? sizeof(struct entry_page) : sizeof(struct key_page);
+}
+
+/* Empties what stands in a page behind its items. */
+static void page_tidy(union page *page, unsigned level, uint32_t items)
+{
+	if (level == 0)
+		(void)memset(page->entries.entries + items, 0, (FANOUT - items) * sizeof(*page->entries.entries));
+	else
+		(void)memset(page->keys.keys + items, 0, (FANOUT - items) * sizeof(*page->keys.keys));
+}
+
+/*
+ * Writes the last page of each level of an index that has farm->n_nodes entries now, and had before so many. added: the
+ * last entry, which is new; or NULL.
+ */
+static int put_edge(struct store *store, struct farm *farm, uint32_t before, const struct index_entry *added)
+{
+	const struct index_key root = farm->root;
+	uint32_t n = farm->n_nodes, item = n - 1;
+	unsigned top = top_level(n);
+	struct index_key best = nothing;
+
+	for (unsigned level = 0; level <= top; level++, item /= FANOUT) {
+		bool had_level = before > 0 && level <= top_level(before);
+		uint32_t items = page_items(level_size(n, level), item);
+		union page page;
+		int r = 0;
+
+		(void)memset(&page, 0, sizeof(page));
+		if (had_level && level_size(before, level) > item / FANOUT * FANOUT)
+			r = store_read(store, STORE_INDEX, level, item / FANOUT, &page, page_size(level));
+		else if (!had_level && before > 0)
+			page.keys.keys[0] = root; /* the former top is the first page below the new one */
+		if (r < 0)
+			return r;
+		if (level > 0)
+			page.keys.keys[item % FANOUT] = best;
+		else if (added)
+			page.entries.entries[item % FANOUT] = *added;
+		page_tidy(&page, level, items);
+		best = page_sum(&page, level, item / FANOUT * FANOUT, items);
+		r = store_put(store, STORE_INDEX, level, item / FANOUT, &page, page_size(level));
+		if (r < 0)
+			return r;
+	}
+	farm->root = best;
+	return 0;
+}
+
+int index_append(struct store *store, struct farm *farm, struct index_entry *entry)
+{
+	make_key(entry, farm->n_nodes++);
+	farm->busy += entry->busy;
+	farm->primaries_up += index_is_primary_up(entry->flags);
+	farm->nodes_up += index_is_up(entry->flags);
+	return put_edge(store, farm, farm->n_nodes - 1, entry);
+}
+
+int index_drop(struct store *store, struct farm *farm)
+{
+	int r = shrink(store, farm->n_nodes, farm->n_nodes - 1);
+
+	if (r < 0)
+		return r;
+	farm->n_nodes--;
+	farm->root = nothing;
+	return farm->n_nodes > 0 ? put_edge(store, farm, farm->n_nodes, NULL) : 0;
+}
+
+int index_swap(struct store *store, struct farm *farm, uint32_t p, uint32_t q)
+{
+	struct index_entry *a, *b, entry;
+	int r = index_get(store, farm, p, &a);
+
+	if (r == 0)
+		r = index_get(store, farm, q, &b);
+	if (r < 0)
+		return r;
+	entry = *a;
+	*a = *b;
+	*b = entry;
+	r = index_update(store, farm, p);
+	return r < 0 ? r : index_update(store, farm, q);
+}
+
 int index_check_levels(struct store *store, const struct farm *farm)
 {
 	for (unsigned level = 0; farm->n_nodes > 0 && level < top_level(farm->n_nodes); level++) {

@@ -110,6 +110,20 @@ int index_first_free(struct store *store, const struct farm *farm, uint32_t from
 /* The first position at which a trial is due. 0; 1: none; or -errno. */
 int index_first_due(struct store *store, const struct farm *farm, uint64_t now_usec, uint32_t *ret);
 
+/*
+ * In a transaction, on the caller's own copy of the farm's record, which the
+ * caller writes: each rewrites one page on each level.
+ * Gives the index another entry behind the last; its position is the former n_nodes. 0 or -errno.
+ */
+int index_append(struct store *store, struct farm *farm, struct index_entry *entry);
+
+/* Removes the last entry, which has no slot taken and is not up. 0 or -errno. */
+int index_drop(struct store *store, struct farm *farm);
+
+/* In a section: the entries at two positions change places; their nodes' records are the caller's to change. Staged
+ * only. 0 or -errno. */
+int index_swap(struct store *store, struct farm *farm, uint32_t p, uint32_t q);
+
 /* In a transaction: writes the whole index anew and makes its keys. Updates n_nodes, primaries_up, nodes_up, busy and
  * root of the farm; the caller writes the farm's record. 0 or -errno. */
 int index_build(struct store *store, struct farm *farm, struct index_entry *entries, uint32_t n);

@@ -87,7 +87,7 @@ struct store {
 	uint64_t sequence;   /* of the change applied last; valid while locked */
 	struct lock *lock;   /* NULL: the file is being made, and no other process knows of it */
 	bool has_all;        /* tdb believes that it has locked all */
-	unsigned touched, most_touched; /* records, in this section and in the largest */
+	unsigned touched, most_touched; /* records, in this section or transaction and in the largest */
 	bool is_stale;       /* the file must be opened anew: it was cut short */
 	bool is_gone;        /* another file is in its place */
 	bool is_adopting;    /* the file counts, whatever its life */
@@ -614,15 +614,20 @@ int store_lock(struct store *s)
 	return r;
 }
 
+static void count_section(struct store *s)
+{
+	if (s->touched > s->most_touched)
+		s->most_touched = s->touched;
+	s->touched = 0;
+}
+
 void store_unlock(struct store *s)
 {
 	s->n_copies = 0;
 	if (s->mode != LOCKED)
 		return;
 	s->mode = UNLOCKED;
-	if (s->touched > s->most_touched)
-		s->most_touched = s->touched;
-	s->touched = 0;
+	count_section(s);
 	if (s->has_all)
 		(void)tdb_unlockall(s->tdb); /* fails only if this process does not hold the lock */
 	s->has_all = false;
@@ -708,7 +713,7 @@ int store_end(struct store *s)
 		return r;
 	}
 	s->mode = UNLOCKED;
-	s->touched = 0;
+	count_section(s);
 	r = believe(tdb_transaction_commit(s->tdb) < 0 ? tdb_errno(s->tdb) : 0);
 	leave(s);
 	return r;
@@ -720,7 +725,7 @@ void store_cancel(struct store *s)
 	if (s->mode != TRANSACTION)
 		return;
 	s->mode = UNLOCKED;
-	s->touched = 0;
+	count_section(s);
 	(void)tdb_transaction_cancel(s->tdb); /* fails only without a transaction */
 	leave(s);
 }
@@ -763,6 +768,7 @@ int store_put(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, con
 		return r;
 	if (tdb_parse_record(s->tdb, key, compare_fixed, &fetch) == 0 && fetch.fits)
 		return believe(0);
+	s->touched++;
 	if (s->watch)
 		s->watch(kind, a, b, s->watch_arg);
 	return replace(s, key, data, size);
@@ -777,6 +783,7 @@ int store_delete(struct store *s, enum store_kind kind, uint32_t a, uint32_t b)
 		return r;
 	if (tdb_delete(s->tdb, make_key(buffer, kind, a, b)) < 0)
 		return tdb_error(s->tdb) == TDB_ERR_NOEXIST ? 0 : tdb_errno(s->tdb);
+	s->touched++;
 	if (s->watch)
 		s->watch(kind, a, b, s->watch_arg);
 	return 0;

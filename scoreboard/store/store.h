@@ -111,7 +111,7 @@ struct store *store_close(struct store *s);
  * the farm once in a while calls it, outside of any section. Costs some system calls. */
 void store_look(struct store *s);
 
-/* How many records the largest section (transactions apart) has read or written since the store was opened. It tells
+/* How many records the largest section or transaction has read or written since the store was opened. It tells
  * how long other processes may have had to wait for a section. */
 unsigned store_most_touched(const struct store *s);
 

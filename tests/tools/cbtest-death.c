@@ -451,6 +451,29 @@ static void do_load(struct score *s, struct stage *stage)
 	nodelist_clear(&nodes);
 }
 
+/* A node comes, grows and shrinks; another node changes, and goes as soon as it has no connection. */
+static void do_edits(struct score *s, struct stage *stage)
+{
+	const uint32_t cores = field_bit(field_find("cores", 5)), speed = field_bit(field_find("speed", 5));
+	struct score_edit edit = { .what = EDIT_ADD };
+	struct nodelist nodes;
+
+	(void)stage;
+	list(&nodes, other_nodes);
+	edit.config = nodes.nodes[0];
+	(void)score_edit(s, &edit, NULL);
+	for (uint32_t n = 20; n > 1; n -= 12) {
+		edit = (struct score_edit){ .what = EDIT_SET, .config = edit.config, .fields = cores };
+		edit.config.cores = n;
+		(void)score_edit(s, &edit, NULL);
+	}
+	edit = (struct score_edit){ .what = EDIT_SET, .config = nodes.nodes[1], .fields = speed };
+	(void)score_edit(s, &edit, NULL);
+	edit.what = EDIT_REMOVE;
+	(void)score_edit(s, &edit, NULL);
+	nodelist_clear(&nodes);
+}
+
 /* A process that held a slot and a process that waited have died. */
 static void before_corpses(struct score *s, struct stage *stage)
 {
@@ -524,6 +547,8 @@ static const struct operation {
 	{ "a probe's slot, and one that waits", SLOTS - 1, true, 0, before_probe, do_unclaim },
 	{ "reap", SLOTS - 1, true, 0, before_corpses, do_reap },
 	{ "load", 1, false, 0, before_claim, do_load },
+	{ "edits", 0, false, 0, before_nothing, do_edits },
+	{ "edits, with a waiter", SLOTS, true, 0, before_nothing, do_edits },
 	{ "rebuild", 1, false, 0, before_claim, do_rebuild },
 	{ "load, last one leaves", 0, false, 0, before_claim, do_collect },
 };
@@ -647,14 +672,16 @@ int main(int argc, char **argv)
 {
 	unsigned long all = 0;
 
-	if (argc != 2) {
-		(void)fprintf(stderr, "Usage: cbtest-death FILE\n");
+	if (argc != 2 && argc != 3) {
+		(void)fprintf(stderr, "Usage: cbtest-death FILE [BEGIN], only operations whose name begins with BEGIN\n");
 		return 64;
 	}
 	path = argv[1];
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
 		unsigned long deaths = 0;
 
+		if (argc == 3 && strncmp(operations[i].name, argv[2], strlen(argv[2])) != 0)
+			continue;
 		for (when = BEFORE; when < MOMENTS; when++)
 			for (long step = 1; run(&operations[i], step); step++)
 				deaths++;

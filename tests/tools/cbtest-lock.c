@@ -7,7 +7,9 @@
  *     cbtest-lock stop FILE           as hold, but stops itself (SIGSTOP) there; says "left" after it was continued
  *     cbtest-lock tstp FILE           enters a section, has SIGTSTP sent to itself, leaves, says "left"
  *     cbtest-lock calls FILE          claims and releases 1,000 times while the kernel kills it for any system call
- *     cbtest-lock touched FILE        how many records the largest section of each operation on the farm touches
+ *     cbtest-lock touched FILE LIST   how many records the largest section of each operation on the farm touches; LIST
+ *                                     is a node list that is loaded among them; and for how many microseconds of this
+ *                                     process's CPU time the operation held the lock at most, to read and not to judge by
  *     cbtest-lock apart FILE N SECONDS   N processes enter sections, and check that no other process is in a section
  */
 
@@ -27,10 +29,12 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "farm/section.h"
 #include "scoreboard.h"
+#include "store/lock.h"
 #include "system/timespan.h"
 
 static void fail(const char *what, int r)
@@ -127,6 +131,39 @@ static int without_calls(const char *path)
 
 /* ---- how much is done in one section ---- */
 
+static bool is_timed; /* else a section makes no system call */
+static uint64_t taken_usec, held_usec; /* when the lock was taken; how long it was held at most */
+
+static uint64_t cpu_usec(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* The linker's --wrap puts these between the store and its lock. */
+int __real_lock_take(struct lock *lock);
+int __wrap_lock_take(struct lock *lock);
+int __wrap_lock_take(struct lock *lock)
+{
+	int r = __real_lock_take(lock);
+
+	if (is_timed)
+		taken_usec = cpu_usec();
+	return r;
+}
+
+bool __real_lock_leave(struct lock *lock);
+bool __wrap_lock_leave(struct lock *lock);
+bool __wrap_lock_leave(struct lock *lock)
+{
+	uint64_t usec = is_timed ? cpu_usec() - taken_usec : 0;
+
+	held_usec = usec > held_usec ? usec : held_usec;
+	return __real_lock_leave(lock);
+}
+
 static int ignore_node(const struct score_node *node, void *arg)
 {
 	if (!*(char *)arg)
@@ -152,11 +189,14 @@ static int ignore_ticket(const struct score_ticket_info *ticket, void *arg)
 static void count_one(const char *path, const char *name, int (*operation)(struct score *s))
 {
 	struct score *s = open_it(path);
-	int r = operation(s);
+	int r;
 
+	held_usec = 0;
+	is_timed = true;
+	r = operation(s);
 	if (r < 0)
 		fail(name, r);
-	(void)printf("%s %u\n", name, store_most_touched(s->store));
+	(void)printf("%s %u %llu\n", name, store_most_touched(s->store), (unsigned long long)held_usec);
 	(void)score_close(s);
 }
 
@@ -220,8 +260,58 @@ static int do_claim(struct score *s)
 	return r == 0 ? score_release(s, &slot, 1, 1, true) : r;
 }
 
-static int count_touched(const char *path)
+static struct nodelist other;
+
+/* Edits a node that comes, changes and goes. */
+static int edit(struct score *s, int what, uint32_t cores, double speed, const char *fields)
 {
+	struct score_edit edit = { .what = what, .config = {
+		.host = "127.78.1.1", .port = 4001, .cores = cores, .speed = speed, .name = "127.78.1.1:4001",
+	} };
+
+	if (fields)
+		edit.fields = field_bit(field_find(fields, strlen(fields)));
+	return score_edit(s, &edit, NULL);
+}
+
+static int do_add(struct score *s)
+{
+	return edit(s, EDIT_ADD, 2, 0, NULL);
+}
+
+static int do_set(struct score *s)
+{
+	return edit(s, EDIT_SET, 2, 1.5, "speed");
+}
+
+static int do_resize(struct score *s)
+{
+	return edit(s, EDIT_SET, 20, 0, "cores");
+}
+
+static int do_remove(struct score *s)
+{
+	return edit(s, EDIT_REMOVE, 2, 0, NULL);
+}
+
+static int do_remove_first(struct score *s)
+{
+	struct score_edit edit = { .what = EDIT_REMOVE };
+
+	(void)memcpy(edit.config.name, a_node, sizeof(a_node));
+	return score_edit(s, &edit, NULL);
+}
+
+static int do_load(struct score *s)
+{
+	return score_load(s, &other, NULL);
+}
+
+static int count_touched(const char *path, const char *list)
+{
+	if (nodelist_read(list, &other) < 0 || other.n_errors > 0)
+		fail(list, -EINVAL);
+	other.adopt = true;
 	count_one(path, "list", do_list);
 	count_one(path, "slots", do_slots);
 	count_one(path, "queue", do_queue);
@@ -232,6 +322,13 @@ static int count_touched(const char *path)
 	count_one(path, "reap", do_reap);
 	count_one(path, "age", do_age);
 	count_one(path, "claim", do_claim);
+	count_one(path, "add", do_add);
+	count_one(path, "set", do_set);
+	count_one(path, "resize", do_resize);
+	count_one(path, "remove", do_remove);
+	count_one(path, "remove-first", do_remove_first);
+	count_one(path, "load", do_load);
+	nodelist_clear(&other);
 	return 0;
 }
 
@@ -311,10 +408,11 @@ int main(int argc, char **argv)
 		return enter_and(path, SIGTSTP);
 	if (argc == 3 && strcmp(what, "calls") == 0)
 		return without_calls(path);
-	if (argc == 3 && strcmp(what, "touched") == 0)
-		return count_touched(path);
+	if (argc == 4 && strcmp(what, "touched") == 0)
+		return count_touched(path, argv[3]);
 	if (argc == 5 && strcmp(what, "apart") == 0)
 		return keep_apart(path, (unsigned)atoi(argv[3]), atof(argv[4]));
-	(void)fprintf(stderr, "Usage: cbtest-lock hold|stop|tstp|calls|touched FILE, cbtest-lock apart FILE N SECONDS\n");
+	(void)fprintf(stderr, "Usage: cbtest-lock hold|stop|tstp|calls FILE, cbtest-lock touched FILE LIST, "
+		      "cbtest-lock apart FILE N SECONDS\n");
 	return 64;
 }

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "layout.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "claim.h"
+#include "records/ring.h"
+#include "records/slot.h"
+#include "store/store.h"
+#include "system/timespan.h"
+
+#define PAGES_AT_ONCE 16u  /* of slots that one transaction makes, or a node more */
+#define MOVES_AT_ONCE 8u   /* in one section */
+#define LOOKS_AT_ONCE 256u /* at entries that stand right already, in one section */
+
+/* Begins a transaction, and reads the farm's record. Not begun unless 0. */
+static int begin(struct score *s, struct farm *ret)
+{
+	int r = store_begin(s->store);
+
+	if (r < 0)
+		return r;
+	r = must_exist(store_read(s->store, STORE_FARM, 0, 0, ret, sizeof(*ret)));
+	if (r == 0)
+		r = farm_check(ret);
+	if (r < 0)
+		store_cancel(s->store);
+	return r;
+}
+
+/* Ends a transaction: makes it real unless r says that something failed. */
+static int end(struct score *s, int r)
+{
+	if (r < 0) {
+		store_cancel(s->store);
+		return r;
+	}
+	return store_end(s->store);
+}
+
+/* Gives waiters the slots that have appeared. */
+static int dispatch(struct score *s)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	r = claim_dispatch(s, farm);
+	farm_leave(s);
+	return r;
+}
+
+/* Nodes come, go, change their cores or their positions: the ring of the policy hash is not true any more. Until
+ * layout_end() makes another, or a connection that wants one, there is none. The farm's record is the caller's to write. */
+static void drop_ring(struct score *s, struct farm *farm)
+{
+	s->ring_dropped |= farm->ring != 0;
+	farm->ring = 0;
+}
+
+int layout_end(struct score *s)
+{
+	struct farm farm;
+	int r;
+
+	if (!s->ring_dropped)
+		return 0;
+	r = begin(s, &farm);
+	if (r < 0)
+		return r;
+	farm.ring = 1;
+	r = ring_build(s->store, &farm);
+	if (r == 0)
+		r = store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+	r = end(s, r);
+	if (r == 0)
+		s->ring_dropped = false;
+	return r;
+}
+
+/* ---- nodes that come ---- */
+
+/* Makes all slots of a new node lost ones: the node may be one that could not be read, and its connections go on. See
+ * lost.h. */
+static int lose_all(struct store *store, const struct node_record *record, struct index_entry *entry)
+{
+	int r = 0;
+
+	for (uint32_t number = 0; r == 0 && number < record->config.cores; number++) {
+		struct slot *slot;
+
+		r = slot_get(store, entry->id, number, &slot);
+		if (r < 0)
+			break;
+		slot_lose(slot);
+		store_touch(store, slot, sizeof(*slot));
+		if (number % SLOTS_PER_PAGE == SLOTS_PER_PAGE - 1)
+			r = store_flush(store);
+	}
+	entry->busy = record->config.cores;
+	entry->free_slot = NONE;
+	return r;
+}
+
+/* In a transaction: makes the records of a node, and its place behind all others. */
+static int append(struct score *s, struct farm *farm, struct layout_new *node)
+{
+	struct index_entry entry = { .id = farm->next_id++, .free_slot = NONE, .key.retry_usec = UINT64_MAX };
+	struct node_record record;
+	int r;
+
+	node_init(&record, node->config, now_realtime());
+	(void)node_set_addresses(&record, node->resolved->addresses, node->resolved->n_addresses);
+	if (node->resolved->n_addresses == 0) {
+		record.flags |= BN_DOWN;
+		record.reason = REASON_UNRESOLVED;
+	} else if (record.flags & BN_DOWN) {
+		entry.key.retry_usec = now_boottime() + record.pause_usec;
+	}
+	r = slot_resize(s->store, entry.id, 0, record.config.cores, &entry.free_slot, &record.slot_pages);
+	if (r == 0 && farm->lost > 0)
+		r = lose_all(s->store, &record, &entry);
+	record.position = farm->n_nodes;
+	node_enter(&record, &entry);
+	if (r == 0)
+		r = store_put(s->store, STORE_NODE, entry.id, 0, &record, sizeof(record));
+	if (r == 0)
+		r = index_append(s->store, farm, &entry);
+	node->id = entry.id;
+	return r;
+}
+
+/* As many as fit into one transaction, from *done on. A scoreboard that no other process sees is filled at once. */
+static int append_some(struct score *s, struct layout_new *nodes, size_t n, uint32_t *next_id, size_t *done)
+{
+	uint32_t pages = 0;
+	size_t at = *done;
+	struct farm farm;
+	int r = begin(s, &farm);
+
+	if (r < 0)
+		return r;
+	if (*next_id ? farm.next_id != *next_id : farm.n_nodes > 0)
+		r = -ESTALE;
+	if (n > NODES_MAX - farm.n_nodes)
+		r = -EUSERS;
+	for (; r == 0 && at < n && (s->is_draft || pages < PAGES_AT_ONCE); at++) {
+		r = append(s, &farm, &nodes[at]);
+		pages += slot_pages(nodes[at].config->cores);
+	}
+	drop_ring(s, &farm);
+	if (r == 0)
+		r = store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+	r = end(s, r);
+	if (r < 0)
+		return r;
+	*next_id = farm.next_id;
+	*done = at;
+	return 0;
+}
+
+int layout_append(struct score *s, struct layout_new *nodes, size_t n, uint32_t *next_id, size_t *done)
+{
+	int r = 0;
+
+	*done = 0;
+	while (r == 0 && *done < n)
+		r = append_some(s, nodes, n, next_id, done);
+	return *done > 0 ? dispatch(s) ?: r : r;
+}
+
+/* ---- a node that changes ---- */
+
+/* Makes the entry and the farm's counts what the record says now. Staged only. */
+static int enter(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry)
+{
+	uint32_t was_draining = entry->flags & ENTRY_DRAINING, cores = entry->cores;
+	struct store *store = s->store;
+
+	farm->primaries_up -= index_is_primary_up(entry->flags);
+	farm->nodes_up -= index_is_up(entry->flags);
+	node_enter(record, entry);
+	farm->primaries_up += index_is_primary_up(entry->flags);
+	farm->nodes_up += index_is_up(entry->flags);
+	if ((entry->flags & ENTRY_DRAINING) != was_draining || entry->cores != cores)
+		drop_ring(s, farm);
+	store_touch(store, farm, sizeof(*farm));
+	store_touch(store, record, sizeof(*record));
+	return index_update(store, farm, record->position);
+}
+
+/* A node with another number of cores has other records of slots: a transaction. */
+static int resize(struct score *s, uint32_t id,
+		  int (*fn)(struct node_record *record, struct index_entry *entry, void *arg), void *arg)
+{
+	uint32_t first = NONE, pages = 0;
+	struct node_record *record;
+	struct index_entry *entry;
+	struct farm *farm, read;
+	void *data;
+	int r = begin(s, &read), changed = 0;
+
+	if (r < 0)
+		return r;
+	/* What fn changes here is not kept: it says how many cores there will be. */
+	r = claim_find_node(s, &read, id, &record, &entry);
+	if (r == 0)
+		r = fn(record, entry, arg);
+	if (r > 0)
+		r = slot_resize(s->store, id, record->slot_pages, record->config.cores, &first, &pages);
+	if (r == 0)
+		r = store_get(s->store, STORE_FARM, 0, 0, sizeof(*farm), &data, NULL);
+	farm = r == 0 ? data : NULL;
+	if (r == 0)
+		r = claim_get_node(s, farm, id, &record, &entry);
+	if (r == 0)
+		r = changed = fn(record, entry, arg);
+	if (r > 0) {
+		record->slot_pages = pages;
+		entry->free_slot = first;
+		r = enter(s, farm, record, entry);
+	}
+	r = end(s, r);
+	return r < 0 ? r : changed;
+}
+
+int layout_revise(struct score *s, uint32_t id,
+		  int (*fn)(struct node_record *record, struct index_entry *entry, void *arg), void *arg)
+{
+	struct section at;
+	bool other_size;
+	int r = section_enter(s, id, &at), changed;
+
+	if (r < 0)
+		return r;
+	changed = fn(at.record, at.entry, arg);
+	other_size = changed > 0 && at.record->config.cores != at.entry->cores;
+	r = changed < 0 ? changed : 0;
+	if (changed > 0 && !other_size) {
+		r = enter(s, at.farm, at.record, at.entry);
+		if (r == 0)
+			r = claim_dispatch(s, at.farm);
+	}
+	farm_leave(s);
+	if (other_size) {
+		r = changed = resize(s, id, fn, arg);
+		if (r > 0)
+			r = dispatch(s);
+	}
+	return r < 0 ? r : changed;
+}
+
+/* ---- order ---- */
+
+/* The nodes at two positions change places. Commits. */
+static int swap(struct score *s, struct farm *farm, struct node_record *record, struct node_record *other)
+{
+	uint32_t p = record->position, q = other->position;
+	int r = index_swap(s->store, farm, p, q);
+
+	if (r < 0)
+		return r;
+	record->position = q;
+	other->position = p;
+	drop_ring(s, farm);
+	store_touch(s->store, &farm->ring, sizeof(farm->ring));
+	store_touch(s->store, &record->position, sizeof(record->position));
+	store_touch(s->store, &other->position, sizeof(other->position));
+	return store_commit(s->store);
+}
+
+/* Puts the node of ids[position] to that position. 1: it was there; 0; or -errno. */
+static int place(struct score *s, struct farm *farm, const uint32_t *ids, uint32_t position)
+{
+	struct node_record *record, *other;
+	struct index_entry *entry;
+	int r = index_get(s->store, farm, position, &entry);
+
+	if (r < 0)
+		return r;
+	if (entry->id == ids[position])
+		return 1;
+	r = node_find(s->store, ids[position], &record);
+	if (r == 0)
+		r = node_get(s->store, entry->id, &other);
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : r;
+	farm->layout++;
+	store_touch(s->store, &farm->layout, sizeof(farm->layout));
+	return swap(s, farm, record, other);
+}
+
+int layout_arrange(struct score *s, const uint32_t *ids, uint32_t n)
+{
+	uint32_t position = 0;
+	int r = 0;
+
+	while (r >= 0 && position < n) {
+		struct farm *farm;
+
+		r = farm_enter(s, &farm);
+		if (r < 0)
+			return r;
+		if (farm->n_nodes < n)
+			r = -ESTALE;
+		for (uint32_t moves = 0, looks = 0;
+		     r >= 0 && position < n && moves < MOVES_AT_ONCE && looks < LOOKS_AT_ONCE; looks++, position++) {
+			r = place(s, farm, ids, position);
+			moves += r == 0;
+			store_trim(s->store);
+		}
+		farm_leave(s);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Moves a node some positions on. 1: it is not the last yet; 0: it is, or has gone; or -errno. */
+static int move_on(struct score *s, uint32_t id)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm), more = 1;
+
+	if (r < 0)
+		return r;
+	for (uint32_t moves = 0; r == 0 && more && moves < MOVES_AT_ONCE; moves++) {
+		struct node_record *record, *behind;
+		struct index_entry *entry;
+
+		r = node_find(s->store, id, &record);
+		more = r == 0 && record->position + 1 < farm->n_nodes;
+		if (!more)
+			break;
+		r = index_get(s->store, farm, record->position + 1, &entry);
+		if (r == 0)
+			r = node_get(s->store, entry->id, &behind);
+		if (r == 0)
+			r = swap(s, farm, record, behind);
+		store_trim(s->store);
+	}
+	farm_leave(s);
+	return r == -ENOENT ? 0 : r < 0 ? r : more;
+}
+
+int layout_move_last(struct score *s, uint32_t id)
+{
+	int r;
+
+	do
+		r = move_on(s, id);
+	while (r == 1);
+	return r;
+}
+
+/* ---- nodes that go ---- */
+
+static bool is_drained(const struct node_record *record, const struct index_entry *entry)
+{
+	return record->draining && entry->busy == 0;
+}
+
+/* Whether the node can be removed: 1, 0, or -errno. */
+static int can_go(struct score *s, uint32_t id)
+{
+	struct section at;
+	int r = section_enter(s, id, &at);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = is_drained(at.record, at.entry);
+	farm_leave(s);
+	return r;
+}
+
+/* Removes the node if it is the last. 1; 0: it is not to go; 2: it is not the last; or -errno. */
+static int remove_last(struct score *s, uint32_t id)
+{
+	struct node_record *record;
+	struct index_entry *entry;
+	struct farm farm;
+	bool goes;
+	int r = begin(s, &farm), outcome = 1;
+
+	if (r < 0)
+		return r;
+	r = claim_find_node(s, &farm, id, &record, &entry);
+	goes = r == 0 && is_drained(record, entry);
+	if (r == -ENOENT || (r == 0 && !goes))
+		outcome = 0;
+	else if (r == 0 && record->position + 1 != farm.n_nodes)
+		outcome = 2;
+	if (r < 0 || outcome != 1) {
+		store_cancel(s->store);
+		return r < 0 && r != -ENOENT ? r : outcome;
+	}
+	r = slot_delete(s->store, id, record->slot_pages);
+	if (r == 0)
+		r = store_delete(s->store, STORE_NODE, id, 0);
+	if (r == 0)
+		r = index_drop(s->store, &farm);
+	if (r == 0)
+		r = store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+	r = end(s, r);
+	return r < 0 ? r : outcome;
+}
+
+int layout_remove(struct score *s, uint32_t id)
+{
+	int r;
+
+	do {
+		r = can_go(s, id);
+		if (r == 1)
+			r = layout_move_last(s, id) ?: remove_last(s, id);
+	} while (r == 2);
+	return r;
+}
