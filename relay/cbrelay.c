@@ -103,12 +103,25 @@ static int serve(const struct sockets *sockets, const struct farm *farm, const s
 		.wrong = farm->wrong });
 }
 
+/* Serves the farm of the options on these sockets. Returns an exit status. */
+static int work(const struct sockets *sockets, struct options *options, uint64_t started_usec)
+{
+	struct farm farm;
+	int status;
+
+	report_set_farm(farm_options_shown(&options->farm));
+	status = farm_open(options, farm_use(sockets), &farm);
+	if (status == EX_OK)
+		status = serve(sockets, &farm, options, started_usec);
+	farm_close(&farm);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t started_usec = now_boottime();
 	struct sockets sockets = { 0 };
 	struct options options;
-	struct farm farm;
 	int r, status;
 
 	if (inherited_settle() < 0)
@@ -122,13 +135,8 @@ int main(int argc, char **argv)
 	status = sockets_find(&sockets, options.n_arguments > 0 ? options.arguments[0] : NULL);
 	if (status == EX_OK && options.user)
 		status = become(options.user);
-	if (status != EX_OK)
-		return status;
-
-	report_set_farm(farm_options_shown(&options.farm));
-	status = farm_open(&options, farm_use(&sockets), &farm);
 	if (status == EX_OK)
-		status = serve(&sockets, &farm, &options, started_usec);
-	farm_close(&farm);
+		status = work(&sockets, &options, started_usec);
+	sockets_clear(&sockets);
 	return status;
 }

@@ -114,7 +114,7 @@ static int take_given(struct sockets *sockets, char **names, int n)
 int sockets_find(struct sockets *sockets, const char *listen_on)
 {
 	char **names = NULL;
-	int n = sd_listen_fds_with_names(1, &names), r;
+	int n = sd_listen_fds_with_names(1, &names), r = EX_OK;
 
 	if (n < 0) {
 		report_message(LOG_ERR, "cannot take the sockets of the service manager: %s", strerror(-n));
@@ -122,9 +122,10 @@ int sockets_find(struct sockets *sockets, const char *listen_on)
 	}
 	if (n > 0 && listen_on) {
 		report_message(LOG_ERR, "%s: expected no arguments when socket-activated", listen_on);
-		return EX_USAGE;
+		r = EX_USAGE;
+	} else if (n > 0) {
+		r = take_given(sockets, names, n);
 	}
-	r = n > 0 ? take_given(sockets, names, n) : EX_OK;
 	for (int i = 0; i < n; i++)
 		free(names[i]);
 	free(names);
@@ -136,4 +137,10 @@ int sockets_find(struct sockets *sockets, const char *listen_on)
 		return add(sockets, STDIN_FILENO);
 	options_complain("no socket was given, and no address to listen on");
 	return EX_USAGE;
+}
+
+void sockets_clear(struct sockets *sockets)
+{
+	free(sockets->waiters);
+	*sockets = (struct sockets){ 0 };
 }

@@ -17,13 +17,17 @@ struct sockets {
 	size_t n;
 	bool connected;           /* a single socket, connected to a client; false: all sockets listen */
 	bool owned;               /* made here: they end with this process */
-	struct handover *waiters; /* of the previous listener; the process's own until it ends */
+	struct handover *waiters; /* of the previous listener */
 	size_t n_waiters;
 };
 
 /*
  * Finds the sockets, and makes them when listen_on ("[ADDR:]PORT") is not NULL;
- * then none may come from a service manager. ret begins empty. EX_OK; EX_USAGE or
- * EX_OSERR: the mistake has been told.
+ * then none may come from a service manager. ret begins empty, and is to be ended
+ * by sockets_clear() in each case. EX_OK; EX_USAGE or EX_OSERR: the mistake has
+ * been told.
  */
 int sockets_find(struct sockets *ret, const char *listen_on);
+
+/* Frees what *sockets has; its descriptors stay as they are. */
+void sockets_clear(struct sockets *sockets);

@@ -182,7 +182,7 @@ static void ratios(void)
 	serve(nodes, 4, (const unsigned[]){ 100000, 200000, 400000, 1600000 }, 2000, 0.3, &class);
 	for (unsigned i = 0; i < 3; i++)
 		MUST(nodes[i].step > nodes[i + 1].step, "node %u is faster than the next", i);
-	MUST(octaves_of(&nodes[0]) - octaves_of(&nodes[2]) > 1.5 && octaves_of(&nodes[0]) - octaves_of(&nodes[2]) < 2.2,
+	MUST(octaves_of(&nodes[0]) - octaves_of(&nodes[2]) > 1.4 && octaves_of(&nodes[0]) - octaves_of(&nodes[2]) < 2.2,
 	     "four times as fast is two octaves, not %f", octaves_of(&nodes[0]) - octaves_of(&nodes[2]));
 }
 
