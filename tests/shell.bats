@@ -62,3 +62,27 @@ lits"
   "${MUX[@]}" send-keys "quit" Enter
   until_ok shows "ended 0"
 }
+
+@test "Ctrl-C drops the line, or ends the verb that runs, and never the shell; the end of input ends it with the last status" {
+  node a 4001 1 --mode line
+  entrance alone
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  "${MUX[@]}" new-session -d -x 100 -y 20 "trap : INT; '$BUILD/cbscore' -c '$CONF' -s '$SCOREBOARD' -i; echo ended \$?; exec sleep 600"
+  until_ok shows "cbscore>"
+  "${MUX[@]}" send-keys "remove $ADDR:40" C-c
+  "${MUX[@]}" send-keys "verbosity" Enter
+  until_ok shows "verbosity 0: "
+  "${MUX[@]}" send-keys "down $ADDR:4001 --wait" Enter
+  until_ok shows "1 connection left"
+  "${MUX[@]}" send-keys C-c
+  "${MUX[@]}" send-keys "up nowhere" Enter
+  until_ok shows "nowhere: no such node"
+  # The line before comes back.
+  "${MUX[@]}" send-keys Up
+  until_ok shows "cbscore> up nowhere"
+  "${MUX[@]}" send-keys C-u C-d
+  until_ok shows "ended 3"
+  word go
+  client_wait one
+}

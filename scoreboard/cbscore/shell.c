@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +212,36 @@ static char **complete(const char *begun, int start, int end)
 	return rl_completion_matches(begun, next_node);
 }
 
+/* ---- Ctrl-C ---- */
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number)
+{
+	(void)signal_number;
+	interrupted = 1;
+}
+
+/* readline calls it after a signal that it has passed on: Ctrl-C drops the line that is being written. */
+static int drop_line(void)
+{
+	if (interrupted) {
+		interrupted = 0;
+		rl_replace_line("", 0);
+		(void)rl_crlf();
+		(void)rl_on_new_line();
+		rl_redisplay();
+	}
+	return 0;
+}
+
+/* From now on Ctrl-C ends what is being written, or the verb that runs, and not the shell. */
+static void catch_interrupt(void)
+{
+	(void)signal(SIGINT, on_interrupt);
+	rl_signal_event_hook = drop_line;
+}
+
 /* ---- the loop ---- */
 
 /* Reads the next line, which the caller frees; NULL at the end of input. */
@@ -245,6 +276,8 @@ static int run_shell(void *settings, int argc, char **argv)
 	(void)argv;
 	shell_context = settings;
 	rl_attempted_completion_function = complete;
+	if (on_terminal)
+		catch_interrupt();
 	rl_completer_word_break_characters = (char *)(uintptr_t)" \t\n\"'";
 	while (status >= 0 && (line = read_line(on_terminal))) {
 		int r = run_line(settings, line);
