@@ -19,6 +19,12 @@ columns() { score --help=raw | awk -F'\t' -v verb="$1" '$1 == "column" && $2 == 
     run -2 score explain "$client"
     [[ $output == *"\"$client\": expected the address of a client"* ]]
   done
+  node_line 4002 4 speed=2
+  score load
+  run -0 score explain
+  [ "${lines[-1]}" = "$ADDR:4001 comes next: slower; speed 1 against 2, worth 1 against 2, 2 of 2 free against 4 of 4." ]
+  score remove "$ADDR:4002"
+  [[ $(score explain) != *"comes next"* ]]
   score down "$ADDR:4001"
   [ "$(score explain -nr -o WHY)" = 'held\x20by\x20an\x20administrator' ]
 }

@@ -58,7 +58,7 @@ on_screen() {
 }
 
 @test "sentences go on below, and are divided between words" {
-  local width line
+  local width
   for width in 40 80; do
     on_screen $width status
     cat "$T/screen"

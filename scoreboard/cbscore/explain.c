@@ -176,6 +176,21 @@ static void tell_rule(const struct explanation *e, const char *client)
 	fold_line("%s: %s%s%s.", policy_to_string(e->policy), policy_rule(e->policy), how, client ? client : "");
 }
 
+/* Tells why the second node is not the first, with the numbers of both. */
+static void tell_second(const struct explanation *e)
+{
+	const struct explain_row *second = e->n > 1 ? &e->rows[1] : NULL;
+	const struct score_node *a, *b;
+
+	if (!e->chosen || !second || second == e->chosen || !second->usable)
+		return;
+	a = &e->chosen->node;
+	b = &second->node;
+	fold_line("%s comes next: %s; speed %.3g against %.3g, worth %.3g against %.3g, %" PRIu32 " of %" PRIu32
+		  " free against %" PRIu32 " of %" PRIu32 ".", b->config.name, second->why, b->speed, a->speed,
+		  score_worth(b), score_worth(a), b->free, b->config.cores, a->free, a->config.cores);
+}
+
 static void tell(const struct explanation *e, const char *client, uint32_t shown)
 {
 	uint64_t waiting = e->choice.waiting;
@@ -193,6 +208,7 @@ static void tell(const struct explanation *e, const char *client, uint32_t shown
 	else
 		fold_line("The next connection waits%s, behind %" PRIu64 ".",
 			     e->choice.paused ? ", as the farm is paused" : "", waiting);
+	tell_second(e);
 }
 
 /* The number of rows to show. */
