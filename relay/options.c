@@ -71,6 +71,17 @@ static int set_queue_limit(void *settings, const char *value)
 	return parse_number(value, 0, &options->settings.queue_limit);
 }
 
+static int set_clients(void *settings, const char *value)
+{
+	struct options *options = settings;
+	uint64_t number;
+
+	if (number_parse(value, 1, SCORE_CLIENTS_MAX, &number) < 0)
+		return -EINVAL;
+	options->settings.clients = (uint32_t)number;
+	return 0;
+}
+
 static int set_per_client(void *settings, const char *value)
 {
 	struct options *options = settings;
@@ -176,6 +187,8 @@ static int set_verbose(void *settings, const char *value)
 static const struct option_row rows[] = {
 	FARM_OPTION_ROWS("node list"),
 	{ "policy", 0, "NAME", "which node", "fastest", NULL, set_policy, policy_word },
+	{ "clients", 0, "N", "the policy affinity remembers at least so many clients", "2048", "1 to 1048576", set_clients,
+	  NULL },
 	{ "connect-timeout", 0, "TIME", "for a node, all its addresses together", "5s", TIME ", above 0", set_connect_timeout, NULL },
 	{ "idle-timeout", 0, "TIME", "end a connection of which nothing moved so long", "0, off", TIME, set_idle_timeout, NULL },
 	{ "vanish-timeout", 0, "TIME", "give up a machine that answered nothing so long", "2min", TIME ", from 8s to 1h",
@@ -230,6 +243,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	*ret = (struct options){
 		.settings = {
 			.policy = POLICY_FASTEST,
+			.clients = 2048,
 			.connect_timeout_usec = 5 * USEC_PER_SEC,
 			.retry_after_usec = 30 * USEC_PER_SEC,
 			.connections_per_relay = 100,

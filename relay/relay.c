@@ -255,7 +255,9 @@ static enum next no_arrival(struct relay *relay, const struct arrival *arrival, 
 static enum next accept_one(struct relay *relay, int listening_fd, struct work *ret)
 {
 	struct arrival arrival = { .listening_fd = listening_fd, .fd = -1 };
-	const struct score_arrival comes = { .policy = relay->settings.policy, .accept = arrival_accept, .arg = &arrival };
+	const struct score_arrival comes = {
+		.policy = relay->settings.policy, .clients = relay->settings.clients, .accept = arrival_accept, .arg = &arrival,
+	};
 	int r;
 
 	if (!take(relay))

@@ -19,6 +19,7 @@ struct settings {
 	uint64_t idle_timeout_usec;
 	size_t connections_per_relay;  /* at least 1 */
 	size_t queue_limit;
+	uint32_t clients;              /* how many clients the policy affinity remembers at least */
 	uint32_t per_client;           /* slots that a client may have; 0: any number */
 	uint64_t queue_timeout_usec;   /* while nodes are merely busy */
 	uint64_t down_timeout_usec;    /* while no node is available */

@@ -349,7 +349,8 @@ int waiters_admit(struct waiters *w, int listening_fd)
 {
 	struct waiter *waiter = w->unqueued ? w->unqueued : calloc(1, sizeof(*waiter));
 	struct score_arrival comes = {
-		.policy = w->setup.settings->policy, .accept = arrival_accept, .per_client = w->setup.settings->per_client,
+		.policy = w->setup.settings->policy, .clients = w->setup.settings->clients, .accept = arrival_accept,
+		.per_client = w->setup.settings->per_client,
 	};
 	int r;
 

@@ -242,6 +242,7 @@ int score_exists(const char *path);
 struct score_arrival {
 	enum score_policy policy;
 	const char *client;      /* its name, of which SCORE_CLIENT_MAX bytes are kept; not used if accept is set */
+	uint32_t clients;        /* the policy affinity is to remember at least so many clients */
 	size_t queue_limit;      /* the connection joins the queue only if fewer wait; 0: whatever their number */
 	/*
 	 * The connection waits while its client has so many slots: of its IPv4 address, or of its IPv6 /64. Others get
@@ -585,6 +586,20 @@ const char *policy_why_behind(enum score_policy policy, const struct score_candi
  * call of fn, which is as in score_each_node(). */
 int score_explain(struct score *s, enum score_policy policy, const char *client, struct score_choice *ret,
 		  int (*fn)(const struct score_node *node, void *arg), void *arg);
+
+#define SCORE_CLIENTS_MAX 1048576u /* that can be remembered */
+
+/* A client whose node the farm remembers, for the policy affinity. */
+struct score_client_info {
+	char client[SCORE_CLIENT_MAX + 1]; /* its address */
+	char node[NODE_NAME_MAX + 1];      /* which it used last; empty: the farm has that node no more */
+	uint64_t since_usec, used_usec;    /* CLOCK_REALTIME of its first and its last connection to that node */
+	uint64_t uses;                     /* its connections, to all nodes */
+};
+
+/* Calls fn for each client that is remembered, in no order, outside of all sections, until it returns other than 0. 0,
+ * what fn returned, or -errno. */
+int score_each_client(struct score *s, int (*fn)(const struct score_client_info *client, void *arg), void *arg);
 
 /* The farm in numbers. 0 or -errno. */
 int score_totals(struct score *s, struct score_totals *ret);

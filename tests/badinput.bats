@@ -24,7 +24,7 @@ relay() { "$BUILD/cbrelay" -c "$CONF" "$@" </dev/null; }
   refused 64 '--connect-timeout: "0": expected a time' relay --connect-timeout 0
   refused 64 '--idle-timeout: "5 parsecs": expected a time' relay --idle-timeout "5 parsecs"
   refused 64 '--queue-limit: "-1": expected a number' relay --queue-limit=-1
-  refused 64 '--policy: "random": expected fastest, order, spread, roundrobin or hash' relay --policy random
+  refused 64 '--policy: "random": expected fastest, order, spread, roundrobin, hash or affinity' relay --policy random
   refused 64 'no socket was given' relay
   refused 64 'LISTEN: "here": expected [ADDR:]PORT' relay here
   refused 64 'LISTEN: "[]:3632": expected [ADDR:]PORT' relay '[]:3632'

@@ -80,7 +80,7 @@ complete_line() {
     <(complete_line "cbscore explain --" | sort)
   [ "$(complete_line "cbscore exp")" = $'explain\nexport' ]
   [ "$(complete_line "cbscore explain --policy sp")" = spread ]
-  [ "$(complete_line "cbscore explain --policy=")" = "$(printf '%s\n' fastest order spread roundrobin hash)" ]
+  [ "$(complete_line "cbscore explain --policy=")" = "$(printf '%s\n' fastest order spread roundrobin hash affinity)" ]
   [ "$(complete_line "cbrelay --policy=o")" = order ]
   [ "$(complete_line "cbscore export --forward ipi")" = ipip ]
   [ "$(complete_line "cbscore list -o node,bu")" = node,busy ]

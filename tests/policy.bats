@@ -113,3 +113,112 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   belongs hash 20 | cmp - "$T/before"
   sound
 }
+
+# node_of CLIENT: the node that is remembered for a client.
+node_of() { score clients -nr -o client,node | awk -v client="$1" '$1 == client { print $2 }'; }
+remembered() { score clients -n | grep -c . || true; }
+
+@test "affinity: a client gets the node that it used last, at every entrance, and cbscore shows it" {
+  three_nodes --policy affinity
+  local node
+  node=$(from 127.7.7.7)
+  # Other clients fill that node up to its last slot: by fastest, the client would get another.
+  score down "$ADDR:4001" "$ADDR:4002" "$ADDR:4003" >/dev/null
+  score up "$ADDR:400${node#n}" >/dev/null
+  client_start other --source 127.8.8.8 --line "$(until_word go)"
+  until_ok busy_is 1
+  score up "$ADDR:4001" "$ADDR:4002" "$ADDR:4003" >/dev/null
+  [ "$(score explain -nr --top 1 -o node)" != "$ADDR:400${node#n}" ]
+  [ "$(score explain --policy affinity -nr --top 1 -o node 127.7.7.7)" = "$ADDR:400${node#n}" ]
+  [ "$(from 127.7.7.7)$(from 127.7.7.7)" = "$node$node" ]
+  GATE=$ADDR:3640 entrance connection --policy affinity
+  GATE=$ADDR:3640
+  [ "$(from 127.7.7.7)" = "$node" ]
+  [ "$(score clients -J | jq -r '.clients[] | select(.client == "127.7.7.7") | "\(.node) \(.uses)"')" = "$ADDR:400${node#n} 4" ]
+  word go
+  client_wait other
+  farm_is_at_rest
+  sound
+}
+
+@test "affinity: a client whose node is full, down or gone gets another node at once, and keeps that" {
+  three_nodes --policy affinity
+  local first second third
+  first=$(from 127.7.7.7)
+  client_start full -n 2 -c 2 --source 127.7.7.7 --line "$(until_word go)"
+  until_ok busy_is 2
+  second=$(from 127.7.7.7)
+  [ "$second" != "$first" ]
+  word go
+  client_wait full
+  [ "$(from 127.7.7.7)" = "$second" ]
+  score down "$ADDR:400${second#n}" >/dev/null
+  third=$(from 127.7.7.7)
+  [ "$third" != "$second" ]
+  score up "$ADDR:400${second#n}" >/dev/null
+  [ "$(from 127.7.7.7)" = "$third" ]
+  score remove "$ADDR:400${third#n}" >/dev/null
+  until_ok everything_is_free
+  [ -z "$(node_of 127.7.7.7)" ]
+  [ "$(from 127.7.7.7)" != "$third" ]
+  [ -n "$(node_of 127.7.7.7)" ]
+  farm_is_at_rest
+  sound
+}
+
+@test "affinity: the client that has not come for the longest makes room; the largest number of all entrances counts" {
+  three_nodes --policy affinity --clients 3
+  local i
+  for i in 1 2 3 1 4; do from "127.7.7.$i" >/dev/null; done
+  [ "$(score clients -nr -o client | sort | tr '\n' ' ')" = "127.7.7.1 127.7.7.3 127.7.7.4 " ]
+  GATE=$ADDR:3640 entrance alone --policy affinity --clients 100
+  GATE=$ADDR:3640
+  for i in 5 6 7; do from "127.7.7.$i" >/dev/null; done
+  [ "$(remembered)" = 6 ]
+  run -64 "$BUILD/cbrelay" --clients 0
+  [[ $output == *'--clients: "0": expected 1 to 1048576'* ]]
+  sound
+}
+
+@test "affinity: after an hour a client is forgotten" {
+  three_nodes --policy affinity
+  from 127.7.7.7 >/dev/null
+  [ "$(remembered)" = 1 ]
+  # The field used_usec of its cell, 32 bytes before the address.
+  python3 - "$SCOREBOARD" <<'PYTHON'
+import struct, sys
+with open(sys.argv[1], "r+b") as f:
+    at = f.read().index(b"127.7.7.7\0" + bytes(38)) - 32
+    f.seek(at)
+    used, = struct.unpack("Q", f.read(8))
+    f.seek(at)
+    f.write(struct.pack("Q", used - 3601 * 10**6))
+PYTHON
+  [ "$(remembered)" = 0 ]
+  from 127.7.7.7 >/dev/null
+  [ "$(score clients -nr -o client,uses)" = "127.7.7.7 1" ]
+}
+
+@test "affinity: what was remembered is lost with damage, and nothing else is" {
+  three_nodes --policy affinity
+  local i page
+  for i in 1 2 3; do from "127.7.7.$i" >/dev/null; done
+  for ((page = 0; page < 128; page++)); do tdbtool "$SCOREBOARD" delete "client/$page" >/dev/null; done
+  [ "$(remembered)" = 0 ]
+  from 127.7.7.1 >/dev/null
+  run -1 score fsck
+  score fsck --repair >/dev/null
+  sound
+  from 127.7.7.1 >/dev/null
+  [ "$(remembered)" = 1 ]
+  # A rebuild keeps what can be read.
+  tdbtool "$SCOREBOARD" delete index/0/0 >/dev/null
+  from 127.7.7.2 >/dev/null
+  [ "$(remembered)" = 2 ]
+  tdbtool "$SCOREBOARD" delete farm >/dev/null
+  from 127.7.7.3 >/dev/null
+  from 127.7.7.3 >/dev/null
+  [ "$(score clients -nr -o client,uses | grep -c '^127.7.7.3 2$')" = 1 ]
+  farm_is_at_rest
+  sound
+}

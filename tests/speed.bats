@@ -72,7 +72,7 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
     "$(score list -n -r -o node,state,cores,free,speed | sort)" ]
   score explain -n -r --top 0 -o node,why | grep -qxF "$ADDR:1003 held\\x20by\\x20an\\x20administrator:\\x20new\\x20memory"
   score down "$ADDR:1004" >/dev/null
-  for policy in fastest order spread roundrobin hash; do
+  for policy in fastest order spread roundrobin hash affinity; do
     entrance alone --policy "$policy"
     local expected
     expected=$(chosen --policy "$policy")
@@ -178,7 +178,7 @@ fill() {
   run -2 score explain --top some
   [[ $output == *'--top: "some": expected 0 to '* ]]
   run -2 score explain --policy best
-  [[ $output == *'--policy: "best": expected fastest, order, spread, roundrobin or hash'* ]]
+  [[ $output == *'--policy: "best": expected fastest, order, spread, roundrobin, hash or affinity'* ]]
   run -2 score list --policy fastest
 }
 

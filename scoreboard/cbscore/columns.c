@@ -57,6 +57,11 @@ FORMAT(slot_since, struct score_slot_info, "%" PRIu64, i->since_usec)
 FORMAT(slot_in, struct score_slot_info, "%" PRIu64, i->in)
 FORMAT(slot_out, struct score_slot_info, "%" PRIu64, i->out)
 FORMAT(slot_state, struct score_slot_info, "%s", i->taken ? "busy" : "granted")
+FORMAT(client_address, struct score_client_info, "%s", i->client)
+FORMAT(client_node, struct score_client_info, "%s", i->node)
+FORMAT(client_since, struct score_client_info, "%" PRIu64, i->since_usec)
+FORMAT(client_used, struct score_client_info, "%" PRIu64, i->used_usec)
+FORMAT(client_uses, struct score_client_info, "%" PRIu64, i->uses)
 FORMAT(ticket_number, struct score_ticket_info, "%" PRIu64, i->number)
 FORMAT(ticket_pid, struct score_ticket_info, "%ld", (long)i->pid)
 FORMAT(ticket_client, struct score_ticket_info, "%s", i->client)
@@ -234,6 +239,14 @@ const struct column columns[] = {
 	{ TABLE_QUEUE, "REASON", SHOWN_PEOPLE, COLUMN_TEXT, "why it waits though slots may be free (--per-client)", ticket_reason },
 	{ TABLE_QUEUE, "SINCE", SHOWN_PROGRAMS, COLUMN_TIME, "when it began to wait", ticket_since },
 
+	{ TABLE_CLIENTS, "CLIENT", SHOWN_ALWAYS, COLUMN_TEXT, "its address", client_address },
+	{ TABLE_CLIENTS, "NODE", SHOWN_ALWAYS, COLUMN_TEXT, "the node that it used last", client_node },
+	{ TABLE_CLIENTS, "AGE", SHOWN_PEOPLE, COLUMN_AGE, "how long it has used that node", client_since },
+	{ TABLE_CLIENTS, "SINCE", SHOWN_PROGRAMS, COLUMN_TIME, "when it first used that node", client_since },
+	{ TABLE_CLIENTS, "USES", SHOWN_ALWAYS, COLUMN_NUMBER, "its connections, to all nodes", client_uses },
+	{ TABLE_CLIENTS, "IDLE", SHOWN_PEOPLE, COLUMN_AGE, "how long ago it last came", client_used },
+	{ TABLE_CLIENTS, "USED", SHOWN_PROGRAMS, COLUMN_TIME, "when it last came", client_used },
+
 	{ TABLE_EXPLAIN, "RANK", SHOWN_ALWAYS, COLUMN_NUMBER, "1 is what the next connection gets", explain_rank },
 	{ TABLE_EXPLAIN, "NODE", SHOWN_ALWAYS, COLUMN_TEXT, "host:port", explain_name_ },
 	{ TABLE_EXPLAIN, "STATE", SHOWN_ALWAYS, COLUMN_STATE, "up, down, held, draining or retry", explain_state_ },
@@ -269,6 +282,7 @@ const char *table_name(enum table_kind table)
 {
 	static const char *const names[TABLE_KINDS_] = {
 		[TABLE_NODES] = "nodes", [TABLE_SLOTS] = "slots", [TABLE_QUEUE] = "queue",
+		[TABLE_CLIENTS] = "clients",
 		[TABLE_EXPLAIN] = "explain",
 	};
 

@@ -13,6 +13,7 @@ enum table_kind {
 	TABLE_NODES,   /* items are struct score_node */
 	TABLE_SLOTS,   /* struct score_slot_info */
 	TABLE_QUEUE,   /* struct score_ticket_info */
+	TABLE_CLIENTS, /* struct score_client_info */
 	TABLE_EXPLAIN, /* struct explain_row */
 	TABLE_KINDS_,
 };

@@ -24,6 +24,11 @@ static int add_ticket(const struct score_ticket_info *ticket, void *table)
 	return table_add(table, ticket);
 }
 
+static int add_client(const struct score_client_info *client, void *table)
+{
+	return table_add(table, client);
+}
+
 static int fill(struct score *score, enum table_kind kind, struct table *table)
 {
 	switch (kind) {
@@ -31,6 +36,8 @@ static int fill(struct score *score, enum table_kind kind, struct table *table)
 		return score_each_node(score, add_node, table);
 	case TABLE_SLOTS:
 		return score_each_slot(score, add_slot, table);
+	case TABLE_CLIENTS:
+		return score_each_client(score, add_client, table);
 	default:
 		return score_each_ticket(score, add_ticket, table);
 	}
@@ -143,6 +150,19 @@ static int run_queue(void *settings, int argc, char **argv)
 	(void)argv;
 	return show(settings, TABLE_QUEUE);
 }
+
+static int run_clients(void *settings, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return show(settings, TABLE_CLIENTS);
+}
+
+const struct verb verb_clients = {
+	.name = "clients", .arguments = "", .also = "", .options = { &table_options },
+	.topic = TOPIC_COLUMNS + TABLE_CLIENTS, .run = run_clients,
+	.help = "the clients whose node is remembered, for the policy affinity",
+};
 
 const struct verb verb_list = {
 	.name = "list", .arguments = "", .also = "nodes ls", .options = { &table_options },

@@ -15,6 +15,7 @@
 	VERB(top) \
 	VERB(slots) \
 	VERB(queue) \
+	VERB(clients) \
 	VERB(explain) \
 	VERB(load) \
 	VERB(diff) \

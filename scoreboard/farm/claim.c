@@ -139,6 +139,14 @@ int claim_occupy(struct score *s, struct farm *farm, uint32_t position, const st
 	return index_update(s->store, farm, position);
 }
 
+/* Lets the policy note which node a client has got. Staged only. */
+static int took(struct score *s, const struct farm *farm, enum score_policy policy, const char *client, uint32_t node)
+{
+	const struct policy *what = policy_get(policy);
+
+	return what->took ? what->took(s->store, farm, client, node) : 0;
+}
+
 /* As claim_occupy(), of a node that was chosen for a connection. */
 static int fill(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,
 		uint32_t *ret_node, uint32_t *ret_number, bool *ret_trial)
@@ -303,6 +311,8 @@ static int grant(struct score *s, struct farm *farm, uint32_t position, struct c
 	if (r == 0)
 		r = fill(s, farm, position, &with, &cell->node, &cell->slot, &trial);
 	if (r == 0)
+		r = took(s, farm, (enum score_policy)cell->policy, cell->client, cell->node);
+	if (r == 0)
 		history_note_claim(s->store, farm, cell->since_usec);
 	return r < 0 ? r : queue_grant(s->store, farm, number, cell);
 }
@@ -374,6 +384,8 @@ int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy
 	(void)memcpy(with.client, client, strnlen(client, SCORE_CLIENT_MAX));
 	*ret = (struct score_slot){ .ticket = ticket };
 	r = fill(s, farm, position, &with, &ret->node, &ret->slot, &ret->trial);
+	if (r == 0)
+		r = took(s, farm, policy, client, ret->node);
 	if (r == 0)
 		history_note_claim(s->store, farm, with.since_usec);
 	if (r == 0)

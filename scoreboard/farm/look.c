@@ -13,6 +13,8 @@
 #include "client.h"
 #include "attempt.h"
 #include "records/history.h"
+#include "records/memory.h"
+#include "system/timespan.h"
 #include "store/store.h"
 #include "system/grow.h"
 #include "walk.h"
@@ -115,6 +117,40 @@ int attempt_explain(struct score *s, enum score_policy policy, const char *clien
 	}
 	farm_leave(s);
 	return r < 0 ? r : attempt_each_node(s, fn, arg);
+}
+
+_Static_assert(MEMORY_CELLS == SCORE_CLIENTS_AT_ONCE, "a page of clients is looked at at once");
+
+int attempt_clients(struct score *s, uint32_t page, struct score_client_info *ret, unsigned *ret_n)
+{
+	uint64_t now_usec = now_realtime();
+	struct memory_page clients = { 0 };
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	*ret_n = 0;
+	if (r < 0)
+		return r;
+	r = page < memory_pages(farm->clients) ? 0 : 1;
+	if (r == 0 && store_read(s->store, STORE_CLIENT, page, 0, &clients, sizeof(clients)) < 0)
+		(void)memset(&clients, 0, sizeof(clients));
+	for (uint32_t i = 0; r == 0 && i < MEMORY_CELLS; i++) {
+		const struct memory_cell *cell = &clients.cells[i];
+		struct score_client_info *client = &ret[*ret_n];
+		struct node_record node;
+
+		if (!memory_is_valid(cell, now_usec))
+			continue;
+		*client = (struct score_client_info){
+			.since_usec = cell->since_usec, .used_usec = cell->used_usec, .uses = cell->uses,
+		};
+		(void)memcpy(client->client, cell->address, strnlen(cell->address, MEMORY_ADDRESS_MAX));
+		if (store_read(s->store, STORE_NODE, cell->node, 0, &node, sizeof(node)) == 0 && node_check(&node) == 0)
+			(void)memcpy(client->node, node.config.name, sizeof(client->node));
+		(*ret_n)++;
+	}
+	farm_leave(s);
+	return r;
 }
 
 struct seen_slot {

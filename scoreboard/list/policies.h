@@ -11,4 +11,5 @@
 	POLICY(ORDER, order) \
 	POLICY(SPREAD, spread) \
 	POLICY(ROUNDROBIN, roundrobin) \
-	POLICY(HASH, hash)
+	POLICY(HASH, hash) \
+	POLICY(AFFINITY, affinity)

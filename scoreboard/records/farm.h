@@ -34,7 +34,7 @@ struct farm {
 	uint32_t layout;              /* a new number after each change of the nodes' order */
 	uint32_t verbosity;           /* how much more programs log than their options say; 0: nothing more */
 	uint32_t ring;                /* 1: there is a ring, see ring.h */
-	uint32_t reserved;
+	uint32_t clients;             /* how many clients are remembered, see memory.h; 0: none */
 	struct index_key root;        /* the best of the index; derived */
 };
 

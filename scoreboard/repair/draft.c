@@ -24,6 +24,7 @@
 #include "lost.h"
 #include "records/history.h"
 #include "records/index.h"
+#include "records/memory.h"
 #include "records/node.h"
 #include "records/origin.h"
 #include "records/queue.h"
@@ -634,6 +635,8 @@ static void draw_next(struct drawing *d)
 	}
 	farm->incomplete = farm->incomplete != 0;
 	farm->ring = farm->ring != 0;
+	if (farm->clients > MEMORY_CLIENTS_MAX)
+		farm->clients = 0;
 }
 
 /*
@@ -654,7 +657,7 @@ static void draw_next_unseen(struct drawing *d)
 	/* A node with no record left shows nowhere else: nodes may be missing. */
 	d->lossy = true;
 	farm->incomplete = 1;
-	farm->paused = farm->verbosity = farm->cursor = farm->ring = 0;
+	farm->paused = farm->verbosity = farm->cursor = farm->ring = farm->clients = 0;
 	farm->next_id = d->last_id + 1000;
 	farm->next_ticket = behind > now_usec ? behind : now_usec;
 }
@@ -694,6 +697,8 @@ static int draw_farm(struct drawing *d)
 		r = index_build(d->to, farm, d->entries, d->n);
 	if (r == 0)
 		r = ring_build(d->to, farm);
+	if (r == 0)
+		r = memory_copy(d->from, d->to, farm);
 	if (!d->moved && !d->draft->rebuild)
 		farm->layout = d->old.layout;
 	return r < 0 ? r : store_put(d->to, STORE_FARM, 0, 0, farm, sizeof(*farm));

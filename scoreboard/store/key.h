@@ -25,6 +25,7 @@ enum store_kind {
 	STORE_SLICE,     /* a: place in the ring */
 	STORE_ORIGIN,
 	STORE_RING,      /* a: page */
+	STORE_CLIENT,    /* a: page */
 	STORE_KIND_MAX_,
 };
 

@@ -55,7 +55,7 @@ static _Noreturn void work(struct score *s, struct shared *shared, unsigned numb
 	while (!atomic_load(&shared->go))
 		(void)usleep(100);
 	while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
-		const struct score_arrival arrival = { .policy = policy, .client = client };
+		const struct score_arrival arrival = { .policy = policy, .clients = 2048, .client = client };
 
 		(void)snprintf(client, sizeof(client), "10.0.%u.%u:1", (unsigned)(pairs >> 8 & 7), (unsigned)(pairs & 255));
 		if (score_claim(s, &arrival, &slot, &target, NULL) == 0 &&

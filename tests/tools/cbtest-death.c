@@ -246,7 +246,9 @@ static void before_nothing(struct score *s, struct stage *stage)
 
 static void before_claim(struct score *s, struct stage *stage)
 {
-	stage->r = score_claim(s, &(struct score_arrival){ .client = "child" }, &stage->slot, &stage->target, &stage->ticket);
+	const struct score_arrival arrival = { .policy = POLICY_AFFINITY, .clients = 20, .client = "child" };
+
+	stage->r = score_claim(s, &arrival, &stage->slot, &stage->target, &stage->ticket);
 }
 
 static void do_claim(struct score *s, struct stage *stage)
@@ -256,7 +258,7 @@ static void do_claim(struct score *s, struct stage *stage)
 
 static void do_join(struct score *s, struct stage *stage)
 {
-	(void)score_join(s, &(struct score_arrival){ .policy = POLICY_ROUNDROBIN, .client = "child" },
+	(void)score_join(s, &(struct score_arrival){ .policy = POLICY_HASH, .client = "child" },
 			 &stage->ticket);
 }
 

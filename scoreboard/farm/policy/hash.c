@@ -14,11 +14,6 @@
 
 #define TRIES 8u
 
-static bool takes(const struct index_entry *entry, bool primary)
-{
-	return index_entry_free(entry) > 0 && !(primary && entry->flags & ENTRY_BACKUP);
-}
-
 static int choose(struct store *store, struct farm *farm, const struct policy_request *request, uint32_t *ret)
 {
 	size_t length = policy_address_length(request->client);
@@ -36,7 +31,7 @@ static int choose(struct store *store, struct farm *farm, const struct policy_re
 		r = index_get(store, farm, position, &entry);
 		if (r < 0)
 			return r;
-		if (takes(entry, request->primary)) {
+		if (policy_takes(entry, request)) {
 			*ret = position;
 			return 0;
 		}

@@ -59,6 +59,11 @@ bool policy_is_by_client(enum score_policy policy)
 	return policy_get(policy)->by_client;
 }
 
+bool policy_takes(const struct index_entry *entry, const struct policy_request *request)
+{
+	return index_entry_free(entry) > 0 && !(request->primary && entry->flags & ENTRY_BACKUP);
+}
+
 size_t policy_address_length(const char *client)
 {
 	const char *colon = strrchr(client, ':');

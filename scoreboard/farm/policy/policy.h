@@ -31,6 +31,9 @@ struct policy {
 	 */
 	int (*choose)(struct store *store, struct farm *farm, const struct policy_request *request, uint32_t *ret);
 
+	/* NULL, or: notes that the client has got a slot of the node. Staged only. 0 or -errno. */
+	int (*took)(struct store *store, const struct farm *farm, const char *client, uint32_t node);
+
 	/*
 	 * A policy that keeps records of its own has these two, others NULL. Whether the records are there, in a
 	 * section; and makes them, in a transaction, on a copy of the farm's record that the caller writes: 0 or -errno.
@@ -52,6 +55,9 @@ POLICIES(POLICY_DECLARE)
 
 /* The policy of that number; fastest if there is none such. Never NULL. */
 const struct policy *policy_get(enum score_policy policy);
+
+/* Whether the node of the entry can be chosen. */
+bool policy_takes(const struct index_entry *entry, const struct policy_request *request);
 
 /* How many bytes of "address:port" are the address. */
 size_t policy_address_length(const char *client);

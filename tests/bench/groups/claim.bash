@@ -15,7 +15,7 @@ group_claim() {
         record_load "$processes-processes" "$nodes-nodes" "$round" "${GOT[us]-}" us
       done
       [ $processes = 1 ] || continue
-      for policy in order spread roundrobin hash; do
+      for policy in order spread roundrobin hash affinity; do
         GOT=([failures]=1)
         for word in $("$B/cbbench-claim" "$T/claim.tdb" 10000 1 "$(full 0.4 0.1)" $policy); do GOT[${word%%=*}]=${word#*=}; done
         record_load 1-processes "10000-nodes-$policy" "$round" "${GOT[us]-}" us
