@@ -398,8 +398,9 @@ ends_well() {
   # A client that comes now is behind them all.
   client_start more --line "sleep 0" --expect line
   until_ok waiting_is 601
-  [ "$(score queue -nr -o CLIENT | grep -cv unknown)" = 1 ]
-  score queue -nr -o CLIENT | tail -n 1 | grep -v unknown
+  # Each knows its own client's name.
+  run ! grep unknown <(score queue -nr -o CLIENT)
+  [ "$(score queue -nr -o TICKET | tail -n 1)" -gt "$(tail -n 1 "$T/tickets")" ]
   word go
   for name in holder crowd more; do client_wait $name; done
   farm_is_at_rest
