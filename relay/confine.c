@@ -11,7 +11,7 @@
  * reach.
  *
  * A relay signals itself by tgkill(2) with its own pid, which differs from relay to
- * relay, while the program of the filter is made once. So the program has a number
+ * relay, while the program of the filter is made once, by the build. So the program has a number
  * that no pid can be in the place of the pid, and each relay puts its pid there.
  *
  * Sanitizers need more than that: a process built with a sanitizer binds itself to
@@ -20,26 +20,25 @@
 
 #include "confine.h"
 
-#include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
-#include <linux/sockios.h>
-#include <seccomp.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
+#include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "filter/place.h"
+
+#ifndef FILTER_FOLDER
+#define FILTER_FOLDER "build/relay/filter" /* the build says where it is */
+#endif
 
 #if defined(__SANITIZE_ADDRESS__)
 #define BINDS_NOTHING 1
@@ -47,7 +46,6 @@
 #define BINDS_NOTHING 0
 #endif
 
-#define NO_PID UINT32_C(0x7ead1ead)   /* above PID_MAX_LIMIT */
 #define NO_TRUNCATE_BEFORE 3          /* versions of Landlock's interface */
 #define NO_REFER_BEFORE 2
 #define NO_IOCTL_BEFORE 5
@@ -64,146 +62,37 @@ struct confinement {
 
 /* ---- system calls ---- */
 
-/* Allowed with any arguments. */
-static const int calls[] = {
-	/* bytes */
-	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(pwrite64),
-	SCMP_SYS(pwritev2), SCMP_SYS(splice), SCMP_SYS(tee), SCMP_SYS(pipe2), SCMP_SYS(lseek), SCMP_SYS(close), SCMP_SYS(close_range),
-	SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(fcntl),
-	/* sockets that it has */
-	SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(shutdown), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
-	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(sendto), SCMP_SYS(sendmsg),
-	/* waiting */
-	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
-	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep),
-	SCMP_SYS(restart_syscall), SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(eventfd2),
-	SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(timerfd_gettime),
-	/* files; Landlock decides which */
-	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(stat), SCMP_SYS(lstat),
-	SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(fstatfs), SCMP_SYS(statfs), SCMP_SYS(readlink),
-	SCMP_SYS(readlinkat), SCMP_SYS(getdents64), SCMP_SYS(getcwd), SCMP_SYS(fchdir), SCMP_SYS(linkat), SCMP_SYS(unlink),
-	SCMP_SYS(unlinkat), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(ftruncate), SCMP_SYS(fallocate),
-	SCMP_SYS(fchmod), SCMP_SYS(fchown), SCMP_SYS(fdatasync), SCMP_SYS(fsync), SCMP_SYS(umask), SCMP_SYS(memfd_create),
-	/* memory; no more of it can be made to run, see below */
-	SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(msync),
-	/* its own signals, limits and identity */
-	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigpending), SCMP_SYS(rt_sigtimedwait), SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(rt_sigsuspend), SCMP_SYS(sigaltstack), SCMP_SYS(signalfd4), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getppid),
-	SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(getgroups), SCMP_SYS(getrlimit),
-	SCMP_SYS(getrusage), SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom),
-	SCMP_SYS(uname), SCMP_SYS(sysinfo), SCMP_SYS(getcpu), SCMP_SYS(sched_getaffinity), SCMP_SYS(rseq), SCMP_SYS(set_robust_list),
-	SCMP_SYS(wait4), SCMP_SYS(waitid), SCMP_SYS(exit), SCMP_SYS(exit_group),
-	/* to see the end of another process of the farm; pidfd_send_signal and pidfd_getfd are not here */
-	SCMP_SYS(pidfd_open),
-};
+/* Defines the bytes of a program that the build has made (relay/filter/), between two symbols. */
+#define INCLUDE_PROGRAM(name, file) \
+	__asm__(".section .rodata\n.balign 8\n" \
+		".global " #name "_begin\n" #name "_begin:\n" \
+		".incbin \"" FILTER_FOLDER "/" file "\"\n" \
+		".global " #name "_end\n" #name "_end:\n" \
+		".previous\n"); \
+	extern const struct sock_filter name##_begin[], name##_end[]
 
-/* For a relay of root, which becomes the owner of the scoreboard's folder, see folder.h. A relay of another user has no
- * use for these calls. */
-static const int calls_of_root[] = { SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setgroups) };
+INCLUDE_PROGRAM(filter_user, "user.bpf");
+INCLUDE_PROGRAM(filter_root, "root.bpf");
 
-static const int ioctls[] = { FIONREAD, SIOCOUTQ, SIOCOUTQNSD, TCGETS };
-
-static int allow_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp a)
-{
-	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &a);
-}
-
-static int allow_socket(scmp_filter_ctx filter, int domain, int type)
-{
-	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domain),
-				SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, (scmp_datum_t)type));
-}
-
-static int allow_calls(scmp_filter_ctx filter, const int *list, size_t n)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, list[i], 0);
-	return r;
-}
-
-static int fill(scmp_filter_ctx filter)
-{
-	int r = allow_calls(filter, calls, sizeof(calls) / sizeof(calls[0]));
-
-	if (r == 0 && geteuid() == 0)
-		r = allow_calls(filter, calls_of_root, sizeof(calls_of_root) / sizeof(calls_of_root[0]));
-	if (r == 0)
-		r = allow_socket(filter, AF_INET, SOCK_STREAM);
-	if (r == 0)
-		r = allow_socket(filter, AF_INET6, SOCK_STREAM);
-	/* A relay uses UDP sockets only to ask whether there is a route to an address. */
-	if (r == 0)
-		r = allow_socket(filter, AF_INET, SOCK_DGRAM);
-	if (r == 0)
-		r = allow_socket(filter, AF_INET6, SOCK_DGRAM);
-	if (r == 0)
-		r = allow_socket(filter, AF_UNIX, SOCK_DGRAM);
-	for (size_t i = 0; r == 0 && i < sizeof(ioctls) / sizeof(ioctls[0]); i++)
-		r = allow_if(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)ioctls[i]));
-	if (r == 0)
-		r = allow_if(filter, SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (r == 0)
-		r = allow_if(filter, SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (r == 0) /* whether there is such a process */
-		r = allow_if(filter, SCMP_SYS(kill), SCMP_A1(SCMP_CMP_EQ, 0));
-	if (r == 0) /* a process that was stopped within a section goes on */
-		r = allow_if(filter, SCMP_SYS(kill), SCMP_A1(SCMP_CMP_EQ, SIGCONT));
-	if (r == 0)
-		r = allow_if(filter, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, NO_PID));
-	if (r == 0)
-		r = allow_if(filter, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG));
-	if (r == 0)
-		r = allow_if(filter, SCMP_SYS(prlimit64), SCMP_A0(SCMP_CMP_EQ, 0));
-	return r;
-}
-
-/* libseccomp writes the program to a descriptor. */
-static int take_program(int fd, struct confinement *confinement)
-{
-	struct stat st;
-	ssize_t n;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	confinement->n = (size_t)st.st_size / sizeof(struct sock_filter);
-	confinement->filter = calloc(confinement->n + 1, sizeof(struct sock_filter));
-	if (!confinement->filter)
-		return -ENOMEM;
-	n = pread(fd, confinement->filter, confinement->n * sizeof(struct sock_filter), 0);
-	return n == (ssize_t)(confinement->n * sizeof(struct sock_filter)) ? 0 : n < 0 ? -errno : -EIO;
-}
-
+/* Copies the program, as each relay writes its pid into it. */
 static int make_filter(struct confinement *confinement)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int fd, r;
+	const struct sock_filter *begin = geteuid() == 0 ? filter_root_begin : filter_user_begin;
+	const struct sock_filter *end = geteuid() == 0 ? filter_root_end : filter_user_end;
 
-	if (!filter)
+	confinement->n = (size_t)(end - begin);
+	confinement->filter = calloc(confinement->n, sizeof(*begin));
+	if (!confinement->filter)
 		return -ENOMEM;
-	/* A tree of comparisons instead of a list: every system call of a relay goes through it. */
-	r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (r == 0)
-		r = fill(filter);
-	fd = r == 0 ? memfd_create("filter", MFD_CLOEXEC) : -1;
-	if (r == 0 && fd < 0)
-		r = -errno;
-	if (r == 0)
-		r = seccomp_export_bpf(filter, fd);
-	if (r == 0)
-		r = take_program(fd, confinement);
-	if (fd >= 0)
-		(void)close(fd);
-	seccomp_release(filter);
-	return r;
+	(void)memcpy(confinement->filter, begin, confinement->n * sizeof(*begin));
+	return 0;
 }
 
 /* Puts the pid of this process into the place that the program keeps for it. */
 static void put_pid(const struct confinement *confinement)
 {
 	for (size_t i = 0; i < confinement->n; i++)
-		if (confinement->filter[i].k == NO_PID && BPF_CLASS(confinement->filter[i].code) == BPF_JMP)
+		if (confinement->filter[i].k == FILTER_NO_PID && BPF_CLASS(confinement->filter[i].code) == BPF_JMP)
 			confinement->filter[i].k = (uint32_t)getpid();
 }
 
