@@ -117,6 +117,26 @@ EOF
   [ "$(status_of "$WEB/")" = 200 ]
 }
 
+@test "requests made by chance are answered or refused, and the page goes on, in bounded memory" {
+  local before after
+  node_line 4001 1
+  score load
+  serve
+  [ "$(status_of "$WEB/")" = 200 ]
+  run -0 "$BATS_TEST_DIRNAME/lib/hostile-client" "$ADDR" 3680 "${FUZZ_SEED:-1}" 400
+  echo "$output"
+  [[ $output == *"'200'"* && $output == *"'400'"* && $output == *"'405'"* && $output == *"'404'"* ]]
+  before=$(awk '/^VmRSS/ { print $2 }' "/proc/$SERVE_PID/status")
+  run -0 "$BATS_TEST_DIRNAME/lib/hostile-client" "$ADDR" 3680 $((${FUZZ_SEED:-1} + 1)) 800
+  after=$(awk '/^VmRSS/ { print $2 }' "/proc/$SERVE_PID/status")
+  # A sanitizer keeps what was freed.
+  [ -n "${SANITIZE-}" ] || [ "$after" -lt $((before + 2000)) ] || { echo "from $before to $after kB" && false; }
+  [ "$(status_of "$WEB/")" = 200 ]
+  [ "$(wc -l <"$T/serve.log")" = 0 ]
+  kill "$SERVE_PID"
+  wait "$SERVE_PID"
+}
+
 @test "clients that say nothing do not keep others from the page" {
   node_line 4001 1
   score load
@@ -222,4 +242,52 @@ EOF
   [ "$output" = "down #no node is up" ]
   word go
   client_wait one
+}
+
+@test "a real haproxy takes the farm's share, a pause and its end from the agent" {
+  command -v haproxy >/dev/null || skip "haproxy is not installed"
+  node a 4001 4 --mode line
+  score load
+  entrance alone
+  background "$T/agent.log" socat "TCP-LISTEN:3681,bind=$ADDR,fork,reuseaddr" "EXEC:$BUILD/cbscore -c $CONF agent"
+  until_ok is_listening "$ADDR:3681"
+  cat >"$T/haproxy.cfg" <<END
+global
+  stats socket $T/haproxy.sock
+defaults
+  mode tcp
+  timeout client 30s
+  timeout server 30s
+  timeout connect 5s
+listen farm
+  bind $ADDR:5000
+  server gate $GATE weight 100 agent-check agent-addr $ADDR agent-port 3681 agent-inter 100ms
+END
+  background "$T/haproxy.log" haproxy -f "$T/haproxy.cfg"
+  until_ok is_listening "$ADDR:5000"
+  # The columns status, weight and limit of the server. Without a check of haproxy's own, up is "no check".
+  haproxy_says() {
+    [[ $(echo 'show stat' | socat - "UNIX-CONNECT:$T/haproxy.sock" | awk -F, '$2 == "gate" { print $18, $19, $7 }') == $1 ]]
+  }
+  until_ok haproxy_says 'no check 100 4'
+  client_start one -n 3 --line "$(until_word go)" --expect line
+  until_ok haproxy_says 'no check 25 4'
+  score pause
+  until_ok haproxy_says 'DRAIN *'
+  score resume
+  until_ok haproxy_says 'no check 25 4'
+  word go
+  client_wait one
+  until_ok haproxy_says 'no check 100 4'
+}
+
+@test "promtool finds no fault with the figures and the example's alerts" {
+  command -v promtool >/dev/null || skip "promtool is not installed"
+  farm_in_every_state
+  run -0 bash -c "'$BUILD/cbscore' -c '$CONF' metrics | promtool check metrics"
+  [ -z "$output" ]
+  run -0 promtool check rules "$BATS_TEST_DIRNAME/../units/corebalance-alerts.yml"
+  [[ $output == *"SUCCESS: "*" rules found"* ]]
+  word go
+  client_wait crowd
 }
