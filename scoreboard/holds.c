@@ -149,7 +149,7 @@ int score_save_holds(struct score *s)
 		r = write_file(&folder, text);
 		if (r == 0)
 			r = describe(s, &now);
-		if (r < 0 || strcmp(text, now) == 0)
+		if (r < 0 || !now || strcmp(text, now) == 0)
 			break;
 		free(text);
 		text = now;

@@ -21,6 +21,26 @@ CONF
 
 export_() { [ -e "$SCOREBOARD" ] || score load >/dev/null; score export ipvs --service "$@"; }
 
+@test "allow: the address of each node once, as a drop-in for units, also of nodes that are not up" {
+  echo '192.0.2.1, 3633, 1, 0' >>"$CONF"
+  score load >/dev/null
+  run --separate-stderr -0 score export allow
+  diff - <(echo "$output") <<'EOT'
+# cbscore export allow: the nodes, and no other address
+[Service]
+IPAddressDeny=any
+IPAddressAllow=
+IPAddressAllow=192.0.2.1
+IPAddressAllow=192.0.2.2
+IPAddressAllow=192.0.2.3
+IPAddressAllow=192.0.2.4
+IPAddressAllow=192.0.2.5
+IPAddressAllow=2001:db8::1
+IPAddressAllow=192.0.2.6
+EOT
+  run -2 score export deny
+}
+
 @test "available nodes have their speed times cores as weight, the others 0" {
   run --separate-stderr -0 export_ $SERVICE
   diff - <(echo "$output") <<'EOT'

@@ -17,6 +17,8 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
 ./usr/lib/systemd/system/corebalance-.service.d/10-sandbox.conf
 ./usr/lib/systemd/system/corebalance-agent.socket
 ./usr/lib/systemd/system/corebalance-agent@.service
+./usr/lib/systemd/system/corebalance-allow.service
+./usr/lib/systemd/system/corebalance-allow.timer
 ./usr/lib/systemd/system/corebalance-farm-probe@.service
 ./usr/lib/systemd/system/corebalance-farm-probe@.timer
 ./usr/lib/systemd/system/corebalance-farm-status@.service
@@ -118,7 +120,7 @@ EOF
   command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
   install_to "$T/root" PREFIX=/usr
   mkdir -p "$T/root/usr/lib/systemd/system" "$T/root/bin"
-  cp /bin/kill "$T/root/bin/"
+  cp /bin/kill /bin/sh "$T/root/bin/"
   cp /lib/systemd/system/{sysinit,basic,sockets,timers,multi-user,shutdown,network,network-online}.target \
     "$T/root/usr/lib/systemd/system/" 2>/dev/null || true
   for unit in "$T"/root/usr/lib/systemd/system/corebalance*; do

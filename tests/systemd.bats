@@ -623,6 +623,29 @@ list_comes_right() {
   at_rest
 }
 
+@test "relays reach the nodes and no other address, and clients are not kept out" {
+  local name
+  for name in 2 3; do
+    inside systemd-run -q --collect --unit="node-$name" /opt/cbtest/cbtest-node --name "n$name" --max 1 --timeout 500 "127.0.0.$name:4001"
+  done
+  until_ok is_listening 127.0.0.3:4001
+  inside sh -c 'echo "127.0.0.2, 4001, 1, 0" >/etc/corebalance/nodes.conf && cbscore load'
+  inside systemctl start corebalance-allow.service
+  use listener
+  client --send 1000 --half-close --expect echo
+  [ "$(inside cat /run/systemd/system/corebalance.service.d/allow.conf)" = \
+    "$(printf '[Service]\nIPAddressDeny=any\nIPAddressAllow=\nIPAddressAllow=127.0.0.2')" ]
+  # A node that is not allowed yet cannot be reached; it is allowed when the unit has run again.
+  inside sh -c 'echo "127.0.0.3, 4001, 1, 0" >/etc/corebalance/nodes.conf && cbscore load'
+  client_start patient --send 1000 --half-close --expect echo
+  is_down() { score list -nr -o NODE,STATE | grep -E '^127.0.0.3:4001 (down|retry)'; }
+  until_ok is_down
+  inside systemctl start corebalance-allow.service corebalance-probe.service
+  client_wait patient
+  inside sh -c 'rm -f /run/corebalance/allow.conf'
+  at_rest
+}
+
 # ---- kills ----
 
 killed_relay_leaves_nothing() {

@@ -3,6 +3,8 @@
 /*
  * export.c: the verb export: the farm in the form that another balancer reads.
  * ipvs: the input of `ipvsadm -R`, the table of the kernel's own balancer.
+ * allow: a drop-in for the units, so that they reach the nodes and no other
+ * address.
  *
  * A node's weight there is the value by which the scoreboard chooses when all
  * slots are free: speed times cores, in hundredths, both as the node's agent
@@ -13,11 +15,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "system/grow.h"
 #include "system/number.h"
 #include "system/printable.h"
 #include "verbs.h"
@@ -208,23 +212,77 @@ static int write_all(const struct context *context, struct score *score, struct 
 	return r < 0 ? complain_score(context, r) : STATUS_OK;
 }
 
+/* ---- allow ---- */
+
+/* The addresses that were written, so that each is written once. */
+struct allowed {
+	char (*addresses)[INET6_ADDRSTRLEN];
+	size_t n, room;
+};
+
+static int allow_address(struct allowed *allowed, const struct score_address *address)
+{
+	char text[INET6_ADDRSTRLEN + IF_NAMESIZE];
+	int r;
+
+	if (getnameinfo(&address->sa, address->size, text, sizeof(text), NULL, 0, NI_NUMERICHOST) != 0)
+		return 0;
+	text[strcspn(text, "%")] = '\0'; /* so it fits; a link-local address is allowed on every link */
+	for (size_t i = 0; i < allowed->n; i++)
+		if (strcmp(allowed->addresses[i], text) == 0)
+			return 0;
+	r = GROW(allowed->addresses, allowed->n, allowed->room);
+	if (r < 0)
+		return r;
+	(void)memcpy(allowed->addresses[allowed->n++], text, strlen(text) + 1);
+	print(stdout, "IPAddressAllow=%s\n", text);
+	return 0;
+}
+
+static int allow_node(const struct score_node *node, void *arg)
+{
+	int r = 0;
+
+	if (node->n_addresses == 0)
+		complain("%s: left out: its name does not resolve", node->config.name);
+	for (unsigned i = 0; r == 0 && i < node->n_addresses; i++)
+		r = allow_address(arg, &node->addresses[i]);
+	return r;
+}
+
+/* Also of nodes that are down, held or draining: connections to them go on, or begin when they are back. */
+static int write_allowed(const struct context *context, struct score *score)
+{
+	struct allowed allowed = { .n = 0 };
+	int r;
+
+	print(stdout, "# cbscore export allow: the nodes, and no other address\n");
+	print(stdout, "[Service]\n");
+	print(stdout, "IPAddressDeny=any\n");
+	print(stdout, "IPAddressAllow=\n");
+	r = score_each_node(score, allow_node, &allowed);
+	free(allowed.addresses);
+	return r < 0 ? complain_score(context, r) : STATUS_OK;
+}
+
 static int run_export(void *settings, int argc, char **argv)
 {
 	struct export export = {
 		.service = arg_service, .forward = arg_forward, .keeps_port = strcmp(arg_forward, "-m") != 0,
 	};
+	bool allow = strcmp(argv[0], "allow") == 0;
 	struct score *score;
 	int status;
 
 	(void)argc;
-	if (strcmp(argv[0], "ipvs") != 0)
-		return complain_usage("\"%s\": expected ipvs", argv[0]);
-	if (!*arg_service.text)
+	if (!allow && strcmp(argv[0], "ipvs") != 0)
+		return complain_usage("\"%s\": expected ipvs or allow", argv[0]);
+	if (!allow && !*arg_service.text)
 		return complain_usage("expected --service tcp:ADDRESS:PORT or fwmark:NUMBER");
 	status = context_look(settings, &score);
 	if (status != STATUS_OK)
 		return status;
-	status = write_all(settings, score, &export);
+	status = allow ? write_allowed(settings, score) : write_all(settings, score, &export);
 	(void)score_close(score);
 	return status;
 }
@@ -259,6 +317,6 @@ static const struct option_row rows[] = {
 static const struct option_set options = OPTION_SET(rows);
 
 const struct verb verb_export = {
-	.name = "export", .arguments = "ipvs", .min = 1, .max = 1, .options = { &options }, .run = run_export,
-	.help = "write the farm for another balancer: ipvsadm -R",
+	.name = "export", .arguments = "ipvs|allow", .min = 1, .max = 1, .options = { &options }, .run = run_export,
+	.help = "write the farm for ipvsadm -R, or as the addresses that units may reach",
 };
