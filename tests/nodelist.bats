@@ -243,7 +243,7 @@ cbscore: 1 error; nothing is changed" ]
   [ "$status" = 78 ]
   for line in {1..18}; do grep -q "^$CONF:$line: host: " <<<"$stderr" || { echo "line $line: $stderr"; return 1; }; done
   [ "$(tail -n 1 <<<"$stderr")" = "cbscore: 18 errors; nothing is changed" ]
-  validate '[fe80::1%eth0], 1, 1, 0' '[fe80::1%3], 1, 1, 0' '[ff02::1%eth0], 1, 1, 0' '[::ffff:1.2.3.4], 1, 1, 0' 'a.b., 1, 1, 0' \
+  validate '[fe80::1%eth0], 1, 1, 0' '[fe80::1%3], 1, 1, 0' '[ff02::1%eth0], 1, 1, 0' '[::ffff:1.2.3.5], 1, 1, 0' 'a.b., 1, 1, 0' \
     '_x.farm, 1, 1, 0' '7up.example, 1, 1, 0' '1.2.3.4, 1, 1, 0' "$(printf 'x%.0s' {1..63}).farm, 1, 1, 0" 'x, 1, 1, 0'
   echo "$stderr"
   [ "$status" = 0 ]
@@ -259,7 +259,18 @@ nodes.conf:6: host: "[fe80::1%eth0]:3": expected once only, it is in line 5 alre
 nodes.conf:2: host: "localhost:1": expected once only, it is in line 1 already
 cbscore: 3 errors; nothing is changed
 EOF
-  echo "LocalHost, 4001, 1, 0" >"$CONF"
+  validate 'a.farm, 1, 1, 0' 'A.Farm., 1, 1, 0' 'localhost., 1, 1, 0' 'localhost, 1, 1, 0' '10.0.0.7, 1, 1, 0' \
+    '[::ffff:10.0.0.7], 1, 1, 0' '[::FFFF:a00:7], 1, 1, 0' 'b.farm.., 1, 1, 0'
+  [ "$status" = 78 ]
+  told <<'EOF'
+nodes.conf:8: host: "b.farm..": expected a name whose parts between dots have 1 to 63 bytes and no hyphen at an end
+nodes.conf:6: host: "10.0.0.7:1": expected once only, it is in line 5 already
+nodes.conf:7: host: "10.0.0.7:1": expected once only, it is in line 6 already
+nodes.conf:2: host: "a.farm:1": expected once only, it is in line 1 already
+nodes.conf:4: host: "localhost:1": expected once only, it is in line 3 already
+cbscore: 5 errors; nothing is changed
+EOF
+  echo "LocalHost., 4001, 1, 0" >"$CONF"
   score load
   echo "localhost, 4001, 2, 0" >"$CONF"
   run -0 score load

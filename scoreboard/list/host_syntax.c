@@ -54,6 +54,11 @@ static int parse_ipv6(char *text, char *ret, const char **ret_expected)
 		*ret_expected = "the name of an interface behind the % of a link-local address";
 		return -EINVAL;
 	}
+	/* An IPv4 address in the form of IPv6: a connection goes to the IPv4 address. */
+	if (IN6_IS_ADDR_V4MAPPED(&address) && !scope) {
+		(void)inet_ntop(AF_INET, &address.s6_addr[12], ret, NODE_HOST_MAX + 1);
+		return 0;
+	}
 	(void)inet_ntop(AF_INET6, &address, canonical, sizeof(canonical));
 	(void)snprintf(ret, NODE_HOST_MAX + 1, "%s%s%s", canonical, scope ? "%" : "", scope ? scope : "");
 	return 0;
@@ -98,6 +103,8 @@ static int parse_name(const char *text, char *ret, const char **ret_expected)
 	}
 	for (size_t i = 0; i <= strlen(text); i++)
 		ret[i] = (char)tolower((unsigned char)text[i]);
+	if (label[length] == '.')
+		ret[strlen(text) - 1] = '\0'; /* the same host without the dot */
 	return 0;
 }
 
