@@ -38,6 +38,19 @@ static int help_mend(struct score *s, int r, struct help *help)
 	return help->mendings++ < MENDINGS_MAX ? mend(s) : r;
 }
 
+/* Goes on with what one section left, as it would have had the lock for long. What fails here the next look for the dead
+ * meets again. */
+static void deal(struct score *s)
+{
+	int r = 0;
+
+	while (s->undealt && r == 0) {
+		s->undealt = false;
+		r = attempt_deal(s);
+	}
+	s->undealt = false;
+}
+
 /* Does what the attempt that ended with *r asks for. Returns whether the attempt is worth repeating; if not, *r is the
  * operation's outcome. */
 static bool help(struct score *s, int *r, struct help *help)
@@ -51,8 +64,10 @@ static bool help(struct score *s, int *r, struct help *help)
 		if (is_damage(outcome) && !damaged)
 			(void)help_mend(s, outcome, help);
 	}
-	if (!damaged && !asked)
+	if (!damaged && !asked) {
+		deal(s);
 		return false;
+	}
 	outcome = asked ? lost_answer(s) : *r;
 	if (asked && outcome < 0)
 		*r = outcome;

@@ -33,6 +33,7 @@ int attempt_connected(struct score *s, const struct score_slot *slot, struct sco
 int attempt_answered(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge);
 int attempt_rename(struct score *s, const struct score_slot *slot, const char *client);
 int attempt_progress(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out);
+int attempt_deal(struct score *s);
 int attempt_is_guarded(struct score *s, const struct score_ticket *ticket, uint64_t *ret_usec);
 int attempt_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets);
 int attempt_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd);

@@ -22,10 +22,13 @@
 #include <string.h>
 
 #include "client.h"
+#include "attempt.h"
 #include "records/history.h"
 #include "policy/policy.h"
 #include "store/store.h"
 #include "system/timespan.h"
+
+#define DEALT_AT_ONCE 8u /* grants, or trials that are opened, in one section */
 
 int claim_find_node(struct score *s, const struct farm *farm, uint32_t id,
 		    struct node_record **ret_record, struct index_entry **ret_entry)
@@ -216,8 +219,13 @@ int claim_open_due(struct score *s, struct farm *farm)
 	uint32_t position;
 	int r;
 
-	while ((r = index_first_due(s->store, farm, now_usec, &position)) == 0) {
+	for (unsigned n = 0; (r = index_first_due(s->store, farm, now_usec, &position)) == 0; n++) {
 		struct index_entry *entry;
+
+		if (n == DEALT_AT_ONCE) {
+			s->undealt = true;
+			break;
+		}
 
 		r = index_get(s->store, farm, position, &entry);
 		if (r < 0)
@@ -322,12 +330,16 @@ int claim_dispatch(struct score *s, struct farm *farm)
 	struct clients_full full = { .n = 0 };
 	int r;
 
-	for (;;) {
+	for (unsigned n = 0;; n++) {
 		uint32_t position, number;
 		struct cell *cell;
 
 		if (farm->queue_head == NONE || !is_any_free(farm))
 			break;
+		if (n == DEALT_AT_ONCE) {
+			s->undealt = true;
+			break;
+		}
 		r = oldest_alive(s, farm, &full, &cell, &number);
 		if (r == 0)
 			r = choose(s, farm, (enum score_policy)cell->policy, cell->client, &position);
@@ -343,6 +355,20 @@ int claim_dispatch(struct score *s, struct farm *farm)
 		store_trim(s->store);
 	}
 	return store_commit(s->store);
+}
+
+int attempt_deal(struct score *s)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	r = claim_open_due(s, farm);
+	if (r == 0)
+		r = claim_dispatch(s, farm);
+	farm_leave(s);
+	return r;
 }
 
 int claim_describe(struct score *s, uint32_t node, struct score_target *ret)

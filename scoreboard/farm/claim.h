@@ -12,10 +12,13 @@
 #include "scoreboard.h"
 #include "records/slot.h"
 
-/* Opens every node that is due for its next trial, for a single connection. Commits. 0 or -errno. */
+/* Opens the nodes that are due for their next trial, each for a single connection: some of them, as below. Commits. 0 or
+ * -errno. */
 int claim_open_due(struct score *s, struct farm *farm);
 
-/* Grants free slots to the oldest live waiters, to each by its own policy, until no slot or no waiter is left. Commits. 0 or -errno. */
+/* Grants free slots to the oldest live waiters, to each by its own policy, until no slot or no waiter is left, or until it
+ * has done so much that others must have their turn: then the operation goes on in further sections (operations.c).
+ * Commits. 0 or -errno. */
 int claim_dispatch(struct score *s, struct farm *farm);
 
 /* Frees a slot, whichever process held it. A trial on it has shown nothing. Staged only. 0 or -errno. */

@@ -29,6 +29,7 @@ struct score {
 	bool is_draft;                /* no other process sees this scoreboard yet */
 	uint32_t verbosity;           /* the farm's, as the last section found it */
 	uint32_t told, settled;       /* the lost_round in which it said what it holds: as far as it could; all of it */
+	bool undealt;                 /* a section has left free slots for waiters, or due trials, to further sections */
 	bool ring_dropped;            /* this process has changed the farm's nodes, and layout_end() is to follow */
 	uint64_t reaped_usec;         /* farm.reaped_usec as this process set it last */
 	bool lost_seen;               /* the opening, or a look for the dead, met lost slots, or processes that may hold such */

@@ -302,6 +302,19 @@ static int do_remove_first(struct score *s)
 	return score_edit(s, &edit, NULL);
 }
 
+#define WAITERS 300
+
+/* The farm goes on after many connections have come. */
+static int do_resume(struct score *s)
+{
+	static struct score_ticket tickets[WAITERS];
+	int r = score_pause(s, true);
+
+	for (int i = 0; r >= 0 && i < WAITERS; i++)
+		r = score_join(s, &(struct score_arrival){ .client = "127.0.0.1:1" }, &tickets[i]);
+	return r < 0 ? r : score_pause(s, false);
+}
+
 static int do_load(struct score *s)
 {
 	return score_load(s, &other, NULL);
@@ -328,6 +341,7 @@ static int count_touched(const char *path, const char *list)
 	count_one(path, "remove", do_remove);
 	count_one(path, "remove-first", do_remove_first);
 	count_one(path, "load", do_load);
+	count_one(path, "resume", do_resume);
 	nodelist_clear(&other);
 	return 0;
 }
