@@ -133,4 +133,28 @@ top() { echo "'$BUILD/cbscore' -c '$CONF' -s '$SCOREBOARD' top"; }
   [[ $output == *"top: expected a terminal"* ]]
   on_terminal 80 24 "TERM=no-such $(top)"
   until_ok shows 'no-such": expected a terminal that is known'
+  "${MUX[@]}" kill-server
+  on_terminal 80 24 "TERM=dumb $(top)"
+  until_ok shows 'dumb": expected a terminal that is known'
+}
+
+@test "top is stopped by Ctrl-Z with the terminal as it was, and draws its screen anew after fg" {
+  node_line 4001 2
+  score load
+  on_terminal 80 12 "bash --norc -i"
+  until_ok shows 'bash-'
+  keys "$(top)" Enter
+  until_ok shows "q quit"
+  keys C-z
+  until_ok shows Stopped
+  run ! shows "q quit"
+  keys "echo typ''ed" Enter
+  until_ok shows typed
+  keys fg Enter
+  until_ok shows "q quit"
+  shows "0/2"
+  run ! shows Stopped
+  keys q
+  until_ok shows Stopped
+  run ! shows "q quit"
 }

@@ -23,6 +23,7 @@
 #include "ending.h"
 #include "system/printable.h"
 #include "system/timespan.h"
+#include "terminal.h"
 #include "verbs.h"
 #include "web/snapshot.h"
 
@@ -63,11 +64,18 @@ struct top {
 	double rate;
 };
 
-static volatile sig_atomic_t ended_by;
+static volatile sig_atomic_t ended_by;      /* a signal that ends the program; 0: none came */
+static volatile sig_atomic_t wants_stop;    /* Ctrl-Z */
+static volatile sig_atomic_t was_continued;
 
 static void on_signal(int number)
 {
-	ended_by = number;
+	if (number == SIGTSTP)
+		wants_stop = 1;
+	else if (number == SIGCONT)
+		was_continued = 1;
+	else
+		ended_by = number;
 }
 
 /* ---- copying ---- */
@@ -547,11 +555,27 @@ static void start_colors(void)
 
 static void catch_signals(void)
 {
-	static const int numbers[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
+	static const int numbers[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT };
 	const struct sigaction action = { .sa_handler = on_signal };
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		(void)sigaction(numbers[i], &action, NULL);
+}
+
+/* Stops after Ctrl-Z, with the terminal as it was before; not within an operation on the scoreboard, where a process that
+ * is stopped holds up all others. Whatever stopped the process, the screen is drawn anew when it goes on. */
+static void stop_and_go_on(void)
+{
+	if (wants_stop) {
+		wants_stop = 0;
+		(void)endwin();
+		(void)raise(SIGSTOP);
+	}
+	if (was_continued) {
+		was_continued = 0;
+		(void)reset_prog_mode();
+		(void)clearok(curscr, TRUE);
+	}
 }
 
 static int watch(struct top *top)
@@ -559,6 +583,7 @@ static int watch(struct top *top)
 	int r;
 
 	do {
+		stop_and_go_on();
 		r = copy(top);
 		if (r == 0)
 			draw(top);
@@ -580,6 +605,11 @@ static int run_top(void *settings, int argc, char **argv)
 	if (status != STATUS_OK)
 		return status;
 	screen = newterm(NULL, stdout, stdin);
+	if (screen && !terminal_can_move()) {
+		(void)endwin();
+		delscreen(screen);
+		screen = NULL;
+	}
 	if (!screen) {
 		(void)score_close(top.score);
 		return complain_usage("$TERM: \"%s\": expected a terminal that is known", getenv("TERM") ? getenv("TERM") : "");
