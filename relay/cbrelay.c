@@ -132,7 +132,9 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_setup("cbrelay");
 
-	status = sockets_find(&sockets, options.n_arguments > 0 ? options.arguments[0] : NULL);
+	status = farm_check_arguments(&options);
+	if (status == EX_OK)
+		status = sockets_find(&sockets, options.n_arguments > 0 ? options.arguments[0] : NULL);
 	if (status == EX_OK && options.user)
 		status = become(options.user);
 	if (status == EX_OK)

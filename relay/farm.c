@@ -86,6 +86,23 @@ static int read_nodes(const struct options *options, struct nodelist *list, char
 	return EX_OK;
 }
 
+int farm_check_arguments(const struct options *options)
+{
+	struct nodelist list = { 0 };
+	int r = 0;
+
+	for (int i = 1; r == 0 && i < options->n_arguments; i++)
+		r = add_node(&list, options->arguments[i], i + 1);
+	for (size_t i = 0; i < list.n_errors; i++)
+		report_message(LOG_ERR, "%s", list.errors[i]);
+	if (r == 0 && list.n_errors > 0)
+		r = EX_CONFIG;
+	else if (r < 0)
+		r = EX_OSERR;
+	nodelist_clear(&list);
+	return r;
+}
+
 /* ---- the scoreboard ---- */
 
 static bool is_ours(const char *folder)

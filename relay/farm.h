@@ -22,6 +22,9 @@ enum farm_use {
 	FARM_OF_COMMAND_LINE,      /* for a listener that opened its sockets by itself */
 };
 
+/* Tells every mistake in the nodes of the command line. EX_OK, also if it names none; EX_CONFIG; or EX_OSERR. */
+int farm_check_arguments(const struct options *options);
+
 /* Opens the farm that the options name. A node list that is missing or wrong is an error for FARM_OF_COMMAND_LINE. Else
  * it counts as empty: clients wait until it is loaded. EX_OK; EX_CONFIG or EX_OSERR: the reason has been told. In each case *ret is to
  * be closed by farm_close(). */

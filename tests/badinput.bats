@@ -30,6 +30,9 @@ relay() { "$BUILD/cbrelay" -c "$CONF" "$@" </dev/null; }
   refused 64 'LISTEN: "[]:3632": expected [ADDR:]PORT' relay '[]:3632'
   refused 64 'LISTEN: ":3632": expected [ADDR:]PORT' relay :3632
   refused 78 'argument 2: port: "4001x": expected 1 to 65535' relay "$GATE" "$ADDR:4001x"
+  # It is told before anything listens, and before there is a scoreboard.
+  run -78 "$BUILD/cbrelay" "$GATE" "$ADDR:4001x"
+  [ "${#lines[@]}" = 1 ]
   refused 78 'argument 3: cores: "0": expected 1 to 65535' relay "$GATE" "$ADDR:4001" "$ADDR:4002/0"
 }
 
