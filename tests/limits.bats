@@ -222,3 +222,45 @@ open('$T/leave').read()"
   [[ $stderr == *"$T/run/scoreboard.tdb: No space left on device"* ]]
   [ -z "$(ls "$T/run")" ]
 }
+
+@test "a full /run: clients are served as long as it is full" {
+  small_run
+  node a 4001 2 --mode line
+  score load
+  fill_run
+  entrance alone
+  client_start crowd -n 3000 -c 3000 --line "sleep 0" --expect line
+  until_ok grep -q 'No space left on device' "$T/relay.log"
+  client_wait crowd
+  grep 'ok=3000 failed=0' "$T/crowd.out"
+  [ -e "$T/run/ballast" ]
+  farm_is_at_rest
+}
+
+# No connection can be accepted for want of $1: those that wait already are served meanwhile, the others afterwards.
+served_while_short() {
+  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-short.so" "$BATS_TEST_DIRNAME/tools/preload-short.c" -ldl
+  export SHORT=$T/short
+  node a 4001 1 --mode line
+  LD_PRELOAD=$T/preload-short.so entrance alone
+  client_start now --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start inside -n 400 -c 400 --line "sleep 0" --expect line
+  until_ok waiting_is 400
+  echo "$1" >"$SHORT"
+  client_start outside -n 20 -c 20 --line "sleep 0" --expect line
+  until_ok grep -q "$2" "$T/relay.log"
+  word go
+  client_wait now
+  client_wait inside
+  [ "$(said "$2")" = 1 ]
+  kill -0 "$PID_outside"
+  rm "$SHORT"
+  client_wait outside
+  grep 'ok=20 failed=0' "$T/outside.out"
+  farm_is_at_rest
+}
+
+@test "the machine's table of files is full: clients that wait are served meanwhile" { served_while_short ENFILE 'Too many open files in system'; }
+@test "no memory for another connection: clients that wait are served meanwhile" { served_while_short ENOMEM 'Cannot allocate memory'; }
