@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <curses.h>
@@ -578,12 +579,25 @@ static void stop_and_go_on(void)
 	}
 }
 
+/* Takes over the terminal's size. curses does so at SIGWINCH, but misses a change while it starts. */
+static void follow_size(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0 || size.ws_col == 0 ||
+	    (size.ws_row == LINES && size.ws_col == COLS))
+		return;
+	(void)resizeterm(size.ws_row, size.ws_col);
+	(void)clearok(curscr, TRUE);
+}
+
 static int watch(struct top *top)
 {
 	int r;
 
 	do {
 		stop_and_go_on();
+		follow_size();
 		r = copy(top);
 		if (r == 0)
 			draw(top);
