@@ -186,7 +186,7 @@ END
   put_into_scoreboard banner:PATTERNPATTERNPATTERN 'banner:MARK\x1b[31m\xc2\x9b\xe2\x80\xae'
   put_into_scoreboard alpha.node.example.org 'MARK\nFORGED\x1b[31m\xc2\x9b'
   put_into_scoreboard 127.55.66.77 'MARK\x1b[31m\xc2\x9b\xe2'
-  for verb in list slots queue clients dump explain status metrics check agent fsck diff 'load --dry-run' 'list -J' 'slots -J' \
+  for verb in list slots queue clients dump explain status metrics check agent fsck diff 'load --dry-run' 'diff -J' 'status -J' 'check -J' 'list -J' 'slots -J' \
     'queue -J' 'list -r' 'slots -r' 'export ipvs --service tcp:192.0.2.1:80' 'down zzz' "up $ADDR:4001" 'kill zzz'; do
     # shellcheck disable=SC2086 # words
     score $verb >"$T/out.${verb// /_}" 2>&1 || true

@@ -136,22 +136,22 @@ static const char *threshold(const struct level *level, enum figure figure)
 /* The same for programs; values NULL: they are not known. */
 static void tell_json(enum plugin_status status, const char *text, const double *values)
 {
-	(void)printf("{\"status\":\"%s\",\"text\":", words[status]);
+	print(stdout, "{\"status\":\"%s\",\"text\":", words[status]);
 	json_string(stdout, text);
-	(void)printf(",\"figures\":[");
+	print(stdout, ",\"figures\":[");
 	for (enum figure i = 0; values && i < FIGURES_; i++) {
 		bool is_critical = critical.given[i] && range_alerts(&critical.range[i], values[i]);
 		bool is_warning = warning.given[i] && range_alerts(&warning.range[i], values[i]);
 
-		(void)printf("%s{\"figure\":\"%s\",\"value\":%.10g,\"warning\":", i ? "," : "", figures[i].name, values[i]);
+		print(stdout, "%s{\"figure\":\"%s\",\"value\":%.10g,\"warning\":", i ? "," : "", figures[i].name, values[i]);
 		json_string(stdout, threshold(&warning, i));
-		(void)printf(",\"critical\":");
+		print(stdout, ",\"critical\":");
 		json_string(stdout, threshold(&critical, i));
-		(void)printf(",\"alert\":");
+		print(stdout, ",\"alert\":");
 		json_string(stdout, is_critical ? words[PLUGIN_CRITICAL] : is_warning ? words[PLUGIN_WARNING] : NULL);
 		(void)putchar('}');
 	}
-	(void)printf("]}\n");
+	print(stdout, "]}\n");
 }
 
 static int tell(const struct context *context, const struct score_totals *totals, uint32_t down)

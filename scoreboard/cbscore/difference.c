@@ -73,9 +73,9 @@ static void tell_field(const struct field *field, const char *before, const char
 
 static void write_field(const struct field *field, const char *before, const char *after, bool first)
 {
-	(void)printf("%s{\"field\":\"%s\",\"before\":", first ? "" : ",", field->name);
+	print(stdout, "%s{\"field\":\"%s\",\"before\":", first ? "" : ",", field->name);
 	json_string(stdout, *before ? before : NULL);
-	(void)printf(",\"after\":");
+	print(stdout, ",\"after\":");
 	json_string(stdout, *after ? after : NULL);
 	(void)putchar('}');
 }
@@ -111,13 +111,14 @@ static void write_object(enum change change, const struct score_node *before, co
 		[ADDED] = "added", [ADDED_AGAIN] = "added", [CHANGED] = "changed", [DRAINING] = "draining",
 	};
 
-	(void)printf("%s\n   {\"change\":\"%s\",\"node\":", first ? "" : ",", words[change]);
+	print(stdout, "%s\n", first ? "" : ",");
+	print(stdout, "   {\"change\":\"%s\",\"node\":", words[change]);
 	json_string(stdout, after->name);
-	(void)printf(",\"cores\":%" PRIu32 ",\"busy\":%" PRIu32 ",\"fields\":[", after->cores,
+	print(stdout, ",\"cores\":%" PRIu32 ",\"busy\":%" PRIu32 ",\"fields\":[", after->cores,
 		     before ? before->busy : 0);
 	if (before)
 		each_change(&before->config, after, write_field);
-	(void)printf("]}");
+	print(stdout, "]}");
 }
 
 static void note(const struct context *context, struct difference *difference, enum change change,
@@ -142,7 +143,7 @@ int difference_tell(const struct context *context, struct score *score, const st
 
 	*ret = (struct difference){ 0 };
 	if (r == 0 && context->json)
-		(void)printf("{\"diff\":[");
+		print(stdout, "{\"diff\":[");
 	if (r == 0 && farm.n > 0)
 		qsort(farm.nodes, farm.n, sizeof(*farm.nodes), compare_nodes);
 	for (size_t i = 0; r == 0 && i < list->n_nodes; i++) {
@@ -169,7 +170,7 @@ int difference_tell(const struct context *context, struct score *score, const st
 		note(context, ret, DRAINING, node, &node->config);
 	}
 	if (r == 0 && context->json)
-		(void)printf("%s]}\n", ret->added + ret->changed + ret->draining > 0 ? "\n" : "");
+		print(stdout, ret->added + ret->changed + ret->draining > 0 ? "\n]}\n" : "]}\n");
 	free(farm.nodes);
 	return r < 0 ? complain_score(context, r) : STATUS_OK;
 }
