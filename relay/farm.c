@@ -157,7 +157,7 @@ static void tell(const char *what)
 	report_message(LOG_WARNING, "%s", what);
 }
 
-/* Reads the list if the scoreboard has no node: the list may have been mended since the scoreboard was made. */
+/* Reads the list if the scoreboard has no node: the list may have been corrected since the scoreboard was made. */
 static void fill(const struct options *options, struct farm *farm, char **ret_wrong)
 {
 	struct nodelist list = { 0 };
@@ -185,7 +185,7 @@ static int open_scoreboard(const struct options *options, const char *path, enum
 	char text[2 * SCORE_LIST_MAX + 128];
 	int r, status = EX_OK;
 
-	score_on_mended(tell);
+	score_on_repair(tell);
 	score_on_wait(tell, sigterm_is_asked);
 	score_defer_stop();
 	r = given ? -ENODATA : score_open(path, NULL, ret);

@@ -46,7 +46,7 @@ struct waiters {
 	struct waiter *unqueued;       /* accepted but without a ticket: the scoreboard failed in between */
 	size_t n;
 	bool unwatched;                /* there is a waiter without io */
-	uint64_t revivals;             /* as score_revivals() was when all were last looked at */
+	uint64_t times_put_back;             /* as score_times_put_back() was when all were last looked at */
 	bool asked;                    /* what this process holds, by a process that cannot read some holders */
 	sd_event_source *wake, *guard_time, *guard_child, *limit_time, *watch_time;
 	int next_fd;                   /* pidfd of the process that has the next younger ticket, or -1 */
@@ -215,13 +215,13 @@ static int on_guard_time(sd_event_source *source, uint64_t usec, void *arg)
 static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
 	struct waiters *w = arg;
-	uint64_t revivals = score_revivals(w->setup.score);
+	uint64_t times_put_back = score_times_put_back(w->setup.score);
 	bool woken = score_wake_clear(w->setup.score);
 
 	(void)source;
 	(void)fd;
 	(void)revents;
-	w->asked |= score_revivals(w->setup.score) != revivals;
+	w->asked |= score_times_put_back(w->setup.score) != times_put_back;
 	/* The process that this listener watches may have stopped waiting without ending: look again soon. */
 	if ((woken || w->asked) && w->guard_child)
 		guard_stop(w);
@@ -426,9 +426,9 @@ static int serve_granted(struct waiters *w, int (*give)(const struct relay_order
 
 int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order, int fd, void *arg), void *arg)
 {
-	uint64_t revivals = score_revivals(w->setup.score);
+	uint64_t times_put_back = score_times_put_back(w->setup.score);
 
-	if (w->setup.settings->per_client && revivals == w->revivals)
+	if (w->setup.settings->per_client && times_put_back == w->times_put_back)
 		return serve_granted(w, give, arg);
 
 	for (struct waiter *waiter = w->first, *next; waiter; waiter = next) {
@@ -437,7 +437,7 @@ int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order
 		if (r < 0)
 			return r;
 		/* Behind a waiter without a slot no waiter has a slot, unless damage has mixed up their order. */
-		if (r == 0 && !w->setup.settings->per_client && score_revivals(w->setup.score) == w->revivals)
+		if (r == 0 && !w->setup.settings->per_client && score_times_put_back(w->setup.score) == w->times_put_back)
 			return 0;
 		next = waiter->next;
 		if (r == 0)
@@ -446,7 +446,7 @@ int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order
 		if (r < 0)
 			return r;
 	}
-	w->revivals = revivals;
+	w->times_put_back = times_put_back;
 	return 0;
 }
 

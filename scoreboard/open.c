@@ -135,7 +135,7 @@ static int open_existing(const char *path, struct score **ret)
 		r = check(s->store, &s->lost_seen);
 	/* The file is another scoreboard than before: processes may hold slots of the former one. */
 	if (r == -EREMCHG) {
-		r = mend(s);
+		r = repair_now(s);
 		if (r == 0)
 			r = check(s->store, &s->lost_seen);
 	}
@@ -361,7 +361,7 @@ void score_answer(struct score *s)
 	int r = lost_answer(s);
 
 	if (r == -EUCLEAN || r == -EBADMSG || r == -EIDRM || r == -EREMCHG)
-		(void)mend(s);
+		(void)repair_now(s);
 }
 
 bool score_wake_clear(struct score *s)
@@ -370,7 +370,7 @@ bool score_wake_clear(struct score *s)
 
 	if (s->port.asked) {
 		s->port.asked = false;
-		s->revivals++; /* this process's tickets may be lost, too: it must look at each */
+		s->times_put_back++; /* this process's tickets may be lost, too: it must look at each */
 		score_answer(s); /* a process that sleeps may make no other call for long */
 	}
 	return any;

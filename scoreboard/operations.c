@@ -2,7 +2,7 @@
 
 /*
  * operations.c: what programs call. Each operation is attempted in a section
- * of its own (attempt.h). Two things cannot be done within that section: to mend
+ * of its own (attempt.h). Two things cannot be done within that section: to repair
  * damage, and to answer the question what this process holds. They are done
  * here, and the operation is attempted again. What a process holds is noted
  * here, too.
@@ -19,12 +19,12 @@
 #include "repair/lost.h"
 #include "repair/rebuild.h"
 
-#define MENDINGS_MAX 3u /* the scoreboard may be damaged again before the operation comes to its turn */
+#define REPAIRS_MAX 3u /* the scoreboard may be damaged again before the operation comes to its turn */
 #define ANSWERS_MAX 8u  /* each loss of slots is a question; no process sees so many within one operation */
 
 /* How often an operation has been helped. */
 struct help {
-	unsigned mendings, answers;
+	unsigned repairs, answers;
 };
 
 static bool is_damage(int r)
@@ -33,9 +33,9 @@ static bool is_damage(int r)
 }
 
 /* Mends, unless that was done too often. Returns what came of it, or r. */
-static int help_mend(struct score *s, int r, struct help *help)
+static int help_repair(struct score *s, int r, struct help *help)
 {
-	return help->mendings++ < MENDINGS_MAX ? mend(s) : r;
+	return help->repairs++ < REPAIRS_MAX ? repair_now(s) : r;
 }
 
 /* Goes on with what one section left, as it would have had the lock for long. What fails here the next look for the dead
@@ -62,7 +62,7 @@ static bool help(struct score *s, int *r, struct help *help)
 		s->lost_seen = false;
 		outcome = lost_reap(s); /* other errors than damage: the next look for the dead meets them again */
 		if (is_damage(outcome) && !damaged)
-			(void)help_mend(s, outcome, help);
+			(void)help_repair(s, outcome, help);
 	}
 	if (!damaged && !asked) {
 		deal(s);
@@ -72,8 +72,8 @@ static bool help(struct score *s, int *r, struct help *help)
 	if (asked && outcome < 0)
 		*r = outcome;
 	if (is_damage(outcome))
-		outcome = help_mend(s, outcome, help);
-	return outcome == 0 || (is_damage(outcome) && help->mendings <= MENDINGS_MAX);
+		outcome = help_repair(s, outcome, help);
+	return outcome == 0 || (is_damage(outcome) && help->repairs <= REPAIRS_MAX);
 }
 
 /* The outcome of an operation: that of the first attempt that does not ask for help, or cannot be helped any more. */
@@ -92,7 +92,7 @@ static bool help(struct score *s, int *r, struct help *help)
 	({ \
 		int outcome_ = OPERATION(s, attempt); \
 		if (outcome_ == -ESTALE) { \
-			outcome_ = OPERATION(s, ticket_revive((s), (ticket))); \
+			outcome_ = OPERATION(s, ticket_put_back((s), (ticket))); \
 			if (outcome_ == 0) \
 				outcome_ = OPERATION(s, attempt); \
 		} \
@@ -152,9 +152,9 @@ int score_next_granted(struct score *s, uint64_t number, uint64_t *ret)
 	return OPERATION(s, attempt_next_granted(s, number, ret));
 }
 
-uint64_t score_revivals(const struct score *s)
+uint64_t score_times_put_back(const struct score *s)
 {
-	return s->revivals;
+	return s->times_put_back;
 }
 
 int score_leave(struct score *s, const struct score_ticket *ticket)

@@ -202,11 +202,11 @@ void score_set_nodes(struct score *s, const char *path);
 
 /*
  * From now on fn is told, in a sentence, when an operation of this process
- * has mended the scoreboard in place, or rebuilt it: what was saved, and where
- * the damaged file is kept. A score_fsck() that mends tells its findings by
+ * has repaired the scoreboard in place, or rebuilt it: what was saved, and where
+ * the damaged file is kept. A score_fsck() that repairs tells its findings by
  * its own argument instead.
  */
-void score_on_mended(void (*fn)(const char *what));
+void score_on_repair(void (*fn)(const char *what));
 
 /*
  * fn (may be NULL) is called once for each wait for the scoreboard's lock that takes two seconds, with the process
@@ -229,7 +229,7 @@ int score_owner(const struct score *s, uid_t *ret_user, gid_t *ret_group);
  * a process that stays, about once a second. A file that was removed while it was
  * in use is put back. If another scoreboard has replaced the file, this process
  * goes over to the new file, and its slots count as taken until all processes have
- * been heard of. score_on_mended()'s function is told of both. 0 or -errno.
+ * been heard of. score_on_repair()'s function is told of both. 0 or -errno.
  */
 int score_follow(struct score *s);
 
@@ -309,7 +309,7 @@ int score_next_granted(struct score *s, uint64_t number, uint64_t *ret);
 /* How often a ticket of this process was out of the queue and was put back, or may have been: the queue was damaged, or
  * this process did not take a slot in time. Meanwhile slots may have been granted to younger tickets. While this number
  * is what it was when each of the tickets was last asked for, the tickets get their turns in their order. */
-uint64_t score_revivals(const struct score *s);
+uint64_t score_times_put_back(const struct score *s);
 
 /* Whether a connection that came now would get a slot at once: 1 yes, 0 no, or -errno. */
 int score_is_free(struct score *s);
@@ -685,7 +685,7 @@ int score_save_holds(struct score *s);
 /*
  * Compares everything derived (counts, lists, the index) with what it is
  * derived from, and calls tell (may be NULL) with a line for each finding.
- * With repair it also mends what was found. *ret_findings: how many. 0;
+ * With repair it also repairs what was found. *ret_findings: how many. 0;
  * -EUCLEAN: damaged beyond that; or -errno. tell is called with the scoreboard
  * locked: it must not use s.
  */

@@ -67,11 +67,11 @@ was_kept() { [ "$(kept)" -ge 1 ]; }
   until_ok everything_is_free
 }
 
-@test "what can be told from the rest is mended in its place, and that is told" {
+@test "what can be told from the rest is repaired in place, and that is told" {
   two_processes --abandon-on-eof
   damage noise queue/0
   kill -9 "$PID_waiter"
-  until_ok grep -q "scoreboard.tdb: was damaged; mended in its place, [0-9]* findings" "$T/relay.log"
+  until_ok grep -q "scoreboard.tdb: was damaged; repaired in place, [0-9]* findings" "$T/relay.log"
   until_ok waiting_is 0
   [ "$(kept)" = 0 ]
   busy_is 1

@@ -270,13 +270,13 @@ zero_parts() { # KEY N OFFSET SIZE
 # of the queue, which may be first.
 met() {
   local before
-  before=$(mendings)
+  before=$(repairs)
   "$@"
   score reap 2>>"$T/reap.log"
-  until_ok mendings_are_more_than "$before"
+  until_ok repairs_are_more_than "$before"
 }
-mendings() { cat "$T/relay.log" "$T/reap.log" 2>/dev/null | grep -c 'was damaged; ' || true; }
-mendings_are_more_than() { [ "$(mendings)" -gt "$1" ]; }
+repairs() { cat "$T/relay.log" "$T/reap.log" 2>/dev/null | grep -c 'was damaged; ' || true; }
+repairs_are_more_than() { [ "$(repairs)" -gt "$1" ]; }
 
 # A page of memory may end inside a record, so zeros may end there, too.
 @test "a slot of which the beginning was zeroed is not free" {

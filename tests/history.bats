@@ -25,7 +25,7 @@ load lib/helpers
   entrance alone
   run -0 client -n 5 -c 1 --line now --expect line
   [[ $output == *"ok=5 failed=0"* ]]
-  # They are found, and mended: from then on they remember again.
+  # They are found, and repaired: from then on they remember again.
   run -1 score fsck
   [[ $output == *"slice/0: "* && $output == *"slice/1: "* && $output == *": 120 findings" ]]
   run -0 score fsck --repair

@@ -97,13 +97,13 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   sound
 }
 
-@test "hash: the ring is mended like everything that follows from the nodes" {
+@test "hash: the ring is repaired like everything that follows from the nodes" {
   ten_nodes
   belongs hash 20 >"$T/before"
   tdbtool "$SCOREBOARD" delete ring/5 >/dev/null
   run -1 score fsck
   [[ $output == *"ring/5: the record is not what follows from the others"* ]]
-  # A claim mends it, too.
+  # A claim repairs it, too.
   belongs hash 20 | cmp - "$T/before"
   belongs hash 50 >/dev/null
   score fsck --repair >/dev/null

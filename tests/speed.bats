@@ -278,7 +278,7 @@ fill() {
   sound
 }
 
-@test "fsck finds a speed that is not what was learned, and a lost record of typical times, and mends both" {
+@test "fsck finds a speed that is not what was learned, and a lost record of typical times, and repairs both" {
   two_nodes
   serve 0 100 200000 30000 1 4000000 1000000
   # The field step of node 1, at offset 1020 of a record that begins with the name.

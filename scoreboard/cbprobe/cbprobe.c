@@ -100,7 +100,7 @@ static int open_scoreboard(const char *path, struct score **ret)
 	struct nodelist list = { 0 };
 	int status, r;
 
-	score_on_mended(tell);
+	score_on_repair(tell);
 	score_on_wait(tell, NULL);
 	score_defer_stop();
 	if (arg.user)

@@ -3,7 +3,7 @@
 
 /*
  * quit.h: SIGTERM ends the program at once, with status 0. A process may leave the
- * scoreboard at any instruction, but then other processes have to mend it. So
+ * scoreboard at any instruction, but then other processes have to repair it. So
  * signals that end this process are let in only while it waits.
  */
 

@@ -82,7 +82,7 @@ static void tell(const char *what)
 
 void context_tell_of_damage(void)
 {
-	score_on_mended(tell);
+	score_on_repair(tell);
 	score_on_wait(tell, NULL);
 	score_defer_stop();
 }

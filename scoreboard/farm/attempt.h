@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * attempt.h: the operations of scoreboard.h without mending: they return
+ * attempt.h: the operations of scoreboard.h without repairs: they return
  * -EUCLEAN or -EBADMSG if they meet damage. Programs call the functions in
  * operations.c.
  */

@@ -88,7 +88,7 @@ static int dispatch_joined(struct score *s, struct farm *farm, const struct newc
 
 	if (r == 0)
 		r = queue_find(s->store, farm, newcomer->ticket, &cell);
-	/* On failure the newcomer has its place, and must not get another one. The next call mends damage, if any. */
+	/* On failure the newcomer has its place, and must not get another one. The next call repairs damage, if any. */
 	return r == 0 && cell->state == CELL_GRANTED ? 0 : 1;
 }
 

@@ -23,7 +23,7 @@ struct score {
 	char *nodes;                  /* where the node list is, for after a rebuild; may be NULL */
 	struct score_slot *held;      /* what this process holds, so that the process can say so */
 	size_t n_held, room_held;
-	uint64_t revivals;            /* how often a ticket of this process was lost and put back, or may have been */
+	uint64_t times_put_back;            /* how often a ticket of this process was lost and put back, or may have been */
 	bool is_foreign;              /* the held slots are of another scoreboard: its nodes have other numbers */
 	bool forgetful;               /* there was no memory to note a slot: what this process holds is not known */
 	bool is_draft;                /* no other process sees this scoreboard yet */

@@ -280,7 +280,7 @@ static int put_back(struct score *s, struct score_ticket *ticket, const char *cl
 			r = store_commit(s->store);
 		if (r == 0) {
 			*ticket = again;
-			s->revivals++;
+			s->times_put_back++;
 			r = claim_dispatch(s, farm);
 		}
 	}
@@ -300,7 +300,7 @@ static int put_back_with_room(struct score *s, struct score_ticket *ticket, cons
 	return r;
 }
 
-int ticket_revive(struct score *s, struct score_ticket *ticket)
+int ticket_put_back(struct score *s, struct score_ticket *ticket)
 {
 	return put_back_with_room(s, ticket, *ticket->client ? ticket->client : "unknown");
 }

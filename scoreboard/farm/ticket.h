@@ -28,4 +28,4 @@ int ticket_make_room(struct score *s);
 
 /* Puts a lost ticket of this process back into the queue, at its place in the order, and notes the new cell in *ticket.
  * 0, also if the ticket is there; or -errno. */
-int ticket_revive(struct score *s, struct score_ticket *ticket);
+int ticket_put_back(struct score *s, struct score_ticket *ticket);

@@ -31,7 +31,7 @@ static int look(struct store *store, struct draft *draft)
 	int r;
 
 	/* A transaction keeps all other processes out as a section does, and can repair. */
-	r = store_begin_mending(store, &is_false);
+	r = store_begin_repair(store, &is_false);
 	if (r < 0)
 		return r;
 	if (is_false)

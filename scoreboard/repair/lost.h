@@ -5,11 +5,11 @@
  * lost.h: slots with a holder that could not be read, and tickets that are gone.
  *
  * A lost slot counts as taken. The records "lost/PAGE" name the processes that had
- * the scoreboard open when it was mended: one of them holds the slot, or no process
+ * the scoreboard open when it was repaired: one of them holds the slot, or no process
  * does. Each of these processes says what it holds the next time that it uses the
  * scoreboard, takes its own slots, and is struck off the record. A process that has
  * ended is struck off, too. A process may be on the record only because its
- * descriptors were hidden from the process that mended: it is struck off when a
+ * descriptors were hidden from the process that repaired: it is struck off when a
  * process that may see them finds that it has not the file. When no process is left
  * on the record the lost slots are free.
  *

@@ -38,22 +38,22 @@
 
 #define TRIES_MAX 10u /* attempts to find the file that was removed last */
 
-static void (*on_mended)(const char *what);
+static void (*on_repair)(const char *what);
 
-void score_on_mended(void (*fn)(const char *what))
+void score_on_repair(void (*fn)(const char *what))
 {
-	on_mended = fn;
+	on_repair = fn;
 }
 
-static void tell_mended(const char *path, unsigned findings)
+static void tell_repaired(const char *path, unsigned findings)
 {
 	char text[1024];
 
-	if (!on_mended || findings == 0)
+	if (!on_repair || findings == 0)
 		return;
-	(void)snprintf(text, sizeof(text), "%s: was damaged; mended in its place, %u finding%s", path, findings,
+	(void)snprintf(text, sizeof(text), "%s: was damaged; repaired in place, %u finding%s", path, findings,
 		       findings == 1 ? "" : "s");
-	on_mended(text);
+	on_repair(text);
 }
 
 /* Why a new file is made of the records of another. */
@@ -76,7 +76,7 @@ static void tell_rebuilt(const char *path, enum why why, const char *kept, const
 	int length = slash ? (int)(slash - path) + 1 : 0; /* of its folder's name, the slash included */
 	char text[1024], lost[128] = "";
 
-	if (!on_mended)
+	if (!on_repair)
 		return;
 	if (farm->lost > 0)
 		(void)snprintf(lost, sizeof(lost), ", slots that could not be read count as taken until %u process%s been heard of",
@@ -86,7 +86,7 @@ static void tell_rebuilt(const char *path, enum why why, const char *kept, const
 		       farm->n_nodes == 1 ? "" : "s", farm->busy, farm->busy == 1 ? "" : "s", farm->queue_length, lost,
 		       farm->incomplete ? ", nodes may be missing until the list is loaded" : "",
 		       kept ? "; kept as " : "", kept ? length : 0, path, kept ? kept : "");
-	on_mended(text);
+	on_repair(text);
 }
 
 /* Gives the new file the old file's mode, owner and group: all users of the old file must be able to use the new. */
@@ -262,10 +262,10 @@ static int take_over(struct score *s)
 	if (r <= 0) /* this process still has the former file open */
 		return r < 0 ? r : store_reopen(s->store);
 	r = fsck_take_over(s, &asked);
-	if (r == 0 && asked > 1 && on_mended) {
+	if (r == 0 && asked > 1 && on_repair) {
 		(void)snprintf(text, sizeof(text), "%s: was replaced while it was in use; its free slots count as taken until "
 			       "%u processes have been heard of", s->path, asked);
-		on_mended(text);
+		on_repair(text);
 	}
 	return r;
 }
@@ -288,7 +288,7 @@ int score_follow(struct score *s)
 		if (r == 0)
 			farm_leave(s);
 	}
-	return r < 0 && r != -EINTR ? mend(s) : r;
+	return r < 0 && r != -EINTR ? repair_now(s) : r;
 }
 
 /* Loads the nodes that were lost. If that fails, the next process that has the list loads them. */
@@ -303,7 +303,7 @@ static void load_lost_nodes(struct score *s)
 	nodelist_clear(&list);
 }
 
-int mend(struct score *s)
+int repair_now(struct score *s)
 {
 	struct farm *farm;
 	unsigned findings;
@@ -311,7 +311,7 @@ int mend(struct score *s)
 	int r = fsck_run(s, true, NULL, NULL, &findings);
 
 	if (r == 0)
-		tell_mended(s->path, findings);
+		tell_repaired(s->path, findings);
 	else if (r == -EREMCHG)
 		r = take_over(s);
 	else if (r == -EUCLEAN || r == -EBADMSG || r == -EIDRM)
@@ -335,7 +335,7 @@ int score_fsck(struct score *s, bool repair, void (*tell)(const char *finding, v
 	int r = fsck_run(s, repair, tell, arg, ret_findings);
 
 	if (r == -EIDRM || r == -EREMCHG || (repair && (r == -EUCLEAN || r == -EBADMSG)))
-		r = mend(s);
+		r = repair_now(s);
 	else if (repair && r == 0)
 		r = lost_answer(s);
 	return r;

@@ -34,8 +34,8 @@ int rebuild_removed(const struct folder *folder, const char *path);
 
 /*
  * An operation met damage, or its file is not the scoreboard any more. Goes over
- * to the file that is the scoreboard, puts a removed file back, mends the file in
+ * to the file that is the scoreboard, puts a removed file back, repairs the file in
  * place, or else rebuilds it. Loads the node list if nodes were lost.
  * 0: the operation may be tried again; or -errno.
  */
-int mend(struct score *s);
+int repair_now(struct score *s);

@@ -669,7 +669,7 @@ int store_begin(struct store *s)
 	return r;
 }
 
-int store_begin_mending(struct store *s, bool *ret_false)
+int store_begin_repair(struct store *s, bool *ret_false)
 {
 	int r = store_begin(s);
 

@@ -124,7 +124,7 @@ void store_after_fork(struct store *s, const struct holder *self);
  * file, that file is opened. 0; -EUCLEAN: damaged; -EIDRM: this file is not the
  * scoreboard any more, and no file is; -EREMCHG: the contents are those of another
  * scoreboard, see store_adopt(); -EINTR: the wait was ended; or -errno.
- * store_begin() and store_begin_mending() return the same.
+ * store_begin() and store_begin_repair() return the same.
  */
 int store_lock(struct store *s);
 
@@ -141,9 +141,9 @@ int store_commit(struct store *s);
 /* Begins a transaction; store_end() makes it real as a whole, store_cancel() forgets it. 0 or -errno. */
 int store_begin(struct store *s);
 
-/* As store_begin(), to mend. *ret_false says that the intent is whole and cannot be applied, so that every other
+/* As store_begin(), to repair. *ret_false says that the intent is whole and cannot be applied, so that every other
  * section fails. store_forget() drops that intent. */
-int store_begin_mending(struct store *s, bool *ret_false);
+int store_begin_repair(struct store *s, bool *ret_false);
 int store_forget(struct store *s);
 
 /* Whether the file itself, apart from what the records say, is whole: 0, -EUCLEAN, or -errno. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* mend.c: the verbs that put right what dead processes left behind: reap, fsck. */
+/* repair.c: the verbs that put right what dead processes left behind: reap, fsck. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -61,14 +61,14 @@ static int run_fsck(void *settings, int argc, char **argv)
 	if (r < 0)
 		return complain_score(context, r);
 	if (findings > 0 && arg_repair) {
-		(void)snprintf(text, sizeof(text), "%u mended", findings);
+		(void)snprintf(text, sizeof(text), "%u repaired", findings);
 		act_tell("fsck", NULL, NULL, text);
 	}
 	if (findings == 0)
 		print(stdout, "%s: sound\n", context->farm.scoreboard);
 	else
 		print(stdout, "%s: %u finding%s%s\n", context->farm.scoreboard, findings, findings == 1 ? "" : "s",
-			     arg_repair ? ", mended" : "");
+			     arg_repair ? ", repaired" : "");
 	return findings > 0 && !arg_repair ? STATUS_FAILED : STATUS_OK;
 }
 
@@ -81,7 +81,7 @@ static int set_repair(void *settings, const char *value)
 }
 
 static const struct option_row rows[] = {
-	{ "repair", 0, NULL, "mend what it finds", NULL, NULL, set_repair, NULL },
+	{ "repair", 0, NULL, "repair what it finds", NULL, NULL, set_repair, NULL },
 };
 
 static const struct option_set options = OPTION_SET(rows);
