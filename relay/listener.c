@@ -762,12 +762,12 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 	if (!l->stopping && has_store(l) && hand_over(l) == 0)
 		return 0;
 	if (!l->stopping) {
-		report_message(LOG_INFO, "stopping: what %zu relays and %zu who wait here have is served to its end first",
+		report_message(LOG_INFO, "stopping: the connections of %zu relays and of %zu waiters are served first",
 			       relays > idle ? relays - idle : 0, waiters_count(l->waiters));
 		stop(l);
 		return 0;
 	}
-	report_message(LOG_NOTICE, "stopping at once: ending %zu relays, and %zu who wait here",
+	report_message(LOG_NOTICE, "stopping at once: ending %zu relays and %zu waiters",
 		       relays > idle ? relays - idle : 0, waiters_count(l->waiters));
 	waiters_end(l->waiters, END_ADMIN);
 	if (l->greetings)

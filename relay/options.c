@@ -211,7 +211,7 @@ static const struct option_row rows[] = {
 	{ "exit-idle", 0, "TIME", "as a listener, exit after so long without connections", "off", TIME, set_exit_idle,
 	  NULL },
 	{ "abandon-on-eof", 0, NULL, "a waiting client that closed its side has left", NULL, NULL, set_abandon_on_eof, NULL },
-	{ "proxy-protocol", 0, "VERSION", "tell nodes who the client is", "off", "v1 or v2", set_proxy_protocol, NULL },
+	{ "proxy-protocol", 0, "VERSION", "tell nodes the address of the client", "off", "v1 or v2", set_proxy_protocol, NULL },
 	{ "accept-proxy", 0, "SOURCE,...", "clients come through these, and are named by their PROXY header", "off",
 	  "addresses, ADDRESS/BITS or unix, at most 32, with commas between them", set_accept_proxy, NULL },
 	{ "log", 0, "WHICH", "connections that have a line", "all", "all, failed, slow=TIME, sample=N or none", set_log, NULL },

@@ -180,6 +180,21 @@ remembered() { score clients -n | grep -c . || true; }
   sound
 }
 
+# Two clients behind the same proxy are two clients.
+behind_a_proxy() {
+  node a 4001 8 --mode line
+  entrance "$1" --policy affinity --accept-proxy 127.0.0.0/8
+  local client
+  for client in 192.0.2.7 192.0.2.8; do
+    printf 'PROXY TCP4 %s 10.0.0.1 1234 80\r\ncount\n' "$client" | socat -t 60 - "TCP:$GATE" | grep total
+  done
+  [ "$(score clients -nr -o client | sort | tr '\n' ' ')" = "192.0.2.7 192.0.2.8 " ]
+  farm_is_at_rest
+}
+
+@test "affinity: the client is the one in a PROXY header, at a listener" { behind_a_proxy listener; }
+@test "affinity: the client is the one in a PROXY header, for a single connection" { behind_a_proxy connection; }
+
 @test "affinity: after an hour a client is forgotten" {
   three_nodes --policy affinity
   from 127.7.7.7 >/dev/null
