@@ -136,7 +136,7 @@ int memory_grow(struct store *store, struct farm *farm, uint32_t clients)
 	struct memory_page *pages, old;
 	int r = 0;
 
-	if (clients > MEMORY_CLIENTS_MAX)
+	if (clients == 0 || clients > MEMORY_CLIENTS_MAX)
 		return -EINVAL;
 	pages = calloc(memory_pages(clients), sizeof(*pages));
 	if (!pages)
