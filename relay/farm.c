@@ -7,15 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include "report.h"
 #include "sigterm.h"
-
-#define PRIVATE_FILE "/scoreboard.tdb"
 
 /* ---- the nodes ---- */
 
@@ -105,47 +101,6 @@ int farm_check_arguments(const struct options *options)
 
 /* ---- the scoreboard ---- */
 
-static bool is_ours(const char *folder)
-{
-	struct stat st;
-
-	return lstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && access(folder, W_OK) == 0;
-}
-
-/* A farm that was given on the command line has a scoreboard of its own, unless -s says where. */
-static char *private_path(void)
-{
-	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
-	char *path;
-
-	/* A folder of this user, or root's folder for all. In another user's folder, that user could replace the file.
-	 * */
-	if (geteuid() == 0)
-		runtime = "/run";
-	else if (is_ours("/run/corebalance"))
-		runtime = "/run/corebalance";
-	if (!runtime || access(runtime, W_OK) < 0)
-		runtime = "/dev/shm";
-	/* The scoreboard gets a new folder: where others may write, another user's file may have any given name
-	 * already. */
-	if (asprintf(&path, "%s/cbrelay-XXXXXX" PRIVATE_FILE, runtime) < 0)
-		return NULL;
-	path[strlen(path) - strlen(PRIVATE_FILE)] = '\0';
-	if (!mkdtemp(path)) {
-		free(path);
-		return NULL;
-	}
-	path[strlen(path)] = '/';
-	return path;
-}
-
-static void private_remove(char *path)
-{
-	(void)unlink(path);
-	path[strlen(path) - strlen(PRIVATE_FILE)] = '\0';
-	(void)rmdir(path);
-}
-
 static int open_failed(const char *path, int r)
 {
 	report_message(LOG_ERR, "%s: %s", path, score_strerror(r));
@@ -219,14 +174,16 @@ static int open_scoreboard(const struct options *options, const char *path, enum
 int farm_open(const struct options *options, enum farm_use use, struct farm *ret)
 {
 	const char *path = options->farm.scoreboard;
+	int r;
 
-	*ret = (struct farm){ 0 };
+	*ret = (struct farm){ .alone.fd = -1 };
 	if (options->n_arguments > 1 && !options->farm.scoreboard_given) {
-		path = ret->own_path = private_path();
-		if (!path) {
-			report_message(LOG_ERR, "cannot make a folder for the scoreboard: %s", strerror(errno));
+		r = alone_make(&ret->alone);
+		if (r < 0) {
+			report_message(LOG_ERR, "cannot make a folder for the scoreboard: %s", strerror(-r));
 			return EX_OSERR;
 		}
+		path = ret->alone.path;
 		report_message(LOG_INFO, "scoreboard %s", path);
 	}
 	return open_scoreboard(options, path, use, ret);
@@ -235,8 +192,6 @@ int farm_open(const struct options *options, enum farm_use use, struct farm *ret
 void farm_close(struct farm *farm)
 {
 	(void)score_close(farm->score);
-	if (farm->own_path)
-		private_remove(farm->own_path);
-	free(farm->own_path);
+	alone_remove(&farm->alone);
 	free(farm->wrong);
 }

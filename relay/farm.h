@@ -3,15 +3,16 @@
 
 /*
  * farm.h: the farm that this process serves: the scoreboard of a node list, or,
- * for nodes that are arguments, a private scoreboard that ends with the process.
+ * for nodes that are arguments, a scoreboard of their own (see alone.h).
  */
 
+#include "command/alone.h"
 #include "options.h"
 #include "scoreboard.h"
 
 struct farm {
 	struct score *score;
-	char *own_path;            /* of a private scoreboard, or NULL */
+	struct alone alone;        /* the folder of a stand-alone farm's scoreboard */
 	char *wrong;               /* what was wrong with the node list, which counts as empty; NULL: nothing */
 };
 
@@ -30,5 +31,5 @@ int farm_check_arguments(const struct options *options);
  * be closed by farm_close(). */
 int farm_open(const struct options *options, enum farm_use use, struct farm *ret);
 
-/* Closes the scoreboard, and removes a private scoreboard. */
+/* Closes the scoreboard, and removes that of a stand-alone farm. */
 void farm_close(struct farm *farm);

@@ -85,6 +85,7 @@ struct listener {
 	uint64_t active_usec;          /* when the listener last had something to do: CLOCK_BOOTTIME */
 	struct size size;              /* of the pool */
 	int journal_fd;                /* see log_fd() */
+	int farm_fd;                   /* of a stand-alone farm, or -1 */
 	struct shortage admission;     /* of what it takes to take connections in */
 	struct shortage forking;       /* of what it takes to start relays */
 	struct shortage serving;       /* the scoreboard cannot say which waiter has a slot */
@@ -817,7 +818,8 @@ static int begin(struct listener *l)
 	if (r >= 0)
 		r = pool_new(&(struct pool_setup){
 			.event = l->event, .score = l->score, .settings = l->settings, .fds = l->fds, .n_fds = l->n_fds,
-			.journal_fd = l->journal_fd, .on_change = listener_turn, .on_return = take_back, .arg = l }, &l->pool);
+			.journal_fd = l->journal_fd, .farm_fd = l->farm_fd, .on_change = listener_turn,
+			.on_return = take_back, .arg = l }, &l->pool);
 	if (r >= 0)
 		set_timer(l, &l->follow_time, FOLLOW_USEC, on_follow_time);
 	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)
@@ -857,7 +859,7 @@ int listener_run(const struct listener_setup *setup)
 {
 	size_t n_fds = setup->n_fds;
 	struct listener l = {
-		.score = setup->score, .settings = setup->settings, .nodes = setup->nodes, .wrong = setup->wrong, .n_fds = n_fds,
+		.score = setup->score, .farm_fd = setup->farm_fd, .settings = setup->settings, .nodes = setup->nodes, .wrong = setup->wrong, .n_fds = n_fds,
 		.owned = setup->owned, .coming = setup->waiters, .n_coming = setup->n_waiters,
 		.notify = getenv("NOTIFY_SOCKET") != NULL, .active_usec = now_boottime(),
 		.fd_limit = (size_t)sysconf(_SC_OPEN_MAX),

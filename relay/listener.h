@@ -21,6 +21,7 @@ struct listener_setup {
 	const struct handover *waiters;  /* of the previous listener */
 	size_t n_waiters;
 	struct score *score;
+	int farm_fd;                     /* relays keep it open, see alone.h; or -1 */
 	const struct settings *settings;
 	const char *nodes;               /* the path of the node list that SIGHUP loads anew, or NULL */
 	const char *wrong;               /* what is wrong with that list, or NULL: told in the status while there is no node */

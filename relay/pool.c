@@ -20,7 +20,7 @@
 
 #define GIVEN_USEC 500000u /* a relay that takes longer for an order is stopped, or nearly so */
 #define CLOSE_USEC 500000u /* how long a relay may take to close the listening sockets */
-#define KEPT_MAX (RELAY_SOCKETS_MAX + 5) /* descriptors of a relay besides those of the scoreboard */
+#define KEPT_MAX (RELAY_SOCKETS_MAX + 6) /* descriptors of a relay besides those of the scoreboard */
 
 /* A relay; its place in the table is its number in the gate. */
 struct member {
@@ -237,6 +237,7 @@ static _Noreturn void become_relay(struct pool *pool, size_t number, int orders_
 	keep[n++] = pool->gate.call_fd;
 	keep[n++] = pool->gate.open_fd;
 	keep[n++] = setup->journal_fd;
+	keep[n++] = setup->farm_fd;
 	if (pool->confinement && confinement_fd(pool->confinement) >= 0)
 		keep[n++] = confinement_fd(pool->confinement);
 	r = child_begin(setup->score, keep, n);

@@ -27,6 +27,7 @@ struct pool_setup {
 	const int *fds;                        /* the listening sockets */
 	size_t n_fds;
 	int journal_fd;                        /* see log_fd() */
+	int farm_fd;                           /* relays keep it open, see alone.h; or -1 */
 	void (*on_change)(void *arg);          /* called when a relay has called or has ended */
 	/* Called when a relay did not take its order: the connection, descriptor and ticket are the listener's again.
 	 * */

@@ -86,6 +86,69 @@ $ADDR:4002 1" ]
   wait "$PID"
 }
 
+# Runs in a mount namespace where /run and /dev/shm are empty: what other farms of this machine have is not seen.
+alone_here() {
+  [ "$(id -u)" = 0 ] || skip "needs root for empty folders in place of /run and /dev/shm"
+  unset COREBALANCE_SCOREBOARD
+  node_start a 4001 2 --mode line
+  run -0 unshare --mount env BUILD="$BUILD" ADDR="$ADDR" T="$T" CLIENT="$CLIENT" timeout 100 bash -euc '
+    mount -t tmpfs none /run
+    mount -t tmpfs none /dev/shm
+    until_ok() { for _ in $(seq 1500); do if "$@" >/dev/null 2>&1; then return; fi; sleep 0.02; done; echo "gave up: $*"; exit 1; }
+    farm() { "$BUILD/cbrelay" "$ADDR:$1" "$ADDR:4001/2" 2>"$T/$1.log" & until_ok grep "^cbrelay: listening" "$T/$1.log"; }
+    own() { sed -n "s/.*: scoreboard //p" "$T/$1.log"; }
+    served() { "$CLIENT" --timeout 60 --line "sleep 0" --expect line "$ADDR:$1" >/dev/null; }
+    '"$1"
+  echo "$output"
+}
+
+@test "a stand-alone farm: nothing of it is left at its end, nor of a killed farm at the next start" {
+  alone_here '
+    farm 3633; first=$!; served 3633
+    kill $first; wait $first
+    [ -z "$(ls -A /run /dev/shm | grep cbrelay)" ]
+    farm 3633; killed=$!; served 3633
+    "$CLIENT" --timeout 60 --line "until $T/go" --expect line "$ADDR:3633" >/dev/null & client=$!
+    relay() { "$BUILD/cbscore" slots -s "$(own 3633)" -nr -o pid; }
+    until_ok eval "relay | grep ."
+    relay=$(relay)
+    kill -9 $killed
+    wait $killed || true
+    # A relay of the killed farm still serves: its scoreboard stays.
+    farm 3634; other=$!; served 3634
+    [ -e "$(own 3633)" ]
+    : >"$T/go"
+    wait $client
+    until_ok eval "! kill -0 $relay"
+    kill $other; wait $other
+    farm 3635; last=$!; served 3635
+    [ ! -e "$(own 3633)" ]
+    kill $last; wait $last
+    [ -z "$(ls -A /run /dev/shm | grep cbrelay)" ]
+  '
+}
+
+@test "cbscore without options shows the stand-alone farm, unless the machine has a farm, or there are several" {
+  alone_here '
+    farm 3633; first=$!; served 3633
+    [ "$("$BUILD/cbscore" list -nr -o node,cores)" = "$ADDR:4001 2" ]
+    [ "$("$BUILD/cbscore" fsck)" = "$(own 3633): sound" ]
+    farm 3634; second=$!; served 3634
+    rc=0; "$BUILD/cbscore" list 2>"$T/said" || rc=$?
+    [ $rc = 1 ]
+    grep "2 stand-alone farms are here: name one by --scoreboard" "$T/said"
+    [ "$("$BUILD/cbscore" list -s "$(own 3634)" -nr -o node,cores)" = "$ADDR:4001 2" ]
+    kill -9 $second; wait $second || true
+    # What the killed farm left behind is not taken for a farm.
+    until_ok "$BUILD/cbscore" list
+    mkdir /run/corebalance
+    echo "$ADDR, 4009, 7, 0" >"$T/list"
+    "$BUILD/cbscore" load -c "$T/list" >/dev/null
+    [ "$("$BUILD/cbscore" list -nr -o node,cores)" = "$ADDR:4009 7" ]
+    kill $first; wait $first
+  '
+}
+
 @test "inetd's wait form: a listening socket on standard input" {
   node a 4001 1 --mode hold:5
   background "$T/relay.log" python3 -c "

@@ -13,6 +13,7 @@
 
 #include "act.h"
 #include "columns.h"
+#include "command/alone.h"
 #include "context.h"
 #include "system/inherited.h"
 #include "system/printable.h"
@@ -155,6 +156,25 @@ static void keep_holds(const struct context *context)
 	(void)score_close(score);
 }
 
+/* No option and no variable names a farm, and the machine has none: looks for a stand-alone farm. STATUS_OK; or the
+ * caller is told that there are several. */
+static int find_alone(struct farm_options *farm)
+{
+	static char path[ALONE_PATH_MAX];
+	size_t n;
+
+	if (farm->scoreboard_given || farm->nodes_given || score_exists(farm->scoreboard) == 1)
+		return STATUS_OK;
+	n = alone_find(path);
+	if (n > 1) {
+		complain("%zu stand-alone farms are here: name one by --scoreboard, as cbrelay said it; for example %s", n, path);
+		return STATUS_FAILED;
+	}
+	if (n == 1)
+		farm->scoreboard = path;
+	return STATUS_OK;
+}
+
 int main(int argc, char **argv)
 {
 	struct context context = { 0 };
@@ -175,6 +195,10 @@ int main(int argc, char **argv)
 	context_verb = line.verb;
 	if (farm_options_settle(&context.farm) < 0)
 		return complain_usage("$COREBALANCE_FARM: \"%s\": expected the name of a farm", context.farm.name);
+	/* A load is of the list of the machine's own farm. */
+	status = line.verb == &verb_load ? STATUS_OK : find_alone(&context.farm);
+	if (status != STATUS_OK)
+		return status;
 	act_set_farm(farm_options_shown(&context.farm));
 	status = line.verb->run(&context, line.n_arguments, line.arguments);
 	if (act_any())
