@@ -168,6 +168,7 @@ in_service() {
     cd /root/example
     echo "int one(void) { return 1; }" >one.c
     printf "all:\n\t\$(CC) -c one.c\n" >Makefile
+    echo "10.0.0.1 - - [28/Nov/2026:10:00:00 +0000] \"GET / HTTP/1.1\" 200 5" >access.log.1
     printf "#!/bin/sh\ncat /root/example/text >\"\$1\"\n" >/usr/local/bin/editor
     chmod 755 /usr/local/bin/editor
     [ -e /usr/bin/cbscore ] || exit 0
