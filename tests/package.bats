@@ -121,9 +121,9 @@ four_and_waiters() {
   until_ok nothing_runs
   # What was enabled is remembered until the purge, as by every Debian package.
   nothing_listed() { [ -z "$(inside systemctl list-units -q "$@" 'corebalance*')" ]; }
-  until_ok nothing_listed
+  until_ok nothing_listed || { inside systemctl list-units 'corebalance*'; false; }
   dpkg_inside --purge corebalance
-  until_ok nothing_listed --all
+  until_ok nothing_listed --all || { inside systemctl list-units --all 'corebalance*'; false; }
   run -0 inside sh -c 'find /etc /usr /lib /var/lib /run -xdev -name "*corebalance*" -not -path "/var/lib/systemd/*" -not -path "/usr/src/*" 2>/dev/null'
   [ -z "$(grep -v '^/run/systemd/' <<<"$output")" ]
 }
