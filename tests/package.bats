@@ -120,7 +120,7 @@ four_and_waiters() {
   nothing_runs() { ! inside pgrep -x 'cbrelay|cbprobe'; }
   until_ok nothing_runs
   # What was enabled is remembered until the purge, as by every Debian package.
-  nothing_listed() { [ -z "$(inside systemctl list-units -q "$@" 'corebalance*')" ]; }
+  nothing_listed() { [ -z "$(inside systemctl list-units -q --type=service,socket,timer "$@" 'corebalance*')" ]; }
   until_ok nothing_listed || { inside systemctl list-units 'corebalance*'; false; }
   dpkg_inside --purge corebalance
   until_ok nothing_listed --all || { inside systemctl list-units --all 'corebalance*'; false; }
