@@ -27,8 +27,8 @@ enum farm_use {
 int farm_check_arguments(const struct options *options);
 
 /* Opens the farm that the options name. A node list that is missing or wrong is an error for FARM_OF_COMMAND_LINE. Else
- * it counts as empty: clients wait until it is loaded. EX_OK; EX_CONFIG or EX_OSERR: the reason has been told. In each case *ret is to
- * be closed by farm_close(). */
+ * it counts as empty: clients wait until it is loaded. EX_OK; EX_CONFIG or EX_OSERR: the reason has been told. In each
+ * case *ret is to be closed by farm_close(). */
 int farm_open(const struct options *options, enum farm_use use, struct farm *ret);
 
 /* Closes the scoreboard, and removes that of a stand-alone farm. */

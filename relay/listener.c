@@ -859,7 +859,8 @@ int listener_run(const struct listener_setup *setup)
 {
 	size_t n_fds = setup->n_fds;
 	struct listener l = {
-		.score = setup->score, .farm_fd = setup->farm_fd, .settings = setup->settings, .nodes = setup->nodes, .wrong = setup->wrong, .n_fds = n_fds,
+		.score = setup->score, .farm_fd = setup->farm_fd, .settings = setup->settings, .nodes = setup->nodes,
+		.wrong = setup->wrong, .n_fds = n_fds,
 		.owned = setup->owned, .coming = setup->waiters, .n_coming = setup->n_waiters,
 		.notify = getenv("NOTIFY_SOCKET") != NULL, .active_usec = now_boottime(),
 		.fd_limit = (size_t)sysconf(_SC_OPEN_MAX),

@@ -581,9 +581,9 @@ int policy_compare(enum score_policy policy, const struct score_candidate *a, co
 const char *policy_why_behind(enum score_policy policy, const struct score_candidate *node,
 			      const struct score_candidate *chosen);
 
-/* What a new connection of a client (its address, or address and port; NULL: of any) would get by policy, and every node as it is at that moment. As for a new connection, nodes
- * with a due trial are opened for it first, and waiters get the slots that come of it. *ret is filled before the first
- * call of fn, which is as in score_each_node(). */
+/* What a new connection of a client (its address, or address and port; NULL: of any) would get by policy, and every node
+ * as it is at that moment. As for a new connection, nodes with a due trial are opened for it first, and waiters get the
+ * slots that come of it. *ret is filled before the first call of fn, which is as in score_each_node(). */
 int score_explain(struct score *s, enum score_policy policy, const char *client, struct score_choice *ret,
 		  int (*fn)(const struct score_node *node, void *arg), void *arg);
 

@@ -226,7 +226,6 @@ int claim_open_due(struct score *s, struct farm *farm)
 			s->undealt = true;
 			break;
 		}
-
 		r = index_get(s->store, farm, position, &entry);
 		if (r < 0)
 			return r;
