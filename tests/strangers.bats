@@ -108,6 +108,22 @@ NOT_THEIRS='not believed: it belongs to neither root, nor this user, nor the own
   as_member "$T/cbscore" -c "$CONF" list
 }
 
+# Nobody would believe a file of the member's, so the damage is for a process that may make the scoreboard.
+@test "one of the group that meets damage leaves it to those who may make it" {
+  local as_owner=(setpriv --reuid=$STRANGER --regid=$STRANGER --groups=$GROUP)
+  folder 770 $STRANGER:$GROUP
+  "${as_owner[@]}" "$T/cbscore" -c "$CONF" load
+  "$T/cbtest-damage" "$SCOREBOARD" header
+  says 1 "cbscore: $SCOREBOARD: only root and the owner of its folder can make a scoreboard there" \
+    as_member "$T/cbscore" -c "$CONF" fsck --repair
+  says 78 "cbprobe: $SCOREBOARD: only root and the owner of its folder can make a scoreboard there" as_member "$T/cbprobe" -c "$CONF"
+  [ "$(stat -c %u "$SCOREBOARD")" = $STRANGER ]
+  [ "$(find "$T/run" -user $MEMBER)" = '' ]
+  "${as_owner[@]}" "$T/cbscore" -c "$CONF" fsck --repair
+  [ "$(stat -c '%u %g %a' "$SCOREBOARD")" = "$STRANGER $GROUP 660" ]
+  run -0 as_member "$T/cbprobe" -c "$CONF"
+}
+
 @test "root that makes a scoreboard has no right of its own in the folder: a link on the way opens nothing" {
   folder 755 $STRANGER
   mkdir -m 700 "$T/secret"

@@ -106,8 +106,10 @@ static int make(const struct salvage *salvage, const struct folder *folder, cons
 	struct draft draft = {
 		.from = salvage_store(salvage), .file = *salvage_stat(salvage), .path = path, .rebuild = true, .repair = true,
 	};
-	int r = store_create(folder, salvage_life(salvage), &draft.to);
+	int r = folder_welcomes(folder); /* else no process would believe the new file, and the old one would be gone */
 
+	if (r == 0)
+		r = store_create(folder, salvage_life(salvage), &draft.to);
 	if (r < 0)
 		return r;
 	share(draft.to, salvage_stat(salvage));
