@@ -66,7 +66,7 @@ void connection_init(struct connection *connection, int fd, uint64_t accepted_us
 		.fd = fd, .accepted_usec = accepted_usec,
 		.record = {
 			.wait_usec = NEVER, .connect_usec = NEVER, .total_usec = NEVER,
-			.end_who = END_CLEAN, .end_phase = PHASE_DONE,
+			.ended_by = END_CLEAN, .end_phase = PHASE_DONE,
 		},
 	};
 	if (client)
@@ -75,30 +75,30 @@ void connection_init(struct connection *connection, int fd, uint64_t accepted_us
 		(void)address_peer(fd, connection->record.client);
 }
 
-void connection_report_unserved(const struct arrival *arrival, struct score *score, enum end_who who, enum end_cause cause)
+void connection_report_unserved(const struct arrival *arrival, struct score *score, enum ended_by by, enum end_cause cause)
 {
 	struct connection connection;
 
 	connection_init(&connection, arrival->fd, arrival->accepted_usec, arrival->client);
 	connection.record.wait_usec = connection.record.total_usec = now_boottime() - arrival->accepted_usec;
-	connection.record.end_who = who;
+	connection.record.ended_by = by;
 	connection.record.end_phase = PHASE_QUEUE;
 	connection.record.end_cause = cause;
 	report_connection(&connection.record, score_verbosity(score) >= SCORE_VERBOSITY_MAX);
 }
 
-static enum stage end(struct life *life, enum end_who who, enum end_phase phase, int status)
+static enum stage end(struct life *life, enum ended_by by, enum end_phase phase, int status)
 {
-	life->connection->record.end_who = who;
+	life->connection->record.ended_by = by;
 	life->connection->record.end_phase = phase;
 	life->status = status;
 	return STAGE_OVER;
 }
 
-static enum stage end_because(struct life *life, enum end_who who, enum end_phase phase, int status, enum end_cause cause)
+static enum stage end_because(struct life *life, enum ended_by by, enum end_phase phase, int status, enum end_cause cause)
 {
 	life->connection->record.end_cause = cause;
-	return end(life, who, phase, status);
+	return end(life, by, phase, status);
 }
 
 static enum stage end_by_limit(struct life *life, enum end_cause cause)

@@ -22,7 +22,7 @@ struct connection {
 void connection_init(struct connection *connection, int fd, uint64_t accepted_usec, const char *client);
 
 /* Reports a connection that ended before it had a slot. */
-void connection_report_unserved(const struct arrival *arrival, struct score *score, enum end_who who, enum end_cause cause);
+void connection_report_unserved(const struct arrival *arrival, struct score *score, enum ended_by by, enum end_cause cause);
 
 /* What a connection has when its service begins. */
 struct connection_start {

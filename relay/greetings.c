@@ -62,11 +62,11 @@ static void give_away(struct greeting *greeting)
 	free(greeting);
 }
 
-static void end(struct greeting *greeting, enum end_who who, enum end_cause cause)
+static void end(struct greeting *greeting, enum ended_by by, enum end_cause cause)
 {
 	int fd = greeting->arrival.fd;
 
-	connection_report_unserved(&greeting->arrival, greeting->all->setup.score, who, cause);
+	connection_report_unserved(&greeting->arrival, greeting->all->setup.score, by, cause);
 	give_away(greeting);
 	(void)close(fd);
 }
@@ -208,10 +208,10 @@ void greetings_look(struct greetings *greetings)
 					 end_usec > now_usec ? end_usec - now_usec : 0, 1000, on_time, greetings);
 }
 
-void greetings_end(struct greetings *greetings, enum end_who who)
+void greetings_end(struct greetings *greetings, enum ended_by by)
 {
 	while (greetings->first)
-		end(greetings->first, who, CAUSE_PLAIN);
+		end(greetings->first, by, CAUSE_PLAIN);
 }
 
 struct greetings *greetings_free(struct greetings *greetings)

@@ -52,4 +52,4 @@ void greetings_pass(struct greetings *greetings, bool all, int (*take)(const str
 void greetings_look(struct greetings *greetings);
 
 /* Ends all connections. */
-void greetings_end(struct greetings *greetings, enum end_who who);
+void greetings_end(struct greetings *greetings, enum ended_by by);

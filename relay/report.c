@@ -143,9 +143,9 @@ static const char *end_words(const struct record *r)
 	if (r->end_phase == PHASE_QUEUE && (r->end_cause == CAUSE_NO_HEADER || r->end_cause == CAUSE_BAD_HEADER))
 		return limit_words(r->end_cause);
 	if (r->end_phase == PHASE_QUEUE)
-		return r->end_who == END_CLIENT ? "left after it had waited %s" :
-		       r->end_who == END_ADMIN ? "ended on demand after it had waited %s" : limit_words(r->end_cause);
-	switch (r->end_who) {
+		return r->ended_by == END_CLIENT ? "left after it had waited %s" :
+		       r->ended_by == END_ADMIN ? "ended on demand after it had waited %s" : limit_words(r->end_cause);
+	switch (r->ended_by) {
 	case END_CLEAN:
 		return "served in %s";
 	case END_CLIENT:
@@ -231,11 +231,11 @@ static bool is_told(const struct record *r)
 	case LINES_ALL:
 		return true;
 	case LINES_SLOW:
-		return r->end_who != END_CLEAN || r->total_usec >= slow_usec;
+		return r->ended_by != END_CLEAN || r->total_usec >= slow_usec;
 	case LINES_FAILED:
-		return r->end_who != END_CLEAN;
+		return r->ended_by != END_CLEAN;
 	case LINES_SAMPLE:
-		return r->end_who != END_CLEAN || r->ticket % sample == 0;
+		return r->ended_by != END_CLEAN || r->ticket % sample == 0;
 	case LINES_NONE:
 		break;
 	}
@@ -247,7 +247,7 @@ void report_connection(const struct record *r, bool always)
 	const char *node = *r->node ? r->node : "<NOSRV>", *local = *r->node_local ? r->node_local : "-";
 	struct words wait = exact(r->wait_usec), connect = exact(r->connect_usec), total = exact(r->total_usec);
 	struct words slot = exact(*r->node ? r->slot : UINT64_MAX);
-	struct words stands_for = exact(lines == LINES_SAMPLE && r->end_who == END_CLEAN ? sample : 1);
+	struct words stands_for = exact(lines == LINES_SAMPLE && r->ended_by == END_CLEAN ? sample : 1);
 	const char *id = *r->id ? r->id : "-";
 	char text[WORDS_MAX];
 	struct log_line line = { 0 };
@@ -258,7 +258,7 @@ void report_connection(const struct record *r, bool always)
 		report_message(LOG_INFO, "client=%s node=%s slot=%s node_local=%s wait_usec=%s connect_usec=%s total_usec=%s "
 			       "bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " farm=%s id=%s time=%s sample=%s failed_nodes=%u end=%c%c",
 			       r->client, node, slot.text, local, wait.text, connect.text, total.text, r->in, r->out,
-			       farm, id, moment(now_realtime()).text, stands_for.text, r->failed_nodes, r->end_who, r->end_phase);
+			       farm, id, moment(now_realtime()).text, stands_for.text, r->failed_nodes, r->ended_by, r->end_phase);
 		return;
 	}
 	write_words(r, text);
@@ -279,7 +279,7 @@ void report_connection(const struct record *r, bool always)
 	log_add(&line, "COREBALANCE_BYTES_OUT=%" PRIu64, r->out);
 	log_add(&line, "COREBALANCE_SAMPLE=%s", stands_for.text);
 	log_add(&line, "COREBALANCE_FAILED_NODES=%u", r->failed_nodes);
-	log_add(&line, "COREBALANCE_END=%c%c", r->end_who, r->end_phase);
+	log_add(&line, "COREBALANCE_END=%c%c", r->ended_by, r->end_phase);
 	log_send(&line);
 }
 

@@ -12,7 +12,7 @@
 #include "scoreboard.h"
 
 /* Which party ended a connection, and in which phase: the two letters of COREBALANCE_END. */
-enum end_who {
+enum ended_by {
 	END_CLEAN = '-',      /* both sides had ended */
 	END_CLIENT = 'C',
 	END_NODE = 'S',
@@ -52,7 +52,7 @@ struct record {
 	uint64_t wait_usec, connect_usec, total_usec;
 	uint64_t in, out;              /* bytes from the client to the node, and back */
 	unsigned failed_nodes;         /* tried in vain */
-	enum end_who end_who;
+	enum ended_by ended_by;
 	enum end_phase end_phase;
 	enum end_cause end_cause;
 };

@@ -80,10 +80,10 @@ static void forget(struct waiter *waiter)
 }
 
 /* Ends a waiter that will not be served: reports it, and frees its place. */
-static void end(struct waiter *waiter, enum end_who who, enum end_cause cause)
+static void end(struct waiter *waiter, enum ended_by by, enum end_cause cause)
 {
 	(void)score_leave(waiter->all->setup.score, &waiter->ticket); /* -ESTALE: the ticket has been lost */
-	connection_report_unserved(&waiter->arrival, waiter->all->setup.score, who, cause);
+	connection_report_unserved(&waiter->arrival, waiter->all->setup.score, by, cause);
 	forget(waiter);
 }
 
@@ -565,12 +565,12 @@ void waiters_look(struct waiters *w)
 		guard_stop(w);
 }
 
-void waiters_end(struct waiters *w, enum end_who who)
+void waiters_end(struct waiters *w, enum ended_by by)
 {
 	while (w->first)
-		end(w->first, who, CAUSE_PLAIN);
+		end(w->first, by, CAUSE_PLAIN);
 	if (w->unqueued) {
-		connection_report_unserved(&w->unqueued->arrival, w->setup.score, who, CAUSE_PLAIN);
+		connection_report_unserved(&w->unqueued->arrival, w->setup.score, by, CAUSE_PLAIN);
 		(void)close(w->unqueued->arrival.fd);
 		free(w->unqueued);
 		w->unqueued = NULL;

@@ -93,4 +93,4 @@ int waiters_take_over(struct waiters *waiters, const struct handover *handover);
 void waiters_look(struct waiters *waiters);
 
 /* Ends all waiters. */
-void waiters_end(struct waiters *waiters, enum end_who who);
+void waiters_end(struct waiters *waiters, enum ended_by by);

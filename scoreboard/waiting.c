@@ -16,20 +16,20 @@ static void (*on_wait)(const char *what);
 
 static void tell(const struct lock_wait *wait)
 {
-	char text[256], who[64] = "a process that cannot be found out";
+	char text[256], holder[64] = "a process that cannot be found out";
 	double waited = (double)wait->waited_usec / 1e6;
 
 	if (wait->pid > 0)
-		(void)snprintf(who, sizeof(who), "process %ld%s%s%s", (long)wait->pid, *wait->name ? " (" : "", wait->name,
+		(void)snprintf(holder, sizeof(holder), "process %ld%s%s%s", (long)wait->pid, *wait->name ? " (" : "", wait->name,
 			       *wait->name ? ")" : "");
 	if (!wait->stopped)
-		(void)snprintf(text, sizeof(text), "waiting for the scoreboard for %.1f s: %s has its lock", waited, who);
+		(void)snprintf(text, sizeof(text), "waiting for the scoreboard for %.1f s: %s has its lock", waited, holder);
 	else if (wait->woken == 0)
 		(void)snprintf(text, sizeof(text), "waiting for the scoreboard for %.1f s: %s has its lock and was stopped; "
-			       "it is continued", waited, who);
+			       "it is continued", waited, holder);
 	else
 		(void)snprintf(text, sizeof(text), "waiting for the scoreboard for %.1f s: %s has its lock and was stopped; "
-			       "it cannot be continued: %s", waited, who, strerror(-wait->woken));
+			       "it cannot be continued: %s", waited, holder, strerror(-wait->woken));
 	on_wait(text);
 }
 

@@ -171,7 +171,7 @@ int lost_finish(struct score *s, struct farm *farm)
 	return r < 0 ? r : claim_dispatch(s, farm);
 }
 
-int lost_strike(struct score *s, struct farm *farm, const struct holder *whom)
+int lost_strike(struct score *s, struct farm *farm, const struct holder *holder)
 {
 	struct lost_page *page;
 	uint32_t left;
@@ -180,7 +180,7 @@ int lost_strike(struct score *s, struct farm *farm, const struct holder *whom)
 	for (uint32_t number = 0; r == 0 && farm->lost > 0; number++) {
 		r = get_page(s->store, number, &page, &left);
 		for (unsigned i = 0; r == 0 && i < HOLDERS_PER_PAGE && farm->lost > 0; i++)
-			if (holder_equal(&page->holders[i], whom)) {
+			if (holder_equal(&page->holders[i], holder)) {
 				page->holders[i] = struck;
 				store_touch(s->store, &page->holders[i], sizeof(page->holders[i]));
 				farm->lost--;

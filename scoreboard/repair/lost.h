@@ -45,7 +45,7 @@ int lost_get(struct store *store, const struct farm *farm, struct holder **ret, 
 
 /* Strikes a process off the record; with the last process does as lost_finish(). Commits. 0; -EUCLEAN as above; or
  * -errno. */
-int lost_strike(struct score *s, struct farm *farm, const struct holder *whom);
+int lost_strike(struct score *s, struct farm *farm, const struct holder *holder);
 
 /* No process is left that may hold lost slots: frees them, and grants them to waiters. Commits. 0 or -errno. */
 int lost_finish(struct score *s, struct farm *farm);
