@@ -32,7 +32,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   background "$T/relay.log" prlimit --nofile=100:100 "$BUILD/cbrelay" -c "$CONF" "$GATE"
   until_ok is_listening "$GATE"
   client_start crowd -n 80 -c 80 --line "$(until_word go)" --expect line
-  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 80 ]'
+  until_ok connected_are 80
   until_ok grep 'limit of 100 descriptors is reached; connections wait' "$T/relay.log"
   word go
   client_wait crowd
@@ -48,9 +48,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
 
 @test "the limit of descriptors, with many slots: relays as many as there is room for, and all are served" {
   node a 4001 200 --mode line
-  background "$T/relay.log" prlimit --nofile=100:100 "$BUILD/cbrelay" -c "$CONF" "$GATE"
-  GATE_PID=$PID
-  until_ok is_listening "$GATE"
+  few_descriptors 100
   client_start crowd -n 80 -c 80 --line "$(until_word go)" --expect line
   until_ok lines_with_are "$T/relay.log" 'limit of 100 descriptors is reached; connections wait' 1
   until_ok eval '[ "$(busy)" -ge 17 ]'
@@ -61,7 +59,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   rm "$T/go.word"
   client_start crowd -n 80 -c 80 --line "$(until_word go)" --expect line
   until_ok eval '[ "$(busy)" -ge 17 ]'
-  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 80 ]'
+  until_ok connected_are 80
   kill "$GATE_PID"
   until_ok grep -q 'stopping: ' "$T/relay.log"
   word go
@@ -78,7 +76,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   client_start crowd -n 12 -c 12 --line "sleep 5" --expect line
   until_ok waiting_in_listener_is 3
   # All other connections are in the backlog, and no process has accepted one more.
-  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 13 ]'
+  until_ok connected_are 13
   [ "$(waiting)" = 3 ]
   word go
   client_wait holder
@@ -136,7 +134,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   entrance alone
   client_start crowd -n 3500 -c 3500 --line "$(until_word go)" --expect line
   until_ok grep -q 'No space left on device' "$T/relay.log"
-  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 3500 ]'
+  until_ok connected_are 3500
   kill "$GATE_PID"
   until_ok grep -q 'stopping: ' "$T/relay.log"
   rm "$T/run/ballast"

@@ -8,30 +8,8 @@ load lib/helpers
 setup() { farm_setup; }
 teardown() { farm_teardown; }
 
-# one_after_the_other ROUNDS N: N clients connect at once, in a known order; the only node counts its connections, which
-# come one after the other. This is done ROUNDS times.
-one_after_the_other() {
-  python3 - "${GATE%:*}" "${GATE##*:}" "$1" "$2" <<'END'
-import re, socket, sys
-
-host, port, rounds, n = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-expected = 0
-for turn in range(rounds):
-    clients = [socket.create_connection((host, port), timeout=60) for _ in range(n)]
-    for client in clients:
-        client.sendall(b"count\n")
-    served = []
-    for client in clients:
-        said = b""
-        while chunk := client.recv(4096):
-            said += chunk
-        served.append(int(re.search(rb"total=(\d+)", said).group(1)))
-        client.close()
-    if served != list(range(expected + 1, expected + n + 1)):
-        sys.exit(f"round {turn}: the clients, in the order in which they came, were served as {served}")
-    expected += n
-END
-}
+# in_order ROUNDS N: N clients at once, in a known order, are served in that order; ROUNDS times.
+in_order() { "$LIB/in-order" "${GATE%:*}" "${GATE##*:}" "$1" "$2"; }
 
 # Every process that accepts a connection is delayed by up to so many microseconds.
 slow_accept() {
@@ -44,7 +22,7 @@ in_the_order_of_the_backlog() {
   slow_accept 20000
   node a 4001 1 --mode line
   LD_PRELOAD=$T/preload-accept.so entrance alone "$@"
-  run -0 one_after_the_other 12 6
+  run -0 in_order 12 6
   farm_is_at_rest
 }
 
@@ -61,6 +39,6 @@ in_the_order_of_the_backlog() {
   slow_accept 500000
   node a 4001 1 --mode line
   LD_PRELOAD=$T/preload-accept.so entrance alone
-  run -0 one_after_the_other 3 3
+  run -0 in_order 3 3
   farm_is_at_rest
 }

@@ -159,7 +159,7 @@ PY
   # So that a relay has to accept the connection.
   kill -STOP "$GATE_PID"
   client_start long --line "sleep 60000" --expect line
-  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 1 ]'
+  until_ok connected_are 1
   late=$(relays)
   kill -9 "$GATE_PID"
   rm "$LATE"

@@ -25,7 +25,7 @@ load lib/helpers
   client_start crowd -n 20 --line "$(until_word go)" --expect line
   until_ok waiting_in_listener_is 2
   # All other connections are in the backlog.
-  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 20 ]'
+  until_ok connected_are 20
   kill "$GATE_PID"
   until_ok grep -q 'stopping: ' "$T/relay.log"
   word go
@@ -36,13 +36,11 @@ load lib/helpers
 
 @test "SIGTERM: near the limit of descriptors, too, whoever is in the backlog of our own socket is served" {
   node a 4001 1 --mode line
-  background "$T/relay.log" prlimit --nofile=128:128 "$BUILD/cbrelay" -c "$CONF" "$GATE"
-  GATE_PID=$PID
-  until_ok is_listening "$GATE"
+  few_descriptors 128
   client_start crowd -n 120 -c 120 --line "$(until_word go)" --expect line
   # The listener takes in as many as it has descriptors for; all others are in the backlog.
   until_ok eval '[ "$(waiting_in_listener)" -ge 20 ]'
-  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 120 ]'
+  until_ok connected_are 120
   kill "$GATE_PID"
   until_ok grep -q 'stopping: ' "$T/relay.log"
   word go
@@ -54,12 +52,10 @@ load lib/helpers
 
 @test "SIGTERM twice, near the limit of descriptors: the backlog ends, too" {
   node a 4001 1 --mode line
-  background "$T/relay.log" prlimit --nofile=128:128 "$BUILD/cbrelay" -c "$CONF" "$GATE"
-  GATE_PID=$PID
-  until_ok is_listening "$GATE"
+  few_descriptors 128
   client_start crowd -n 120 -c 120 --line "sleep 30000" --expect line
   until_ok eval '[ "$(waiting_in_listener)" -ge 20 ]'
-  until_ok eval '[ "$(ss -Htn state established "dst $GATE" | wc -l)" = 120 ]'
+  until_ok connected_are 120
   kill "$GATE_PID"
   until_ok grep -q 'stopping: ' "$T/relay.log"
   kill "$GATE_PID"

@@ -158,25 +158,6 @@ lines_are() { [ "$(lines | wc -l)" = "$1" ]; }
 @test "listener: the journal has a connection's fields" { journal_tells listener corebalance.service; }
 @test "connection: the journal has a connection's fields" { journal_tells connection corebalance@; }
 
-# libsystemd keeps a socket to the journal under a number that a relay's own descriptors could have later.
-# Clients that connect at once, in a known order, are served in that order by a node of one core that counts them.
-served_in_order() { # N
-  inside python3 - "$1" <<'END'
-import re, socket, sys
-clients = [socket.create_connection(("127.0.0.1", 3632), timeout=120) for _ in range(int(sys.argv[1]))]
-for client in clients:
-    client.sendall(b"count\n")
-served = []
-for client in clients:
-    said = b""
-    while chunk := client.recv(4096):
-        said += chunk
-    served.append(int(re.search(rb"total=(\d+)", said).group(1)))
-    client.close()
-sys.exit(0 if served == list(range(served[0], served[0] + len(served))) else f"served as {served}")
-END
-}
-
 # The journal's daemon is stopped, its socket is full, and the node does not write to it either.
 journal_is_stopped() { # FORM CLIENTS
   inside systemd-run -q --collect --unit=node-a -p StandardOutput=null -p StandardError=null \
@@ -209,7 +190,7 @@ lost_lines_are_told() { # AT LEAST
 
 @test "listener: a journal that is stopped holds up no connection and changes no order, and what it missed is counted" {
   journal_is_stopped listener 300
-  served_in_order 12
+  inside /opt/cbtest/in-order 127.0.0.1 3632 1 12
   journal_goes_on
   until_ok lost_lines_are_told 312
   at_rest
@@ -221,6 +202,7 @@ lost_lines_are_told() { # AT LEAST
   at_rest
 }
 
+# libsystemd keeps a socket to the journal under a number that a relay's own descriptors could have later.
 @test "stand-alone, what the listener says first costs no relay its own words, and goes into no connection" {
   node a 4001 4 --mode echo
   inside systemd-run -q --collect --unit=node-gate cbrelay --connections-per-relay 3 "$GATE" 127.0.0.1:4001/4

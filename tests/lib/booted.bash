@@ -15,7 +15,7 @@ boot_farm() {
   fi
   make -s -C "$BATS_TEST_DIRNAME/.." install DESTDIR="$STAGE" PREFIX=/usr SANITIZE="${SANITIZE-}" \
     >"$BATS_FILE_TMPDIR/install.log" 2>&1 3>&- || { cat "$BATS_FILE_TMPDIR/install.log" && return 1; }
-  install -D -t "$STAGE/opt/cbtest" "$BUILD"/tests/cbtest-{node,client}
+  install -D -t "$STAGE/opt/cbtest" "$BUILD"/tests/cbtest-{node,client} "$BATS_TEST_DIRNAME/lib/in-order"
   # A relay needs no ptrace(2), but the leak detector does.
   for unit in corebalance corebalance@ corebalance-probe corebalance-probed; do
     install -D -m 644 <(printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n') \

@@ -216,6 +216,12 @@ entrance() {
   [ "$way" != alone ] || PATIENCE=10 until_ok test -e "$SCOREBOARD" || true
 }
 
+# few_descriptors N [cbrelay option]...: as `entrance alone`, and the listener has N descriptors.
+few_descriptors() { WRAPPER="prlimit --nofile=$1:$1" entrance alone "${@:2}"; }
+
+# How many clients are connected to $GATE, the backlog included.
+connected_are() { [ "$(ss -Htn state established "dst $GATE" | wc -l)" = "$1" ]; }
+
 # It does not connect: that would be a connection of the farm.
 is_listening() {
   local port=${1##*:}
