@@ -28,6 +28,7 @@ struct gate_memory {
 	_Atomic uint32_t position;
 	_Atomic uint32_t calls;
 	_Atomic uint32_t full;
+	_Atomic bool is_short;         /* of something that accept(2) needs, and a process has said so */
 	_Atomic uint32_t top;          /* no relay at or behind it */
 	_Atomic uint64_t accepted;
 	_Atomic uint64_t rested_usec;
@@ -282,4 +283,15 @@ void gate_tell_full(struct gate *gate)
 void gate_tell_deaf(struct gate *gate, size_t relay)
 {
 	atomic_store(&gate->memory->deaf[relay], true);
+}
+
+bool gate_note_shortage(struct gate *gate)
+{
+	return !atomic_exchange(&gate->memory->is_short, true);
+}
+
+void gate_end_shortage(struct gate *gate)
+{
+	if (atomic_load(&gate->memory->is_short)) /* else the line of memory stays shared by all processors */
+		atomic_store(&gate->memory->is_short, false);
 }

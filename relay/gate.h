@@ -176,3 +176,12 @@ void gate_tell_full(struct gate *gate);
 
 /* This relay has closed its copies of the listening sockets. Safe in a signal handler. */
 void gate_tell_deaf(struct gate *gate, size_t relay);
+
+/* ---- the listener and relays ---- */
+
+/* A process could not accept a connection, as this machine is short of something. Returns whether that is news: no
+ * process has noted it since a connection was last accepted. Of all processes the one that brings the news says so. */
+bool gate_note_shortage(struct gate *gate);
+
+/* A process has accepted a connection: the next shortage is news. */
+void gate_end_shortage(struct gate *gate);

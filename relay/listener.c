@@ -240,10 +240,13 @@ static enum accepted accept_one(struct listener *l, int fd)
 		return ACCEPTED_LATER;
 	r = l->greetings && !waiters_owe_ticket(l->waiters) ? greetings_admit(l->greetings, fd) : waiters_admit(l->waiters, fd);
 	if (r < 0) {
+		/* A relay may have said it. */
+		l->admission.complained |= !gate_note_shortage(pool_gate(l->pool));
 		take_a_pause(&l->admission, "accept", r);
 		return ACCEPTED_LATER;
 	}
 	l->admission.complained = false;
+	gate_end_shortage(pool_gate(l->pool));
 	return r == 0 ? ACCEPTED_ONE : ACCEPTED_NONE;
 }
 

@@ -43,7 +43,6 @@ struct relay {
 	int epoll_fd;               /* the listening sockets and the socket for orders */
 	bool idle;                  /* as far as this relay knows: the listener may have reserved it meanwhile */
 	bool last;                  /* retires after this connection */
-	bool complained;
 	uint64_t full_usec;         /* the next pause of wait_full() */
 };
 
@@ -208,10 +207,9 @@ static enum next sit_out(struct relay *relay, int error)
 {
 	struct pollfd fd = { .fd = relay->place->orders_fd, .events = 0 };
 
-	if (!relay->complained)
+	if (gate_note_shortage(relay->place->gate))
 		report_message(LOG_ERR, "cannot accept: %s; connections wait in the backlog meanwhile",
 			       score_strerror(error));
-	relay->complained = true;
 	return sigterm_poll(&fd, 1, SHORTAGE_PAUSE_USEC) == -EINTR ? NEXT_END : NEXT_LOOK;
 }
 
@@ -267,7 +265,7 @@ static enum next accept_one(struct relay *relay, int listening_fd, struct work *
 		return r == 1 ? wait_full(relay, ret) : no_arrival(relay, &arrival, r);
 	relay->full_usec = FULL_USEC;
 	gate_took(relay->place->gate);
-	relay->complained = false;
+	gate_end_shortage(relay->place->gate);
 	ret->fd = arrival.fd;
 	ret->accepted_usec = arrival.accepted_usec;
 	(void)memcpy(ret->client, arrival.client, sizeof(ret->client));

@@ -235,13 +235,18 @@ open('$T/leave').read()"
   farm_is_at_rest
 }
 
-# No connection can be accepted for want of $1: those that wait already are served meanwhile, the others afterwards.
-served_while_short() {
+# Accepting fails for what is written into $SHORT, as long as that is there.
+short_machine() {
   [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
   gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-short.so" "$BATS_TEST_DIRNAME/tools/preload-short.c" -ldl
   export SHORT=$T/short
+  LD_PRELOAD=$T/preload-short.so entrance alone "$@"
+}
+
+# No connection can be accepted for want of $1: those that wait already are served meanwhile, the others afterwards.
+served_while_short() {
   node a 4001 1 --mode line
-  LD_PRELOAD=$T/preload-short.so entrance alone
+  short_machine
   client_start now --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start inside -n 400 -c 400 --line "sleep 0" --expect line
@@ -262,3 +267,27 @@ served_while_short() {
 
 @test "the machine's table of files is full: clients that wait are served meanwhile" { served_while_short ENFILE 'Too many open files in system'; }
 @test "no memory for another connection: clients that wait are served meanwhile" { served_while_short ENOMEM 'Cannot allocate memory'; }
+
+# So many processes at least have tried to accept a connection, and could not
+tried_are() { [ "$(sort -u "$SHORT.tried" | wc -l)" -ge "$1" ]; }
+
+@test "a shortage that several relays meet is said once, and once again when it comes back" {
+  local round
+  node a 4001 5 --mode line
+  short_machine
+  for round in 1 2; do
+    rm -f "$SHORT.tried"
+    client_start four -n 4 -c 4 --line "$(until_word "go$round")" --expect line
+    until_ok busy_is 4
+    word "go$round"
+    client_wait four
+    until_ok busy_is 0
+    echo ENFILE >"$SHORT"
+    client_start late -n 20 -c 20 --line "sleep 0" --expect line
+    until_ok tried_are 2
+    rm "$SHORT"
+    client_wait late
+    [ "$(said 'Too many open files in system')" = "$round" ]
+  done
+  farm_is_at_rest
+}
