@@ -50,16 +50,9 @@ const char *score_default_path(void)
 	return path ? path : SCORE_DEFAULT_PATH;
 }
 
-int score_owner(const struct score *s, uid_t *ret_user, gid_t *ret_group)
+int score_stat(const struct score *s, struct stat *ret)
 {
-	struct stat st;
-	int r = store_stat(s->store, &st);
-
-	if (r < 0)
-		return r;
-	*ret_user = st.st_uid;
-	*ret_group = st.st_gid;
-	return 0;
+	return store_stat(s->store, ret);
 }
 
 int score_exists(const char *path)

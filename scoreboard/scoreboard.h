@@ -31,6 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "records/agent.h"
@@ -221,8 +222,8 @@ void score_on_wait(void (*fn)(const char *what), bool (*is_ended)(void));
  * goes on to do so. */
 void score_defer_stop(void);
 
-/* The owner and group of the open file. 0 or -errno. */
-int score_owner(const struct score *s, uid_t *ret_user, gid_t *ret_group);
+/* What fstat(2) says of the open file: owner, group and mode. 0 or -errno. */
+int score_stat(const struct score *s, struct stat *ret);
 
 /*
  * Looks whether the file that this process has open is still the scoreboard: for

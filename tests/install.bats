@@ -21,6 +21,7 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
 ./usr/lib/systemd/system/corebalance-allow.timer
 ./usr/lib/systemd/system/corebalance-farm-probe@.service
 ./usr/lib/systemd/system/corebalance-farm-probe@.timer
+./usr/lib/systemd/system/corebalance-farm-scoreboard@.service
 ./usr/lib/systemd/system/corebalance-farm-status@.service
 ./usr/lib/systemd/system/corebalance-farm-status@.socket
 ./usr/lib/systemd/system/corebalance-farm@.service
@@ -28,6 +29,7 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
 ./usr/lib/systemd/system/corebalance-probe.service
 ./usr/lib/systemd/system/corebalance-probe.timer
 ./usr/lib/systemd/system/corebalance-probed.service
+./usr/lib/systemd/system/corebalance-scoreboard.service
 ./usr/lib/systemd/system/corebalance-status.service
 ./usr/lib/systemd/system/corebalance-status.socket
 ./usr/lib/systemd/system/corebalance.service

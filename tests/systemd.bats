@@ -37,7 +37,7 @@ teardown() {
 
 @test "systemd finds no fault with the units" {
   inside systemd-analyze verify --man=no corebalance.socket corebalance.service corebalance@0.service \
-    corebalance-probe.service corebalance-probe.timer corebalance-probed.service
+    corebalance-probe.service corebalance-probe.timer corebalance-probed.service corebalance-scoreboard.service
   inside mkdir -p /run/systemd/system/corebalance.socket.d
   inside ln -s /usr/share/corebalance/per-connection.conf /run/systemd/system/corebalance.socket.d/
   inside systemd-analyze verify --man=no corebalance.socket
@@ -46,14 +46,17 @@ teardown() {
 
 @test "every service is hardened: systemd-analyze security says at most 1.5" {
   local unit
-  for unit in corebalance.service corebalance@0.service corebalance-probe.service corebalance-probed.service; do
+  for unit in corebalance.service corebalance@0.service corebalance-probe.service corebalance-probed.service \
+    corebalance-scoreboard.service; do
     inside systemd-analyze security --no-pager --threshold=15 "$unit" >"$T/security" || { cat "$T/security" && return 1; }
   done
 }
 
-@test "sysusers.d makes the user, tmpfiles.d the scoreboard's folder" {
+@test "sysusers.d makes the users, tmpfiles.d the scoreboard's folder" {
   [ "$(inside id -un corebalance)" = corebalance ]
   [ "$(inside id -gn corebalance)" = corebalance ]
+  [ "$(inside id -gn corebalance-probe)" = corebalance ]
+  [ "$(inside id -u corebalance-probe)" != "$(inside id -u corebalance)" ]
   [ "$(inside stat -c '%F %a %U:%G' /run/corebalance)" = 'directory 770 corebalance:corebalance' ]
 }
 
@@ -380,6 +383,89 @@ held() { score list -nr -o NODE,STATE,REASON | sed -n 's/^\([^ ]*\) held /\1 /p'
   until_ok state_is 4002 up
   unit_is corebalance-probe.timer active
   state_is 4001 up
+}
+
+# What a command of check=exec: tries against a relay, its listener, and what is theirs. It says what succeeded.
+intruder() {
+  inside install -m 755 /dev/stdin /opt/cbtest/intruder <<'END'
+#!/usr/bin/python3
+import ctypes, os, signal
+libc = ctypes.CDLL(None, use_errno=True)
+def call(number, *arguments):
+    if libc.syscall(number, *arguments) < 0:
+        raise OSError(ctypes.get_errno(), "")
+def relays():
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if open(f"/proc/{pid}/comm").read() == "cbrelay\n":
+                yield int(pid)
+        except OSError:
+            pass
+def remote_read(pid):
+    there = (ctypes.c_ulong * 2)(0x400000, 8)
+    here = (ctypes.c_ulong * 2)(ctypes.addressof(ctypes.create_string_buffer(8)), 8)
+    call(310, pid, here, 1, there, 1, 0)
+trials = {}
+for pid in relays():
+    trials.update({
+        f"{pid}: SIGTERM": lambda pid=pid: os.kill(pid, signal.SIGTERM),
+        f"{pid}: SIGSTOP": lambda pid=pid: os.kill(pid, signal.SIGSTOP),
+        f"{pid}: memory to read": lambda pid=pid: open(f"/proc/{pid}/mem", "rb"),
+        f"{pid}: memory to write": lambda pid=pid: open(f"/proc/{pid}/mem", "r+b"),
+        f"{pid}: process_vm_readv": lambda pid=pid: remote_read(pid),
+        f"{pid}: ptrace": lambda pid=pid: call(101, 16, pid, 0, 0),
+        f"{pid}: descriptors": lambda pid=pid: os.listdir(f"/proc/{pid}/fd"),
+        f"{pid}: pidfd_getfd": lambda pid=pid: call(438, os.pidfd_open(pid), 0, 0),
+        f"{pid}: environment": lambda pid=pid: open(f"/proc/{pid}/environ").read(),
+        f"{pid}: root folder": lambda pid=pid: os.listdir(f"/proc/{pid}/root"),
+    })
+number = len(trials)
+trials.update({
+    "read a file of the owner": lambda: open("/run/corebalance/private"),
+    "write a file of the owner": lambda: open("/run/corebalance/private", "w"),
+    "change the scoreboard's mode": lambda: os.chmod("/run/corebalance/scoreboard.tdb", 0o666),
+    "change the folder's mode": lambda: os.chmod("/run/corebalance", 0o777),
+    "write the kept holds": lambda: open("/var/lib/corebalance/holds", "w"),
+    "write the node list": lambda: open("/etc/corebalance/nodes.conf", "a"),
+    "become the relays' user": lambda: os.setuid(os.stat("/run/corebalance").st_uid),
+})
+with open("/run/corebalance/tried", "w") as result:
+    for name, attempt in trials.items():
+        try:
+            attempt()
+            print("done:", name, file=result)
+        except OSError:
+            pass
+    print("relays:", number // 10, "user:", os.getuid(), file=result)
+END
+}
+
+@test "a command of check=exec: under the units cannot signal or look into relays, or write what is their user's alone" {
+  local pid
+  node a 4001 1 --mode echo
+  use listener
+  client_start stays "${ENDLESS[@]}"
+  until_ok busy_is 1
+  pid=$(score slots -nr -o PID)
+  intruder
+  inside sh -c 'echo secret >/run/corebalance/private && chown corebalance: /run/corebalance/private &&
+    chmod 600 /run/corebalance/private
+    echo "127.0.0.1, 4001, 1, 0, check=exec:/opt/cbtest/intruder" >/etc/corebalance/nodes.conf && cbscore load'
+  inside systemctl start corebalance-probe.service
+  [ "$(inside cat /run/corebalance/tried | grep -v '^relays:')" = '' ] || { inside cat /run/corebalance/tried; return 1; }
+  [[ $(inside cat /run/corebalance/tried) =~ ^relays:\ [2-9][0-9]*\ user:\ $(inside id -u corebalance-probe)$ ]]
+  inside rm /run/corebalance/tried
+  # The prober that stays, and root's prober, are no other.
+  inside systemctl start corebalance-probed.service
+  [[ $(inside cat /run/corebalance/tried) == "relays:"*" user: $(inside id -u corebalance-probe)" ]]
+  inside systemctl stop corebalance-probed.service
+  inside rm /run/corebalance/tried
+  inside cbprobe -v
+  [[ $(inside grep user: /run/corebalance/tried) == *" user: $(inside id -u corebalance-probe)" ]]
+  [ "$(score slots -nr -o PID)" = "$pid" ]
+  client_hurry stays
+  client_wait stays
+  at_rest
 }
 
 # When the last pass ended, and whether there was a pass after that.

@@ -4,7 +4,8 @@ s|^\(#* *ExecStart=[^ ]*/cb[a-z]*\)|\1 --farm %i|
 s|/cbscore load|/cbscore --farm %i load|
 s|corebalance farm|corebalance farm %i|
 s,corebalance\.\(socket\|service\),corebalance-farm@%i.\1,g
-s,corebalance-\(probe\|status\)\.,corebalance-farm-\1@%i.,g
+s,corebalance-\(probe\|scoreboard\|status\)\.,corebalance-farm-\1@%i.,g
+s|/run/corebalance/scoreboard\.tdb|/run/corebalance/%i.tdb|
 # A farm's port is its own: systemctl edit corebalance-farm@NAME.socket adds it. Until then there is a unix socket.
 s|^ListenStream=3632$|ListenStream=/run/corebalance/%i.sock\
 SocketUser=corebalance\

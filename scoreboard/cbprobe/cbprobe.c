@@ -211,15 +211,14 @@ static int privilege_status(int r)
  * status after a message. */
 static int drop(const struct score *score)
 {
-	uid_t owner;
-	gid_t group;
-	int r = score_owner(score, &owner, &group);
+	struct stat scoreboard;
+	int r = score_stat(score, &scoreboard);
 
 	if (r < 0)
 		return complain_scoreboard(r);
 	if (arg.chroot && !arg.file)
 		trusted_list(arg.farm.nodes); /* that list is outside --chroot */
-	r = privilege_drop(arg.user, arg.chroot, owner, group);
+	r = privilege_drop(arg.user, arg.chroot, &scoreboard);
 	trusted_list(arg.file ? arg.file : arg.farm.nodes);
 	return privilege_status(r);
 }

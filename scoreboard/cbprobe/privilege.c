@@ -2,7 +2,8 @@
 
 /*
  * privilege.c: first the folder, while this process may change it, then the user,
- * for good: the user of --user, else the scoreboard's owner.
+ * for good: the user of --user, else the prober's own user, else the scoreboard's
+ * owner.
  *
  * The user is looked up, and the name service's modules are loaded, before the
  * folder is changed: inside the folder there need not be any.
@@ -17,7 +18,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -70,11 +70,21 @@ int privilege_check(const char *user, const char *directory)
 	return 0;
 }
 
-int privilege_drop(const char *user, const char *directory, uid_t owner, gid_t group)
+/* The user that root becomes without --user; NULL: the owner, which has no name. */
+static const struct passwd *find_user(const struct stat *scoreboard)
 {
-	const struct passwd *found = user ? getpwnam(user) : getpwuid(owner);
-	uid_t uid = found ? found->pw_uid : owner;
-	gid_t gid = found ? found->pw_gid : group;
+	const struct passwd *prober = getpwnam(PRIVILEGE_PROBER);
+
+	if (prober && prober->pw_gid == scoreboard->st_gid && scoreboard->st_mode & S_IWGRP)
+		return prober;
+	return getpwuid(scoreboard->st_uid);
+}
+
+int privilege_drop(const char *user, const char *directory, const struct stat *scoreboard)
+{
+	const struct passwd *found = user ? getpwnam(user) : find_user(scoreboard);
+	uid_t uid = found ? found->pw_uid : scoreboard->st_uid;
+	gid_t gid = found ? found->pw_gid : scoreboard->st_gid;
 	char *name = found ? strdup(found->pw_name) : NULL;
 	int r = found && !name ? -ENOMEM : 0;
 
@@ -82,7 +92,7 @@ int privilege_drop(const char *user, const char *directory, uid_t owner, gid_t g
 		r = enter(directory);
 	if (r == 0 && geteuid() == 0 && user && !found)
 		r = -ENOENT;
-	if (r == 0 && geteuid() == 0 && (user || owner != 0))
+	if (r == 0 && geteuid() == 0 && (user || uid != 0))
 		r = become(name, uid, gid);
 	free(name);
 	return r;
