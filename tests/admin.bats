@@ -96,7 +96,7 @@ load lib/helpers
   done
   run -3 score check --colour
   run -3 score check -s "$T/none.tdb"
-  [ "$output" = "COREBALANCE UNKNOWN - $T/none.tdb: there is no scoreboard" ]
+  [ "$output" = "COREBALANCE UNKNOWN - $T/none.tdb: no such scoreboard; cbscore load makes one" ]
   [ ! -e "$T/none.tdb" ]
 }
 
@@ -133,7 +133,7 @@ load lib/helpers
     .figures[0] == {figure: "free", value: 12, warning: "13:", critical: null, alert: "WARNING"} and
     .figures[1].alert == null and .figures[2].critical == "5" and .figures[3].warning == "0"' <<<"$output"
   run -3 score check -J -s "$T/none.tdb"
-  jq -e '.status == "UNKNOWN" and .figures == [] and (.text | endswith("there is no scoreboard"))' <<<"$output"
+  jq -e '.status == "UNKNOWN" and .figures == [] and (.text | endswith(": no such scoreboard; cbscore load makes one"))' <<<"$output"
   run -0 score diff -J
   jq -e '. == {diff: []}' <<<"$output"
   printf '%s, 4001, 4, 0, speed=2\n%s, 4003, 1, 0\n' "$ADDR" "$ADDR" >"$CONF"

@@ -13,36 +13,36 @@
 #include "verbs.h"
 #include "system/printable.h"
 
-static int agent(void *context, int argc, char **argv)
+static int agent(const struct context *context, struct score *score)
 {
 	struct score_totals totals;
-	struct score *score;
-	int status = context_look(context, &score), r;
+	int r = score_totals(score, &totals);
 
-	(void)argc;
-	(void)argv;
-	if (status != STATUS_OK) {
-		print(stdout, "down #the scoreboard cannot be read\n");
-		return status;
-	}
-	r = score_totals(score, &totals);
-	(void)score_close(score);
-	if (r < 0) {
-		print(stdout, "down #the scoreboard cannot be read\n");
-		return complain_score(context, r);
-	}
+	(void)context;
+	if (r < 0)
+		return r;
 	if (totals.paused)
 		print(stdout, "up drain #the farm is paused\n");
 	else if (totals.nodes_up == 0)
 		print(stdout, "down #no node is up\n");
 	else /* at least 1 %: 0 would mean "drain", and a full farm queues connections */
 		print(stdout, "up ready %" PRIu64 "%% maxconn:%" PRIu64 "\n",
-			     totals.free * 100 > totals.slots ? totals.free * 100 / totals.slots : 1,
-			     totals.busy + totals.free);
+		      totals.free * 100 > totals.slots ? totals.free * 100 / totals.slots : 1,
+		      totals.busy + totals.free);
 	return STATUS_OK;
 }
 
-const struct verb verb_agent = {
-	.name = "agent", .arguments = "", .help = "say how much is free, in the words of HAProxy's agent-check",
-	.run = agent,
+static int unreadable(const struct context *context, const char *why)
+{
+	(void)context;
+	print(stdout, "down #the scoreboard cannot be read\n");
+	complain("%s", why);
+	return STATUS_FAILED;
+}
+
+const struct action verb_agent = {
+	.verb = {
+		.name = "agent", .arguments = "", .help = "say how much is free, in the words of HAProxy's agent-check",
+	},
+	.look = agent, .unreadable = unreadable,
 };

@@ -19,14 +19,7 @@
 #include "system/printable.h"
 #include "verbs.h"
 
-static int set_interactive(void *settings, const char *value)
-{
-	struct context *context = settings;
-
-	(void)value;
-	context->interactive = true;
-	return 0;
-}
+OPTION_FLAG(set_interactive, ((struct context *)settings)->interactive)
 
 static const struct option_row rows[] = {
 	FARM_OPTION_ROWS("node list"),
@@ -105,7 +98,7 @@ static void tell_more(const struct verb *verb, bool raw)
 		tell_columns(verb, (enum table_kind)(verb->topic - TOPIC_COLUMNS), raw);
 }
 
-#define VERB_ROW(name) &verb_##name,
+#define VERB_ROW(name) &verb_##name.verb,
 static const struct verb *const verbs[] = { VERBS(VERB_ROW) NULL };
 
 static const char *const usage[] = { "[OPTION...] [VERB [ARGUMENT...]]", NULL };
@@ -117,7 +110,7 @@ const struct command command = {
 	.manual = "cbscore(1)",
 	.options = OPTION_SET(rows),
 	.verbs = verbs,
-	.standard = &verb_list,
+	.standard = &verb_list.verb,
 	.tell_more = tell_more,
 };
 
@@ -191,16 +184,19 @@ int main(int argc, char **argv)
 		return r > 0 ? STATUS_OK : r != -EINVAL ? STATUS_FAILED :
 		       line.verb && line.verb->usage_status ? line.verb->usage_status : STATUS_USAGE;
 	if (context.interactive && line.verb == command.standard && line.n_arguments == 0)
-		line.verb = &verb_shell;
+		line.verb = &verb_shell.verb;
 	context_verb = line.verb;
 	if (farm_options_settle(&context.farm) < 0)
 		return complain_usage("$COREBALANCE_FARM: \"%s\": expected the name of a farm", context.farm.name);
 	/* A load is of the list of the machine's own farm. */
-	status = line.verb == &verb_load ? STATUS_OK : find_alone(&context.farm);
+	status = line.verb == &verb_load.verb ? STATUS_OK : find_alone(&context.farm);
 	if (status != STATUS_OK)
 		return status;
-	act_set_farm(farm_options_shown(&context.farm));
-	status = line.verb->run(&context, line.n_arguments, line.arguments);
+	context.farm_shown = farm_options_shown(&context.farm);
+	context.n_arguments = line.n_arguments;
+	context.arguments = line.arguments;
+	act_set_farm(context.farm_shown);
+	status = action_run(action_of(line.verb), &context);
 	if (act_any())
 		keep_holds(&context);
 	return command_flush(&command) < 0 ? STATUS_FAILED : status;

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -180,44 +179,35 @@ static int tell(const struct context *context, const struct score_totals *totals
 	return (int)status;
 }
 
-static void tell_unknown(const struct context *context, const char *why)
+static int unreadable(const struct context *context, const char *why)
 {
-	char text[PATH_MAX + 256];
+	char text[CONTEXT_WHY_MAX];
 
-	(void)snprintf(text, sizeof(text), "%s: %s", context->farm.scoreboard, why);
+	(void)snprintf(text, sizeof(text), "%s", why);
 	printable_line(text);
 	if (context->json)
 		tell_json(PLUGIN_UNKNOWN, text, NULL);
 	else
 		print(stdout, "COREBALANCE UNKNOWN - %s\n", text);
+	return PLUGIN_UNKNOWN;
 }
 
-static int run_check(void *settings, int argc, char **argv)
+static int check(const struct context *context, struct score *score)
 {
-	const struct context *context = settings;
 	struct score_totals totals;
-	struct score *score = NULL;
 	uint32_t down = 0;
-	int r, status = PLUGIN_UNKNOWN;
+	int r = score_totals(score, &totals);
 
-	(void)argc;
-	(void)argv;
-	/* The verb only looks: it does not make the scoreboard of a farm that has none yet. */
-	r = score_open(context->farm.scoreboard, NULL, &score);
-	if (r == 0)
-		r = score_totals(score, &totals);
 	if (r == 0)
 		r = score_each_node(score, count_down, &down);
-	if (r < 0)
-		tell_unknown(context, r == -ENODATA ? "there is no scoreboard" : score_strerror(r));
-	else
-		status = tell(context, &totals, down);
-	(void)score_close(score);
-	return status;
+	return r < 0 ? r : tell(context, &totals, down);
 }
 
-const struct verb verb_check = {
-	.name = "check", .arguments = "", .also = "nagios icinga", .options = { &options }, .run = run_check,
-	.usage_status = PLUGIN_UNKNOWN,
-	.help = "the farm as a monitoring plugin: 0 OK, 1 WARNING, 2 CRITICAL",
+const struct action verb_check = {
+	.verb = {
+		.name = "check", .arguments = "", .also = "nagios icinga", .options = { &options },
+		.usage_status = PLUGIN_UNKNOWN,
+		.help = "the farm as a monitoring plugin: 0 OK, 1 WARNING, 2 CRITICAL",
+	},
+	.look = check, .unreadable = unreadable,
 };

@@ -137,27 +137,7 @@ static void node_work(const void *item, char text[static COLUMN_TEXT_MAX])
 		(void)snprintf(text, COLUMN_TEXT_MAX, "%" PRIu64, node->learning.work_usec);
 }
 
-/* ---- explain: most columns are of the node ---- */
-
-#define FROM_NODE(name) \
-	static void explain_##name(const void *item, char text[static COLUMN_TEXT_MAX]) \
-	{ \
-		const struct explain_row *row = item; \
-		node_##name(&row->node, text); \
-	}
-
-FROM_NODE(name_)
-FROM_NODE(cores)
-FROM_NODE(free)
-FROM_NODE(state_)
-FROM_NODE(speed)
-FROM_NODE(pinned)
-FROM_NODE(learned)
-FROM_NODE(hold)
-FROM_NODE(holds)
-FROM_NODE(compile)
-FROM_NODE(compiles)
-FROM_NODE(agent)
+/* ---- explain: a row begins with its node, so the columns of nodes are for rows, too ---- */
 
 static void explain_rank(const void *item, char text[static COLUMN_TEXT_MAX])
 {
@@ -248,23 +228,23 @@ const struct column columns[] = {
 	{ TABLE_CLIENTS, "USED", SHOWN_PROGRAMS, COLUMN_TIME, "when it last came", client_used },
 
 	{ TABLE_EXPLAIN, "RANK", SHOWN_ALWAYS, COLUMN_NUMBER, "1 is what the next connection gets", explain_rank },
-	{ TABLE_EXPLAIN, "NODE", SHOWN_ALWAYS, COLUMN_TEXT, "host:port", explain_name_ },
-	{ TABLE_EXPLAIN, "STATE", SHOWN_ALWAYS, COLUMN_STATE, "up, down, held, draining or retry", explain_state_ },
-	{ TABLE_EXPLAIN, "CORES", SHOWN_ALWAYS, COLUMN_NUMBER, "connections it takes at once", explain_cores },
-	{ TABLE_EXPLAIN, "FREE", SHOWN_ALWAYS, COLUMN_NUMBER, "connections that it would take now", explain_free },
+	{ TABLE_EXPLAIN, "NODE", SHOWN_ALWAYS, COLUMN_TEXT, "host:port", node_name_ },
+	{ TABLE_EXPLAIN, "STATE", SHOWN_ALWAYS, COLUMN_STATE, "up, down, held, draining or retry", node_state_ },
+	{ TABLE_EXPLAIN, "CORES", SHOWN_ALWAYS, COLUMN_NUMBER, "connections it takes at once", node_cores },
+	{ TABLE_EXPLAIN, "FREE", SHOWN_ALWAYS, COLUMN_NUMBER, "connections that it would take now", node_free },
 	{ TABLE_EXPLAIN, "SHARE", SHOWN_ALWAYS, COLUMN_NUMBER, "FREE / CORES", explain_share },
-	{ TABLE_EXPLAIN, "SPEED", SHOWN_ALWAYS, COLUMN_NUMBER, "the one that counts; learned ones in steps", explain_speed },
+	{ TABLE_EXPLAIN, "SPEED", SHOWN_ALWAYS, COLUMN_NUMBER, "the one that counts; learned ones in steps", node_speed },
 	{ TABLE_EXPLAIN, "WORTH", SHOWN_ALWAYS, COLUMN_NUMBER, "of one more connection on it: SPEED, less when half busy",
 	  explain_worth },
 	{ TABLE_EXPLAIN, "WHY", SHOWN_ALWAYS, COLUMN_TEXT, "chosen, or why not", explain_why },
 	{ TABLE_EXPLAIN, "FROM", SHOWN_ALWAYS, COLUMN_TEXT, "where SPEED comes from", explain_from },
-	{ TABLE_EXPLAIN, "PINNED", SHOWN_NOT, COLUMN_BOOLEAN, "its speed is that of the node list", explain_pinned },
-	{ TABLE_EXPLAIN, "LEARNED", SHOWN_NOT, COLUMN_NUMBER, "the speed that was learned, before steps", explain_learned },
-	{ TABLE_EXPLAIN, "HOLD", SHOWN_NOT, COLUMN_NUMBER, "its speed by how long connections hold a slot", explain_hold },
-	{ TABLE_EXPLAIN, "HOLDS", SHOWN_NOT, COLUMN_NUMBER, "of so many connections", explain_holds },
-	{ TABLE_EXPLAIN, "COMPILE", SHOWN_NOT, COLUMN_NUMBER, "its speed by the compiles of probes", explain_compile },
-	{ TABLE_EXPLAIN, "COMPILES", SHOWN_NOT, COLUMN_NUMBER, "of so many compiles", explain_compiles },
-	{ TABLE_EXPLAIN, "AGENT", SHOWN_NOT, COLUMN_TEXT, "what its agent has said", explain_agent },
+	{ TABLE_EXPLAIN, "PINNED", SHOWN_NOT, COLUMN_BOOLEAN, "its speed is that of the node list", node_pinned },
+	{ TABLE_EXPLAIN, "LEARNED", SHOWN_NOT, COLUMN_NUMBER, "the speed that was learned, before steps", node_learned },
+	{ TABLE_EXPLAIN, "HOLD", SHOWN_NOT, COLUMN_NUMBER, "its speed by how long connections hold a slot", node_hold },
+	{ TABLE_EXPLAIN, "HOLDS", SHOWN_NOT, COLUMN_NUMBER, "of so many connections", node_holds },
+	{ TABLE_EXPLAIN, "COMPILE", SHOWN_NOT, COLUMN_NUMBER, "its speed by the compiles of probes", node_compile },
+	{ TABLE_EXPLAIN, "COMPILES", SHOWN_NOT, COLUMN_NUMBER, "of so many compiles", node_compiles },
+	{ TABLE_EXPLAIN, "AGENT", SHOWN_NOT, COLUMN_TEXT, "what its agent has said", node_agent },
 };
 
 const size_t n_columns = sizeof(columns) / sizeof(columns[0]);

@@ -4,18 +4,15 @@
 #include "system/printable.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#define MESSAGE_MAX (2 * PATH_MAX + 1024) /* it may name two files */
-
 void complain(const char *format, ...)
 {
-	char text[MESSAGE_MAX];
+	char text[CONTEXT_WHY_MAX];
 	va_list ap;
 
 	va_start(ap, format);
@@ -26,7 +23,7 @@ void complain(const char *format, ...)
 
 int complain_usage(const char *format, ...)
 {
-	char text[MESSAGE_MAX];
+	char text[CONTEXT_WHY_MAX];
 	va_list ap;
 
 	va_start(ap, format);
@@ -45,7 +42,13 @@ int context_set_json(void *settings, const char *value)
 	return 0;
 }
 
-int complain_score(const struct context *context, int error)
+int complain_no_node(const char *name)
+{
+	complain("%s: no such node", name);
+	return STATUS_NO_NODE;
+}
+
+const char *context_why(const struct context *context, int error, char text[static CONTEXT_WHY_MAX])
 {
 	const char *hint = "";
 
@@ -53,17 +56,26 @@ int complain_score(const struct context *context, int error)
 		hint = "; become root, or a member of the group corebalance";
 	else if (error == -ENOENT && strcmp(context->farm.scoreboard, SCORE_DEFAULT_PATH) == 0)
 		hint = "; systemd-tmpfiles --create makes its folder";
-	complain("%s: %s%s", context->farm.scoreboard, score_strerror(error), hint);
+	(void)snprintf(text, CONTEXT_WHY_MAX, "%s: %s%s", context->farm.scoreboard, score_strerror(error), hint);
+	return text;
+}
+
+int complain_score(const struct context *context, int error)
+{
+	char why[CONTEXT_WHY_MAX];
+
+	complain("%s", context_why(context, error, why));
 	return STATUS_FAILED;
 }
 
-int context_read_nodes(const char *path, struct nodelist *ret)
+/* As context_read_nodes(); but STATUS_FAILED leaves it to the caller to tell why. */
+static int read_nodes(const char *path, struct nodelist *ret, char why[static CONTEXT_WHY_MAX])
 {
 	bool is_stdin = strcmp(path, "-") == 0;
 	int r = is_stdin ? nodelist_read_stream(stdin, "standard input", ret) : nodelist_read(path, ret);
 
 	if (r < 0) {
-		complain("%s: %s", path, strerror(-r));
+		(void)snprintf(why, CONTEXT_WHY_MAX, "%s: %s", path, strerror(-r));
 		return STATUS_FAILED;
 	}
 	if (ret->n_errors == 0)
@@ -73,6 +85,16 @@ int context_read_nodes(const char *path, struct nodelist *ret)
 	complain("%zu error%s; nothing is changed", ret->n_errors, ret->n_errors == 1 ? "" : "s");
 	nodelist_clear(ret);
 	return EX_CONFIG;
+}
+
+int context_read_nodes(const char *path, struct nodelist *ret)
+{
+	char why[CONTEXT_WHY_MAX];
+	int status = read_nodes(path, ret, why);
+
+	if (status == STATUS_FAILED)
+		complain("%s", why);
+	return status;
 }
 
 static void tell(const char *what)
@@ -87,8 +109,8 @@ void context_tell_of_damage(void)
 	score_defer_stop();
 }
 
-/* Opens the scoreboard, without a look at the list. */
-static int open_any(const struct context *context, struct score **ret)
+/* Opens the scoreboard, and does not ask whether it was made from this list. */
+static int open_any(const struct context *context, struct score **ret, char why[static CONTEXT_WHY_MAX])
 {
 	struct nodelist list;
 	int r, status;
@@ -96,39 +118,43 @@ static int open_any(const struct context *context, struct score **ret)
 	context_tell_of_damage();
 	r = score_open(context->farm.scoreboard, NULL, ret);
 	if (r == -ENODATA) {
-		status = context_read_nodes(context->farm.nodes, &list);
+		status = read_nodes(context->farm.nodes, &list, why);
 		if (status != STATUS_OK)
 			return status;
 		r = score_open(context->farm.scoreboard, &list, ret);
 		nodelist_clear(&list);
 	}
-	if (r == 0)
-		score_set_nodes(*ret, context->farm.nodes);
-	return r < 0 ? complain_score(context, r) : STATUS_OK;
+	if (r < 0) {
+		(void)context_why(context, r, why);
+		return STATUS_FAILED;
+	}
+	score_set_nodes(*ret, context->farm.nodes);
+	return STATUS_OK;
 }
 
-int context_open(const struct context *context, struct score **ret)
+int context_open(const struct context *context, struct score **ret, char why[static CONTEXT_WHY_MAX])
 {
 	char text[2 * SCORE_LIST_MAX + 128];
-	int status = open_any(context, ret);
+	int status = open_any(context, ret, why);
 
 	/* The default list was not named by the caller. */
 	if (status != STATUS_OK || !context->farm.nodes_given ||
 	    score_check_list(*ret, context->farm.nodes, text, sizeof(text)) != -EMEDIUMTYPE)
 		return status;
-	complain("%s: %s", context->farm.scoreboard, text);
+	(void)snprintf(why, CONTEXT_WHY_MAX, "%s: %s", context->farm.scoreboard, text);
 	*ret = score_close(*ret);
 	return STATUS_FAILED;
 }
 
-int context_look(const struct context *context, struct score **ret)
+int context_look(const struct context *context, struct score **ret, char why[static CONTEXT_WHY_MAX])
 {
 	int exists = score_exists(context->farm.scoreboard);
 
 	if (exists == 1)
-		return open_any(context, ret);
+		return open_any(context, ret, why);
 	if (exists < 0)
-		return complain_score(context, exists);
-	complain("%s: no such scoreboard; cbscore load makes one", context->farm.scoreboard);
+		(void)context_why(context, exists, why);
+	else
+		(void)snprintf(why, CONTEXT_WHY_MAX, "%s: no such scoreboard; cbscore load makes one", context->farm.scoreboard);
 	return STATUS_FAILED;
 }

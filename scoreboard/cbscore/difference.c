@@ -8,42 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "system/grow.h"
+#include "farm_nodes.h"
 #include "system/printable.h"
 #include "web/json.h"
 
-struct known {
-	struct score_node node;
-	bool is_listed;
-};
-
-struct farm_nodes {
-	struct known *nodes;
-	size_t n, room;
-};
-
-static int collect(const struct score_node *node, void *arg)
-{
-	struct farm_nodes *farm = arg;
-	int r = GROW(farm->nodes, farm->n, farm->room);
-
-	if (r == 0)
-		farm->nodes[farm->n++] = (struct known){ .node = *node };
-	return r;
-}
-
 static int compare_nodes(const void *a, const void *b)
 {
-	const struct known *x = a, *y = b;
+	const struct score_node *x = a, *y = b;
 
-	return strcmp(x->node.config.name, y->node.config.name);
+	return strcmp(x->config.name, y->config.name);
 }
 
 static int compare_name(const void *name, const void *node)
 {
-	const struct known *known = node;
+	const struct score_node *known = node;
 
-	return strcmp(name, known->node.config.name);
+	return strcmp(name, known->config.name);
 }
 
 /* ---- telling ---- */
@@ -135,42 +115,60 @@ static void note(const struct context *context, struct difference *difference, e
 
 /* ---- comparing ---- */
 
+/* Notes what a load would do with a node of the list; known is the node of that name in the farm, or NULL. */
+static void compare_config(const struct context *context, const struct score_node *known,
+			   const struct node_config *config, struct difference *ret)
+{
+	if (!known)
+		note(context, ret, ADDED, NULL, config);
+	else if (known->state == NODE_DRAINING)
+		note(context, ret, ADDED_AGAIN, known, config);
+	else if (!node_config_equal(&known->config, config))
+		note(context, ret, CHANGED, known, config);
+	else
+		ret->kept++;
+}
+
+/* The same for all nodes; is_listed has room for a value for each node of the farm. */
+static void compare(const struct context *context, const struct farm_nodes *farm, const struct nodelist *list,
+		    bool *is_listed, struct difference *ret)
+{
+	for (size_t i = 0; i < list->n_nodes; i++) {
+		const struct score_node *known = farm->n == 0 ? NULL :
+			bsearch(list->nodes[i].name, farm->nodes, farm->n, sizeof(*farm->nodes), compare_name);
+
+		if (known)
+			is_listed[known - farm->nodes] = true;
+		compare_config(context, known, &list->nodes[i], ret);
+	}
+	for (size_t i = 0; i < farm->n; i++)
+		if (!is_listed[i] && farm->nodes[i].state != NODE_DRAINING)
+			note(context, ret, DRAINING, &farm->nodes[i], &farm->nodes[i].config);
+}
+
 int difference_tell(const struct context *context, struct score *score, const struct nodelist *list,
 		    struct difference *ret)
 {
-	struct farm_nodes farm = { .n = 0 };
-	int r = score_each_node(score, collect, &farm);
+	bool *is_listed = NULL;
+	struct farm_nodes farm;
+	int r = farm_nodes_copy(score, &farm);
 
 	*ret = (struct difference){ 0 };
-	if (r == 0 && context->json)
-		print(stdout, "{\"diff\":[");
-	if (r == 0 && farm.n > 0)
+	if (r < 0)
+		return r;
+	is_listed = calloc(farm.n + 1, sizeof(*is_listed));
+	if (!is_listed) {
+		farm_nodes_clear(&farm);
+		return -ENOMEM;
+	}
+	if (farm.n > 0)
 		qsort(farm.nodes, farm.n, sizeof(*farm.nodes), compare_nodes);
-	for (size_t i = 0; r == 0 && i < list->n_nodes; i++) {
-		const struct node_config *config = &list->nodes[i];
-		struct known *known = farm.n == 0 ? NULL :
-			bsearch(config->name, farm.nodes, farm.n, sizeof(*farm.nodes), compare_name);
-
-		if (known)
-			known->is_listed = true;
-		if (!known)
-			note(context, ret, ADDED, NULL, config);
-		else if (known->node.state == NODE_DRAINING)
-			note(context, ret, ADDED_AGAIN, &known->node, config);
-		else if (!node_config_equal(&known->node.config, config))
-			note(context, ret, CHANGED, &known->node, config);
-		else
-			ret->kept++;
-	}
-	for (size_t i = 0; r == 0 && i < farm.n; i++) {
-		const struct score_node *node = &farm.nodes[i].node;
-
-		if (farm.nodes[i].is_listed || node->state == NODE_DRAINING)
-			continue;
-		note(context, ret, DRAINING, node, &node->config);
-	}
-	if (r == 0 && context->json)
+	if (context->json)
+		print(stdout, "{\"diff\":[");
+	compare(context, &farm, list, is_listed, ret);
+	if (context->json)
 		print(stdout, ret->added + ret->changed + ret->draining > 0 ? "\n]}\n" : "]}\n");
-	free(farm.nodes);
-	return r < 0 ? complain_score(context, r) : STATUS_OK;
+	free(is_listed);
+	farm_nodes_clear(&farm);
+	return 0;
 }

@@ -14,8 +14,7 @@ struct difference {
 
 /*
  * Tells what a load of the list would do: "+ NODE added", "- NODE draining",
- * "~ NODE cores 8 -> 4"; with --json as one object. STATUS_OK and *ret; or another status, and the error was
- * told.
+ * "~ NODE cores 8 -> 4"; with --json as one object. 0 and *ret; or -errno.
  */
 int difference_tell(const struct context *context, struct score *score, const struct nodelist *list,
 		    struct difference *ret);

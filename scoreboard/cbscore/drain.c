@@ -20,13 +20,7 @@
 static bool arg_wait, arg_kill;
 static uint64_t arg_timeout_usec;      /* 0: none */
 
-static int set_wait(void *settings, const char *value)
-{
-	(void)settings;
-	(void)value;
-	arg_wait = true;
-	return 0;
-}
+OPTION_FLAG(set_wait, arg_wait)
 
 static int set_timeout(void *settings, const char *value)
 {
@@ -36,13 +30,7 @@ static int set_timeout(void *settings, const char *value)
 	return r < 0 ? r : arg_timeout_usec > 0 ? 0 : -EINVAL;
 }
 
-static int set_kill(void *settings, const char *value)
-{
-	(void)settings;
-	(void)value;
-	arg_kill = true;
-	return 0;
-}
+OPTION_FLAG(set_kill, arg_kill)
 
 static const struct option_row rows[] = {
 	{ "wait", 'w', NULL, "wait until they have no connection left", NULL, NULL, set_wait, NULL },
@@ -102,7 +90,13 @@ static int end_left(struct score *score, const struct held_slots *left)
 	return status;
 }
 
-int drain_wait(const struct context *context, struct score *score, const struct score_node *nodes, size_t n)
+void drain_tell_busy(uint32_t busy)
+{
+	if (busy > 0)
+		print(stdout, "; %" PRIu32 " connection%s of it go%s on", busy, busy == 1 ? "" : "s", busy == 1 ? "es" : "");
+}
+
+int drain_wait(struct score *score, const struct score_node *nodes, size_t n)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_USEC * 1000 };
 	const struct drained drained = { .nodes = nodes, .n = n };
@@ -118,7 +112,7 @@ int drain_wait(const struct context *context, struct score *score, const struct 
 		int r = held_slots_find(score, is_on, &drained, &left);
 
 		if (r < 0)
-			return complain_score(context, r);
+			return r;
 		wait = left.n > 0;
 		if (wait && left.n != told)
 			tell_left(&left);

@@ -15,6 +15,9 @@ extern const struct option_set drain_options;
  * If --wait was given: waits until none of the n nodes has a connection, and
  * tells how many are left. With --kill it ends the connections, at once or when
  * --timeout is over. STATUS_OK: done, or --wait was not given. STATUS_FAILED: the
- * time was over first, or an error, which was told.
+ * time was over first, or an error, which was told; or -errno.
  */
-int drain_wait(const struct context *context, struct score *score, const struct score_node *nodes, size_t n);
+int drain_wait(struct score *score, const struct score_node *nodes, size_t n);
+
+/* Tells how many connections a node has that takes no more, as the end of a sentence; nothing if there are none. */
+void drain_tell_busy(uint32_t busy);

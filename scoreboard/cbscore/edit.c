@@ -62,25 +62,14 @@ static void note(const struct score_edit *edit, const struct score_edited *edite
 	}
 }
 
-/* Makes an edit. STATUS_OK and *ret; or another status, and the error was told. */
-static int edit(const struct context *context, struct score *score, const struct score_edit *edit,
-		struct score_edited *ret)
+/* Makes an edit and notes it. 0 and *ret, or -errno. */
+static int edit(struct score *score, const struct score_edit *edit, struct score_edited *ret)
 {
 	int r = score_edit(score, edit, ret);
 
-	switch (r) {
-	case 0:
+	if (r == 0)
 		note(edit, ret);
-		return STATUS_OK;
-	case -EEXIST:
-		complain("%s: is a node already", edit->config.name);
-		return STATUS_FAILED;
-	case -ENOENT:
-		complain("%s: no such node", edit->config.name);
-		return STATUS_NO_NODE;
-	default:
-		return complain_score(context, r);
-	}
+	return r;
 }
 
 /* Whether the node list has the node, so that the next load keeps it. Tells no errors: a list that cannot be read has
@@ -122,34 +111,38 @@ static int read_line(const char *where, const char *line, struct node_config *re
 	return r;
 }
 
-static int run_add(void *settings, int argc, char **argv)
+static struct score_edit addition = { .what = EDIT_ADD };
+
+static int read_addition(const struct context *context)
 {
-	const struct context *context = settings;
-	struct score_edit change = { .what = EDIT_ADD };
-	struct score_edited edited;
-	struct score *score;
 	char line[LINE_MAX_];
 	size_t used = 0;
-	int status;
 
 	*line = '\0';
-	for (int i = 0; i < argc && used < sizeof(line); i++)
-		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s", i ? " " : "", argv[i]);
+	for (int i = 0; i < context->n_arguments && used < sizeof(line); i++)
+		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s", i ? " " : "", context->arguments[i]);
 	if (used >= sizeof(line))
 		return complain_usage("add: expected a line of at most %zu bytes", sizeof(line) - 1);
-	status = read_line("add", line, &change.config);
-	if (status == STATUS_OK)
-		status = context_open(context, &score);
-	if (status != STATUS_OK)
-		return status;
-	status = edit(context, score, &change, &edited);
-	(void)score_close(score);
-	if (status == STATUS_OK)
-		print(stdout, "%s is added%s%s%s\n", change.config.name,
-			     is_listed(context, change.config.name) ? "" : ", until the next load; ",
-			     is_listed(context, change.config.name) ? "" : context->farm.nodes,
-			     is_listed(context, change.config.name) ? "" : " does not have it");
-	return status;
+	return read_line("add", line, &addition.config);
+}
+
+static int add(const struct context *context, struct score *score)
+{
+	const char *name = addition.config.name;
+	struct score_edited edited;
+	int r = edit(score, &addition, &edited);
+
+	if (r == -EEXIST) {
+		complain("%s: is a node already", name);
+		return STATUS_FAILED;
+	}
+	if (r < 0)
+		return r;
+	print(stdout, "%s is added", name);
+	if (!is_listed(context, name))
+		print(stdout, ", until the next load; %s does not have it", context->farm.nodes);
+	(void)putchar('\n');
+	return STATUS_OK;
 }
 
 /* Tells what happens to connections above the number of cores. */
@@ -187,54 +180,56 @@ static void tell_set(const struct score_edit *change, const struct score_edited 
 	(void)putchar('\n');
 }
 
-static int run_set(void *settings, int argc, char **argv)
-{
-	const struct context *context = settings;
-	struct score_edit change = { .what = EDIT_SET };
-	struct score_edited edited;
-	char message[FIELD_MESSAGE_MAX];
-	struct score_node node;
-	struct score *score;
-	int status;
+static struct score_edit setting = { .what = EDIT_SET };
 
-	for (int i = 1; i < argc; i++)
-		if (field_assign(argv[i], &change.config, &change.fields, message) < 0)
+static int read_setting(const struct context *context)
+{
+	char message[FIELD_MESSAGE_MAX];
+
+	for (int i = 1; i < context->n_arguments; i++)
+		if (field_assign(context->arguments[i], &setting.config, &setting.fields, message) < 0)
 			return complain_usage("%s", message);
-	status = context_open(context, &score);
-	if (status != STATUS_OK)
-		return status;
-	status = node_argument_find(context, score, argv[0], &node);
-	if (status == STATUS_OK) {
-		(void)strcpy(change.config.name, node.config.name);
-		status = edit(context, score, &change, &edited);
-	}
-	(void)score_close(score);
-	if (status == STATUS_OK)
-		tell_set(&change, &edited);
-	return status;
+	return STATUS_OK;
+}
+
+static int set_node(const struct context *context, struct score *score, const struct score_node *node)
+{
+	struct score_edited edited;
+	int r;
+
+	(void)context;
+	(void)strcpy(setting.config.name, node->config.name);
+	r = edit(score, &setting, &edited);
+	if (r < 0)
+		return r;
+	tell_set(&setting, &edited);
+	return STATUS_OK;
+}
+
+static int set(const struct context *context, struct score *score)
+{
+	return node_arguments_each(context, score, 1, set_node, NULL);
 }
 
 static int remove_node(const struct context *context, struct score *score, const struct score_node *node)
 {
-	struct score_edit change = { .what = EDIT_REMOVE, .config = node->config };
+	struct score_edit removal = { .what = EDIT_REMOVE, .config = node->config };
 	struct score_edited edited;
-	int status = edit(context, score, &change, &edited);
+	int r = edit(score, &removal, &edited);
 
-	if (status != STATUS_OK)
-		return status;
+	if (r < 0)
+		return r;
 	print(stdout, "%s is removed", node->config.name);
-	if (edited.busy > 0)
-		print(stdout, "; %" PRIu32 " connection%s of it go%s on", edited.busy, edited.busy == 1 ? "" : "s",
-			     edited.busy == 1 ? "es" : "");
+	drain_tell_busy(edited.busy);
 	if (is_listed(context, node->config.name))
 		print(stdout, "; %s still has it, the next load adds it again", context->farm.nodes);
 	(void)putchar('\n');
 	return STATUS_OK;
 }
 
-static int run_remove(void *settings, int argc, char **argv)
+static int remove_nodes(const struct context *context, struct score *score)
 {
-	return node_arguments_each(settings, argc, argv, remove_node, drain_wait);
+	return node_arguments_each(context, score, context->n_arguments, remove_node, drain_wait);
 }
 
 static int dump_node(const struct score_node *node, void *arg)
@@ -251,41 +246,41 @@ static int dump_node(const struct score_node *node, void *arg)
 	return 0;
 }
 
-static int run_dump(void *settings, int argc, char **argv)
+static int dump(const struct context *context, struct score *score)
 {
-	const struct context *context = settings;
-	struct score *score;
-	int r, status;
-
-	(void)argc;
-	(void)argv;
-	status = context_look(context, &score);
-	if (status != STATUS_OK)
-		return status;
+	(void)context;
 	print(stdout, "# host, port, cores, flags [, key=value]...\n");
-	r = score_each_node(score, dump_node, NULL);
-	(void)score_close(score);
-	return r < 0 ? complain_score(context, r) : STATUS_OK;
+	return score_each_node(score, dump_node, NULL);
 }
 
-const struct verb verb_dump = {
-	.name = "dump", .arguments = "", .run = run_dump,
-	.help = "write the farm's nodes as a node list",
+const struct action verb_dump = {
+	.verb = {
+		.name = "dump", .arguments = "",
+		.help = "write the farm's nodes as a node list",
+	},
+	.look = dump,
 };
 
-const struct verb verb_add = {
-	.name = "add", .arguments = "LINE", .also = "new create", .min = 1, .max = -1, .topic = TOPIC_KEYS, .run = run_add,
-	.help = "add a node, written as in the node list",
+const struct action verb_add = {
+	.verb = {
+		.name = "add", .arguments = "LINE", .also = "new create", .min = 1, .max = -1, .topic = TOPIC_KEYS,
+		.help = "add a node, written as in the node list",
+	},
+	.read = read_addition, .change = add,
 };
 
-const struct verb verb_remove = {
-	.name = "remove", .arguments = "NODE...", .also = "rm del delete", .min = 1, .max = -1, .options = { &drain_options },
-	.run = run_remove,
-	.help = "remove nodes: no new connections, present ones go on",
+const struct action verb_remove = {
+	.verb = {
+		.name = "remove", .arguments = "NODE...", .also = "rm del delete", .min = 1, .max = -1, .options = { &drain_options },
+		.help = "remove nodes: no new connections, present ones go on",
+	},
+	.change = remove_nodes,
 };
 
-const struct verb verb_set = {
-	.name = "set", .arguments = "NODE KEY=VALUE...", .also = "change", .min = 2, .max = -1, .topic = TOPIC_KEYS,
-	.run = run_set,
-	.help = "change the keys of a node",
+const struct action verb_set = {
+	.verb = {
+		.name = "set", .arguments = "NODE KEY=VALUE...", .also = "change", .min = 2, .max = -1, .topic = TOPIC_KEYS,
+		.help = "change the keys of a node",
+	},
+	.read = read_setting, .change = set,
 };

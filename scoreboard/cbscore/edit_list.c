@@ -178,7 +178,7 @@ static int edit_and_load(const struct context *context, const char *path, int li
 			complain("%s: %s; nothing is changed", path, strerror(-r));
 			status = STATUS_FAILED;
 		} else {
-			status = verb_load.run((void *)(uintptr_t)context, 0, NULL);
+			status = action_run(&verb_load, context);
 		}
 	}
 	(void)unlink(copy); /* gone already if it replaced the list */
@@ -187,14 +187,11 @@ static int edit_and_load(const struct context *context, const char *path, int li
 	return status;
 }
 
-static int run_edit(void *settings, int argc, char **argv)
+static int edit(const struct context *context)
 {
-	const struct context *context = settings;
 	const char *path = context->farm.nodes;
 	int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0644), status = STATUS_FAILED;
 
-	(void)argc;
-	(void)argv;
 	if (fd < 0)
 		complain("%s: %s", path, strerror(errno));
 	else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
@@ -206,7 +203,10 @@ static int run_edit(void *settings, int argc, char **argv)
 	return status;
 }
 
-const struct verb verb_edit = {
-	.name = "edit", .arguments = "", .also = "visudo vi", .run = run_edit,
-	.help = "edit the node list; it is replaced and loaded only if valid",
+const struct action verb_edit = {
+	.verb = {
+		.name = "edit", .arguments = "", .also = "visudo vi",
+		.help = "edit the node list; it is replaced and loaded only if valid",
+	},
+	.run = edit,
 };

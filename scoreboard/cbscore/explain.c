@@ -135,7 +135,7 @@ static void find_chosen(struct explanation *e)
 	}
 }
 
-static void explain(struct explanation *e)
+static void rank(struct explanation *e)
 {
 	find_chosen(e);
 	if (e->chosen) {
@@ -164,16 +164,16 @@ static void explain(struct explanation *e)
 
 /* ---- telling ---- */
 
-static void tell_rule(const struct explanation *e, const char *client)
+static void tell_rule(const struct explanation *e, const char *word)
 {
 	const char *how = "";
 
 	if (policy_is_by_client(e->policy))
-		how = client ? "; for " : "; of a client that is not known, as fastest";
-	else if (client)
+		how = word ? "; for " : "; of a client that is not known, as fastest";
+	else if (word)
 		how = "; the same for every client, also ";
 	(void)putchar('\n');
-	fold_line("%s: %s%s%s.", policy_to_string(e->policy), policy_rule(e->policy), how, client ? client : "");
+	fold_line("%s: %s%s%s.", policy_to_string(e->policy), policy_rule(e->policy), how, word ? word : "");
 }
 
 /* Tells why the second node is not the first, with the numbers of both. */
@@ -191,13 +191,13 @@ static void tell_second(const struct explanation *e)
 		  score_worth(b), score_worth(a), b->free, b->config.cores, a->free, a->config.cores);
 }
 
-static void tell(const struct explanation *e, const char *client, uint32_t shown)
+static void tell(const struct explanation *e, const char *word, uint32_t shown)
 {
 	uint64_t waiting = e->choice.waiting;
 
 	if (shown < e->n)
 		fold_line("(%" PRIu32 " of %" PRIu32 " nodes; --top 0 shows all)", shown, e->n);
-	tell_rule(e, client);
+	tell_rule(e, word);
 	if (e->choice.over > 0)
 		fold_line("%" PRIu64 " wait, as their clients have all the slots that they may have (--per-client).",
 		      e->choice.over);
@@ -219,7 +219,7 @@ static uint32_t top(const struct context *context)
 	return context->json || context->raw ? UINT32_MAX : TOP;
 }
 
-static int print_table(const struct context *context, struct explanation *e, const char *client)
+static int print_table(const struct context *context, struct explanation *e, const char *word)
 {
 	uint32_t shown = top(context) < e->n ? top(context) : e->n;
 	struct table *table;
@@ -228,7 +228,7 @@ static int print_table(const struct context *context, struct explanation *e, con
 	status = table_new(context, TABLE_EXPLAIN, &table);
 	if (status != STATUS_OK)
 		return status;
-	explain(e);
+	rank(e);
 	for (uint32_t i = 0; r == 0 && i < shown; i++)
 		r = table_add(table, &e->rows[i]);
 	if (r < 0) {
@@ -238,7 +238,7 @@ static int print_table(const struct context *context, struct explanation *e, con
 	}
 	status = table_print(table);
 	if (status == STATUS_OK && !context->json && !context->raw && !context->no_headings)
-		tell(e, client, shown);
+		tell(e, word, shown);
 	return status;
 }
 
@@ -254,12 +254,12 @@ static void name_client(int family, const void *bytes, char ret[static CLIENT_MA
 }
 
 /* Whether the text is an IPv4 or IPv6 address, with or without a port, as `cbscore slots` shows clients. Names it. */
-static bool is_address(const char *client, char ret[static CLIENT_MAX])
+static bool is_address(const char *word, char ret[static CLIENT_MAX])
 {
 	char text[CLIENT_MAX], bytes[sizeof(struct in6_addr)], *address = text, *end;
 	int family;
 
-	if ((size_t)snprintf(text, sizeof(text), "%s", client) >= sizeof(text))
+	if ((size_t)snprintf(text, sizeof(text), "%s", word) >= sizeof(text))
 		return false;
 	if (inet_pton(AF_INET6, text, bytes) == 1) {
 		name_client(AF_INET6, bytes, ret);
@@ -286,24 +286,24 @@ static bool is_address(const char *client, char ret[static CLIENT_MAX])
 	return true;
 }
 
-static int run_explain(void *settings, int argc, char **argv)
-{
-	const struct context *context = settings;
-	struct explanation e = { .policy = arg_policy };
-	char client[CLIENT_MAX];
-	struct score *score;
-	int r, status;
+static char client[CLIENT_MAX]; /* empty: not given */
 
-	if (argc > 0 && !is_address(argv[0], client))
-		return complain_usage("\"%s\": expected the address of a client", argv[0]);
-	status = context_look(context, &score);
-	if (status != STATUS_OK)
-		return status;
-	r = score_explain(score, e.policy, argc > 0 ? client : NULL, &e.choice, add_row, &e);
-	(void)score_close(score);
-	status = r < 0 ? complain_score(context, r) : print_table(context, &e, argc > 0 ? argv[0] : NULL);
+static int read_client(const struct context *context)
+{
+	if (context->n_arguments > 0 && !is_address(context->arguments[0], client))
+		return complain_usage("\"%s\": expected the address of a client", context->arguments[0]);
+	return STATUS_OK;
+}
+
+static int explain(const struct context *context, struct score *score)
+{
+	struct explanation e = { .policy = arg_policy };
+	int r = score_explain(score, e.policy, *client ? client : NULL, &e.choice, add_row, &e);
+
+	if (r == 0)
+		r = print_table(context, &e, *client ? context->arguments[0] : NULL);
 	free(e.rows);
-	return status;
+	return r;
 }
 
 static int set_policy(void *settings, const char *value)
@@ -332,8 +332,11 @@ static const struct option_row rows[] = {
 
 static const struct option_set options = OPTION_SET(rows);
 
-const struct verb verb_explain = {
-	.name = "explain", .arguments = "[CLIENT]", .also = "why", .max = 1, .options = { &options, &table_options },
-	.topic = TOPIC_COLUMNS + TABLE_EXPLAIN, .run = run_explain,
-	.help = "which node the next connection gets, and why",
+const struct action verb_explain = {
+	.verb = {
+		.name = "explain", .arguments = "[CLIENT]", .also = "why", .max = 1, .options = { &options, &table_options },
+		.topic = TOPIC_COLUMNS + TABLE_EXPLAIN,
+		.help = "which node the next connection gets, and why",
+	},
+	.read = read_client, .look = explain,
 };

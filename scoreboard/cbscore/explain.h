@@ -8,7 +8,7 @@
 #include "scoreboard.h"
 
 struct explain_row {
-	struct score_node node;
+	struct score_node node; /* must be the first member: columns of nodes are columns of rows, see columns.c */
 	uint32_t position;     /* in the list */
 	bool usable;           /* a connection could get the node now */
 	uint32_t rank;         /* 1: the node that a connection gets; 0: not usable */

@@ -194,22 +194,21 @@ static bool is_scheduler(const char *name)
 	return length > 0 && length < 16 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == length && *name != '-';
 }
 
-static int write_all(const struct context *context, struct score *score, struct export *export)
+/* 0 or -errno. */
+static int write_all(struct score *score, struct export *export)
 {
 	int r = score_each_node(score, measure, export);
 
 	if (r < 0)
-		return complain_score(context, r);
+		return r;
 	export->scale = export->most * 100 > WEIGHT_MAX ? WEIGHT_MAX / export->most : 100;
 	export->seen = calloc(export->room + 1, sizeof(export->seen[0]));
-	if (!export->seen) {
-		complain("%s", strerror(ENOMEM));
-		return STATUS_FAILED;
-	}
+	if (!export->seen)
+		return -ENOMEM;
 	print(stdout, "-A %s -s %s\n", export->service.text, arg_scheduler);
 	r = score_each_node(score, write_node, export);
 	free(export->seen);
-	return r < 0 ? complain_score(context, r) : STATUS_OK;
+	return r;
 }
 
 /* ---- allow ---- */
@@ -251,7 +250,7 @@ static int allow_node(const struct score_node *node, void *arg)
 }
 
 /* Also of nodes that are down, held or draining: connections to them go on, or begin when they are back. */
-static int write_allowed(const struct context *context, struct score *score)
+static int write_allowed(struct score *score)
 {
 	struct allowed allowed = { .n = 0 };
 	int r;
@@ -262,29 +261,32 @@ static int write_allowed(const struct context *context, struct score *score)
 	print(stdout, "IPAddressAllow=\n");
 	r = score_each_node(score, allow_node, &allowed);
 	free(allowed.addresses);
-	return r < 0 ? complain_score(context, r) : STATUS_OK;
+	return r;
 }
 
-static int run_export(void *settings, int argc, char **argv)
+static bool is_allow(const struct context *context)
+{
+	return strcmp(context->arguments[0], "allow") == 0;
+}
+
+static int read_form(const struct context *context)
+{
+	if (is_allow(context))
+		return STATUS_OK;
+	if (strcmp(context->arguments[0], "ipvs") != 0)
+		return complain_usage("\"%s\": expected ipvs or allow", context->arguments[0]);
+	if (!*arg_service.text)
+		return complain_usage("expected --service tcp:ADDRESS:PORT or fwmark:NUMBER");
+	return STATUS_OK;
+}
+
+static int export(const struct context *context, struct score *score)
 {
 	struct export export = {
 		.service = arg_service, .forward = arg_forward, .keeps_port = strcmp(arg_forward, "-m") != 0,
 	};
-	bool allow = strcmp(argv[0], "allow") == 0;
-	struct score *score;
-	int status;
 
-	(void)argc;
-	if (!allow && strcmp(argv[0], "ipvs") != 0)
-		return complain_usage("\"%s\": expected ipvs or allow", argv[0]);
-	if (!allow && !*arg_service.text)
-		return complain_usage("expected --service tcp:ADDRESS:PORT or fwmark:NUMBER");
-	status = context_look(settings, &score);
-	if (status != STATUS_OK)
-		return status;
-	status = allow ? write_allowed(settings, score) : write_all(settings, score, &export);
-	(void)score_close(score);
-	return status;
+	return is_allow(context) ? write_allowed(score) : write_all(score, &export);
 }
 
 static int set_service(void *settings, const char *value)
@@ -316,7 +318,10 @@ static const struct option_row rows[] = {
 
 static const struct option_set options = OPTION_SET(rows);
 
-const struct verb verb_export = {
-	.name = "export", .arguments = "ipvs|allow", .min = 1, .max = 1, .options = { &options }, .run = run_export,
-	.help = "write the farm for ipvsadm -R, or as the addresses that units may reach",
+const struct action verb_export = {
+	.verb = {
+		.name = "export", .arguments = "ipvs|allow", .min = 1, .max = 1, .options = { &options },
+		.help = "write the farm for ipvsadm -R, or as the addresses that units may reach",
+	},
+	.read = read_form, .look = export,
 };

@@ -4,20 +4,23 @@
 
 #include "verbs.h"
 
-static int run_help(void *settings, int argc, char **argv)
+static int help(const struct context *context)
 {
-	const struct verb *verb = argc > 0 ? command_find_verb(&command, argv[0]) : NULL;
+	const char *name = context->n_arguments > 0 ? context->arguments[0] : NULL;
+	const struct verb *verb = name ? command_find_verb(&command, name) : NULL;
 
-	(void)settings;
-	if (argc > 0 && !verb) {
-		(void)command_unknown_verb(&command, argv[0]);
+	if (name && !verb) {
+		(void)command_unknown_verb(&command, name);
 		return STATUS_USAGE;
 	}
 	command_help(&command, verb);
 	return STATUS_OK;
 }
 
-const struct verb verb_help = {
-	.name = "help", .arguments = "[VERB]", .max = 1, .run = run_help,
-	.help = "tell what a verb does, its options, and its columns",
+const struct action verb_help = {
+	.verb = {
+		.name = "help", .arguments = "[VERB]", .max = 1,
+		.help = "tell what a verb does, its options, and its columns",
+	},
+	.run = help,
 };

@@ -19,6 +19,20 @@
 
 static const char *arg_reason; /* NULL: not given */
 
+/* Reads the node anew after a verb has changed it (r is 0), or has not (r is above 0); notes a change in the journal.
+ * 0 and *ret; or -errno, which r may be already. */
+static int look_again(struct score *score, const char *verb, const struct score_node *node, int r, struct score_node *ret)
+{
+	char before[ACT_TEXT_MAX], after[ACT_TEXT_MAX];
+	int found = r < 0 ? r : node_look(score, node->config.name, ret);
+
+	if (found < 0)
+		return found;
+	if (r == 0 || strcmp(node->detail, ret->detail) != 0)
+		act_tell(verb, node->config.name, act_state(node, before), act_state(ret, after));
+	return 0;
+}
+
 /* ---- down ---- */
 
 static void tell_held(const struct score_node *before, const struct score_node *now)
@@ -31,75 +45,58 @@ static void tell_held(const struct score_node *before, const struct score_node *
 		print(stdout, "%s is already held; reason \"%s\" -> \"%s\"", name, before->detail, now->detail);
 	else
 		print(stdout, "%s is already held%s%s", name, *now->detail ? ": " : "", now->detail);
-	if (now->busy > 0)
-		print(stdout, "; %" PRIu32 " connection%s of it go%s on", now->busy, now->busy == 1 ? "" : "s",
-			     now->busy == 1 ? "es" : "");
+	drain_tell_busy(now->busy);
 	(void)putchar('\n');
 }
 
 static int hold_node(const struct context *context, struct score *score, const struct score_node *node)
 {
-	char before[ACT_TEXT_MAX], after[ACT_TEXT_MAX];
 	struct score_node now;
-	int r = score_hold(score, node->config.name, arg_reason), status;
+	int r = look_again(score, "down", node, score_hold(score, node->config.name, arg_reason), &now);
 
-	if (r < 0 && r != -ENOENT)
-		return complain_score(context, r);
-	status = r == -ENOENT ? STATUS_NO_NODE : node_look(context, score, node->config.name, &now);
-	if (status == STATUS_NO_NODE)
-		complain("%s: no such node", node->config.name);
-	if (status != STATUS_OK)
-		return status;
-	if (r == 0 || strcmp(node->detail, now.detail) != 0)
-		act_tell("down", node->config.name, act_state(node, before), act_state(&now, after));
-	tell_held(node, &now);
-	return status;
+	(void)context;
+	if (r == 0)
+		tell_held(node, &now);
+	return r;
 }
 
 /* After all are held. */
-static int drain(const struct context *context, struct score *score, const struct score_node *nodes, size_t n)
+static int drain(struct score *score, const struct score_node *nodes, size_t n)
 {
 	struct score_totals totals;
 
 	if (score_totals(score, &totals) == 0 && totals.nodes_up == 0)
 		print(stdout, "no node is up now: every connection waits\n");
-	return drain_wait(context, score, nodes, n);
+	return drain_wait(score, nodes, n);
 }
 
-static int run_down(void *settings, int argc, char **argv)
+static int down(const struct context *context, struct score *score)
 {
-	return node_arguments_each(settings, argc, argv, hold_node, drain);
+	return node_arguments_each(context, score, context->n_arguments, hold_node, drain);
 }
 
 /* ---- up ---- */
 
 static int release_node(const struct context *context, struct score *score, const struct score_node *node)
 {
-	const char *name = node->config.name;
-	char before[ACT_TEXT_MAX], after[ACT_TEXT_MAX];
-	int r = score_unhold(score, name), status;
+	int released = score_unhold(score, node->config.name);
 	struct score_node now;
+	int r = look_again(score, "up", node, released, &now);
 
-	if (r < 0 && r != -ENOENT)
-		return complain_score(context, r);
-	status = r == -ENOENT ? STATUS_NO_NODE : node_look(context, score, name, &now);
-	if (status == STATUS_NO_NODE)
-		complain("%s: no such node", name);
-	if (status != STATUS_OK)
-		return status;
-	if (r == 0)
-		act_tell("up", name, act_state(node, before), act_state(&now, after));
-	print(stdout, "%s %s", name, r > 0 ? "was not held" : "is no longer held");
+	(void)context;
+	if (r < 0)
+		return r;
+	print(stdout, "%s %s", node->config.name, released > 0 ? "was not held" : "is no longer held");
 	if (now.state != NODE_UP)
 		print(stdout, "; it is %s%s%s%s%s", node_state_to_string(now.state), now.reason == REASON_NONE ? "" : ": ",
-			     reason_to_string(now.reason), *now.detail ? ": " : "", now.detail);
+		      reason_to_string(now.reason), *now.detail ? ": " : "", now.detail);
 	(void)putchar('\n');
 	return STATUS_OK;
 }
 
-static int run_up(void *settings, int argc, char **argv)
+static int up(const struct context *context, struct score *score)
 {
-	return node_arguments_each(settings, argc, argv, release_node, NULL);
+	return node_arguments_each(context, score, context->n_arguments, release_node, NULL);
 }
 
 /* ---- the options ---- */
@@ -119,13 +116,19 @@ _Static_assert(NODE_DETAIL_MAX == 79, "as the row says");
 
 static const struct option_set options = OPTION_SET(rows);
 
-const struct verb verb_down = {
-	.name = "down", .arguments = "NODE...", .also = "hold disable drain", .min = 1, .max = -1,
-	.options = { &options, &drain_options }, .run = run_down,
-	.help = "hold nodes: no new connections, present ones go on",
+const struct action verb_down = {
+	.verb = {
+		.name = "down", .arguments = "NODE...", .also = "hold disable drain", .min = 1, .max = -1,
+		.options = { &options, &drain_options },
+		.help = "hold nodes: no new connections, present ones go on",
+	},
+	.change = down,
 };
 
-const struct verb verb_up = {
-	.name = "up", .arguments = "NODE...", .also = "unhold enable release", .min = 1, .max = -1, .run = run_up,
-	.help = "put held nodes back",
+const struct action verb_up = {
+	.verb = {
+		.name = "up", .arguments = "NODE...", .also = "unhold enable release", .min = 1, .max = -1,
+		.help = "put held nodes back",
+	},
+	.change = up,
 };

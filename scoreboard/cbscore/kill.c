@@ -58,13 +58,14 @@ static int end_one(struct score *score, const struct held_slot *held)
 	return r < 0 ? STATUS_FAILED : STATUS_OK;
 }
 
-static int end_all(const struct context *context, struct score *score, const char *word)
+/* Ends the connections that a word names. A status, or -errno. */
+static int end_all(struct score *score, const char *word)
 {
 	struct held_slots found;
 	int status = STATUS_OK, r = held_slots_find(score, is_meant, word, &found);
 
 	if (r < 0)
-		return complain_score(context, r);
+		return r;
 	if (found.n == 0) {
 		complain("%s: no slot is held by that name; cbscore slots shows NODE/SLOT and CLIENT", word);
 		status = STATUS_FAILED;
@@ -76,24 +77,23 @@ static int end_all(const struct context *context, struct score *score, const cha
 	return status;
 }
 
-static int run_kill(void *settings, int argc, char **argv)
+static int kill_connections(const struct context *context, struct score *score)
 {
-	struct score *score;
-	int status = context_open(settings, &score);
+	int status = STATUS_OK;
 
-	if (status != STATUS_OK)
-		return status;
-	for (int i = 0; i < argc; i++) {
-		int one = end_all(settings, score, argv[i]);
+	for (int i = 0; i < context->n_arguments && status >= 0; i++) {
+		int one = end_all(score, context->arguments[i]);
 
 		if (one != STATUS_OK)
 			status = one;
 	}
-	(void)score_close(score);
 	return status;
 }
 
-const struct verb verb_kill = {
-	.name = "kill", .arguments = "NODE/SLOT|CLIENT...", .also = "end disconnect", .min = 1, .max = -1, .run = run_kill,
-	.help = "end connections; the slot goes to the next waiter",
+const struct action verb_kill = {
+	.verb = {
+		.name = "kill", .arguments = "NODE/SLOT|CLIENT...", .also = "end disconnect", .min = 1, .max = -1,
+		.help = "end connections; the slot goes to the next waiter",
+	},
+	.change = kill_connections,
 };

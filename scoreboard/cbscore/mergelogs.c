@@ -269,20 +269,24 @@ static bool shares_input(int argc, char **argv)
 	return n > 1;
 }
 
-static int mergelogs(void *settings, int argc, char **argv)
+static int read_names(const struct context *context)
 {
-	struct merge merge = { .gateway_path = argv[0], .n_logs = (size_t)argc - 1 };
 	char why[PATTERN_WHY_MAX];
-	int status;
 
-	(void)settings;
-	if (shares_input(argc, argv))
+	if (shares_input(context->n_arguments, context->arguments))
 		return complain_usage("only one of the files can be standard input");
 	if (arg_time_format && !arg_pattern)
 		return complain_usage("--time-format: expected also --pattern");
 	if (arg_pattern && node_format_use(arg_pattern, arg_time_format, why) < 0)
 		return complain_usage("--pattern: \"%s\": expected %s", arg_pattern, why);
-	status = open_all(&merge, argv + 1);
+	return STATUS_OK;
+}
+
+static int mergelogs(const struct context *context)
+{
+	struct merge merge = { .gateway_path = context->arguments[0], .n_logs = (size_t)context->n_arguments - 1 };
+	int status = open_all(&merge, context->arguments + 1);
+
 	if (status == STATUS_OK)
 		status = merge_all(&merge);
 	for (size_t i = 0; merge.logs && i < merge.n_logs; i++)
@@ -294,19 +298,8 @@ static int mergelogs(void *settings, int argc, char **argv)
 	return status;
 }
 
-static int set_pattern(void *settings, const char *value)
-{
-	(void)settings;
-	arg_pattern = value;
-	return *value ? 0 : -EINVAL;
-}
-
-static int set_time_format(void *settings, const char *value)
-{
-	(void)settings;
-	arg_time_format = value;
-	return *value ? 0 : -EINVAL;
-}
+OPTION_TEXT(set_pattern, arg_pattern)
+OPTION_TEXT(set_time_format, arg_time_format)
 
 static int set_skew(void *settings, const char *value)
 {
@@ -332,7 +325,9 @@ static const struct option_row rows[] = {
 
 static const struct option_set options = OPTION_SET(rows);
 
-const struct verb verb_mergelogs = {
-	.name = "mergelogs", .arguments = "GATEWAY-LOG [NODE=]LOG...", .min = 2, .max = -1, .options = { &options },
-	.run = mergelogs, .help = "write the logs of nodes with the real clients in them",
+const struct action verb_mergelogs = {
+	.verb = {
+		.name = "mergelogs", .arguments = "GATEWAY-LOG [NODE=]LOG...", .min = 2, .max = -1, .options = { &options }, .help = "write the logs of nodes with the real clients in them",
+	},
+	.read = read_names, .run = mergelogs,
 };

@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "copy.h"
 #include "verbs.h"
 #include "web/prometheus.h"
 
@@ -64,29 +63,19 @@ static int replace_file(const char *path, const struct snapshot *snapshot)
 	return r;
 }
 
-static int metrics(void *settings, int argc, char **argv)
+static int metrics(const struct context *context, const struct snapshot *snapshot)
 {
-	struct snapshot snapshot;
-	int status = copy_farm(settings, &snapshot), r = 0;
+	int r = 0;
 
-	(void)argc;
-	(void)argv;
-	if (status != STATUS_OK)
-		return status;
+	(void)context;
 	if (!arg_file)
-		prometheus_write(stdout, &snapshot);
-	else if ((r = replace_file(arg_file, &snapshot)) < 0)
+		prometheus_write(stdout, snapshot);
+	else if ((r = replace_file(arg_file, snapshot)) < 0)
 		complain("%s: %s", arg_file, strerror(-r));
-	snapshot_clear(&snapshot);
 	return r < 0 ? STATUS_FAILED : STATUS_OK;
 }
 
-static int set_file(void *context, const char *value)
-{
-	(void)context;
-	arg_file = value;
-	return *value ? 0 : -EINVAL;
-}
+OPTION_TEXT(set_file, arg_file)
 
 static const struct option_row rows[] = {
 	{ "file", 0, "PATH", "replace this file, in one step", "standard output", "a file", set_file, NULL },
@@ -94,7 +83,10 @@ static const struct option_row rows[] = {
 
 static const struct option_set options = OPTION_SET(rows);
 
-const struct verb verb_metrics = {
-	.name = "metrics", .arguments = "", .help = "write the farm's figures for Prometheus",
-	.options = { &options }, .run = metrics,
+const struct action verb_metrics = {
+	.verb = {
+		.name = "metrics", .arguments = "", .help = "write the farm's figures for Prometheus",
+		.options = { &options },
+	},
+	.tell = metrics,
 };

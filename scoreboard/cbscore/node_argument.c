@@ -8,25 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "system/grow.h"
+#include "farm_nodes.h"
 
 #define NEAREST_MAX 3u
-
-/* All nodes of the farm, to look up words in. */
-struct farm_nodes {
-	struct score_node *nodes;
-	size_t n, room;
-};
-
-static int collect(const struct score_node *node, void *arg)
-{
-	struct farm_nodes *farm = arg;
-	int r = GROW(farm->nodes, farm->n, farm->room);
-
-	if (r == 0)
-		farm->nodes[farm->n++] = *node;
-	return r;
-}
 
 /* Whether word is the host, or an IPv6 host in brackets. */
 static bool is_host(const char *word, const char *host)
@@ -91,17 +75,18 @@ static const struct score_node *find(const struct farm_nodes *farm, const char *
 	return NULL;
 }
 
-int node_arguments_find(const struct context *context, struct score *score, int n, char **words,
-			struct score_node **ret)
+/* Finds the nodes that n words name, so that a verb knows all before it changes any. STATUS_OK and *ret, n nodes in the
+ * order of the words, which the caller frees; STATUS_NO_NODE: every word that names no node was told with the most
+ * similar names; or -errno. */
+static int find_all(struct score *score, int n, char **words, struct score_node **ret)
 {
-	struct farm_nodes farm = { .n = 0 };
-	int status = STATUS_OK, r;
+	struct farm_nodes farm;
+	int status = STATUS_OK, r = farm_nodes_copy(score, &farm);
 
-	*ret = calloc((size_t)n + 1, sizeof(**ret));
-	r = *ret ? score_each_node(score, collect, &farm) : -ENOMEM;
-	if (r < 0)
-		status = complain_score(context, r);
-	for (int i = 0; r == 0 && i < n; i++) {
+	*ret = r < 0 ? NULL : calloc((size_t)n + 1, sizeof(**ret));
+	if (!*ret)
+		return r < 0 ? r : -ENOMEM;
+	for (int i = 0; i < n; i++) {
 		const struct score_node *node = find(&farm, words[i]);
 
 		if (node)
@@ -109,45 +94,25 @@ int node_arguments_find(const struct context *context, struct score *score, int 
 		else
 			status = STATUS_NO_NODE;
 	}
-	free(farm.nodes);
-	if (status != STATUS_OK) {
-		free(*ret);
-		*ret = NULL;
+	farm_nodes_clear(&farm);
+	return status;
+}
+
+int node_arguments_each(const struct context *context, struct score *score, int n, node_argument_each *each,
+			node_argument_after *after)
+{
+	struct score_node *nodes;
+	int r = find_all(score, n, context->arguments, &nodes);
+
+	for (int i = 0; r == STATUS_OK && i < n; i++) {
+		r = each(context, score, &nodes[i]);
+		if (r == -ENOENT)
+			r = complain_no_node(nodes[i].config.name);
 	}
-	return status;
-}
-
-int node_arguments_each(const struct context *context, int n, char **words,
-			int (*each)(const struct context *context, struct score *score, const struct score_node *node),
-			int (*after)(const struct context *context, struct score *score, const struct score_node *nodes,
-				     size_t n))
-{
-	struct score_node *nodes = NULL;
-	struct score *score;
-	int status = context_open(context, &score);
-
-	if (status != STATUS_OK)
-		return status;
-	status = node_arguments_find(context, score, n, words, &nodes);
-	for (int i = 0; status == STATUS_OK && i < n; i++)
-		status = each(context, score, &nodes[i]);
-	if (status == STATUS_OK && after)
-		status = after(context, score, nodes, (size_t)n);
+	if (r == STATUS_OK && after)
+		r = after(score, nodes, (size_t)n);
 	free(nodes);
-	(void)score_close(score);
-	return status;
-}
-
-int node_argument_find(const struct context *context, struct score *score, const char *word, struct score_node *ret)
-{
-	char *words[] = { (char *)(uintptr_t)word };
-	struct score_node *found;
-	int status = node_arguments_find(context, score, 1, words, &found);
-
-	if (status == STATUS_OK)
-		*ret = *found;
-	free(found);
-	return status;
+	return r;
 }
 
 struct wanted {
@@ -165,10 +130,10 @@ static int is_wanted(const struct score_node *node, void *arg)
 	return 1;
 }
 
-int node_look(const struct context *context, struct score *score, const char *name, struct score_node *ret)
+int node_look(struct score *score, const char *name, struct score_node *ret)
 {
 	struct wanted wanted = { .name = name, .ret = ret };
 	int r = score_each_node(score, is_wanted, &wanted);
 
-	return r < 0 ? complain_score(context, r) : r ? STATUS_OK : STATUS_NO_NODE;
+	return r < 0 ? r : r > 0 ? 0 : -ENOENT;
 }

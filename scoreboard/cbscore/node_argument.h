@@ -8,29 +8,21 @@
 
 #include "context.h"
 
-/*
- * Finds the nodes that n words name, so that a verb knows all before it changes
- * any. STATUS_OK and *ret, n nodes in the order of the words, which the caller
- * frees. Or another status, *ret is NULL, and every word that names no node was
- * told with the most similar names.
- */
-int node_arguments_find(const struct context *context, struct score *score, int n, char **words,
-			struct score_node **ret);
+/* What a verb does with a node. Returns a status, and has told why; or -errno, with -ENOENT for a node that has gone. */
+typedef int node_argument_each(const struct context *context, struct score *score, const struct score_node *node);
+
+/* What it does then with all of them. Returns as the function above. */
+typedef int node_argument_after(struct score *score, const struct score_node *nodes, size_t n);
 
 /*
- * Opens the scoreboard, finds the nodes that n words name, and calls each for
- * every node in turn, then after (may be NULL) once with all of them. Both return
- * a status; the first that is not STATUS_OK ends it. If a word names no node,
- * nothing is called. Returns that status.
+ * Finds the nodes that the first n arguments name, and calls each for every node
+ * in turn, then after (may be NULL) once with all of them. What is not STATUS_OK
+ * ends it and is returned. If a word names no node, nothing is called: every
+ * such word was told with the most similar names, and STATUS_NO_NODE is returned,
+ * as for a node that has gone meanwhile.
  */
-int node_arguments_each(const struct context *context, int n, char **words,
-			int (*each)(const struct context *context, struct score *score, const struct score_node *node),
-			int (*after)(const struct context *context, struct score *score, const struct score_node *nodes,
-				     size_t n));
+int node_arguments_each(const struct context *context, struct score *score, int n, node_argument_each *each,
+			node_argument_after *after);
 
-/* As node_arguments_find(), for one word. STATUS_OK and *ret; or another status, and the error was told. */
-int node_argument_find(const struct context *context, struct score *score, const char *word, struct score_node *ret);
-
-/* Reads the node of that name anew. STATUS_OK; STATUS_NO_NODE, without a message; or another status, and the error was
- * told. */
-int node_look(const struct context *context, struct score *score, const char *name, struct score_node *ret);
+/* Reads the node of that name anew. 0; -ENOENT: it has gone; or another -errno. */
+int node_look(struct score *score, const char *name, struct score_node *ret);

@@ -11,51 +11,33 @@
 #include "system/printable.h"
 #include "verbs.h"
 
-static bool arg_adopt;
+/* ---- reading ---- */
 
-/* Says why the list was not loaded. */
-static int complain_load(const struct context *context, struct score *score, const char *path, int r)
+static struct nodelist list; /* the list of the argument; freed with the process, which ends after the verb */
+
+static const char *path_of(const struct context *context)
 {
-	char text[2 * SCORE_LIST_MAX + 128];
-
-	if (r != -EMEDIUMTYPE || score_check_list(score, path, text, sizeof(text)) != -EMEDIUMTYPE)
-		return complain_score(context, r);
-	complain("%s: %s", context->farm.scoreboard, text);
-	return STATUS_FAILED;
+	return context->n_arguments > 0 ? context->arguments[0] : context->farm.nodes;
 }
 
-static bool arg_dry_run;
-
-/* Tells how the list and the farm differ. STATUS_OK and *ret; or another status, and the error was told. */
-static int compare(const struct context *context, const char *path, struct difference *ret)
+static int read_list(const struct context *context)
 {
-	struct score *score = NULL;
-	struct nodelist list;
-	int status = context_read_nodes(path, &list);
-
-	if (status != STATUS_OK)
-		return status;
-	status = context_look(context, &score);
-	if (status == STATUS_OK)
-		status = difference_tell(context, score, &list, ret);
-	(void)score_close(score);
-	nodelist_clear(&list);
-	return status;
+	return context_read_nodes(path_of(context), &list);
 }
 
-static int run_diff(void *settings, int argc, char **argv)
+/* ---- diff ---- */
+
+static int diff(const struct context *context, struct score *score)
 {
-	const struct context *context = settings;
-	const char *path = argc > 0 ? argv[0] : context->farm.nodes;
 	struct difference difference;
-	int status = compare(context, path, &difference);
+	int r = difference_tell(context, score, &list, &difference);
 
-	if (status != STATUS_OK)
-		return status;
+	if (r < 0)
+		return r;
 	if (difference.added + difference.changed + difference.draining > 0)
 		return STATUS_FAILED;
 	if (!context->json)
-		print(stdout, "%s and the farm agree\n", path);
+		print(stdout, "%s and the farm agree\n", path_of(context));
 	return STATUS_OK;
 }
 
@@ -63,78 +45,83 @@ static const struct option_row diff_rows[] = { JSON_ROW };
 
 static const struct option_set diff_options = OPTION_SET(diff_rows);
 
-const struct verb verb_diff = {
-	.name = "diff", .arguments = "[FILE|-]", .also = "compare", .max = 1, .options = { &diff_options }, .run = run_diff,
-	.help = "what the node list would change in the farm",
+const struct action verb_diff = {
+	.verb = {
+		.name = "diff", .arguments = "[FILE|-]", .also = "compare", .max = 1, .options = { &diff_options },
+		.help = "what the node list would change in the farm",
+	},
+	.read = read_list, .look = diff,
 };
 
-static int dry_run(const struct context *context, const char *path)
+/* ---- load ---- */
+
+static bool arg_adopt, arg_dry_run;
+
+static int rehearse(const struct context *context, struct score *score)
 {
 	struct difference difference;
-	int status = compare(context, path, &difference);
+	int r = difference_tell(context, score, &list, &difference);
 
-	if (status == STATUS_OK)
+	if (r == 0)
 		print(stdout, "%u to add, %u to change, %u to drain, %u kept; nothing is done\n", difference.added,
-			     difference.changed, difference.draining, difference.kept);
-	return status;
+		      difference.changed, difference.draining, difference.kept);
+	return r;
 }
 
-static int run_load(void *settings, int argc, char **argv)
+static const struct action rehearsal = { .look = rehearse };
+
+/* Says why the list was not loaded. */
+static int complain_load(const struct context *context, struct score *score, int r)
 {
-	const struct context *context = settings;
-	const char *path = argc > 0 ? argv[0] : context->farm.nodes;
+	char text[2 * SCORE_LIST_MAX + 128];
+
+	if (r != -EMEDIUMTYPE || score_check_list(score, path_of(context), text, sizeof(text)) != -EMEDIUMTYPE)
+		return complain_score(context, r);
+	complain("%s: %s", context->farm.scoreboard, text);
+	return STATUS_FAILED;
+}
+
+static void tell_load(const struct score_load_result *result)
+{
+	char text[ACT_TEXT_MAX];
+
+	(void)snprintf(text, sizeof(text), "%u added, %u changed, %u draining, %u removed", result->added, result->changed,
+		       result->draining, result->removed);
+	if (result->added + result->changed + result->draining + result->removed > 0)
+		act_tell("load", NULL, NULL, text);
+	print(stdout, "%s, %u kept\n", text, result->kept);
+}
+
+/* Opens the scoreboard by itself: a missing scoreboard is made from this list, and not from the usual list. */
+static int load(const struct context *context)
+{
+	int existed = score_exists(context->farm.scoreboard), r, status = STATUS_OK;
 	struct score_load_result result;
 	struct score *score = NULL;
-	char text[ACT_TEXT_MAX];
-	struct nodelist list;
-	int r, status, existed;
 
 	if (arg_dry_run)
-		return dry_run(context, path);
-	status = context_read_nodes(path, &list);
-	if (status != STATUS_OK)
-		return status;
+		return action_run(&rehearsal, context);
 	list.adopt = arg_adopt;
-	existed = score_exists(context->farm.scoreboard);
 	context_tell_of_damage();
 	r = score_open(context->farm.scoreboard, &list, &score);
 	if (r == 0)
 		r = score_load(score, &list, &result);
-	if (r == 0 && existed == 0) {
+	if (r < 0)
+		status = complain_load(context, score, r);
+	(void)score_close(score);
+	if (r < 0)
+		return status;
+	if (existed == 0) {
 		/* The scoreboard was made from this very list a moment ago. */
 		result.added += result.kept;
 		result.kept = 0;
 	}
-	status = r < 0 ? complain_load(context, score, path, r) : STATUS_OK;
-	(void)score_close(score);
-	nodelist_clear(&list);
-	if (r < 0)
-		return status;
-	if (result.added + result.changed + result.draining + result.removed > 0) {
-		(void)snprintf(text, sizeof(text), "%u added, %u changed, %u draining, %u removed", result.added, result.changed,
-			       result.draining, result.removed);
-		act_tell("load", NULL, NULL, text);
-	}
-	print(stdout, "%u added, %u changed, %u draining, %u removed, %u kept\n", result.added, result.changed,
-		     result.draining, result.removed, result.kept);
+	tell_load(&result);
 	return STATUS_OK;
 }
 
-static int set_adopt(void *settings, const char *value)
-{
-	(void)settings;
-	(void)value;
-	arg_adopt = true;
-	return 0;
-}
-
-static int set_dry_run(void *settings, const char *value)
-{
-	(void)settings;
-	(void)value;
-	arg_dry_run = true;
-	return 0;
-}
+OPTION_FLAG(set_adopt, arg_adopt)
+OPTION_FLAG(set_dry_run, arg_dry_run)
 
 static const struct option_row rows[] = {
 	{ "adopt", 0, NULL, "also if the farm was made from another list", NULL, NULL, set_adopt, NULL },
@@ -143,31 +130,32 @@ static const struct option_row rows[] = {
 
 static const struct option_set options = OPTION_SET(rows);
 
-const struct verb verb_load = {
-	.name = "load", .arguments = "[FILE]", .also = "reload", .max = 1, .options = { &options }, .run = run_load,
-	.help = "make the farm's nodes those of the node list",
+const struct action verb_load = {
+	.verb = {
+		.name = "load", .arguments = "[FILE]", .also = "reload", .max = 1, .options = { &options },
+		.help = "make the farm's nodes those of the node list",
+	},
+	.read = read_list, .run = load,
 };
 
-static int run_validate(void *settings, int argc, char **argv)
-{
-	const struct context *context = settings;
-	const char *path = argc > 0 ? argv[0] : context->farm.nodes;
-	unsigned long long cores = 0;
-	struct nodelist list;
-	int status;
+/* ---- validate ---- */
 
-	status = context_read_nodes(path, &list);
-	if (status != STATUS_OK)
-		return status;
+static int validate(const struct context *context)
+{
+	const char *path = path_of(context);
+	unsigned long long cores = 0;
+
 	for (size_t i = 0; i < list.n_nodes; i++)
 		cores += list.nodes[i].cores;
-	print(stdout, "%s: %zu node%s, %llu core%s\n", strcmp(path, "-") == 0 ? "standard input" : path, list.n_nodes, list.n_nodes == 1 ? "" : "s",
-		     cores, cores == 1 ? "" : "s");
-	nodelist_clear(&list);
+	print(stdout, "%s: %zu node%s, %llu core%s\n", strcmp(path, "-") == 0 ? "standard input" : path, list.n_nodes,
+	      list.n_nodes == 1 ? "" : "s", cores, cores == 1 ? "" : "s");
 	return STATUS_OK;
 }
 
-const struct verb verb_validate = {
-	.name = "validate", .arguments = "[FILE|-]", .also = "test", .max = 1, .run = run_validate,
-	.help = "read the node list and tell its mistakes",
+const struct action verb_validate = {
+	.verb = {
+		.name = "validate", .arguments = "[FILE|-]", .also = "test", .max = 1,
+		.help = "read the node list and tell its mistakes",
+	},
+	.read = read_list, .run = validate,
 };

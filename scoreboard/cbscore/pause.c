@@ -9,47 +9,47 @@
 #include "verbs.h"
 #include "system/printable.h"
 
-static int set_paused(const struct context *context, bool paused)
+static int set_paused(struct score *score, bool paused)
 {
 	struct score_totals totals;
-	struct score *score;
-	int status = context_open(context, &score), r;
+	int r = score_pause(score, paused);
 
-	if (status != STATUS_OK)
-		return status;
-	r = score_pause(score, paused);
+	if (r < 0)
+		return r;
 	if (r == 0)
 		act_tell(paused ? "pause" : "resume", NULL, paused ? "running" : "paused", paused ? "paused" : "running");
-	if (r >= 0 && score_totals(score, &totals) == 0) {
+	if (score_totals(score, &totals) == 0)
 		print(stdout, "the farm %s%s; %" PRIu64 " connection%s go%s on, %" PRIu64 " wait%s\n",
-			     r > 0 ? paused ? "is already " : "was not " : paused ? "is " : "goes on",
-			     r > 0 || paused ? "paused" : "", totals.busy, totals.busy == 1 ? "" : "s",
-			     totals.busy == 1 ? "es" : "", totals.waiting, totals.waiting == 1 ? "s" : "");
-	}
-	(void)score_close(score);
-	return r < 0 ? complain_score(context, r) : STATUS_OK;
+		      r > 0 ? paused ? "is already " : "was not " : paused ? "is " : "goes on",
+		      r > 0 || paused ? "paused" : "", totals.busy, totals.busy == 1 ? "" : "s",
+		      totals.busy == 1 ? "es" : "", totals.waiting, totals.waiting == 1 ? "s" : "");
+	return STATUS_OK;
 }
 
-static int run_pause(void *settings, int argc, char **argv)
+static int pause_farm(const struct context *context, struct score *score)
 {
-	(void)argc;
-	(void)argv;
-	return set_paused(settings, true);
+	(void)context;
+	return set_paused(score, true);
 }
 
-static int run_resume(void *settings, int argc, char **argv)
+static int resume_farm(const struct context *context, struct score *score)
 {
-	(void)argc;
-	(void)argv;
-	return set_paused(settings, false);
+	(void)context;
+	return set_paused(score, false);
 }
 
-const struct verb verb_pause = {
-	.name = "pause", .arguments = "", .also = "stop freeze", .run = run_pause,
-	.help = "let every new connection wait; present ones go on",
+const struct action verb_pause = {
+	.verb = {
+		.name = "pause", .arguments = "", .also = "stop freeze",
+		.help = "let every new connection wait; present ones go on",
+	},
+	.change = pause_farm,
 };
 
-const struct verb verb_resume = {
-	.name = "resume", .arguments = "", .also = "start continue unpause", .run = run_resume,
-	.help = "let a paused farm go on",
+const struct action verb_resume = {
+	.verb = {
+		.name = "resume", .arguments = "", .also = "start continue unpause",
+		.help = "let a paused farm go on",
+	},
+	.change = resume_farm,
 };

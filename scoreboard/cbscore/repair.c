@@ -11,25 +11,19 @@
 
 static bool arg_repair;
 
-static int run_reap(void *settings, int argc, char **argv)
+static int reap(const struct context *context, struct score *score)
 {
-	const struct context *context = settings;
 	unsigned slots, tickets;
-	struct score *score;
-	int r, status;
+	int r = score_reap(score, &slots, &tickets);
 
-	(void)argc;
-	(void)argv;
-	status = context_look(context, &score);
-	if (status != STATUS_OK)
-		return status;
-	r = score_reap(score, &slots, &tickets);
-	(void)score_close(score);
+	(void)context;
 	if (r < 0)
-		return complain_score(context, r);
+		return r;
 	print(stdout, "reaped %u slot%s, %u waiter%s\n", slots, slots == 1 ? "" : "s", tickets, tickets == 1 ? "" : "s");
 	return STATUS_OK;
 }
+
+/* ---- fsck ---- */
 
 static void tell(const char *finding, void *arg)
 {
@@ -37,29 +31,14 @@ static void tell(const char *finding, void *arg)
 	print(stdout, "%s\n", finding);
 }
 
-static int run_fsck(void *settings, int argc, char **argv)
+static int fsck(const struct context *context, struct score *score)
 {
-	const struct context *context = settings;
-	struct score *score;
 	char text[ACT_TEXT_MAX];
 	unsigned findings;
-	int r, status;
+	int r = score_fsck(score, arg_repair, tell, NULL, &findings);
 
-	(void)argc;
-	(void)argv;
-	if (!arg_repair && score_exists(context->farm.scoreboard) == 1) {
-		/* Only to look: a damaged scoreboard stays as it is. */
-		r = score_open(context->farm.scoreboard, NULL, &score);
-		status = r == 0 ? STATUS_OK : complain_score(context, r == -ENODATA ? -EUCLEAN : r);
-	} else {
-		status = context_look(context, &score);
-	}
-	if (status != STATUS_OK)
-		return status;
-	r = score_fsck(score, arg_repair, tell, NULL, &findings);
-	(void)score_close(score);
 	if (r < 0)
-		return complain_score(context, r);
+		return r;
 	if (findings > 0 && arg_repair) {
 		(void)snprintf(text, sizeof(text), "%u repaired", findings);
 		act_tell("fsck", NULL, NULL, text);
@@ -68,17 +47,30 @@ static int run_fsck(void *settings, int argc, char **argv)
 		print(stdout, "%s: sound\n", context->farm.scoreboard);
 	else
 		print(stdout, "%s: %u finding%s%s\n", context->farm.scoreboard, findings, findings == 1 ? "" : "s",
-			     arg_repair ? ", repaired" : "");
+		      arg_repair ? ", repaired" : "");
 	return findings > 0 && !arg_repair ? STATUS_FAILED : STATUS_OK;
 }
 
-static int set_repair(void *settings, const char *value)
+/* A scoreboard that is opened in the usual way is rebuilt if it is damaged. */
+static const struct action fsck_rebuilding = { .look = fsck };
+
+static int run_fsck(const struct context *context)
 {
-	(void)settings;
-	(void)value;
-	arg_repair = true;
-	return 0;
+	struct score *score;
+	int r;
+
+	if (arg_repair || score_exists(context->farm.scoreboard) != 1)
+		return action_run(&fsck_rebuilding, context);
+	/* Only to look: a damaged scoreboard stays as it is. */
+	r = score_open(context->farm.scoreboard, NULL, &score);
+	if (r == 0) {
+		r = fsck(context, score);
+		(void)score_close(score);
+	}
+	return r < 0 ? complain_score(context, r == -ENODATA ? -EUCLEAN : r) : r;
 }
+
+OPTION_FLAG(set_repair, arg_repair)
 
 static const struct option_row rows[] = {
 	{ "repair", 0, NULL, "repair what it finds", NULL, NULL, set_repair, NULL },
@@ -86,12 +78,18 @@ static const struct option_row rows[] = {
 
 static const struct option_set options = OPTION_SET(rows);
 
-const struct verb verb_reap = {
-	.name = "reap", .arguments = "", .run = run_reap,
-	.help = "give back what dead processes held",
+const struct action verb_reap = {
+	.verb = {
+		.name = "reap", .arguments = "",
+		.help = "give back what dead processes held",
+	},
+	.look = reap,
 };
 
-const struct verb verb_fsck = {
-	.name = "fsck", .arguments = "", .also = "check-scoreboard repair", .options = { &options }, .run = run_fsck,
-	.help = "compare the scoreboard with itself",
+const struct action verb_fsck = {
+	.verb = {
+		.name = "fsck", .arguments = "", .also = "check-scoreboard repair", .options = { &options },
+		.help = "compare the scoreboard with itself",
+	},
+	.run = run_fsck,
 };

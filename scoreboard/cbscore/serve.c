@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,16 +134,14 @@ static void prepare_signals(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
-static int serve(void *context, int argc, char **argv)
+static int serve(const struct context *context)
 {
-	struct server_settings settings = { .exit_idle_usec = arg_exit_idle_usec, .open = open_farm, .arg = context };
-	struct context *farm = context;
-	int fds[SOCKETS_MAX], n, r;
+	struct server_settings settings = {
+		.exit_idle_usec = arg_exit_idle_usec, .open = open_farm, .arg = (void *)(uintptr_t)context,
+		.farm = context->farm_shown,
+	};
+	int fds[SOCKETS_MAX], n = get_sockets(fds), r;
 
-	(void)argc;
-	(void)argv;
-	settings.farm = farm_options_shown(&farm->farm);
-	n = get_sockets(fds);
 	if (n < 0)
 		return -n;
 	prepare_signals();
@@ -154,12 +153,7 @@ static int serve(void *context, int argc, char **argv)
 	return STATUS_FAILED;
 }
 
-static int set_web(void *context, const char *value)
-{
-	(void)context;
-	arg_web = value;
-	return *value ? 0 : -EINVAL;
-}
+OPTION_TEXT(set_web, arg_web)
 
 static int set_exit_idle(void *context, const char *value)
 {
@@ -175,7 +169,10 @@ static const struct option_row rows[] = {
 
 static const struct option_set options = OPTION_SET(rows);
 
-const struct verb verb_serve = {
-	.name = "serve", .arguments = "", .help = "show the farm to browsers and to Prometheus, read-only",
-	.options = { &options }, .run = serve,
+const struct action verb_serve = {
+	.verb = {
+		.name = "serve", .arguments = "", .help = "show the farm to browsers and to Prometheus, read-only",
+		.options = { &options },
+	},
+	.run = serve,
 };

@@ -20,6 +20,7 @@
 #include <readline/readline.h>
 
 #include "again.h"
+#include "farm_nodes.h"
 #include "list/words.h"
 #include "system/printable.h"
 #include "verbs.h"
@@ -142,40 +143,28 @@ static char *next_verb(const char *begun, int state)
 	return NULL;
 }
 
-static struct {
-	char **names;
-	size_t n, room;
-} nodes;
-
-static int add_name(const struct score_node *node, void *begun)
-{
-	char **names;
-
-	if (strncmp(node->config.name, begun, strlen(begun)) != 0 || !is_printable(node->config.name))
-		return 0;
-	names = reallocarray(nodes.names, nodes.n + 1, sizeof(*names));
-	if (!names)
-		return -ENOMEM;
-	nodes.names = names;
-	nodes.names[nodes.n] = strdup(node->config.name);
-	return nodes.names[nodes.n] ? (nodes.n++, 0) : -ENOMEM;
-}
+static struct farm_nodes nodes; /* of the farm, when a completion begins */
 
 static char *next_node(const char *begun, int state)
 {
 	static size_t i;
+	struct score *score;
 
 	if (state == 0) {
-		struct score *score;
-
-		i = nodes.n = 0;
+		i = 0;
+		farm_nodes_clear(&nodes);
 		if (score_open(shell_context->farm.scoreboard, NULL, &score) == 0) {
-			(void)score_each_node(score, add_name, (void *)(uintptr_t)begun);
+			(void)farm_nodes_copy(score, &nodes);
 			(void)score_close(score);
 		}
 	}
-	/* readline frees the name. */
-	return i < nodes.n ? nodes.names[i++] : NULL;
+	while (i < nodes.n) {
+		const char *name = nodes.nodes[i++].config.name;
+
+		if (strncmp(name, begun, strlen(begun)) == 0 && is_printable(name))
+			return strdup(name); /* readline frees it */
+	}
+	return NULL;
 }
 
 static char *next_key(const char *begun, int state)
@@ -266,21 +255,19 @@ static char *read_line(bool on_terminal)
 	return line;
 }
 
-static int run_shell(void *settings, int argc, char **argv)
+static int shell(const struct context *context)
 {
 	bool on_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	int status = STATUS_OK;
 	char *line;
 
-	(void)argc;
-	(void)argv;
-	shell_context = settings;
+	shell_context = context;
 	rl_attempted_completion_function = complete;
 	if (on_terminal)
 		catch_interrupt();
 	rl_completer_word_break_characters = (char *)(uintptr_t)" \t\n\"'";
 	while (status >= 0 && (line = read_line(on_terminal))) {
-		int r = run_line(settings, line);
+		int r = run_line(context, line);
 
 		free(line);
 		if (r < 0)
@@ -289,11 +276,14 @@ static int run_shell(void *settings, int argc, char **argv)
 	}
 	if (on_terminal)
 		(void)putchar('\n');
-	free(nodes.names);
+	farm_nodes_clear(&nodes);
 	return status;
 }
 
-const struct verb verb_shell = {
-	.name = "shell", .arguments = "", .also = "interactive", .run = run_shell,
-	.help = "read verbs and Core Balance's letters from standard input",
+const struct action verb_shell = {
+	.verb = {
+		.name = "shell", .arguments = "", .also = "interactive",
+		.help = "read verbs and Core Balance's letters from standard input",
+	},
+	.run = shell,
 };

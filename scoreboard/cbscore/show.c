@@ -52,46 +52,31 @@ static void tell_pause(const struct context *context, struct score *score)
 		print(stdout, "(the farm is paused: every new connection waits; cbscore resume lets it go on)\n");
 }
 
-static int show(const struct context *context, enum table_kind kind)
+static int show(const struct context *context, struct score *score, enum table_kind kind)
 {
-	struct table *table = NULL;
-	struct score *score = NULL;
-	int r, status;
+	struct table *table;
+	int r = table_new(context, kind, &table);
 
-	status = table_new(context, kind, &table);
-	if (status == STATUS_OK)
-		status = context_look(context, &score);
-	if (status == STATUS_OK) {
-		r = fill(score, kind, table);
-		if (r < 0) {
-			status = complain_score(context, r);
-		} else {
-			status = table_print(table);
-			table = NULL;
-			tell_pause(context, score);
-		}
+	if (r != STATUS_OK)
+		return r;
+	r = fill(score, kind, table);
+	if (r < 0) {
+		table_free(table);
+		return r;
 	}
-	table_free(table);
-	(void)score_close(score);
-	return status;
+	r = table_print(table);
+	tell_pause(context, score);
+	return r;
 }
 
-static int run_list(void *settings, int argc, char **argv)
+static int list(const struct context *context, struct score *score)
 {
-	(void)argc;
-	(void)argv;
-	return show(settings, TABLE_NODES);
+	return show(context, score, TABLE_NODES);
 }
 
 static bool arg_free;
 
-static int set_free(void *settings, const char *value)
-{
-	(void)settings;
-	(void)value;
-	arg_free = true;
-	return 0;
-}
+OPTION_FLAG(set_free, arg_free)
 
 static const struct option_row slots_rows[] = {
 	{ "free", 0, NULL, "print one number: how many connections would get a slot now", NULL, NULL, set_free, NULL },
@@ -114,70 +99,69 @@ static int count_free(const struct score_node *node, void *arg)
 	return 0;
 }
 
-static int print_free(const struct context *context)
+static int print_free(struct score *score)
 {
 	struct free_slots slots = { 0 };
 	struct score_totals totals;
-	struct score *score;
-	int status = context_look(context, &score), r;
+	int r = score_totals(score, &totals);
 
-	if (status != STATUS_OK)
-		return status;
-	r = score_totals(score, &totals);
 	if (r == 0)
 		r = score_each_node(score, count_free, &slots);
-	(void)score_close(score);
 	if (r < 0)
-		return complain_score(context, r);
+		return r;
 	if (totals.paused)
 		slots = (struct free_slots){ 0 };
 	print(stdout, "%" PRIu64 "\n", slots.primary + (slots.primary_up ? 0 : slots.backup));
 	return STATUS_OK;
 }
 
-static int run_slots(void *settings, int argc, char **argv)
+static int slots(const struct context *context, struct score *score)
 {
-	(void)argc;
-	(void)argv;
-	if (arg_free)
-		return print_free(settings);
-	return show(settings, TABLE_SLOTS);
+	return arg_free ? print_free(score) : show(context, score, TABLE_SLOTS);
 }
 
-static int run_queue(void *settings, int argc, char **argv)
+static int queue(const struct context *context, struct score *score)
 {
-	(void)argc;
-	(void)argv;
-	return show(settings, TABLE_QUEUE);
+	return show(context, score, TABLE_QUEUE);
 }
 
-static int run_clients(void *settings, int argc, char **argv)
+static int clients(const struct context *context, struct score *score)
 {
-	(void)argc;
-	(void)argv;
-	return show(settings, TABLE_CLIENTS);
+	return show(context, score, TABLE_CLIENTS);
 }
 
-const struct verb verb_clients = {
-	.name = "clients", .arguments = "", .also = "", .options = { &table_options },
-	.topic = TOPIC_COLUMNS + TABLE_CLIENTS, .run = run_clients,
-	.help = "the clients whose node is remembered, for the policy affinity",
+const struct action verb_clients = {
+	.verb = {
+		.name = "clients", .arguments = "", .also = "", .options = { &table_options },
+		.topic = TOPIC_COLUMNS + TABLE_CLIENTS,
+		.help = "the clients whose node is remembered, for the policy affinity",
+	},
+	.look = clients,
 };
 
-const struct verb verb_list = {
-	.name = "list", .arguments = "", .also = "nodes ls", .options = { &table_options },
-	.topic = TOPIC_COLUMNS + TABLE_NODES, .run = run_list,
-	.help = "the nodes, in the order of the node list",
+const struct action verb_list = {
+	.verb = {
+		.name = "list", .arguments = "", .also = "nodes ls", .options = { &table_options },
+		.topic = TOPIC_COLUMNS + TABLE_NODES,
+		.help = "the nodes, in the order of the node list",
+	},
+	.look = list,
 };
 
-const struct verb verb_slots = {
-	.name = "slots", .arguments = "", .also = "ps connections", .options = { &slots_options, &table_options },
-	.topic = TOPIC_COLUMNS + TABLE_SLOTS, .run = run_slots,
-	.help = "the slots that are taken, and by whom",
+const struct action verb_slots = {
+	.verb = {
+		.name = "slots", .arguments = "", .also = "ps connections", .options = { &slots_options, &table_options },
+		.topic = TOPIC_COLUMNS + TABLE_SLOTS,
+		.help = "the slots that are taken, and by whom",
+	},
+	.look = slots,
 };
 
-const struct verb verb_queue = {
-	.name = "queue", .arguments = "", .also = "waiters waiting", .options = { &table_options },
-	.topic = TOPIC_COLUMNS + TABLE_QUEUE, .run = run_queue,
-	.help = "the connections that wait, in order",
+const struct action verb_queue = {
+	.verb = {
+		.name = "queue", .arguments = "", .also = "waiters waiting", .options = { &table_options },
+		.topic = TOPIC_COLUMNS + TABLE_QUEUE,
+		.help = "the connections that wait, in order",
+	},
+	.look = queue,
 };

@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "age.h"
-#include "copy.h"
 #include "fold.h"
 #include "system/timespan.h"
 #include "verbosity.h"
@@ -88,28 +87,18 @@ static void tell_hour(const struct score_history *history)
 	fold_line("  last hour: %s served, %s failed%s", thousands(served, text[0]), thousands(failed, text[1]), waits);
 }
 
-static int run_status(void *settings, int argc, char **argv)
+static int status(const struct context *context, const struct snapshot *snapshot)
 {
-	struct context *context = settings;
-	struct snapshot snapshot;
-	int status = copy_farm(context, &snapshot);
-
-	(void)argc;
-	(void)argv;
-	if (status != STATUS_OK)
-		return status;
 	if (context->json) {
-		status_json_write(stdout, &snapshot);
-		snapshot_clear(&snapshot);
+		status_json_write(stdout, snapshot);
 		return STATUS_OK;
 	}
-	tell_farm(&snapshot);
-	tell_nodes(&snapshot);
-	tell_hour(&snapshot.history);
-	if (snapshot.verbosity > 0)
-		fold_line("  verbosity %" PRIu32 ": %s; cbscore verbosity 0 ends it", snapshot.verbosity,
-			  verbosity_words(snapshot.verbosity));
-	snapshot_clear(&snapshot);
+	tell_farm(snapshot);
+	tell_nodes(snapshot);
+	tell_hour(&snapshot->history);
+	if (snapshot->verbosity > 0)
+		fold_line("  verbosity %" PRIu32 ": %s; cbscore verbosity 0 ends it", snapshot->verbosity,
+			  verbosity_words(snapshot->verbosity));
 	return STATUS_OK;
 }
 
@@ -117,7 +106,10 @@ static const struct option_row rows[] = { JSON_ROW };
 
 static const struct option_set options = OPTION_SET(rows);
 
-const struct verb verb_status = {
-	.name = "status", .arguments = "", .also = "stat summary", .options = { &options }, .run = run_status,
-	.help = "the farm in a few lines: what is busy, waits, or is wrong",
+const struct action verb_status = {
+	.verb = {
+		.name = "status", .arguments = "", .also = "stat summary", .options = { &options },
+		.help = "the farm in a few lines: what is busy, waits, or is wrong",
+	},
+	.tell = status,
 };

@@ -40,23 +40,8 @@ static int set_output(void *settings, const char *value)
 	return 0;
 }
 
-static int set_no_headings(void *settings, const char *value)
-{
-	struct context *context = settings;
-
-	(void)value;
-	context->no_headings = true;
-	return 0;
-}
-
-static int set_raw(void *settings, const char *value)
-{
-	struct context *context = settings;
-
-	(void)value;
-	context->raw = true;
-	return 0;
-}
+OPTION_FLAG(set_no_headings, ((struct context *)settings)->no_headings)
+OPTION_FLAG(set_raw, ((struct context *)settings)->raw)
 
 static int set_sort(void *settings, const char *value)
 {

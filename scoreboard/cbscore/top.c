@@ -47,7 +47,7 @@ struct waiter {
 };
 
 struct top {
-	struct context *context;
+	const struct context *context;
 	struct score *score;
 	struct snapshot snapshot;
 	struct held_slots slots;       /* all connections that have a slot */
@@ -182,7 +182,7 @@ static int copy(struct top *top)
 	free(top->slots.slots);
 	top->slots = (struct held_slots){ 0 };
 	top->n_queue = 0;
-	r = snapshot_take(top->score, farm_options_shown(&top->context->farm), &top->snapshot);
+	r = snapshot_take(top->score, top->context->farm_shown, &top->snapshot);
 	if (r == 0)
 		r = held_slots_find(top->score, is_any, NULL, &top->slots);
 	if (r == 0)
@@ -605,29 +605,25 @@ static int watch(struct top *top)
 	return r;
 }
 
-static int run_top(void *settings, int argc, char **argv)
+static int needs_terminal(const struct context *context)
 {
-	struct top top = { .context = settings };
-	SCREEN *screen;
-	int status, r;
+	(void)context;
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? STATUS_OK : complain_usage("expected a terminal");
+}
 
-	(void)argc;
-	(void)argv;
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		return complain_usage("expected a terminal");
-	status = context_look(settings, &top.score);
-	if (status != STATUS_OK)
-		return status;
-	screen = newterm(NULL, stdout, stdin);
+static int top(const struct context *context, struct score *score)
+{
+	struct top top = { .context = context, .score = score };
+	SCREEN *screen = newterm(NULL, stdout, stdin);
+	int r;
+
 	if (screen && !terminal_can_move()) {
 		(void)endwin();
 		delscreen(screen);
 		screen = NULL;
 	}
-	if (!screen) {
-		(void)score_close(top.score);
+	if (!screen)
 		return complain_usage("$TERM: \"%s\": expected a terminal that is known", getenv("TERM") ? getenv("TERM") : "");
-	}
 	catch_signals();
 	(void)cbreak();
 	(void)noecho();
@@ -642,16 +638,18 @@ static int run_top(void *settings, int argc, char **argv)
 	snapshot_clear(&top.snapshot);
 	free(top.slots.slots);
 	free(top.shown);
-	(void)score_close(top.score);
 	if (ended_by) {
 		/* The terminal is restored; now the signal has its default effect. */
 		(void)signal(ended_by, SIG_DFL);
 		(void)raise(ended_by);
 	}
-	return r < 0 ? complain_score(settings, r) : STATUS_OK;
+	return r;
 }
 
-const struct verb verb_top = {
-	.name = "top", .arguments = "", .also = "watch monitor", .run = run_top,
-	.help = "the farm on a full screen, live",
+const struct action verb_top = {
+	.verb = {
+		.name = "top", .arguments = "", .also = "watch monitor",
+		.help = "the farm on a full screen, live",
+	},
+	.read = needs_terminal, .look = top,
 };

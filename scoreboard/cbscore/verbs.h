@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * verbs.h: the verbs. A verb is a struct verb, in a file of its own or with
+ * verbs.h: the verbs. A verb is a struct action, in a file of its own or with
  * related verbs, and a row here. The rows are in the order of --help.
  */
 
+#include "action.h"
 #include "columns.h"
-#include "context.h"
 
 #define VERBS(VERB) \
 	VERB(list) \
@@ -42,7 +42,7 @@
 	VERB(shell) \
 	VERB(help)
 
-#define VERB_DECLARE(name) extern const struct verb verb_##name;
+#define VERB_DECLARE(name) extern const struct action verb_##name;
 VERBS(VERB_DECLARE)
 
 /* What the help of a verb lists besides its options: nothing, the keys of a node, or the columns of a table. */

@@ -37,7 +37,26 @@ extern const struct option_set command_own_options;
 
 #define OPTION_SET(array) { (array), sizeof(array) / sizeof((array)[0]) }
 
-/* A command of a program. */
+/* Defines the setter of an option without a value, which makes flag true. */
+#define OPTION_FLAG(setter, flag) \
+	static int setter(void *settings, const char *value) \
+	{ \
+		(void)settings; \
+		(void)value; \
+		(flag) = true; \
+		return 0; \
+	}
+
+/* Defines the setter of an option whose value is any text but an empty one. */
+#define OPTION_TEXT(setter, text) \
+	static int setter(void *settings, const char *value) \
+	{ \
+		(void)settings; \
+		(text) = value; \
+		return *value ? 0 : -EINVAL; \
+	}
+
+/* A command of a program, as its users call it. */
 struct verb {
 	const char *name;
 	const char *arguments;     /* "NODE..."; empty if there are none */
@@ -47,7 +66,6 @@ struct verb {
 	const struct option_set *options[3]; /* the verb's own, up to a NULL */
 	int topic;                 /* for the program's tell_more() */
 	int usage_status;          /* the exit status of a wrong command line; 0: the program's */
-	int (*run)(void *settings, int argc, char **argv); /* returns the exit status */
 };
 
 /* A program's command line. */
