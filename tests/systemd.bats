@@ -691,6 +691,15 @@ list_comes_right() {
   at_rest
 }
 
+@test "no unit has a limit of starts" {
+  local unit
+  for unit in $(inside sh -c 'cd /usr/lib/systemd/system && ls -d corebalance*.socket corebalance*.timer corebalance*.service'); do
+    # Each instance for a connection is started once.
+    case $unit in corebalance@.service | corebalance-agent@.service) continue ;; esac
+    [ "$(inside systemctl show -P StartLimitIntervalUSec "${unit/@./@one.}")" = 0 ] || { echo "$unit"; return 1; }
+  done
+}
+
 @test "relays reach the nodes and no other address, and clients are not kept out" {
   local name
   for name in 2 3; do
