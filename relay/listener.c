@@ -34,6 +34,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "former.h"
 #include "greetings.h"
 #include "loader.h"
 #include "log.h"
@@ -74,6 +75,7 @@ struct listener {
 	int *fds;
 	size_t n_fds, fd_limit;
 	struct waiters *waiters;
+	struct formers *formers;       /* NULL: none is left */
 	struct greetings *greetings;   /* NULL: no source of PROXY headers was named */
 	struct pool *pool;
 	struct loader *loader;
@@ -231,11 +233,13 @@ enum accepted {
 	ACCEPTED_LATER, /* not now: there is no room, or no means */
 };
 
-/* Takes in what is pending on a socket. */
+/* Takes in what is pending on a socket, or, as long as there is any, what is pending on the sockets before it. */
 static enum accepted accept_one(struct listener *l, int fd)
 {
-	int r;
+	int former = formers_first(l->formers), r;
 
+	if (former >= 0)
+		fd = former;
 	if (l->admission.time || l->n_coming > 0 || (!waiters_owe_ticket(l->waiters) && (!has_place(l) || descriptors_left(l) == 0)))
 		return ACCEPTED_LATER;
 	r = l->greetings && !waiters_owe_ticket(l->waiters) ? greetings_admit(l->greetings, fd) : waiters_admit(l->waiters, fd);
@@ -258,6 +262,14 @@ static int take_in(const struct arrival *arrival, size_t head, void *arg)
 	if (l->n_coming > 0 || l->admission.time || waiters_owe_ticket(l->waiters) || !has_place(l))
 		return -EAGAIN;
 	return waiters_take_in(l->waiters, arrival, head);
+}
+
+/* Takes in what is pending on the sockets of the previous listener. */
+static void take_in_former(struct listener *l)
+{
+	while (formers_first(l->formers) >= 0 && accept_one(l, -1) == ACCEPTED_ONE)
+		;
+	l->formers = formers_settle(l->formers);
 }
 
 static void take_in_known(struct listener *l)
@@ -447,7 +459,8 @@ static bool shall_open(struct listener *l)
 	 * And relays accept in the claim, where a header cannot be awaited. */
 	if (l->settings->per_client || l->greetings)
 		return false;
-	if (gate_was_full(pool_gate(l->pool)) || l->n_coming > 0 || waiters_count(l->waiters) > 0 || score_is_free(l->score) != 1) {
+	if (gate_was_full(pool_gate(l->pool)) || l->n_coming > 0 || formers_first(l->formers) >= 0 ||
+	    waiters_count(l->waiters) > 0 || score_is_free(l->score) != 1) {
 		l->shut_usec = now_usec;
 		return false;
 	}
@@ -475,8 +488,8 @@ static unsigned calls(const struct listener *l, bool open)
 static void set_gate(struct listener *l)
 {
 	struct gate *gate = pool_gate(l->pool);
-	bool open = !l->stopping && shall_open(l);
-	bool closed = l->stopping && l->n_fds == 0 && count_here(l) == 0;
+	bool open = !l->stopping && l->n_fds > 0 && shall_open(l);
+	bool closed = l->n_fds == 0 && !l->formers && l->n_coming == 0 && count_here(l) == 0;
 	size_t ahead = size_ahead(l->settings->connections_per_relay == 1);
 	/* The relay that a connection woke normally accepts it. If that relay has died, or the listener accepted at
 	 * that time, no process does: look. */
@@ -531,8 +544,8 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *ar
 /* Whether neither the listener nor a relay has a connection. */
 static bool is_idle(const struct listener *l)
 {
-	return count_here(l) == 0 && l->n_coming == 0 && !(l->stopping && l->n_fds > 0) && !loader_is_busy(l->loader) &&
-	       !gate_any_busy(pool_gate(l->pool));
+	return count_here(l) == 0 && l->n_coming == 0 && !l->formers && !(l->stopping && l->n_fds > 0) &&
+	       !loader_is_busy(l->loader) && !gate_any_busy(pool_gate(l->pool));
 }
 
 static int on_idle_time(sd_event_source *source, uint64_t usec, void *arg)
@@ -548,7 +561,11 @@ static int on_idle_time(sd_event_source *source, uint64_t usec, void *arg)
 
 static void stop(struct listener *l);
 
-/* Ends the listener if it has been idle for --exit-idle; else sets a timer to look again. */
+/*
+ * Ends the listener if it has been idle for --exit-idle; else sets a timer to look again. A listener without sockets ends
+ * when it is idle: it stops, or it was given only what the listener before it had, because the socket's unit has Accept=yes
+ * now.
+ */
 static void exit_if_idle(struct listener *l)
 {
 	uint64_t now_usec = now_boottime(), since_usec = gate_rested_usec(pool_gate(l->pool));
@@ -557,7 +574,7 @@ static void exit_if_idle(struct listener *l)
 		l->active_usec = now_usec;
 		return;
 	}
-	if (l->stopping && pool_size(l->pool) == 0)
+	if ((l->stopping || l->n_fds == 0) && pool_size(l->pool) == 0)
 		(void)sd_event_exit(l->event, EX_OK);
 	if (!l->settings->exit_idle || l->stopping || l->idle_time)
 		return;
@@ -659,6 +676,7 @@ static void listener_turn(void *arg)
 	take_over(l);
 	if (waiters_owe_ticket(l->waiters) && !l->admission.time)
 		(void)accept_one(l, -1);
+	take_in_former(l);
 	if (l->stopping)
 		drain(l);
 	take_in_known(l);
@@ -719,7 +737,10 @@ static int hand_over(struct listener *l)
 	size_t n;
 	int r;
 
+	take_in_former(l);
+	l->formers = formers_free(l->formers);
 	gate_set(gate, GATE_NOBODY);
+	formers_pass_on(l->fds, l->n_fds);
 	close_sockets(l);
 	pool_forget_sockets(l->pool);
 	pool_revoke(l->pool);
@@ -749,6 +770,8 @@ static void stop(struct listener *l)
 	l->stopping = true;
 	l->stopping_usec = now_realtime();
 	gate_set(pool_gate(l->pool), GATE_LISTENER);
+	take_in_former(l);
+	l->formers = formers_free(l->formers);
 	if (!l->owned)
 		close_sockets(l); /* systemd and inetd keep theirs open, with the backlog */
 	pool_forget_sockets(l->pool);
@@ -794,7 +817,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
-static int begin(struct listener *l)
+static int begin(struct listener *l, const struct listener_setup *setup)
 {
 	int r;
 
@@ -824,6 +847,10 @@ static int begin(struct listener *l)
 			.journal_fd = l->journal_fd, .farm_fd = l->farm_fd, .on_change = listener_turn,
 			.on_return = take_back, .arg = l }, &l->pool);
 	if (r >= 0)
+		r = formers_new(&(struct formers_setup){
+			.event = l->event, .fds = setup->formers, .n_fds = setup->n_formers, .present = l->fds,
+			.n_present = l->n_fds, .on_change = listener_turn, .arg = l }, &l->formers);
+	if (r >= 0)
 		set_timer(l, &l->follow_time, FOLLOW_USEC, on_follow_time);
 	for (size_t i = 0; r >= 0 && i < l->n_fds; i++)
 		socket_prepare(l->fds[i]); /* accepted sockets inherit it, those of waiters, too */
@@ -834,6 +861,7 @@ static int begin(struct listener *l)
 
 static void clear(struct listener *l)
 {
+	l->formers = formers_free(l->formers);
 	l->greetings = greetings_free(l->greetings);
 	l->waiters = waiters_free(l->waiters);
 	l->pool = pool_free(l->pool);
@@ -890,7 +918,7 @@ int listener_run(const struct listener_setup *setup)
 	l.fds = calloc(n_fds + 1, sizeof(int));
 	if (l.accepting && l.fds) {
 		(void)memcpy(l.fds, setup->fds, n_fds * sizeof(int));
-		r = begin(&l);
+		r = begin(&l, setup);
 	}
 	if (r >= 0) {
 		(void)sd_event_set_watchdog(l.event, true); /* has an effect only if the service manager asks for it */

@@ -20,6 +20,8 @@ struct listener_setup {
 	bool owned;                      /* no other program has the sockets: their backlog ends with this process */
 	const struct handover *waiters;  /* of the previous listener */
 	size_t n_waiters;
+	const int *formers;              /* its listening sockets, see former.h */
+	size_t n_formers;
 	struct score *score;
 	int farm_fd;                     /* relays keep it open, see alone.h; or -1 */
 	const struct settings *settings;

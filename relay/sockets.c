@@ -14,8 +14,10 @@
 #include <systemd/sd-daemon.h>
 
 #include "address.h"
+#include "former.h"
 #include "options.h"
 #include "report.h"
+#include "rival.h"
 
 static int set_nonblocking(int fd)
 {
@@ -91,13 +93,30 @@ static int open_own(struct sockets *sockets, const char *listen_on)
 	return EX_OK;
 }
 
-/* Takes what the service manager passes: the sockets, and the waiters that the previous listener stored there. */
+/* The kernel shares clients out by chance, so this is told, and the service goes on with its part of them. */
+static void tell_rival(const struct sockets *sockets)
+{
+	int fds[2 * RELAY_SOCKETS_MAX], fd;
+	char text[ADDRESS_MAX];
+	size_t n = sockets->n_formers < RELAY_SOCKETS_MAX ? sockets->n_formers : RELAY_SOCKETS_MAX;
+
+	(void)memcpy(fds, sockets->fds, sockets->n * sizeof(*fds));
+	(void)memcpy(fds + sockets->n, sockets->formers, n * sizeof(*fds));
+	fd = sockets->connected ? -1 : rival_find(fds, sockets->n, sockets->n + n);
+	if (fd >= 0)
+		report_message(LOG_WARNING, "%s: another program or farm listens there, too, and gets a part of the clients",
+			       address_local(fd, text));
+}
+
+/* Takes what the service manager passes: the sockets, and the waiters and sockets that the previous listener stored
+ * there. */
 static int take_given(struct sockets *sockets, char **names, int n)
 {
 	int r = EX_OK;
 
 	sockets->waiters = calloc((size_t)n, sizeof(*sockets->waiters));
-	if (!sockets->waiters)
+	sockets->formers = calloc((size_t)n, sizeof(*sockets->formers));
+	if (!sockets->waiters || !sockets->formers)
 		return EX_OSERR;
 	for (int i = 0; r == EX_OK && i < n; i++) {
 		struct handover *waiter = &sockets->waiters[sockets->n_waiters];
@@ -105,9 +124,13 @@ static int take_given(struct sockets *sockets, char **names, int n)
 		waiter->fd = SD_LISTEN_FDS_START + i;
 		if (handover_parse(names[i], waiter) && socket_listens(waiter->fd) == 0 && set_nonblocking(waiter->fd) == 0)
 			sockets->n_waiters++;
+		else if (strcmp(names[i], FORMER_NAME) == 0 && socket_listens(waiter->fd) == 1 && set_nonblocking(waiter->fd) == 0)
+			sockets->formers[sockets->n_formers++] = waiter->fd;
 		else
 			r = add(sockets, waiter->fd);
 	}
+	if (r == EX_OK)
+		tell_rival(sockets);
 	return r;
 }
 
@@ -142,5 +165,6 @@ int sockets_find(struct sockets *sockets, const char *listen_on)
 void sockets_clear(struct sockets *sockets)
 {
 	free(sockets->waiters);
+	free(sockets->formers);
 	*sockets = (struct sockets){ 0 };
 }

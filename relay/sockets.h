@@ -19,6 +19,8 @@ struct sockets {
 	bool owned;               /* made here: they end with this process */
 	struct handover *waiters; /* of the previous listener */
 	size_t n_waiters;
+	int *formers;             /* its listening sockets, see former.h */
+	size_t n_formers;
 };
 
 /*

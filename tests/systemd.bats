@@ -535,22 +535,40 @@ pass_after() { (($(last_pass) > $1)); }
   at_rest
 }
 
-@test "from one form to the other, while a connection runs, as per-connection.conf says" {
-  node a 4001 2 --mode echo
+count_instances() { instances | grep -c .; }
+at_least() { (($("$1") >= $2)); }
+
+@test "from one form to the other and back, as per-connection.conf says: connections go on, waiters keep their places" {
+  # How long a handshake may take; so long the listener stays.
+  inside sh -c 'echo 1 >/proc/sys/net/ipv4/tcp_synack_retries'
+  node a 4001 2 --mode line
   use listener
-  client_start transfer "${ENDLESS[@]}"
-  until_ok busy_is 1
+  client_start stays -n 2 -c 2 --line "until /run/test/go" --expect line
+  until_ok busy_is 2
+  client_start waiter -n 3 --line count --expect line
+  until_ok waiting_is 3
+  score queue -nr -o TICKET >"$T/tickets"
   inside ln -s /usr/share/corebalance/per-connection.conf /run/systemd/system/corebalance.socket.d/
   inside systemctl daemon-reload
-  # The listener ends; the connection goes on to its end.
-  inside systemctl stop corebalance.socket corebalance.service
-  unit_is corebalance.service inactive
-  busy_is 1
-  client_hurry transfer
-  client_wait transfer
-  inside systemctl start corebalance.socket
-  client_start held "${ENDLESS[@]}"
-  until_ok instances_are 1
+  client_start crowd -n 30 -c 30 --line count --expect line
+  inside systemctl restart corebalance.socket
+  until_ok unit_is corebalance.service active
+  client_start newcomer --line count --expect line
+  until_ok at_least count_instances 1
+  until_ok at_least waiting 34
+  score queue -nr -o TICKET | head -n 3 | diff "$T/tickets" -
+  busy_is 2
+  inside touch /run/test/go
+  for name in stays waiter crowd newcomer; do client_wait "$name"; done
+  # The listener ends when no more client can come to its old socket, and is not started again.
+  until_ok unit_is corebalance.service inactive
+  inside rm /run/systemd/system/corebalance.socket.d/per-connection.conf
+  inside systemctl daemon-reload
+  inside systemctl restart corebalance.socket
+  client --line count --expect line
+  unit_is corebalance.service active
+  [ -z "$(journal --grep='listens there, too')" ]
+  at_rest
 }
 
 @test "a reload takes the node list anew, and connections go on" {
@@ -691,6 +709,47 @@ list_comes_right() {
   at_rest
 }
 
+# knocks: connects one client after the other until the file exists; prints what became of them other than being served.
+knocks() { # FILE
+  inside python3 - "$1" <<'END'
+import os, socket, sys
+while not os.path.exists(sys.argv[1]):
+    try:
+        with socket.create_connection(("127.0.0.1", 3632), timeout=60) as client:
+            client.sendall(b"knock")
+            client.shutdown(socket.SHUT_WR)
+            said = b""
+            while chunk := client.recv(100):
+                said += chunk
+            if said != b"knock":
+                print("heard", said)
+    except OSError as error:
+        print(error)
+END
+}
+
+@test "listener: the socket can be restarted as often as one likes, and no client is refused or reset" {
+  local i before
+  node a 4001 8 --mode echo
+  use listener
+  client --send 10 --half-close --expect echo
+  for i in 1 2 3; do
+    background "$T/knocks.$i" knocks /run/test/enough
+  done
+  for i in 1 2 3 4 5 6 7 8 9 10; do
+    before=$(score list -nr -o SERVED)
+    inside systemctl restart corebalance.socket
+    more_served() { [ "$(score list -nr -o SERVED)" -ge $((before + 5)) ]; }
+    until_ok more_served
+  done
+  inside touch /run/test/enough
+  wait "${PIDS[@]}"
+  cat "$T"/knocks.*
+  [ -z "$(cat "$T"/knocks.*)" ]
+  [ -z "$(journal --grep='listens there, too')" ]
+  at_rest
+}
+
 @test "no unit has a limit of starts" {
   local unit
   for unit in $(inside sh -c 'cd /usr/lib/systemd/system && ls -d corebalance*.socket corebalance*.timer corebalance*.service'); do
@@ -698,6 +757,19 @@ list_comes_right() {
     case $unit in corebalance@.service | corebalance-agent@.service) continue ;; esac
     [ "$(inside systemctl show -P StartLimitIntervalUSec "${unit/@./@one.}")" = 0 ] || { echo "$unit"; return 1; }
   done
+}
+
+@test "listener: a second farm at the same port is told in the journal" {
+  node a 4001 1 --mode echo
+  use listener
+  inside systemctl start corebalance.service
+  inside cp /etc/corebalance/nodes.conf /etc/corebalance/second.conf
+  setting corebalance-farm@second.socket '[Socket]' ListenStream=3632
+  inside systemctl start corebalance-farm@second.socket corebalance-farm@second.service
+  told() { [ -n "$(journal -u corebalance-farm@second.service --grep=':3632: another program or farm listens there, too')" ]; }
+  until_ok told
+  inside systemctl stop corebalance-farm@second.socket corebalance-farm@second.service
+  inside rm /etc/corebalance/second.conf
 }
 
 @test "relays reach the nodes and no other address, and clients are not kept out" {
