@@ -24,6 +24,7 @@
 #include "repair/rebuild.h"
 #include "farm/attempt.h"
 #include "records/origin.h"
+#include "store/file.h"
 #include "store/store.h"
 #include "store/version.h"
 #include "store/salvage.h"
@@ -52,7 +53,7 @@ const char *score_default_path(void)
 
 int score_stat(const struct score *s, struct stat *ret)
 {
-	return store_stat(s->store, ret);
+	return file_stat(store_file(s->store), ret);
 }
 
 int score_exists(const char *path)
@@ -152,14 +153,14 @@ void score_make_for(const char *user)
  */
 static int set_owner(struct store *store)
 {
-	const struct folder *folder = store_folder(store);
+	const struct folder *folder = &store_file(store)->folder;
 	const struct passwd *user = geteuid() == 0 && folder->user == 0 && !folder->is_guest ? getpwnam(owner) : NULL;
 
 	if (user)
-		return store_set_owner(store, 0660, (uid_t)-1, user->pw_gid);
-	if (folder->mode & S_IWGRP && store_set_owner(store, 0660, (uid_t)-1, folder->group) == 0)
+		return file_set_owner(store_file(store), 0660, (uid_t)-1, user->pw_gid);
+	if (folder->mode & S_IWGRP && file_set_owner(store_file(store), 0660, (uid_t)-1, folder->group) == 0)
 		return 0;
-	return store_set_owner(store, 0600, (uid_t)-1, (gid_t)-1); /* this process is not in that group */
+	return file_set_owner(store_file(store), 0600, (uid_t)-1, (gid_t)-1); /* this process is not in that group */
 }
 
 /* Makes a complete scoreboard in the folder. It has no name yet. */
@@ -202,7 +203,7 @@ static int create(const char *path, const struct nodelist *list)
 	if (r < 0) {
 		r = make(&folder, list, &store);
 		if (r == 0) {
-			r = store_publish(store, false);
+			r = file_publish(store_file(store), false);
 			(void)store_close(store);
 		}
 	}
@@ -311,21 +312,21 @@ int score_after_fork(struct score *s)
 
 int score_fd(const struct score *s)
 {
-	return store_fd(s->store);
+	return file_fd(store_file(s->store));
 }
 
 int score_folder_fd(const struct score *s)
 {
-	return store_folder(s->store)->fd;
+	return store_file(s->store)->folder.fd;
 }
 
 size_t score_fds(const struct score *s, int ret[static SCORE_FDS_MAX])
 {
 	size_t n = 0;
 
-	if (store_fd(s->store) >= 0)
-		ret[n++] = store_fd(s->store);
-	ret[n++] = store_folder(s->store)->fd;
+	if (file_fd(store_file(s->store)) >= 0)
+		ret[n++] = file_fd(store_file(s->store));
+	ret[n++] = store_file(s->store)->folder.fd;
 	return n;
 }
 

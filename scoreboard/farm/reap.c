@@ -38,6 +38,7 @@
 #include "load.h"
 #include "attempt.h"
 #include "records/history.h"
+#include "store/file.h"
 #include "store/store.h"
 #include "system/grow.h"
 #include "system/timespan.h"
@@ -137,7 +138,7 @@ static int collect(struct score *s, struct suspects *suspects)
 {
 	int r;
 
-	store_look(s->store);
+	file_look(store_file(s->store));
 	r = begin_looking(s, suspects);
 	suspects->now_usec = now_realtime();
 	if (r == 0)

@@ -13,6 +13,7 @@
 
 #include "draft.h"
 #include "farm/claim.h"
+#include "store/file.h"
 #include "store/store.h"
 #include "users.h"
 
@@ -41,7 +42,7 @@ static int look(struct store *store, struct draft *draft)
 		draft_found(draft, "the file itself is damaged");
 	store_watch(store, changed, draft);
 	if (r == 0)
-		r = store_stat(store, &draft->file);
+		r = file_stat(store_file(store), &draft->file);
 	if (r == 0)
 		r = draft_draw(draft);
 	if (r == 0 && is_false)

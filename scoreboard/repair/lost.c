@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "farm/claim.h"
+#include "store/file.h"
 #include "store/store.h"
 #include "users.h"
 #include "system/timespan.h"
@@ -272,7 +273,7 @@ static void ask_again(struct score *s)
 {
 	struct stat file;
 
-	if (store_stat(s->store, &file) == 0)
+	if (file_stat(store_file(s->store), &file) == 0)
 		users_wake(&file, s->path);
 }
 
@@ -281,7 +282,7 @@ static bool is_to_be_heard(struct score *s, const struct holder *holder)
 {
 	struct stat file;
 
-	return holder_alive(holder) && (store_stat(s->store, &file) < 0 || users_may_have(&file, s->path, holder));
+	return holder_alive(holder) && (file_stat(store_file(s->store), &file) < 0 || users_may_have(&file, s->path, holder));
 }
 
 int lost_reap(struct score *s)

@@ -31,6 +31,7 @@
 #include "farm/load.h"
 #include "fsck.h"
 #include "lost.h"
+#include "store/file.h"
 #include "store/salvage.h"
 #include "store/version.h"
 #include "system/folder.h"
@@ -94,8 +95,8 @@ static void share(struct store *store, const struct stat *st)
 {
 	mode_t mode = st->st_mode & 0660;
 
-	if (store_set_owner(store, mode, st->st_uid, st->st_gid) < 0)
-		(void)store_set_owner(store, mode, (uid_t)-1, st->st_gid);
+	if (file_set_owner(store_file(store), mode, st->st_uid, st->st_gid) < 0)
+		(void)file_set_owner(store_file(store), mode, (uid_t)-1, st->st_gid);
 }
 
 /* Makes a whole scoreboard of the salvaged records, without a name. 0, *ret_farm and *ret, or -errno. */
@@ -139,7 +140,7 @@ static int put(struct salvage *salvage, const struct folder *folder, const char 
 	if (r == 0 && why == WHY_DAMAGED)
 		r = salvage_keep(salvage, &kept);
 	if (r == 0)
-		r = store_publish(made, why != WHY_REMOVED);
+		r = file_publish(store_file(made), why != WHY_REMOVED);
 	if (r == 0)
 		salvage_retire(salvage);
 	(void)store_close(made);
@@ -237,15 +238,15 @@ int rebuild_removed(const struct folder *folder, const char *path)
  * could not even be opened anew, rebuilds from the file that has the name. */
 static int rebuild_own(struct score *s)
 {
-	int fd = store_fd(s->store), r;
+	int fd = file_fd(store_file(s->store)), r;
 
 	if (fd >= 0) {
 		fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 		if (fd < 0)
 			return -errno;
 	}
-	r = rebuild(store_folder(s->store), fd, s->path);
-	return r < 0 ? r : store_reopen(s->store);
+	r = rebuild(&store_file(s->store)->folder, fd, s->path);
+	return r < 0 ? r : file_reopen(store_file(s->store));
 }
 
 /*
@@ -259,10 +260,10 @@ static int take_over(struct score *s)
 {
 	char text[1024];
 	uint32_t asked;
-	int r = store_has_name(s->store);
+	int r = file_has_name(store_file(s->store));
 
 	if (r <= 0) /* this process still has the former file open */
-		return r < 0 ? r : store_reopen(s->store);
+		return r < 0 ? r : file_reopen(store_file(s->store));
 	r = fsck_take_over(s, &asked);
 	if (r == 0 && asked > 1 && on_repair) {
 		(void)snprintf(text, sizeof(text), "%s: was replaced while it was in use; its free slots count as taken until "
@@ -274,7 +275,7 @@ static int take_over(struct score *s)
 
 int score_follow(struct score *s)
 {
-	int r = store_has_name(s->store);
+	int r = file_has_name(store_file(s->store));
 	struct farm *farm;
 
 	if (r == 1 || (r < 0 && r != -ENOENT))
@@ -283,7 +284,7 @@ int score_follow(struct score *s)
 	r = farm_enter_untold(s, &farm);
 	if (r == 0)
 		farm_leave(s);
-	if (r == 0 && store_has_name(s->store) != 1) {
+	if (r == 0 && file_has_name(store_file(s->store)) != 1) {
 		r = rebuild_own(s); /* no file has the name, or a stranger's file has it */
 		if (r == 0)
 			r = farm_enter_untold(s, &farm);

@@ -28,6 +28,7 @@
 #include <tdb.h>
 
 #include "kept.h"
+#include "file.h"
 #include "key.h"
 #include "lock.h"
 #include "system/folder.h"

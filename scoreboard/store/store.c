@@ -41,29 +41,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include <tdb.h>
 
+#include "file.h"
 #include "intent.h"
 #include "lock.h"
-#include "system/fault.h"
-#include "system/folder.h"
-#include "version.h"
 
-/* STORE_HASH_SIZE, the chains: two records each at 10,000 nodes, 32 kB when empty. */
 #define COPIES_MAX 48
 #define RANGES_MAX 8
 #define RECORD_MAX 4096   /* larger than any; a record that is larger is damaged */
 #define ARENA_SIZE (COPIES_MAX * 2304u)
-#define SMALLEST_FILE (512 * 1024) /* what an empty farm needs, about */
 
 struct range {
 	uint32_t offset, size;
@@ -80,16 +72,11 @@ struct copy {
 };
 
 struct store {
-	struct tdb_context *tdb;   /* NULL: the file could not be opened anew */
-	struct folder folder;       /* of the file, open: its path may lead elsewhere by now, or nowhere after chroot(2) */
-	struct folder_file file;    /* a new file, until it has its name */
+	struct file file;
 	enum { UNLOCKED, LOCKED, TRANSACTION } mode;
 	uint64_t sequence;   /* of the change applied last; valid while locked */
-	struct lock *lock;   /* NULL: the file is being made, and no other process knows of it */
 	bool has_all;        /* tdb believes that it has locked all */
 	unsigned touched, most_touched; /* records, in this section or transaction and in the largest */
-	bool is_stale;       /* the file must be opened anew: it was cut short */
-	bool is_gone;        /* another file is in its place */
 	bool is_adopting;    /* the file counts, whatever its life */
 	uint16_t life;       /* of the scoreboard as it was last seen; 0: not known yet */
 	bool is_new;         /* the file is being made, and has no intent yet */
@@ -113,48 +100,12 @@ static TDB_DATA name_key(const char *name)
 	return (TDB_DATA){ .dptr = (unsigned char *)(uintptr_t)name, .dsize = strlen(name) };
 }
 
-/* Whether the file system is too full for the file to grow. tdb does not tell this apart from other errors. */
-static bool is_full(struct tdb_context *tdb)
-{
-	struct statvfs vfs;
-
-	return errno == ENOSPC || errno == EDQUOT ||
-	       (fstatvfs(tdb_fd(tdb), &vfs) == 0 && vfs.f_bavail * vfs.f_frsize < SMALLEST_FILE);
-}
-
-/* The result of an access to the file. Nothing that was read of a file is true if the file was cut short meanwhile. */
-static int believe(int r)
-{
-	return fault_seen() ? -EUCLEAN : r;
-}
-
-static int tdb_errno(struct tdb_context *tdb)
-{
-	switch (tdb_error(tdb)) {
-	case TDB_ERR_NOEXIST:
-		return -ENOENT;
-	case TDB_ERR_OOM:
-		return is_full(tdb) ? -ENOSPC : -ENOMEM;
-	case TDB_ERR_CORRUPT:
-		return -EUCLEAN;
-	case TDB_ERR_IO:
-		/* Or an offset behind the end of a file that was cut short. */
-		return is_full(tdb) ? -ENOSPC : -EUCLEAN;
-	case TDB_ERR_LOCK:
-	case TDB_ERR_NOLOCK:
-	case TDB_ERR_LOCK_TIMEOUT:
-		return -ENOLCK;
-	default:
-		return -EIO;
-	}
-}
-
 /* Overwrites a record at its size. */
 static int overwrite(struct tdb_context *tdb, TDB_DATA key, const void *data, size_t size)
 {
 	TDB_DATA value = { .dptr = (unsigned char *)(uintptr_t)data, .dsize = size };
 
-	return believe(tdb_store(tdb, key, value, TDB_MODIFY) < 0 ? tdb_errno(tdb) : 0);
+	return file_believe(tdb_store(tdb, key, value, TDB_MODIFY) < 0 ? file_error(tdb) : 0);
 }
 
 /* ---- the intent ---- */
@@ -181,8 +132,8 @@ static int read_fixed(struct tdb_context *tdb, const char *name, void *data, siz
 	struct fetch fetch = { .data = data, .size = size };
 
 	if (tdb_parse_record(tdb, name_key(name), fetch_fixed, &fetch) < 0)
-		return believe(must_exist(tdb_errno(tdb)));
-	return believe(fetch.fits ? 0 : -EUCLEAN);
+		return file_believe(must_exist(file_error(tdb)));
+	return file_believe(fetch.fits ? 0 : -EUCLEAN);
 }
 
 static struct copy *copy_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b)
@@ -201,7 +152,7 @@ static int copy_write(struct store *s, struct copy *copy)
 	char buffer[KEY_MAX];
 
 	s->touched++;
-	return overwrite(s->tdb, make_key(buffer, copy->kind, copy->a, copy->b), copy->data, copy->size);
+	return overwrite(s->file.tdb, make_key(buffer, copy->kind, copy->a, copy->b), copy->data, copy->size);
 }
 
 static int redo_one(const struct patch *patch, const unsigned char *bytes, void *arg)
@@ -230,7 +181,7 @@ static int redo(struct store *s)
 
 	s->n_copies = 0;
 	if (r == 0)
-		r = overwrite(s->tdb, name_key("applied"), &sequence, sizeof(sequence));
+		r = overwrite(s->file.tdb, name_key("applied"), &sequence, sizeof(sequence));
 	if (r == 0)
 		s->sequence = sequence;
 	return r;
@@ -253,13 +204,13 @@ static int fetch_intent(TDB_DATA key, TDB_DATA value, void *arg)
 /* Called at the start of every section, with the lock held. */
 static int finish_change(struct store *s)
 {
-	int r = read_fixed(s->tdb, "applied", &s->sequence, sizeof(s->sequence));
+	int r = read_fixed(s->file.tdb, "applied", &s->sequence, sizeof(s->sequence));
 
 	if (r < 0)
 		return r;
-	r = tdb_parse_record(s->tdb, name_key("intent"), fetch_intent, s);
+	r = tdb_parse_record(s->file.tdb, name_key("intent"), fetch_intent, s);
 	if (r < 0)
-		return believe(r == -1 ? must_exist(tdb_errno(s->tdb)) : r);
+		return file_believe(r == -1 ? must_exist(file_error(s->file.tdb)) : r);
 	if (s->intent.sequence == s->sequence || !intent_is_whole(&s->intent))
 		return 0;
 	return redo(s);
@@ -296,13 +247,13 @@ int store_commit(struct store *s)
 	r = plan(s);
 	if (r <= 0)
 		return r;
-	r = overwrite(s->tdb, name_key("intent"), &s->intent, sizeof(s->intent));
+	r = overwrite(s->file.tdb, name_key("intent"), &s->intent, sizeof(s->intent));
 	for (unsigned i = 0; r == 0 && i < s->n_copies; i++) {
 		if (s->copies[i].n_dirty > 0)
 			r = copy_write(s, &s->copies[i]);
 	}
 	if (r == 0)
-		r = overwrite(s->tdb, name_key("applied"), &sequence, sizeof(sequence));
+		r = overwrite(s->file.tdb, name_key("applied"), &sequence, sizeof(sequence));
 	if (r < 0)
 		return r;
 	s->sequence = sequence;
@@ -356,8 +307,8 @@ int store_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, si
 		copy->b = b;
 		copy->n_dirty = 0;
 		s->touched++;
-		r = tdb_parse_record(s->tdb, make_key(buffer, kind, a, b), copy_fill, s);
-		r = believe(r == -1 ? tdb_errno(s->tdb) : r);
+		r = tdb_parse_record(s->file.tdb, make_key(buffer, kind, a, b), copy_fill, s);
+		r = file_believe(r == -1 ? file_error(s->file.tdb) : r);
 		if (r < 0)
 			return r;
 		s->n_copies++;
@@ -424,111 +375,12 @@ int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, vo
 		return 0;
 	}
 	s->touched++;
-	if (tdb_parse_record(s->tdb, make_key(buffer, kind, a, b), fetch_fixed, &fetch) < 0)
-		return believe(must_exist(tdb_errno(s->tdb)));
-	return believe(fetch.fits ? 0 : -EUCLEAN);
+	if (tdb_parse_record(s->file.tdb, make_key(buffer, kind, a, b), fetch_fixed, &fetch) < 0)
+		return file_believe(must_exist(file_error(s->file.tdb)));
+	return file_believe(fetch.fits ? 0 : -EUCLEAN);
 }
 
 /* ---- sections ---- */
-
-static int open_tdb(struct store *s);
-
-int store_has_name(const struct store *s)
-{
-	struct stat mine, there;
-
-	if (!s->tdb || fstat(tdb_fd(s->tdb), &mine) < 0)
-		return -EBADF;
-	if (fstatat(s->folder.fd, s->folder.name, &there, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	return there.st_dev == mine.st_dev && there.st_ino == mine.st_ino;
-}
-
-static int note_version(TDB_DATA key, TDB_DATA data, void *arg)
-{
-	bool *other = arg;
-
-	(void)key;
-	*other = version_check(data.dptr, data.dsize) == -EPROTO;
-	return 0;
-}
-
-/* Whether the file is a scoreboard of another version: a later version upgrades it while this process has it open. What is
- * damaged is seen by others. */
-static bool is_of_other_version(struct store *s)
-{
-	char name[KEY_MAX];
-	bool other = false;
-
-	(void)tdb_parse_record(s->tdb, make_key(name, STORE_VERSION, 0, 0), note_version, &other);
-	return other;
-}
-
-/*
- * If another file has the name, that file must be found before this one is closed: as long as a process has this file
- * open, its contents are not lost. A file that was cut short must be closed first, or tdb takes it for open already.
- */
-int store_reopen(struct store *s)
-{
-	struct tdb_context *old = s->tdb;
-	struct lock *old_lock = s->lock;
-	bool gone = s->is_gone || store_has_name(s) != 1;
-	int r;
-
-	if (old && !gone) {
-		(void)tdb_close(old);
-		old = NULL;
-		old_lock = lock_close(old_lock);
-	}
-	s->lock = NULL;
-	s->is_stale = false;
-	r = open_tdb(s);
-	if (r == -ENOENT && old) {
-		s->tdb = old;
-		s->lock = old_lock;
-		return -EIDRM;
-	}
-	s->is_gone = false;
-	if (old)
-		(void)tdb_close(old);
-	(void)lock_close(old_lock);
-	if (r == 0 && is_of_other_version(s)) {
-		(void)tdb_close(s->tdb);
-		s->lock = lock_close(s->lock);
-		s->tdb = NULL;
-		r = -EPROTO;
-	}
-	return r;
-}
-
-#define REPLACED_MAX 8u /* the file may be replaced so often while this process opens it */
-
-/*
- * Takes the lock of the file that is the scoreboard now. 0; 1: the process that
- * had it before died within its section; or -errno. The dead process may have
- * given the file's name to another file, and have died before its lock_retire().
- */
-static int take(struct store *s)
-{
-	for (unsigned i = 0; i < REPLACED_MAX; i++) {
-		int r = s->tdb && !s->is_stale && !s->is_gone ? 0 : store_reopen(s);
-
-		if (r == -ESTALE)
-			continue;
-		if (r < 0)
-			return r;
-		r = s->lock ? lock_take(s->lock) : 1; /* no other process has a draft: tdb locks it as it likes */
-		if (r == 1 && s->lock && store_has_name(s) == 0) {
-			lock_retire(s->lock);
-			(void)lock_leave(s->lock);
-			r = -ESTALE;
-		}
-		if (r != -ESTALE)
-			return r;
-		s->is_gone = true;
-	}
-	return -EUCLEAN;
-}
 
 /*
  * Whether the contents are those of the scoreboard that this process had open,
@@ -538,13 +390,13 @@ static int check_life(struct store *s)
 {
 	uint16_t life = (uint16_t)(s->sequence >> STORE_LIFE_SHIFT), known;
 
-	if (!s->lock || s->is_adopting)
+	if (!s->file.lock || s->is_adopting)
 		return 0;
-	known = lock_life(s->lock);
+	known = lock_life(s->file.lock);
 	if ((s->life != 0 && s->life != life) || (known != 0 && known != life))
 		return -EREMCHG;
 	if (known == 0)
-		lock_set_life(s->lock, life);
+		lock_set_life(s->file.lock, life);
 	s->life = life;
 	return 0;
 }
@@ -556,7 +408,7 @@ uint16_t store_life(const struct store *s)
 
 bool store_is_adopted(const struct store *s)
 {
-	return s->lock && lock_life(s->lock) == (uint16_t)(s->sequence >> STORE_LIFE_SHIFT);
+	return s->file.lock && lock_life(s->file.lock) == (uint16_t)(s->sequence >> STORE_LIFE_SHIFT);
 }
 
 void store_adopting(struct store *s, bool on)
@@ -567,14 +419,8 @@ void store_adopting(struct store *s, bool on)
 void store_adopt(struct store *s)
 {
 	s->life = (uint16_t)(s->sequence >> STORE_LIFE_SHIFT);
-	if (s->lock)
-		lock_set_life(s->lock, s->life);
-}
-
-static void leave(struct store *s)
-{
-	if (s->lock && lock_leave(s->lock))
-		s->is_stale = true;
+	if (s->file.lock)
+		lock_set_life(s->file.lock, s->life);
 }
 
 /*
@@ -585,17 +431,17 @@ static void leave(struct store *s)
 static int lock_tdb(struct store *s, bool in_truth)
 {
 	if (!in_truth)
-		tdb_add_flags(s->tdb, TDB_NOLOCK);
+		tdb_add_flags(s->file.tdb, TDB_NOLOCK);
 	s->mode = LOCKED;
-	if (tdb_lockall(s->tdb) < 0)
-		return tdb_errno(s->tdb);
+	if (tdb_lockall(s->file.tdb) < 0)
+		return file_error(s->file.tdb);
 	s->has_all = true;
-	return s->lock && !lock_assure(s->lock) ? -ESTALE : 0;
+	return s->file.lock && !lock_assure(s->file.lock) ? -ESTALE : 0;
 }
 
 int store_lock(struct store *s)
 {
-	int r = take(s);
+	int r = file_take(&s->file);
 
 	if (r < 0)
 		return r;
@@ -629,26 +475,26 @@ void store_unlock(struct store *s)
 	s->mode = UNLOCKED;
 	count_section(s);
 	if (s->has_all)
-		(void)tdb_unlockall(s->tdb); /* fails only if this process does not hold the lock */
+		(void)tdb_unlockall(s->file.tdb); /* fails only if this process does not hold the lock */
 	s->has_all = false;
-	tdb_remove_flags(s->tdb, TDB_NOLOCK);
-	leave(s);
+	tdb_remove_flags(s->file.tdb, TDB_NOLOCK);
+	file_leave(&s->file);
 }
 
 static int begin(struct store *s)
 {
-	int r = take(s);
+	int r = file_take(&s->file);
 
 	if (r < 0)
 		return r;
-	if (tdb_transaction_start(s->tdb) < 0) {
-		r = tdb_errno(s->tdb);
-		leave(s);
+	if (tdb_transaction_start(s->file.tdb) < 0) {
+		r = file_error(s->file.tdb);
+		file_leave(&s->file);
 		return r;
 	}
 	s->mode = TRANSACTION;
 	s->n_copies = 0;
-	if (s->lock && !lock_assure(s->lock)) {
+	if (s->file.lock && !lock_assure(s->file.lock)) {
 		store_cancel(s);
 		return begin(s);
 	}
@@ -679,9 +525,9 @@ int store_begin_repair(struct store *s, bool *ret_false)
 	/* What store_begin() redid of the change is gone with its transaction. */
 	r = begin(s);
 	if (r == 0)
-		r = read_fixed(s->tdb, "applied", &s->sequence, sizeof(s->sequence));
+		r = read_fixed(s->file.tdb, "applied", &s->sequence, sizeof(s->sequence));
 	if (r == 0)
-		r = read_fixed(s->tdb, "intent", &s->intent, sizeof(s->intent));
+		r = read_fixed(s->file.tdb, "intent", &s->intent, sizeof(s->intent));
 	if (r < 0) {
 		store_cancel(s);
 		return r;
@@ -694,14 +540,14 @@ int store_forget(struct store *s)
 {
 	(void)memset(&s->intent, 0, sizeof(s->intent));
 	intent_begin(&s->intent, s->sequence);
-	return overwrite(s->tdb, name_key("intent"), &s->intent, sizeof(s->intent));
+	return overwrite(s->file.tdb, name_key("intent"), &s->intent, sizeof(s->intent));
 }
 
 int store_check(struct store *s)
 {
-	if (tdb_check(s->tdb, NULL, NULL) == 0)
-		return believe(0);
-	return tdb_error(s->tdb) == TDB_ERR_OOM ? -ENOMEM : -EUCLEAN;
+	if (tdb_check(s->file.tdb, NULL, NULL) == 0)
+		return file_believe(0);
+	return tdb_error(s->file.tdb) == TDB_ERR_OOM ? -ENOMEM : -EUCLEAN;
 }
 
 int store_end(struct store *s)
@@ -714,8 +560,8 @@ int store_end(struct store *s)
 	}
 	s->mode = UNLOCKED;
 	count_section(s);
-	r = believe(tdb_transaction_commit(s->tdb) < 0 ? tdb_errno(s->tdb) : 0);
-	leave(s);
+	r = file_believe(tdb_transaction_commit(s->file.tdb) < 0 ? file_error(s->file.tdb) : 0);
+	file_leave(&s->file);
 	return r;
 }
 
@@ -726,8 +572,8 @@ void store_cancel(struct store *s)
 		return;
 	s->mode = UNLOCKED;
 	count_section(s);
-	(void)tdb_transaction_cancel(s->tdb); /* fails only without a transaction */
-	leave(s);
+	(void)tdb_transaction_cancel(s->file.tdb); /* fails only without a transaction */
+	file_leave(&s->file);
 }
 
 int store_flush(struct store *s)
@@ -754,7 +600,7 @@ static int replace(struct store *s, TDB_DATA key, const void *data, size_t size)
 {
 	TDB_DATA value = { .dptr = (unsigned char *)(uintptr_t)data, .dsize = size };
 
-	return believe(tdb_store(s->tdb, key, value, TDB_REPLACE) < 0 ? tdb_errno(s->tdb) : 0);
+	return file_believe(tdb_store(s->file.tdb, key, value, TDB_REPLACE) < 0 ? file_error(s->file.tdb) : 0);
 }
 
 int store_put(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, const void *data, size_t size)
@@ -766,8 +612,8 @@ int store_put(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, con
 
 	if (r < 0)
 		return r;
-	if (tdb_parse_record(s->tdb, key, compare_fixed, &fetch) == 0 && fetch.fits)
-		return believe(0);
+	if (tdb_parse_record(s->file.tdb, key, compare_fixed, &fetch) == 0 && fetch.fits)
+		return file_believe(0);
 	s->touched++;
 	if (s->watch)
 		s->watch(kind, a, b, s->watch_arg);
@@ -781,8 +627,8 @@ int store_delete(struct store *s, enum store_kind kind, uint32_t a, uint32_t b)
 
 	if (r < 0)
 		return r;
-	if (tdb_delete(s->tdb, make_key(buffer, kind, a, b)) < 0)
-		return tdb_error(s->tdb) == TDB_ERR_NOEXIST ? 0 : tdb_errno(s->tdb);
+	if (tdb_delete(s->file.tdb, make_key(buffer, kind, a, b)) < 0)
+		return tdb_error(s->file.tdb) == TDB_ERR_NOEXIST ? 0 : file_error(s->file.tdb);
 	s->touched++;
 	if (s->watch)
 		s->watch(kind, a, b, s->watch_arg);
@@ -819,7 +665,7 @@ int store_each(struct store *s, enum store_kind kind, int (*fn)(uint32_t a, uint
 {
 	struct walk walk = { .kind = kind, .fn = fn, .arg = arg };
 
-	return tdb_traverse_read(s->tdb, visit, &walk) < 0 ? tdb_errno(s->tdb) : walk.r;
+	return tdb_traverse_read(s->file.tdb, visit, &walk) < 0 ? file_error(s->file.tdb) : walk.r;
 }
 
 /* ---- in memory ---- */
@@ -830,12 +676,12 @@ int store_create_in_memory(struct store **ret)
 
 	if (!s)
 		return -ENOMEM;
-	s->tdb = tdb_open(NULL, (int)STORE_HASH_SIZE, TDB_INTERNAL, O_RDWR, 0);
-	if (!s->tdb) {
+	s->file = file_none();
+	s->file.tdb = tdb_open(NULL, (int)STORE_HASH_SIZE, TDB_INTERNAL, O_RDWR, 0);
+	if (!s->file.tdb) {
 		free(s);
 		return -ENOMEM;
 	}
-	s->folder.fd = s->file.fd = -1;
 	s->is_salvaged = true;
 	*ret = s;
 	return 0;
@@ -846,7 +692,7 @@ int store_add(struct store *s, const void *name, size_t length, const void *data
 	TDB_DATA key = { .dptr = (unsigned char *)(uintptr_t)name, .dsize = length };
 	TDB_DATA value = { .dptr = (unsigned char *)(uintptr_t)data, .dsize = size };
 
-	if (tdb_store(s->tdb, key, value, TDB_INSERT) == 0 || tdb_error(s->tdb) == TDB_ERR_EXISTS)
+	if (tdb_store(s->file.tdb, key, value, TDB_INSERT) == 0 || tdb_error(s->file.tdb) == TDB_ERR_EXISTS)
 		return 0;
 	return -ENOMEM;
 }
@@ -859,150 +705,7 @@ int store_finish(struct store *s)
 	return r == -EUCLEAN ? 0 : r;
 }
 
-/* ---- the file ---- */
-
-/*
- * tdb opens by a path. The descriptor's path under /proc means this very file, whatever file has its name by now.
- * Without /proc the path is the name in the folder. tdb has opened the right file if the two files are the same
- * afterwards. A wrong file takes no harm: tdb writes to no file that is not a tdb file, and root is the folder's owner
- * here.
- */
-static struct tdb_context *open_found(struct store *s, int fd, const char *name, int hash_size, int open_flags)
-{
-	const int tdb_flags = TDB_NOSYNC | TDB_DISALLOW_NESTING | TDB_INCOMPATIBLE_HASH;
-	struct tdb_context *tdb;
-	struct stat found, opened;
-	char path[32];
-	int here = -1;
-
-	if (folder_path_of(fd, path)) {
-		name = path;
-	} else {
-		here = open(".", O_PATH | O_CLOEXEC);
-		if (here < 0 || fchdir(s->folder.fd) < 0) {
-			if (here >= 0)
-				(void)close(here);
-			return NULL;
-		}
-	}
-	errno = 0;
-	tdb = tdb_open(name, hash_size, tdb_flags, open_flags | O_NOFOLLOW * (here >= 0) | O_CLOEXEC, 0600);
-	if (here >= 0) {
-		int failed = fchdir(here);
-
-		(void)close(here);
-		if (failed && tdb) {
-			(void)tdb_close(tdb);
-			return NULL;
-		}
-	}
-	if (tdb && (fstat(fd, &found) < 0 || fstat(tdb_fd(tdb), &opened) < 0 || found.st_dev != opened.st_dev ||
-		    found.st_ino != opened.st_ino)) {
-		(void)tdb_close(tdb);
-		tdb = NULL;
-		errno = ESTALE;
-	}
-	return tdb;
-}
-
-static int open_error(void)
-{
-	return errno == EIO || errno == EINVAL || errno == 0 ? -EBADMSG : -errno;
-}
-
-/* Opens the file that has the scoreboard's name now, if it can be believed. */
-static int open_tdb(struct store *s)
-{
-	struct folder_stay stay;
-	struct stat st;
-	int fd = -1, r = folder_enter(&s->folder, &stay);
-
-	s->tdb = NULL;
-	if (r < 0)
-		return r;
-	fault_begin();
-	r = folder_find(&s->folder, s->folder.name, &fd, &st);
-	if (r == 0)
-		r = folder_trusts(&s->folder, &st);
-	if (r == 0) {
-		s->tdb = open_found(s, fd, s->folder.name, 0, O_RDWR);
-		r = s->tdb ? 0 : open_error();
-	}
-	if (fault_end() && r == 0)
-		r = -EBADMSG;
-	folder_leave(&stay);
-	/* O_PATH: closing it gives up none of the locks that this process has on the file. */
-	if (fd >= 0)
-		(void)close(fd);
-	if (r == 0 && tdb_hash_size(s->tdb) != (int)STORE_HASH_SIZE)
-		r = -EBADMSG; /* another program's file, or a damaged one: nothing is written into it */
-	if (r == 0)
-		r = lock_open(&s->folder, tdb_fd(s->tdb), &s->lock);
-	if (r < 0 && s->tdb) {
-		(void)tdb_close(s->tdb);
-		s->tdb = NULL;
-	}
-	return r;
-}
-
-static struct store *store_new(void)
-{
-	struct store *s = calloc(1, sizeof(*s));
-
-	if (s)
-		s->folder.fd = s->file.fd = -1;
-	return s;
-}
-
-int store_open(const char *path, struct store **ret)
-{
-	struct store *s = store_new();
-	int r = s ? folder_open(path, &s->folder) : -ENOMEM;
-
-	if (r == 0)
-		r = open_tdb(s);
-	if (r < 0)
-		(void)store_close(s);
-	else
-		*ret = s;
-	return r;
-}
-
-const struct folder *store_folder(const struct store *s)
-{
-	return &s->folder;
-}
-
-/*
- * Makes a new, empty file where there is room for a scoreboard. tdb, too, fails
- * where there is no room, but cannot tell that from other failures.
- */
-static int make_room(struct store *s)
-{
-	int r = folder_make(&s->folder, &s->file);
-
-	if (r == 0)
-		r = -posix_fallocate(s->file.fd, 0, SMALLEST_FILE);
-	if (r == 0 && ftruncate(s->file.fd, 0) < 0)
-		r = -errno;
-	return r;
-}
-
-static int create_tdb(struct store *s)
-{
-	struct folder_stay stay;
-	int r = folder_enter(&s->folder, &stay);
-
-	if (r < 0)
-		return r;
-	r = make_room(s);
-	if (r == 0) {
-		s->tdb = open_found(s, s->file.fd, s->file.name, (int)STORE_HASH_SIZE, O_RDWR | O_CREAT);
-		r = s->tdb ? 0 : open_error();
-	}
-	folder_leave(&stay);
-	return r;
-}
+/* ---- begun and ended ---- */
 
 /* The records that every section needs. */
 static int format(struct store *s, uint64_t applied)
@@ -1032,16 +735,29 @@ static uint16_t random_life(void)
 	return life;
 }
 
+int store_open(const char *path, struct store **ret)
+{
+	struct store *s = calloc(1, sizeof(*s));
+	int r = s ? file_open(path, &s->file) : -ENOMEM;
+
+	if (r < 0)
+		free(s);
+	else
+		*ret = s;
+	return r;
+}
+
 int store_create(const struct folder *folder, uint16_t life, struct store **ret)
 {
 	uint64_t applied = (uint64_t)(life ? life : random_life()) << STORE_LIFE_SHIFT;
-	struct store *s = store_new();
-	int r = s ? folder_copy(folder, &s->folder) : -ENOMEM;
+	struct store *s = calloc(1, sizeof(*s));
+	int r = s ? file_create(folder, &s->file) : -ENOMEM;
 
-	if (r == 0)
-		r = create_tdb(s);
-	if (r == 0)
-		r = format(s, applied);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	r = format(s, applied);
 	if (r < 0)
 		(void)store_close(s);
 	else
@@ -1049,48 +765,9 @@ int store_create(const struct folder *folder, uint16_t life, struct store **ret)
 	return r;
 }
 
-int store_publish(struct store *s, bool instead)
+struct file *store_file(struct store *s)
 {
-	struct folder_stay stay;
-	int r = folder_enter(&s->folder, &stay);
-
-	if (r < 0)
-		return r;
-	r = (instead ? folder_replace : folder_publish)(&s->folder, &s->file, s->folder.name);
-	folder_leave(&stay);
-	return r;
-}
-
-int store_set_owner(struct store *s, mode_t mode, uid_t user, gid_t group)
-{
-	int fd = tdb_fd(s->tdb);
-	struct stat st;
-	bool changes;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	/* chown only where something changes: a service may not be allowed to make the call at all. */
-	changes = (user != (uid_t)-1 && user != st.st_uid) || (group != (gid_t)-1 && group != st.st_gid);
-
-	if (fchmod(fd, mode) < 0 || (changes && fchown(fd, user, group) < 0))
-		return -errno;
-	return 0;
-}
-
-int store_fd(const struct store *s)
-{
-	return s->tdb ? tdb_fd(s->tdb) : -1;
-}
-
-int store_stat(const struct store *s, struct stat *ret)
-{
-	return fstat(store_fd(s), ret) < 0 ? -errno : 0;
-}
-
-void store_look(struct store *s)
-{
-	if (s->lock)
-		lock_look(s->lock);
+	return &s->file;
 }
 
 unsigned store_most_touched(const struct store *s)
@@ -1100,21 +777,8 @@ unsigned store_most_touched(const struct store *s)
 
 void store_after_fork(struct store *s, const struct holder *self)
 {
-	if (s->lock)
-		lock_after_fork(s->lock, self);
-}
-
-/* Removes a new file that got no name. */
-static void drop_file(struct store *s)
-{
-	struct folder_stay stay;
-
-	if (s->file.fd < 0)
-		return;
-	if (folder_enter(&s->folder, &stay) == 0) {
-		folder_file_close(&s->folder, &s->file);
-		folder_leave(&stay);
-	}
+	if (s->file.lock)
+		lock_after_fork(s->file.lock, self);
 }
 
 struct store *store_close(struct store *s)
@@ -1123,11 +787,7 @@ struct store *store_close(struct store *s)
 		return NULL;
 	store_cancel(s);
 	store_unlock(s);
-	if (s->tdb)
-		(void)tdb_close(s->tdb); /* nothing is buffered; a failed close(2) loses nothing */
-	drop_file(s);
-	(void)lock_close(s->lock);
-	folder_close(&s->folder);
+	file_close(&s->file);
 	free(s);
 	return NULL;
 }

@@ -15,24 +15,20 @@
  * store_begin(), the same calls and store_put() and store_delete(),
  * store_end().
  *
- * Only store.c knows that this is tdb.
+ * Only store.c and file.c know that this is tdb.
  */
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
-#include <sys/types.h>
 
 #include "key.h"
 #include "system/holder.h"
 
+struct file;
 struct folder;
 struct store;
-
-/* What salvage.c must know of the file: how many hash chains it has. */
-#define STORE_HASH_SIZE 8191u
 
 /*
  * Which scoreboard a file is, 1 to 65535: the upper 16 bits of its sequence
@@ -41,25 +37,12 @@ struct store;
  */
 #define STORE_LIFE_SHIFT 48u
 
-/*
- * Opens an existing file. 0 and *ret; -ENOENT; -EBADMSG: no tdb file; -ELOOP: a
- * symbolic link; -EKEYREJECTED or -EKEYREVOKED: not to be believed, see
- * folder_trusts(); or what open(2) says. As long as the store is open, its folder
- * is, too, and the file is never looked for by another way.
- */
+/* Opens an existing file. 0 and *ret, to be ended by store_close(); -ENOMEM; or as file_open(). */
 int store_open(const char *path, struct store **ret);
 
-/*
- * Makes a new, empty file, mode 0600, in a folder, of which the store keeps a
- * copy. Until store_publish() the file has no name that another process knows,
- * and is removed when the store is closed. life 0: a life is picked. 0 and *ret,
- * or -errno.
- */
+/* Makes a store without records in a new file, as file_create() makes it. life 0: a life is picked. 0 and *ret, to be ended
+ * by store_close(); or -errno. */
 int store_create(const struct folder *folder, uint16_t life, struct store **ret);
-
-/* Gives a new file the name that its folder says; with instead, in place of the file that has the name. Not in a
- * section. 0; -EEXIST; or -errno. */
-int store_publish(struct store *s, bool instead);
 
 /*
  * Makes an empty store in memory, for records that were salvaged: there are no
@@ -71,9 +54,6 @@ int store_publish(struct store *s, bool instead);
 int store_create_in_memory(struct store **ret);
 int store_add(struct store *s, const void *name, size_t length, const void *data, size_t size);
 int store_finish(struct store *s);
-
-/* The folder in which the file is; it stays the store's. */
-const struct folder *store_folder(const struct store *s);
 
 /* The life of the scoreboard that this process has had open last; 0: not known yet. */
 uint16_t store_life(const struct store *s);
@@ -88,28 +68,11 @@ void store_adopting(struct store *s, bool on);
  * in a section. */
 void store_adopt(struct store *s);
 
-/* Whether the file still has its name: 1; 0: another file has it; -ENOENT: none has it; or -errno. */
-int store_has_name(const struct store *s);
-
-/* Opens the file that has the name now, outside of sections. 0; -EIDRM: no file has the name, and nothing has changed;
- * or -errno: then nothing is open. */
-int store_reopen(struct store *s);
-
-/* Sets mode, and user and group unless they are -1, of the open file itself: another file may have its name by now.
- * 0 or -errno. */
-int store_set_owner(struct store *s, mode_t mode, uid_t user, gid_t group);
-
-/* The open file's descriptor; it stays the store's. */
-int store_fd(const struct store *s);
-/* What fstat(2) says of the file. 0 or -errno. */
-int store_stat(const struct store *s, struct stat *ret);
+/* The file with the records; it stays the store's. */
+struct file *store_file(struct store *s);
 
 /* Closes and frees, giving up a lock or transaction that is still open. Returns NULL. */
 struct store *store_close(struct store *s);
-
-/* Makes sure that this process uses the same page of the lock as other processes do (lock.h). A process that looks at
- * the farm once in a while calls it, outside of any section. Costs some system calls. */
-void store_look(struct store *s);
 
 /* How many records the largest section or transaction has read or written since the store was opened. It tells
  * how long other processes may have had to wait for a section. */

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * file.h: a scoreboard's file: the folder in which it is, the tdb that it holds,
+ * and the lock beside it. Another process may replace the file, cut it short or
+ * remove it at any time; the folder stays the one that was opened.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "system/folder.h"
+
+struct lock;
+struct tdb_context;
+
+/* How many hash chains the file has: two records each at 10,000 nodes, 32 kB when empty. */
+#define STORE_HASH_SIZE 8191u
+
+struct file {
+	struct tdb_context *tdb;   /* NULL: the file could not be opened anew */
+	struct folder folder;      /* open: the file's path may lead elsewhere by now, or nowhere after chroot(2) */
+	struct folder_file made;   /* a new file, until it has its name */
+	struct lock *lock;         /* NULL: the file is being made, and no other process knows of it */
+	bool is_stale;             /* the file must be opened anew: it was cut short */
+	bool is_gone;              /* another file is in its place */
+};
+
+/* A file that is not open; file_close() does nothing with it. */
+static inline struct file file_none(void)
+{
+	return (struct file){ .folder.fd = -1, .made.fd = -1 };
+}
+
+/*
+ * Opens an existing file, to be ended by file_close(). 0 and *ret; -ENOENT;
+ * -EBADMSG: no tdb file; -ELOOP: a symbolic link; -EKEYREJECTED or -EKEYREVOKED:
+ * not to be believed, see folder_trusts(); or what open(2) says. As long as the
+ * file is open, its folder is, too, and the file is never looked for by another
+ * way.
+ */
+int file_open(const char *path, struct file *ret);
+
+/* Opens the file that has the name now, outside of sections. 0; -EIDRM: no file has the name, and nothing has changed;
+ * or -errno: then nothing is open. */
+int file_reopen(struct file *f);
+
+/*
+ * Makes a new, empty file, mode 0600, in a folder, of which *ret keeps a copy.
+ * Until file_publish() the file has no name that another process knows, and
+ * file_close() removes it. 0 and *ret; -ENOSPC; or -errno.
+ */
+int file_create(const struct folder *folder, struct file *ret);
+
+/* Gives a new file the name that its folder says; with instead, in place of the file that has the name. Not in a
+ * section. 0; -EEXIST; or -errno. */
+int file_publish(struct file *f, bool instead);
+
+/* Closes the file. */
+void file_close(struct file *f);
+
+/* Whether the file still has its name: 1; 0: another file has it; -ENOENT: none has it; or -errno. */
+int file_has_name(const struct file *f);
+
+/* Sets mode, and user and group unless they are -1, of the open file itself: another file may have its name by now.
+ * 0 or -errno. */
+int file_set_owner(struct file *f, mode_t mode, uid_t user, gid_t group);
+
+/* The open file's descriptor, which stays the file's; -1: nothing is open. */
+int file_fd(const struct file *f);
+
+/* What fstat(2) says of the file. 0 or -errno. */
+int file_stat(const struct file *f, struct stat *ret);
+
+/* Makes sure that this process uses the same page of the lock as other processes do (lock.h). A process that looks at
+ * the farm once in a while calls it, outside of any section. Costs some system calls. */
+void file_look(struct file *f);
+
+/*
+ * Takes the lock of the file that is the scoreboard now, which may have to be
+ * opened first. 0; 1: the process that had the lock before died within its
+ * section, or the file has no lock yet; -EUCLEAN: the file is replaced again and
+ * again; or -errno.
+ */
+int file_take(struct file *f);
+
+/* Gives the lock up. */
+void file_leave(struct file *f);
+
+/* What an access to the file that ended with r came to. Nothing that was read of a file is true if the file was cut short
+ * meanwhile: then -EUCLEAN. */
+int file_believe(int r);
+
+/* tdb's last error: -ENOENT: no such record; -ENOSPC: the file cannot grow; -EUCLEAN: damaged; -ENOMEM; -ENOLCK; -EIO. */
+int file_error(struct tdb_context *tdb);
