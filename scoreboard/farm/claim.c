@@ -30,25 +30,6 @@
 
 #define DEALT_AT_ONCE 8u /* grants, or trials that are opened, in one section */
 
-int claim_find_node(struct score *s, const struct farm *farm, uint32_t id,
-		    struct node_record **ret_record, struct index_entry **ret_entry)
-{
-	int r = node_find(s->store, id, ret_record);
-
-	if (r < 0)
-		return r;
-	r = index_get(s->store, farm, (*ret_record)->position, ret_entry);
-	if (r < 0)
-		return r;
-	return (*ret_entry)->id == id ? 0 : -EUCLEAN;
-}
-
-int claim_get_node(struct score *s, const struct farm *farm, uint32_t id,
-		   struct node_record **ret_record, struct index_entry **ret_entry)
-{
-	return must_exist(claim_find_node(s, farm, id, ret_record, ret_entry));
-}
-
 int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint32_t set, uint32_t clear)
 {
 	struct index_entry *entry;

@@ -31,13 +31,6 @@ int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint3
  * be committed after it. 0, 1 if there is none, or -errno. */
 int claim_preview(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint32_t *ret);
 
-/* The record and the index entry of a node that may exist. 0; -ENOENT; -EUCLEAN if they disagree; or -errno. */
-int claim_find_node(struct score *s, const struct farm *farm, uint32_t id,
-		    struct node_record **ret_record, struct index_entry **ret_entry);
-
-/* The same of a node that must exist: -EUCLEAN instead of -ENOENT. */
-int claim_get_node(struct score *s, const struct farm *farm, uint32_t id,
-		   struct node_record **ret_record, struct index_entry **ret_entry);
 
 /* Gives the first free slot of the node at position to a holder. Staged only. 0 or -errno. */
 int claim_occupy(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,

@@ -54,7 +54,7 @@ static int enter(struct score *s, const struct score_slot *ours, struct holding 
 		return r;
 	r = find_ours(s, ours, &ret->slot);
 	if (r == 0)
-		r = claim_get_node(s, ret->farm, ours->node, &ret->record, &ret->entry);
+		r = node_get_entry(s->store, ret->farm, ours->node, &ret->record, &ret->entry);
 	if (r < 0)
 		farm_leave(s);
 	return r;

@@ -206,7 +206,7 @@ static int resize(struct score *s, uint32_t id,
 	if (r < 0)
 		return r;
 	/* What fn changes here is not kept: it says how many cores there will be. */
-	r = claim_find_node(s, &read, id, &record, &entry);
+	r = node_find_entry(s->store, &read, id, &record, &entry);
 	if (r == 0)
 		r = fn(record, entry, arg);
 	if (r > 0)
@@ -215,7 +215,7 @@ static int resize(struct score *s, uint32_t id,
 		r = store_get(s->store, STORE_FARM, 0, 0, sizeof(*farm), &data, NULL);
 	farm = r == 0 ? data : NULL;
 	if (r == 0)
-		r = claim_get_node(s, farm, id, &record, &entry);
+		r = node_get_entry(s->store, farm, id, &record, &entry);
 	if (r == 0)
 		r = changed = fn(record, entry, arg);
 	if (r > 0) {
@@ -385,7 +385,7 @@ static int remove_last(struct score *s, uint32_t id)
 
 	if (r < 0)
 		return r;
-	r = claim_find_node(s, &farm, id, &record, &entry);
+	r = node_find_entry(s->store, &farm, id, &record, &entry);
 	goes = r == 0 && is_drained(record, entry);
 	if (r == -ENOENT || (r == 0 && !goes))
 		outcome = 0;

@@ -195,7 +195,7 @@ static int bury_slot(struct score *s, struct farm *farm, const struct suspect *d
 	struct slot *slot;
 	int r;
 
-	r = claim_find_node(s, farm, dead->node, &record, &entry);
+	r = node_find_entry(s->store, farm, dead->node, &record, &entry);
 	if (r == -ENOENT)
 		return slot_get_any(s->store, dead->node, dead->slot, &slot) == 0 ? -EUCLEAN : 0;
 	if (r == 0)
@@ -226,7 +226,7 @@ static int withdraw_grant(struct score *s, struct farm *farm, const struct suspe
 	struct node_record *record;
 	struct index_entry *entry;
 	struct slot *slot;
-	int r = claim_find_node(s, farm, late->node, &record, &entry);
+	int r = node_find_entry(s->store, farm, late->node, &record, &entry);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 
-#include "claim.h"
 #include "store/store.h"
 
 int farm_enter_untold(struct score *s, struct farm **ret)
@@ -49,7 +48,7 @@ int section_enter(struct score *s, uint32_t id, struct section *ret)
 
 	if (r < 0)
 		return r;
-	r = claim_find_node(s, ret->farm, id, &ret->record, &ret->entry);
+	r = node_find_entry(s->store, ret->farm, id, &ret->record, &ret->entry);
 	if (r < 0)
 		farm_leave(s);
 	return r;

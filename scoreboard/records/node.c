@@ -47,6 +47,25 @@ int node_get(struct store *store, uint32_t id, struct node_record **ret)
 	return must_exist(node_find(store, id, ret));
 }
 
+int node_find_entry(struct store *store, const struct farm *farm, uint32_t id, struct node_record **ret,
+		    struct index_entry **ret_entry)
+{
+	int r = node_find(store, id, ret);
+
+	if (r < 0)
+		return r;
+	r = index_get(store, farm, (*ret)->position, ret_entry);
+	if (r < 0)
+		return r;
+	return (*ret_entry)->id == id ? 0 : -EUCLEAN;
+}
+
+int node_get_entry(struct store *store, const struct farm *farm, uint32_t id, struct node_record **ret,
+		   struct index_entry **ret_entry)
+{
+	return must_exist(node_find_entry(store, farm, id, ret, ret_entry));
+}
+
 /* Converts an address; false if it is of a family other than IPv4 and IPv6. */
 static bool address_fill(struct node_address *ret, const struct score_address *address)
 {

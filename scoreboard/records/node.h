@@ -61,6 +61,14 @@ int node_get(struct store *store, uint32_t id, struct node_record **ret);
 /* As node_get() for a node that may exist: -ENOENT if there is none. */
 int node_find(struct store *store, uint32_t id, struct node_record **ret);
 
+/* The record and the index entry of a node that may exist. 0; -ENOENT; -EUCLEAN if they disagree; or -errno. */
+int node_find_entry(struct store *store, const struct farm *farm, uint32_t id, struct node_record **ret,
+		    struct index_entry **ret_entry);
+
+/* The same of a node that must exist: -EUCLEAN instead of -ENOENT. */
+int node_get_entry(struct store *store, const struct farm *farm, uint32_t id, struct node_record **ret,
+		   struct index_entry **ret_entry);
+
 /* Puts addresses into the record; changes nothing if they are the same, in any order. The record's first address stays
  * first, if it is among them. What is known of an address that stays is kept. 1 if the record changed, else 0. */
 int node_set_addresses(struct node_record *record, const struct score_address *addresses, unsigned n);
