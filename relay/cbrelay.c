@@ -25,6 +25,7 @@
 #include "options.h"
 #include "report.h"
 #include "sigterm.h"
+#include "socket.h"
 #include "sockets.h"
 #include "system/inherited.h"
 #include "system/timespan.h"
@@ -78,6 +79,7 @@ static int serve_one(int fd, struct score *score, const struct options *options,
 	score_look_for_lost(score);
 	bind_self(score);
 	connection_init(&connection, fd, started_usec, NULL);
+	(void)socket_prepare_once(fd);
 	return connection_serve(&connection, score, &options->settings, &(struct connection_start){ .has = HAS_NOTHING });
 }
 

@@ -602,7 +602,6 @@ int connection_serve(struct connection *connection, struct score *score, const s
 	struct life life = { .connection = connection, .score = score, .settings = settings, .node_fd = -1 };
 	enum stage stage;
 
-	socket_prepare_once(connection->fd);
 	stage = stage_start(&life, start);
 	while (stage != STAGE_OVER)
 		stage = stage == STAGE_WAIT ? stage_wait(&life) : stage_connect(&life);

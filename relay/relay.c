@@ -31,11 +31,14 @@
 #include "connection.h"
 #include "sigterm.h"
 #include "report.h"
+#include "socket.h"
 #include "system/timespan.h"
 
 #define SHORTAGE_PAUSE_USEC 250000u
 #define FULL_USEC 1000u          /* a pause for the listener to move the gate, doubled while it does not */
 #define FULL_MAX_USEC 64000u
+
+_Static_assert(RELAY_SOCKETS_MAX <= 64, "a bit each in struct relay");
 
 struct relay {
 	const struct relay_place *place;
@@ -43,6 +46,7 @@ struct relay {
 	int epoll_fd;               /* the listening sockets and the socket for orders */
 	bool idle;                  /* as far as this relay knows: the listener may have reserved it meanwhile */
 	bool last;                  /* retires after this connection */
+	uint64_t inheriting;        /* a bit for each listening socket: its connections are known to come prepared */
 	uint64_t full_usec;         /* the next pause of wait_full() */
 };
 
@@ -150,6 +154,7 @@ static enum next take_order(struct relay *relay, const struct relay_order *order
 		return NEXT_LOOK;
 	}
 	relay->idle = false; /* the listener reserved this relay before it sent the order */
+	(void)socket_prepare_once(ret->fd);
 	ret->accepted_usec = order->accepted_usec;
 	(void)memcpy(ret->client, order->client, sizeof(ret->client));
 	ret->start.ticket = order->ticket;
@@ -246,6 +251,17 @@ static enum next no_arrival(struct relay *relay, const struct arrival *arrival, 
 	return next; /* or another process has accepted what was pending */
 }
 
+/* Prepares a connection that was accepted from a listening socket, unless it has inherited that. */
+static void prepare(struct relay *relay, int listening_fd, int fd)
+{
+	uint64_t bit = 1;
+
+	for (size_t i = 0; relay->place->fds[i] != listening_fd; i++)
+		bit <<= 1;
+	if (!(relay->inheriting & bit) && socket_prepare_once(fd))
+		relay->inheriting |= bit;
+}
+
 /*
  * Claims a slot for the connection that is pending on a listening socket, if there is one, and accepts it in the
  * claim. If no slot is free the connection stays in the backlog: the listener takes it in.
@@ -266,6 +282,7 @@ static enum next accept_one(struct relay *relay, int listening_fd, struct work *
 	relay->full_usec = FULL_USEC;
 	gate_took(relay->place->gate);
 	gate_end_shortage(relay->place->gate);
+	prepare(relay, listening_fd, arrival.fd);
 	ret->fd = arrival.fd;
 	ret->accepted_usec = arrival.accepted_usec;
 	(void)memcpy(ret->client, arrival.client, sizeof(ret->client));

@@ -89,13 +89,15 @@ void socket_prepare(int fd)
 	socket_no_delay(fd);
 }
 
-void socket_prepare_once(int fd)
+bool socket_prepare_once(int fd)
 {
 	struct linger linger = { 0 };
 	socklen_t size = sizeof(linger);
+	bool inherited = getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size) == 0 && linger.l_onoff;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size) < 0 || !linger.l_onoff)
+	if (!inherited)
 		socket_prepare(fd);
+	return inherited;
 }
 
 void socket_end_clean(int fd)

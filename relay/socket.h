@@ -30,9 +30,10 @@ void socket_prepare_birth(int fd);
  * control, the keepalive, and no delay. */
 void socket_prepare(int fd);
 
-/* socket_prepare(), unless the socket has inherited it. A connection that was in the backlog before the listening
- * socket was prepared has not. */
-void socket_prepare_once(int fd);
+/* socket_prepare(), unless the socket has inherited it. true: it has. A connection that was in the backlog before the
+ * listening socket was prepared has not. A backlog is in the order of arrival: behind a connection that has inherited
+ * it, each one of the same listening socket has. */
+bool socket_prepare_once(int fd);
 
 /* Turns the keepalive on or off. On: a silent peer that has vanished makes an error after socket_vanish_usec(). */
 void socket_keep_alive(int fd, bool on);
