@@ -59,6 +59,8 @@ static enum connect_outcome await(int fd, uint64_t timeout_usec, int client_fd, 
 			*ret_error = -r;
 			return r == -EINTR ? CONNECT_INTERRUPTED : CONNECT_NO_RESOURCES;
 		}
+		if (fds[0].revents && !(fds[0].revents & (POLLERR | POLLHUP)))
+			return CONNECT_DONE;
 		if (fds[0].revents) {
 			if (getsockopt(fd, SOL_SOCKET, SO_ERROR, ret_error, &size) < 0)
 				*ret_error = errno;

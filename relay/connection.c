@@ -295,12 +295,12 @@ static void abort_node(struct life *life)
 	life->node_fd = -1;
 }
 
-/* Both sides have ended. A node that does not take the rest counts as idle, like a connection on which nothing moves.
- * */
-static void end_node(struct life *life)
+/* Both sides have ended; confirmed: as in struct forward_counts. A node that does not take the rest counts as idle, like
+ * a connection on which nothing moves. */
+static void end_node(struct life *life, bool confirmed)
 {
 	struct connection *connection = life->connection;
-	int r = delivery_end(life->node_fd, life->settings->idle_timeout_usec), missing;
+	int r = confirmed ? 0 : delivery_end(life->node_fd, life->settings->idle_timeout_usec), missing;
 
 	if (r == 0) {
 		(void)end(life, END_CLEAN, PHASE_DONE, EX_OK);
@@ -339,7 +339,7 @@ static void stage_data(struct life *life)
 		 * end. */
 		socket_end_clean(connection->fd);
 		connection_close(connection);
-		end_node(life);
+		end_node(life, counts.confirmed);
 		break;
 	case FORWARD_CLIENT_RESET:
 		(void)end(life, END_CLIENT, PHASE_DATA, EX_OK);

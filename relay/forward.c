@@ -62,6 +62,10 @@ struct side {
 	bool readable;            /* there may be something to read; false: poll(2) must say so first */
 	bool hung_up;             /* reported a hang-up: polled only for a reason */
 	bool failed;              /* had an error after its end: read up to that end, and not polled */
+	bool is_node;             /* is TCP; a client's socket may be another */
+	bool told_end;            /* of a node, poll(2) has told the end: a read that leaves room has come to it */
+	bool told_both;           /* and both ends: the kernel may have nothing more to do with the connection */
+	bool confirmed;           /* that is so */
 	bool no_delay;            /* has TCP_NODELAY */
 	bool kept_alive;          /* has the keepalive */
 	struct pulse pulse;
@@ -194,15 +198,21 @@ static enum step take_spliced(struct direction *direction)
 /* Reads into the empty buffer. */
 static enum step take(struct direction *direction)
 {
-	ssize_t n = recv(direction->from->fd, direction->buffer, BUFFER_SIZE, MSG_DONTWAIT);
+	struct side *from = direction->from;
+	ssize_t n;
 
-	direction->from->readable = n == BUFFER_SIZE || direction->from->failed;
+	/* The same question tells whether there is something to read, and whether the node has confirmed our end. */
+	if (from->told_both && pulse_is_read(from->fd, direction->taken, &from->confirmed))
+		n = 0;
+	else
+		n = recv(from->fd, direction->buffer, BUFFER_SIZE, MSG_DONTWAIT);
+	from->readable = n == BUFFER_SIZE || from->failed;
 	if (n < 0)
 		return step_errno(true);
-	if (n == 0) {
+	if (n == 0 || (from->told_end && n < BUFFER_SIZE))
 		direction->state = ENDED;
+	if (n == 0)
 		return STEP_MOVED;
-	}
 	direction->end = (size_t)n;
 	direction->taken += (uint64_t)n;
 	if (direction->used < direction->end)
@@ -296,7 +306,7 @@ static short side_events(const struct direction *from, const struct direction *t
 	short events = 0;
 
 	if (from->state == OPEN && !holds(from))
-		events |= POLLIN;
+		events |= POLLIN | POLLRDHUP | POLLPRI;
 	if (holds(to))
 		events |= POLLOUT;
 	return events;
@@ -521,6 +531,11 @@ static void note_end(struct pair *pair, bool node_reset)
 static bool take_events(struct side *side, const struct direction *from, struct direction *to, short events, short revents)
 {
 	side->readable |= revents & (POLLIN | POLLHUP | POLLERR);
+	/* A read stops before an urgent byte, and after an error what was told may not be so. */
+	if (side->is_node && !(revents & (POLLPRI | POLLERR))) {
+		side->told_end |= revents & POLLRDHUP;
+		side->told_both |= revents & POLLHUP;
+	}
 	/* The side was polled only for POLLOUT: its error counts now, although a read would show what came before the
 	 * error. */
 	if (!events || (events == POLLOUT && revents & POLLERR))
@@ -627,7 +642,10 @@ enum forward_outcome forward(int client_fd, int node_fd, uint64_t taken, const v
 			     struct forward_counts *ret, int *ret_errno)
 {
 	/* Most clients have sent something by now; nearly no node has had the time. */
-	struct pair pair = { .client = { .fd = client_fd, .readable = true, .kept_alive = true }, .node.fd = node_fd };
+	struct pair pair = {
+		.client = { .fd = client_fd, .readable = true, .kept_alive = true },
+		.node = { .fd = node_fd, .is_node = true },
+	};
 	enum forward_outcome outcome;
 
 	direction_init(&pair.in, &pair.client, &pair.node, &pair.out, buffers[0]);
@@ -643,6 +661,7 @@ enum forward_outcome forward(int client_fd, int node_fd, uint64_t taken, const v
 	ret->in = outcome == FORWARD_DONE ? pair.in.bytes : arrived(node_fd, &pair.in);
 	ret->in = ret->in > size ? ret->in - size : 0;
 	ret->out = outcome == FORWARD_DONE ? pair.out.bytes : arrived(client_fd, &pair.out);
+	ret->confirmed = pair.node.confirmed;
 	direction_clear(&pair.in);
 	direction_clear(&pair.out);
 	return outcome;

@@ -25,6 +25,7 @@ struct forward_counts {
 	uint64_t out;         /* bytes that the node's machine has acknowledged. out: the same from node to client */
 	bool node_first;      /* the node ended its side, or was reset, while the client's side was open */
 	uint64_t node_usec;   /* and how long after the beginning */
+	bool confirmed;       /* the node's machine has all that was sent, and the end; it has said all */
 };
 
 /*

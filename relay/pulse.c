@@ -103,6 +103,16 @@ bool pulse_ended_before_error(int fd, uint64_t taken)
 	       info.tcpi_bytes_received > taken + (uint64_t)unread;
 }
 
+bool pulse_is_read(int fd, uint64_t taken, bool *ret_closed)
+{
+	struct tcp_info info;
+
+	if (!ask(fd, &info))
+		return false;
+	*ret_closed = info.tcpi_state == STATE_CLOSE;
+	return info.tcpi_bytes_received == taken + 1; /* the end */
+}
+
 bool pulse_is_closed(int fd)
 {
 	struct tcp_info info;

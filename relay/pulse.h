@@ -38,6 +38,12 @@ uint64_t pulse_traffic(int fd);
  */
 bool pulse_ended_before_error(int fd, uint64_t taken);
 
+/*
+ * Whether the peer has ended its side, and all that it said has been read; taken as above. *ret_closed, if the kernel
+ * tells: as pulse_is_closed(). After an error neither holds.
+ */
+bool pulse_is_read(int fd, uint64_t taken, bool *ret_closed);
+
 /* Whether this kernel has nothing to do with the connection any more: both ends are confirmed, or it was reset. */
 bool pulse_is_closed(int fd);
 
