@@ -36,10 +36,11 @@ static enum connect_outcome outcome_of(int error)
 }
 
 /* Waits until fd is connected. DONE, or FAILED with *ret_error, or another outcome. */
-static enum connect_outcome await(int fd, uint64_t timeout_usec, int client_fd, int *ret_error)
+static enum connect_outcome await(int fd, uint64_t timeout_usec, const struct connect_client *client, int *ret_error)
 {
 	uint64_t end_usec = now_boottime() + timeout_usec;
-	struct departure departure = { .half_closed = true };
+	struct departure departure = { .half_closed = true, .spoken = client->opening->held > 0 };
+	int client_fd = client->fd;
 	struct pollfd fds[2] = {
 		{ .fd = fd, .events = POLLOUT },
 		{ .fd = client_fd, .events = departure_events(&departure) }, /* an end of input may be a half-close */
@@ -73,6 +74,21 @@ static enum connect_outcome await(int fd, uint64_t timeout_usec, int client_fd, 
 	}
 }
 
+/*
+ * The connect is under way. A near node has answered already: then it takes what the client has said, which is cheaper
+ * than to wait for the answer. (connect(2) once more would tell, too, but of a node that has reset it would lose what
+ * that had said.)
+ */
+static enum connect_outcome offer(int fd, uint64_t timeout_usec, const struct connect_client *client, int *ret_error)
+{
+	int r = client->may_offer ? opening_offer(client->opening, client->fd, fd) : 0;
+
+	if (r == 0)
+		return await(fd, timeout_usec, client, ret_error);
+	*ret_error = r < 0 ? -r : 0;
+	return outcome_of(*ret_error);
+}
+
 /* Whether this machine has an address from which it can reach the given address. Asks by UDP, as TCP may have no port
  * left. */
 static bool is_usable(const struct score_address *address)
@@ -85,12 +101,10 @@ static bool is_usable(const struct score_address *address)
 	return usable;
 }
 
-static enum connect_outcome try_address(const struct score_address *address, uint64_t timeout_usec, int client_fd,
-					int *ret_fd, int *ret_error)
+static enum connect_outcome try_address(const struct score_address *address, uint64_t timeout_usec,
+					const struct connect_client *client, int *ret_fd, int *ret_error)
 {
 	enum connect_outcome outcome = CONNECT_DONE;
-	struct sockaddr_storage peer;
-	socklen_t size = sizeof(peer);
 	int fd, r;
 
 	fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -102,12 +116,7 @@ static enum connect_outcome try_address(const struct score_address *address, uin
 	congestion_apply_to(fd, &address->sa);
 	r = connect(fd, &address->sa, address->size);
 	if (r < 0 && errno == EINPROGRESS) {
-		/*
-		 * A near node has answered already: asking is cheaper than to wait. (connect(2) once more would tell, too, but
-		 * of a node that has reset it would lose what that had said.)
-		 */
-		if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0)
-			outcome = await(fd, timeout_usec, client_fd, ret_error);
+		outcome = offer(fd, timeout_usec, client, ret_error);
 	} else if (r < 0) {
 		*ret_error = errno;
 		/* EADDRNOTAVAIL: no IPv6 here, or no port left towards this very address. */
@@ -133,10 +142,10 @@ struct race {
 
 /* Gives an address its turn. FAILED: the address stays in race->left if it merely has not answered. */
 static enum connect_outcome take_turn(struct race *race, const struct score_target *target, unsigned i, uint64_t usec,
-				      int client_fd, int *ret_fd)
+				      const struct connect_client *client, int *ret_fd)
 {
 	int error = 0;
-	enum connect_outcome outcome = try_address(&target->addresses[i], usec, client_fd, ret_fd, &error);
+	enum connect_outcome outcome = try_address(&target->addresses[i], usec, client, ret_fd, &error);
 
 	errno = error;
 	if (outcome == CONNECT_NO_RESOURCES && error == EADDRNOTAVAIL) {
@@ -153,7 +162,7 @@ static enum connect_outcome take_turn(struct race *race, const struct score_targ
 	return CONNECT_FAILED;
 }
 
-enum connect_outcome connect_node(const struct score_target *target, uint64_t timeout_usec, int client_fd,
+enum connect_outcome connect_node(const struct score_target *target, uint64_t timeout_usec, const struct connect_client *client,
 				  struct connect_result *ret)
 {
 	struct race race = { .left = (uint32_t)((UINT64_C(1) << target->n_addresses) - 1) };
@@ -169,7 +178,7 @@ enum connect_outcome connect_node(const struct score_target *target, uint64_t ti
 			if (!(race.left >> i & 1))
 				continue;
 			outcome = take_turn(&race, target, i, alone || left_usec < turn_usec ? left_usec : turn_usec,
-					    client_fd, &ret->fd);
+					    client, &ret->fd);
 			if (outcome != CONNECT_FAILED) {
 				ret->reached = i;
 				ret->unreached = race.unreached & ~(1u << i);

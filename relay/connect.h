@@ -5,8 +5,10 @@
  * connect.h: reaches a node.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "opening.h"
 #include "scoreboard.h"
 
 enum connect_outcome {
@@ -26,6 +28,13 @@ struct connect_result {
 	enum node_reason reason; /* FAILED */
 };
 
+/* The client for which a node is connected. */
+struct connect_client {
+	int fd;
+	struct opening *opening;
+	bool may_offer;          /* what the client says is the first that the node is sent: see opening_offer() */
+};
+
 /*
  * Connects to the node within timeout_usec, all its addresses together, while
  * watching the client. While an address has not answered, the next address is
@@ -34,5 +43,5 @@ struct connect_result {
  * DONE and RESET ret->fd is the caller's. It has no keepalive and no TCP_NODELAY
  * yet: most connections are over before these would matter.
  */
-enum connect_outcome connect_node(const struct score_target *target, uint64_t timeout_usec, int client_fd,
+enum connect_outcome connect_node(const struct score_target *target, uint64_t timeout_usec, const struct connect_client *client,
 				  struct connect_result *ret);

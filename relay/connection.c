@@ -52,9 +52,9 @@ struct life {
 	struct score_target target;
 	int node_fd;
 	int status;
+	struct opening opening;     /* what the client has said before a node was reached */
 	struct departure departure; /* of the client, while this machine is short of something */
 	struct proxy_pair proxy;    /* the addresses in another proxy's header */
-	size_t proxy_size;          /* of its header */
 	bool named;                 /* the PROXY header has been read, or none is expected */
 	bool complained;
 	bool silent;        /* the node ended the connection at once, and the client did not cause that */
@@ -142,6 +142,7 @@ static bool sit_out(struct life *life, const char *what, int error, enum end_pha
 		report_message(LOG_ERR, "cannot %s for %s: %s; trying again until it can be done", what,
 			       life->connection->record.client, strerror(-error));
 	life->complained = true;
+	life->departure.spoken = life->opening.held > 0;
 	for (;;) {
 		r = limit_reached(life, phase, &look_usec);
 		if (r > 0) {
@@ -219,7 +220,7 @@ static enum stage stage_wait(struct life *life)
 		if (r < 0)
 			return end_by_scoreboard(life, r, PHASE_QUEUE);
 		outcome = wait_for_slot(life->score, life->settings, &life->ticket, connection->fd,
-					connection->accepted_usec, &error);
+					life->opening.held > 0, connection->accepted_usec, &error);
 		if (outcome != WAIT_GRANTED)
 			break;
 	}
@@ -256,11 +257,17 @@ static void show_progress(const struct forward_counts *counts, void *arg)
 	(void)score_progress(life->score, &life->slot, counts->in, counts->out); /* only for display */
 }
 
+/* Which PROXY header the node is sent before what the client says. */
+static enum node_proxy head_version(const struct life *life)
+{
+	return life->target.proxy ? life->target.proxy : life->settings->proxy;
+}
+
 static size_t make_head(const struct life *life, unsigned char head[static PROXY_HEADER_MAX])
 {
 	struct sockaddr_storage peer = { 0 }, local = { 0 };
 	socklen_t peer_size = sizeof(peer), local_size = sizeof(local);
-	enum node_proxy version = life->target.proxy ? life->target.proxy : life->settings->proxy;
+	enum node_proxy version = head_version(life);
 
 	if (version == NODE_PROXY_OFF)
 		return 0;
@@ -329,7 +336,7 @@ static void stage_data(struct life *life)
 	enum forward_outcome outcome;
 	int error = 0;
 
-	outcome = forward(connection->fd, life->node_fd, life->proxy_size, head, make_head(life, head), life->settings->idle_timeout_usec,
+	outcome = forward(connection->fd, life->node_fd, &life->opening, head, make_head(life, head), life->settings->idle_timeout_usec,
 			  show_progress, life, &counts, &error);
 	connection->record.in = counts.in;
 	connection->record.out = counts.out;
@@ -469,7 +476,7 @@ static bool take_name(struct life *life)
 	life->named = true;
 	if (!proxy_is_expected(connection->fd))
 		return true;
-	switch (proxy_read(connection->fd, &life->proxy, &life->proxy_size)) {
+	switch (proxy_read(connection->fd, &life->proxy, &life->opening.before)) {
 	case PROXY_DONE:
 		if (life->proxy.client.ss_family)
 			(void)address_format((const struct sockaddr *)&life->proxy.client, life->proxy.client_size,
@@ -515,6 +522,7 @@ static enum stage stage_connect(struct life *life)
 	struct connection *connection = life->connection;
 	uint64_t start_usec;
 	enum connect_outcome outcome;
+	struct connect_client client;
 	struct connect_result result;
 	struct score_edge edge = { 0 };
 
@@ -534,8 +542,11 @@ static enum stage stage_connect(struct life *life)
 		report_message(LOG_INFO, "%s takes slot %u of %s%s", connection->record.client, life->slot.slot,
 			       life->target.name, life->slot.trial ? ", which was down" : "");
 
+	client = (struct connect_client){
+		.fd = connection->fd, .opening = &life->opening, .may_offer = head_version(life) == NODE_PROXY_OFF,
+	};
 	for (;;) {
-		outcome = connect_node(&life->target, life->settings->connect_timeout_usec, connection->fd, &result);
+		outcome = connect_node(&life->target, life->settings->connect_timeout_usec, &client, &result);
 		if (outcome != CONNECT_NO_RESOURCES || !is_shortage(-errno))
 			break;
 		if (!sit_out(life, "connect", -errno, PHASE_CONNECT))
@@ -606,6 +617,7 @@ int connection_serve(struct connection *connection, struct score *score, const s
 	while (stage != STAGE_OVER)
 		stage = stage == STAGE_WAIT ? stage_wait(&life) : stage_connect(&life);
 
+	opening_clear(&life.opening);
 	connection_close(connection);
 	connection->record.total_usec = now_boottime() - connection->accepted_usec;
 	if (connection->record.end_phase == PHASE_QUEUE)

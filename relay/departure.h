@@ -20,16 +20,19 @@
 
 struct departure {
 	size_t head;      /* so many unread bytes are another proxy's header, and count as nothing */
+	bool spoken;      /* the process has read something of what the client said */
 	bool half_closed; /* has sent something and ended its side: only a reset counts from now on */
 	bool hung_up;     /* has sent something and closed: no longer polled, as poll(2) would never sleep */
 };
 
-/* Whether the client has sent nothing that is still unread, or cannot be read from. */
+/* Whether the client has said nothing, or nothing that is still unread, or cannot be read from. */
 static inline bool departure_said_nothing(const struct departure *departure, int fd)
 {
 	char byte;
 	int n;
 
+	if (departure->spoken)
+		return false;
 	if (departure->head > 0 && ioctl(fd, FIONREAD, &n) == 0)
 		return n >= 0 && (size_t)n <= departure->head;
 	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;

@@ -44,7 +44,7 @@
 #include "socket.h"
 #include "system/timespan.h"
 
-#define BUFFER_SIZE 65536u
+#define BUFFER_SIZE OPENING_ROOM
 #define PIPE_SIZE (1 << 20)
 #define FULL_READS 2u         /* full buffers in a row that make a flow big */
 #define TURN_LIMIT 16u        /* moves of a direction before the other direction has its turn */
@@ -53,8 +53,8 @@
 #define LAST_PAUSE_MIN_USEC 500u
 #define LAST_PAUSE_MAX_USEC 50000u
 
-/* A buffer for each direction; a process has a single connection at a time. Pages that are never used cost nothing. */
-static unsigned char buffers[2][BUFFER_SIZE];
+/* What the node says; opening_buffer() has what the client says. Pages that are never used cost nothing. */
+static unsigned char from_node[BUFFER_SIZE];
 
 /* A socket, and what is known of it. */
 struct side {
@@ -550,7 +550,7 @@ static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeou
 	enum forward_outcome outcome;
 
 	pair->begun_usec = pair->reported_usec = pair->moved_usec = now_boottime();
-	pair->look_usec = NO_TIMEOUT;
+	pair->look_usec = pair->in.bytes > 0 ? pair->begun_usec + pulse_first_look_usec() : NO_TIMEOUT;
 	pair->sample_usec = idle_timeout_usec ? pair->begun_usec : NO_TIMEOUT;
 
 	for (;;) {
@@ -637,23 +637,38 @@ static uint64_t arrived(int fd, const struct direction *direction)
 	return direction->bytes > missing ? direction->bytes - missing : 0;
 }
 
-enum forward_outcome forward(int client_fd, int node_fd, uint64_t taken, const void *head, size_t size, uint64_t idle_timeout_usec,
-			     void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
+/* The direction from the client begins with what was read before, behind the head. */
+static void begin_in(struct pair *pair, const struct opening *opening, const void *head, size_t size)
+{
+	struct direction *in = &pair->in;
+
+	direction_init(in, &pair->client, &pair->node, &pair->out, opening_buffer());
+	(void)memmove(in->buffer + size, in->buffer, opening->held);
+	(void)memcpy(in->buffer, head, size);
+	in->used = size + opening->held;
+	in->taken = opening->before + opening->held;
+	in->bytes = opening->sent;
+	if (opening->sent < in->used) {
+		in->start = opening->sent;
+		in->end = in->used;
+	}
+}
+
+enum forward_outcome forward(int client_fd, int node_fd, struct opening *opening, const void *head, size_t size,
+			     uint64_t idle_timeout_usec, void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
 			     struct forward_counts *ret, int *ret_errno)
 {
 	/* Most clients have sent something by now; nearly no node has had the time. */
 	struct pair pair = {
-		.client = { .fd = client_fd, .readable = true, .kept_alive = true },
+		.client = { .fd = client_fd, .readable = !opening->is_empty, .kept_alive = true },
 		.node = { .fd = node_fd, .is_node = true },
 	};
-	enum forward_outcome outcome;
+	enum forward_outcome outcome = FORWARD_CLIENT_RESET;
 
-	direction_init(&pair.in, &pair.client, &pair.node, &pair.out, buffers[0]);
-	direction_init(&pair.out, &pair.node, &pair.client, &pair.in, buffers[1]);
-	(void)memcpy(pair.in.buffer, head, size);
-	pair.in.used = pair.in.end = size;
-	pair.in.taken = taken;
-	outcome = forward_loop(&pair, idle_timeout_usec, progress, arg, ret_errno);
+	begin_in(&pair, opening, head, size);
+	direction_init(&pair.out, &pair.node, &pair.client, &pair.in, from_node);
+	if (!opening->error)
+		outcome = forward_loop(&pair, idle_timeout_usec, progress, arg, ret_errno);
 	note_end(&pair, outcome == FORWARD_NODE_RESET);
 	if ((outcome == FORWARD_CLIENT_RESET && pair.out.dropping) || (outcome == FORWARD_NODE_RESET && pair.in.dropping))
 		outcome = deliver_rest(&pair, outcome, idle_timeout_usec);
@@ -664,6 +679,7 @@ enum forward_outcome forward(int client_fd, int node_fd, uint64_t taken, const v
 	ret->confirmed = pair.node.confirmed;
 	direction_clear(&pair.in);
 	direction_clear(&pair.out);
+	*opening = (struct opening){ 0 };
 	return outcome;
 }
 
@@ -671,7 +687,7 @@ uint64_t forward_last(int client_fd, int node_fd)
 {
 	struct pair pair = { .client.fd = client_fd, .node.fd = node_fd };
 
-	direction_init(&pair.out, &pair.node, &pair.client, &pair.in, buffers[1]);
+	direction_init(&pair.out, &pair.node, &pair.client, &pair.in, from_node);
 	run_last_to_client(&pair.out);
 	direction_clear(&pair.out);
 	return arrived(client_fd, &pair.out);

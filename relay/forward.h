@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "opening.h"
+
 enum forward_outcome {
 	FORWARD_DONE,         /* both peers have ended their sides, everything was delivered */
 	FORWARD_CLIENT_RESET, /* or it had an error after its end, and the node's machine has all that it said */
@@ -29,13 +31,13 @@ struct forward_counts {
 };
 
 /*
- * Forwards until an outcome is reached. Both sockets must be non-blocking; they stay the caller's. taken is how many
- * bytes were read from the client before. head, of size bytes, is sent to the node before all else and not counted. The
- * client's socket has the keepalive. idle_timeout_usec 0: silence may last for ever. progress, if not NULL, is called at
+ * Forwards until an outcome is reached. Both sockets must be non-blocking; they stay the caller's. opening is what was
+ * read from the client before; it is empty afterwards. head, of size bytes, is sent to the node before all else and not
+ * counted; with a head nothing of the opening has been sent. The client's socket has the keepalive. idle_timeout_usec 0: silence may last for ever. progress, if not NULL, is called at
  * most once a second while bytes move.
  */
-enum forward_outcome forward(int client_fd, int node_fd, uint64_t taken, const void *head, size_t size, uint64_t idle_timeout_usec,
-			     void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
+enum forward_outcome forward(int client_fd, int node_fd, struct opening *opening, const void *head, size_t size,
+			     uint64_t idle_timeout_usec, void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
 			     struct forward_counts *ret, int *ret_errno);
 
 /* The node has reset the connection before anything was forwarded: gives the client what the node had said until then,

@@ -52,12 +52,12 @@ static int watch_time(struct watch *watch, struct score *score, struct score_tic
 }
 
 enum wait_outcome wait_for_slot(struct score *score, const struct settings *settings,
-				    struct score_ticket *ticket, int client_fd, uint64_t accepted_usec,
-				    int *ret_error)
+				    struct score_ticket *ticket, int client_fd, bool spoken,
+				    uint64_t accepted_usec, int *ret_error)
 {
 	struct watch watch = { .look_usec = now_boottime() + SCORE_GUARD_USEC, .next_fd = -1 };
 	enum wait_outcome outcome = WAIT_FAILED;
-	struct departure departure = { 0 };
+	struct departure departure = { .spoken = spoken };
 	int wake_fd = score_wake_fd(score), r = wake_fd;
 
 	while (r >= 0) {
