@@ -65,6 +65,39 @@ a_granted_slot_goes_on() {
 @test "connection: a slot that a stopped waiter was granted goes to the next waiter" { a_granted_slot_goes_on connection; }
 @test "inetd: a slot that a stopped waiter was granted goes to the next waiter" { a_granted_slot_goes_on inetd; }
 
+# A process is held up in a section for so long that what was granted before it is older than a slot may be untaken. Until
+# then the waiter could not take its slot: it keeps the slot. It is stopped as well, so from then on its time runs.
+a_held_lock_makes_nobody_late() {
+  local first
+  node a 4001 1 --mode line
+  entrance "$1"
+  client -n 1 --line "sleep 0" --expect line
+  background "$T/late.log" "$BUILD/tests/cbtest-lock" late "$SCOREBOARD"
+  local holder=$PID
+  until_ok grep -q held "$T/late.log"
+  waiter first
+  first=$waiter
+  waiter second
+  kill -STOP "$first"
+  kill -USR1 "$holder"
+  until_ok grep -q left "$T/late.log"
+  cat "$T/late.log"
+  grep -qx "granted to $first" "$T/late.log"
+  word second
+  served second
+  kill -CONT "$first"
+  word first
+  served first
+  farm_is_at_rest
+}
+
+@test "connection: nobody is late with a slot while another process is held up with the lock" {
+  a_held_lock_makes_nobody_late connection
+}
+@test "inetd: nobody is late with a slot while another process is held up with the lock" {
+  a_held_lock_makes_nobody_late inetd
+}
+
 # The youngest waiters, which are to look after the queue, are stopped, and the process that has the slot is killed.
 any_waiter_is_the_guard() {
   local holder guards=()

@@ -29,6 +29,9 @@
  * process leave the queue: the next of them would hold up the next slot. Their
  * process is woken. When it looks at a ticket it puts the ticket back at its place,
  * as a ticket that was lost with a damaged queue.
+ *
+ * A process that was held up with the lock keeps all others from their slots, and
+ * none of them is late by that: a grant's time begins anew when such a hold ends.
  */
 
 #include <errno.h>
@@ -59,6 +62,7 @@ struct suspects {
 	struct suspect *items;
 	size_t n, room;
 	uint64_t now_usec;     /* CLOCK_REALTIME of the look */
+	bool is_fresh;         /* the lock was held for long less than SCORE_GRANT_USEC ago: no process is late */
 	bool drained;          /* a node was seen that can be removed */
 	bool lost;             /* there are lost slots, or processes that may hold such */
 };
@@ -92,7 +96,8 @@ static int collect_slot(struct score *s, struct farm *farm, const struct node_re
 		(void)wake_list_add(&s->wakes, cell.wake);
 	return suspects_add(suspects, &(struct suspect){
 		.holder = slot->holder, .ticket = slot->ticket, .node = id, .slot = number,
-		.late = slot->state == SLOT_GRANTED && slot->since_usec + SCORE_GRANT_USEC < suspects->now_usec });
+		.late = slot->state == SLOT_GRANTED && !suspects->is_fresh &&
+			slot->since_usec + SCORE_GRANT_USEC < suspects->now_usec });
 }
 
 static int collect_cell(struct score *s, struct farm *farm, uint32_t number, const struct cell *cell, void *arg)
@@ -117,6 +122,14 @@ static int look_for_drained(struct score *s, struct farm *farm, struct index_ent
 	return 0;
 }
 
+/* Whether the lock was held for long, as far as this section can tell, within the time for which a grant may be untaken. */
+static bool was_held_lately(struct score *s)
+{
+	uint64_t until_usec = file_held_until(store_file(s->store)), now_usec = now_coarse();
+
+	return until_usec <= now_usec && now_usec - until_usec < SCORE_GRANT_USEC; /* else it is of another boot */
+}
+
 /* Notes that this process looks, so that others need not. Also grants slots that are free because a process was killed
  * after it freed them, before it granted them. */
 static int begin_looking(struct score *s, struct suspects *suspects)
@@ -127,6 +140,7 @@ static int begin_looking(struct score *s, struct suspects *suspects)
 	if (r < 0)
 		return r;
 	suspects->lost = farm->lost > 0;
+	suspects->is_fresh = was_held_lately(s);
 	farm->reaped_usec = s->reaped_usec = now_boottime();
 	store_touch(s->store, &farm->reaped_usec, sizeof(farm->reaped_usec));
 	r = claim_dispatch(s, farm); /* commits */

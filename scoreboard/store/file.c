@@ -317,6 +317,7 @@ int file_publish(struct file *f, bool instead)
 
 	if (r < 0)
 		return r;
+	lock_begin(tdb_fd(f->tdb));
 	r = (instead ? folder_replace : folder_publish)(&f->folder, &f->made, f->folder.name);
 	folder_leave(&stay);
 	return r;
@@ -352,6 +353,11 @@ void file_look(struct file *f)
 {
 	if (f->lock)
 		lock_look(f->lock);
+}
+
+uint64_t file_held_until(const struct file *f)
+{
+	return f->lock ? lock_held_until(f->lock) : 0;
 }
 
 /* Removes a new file that got no name. */

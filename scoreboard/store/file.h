@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -78,6 +79,9 @@ int file_stat(const struct file *f, struct stat *ret);
 /* Makes sure that this process uses the same page of the lock as other processes do (lock.h). A process that looks at
  * the farm once in a while calls it, outside of any section. Costs some system calls. */
 void file_look(struct file *f);
+
+/* As lock_held_until(), with the lock taken; 0 where the file has no lock yet. */
+uint64_t file_held_until(const struct file *f);
 
 /*
  * Takes the lock of the file that is the scoreboard now, which may have to be

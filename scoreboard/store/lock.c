@@ -35,6 +35,10 @@
  * keeps all processes apart.
  *
  * A word that is RETIRED stays so: another file has taken this file's place.
+ *
+ * A second word in the header says until when the lock was last held for long.
+ * While a process is held up within its section, those that wait for the lock are
+ * not idle of their own will: what they are late with does not count (farm/reap.c).
  */
 
 #include "lock.h"
@@ -86,9 +90,12 @@ struct lock {
 	struct page *page;         /* NULL: none */
 	char *header;              /* the scoreboard's first bytes */
 	_Atomic uint64_t *word;    /* in them */
+	_Atomic uint64_t *until;   /* in them: see lock_held_until() */
 	uint64_t self;             /* what this process writes there */
 	struct holder holder;      /* this process */
 	bool is_torn;              /* the header was not there when the lock was taken */
+	bool is_heir;              /* the process that had the lock before died with it */
+	uint64_t taken_usec;       /* when it was taken: now_coarse() */
 	struct stat file;          /* the scoreboard, as it was opened */
 };
 
@@ -529,7 +536,9 @@ int lock_take(struct lock *lock)
 	}
 	/* The word was missing. What tdb reads may still be there, or another file may be in its place by now. */
 	lock->is_torn = fault_clear();
-	return r | died;
+	lock->is_heir = r | died;
+	lock->taken_usec = now_coarse();
+	return lock->is_heir;
 }
 
 bool lock_assure(struct lock *lock)
@@ -543,10 +552,32 @@ bool lock_assure(struct lock *lock)
 	return true;
 }
 
+/* Notes in the file that the lock was held for long, if it was: by this process, or by one that died. */
+static void note_hold(struct lock *lock)
+{
+	uint64_t now_usec = now_coarse();
+
+	if (lock->is_heir || now_usec - lock->taken_usec > LOCK_LONG_USEC)
+		atomic_store(lock->until, now_usec);
+}
+
+uint64_t lock_held_until(const struct lock *lock)
+{
+	return atomic_load(lock->until);
+}
+
+void lock_begin(int fd)
+{
+	const uint64_t now_usec = now_coarse();
+
+	(void)!pwrite(fd, &now_usec, sizeof(now_usec), LOCK_UNTIL_AT); /* without it a granted slot may count as late too early */
+}
+
 bool lock_leave(struct lock *lock)
 {
 	uint64_t is = lock->self;
 
+	note_hold(lock);
 	/* Only this process's word is cleared: the word may be RETIRED, or have been written over. */
 	(void)atomic_compare_exchange_strong(lock->word, &is, 0);
 	leave_mutex(lock);
@@ -640,6 +671,7 @@ int lock_open(const struct folder *folder, int fd, struct lock **ret)
 	}
 	lock->header = header;
 	lock->word = (_Atomic uint64_t *)(void *)(lock->header + LOCK_WORD_AT);
+	lock->until = (_Atomic uint64_t *)(void *)(lock->header + LOCK_UNTIL_AT);
 	attach(lock);
 	*ret = lock;
 	return 0;

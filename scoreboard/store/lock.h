@@ -34,6 +34,10 @@ struct lock_wait {
 #define LOCK_WORD_AT 160u
 #define LOCK_WORD_SIZE 8u
 
+/* Where that file says until when its lock was last held for long; see lock_held_until(). */
+#define LOCK_UNTIL_AT 152u
+#define LOCK_LONG_USEC 50000u
+
 /*
  * The lock of the scoreboard that fd has open and folder names. The folder must
  * live as long as the lock, fd only for this call. The page of the mutex is
@@ -64,6 +68,17 @@ bool lock_assure(struct lock *lock);
 /* Gives the lock up. Returns whether a fault was seen meanwhile (system/fault.h): then nothing that was read or written
  * counts, and the file must be opened anew. */
 bool lock_leave(struct lock *lock);
+
+/*
+ * Until when the lock was last held for longer than LOCK_LONG_USEC, or by a process
+ * that died with it: CLOCK_MONOTONIC; 0: not known. Meanwhile no other process could do
+ * anything with the scoreboard, such as to take a slot that it was granted. The
+ * lock must be held.
+ */
+uint64_t lock_held_until(const struct lock *lock);
+
+/* Says in the header of a file that is about to become the scoreboard that nobody could have its lock until now. */
+void lock_begin(int fd);
 
 /* Says, with the lock held, that another file is the scoreboard from now on. After lock_leave() no process can take the
  * lock of this file any more, whatever name or page the process has it by. */

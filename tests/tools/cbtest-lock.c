@@ -6,6 +6,9 @@
  *     cbtest-lock hold FILE           enters a section, says "held" and stays until SIGUSR1
  *     cbtest-lock stop FILE           as hold, but stops itself (SIGSTOP) there; says "left" after it was continued
  *     cbtest-lock tstp FILE           enters a section, has SIGTSTP sent to itself, leaves, says "left"
+ *     cbtest-lock late FILE           claims a slot, says "held" and waits for SIGUSR1; releases the slot, enters a section,
+ *                                     stays there for longer than a granted slot may be untaken, leaves, looks for processes
+ *                                     that are late, and says which processes have slots that they have not taken
  *     cbtest-lock calls FILE          claims and releases 1,000 times while the kernel kills it for any system call
  *     cbtest-lock touched FILE LIST   how many records the largest section of each operation on the farm touches; LIST
  *                                     is a node list that is loaded among them; and for how many microseconds of this
@@ -79,6 +82,50 @@ static int enter_and(const char *path, int signal_number)
 	else
 		(void)sigwait(&set, &number);
 	farm_leave(s);
+	say("left");
+	(void)score_close(s);
+	return 0;
+}
+
+static int say_granted(const struct score_slot_info *slot, void *arg)
+{
+	(void)arg;
+	if (!slot->taken)
+		(void)printf("granted to %ld\n", (long)slot->pid);
+	return 0;
+}
+
+static int be_late(const char *path)
+{
+	struct score *s = open_it(path);
+	struct score_target target;
+	struct score_slot slot;
+	struct farm *farm;
+	uint64_t end_usec;
+	sigset_t set;
+	int number, r;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGUSR1);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	r = score_claim(s, &(struct score_arrival){ .client = "127.0.0.1:1" }, &slot, &target, NULL);
+	if (r != 0)
+		fail("claim", r);
+	say("held");
+	(void)sigwait(&set, &number);
+	r = score_release(s, &slot, 0, 0, true);
+	if (r == 0)
+		r = farm_enter_untold(s, &farm);
+	if (r < 0)
+		fail("enter", r);
+	for (end_usec = now_monotonic() + SCORE_GRANT_USEC + SCORE_GRANT_USEC / 10; now_monotonic() < end_usec;)
+		(void)usleep(1000);
+	farm_leave(s);
+	r = score_reap(s, NULL, NULL);
+	if (r == 0)
+		r = score_each_slot(s, say_granted, NULL);
+	if (r < 0)
+		fail("look", r);
 	say("left");
 	(void)score_close(s);
 	return 0;
@@ -420,13 +467,15 @@ int main(int argc, char **argv)
 		return enter_and(path, SIGSTOP);
 	if (argc == 3 && strcmp(what, "tstp") == 0)
 		return enter_and(path, SIGTSTP);
+	if (argc == 3 && strcmp(what, "late") == 0)
+		return be_late(path);
 	if (argc == 3 && strcmp(what, "calls") == 0)
 		return without_calls(path);
 	if (argc == 4 && strcmp(what, "touched") == 0)
 		return count_touched(path, argv[3]);
 	if (argc == 5 && strcmp(what, "apart") == 0)
 		return keep_apart(path, (unsigned)atoi(argv[3]), atof(argv[4]));
-	(void)fprintf(stderr, "Usage: cbtest-lock hold|stop|tstp|calls FILE, cbtest-lock touched FILE LIST, "
+	(void)fprintf(stderr, "Usage: cbtest-lock hold|stop|tstp|late|calls FILE, cbtest-lock touched FILE LIST, "
 		      "cbtest-lock apart FILE N SECONDS\n");
 	return 64;
 }
