@@ -54,7 +54,7 @@
 #define FDS_NEEDED (SPARE_FDS + FDS_PER_RELAY + 1) /* to serve a connection */
 #define PAUSE_USEC 250000u        /* before the next try, after a shortage of this machine */
 #define STATUS_USEC USEC_PER_SEC
-#define FOLLOW_USEC USEC_PER_SEC  /* how often to look whether the scoreboard's file was replaced */
+#define FOLLOW_USEC USEC_PER_SEC  /* how often to look whether the scoreboard's file was replaced, at least */
 #define REOPEN_USEC 5000u         /* the shortest time for which the listener accepts */
 #define TRIM_USEC (5 * USEC_PER_SEC)
 #define REST_USEC 2000u           /* how long a waiter's slot waits for a relay to become idle */
@@ -427,13 +427,13 @@ static int on_follow_time(sd_event_source *source, uint64_t usec, void *arg)
 	struct listener *l = arg;
 
 	(void)source;
-	(void)usec;
 	l->follow_time = sd_event_source_disable_unref(l->follow_time);
 	(void)score_follow(l->score); /* the next call that needs the scoreboard tells of a failure */
-	/* A bound relay that met the damage may have named relays of other farms, which answer nobody. */
-	if (score_has_lost(l->score) == 1)
-		(void)score_reap(l->score, NULL, NULL);
-	set_timer(l, &l->follow_time, FOLLOW_USEC, on_follow_time);
+	/* Others than this listener's relays may have died, too: those of the listener before, and waiters of other
+	 * entrances. */
+	if (score_watch(l->score, &usec) < 0 || usec > FOLLOW_USEC)
+		usec = FOLLOW_USEC;
+	set_timer(l, &l->follow_time, usec, on_follow_time);
 	return 0;
 }
 

@@ -104,8 +104,11 @@ int score_claim(struct score *s, const struct score_arrival *arrival, struct sco
 {
 	int r = OPERATION(s, attempt_claim(s, arrival, ret, ret_target, ret_ticket));
 
-	if (r == 0)
+	if (r == 0) {
 		held_add(s, ret);
+		if (s->look_due)
+			(void)score_reap(s, NULL, NULL); /* if this fails, the next look does it */
+	}
 	return r;
 }
 
@@ -234,6 +237,15 @@ void score_look_for_lost(struct score *s)
 		(void)score_reap(s, NULL, NULL); /* what fails here the next look does */
 }
 
+int score_watch(struct score *s, uint64_t *ret_usec)
+{
+	int r = OPERATION(s, attempt_is_watched(s, ret_usec));
+
+	if (r == 0)
+		*ret_usec = SCORE_WATCH_USEC;
+	return r == 0 ? score_reap(s, NULL, NULL) : r < 0 ? r : 0;
+}
+
 int score_guard(struct score *s, struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd)
 {
 	int r;
@@ -294,11 +306,6 @@ int score_history(struct score *s, struct score_history *ret)
 int score_totals(struct score *s, struct score_totals *ret)
 {
 	return OPERATION(s, attempt_totals(s, ret));
-}
-
-int score_has_lost(struct score *s)
-{
-	return OPERATION(s, attempt_has_lost(s));
 }
 
 int score_is_down(struct score *s)

@@ -52,6 +52,7 @@
 #define SCORE_VERBOSITY_MORE 1u   /* programs log as with their option --verbose */
 #define SCORE_VERBOSITY_MAX 2u    /* and relays log every connection, whatever their option --log says */
 #define SCORE_GUARD_USEC 750000u  /* how often the guard of the queue looks for dead holders */
+#define SCORE_WATCH_USEC 1000000u /* how often the dead are looked for while slots are taken and nobody waits */
 #define SCORE_GRANT_USEC 1000000u /* a granted slot that is not taken for so long goes to the next waiter */
 
 struct score;
@@ -439,6 +440,17 @@ int score_guard(struct score *s, struct score_ticket *youngest, pid_t *ret_next_
  */
 int score_is_guarded(struct score *s, const struct score_ticket *ticket, uint64_t *ret_usec);
 
+/*
+ * For a process that stays: gives back the slots of dead processes also while no
+ * connection waits and other slots are free, and looks after lost slots. *ret_usec:
+ * when the caller is to call again. The call does nothing when no slot is taken, or
+ * when another process has looked within SCORE_WATCH_USEC (within a millisecond for
+ * each slot that is taken, if that is longer: of a large farm no more than about
+ * 1,000 holders are looked at in a second). 0 or -errno. score_claim() does the same
+ * after it took a free slot, for a farm without such a process.
+ */
+int score_watch(struct score *s, uint64_t *ret_usec);
+
 /* Reaps now. *ret_slots and *ret_tickets (each may be NULL): how many were freed. 0 or -errno. */
 int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets);
 
@@ -608,10 +620,6 @@ int score_totals(struct score *s, struct score_totals *ret);
 /* Whether no node at all is up: 1, 0, or -errno. A caller's time to wait may depend on it. Costs the same however many
  * nodes there are. */
 int score_is_down(struct score *s);
-
-/* Whether slots are lost, as the holder of each could not be read: 1, 0, or -errno. score_reap() looks after them. Costs
- * the same however many nodes there are. */
-int score_has_lost(struct score *s);
 
 /* ---- administration ---- */
 

@@ -64,6 +64,22 @@ waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")"
   until_ok eval 'tail -n 1 "$T/service.log" | grep " 0 stored"'
 }
 
+@test "a relay of the listener before is killed: its slot is given back though no client needs it" {
+  local before holder
+  node a 4001 3 --mode line
+  managed
+  client_start long --line "sleep 60000" --expect line
+  until_ok busy_is 1
+  holder=$(score slots -nr -o PID)
+  before=$(service)
+  kill -USR1 "$MANAGER"
+  until_ok restarted "$before"
+  kill -9 "$holder"
+  client_fails long
+  until_ok busy_is 0
+  farm_is_at_rest
+}
+
 @test "hundreds of waiters pass through several restarts under load, and each is served once" {
   local before i
   node a 4001 2 --mode line

@@ -98,6 +98,46 @@ a_held_lock_makes_nobody_late() {
   a_held_lock_makes_nobody_late inetd
 }
 
+# granted_and_killed: a waiter of its own process is killed when it has been granted a slot, no other waits, and the other
+# slot is free. $dead is its process. The dispatch is not seen by it: it is stopped.
+granted_and_killed() {
+  client_start one --line "$(until_word one)" --expect line
+  client_start two --line "$(until_word two)" --expect line
+  until_ok busy_is 2
+  waiter first
+  dead=$waiter
+  kill -STOP "$dead"
+  word one
+  served one
+  has_slot() { score slots -nr -o PID | grep -qx "$1"; }
+  until_ok has_slot "$dead"
+  kill -9 "$dead"
+  client_fails first
+  word two
+  served two
+}
+
+@test "a waiter is killed with the slot that it was granted: the next client gives the slot back, though another is free" {
+  local dead
+  node a 4001 2 --mode line
+  entrance connection
+  granted_and_killed
+  next_one_finds_it() { client -n 1 --line "sleep 0" --expect line && busy_is 0; }
+  until_ok next_one_finds_it
+  farm_is_at_rest
+}
+
+@test "the same beside a listener: the slot is given back without any client" {
+  local dead first
+  node a 4001 2 --mode line
+  entrance listener
+  client -n 1 --line "sleep 0" --expect line
+  second_entrance
+  granted_and_killed
+  until_ok busy_is 0
+  farm_is_at_rest
+}
+
 # The youngest waiters, which are to look after the queue, are stopped, and the process that has the slot is killed.
 any_waiter_is_the_guard() {
   local holder guards=()
@@ -177,6 +217,41 @@ a_stopped_listener_holds_up_nobody() {
   done
   word later
   served later
+  farm_is_at_rest
+}
+
+# A listener that has hundreds of waiters, and looks after the queue, is stopped. The waiter before them is alone in
+# looking in its place, and does so at once, however many there are.
+looked_since() { [ "$(tdbdump -k farm "$SCOREBOARD")" != "$1" ]; }
+
+@test "a stopped listener with hundreds of waiters: the waiter before them looks after the queue at once" {
+  local first holder listener oldest farm crowd=300
+  node a 4001 1 --mode line
+  entrance listener
+  listener=$GATE_PID
+  second_entrance
+  client_start now --line "sleep 60000" --expect line
+  until_ok busy_is 1
+  holder=$(score slots -nr -o PID)
+  waiter oldest
+  oldest=$waiter
+  GATE=$first
+  client_start crowd -n $crowd -c $crowd --line "sleep 0" --expect line
+  PATIENCE=30 until_ok waiting_is $((crowd + 1))
+  watches() { grep -l "^Pid:[[:space:]]*$2\$" "/proc/$1"/fdinfo/*; }
+  until_ok watches "$oldest" "$listener"
+  # Nothing but the listener's looks changes the farm's record now: the oldest waiter has left the duty to it.
+  for _ in 1 2; do
+    farm=$(tdbdump -k farm "$SCOREBOARD")
+    until_ok looked_since "$farm"
+  done
+  kill -STOP "$listener"
+  word oldest
+  kill -9 "$holder"
+  client_fails now
+  served oldest
+  kill -CONT "$listener"
+  client_wait crowd
   farm_is_at_rest
 }
 

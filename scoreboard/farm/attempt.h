@@ -35,6 +35,8 @@ int attempt_rename(struct score *s, const struct score_slot *slot, const char *c
 int attempt_progress(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out);
 int attempt_deal(struct score *s);
 int attempt_is_guarded(struct score *s, const struct score_ticket *ticket, uint64_t *ret_usec);
+/* Whether no look for the dead is due by score_watch(): 1, 0, or -errno. *ret_usec: in how long the next one is. */
+int attempt_is_watched(struct score *s, uint64_t *ret_usec);
 int attempt_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets);
 int attempt_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd);
 int attempt_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg);
@@ -48,7 +50,6 @@ int attempt_explain(struct score *s, enum score_policy policy, const char *clien
 int attempt_totals(struct score *s, struct score_totals *ret);
 int attempt_history(struct score *s, struct score_history *ret);
 int attempt_is_down(struct score *s);
-int attempt_has_lost(struct score *s);
 int attempt_load(struct score *s, const struct nodelist *list, struct score_load_result *ret);
 int attempt_edit(struct score *s, const struct score_edit *edit, struct score_edited *ret);
 int attempt_pause(struct score *s, bool paused);

@@ -315,18 +315,6 @@ int attempt_is_down(struct score *s)
 	return r;
 }
 
-int attempt_has_lost(struct score *s)
-{
-	struct farm *farm;
-	int r = farm_enter(s, &farm);
-
-	if (r < 0)
-		return r;
-	r = farm->lost > 0;
-	farm_leave(s);
-	return r;
-}
-
 int attempt_history(struct score *s, struct score_history *ret)
 {
 	struct farm *farm;

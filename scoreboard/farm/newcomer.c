@@ -12,6 +12,7 @@
 #include "attempt.h"
 #include "records/queue.h"
 #include "records/slot.h"
+#include "reap.h"
 #include "store/store.h"
 #include "ticket.h"
 #include "system/timespan.h"
@@ -116,6 +117,7 @@ static int try_once(struct score *s, const struct newcomer *newcomer, unsigned m
 	bool comes = false;
 	int r;
 
+	s->look_due = false;
 	r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
@@ -135,6 +137,8 @@ static int try_once(struct score *s, const struct newcomer *newcomer, unsigned m
 	else if ((r == 0 || r == 1) && newcomer->ticket)
 		r = ticket_join(s, farm, farm->next_ticket, arrival->policy, client, arrival->per_client, newcomer->ticket) ?: 1;
 	comes = r == 0 || (r == 1 && newcomer->ticket);
+	/* A process that accepts by itself is a listener's, which looks. */
+	s->look_due = r == 0 && !arrival->accept && farm->busy > 1 && reap_due_usec(farm, REAP_PAUSE_USEC) == 0;
 	if (comes && arrival->accept)
 		r = accept_in_hand(s, farm, newcomer, r);
 	if (comes && (r == 0 || r == 1)) {

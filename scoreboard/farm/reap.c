@@ -20,9 +20,15 @@
  *
  * The guard may be stopped, which no pidfd tells. So every waiter also looks at
  * the time of the last look for the dead, and does the guard's work when that is
- * too long ago. The youngest waiters look at it most often: a waiter with n
- * tickets behind its own looks every n/8 seconds, which is some 60 looks in a second for
- * 3,000 waiters, each a section that reads one record.
+ * too long ago: the waiter before the guard's tickets when no process has looked for
+ * nearly a second, a waiter with n tickets behind its own n/8 seconds after that, at most half a
+ * minute. It sleeps until that would be so: some 60 looks in a second for 3,000
+ * waiters, each a section that reads three records.
+ *
+ * Nobody may wait, and other slots may be free: then nobody needs what a dead process
+ * holds, but the slot shows as taken, and its node is used less. A process that stays,
+ * the listener, looks once a second, see score_watch(); where no process stays, a
+ * claim does when it is time.
  *
  * A stopped waiter does not take the slot that it is granted. After
  * SCORE_GRANT_USEC the slot goes to the next waiter, and all tickets of the stopped
@@ -39,6 +45,7 @@
 
 #include "claim.h"
 #include "load.h"
+#include "reap.h"
 #include "attempt.h"
 #include "records/history.h"
 #include "store/file.h"
@@ -47,6 +54,7 @@
 #include "system/timespan.h"
 #include "walk.h"
 
+#define HOLDER_USEC 1000u /* how long a look is good for with each slot that is taken: it costs some 20 us to look at a holder */
 #define GRANT_PATIENCE_USEC 300000u /* a holder that has not taken its granted slot for so long is woken again */
 
 struct suspect {
@@ -130,8 +138,8 @@ static bool was_held_lately(struct score *s)
 	return until_usec <= now_usec && now_usec - until_usec < SCORE_GRANT_USEC; /* else it is of another boot */
 }
 
-/* Notes that this process looks, so that others need not. Also grants slots that are free because a process was killed
- * after it freed them, before it granted them. */
+/* Notes that this process looks, so that others need not. Also opens nodes that are due for their next trial, and grants
+ * slots that are free because a process was killed after it freed them, before it granted them. */
 static int begin_looking(struct score *s, struct suspects *suspects)
 {
 	struct farm *farm;
@@ -143,7 +151,9 @@ static int begin_looking(struct score *s, struct suspects *suspects)
 	suspects->is_fresh = was_held_lately(s);
 	farm->reaped_usec = s->reaped_usec = now_boottime();
 	store_touch(s->store, &farm->reaped_usec, sizeof(farm->reaped_usec));
-	r = claim_dispatch(s, farm); /* commits */
+	r = claim_open_due(s, farm); /* commits, as does */
+	if (r == 0)
+		r = claim_dispatch(s, farm);
 	farm_leave(s);
 	return r;
 }
@@ -347,26 +357,79 @@ int attempt_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 	return 0;
 }
 
-#define GUARD_SLACK_USEC (SCORE_GUARD_USEC / 2) /* a guard that is so much behind its time is stopped, or nearly so */
+uint64_t reap_due_usec(const struct farm *farm, uint64_t pause_usec)
+{
+	uint64_t now_usec = now_boottime(), worth_usec = (uint64_t)farm->busy * HOLDER_USEC, age_usec;
+
+	if (farm->busy == 0 && farm->lost == 0)
+		return pause_usec;
+	if (worth_usec > pause_usec)
+		pause_usec = worth_usec;
+	age_usec = farm->reaped_usec <= now_usec ? now_usec - farm->reaped_usec : pause_usec; /* else it is of another boot */
+	return age_usec < pause_usec ? pause_usec - age_usec : 0;
+}
+
+int attempt_is_watched(struct score *s, uint64_t *ret_usec)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	*ret_usec = reap_due_usec(farm, SCORE_WATCH_USEC);
+	farm_leave(s);
+	return *ret_usec > 0;
+}
+
+/* ---- other waiters than the guard ---- */
+
+#define GUARD_LIMIT_USEC (SCORE_WATCH_USEC - 50000u) /* a guard that has not looked for so long is stopped, or nearly so */
 #define LOOKS_PER_SEC 8u /* of all waiters that have about as many tickets behind theirs, to a factor of three */
+#define STAND_IN_MAX_USEC (30 * USEC_PER_SEC)
+
+/*
+ * How long a waiter leaves it to others to look in the place of a stopped guard. The waiter right before the guard's
+ * tickets, however many these are, leaves it to nobody; any other the longer, the more tickets are behind its own. 0 or
+ * -errno.
+ */
+static int leave_to_others_usec(struct score *s, const struct farm *farm, const struct score_ticket *ticket, uint64_t *ret)
+{
+	uint64_t behind = farm->next_ticket > ticket->number ? farm->next_ticket - ticket->number : 0;
+	struct cell next, tail;
+	struct cell *cell;
+	int r = queue_find(s->store, farm, ticket, &cell);
+
+	*ret = behind * USEC_PER_SEC / LOOKS_PER_SEC;
+	if (*ret > STAND_IN_MAX_USEC)
+		*ret = STAND_IN_MAX_USEC;
+	if (r == -ESTALE || (r == 0 && (cell->state != CELL_WAITING || cell->next == NONE)))
+		return 0; /* its process finds out soon what became of the ticket */
+	if (r == 0)
+		r = queue_read(s->store, farm, cell->next, &next);
+	if (r == 0)
+		r = queue_read(s->store, farm, farm->queue_tail, &tail);
+	if (r == 0 && holder_equal(&next.owner, &tail.owner))
+		*ret = 0;
+	return r;
+}
 
 int attempt_is_guarded(struct score *s, const struct score_ticket *ticket, uint64_t *ret_usec)
 {
-	uint64_t now_usec = now_boottime(), reaped_usec, behind;
+	uint64_t now_usec = now_boottime(), reaped_usec, due_usec;
 	struct farm *farm;
 	int r = farm_enter(s, &farm);
 
 	if (r < 0)
 		return r;
 	reaped_usec = farm->reaped_usec;
-	behind = farm->next_ticket > ticket->number ? farm->next_ticket - ticket->number : 0;
+	r = leave_to_others_usec(s, farm, ticket, &due_usec);
 	farm_leave(s);
-	*ret_usec = behind * USEC_PER_SEC / LOOKS_PER_SEC;
 	/* A process that has taken the guard's place keeps it until another process looks in its stead. */
-	if (*ret_usec < SCORE_GUARD_USEC || reaped_usec == s->reaped_usec)
-		*ret_usec = SCORE_GUARD_USEC;
-	return reaped_usec <= now_usec &&
-	       now_usec - reaped_usec <= (reaped_usec == s->reaped_usec ? 0 : SCORE_GUARD_USEC + GUARD_SLACK_USEC);
+	if (r < 0 || reaped_usec > now_usec || reaped_usec == s->reaped_usec)
+		return r;
+	due_usec += reaped_usec + GUARD_LIMIT_USEC;
+	*ret_usec = due_usec > now_usec ? due_usec - now_usec : 0;
+	return due_usec > now_usec;
 }
 
 int attempt_guard(struct score *s, const struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd)
@@ -383,11 +446,7 @@ int attempt_guard(struct score *s, const struct score_ticket *youngest, pid_t *r
 		r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
-	r = claim_open_due(s, farm);
-	if (r == 0)
-		r = claim_dispatch(s, farm);
-	if (r == 0)
-		r = queue_find(s->store, farm, youngest, &cell);
+	r = queue_find(s->store, farm, youngest, &cell);
 	if (r == 0 && cell->state != CELL_WAITING)
 		r = -ESTALE;
 	if (r == 0 && cell->next != NONE) {

@@ -32,6 +32,7 @@ struct score {
 	bool undealt;                 /* a section has left free slots for waiters, or due trials, to further sections */
 	bool ring_dropped;            /* this process has changed the farm's nodes, and layout_end() is to follow */
 	uint64_t reaped_usec;         /* farm.reaped_usec as this process set it last */
+	bool look_due;                /* a claim found that nobody has looked for the dead lately */
 	bool lost_seen;               /* the opening, or a look for the dead, met lost slots, or processes that may hold such */
 	struct holder self;           /* this process */
 	struct wake_port port;
