@@ -113,6 +113,18 @@ static int check(struct store *store, bool *ret_lost)
 	return farm.incomplete != 0;
 }
 
+/* Gives the port of this process its farm. 0 or -errno. */
+static int name_farm(struct score *s)
+{
+	const struct folder *folder = &store_file(s->store)->folder;
+	struct stat st;
+
+	if (fstat(folder->fd, &st) < 0)
+		return -errno;
+	s->port.farm = wake_farm_of(&st, folder->name);
+	return 0;
+}
+
 /* 0 and *ret; 1 the same, but nodes are missing; or -errno. */
 static int open_existing(const char *path, struct score **ret)
 {
@@ -125,6 +137,8 @@ static int open_existing(const char *path, struct score **ret)
 	s->path = strdup(path);
 	holder_self(&s->self);
 	r = s->path ? store_open(path, &s->store) : -ENOMEM;
+	if (r == 0)
+		r = name_farm(s);
 	if (r == 0)
 		r = check(s->store, &s->lost_seen);
 	/* The file is another scoreboard than before: processes may hold slots of the former one. */

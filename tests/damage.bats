@@ -150,7 +150,7 @@ stray_write() {
   node a 4001 2 --mode line
   score load
   chown 54320:54320 "$SCOREBOARD"
-  # Relays of another farm: the member of the group cannot tell them from this farm's relays.
+  # Relays of another farm, whose descriptors are hidden from the member of the group as well.
   background "$T/other.log" "$BUILD/cbrelay" -s "$T/other.tdb" "$ADDR:3633" "$ADDR:4001"
   until_ok is_listening "$ADDR:3633"
   entrance alone
@@ -169,7 +169,7 @@ stray_write() {
   farm_is_at_rest
 }
 
-# Relays of another farm: a relay, which may not look into other processes, cannot know that they are of another.
+# Relays of another farm: a relay, which may not look into other processes, knows it by the names of their sockets alone.
 other_farm() {
   background "$T/other.log" "$BUILD/cbrelay" -s "$T/other.tdb" "$ADDR:3633" "$ADDR:4001"
   until_ok is_listening "$ADDR:3633"
@@ -215,6 +215,41 @@ other_farm() {
   client_wait one
   until_ok grep 'was damaged; ' "$T/relay.log"
   client --line "sleep 0" --expect line
+  farm_is_at_rest
+}
+
+# asked: the processes that have not said what they hold, by the record lost.
+asked() {
+  tdbdump -k lost/0 "$SCOREBOARD" | python3 -c '
+import re, struct, sys
+
+text = sys.stdin.buffer.read().rstrip(b"\n")
+data = re.sub(rb"\\([0-9A-F]{2})", lambda found: bytes([int(found[1], 16)]), text)
+for at in range(0, len(data), 32):
+    print(struct.unpack_from("<I", data, at)[0])'
+}
+
+@test "connection: a relay meets the damage: no relay of another farm is asked what it holds" {
+  local others other
+  other_farm
+  other=$PID
+  has_relay() { pgrep -P "$other"; }
+  until_ok has_relay
+  node a 4001 3 --mode line
+  entrance connection
+  for name in one two; do client_start $name --line "$(until_word go)" --expect line; done
+  until_ok busy_is 2
+  damage zero slots/1/0
+  damage chain slots/1/0
+  client_start three --line "$(until_word go)" --expect line
+  until_ok grep 'slots that could not be read count as taken' "$T/relay.log"
+  # Relays of the other farm have nothing to say: if they were asked they stay on the record.
+  others=$(pgrep -P "$other")
+  asked >"$T/asked"
+  run ! grep -xF "$others" "$T/asked"
+  word go
+  score reap # other relays of this machine, too, may have been asked
+  for name in one two three; do client_wait $name; done
   farm_is_at_rest
 }
 

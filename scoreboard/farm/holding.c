@@ -367,8 +367,10 @@ static int take_of_node(struct score *s, struct farm *farm, const struct node_re
 int attempt_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served)
 {
 	struct section at;
-	int r = section_enter(s, node, &at), outcome;
+	int r, outcome;
 
+	(void)wake_port_open(&s->port); /* as for a connection, see newcomer.c */
+	r = section_enter(s, node, &at);
 	if (r < 0)
 		return r;
 	*ret_served = at.record->served != at.record->served_seen;

@@ -160,8 +160,10 @@ static int try_once(struct score *s, const struct newcomer *newcomer, unsigned m
 
 static int come(struct score *s, const struct newcomer *newcomer)
 {
-	int r = try_once(s, newcomer, MAY_REAP | MAY_PREPARE);
+	int r;
 
+	(void)wake_port_open(&s->port); /* it says whose farm's this process is, should its slot be lost: see lost.h */
+	r = try_once(s, newcomer, MAY_REAP | MAY_PREPARE);
 	if (r == PREPARE_FIRST) {
 		r = claim_make_ready(s, newcomer->arrival);
 		if (r == 0)

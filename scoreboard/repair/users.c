@@ -13,9 +13,10 @@
 #include "system/grow.h"
 #include "system/wake.h"
 
-/* A socket under an abstract name as the kernel picks them. */
+/* A socket under an abstract name that may be a port's. */
 struct port {
 	unsigned long inode;
+	enum wake_kind kind;
 	char name[WAKE_NAME_SIZE];
 };
 
@@ -25,69 +26,93 @@ struct search {
 	bool wake;
 	struct stat last;            /* the file that lost the name last; st_nlink is 1 if there is none */
 	char link[USERS_LINK_MAX];
+	bool knows_ports;            /* they have been read */
 	struct port *ports;
 	size_t n_ports, room_ports;
 	struct wake_list wakes;
-	struct wake_port none;
+	struct wake_port none;       /* to send from: with the farm, and without a socket */
 	struct holder *found;
 	size_t n, room;
 };
 
 static int add_port(struct search *search, unsigned long inode, const char *name)
 {
+	enum wake_kind kind = wake_kind_of(name, &search->none.farm);
 	struct port *port;
 
+	if (kind == WAKE_NO_PORT)
+		return 0;
 	if (GROW(search->ports, search->n_ports, search->room_ports) < 0)
 		return -ENOMEM;
 	port = &search->ports[search->n_ports++];
-	*port = (struct port){ .inode = inode };
+	*port = (struct port){ .inode = inode, .kind = kind };
 	(void)memcpy(port->name, name, strnlen(name, WAKE_NAME_SIZE));
 	return 0;
-}
-
-/* Whether a name is a port's (wake.h): the process or the kernel has chosen the name. */
-static bool is_port(const char *name)
-{
-	return (strlen(name) == WAKE_NAME_SIZE && strncmp(name, "cb", 2) == 0) ||
-	       (strlen(name) == 5 && strspn(name, "0123456789abcdef") == 5);
 }
 
 /* Reads the ports. Lines are "address: refcount protocol flags type state inode @name". */
 static int read_ports(struct search *search)
 {
-	FILE *file = fopen("/proc/net/unix", "re");
+	FILE *file = fopen("/proc/self/net/unix", "re");
 	char line[512];
 	int r = 0;
 
+	search->knows_ports = true;
 	if (!file)
 		return 0; /* then no process is woken; the guard looks once in a while */
 	while (r == 0 && fgets(line, sizeof(line), file)) {
 		unsigned long inode;
-		char name[WAKE_NAME_SIZE + 2];
+		char name[WAKE_FULL_SIZE + 2];
 
-		if (sscanf(line, "%*s %*s %*s %*s %*s %*s %lu @%9s", &inode, name) == 2 && is_port(name))
+		if (sscanf(line, "%*s %*s %*s %*s %*s %*s %lu @%20s", &inode, name) == 2)
 			r = add_port(search, inode, name);
 	}
 	(void)fclose(file);
 	return r;
 }
 
+_Static_assert(WAKE_FULL_SIZE + 1 == 20, "read_ports() reads a byte more than the longest name has");
+
+/* Wakes a process of the farm by the port that one of its descriptors is. */
 static void wake_port_of(struct search *search, unsigned long inode)
 {
 	for (size_t i = 0; i < search->n_ports; i++)
-		if (search->ports[i].inode == inode && wake_list_add(&search->wakes, search->ports[i].name))
+		if (search->ports[i].inode == inode && search->ports[i].kind != WAKE_OF_ANOTHER &&
+		    wake_list_add(&search->wakes, search->ports[i].name))
 			wake_list_send(&search->wakes, &search->none);
 }
 
-/* Wakes a process that hides its descriptors, if it has the port that its pid says. */
+/*
+ * What the ports say of a process that hides its descriptors: 1: it is of the farm; 0: it is of another farm, and not of
+ * this; -ENOENT: it has no port by its pid, so they say nothing; or -ENOMEM.
+ */
+static int ask_ports(struct search *search, const char *pid)
+{
+	int r = search->knows_ports ? 0 : read_ports(search);
+	char name[WAKE_NAME_SIZE];
+	bool other = false;
+
+	if (*search->none.farm.digits == '\0')
+		return r < 0 ? r : -ENOENT;
+	wake_name((pid_t)strtol(pid, NULL, 10), name);
+	for (size_t i = 0; r == 0 && i < search->n_ports; i++) {
+		if (search->ports[i].kind == WAKE_PICKED || memcmp(search->ports[i].name, name, sizeof(name)) != 0)
+			continue;
+		if (search->ports[i].kind == WAKE_OF_FARM)
+			return 1;
+		other = true;
+	}
+	return r < 0 ? r : other ? 0 : -ENOENT;
+}
+
+/* Wakes a process that hides its descriptors, if it has the farm's port of its pid. */
 static void wake_hidden(struct search *search, const char *pid)
 {
 	char name[WAKE_NAME_SIZE];
 
 	wake_name((pid_t)strtol(pid, NULL, 10), name);
-	for (size_t i = 0; i < search->n_ports; i++)
-		if (memcmp(search->ports[i].name, name, sizeof(name)) == 0 && wake_list_add(&search->wakes, name))
-			wake_list_send(&search->wakes, &search->none);
+	if (wake_list_add(&search->wakes, name))
+		wake_list_send(&search->wakes, &search->none);
 }
 
 /* Reads where a descriptor of a process leads to, as /proc says; empty if that is too long. */
@@ -211,6 +236,17 @@ static bool is_holding_program(const char *pid)
 	return found;
 }
 
+/*
+ * Whether a process that hides its descriptors may have the scoreboard: 1, 0, or -ENOMEM. Its port says of which farm it
+ * is. Without a port, or where ports are not seen, it is one of the farm's if it runs a program that could be.
+ */
+static int may_be_of_farm(struct search *search, const char *pid)
+{
+	int r = is_holding_program(pid) ? ask_ports(search, pid) : 0;
+
+	return r == -ENOENT ? 1 : r;
+}
+
 static int look_at_process(struct search *search, const char *pid)
 {
 	int r = look_at(search, pid, false);
@@ -219,11 +255,11 @@ static int look_at_process(struct search *search, const char *pid)
 		(void)look_at(search, pid, true);
 	/* A process of any user counts: root may have started relays, and a user of the group may meet the damage. */
 	if (r == -EACCES || r == -EPERM) {
-		r = is_holding_program(pid);
-		if (r == 1)
+		r = may_be_of_farm(search, pid);
+		if (r == 1 && search->wake)
 			wake_hidden(search, pid);
 	}
-	return r == 1 ? note(search, pid) : 0;
+	return r == 1 ? note(search, pid) : r == -ENOMEM ? r : 0;
 }
 
 /* What /proc says of a file of that name. The caller frees it. NULL: it cannot be known. */
@@ -240,10 +276,25 @@ static char *real_name(const char *path)
 	return ret;
 }
 
+/* The farm of the scoreboard at a path as real_name() has it; no digits if it cannot be known. */
+static struct wake_farm farm_of(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	char folder[4096];
+	struct stat st;
+
+	if (!slash || (size_t)(slash - path) >= sizeof(folder))
+		return (struct wake_farm){ 0 };
+	(void)snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	return stat(folder, &st) < 0 ? (struct wake_farm){ 0 } : wake_farm_of(&st, slash + 1);
+}
+
 static struct search begin(const struct stat *file, const char *path)
 {
+	char *real = real_name(path);
+
 	return (struct search){
-		.file = file, .path = real_name(path), .none.fd = -1, .wakes.ask = true, .last.st_nlink = 1,
+		.file = file, .path = real, .none.fd = -1, .none.farm = farm_of(real), .wakes.ask = true, .last.st_nlink = 1,
 	};
 }
 
@@ -273,12 +324,14 @@ bool users_may_have(const struct stat *file, const char *path, const struct hold
 {
 	struct search search = begin(file, path);
 	char pid[16];
-	bool may;
+	int r;
 
 	(void)snprintf(pid, sizeof(pid), "%u", holder->pid);
-	may = look_at(&search, pid, false) != 0;
+	r = look_at(&search, pid, false);
+	if (r == -EACCES || r == -EPERM)
+		r = may_be_of_farm(&search, pid);
 	end(&search);
-	return may;
+	return r != 0;
 }
 
 int users_find(const struct stat *file, const char *path, struct holder **ret, size_t *ret_n)

@@ -3,14 +3,16 @@
 #include "wake.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define ABSTRACT offsetof(struct sockaddr_un, sun_path)
+#define PICKED_SIZE 5u /* digits of a name that the kernel picks */
 
-static void write_digits(unsigned number, char *end, int n)
+static void write_digits(uint64_t number, char *end, int n)
 {
 	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
 
@@ -21,16 +23,62 @@ static void write_digits(unsigned number, char *end, int n)
 void wake_name(pid_t pid, char ret[static WAKE_NAME_SIZE])
 {
 	(void)memcpy(ret, "cb", 2);
-	write_digits((unsigned)pid, ret + WAKE_NAME_SIZE, WAKE_NAME_SIZE - 2);
+	write_digits((uint64_t)pid, ret + WAKE_NAME_SIZE, WAKE_NAME_SIZE - 2);
+}
+
+/* FNV-1a, in 64 bits. */
+static uint64_t hash(uint64_t so_far, const void *data, size_t size)
+{
+	const unsigned char *bytes = data;
+
+	for (size_t i = 0; i < size; i++)
+		so_far = (so_far ^ bytes[i]) * UINT64_C(0x100000001b3);
+	return so_far;
+}
+
+struct wake_farm wake_farm_of(const struct stat *folder, const char *name)
+{
+	uint64_t number = UINT64_C(0xcbf29ce484222325);
+	struct wake_farm farm;
+
+	number = hash(number, &folder->st_dev, sizeof(folder->st_dev));
+	number = hash(number, &folder->st_ino, sizeof(folder->st_ino));
+	number = hash(number, name, strlen(name));
+	write_digits(number, farm.digits + WAKE_FARM_SIZE, WAKE_FARM_SIZE);
+	return farm;
+}
+
+enum wake_kind wake_kind_of(const char *name, const struct wake_farm *farm)
+{
+	size_t length = strlen(name);
+
+	if (length == WAKE_FULL_SIZE && memcmp(name, "cb", 2) == 0)
+		return memcmp(name + WAKE_NAME_SIZE, farm->digits, WAKE_FARM_SIZE) == 0 ? WAKE_OF_FARM : WAKE_OF_ANOTHER;
+	return length == PICKED_SIZE && strspn(name, "0123456789abcdef") == PICKED_SIZE ? WAKE_PICKED : WAKE_NO_PORT;
+}
+
+/* Writes the whole name of a port of the farm, and returns its length. A name that the kernel picked has no farm in it. */
+static size_t write_name(char *at, const char name[static WAKE_NAME_SIZE], const struct wake_farm *farm)
+{
+	size_t length = strnlen(name, WAKE_NAME_SIZE);
+
+	(void)memcpy(at, name, length);
+	if (length < WAKE_NAME_SIZE)
+		return length;
+	(void)memcpy(at + length, farm->digits, WAKE_FARM_SIZE);
+	return WAKE_FULL_SIZE;
 }
 
 /* Gives the socket the name of this process's port, or a name that the kernel picks. 0 or -errno. */
-static int bind_port(int fd)
+static int bind_port(int fd, const struct wake_farm *farm)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char name[WAKE_NAME_SIZE];
+	size_t length;
 
-	wake_name(getpid(), address.sun_path + 1);
-	if (bind(fd, (const struct sockaddr *)&address, ABSTRACT + 1 + WAKE_NAME_SIZE) == 0)
+	wake_name(getpid(), name);
+	length = write_name(address.sun_path + 1, name, farm);
+	if (bind(fd, (const struct sockaddr *)&address, (socklen_t)(ABSTRACT + 1 + length)) == 0)
 		return 0;
 	/* A process with this pid in another pid namespace has the name. For an address with only the family the kernel
 	 * picks a name. */
@@ -50,7 +98,7 @@ int wake_port_open(struct wake_port *port)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	r = bind_port(fd);
+	r = bind_port(fd, &port->farm);
 	if (r < 0) {
 		(void)close(fd);
 		return r;
@@ -73,7 +121,7 @@ void wake_port_close(struct wake_port *port)
 {
 	if (port->fd >= 0)
 		(void)close(port->fd);
-	*port = (struct wake_port){ .fd = -1 };
+	*port = (struct wake_port){ .fd = -1, .farm = port->farm };
 }
 
 bool wake_port_clear(struct wake_port *port)
@@ -110,11 +158,10 @@ void wake_list_send(struct wake_list *list, struct wake_port *port)
 	if (fd < 0)
 		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	for (size_t i = 0; fd >= 0 && i < list->n; i++) {
-		size_t length = strnlen(list->names[i], WAKE_NAME_SIZE);
+		size_t length = write_name(address.sun_path + 1, list->names[i], &port->farm);
 
 		if (length == 0)
 			continue;
-		(void)memcpy(address.sun_path + 1, list->names[i], length);
 		/*
 		 * If the socket refuses, its process has ended; if it is full, it
 		 * has been told already. After any other failure the guard tells
