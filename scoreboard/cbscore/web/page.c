@@ -51,17 +51,36 @@ static const char *mood(const struct snapshot *snapshot)
 	return totals->waiting > 0 ? "full" : "well";
 }
 
+/* Writes in words what the colour says. */
+static void write_word(FILE *out, const struct snapshot *snapshot)
+{
+	const struct score_totals *totals = &snapshot->totals;
+	size_t down = snapshot_count(snapshot, NODE_DOWN) + snapshot_count(snapshot, NODE_RETRY);
+
+	if (totals->paused)
+		(void)fputs("The farm is paused: every connection waits.", out);
+	else if (snapshot->n_nodes == 0)
+		(void)fputs("No nodes: connections wait until the node list has some.", out);
+	else if (totals->nodes_up == 0)
+		(void)fputs("No node is up: connections wait until a node returns.", out);
+	else if (down == 1)
+		(void)fputs("A node is down.", out);
+	else if (down > 0)
+		(void)fprintf(out, "%zu nodes are down.", down);
+	else if (totals->waiting > 0)
+		(void)fputs("Every core is busy: connections wait for their turn.", out);
+	else
+		(void)fputs(totals->free > 0 ? "Cores are free." : "Every core is busy, and no connection waits.", out);
+}
+
 static void write_sentence(FILE *out, const struct snapshot *snapshot)
 {
 	const struct score_totals *totals = &snapshot->totals;
 
 	(void)fprintf(out, "<section class=\"sentence %s\" aria-label=\"The farm now\">\n", mood(snapshot));
-	if (totals->paused)
-		(void)fputs("<p class=\"word\">The farm is paused: every connection waits.</p>\n", out);
-	else if (snapshot->n_nodes == 0)
-		(void)fputs("<p class=\"word\">No nodes: connections wait until the node list has some.</p>\n", out);
-	else if (totals->nodes_up == 0)
-		(void)fputs("<p class=\"word\">No node is up: connections wait until a node returns.</p>\n", out);
+	(void)fputs("<p class=\"word\">", out);
+	write_word(out, snapshot);
+	(void)fputs("</p>\n", out);
 	(void)fputs("<dl class=\"figures\">\n<div><dt>Cores busy</dt><dd><b>", out);
 	html_count(out, totals->busy);
 	(void)fputs("</b> of ", out);
@@ -159,13 +178,28 @@ static double slice_p99(const struct score_slice *slice)
 	return (double)score_histogram_quantile(&slice->wait, 0.99) / (double)USEC_PER_SEC;
 }
 
+static void write_number(FILE *out, double value)
+{
+	html_count(out, (uint64_t)value);
+}
+
+static void write_rate(FILE *out, double value)
+{
+	(void)fprintf(out, "%.3g/s", value);
+}
+
+static void write_wait(FILE *out, double seconds)
+{
+	html_span(out, (uint64_t)(seconds * (double)USEC_PER_SEC + 0.5));
+}
+
 static void write_hour(FILE *out, const struct snapshot *snapshot)
 {
 	static const struct plot plots[] = {
-		{ "Busy slots", "", slice_busy, NULL },
-		{ "Waiting", "", slice_waiting, NULL },
-		{ "Connections a second", "/s", slice_rate, NULL },
-		{ "Wait, median and 99 of 100", " s", slice_p99, slice_p50 },
+		{ "Busy slots", write_number, slice_busy, NULL },
+		{ "Waiting", write_number, slice_waiting, NULL },
+		{ "Connections a second", write_rate, slice_rate, NULL },
+		{ "Wait, median and 99 of 100", write_wait, slice_p99, slice_p50 },
 	};
 
 	(void)fputs("<section class=\"hour\">\n<h2>The last hour</h2>\n<div class=\"plots\">\n", out);
@@ -215,7 +249,7 @@ static void write_node(FILE *out, const struct snapshot *snapshot, const struct 
 		(void)fputs(" <small>backup</small>", out);
 	(void)fputs("</th><td class=\"slots\">", out);
 	write_bar(out, node);
-	(void)fprintf(out, "<span class=\"count\">%" PRIu32 " of %" PRIu32 "</span></td><td class=\"what\">", node->busy, node->cores);
+	(void)fprintf(out, "<span class=\"count\" aria-hidden=\"true\">%" PRIu32 " of %" PRIu32 "</span></td><td class=\"what\">", node->busy, node->cores);
 	write_state(out, node);
 	(void)fputc(' ', out);
 	write_why(out, snapshot, node);
@@ -234,7 +268,7 @@ static void write_nodes(FILE *out, const struct snapshot *snapshot)
 {
 	if (snapshot->n_nodes == 0)
 		return;
-	(void)fputs("<section class=\"nodes\">\n<h2>Nodes</h2>\n<table>\n<thead><tr><th scope=\"col\">Node</th>"
+	(void)fputs("<section class=\"nodes\">\n<h2 id=\"nodes\">Nodes</h2>\n<table aria-labelledby=\"nodes\">\n<thead><tr><th scope=\"col\">Node</th>"
 		    "<th scope=\"col\">Cores</th><th scope=\"col\">State</th><th scope=\"col\" class=\"number\">Speed</th>"
 		    "<th scope=\"col\" class=\"number\">Served</th><th scope=\"col\" class=\"number\">Failed</th>"
 		    "<th scope=\"col\" class=\"number\">In / out</th></tr></thead>\n<tbody>\n", out);

@@ -53,26 +53,39 @@ static void write_points(FILE *out, double (*value)(const struct score_slice *),
 	}
 }
 
+static void write_value(FILE *out, const char *before, const struct plot *plot, double value, const char *after)
+{
+	(void)fputs(before, out);
+	plot->write(out, value);
+	(void)fputs(after, out);
+}
+
+static void write_area(FILE *out, const struct plot *plot, const struct score_history *history, double top)
+{
+	(void)fprintf(out, "<polygon class=\"area\" points=\"%g,%d ", x_of(history, 0), HEIGHT);
+	write_points(out, plot->value, history, top);
+	(void)fprintf(out, "%u,%d\"/>", SCORE_SLICES, HEIGHT);
+	if (plot->line) {
+		(void)fputs("<polyline class=\"line\" points=\"", out);
+		write_points(out, plot->line, history, top);
+		(void)fputs("\"/>", out);
+	}
+}
+
 void plot_write(FILE *out, const struct plot *plot, const struct score_history *history)
 {
 	double most = highest(plot, history), top = round_up(most);
 	double now = history->n_slices > 0 ? plot->value(&history->slices[history->n_slices - 1]) : 0;
 
-	(void)fprintf(out, "<figure><figcaption><span>%s</span> <b>%.3g%s</b></figcaption>"
-		      "<svg viewBox=\"0 0 %u %d\" preserveAspectRatio=\"none\" role=\"img\" "
-		      "aria-label=\"%s over the last hour: now %.3g%s, at most %.3g%s\">",
-		      plot->title, now, plot->unit, SCORE_SLICES, HEIGHT, plot->title, now, plot->unit, most, plot->unit);
+	(void)fprintf(out, "<figure><figcaption><span>%s</span> ", plot->title);
+	write_value(out, "<b>", plot, now, "</b></figcaption>");
+	(void)fprintf(out, "<svg viewBox=\"0 0 %u %d\" preserveAspectRatio=\"none\" role=\"img\" "
+		      "aria-label=\"%s over the last hour: ", SCORE_SLICES, HEIGHT, plot->title);
+	write_value(out, "now ", plot, now, "");
+	write_value(out, ", at most ", plot, most, "\">");
 	(void)fprintf(out, "<line class=\"grid\" x1=\"0\" x2=\"%u\" y1=\"50\" y2=\"50\"/>", SCORE_SLICES);
-	if (history->n_slices > 0) {
-		(void)fprintf(out, "<polygon class=\"area\" points=\"%g,%d ", x_of(history, 0), HEIGHT);
-		write_points(out, plot->value, history, top);
-		(void)fprintf(out, "%u,%d\"/>", SCORE_SLICES, HEIGHT);
-		if (plot->line) {
-			(void)fputs("<polyline class=\"line\" points=\"", out);
-			write_points(out, plot->line, history, top);
-			(void)fputs("\"/>", out);
-		}
-	}
-	(void)fprintf(out, "</svg><p class=\"scale\" aria-hidden=\"true\"><span>an hour ago</span><span>top %.3g%s</span>"
-		      "<span>now</span></p></figure>\n", top, plot->unit);
+	if (history->n_slices > 0)
+		write_area(out, plot, history, top);
+	(void)fputs("</svg><p class=\"scale\" aria-hidden=\"true\"><span>1 h ago</span><span>", out);
+	write_value(out, "top ", plot, top, "</span><span>now</span></p></figure>\n");
 }

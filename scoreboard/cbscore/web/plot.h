@@ -10,7 +10,8 @@
 #include "scoreboard.h"
 
 struct plot {
-	const char *title, *unit;                         /* the unit stands behind numbers; may be empty */
+	const char *title;
+	void (*write)(FILE *out, double value);           /* writes a value for people */
 	double (*value)(const struct score_slice *slice); /* drawn as an area from 0 */
 	double (*line)(const struct score_slice *slice);  /* a second value, drawn as a line; or NULL */
 };
