@@ -147,6 +147,34 @@ EOF
   [ "$(status_of "$WEB/")" = 200 ]
 }
 
+@test "a large farm needs little memory while many clients read slowly, and gives it back when they have gone" {
+  local i
+  for ((i = 0; i < 3000; i++)); do echo "10.0.$((i / 256)).$((i % 256)), 3632, 16, 0"; done >"$CONF"
+  score load
+  serve
+  private() { awk '/^RssAnon/ { print $2 }' "/proc/$SERVE_PID/status"; }
+  private_is_below() { [ "$(private)" -lt "$1" ]; }
+  # Thirty clients have asked for 4 MB each, and have read the first bytes of it.
+  background "$T/slow.log" python3 -c "
+import socket, sys, time
+clients = []
+for i in range(30):
+    s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096); s.connect(('$ADDR', 3680))
+    s.sendall(b'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'); clients.append(s)
+for s in clients: assert s.recv(12) == b'HTTP/1.1 200'
+print('all', flush=True); time.sleep(600)"
+  local slow=$PID
+  until_ok grep -q all "$T/slow.log"
+  # A sanitizer keeps what was freed.
+  [ -n "${SANITIZE-}" ] || private_is_below 20000 || { echo "$(private) kB" && false; }
+  # Others are served meanwhile.
+  [ "$(get "$WEB/status.json" | jq '.nodes | length')" = 3000 ]
+  diff <(get "$WEB/metrics" | grep node_slots) <(score metrics | grep node_slots)
+  kill "$slow"
+  [ -n "${SANITIZE-}" ] || until_ok private_is_below 3000 || { echo "$(private) kB" && false; }
+  [ "$(status_of "$WEB/")" = 200 ]
+}
+
 @test "while there is no scoreboard the page says so, and comes back by itself" {
   node_line 4001 1
   serve

@@ -49,7 +49,7 @@ static int replace_file(const char *path, const struct snapshot *snapshot)
 	int r = file ? 0 : -errno;
 
 	if (file) {
-		prometheus_write(file, snapshot);
+		form_write(file, &prometheus_form, snapshot);
 		if (ferror(file) || fflush(file) != 0)
 			r = -errno;
 		if (fclose(file) != 0 && r == 0)
@@ -69,7 +69,7 @@ static int metrics(const struct context *context, const struct snapshot *snapsho
 
 	(void)context;
 	if (!arg_file)
-		prometheus_write(stdout, snapshot);
+		form_write(stdout, &prometheus_form, snapshot);
 	else if ((r = replace_file(arg_file, snapshot)) < 0)
 		complain("%s: %s", arg_file, strerror(-r));
 	return r < 0 ? STATUS_FAILED : STATUS_OK;

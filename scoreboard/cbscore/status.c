@@ -90,7 +90,7 @@ static void tell_hour(const struct score_history *history)
 static int status(const struct context *context, const struct snapshot *snapshot)
 {
 	if (context->json) {
-		status_json_write(stdout, snapshot);
+		form_write(stdout, &status_json_form, snapshot);
 		return STATUS_OK;
 	}
 	tell_farm(snapshot);

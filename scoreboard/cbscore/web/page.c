@@ -264,16 +264,16 @@ static void write_node(FILE *out, const struct snapshot *snapshot, const struct 
 	(void)fputs("</td></tr>\n", out);
 }
 
-static void write_nodes(FILE *out, const struct snapshot *snapshot)
+static void begin_nodes(FILE *out)
 {
-	if (snapshot->n_nodes == 0)
-		return;
 	(void)fputs("<section class=\"nodes\">\n<h2 id=\"nodes\">Nodes</h2>\n<table aria-labelledby=\"nodes\">\n<thead><tr><th scope=\"col\">Node</th>"
 		    "<th scope=\"col\">Cores</th><th scope=\"col\">State</th><th scope=\"col\" class=\"number\">Speed</th>"
 		    "<th scope=\"col\" class=\"number\">Served</th><th scope=\"col\" class=\"number\">Failed</th>"
 		    "<th scope=\"col\" class=\"number\">In / out</th></tr></thead>\n<tbody>\n", out);
-	for (size_t i = 0; i < snapshot->n_nodes; i++)
-		write_node(out, snapshot, &snapshot->nodes[i]);
+}
+
+static void end_nodes(FILE *out)
+{
 	(void)fputs("</tbody>\n</table>\n</section>\n", out);
 }
 
@@ -284,17 +284,46 @@ static void write_title(FILE *out, const char *farm)
 	(void)fputs("</h1><p id=\"stale\" role=\"status\"></p></header>\n<main id=\"live\">\n", out);
 }
 
-void page_write(FILE *out, const struct snapshot *snapshot)
+/* Writes what stands before the nodes. */
+static void write_top(FILE *out, const struct snapshot *snapshot)
 {
 	write_head(out, snapshot->farm);
 	write_title(out, snapshot->farm);
 	write_sentence(out, snapshot);
 	write_troubles(out, snapshot);
 	write_hour(out, snapshot);
-	write_nodes(out, snapshot);
+	if (snapshot->n_nodes > 0)
+		begin_nodes(out);
+}
+
+static void write_bottom(FILE *out, const struct snapshot *snapshot)
+{
+	if (snapshot->n_nodes > 0)
+		end_nodes(out);
 	(void)fputs("</main>\n", out);
 	write_foot(out);
 }
+
+/* The top is the first part, the bottom the last. */
+static bool write_part(FILE *out, const struct snapshot *snapshot, size_t part)
+{
+	struct form_nodes nodes;
+
+	if (part == 0) {
+		write_top(out, snapshot);
+	} else if (part <= form_count(snapshot)) {
+		nodes = form_nodes(snapshot, part - 1);
+		for (size_t i = nodes.begin; i < nodes.end; i++)
+			write_node(out, snapshot, &snapshot->nodes[i]);
+	} else if (part == form_count(snapshot) + 1) {
+		write_bottom(out, snapshot);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+const struct form page_form = { "text/html; charset=utf-8", write_part };
 
 void page_write_trouble(FILE *out, const char *farm, const char *trouble)
 {

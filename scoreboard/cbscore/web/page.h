@@ -10,10 +10,9 @@
 
 #include <stdio.h>
 
-#include "snapshot.h"
+#include "form.h"
 
-/* Writes the HTML. The caller looks at errors of the stream. */
-void page_write(FILE *out, const struct snapshot *snapshot);
+extern const struct form page_form;
 
 /* Writes a page that says why there is nothing to show. */
 void page_write_trouble(FILE *out, const char *farm, const char *trouble);

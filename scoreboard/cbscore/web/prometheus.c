@@ -88,27 +88,27 @@ static const struct node_family {
 	{ "node_bytes_total", "counter", NULL, "direction", "out", value_out },
 };
 
-static void write_node_families(FILE *out, const struct snapshot *snapshot)
+/* Writes a family, or a row of one, for some of the nodes; what stands before its samples only with the first node. */
+static void write_node_family(FILE *out, const struct snapshot *snapshot, const struct node_family *family,
+			      struct form_nodes nodes)
 {
-	for (size_t i = 0; i < sizeof(node_families) / sizeof(node_families[0]); i++) {
-		const struct node_family *family = &node_families[i];
+	if (family->help && nodes.begin == 0)
+		begin_family(out, family->name, family->type, family->help);
+	for (size_t i = nodes.begin; i < nodes.end; i++) {
+		const struct snapshot_node *node = &snapshot->nodes[i];
 
-		if (family->help)
-			begin_family(out, family->name, family->type, family->help);
-		for (size_t j = 0; j < snapshot->n_nodes; j++) {
-			const struct snapshot_node *node = &snapshot->nodes[j];
-
-			begin_sample(out, family->name, snapshot, node->name, family->label, family->label_value);
-			(void)fprintf(out, "%.17g\n", family->value(node));
-		}
+		begin_sample(out, family->name, snapshot, node->name, family->label, family->label_value);
+		(void)fprintf(out, "%.17g\n", family->value(node));
 	}
 }
 
-static void write_states(FILE *out, const struct snapshot *snapshot)
+/* As write_node_family(). */
+static void write_states(FILE *out, const struct snapshot *snapshot, struct form_nodes nodes)
 {
-	begin_family(out, "node_state", "gauge", "1 for the state that the node is in, 0 for the others.");
-	for (size_t j = 0; j < snapshot->n_nodes; j++) {
-		const struct snapshot_node *node = &snapshot->nodes[j];
+	if (nodes.begin == 0)
+		begin_family(out, "node_state", "gauge", "1 for the state that the node is in, 0 for the others.");
+	for (size_t i = nodes.begin; i < nodes.end; i++) {
+		const struct snapshot_node *node = &snapshot->nodes[i];
 
 		for (enum node_state state = 0; state < NODE_STATE_MAX_; state++) {
 			begin_sample(out, "node_state", snapshot, node->name, "state", node_state_to_string(state));
@@ -163,7 +163,7 @@ static void write_histogram(FILE *out, const struct snapshot *snapshot, const ch
 	(void)fprintf(out, "%" PRIu64 "\n", total);
 }
 
-void prometheus_write(FILE *out, const struct snapshot *snapshot)
+static void write_top(FILE *out, const struct snapshot *snapshot)
 {
 	begin_family(out, "build_info", "gauge", "The version of corebalance that wrote this; the value is 1.");
 	begin_sample(out, "build_info", snapshot, NULL, "version", VERSION);
@@ -173,6 +173,26 @@ void prometheus_write(FILE *out, const struct snapshot *snapshot)
 			&snapshot->history.wait);
 	write_histogram(out, snapshot, "slot_hold_seconds", "How long connections held their slot.",
 			&snapshot->history.hold);
-	write_states(out, snapshot);
-	write_node_families(out, snapshot);
 }
+
+/* The families of the farm are the first part; then come all parts of each family of nodes. */
+static bool write_part(FILE *out, const struct snapshot *snapshot, size_t part)
+{
+	const size_t n = sizeof(node_families) / sizeof(node_families[0]);
+	size_t family, count = form_count(snapshot);
+	struct form_nodes nodes;
+
+	if (part == 0) {
+		write_top(out, snapshot);
+		return true;
+	}
+	family = (part - 1) / count;
+	nodes = form_nodes(snapshot, (part - 1) % count);
+	if (family == 0)
+		write_states(out, snapshot, nodes);
+	else if (family <= n)
+		write_node_family(out, snapshot, &node_families[family - 1], nodes);
+	return family <= n;
+}
+
+const struct form prometheus_form = { "text/plain; version=0.0.4; charset=utf-8", write_part };

@@ -7,11 +7,7 @@
  * corebalance_ and base units; labels are farm and node, never a client.
  */
 
-#include <stdio.h>
+#include "form.h"
 
-#include "snapshot.h"
-
-#define PROMETHEUS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
-
-/* Writes all families. The caller looks at errors of the stream. */
-void prometheus_write(FILE *out, const struct snapshot *snapshot);
+/* All families. */
+extern const struct form prometheus_form;

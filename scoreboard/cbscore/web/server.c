@@ -5,12 +5,15 @@
  * behind one poll(2). What clients can use up is bounded: the connections, the
  * memory for each, and the time in which a client is silent.
  *
- * The farm is copied at most four times a second, for any number of requests.
+ * The farm is copied at most four times a second, for any number of requests. The
+ * copies that slow clients still read are bounded, too; and once there is no client,
+ * no copy is kept.
  */
 
 #include "server.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +27,7 @@
 #include "assets.h"
 #include "prometheus.h"
 #include "page.h"
-#include "snapshot.h"
+#include "shown.h"
 #include "status_json.h"
 #include "system/timespan.h"
 
@@ -33,14 +36,15 @@
 #define CONNECTION_MEMORY (32u * 1024)
 #define SILENCE_SECONDS 15u   /* a client that neither sends nor receives for so long is dropped */
 #define SNAPSHOT_USEC 250000u
+#define HELD_NODES_MAX 400000u/* in the snapshots that clients still read; each needs some 200 bytes */
 
 struct server {
 	const struct server_settings *settings;
 	struct MHD_Daemon *daemons[LISTENERS_MAX];
 	size_t n_daemons;
 	struct score *score;          /* NULL: not open */
-	struct snapshot snapshot;
-	uint64_t snapshot_usec;       /* when the snapshot was taken, CLOCK_MONOTONIC; 0: never */
+	struct shown *shown;          /* the last snapshot; or NULL */
+	uint64_t shown_usec;          /* when it was taken, CLOCK_MONOTONIC */
 	uint64_t asked_usec;          /* when the last request came, CLOCK_MONOTONIC */
 	int status;
 };
@@ -52,24 +56,31 @@ static int open_and_take(struct server *server)
 	int r = server->score ? 0 : server->settings->open(server->settings->arg, &server->score);
 
 	if (r == 0)
-		r = snapshot_take(server->score, server->settings->farm, &server->snapshot);
+		r = shown_take(server->score, server->settings->farm, &server->shown);
 	if (r < 0)
 		server->score = score_close(server->score); /* the next request opens it again */
 	return r;
 }
 
-/* Takes a new snapshot if the last is too old. 0 or -errno. */
+/* Takes a new snapshot if the last is too old. 0; -EBUSY: clients read too many old ones; or -errno. */
 static int look(struct server *server)
 {
 	uint64_t now_usec = now_monotonic();
-	int r;
 
-	if (server->snapshot_usec && now_usec - server->snapshot_usec < SNAPSHOT_USEC)
+	if (server->shown && now_usec - server->shown_usec < SNAPSHOT_USEC)
 		return 0;
-	snapshot_clear(&server->snapshot);
-	r = open_and_take(server);
-	server->snapshot_usec = r == 0 ? now_usec : 0;
-	return r;
+	server->shown = shown_leave(server->shown);
+	if (shown_nodes() > HELD_NODES_MAX)
+		return -EBUSY;
+	server->shown_usec = now_usec;
+	return open_and_take(server);
+}
+
+/* Frees the last snapshot, and gives the memory of it and of all answers back to the system. */
+static void forget(struct server *server)
+{
+	server->shown = shown_leave(server->shown);
+	(void)malloc_trim(0);
 }
 
 /* ---- answers ---- */
@@ -122,47 +133,48 @@ static enum MHD_Result answer_asset(struct MHD_Connection *connection, const str
 		      asset->type, "max-age=300");
 }
 
-/* The views of the farm, which are written anew for each request. */
 static const struct view {
-	const char *path, *type;
-	void (*write)(FILE *out, const struct snapshot *snapshot);
+	const char *path;
+	const struct form *form;
 } views[] = {
-	{ "/", "text/html; charset=utf-8", page_write },
-	{ "/status.json", "application/json", status_json_write },
-	{ "/metrics", PROMETHEUS_CONTENT_TYPE, prometheus_write },
+	{ "/", &page_form },
+	{ "/status.json", &status_json_form },
+	{ "/metrics", &prometheus_form },
 };
 
-/* Writes the answer if the farm cannot be read: the page tells people why, a program learns it from the status. */
-static void write_trouble(FILE *out, const struct server *server, const struct view *view, int error)
+/* Answers if the farm cannot be read: the page tells people why, a program learns it from the status. */
+static enum MHD_Result answer_trouble(struct server *server, struct MHD_Connection *connection, const struct form *form,
+				      const char *trouble)
 {
-	if (view->write == page_write)
-		page_write_trouble(out, server->settings->farm, score_strerror(error));
-	else
-		(void)fprintf(out, "%s\n", score_strerror(error));
-}
-
-static enum MHD_Result answer_view(struct server *server, struct MHD_Connection *connection, const struct view *view)
-{
-	bool is_page = view->write == page_write;
+	bool is_page = form == &page_form;
 	char *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
-	int r;
 
 	if (!out)
 		return MHD_NO;
-	r = look(server);
-	if (r < 0)
-		write_trouble(out, server, view, r);
+	if (is_page)
+		page_write_trouble(out, server->settings->farm, trouble);
 	else
-		view->write(out, &server->snapshot);
+		(void)fprintf(out, "%s\n", trouble);
 	if (fclose(out) != 0) {
 		free(text);
 		return MHD_NO;
 	}
-	return answer(connection, r < 0 ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK,
+	return answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
 		      MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE),
-		      r < 0 && !is_page ? "text/plain; charset=utf-8" : view->type, "no-store");
+		      is_page ? form->type : "text/plain; charset=utf-8", "no-store");
+}
+
+static enum MHD_Result answer_form(struct server *server, struct MHD_Connection *connection, const struct form *form)
+{
+	int r = look(server);
+
+	if (r == -EBUSY)
+		return answer_trouble(server, connection, form, "too many clients read too slowly");
+	if (r < 0)
+		return answer_trouble(server, connection, form, score_strerror(r));
+	return answer(connection, MHD_HTTP_OK, shown_response(server->shown, form), form->type, "no-store");
 }
 
 static enum MHD_Result route(struct server *server, struct MHD_Connection *connection, const char *path, const char *method)
@@ -175,7 +187,7 @@ static enum MHD_Result route(struct server *server, struct MHD_Connection *conne
 		return answer_asset(connection, asset);
 	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++)
 		if (strcmp(views[i].path, path) == 0)
-			return answer_view(server, connection, &views[i]);
+			return answer_form(server, connection, views[i].form);
 	return answer_text(connection, MHD_HTTP_NOT_FOUND, "no such page: there are /, /status.json and /metrics\n");
 }
 
@@ -240,49 +252,64 @@ static unsigned count_connections(const struct server *server)
 	return n;
 }
 
-/* How long the server may sleep, in milliseconds; -1: until something happens; 0 and *ret_over: the server must end. */
-static int sleep_time(const struct server *server, bool *ret_over)
+static unsigned milliseconds_until(uint64_t usec)
 {
-	uint64_t idle_usec = server->settings->exit_idle_usec, now_usec = now_monotonic();
+	uint64_t now_usec = now_monotonic();
+
+	return usec <= now_usec ? 0 : (unsigned)((usec - now_usec) / 1000 + 1);
+}
+
+static MHD_UNSIGNED_LONG_LONG least_of(MHD_UNSIGNED_LONG_LONG a, MHD_UNSIGNED_LONG_LONG b)
+{
+	return a < b ? a : b;
+}
+
+/* How long the server may sleep, in milliseconds; -1: until something happens. */
+static int sleep_time(const struct server *server)
+{
+	uint64_t idle_usec = server->settings->exit_idle_usec;
 	MHD_UNSIGNED_LONG_LONG least = UINT64_MAX, one;
 
 	for (size_t i = 0; i < server->n_daemons; i++)
-		if (MHD_get_timeout(server->daemons[i], &one) == MHD_YES && one < least)
-			least = one;
-	if (idle_usec && count_connections(server) == 0) {
-		if (now_usec - server->asked_usec >= idle_usec) {
-			*ret_over = true;
-			return 0;
-		}
-		one = (server->asked_usec + idle_usec - now_usec) / 1000 + 1;
-		if (one < least)
-			least = one;
-	}
+		if (MHD_get_timeout(server->daemons[i], &one) == MHD_YES)
+			least = least_of(least, one);
+	if (count_connections(server) == 0 && server->shown)
+		least = least_of(least, milliseconds_until(server->shown_usec + SNAPSHOT_USEC));
+	if (count_connections(server) == 0 && idle_usec)
+		least = least_of(least, milliseconds_until(server->asked_usec + idle_usec));
 	return least > 3600000 ? -1 : (int)least;
+}
+
+/* Does what is due while there is no client. false: the server must end. */
+static bool be_idle(struct server *server)
+{
+	uint64_t idle_usec = server->settings->exit_idle_usec, now_usec = now_monotonic();
+
+	if (count_connections(server) > 0)
+		return true;
+	if (server->shown && now_usec - server->shown_usec >= SNAPSHOT_USEC)
+		forget(server);
+	return !idle_usec || now_usec - server->asked_usec < idle_usec;
 }
 
 static int loop(struct server *server, int signal_fd)
 {
 	struct pollfd fds[LISTENERS_MAX + 1];
-	bool over = false;
 
 	for (size_t i = 0; i < server->n_daemons; i++)
 		fds[i] = (struct pollfd){
 			.fd = MHD_get_daemon_info(server->daemons[i], MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, .events = POLLIN,
 		};
 	fds[server->n_daemons] = (struct pollfd){ .fd = signal_fd, .events = POLLIN };
-	for (;;) {
-		int timeout = sleep_time(server, &over);
-
-		if (over)
-			return 0;
-		if (poll(fds, server->n_daemons + 1, timeout) < 0 && errno != EINTR)
+	while (be_idle(server)) {
+		if (poll(fds, server->n_daemons + 1, sleep_time(server)) < 0 && errno != EINTR)
 			return -errno;
 		if (fds[server->n_daemons].revents)
 			return 0;
 		for (size_t i = 0; i < server->n_daemons; i++)
 			(void)MHD_run(server->daemons[i]);
 	}
+	return 0;
 }
 
 static int open_signals(void)
@@ -306,7 +333,7 @@ int server_run(const struct server_settings *settings, const int *fds, size_t n)
 	stop_daemons(&server);
 	if (signal_fd >= 0)
 		(void)close(signal_fd);
-	snapshot_clear(&server.snapshot);
+	server.shown = shown_leave(server.shown);
 	(void)score_close(server.score);
 	return r;
 }

@@ -46,7 +46,7 @@ static void write_slice(FILE *out, const struct score_slice *slice)
 	(void)fputc('}', out);
 }
 
-void status_json_write(FILE *out, const struct snapshot *snapshot)
+static void write_top(FILE *out, const struct snapshot *snapshot)
 {
 	const struct score_totals *totals = &snapshot->totals;
 
@@ -58,10 +58,10 @@ void status_json_write(FILE *out, const struct snapshot *snapshot)
 		      totals->busy, totals->free, totals->waiting);
 	write_seconds(out, "oldest_since", totals->oldest_since_usec, totals->oldest_since_usec != 0);
 	(void)fprintf(out, ",\"nodes_up\":%" PRIu32 ",\"nodes\":[", totals->nodes_up);
-	for (size_t i = 0; i < snapshot->n_nodes; i++) {
-		(void)fputs(i ? "," : "", out);
-		write_node(out, &snapshot->nodes[i]);
-	}
+}
+
+static void write_bottom(FILE *out, const struct snapshot *snapshot)
+{
 	(void)fprintf(out, "],\"slice_seconds\":%.0f,\"slices\":[", (double)SCORE_SLICE_USEC / (double)USEC_PER_SEC);
 	for (unsigned i = 0; i < snapshot->history.n_slices; i++) {
 		(void)fputs(i ? "," : "", out);
@@ -69,3 +69,26 @@ void status_json_write(FILE *out, const struct snapshot *snapshot)
 	}
 	(void)fputs("]}\n", out);
 }
+
+/* What stands before the nodes is the first part, what stands behind them the last. */
+static bool write_part(FILE *out, const struct snapshot *snapshot, size_t part)
+{
+	struct form_nodes nodes;
+
+	if (part == 0) {
+		write_top(out, snapshot);
+	} else if (part <= form_count(snapshot)) {
+		nodes = form_nodes(snapshot, part - 1);
+		for (size_t i = nodes.begin; i < nodes.end; i++) {
+			(void)fputs(i ? "," : "", out);
+			write_node(out, &snapshot->nodes[i]);
+		}
+	} else if (part == form_count(snapshot) + 1) {
+		write_bottom(out, snapshot);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+const struct form status_json_form = { "application/json", write_part };

@@ -5,9 +5,7 @@
  * status_json.h: a farm as the JSON of /status.json. cbscore(1) has its schema.
  */
 
-#include <stdio.h>
+#include "form.h"
 
-#include "snapshot.h"
-
-/* Writes one object and a newline. The caller looks at errors of the stream. */
-void status_json_write(FILE *out, const struct snapshot *snapshot);
+/* One object and a newline. */
+extern const struct form status_json_form;
