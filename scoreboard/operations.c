@@ -155,6 +155,11 @@ int score_next_granted(struct score *s, uint64_t number, uint64_t *ret)
 	return OPERATION(s, attempt_next_granted(s, number, ret));
 }
 
+bool score_is_fair(const struct score *s)
+{
+	return s->is_fair;
+}
+
 uint64_t score_times_put_back(const struct score *s)
 {
 	return s->times_put_back;

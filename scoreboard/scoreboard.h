@@ -251,6 +251,12 @@ struct score_arrival {
 	 * free slots meanwhile. 0: any number. Clients without an address may have any number, too.
 	 */
 	uint32_t per_client;
+	/*
+	 * Among waiters, the next slot goes to the client (as above) that holds the fewest, to its oldest connection. It
+	 * is the farm's order, for all waiters: from a connection that has it set, until none waits and one comes that
+	 * has not.
+	 */
+	bool fair;
 	const bool *is_uncounted; /* NULL, or true after the accept: per_client does not count for this connection */
 	/*
 	 * NULL: the connection has been accepted. Else this function accepts it. The claim calls this function inside
@@ -305,8 +311,11 @@ int score_take(struct score *s, struct score_ticket *ticket,
 int score_granted(struct score *s, struct score_ticket *ticket);
 
 /* Finds the first ticket of this process behind number that has been granted a slot. 1 and *ret, its number; 0: none
- * has; or -errno. For a process whose tickets do not get slots in their order (see per_client). */
+ * has; or -errno. For a process whose tickets do not get slots in their order (see per_client and fair). */
 int score_next_granted(struct score *s, uint64_t number, uint64_t *ret);
+
+/* Whether slots went by fairness, and not by the order of arrival, when this process last looked. */
+bool score_is_fair(const struct score *s);
 
 /* How often a ticket of this process was out of the queue and was put back, or may have been: the queue was damaged, or
  * this process did not take a slot in time. Meanwhile slots may have been granted to younger tickets. While this number

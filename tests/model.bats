@@ -181,6 +181,19 @@ two_at_a_time() {
 	END
 }
 
+@test "model: by fairness the client that holds the fewest is next, and waits for a single job's end" {
+  two_at_a_time <<-'END'
+	MODEL=fair holds states "-DCLIENTS=4"
+	MODEL=fair holds states "-DCLIENTS=4 -DSLOTS=2 -DPARTIES=3"
+	MODEL=fair breaks states "-DCLIENTS=4" KEEPS_TURN 'overtaken\['
+	MODEL=fair breaks states "-DCLIENTS=4" OLDEST_OF_ALL 'overtaken\['
+	MODEL=fair breaks states "-DCLIENTS=4" COUNTS_WHEN_TAKEN 'held\['
+	MODEL=fair breaks states "-DCLIENTS=4" COUNTS_LATER 'held\['
+	MODEL=fair breaks states "-DCLIENTS=4" LEAVES_WITH_COUNT 'held\['
+	MODEL=fair breaks states "-DCLIENTS=4" REAPS_WITHOUT_COUNT 'held\['
+	END
+}
+
 @test "model: one file at a time is the scoreboard, while it is rebuilt, or removed, whoever is killed" {
   two_at_a_time <<-'END'
 	MODEL=replace holds states "-DDAMAGES=2 -DKILLS=2"

@@ -7,7 +7,8 @@
  * the farm is paused, or its client has as many slots as it may: client.h).
  * Everything that frees a slot, or makes a slot appear, ends with
  * claim_dispatch(), and a new connection that finds a queue joins it. So the
- * oldest waiter gets the next slot and no connection overtakes another.
+ * oldest waiter gets the next slot and no connection overtakes another; in a
+ * farm that is fair, the oldest waiter of the client that holds the fewest.
  *
  * A slot that is granted to a waiter belongs to that process at once. Taking the
  * slot only notes that the process uses it. A waiter that dies in between is
@@ -22,6 +23,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "fair.h"
 #include "attempt.h"
 #include "records/history.h"
 #include "policy/policy.h"
@@ -66,7 +68,17 @@ bool claim_is_ready(const struct farm *farm, const struct score_arrival *arrival
 {
 	const struct policy *policy = policy_get(arrival->policy);
 
-	return !policy->is_ready || policy->is_ready(farm, arrival);
+	return (!policy->is_ready || policy->is_ready(farm, arrival)) && fair_is_ready(farm, arrival);
+}
+
+static int make_ready(struct score *s, struct farm *farm, const struct score_arrival *arrival)
+{
+	const struct policy *policy = policy_get(arrival->policy);
+	int r = 0;
+
+	if (policy->is_ready && !policy->is_ready(farm, arrival))
+		r = policy->make_ready(s->store, farm, arrival);
+	return r == 0 && !fair_is_ready(farm, arrival) ? fair_make_ready(s, farm) : r;
 }
 
 int claim_make_ready(struct score *s, const struct score_arrival *arrival)
@@ -79,7 +91,7 @@ int claim_make_ready(struct score *s, const struct score_arrival *arrival)
 		if (r == 0)
 			r = farm_check(&farm);
 		if (r == 0)
-			r = policy_get(arrival->policy)->make_ready(s->store, &farm, arrival);
+			r = make_ready(s, &farm, arrival);
 		if (r == 0)
 			r = store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
 		if (r == 0)
@@ -185,6 +197,9 @@ int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struc
 			queue_free(s->store, farm, slot->cell, cell);
 		}
 	}
+	r = fair_released(s, farm, slot);
+	if (r < 0)
+		return r;
 	slot_push(s->store, entry, slot, number);
 	entry->busy--;
 	farm->busy--;
@@ -254,14 +269,14 @@ static int first_allowed(struct score *s, const struct farm *farm, struct client
 	return 1;
 }
 
-/* The oldest waiter that lives and may have a slot; dead waiters before it are dropped. 0, 1 if there is none, or
- * -errno. */
-static int oldest_alive(struct score *s, struct farm *farm, struct clients_full *full, struct cell **ret, uint32_t *ret_number)
+/* The next waiter that lives and may have a slot: the oldest, or the next by fairness. Dead waiters before it are
+ * dropped. 0, 1 if there is none, or -errno. */
+static int next_alive(struct score *s, struct farm *farm, struct clients_full *full, struct cell **ret, uint32_t *ret_number)
 {
 	for (;;) {
 		uint32_t number;
 		struct cell *cell;
-		int r = first_allowed(s, farm, full, &number);
+		int r = farm->fair ? fair_next(s, farm, full, &number) : first_allowed(s, farm, full, &number);
 
 		if (r != 0)
 			return r;
@@ -284,7 +299,7 @@ static int oldest_alive(struct score *s, struct farm *farm, struct clients_full 
 	}
 }
 
-/* Stages the grant of a slot of the node at position to the oldest waiter. */
+/* Stages the grant of a slot of the node at position to a waiter. */
 static int grant(struct score *s, struct farm *farm, uint32_t position, struct cell *cell, uint32_t number)
 {
 	struct slot with = {
@@ -298,6 +313,8 @@ static int grant(struct score *s, struct farm *farm, uint32_t position, struct c
 	r = queue_unlink(s->store, farm, cell);
 	if (r == 0)
 		r = fill(s, farm, position, &with, &cell->node, &cell->slot, &trial);
+	if (r == 0)
+		r = fair_held(s, farm, cell->client);
 	if (r == 0)
 		r = took(s, farm, (enum score_policy)cell->policy, cell->client, cell->node);
 	if (r == 0)
@@ -320,7 +337,7 @@ int claim_dispatch(struct score *s, struct farm *farm)
 			s->undealt = true;
 			break;
 		}
-		r = oldest_alive(s, farm, &full, &cell, &number);
+		r = next_alive(s, farm, &full, &cell, &number);
 		if (r == 0)
 			r = choose(s, farm, (enum score_policy)cell->policy, cell->client, &position);
 		if (r != 0)
@@ -378,6 +395,8 @@ int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy
 	if (farm->queue_head != NONE) {
 		struct cell head;
 
+		if (farm->fair)
+			return 1; /* the next may be another, whichever is the oldest */
 		r = queue_read(s->store, farm, farm->queue_head, &head);
 		if (r < 0)
 			return r;

@@ -41,11 +41,11 @@ int claim_occupy(struct score *s, struct farm *farm, uint32_t position, const st
 int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint64_t ticket,
 		    struct score_slot *ret, struct score_target *ret_target);
 
-/* Whether the policy has all records that it wants. */
+/* Whether the policy and the order have all records that they want. */
 bool claim_is_ready(const struct farm *farm, const struct score_arrival *arrival);
 
-/* Makes the records that the policy wants, in a transaction, outside of any section. If they cannot be made, the policy
- * does without. 0, or -errno after damage. */
+/* Makes the records that the policy and the order want, in a transaction, outside of any section. If they cannot be made,
+ * both do without. 0, or -errno after damage. */
 int claim_make_ready(struct score *s, const struct score_arrival *arrival);
 
 /* Whether a connection that comes now would get a slot at once: 0 yes, 1 no. */

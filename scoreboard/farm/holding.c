@@ -11,6 +11,7 @@
 
 #include "claim.h"
 #include "client.h"
+#include "fair.h"
 #include "learn.h"
 #include "load.h"
 #include "attempt.h"
@@ -189,6 +190,10 @@ int attempt_failed(struct score *s, const struct score_slot *ours, enum node_rea
 		r = claim_take_free(s, h.farm, again->policy, again->client, ticket, ret, ret_target);
 	if (r == 1)
 		r = ticket_join(s, h.farm, ticket, again->policy, again->client, again->per_client, ret_ticket) ?: 1;
+	if (r == 0)
+		r = fair_held(s, h.farm, again->client);
+	else if (r == 1)
+		r = fair_waits(s, h.farm, ret_ticket->cell) ?: 1;
 	if (r >= 0) {
 		int outcome = r;
 
@@ -298,7 +303,7 @@ int attempt_answered(struct score *s, const struct score_slot *ours, struct scor
 	return pass_trial(s, ours, true, ret_edge);
 }
 
-int attempt_rename(struct score *s, const struct score_slot *ours, const char *client)
+static int rename_once(struct score *s, const struct score_slot *ours, const char *client)
 {
 	size_t size = strnlen(client, SCORE_CLIENT_MAX);
 	struct holding h;
@@ -306,11 +311,24 @@ int attempt_rename(struct score *s, const struct score_slot *ours, const char *c
 
 	if (r < 0)
 		return r;
+	r = fair_released(s, h.farm, h.slot);
 	(void)memset(h.slot->client, 0, sizeof(h.slot->client));
 	(void)memcpy(h.slot->client, client, size);
 	store_touch(s->store, h.slot, sizeof(*h.slot));
-	r = store_commit(s->store);
+	if (r == 0)
+		r = fair_held(s, h.farm, h.slot->client);
+	if (r == 0)
+		r = store_commit(s->store);
 	farm_leave(s);
+	return r;
+}
+
+int attempt_rename(struct score *s, const struct score_slot *ours, const char *client)
+{
+	int r;
+
+	while ((r = rename_once(s, ours, client)) == -EXFULL && (r = ticket_make_room(s)) == 0)
+		;
 	return r;
 }
 
@@ -361,10 +379,11 @@ static int take_of_node(struct score *s, struct farm *farm, const struct node_re
 	store_touch(s->store, farm, sizeof(*farm));
 	if (!(entry->flags & ENTRY_UP))
 		entry->key.retry_usec = UINT64_MAX; /* the probe is its trial */
-	return claim_occupy(s, farm, record->position, &with, &ret->node, &ret->slot, &ret->trial);
+	return fair_held(s, farm, with.client) ?:
+	       claim_occupy(s, farm, record->position, &with, &ret->node, &ret->slot, &ret->trial);
 }
 
-int attempt_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served)
+static int claim_node_once(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served)
 {
 	struct section at;
 	int r, outcome;
@@ -379,6 +398,15 @@ int attempt_claim_node(struct score *s, uint32_t node, const char *client, struc
 	outcome = take_of_node(s, at.farm, at.record, at.entry, client, ret);
 	r = outcome < 0 ? outcome : store_commit(s->store) ?: outcome;
 	farm_leave(s);
+	return r;
+}
+
+int attempt_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served)
+{
+	int r;
+
+	while ((r = claim_node_once(s, node, client, ret, ret_served)) == -EXFULL && (r = ticket_make_room(s)) == 0)
+		;
 	return r;
 }
 

@@ -14,6 +14,7 @@
 #include "attempt.h"
 #include "records/history.h"
 #include "records/memory.h"
+#include "records/party.h"
 #include "system/timespan.h"
 #include "store/store.h"
 #include "system/grow.h"
@@ -205,14 +206,25 @@ int attempt_each_slot(struct score *s, int (*fn)(const struct score_slot_info *s
 	return r;
 }
 
+/* A ticket, with what its turn depends on where the farm is fair. */
+struct seen_cell {
+	struct cell cell;
+	char party[SCORE_CLIENT_MAX + 1];
+	uint32_t held;         /* by its party */
+	uint32_t before;       /* tickets of its party before it */
+	uint64_t turn;         /* the party's */
+};
+
 struct seen_cells {
-	struct cell *items;
+	struct seen_cell *items;
 	size_t n, room;
+	bool fair;
 };
 
 static int see_cell(struct score *s, struct farm *farm, uint32_t number, const struct cell *cell, void *arg)
 {
 	struct seen_cells *seen = arg;
+	struct seen_cell *item;
 	int r;
 
 	(void)number;
@@ -220,20 +232,74 @@ static int see_cell(struct score *s, struct farm *farm, uint32_t number, const s
 		return 0;
 	if (GROW(seen->items, seen->n, seen->room) < 0)
 		return -ENOMEM;
-	seen->items[seen->n] = *cell;
-	seen->items[seen->n].client[SCORE_CLIENT_MAX] = '\0';
+	item = &seen->items[seen->n++];
+	item->cell = *cell;
+	item->cell.client[SCORE_CLIENT_MAX] = '\0';
 	r = client_is_full(s, farm, cell->client, cell->per_client, 0, NULL);
 	if (r < 1)
-		seen->items[seen->n].per_client = 0;
-	seen->n++;
+		item->cell.per_client = 0;
+	seen->fair = farm->fair;
+	if (r >= 0 && farm->fair) {
+		struct party party;
+
+		party_name(item->cell.client, item->party);
+		r = party_get(s->store, farm, item->cell.client, &party);
+		item->held = party.held;
+		item->before = 0;
+		item->turn = party.turn;
+	}
 	return r < 0 ? r : 0;
 }
 
 static int compare_numbers(const void *a, const void *b)
 {
-	const struct cell *x = a, *y = b;
+	const struct seen_cell *x = a, *y = b;
 
-	return (x->number > y->number) - (x->number < y->number);
+	return (x->cell.number > y->cell.number) - (x->cell.number < y->cell.number);
+}
+
+static int compare_parties(const void *a, const void *b)
+{
+	const struct seen_cell *x = a, *y = b;
+	int order = strcmp(x->party, y->party);
+
+	return order ? order : compare_numbers(a, b);
+}
+
+static int compare_turns(const void *a, const void *b)
+{
+	const struct seen_cell *x = a, *y = b;
+
+	if (x->held + x->before != y->held + y->before)
+		return x->held + x->before < y->held + y->before ? -1 : 1;
+	/* A party that gets a slot holds so many from then on: it is behind all that hold so many already. */
+	if (x->before != y->before)
+		return x->before < y->before ? -1 : 1;
+	return x->turn != y->turn ? (x->turn > y->turn) - (x->turn < y->turn) : compare_numbers(a, b);
+}
+
+/* Puts the tickets into the order in which they get slots if no other ticket comes and no slot that is held now is
+ * released: by their numbers; in a farm that is fair, each grant lets the next ticket of the same party wait for a party
+ * that holds one more. */
+static void sort_cells(struct seen_cells *seen)
+{
+	size_t n = 0;
+
+	if (seen->n == 0)
+		return;
+	qsort(seen->items, seen->n, sizeof(*seen->items), compare_numbers);
+	/* A ticket that was lost and put back during the walk may have been seen in two cells. */
+	for (size_t i = 0; i < seen->n; i++)
+		if (i == 0 || seen->items[i].cell.number != seen->items[n - 1].cell.number)
+			seen->items[n++] = seen->items[i];
+	seen->n = n;
+	if (!seen->fair)
+		return;
+	qsort(seen->items, seen->n, sizeof(*seen->items), compare_parties);
+	for (size_t i = 1; i < seen->n; i++)
+		if (strcmp(seen->items[i].party, seen->items[i - 1].party) == 0)
+			seen->items[i].before = seen->items[i - 1].before + 1;
+	qsort(seen->items, seen->n, sizeof(*seen->items), compare_turns);
 }
 
 int attempt_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info *ticket, void *arg), void *arg)
@@ -241,19 +307,15 @@ int attempt_each_ticket(struct score *s, int (*fn)(const struct score_ticket_inf
 	struct seen_cells seen = { .n = 0 };
 	int r = walk_cells(s, see_cell, &seen);
 
-	/* The order of the numbers is that of the queue. */
-	if (seen.n > 0)
-		qsort(seen.items, seen.n, sizeof(*seen.items), compare_numbers);
+	sort_cells(&seen);
 	for (size_t i = 0; r == 0 && i < seen.n; i++) {
-		const struct cell *cell = &seen.items[i];
+		const struct cell *cell = &seen.items[i].cell;
 		struct score_ticket_info info = {
 			.number = cell->number, .pid = (pid_t)cell->owner.pid, .client = cell->client,
 			.since_usec = cell->since_usec, .per_client = cell->per_client,
 		};
 
-		/* A ticket that was lost and put back during the walk may have been seen in two cells. */
-		if (i == 0 || cell->number != seen.items[i - 1].number)
-			r = fn(&info, arg);
+		r = fn(&info, arg);
 	}
 	free(seen.items);
 	return r;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "claim.h"
+#include "fair.h"
 #include "attempt.h"
 #include "records/queue.h"
 #include "records/slot.h"
@@ -107,6 +108,22 @@ static int take(struct score *s, struct farm *farm, const struct newcomer *newco
 	return claim_take_free(s, farm, arrival->policy, client, farm->next_ticket, newcomer->slot, newcomer->target);
 }
 
+/* Counts what the newcomer has, a slot (outcome 0) or a place (1), for its party, and says in which order the farm's
+ * waiters are. Staged only. 0 or -errno. */
+static int count(struct score *s, struct farm *farm, const struct newcomer *newcomer, int outcome)
+{
+	struct slot *slot;
+	int r;
+
+	fair_order(farm, newcomer->arrival, outcome == 1 && newcomer->ticket->cell == farm->queue_head);
+	if (farm->parties == 0)
+		return 0;
+	if (outcome == 1)
+		return fair_waits(s, farm, newcomer->ticket->cell);
+	r = slot_get(s->store, newcomer->slot->node, newcomer->slot->slot, &slot);
+	return r < 0 ? r : fair_held(s, farm, slot->client);
+}
+
 /* One attempt in one section. If it may, it returns PREPARE_FIRST, or REAP_FIRST when it is time to look for dead
  * holders. */
 static int try_once(struct score *s, const struct newcomer *newcomer, unsigned may)
@@ -141,6 +158,8 @@ static int try_once(struct score *s, const struct newcomer *newcomer, unsigned m
 	s->look_due = r == 0 && !arrival->accept && farm->busy > 1 && reap_due_usec(farm, REAP_PAUSE_USEC) == 0;
 	if (comes && arrival->accept)
 		r = accept_in_hand(s, farm, newcomer, r);
+	if (comes && (r == 0 || r == 1))
+		r = count(s, farm, newcomer, r) ?: r;
 	if (comes && (r == 0 || r == 1)) {
 		int outcome = r;
 

@@ -22,6 +22,7 @@ int farm_enter_untold(struct score *s, struct farm **ret)
 		return r;
 	*ret = farm;
 	s->verbosity = (*ret)->verbosity;
+	s->is_fair = (*ret)->fair;
 	return 0;
 }
 

@@ -28,6 +28,8 @@ struct score {
 	bool forgetful;               /* there was no memory to note a slot: what this process holds is not known */
 	bool is_draft;                /* no other process sees this scoreboard yet */
 	uint32_t verbosity;           /* the farm's, as the last section found it */
+	bool is_fair;                 /* farm.fair, as the last section found it */
+	uint32_t parties_full;        /* farm.parties when it had no room for a client of this process; 0: it always had */
 	uint32_t told, settled;       /* the lost_round in which it said what it holds: as far as it could; all of it */
 	bool undealt;                 /* a section has left free slots for waiters, or due trials, to further sections */
 	bool ring_dropped;            /* this process has changed the farm's nodes, and layout_end() is to follow */

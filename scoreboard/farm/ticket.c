@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "claim.h"
+#include "fair.h"
 #include "records/node.h"
 #include "attempt.h"
 #include "records/queue.h"
@@ -85,6 +86,8 @@ int ticket_make_room(struct score *s)
 	r = store_read(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
 	if (r == 0 && farm.free_cell == NONE)
 		r = queue_grow(s->store, &farm);
+	if (r == 0)
+		r = fair_make_room(s, &farm);
 	if (r == 0)
 		r = store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
 	if (r < 0) {
@@ -276,6 +279,8 @@ static int put_back(struct score *s, struct score_ticket *ticket, const char *cl
 			store_touch(s->store, farm, sizeof(*farm));
 		}
 		r = ticket_join(s, farm, ticket->number, ticket->policy, client, ticket->per_client, &again);
+		if (r == 0)
+			r = fair_waits(s, farm, again.cell);
 		if (r == 0)
 			r = store_commit(s->store);
 		if (r == 0) {

@@ -23,7 +23,7 @@ int ticket_join(struct score *s, struct farm *farm, uint64_t number, enum score_
 /* Sets how many slots the client of a ticket may have, in the ticket and in its cell. Staged only. */
 void ticket_limit(struct score *s, struct cell *cell, struct score_ticket *ticket, uint32_t per_client);
 
-/* Makes room in the queue: a transaction, so outside of any section. 0 or -errno. */
+/* Makes room in the queue, or for parties (party.h): a transaction, so outside of any section. 0 or -errno. */
 int ticket_make_room(struct score *s);
 
 /* Puts a lost ticket of this process back into the queue, at its place in the order, and notes the new cell in *ticket.

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "memory.h"
+#include "party.h"
 #include "queue.h"
 
 int farm_check(const struct farm *farm)
@@ -12,6 +13,7 @@ int farm_check(const struct farm *farm)
 	return farm->n_nodes > NODES_MAX || farm->cells > QUEUE_CELLS_MAX || farm->cells % CELLS_PER_PAGE != 0 ||
 	       farm->cells == 0 || farm->queue_length > farm->cells || farm->next_id == 0 ||
 	       farm->next_ticket == 0 || farm->incomplete > 1 ||
-	       farm->clients > MEMORY_CLIENTS_MAX ?
+	       farm->clients > MEMORY_CLIENTS_MAX || farm->parties > PARTIES_MAX ||
+	       farm->parties % PARTIES_PER_PAGE != 0 || farm->fair > (farm->parties > 0) ?
 	       -EUCLEAN : 0;
 }

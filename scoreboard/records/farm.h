@@ -35,6 +35,11 @@ struct farm {
 	uint32_t verbosity;           /* how much more programs log than their options say; 0: nothing more */
 	uint32_t ring;                /* 1: there is a ring, see ring.h */
 	uint32_t clients;             /* how many clients are remembered, see memory.h; 0: none */
+	uint32_t parties;             /* how many parties there is room for, see party.h; 0: there are none */
+	uint32_t party_seed;          /* picked at random: by it and its name a party is in a page */
+	uint32_t fair;                /* 1: the next slot goes to the party that holds the fewest, and not to the oldest ticket */
+	uint32_t reserved;
+	uint64_t turn;                /* the latest of the parties' turns */
 	struct index_key root;        /* the best of the index; derived */
 };
 

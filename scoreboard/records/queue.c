@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "party.h"
 #include "store/store.h"
 #include "system/timespan.h"
 
@@ -166,8 +167,9 @@ static bool is_empty(const struct cell *cell)
 	static const struct cell zeros;
 	struct cell rest = *cell;
 
-	rest.next = rest.prev = rest.node = rest.slot = 0;
-	return cell->prev == NONE && cell->node == NONE && cell->slot == NONE && memcmp(&rest, &zeros, sizeof(rest)) == 0;
+	rest.next = rest.prev = rest.node = rest.slot = rest.kin_next = rest.kin_prev = 0;
+	return cell->prev == NONE && cell->node == NONE && cell->slot == NONE && cell->kin_next == NONE &&
+	       cell->kin_prev == NONE && memcmp(&rest, &zeros, sizeof(rest)) == 0;
 }
 
 bool cell_is_sane(const struct cell *cell)
@@ -189,7 +191,7 @@ bool cell_is_sane(const struct cell *cell)
 void cell_empty(struct cell *cell)
 {
 	(void)memset(cell, 0, sizeof(*cell));
-	cell->next = cell->prev = cell->node = cell->slot = NONE;
+	cell->next = cell->prev = cell->node = cell->slot = cell->kin_next = cell->kin_prev = NONE;
 }
 
 /* Fills a cell that is in no list, and puts it into the queue. */
@@ -210,7 +212,7 @@ static int wait_in(struct store *store, struct farm *farm, uint32_t at, struct c
 	cell->state = CELL_WAITING;
 	cell->next = behind;
 	cell->prev = before;
-	cell->node = cell->slot = NONE;
+	cell->node = cell->slot = cell->kin_next = cell->kin_prev = NONE;
 	(void)memcpy(cell->wake, wake, WAKE_NAME_SIZE);
 	(void)memcpy(cell->client, client, strnlen(client, SCORE_CLIENT_MAX));
 	store_touch(store, cell, sizeof(*cell));
@@ -249,7 +251,7 @@ int queue_unlink(struct store *store, struct farm *farm, struct cell *cell)
 	cell->prev = cell->next = NONE;
 	store_touch(store, cell, sizeof(*cell));
 	store_touch(store, farm, sizeof(*farm));
-	return link_around(store, farm, waiting_ones(farm), before, behind, behind, before);
+	return party_unwait(store, farm, cell) ?: link_around(store, farm, waiting_ones(farm), before, behind, behind, before);
 }
 
 int queue_grant(struct store *store, struct farm *farm, uint32_t number, struct cell *cell)

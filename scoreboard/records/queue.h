@@ -36,6 +36,7 @@ struct cell {
 	uint32_t next, prev;       /* in its list; a free cell has no prev */
 	uint32_t node, slot;       /* when granted */
 	uint32_t per_client;       /* its client may have so many slots; 0: any number */
+	uint32_t kin_next, kin_prev; /* while it waits: the next tickets of its party, younger and older; see party.h */
 	char wake[WAKE_NAME_SIZE];
 	char client[SCORE_CLIENT_MAX + 1];
 };
@@ -69,7 +70,7 @@ int queue_find(struct store *store, const struct farm *farm, const struct score_
 int queue_insert(struct store *store, struct farm *farm, uint64_t number, const struct holder *owner,
 		 enum score_policy policy, const char *client, const char wake[static WAKE_NAME_SIZE], uint32_t *ret_cell);
 
-/* Takes a waiting cell out of the list; the caller sets its state. 0 or -errno. */
+/* Takes a waiting cell out of the list, and out of that of its party; the caller sets its state. 0 or -errno. */
 int queue_unlink(struct store *store, struct farm *farm, struct cell *cell);
 
 /* Whether the contents of a cell can be true. */

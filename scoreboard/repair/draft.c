@@ -27,6 +27,7 @@
 #include "records/memory.h"
 #include "records/node.h"
 #include "records/origin.h"
+#include "records/party.h"
 #include "records/queue.h"
 #include "records/ring.h"
 #include "records/slot.h"
@@ -637,6 +638,10 @@ static void draw_next(struct drawing *d)
 	farm->ring = farm->ring != 0;
 	if (farm->clients > MEMORY_CLIENTS_MAX)
 		farm->clients = 0;
+	if (farm->parties > PARTIES_MAX || farm->parties % PARTIES_PER_PAGE != 0)
+		farm->parties = 0;
+	farm->fair = farm->parties > 0 && farm->fair != 0;
+	farm->reserved = 0;
 }
 
 /*
@@ -657,7 +662,7 @@ static void draw_next_unseen(struct drawing *d)
 	/* A node with no record left shows nowhere else: nodes may be missing. */
 	d->lossy = true;
 	farm->incomplete = 1;
-	farm->paused = farm->verbosity = farm->cursor = farm->ring = farm->clients = 0;
+	farm->paused = farm->verbosity = farm->cursor = farm->ring = farm->clients = farm->parties = farm->fair = 0;
 	farm->next_id = d->last_id + 1000;
 	farm->next_ticket = behind > now_usec ? behind : now_usec;
 }
@@ -681,6 +686,15 @@ static int draw_lost(struct drawing *d)
 	return r;
 }
 
+/* Makes the parties anew, unless they are as the slots and cells say. */
+static int draw_parties(struct drawing *d)
+{
+	struct farm *farm = &d->draft->farm;
+	int r = d->draft->rebuild ? 1 : party_check(d->to, farm);
+
+	return r == 1 ? party_build(d->to, farm) : r;
+}
+
 static int draw_farm(struct drawing *d)
 {
 	struct farm *farm = &d->draft->farm;
@@ -699,6 +713,8 @@ static int draw_farm(struct drawing *d)
 		r = ring_build(d->to, farm);
 	if (r == 0)
 		r = memory_copy(d->from, d->to, farm);
+	if (r == 0)
+		r = draw_parties(d);
 	if (!d->moved && !d->draft->rebuild)
 		farm->layout = d->old.layout;
 	return r < 0 ? r : store_put(d->to, STORE_FARM, 0, 0, farm, sizeof(*farm));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "farm/claim.h"
+#include "farm/fair.h"
 #include "store/file.h"
 #include "store/store.h"
 #include "users.h"
@@ -202,7 +203,7 @@ int lost_strike(struct score *s, struct farm *farm, const struct holder *holder)
 }
 
 /* Takes back a slot that this process holds. 0; 1: this scoreboard has no such slot to take back; or -errno. */
-static int reclaim(struct score *s, const struct score_slot *held)
+static int reclaim(struct score *s, struct farm *farm, const struct score_slot *held)
 {
 	struct node_record *record;
 	struct slot *slot;
@@ -223,7 +224,9 @@ static int reclaim(struct score *s, const struct score_slot *held)
 	slot->state = SLOT_BUSY;
 	slot->trial = 0;
 	store_touch(s->store, slot, sizeof(*slot));
-	r = store_commit(s->store);
+	r = fair_held(s, farm, slot->client);
+	if (r == 0)
+		r = store_commit(s->store);
 	store_trim(s->store);
 	return r;
 }
@@ -240,7 +243,7 @@ static int settle(struct score *s, struct farm *farm)
 	if (s->settled == farm->lost_round)
 		return 0;
 	for (size_t i = 0; r >= 0 && i < s->n_held && !s->is_foreign; i++) {
-		r = reclaim(s, &s->held[i]);
+		r = reclaim(s, farm, &s->held[i]);
 		unsettled |= r == 1;
 	}
 	store_trim(s->store);

@@ -9,13 +9,13 @@ static const char *const names[STORE_KIND_MAX_] = {
 	[STORE_SLOTS] = "slots",     [STORE_QUEUE] = "queue", [STORE_INDEX] = "index",
 	[STORE_SPEED] = "speed",     [STORE_LOST] = "lost",
 	[STORE_ORIGIN] = "origin",   [STORE_RING] = "ring",   [STORE_CLIENT] = "client",
-	[STORE_HISTORY] = "history", [STORE_SLICE] = "slice",
+	[STORE_HISTORY] = "history", [STORE_SLICE] = "slice", [STORE_PARTY] = "party",
 };
 
 /* How many numbers follow the name of a kind. */
 static const unsigned char numbers[STORE_KIND_MAX_] = {
 	[STORE_NODE] = 1, [STORE_SLOTS] = 2, [STORE_QUEUE] = 1, [STORE_INDEX] = 2, [STORE_SPEED] = 1, [STORE_SLICE] = 1,
-	[STORE_LOST] = 1,  [STORE_RING] = 1,  [STORE_CLIENT] = 1,
+	[STORE_LOST] = 1,  [STORE_RING] = 1,  [STORE_CLIENT] = 1, [STORE_PARTY] = 2,
 };
 
 static char *write_number(char *p, uint32_t n)

@@ -26,6 +26,7 @@ enum store_kind {
 	STORE_ORIGIN,
 	STORE_RING,      /* a: page */
 	STORE_CLIENT,    /* a: page */
+	STORE_PARTY,     /* a: level, b: page */
 	STORE_KIND_MAX_,
 };
 

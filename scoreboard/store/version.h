@@ -18,7 +18,7 @@
 
 /* The oldest format with records that mean the same in this version: a scoreboard of it can be upgraded while its slots
  * are held. A change of the farm's, a node's, a slot's or a cell's record makes this the format of that change. */
-#define SCORE_FORMAT_OLDEST 14u
+#define SCORE_FORMAT_OLDEST 15u
 
 struct version {
 	char magic[16];        /* "corebalance" */

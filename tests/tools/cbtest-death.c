@@ -262,6 +262,29 @@ static void do_join(struct score *s, struct stage *stage)
 			 &stage->ticket);
 }
 
+static void before_fair(struct score *s, struct stage *stage)
+{
+	stage->r = score_claim(s, &(struct score_arrival){ .client = "192.0.2.1:1", .fair = true }, &stage->slot, &stage->target,
+			       &stage->ticket);
+}
+
+static void do_claim_fair(struct score *s, struct stage *stage)
+{
+	before_fair(s, stage);
+}
+
+static void before_joins_fair(struct score *s, struct stage *stage)
+{
+	(void)score_join(s, &(struct score_arrival){ .client = "192.0.2.1:1", .fair = true }, &stage->ticket);
+	(void)score_join(s, &(struct score_arrival){ .client = "192.0.2.1:2", .fair = true }, &(struct score_ticket){ 0 });
+	(void)score_join(s, &(struct score_arrival){ .client = "192.0.2.2:1", .fair = true }, &stage->younger);
+}
+
+static void do_rename(struct score *s, struct stage *stage)
+{
+	(void)score_rename(s, &stage->slot, "[2001:db8::1]:1");
+}
+
 static void do_release(struct score *s, struct stage *stage)
 {
 	(void)score_release(s, &stage->slot, 10, 20, true);
@@ -489,6 +512,14 @@ static void before_corpses(struct score *s, struct stage *stage)
 	}
 }
 
+/* The same where the farm is fair. */
+static void before_corpses_fair(struct score *s, struct stage *stage)
+{
+	before_fair(s, stage);
+	(void)score_release(s, &stage->slot, 0, 0, true);
+	before_corpses(s, stage);
+}
+
 static void do_reap(struct score *s, struct stage *stage)
 {
 	(void)stage;
@@ -546,6 +577,15 @@ static const struct operation {
 	{ "a probe's slot, of a node that flaps", 0, false, 0, before_nothing, do_probe_flapping },
 	{ "a probe's slot, and one that waits", SLOTS - 1, true, 0, before_probe, do_unclaim },
 	{ "reap", SLOTS - 1, true, 0, before_corpses, do_reap },
+	{ "fair: the first to ask", 1, false, 0, before_nothing, do_claim_fair },
+	{ "fair: claim, and wait", SLOTS, true, 0, before_nothing, do_claim_fair },
+	{ "fair: hand over", SLOTS - 1, true, 0, before_fair, do_release },
+	{ "fair: take", SLOTS, false, 2, before_joins_fair, do_take_younger },
+	{ "fair: leave", SLOTS, true, 1, before_joins_fair, do_leave_younger },
+	{ "fair: connect failed", SLOTS - 1, true, 0, before_fair, do_failed },
+	{ "fair: another client", 0, false, 0, before_fair, do_rename },
+	{ "fair: reap", SLOTS - 1, true, 0, before_corpses_fair, do_reap },
+	{ "fair: rebuild", 1, false, 0, before_fair, do_rebuild },
 	{ "load", 1, false, 0, before_claim, do_load },
 	{ "edits", 0, false, 0, before_nothing, do_edits },
 	{ "rebuild", 1, false, 0, before_claim, do_rebuild },
