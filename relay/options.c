@@ -93,6 +93,15 @@ static int set_per_client(void *settings, const char *value)
 	return 0;
 }
 
+static int set_fair(void *settings, const char *value)
+{
+	struct options *options = settings;
+
+	(void)value;
+	options->settings.fair = true;
+	return 0;
+}
+
 static int set_connections_per_relay(void *settings, const char *value)
 {
 	struct options *options = settings;
@@ -197,6 +206,7 @@ static const struct option_row rows[] = {
 	  set_queue_limit, NULL },
 	{ "per-client", 0, "N", "let a client have at most N slots; its other connections wait", "0, off", "a number",
 	  set_per_client, NULL },
+	{ "fair", 0, NULL, "of those that wait, serve the client that holds the fewest slots", NULL, NULL, set_fair, NULL },
 	{ "queue-timeout", 0, "TIME", "end a client that waited so long for busy nodes", "0, off", TIME, set_queue_timeout,
 	  NULL },
 	{ "down-timeout", 0, "TIME", "end a client that waited so long while no node is up", "0, off", TIME,

@@ -350,7 +350,7 @@ int waiters_admit(struct waiters *w, int listening_fd)
 	struct waiter *waiter = w->unqueued ? w->unqueued : calloc(1, sizeof(*waiter));
 	struct score_arrival comes = {
 		.policy = w->setup.settings->policy, .clients = w->setup.settings->clients, .accept = arrival_accept,
-		.per_client = w->setup.settings->per_client,
+		.per_client = w->setup.settings->per_client, .fair = w->setup.settings->fair,
 	};
 	int r;
 
@@ -402,7 +402,13 @@ static int serve(struct waiter *waiter, int (*give)(const struct relay_order *or
 	return r;
 }
 
-/* Where clients have a limit, any waiter may have a slot: the scoreboard tells which do. */
+/* Whether any waiter may have a slot before an older one: clients have a limit, or the farm is fair. */
+static bool is_any_next(const struct waiters *w)
+{
+	return w->setup.settings->per_client || score_is_fair(w->setup.score);
+}
+
+/* For such waiters: the scoreboard tells which have a slot. */
 static int serve_granted(struct waiters *w, int (*give)(const struct relay_order *order, int fd, void *arg), void *arg)
 {
 	struct waiter *waiter = w->first;
@@ -428,7 +434,7 @@ int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order
 {
 	uint64_t times_put_back = score_times_put_back(w->setup.score);
 
-	if (w->setup.settings->per_client && times_put_back == w->times_put_back)
+	if (is_any_next(w) && times_put_back == w->times_put_back)
 		return serve_granted(w, give, arg);
 
 	for (struct waiter *waiter = w->first, *next; waiter; waiter = next) {
@@ -437,7 +443,7 @@ int waiters_serve(struct waiters *w, int (*give)(const struct relay_order *order
 		if (r < 0)
 			return r;
 		/* Behind a waiter without a slot no waiter has a slot, unless damage has mixed up their order. */
-		if (r == 0 && !w->setup.settings->per_client && score_times_put_back(w->setup.score) == w->times_put_back)
+		if (r == 0 && !is_any_next(w) && score_times_put_back(w->setup.score) == w->times_put_back)
 			return 0;
 		next = waiter->next;
 		if (r == 0)

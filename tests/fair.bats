@@ -1,0 +1,214 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# --fair: the next slot goes to the client that holds the fewest, to its oldest connection.
+
+load lib/helpers
+
+setup() { farm_setup; }
+teardown() { farm_teardown; }
+
+GREEDY=127.77.0.1
+OTHER=127.77.0.2
+THIRD=127.77.0.3
+
+held_by() { score slots -nr -o CLIENT | grep -c "^$1:" || true; }
+held_by_is() { [ "$(held_by "$1")" = "$2" ]; }
+# The tickets that wait, in the order in which they are to get slots.
+queue_order() { score queue -nr -o TICKET | tr '\n' ' '; }
+queue_order_is() { [ "$(queue_order)" = "$1 " ]; }
+waits_for() { [ "$(($(score slots -nr | wc -l) + $(score queue -nr | wc -l)))" = "$1" ]; }
+scoreboard_is_right() { score fsck; }
+
+# comes NAME SOURCE: a connection until the word go-NAME, with the next ticket.
+n_come=0
+comes() {
+  client_start "$1" --source "$2" --line "$(until_word "go-$1")" --expect line
+  n_come=$((n_come + 1))
+  until_ok waits_for $n_come
+}
+goes() {
+  word "go-$1"
+  client_wait "$1"
+  n_come=$((n_come - 1))
+}
+has_slot() { score slots -nr -o CLIENT,SINCE | grep -q "^$1:"; }
+
+for_each_entrance() {
+  local i
+  node a 4001 2 --mode line
+  entrance "$1" --fair
+  for i in 1 2 3 4 5 6; do comes greedy$i $GREEDY; done
+  comes other1 $OTHER
+  # Tickets 1 and 2 have the slots: the next is 7, then the greedy client's in their order.
+  until_ok queue_order_is "7 3 4 5 6"
+  comes other2 $OTHER
+  comes third $THIRD
+  # The greedy client holds two slots, the others hold none; of equal clients the one that waits longer.
+  until_ok queue_order_is "7 9 8 3 4 5 6"
+  scoreboard_is_right
+  goes greedy2
+  until_ok held_by_is $OTHER 1
+  until_ok queue_order_is "9 3 8 4 5 6"
+  goes greedy1
+  # Of the two that hold none now the third client has held none for longer.
+  until_ok held_by_is $THIRD 1
+  until_ok queue_order_is "3 8 4 5 6"
+  goes other1
+  until_ok held_by_is $GREEDY 1
+  until_ok queue_order_is "8 4 5 6"
+  goes third
+  until_ok held_by_is $OTHER 1
+  for i in greedy3 other2 greedy4 greedy5 greedy6; do goes $i; done
+  until_ok everything_is_free
+  farm_is_at_rest
+  nodes_never_overfilled
+  scoreboard_is_right
+}
+
+@test "listener: a client's first job is next, however many another client has queued; within a client by arrival" {
+  for_each_entrance listener
+}
+
+@test "a unit for each connection: the same" { for_each_entrance connection; }
+
+@test "inetd: the same" { for_each_entrance inetd; }
+
+@test "stand-alone: the same" { for_each_entrance alone; }
+
+@test "without the option the order is that of arrival" {
+  node a 4001 1 --mode line
+  entrance alone
+  for i in 1 2 3; do comes greedy$i $GREEDY; done
+  comes other $OTHER
+  queue_order_is "2 3 4"
+  goes greedy1
+  until_ok queue_order_is "3 4"
+  for i in greedy2 greedy3 other; do goes $i; done
+}
+
+@test "three clients with long queues and two slots: each gets its turn, and a ticket's age does not count" {
+  node a 4001 2 --mode line
+  entrance listener --fair
+  for i in 1 2 3 4 5; do comes greedy$i $GREEDY; done
+  for i in 1 2 3; do comes other$i $OTHER; done
+  comes third $THIRD
+  # Tickets 3 to 5, 6 to 8, and 9 wait.
+  until_ok queue_order_is "6 9 7 3 8 4 5"
+  goes greedy1
+  until_ok queue_order_is "9 3 7 4 8 5"
+  goes greedy2
+  until_ok held_by_is $THIRD 1
+  until_ok queue_order_is "3 7 4 8 5"
+  goes other1
+  until_ok queue_order_is "7 4 8 5"
+  for i in third greedy3 other2 greedy4 greedy5 other3; do goes $i; done
+  until_ok everything_is_free
+}
+
+@test "a client alone gets every slot" {
+  node a 4001 3 --mode line
+  entrance alone --fair
+  for i in 1 2 3 4; do comes greedy$i $GREEDY; done
+  held_by_is $GREEDY 3
+  goes greedy2
+  until_ok held_by_is $GREEDY 3
+  for i in 1 3 4; do goes greedy$i; done
+  until_ok everything_is_free
+  scoreboard_is_right
+}
+
+@test "a client is what a PROXY header says, IPv6 by its network" {
+  node a 4001 1 --mode line
+  entrance alone --fair --accept-proxy 127.88.0.1
+  cat >"$T/through.py" <<'END'
+import os, socket, sys, time
+heads = [b"PROXY TCP6 2001:db8::1 2001:db8::9 1 2\r\n", b"PROXY TCP6 2001:db8::2 2001:db8::9 3 4\r\n",
+         b"PROXY TCP6 2001:db8:0:1::1 2001:db8::9 5 6\r\n", b"PROXY TCP4 192.0.2.1 192.0.2.9 7 8\r\n",
+         b"PROXY TCP4 192.0.2.1 192.0.2.9 9 10\r\n"]
+kept = []
+for n, head in enumerate(heads):
+    s = socket.create_connection((sys.argv[1], 3632), source_address=("127.88.0.1", 0))
+    s.sendall(head + b"sleep 600000\n")
+    kept.append(s)
+    while not os.path.exists(f"{sys.argv[2]}/next{n + 1}"):
+        time.sleep(0.02)
+time.sleep(600)
+END
+  background "$T/through.out" python3 "$T/through.py" "$ADDR" "$T"
+  for i in 1 2 3 4 5; do
+    until_ok waits_for $i
+    : >"$T/next$i"
+  done
+  until_ok queue_order_is "3 4 2 5"
+}
+
+@test "entrances: the order is the farm's as soon as one of them is fair" {
+  node a 4001 1 --mode line
+  entrance listener
+  for i in 1 2 3; do comes greedy$i $GREEDY; done
+  queue_order_is "2 3"
+  background "$T/second.out" "$BUILD/cbrelay" -c "$CONF" --fair "$ADDR:3633"
+  until_ok is_listening "$ADDR:3633"
+  background "$T/other.out" "$CLIENT" --timeout 60 --source $OTHER --line "$(until_word go-other)" --expect line "$ADDR:3633"
+  PID_other=$PID
+  n_come=4
+  until_ok waits_for 4
+  queue_order_is "4 2 3"
+  goes greedy1
+  until_ok held_by_is $OTHER 1
+  # The entrance that is not fair serves its waiters in whichever order they get slots.
+  goes other
+  until_ok held_by_is $GREEDY 1
+  goes greedy2
+  goes greedy3
+  until_ok everything_is_free
+}
+
+@test "with --per-client: a client at its limit waits, and the next one gets the slot" {
+  node a 4001 3 --mode line
+  entrance alone --fair --per-client 2
+  for i in 1 2 3; do comes greedy$i $GREEDY; done
+  held_by_is $GREEDY 2
+  comes other1 $OTHER
+  held_by_is $OTHER 1
+  comes other2 $OTHER
+  until_ok queue_order_is "5 3"
+  goes greedy1
+  until_ok held_by_is $OTHER 2
+  held_by_is $GREEDY 1
+  goes greedy2
+  goes greedy3
+  goes other1
+  goes other2
+  until_ok everything_is_free
+}
+
+@test "a relay that is killed gives its client's slot back to fairness, too" {
+  node a 4001 2 --mode line
+  entrance connection --fair
+  for i in 1 2 3 4; do comes greedy$i $GREEDY; done
+  comes other1 $OTHER
+  kill -9 "$(score slots -nr -o PID | head -1)"
+  until_ok held_by_is $OTHER 1
+  until_ok scoreboard_is_right
+}
+
+@test "many clients at once, killed relays and clients that leave: all are served, and the counts are right" {
+  node a 4001 4 --mode line
+  node b 4002 3 --mode line
+  entrance listener --fair
+  for i in 1 2 3 4 5 6; do
+    client_start crowd$i --source 127.77.1.$i -n 40 -c 12 --line "sleep 3" --expect line
+  done
+  for i in 1 2 3 4; do
+    client_start killed$i --source 127.77.2.$i --line "$(until_word never)"
+    until_ok held_by_is 127.77.2.$i 1
+    kill -9 "$(score slots -nr -o PID,CLIENT | awk -v c="^127.77.2.$i:" '$2 ~ c { print $1 }')"
+    client_fails killed$i
+    score fsck
+  done
+  for i in 1 2 3 4 5 6; do client_wait crowd$i; done
+  nodes_never_overfilled
+  until_ok scoreboard_is_right
+}
