@@ -180,6 +180,29 @@ of_the_bench() {
   [[ $output == *'left: 0' ]]
 }
 
+@test "a connection that the kernel knows to be ended does not count as open, though the node has not read that" {
+  bench_node
+  kill -STOP "$PID"
+  run -0 python3 - "$ADDR" <<'PY'
+import socket, struct, sys
+# Three connections one after the other, each reset before the next; then two at once, of which one half-closes.
+for _ in range(3):
+    s = socket.create_connection((sys.argv[1], 4001))
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    s.close()
+PY
+  kill -CONT "$PID"
+  python3 -c "
+import socket
+a = socket.create_connection(('$ADDR', 4001)); b = socket.create_connection(('$ADDR', 4001))
+input()" < <(until_ok grep -q open=2 "$T/node.log"; echo) &
+  counted_two() { kill -USR1 "$PID"; sleep 0.05; tail -n 1 "$T/node.log" | grep -q 'open=2'; }
+  until_ok counted_two
+  grep -q 'peak=2 ' "$T/node.log"
+  run ! grep -Eq 'peak=[3-9]' "$T/node.log"
+  wait $!
+}
+
 # ---- the report ----
 
 # report BASE: prints the report of rows that are given as "row peer round value".

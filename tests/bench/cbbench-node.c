@@ -8,7 +8,9 @@
  * answers any HTTP request with 200 and closes; that is for probes, not for load.
  *
  * At each SIGUSR1 it prints a line of counts, and begins to count anew. peak is
- * the most connections open at once, including ends that it has not read yet.
+ * the most connections that the kernel had open at once, as of each accept: a
+ * second epoll, edge-triggered and for ends only, tells at once which have ended,
+ * whether or not this program has come to read that. A half-close is no end.
  * gap_p50 and gap_p99 (of OP_HOLD) are microseconds from its closing of a
  * connection to the first byte of the next. With one slot that is the time in
  * which a relay hands over the slot.
@@ -28,6 +30,7 @@
 
 struct connection {
 	bool listener;
+	bool ended;       /* both ways, by an end or a reset */
 	struct wire_request request;
 	size_t got;
 	uint64_t left;    /* bytes of the reply still to be sent */
@@ -40,7 +43,7 @@ struct connection {
 static struct connection *connections; /* by descriptor */
 static size_t n_connections;
 static unsigned char *pattern;
-static int epoll_fd, first_held = -1, last_held = -1;
+static int epoll_fd, ends_fd, first_held = -1, last_held = -1;
 static unsigned open_now, open_peak;
 static uint64_t requests, bad_requests, closed_nsec;
 static struct times gaps;
@@ -56,10 +59,31 @@ static void watch(int fd, uint32_t events, int operation)
 	}
 }
 
+/* Counts a connection as ended, once. */
+static void connection_end(int fd)
+{
+	open_now -= !connections[fd].ended;
+	connections[fd].ended = true;
+}
+
 static void connection_close(int fd)
 {
+	connection_end(fd);
 	(void)close(fd);
-	open_now--;
+}
+
+/* Counts the ends that have come. epoll tells an error or a hang-up without being asked for it. */
+static void ends_count(void)
+{
+	struct epoll_event events[64];
+	int n;
+
+	do {
+		n = epoll_wait(ends_fd, events, 64, 0);
+		for (int i = 0; i < n; i++)
+			if (events[i].events & (EPOLLHUP | EPOLLERR))
+				connection_end(events[i].data.fd);
+	} while (n == 64);
 }
 
 /* Sends what there is room for. Returns whether the connection is still there. */
@@ -203,7 +227,13 @@ static void connections_accept(int listener)
 			(void)close(fd);
 			continue;
 		}
+		/* A relay that keeps to the cap connects when this kernel knows of the former connection's end. */
+		ends_count();
 		connections[fd] = (struct connection) { .next_held = -1 };
+		if (epoll_ctl(ends_fd, EPOLL_CTL_ADD, fd, &(struct epoll_event){ .events = EPOLLET, .data.fd = fd }) < 0) {
+			perror("cbbench-node: epoll_ctl");
+			exit(71);
+		}
 		if (++open_now > open_peak)
 			open_peak = open_now;
 		watch(fd, EPOLLIN, EPOLL_CTL_ADD);
@@ -297,8 +327,9 @@ int main(int argc, char **argv)
 	connections = calloc(n_connections, sizeof(*connections));
 	pattern = malloc(PATTERN_SIZE);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	ends_fd = epoll_create1(EPOLL_CLOEXEC);
 	signal_fd = signals_open();
-	if (!connections || !pattern || epoll_fd < 0 || signal_fd < 0) {
+	if (!connections || !pattern || epoll_fd < 0 || ends_fd < 0 || signal_fd < 0) {
 		perror("cbbench-node");
 		return 71;
 	}
