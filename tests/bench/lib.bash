@@ -17,7 +17,7 @@ BASE=haproxy # the peer that ratios compare with
 declare -A TARGET=() PEER_PID=() PEER_CAP=() GOT=()
 cgroup_prefix=corebalance-bench-$$
 NET=127.$((RANDOM % 200 + 20)).$((RANDOM % 240))
-n_started=0 NODE_PID=
+n_started=0 NODE_PID='' NODE_TWENTY=()
 
 say() { printf '%s\n' "$*" | tee -a "$OUT/summary.txt"; }
 progress() { printf '    %s: %s\n' "$GROUP" "$*" >&2; }
@@ -96,11 +96,12 @@ from_template() { # TEMPLATE FILE: @NAME@ becomes $NAME
     -e "s|@THREADS@|${THREADS-}|; s|@MODULES@|${MODULES-}|; s|@BUFFER@|${BUFFER-}|" "$HERE/peers/$1" >"$2"
 }
 
-# One process is the node of all peers: it has an address for each.
+# One process is the node of all peers: it has an address for each, and twenty for the peers that have twenty servers.
 node_begin() {
   local i addresses=()
   for i in {1..30}; do addresses+=("$NET.$((i + 100)):4001"); done
-  start "$T/node.log" "$B/cbbench-node" "${addresses[@]}"
+  for i in {1..20}; do NODE_TWENTY+=("$NET.$((i + 140)):4001"); done
+  start "$T/node.log" "$B/cbbench-node" "${addresses[@]}" "${NODE_TWENTY[@]}"
   NODE_PID=$started
   wait_until grep -q ready "$T/node.log" || { echo "bench: the node does not start: $(<"$T/node.log")" >&2; exit 1; }
 }
@@ -135,6 +136,11 @@ peer_start() {
   rm -rf "$DIR"
   mkdir "$DIR"
   "peer_${name}_command"
+  if [ -n "${COUNTED-}" ]; then
+    mkfifo "$DIR/control" "$DIR/answer"
+    command=(perf stat -D -1 --control "fifo:$DIR/control,$DIR/answer" -x ';' -o "$DIR/counts"
+      -e "${COUNTS// /,}" -- "${command[@]}")
+  fi
   cgroup_begin "$name"
   start_in_cgroups "$DIR/log" "${command[@]}"
   PEER_PID[$name]=$started
@@ -262,6 +268,50 @@ failures_by_kind() {
 }
 
 calculate() { awk "BEGIN { printf \"%.6g\", $1 }"; }
+
+# ---- what a connection costs ----
+
+COUNTS='raw_syscalls:sys_enter context-switches page-faults task-clock'
+COUNT_ROWS=(calls switches faults cpu)
+
+counts_possible() { perf stat -x ';' -o "$T/counts" -e "${COUNTS// /,}" true 2>/dev/null && ! grep -q '<not' "$T/counts"; }
+
+# counts_of_peers [cbbench-load option...]: starts each peer anew, under perf stat, warms it up by the load, and records
+# what the load costs it for each connection. To be counted makes a call dearer, so nothing is timed meanwhile.
+counts_of_peers() {
+  local peer
+  if ! counts_possible; then
+    say "  calls, switches and faults are not counted: perf (linux-perf) is missing, or may not"
+    return
+  fi
+  for peer in "${PEERS[@]}"; do
+    if [ "$peer" = direct ]; then continue; fi
+    progress "counting: $peer"
+    COUNTED=1 peer_restart "$peer" && counts_of "$peer" "$@"
+    peer_stop "$peer"
+  done
+}
+
+counts_of() { # PEER [cbbench-load option...]
+  local peer=$1 dir=$T/$GROUP-$1 control answer i counts
+  shift
+  load "$peer" "$@"
+  exec {control}<>"$dir/control" {answer}<>"$dir/answer"
+  echo enable >&$control
+  read -r -t 10 -u $answer _ || return
+  load "$peer" "$@"
+  echo disable >&$control
+  read -r -t 10 -u $answer _ || return
+  exec {control}>&- {answer}>&-
+  # perf writes when the peer has ended.
+  processes_of "${PEER_PID[$peer]}" | grep -vx "${PEER_PID[$peer]}" | xargs -r kill 2>/dev/null
+  wait_until test -s "$dir/counts" || return
+  mapfile -t counts < <(awk -F';' '$1 ~ /^[0-9.]+$/ { print $1 * ($2 == "msec" ? 1000 : 1) }' "$dir/counts")
+  if [ ${#counts[@]} != ${#COUNT_ROWS[@]} ] || [ "${GOT[failures]}" != 0 ]; then return 1; fi
+  for i in "${!COUNT_ROWS[@]}"; do
+    record "${COUNT_ROWS[i]}" "$peer" 1 "$(calculate "${counts[i]} / ${GOT[ok]}")" "$([ "${COUNT_ROWS[i]}" != cpu ] || printf 'us ')a connection"
+  done
+}
 
 # ---- processors and memory ----
 

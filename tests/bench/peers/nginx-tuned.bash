@@ -7,6 +7,6 @@ peer_nginx-tuned_missing() { peer_nginx_missing; }
 peer_nginx-tuned_cannot() { peer_nginx_cannot "$@"; }
 
 peer_nginx-tuned_command() {
-  MODULES=$NGINX_MODULES BUFFER=256k from_template nginx.conf "$DIR/nginx.conf"
+  THREADS=$(nproc) MODULES=$NGINX_MODULES BUFFER=256k from_template nginx.conf "$DIR/nginx.conf"
   command=(nginx -p "$DIR" -e "$DIR/nginx-error.log" -c "$DIR/nginx.conf")
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash disable=SC2034  # command is for lib.bash
 #
-# nginx's stream module, with Debian's buffers.
+# nginx's stream module, with Debian's buffers. As many workers as haproxy has threads, each with a socket of its own.
 
 NGINX_MODULES=/usr/lib/nginx/modules
 
@@ -15,6 +15,6 @@ peer_nginx_cannot() {
 }
 
 peer_nginx_command() {
-  MODULES=$NGINX_MODULES BUFFER=16k from_template nginx.conf "$DIR/nginx.conf"
+  THREADS=$(nproc) MODULES=$NGINX_MODULES BUFFER=16k from_template nginx.conf "$DIR/nginx.conf"
   command=(nginx -p "$DIR" -e "$DIR/nginx-error.log" -c "$DIR/nginx.conf")
 }
