@@ -619,6 +619,7 @@ at_least() { (($("$1") >= $2)); }
   inside systemctl start corebalance-farm-probe@ci.service
   inside curl -sS --unix-socket /run/corebalance/ci-status.sock http://ci/metrics | grep '^corebalance_build_info{farm="ci"'
   inside systemctl reload corebalance-farm@ci.service
+  [ -z "$(journal -p warning -u 'corebalance-farm*')" ]
   inside systemctl stop corebalance-farm@ci.socket corebalance-farm@ci.service corebalance-farm-probe@ci.timer \
     corebalance-farm-status@ci.socket corebalance-farm-status@ci.service
   inside sh -c 'rm -r /run/systemd/system/corebalance-farm@ci.socket.d && systemctl daemon-reload'
