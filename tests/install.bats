@@ -19,6 +19,8 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
 ./usr/lib/systemd/system/corebalance-agent@.service
 ./usr/lib/systemd/system/corebalance-allow.service
 ./usr/lib/systemd/system/corebalance-allow.timer
+./usr/lib/systemd/system/corebalance-farm-allow@.service
+./usr/lib/systemd/system/corebalance-farm-allow@.timer
 ./usr/lib/systemd/system/corebalance-farm-probe@.service
 ./usr/lib/systemd/system/corebalance-farm-probe@.timer
 ./usr/lib/systemd/system/corebalance-farm-scoreboard@.service

@@ -796,6 +796,29 @@ END
   at_rest
 }
 
+@test "relays of a named farm reach its nodes and no other address" {
+  node a 4001 1 --mode echo
+  inside sh -c 'mv /etc/corebalance/nodes.conf /etc/corebalance/a-b.conf
+    systemctl start corebalance-farm@a-b.socket corebalance-farm@a-b.service corebalance-farm-allow@a-b.service'
+  [ "$(inside cat /run/systemd/system/corebalance-farm@a-b.service.d/allow.conf)" = \
+    "$(printf '[Service]\nIPAddressDeny=any\nIPAddressAllow=\nIPAddressAllow=127.0.0.1')" ]
+  inside test ! -e /run/systemd/system/corebalance.service.d/allow.conf
+  inside /opt/cbtest/cbtest-client --timeout 60 --send 1000 --half-close --expect echo unix:/run/corebalance/a-b.sock
+  # Where a node is that is not allowed, a relay cannot connect.
+  inside systemd-run -q --collect --unit=node-other /opt/cbtest/cbtest-node --name o --max 1 --timeout 500 127.0.0.2:4002
+  until_ok is_listening 127.0.0.2:4002
+  inside sh -c 'echo "127.0.0.2, 4002, 1, 0" >/etc/corebalance/a-b.conf && cbscore -f a-b load'
+  background "$T/patient" "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" \
+    /opt/cbtest/cbtest-client --timeout 60 --send 1000 --half-close --expect echo unix:/run/corebalance/a-b.sock
+  is_down() { score -f a-b list -nr -o NODE,STATE | grep -E '^127.0.0.2:4002 (down|retry)'; }
+  until_ok is_down
+  inside systemctl start corebalance-farm-allow@a-b.service corebalance-farm-probe@a-b.service
+  wait "$PID"
+  inside sh -c 'systemctl stop corebalance-farm@a-b.socket corebalance-farm@a-b.service
+    rm -r /etc/corebalance/a-b.conf /run/systemd/system/corebalance-farm@a-b.service.d; systemctl daemon-reload'
+  [ -z "$(inside systemctl list-units -q --state=failed 'corebalance*')" ]
+}
+
 # ---- kills ----
 
 killed_relay_leaves_nothing() {
