@@ -605,6 +605,20 @@ at_least() { (($("$1") >= $2)); }
   run ! unit_is corebalance-probe.service failed
 }
 
+@test "a pass that meets the scoreboard of another version leaves no failed unit" {
+  node a 4001 1 --mode echo
+  inside cbscore load
+  # The format number stands behind the magic.
+  inside python3 -c '
+data = bytearray(open("/run/corebalance/scoreboard.tdb", "rb").read())
+data[data.index(b"versioncorebalance") + len("version") + 16] = 1
+open("/run/corebalance/scoreboard.tdb", "r+b").write(data)'
+  inside systemctl start corebalance-probe.service
+  unit_is corebalance-probe.service inactive
+  [ "$(journal -u corebalance-probe.service --grep='another version of corebalance' | wc -l)" = 1 ]
+  inside rm /run/corebalance/scoreboard.tdb
+}
+
 @test "a named farm has units of its own: its list, its scoreboard, its entrance, its prober, its page" {
   node a 4001 2 --mode echo
   inside sh -c 'cp /etc/corebalance/nodes.conf /etc/corebalance/ci.conf && echo "127.0.0.1, 4009, 9, 0" >/etc/corebalance/nodes.conf

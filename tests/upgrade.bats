@@ -9,7 +9,7 @@ load lib/helpers
 setup_file() {
   export LATER=$BATS_FILE_TMPDIR/later
   make -s -C "$BATS_TEST_DIRNAME/.." BUILD="$LATER" CFLAGS=-O0 LDFLAGS= CPPFLAGS='-DSCORE_FORMAT=99' VERSION=99 \
-    "$LATER/cbrelay" "$LATER/cbscore" >"$BATS_FILE_TMPDIR/later.log" 2>&1 3>&- || { cat "$BATS_FILE_TMPDIR/later.log" && return 1; }
+    "$LATER/cbrelay" "$LATER/cbscore" "$LATER/cbprobe" >"$BATS_FILE_TMPDIR/later.log" 2>&1 3>&- || { cat "$BATS_FILE_TMPDIR/later.log" && return 1; }
 }
 
 setup() { farm_setup; }
@@ -83,6 +83,18 @@ later_counts() { [ "$(later "$1" -n | grep -c .)" = "$2" ]; }
   [[ $output == *"cbrelay: $SCOREBOARD: a scoreboard of another version of corebalance; see UPGRADES in corebalance(7)" ]]
   cmp "$SCOREBOARD" "$T/before"
   later list
+}
+
+@test "a pass of the prober of another version, later or earlier, changes nothing and has a status of its own" {
+  node a 4001 1 --mode echo
+  score load
+  cp "$SCOREBOARD" "$T/before"
+  run -75 "$LATER/cbprobe" -c "$CONF"
+  [ "$output" = "cbprobe: $SCOREBOARD: a scoreboard of another version of corebalance; see UPGRADES in corebalance(7)" ]
+  cmp "$SCOREBOARD" "$T/before"
+  rm "$SCOREBOARD"
+  later load
+  run -75 "$BUILD/cbprobe" -c "$CONF"
 }
 
 @test "a scoreboard of a format that is too old is refused as a later one is" {

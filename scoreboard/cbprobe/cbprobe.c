@@ -55,10 +55,16 @@ static void limit_jobs(void)
 		arg.pass.jobs = (uint32_t)(limit.rlim_cur - DESCRIPTORS_KEPT);
 }
 
-/* Says what is wrong with the scoreboard, and returns the exit status for that. */
+/*
+ * Says what is wrong with the scoreboard, and returns the exit status for that. A scoreboard of another version is
+ * ordinary while a package is upgraded: this program is that of one version, and the listener, which upgrades the
+ * scoreboard, still that of the other.
+ */
 static int complain_scoreboard(int r)
 {
-	say(LOG_ERR, "%s: %s", arg.farm.scoreboard, score_strerror(r));
+	say(r == -EPROTO ? LOG_NOTICE : LOG_ERR, "%s: %s", arg.farm.scoreboard, score_strerror(r));
+	if (r == -EPROTO)
+		return EX_TEMPFAIL;
 	return score_file_is_wrong(r) ? EX_CONFIG : EX_OSERR;
 }
 
