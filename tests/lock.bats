@@ -62,6 +62,21 @@ is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
   done
 }
 
+@test "no section that frees lost slots touches many records, however many were lost" {
+  awk 'BEGIN { for (i = 0; i < 10000; i++) printf "127.77.%d.%d, 4001, 2, 0\n", i / 250, i % 250 + 1 }' >"$CONF"
+  score load
+  "$BUILD/cbscore" -s "$T/other.tdb" -c "$CONF" load
+  hold late
+  mv "$T/other.tdb" "$SCOREBOARD"
+  # All slots of the other scoreboard are lost: the process may hold any of them.
+  score status 2>&1 | grep 'free slots count as taken'
+  kill -KILL "$HOLDER"
+  until_ok gone "$HOLDER"
+  run -0 "$LOCK" reap "$SCOREBOARD"
+  [ "$output" -le 300 ]
+  score status | grep ': 0 of 20000 cores busy'
+}
+
 @test "a process that waits two seconds for the lock says which process has it" {
   farm
   hold hold

@@ -8,9 +8,11 @@
 
 #include "farm/claim.h"
 #include "farm/fair.h"
+#include "farm/walk.h"
 #include "store/file.h"
 #include "store/store.h"
 #include "users.h"
+#include "system/grow.h"
 #include "system/timespan.h"
 
 #define HOLDERS_PER_PAGE 64u
@@ -131,46 +133,102 @@ int lost_get(struct store *store, const struct farm *farm, struct holder **ret, 
 	return 0;
 }
 
-/* Frees every lost slot, a commit for each. */
-static int free_all(struct score *s, struct farm *farm)
+/* ---- no process is left that may hold them ---- */
+
+#define FREED_AT_ONCE 16u /* in one section */
+
+struct lost_slot {
+	uint32_t node, slot;
+};
+
+struct lost_slots {
+	struct lost_slot *items;
+	size_t n, room;
+};
+
+static int note_lost(struct score *s, struct farm *farm, const struct node_record *record, uint32_t id, uint32_t number,
+		     const struct slot *slot, void *arg)
 {
-	for (uint32_t position = 0; position < farm->n_nodes; position++) {
-		struct node_record *record;
-		struct index_entry *entry;
-		uint32_t id, n;
-		int r;
+	struct lost_slots *slots = arg;
 
-		r = index_get(s->store, farm, position, &entry);
-		if (r < 0)
-			return r;
-		id = entry->id;
-		r = node_get(s->store, id, &record);
-		if (r < 0)
-			return r;
-		n = record->slot_pages * SLOTS_PER_PAGE;
-		store_trim(s->store);
-		for (uint32_t number = 0; number < n; number++) {
-			struct slot *slot;
-
-			r = slot_get(s->store, id, number, &slot);
-			if (r == 0 && slot->state == SLOT_LOST) {
-				r = claim_free_slot(s, farm, position, slot, number);
-				if (r == 0)
-					r = store_commit(s->store);
-			}
-			if (r < 0)
-				return r;
-			store_trim(s->store);
-		}
-	}
+	(void)s;
+	(void)farm;
+	(void)record;
+	if (slot->state != SLOT_LOST)
+		return 0;
+	if (GROW(slots->items, slots->n, slots->room) < 0)
+		return -ENOMEM;
+	slots->items[slots->n++] = (struct lost_slot){ .node = id, .slot = number };
 	return 0;
 }
 
-int lost_finish(struct score *s, struct farm *farm)
+/* Frees a slot if it is still lost. Commits. 0 or -errno. */
+static int free_one(struct score *s, struct farm *farm, const struct lost_slot *lost)
 {
-	int r = free_all(s, farm);
+	struct node_record *record;
+	struct index_entry *entry;
+	struct slot *slot;
+	int r = node_find_entry(s->store, farm, lost->node, &record, &entry);
 
-	return r < 0 ? r : claim_dispatch(s, farm);
+	if (r == 0)
+		r = slot_get(s->store, lost->node, lost->slot, &slot);
+	if (r == 0 && slot->state == SLOT_LOST) {
+		r = claim_free_slot(s, farm, record->position, slot, lost->slot);
+		if (r == 0)
+			r = store_commit(s->store);
+	}
+	store_trim(s->store);
+	return r == -ENOENT ? 0 : r; /* the node has gone */
+}
+
+/* Frees some of the slots, in one section: from *from on, which is then set behind them. 1 if there are more; 0 if not, or
+ * if slots have been lost anew, which these may be among; or -errno. */
+static int free_some(struct score *s, const struct lost_slots *slots, size_t *from, uint32_t round)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	if (farm->lost > 0 || farm->lost_round != round)
+		*from = slots->n;
+	for (unsigned n = 0; r == 0 && n < FREED_AT_ONCE && *from < slots->n; n++, ++*from)
+		r = free_one(s, farm, &slots->items[*from]);
+	if (r == 0)
+		r = claim_dispatch(s, farm);
+	farm_leave(s);
+	return r < 0 ? r : *from < slots->n;
+}
+
+/* The number of the latest loss, if no process is on its record. 0 and *ret; 1: processes are; or -errno. */
+static int round_over(struct score *s, uint32_t *ret)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	*ret = farm->lost_round;
+	r = farm->lost > 0;
+	farm_leave(s);
+	return r;
+}
+
+int lost_finish(struct score *s)
+{
+	struct lost_slots slots = { .n = 0 };
+	uint32_t round;
+	size_t from = 0;
+	int r = round_over(s, &round);
+
+	if (r == 0)
+		r = walk_slots(s, note_lost, &slots);
+	if (r == 0)
+		while ((r = free_some(s, &slots, &from, round)) == 1)
+			;
+	free(slots.items);
+	/* Processes are on the record, or are again, and this one, too: these slots are freed with the last of them. */
+	return r == 1 || r == -EAGAIN ? 0 : r;
 }
 
 int lost_strike(struct score *s, struct farm *farm, const struct holder *holder)
@@ -196,10 +254,7 @@ int lost_strike(struct score *s, struct farm *farm, const struct holder *holder)
 	if (r == 0)
 		r = store_commit(s->store);
 	store_trim(s->store);
-	/* If this process is killed from here on, the next reap frees the lost slots: no process is on the record. */
-	if (r == 0 && farm->lost == 0)
-		r = lost_finish(s, farm);
-	return r;
+	return r == 0 ? farm->lost == 0 : r;
 }
 
 /* Takes back a slot that this process holds. 0; 1: this scoreboard has no such slot to take back; or -errno. */
@@ -231,7 +286,7 @@ static int reclaim(struct score *s, struct farm *farm, const struct score_slot *
 	return r;
 }
 
-/* Says what this process holds, as far as it can be said in this scoreboard. Commits. 0 or -errno. */
+/* Says what this process holds, as far as it can be said in this scoreboard. Commits. 0; 1 as lost_strike(); or -errno. */
 static int settle(struct score *s, struct farm *farm)
 {
 	bool unsettled = s->forgetful;
@@ -266,7 +321,7 @@ int lost_answer(struct score *s)
 	if (farm->lost > 0)
 		r = settle(s, farm);
 	farm_leave(s);
-	return r;
+	return r == 1 ? lost_finish(s) : r;
 }
 
 /* ---- processes that were not heard of ---- */
@@ -291,7 +346,7 @@ static bool is_to_be_heard(struct score *s, const struct holder *holder)
 int lost_reap(struct score *s)
 {
 	struct holder *unheard = NULL;
-	bool silent = false;
+	bool silent = false, none;
 	struct farm *farm;
 	size_t n = 0;
 	int r = farm_enter(s, &farm);
@@ -299,8 +354,7 @@ int lost_reap(struct score *s)
 	if (r < 0)
 		return r;
 	r = lost_get(s->store, farm, &unheard, &n);
-	if (r == 0 && farm->lost == 0)
-		r = lost_finish(s, farm);
+	none = farm->lost == 0;
 	farm_leave(s);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		if (is_to_be_heard(s, &unheard[i])) {
@@ -312,8 +366,12 @@ int lost_reap(struct score *s)
 			break;
 		r = farm->lost > 0 ? lost_strike(s, farm, &unheard[i]) : 0;
 		farm_leave(s);
+		none |= r == 1;
+		r = r == 1 ? 0 : r;
 	}
 	free(unheard);
+	if (r == 0 && none)
+		r = lost_finish(s);
 	if (r == 0 && silent)
 		ask_again(s);
 	return r;

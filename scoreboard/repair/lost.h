@@ -44,9 +44,14 @@ int lost_reap(struct score *s);
  * record cannot be true, or the farm's record says another number; or -errno. */
 int lost_get(struct store *store, const struct farm *farm, struct holder **ret, size_t *ret_n);
 
-/* Strikes a process off the record; with the last process does as lost_finish(). Commits. 0; -EUCLEAN as above; or
- * -errno. */
+/* Strikes a process off the record. Commits. 0; 1: no process is left on it, and lost_finish() is to follow; -EUCLEAN as
+ * above; or -errno. */
 int lost_strike(struct score *s, struct farm *farm, const struct holder *holder);
 
-/* No process is left that may hold lost slots: frees them, and grants them to waiters. Commits. 0 or -errno. */
-int lost_finish(struct score *s, struct farm *farm);
+/*
+ * Frees the lost slots that no process on the record may hold any more, and grants
+ * them to waiters: some in each of several sections, so that nobody waits for it.
+ * If this process is killed meanwhile the next reap frees the rest. Does nothing
+ * while a process is on the record. 0 or -errno.
+ */
+int lost_finish(struct score *s);

@@ -13,6 +13,7 @@
  *     cbtest-lock touched FILE LIST   how many records the largest section of each operation on the farm touches; LIST
  *                                     is a node list that is loaded among them; and for how many microseconds of this
  *                                     process's CPU time the operation held the lock at most, to read and not to judge by
+ *     cbtest-lock reap FILE           reaps, and says how many records the largest section of that touched
  *     cbtest-lock apart FILE N SECONDS   N processes enter sections, and check that no other process is in a section
  */
 
@@ -457,6 +458,18 @@ static int keep_apart(const char *path, unsigned n, double seconds)
 	return bad || atomic_load(&shared->violations) ? 1 : 0;
 }
 
+static int reap(const char *path)
+{
+	struct score *s = open_it(path);
+	int r = score_reap(s, NULL, NULL);
+
+	if (r < 0)
+		fail("reap", r);
+	(void)printf("%u\n", store_most_touched(s->store));
+	(void)score_close(s);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 2 ? argv[1] : "", *path = argc > 2 ? argv[2] : "";
@@ -469,13 +482,15 @@ int main(int argc, char **argv)
 		return enter_and(path, SIGTSTP);
 	if (argc == 3 && strcmp(what, "late") == 0)
 		return be_late(path);
+	if (argc == 3 && strcmp(what, "reap") == 0)
+		return reap(path);
 	if (argc == 3 && strcmp(what, "calls") == 0)
 		return without_calls(path);
 	if (argc == 4 && strcmp(what, "touched") == 0)
 		return count_touched(path, argv[3]);
 	if (argc == 5 && strcmp(what, "apart") == 0)
 		return keep_apart(path, (unsigned)atoi(argv[3]), atof(argv[4]));
-	(void)fprintf(stderr, "Usage: cbtest-lock hold|stop|tstp|late|calls FILE, cbtest-lock touched FILE LIST, "
+	(void)fprintf(stderr, "Usage: cbtest-lock hold|stop|tstp|late|reap|calls FILE, cbtest-lock touched FILE LIST, "
 		      "cbtest-lock apart FILE N SECONDS\n");
 	return 64;
 }
