@@ -333,6 +333,26 @@ int score_pause(struct score *s, bool paused)
 	return OPERATION(s, attempt_pause(s, paused));
 }
 
+int score_split(struct score *s, const struct split *split)
+{
+	return OPERATION(s, attempt_split(s, split));
+}
+
+int score_get_split(struct score *s, struct split *ret)
+{
+	return OPERATION(s, attempt_get_split(s, ret));
+}
+
+int score_set_share(struct score *s, uint32_t node, uint32_t share, uint32_t *ret_busy)
+{
+	return OPERATION(s, attempt_set_share(s, node, share, ret_busy));
+}
+
+int score_set_lease(struct score *s, uint64_t until_usec)
+{
+	return OPERATION(s, attempt_set_lease(s, until_usec));
+}
+
 int score_set_verbosity(struct score *s, uint32_t verbosity, uint32_t *ret_before)
 {
 	if (verbosity > SCORE_VERBOSITY_MAX)

@@ -35,6 +35,7 @@
 #include <sys/types.h>
 
 #include "records/agent.h"
+#include "records/split.h"
 #include "list/fields.h"
 #include "list/nodelist.h"
 #include "list/policies.h"
@@ -482,7 +483,8 @@ struct score_node {
 	enum node_reason reason;
 	char detail[NODE_DETAIL_MAX + 1]; /* an administrator's or a check's own words, may be empty */
 	uint32_t busy, free;
-	uint32_t limit;              /* connections at once: its cores, or fewer if its agent says so */
+	uint32_t limit;              /* connections at once: its cores, or fewer if its agent or its share says so */
+	uint32_t share;              /* of its cores, so many are this gateway's; SHARE_NONE: all */
 	double speed;                /* the speed that counts now */
 	struct score_speed learning;
 	uint64_t since_usec;         /* of the state */
@@ -520,6 +522,8 @@ struct score_totals {
 	uint64_t slots, busy, free, waiting;
 	uint64_t oldest_since_usec;  /* of the oldest waiter; 0 if there is none */
 	bool paused;
+	bool lapsed;                 /* the lease is over: no slot is given out until it is renewed */
+	struct split split;
 };
 
 /* ---- what was ---- */
@@ -575,7 +579,7 @@ struct score_choice {
 	uint32_t node;               /* its id; 0: none */
 	uint64_t waiting;            /* so many wait, and come first */
 	uint64_t over;               /* so many wait as their clients have all the slots that they may */
-	bool paused;
+	bool paused, lapsed;         /* as in struct score_totals */
 	bool primary_up;             /* a node that is no backup is up, so that no backup is used */
 };
 
@@ -673,6 +677,30 @@ int score_edit(struct score *s, const struct score_edit *edit, struct score_edit
 /* Paused: from now on every new connection waits, and connections that have a slot go on. Not paused: waiters get slots
  * again. 0, 1 if it was so already, or -errno. */
 int score_pause(struct score *s, bool paused);
+
+/*
+ * Several gateways share the farm's nodes, each with a scoreboard of its own, and this one has the given part of each
+ * node's cores. New nodes get their share, too. With parts 0 all cores are this gateway's again. 0; 1: it was so
+ * already; -EBUSY: the farm has a lease, see score_set_lease(); or -errno.
+ */
+int score_split(struct score *s, const struct split *split);
+int score_get_split(struct score *s, struct split *ret);
+
+/*
+ * A program decides how many of a node's cores are this gateway's: from 0 to the cores, or SHARE_NONE. As many
+ * connections as that, at most, get a slot of the node from now on, and waiters get slots that appear; connections that
+ * are more go on. *ret_busy: the slots that were taken at the moment of the change. 0; -ENOENT; -EBUSY: the farm is
+ * split by score_split(); or -errno.
+ */
+int score_set_share(struct score *s, uint32_t node, uint32_t share, uint32_t *ret_busy);
+
+/*
+ * The shares are this gateway's until that time, of CLOCK_BOOTTIME. From then on no slot is given out, and a slot that was
+ * granted and is not taken yet is given back, while its ticket keeps its place; connections that have a slot are not
+ * touched. A later time gives waiters their slots. As long as the farm has a lease, new nodes begin with a share of 0.
+ * until_usec 0: the farm needs no lease; shares stay as they are. 0; -EBUSY: the farm is split by score_split(); or -errno.
+ */
+int score_set_lease(struct score *s, uint64_t until_usec);
 
 /*
  * How much more the farm's programs log than their own options say, from now on.

@@ -4,7 +4,8 @@
  * claim.c: the only place where slots change hands.
  *
  * What holds between sections: no slot is free while a connection waits (unless
- * the farm is paused, or its client has as many slots as it may: client.h).
+ * the farm is paused or its lease is over, or its client has as many slots as it
+ * may: client.h).
  * Everything that frees a slot, or makes a slot appear, ends with
  * claim_dispatch(), and a new connection that finds a queue joins it. So the
  * oldest waiter gets the next slot and no connection overtakes another; in a
@@ -53,7 +54,8 @@ int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint3
 /* Whether a node takes a connection now. A backup is used only while no other node is up, however busy those are. */
 static bool is_any_free(const struct farm *farm)
 {
-	return farm->root.worth != 0 && !farm->paused && (farm->root.worth & WORTH_PRIMARY || farm->primaries_up == 0);
+	return farm->root.worth != 0 && !farm->paused && !farm_is_lapsed(farm) &&
+	       (farm->root.worth & WORTH_PRIMARY || farm->primaries_up == 0);
 }
 
 /* The position of the node to use now, for a client. 0, 1 if there is none, or -errno. */

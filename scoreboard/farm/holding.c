@@ -371,7 +371,7 @@ static int take_of_node(struct score *s, struct farm *farm, const struct node_re
 	};
 
 	/* A node that is held or down is probed all the same. A node that another process tries is not. */
-	if (entry->busy >= entry->limit || entry->flags & ENTRY_DRAINING ||
+	if (entry->busy >= entry->limit || farm_is_lapsed(farm) || entry->flags & ENTRY_DRAINING ||
 	    (entry->flags & (ENTRY_UP | ENTRY_TRIAL_RUNS)) == ENTRY_TRIAL_RUNS)
 		return 1;
 	(void)memcpy(with.client, client, strnlen(client, SCORE_CLIENT_MAX));

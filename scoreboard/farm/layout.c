@@ -120,6 +120,7 @@ static int append(struct score *s, struct farm *farm, struct layout_new *node)
 	} else if (record.flags & BN_DOWN) {
 		entry.key.retry_usec = now_boottime() + record.pause_usec;
 	}
+	record.share = farm_share(farm, record.config.name, record.config.cores);
 	r = slot_resize(s->store, entry.id, 0, record.config.cores, &entry.free_slot, &record.slot_pages);
 	if (r == 0 && farm->lost > 0)
 		r = lose_all(s->store, &record, &entry);
@@ -180,6 +181,8 @@ static int enter(struct score *s, struct farm *farm, struct node_record *record,
 	uint32_t was_draining = entry->flags & ENTRY_DRAINING, cores = entry->cores;
 	struct store *store = s->store;
 
+	if (farm->split.parts > 0) /* else the share, if any, is not a function of the cores */
+		record->share = split_share(&farm->split, record->config.name, record->config.cores);
 	farm->primaries_up -= index_is_primary_up(entry->flags);
 	farm->nodes_up -= index_is_up(entry->flags);
 	node_enter(record, entry);

@@ -79,7 +79,8 @@ static int preview(struct score *s, struct farm *farm, enum score_policy policy,
 	int r;
 
 	*ret = (struct score_choice){
-		.waiting = farm->queue_length, .paused = farm->paused, .primary_up = farm->primaries_up > 0,
+		.waiting = farm->queue_length, .paused = farm->paused, .lapsed = farm_is_lapsed(farm),
+		.primary_up = farm->primaries_up > 0,
 	};
 	r = claim_preview(s, farm, policy, client ?: "", &position);
 	if (r == 0) {
@@ -355,6 +356,8 @@ int attempt_totals(struct score *s, struct score_totals *ret)
 	totals.nodes_up = farm->nodes_up;
 	totals.waiting = farm->queue_length;
 	totals.paused = farm->paused;
+	totals.lapsed = farm_is_lapsed(farm);
+	totals.split = farm->split;
 	if (farm->queue_head != NONE) {
 		r = queue_read(s->store, farm, farm->queue_head, &cell);
 		totals.oldest_since_usec = r == 0 ? cell.since_usec : 0;

@@ -146,6 +146,27 @@ static int wait_instead(struct score *s, const struct farm *farm, struct cell *c
 	return store_commit(s->store);
 }
 
+/*
+ * The slot was granted while the farm had a lease, and now other gateways may use it. It is freed, and the ticket leaves
+ * the queue: operations.c puts the ticket back at its place, where it waits for the next lease. Commits. -ESTALE, or
+ * another -errno.
+ */
+static int return_grant(struct score *s, struct farm *farm, const struct cell *cell)
+{
+	uint32_t node = cell->node, number = cell->slot;
+	struct node_record *record;
+	struct slot *slot;
+	int r = node_get(s->store, node, &record);
+
+	if (r == 0)
+		r = slot_get(s->store, node, number, &slot);
+	if (r == 0)
+		r = claim_free_slot(s, farm, record->position, slot, number);
+	if (r == 0)
+		r = store_commit(s->store);
+	return r ?: -ESTALE;
+}
+
 int attempt_take(struct score *s, const struct score_ticket *ticket,
 	       struct score_slot *ret, struct score_target *ret_target)
 {
@@ -164,6 +185,8 @@ int attempt_take(struct score *s, const struct score_ticket *ticket,
 		r = slot_get(s->store, cell->node, cell->slot, &slot);
 	if (r == 0 && (slot->state != SLOT_GRANTED || slot->ticket != ticket->number))
 		r = -EUCLEAN;
+	if (r == 0 && farm_is_lapsed(farm))
+		r = return_grant(s, farm, cell);
 	if (r == 0)
 		r = claim_describe(s, cell->node, ret_target);
 	if (r == 0) {

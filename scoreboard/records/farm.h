@@ -6,9 +6,11 @@
  * one such record.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "index.h"
+#include "split.h"
 
 #define TICKET_MAX (UINT64_C(1) << 62)
 #define NONE UINT32_MAX /* no cell, no slot, no position */
@@ -40,8 +42,19 @@ struct farm {
 	uint32_t fair;                /* 1: the next slot goes to the party that holds the fewest, and not to the oldest ticket */
 	uint32_t reserved;
 	uint64_t turn;                /* the latest of the parties' turns */
+	struct split split;           /* which part of each node's cores is this gateway's */
+	uint64_t unsplit_usec;        /* CLOCK_BOOTTIME of the change since when nodes may have other shares than the split's; 0:
+				       * no node has */
+	uint64_t lease_usec;          /* CLOCK_BOOTTIME: from then on no slot is given out; 0: no lease is needed */
 	struct index_key root;        /* the best of the index; derived */
 };
 
 /* Whether the sizes in the record can be true: then it is safe to allocate and loop by them. 0 or -EUCLEAN. */
 int farm_check(const struct farm *farm);
+
+/* Whether no slot may be given out, because the time is over until which other gateways leave the nodes' shares to this
+ * one. */
+bool farm_is_lapsed(const struct farm *farm);
+
+/* The share that a new node of that name and so many cores begins with. */
+uint32_t farm_share(const struct farm *farm, const char *name, uint32_t cores);

@@ -65,7 +65,7 @@ struct index_entry {
 	uint32_t cores;
 	uint32_t busy;         /* slots held or handed over */
 	uint32_t free_slot;    /* first of the list of free slots, or NONE */
-	uint32_t limit;        /* connections at once: cores, or fewer if the agent says so */
+	uint32_t limit;        /* connections at once: cores, or fewer if the agent or a share says so */
 	uint16_t worth, worth_late; /* steps: of a core until half of the cores are busy, and from then on */
 };
 

@@ -254,7 +254,9 @@ double score_worth(const struct score_node *node)
 
 uint32_t node_limit(const struct node_record *record)
 {
-	return agent_limit(&record->agent, record->config.cores);
+	uint32_t limit = agent_limit(&record->agent, record->config.cores);
+
+	return record->share < limit ? record->share : limit;
 }
 
 void node_enter(const struct node_record *record, struct index_entry *entry)
@@ -332,6 +334,7 @@ void node_describe(const struct node_record *record, const struct index_entry *e
 		.busy = entry->busy,
 		.free = index_entry_free(entry),
 		.limit = entry->limit,
+		.share = record->share,
 		.speed = entry->speed / 1000.0,
 		.since_usec = record->since_usec,
 		.served = record->served,
@@ -378,4 +381,5 @@ void node_init(struct node_record *record, const struct node_config *config, uin
 	if (record->flags & BN_DOWN)
 		record->reason = REASON_CONFIGURED;
 	record->pause_usec = NODE_RETRY_USEC;
+	record->share = SHARE_NONE;
 }

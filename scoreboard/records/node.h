@@ -14,6 +14,7 @@
 #include "list/nodelist.h"
 #include "scoreboard.h"
 #include "speed.h"
+#include "split.h"
 
 #define NODE_RETRY_USEC (30 * UINT64_C(1000000)) /* first pause before a down node is tried, if no other is set */
 #define NODE_RETRY_DOUBLINGS 16u                 /* the pause grows to at most 16 times the first */
@@ -46,7 +47,7 @@ struct node_record {
 	uint64_t quiet_usec;          /* flapping: the node is kept down until then, or later if it fails again */
 	uint64_t downs[SCORE_FLAPS_MAX]; /* when the node went down, the latest first */
 	uint32_t doubts;              /* connections in a row that the node took and did not answer */
-	uint32_t reserved;
+	uint32_t share;               /* of its cores, so many are this gateway's; SHARE_NONE: all */
 	uint64_t served_seen;         /* the value of served when a probe last looked */
 	struct agent agent;           /* what the node's agent said last */
 	char fingerprint[NODE_FINGERPRINT_MAX + 1]; /* of the node's compiler, as a probe found it */
@@ -90,7 +91,7 @@ enum node_reason node_reason(const struct node_record *record, enum node_state s
  * another speed than before. */
 bool node_set_speed(const struct node_record *record, struct index_entry *entry);
 
-/* How many connections at once the node takes: its cores, or fewer if its agent says so. */
+/* How many connections at once the node takes: its cores, or fewer if its agent says so, or if other gateways share it. */
 uint32_t node_limit(const struct node_record *record);
 
 /* Makes of an entry what follows from its node's record: cores, limit, speed and flags; of a trial only that it ends when
@@ -113,5 +114,5 @@ void node_note_down(struct node_record *record);
 /* Whether the node is kept down because it went down too often, though it may answer at the moment. */
 bool node_is_flapping(const struct node_record *record);
 
-/* Fills a new record from a node list's line. */
+/* Fills a new record from a node list's line. The node is not shared. */
 void node_init(struct node_record *record, const struct node_config *config, uint64_t now_usec);

@@ -64,6 +64,7 @@ struct drawing {
 	uint32_t last_id;
 	bool moved;                  /* a node stands at another position than before */
 	bool lossy;                  /* processes may hold slots that are not in what was read */
+	bool shared;                 /* a node has a share */
 	bool unknown;                /* the record "lost" cannot be read: all processes are asked again */
 };
 
@@ -342,6 +343,7 @@ static int draw_node(struct drawing *d, uint32_t position)
 	if (r < 0)
 		return r;
 	record.position = position;
+	d->shared |= record.share != SHARE_NONE;
 	if (record.flags & BN_DOWN && entry->flags & ENTRY_TRIAL_RUNS && !trial)
 		entry->flags = ENTRY_TRIAL_OPEN;
 	else if (record.flags & BN_DOWN && trial && d->draft->rebuild)
@@ -644,6 +646,14 @@ static void draw_next(struct drawing *d)
 	farm->reserved = 0;
 }
 
+/* The farm's record is gone, and with it the split. The nodes that were read have their shares; a node that a load brings
+ * back gets none of its cores until the split is told again. */
+static void draw_split(struct drawing *d)
+{
+	d->draft->farm.split = (struct split){ .parts = d->shared ? 1 : 0 };
+	d->draft->farm.unsplit_usec = d->shared;
+}
+
 /*
  * As draw_next(), for a rebuild: the next numbers are behind all that were given
  * out, also behind those that were not found, so that a new ticket is behind all
@@ -655,6 +665,8 @@ static void draw_next_unseen(struct drawing *d)
 	struct farm *farm = &d->draft->farm;
 	uint64_t behind = d->last_ticket + ORDER_GAP, now_usec = now_boottime();
 
+	if (!d->known)
+		draw_split(d);
 	d->known = d->known && d->old.n_nodes == d->n && d->old.next_id > d->last_id && d->old.next_ticket > d->last_ticket;
 	farm->lost = 0;
 	if (d->known)

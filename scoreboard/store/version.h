@@ -13,12 +13,12 @@
 #include <string.h>
 
 #ifndef SCORE_FORMAT /* a test builds another version */
-#define SCORE_FORMAT 15u
+#define SCORE_FORMAT 16u
 #endif
 
 /* The oldest format with records that mean the same in this version: a scoreboard of it can be upgraded while its slots
  * are held. A change of the farm's, a node's, a slot's or a cell's record makes this the format of that change. */
-#define SCORE_FORMAT_OLDEST 15u
+#define SCORE_FORMAT_OLDEST 16u
 
 struct version {
 	char magic[16];        /* "corebalance" */

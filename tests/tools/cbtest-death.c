@@ -497,6 +497,28 @@ static void do_edits(struct score *s, struct stage *stage)
 	nodelist_clear(&nodes);
 }
 
+/* Several gateways come to share the farm, one more comes, and all others go. */
+static void do_split(struct score *s, struct stage *stage)
+{
+	(void)stage;
+	(void)score_split(s, &(struct split){ .part = 2, .parts = 2 });
+	(void)score_split(s, &(struct split){ .part = 1, .parts = 3 });
+	(void)score_split(s, &(struct split){ .parts = 0 });
+}
+
+/* The slot that the child was granted is not taken within the lease; then there is another lease, with other shares. */
+static void do_lease(struct score *s, struct stage *stage)
+{
+	uint32_t busy;
+
+	(void)score_set_lease(s, 1);
+	(void)score_set_share(s, 1, 1, &busy);
+	(void)score_take(s, &stage->ticket, &stage->slot, &stage->target);
+	(void)score_set_lease(s, UINT64_MAX);
+	(void)score_set_share(s, 1, 2, &busy);
+	(void)score_take(s, &stage->ticket, &stage->slot, &stage->target);
+}
+
 /* A process that held a slot and a process that waited have died. */
 static void before_corpses(struct score *s, struct stage *stage)
 {
@@ -587,6 +609,8 @@ static const struct operation {
 	{ "fair: reap", SLOTS - 1, true, 0, before_corpses_fair, do_reap },
 	{ "fair: rebuild", 1, false, 0, before_fair, do_rebuild },
 	{ "load", 1, false, 0, before_claim, do_load },
+	{ "a split, another, and none", SLOTS, true, 1, before_nothing, do_split },
+	{ "shares and a lease", SLOTS, false, 1, before_join, do_lease },
 	{ "edits", 0, false, 0, before_nothing, do_edits },
 	{ "rebuild", 1, false, 0, before_claim, do_rebuild },
 	{ "load, last one leaves", 0, false, 0, before_claim, do_collect },
@@ -620,6 +644,12 @@ static void check_served(const char *name, long step)
 
 	if (score_reap(ours, NULL, NULL) < 0)
 		fail("%s, step %ld: cannot reap", name, step);
+	check_sound(name, step);
+	/* Other gateways, if the process that died knew of any, leave all cores to this one. */
+	if (score_set_lease(ours, 0) < 0 && score_split(ours, &(struct split){ .parts = 0 }) < 0)
+		fail("%s, step %ld: the farm stays shared", name, step);
+	if (score_split(ours, &(struct split){ .parts = 0 }) < 0)
+		fail("%s, step %ld: the farm stays split", name, step);
 	check_sound(name, step);
 	if (is_queued) {
 		if (score_take(ours, &queued, &slots[0], &target) == 0)
