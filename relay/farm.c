@@ -107,6 +107,21 @@ static int open_failed(const char *path, int r)
 	return score_file_is_wrong(r) ? EX_CONFIG : EX_OSERR;
 }
 
+/* Sees to it that this gateway uses its part of each node only. Of the processes that begin at once each goes on when all
+ * nodes are divided, whichever of them divides them. Returns an exit status. */
+static int take_share(const struct options *options, const char *path, struct score *score)
+{
+	int r = options->share ? score_split(score, &options->split) : 1;
+
+	if (r == -EBUSY) {
+		report_message(LOG_ERR, "%s: $SHARE: another program sets the shares of this farm", path);
+		return EX_CONFIG;
+	}
+	if (r == 0)
+		report_message(LOG_NOTICE, "share %s of each node", options->share);
+	return r < 0 ? open_failed(path, r) : EX_OK;
+}
+
 static void tell(const char *what)
 {
 	report_message(LOG_WARNING, "%s", what);
@@ -168,7 +183,7 @@ static int open_scoreboard(const struct options *options, const char *path, enum
 		if (!made && use != FARM_OF_CONNECTION)
 			fill(options, farm, ret_wrong);
 	}
-	return r < 0 ? open_failed(path, r) : EX_OK;
+	return r < 0 ? open_failed(path, r) : take_share(options, path, *ret);
 }
 
 int farm_open(const struct options *options, enum farm_use use, struct farm *ret)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "command/command.h"
@@ -262,6 +263,11 @@ int options_parse(int argc, char **argv, struct options *ret)
 	r = command_parse(&command, argc, argv, ret, &line);
 	if (r == 0 && farm_options_settle(&ret->farm) < 0)
 		r = command_complain(&command, NULL, "$COREBALANCE_FARM: \"%s\": expected the name of a farm", ret->farm.name);
+	ret->share = secure_getenv("SHARE");
+	if (ret->share && !*ret->share)
+		ret->share = NULL;
+	if (r == 0 && ret->share && split_parse(ret->share, &ret->split) < 0)
+		r = command_complain(&command, NULL, "$SHARE: \"%s\": expected " SPLIT_SYNTAX, ret->share);
 	if (r == 0) {
 		ret->arguments = line.arguments;
 		ret->n_arguments = line.n_arguments;

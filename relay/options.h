@@ -12,6 +12,8 @@ struct options {
 	struct farm_options farm;  /* which farm; the first member, see farm_options.h */
 	const char *user;          /* --user, or NULL */
 	struct settings settings;
+	const char *share;         /* $SHARE: what split is, or NULL */
+	struct split split;        /* this gateway's part of each node */
 	char **arguments;          /* what is not an option */
 	int n_arguments;
 };

@@ -2,9 +2,10 @@
 
 /*
  * holds.c: what administrators decided outlives the scoreboard, which a reboot
- * removes: a file names the held nodes, a line each, "host:port reason". The
- * process that makes a scoreboard holds these nodes before any other process sees
- * the scoreboard.
+ * removes: a file names the held nodes, a line each, "host:port reason", and this
+ * gateway's part of the nodes, "share 1/2". The process that makes a scoreboard
+ * holds these nodes, and divides all nodes, before any other process sees the
+ * scoreboard.
  *
  * The file is written anew, in one step, after each change. Of two processes that
  * write at once, the later may have looked at the farm earlier: so each looks
@@ -28,6 +29,7 @@
 #define LINE_MAX_ (NODE_NAME_MAX + NODE_DETAIL_MAX + 3)
 #define TRIES_MAX 100u
 
+static const char share_word[] = "share";
 static const char *file_path;
 
 void score_set_holds(const char *path)
@@ -37,10 +39,11 @@ void score_set_holds(const char *path)
 
 /* ---- reading ---- */
 
-/* Holds the node of a line. A node that the farm does not have is left out. 0 or -errno. */
-static int hold_line(struct score *s, char *line)
+/* Does what a line says. A node that the farm does not have is left out. 0 or -errno. */
+static int obey_line(struct score *s, char *line)
 {
 	char *reason = line + strcspn(line, " \n");
+	struct split split;
 	int r;
 
 	if (*line == '#' || reason == line)
@@ -51,6 +54,8 @@ static int hold_line(struct score *s, char *line)
 	for (const char *p = reason; *p; p++)
 		if (iscntrl((unsigned char)*p) && (unsigned char)*p < 0x80)
 			return 0;
+	if (strcmp(line, share_word) == 0) /* it is no node's name: those have a colon */
+		return split_parse(reason, &split) == 0 ? attempt_split(s, &split) : 0;
 	r = attempt_hold(s, line, *reason ? reason : NULL);
 	return r < 0 && r != -ENOENT ? r : 0;
 }
@@ -79,10 +84,10 @@ int score_restore_holds(struct score *s)
 
 	if (!file)
 		return 0;
-	while (r == 0 && fgets(line, sizeof(line), file))
-		r = hold_line(s, line);
+	while (r >= 0 && fgets(line, sizeof(line), file))
+		r = obey_line(s, line);
 	(void)fclose(file);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* ---- writing ---- */
@@ -99,14 +104,20 @@ static int add_line(const struct score_node *node, void *arg)
 /* The contents of the file for the farm as it is. 0 and *ret, which the caller frees; or -errno. */
 static int describe(struct score *s, char **ret)
 {
+	char share[SPLIT_TEXT_MAX];
+	struct split split;
 	size_t size;
 	FILE *text = open_memstream(ret, &size);
 	int r;
 
 	if (!text)
 		return -errno;
-	(void)fputs("# Held nodes, written by cbscore: a new scoreboard begins with them.\n", text);
-	r = score_each_node(s, add_line, text);
+	(void)fputs("# Held nodes, and the share, written by cbscore: a new scoreboard begins with them.\n", text);
+	r = score_get_split(s, &split);
+	if (r == 0 && split.part > 0)
+		(void)fprintf(text, "%s %s\n", share_word, split_format(&split, share));
+	if (r == 0)
+		r = score_each_node(s, add_line, text);
 	if (fclose(text) != 0 && r == 0)
 		r = -ENOMEM;
 	if (r < 0)

@@ -1,9 +1,272 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What a gateway may use of nodes that several gateways share.
+# Several gateways share a farm: each has a scoreboard of its own and a part of each node's cores. Here a gateway is a
+# scoreboard in a folder of its own; its listener has an address of its own.
 
 load lib/helpers
+
+# at N COMMAND...: the command at gateway N. Each gateway may have a list of its own.
+at() {
+  local conf=$T/$1/nodes.conf
+  COREBALANCE_SCOREBOARD=$T/$1/scoreboard.tdb "$BUILD/cbscore" -c "$conf" "${@:2}"
+}
+
+# gateways N: makes folders for so many, each with the list of the test.
+gateways() {
+  local i
+  GATEWAYS=$1
+  for i in $(seq "$1"); do
+    mkdir -p "$T/$i"
+    cp "$CONF" "$T/$i/nodes.conf"
+  done
+}
+
+split() {
+  local i
+  for i in $(seq "$GATEWAYS"); do at "$i" share "$i/$GATEWAYS"; done
+}
+
+# Prints the shares of all gateways, a line each: NODE CORES SHARE.
+shares() {
+  local i
+  for i in $(seq "$GATEWAYS"); do at "$i" list -nr -o NODE,CORES,SHARE; done
+}
+
+# At each node the shares of all gateways are its cores together, and differ by at most one.
+cores_are_dealt() {
+  shares | awk '{ cores[$1] = $2; sum[$1] += $3
+      if (!($1 in most) || $3 > most[$1]) most[$1] = $3
+      if (!($1 in least) || $3 < least[$1]) least[$1] = $3 }
+    END { for (n in cores) if (sum[n] != cores[n] || most[n] - least[n] > 1) { print n, cores[n], sum[n], least[n], most[n]; bad = 1 }
+      exit bad }'
+}
+
+share_at() { at "$1" list -nr -o NODE,SHARE | awk -v n="$ADDR:$2" '$1 == n { print $2 }'; }
+
+@test "the shares of all gateways are exactly the cores of each node, for one core, odd cores, 1/2 and 3/7" {
+  local n port cores
+  for cores in 1 2 3 4 5 6 7 8 9 13 14 15 64 65535; do node_line $((4000 + cores % 4000)) "$cores"; done
+  for n in 1 2 3 7; do
+    gateways "$n"
+    split
+    run -0 cores_are_dealt
+    [ -z "$output" ]
+  done
+  [ "$(share_at 3 4001)" = 0 ] || [ "$(share_at 3 4001)" = 1 ]
+  [ "$(share_at 3 4007)" = 1 ]
+  [ "$(share_at 3 4014)" = 2 ]
+  for port in 4007 4014; do [ "$(at 3 list -nr -o NODE,FREE | awk -v n="$ADDR:$port" '$1 == n { print $2 }')" = "$(share_at 3 "$port")" ]; done
+}
+
+@test "single cores do not all fall to the first gateway, nor do what is left of odd cores" {
+  local port
+  for port in $(seq 4000 4006); do node_line "$port" 1; done
+  for port in $(seq 4100 4106); do node_line "$port" 3; done
+  gateways 2
+  split
+  cores_are_dealt
+  shares | awk -v a="$ADDR:40" 'index($1, a) == 1 { n++; sum += $3 } n == 7 { print sum; exit }' | grep -E '^[34]$'
+  run -0 at 1 share
+  [[ $output =~ ^'share 1/2: 1'[34]' of 28 cores of 14 nodes, and none of '[34]' of them'$ ]]
+}
+
+@test "one gateway has loaded a changed list and the other has not: no core is used by both" {
+  node_line 4001 1
+  node_line 4002 3
+  node_line 4003 1
+  node_line 4004 5
+  gateways 2
+  split
+  shares | sort >"$T/before"
+  # The first gateway loses its first node, gets a new one, and has the others in another order.
+  { sed 1d "$CONF" | tac; echo "$ADDR, 4009, 1, 0"; } >"$T/1/nodes.conf"
+  at 1 load
+  run -0 at 1 list -nr -o NODE
+  [[ $output == "$ADDR:4004"$'\n'"$ADDR:4003"$'\n'"$ADDR:4002"$'\n'"$ADDR:4009" ]]
+  [ "$(shares | grep -v -e ":4001 " -e ":4009 " | sort)" = "$(grep -v ":4001 " "$T/before")" ]
+  cp "$T/1/nodes.conf" "$T/2/nodes.conf"
+  at 2 load
+  cores_are_dealt
+  at 1 fsck
+  at 2 fsck
+}
+
+@test "a split is kept by load, add, remove, set, hold, a repair and a rebuild" {
+  local gate what
+  node_line 4001 3
+  node_line 4002 4
+  gateways 2
+  split
+  for gate in 1 2; do
+    at $gate add "$ADDR, 4003, 5, 0"
+    at $gate set "$ADDR:4002" cores=9
+    at $gate remove "$ADDR:4001"
+    at $gate down "$ADDR:4002"
+    at $gate up "$ADDR:4002"
+  done
+  cores_are_dealt
+  at 1 list -nr -o NODE | grep -c . | grep -x 2
+  for gate in 1 2; do at $gate load; done
+  cores_are_dealt
+  shares >"$T/before"
+  for gate in 1 2; do
+    # The index entry with the limit; the way to all records; a node's record, which the list brings back.
+    for what in "noise index/0/0" chains "noise node/2"; do
+      # shellcheck disable=SC2086  # two words
+      "$BUILD/tests/cbtest-damage" "$T/$gate/scoreboard.tdb" $what
+      at $gate list >/dev/null
+      at $gate load
+      run -0 at $gate fsck
+      cores_are_dealt
+    done
+    at $gate share | grep -F "share $gate/2: "
+  done
+  shares | diff "$T/before" -
+}
+
+@test "the record with the split is destroyed: nodes keep their shares, a node that comes gets none until the split is told" {
+  node_line 4001 3
+  node_line 4002 4
+  gateways 2
+  split
+  "$BUILD/tests/cbtest-damage" "$T/1/scoreboard.tdb" zero farm
+  at 1 list >/dev/null
+  run -0 at 1 share
+  [[ $output == "share unknown: "* ]]
+  cores_are_dealt
+  at 1 add "$ADDR, 4003, 6, 0"
+  [ "$(share_at 1 4003)" = 0 ]
+  run -0 at 1 share 1/2
+  [[ $output == "share unknown -> 1/2: "* ]]
+  [ "$(share_at 1 4003)" = 3 ]
+}
+
+# gateway N: its listener, at an address of its own.
+gateway() {
+  GATE=127.$((RANDOM % 254 + 1)).$((RANDOM % 256)).$((RANDOM % 254 + 1)):3632
+  SCOREBOARD=$T/$1/scoreboard.tdb COREBALANCE_SCOREBOARD=$T/$1/scoreboard.tdb CONF=$T/$1/nodes.conf SHARE=$1/2 entrance "${2:-alone}"
+  printf -v "GATE_$1" %s "$GATE"
+}
+
+busy_at() { [ "$(at "$1" slots -n | grep -c .)" = "$2" ]; }
+waiting_at() { [ "$(at "$1" queue -n | grep -c .)" = "$2" ]; }
+
+@test "two gateways with \$SHARE use all cores of the nodes, and never one too many; each serves its own waiters" {
+  local i share
+  node a 4001 1 --mode line
+  node b 4002 3 --mode line
+  node c 4003 5 --mode line
+  gateways 2
+  for i in 1 2; do
+    gateway $i
+    client_start "load$i" -n 12 -c 12 --line "$(until_word go)" --expect line
+  done
+  for i in 1 2; do
+    share=$(at $i list -nr -o SHARE | awk '{ sum += $1 } END { print sum }')
+    until_ok busy_at $i "$share"
+    until_ok waiting_at $i $((12 - share))
+    at $i explain -n -o NODE,WHY 10.0.0.1 | grep "its other cores are other gateways'"
+  done
+  cores_are_dealt
+  [ "$(at 1 slots -n | grep -c .)$(at 2 slots -n | grep -c .)" != 90 ]
+  [ $(($(at 1 slots -n | grep -c .) + $(at 2 slots -n | grep -c .))) = 9 ]
+  word go
+  client_wait load1
+  client_wait load2
+  nodes_never_overfilled
+  grep "share 1/2 of each node" "$T/relay.log" || grep "share 2/2 of each node" "$T/relay.log"
+}
+
+@test "each connection a process: \$SHARE counts from the first; another value at the next" {
+  node a 4001 4 --mode line
+  gateways 2
+  WRAPPER='env SHARE=2/2'
+  SCOREBOARD=$T/1/scoreboard.tdb COREBALANCE_SCOREBOARD=$T/1/scoreboard.tdb CONF=$T/1/nodes.conf entrance inetd
+  client_start load -n 3 -c 3 --line "$(until_word go)" --expect line
+  until_ok busy_at 1 2
+  until_ok waiting_at 1 1
+  at 1 share | grep -Fx 'share 2/2: 2 of 4 cores of 1 node'
+  # All of it is this gateway's: the waiter is served.
+  at 1 share none
+  until_ok busy_at 1 3
+  word go
+  client_wait load
+  nodes_never_overfilled
+}
+
+@test "a smaller share ends no connection; a larger one serves waiters" {
+  node a 4001 4 --mode line
+  entrance alone
+  client_start load -n 6 -c 6 --line "$(until_word go)" --expect line
+  until_ok busy_is 4
+  run -0 score share 1/4
+  [ "$output" = "share none -> 1/4: 1 of 4 cores of 1 node" ]
+  busy_is 4
+  [ "$(score list -nr -o BUSY,FREE,SHARE)" = "4 0 1" ]
+  client_start more --line "sleep 0" --expect line
+  until_ok waiting_is 3
+  word go
+  client_wait load
+  client_wait more
+  run -0 score share 1/4
+  [ "$output" = "share is 1/4 already: 1 of 4 cores of 1 node" ]
+  farm_is_at_rest
+}
+
+@test "the split is shown in list, status, JSON and metrics, where there is one" {
+  node_line 4001 4
+  score load
+  [ "$(score list -nr -o SHARE)" = "" ]
+  score list -J -o NODE,SHARE | jq -e '.nodes[0].share == null'
+  run -0 score share
+  [ "$output" = "share none: 4 of 4 cores of 1 node" ]
+  run ! grep share <(score status)
+  score status -J | jq -e '.share == null and .nodes[0].share == null'
+  score metrics | grep -F 'node_slots_share{' | grep ' 4$'
+  score share 2/4
+  score list -J -o NODE,SHARE | jq -e '.nodes[0].share == 1'
+  score status | grep -Fx "  share 2/4: 1 of 4 cores are this gateway's"
+  score status -J | jq -e '.share == "2/4" and .nodes[0].share == 1 and .nodes[0].limit == 1 and .nodes[0].cores == 4'
+  score metrics | grep -F 'node_slots_share{' | grep ' 1$'
+  # The node list is that of all gateways.
+  run ! grep -i share <(score dump)
+}
+
+@test "wrong values are told and change nothing" {
+  node_line 4001 4
+  score share 1/2
+  for wrong in 0/2 3/2 1/0 1/1001 1 / 1/ /2 1/2/3 1/2x ' 1/2' -1/2 '' half; do
+    run -2 score share -- "$wrong"
+    [[ $output == *"\"$wrong\": expected PART/PARTS, as 1/2, of at most 1000, or none"* ]]
+    [ -z "$wrong" ] || SHARE=$wrong run -64 "$BUILD/cbrelay" -c "$CONF" "$GATE"
+    [ -z "$wrong" ] || [[ $output == "cbrelay: \$SHARE: \"$wrong\": expected PART/PARTS, as 1/2, of at most 1000, or none"* ]]
+  done
+  [ "$(score share)" = "share 1/2: 2 of 4 cores of 1 node" ]
+  score fsck
+}
+
+@test "a split that cbscore set outlives a reboot, and so does its end" {
+  [ "$(id -u)" = 0 ] || skip "needs root to mount"
+  unset COREBALANCE_SCOREBOARD
+  export ADDR BUILD
+  run -0 unshare --mount bash -euc 'mount -t tmpfs none /etc && mount -t tmpfs none /run && mount -t tmpfs none /var/lib &&
+    mkdir /etc/corebalance /run/corebalance /var/lib/corebalance
+    echo "$ADDR, 4001, 4, 0" >/etc/corebalance/nodes.conf
+    reboot() { rm /run/corebalance/*; }
+    "$BUILD/cbscore" share 2/2 >/dev/null
+    "$BUILD/cbscore" down $ADDR >/dev/null
+    cat /var/lib/corebalance/scoreboard.holds
+    reboot
+    "$BUILD/cbscore" load >/dev/null
+    "$BUILD/cbscore" list -nr -o STATE,SHARE
+    "$BUILD/cbscore" share
+    "$BUILD/cbscore" share none >/dev/null
+    reboot
+    "$BUILD/cbscore" load >/dev/null
+    "$BUILD/cbscore" share'
+  [[ $output == *$'\n'"share 2/2"$'\n'"$ADDR:4001"$'\n'"held 2"$'\n'"share 2/2: 2 of 4 cores of 1 node"$'\n'"share none: 4 of 4 cores of 1 node" ]]
+}
 
 @test "shares that a program sets, and a lease: nothing is granted at or after its end, waiters are served by the next" {
   node_line 4001 4

@@ -47,6 +47,7 @@ FORMAT(explain_rank_, struct explain_row, "%" PRIu32, i->rank)
 FORMAT(explain_why, struct explain_row, "%s", i->why)
 FORMAT(explain_worth, struct explain_row, "%.6g", score_worth(&i->node))
 FORMAT(explain_share, struct explain_row, "%.3g", (double)i->node.free / i->node.config.cores)
+FORMAT(node_share_, struct score_node, "%" PRIu32, i->share)
 FORMAT(node_agent, struct score_node, "%s", i->agent)
 FORMAT(node_fingerprint, struct score_node, "%s", i->fingerprint)
 FORMAT(slot_node, struct score_slot_info, "%s", i->node)
@@ -83,6 +84,15 @@ static void node_reason_(const void *item, char text[static COLUMN_TEXT_MAX])
 	const char *phrase = reason_to_string(node->reason);
 
 	(void)snprintf(text, COLUMN_TEXT_MAX, "%s%s%s", phrase, *phrase && *node->detail ? ": " : "", node->detail);
+}
+
+static void node_share(const void *item, char text[static COLUMN_TEXT_MAX])
+{
+	const struct score_node *node = item;
+
+	*text = '\0';
+	if (node->share != SHARE_NONE)
+		node_share_(item, text);
 }
 
 static void node_retry(const void *item, char text[static COLUMN_TEXT_MAX])
@@ -198,6 +208,7 @@ const struct column columns[] = {
 	{ TABLE_NODES, "COMPILES", SHOWN_NOT, COLUMN_NUMBER, "of so many compiles, at most 16, halved each hour",
 	  node_compiles },
 	{ TABLE_NODES, "WORK", SHOWN_NOT, COLUMN_NUMBER, "microseconds of the last such compile", node_work },
+	{ TABLE_NODES, "SHARE", SHOWN_NOT, COLUMN_NUMBER, "cores that are this gateway's, of several", node_share },
 	{ TABLE_NODES, "AGENT", SHOWN_NOT, COLUMN_TEXT, "what its agent has said", node_agent },
 	{ TABLE_NODES, "FINGERPRINT", SHOWN_NOT, COLUMN_TEXT, "its machine and compiler, by check=distcc", node_fingerprint },
 	{ TABLE_NODES, "DETAIL", SHOWN_NOT, COLUMN_TEXT, "an administrator's or a check's own words", node_detail },

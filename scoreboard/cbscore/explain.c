@@ -48,7 +48,7 @@ static int add_row(const struct score_node *node, void *arg)
 		return -ENOMEM;
 	row = &e->rows[e->n];
 	*row = (struct explain_row){ .node = *node, .position = e->n++ };
-	row->usable = node->free > 0 && !e->choice.paused && !(node->config.backup && e->choice.primary_up);
+	row->usable = node->free > 0 && !e->choice.paused && !e->choice.lapsed && !(node->config.backup && e->choice.primary_up);
 	return 0;
 }
 
@@ -105,9 +105,13 @@ static void why_not_usable(const struct explanation *e, struct explain_row *row)
 			       node->state == NODE_RETRY && node->free == 0 ? "a connection is trying it" : reason,
 			       *node->detail ? ": " : "", node->detail, *pause ? " (a trial in " : "", pause, *pause ? ")" : "");
 	} else if (node->free == 0) {
-		(void)strcpy(row->why, node->busy < node->config.cores ? "as many as its agent allows" : "no free slot");
+		(void)strcpy(row->why, node->busy >= node->config.cores ? "no free slot" :
+					node->busy >= node->share ? "its other cores are other gateways'" :
+								    "as many as its agent allows");
 	} else if (e->choice.paused) {
 		(void)strcpy(row->why, "the farm is paused");
+	} else if (e->choice.lapsed) {
+		(void)strcpy(row->why, "the farm's lease is over");
 	} else {
 		(void)strcpy(row->why, "a backup, and another node is up");
 	}
@@ -207,7 +211,8 @@ static void tell(const struct explanation *e, const char *word, uint32_t shown)
 		fold_line("The next connection gets %s.", e->chosen->node.config.name);
 	else
 		fold_line("The next connection waits%s, behind %" PRIu64 ".",
-			     e->choice.paused ? ", as the farm is paused" : "", waiting);
+			  e->choice.paused ? ", as the farm is paused" :
+			  e->choice.lapsed ? ", as the farm's lease is over" : "", waiting);
 	tell_second(e);
 }
 

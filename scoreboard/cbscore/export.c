@@ -159,7 +159,7 @@ static int write_node(const struct score_node *node, void *arg)
 		return 0;
 	}
 	(void)strcpy(export->seen[export->n++], where);
-	if (!is_used(export, node))
+	if (!is_used(export, node) || node->limit == 0)
 		weight = 0;
 	else if (weight < 1)
 		weight = 1;

@@ -87,6 +87,19 @@ static void tell_hour(const struct score_history *history)
 	fold_line("  last hour: %s served, %s failed%s", thousands(served, text[0]), thousands(failed, text[1]), waits);
 }
 
+/* Tells what is this gateway's, as "cores" in the first line means all that the nodes have. */
+static void tell_share(const struct snapshot *snapshot)
+{
+	char text[SPLIT_TEXT_MAX];
+	uint64_t shares = 0;
+
+	for (size_t i = 0; i < snapshot->n_nodes; i++)
+		if (snapshot->nodes[i].state != NODE_DRAINING)
+			shares += share_of(snapshot->nodes[i].share, snapshot->nodes[i].cores);
+	fold_line("  share %s: %" PRIu64 " of %" PRIu64 " cores are this gateway's", split_format(&snapshot->totals.split, text),
+		  shares, snapshot->totals.slots);
+}
+
 static int status(const struct context *context, const struct snapshot *snapshot)
 {
 	if (context->json) {
@@ -96,6 +109,8 @@ static int status(const struct context *context, const struct snapshot *snapshot
 	tell_farm(snapshot);
 	tell_nodes(snapshot);
 	tell_hour(&snapshot->history);
+	if (snapshot->totals.split.parts > 0)
+		tell_share(snapshot);
 	if (snapshot->verbosity > 0)
 		fold_line("  verbosity %" PRIu32 ": %s; cbscore verbosity 0 ends it", snapshot->verbosity,
 			  verbosity_words(snapshot->verbosity));

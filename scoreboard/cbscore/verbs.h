@@ -30,6 +30,7 @@
 	VERB(kill) \
 	VERB(pause) \
 	VERB(resume) \
+	VERB(share) \
 	VERB(verbosity) \
 	VERB(check) \
 	VERB(export) \

@@ -59,6 +59,7 @@ static void begin_sample(FILE *out, const char *name, const struct snapshot *sna
 
 NODE_VALUE(value_slots, node->cores)
 NODE_VALUE(value_limit, node->limit)
+NODE_VALUE(value_share, share_of(node->share, node->cores))
 NODE_VALUE(value_busy, node->busy)
 NODE_VALUE(value_free, node->free)
 NODE_VALUE(value_speed, node->speed)
@@ -77,6 +78,7 @@ static const struct node_family {
 } node_families[] = {
 	{ "node_slots", "gauge", "Cores of the node: connections that it may have at once.", NULL, NULL, value_slots },
 	{ "node_slots_limit", "gauge", "Connections at once that the node takes at present.", NULL, NULL, value_limit },
+	{ "node_slots_share", "gauge", "Cores of the node that are this gateway's, of several.", NULL, NULL, value_share },
 	{ "node_slots_busy", "gauge", "Slots that are taken.", NULL, NULL, value_busy },
 	{ "node_slots_free", "gauge", "Connections that the node would take now.", NULL, NULL, value_free },
 	{ "node_speed_ratio", "gauge", "Speed of a core, 1 is ordinary.", NULL, NULL, value_speed },

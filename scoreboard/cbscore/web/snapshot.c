@@ -67,6 +67,7 @@ static int add_node(const struct score_node *node, void *arg)
 		.why = copy_why(node),
 		.cores = node->config.cores,
 		.limit = node->limit,
+		.share = node->share,
 		.busy = node->busy,
 		.free = node->free,
 		.state = node->state,

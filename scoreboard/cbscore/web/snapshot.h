@@ -18,6 +18,7 @@ struct snapshot_node {
 	char *name;
 	char *why;                   /* the reason's phrase and the words behind it; may be empty */
 	uint32_t cores, limit, busy, free;
+	uint32_t share;              /* as in struct score_node */
 	enum node_state state;
 	bool backup, pinned;
 	double speed;

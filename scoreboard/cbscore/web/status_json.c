@@ -12,6 +12,14 @@ static const char *boolean(bool value)
 	return value ? "true" : "false";
 }
 
+static void write_share(FILE *out, const struct snapshot_node *node)
+{
+	if (node->share != SHARE_NONE)
+		(void)fprintf(out, ",\"share\":%" PRIu32, node->share);
+	else
+		(void)fputs(",\"share\":null", out);
+}
+
 static void write_node(FILE *out, const struct snapshot_node *node)
 {
 	(void)fputs("{\"node\":", out);
@@ -20,9 +28,20 @@ static void write_node(FILE *out, const struct snapshot_node *node)
 		      ",\"state\":\"%s\",\"since\":%.6f,\"reason\":", node->cores, node->limit, node->busy, node->free,
 		      node_state_to_string(node->state), (double)node->since_usec / (double)USEC_PER_SEC);
 	json_string(out, *node->why ? node->why : NULL); /* texts are valid UTF-8: see snapshot.h */
+	write_share(out, node);
 	(void)fprintf(out, ",\"backup\":%s,\"speed\":%g,\"pinned\":%s,\"served\":%" PRIu64 ",\"failed\":%" PRIu64
 		      ",\"in\":%" PRIu64 ",\"out\":%" PRIu64 "}", boolean(node->backup), node->speed,
 		      boolean(node->pinned), node->served, node->failed, node->bytes_in, node->bytes_out);
+}
+
+static void write_split(FILE *out, const struct split *split)
+{
+	char text[SPLIT_TEXT_MAX];
+
+	if (split->parts > 0)
+		(void)fprintf(out, ",\"share\":\"%s\"", split_format(split, text));
+	else
+		(void)fputs(",\"share\":null", out);
 }
 
 /* Writes seconds, or null if the time is not known. */
@@ -54,8 +73,9 @@ static void write_top(FILE *out, const struct snapshot *snapshot)
 	json_string(out, snapshot->farm);
 	(void)fprintf(out, ",\"version\":\"%s\",\"time\":%.6f,\"paused\":%s,\"slots\":%" PRIu64 ",\"busy\":%" PRIu64
 		      ",\"free\":%" PRIu64 ",\"waiting\":%" PRIu64, VERSION,
-		      (double)snapshot->taken_usec / (double)USEC_PER_SEC, boolean(totals->paused), totals->slots,
-		      totals->busy, totals->free, totals->waiting);
+		      (double)snapshot->taken_usec / (double)USEC_PER_SEC, boolean(totals->paused),
+		      totals->slots, totals->busy, totals->free, totals->waiting);
+	write_split(out, &totals->split);
 	write_seconds(out, "oldest_since", totals->oldest_since_usec, totals->oldest_since_usec != 0);
 	(void)fprintf(out, ",\"nodes_up\":%" PRIu32 ",\"nodes\":[", totals->nodes_up);
 }
