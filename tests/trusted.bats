@@ -78,6 +78,18 @@ says_who() { echo "exec:/bin/sh -c \"id -u > $D/ran.$1; exit 2\""; }
   [ "$(head -n 1 "$D/ran.one")" = "$(id -u daemon)" ] || { cat "$D/ran.one"; echo "$output"; return 1; }
 }
 
+# A command with the prober's terminal could type there, and root's shell would read it.
+@test "neither a command nor a hook has the terminal at which cbprobe runs" {
+  local try="sh -c ': </dev/tty' 2>/dev/null && echo tty"
+  printf '#!/bin/sh\n(%s; echo ran) >"$1"; exit 2\n' "$try" >"$D/intruder"
+  chmod 755 "$D/intruder"
+  echo "$ADDR, 4001, 1, 0, check=exec:$D/intruder $D/ran.one" >"$CONF"
+  score load
+  script -qec ": </dev/tty && $BUILD/cbprobe -c $CONF --notify '$D/intruder $D/ran.two'" /dev/null </dev/null
+  [ "$(cat "$D/ran.one")" = ran ]
+  [ "$(cat "$D/ran.two")" = ran ]
+}
+
 @test "a prober of another user, a member of the group, checks, and runs commands as itself" {
   if [ "$(id -u)" != 0 ]; then skip "needs root to be several users"; fi
   local member=54322 group=54320 dir

@@ -9,7 +9,7 @@
  *       |                ^
  *       +--late--> ASKED (SIGTERM) --late--> KILLED (SIGKILL) --late--> (given up)
  *
- * A command is a process group of its own, and the whole group ends with it. When
+ * A command is a session and a process group of its own, and the whole group ends with it. When
  * the leader has exited, the rest of the group is killed. Only then is the leader
  * waited for, as its zombie keeps the group's number from being reused. The guard
  * does the same if cbprobe cannot.
@@ -266,7 +266,7 @@ static _Noreturn void become(const struct call *call, char **environment, pid_t 
 {
 	int null = null_fd();
 
-	(void)setpgid(0, 0);
+	(void)setsid(); /* also away from the terminal at which cbprobe runs: a command could type there for its user */
 	if (!is_no_root())
 		_exit(EXIT_CANNOT_RUN);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
