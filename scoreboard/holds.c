@@ -28,6 +28,7 @@
 
 #define LINE_MAX_ (NODE_NAME_MAX + NODE_DETAIL_MAX + 3)
 #define TRIES_MAX 100u
+#define SIZE_MAX_ (256 * 1024 * 1024) /* bytes of a file that is read: a member of the group may have made it longer */
 
 static const char share_word[] = "share";
 static const char *file_path;
@@ -69,7 +70,7 @@ static FILE *open_file(void)
 
 	if (fd < 0)
 		return NULL;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !(st.st_mode & S_IWOTH))
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !(st.st_mode & S_IWOTH) && st.st_size <= SIZE_MAX_)
 		file = fdopen(fd, "r");
 	if (!file)
 		(void)close(fd);

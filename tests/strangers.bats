@@ -132,6 +132,29 @@ NOT_THEIRS='not believed: it belongs to neither root, nor this user, nor the own
   [ -z "$(ls -A "$T/secret")" ]
 }
 
+@test "root writes figures, and edits a list, in a user's folder as that user" {
+  folder 755 $STRANGER:$STRANGER
+  mkdir -m 700 "$T/secret"
+  as $STRANGER cp "$CONF" "$T/run/nodes.conf"
+  "$T/cbscore" -c "$T/run/nodes.conf" load
+  "$T/cbscore" -c "$T/run/nodes.conf" metrics --file "$T/run/figures.prom"
+  [ "$(stat -c '%u %a' "$T/run/figures.prom")" = "$STRANGER 644" ]
+  EDITOR="sh -c 'id -ru; id -u; sed -i s/4001/4002/ \"\$1\"' sh" run "$T/cbscore" -c "$T/run/nodes.conf" edit; echo "$output"
+  [ "$(head -n 2 <<<"$output")" = "$(printf '%s\n' $STRANGER $STRANGER)" ]
+  grep -q 4002 "$T/run/nodes.conf"
+  # Links to where the user may not write, and to what is not there.
+  as $STRANGER ln -s "$T/secret" "$T/run/sub"
+  as $STRANGER ln -s "$T/secret/nodes.conf" "$T/run/planted.conf"
+  says 1 "cbscore: $T/run/sub/figures.prom: Permission denied" "$T/cbscore" metrics --file "$T/run/sub/figures.prom"
+  says 1 "cbscore: $T/run/sub/nodes.conf: Permission denied" "$T/cbscore" -c "$T/run/sub/nodes.conf" edit
+  says 1 "cbscore: $T/run/planted.conf: Permission denied" "$T/cbscore" -c "$T/run/planted.conf" edit
+  [ -z "$(ls -A "$T/secret")" ]
+  rm "$T/run/planted.conf"
+  ln -s "$T/secret/nodes.conf" "$T/planted.conf"
+  says 1 "cbscore: $T/planted.conf: File exists" "$T/cbscore" -c "$T/planted.conf" edit
+  [ -z "$(ls -A "$T/secret")" ]
+}
+
 # The owner of the folder replaces every file that appears in it by a link, as fast as possible. Root makes, keeps and
 # replaces files there, and must never reach the file behind the links.
 @test "root makes, rebuilds and keeps in a folder whose owner swaps every file for a link: nothing of root's is touched" {

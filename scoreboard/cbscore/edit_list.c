@@ -4,12 +4,14 @@
  * edit_list.c: the verb edit: the node list in an editor, like visudo(8). The
  * editor works on a copy beside the list. The copy replaces the list, and is
  * loaded, only if it is valid. Meanwhile the list is locked against a second
- * editor.
+ * editor. In a folder that is not root's, root does all of that but the load as
+ * the folder's owner (system/folder.h), and so does the editor.
  */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +22,17 @@
 #include <unistd.h>
 
 #include "verbs.h"
+#include "system/folder.h"
 #include "system/printable.h"
+
+/* Becomes for good the user that the process acts as: the editor could take root's rights back. 0 or -1. */
+static int stay_the_owner(void)
+{
+	uid_t user = geteuid();
+	gid_t group = getegid();
+
+	return user == getuid() ? 0 : setresgid(group, group, group) < 0 ? -1 : setresuid(user, user, user);
+}
 
 /* Runs the editor on the file. STATUS_OK; or STATUS_FAILED, and the error was told. */
 static int run_editor(const char *path)
@@ -40,7 +52,8 @@ static int run_editor(const char *path)
 	(void)fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		(void)execl("/bin/sh", "sh", "-c", command_line, "sh", path, (char *)NULL);
+		if (stay_the_owner() == 0)
+			(void)execl("/bin/sh", "sh", "-c", command_line, "sh", path, (char *)NULL);
 		_exit(127);
 	}
 	free(command_line);
@@ -151,7 +164,9 @@ static int make_copy(int list, const char *path, char **ret_name)
 	return fd;
 }
 
-static int edit_and_load(const struct context *context, const char *path, int list)
+/* Edits the list, which is open. STATUS_OK, and *ret_changed says whether it was replaced; or another status, and the error
+ * was told. */
+static int edit_list(const char *path, int list, bool *ret_changed)
 {
 	char *copy = NULL;
 	int fd = make_copy(list, path, &copy), status, r = 0;
@@ -178,7 +193,7 @@ static int edit_and_load(const struct context *context, const char *path, int li
 			complain("%s: %s; nothing is changed", path, strerror(-r));
 			status = STATUS_FAILED;
 		} else {
-			status = action_run(&verb_load, context);
+			*ret_changed = true;
 		}
 	}
 	(void)unlink(copy); /* gone already if it replaced the list */
@@ -187,20 +202,51 @@ static int edit_and_load(const struct context *context, const char *path, int li
 	return status;
 }
 
-static int edit(const struct context *context)
+/* Opens the list, and makes an empty list where there is none: never behind a link that leads nowhere. A descriptor, or
+ * -errno. */
+static int open_list(const char *path)
 {
-	const char *path = context->farm.nodes;
-	int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0644), status = STATUS_FAILED;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	return fd < 0 ? -errno : fd;
+}
+
+static int lock_and_edit(const char *path, bool *ret_changed)
+{
+	int fd = open_list(path), status = STATUS_FAILED;
 
 	if (fd < 0)
-		complain("%s: %s", path, strerror(errno));
+		complain("%s: %s", path, strerror(-fd));
 	else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		complain("%s: %s", path, errno == EWOULDBLOCK ? "somebody else edits it" : strerror(errno));
 	else
-		status = edit_and_load(context, path, fd);
+		status = edit_list(path, fd, ret_changed);
 	if (fd >= 0)
 		(void)close(fd);
 	return status;
+}
+
+static int edit(const struct context *context)
+{
+	const char *path = context->farm.nodes;
+	struct folder_stay stay;
+	struct folder folder;
+	bool changed = false;
+	int status, r = folder_open(path, &folder);
+
+	if (r == 0) {
+		r = folder_enter(&folder, &stay);
+		folder_close(&folder);
+	}
+	if (r < 0) {
+		complain("%s: %s", path, strerror(-r));
+		return STATUS_FAILED;
+	}
+	status = lock_and_edit(path, &changed);
+	folder_leave(&stay);
+	return changed ? action_run(&verb_load, context) : status;
 }
 
 const struct action verb_edit = {

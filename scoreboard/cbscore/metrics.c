@@ -8,58 +8,57 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "system/folder.h"
 #include "verbs.h"
 #include "web/prometheus.h"
 
 static const char *arg_file;   /* NULL: standard output */
 
-/* Opens a new file that replaces path when it is complete. Its name is in *ret_name, which the caller frees. */
-static FILE *begin_file(const char *path, char **ret_name)
+/* Writes all of the figures to the file, for every user to read. 0 or -errno. */
+static int fill_file(int fd, const struct snapshot *snapshot)
 {
-	FILE *file = NULL;
-	int fd;
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0), r = 0;
+	FILE *file = copy < 0 ? NULL : fdopen(copy, "w");
 
-	if (asprintf(ret_name, "%s.XXXXXX", path) < 0) {
-		*ret_name = NULL;
-		return NULL;
+	if (!file) {
+		r = -errno;
+		if (copy >= 0)
+			(void)close(copy);
+		return r;
 	}
-	fd = mkostemp(*ret_name, O_CLOEXEC);
-	if (fd < 0) {
-		free(*ret_name);
-		*ret_name = NULL;
-		return NULL;
-	}
-	if (fchmod(fd, 0644) == 0)
-		file = fdopen(fd, "w");
-	if (!file)
-		(void)close(fd);
-	return file;
+	form_write(file, &prometheus_form, snapshot);
+	if (ferror(file) || fflush(file) != 0 || fchmod(fd, 0644) < 0)
+		r = -errno;
+	if (fclose(file) != 0 && r == 0)
+		r = -errno;
+	return r;
 }
 
 /* Writes the file so that a reader sees either the old file or the whole new file. 0 or -errno. */
 static int replace_file(const char *path, const struct snapshot *snapshot)
 {
-	char *name;
-	FILE *file = begin_file(path, &name);
-	int r = file ? 0 : -errno;
+	struct folder_file file = { .fd = -1 };
+	struct folder_stay stay;
+	struct folder folder;
+	int r = folder_open(path, &folder);
 
-	if (file) {
-		form_write(file, &prometheus_form, snapshot);
-		if (ferror(file) || fflush(file) != 0)
-			r = -errno;
-		if (fclose(file) != 0 && r == 0)
-			r = -errno;
+	if (r < 0)
+		return r;
+	r = folder_enter(&folder, &stay);
+	if (r == 0) {
+		r = folder_make(&folder, &file);
+		if (r == 0)
+			r = fill_file(file.fd, snapshot);
+		if (r == 0)
+			r = folder_replace(&folder, &file, folder.name);
+		folder_file_close(&folder, &file);
+		folder_leave(&stay);
 	}
-	if (r == 0 && rename(name, path) < 0)
-		r = -errno;
-	if (r < 0 && name)
-		(void)unlink(name);
-	free(name);
+	folder_close(&folder);
 	return r;
 }
 
