@@ -220,24 +220,13 @@ print('all', flush=True); time.sleep(600)"
 @test "the figures are in Prometheus's format, and add up" {
   farm_in_every_state
   score metrics >"$T/metrics"
-  if command -v promtool >/dev/null; then promtool check metrics <"$T/metrics"; fi
+  run -0 "$LIB/exposition" corebalance_ <"$T/metrics"
   python3 - "$T/metrics" <<'EOF'
 import re, sys
-families, samples, current = {}, {}, None
+samples = {}
 for line in open(sys.argv[1]):
-    line = line.rstrip("\n")
-    if line.startswith("# HELP "):
-        current = line.split()[2]
-        assert current not in families, "not contiguous: " + current
-        families[current] = None
-    elif line.startswith("# TYPE "):
-        assert line.split()[2] == current
-        families[current] = line.split()[3]
-    else:
-        name, labels, value = re.fullmatch(r'([a-z_]+)\{(.*)\} (\S+)', line).groups()
-        assert re.fullmatch(current + r"(_bucket|_sum|_count)?", name), (current, name)
-        assert name.startswith("corebalance_"), name
-        assert (families[current] == "counter") == name.endswith("_total"), name
+    if not line.startswith("#"):
+        name, labels, value = re.fullmatch(r'([a-z_]+)\{(.*)\} (\S+)\n', line).groups()
         assert 'farm="scoreboard"' in labels and "client" not in labels, labels
         samples[name, labels] = float(value)
 def total(name, part=""): return sum(v for (n, l), v in samples.items() if n == "corebalance_" + name and part in l)
@@ -254,6 +243,44 @@ EOF
   [ "$(stat -c %a "$T/corebalance.prom")" = 644 ]
   run -1 score metrics --file "$T/nowhere/corebalance.prom"
   [ "$(find "$T" -name 'corebalance.prom.*' | wc -l)" = 0 ]
+}
+
+@test "the check of the format finds what is wrong" {
+  local change
+  node_line 4001 1
+  score load
+  score metrics >"$T/metrics"
+  run -0 "$LIB/exposition" corebalance_ <"$T/metrics"
+  [ -z "$output" ]
+  for change in '/^# HELP corebalance_paused/d' '/^# TYPE corebalance_paused/d' '/^# HELP corebalance_paused/p' '1,2d' \
+    's/^# TYPE corebalance_paused gauge/# TYPE corebalance_paused counter/' 's/connections_total/connections/' \
+    's/^corebalance_paused{farm="scoreboard"}/&&/' 's/^\(corebalance_paused.*\) 0$/\1 x/' 's/^\(corebalance_paused.*\) 0$/\1/' \
+    's/^corebalance_paused{farm="scoreboard"/&,farm="x"/' 's/^corebalance_paused{farm="scoreboard/&\\x/' \
+    's/^corebalance_paused/other/' 's/corebalance_paused/paused/' '/^corebalance_paused/p' '$ { h; d }; 1 { G }' \
+    's/wait_seconds_count\(.*\) 0$/wait_seconds_count\1 1/' 's/wait_seconds_bucket\(.*le="0.005".*\) 0$/wait_seconds_bucket\1 1/' \
+    's/le="+Inf"/le="1"/' '/wait_seconds_sum/d' 's/le="0.005"/le="0.0001"/' 's/queue_oldest_seconds/queue_oldest_ms/' \
+    's/^\(corebalance_node_connections_total.*\) 0$/\1 -1/'; do
+    sed "$change" "$T/metrics" >"$T/wrong"
+    ! cmp -s "$T/metrics" "$T/wrong"
+    run -1 "$LIB/exposition" corebalance_ <"$T/wrong"
+    [ -n "$output" ] || { echo "not found: $change" && false; }
+  done
+  head -c -1 "$T/metrics" | { ! "$LIB/exposition" corebalance_; }
+}
+
+@test "the figures that the example's dashboard and alerts name are there" {
+  farm_in_every_state
+  score metrics | sed -nE 's/^(corebalance_[a-z_]+)\{.*/\1/p' | sort -u >"$T/there"
+  for file in corebalance-dashboard.json corebalance-alerts.yml; do
+    grep -oE 'corebalance_[a-z_]+' "$BATS_TEST_DIRNAME/../units/$file" | sort -u >"$T/named"
+    [ "$(wc -l <"$T/named")" -ge 2 ]
+    [ -z "$(comm -13 "$T/there" "$T/named")" ]
+  done
+  # The labels by which they choose are there, too.
+  score metrics | grep -q 'corebalance_node_state{.*state="up"} 1'
+  jq -e '[.. | .expr? // empty] | length > 5' "$BATS_TEST_DIRNAME/../units/corebalance-dashboard.json"
+  word go
+  client_wait crowd
 }
 
 @test "HAProxy's agent-check gets the free share of the farm, drain while it is paused, down while no node is up" {
