@@ -21,7 +21,7 @@
 #include "connection.h"
 #include "farm.h"
 #include "listener.h"
-#include "log.h"
+#include "system/log.h"
 #include "options.h"
 #include "report.h"
 #include "sigterm.h"
@@ -132,6 +132,7 @@ int main(int argc, char **argv)
 	if (r != 0)
 		return r > 0 ? EX_OK : r == -EIO ? EX_IOERR : EX_USAGE;
 	(void)signal(SIGPIPE, SIG_IGN);
+	log_leave_client();
 	log_setup("cbrelay");
 
 	status = farm_check_arguments(&options);

@@ -37,7 +37,7 @@
 #include "former.h"
 #include "greetings.h"
 #include "loader.h"
-#include "log.h"
+#include "system/log.h"
 #include "pool.h"
 #include "proxy.h"
 #include "report.h"

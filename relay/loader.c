@@ -15,7 +15,7 @@
 
 #include "child.h"
 #include "list/nodelist.h"
-#include "log.h"
+#include "system/log.h"
 #include "report.h"
 #include "system/timespan.h"
 

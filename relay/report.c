@@ -18,7 +18,7 @@
 #include <syslog.h>
 #include <time.h>
 
-#include "log.h"
+#include "system/log.h"
 #include "system/number.h"
 #include "system/timespan.h"
 
@@ -280,7 +280,7 @@ void report_connection(const struct record *r, bool always)
 	log_add(&line, "COREBALANCE_SAMPLE=%s", stands_for.text);
 	log_add(&line, "COREBALANCE_FAILED_NODES=%u", r->failed_nodes);
 	log_add(&line, "COREBALANCE_END=%c%c", r->ended_by, r->end_phase);
-	log_send(&line);
+	(void)log_send(&line);
 }
 
 /* ---- a node ---- */
@@ -308,5 +308,5 @@ void report_node(const char *node, const struct score_edge *edge)
 	log_add(&line, "COREBALANCE_NEW_STATE=%s", node_state_to_string(edge->after));
 	log_add(&line, "COREBALANCE_REASON=%s", phrase);
 	log_add(&line, "COREBALANCE_LASTED_USEC=%" PRIu64, edge->lasted_usec);
-	log_send(&line);
+	(void)log_send(&line);
 }

@@ -3,7 +3,7 @@
 
 /*
  * report.h: what a relay says about its connections and their nodes. Nothing
- * here waits: see log.h.
+ * here waits: see system/log.h.
  */
 
 #include <stdint.h>

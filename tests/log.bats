@@ -61,6 +61,31 @@ log_hangs() {
   until_ok lines_with_are "$T/drained" 'client=' 1
 }
 
+@test "the resident prober: a log that nobody reads holds up no pass, and what was lost is counted" {
+  full_stderr
+  node_line 4001 1
+  score load
+  background "$T/probe.log" bash -c 'exec "$@" 2>'"'$T/pipe'" sh "$BUILD/cbprobe" -c "$CONF" --interval 50ms --fall 1
+  until_ok state_is 4001 down
+  node a 4001 1 --mode line
+  until_ok state_is 4001 up
+  kill "$PID_a"
+  until_ok state_is 4001 down
+  background "$T/drained" cat "$T/pipe"
+  until_ok test -s "$T/drained"
+  node_start a 4001 1 --mode line
+  until_ok grep -E '^cbprobe: .*:4001 is up \(was down' "$T/drained"
+  until_ok grep -E '^cbprobe: 3 lines before this one were lost' "$T/drained"
+}
+
+@test "a pass that a person starts loses no line, however slowly these are read" {
+  local i
+  for ((i = 1; i <= 2000; i++)); do echo "$ADDR, $((10000 + i)), 1, 0"; done >"$CONF"
+  score load
+  probe --fall 1 -v 2> >(while IFS= read -r line; do echo "$line"; done >"$T/slowly")
+  until_ok eval '[ "$(grep -c "is down: connection refused" "$T/slowly")" = 2000 ]'
+}
+
 # A journal of the test's own: python reads the datagrams once "$T/read.word" is there, and writes them as text.
 journal_start() {
   if [ "$(id -u)" != 0 ]; then skip "needs root for a journal of its own"; fi

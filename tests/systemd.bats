@@ -161,14 +161,7 @@ lines_are() { [ "$(lines | wc -l)" = "$1" ]; }
 @test "listener: the journal has a connection's fields" { journal_tells listener corebalance.service; }
 @test "connection: the journal has a connection's fields" { journal_tells connection corebalance@; }
 
-# The journal's daemon is stopped, its socket is full, and the node does not write to it either.
-journal_is_stopped() { # FORM CLIENTS
-  inside systemd-run -q --collect --unit=node-a -p StandardOutput=null -p StandardError=null \
-    /opt/cbtest/cbtest-node --name a --max 1 --timeout 500 --mode line 127.0.0.1:4001
-  until_ok is_listening 127.0.0.1:4001
-  inside sh -c 'echo "127.0.0.1, 4001, 1, 0" >/etc/corebalance/nodes.conf'
-  use "$1"
-  client --line "sleep 0" --expect line
+journal_stops() {
   inside systemctl kill -s STOP systemd-journald.service
   # A socket that cannot send its first message: the queue itself is full, not only what the sender may have under way.
   inside python3 -c '
@@ -179,6 +172,17 @@ while sent:
     try:
         while True: sockets[-1].sendto(b"MESSAGE=more\nSYSLOG_IDENTIFIER=filler\n", "/run/systemd/journal/socket"); sent += 1
     except BlockingIOError: pass'
+}
+
+# The journal's daemon is stopped, its socket is full, and the node does not write to it either.
+journal_is_stopped() { # FORM CLIENTS
+  inside systemd-run -q --collect --unit=node-a -p StandardOutput=null -p StandardError=null \
+    /opt/cbtest/cbtest-node --name a --max 1 --timeout 500 --mode line 127.0.0.1:4001
+  until_ok is_listening 127.0.0.1:4001
+  inside sh -c 'echo "127.0.0.1, 4001, 1, 0" >/etc/corebalance/nodes.conf'
+  use "$1"
+  client --line "sleep 0" --expect line
+  journal_stops
   client -n "$2" -c 4 --line "sleep 0" --expect line
 }
 
@@ -206,6 +210,42 @@ lost_lines_are_told() { # AT LEAST
 }
 
 # libsystemd keeps a socket to the journal under a number that a relay's own descriptors could have later.
+@test "a journal that is stopped holds up neither the prober nor an administrator, and what it missed is told" {
+  local i
+  node a 4001 1 --mode echo
+  node b 4002 1 --mode echo
+  # The nodes write nothing that would wait for the journal.
+  for i in a b; do inside systemctl stop "node-$i"; done
+  UNIT_OPTIONS=(-p StandardOutput=null -p StandardError=null)
+  node_up a 4001 1 --mode echo
+  node_up b 4002 1 --mode echo
+  use listener
+  client --send 10 --half-close --expect echo
+  setting corebalance-probed.service '[Service]' ExecStart= 'ExecStart=/usr/sbin/cbprobe --interval 100ms --notify true'
+  inside systemctl start corebalance-probed.service
+  until_ok state_is 4002 up
+  journal_stops
+  # The stream of the prober's standard error is full, too, from the prober's own messages.
+  inside sh -c 'exec timeout 60 cbscore down 127.0.0.1:4001 --reason mine' 2>"$T/down"
+  grep 'the journal takes nothing now, and has no line of this change' "$T/down"
+  inside timeout 60 cbscore up 127.0.0.1:4001
+  inside sh -c 'kill -KILL $(systemctl show -P MainPID node-b)'
+  until_ok state_is 4002 down
+  node_up b 4002 1 --mode echo
+  until_ok state_is 4002 up
+  unit_is corebalance-probed.service active
+  journal_goes_on
+  # Each change of a node is a line with fields; the next is followed by the number of those that were lost.
+  goes_on() {
+    inside sh -c 'kill -KILL $(systemctl show -P MainPID node-b)'
+    until_ok state_is 4002 down
+    node_up b 4002 1 --mode echo
+    until_ok state_is 4002 up
+    [ -n "$(journal -t cbprobe --grep='lines before this one were lost')" ]
+  }
+  PATIENCE=300 until_ok goes_on
+}
+
 @test "stand-alone, what the listener says first costs no relay its own words, and goes into no connection" {
   node a 4001 4 --mode echo
   inside systemd-run -q --collect --unit=node-gate cbrelay --connections-per-relay 3 "$GATE" 127.0.0.1:4001/4

@@ -29,6 +29,7 @@
 #include "service.h"
 #include "trusted.h"
 #include "system/inherited.h"
+#include "system/log.h"
 #include "system/timespan.h"
 
 #define EXIT_OWN_FAULT 1    /* this machine's fault kept it from reaching any node */
@@ -262,6 +263,10 @@ int main(int argc, char *argv[])
 	error = options_parse(argc, argv, &arg);
 	if (error != 0)
 		return error > 0 ? EX_OK : error == -EIO ? EX_OSERR : EX_USAGE;
+	log_setup("cbprobe");
+	log_by_stderr();
+	if (!arg.interval_usec)
+		log_wait_for_reader();
 	quit_setup(last_words, arg.interval_usec > 0);
 	limit_jobs();
 	status = privilege_status(privilege_check(arg.user, arg.chroot));

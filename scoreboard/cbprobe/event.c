@@ -7,15 +7,17 @@
 
 #include "event.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <syslog.h>
 
-#include <systemd/sd-journal.h>
-
 #include "notify.h"
 #include "say.h"
+#include "system/log.h"
 #include "system/printable.h"
+
+#define MESSAGE_NODE_STATE "3ae5f15ff8304e33aea22f0c164c4744" /* a MESSAGE_ID, see sd_journal_send(3) */
 
 /* "refused" or "connect failed: Protocol not available". */
 static void format_reason(enum node_reason reason, const char *detail, char *buffer, size_t size)
@@ -23,18 +25,24 @@ static void format_reason(enum node_reason reason, const char *detail, char *buf
 	(void)snprintf(buffer, size, "%s%s%s", reason_to_string(reason), detail ? ": " : "", detail ? detail : "");
 }
 
+/* Whether the journal got the entry, or would have if it took any. */
 static bool send_to_journal(const char *node, const struct score_edge *edge, const char *reason, const char *message)
 {
-	return stderr_is_journal() &&
-	       sd_journal_send("MESSAGE=%s", message,
-			       MESSAGE_NODE_STATE_ID,
-			       "PRIORITY=%i", LOG_NOTICE,
-			       "COREBALANCE_NODE=%s", node,
-			       "COREBALANCE_OLD_STATE=%s", node_state_to_string(edge->before),
-			       "COREBALANCE_NEW_STATE=%s", node_state_to_string(edge->after),
-			       "COREBALANCE_REASON=%s", reason,
-			       "COREBALANCE_LASTED_USEC=%" PRIu64, edge->lasted_usec,
-			       NULL) == 0;
+	struct log_line line = { 0 };
+	int r;
+
+	if (!log_has_fields())
+		return false;
+	log_add(&line, "MESSAGE=%s", message);
+	log_add(&line, "MESSAGE_ID=" MESSAGE_NODE_STATE);
+	log_add(&line, "PRIORITY=%i", LOG_NOTICE);
+	log_add(&line, "COREBALANCE_NODE=%s", node);
+	log_add(&line, "COREBALANCE_OLD_STATE=%s", node_state_to_string(edge->before));
+	log_add(&line, "COREBALANCE_NEW_STATE=%s", node_state_to_string(edge->after));
+	log_add(&line, "COREBALANCE_REASON=%s", reason);
+	log_add(&line, "COREBALANCE_LASTED_USEC=%" PRIu64, edge->lasted_usec);
+	r = log_send(&line);
+	return r == 0 || r == -EAGAIN;
 }
 
 void event_node_state(const char *node, const struct score_edge *edge, const char *detail)

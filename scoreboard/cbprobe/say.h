@@ -2,15 +2,11 @@
 #pragma once
 
 /*
- * say.h: messages of cbprobe to the administrator, a line each on stderr. Changes
- * of nodes are event.h's.
+ * say.h: messages of cbprobe to the administrator, a line each. They never hold up
+ * a check: see system/log.h. Changes of nodes are event.h's.
  */
 
-#include <stdbool.h>
 #include <syslog.h>
 
-/* Whether stderr is the journal's own stream, as systemd says in $JOURNAL_STREAM. */
-bool stderr_is_journal(void);
-
-/* Writes the message as a single line: behind "cbprobe: ", or for the journal behind its priority (LOG_ERR ...). */
+/* Says the message as a single line, at a priority (LOG_ERR ...). */
 void say(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -2,6 +2,7 @@
 
 #include "act.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,11 +11,11 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include <systemd/sd-journal.h>
-
+#include "context.h"
+#include "system/log.h"
 #include "system/number.h"
 
-#define MESSAGE_ACT_ID "MESSAGE_ID=a4cc0ee9754c4d4087ef5168c65ea6a7"
+#define MESSAGE_ACT "a4cc0ee9754c4d4087ef5168c65ea6a7"
 
 static const char *farm;
 static bool any;
@@ -48,21 +49,24 @@ void act_tell(const char *verb, const char *node, const char *before, const char
 	const uid_t uid = user_of_act();
 	const struct passwd *user = getpwuid(uid);
 	const char *login = user ? user->pw_name : "unknown";
+	struct log_line line = { 0 };
 
 	any = true;
-	/* Without a journal this does nothing; a failure must not turn a change that is done into an error. */
-	(void)sd_journal_send("MESSAGE=%s: %s%s%s%s%s%s, by %s (uid %lu)", verb, node ? node : farm, before || after ? ": " : "",
-			      before ? before : "", before && after ? " -> " : "", after ? after : "",
-			      before && !after ? " -> none" : "", login, (unsigned long)uid,
-			      MESSAGE_ACT_ID, "PRIORITY=%d", LOG_NOTICE,
-			      "SYSLOG_IDENTIFIER=cbscore",
-			      "COREBALANCE_FARM=%s", farm,
-			      "COREBALANCE_VERB=%s", verb,
-			      "COREBALANCE_NODE=%s", node ? node : "",
-			      "COREBALANCE_OLD=%s", before ? before : "",
-			      "COREBALANCE_NEW=%s", after ? after : "",
-			      "COREBALANCE_UID=%lu", (unsigned long)uid,
-			      "COREBALANCE_LOGIN=%s", login, NULL);
+	log_add(&line, "MESSAGE=%s: %s%s%.300s%s%.300s%s, by %s (uid %lu)", verb, node ? node : farm, before || after ? ": " : "",
+		before ? before : "", before && after ? " -> " : "", after ? after : "", before && !after ? " -> none" : "",
+		login, (unsigned long)uid);
+	log_add(&line, "MESSAGE_ID=" MESSAGE_ACT);
+	log_add(&line, "PRIORITY=%d", LOG_NOTICE);
+	log_add(&line, "COREBALANCE_FARM=%s", farm);
+	log_add(&line, "COREBALANCE_VERB=%s", verb);
+	log_add(&line, "COREBALANCE_NODE=%s", node ? node : "");
+	log_add(&line, "COREBALANCE_OLD=%s", before ? before : "");
+	log_add(&line, "COREBALANCE_NEW=%s", after ? after : "");
+	log_add(&line, "COREBALANCE_UID=%lu", (unsigned long)uid);
+	log_add(&line, "COREBALANCE_LOGIN=%s", login);
+	/* The change is done, whether or not the journal takes the line. Where there is no journal nothing is said. */
+	if (log_send(&line) == -EAGAIN)
+		complain("the journal takes nothing now, and has no line of this change");
 }
 
 bool act_any(void)

@@ -16,6 +16,7 @@
 #include "command/alone.h"
 #include "context.h"
 #include "system/inherited.h"
+#include "system/log.h"
 #include "system/printable.h"
 #include "verbs.h"
 
@@ -176,6 +177,7 @@ int main(int argc, char **argv)
 
 	if (inherited_settle() < 0)
 		return STATUS_FAILED; /* stderr may be closed: nothing can be said */
+	log_setup("cbscore");
 	(void)setlocale(LC_ALL, "");
 	(void)setlocale(LC_NUMERIC, "C"); /* a decimal point in every locale: programs read this */
 	argv = with_verb(&argc, argv);

@@ -3,12 +3,12 @@
 /*
  * log.c: libsystemd's sd_journal_send(3) waits as long as the journal takes
  * nothing, and write(2) as long as no process reads standard error. Both would
- * hold up whatever a relay does next. So this file sends lines to the journal's
+ * hold up whatever a program does next. So this file sends lines to the journal's
  * socket itself, in the native protocol (a field a line; values have no newline),
  * and writes to standard error only where that takes a line at once.
  */
 
-#include "log.h"
+#include "system/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,10 +32,12 @@
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
-static enum { TO_STDERR, TO_JOURNAL, TO_STREAM } destination = TO_STDERR;
+static enum { TO_STDERR, TO_JOURNAL, TO_STREAM } destination = TO_STDERR; /* of plain text */
 static enum { IS_FILE, IS_SOCKET, IS_PIPE, IS_OTHER } kind = IS_FILE; /* standard error */
-static const char *program_name = "cbrelay";
+static const char *program_name;
 static int journal_fd = -1;
+static bool has_fields;        /* lines with fields go to the journal */
+static bool waits;             /* see log_wait_for_reader() */
 static atomic_ulong lost_here, *lost = &lost_here; /* lines; shared with all children once set up */
 
 /* $JOURNAL_STREAM names the device and inode of stderr, if it is the journal's; see systemd.exec(5). */
@@ -78,6 +80,23 @@ static void look_at_stderr(void)
 		kind = S_ISREG(st.st_mode) ? IS_FILE : S_ISSOCK(st.st_mode) ? IS_SOCKET : S_ISFIFO(st.st_mode) ? IS_PIPE : IS_OTHER;
 }
 
+void log_leave_client(void)
+{
+	if (is_client(STDOUT_FILENO))
+		silence(STDOUT_FILENO); /* a second copy would hide the close of the socket from the client */
+	if (!is_client(STDERR_FILENO))
+		return;
+	destination = TO_JOURNAL; /* without a journal lines are lost, but never reach the client */
+	silence(STDERR_FILENO);
+}
+
+static int open_journal(void)
+{
+	if (journal_fd < 0)
+		journal_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return journal_fd < 0 ? -errno : 0;
+}
+
 void log_setup(const char *program)
 {
 	void *page = mmap(NULL, sizeof(*lost), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -85,23 +104,23 @@ void log_setup(const char *program)
 	if (page != MAP_FAILED)
 		lost = page; /* without the page each process counts its own lines */
 	program_name = program;
-	if (is_client(STDOUT_FILENO))
-		silence(STDOUT_FILENO); /* a second copy would hide the close of the socket from the client */
-	if (is_client(STDERR_FILENO)) {
-		destination = TO_JOURNAL; /* without a journal lines are lost, but never reach the client */
-		silence(STDERR_FILENO);
-	} else if (stderr_is_journal()) {
+	if (stderr_is_journal())
 		destination = TO_JOURNAL;
-	}
 	look_at_stderr();
-	if (destination == TO_JOURNAL)
-		journal_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	has_fields = destination == TO_JOURNAL;
+	if (has_fields)
+		(void)open_journal();
 }
 
 void log_by_stderr(void)
 {
 	if (destination == TO_JOURNAL && stderr_is_journal())
 		destination = TO_STREAM;
+}
+
+void log_wait_for_reader(void)
+{
+	waits = true;
 }
 
 int log_fd(void)
@@ -111,7 +130,7 @@ int log_fd(void)
 
 bool log_has_fields(void)
 {
-	return destination == TO_JOURNAL;
+	return has_fields;
 }
 
 void log_add(struct log_line *line, const char *format, ...)
@@ -132,16 +151,21 @@ void log_add(struct log_line *line, const char *format, ...)
 	line->text[line->n++] = '\n';
 }
 
-static bool to_journal(const char *text, size_t size)
+/* 0; -EAGAIN: the journal takes nothing now; or another -errno: there is no journal. */
+static int to_journal(const char *text, size_t size)
 {
 	static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
+	int r = open_journal();
 	ssize_t n;
 
+	if (r < 0)
+		return r;
 	do
 		n = sendto(journal_fd, text, size, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&address, sizeof(address));
 	while (n < 0 && errno == EINTR);
-	/* Any other error means that there is no journal: such a line does not count as lost. */
-	return n >= 0 || (errno != EAGAIN && errno != ENOBUFS);
+	if (n >= 0)
+		return 0;
+	return errno == ENOBUFS ? -EAGAIN : -errno;
 }
 
 /* Writes each line by a single call, so that lines of several processes do not mix. */
@@ -151,6 +175,10 @@ static bool to_stderr(const char *text, size_t size)
 	struct pollfd pollfd = { .fd = STDERR_FILENO, .events = POLLOUT };
 	ssize_t n;
 
+	if (waits && destination == TO_STDERR) {
+		(void)!write(STDERR_FILENO, text, size);
+		return true;
+	}
 	if (kind == IS_SOCKET)
 		return send(STDERR_FILENO, text, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != EAGAIN;
 	if (kind == IS_PIPE) {
@@ -174,7 +202,7 @@ static bool say(int priority, const char *text)
 		log_add(&line, "MESSAGE=%s", text);
 		log_add(&line, "PRIORITY=%i", priority);
 		log_add(&line, "SYSLOG_IDENTIFIER=%s", program_name);
-		return to_journal(line.text, line.n);
+		return to_journal(line.text, line.n) != -EAGAIN;
 	}
 	if (destination == TO_STREAM)
 		log_add(&line, "<%i>%s", priority, text);
@@ -203,12 +231,14 @@ static void note(bool taken)
 		(void)atomic_fetch_add_explicit(lost, n, memory_order_relaxed);
 }
 
-void log_send(const struct log_line *line)
+int log_send(struct log_line *line)
 {
-	struct log_line whole = *line;
+	int r;
 
-	log_add(&whole, "SYSLOG_IDENTIFIER=%s", program_name);
-	note(to_journal(whole.text, whole.n));
+	log_add(line, "SYSLOG_IDENTIFIER=%s", program_name);
+	r = to_journal(line->text, line->n);
+	note(r != -EAGAIN); /* where there is no journal, no line is lost */
+	return r;
 }
 
 void log_text(int priority, const char *text)
