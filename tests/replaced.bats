@@ -25,7 +25,8 @@ scene() { # WAY
 second_entrance() {
   FIRST_GATE=$GATE
   GATE=$ADDR:3640
-  background "$T/second.log" "$BUILD/cbrelay" -c "$CONF" "$GATE"
+  # shellcheck disable=SC2086  # a command
+  background "$T/second.log" ${WRAPPER:-} "$BUILD/cbrelay" -c "$CONF" "$GATE"
   until_ok is_listening "$GATE"
 }
 
@@ -52,6 +53,21 @@ removed() { # WAY
 @test "connection: it is removed, and another entrance starts: who holds and who waits is known to it" { removed connection; }
 @test "inetd: it is removed, and another entrance starts: who holds and who waits is known to it" { removed inetd; }
 @test "alone: it is removed, and another entrance starts: who holds and who waits is known to it" { removed alone; }
+
+# Root sees what every process has open. Others do not see what listeners and relays of their own user have open.
+as_user() {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to be another user"; fi
+  open_to_nobody "$T"
+  mkdir "$T/run" "$T/build"
+  chown 54321 "$T/run"
+  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
+  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  cp "$BUILD"/cb{relay,score} "$T/build"
+  BUILD=$T/build
+  WRAPPER="setpriv --reuid=54321 --regid=54321 --clear-groups"
+}
+@test "listener of a user: it is removed, and another entrance starts" { as_user && removed listener; }
+@test "connection of a user: it is removed, and another entrance starts" { as_user && removed connection; }
 
 put_back() { # WAY COMMAND...
   scene "$1"

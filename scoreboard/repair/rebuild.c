@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "draft.h"
@@ -32,12 +33,15 @@
 #include "fsck.h"
 #include "lost.h"
 #include "store/file.h"
+#include "store/lock.h"
 #include "store/salvage.h"
 #include "store/version.h"
 #include "system/folder.h"
 #include "users.h"
 
 #define TRIES_MAX 10u /* attempts to find the file that was removed last */
+#define AWAIT_USEC 1500000u /* longer than the listener and the guard take to find that the file was removed */
+#define AWAIT_LOOKS 150u
 
 static void (*on_repair)(const char *what);
 
@@ -222,12 +226,33 @@ int rebuild_upgraded(const struct folder *folder, const char *path)
 	return r > 0 ? 0 : r;
 }
 
+/*
+ * Relays and listeners hide from processes of their user which files they have open. One of them that has a removed
+ * scoreboard open puts it back when it is asked what it holds; the listener and the guard of the queue do so by
+ * themselves within a second. 0: a file has the name again; -EACCES.
+ */
+static int await_put_back(const struct folder *folder, const char *path)
+{
+	const struct timespec pause = { .tv_nsec = (long)(AWAIT_USEC * 1000 / AWAIT_LOOKS) };
+	struct stat st;
+
+	users_wake(NULL, path);
+	for (unsigned looks = 0; looks < AWAIT_LOOKS; looks++) {
+		(void)nanosleep(&pause, NULL);
+		if (fstatat(folder->fd, folder->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			return 0;
+	}
+	return -EACCES;
+}
+
 int rebuild_removed(const struct folder *folder, const char *path)
 {
 	char link[USERS_LINK_MAX];
 	struct stat last;
 	int r = users_removed(path, &last, link), fd;
 
+	if (r == -EACCES && lock_has_page(folder))
+		return await_put_back(folder, path);
 	if (r < 0)
 		return r;
 	fd = open(link, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

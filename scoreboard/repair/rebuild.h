@@ -28,8 +28,9 @@ int rebuild(const struct folder *folder, int fd, const char *path);
  */
 int rebuild_upgraded(const struct folder *folder, const char *path);
 
-/* No file has the name: puts back the file that was removed, if a process has it open. 0; -ENOENT: no process has it,
- * as far as this process may see; or as rebuild(). */
+/* No file has the name: puts back the file that was removed, if a process has it open. If this process may not see what
+ * others have open, waits a little for one of them to put it back. 0; -ENOENT, -EACCES: no process has it, as far as
+ * this process knows; or as rebuild(). */
 int rebuild_removed(const struct folder *folder, const char *path);
 
 /*

@@ -23,7 +23,7 @@ struct port {
 struct search {
 	const struct stat *file;     /* NULL: only removed files are looked for */
 	char *path;                  /* the file's name as /proc says it; NULL: it cannot be known */
-	bool wake;
+	bool wake, any_hidden;
 	struct stat last;            /* the file that lost the name last; st_nlink is 1 if there is none */
 	char link[USERS_LINK_MAX];
 	bool knows_ports;            /* they have been read */
@@ -256,6 +256,8 @@ static int look_at_process(struct search *search, const char *pid)
 	/* A process of any user counts: root may have started relays, and a user of the group may meet the damage. */
 	if (r == -EACCES || r == -EPERM) {
 		r = may_be_of_farm(search, pid);
+		if (r == 1)
+			search->any_hidden = true;
 		if (r == 1 && search->wake)
 			wake_hidden(search, pid);
 	}
@@ -365,7 +367,7 @@ int users_removed(const char *path, struct stat *ret, char ret_link[static USERS
 	int r = look_at_all(&search);
 
 	if (r == 0 && search.last.st_nlink > 0)
-		r = -ENOENT;
+		r = search.any_hidden ? -EACCES : -ENOENT;
 	*ret = search.last;
 	(void)memcpy(ret_link, search.link, USERS_LINK_MAX);
 	end(&search);

@@ -22,7 +22,8 @@
  */
 int users_find(const struct stat *file, const char *path, struct holder **ret, size_t *ret_n);
 
-/* Asks each of these processes what it holds: sends a datagram for that to each wake-up port (see wake.h) of it. */
+/* Asks each of these processes what it holds: sends a datagram for that to each wake-up port (see wake.h) of it. file is
+ * NULL where no file has the name any more. */
 void users_wake(const struct stat *file, const char *path);
 
 /* Whether a process that lives has the scoreboard open, or may have it as its descriptors are hidden. */
@@ -30,7 +31,7 @@ bool users_may_have(const struct stat *file, const char *path, const struct hold
 
 /*
  * Finds the file that lost the name path last and has no name now, among the files that processes have open. *ret is
- * what fstat(2) says of it. ret_link is a name to open it by, which is valid for the moment. 0; -ENOENT: there is none,
- * as far as this process may see; or -errno.
+ * what fstat(2) says of it. ret_link is a name to open it by, which is valid for the moment. 0; -ENOENT: there is none;
+ * -EACCES: this process sees none, but cbrelays or cbprobes hide what they have open; or -errno.
  */
 int users_removed(const char *path, struct stat *ret, char ret_link[static USERS_LINK_MAX]);

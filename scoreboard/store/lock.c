@@ -646,6 +646,23 @@ void lock_look(struct lock *lock)
 
 /* ---- opening ---- */
 
+static char *page_name(const struct folder *folder)
+{
+	char *name;
+
+	return asprintf(&name, "%s.lock", folder->name) < 0 ? NULL : name;
+}
+
+bool lock_has_page(const struct folder *folder)
+{
+	char *name = page_name(folder);
+	struct stat st;
+	bool has = name && fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+
+	free(name);
+	return has;
+}
+
 int lock_open(const struct folder *folder, int fd, struct lock **ret)
 {
 	struct lock *lock = calloc(1, sizeof(*lock));
@@ -657,8 +674,8 @@ int lock_open(const struct folder *folder, int fd, struct lock **ret)
 	holder_self(&self);
 	lock_after_fork(lock, &self);
 	lock->folder = folder;
-	if (asprintf(&lock->name, "%s.lock", folder->name) < 0) {
-		lock->name = NULL;
+	lock->name = page_name(folder);
+	if (!lock->name) {
 		(void)lock_close(lock);
 		return -ENOMEM;
 	}

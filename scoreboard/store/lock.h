@@ -46,6 +46,9 @@ struct lock_wait {
  */
 int lock_open(const struct folder *folder, int fd, struct lock **ret);
 
+/* Whether there is a page beside the scoreboard that folder names: a scoreboard of that name was in use. */
+bool lock_has_page(const struct folder *folder);
+
 /* Frees the lock, which must not be held. Returns NULL. */
 struct lock *lock_close(struct lock *lock);
 
