@@ -69,6 +69,14 @@ static void bind_self(const struct score *score)
 	(void)confinement_free(confinement);
 }
 
+static void bind_listener(void)
+{
+	int r = confine_listener();
+
+	if (r < 0)
+		report_message(LOG_WARNING, "cannot confine the listener: %s, ignoring it", strerror(-r));
+}
+
 static int serve_one(int fd, struct score *score, const struct options *options, uint64_t started_usec)
 {
 	struct connection connection;
@@ -96,6 +104,7 @@ static int serve(const struct sockets *sockets, const struct farm *farm, const s
 	if (sockets->connected)
 		return serve_one(sockets->fds[0], score, options, started_usec);
 	raise_limits();
+	bind_listener();
 	if (sockets->n_waiters > 0)
 		(void)score_reap(score, NULL, NULL); /* the previous listener may still stand in the queue */
 	return listener_run(&(struct listener_setup){

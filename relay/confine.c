@@ -10,6 +10,12 @@
  * sockets by which processes of a farm wake each other. So the system bus is out of
  * reach.
  *
+ * A listener, and the process that it forks to load the node list, are bound by a
+ * second program: they run no other program and look into no other process, see
+ * filter/generate.c. The listener's relays inherit it. For a system call that both
+ * programs allow whatever its arguments, the kernel looks up one bit, as for one
+ * program.
+ *
  * A relay signals itself by tgkill(2) with its own pid, which differs from relay to
  * relay, while the program of the filter is made once, by the build. So the program has a number
  * that no pid can be in the place of the pid, and each relay puts its pid there.
@@ -73,6 +79,7 @@ struct confinement {
 
 INCLUDE_PROGRAM(filter_user, "user.bpf");
 INCLUDE_PROGRAM(filter_root, "root.bpf");
+INCLUDE_PROGRAM(filter_listener, "listener.bpf");
 
 /* Copies the program, as each relay writes its pid into it. */
 static int make_filter(struct confinement *confinement)
@@ -175,18 +182,42 @@ int confinement_fd(const struct confinement *confinement)
 	return confinement->landlock_fd;
 }
 
-int confine(const struct confinement *confinement)
+/* Hides this process from others of its user, and lets it have no more rights than it has. 0 or -errno. */
+static int close_up(void)
 {
-	struct sock_fprog program = { .len = (unsigned short)confinement->n, .filter = confinement->filter };
+	return prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+static int set_filter(const struct sock_filter *filter, size_t n)
+{
+	const struct sock_fprog program = { .len = (unsigned short)n, .filter = (struct sock_filter *)(uintptr_t)filter };
+
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0u, &program) < 0 ? -errno : 0;
+}
+
+int confine_listener(void)
+{
+	int r;
 
 	if (BINDS_NOTHING)
 		return 0;
-	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
+	r = close_up();
+	return r < 0 ? r : set_filter(filter_listener_begin, (size_t)(filter_listener_end - filter_listener_begin));
+}
+
+int confine(const struct confinement *confinement)
+{
+	int r;
+
+	if (BINDS_NOTHING)
+		return 0;
+	r = close_up();
+	if (r < 0)
+		return r;
 	if (confinement->landlock_fd >= 0 && syscall(SYS_landlock_restrict_self, confinement->landlock_fd, 0u) < 0)
 		return -errno;
 	put_pid(confinement);
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0u, &program) < 0 ? -errno : 0;
+	return set_filter(confinement->filter, confinement->n);
 }
 
 struct confinement *confinement_free(struct confinement *confinement)

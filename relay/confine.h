@@ -29,5 +29,12 @@ int confinement_fd(const struct confinement *confinement);
  */
 int confine(const struct confinement *confinement);
 
+/*
+ * Binds the calling process, a listener, to the rules of listeners, for good. Other
+ * processes of the same user can no longer look into it. What it forks is bound, too,
+ * and may bind itself further by confine(). 0, or -errno: then it is not bound.
+ */
+int confine_listener(void);
+
 /* Frees the rules; processes that are bound by them stay so. NULL is fine. Returns NULL. */
 struct confinement *confinement_free(struct confinement *confinement);

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# confine.bats: an attacker inside a relay cannot leave the relay's confinement,
-# and each entrance serves from within it.
+# confine.bats: an attacker inside a relay or a listener cannot leave its
+# confinement, and each entrance serves from within it.
 
 load lib/helpers
 
@@ -13,7 +13,8 @@ bound() { # PID: by seccomp, and without a way to new rights
   grep -q '^Seccomp:[[:space:]]*2' "/proc/$1/status" && grep -q '^NoNewPrivs:[[:space:]]*1' "/proc/$1/status"
 }
 
-@test "what a relay that was taken over would try is refused, what it needs is not" {
+# tries REFUSED DONE [listener]: so many attempts are refused, and so many things that it needs are done.
+tries() {
   if [ -n "${SANITIZE:-}" ]; then skip "built with sanitizers, which need more, a process binds itself to nothing"; fi
   mkdir "$T/folder"
   : >"$T/folder/file"
@@ -21,14 +22,20 @@ bound() { # PID: by seccomp, and without a way to new rights
   local plain=()
   if [ "$(id -u)" = 0 ]; then plain=(setpriv --bounding-set=-all --inh-caps=-all); fi
   background "$T/other.log" "${plain[@]}" sleep 300
-  run -0 "${plain[@]}" "$BUILD/tests/cbtest-confine" "$T/folder" "$PID"
+  run -0 "${plain[@]}" "$BUILD/tests/cbtest-confine" "$T/folder" "$PID" "${@:3}"
   echo "$output"
-  kill -0 "$PID"
   [ "$(sed '/^--$/,$d' <<<"$output" | grep -cv ': refused$')" = 0 ]
-  [ "$(sed '/^--$/,$d' <<<"$output" | grep -c .)" = 23 ]
+  [ "$(sed '/^--$/,$d' <<<"$output" | grep -c .)" = "$1" ]
   [ "$(sed '1,/^--$/d' <<<"$output" | grep -cv ': done$')" = 0 ]
-  [ "$(sed '1,/^--$/d' <<<"$output" | grep -c .)" = 12 ]
+  [ "$(sed '1,/^--$/d' <<<"$output" | grep -c .)" = "$2" ]
 }
+
+@test "what a relay that was taken over would try is refused, what it needs is not" {
+  tries 25 12
+  kill -0 "$PID"
+}
+
+@test "what a listener that was taken over would try is refused, what it needs is not" { tries 13 5 listener; }
 
 serves_bound() { # WAY [OPTION...]
   if [ -n "${SANITIZE:-}" ]; then skip "built with sanitizers, which need more, a process binds itself to nothing"; fi
@@ -37,6 +44,7 @@ serves_bound() { # WAY [OPTION...]
   client_start one --line "$(until_word go)" --expect line
   until_ok busy_is 1
   bound "$(score slots -nr -o PID)"
+  case $1 in listener | alone) bound "$(ps -o ppid= "$(score slots -nr -o PID)" | tr -d ' ')" ;; esac
   client -n 20 -c 4 --line "sleep 0" --expect line
   word go
   client_wait one
@@ -44,6 +52,25 @@ serves_bound() { # WAY [OPTION...]
 }
 
 @test "listener: its relays serve bound" { serves_bound listener; }
+@test "no process of the listener's user looks into the listener or its relays" {
+  if [ -n "${SANITIZE:-}" ]; then skip "built with sanitizers, which need more, a process binds itself to nothing"; fi
+  if [ "$(id -u)" != 0 ]; then skip "needs root to be another user"; fi
+  local user=(setpriv --reuid=54321 --regid=54321 --clear-groups --) pid file
+  open_to_nobody "$T"
+  cp "$BUILD/cbrelay" "$T/cbrelay"
+  mkdir "$T/run"
+  chown 54321 "$T/run"
+  SCOREBOARD=$T/run/scoreboard.tdb
+  node a 4001 1 --mode line
+  background "$T/relay.log" env COREBALANCE_SCOREBOARD="$SCOREBOARD" "${user[@]}" "$T/cbrelay" -c "$CONF" "$GATE"
+  until_ok is_listening "$GATE"
+  client --line "sleep 0" --expect line
+  for pid in "$PID" $(pgrep -P "$PID"); do
+    for file in environ mem maps; do run ! "${user[@]}" dd if="/proc/$pid/$file" count=0 status=none; done
+    run ! "${user[@]}" readlink "/proc/$pid/fd/0"
+  done
+}
+
 @test "Accept=yes: a relay serves bound" { serves_bound connection; }
 @test "inetd: a relay serves bound" { serves_bound inetd; }
 @test "alone: relays serve bound" { serves_bound alone; }

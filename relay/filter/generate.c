@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * generate.c: writes the seccomp program of relays, as the kernel takes it, to
- * standard output: "generate user", or "generate root" for a relay that root runs.
- * The build runs it, and the program becomes a part of cbrelay: to compile the
- * rules takes a millisecond, as long as a short connection of a process of its own.
- * relay/confine.c says what the rules are for.
+ * generate.c: writes a seccomp program, as the kernel takes it, to standard output:
+ * "generate user" for relays, "generate root" for relays that root runs, "generate
+ * listener" for the process that forks them. The build runs it, and the programs
+ * become a part of cbrelay: to compile the rules takes a millisecond, as long as a
+ * short connection of a process of its own. relay/confine.c says what the rules are
+ * for.
  */
 
 #include <asm/termbits.h>
@@ -13,7 +14,6 @@
 #include <linux/sockios.h>
 #include <seccomp.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +64,22 @@ static const int calls_of_root[] = { SCMP_SYS(setresuid), SCMP_SYS(setresgid), S
 
 static const int ioctls[] = { FIONREAD, SIOCOUTQ, SIOCOUTQNSD, TCGETS };
 
+/*
+ * Refused to a listener, whatever the arguments: it runs no other program, looks into no other process, and has no use for
+ * what the kernel offers to those that do. A listener is not told what it may do, as a relay is: the process that it forks
+ * to load the node list looks names up by whatever libraries and sockets this machine has for that.
+ */
+static const int no_calls_of_listener[] = {
+	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
+	SCMP_SYS(process_madvise), SCMP_SYS(pidfd_getfd), SCMP_SYS(kcmp), SCMP_SYS(userfaultfd), SCMP_SYS(bpf),
+	SCMP_SYS(perf_event_open), SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
+	SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(keyctl), SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(mount),
+	SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(fsopen), SCMP_SYS(open_tree), SCMP_SYS(move_mount),
+	SCMP_SYS(open_by_handle_at), SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module),
+	SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(reboot), SCMP_SYS(swapon), SCMP_SYS(swapoff), SCMP_SYS(acct),
+	SCMP_SYS(personality), SCMP_SYS(vhangup),
+};
+
 static int allow_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp a)
 {
 	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &a);
@@ -84,12 +100,10 @@ static int allow_calls(scmp_filter_ctx filter, const int *list, size_t n)
 	return r;
 }
 
-static int fill(scmp_filter_ctx filter, bool is_root)
+static int fill_user(scmp_filter_ctx filter)
 {
 	int r = allow_calls(filter, calls, sizeof(calls) / sizeof(calls[0]));
 
-	if (r == 0 && is_root)
-		r = allow_calls(filter, calls_of_root, sizeof(calls_of_root) / sizeof(calls_of_root[0]));
 	if (r == 0)
 		r = allow_socket(filter, AF_INET, SOCK_STREAM);
 	if (r == 0)
@@ -120,25 +134,67 @@ static int fill(scmp_filter_ctx filter, bool is_root)
 	return r;
 }
 
-int main(int argc, char **argv)
+static int fill_root(scmp_filter_ctx filter)
 {
-	bool is_root = argc == 2 && strcmp(argv[1], "root") == 0;
-	scmp_filter_ctx filter;
-	int r;
+	int r = fill_user(filter);
 
-	if (argc != 2 || (!is_root && strcmp(argv[1], "user") != 0)) {
-		(void)fprintf(stderr, "usage: generate user|root >FILE\n");
-		return 2;
-	}
-	filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	/* A tree of comparisons instead of a list: every system call of a relay goes through it. */
-	r = filter ? seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2) : -ENOMEM;
+	return r == 0 ? allow_calls(filter, calls_of_root, sizeof(calls_of_root) / sizeof(calls_of_root[0])) : r;
+}
+
+static int refuse_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp a, struct scmp_arg_cmp b)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 2, a, b);
+}
+
+static int fill_listener(scmp_filter_ctx filter)
+{
+	const scmp_datum_t both = PROT_WRITE | PROT_EXEC;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(no_calls_of_listener) / sizeof(no_calls_of_listener[0]); i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), no_calls_of_listener[i], 0);
+	if (r == 0) /* libraries are mapped to run; what can be written cannot */
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, both, both));
 	if (r == 0)
-		r = fill(filter, is_root);
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(mprotect), 1,
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC));
+	if (r == 0)
+		r = refuse_if(filter, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_DUMPABLE), SCMP_A1(SCMP_CMP_NE, 0));
+	return r;
+}
+
+/* A program: what happens to a system call without a rule, and the rules. */
+static const struct program {
+	const char *name;
+	uint32_t otherwise;
+	int (*fill)(scmp_filter_ctx filter);
+} programs[] = {
+	{ "user", SCMP_ACT_ERRNO(EPERM), fill_user },
+	{ "root", SCMP_ACT_ERRNO(EPERM), fill_root },
+	{ "listener", SCMP_ACT_ALLOW, fill_listener },
+};
+
+static int generate(const struct program *program)
+{
+	scmp_filter_ctx filter = seccomp_init(program->otherwise);
+	/* A tree of comparisons instead of a list: every system call of a relay goes through it. */
+	int r = filter ? seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2) : -ENOMEM;
+
+	if (r == 0)
+		r = program->fill(filter);
 	if (r == 0)
 		r = seccomp_export_bpf(filter, STDOUT_FILENO);
 	if (r < 0)
 		(void)fprintf(stderr, "generate: %s\n", strerror(-r));
 	seccomp_release(filter);
 	return r < 0;
+}
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc == 2 && i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (strcmp(argv[1], programs[i].name) == 0)
+			return generate(&programs[i]);
+	(void)fprintf(stderr, "usage: generate user|root|listener >FILE\n");
+	return 2;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * cbtest-confine FOLDER PID: confines itself as a relay does, with FOLDER as the
- * scoreboard's folder, and tries what an attacker inside a relay would try. PID
- * is a process of the same user. It prints a line for each attempt: its name, and
- * "refused" or "done"; then the same for what a relay needs.
+ * cbtest-confine FOLDER PID [listener]: confines itself as a relay does, or as a
+ * listener, with FOLDER as the scoreboard's folder, and tries what an attacker
+ * inside it would try. PID is a process of the same user. It prints a line for each
+ * attempt: its name, and "refused" or "done"; then the same for what it needs.
  */
 
 #include <arpa/inet.h>
@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../relay/confine.h"
@@ -89,20 +91,37 @@ static long connect_tcp(void)
 	return r < 0 && errno == ECONNREFUSED ? 0 : r;
 }
 
-static void attack(void)
+/* What is refused to a listener, too. */
+static void attack_from_listener(void)
 {
 	static char program[] = "/bin/true";
 	char *argv[] = { program, NULL };
 	int pidfd = (int)syscall(SYS_pidfd_open, other, 0u);
 
 	tell("exec", execv(program, argv));
+	tell("exec by descriptor", syscall(SYS_execveat, open(program, O_PATH | O_CLOEXEC), "", argv, NULL, AT_EMPTY_PATH));
+	tell("read memory", read_memory());
+	tell("ptrace", ptrace(PTRACE_ATTACH, other, NULL, NULL));
+	tell("take descriptor", syscall(SYS_pidfd_getfd, pidfd, 0, 0u));
+	tell("memory that runs", mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0);
+	tell("keyring", syscall(SYS_keyctl, 0, 0, 0, 0, 0));
+	tell("kcmp", syscall(SYS_kcmp, other, getpid(), 0, 0, 0));
+	tell("dumpable", prctl(PR_SET_DUMPABLE, 1));
+	tell("namespace", unshare(CLONE_NEWUSER));
+	tell("io_uring", syscall(SYS_io_uring_setup, 1, NULL));
+	tell("bpf", syscall(SYS_bpf, 0, NULL, 0));
+	tell("page faults of its own", syscall(SYS_userfaultfd, 1));
+}
+
+static void attack(void)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, other, 0u);
+
+	attack_from_listener();
 	tell("fork", syscall(SYS_fork));
 	tell("signal", kill(other, SIGTERM));
 	tell("pidfd signal", syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0u));
 	tell("thread signal", syscall(SYS_tgkill, other, other, SIGTERM));
-	tell("read memory", read_memory());
-	tell("ptrace", ptrace(PTRACE_ATTACH, other, NULL, NULL));
-	tell("take descriptor", syscall(SYS_pidfd_getfd, pidfd, 0, 0u));
 	tell("open memory", open_of_other("mem"));
 	tell("environment", read_of_other("environ"));
 	tell("open /etc/passwd", open("/etc/passwd", O_RDONLY | O_CLOEXEC));
@@ -111,13 +130,6 @@ static void attack(void)
 	tell("bus socket", socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	tell("netlink socket", socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0));
 	tell("raw socket", socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, 0));
-	tell("memory that runs", mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0);
-	tell("keyring", syscall(SYS_keyctl, 0, 0, 0, 0, 0));
-	tell("kcmp", syscall(SYS_kcmp, other, getpid(), 0, 0, 0));
-	tell("dumpable", prctl(PR_SET_DUMPABLE, 1));
-	tell("namespace", unshare(CLONE_NEWUSER));
-	tell("io_uring", syscall(SYS_io_uring_setup, 1, NULL));
-	tell("bpf", syscall(SYS_bpf, 0, NULL, 0));
 }
 
 static volatile sig_atomic_t got;
@@ -156,25 +168,52 @@ static void work(void)
 	tell("signal to itself", raise(SIGTERM) == 0 && got == SIGTERM ? 0 : -1);
 }
 
+/* A process that the listener forks binds itself as a relay. */
+static long fork_relay(const struct confinement *confinement)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(confine(confinement) < 0);
+	return child > 0 && waitpid(child, &status, 0) == child && status == 0 ? 0 : -1;
+}
+
+static void listen_and_fork(const struct confinement *confinement)
+{
+	tell("list of nodes", open("/etc/passwd", O_RDONLY | O_CLOEXEC));
+	tell("library", mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, open("/bin/true", O_RDONLY | O_CLOEXEC), 0) == MAP_FAILED ? -1 : 0);
+	tell("listen", listen(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), 1));
+	tell("relay", fork_relay(confinement));
+	tell("signal", kill(other, SIGTERM));
+}
+
 int main(int argc, char **argv)
 {
 	struct confinement *confinement;
+	bool is_listener = argc == 4 && strcmp(argv[3], "listener") == 0;
 	int fd, r;
 
-	if (argc != 3)
+	if (argc != 3 && !is_listener)
 		return 2;
 	folder = argv[1];
 	other = (pid_t)strtol(argv[2], NULL, 10);
 	fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	r = fd < 0 ? -errno : confinement_new(fd, &confinement);
 	if (r == 0)
-		r = confine(confinement);
+		r = is_listener ? confine_listener() : confine(confinement);
 	if (r < 0) {
 		(void)fprintf(stderr, "cbtest-confine: %s\n", strerror(-r));
 		return 1;
 	}
-	attack();
+	if (is_listener)
+		attack_from_listener();
+	else
+		attack();
 	(void)puts("--");
-	work();
+	if (is_listener)
+		listen_and_fork(confinement);
+	else
+		work();
 	return 0;
 }
