@@ -29,6 +29,7 @@ teardown() {
     systemctl reset-failed
     rm -rf /run/systemd/system/corebalance*.d; systemctl disable corebalance.socket corebalance-probe.timer
     systemctl daemon-reload' >/dev/null 2>&1 || true
+  PATIENCE=10 until_ok leave_memory_group
   for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
   commands_were_found
 }
@@ -918,6 +919,57 @@ for name in ("kill", "ooms"):
   client_wait waiter
   told() { [ -n "$(journal --grep='oomd killed 1 process.* in this unit')" ]; }
   until_ok told
+  unit_is corebalance.service active
+  [ "$(main_pid corebalance.service)" = "$before" ]
+  [ "$(inside systemctl show -P NRestarts corebalance.service)" = 0 ]
+  client_hurry stays
+  client_wait stays
+  at_rest
+}
+
+# Sets GROUP to a control group with a limit of memory, that of the unit or one of ours, and LIMIT and COUNT to the names
+# of its files. Machines differ in which version of control groups has the memory.
+memory_group() {
+  GROUP=/sys/fs/cgroup/system.slice/corebalance.service LIMIT=memory.max COUNT=memory.events
+  if inside test ! -e "$GROUP/$LIMIT"; then
+    inside mkdir /run/test/memory
+    inside mount -t cgroup -o memory none /run/test/memory 2>/dev/null || skip 'no control group has memory here'
+    GROUP=/run/test/memory/corebalance-$BASHPID LIMIT=memory.limit_in_bytes COUNT=memory.oom_control
+    inside mkdir "$GROUP"
+  fi
+}
+
+# The groups of version 1 are the machine's own: nothing may be left there.
+leave_memory_group() {
+  inside sh -c '[ ! -d /run/test/memory ] || { rmdir /run/test/memory/corebalance-* && umount /run/test/memory && rmdir /run/test/memory; }' 2>/dev/null
+}
+
+# A process fills the group with memory that does not count as its own, so the kernel ends the relay.
+@test "listener: when the kernel kills a relay for lack of memory, the unit goes on and the others are served" {
+  local before pid
+  node a 4001 2 --mode echo
+  use listener
+  client_start killed "${ENDLESS[@]}"
+  until_ok busy_is 1
+  pid=$(score slots -nr -o PID)
+  client_start stays "${ENDLESS[@]}"
+  until_ok busy_is 2
+  client_start waiter --send 1000 --half-close --expect echo
+  until_ok waiting_is 1
+  before=$(main_pid corebalance.service)
+  memory_group
+  inside sh -c "echo $pid >$GROUP/cgroup.procs && echo 64M >$GROUP/$LIMIT && echo 1000 >/proc/$pid/oom_score_adj"
+  inside systemd-run -q --collect --unit=node-hog python3 -c "
+import os
+open('$GROUP/cgroup.procs', 'w').write('0')
+held = os.memfd_create('held')
+while True:
+    os.write(held, bytes(1 << 20))"
+  client_wait waiter
+  ! client_wait killed || false
+  inside systemctl kill -s KILL node-hog 2>/dev/null || true # it may have ended
+  [ "$(inside sed -n 's/^oom_kill //p' "$GROUP/$COUNT")" -ge 1 ]
+  until_ok leave_memory_group
   unit_is corebalance.service active
   [ "$(main_pid corebalance.service)" = "$before" ]
   [ "$(inside systemctl show -P NRestarts corebalance.service)" = 0 ]
