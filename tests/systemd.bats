@@ -625,6 +625,11 @@ at_least() { (($("$1") >= $2)); }
   client_hurry transfer
   client_wait transfer
   unit_is corebalance.service active
+  # What is held in the new list is held after a reboot, too.
+  inside sh -c 'sed "s/4002, 1, 0/4002, 1, 0x40000000/" -i /etc/corebalance/nodes.conf'
+  inside systemctl reload corebalance.service
+  inside grep 127.0.0.1:4002 /var/lib/corebalance/scoreboard.holds
+  [ -z "$(journal -u corebalance.service --grep='Read-only')" ]
   at_rest
 }
 
