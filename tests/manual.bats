@@ -165,6 +165,15 @@ complete_line() {
   [ "$n" -gt 5 ]
 }
 
+@test "corebalance(7) names every unit that is installed" {
+  local unit
+  make -s -C "$BATS_TEST_DIRNAME/.." install DESTDIR="$T/root" PREFIX=/usr SANITIZE="${SANITIZE-}" >/dev/null
+  sed -n '/^\.Sh INSTALLED FILES/,/^\.Sh THE/p' "$MAN/corebalance.7" | tr ' ,' '\n\n' >"$T/named"
+  for unit in "$T"/root/usr/lib/systemd/system/corebalance*.{socket,service,timer}; do
+    grep -qxF "${unit##*/}" "$T/named" || { echo "${unit##*/}"; return 1; }
+  done
+}
+
 @test "every manual page is clean mdoc" {
   for page in "$MAN"/*.[1-8]; do
     run mandoc -T lint -W warning "$page"
