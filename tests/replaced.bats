@@ -131,3 +131,19 @@ replaced() { # WAY COMMAND
   [ -z "$stderr" ]
   everything_is_free
 }
+
+@test "a scoreboard is cut short while a listener goes over to it: the listener lives, and serves" {
+  if [ -n "${SANITIZE:-}" ]; then skip "sanitizers must be loaded first"; fi
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-cut.so" "$BATS_TEST_DIRNAME/tools/preload-cut.c" -ldl
+  node a 4001 1 --mode line
+  export CUTS=$T/cuts
+  LD_PRELOAD=$T/preload-cut.so entrance alone
+  client -n 1 --line "sleep 0" --expect line
+  "$BUILD/cbscore" -s "$T/other.tdb" -c "$CONF" load
+  touch "$CUTS"
+  mv "$T/other.tdb" "$SCOREBOARD"
+  until_ok test ! -e "$CUTS"
+  client -n 4 -c 2 --line "sleep 0" --expect line
+  kill -0 "$GATE_PID"
+  farm_is_at_rest
+}

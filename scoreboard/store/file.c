@@ -186,8 +186,9 @@ static bool is_of_other_version(struct file *f)
 	TDB_DATA key = { .dptr = (unsigned char *)name, .dsize = key_write(name, STORE_VERSION, 0, 0) };
 	bool other = false;
 
+	fault_begin();
 	(void)tdb_parse_record(f->tdb, key, note_version, &other);
-	return other;
+	return !fault_end() && other;
 }
 
 /*
