@@ -282,13 +282,16 @@ static char *real_name(const char *path)
 static struct wake_farm farm_of(const char *path)
 {
 	const char *slash = path ? strrchr(path, '/') : NULL;
+	struct wake_farm farm = { 0 };
 	char folder[4096];
 	struct stat st;
 
 	if (!slash || (size_t)(slash - path) >= sizeof(folder))
-		return (struct wake_farm){ 0 };
+		return farm;
 	(void)snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
-	return stat(folder, &st) < 0 ? (struct wake_farm){ 0 } : wake_farm_of(&st, slash + 1);
+	if (stat(folder, &st) == 0)
+		farm = wake_farm_of(&st, slash + 1);
+	return farm;
 }
 
 static struct search begin(const struct stat *file, const char *path)

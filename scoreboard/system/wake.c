@@ -39,7 +39,7 @@ static uint64_t hash(uint64_t so_far, const void *data, size_t size)
 struct wake_farm wake_farm_of(const struct stat *folder, const char *name)
 {
 	uint64_t number = UINT64_C(0xcbf29ce484222325);
-	struct wake_farm farm;
+	struct wake_farm farm = { 0 };
 
 	number = hash(number, &folder->st_dev, sizeof(folder->st_dev));
 	number = hash(number, &folder->st_ino, sizeof(folder->st_ino));
