@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# A program puts right the state that it inherits: signals that are ignored, blocked or pending, timers, and the mask of
-# modes.
+# A program puts right the state that it inherits: signals that are ignored, blocked or pending, timers, the mask of
+# modes, and soft limits of a file's size and of the processor's time.
 
 load lib/helpers
 
@@ -9,7 +9,7 @@ setup() {
   farm_setup
   cat >"$T/odd" <<'END'
 #!/usr/bin/env python3
-import os, signal, sys, time
+import os, resource, signal, sys, time
 
 for number in range(1, signal.SIGRTMAX + 1):
     if number not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGALRM, signal.SIGXCPU, 32, 33):
@@ -18,6 +18,8 @@ signal.pthread_sigmask(signal.SIG_BLOCK, set(range(1, signal.SIGRTMAX + 1)) - {3
 os.kill(os.getpid(), signal.SIGXCPU)
 signal.setitimer(signal.ITIMER_REAL, 0.2)
 os.umask(0o777)
+for which in (resource.RLIMIT_FSIZE, resource.RLIMIT_CPU):
+    resource.setrlimit(which, (1, resource.getrlimit(which)[1]))
 os.execv(sys.argv[1], sys.argv[1:])
 END
   chmod +x "$T/odd"

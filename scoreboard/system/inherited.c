@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -64,6 +65,21 @@ static void settle_signals(void)
 			(void)signal(i, SIG_DFL);
 }
 
+/* A soft limit is a default for programs that cannot know better, and has its effect long after the start. */
+static void raise_limits(void)
+{
+	static const int which[] = { RLIMIT_FSIZE, RLIMIT_CPU };
+
+	for (size_t i = 0; i < sizeof(which) / sizeof(*which); i++) {
+		struct rlimit limit;
+
+		if (getrlimit(which[i], &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+			continue;
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(which[i], &limit); /* if this fails, the limit stays as it is */
+	}
+}
+
 int inherited_settle(void)
 {
 	int r = occupy_standard_fds();
@@ -72,6 +88,7 @@ int inherited_settle(void)
 		return r;
 	stop_timers();
 	settle_signals();
+	raise_limits();
 	(void)umask(MODE_MASK);
 	return 0;
 }

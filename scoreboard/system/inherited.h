@@ -16,7 +16,9 @@
  *     effect, but for SIGXFSZ, which is ignored (a write beyond a limit fails
  *     and does not kill), and for SIGHUP, SIGINT and SIGQUIT, which stay
  *     ignored if they were: nohup(1) and shells do that on purpose;
- *   - files are made with the usual mode.
+ *   - files are made with the usual mode, and a file and the processor's time are
+ *     limited by the hard limits only: a soft limit of the size would keep the
+ *     scoreboard from being made, one of the time would end a listener after weeks.
  * 0 or -errno.
  */
 int inherited_settle(void);
