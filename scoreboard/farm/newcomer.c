@@ -158,8 +158,11 @@ static int try_once(struct score *s, const struct newcomer *newcomer, unsigned m
 	s->look_due = r == 0 && !arrival->accept && farm->busy > 1 && reap_due_usec(farm, REAP_PAUSE_USEC) == 0;
 	if (comes && arrival->accept)
 		r = accept_in_hand(s, farm, newcomer, r);
-	if (comes && (r == 0 || r == 1))
-		r = count(s, farm, newcomer, r) ?: r;
+	if (comes && (r == 0 || r == 1)) {
+		int counted = count(s, farm, newcomer, r);
+
+		r = counted < 0 ? counted : r;
+	}
 	if (comes && (r == 0 || r == 1)) {
 		int outcome = r;
 

@@ -63,7 +63,9 @@ void party_name(const char *client, char ret[static SCORE_CLIENT_MAX + 1])
 /* The page of a party. The seed keeps strangers from choosing addresses that fill a page. */
 static uint32_t page_of(const struct farm *farm, const char *name)
 {
-	return (uint32_t)(ring_mix(ring_hash(name, strlen(name)), farm->party_seed) % (farm->parties / PARTIES_PER_PAGE));
+	uint32_t pages = farm->parties / PARTIES_PER_PAGE;
+
+	return pages > 1 ? (uint32_t)(ring_mix(ring_hash(name, strlen(name)), farm->party_seed) % pages) : 0;
 }
 
 static bool is_used(const struct party *party)
