@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * farm.c: a simulated farm of unequal nodes. A client runs a batch of jobs, so
+ * farm.c: simulated farms of unequal nodes. A client runs a batch of jobs, so
  * many at once (make -j): when a job ends, the next begins. The time of the whole
  * batch is compared between corebalance's policy, on the real scoreboard library,
- * haproxy's policies, and a bound that no choice of nodes can beat.
+ * the policies of haproxy and nginx (peers.c), and a bound that no choice of nodes
+ * can beat.
  *
  * Time is simulated: the linker (--wrap) replaces the library's clock by that of
  * this file. So hours pass in a second, and a seed gives the same result again.
- * haproxy's policies are written as in haproxy, with maxconn at the number of
- * cores, equal weights, and its one queue for all servers.
  *
- * Usage: cbbench-farm SCOREBOARD JOBS SEEDS
+ * Usage: cbbench-farm SCOREBOARD JOBS SEEDS [FARM]
  */
 
 #include <errno.h>
@@ -24,17 +23,30 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "farm.h"
 #include "scoreboard.h"
 #include "system/timespan.h"
 
-#define NODES 5u
-#define CORES_ALL 40u
+#define CORES_MOST 256u
 #define PASS_USEC (30 * USEC_PER_SEC)     /* of the prober */
 
-static const struct kind {
-	unsigned cores;
-	double speed;
-} kinds[NODES] = { { 16, 4 }, { 8, 2 }, { 8, 1 }, { 4, 1 }, { 4, 0.5 } };
+#define KINDS(...) (const struct kind[]){ __VA_ARGS__ }, sizeof((const struct kind[]){ __VA_ARGS__ }) / sizeof(struct kind)
+#define NO_NODE NODES_MOST
+
+/* The first is that of the goals in the table. */
+static const struct farm_kind farms[] = {
+	{ "16 cores of speed 4, 8 of 2, 8 and 4 of 1, 4 of 0.5", "mixed",
+	  KINDS({ 16, 4, 1 }, { 8, 2, 1 }, { 8, 1, 1 }, { 4, 1, 1 }, { 4, 0.5, 1 }), NO_NODE },
+	{ "two fast nodes, 8 cores of speed 3, and six slow ones, 4 of 1", "two-fast",
+	  KINDS({ 8, 3, 1 }, { 8, 3, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }), NO_NODE },
+	{ "one big node, 32 cores of speed 1, and eight small ones, 2 of 2", "one-big",
+	  KINDS({ 32, 1, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }),
+	  NO_NODE },
+	{ "four nodes, 16 threads of speed 2, 2, 1.5 and 1, of which the second half adds three tenths", "threads",
+	  KINDS({ 16, 2, 0.3 }, { 16, 2, 0.3 }, { 16, 1.5, 0.3 }, { 16, 1, 0.3 }), NO_NODE },
+	{ "the two fast nodes and six slow ones, of which a fast one slows to a quarter half-way", "slows",
+	  KINDS({ 8, 3, 1 }, { 8, 3, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }), 0 },
+};
 
 static const char *path;
 
@@ -95,23 +107,11 @@ static void seed(unsigned n)
 
 /* ---- a batch ---- */
 
-struct job {
-	double work_usec;      /* on a node of speed 1 */
-	uint64_t in, out;      /* bytes, which tell the work roughly */
-};
-
-struct batch {
-	struct job *jobs;
-	unsigned n;
-	double work_usec, longest_usec;
-	unsigned order[NODES]; /* of the kinds in the node list */
-};
-
 /* Makes a batch of compiles, as of a real build: half take less than two seconds, a few half a minute. */
-static void batch_make(struct batch *batch, unsigned n, unsigned number)
+static void batch_make(struct batch *batch, const struct farm_kind *farm, unsigned n, unsigned number)
 {
 	seed(number);
-	*batch = (struct batch){ .jobs = calloc(n, sizeof(*batch->jobs)), .n = n };
+	*batch = (struct batch){ .farm = farm, .jobs = calloc(n, sizeof(*batch->jobs)), .n = n };
 	if (!batch->jobs)
 		fail("%s", strerror(ENOMEM));
 	for (unsigned i = 0; i < n; i++) {
@@ -128,9 +128,9 @@ static void batch_make(struct batch *batch, unsigned n, unsigned number)
 		if (work > batch->longest_usec)
 			batch->longest_usec = work;
 	}
-	for (unsigned i = 0; i < NODES; i++)
+	for (unsigned i = 0; i < farm->n; i++)
 		batch->order[i] = i;
-	for (unsigned i = NODES - 1; i > 0; i--) {
+	for (unsigned i = farm->n - 1; i > 0; i--) {
 		unsigned j = (unsigned)(uniform() * (i + 1)), other = batch->order[i];
 
 		batch->order[i] = batch->order[j];
@@ -138,171 +138,68 @@ static void batch_make(struct batch *batch, unsigned n, unsigned number)
 	}
 }
 
+static int compare_down(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x < *y) - (*x > *y);
+}
+
+/* What each core of a farm adds, the most first. Returns how many there are. */
+static unsigned cores_of(const struct farm_kind *farm, double ret[CORES_MOST])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < farm->n; i++)
+		for (unsigned j = 0; j < farm->kinds[i].cores; j++)
+			ret[n++] = farm->kinds[i].speed * (j < (farm->kinds[i].cores + 1) / 2 ? 1 : farm->kinds[i].smt);
+	qsort(ret, n, sizeof(*ret), compare_down);
+	return n;
+}
+
+static double fastest_of(const struct farm_kind *farm)
+{
+	double cores[CORES_MOST] = { 0 };
+
+	(void)cores_of(farm, cores);
+	return cores[0];
+}
+
 /* The least time of a batch for any choice of nodes: the fastest cores, as many as run in parallel, work all the time;
- * and at least the longest job. */
+ * and at least the longest job. No node slows. */
 static double batch_bound(const struct batch *batch, unsigned parallel)
 {
-	double speed = 0;
-	unsigned left = parallel;
+	double cores[CORES_MOST] = { 0 }, speed = 0;
+	unsigned n = cores_of(batch->farm, cores);
 
-	for (unsigned i = 0; i < NODES; i++) {
-		unsigned cores = left < kinds[i].cores ? left : kinds[i].cores;
-
-		speed += cores * kinds[i].speed;
-		left -= cores;
-	}
-	return fmax(batch->work_usec / speed, batch->longest_usec / kinds[0].speed);
+	for (unsigned i = 0; i < n && i < parallel; i++)
+		speed += cores[i];
+	return fmax(batch->work_usec / speed, batch->longest_usec / cores[0]);
 }
 
-/* ---- choosers ---- */
+/* ---- corebalance ---- */
 
-/* A way to choose nodes. A place is a node's index in the list; a job is its number. */
-struct chooser {
-	const char *name, *word;
-	void (*start)(const struct batch *batch);
-	/* A job comes. Returns its place, or -1 if it waits. */
-	int (*come)(unsigned job, const struct batch *batch);
-	/* A job at a place has ended. Returns the waiting job that gets a place, with *ret_place; or -1. */
-	int (*go)(unsigned job, unsigned place, const struct batch *batch, unsigned *ret_place);
-	void (*stop)(void);
-	bool sorted;           /* the node list has the fastest first */
-	bool fresh;            /* knows nothing at the start */
-	bool probed;           /* by compiles, every half minute */
-	enum { LEARNED, KNOWN, EQUAL } speeds;
-};
-
-static const struct kind *kind_at(const struct batch *batch, unsigned place)
-{
-	return &kinds[batch->order[place]];
-}
-
-/* haproxy: the state that its policies share. */
-static unsigned served[NODES];
-static unsigned waiting_first, waiting_end;        /* jobs come in the order of their numbers */
-static uint64_t turn, turns[NODES];                /* leastconn: among equals, the server that was moved first */
-static unsigned cursor;
-
-static void haproxy_start(const struct batch *batch)
-{
-	(void)batch;
-	(void)memset(served, 0, sizeof(served));
-	for (unsigned i = 0; i < NODES; i++)
-		turns[i] = i;
-	turn = NODES;
-	cursor = 0;
-	waiting_first = waiting_end = 0;
-}
-
-static bool has_room(const struct batch *batch, unsigned place)
-{
-	return served[place] < kind_at(batch, place)->cores;
-}
-
-/* At each change of its connections a server moves behind those with as many. */
-static void haproxy_count(unsigned place, int by)
-{
-	served[place] += (unsigned)by;
-	turns[place] = turn++;
-}
-
-static int haproxy_come(unsigned job, const struct batch *batch, int (*choose)(const struct batch *batch))
-{
-	int place = waiting_first < waiting_end ? -1 : choose(batch);
-
-	if (place >= 0) {
-		haproxy_count((unsigned)place, 1);
-	} else {
-		if (waiting_first == waiting_end)
-			waiting_first = job;
-		waiting_end = job + 1;
-	}
-	return place;
-}
-
-/* The freed server takes the oldest waiting job. */
-static int haproxy_go(unsigned job, unsigned place, const struct batch *batch, unsigned *ret_place)
-{
-	(void)job;
-	(void)batch;
-	haproxy_count(place, -1);
-	if (waiting_first == waiting_end)
-		return -1;
-	haproxy_count(place, 1);
-	*ret_place = place;
-	return (int)waiting_first++;
-}
-
-static int choose_leastconn(const struct batch *batch)
-{
-	int best = -1;
-
-	for (unsigned i = 0; i < NODES; i++)
-		if (has_room(batch, i) && (best < 0 || served[i] < served[best] ||
-					   (served[i] == served[best] && turns[i] < turns[best])))
-			best = (int)i;
-	return best;
-}
-
-static int choose_first(const struct batch *batch)
-{
-	for (unsigned i = 0; i < NODES; i++)
-		if (has_room(batch, i))
-			return (int)i;
-	return -1;
-}
-
-/* With equal weights, in turn; a full server counts as if it had had its turn. */
-static int choose_roundrobin(const struct batch *batch)
-{
-	for (unsigned i = 0; i < NODES; i++) {
-		unsigned place = (cursor + i) % NODES;
-
-		if (has_room(batch, place)) {
-			cursor = (place + 1) % NODES;
-			return (int)place;
-		}
-	}
-	return -1;
-}
-
-static int leastconn_come(unsigned job, const struct batch *batch)
-{
-	return haproxy_come(job, batch, choose_leastconn);
-}
-
-static int first_come(unsigned job, const struct batch *batch)
-{
-	return haproxy_come(job, batch, choose_first);
-}
-
-static int roundrobin_come(unsigned job, const struct batch *batch)
-{
-	return haproxy_come(job, batch, choose_roundrobin);
-}
-
-static void haproxy_stop(void)
-{
-}
-
-/* corebalance */
 static const struct chooser *ours;
 static struct score *score;
 static struct score_slot *slots;       /* by job */
 static struct score_ticket *tickets;
 static uint64_t passed_usec;
+static unsigned waiting_first, waiting_end;        /* jobs come in the order of their numbers */
 
 static void score_make(const struct batch *batch, const struct chooser *chooser)
 {
-	char text[NODES * 64];
+	char text[NODES_MOST * 64];
 	struct nodelist list;
 	size_t used = 0;
 
-	for (unsigned i = 0; i < NODES; i++) {
+	for (unsigned i = 0; i < batch->farm->n; i++) {
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "127.0.0.1, %u, %u, 0", i + 1,
 					 kind_at(batch, i)->cores);
 		if (chooser->speeds != LEARNED)
 			used += (size_t)snprintf(text + used, sizeof(text) - used, ", speed=%g",
 						 chooser->speeds == KNOWN ? kind_at(batch, i)->speed : 1.0);
+		if (chooser->speeds == KNOWN && kind_at(batch, i)->smt < 1)
+			used += (size_t)snprintf(text + used, sizeof(text) - used, ", smt=%g", kind_at(batch, i)->smt);
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "\n");
 	}
 	(void)unlink(path);
@@ -314,7 +211,7 @@ static void score_make(const struct batch *batch, const struct chooser *chooser)
 /* Does a pass of the prober: node ids begin with 1 and follow the list. */
 static void pass(const struct batch *batch)
 {
-	for (unsigned i = 0; i < NODES; i++) {
+	for (unsigned i = 0; i < batch->farm->n; i++) {
 		struct score_verdict verdict = { .success = true, .rise = 1, .fall = 1 };
 		struct score_edge edge;
 
@@ -384,107 +281,60 @@ static void ours_stop(void)
 
 /* ---- the simulation ---- */
 
-struct end {
-	double usec;
+struct running {
+	double left_usec;      /* work */
+	double come_usec;      /* when the job came */
 	unsigned job, place;
 };
 
-/* The jobs that run: at most as many as there are cores, so a plain array is enough. */
-static struct end running[CORES_ALL];
-static unsigned n_running;
+static struct running running[CORES_MOST];
+static unsigned n_running, busy[NODES_MOST];
 
-static void run_job(const struct batch *batch, unsigned job, unsigned place, double now_usec)
-{
-	if (n_running == CORES_ALL)
-		fail("a node has more connections than cores");
-	running[n_running++] = (struct end){ now_usec + batch->jobs[job].work_usec / kind_at(batch, place)->speed, job, place };
-}
-
-static struct end next_end(void)
-{
-	unsigned first = 0;
-	struct end end;
-
-	for (unsigned i = 1; i < n_running; i++)
-		if (running[i].usec < running[first].usec)
-			first = i;
-	end = running[first];
-	running[first] = running[--n_running];
-	return end;
-}
-
-/* Runs the whole batch. Returns its time. */
-static double simulate(const struct chooser *chooser, const struct batch *batch, unsigned parallel)
-{
-	uint64_t begun_usec = clock_usec;
-	unsigned next = 0, done = 0;
-	double now_usec = 0;
-
-	n_running = 0;
-	chooser->start(batch);
-	while (done < batch->n) {
-		struct end end;
-		unsigned place;
-		int job;
-
-		while (next < batch->n && next - done < parallel) {
-			job = chooser->come(next, batch);
-			if (job >= 0)
-				run_job(batch, next, (unsigned)job, now_usec);
-			next++;
-		}
-		end = next_end();
-		now_usec = end.usec;
-		clock_usec = begun_usec + (uint64_t)now_usec;
-		done++;
-		job = chooser->go(end.job, end.place, batch, &place);
-		if (job >= 0)
-			run_job(batch, (unsigned)job, place, now_usec);
-	}
-	chooser->stop();
-	return now_usec;
-}
-
-/* ---- the table ---- */
-
-#define CHOOSER_OURS ours_start, ours_come, ours_go, ours_stop
-#define CHOOSER_HAPROXY(policy) haproxy_start, policy##_come, haproxy_go, haproxy_stop
-
-enum { COLD, PROBED, WARM, KNOWN_, EQUAL_, LEASTCONN, FIRST, ROUNDROBIN, FIRST_SORTED, CHOOSERS };
-
-static const struct chooser choosers[CHOOSERS] = {
-	[COLD] = { "learned, cold", "learned-cold", CHOOSER_OURS, .fresh = true, .speeds = LEARNED },
-	[PROBED] = { "learned, cold but probed", "learned-probed", CHOOSER_OURS, .fresh = true, .probed = true, .speeds = LEARNED },
-	[WARM] = { "learned, second batch", "learned", CHOOSER_OURS, .speeds = LEARNED },
-	[KNOWN_] = { "known (speed=)", "known", CHOOSER_OURS, .fresh = true, .speeds = KNOWN },
-	[EQUAL_] = { "equal (speed=1)", "equal", CHOOSER_OURS, .fresh = true, .speeds = EQUAL },
-	[LEASTCONN] = { "haproxy leastconn", "leastconn", CHOOSER_HAPROXY(leastconn) },
-	[FIRST] = { "haproxy first", "first", CHOOSER_HAPROXY(first) },
-	[ROUNDROBIN] = { "haproxy roundrobin", "roundrobin", CHOOSER_HAPROXY(roundrobin) },
-	[FIRST_SORTED] = { "haproxy first, list sorted", "first-sorted", CHOOSER_HAPROXY(first), .sorted = true },
+/* Times of single jobs over what each takes on the fastest core: sum, and each, for the 99th percentile. */
+struct outcome {
+	double usec;
+	double mean, p99;
 };
 
-static double run(unsigned which, const struct batch *batch, unsigned parallel, unsigned number)
+static void run_job(const struct batch *batch, unsigned job, unsigned place, double come_usec)
 {
-	struct batch mine = *batch, before;
-	double usec;
+	if (busy[place]++ == kind_at(batch, place)->cores)
+		fail("a node has more connections than cores");
+	running[n_running++] = (struct running){ batch->jobs[job].work_usec, come_usec, job, place };
+}
 
-	ours = &choosers[which];
-	seed(number + 1000000);
-	if (ours->sorted)
-		for (unsigned i = 0; i < NODES; i++)
-			mine.order[i] = i;
-	if (which == WARM) {
-		/* Another batch on the same farm, ten minutes ago. */
-		batch_make(&before, batch->n, number + 500000);
-		(void)memcpy(before.order, mine.order, sizeof(before.order));
-		(void)simulate(ours, &before, parallel);
-		clock_usec += 600 * USEC_PER_SEC;
-		free(before.jobs);
+/* What a node's cores do for each of its jobs; slow: the node that slows has slowed. */
+static double speed_now(const struct batch *batch, unsigned place, bool slow)
+{
+	const struct kind *kind = kind_at(batch, place);
+	unsigned half = (kind->cores + 1) / 2, n = busy[place];
+	double all = n <= half ? n : half + (n - half) * kind->smt;
+
+	return kind->speed * all / n * (slow && batch->order[place] == batch->farm->slows ? 0.25 : 1);
+}
+
+/* Lets time pass until the next job ends. Returns that job; *now_usec is its end. */
+static struct running next_end(const struct batch *batch, bool slow, double *now_usec)
+{
+	double pass_usec = INFINITY;
+	struct running end;
+	unsigned first = 0;
+
+	for (unsigned i = 0; i < n_running; i++) {
+		double left = running[i].left_usec / speed_now(batch, running[i].place, slow);
+
+		if (left < pass_usec) {
+			pass_usec = left;
+			first = i;
+		}
 	}
-	usec = simulate(ours, &mine, parallel);
-	score = score_close(score);
-	return usec;
+	for (unsigned i = 0; i < n_running; i++)
+		running[i].left_usec -= pass_usec * speed_now(batch, running[i].place, slow);
+	*now_usec += pass_usec;
+	end = running[first];
+	running[first] = running[--n_running];
+	busy[end.place]--;
+	return end;
 }
 
 static int compare(const void *a, const void *b)
@@ -494,16 +344,154 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+static struct outcome sum_up(double *stretches, unsigned n, double usec)
+{
+	struct outcome outcome = { .usec = usec };
+
+	for (unsigned i = 0; i < n; i++)
+		outcome.mean += stretches[i] / n;
+	qsort(stretches, n, sizeof(*stretches), compare);
+	outcome.p99 = stretches[n * 99 / 100];
+	return outcome;
+}
+
+/* Runs the whole batch: parallel jobs at once; or in bursts of so many, each when the burst before has ended. */
+static struct outcome simulate(const struct chooser *chooser, const struct batch *batch, unsigned parallel, bool bursts)
+{
+	double *stretches = calloc(batch->n, sizeof(*stretches)), *come_usec = calloc(batch->n, sizeof(*come_usec));
+	double now_usec = 0, fastest = fastest_of(batch->farm);
+	uint64_t begun_usec = clock_usec;
+	unsigned next = 0, done = 0;
+	struct outcome outcome;
+
+	if (!stretches || !come_usec)
+		fail("%s", strerror(ENOMEM));
+	n_running = 0;
+	(void)memset(busy, 0, sizeof(busy));
+	chooser->start(batch);
+	while (done < batch->n) {
+		struct running end;
+		unsigned place;
+		bool all = !bursts || next == done;
+		int job;
+
+		while (all && next < batch->n && next - done < parallel) {
+			come_usec[next] = now_usec;
+			job = chooser->come(next, batch);
+			if (job >= 0)
+				run_job(batch, next, (unsigned)job, now_usec);
+			next++;
+		}
+		end = next_end(batch, done > batch->n / 2, &now_usec);
+		clock_usec = begun_usec + (uint64_t)now_usec;
+		stretches[done++] = (now_usec - end.come_usec) * fastest / batch->jobs[end.job].work_usec;
+		job = chooser->go(end.job, end.place, batch, &place);
+		if (job >= 0)
+			run_job(batch, (unsigned)job, place, come_usec[job]);
+	}
+	chooser->stop();
+	outcome = sum_up(stretches, batch->n, now_usec);
+	free(stretches);
+	free(come_usec);
+	return outcome;
+}
+
+/* The bound of a batch in bursts: that of each. */
+static double bursts_bound(const struct batch *batch, unsigned parallel)
+{
+	double bound = 0;
+
+	for (unsigned from = 0; from < batch->n; from += parallel) {
+		struct batch burst = *batch;
+
+		burst.jobs = batch->jobs + from;
+		burst.n = batch->n - from < parallel ? batch->n - from : parallel;
+		burst.work_usec = burst.longest_usec = 0;
+		for (unsigned i = 0; i < burst.n; i++) {
+			burst.work_usec += burst.jobs[i].work_usec;
+			burst.longest_usec = fmax(burst.longest_usec, burst.jobs[i].work_usec);
+		}
+		bound += batch_bound(&burst, parallel);
+	}
+	return bound;
+}
+
+/* ---- the table ---- */
+
+#define CHOOSER_OURS ours_start, ours_come, ours_go, ours_stop
+#define CHOOSER_PEER(policy) peer_start, policy##_come, peer_go, peer_stop
+
+enum { COLD, PROBED, WARM, KNOWN_, EQUAL_, LEASTCONN, FIRST, ROUNDROBIN, LEASTCONN_WEIGHTED,
+       ROUNDROBIN_WEIGHTED, NGINX, FIRST_SORTED, CHOOSERS };
+
+static const struct chooser choosers[CHOOSERS] = {
+	[COLD] = { "learned, cold", "learned-cold", CHOOSER_OURS, .fresh = true, .speeds = LEARNED },
+	[PROBED] = { "learned, cold but probed", "learned-probed", CHOOSER_OURS, .fresh = true, .probed = true, .speeds = LEARNED },
+	[WARM] = { "learned, second batch", "learned", CHOOSER_OURS, .speeds = LEARNED },
+	[KNOWN_] = { "known (speed=)", "known", CHOOSER_OURS, .fresh = true, .speeds = KNOWN },
+	[EQUAL_] = { "equal (speed=1)", "equal", CHOOSER_OURS, .fresh = true, .speeds = EQUAL },
+	[LEASTCONN] = { "haproxy leastconn", "leastconn", CHOOSER_PEER(leastconn) },
+	[FIRST] = { "haproxy first", "first", CHOOSER_PEER(first) },
+	[ROUNDROBIN] = { "haproxy roundrobin", "roundrobin", CHOOSER_PEER(roundrobin) },
+	[LEASTCONN_WEIGHTED] = { "haproxy leastconn, weights", "leastconn-weighted", CHOOSER_PEER(weighted_leastconn) },
+	[ROUNDROBIN_WEIGHTED] = { "haproxy roundrobin, weights", "roundrobin-weighted", CHOOSER_PEER(weighted_roundrobin) },
+	[NGINX] = { "nginx least_conn, weights", "nginx", CHOOSER_PEER(nginx) },
+	[FIRST_SORTED] = { "haproxy first, list sorted", "first-sorted", CHOOSER_PEER(first), .sorted = true },
+};
+
+struct load {
+	const char *name;
+	double part;           /* of the cores, that jobs run or wait for at once */
+	bool bursts;
+};
+
+static unsigned parallel_of(const struct load *load, const struct farm_kind *farm)
+{
+	double cores[CORES_MOST] = { 0 };
+
+	return (unsigned)(cores_of(farm, cores) * load->part);
+}
+
+/* Puts the node list of a batch into the order of speed. */
+static void sort_nodes(struct batch *batch)
+{
+	for (unsigned i = 0; i < batch->farm->n; i++) {
+		unsigned j = i;
+
+		for (; j > 0 && batch->farm->kinds[batch->order[j - 1]].speed < batch->farm->kinds[i].speed; j--)
+			batch->order[j] = batch->order[j - 1];
+		batch->order[j] = i;
+	}
+}
+
+static struct outcome run(unsigned which, const struct batch *batch, const struct load *load, unsigned number)
+{
+	unsigned parallel = parallel_of(load, batch->farm);
+	struct batch mine = *batch, before;
+	struct outcome outcome;
+
+	ours = &choosers[which];
+	seed(number + 1000000);
+	if (ours->sorted)
+		sort_nodes(&mine);
+	if (which == WARM) {
+		/* Another batch on the same farm, ten minutes ago. */
+		batch_make(&before, batch->farm, batch->n, number + 500000);
+		(void)memcpy(before.order, mine.order, sizeof(before.order));
+		(void)simulate(ours, &before, parallel, load->bursts);
+		clock_usec += 600 * USEC_PER_SEC;
+		free(before.jobs);
+	}
+	outcome = simulate(ours, &mine, parallel, load->bursts);
+	score = score_close(score);
+	return outcome;
+}
+
 static double median(double *values, unsigned n)
 {
 	qsort(values, n, sizeof(*values), compare);
 	return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
-
-struct load {
-	const char *name;
-	unsigned parallel;
-};
 
 /* Ratios of the times in a to those in b, seed by seed. Returns their median; the least and greatest in ret_spread. */
 static double ratio(const double *a, const double *b, unsigned n, double ret_spread[2])
@@ -526,66 +514,100 @@ static void goal(const char *load, const char *what, double is, double limit)
 	(void)printf("GOAL\t%s\t%s\t%.3f\t%.2f\t%s\n", load, what, is, limit, is <= limit ? "reached" : "missed");
 }
 
-static void measure(const struct load *load, unsigned n_jobs, unsigned seeds)
+static double *numbers(unsigned n)
 {
-	double *times[CHOOSERS], *bounds = calloc(seeds, sizeof(*bounds)), middle[CHOOSERS], spread[2];
-	unsigned best = LEASTCONN;
+	double *items = calloc(n, sizeof(*items));
 
-	if (!bounds)
+	if (!items)
 		fail("%s", strerror(ENOMEM));
-	for (unsigned i = 0; i < CHOOSERS; i++)
-		if (!(times[i] = calloc(seeds, sizeof(*times[i]))))
-			fail("%s", strerror(ENOMEM));
+	return items;
+}
+
+static bool is_peer(unsigned which)
+{
+	return which >= LEASTCONN && which <= NGINX;
+}
+
+static void measure(const struct farm_kind *farm, const struct load *load, unsigned n_jobs, unsigned seeds)
+{
+	double *times[CHOOSERS], *means[CHOOSERS], *tails[CHOOSERS], *bounds = numbers(seeds), middle[CHOOSERS], spread[2];
+	unsigned best = LEASTCONN, parallel = parallel_of(load, farm);
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "%s%s%s", farm == farms ? "" : farm->word, farm == farms ? "" : "-", load->name);
+	for (unsigned i = 0; i < CHOOSERS; i++) {
+		times[i] = numbers(seeds);
+		means[i] = numbers(seeds);
+		tails[i] = numbers(seeds);
+	}
 	for (unsigned number = 0; number < seeds; number++) {
 		struct batch batch;
 
-		batch_make(&batch, n_jobs, number + 1);
-		bounds[number] = batch_bound(&batch, load->parallel);
-		(void)printf("RUN\t%s\tbound\t%u\t%.3f\n", load->name, number + 1, bounds[number] / 1e6);
+		batch_make(&batch, farm, n_jobs, number + 1);
+		bounds[number] = load->bursts ? bursts_bound(&batch, parallel) : batch_bound(&batch, parallel);
+		(void)printf("RUN\t%s\tbound\t%u\t%.3f\n", name, number + 1, bounds[number] / 1e6);
 		for (unsigned i = 0; i < CHOOSERS; i++) {
-			times[i][number] = run(i, &batch, load->parallel, number + 1);
-			(void)printf("RUN\t%s\t%s\t%u\t%.3f\n", load->name, choosers[i].word, number + 1,
-				     times[i][number] / 1e6);
+			struct outcome outcome = run(i, &batch, load, number + 1);
+
+			times[i][number] = outcome.usec;
+			means[i][number] = outcome.mean;
+			tails[i][number] = outcome.p99;
+			(void)printf("RUN\t%s\t%s\t%u\t%.3f\n", name, choosers[i].word, number + 1, outcome.usec / 1e6);
 		}
 		free(batch.jobs);
 	}
 	for (unsigned i = 0; i < CHOOSERS; i++) {
 		middle[i] = ratio(times[i], bounds, seeds, spread);
-		(void)printf("TIME\t%s\t%u\t%u\t%s\t%.3f\t%.3f\t%.3f\n", load->name, load->parallel, n_jobs, choosers[i].name,
-			     middle[i], spread[0], spread[1]);
-	}
-	for (unsigned i = LEASTCONN; i <= ROUNDROBIN; i++)
-		if (middle[i] < middle[best])
+		(void)printf("TIME\t%s\t%u\t%u\t%s\t%.3f\t%.3f\t%.3f\t%.2f\t%.2f\n", name, parallel, n_jobs, choosers[i].name,
+			     middle[i], spread[0], spread[1], median(means[i], seeds), median(tails[i], seeds));
+		if (is_peer(i) && middle[i] < middle[best])
 			best = i;
-	if (load->parallel * 4 <= CORES_ALL) {
-		goal(load->name, "learned, cold / bound", middle[COLD], 1.05);
-		goal(load->name, "learned, second batch / bound", middle[WARM], 1.05);
 	}
-	for (unsigned i = COLD; i <= WARM; i += WARM - COLD) {
+	if (load->part <= 0.25 && !load->bursts) {
+		goal(name, "learned, cold / bound", middle[COLD], 1.05);
+		goal(name, "learned, second batch / bound", middle[WARM], 1.05);
+		goal(name, "known / bound", middle[KNOWN_], 1.05);
+	}
+	for (unsigned i = COLD; i <= KNOWN_; i++) {
 		char what[128];
 
+		if (i == PROBED)
+			continue;
 		(void)snprintf(what, sizeof(what), "%s / %s", choosers[i].name, choosers[best].name);
-		goal(load->name, what, ratio(times[i], times[best], seeds, spread), 0.95);
+		goal(name, what, ratio(times[i], times[best], seeds, spread), 0.95);
 	}
-	for (unsigned i = 0; i < CHOOSERS; i++)
+	for (unsigned i = 0; i < CHOOSERS; i++) {
 		free(times[i]);
+		free(means[i]);
+		free(tails[i]);
+	}
 	free(bounds);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct load loads[] = {
-		{ "light", 10 }, { "middle", 20 }, { "heavy", 36 }, { "full", 60 },
+		{ "light", 0.25, false }, { "middle", 0.5, false }, { "heavy", 0.9, false }, { "full", 1.5, false },
+		{ "bursts", 0.5, true },
 	};
-	long n_jobs = argc == 4 ? strtol(argv[2], NULL, 10) : 0, seeds = argc == 4 ? strtol(argv[3], NULL, 10) : 0;
+	long n_jobs = argc >= 4 ? strtol(argv[2], NULL, 10) : 0, seeds = argc >= 4 ? strtol(argv[3], NULL, 10) : 0;
+	bool found = false;
 
-	if (n_jobs < 1 || n_jobs > 1000000 || seeds < 1 || seeds > 1000) {
-		(void)fprintf(stderr, "Usage: cbbench-farm SCOREBOARD JOBS SEEDS\n");
+	if (argc > 5 || n_jobs < 1 || n_jobs > 1000000 || seeds < 1 || seeds > 1000) {
+		(void)fprintf(stderr, "Usage: cbbench-farm SCOREBOARD JOBS SEEDS [FARM]\n");
 		return 64;
 	}
 	path = argv[1];
-	for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)
-		measure(&loads[i], (unsigned)n_jobs, (unsigned)seeds);
+	for (size_t i = 0; i < sizeof(farms) / sizeof(farms[0]); i++) {
+		if (argc == 5 && strcmp(argv[4], farms[i].word) != 0)
+			continue;
+		found = true;
+		(void)printf("FARM\t%s\t%s\n", farms[i].word, farms[i].name);
+		for (size_t j = 0; j < sizeof(loads) / sizeof(loads[0]); j++)
+			measure(&farms[i], &loads[j], (unsigned)n_jobs, (unsigned)seeds);
+	}
 	(void)unlink(path);
+	if (!found)
+		fail("there is no farm \"%s\"", argc == 5 ? argv[4] : "");
 	return 0;
 }

@@ -6,7 +6,7 @@
 group_farm() {
   local load policy seed seconds
   BASE=bound
-  OUT=$OUT "$HERE/farm/run" "$(full 4000 2000)" "$(full 31 7)" >/dev/null || { progress "the simulation failed"; return; }
+  OUT=$OUT "$HERE/farm/run" "$(full 4000 1000)" "$(full 15 3)" >/dev/null || { progress "the simulation failed"; return; }
   while IFS=$'\t' read -r _ load policy seed seconds; do
     record "$load" "$policy" "$seed" "$seconds" s
   done < <(grep '^RUN' "$OUT/farm.tsv")
