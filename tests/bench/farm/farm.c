@@ -355,6 +355,16 @@ static struct outcome sum_up(double *stretches, unsigned n, double usec)
 	return outcome;
 }
 
+/* Runs the jobs that have waited, and get a place now. */
+static void run_more(const struct chooser *chooser, const struct batch *batch, const double *come_usec)
+{
+	unsigned place;
+	int job;
+
+	while (chooser->more && (job = chooser->more(batch, &place)) >= 0)
+		run_job(batch, (unsigned)job, place, come_usec[job]);
+}
+
 /* Runs the whole batch: parallel jobs at once; or in bursts of so many, each when the burst before has ended. */
 static struct outcome simulate(const struct chooser *chooser, const struct batch *batch, unsigned parallel, bool bursts)
 {
@@ -382,12 +392,14 @@ static struct outcome simulate(const struct chooser *chooser, const struct batch
 				run_job(batch, next, (unsigned)job, now_usec);
 			next++;
 		}
+		run_more(chooser, batch, come_usec);
 		end = next_end(batch, done > batch->n / 2, &now_usec);
 		clock_usec = begun_usec + (uint64_t)now_usec;
 		stretches[done++] = (now_usec - end.come_usec) * fastest / batch->jobs[end.job].work_usec;
 		job = chooser->go(end.job, end.place, batch, &place);
 		if (job >= 0)
 			run_job(batch, (unsigned)job, place, come_usec[job]);
+		run_more(chooser, batch, come_usec);
 	}
 	chooser->stop();
 	outcome = sum_up(stretches, batch->n, now_usec);
@@ -422,7 +434,7 @@ static double bursts_bound(const struct batch *batch, unsigned parallel)
 #define CHOOSER_PEER(policy) peer_start, policy##_come, peer_go, peer_stop
 
 enum { COLD, PROBED, WARM, KNOWN_, EQUAL_, LEASTCONN, FIRST, ROUNDROBIN, LEASTCONN_WEIGHTED,
-       ROUNDROBIN_WEIGHTED, NGINX, FIRST_SORTED, CHOOSERS };
+       ROUNDROBIN_WEIGHTED, NGINX, FIRST_SORTED, PATIENT, CHOOSERS };
 
 static const struct chooser choosers[CHOOSERS] = {
 	[COLD] = { "learned, cold", "learned-cold", CHOOSER_OURS, .fresh = true, .speeds = LEARNED },
@@ -437,6 +449,8 @@ static const struct chooser choosers[CHOOSERS] = {
 	[ROUNDROBIN_WEIGHTED] = { "haproxy roundrobin, weights", "roundrobin-weighted", CHOOSER_PEER(weighted_roundrobin) },
 	[NGINX] = { "nginx least_conn, weights", "nginx", CHOOSER_PEER(nginx) },
 	[FIRST_SORTED] = { "haproxy first, list sorted", "first-sorted", CHOOSER_PEER(first), .sorted = true },
+	[PATIENT] = { "known, patient (not shipped)", "patient", patient_start, patient_come, patient_go, peer_stop,
+		      .more = patient_more },
 };
 
 struct load {

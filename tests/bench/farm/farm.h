@@ -46,6 +46,8 @@ struct chooser {
 	/* A job at a place has ended. Returns the waiting job that gets a place, with *ret_place; or -1. */
 	int (*go)(unsigned job, unsigned place, const struct batch *batch, unsigned *ret_place);
 	void (*stop)(void);
+	/* NULL; or the next waiting job that gets a place, after each come() and go(), as go(). */
+	int (*more)(const struct batch *batch, unsigned *ret_place);
 	bool sorted;           /* the node list has the fastest first */
 	bool fresh;            /* knows nothing at the start */
 	bool probed;           /* by compiles, every half minute */
@@ -67,3 +69,9 @@ int roundrobin_come(unsigned job, const struct batch *batch);
 int weighted_roundrobin_come(unsigned job, const struct batch *batch);
 int weighted_leastconn_come(unsigned job, const struct batch *batch);
 int nginx_come(unsigned job, const struct batch *batch);
+
+/* As fastest with known speeds, and a job may wait for a faster slot (patient.c). */
+void patient_start(const struct batch *batch);
+int patient_come(unsigned job, const struct batch *batch);
+int patient_go(unsigned job, unsigned place, const struct batch *batch, unsigned *ret_place);
+int patient_more(const struct batch *batch, unsigned *ret_place);
