@@ -184,6 +184,25 @@ END
   until_ok everything_is_free
 }
 
+@test "more clients than there was room for: each has its turn, and nothing is lost while the records grow" {
+  node a 4001 2 --mode line
+  entrance alone --fair
+  client_start hold --source $GREEDY -n 2 -c 2 --line "$(until_word go)" --expect line
+  until_ok busy_is 2
+  client_start crowd --source 127.78.1.1/400 -n 800 -c 800 --line "sleep 0" --expect line
+  until_ok waiting_is 800
+  [ "$(tdbtool "$SCOREBOARD" keys | grep -c party/0/)" -gt 16 ]
+  scoreboard_is_right
+  # Of 400 clients with two connections each, all first ones are before all second ones.
+  score queue -nr -o CLIENT | cut -d: -f1 >"$T/turns"
+  [ "$(head -400 "$T/turns" | sort -u | wc -l)" = 400 ]
+  word go
+  client_wait hold
+  client_wait crowd
+  until_ok everything_is_free
+  scoreboard_is_right
+}
+
 @test "a relay that is killed gives its client's slot back to fairness, too" {
   node a 4001 2 --mode line
   entrance connection --fair
