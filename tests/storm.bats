@@ -4,10 +4,14 @@
 
 load lib/helpers
 
-@test "storm: three entrances, kills, edits, flaps and probes at once; afterwards all is free and sound" {
+storms() {
   unset COREBALANCE_SCOREBOARD
-  run "$BATS_TEST_DIRNAME/lib/storm" 20 $((RANDOM % 1000))
+  run "$BATS_TEST_DIRNAME/lib/storm" 20 $((RANDOM % 1000)) "$@"
   echo "$output"
   echo "# ${lines[0]}; ${lines[-1]}" >&3
   [ "$status" = 0 ]
 }
+
+@test "storm: three entrances, kills, edits, flaps and probes at once; afterwards all is free and sound" { storms; }
+
+@test "storm: the same where slots go to the client that holds the fewest" { storms --fair; }

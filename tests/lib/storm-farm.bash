@@ -25,6 +25,8 @@ start_node() { # NAME PORT: a node that takes 4 connections at most, whatever it
   node_pid[$2]=$started
 }
 
+relay_options=() # of every entrance
+
 start_entrance() { # NAME PORT COMMAND...
   local name=$1
   shift 2
@@ -33,7 +35,7 @@ start_entrance() { # NAME PORT COMMAND...
 }
 
 open_entrance() { # NAME
-  local relay=("$BUILD/cbrelay" -c "$conf" --retry-after 200ms)
+  local relay=("$BUILD/cbrelay" -c "$conf" --retry-after 200ms "${relay_options[@]}")
   case $1 in
   listener) start_entrance listener 3632 systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS \
     -l "$address:3632" "${relay[@]}" ;;
@@ -83,7 +85,8 @@ crowd() { # a few clients at one of the doors
   2) how=(--send 400000 --half-close --expect echo) ;;
   *) how=(--send $((RANDOM % 3000 + 1)) --half-close --expect echo) ;;
   esac
-  start "$dir/crowd.log" "$BUILD/tests/cbtest-client" -n "$n" -c "$n" --timeout 60 "${how[@]}" "$address:$port"
+  start "$dir/crowd.log" "$BUILD/tests/cbtest-client" -n "$n" -c "$n" --timeout 60 \
+    --source 127.78.1.$((RANDOM % 6 + 1)) "${how[@]}" "$address:$port"
   crowds+=("$started")
 }
 
