@@ -17,6 +17,7 @@
 
 #include "key.h"
 #include "lock.h"
+#include "place.h"
 #include "system/fault.h"
 #include "version.h"
 
@@ -118,6 +119,7 @@ static int open_tdb(struct file *f)
 	int fd = -1, r = folder_enter(&f->folder, &stay);
 
 	f->tdb = NULL;
+	f->map_size = 0;
 	if (r < 0)
 		return r;
 	fault_begin();
@@ -338,6 +340,17 @@ int file_set_owner(struct file *f, mode_t mode, uid_t user, gid_t group)
 	if (fchmod(fd, mode) < 0 || (changes && fchown(fd, user, group) < 0))
 		return -errno;
 	return 0;
+}
+
+bool file_has_places(struct file *f, const char *key)
+{
+	size_t map_size = tdb_map_size(f->tdb);
+
+	if (map_size == f->map_size)
+		return f->is_mapped;
+	f->map_size = map_size;
+	f->is_mapped = place_is_file(f->tdb, key);
+	return false; /* what was shown earlier in the section may be where the file was */
 }
 
 int file_fd(const struct file *f)

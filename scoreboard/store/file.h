@@ -26,6 +26,8 @@ struct file {
 	struct folder folder;      /* open: the file's path may lead elsewhere by now, or nowhere after chroot(2) */
 	struct folder_file made;   /* a new file, until it has its name */
 	struct lock *lock;         /* NULL: the file is being made, and no other process knows of it */
+	size_t map_size;           /* as tdb mapped the file when file_has_places() looked last; */
+	bool is_mapped;            /* and whether what tdb shows is the file itself since then */
 	bool is_stale;             /* the file must be opened anew: it was cut short */
 	bool is_gone;              /* another file is in its place */
 };
@@ -93,6 +95,14 @@ int file_take(struct file *f);
 
 /* Gives the lock up. */
 void file_leave(struct file *f);
+
+/*
+ * Whether what tdb_parse_record() has shown in this section is the file itself,
+ * and can be written to by place_write(). It is not where tdb cannot map the file,
+ * and may not be after tdb has mapped the file anew, as another process had made
+ * it larger. The record with this key is there. Not in a transaction.
+ */
+bool file_has_places(struct file *f, const char *key);
 
 /* What an access to the file that ended with r came to. Nothing that was read of a file is true if the file was cut short
  * meanwhile: then -EUCLEAN. */

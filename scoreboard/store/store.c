@@ -29,9 +29,11 @@
  * own.
  *
  * tdb itself is safe with that: an overwrite at the same size moves no record
- * and never touches its freelist. Anything else happens in a tdb transaction,
- * which has a recovery of its own. TDB_NOSYNC: the file need not outlive the
- * machine, only processes, so fsync(2) would buy nothing.
+ * and never touches its freelist. It goes to the record's place in the mapped
+ * file, see place.h, or through tdb where tdb cannot map the file. Anything else
+ * happens in a tdb transaction, which has a recovery of its own. TDB_NOSYNC: the
+ * file need not outlive the machine, only processes, so fsync(2) would buy
+ * nothing.
  *
  * After fork(2) parent and child go on with the same context. tdb's locks are
  * fcntl(2) locks, which belong to a process, and it has no file offset.
@@ -51,6 +53,7 @@
 #include "file.h"
 #include "intent.h"
 #include "lock.h"
+#include "place.h"
 
 #define COPIES_MAX 48
 #define RANGES_MAX 8
@@ -66,6 +69,7 @@ struct copy {
 	enum store_kind kind;
 	uint32_t a, b;
 	unsigned char *data; /* in the arena */
+	unsigned char *place; /* as tdb showed it; see file_has_places() */
 	size_t size;
 	struct range dirty[RANGES_MAX];
 	unsigned n_dirty;
@@ -75,6 +79,7 @@ struct store {
 	struct file file;
 	enum { UNLOCKED, LOCKED, TRANSACTION } mode;
 	uint64_t sequence;   /* of the change applied last; valid while locked */
+	unsigned char *intent_place, *applied_place; /* as a copy's place */
 	bool has_all;        /* tdb believes that it has locked all */
 	unsigned touched, most_touched; /* records, in this section or transaction and in the largest */
 	bool is_adopting;    /* the file counts, whatever its life */
@@ -187,6 +192,18 @@ static int redo(struct store *s)
 	return r;
 }
 
+static int fetch_applied(TDB_DATA key, TDB_DATA value, void *arg)
+{
+	struct store *s = arg;
+
+	(void)key;
+	if (value.dsize != sizeof(s->sequence))
+		return -EUCLEAN;
+	s->applied_place = value.dptr;
+	(void)memcpy(&s->sequence, value.dptr, sizeof(s->sequence));
+	return 0;
+}
+
 /* Normally the intent has been applied, and only its head counts. */
 static int fetch_intent(TDB_DATA key, TDB_DATA value, void *arg)
 {
@@ -195,22 +212,30 @@ static int fetch_intent(TDB_DATA key, TDB_DATA value, void *arg)
 	(void)key;
 	if (value.dsize != sizeof(s->intent))
 		return -EUCLEAN;
+	s->intent_place = value.dptr;
 	(void)memcpy(&s->intent, value.dptr, INTENT_HEAD_SIZE);
 	if (s->intent.sequence != s->sequence)
 		(void)memcpy(&s->intent, value.dptr, sizeof(s->intent));
 	return 0;
 }
 
+/* Has tdb show one of the two records that every section needs. */
+static int show(struct store *s, const char *name, int (*fn)(TDB_DATA key, TDB_DATA value, void *arg))
+{
+	int r = tdb_parse_record(s->file.tdb, name_key(name), fn, s);
+
+	return file_believe(r == -1 ? must_exist(file_error(s->file.tdb)) : r);
+}
+
 /* Called at the start of every section, with the lock held. */
 static int finish_change(struct store *s)
 {
-	int r = read_fixed(s->file.tdb, "applied", &s->sequence, sizeof(s->sequence));
+	int r = show(s, "applied", fetch_applied);
 
+	if (r == 0)
+		r = show(s, "intent", fetch_intent);
 	if (r < 0)
 		return r;
-	r = tdb_parse_record(s->file.tdb, name_key("intent"), fetch_intent, s);
-	if (r < 0)
-		return file_believe(r == -1 ? must_exist(file_error(s->file.tdb)) : r);
 	if (s->intent.sequence == s->sequence || !intent_is_whole(&s->intent))
 		return 0;
 	return redo(s);
@@ -237,6 +262,33 @@ static int plan(struct store *s)
 	return 1;
 }
 
+/* Writes the change through tdb. */
+static int write_by_key(struct store *s, uint64_t sequence)
+{
+	int r = overwrite(s->file.tdb, name_key("intent"), &s->intent, sizeof(s->intent));
+
+	for (unsigned i = 0; r == 0 && i < s->n_copies; i++) {
+		if (s->copies[i].n_dirty > 0)
+			r = copy_write(s, &s->copies[i]);
+	}
+	return r == 0 ? overwrite(s->file.tdb, name_key("applied"), &sequence, sizeof(sequence)) : r;
+}
+
+/* Writes the change to where its records are. */
+static int write_in_place(struct store *s, uint64_t sequence)
+{
+	place_write(s->intent_place, &s->intent, s->intent.size);
+	for (unsigned i = 0; i < s->n_copies; i++) {
+		const struct copy *copy = &s->copies[i];
+
+		s->touched += copy->n_dirty > 0;
+		for (unsigned j = 0; j < copy->n_dirty; j++)
+			place_write(copy->place + copy->dirty[j].offset, copy->data + copy->dirty[j].offset, copy->dirty[j].size);
+	}
+	place_write(s->applied_place, &sequence, sizeof(sequence));
+	return file_believe(0);
+}
+
 int store_commit(struct store *s)
 {
 	uint64_t sequence = s->sequence + 1;
@@ -247,13 +299,7 @@ int store_commit(struct store *s)
 	r = plan(s);
 	if (r <= 0)
 		return r;
-	r = overwrite(s->file.tdb, name_key("intent"), &s->intent, sizeof(s->intent));
-	for (unsigned i = 0; r == 0 && i < s->n_copies; i++) {
-		if (s->copies[i].n_dirty > 0)
-			r = copy_write(s, &s->copies[i]);
-	}
-	if (r == 0)
-		r = overwrite(s->file.tdb, name_key("applied"), &sequence, sizeof(sequence));
+	r = (file_has_places(&s->file, "applied") ? write_in_place : write_by_key)(s, sequence);
 	if (r < 0)
 		return r;
 	s->sequence = sequence;
@@ -282,6 +328,7 @@ static int copy_fill(TDB_DATA key, TDB_DATA value, void *arg)
 
 	(void)key;
 	copy->data = arena_end(s);
+	copy->place = value.dptr;
 	copy->size = value.dsize;
 	if (value.dsize > RECORD_MAX)
 		return -EUCLEAN;

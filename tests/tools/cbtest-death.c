@@ -6,8 +6,9 @@
  * scoreboard is sound and the next client is served.
  *
  * The linker's --wrap puts the functions of this file between the library and
- * tdb. The process is killed before a store, after it, and in its middle: with
- * half of the record new and the other half as it was.
+ * tdb, and before the writes that go to a record's place without tdb. The process
+ * is killed before a store or a write, after it, and in its middle: with half of
+ * the bytes new and the other half as they were.
  */
 
 #include <errno.h>
@@ -43,6 +44,8 @@ static enum moment when;
 
 int __real_tdb_store(struct tdb_context *tdb, TDB_DATA key, TDB_DATA data, int flag);
 int __wrap_tdb_store(struct tdb_context *tdb, TDB_DATA key, TDB_DATA data, int flag);
+void __real_place_write(void *place, const void *bytes, size_t size);
+void __wrap_place_write(void *place, const void *bytes, size_t size);
 int __real_tdb_lockall(struct tdb_context *tdb);
 int __wrap_tdb_lockall(struct tdb_context *tdb);
 int __real_tdb_unlockall(struct tdb_context *tdb);
@@ -100,6 +103,17 @@ int __wrap_tdb_store(struct tdb_context *tdb, TDB_DATA key, TDB_DATA data, int f
 	r = __real_tdb_store(tdb, key, data, flag);
 	die();
 	return r;
+}
+
+void __wrap_place_write(void *place, const void *bytes, size_t size)
+{
+	bool mine = my_turn();
+
+	if (mine && when == BEFORE)
+		die();
+	__real_place_write(place, bytes, mine && when == TORN ? size / 2 : size);
+	if (mine)
+		die();
 }
 
 /* The steps of a rebuild that write to files. */
