@@ -214,7 +214,7 @@ static const struct option_row rows[] = {
 	  set_down_timeout, NULL },
 	{ "retry-after", 0, "TIME", "try a node that failed again after it, doubling to 16 times it", "30s",
 	  TIME ", above 0", set_retry_after, NULL },
-	{ "connections-per-relay", 0, "N", "as a listener, replace a relay after so many; 1: a process each", "100",
+	{ "connections-per-relay", 0, "N", "as a listener, replace a relay after so many; 1: a process each", "1000",
 	  "a number, above 0", set_connections_per_relay, NULL },
 	{ "congestion-control", 0, "NAME", "of TCP: auto, system, or one of the kernel's", "auto",
 	  "auto, system, or a name of net.ipv4.tcp_available_congestion_control that this user may choose",
@@ -257,7 +257,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 			.clients = 2048,
 			.connect_timeout_usec = 5 * USEC_PER_SEC,
 			.retry_after_usec = 30 * USEC_PER_SEC,
-			.connections_per_relay = 100,
+			.connections_per_relay = 1000,
 		},
 	};
 	r = command_parse(&command, argc, argv, ret, &line);
