@@ -142,8 +142,9 @@ int address_listen(const char *text, int *ret, size_t max)
 			continue;
 		}
 		r = fd;
-		/* A machine without IPv6 listens without IPv6. Any other error is returned. */
-		if (r != -EAFNOSUPPORT && !(r == -EADDRNOTAVAIL && !host))
+		/* A machine without IPv6 listens without IPv6, and one of several gateways of a name on its own addresses.
+		 * Any other error is returned. */
+		if (r != -EAFNOSUPPORT && r != -EADDRNOTAVAIL)
 			break;
 		r = 0;
 	}

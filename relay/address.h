@@ -22,8 +22,9 @@ const char *address_local(int fd, char buffer[static ADDRESS_MAX]);
 
 /*
  * Listens on every address that "[ADDR:]PORT" stands for (none: all of the
- * machine's). *ret gets up to max non-blocking, close-on-exec descriptors, the
+ * machine's), and that the machine has. *ret gets up to max non-blocking, close-on-exec descriptors, the
  * caller's; returns how many, or -errno; -EINVAL is a text that is no address,
- * -ENXIO a name that does not resolve.
+ * -ENXIO a name that does not resolve, -EADDRNOTAVAIL that the machine has none of
+ * the addresses.
  */
 int address_listen(const char *text, int *ret, size_t max);

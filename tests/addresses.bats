@@ -86,6 +86,20 @@ swallowed() {
 @test "inetd: an address that swallows packets costs one connection a quarter of a second" { swallowed inetd; }
 @test "alone: an address that swallows packets costs one connection a quarter of a second" { swallowed alone; }
 
+@test "a name to listen on: all of its addresses that this machine has, and it must have one" {
+  local other=127.3.${ADDR#127.*.}
+  node a 4001 1 --mode line
+  printf '%s\n' "$ADDR gate.test" "192.0.2.77 gate.test" "$other gate.test" "192.0.2.77 away.test" >"$T/gate.hosts"
+  in_gate_hosts() { unshare --mount bash -c "mount --bind '$T/gate.hosts' /etc/hosts && exec \"\$@\"" sh "$@"; }
+  run -71 in_gate_hosts "$BUILD/cbrelay" -c "$CONF" away.test:3632
+  [ "$output" = "cbrelay: cannot listen on away.test:3632: Cannot assign requested address" ]
+  background "$T/relay.log" unshare --mount bash -c "mount --bind '$T/gate.hosts' /etc/hosts && exec '$BUILD/cbrelay' -c '$CONF' gate.test:3632"
+  until_ok is_listening "$ADDR:3632"
+  until_ok is_listening "$other:3632"
+  run ! grep -q 192.0.2.77 "$T/relay.log"
+  client --line "sleep 0" --expect line
+}
+
 @test "a node of which no address answers is down when --connect-timeout is over for all of them together" {
   dual_means "$DEAD" "${DEAD%.*}.253"
   swallow 4001
