@@ -100,6 +100,23 @@ four_and_waiters() {
   no_node_was_overfilled
 }
 
+@test "an upgrade from a version that is too old says that it ends the connections, and serves" {
+  four_and_waiters /run/never
+  # The format number stands behind the magic.
+  inside python3 -c '
+data = bytearray(open("/run/corebalance/scoreboard.tdb", "rb").read())
+data[data.index(b"versioncorebalance") + len("version") + 16] = 1
+open("/run/corebalance/scoreboard.tdb", "r+b").write(data)'
+  run -0 inside sh -c 'dpkg -i /opt/cbtest/corebalance_0.9_*.deb'
+  echo "$output"
+  [[ $output == *'/run/corebalance/scoreboard.tdb is of version 0.8, which this version does not read: its connections are ended'* ]]
+  ! wait "$LONG" || false
+  run -0 client_inside -n 8 --line "sleep 10" --expect line
+  no_node_was_overfilled
+  inside sh -c 'dpkg -i /opt/cbtest/corebalance_0.8_*.deb'
+  run -0 client_inside -n 8 --line "sleep 10" --expect line
+}
+
 @test "an upgrade while connections last and wait: no connection is cut, no place is lost" {
   four_and_waiters /run/go
   inside cbscore queue -nr -o TICKET >"$BATS_TEST_TMPDIR/tickets"

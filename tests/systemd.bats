@@ -651,18 +651,41 @@ at_least() { (($("$1") >= $2)); }
   run ! unit_is corebalance-probe.service failed
 }
 
-@test "a pass that meets the scoreboard of another version leaves no failed unit" {
-  node a 4001 1 --mode echo
-  inside cbscore load
+make_scoreboard_foreign() {
   # The format number stands behind the magic.
   inside python3 -c '
 data = bytearray(open("/run/corebalance/scoreboard.tdb", "rb").read())
 data[data.index(b"versioncorebalance") + len("version") + 16] = 1
 open("/run/corebalance/scoreboard.tdb", "r+b").write(data)'
+}
+
+@test "a pass that meets the scoreboard of another version leaves no failed unit" {
+  node a 4001 1 --mode echo
+  inside cbscore load
+  make_scoreboard_foreign
   inside systemctl start corebalance-probe.service
   unit_is corebalance-probe.service inactive
   [ "$(journal -u corebalance-probe.service --grep='another version of corebalance' | wc -l)" = 1 ]
   inside rm /run/corebalance/scoreboard.tdb
+}
+
+@test "listener: with a scoreboard of another version clients wait in the backlog, and the lines of the manual serve them" {
+  node a 4001 2 --mode echo
+  use listener
+  client_start ended "${ENDLESS[@]}"
+  until_ok busy_is 1
+  make_scoreboard_foreign
+  inside systemctl restart corebalance.service || true
+  client_start patient --send 1000 --half-close --expect echo
+  is_pending() { [ "$(inside ss -Hltn 'sport = :3632' | awk '{ n += $2 } END { print n }')" = 1 ]; }
+  until_ok is_pending
+  mandoc -T ascii -O width=300 "$BATS_TEST_DIRNAME/../man/corebalance.7" | col -bx |
+    sed -n '/^UPGRADES/,/^[A-Z]/s/^           //p' >"$T/lines"
+  [ "$(wc -l <"$T/lines")" = 2 ]
+  inside bash -s <"$T/lines"
+  client_wait patient
+  ! client_wait ended || false
+  at_rest
 }
 
 @test "a named farm has units of its own: its list, its scoreboard, its entrance, its prober, its page" {
