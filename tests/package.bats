@@ -88,33 +88,35 @@ four_and_waiters() {
   until_ok count_is queue 3
 }
 
-@test "the way back: the earlier version says that it ends the connections, and serves" {
-  four_and_waiters /run/never
-  run -0 inside sh -c 'dpkg -i /opt/cbtest/corebalance_0.8_*.deb'
+# The four that have a slot end; the three that wait are served. $1 is the version that is installed, $2 the former one.
+only_slots_are_ended() {
+  run -0 inside sh -c "dpkg -i /opt/cbtest/corebalance_$1_*.deb"
   echo "$output"
-  [[ $output == *'/run/corebalance/scoreboard.tdb is of version 0.9, which this version does not read: its connections are ended'* ]]
+  [[ $output == *"/run/corebalance/scoreboard.tdb is of version $2, which this version does not read: the connections that have a slot are ended"* ]]
+  [[ $(inside cbscore --version) == *"$1" ]]
+  inside touch /run/go
   ! wait "$LONG" || false
-  [[ $(inside cbscore --version) == *'0.8' ]]
+  grep 'ok=3 failed=4' "$BATS_TEST_TMPDIR/long"
+  inside rm /run/go
   run -0 client_inside -n 8 --line "sleep 10" --expect line
   until_ok nothing_failed
   no_node_was_overfilled
 }
 
-@test "an upgrade from a version that is too old says that it ends the connections, and serves" {
-  four_and_waiters /run/never
+@test "the way back: the earlier version says which connections it ends, and serves the waiters" {
+  four_and_waiters /run/go
+  only_slots_are_ended 0.8 0.9
+}
+
+@test "an upgrade from a version that is too old says which connections it ends, and serves the waiters" {
+  four_and_waiters /run/go
   # The format number stands behind the magic.
   inside python3 -c '
 data = bytearray(open("/run/corebalance/scoreboard.tdb", "rb").read())
 data[data.index(b"versioncorebalance") + len("version") + 16] = 1
 open("/run/corebalance/scoreboard.tdb", "r+b").write(data)'
-  run -0 inside sh -c 'dpkg -i /opt/cbtest/corebalance_0.9_*.deb'
-  echo "$output"
-  [[ $output == *'/run/corebalance/scoreboard.tdb is of version 0.8, which this version does not read: its connections are ended'* ]]
-  ! wait "$LONG" || false
-  run -0 client_inside -n 8 --line "sleep 10" --expect line
-  no_node_was_overfilled
-  inside sh -c 'dpkg -i /opt/cbtest/corebalance_0.8_*.deb'
-  run -0 client_inside -n 8 --line "sleep 10" --expect line
+  only_slots_are_ended 0.9 0.8
+  run -0 inside sh -c 'dpkg -i /opt/cbtest/corebalance_0.8_*.deb'
 }
 
 @test "an upgrade while connections last and wait: no connection is cut, no place is lost" {
