@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "records/index.h"
+#include "records/ring.h"
 #include "records/slot.h"
 #include "store/store.h"
 
@@ -42,6 +43,15 @@ bool client_is_same(const char *a, const char *b)
 	if (*a == '[')
 		return read_v6(a, &x) && read_v6(b, &y) && memcmp(&x, &y, PREFIX_BYTES) == 0;
 	return *a >= '0' && *a <= '9' && colon && strncmp(a, b, (size_t)(colon - a) + 1) == 0;
+}
+
+uint32_t client_hash(const char *name)
+{
+	struct in6_addr address;
+
+	if (*name == '[' && read_v6(name, &address))
+		return (uint32_t)ring_hash((const char *)address.s6_addr, PREFIX_BYTES);
+	return (uint32_t)ring_hash(name, strcspn(name, ":"));
 }
 
 static bool is_known(const struct clients_full *known, const char *client, uint32_t limit)

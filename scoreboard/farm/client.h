@@ -24,6 +24,9 @@ struct clients_full {
  * address ("unix:123") count with no other name. */
 bool client_is_same(const char *a, const char *b);
 
+/* A hash of what counts together: the same for two names of which client_is_same() is true. */
+uint32_t client_hash(const char *name);
+
 /*
  * In a section: whether the client has limit slots or more; not counting the slot of a ticket, if ticket is not 0. 1,
  * 0, or -errno. A limit of 0 is none. Costs a look at each taken slot, until the limit is reached. known may be NULL;

@@ -15,6 +15,7 @@
 #include "learn.h"
 #include "load.h"
 #include "attempt.h"
+#include "records/passed.h"
 #include "records/history.h"
 #include "store/store.h"
 #include "ticket.h"
@@ -311,6 +312,10 @@ static int rename_once(struct score *s, const struct score_slot *ours, const cha
 
 	if (r < 0)
 		return r;
+	if (h.farm->queue_head != NONE)
+		claim_make_room(s, h.slot->client);
+	if (*s->room_for)
+		passed_forget(s->store); /* the next look for who may have a slot is another process's */
 	r = fair_released(s, h.farm, h.slot);
 	(void)memset(h.slot->client, 0, sizeof(h.slot->client));
 	(void)memcpy(h.slot->client, client, size);

@@ -20,6 +20,7 @@
 #include "attempt.h"
 #include "layout.h"
 #include "learn.h"
+#include "records/passed.h"
 #include "records/history.h"
 #include "store/version.h"
 #include "system/grow.h"
@@ -592,6 +593,8 @@ int load_format(struct store *store)
 		r = learn_format(store);
 	if (r == 0)
 		r = history_format(store);
+	if (r == 0)
+		r = passed_format(store);
 	if (r == 0)
 		r = store_put(store, STORE_ORIGIN, 0, 0, &origin, sizeof(origin));
 	if (r == 0)

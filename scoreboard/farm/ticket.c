@@ -14,6 +14,7 @@
 #include "fair.h"
 #include "records/node.h"
 #include "attempt.h"
+#include "records/passed.h"
 #include "records/queue.h"
 #include "records/slot.h"
 #include "records/history.h"
@@ -43,11 +44,21 @@ void ticket_name(struct score_ticket *ticket, const char *client)
 	(void)memcpy(ticket->client, client, strnlen(client, SCORE_CLIENT_MAX));
 }
 
+/* A waiter among those that are passed is not like them: it is new there, or its limit is. */
+static void look_again(struct score *s, const struct cell *cell)
+{
+	const struct passed *passed = passed_get(s->store);
+
+	if (passed && cell->number <= passed->number)
+		passed_forget(s->store);
+}
+
 void ticket_limit(struct score *s, struct cell *cell, struct score_ticket *ticket, uint32_t per_client)
 {
 	ticket->per_client = per_client;
 	if (cell->per_client == per_client)
 		return;
+	look_again(s, cell);
 	cell->per_client = per_client;
 	store_touch(s->store, &cell->per_client, sizeof(cell->per_client));
 }
@@ -68,6 +79,8 @@ int ticket_join(struct score *s, struct farm *farm, uint64_t number, enum score_
 		history_note_counts(s->store, farm);
 	if (r == 0)
 		r = queue_get(s->store, farm, ret->cell, &cell);
+	if (r == 0 && cell->next != NONE)
+		look_again(s, cell);
 	if (r == 0)
 		ticket_limit(s, cell, ret, per_client);
 	if (r == 0 && cell->next != NONE)

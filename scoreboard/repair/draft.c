@@ -28,6 +28,7 @@
 #include "records/node.h"
 #include "records/origin.h"
 #include "records/party.h"
+#include "records/passed.h"
 #include "records/queue.h"
 #include "records/ring.h"
 #include "records/slot.h"
@@ -591,7 +592,7 @@ static int draw_speed(struct drawing *d)
 	return r;
 }
 
-/* Keeps what can be read of the history. */
+/* Keeps what can be read of the history; which waiters are passed is found anew. */
 static int draw_history(struct drawing *d)
 {
 	struct history_record history;
@@ -603,7 +604,7 @@ static int draw_history(struct drawing *d)
 	for (uint32_t i = 0; r == 0 && i < SCORE_SLICES; i++)
 		if (store_read(d->from, STORE_SLICE, i, 0, &slice, sizeof(slice)) == 0)
 			r = store_put(d->to, STORE_SLICE, i, 0, &slice, sizeof(slice));
-	return r < 0 ? r : history_format(d->to);
+	return r < 0 ? r : history_format(d->to) ?: passed_format(d->to);
 }
 
 /* If the record cannot be true, the node list's path is forgotten: the next load notes it again. */

@@ -10,6 +10,7 @@ static const char *const names[STORE_KIND_MAX_] = {
 	[STORE_SPEED] = "speed",     [STORE_LOST] = "lost",
 	[STORE_ORIGIN] = "origin",   [STORE_RING] = "ring",   [STORE_CLIENT] = "client",
 	[STORE_HISTORY] = "history", [STORE_SLICE] = "slice", [STORE_PARTY] = "party",
+	[STORE_PASSED] = "passed",
 };
 
 /* How many numbers follow the name of a kind. */

@@ -27,6 +27,7 @@ enum store_kind {
 	STORE_RING,      /* a: page */
 	STORE_CLIENT,    /* a: page */
 	STORE_PARTY,     /* a: level, b: page */
+	STORE_PASSED,
 	STORE_KIND_MAX_,
 };
 

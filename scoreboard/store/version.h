@@ -13,7 +13,7 @@
 #include <string.h>
 
 #ifndef SCORE_FORMAT /* a test builds another version */
-#define SCORE_FORMAT 16u
+#define SCORE_FORMAT 17u
 #endif
 
 /* The oldest format with records that mean the same in this version: a scoreboard of it can be upgraded while its slots
