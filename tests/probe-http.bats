@@ -167,6 +167,14 @@ EOF
   state_is 4001 up
 }
 
+@test "the phrase of a status is shown in its own language, and without what is no text" {
+  hostile foreign-phrase
+  node_line "${port[foreign-phrase]}" 1 "check=http://%n/"
+  run -0 probe
+  run -0 score list -J -o REASON
+  [[ $output == *'"unexpected HTTP status: 500 café '??'[1m"'* ]]
+}
+
 @test "each hostile server has its reason" {
   hostile close close-in-header close-in-body reset other-protocol bad-chunk long-header many-headers endless-continue \
     endless-body redirect silent drip

@@ -140,7 +140,7 @@ static int before_request(void *arg, char *to, char *from, int to_port, int from
 	return CURL_PREREQFUNC_OK;
 }
 
-/* Of "HTTP/1.1 404 Not Found" keeps the words behind the number. */
+/* Of "HTTP/1.1 404 Not Found" keeps the words behind the number, whatever bytes they are. */
 static void keep_phrase(struct transfer *transfer, const char *line, size_t size)
 {
 	const char *phrase = memchr(line, ' ', size);
@@ -149,7 +149,7 @@ static void keep_phrase(struct transfer *transfer, const char *line, size_t size
 	if (phrase)
 		phrase = memchr(phrase + 1, ' ', size - (size_t)(phrase + 1 - line));
 	if (phrase)
-		for (phrase++; length < PHRASE_MAX && phrase + length < line + size && phrase[length] >= ' '; length++)
+		for (phrase++; length < PHRASE_MAX && phrase + length < line + size && !strchr("\r\n", phrase[length]); length++)
 			transfer->phrase[length] = phrase[length];
 	transfer->phrase[length] = '\0';
 }
