@@ -77,6 +77,9 @@ struct confinement {
 		".previous\n"); \
 	extern const struct sock_filter name##_begin[], name##_end[]
 
+/* How many instructions such a program has. */
+#define PROGRAM_LENGTH(name) (((uintptr_t)name##_end - (uintptr_t)name##_begin) / sizeof(name##_begin[0]))
+
 INCLUDE_PROGRAM(filter_user, "user.bpf");
 INCLUDE_PROGRAM(filter_root, "root.bpf");
 INCLUDE_PROGRAM(filter_listener, "listener.bpf");
@@ -202,7 +205,7 @@ int confine_listener(void)
 	if (BINDS_NOTHING)
 		return 0;
 	r = close_up();
-	return r < 0 ? r : set_filter(filter_listener_begin, (size_t)(filter_listener_end - filter_listener_begin));
+	return r < 0 ? r : set_filter(filter_listener_begin, PROGRAM_LENGTH(filter_listener));
 }
 
 int confine(const struct confinement *confinement)

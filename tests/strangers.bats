@@ -110,7 +110,7 @@ NOT_THEIRS='not believed: it belongs to neither root, nor this user, nor the own
 
 # Nobody would believe a file of the member's, so the damage is for a process that may make the scoreboard.
 @test "one of the group that meets damage leaves it to those who may make it" {
-  local as_owner=(setpriv --reuid=$STRANGER --regid=$STRANGER --groups=$GROUP)
+  local as_owner=(setpriv "--reuid=$STRANGER" "--regid=$STRANGER" "--groups=$GROUP")
   folder 770 $STRANGER:$GROUP
   "${as_owner[@]}" "$T/cbscore" -c "$CONF" load
   "$T/cbtest-damage" "$SCOREBOARD" header
