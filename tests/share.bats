@@ -214,7 +214,7 @@ waiting_at() { [ "$(at "$1" queue -n | grep -c .)" = "$2" ]; }
   farm_is_at_rest
 }
 
-@test "the split is shown in list, status, JSON and metrics, where there is one" {
+@test "the split is shown in list, status, JSON, metrics and on the page, where there is one" {
   node_line 4001 4
   score load
   [ "$(score list -nr -o SHARE)" = "" ]
@@ -229,6 +229,9 @@ waiting_at() { [ "$(at "$1" queue -n | grep -c .)" = "$2" ]; }
   score status | grep -Fx "  share 2/4: 1 of 4 cores are this gateway's"
   score status -J | jq -e '.share == "2/4" and .nodes[0].share == 1 and .nodes[0].limit == 1 and .nodes[0].cores == 4'
   score metrics | grep -F 'node_slots_share{' | grep ' 1$'
+  background "$T/serve.log" "$BUILD/cbscore" -c "$CONF" serve --web "$ADDR:3680"
+  until_ok is_listening "$ADDR:3680"
+  curl -sS --max-time 60 "http://$ADDR:3680/" | grep -F '<dt>Share</dt><dd><b>2/4</b> of each node</dd>'
   # The node list is that of all gateways.
   run ! grep -i share <(score dump)
 }

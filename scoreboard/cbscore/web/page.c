@@ -73,6 +73,15 @@ static void write_word(FILE *out, const struct snapshot *snapshot)
 		(void)fputs(totals->free > 0 ? "Cores are free." : "Every core is busy, and no connection waits.", out);
 }
 
+/* Writes which part of the farm is this gateway's, unless it is all. */
+static void write_share(FILE *out, const struct split *split)
+{
+	char text[SPLIT_TEXT_MAX];
+
+	if (split->parts > 0)
+		(void)fprintf(out, "<div><dt>Share</dt><dd><b>%s</b> of each node</dd></div>\n", split_format(split, text));
+}
+
 static void write_sentence(FILE *out, const struct snapshot *snapshot)
 {
 	const struct score_totals *totals = &snapshot->totals;
@@ -85,7 +94,9 @@ static void write_sentence(FILE *out, const struct snapshot *snapshot)
 	html_count(out, totals->busy);
 	(void)fputs("</b> of ", out);
 	html_count(out, totals->slots);
-	(void)fputs("</dd></div>\n<div><dt>Waiting</dt><dd><b>", out);
+	(void)fputs("</dd></div>\n", out);
+	write_share(out, &totals->split);
+	(void)fputs("<div><dt>Waiting</dt><dd><b>", out);
 	html_count(out, totals->waiting);
 	(void)fputs("</b>", out);
 	if (totals->waiting > 0 && snapshot->taken_usec > totals->oldest_since_usec) {
