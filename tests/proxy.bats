@@ -171,6 +171,7 @@ END
 # Prints every byte of a text as a part of its own.
 split() { echo "$1" | grep -oP '\\x..|\\r|\\n|.' ; }
 
+ENDS='\xc0\x00\x02\x09\xc0\x00\x02\x0a\x12\x67\x00\x50' # 192.0.2.9:4711 and 192.0.2.10:80
 V2='\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a'
 
 @test "a header in single bytes, LOCAL, UNSPEC and UNKNOWN, and records that nobody asked for" {
@@ -186,6 +187,9 @@ V2='\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a'
   [ "$(by_hand 'PROXY UNKNOWN\r\n' one)" = one ]
   [ "$(by_hand "$V2"'\x20\x00\x00\x00' two)" = two ]
   [ "$(by_hand "$V2"'\x21\x00\x00\x03abc' three)" = three ]
+  # A checksum, behind another record.
+  [ "$(by_hand "$V2"'\x21\x11\x00\x18'"$ENDS"'\x04\x00\x02xx\x03\x00\x04\xb0\xaa\x7b\x89four')" = four ]
+  until_ok grep -q 'client=192.0.2.9:4711 .*bytes_in=4 bytes_out=4 .*end=--' "$T/relay.log"
   # These headers name no client: the sender itself counts as the client.
   until_ok eval '[ "$(grep -c "client=127.0.0.1:.*end=--" "$T/relay.log")" = 3 ]'
   farm_is_at_rest
@@ -196,14 +200,17 @@ V2='\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a'
   entrance alone --accept-proxy 127.0.0.1
   for bad in 'GET / HTTP/1.0\r\n' 'PROXY TCP4 192.0.2.1 192.0.2.2 04711 80\r\n' 'PROXY TCP4 192.0.2.1  192.0.2.2 4711 80\r\n' \
     'PROXY TCP4 192.0.2.1 192.0.2.2 4711 80\n' 'PROXY TCP6 192.0.2.1 192.0.2.2 4711 80\r\n' "$V2"'\x31\x11\x00\x0c' \
-    "$V2"'\x21\x11\x00\x04abcd'; do
+    "$V2"'\x21\x11\x00\x04abcd' "$V2"'\x21\x41\x00\x0c'"$ENDS"hello "$V2"'\x21\x13\x00\x0c'"$ENDS"hello \
+    "$V2"'\x21\x31\x00\x0c'"$ENDS"hello "$V2"'\x21\x11\x00\x0e'"$ENDS"'\x04\x00hello' \
+    "$V2"'\x21\x11\x00\x0f'"$ENDS"'\x04\x00\x01hello' "$V2"'\x21\x11\x00\x13'"$ENDS"'\x03\x00\x04\x00\x00\x00\x00hello' \
+    "$V2"'\x21\x11\xff\xff'"$ENDS"hello; do
     [[ $(by_hand "$bad") != *hello* ]]
   done
-  until_ok eval '[ "$(grep -c "node=<NOSRV> .*end=CQ" "$T/relay.log")" = 7 ]'
+  until_ok eval '[ "$(grep -c "node=<NOSRV> .*end=CQ" "$T/relay.log")" = 14 ]'
   [[ $(by_hand 'PROXY TC') != *PROXY* ]]
-  until_ok eval '[ "$(grep -c "node=<NOSRV> .*end=CQ" "$T/relay.log")" = 8 ]'
+  until_ok eval '[ "$(grep -c "node=<NOSRV> .*end=CQ" "$T/relay.log")" = 15 ]'
   # No byte has reached the node.
-  [ "$(grep -c "bytes_in=0 bytes_out=0 .*end=CQ" "$T/relay.log")" = 8 ]
+  [ "$(grep -c "bytes_in=0 bytes_out=0 .*end=CQ" "$T/relay.log")" = 15 ]
   farm_is_at_rest
 }
 

@@ -5,10 +5,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#define TYPE_CRC32C 0x03
 #define TYPE_UNIQUE_ID 0x05
 #define V1_MAX 107           /* with the end of the line */
 
@@ -207,8 +209,65 @@ static int parse_v1(const unsigned char *bytes, size_t n, struct proxy_pair *ret
 	return parse_v1_line(line, ret) < 0 ? -EBADMSG : (int)size;
 }
 
+/* The CRC32c of the header, in which its own four bytes count as zeros. */
+static uint32_t crc32c(const unsigned char *bytes, size_t n, size_t own)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (size_t i = 0; i < n; i++) {
+		crc ^= i >= own && i < own + 4 ? 0u : bytes[i];
+		for (unsigned bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0x82f63b78) : 0);
+	}
+	return ~crc;
+}
+
+/* Whether the records behind the addresses fill the header, and its checksum, if it has one, is right. Other records
+ * are for other receivers. */
+static bool records_are_right(const unsigned char *bytes, size_t size, size_t at)
+{
+	while (at < size) {
+		size_t length;
+		uint32_t crc;
+
+		if (size - at < 3)
+			return false;
+		length = (size_t)bytes[at + 1] << 8 | bytes[at + 2];
+		if (length > size - at - 3)
+			return false;
+		if (bytes[at] == TYPE_CRC32C) {
+			if (length != sizeof(crc))
+				return false;
+			(void)memcpy(&crc, bytes + at + 3, sizeof(crc));
+			if (ntohl(crc) != crc32c(bytes, size, at + 3))
+				return false;
+		}
+		at += 3 + length;
+	}
+	return true;
+}
+
+/* The size of both addresses of a family and a transport protocol, as version 2 has them; -EBADMSG: there are no such. */
+static int addresses_size(unsigned char family)
+{
+	switch (family) {
+	case 0x11: /* TCP over IPv4 */
+	case 0x12:
+		return 12;
+	case 0x21: /* TCP over IPv6 */
+	case 0x22:
+		return 36;
+	case 0x31: /* AF_UNIX */
+	case 0x32:
+		return 216;
+	default:
+		return -EBADMSG;
+	}
+}
+
 static int parse_v2(const unsigned char *bytes, size_t n, struct proxy_pair *ret)
 {
+	int addresses;
 	size_t size, address;
 	in_port_t ports[2];
 
@@ -219,11 +278,14 @@ static int parse_v2(const unsigned char *bytes, size_t n, struct proxy_pair *ret
 		return -EBADMSG;
 	if (n < size)
 		return 0;
-	if (bytes[12] == 0x20 || (bytes[13] != 0x11 && bytes[13] != 0x21))
-		return (int)size; /* LOCAL, or another family: the socket's own ends */
-	address = bytes[13] == 0x11 ? 4 : 16;
-	if (size < 16 + 2 * address + 4)
+	if (bytes[12] == 0x20 || bytes[13] == 0x00)
+		return (int)size; /* LOCAL or UNSPEC: the socket's own ends, and the rest counts for nothing */
+	addresses = addresses_size(bytes[13]);
+	if (addresses < 0 || size < 16 + (size_t)addresses || !records_are_right(bytes, size, 16 + (size_t)addresses))
 		return -EBADMSG;
+	if (bytes[13] != 0x11 && bytes[13] != 0x21)
+		return (int)size; /* no client of TCP: the socket's own ends */
+	address = bytes[13] == 0x11 ? 4 : 16;
 	(void)memcpy(ports, bytes + 16 + 2 * address, 4);
 	put(&ret->client, &ret->client_size, address == 4 ? AF_INET : AF_INET6, bytes + 16, ports[0]);
 	put(&ret->gate, &ret->gate_size, address == 4 ? AF_INET : AF_INET6, bytes + 16 + address, ports[1]);

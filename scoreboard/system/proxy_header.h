@@ -36,6 +36,6 @@ struct proxy_pair {
 /*
  * Reads the header at the beginning of a connection's first n bytes. Returns its
  * length and fills *ret; 0: more bytes are needed; -EBADMSG: the bytes are no
- * header, or the header is longer than PROXY_READ_MAX.
+ * header, or the header is longer than PROXY_READ_MAX, or its checksum is wrong.
  */
 int proxy_header_parse(const unsigned char *bytes, size_t n, struct proxy_pair *ret);
