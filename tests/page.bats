@@ -245,6 +245,31 @@ EOF
   [ "$(find "$T" -name 'corebalance.prom.*' | wc -l)" = 0 ]
 }
 
+@test "a writer of the figures that is killed, or has no room or no right, leaves the old file and no other" {
+  local i pid
+  for ((i = 0; i < 3000; i++)); do echo "10.0.$((i / 256)).$((i % 256)), 3632, 16, 0"; done >"$CONF"
+  small_run 24m
+  score load
+  mkdir "$T/run/figures"
+  echo old >"$T/run/figures/a.prom"
+  strace -qq -o /dev/null true 2>/dev/null || skip "this machine lets nobody trace a process"
+  # Killed while it writes; the file has no name then, but it has bytes.
+  background "$T/writer.log" strace -qq -o /dev/null -e inject=linkat:delay_enter=60000000 -e trace=linkat "$BUILD/cbscore" -c "$CONF" metrics --file "$T/run/figures/a.prom"
+  until_ok eval '[ -n "$(pgrep -P "$PID")" ] && ls -l /proc/"$(pgrep -P "$PID")"/fd | grep -q deleted'
+  pgrep -P "$PID" | xargs kill -9
+  wait "$PID" || true
+  [ "$(ls "$T/run/figures")" = a.prom ]
+  [ "$(<"$T/run/figures/a.prom")" = old ]
+  fill_run
+  run -1 score metrics --file "$T/run/figures/a.prom"
+  [ "$output" = "cbscore: $T/run/figures/a.prom: No space left on device" ]
+  [ "$(ls "$T/run/figures") $(<"$T/run/figures/a.prom")" = 'a.prom old' ]
+  rm "$T/run/ballast"
+  run -0 score metrics --file "$T/run/figures/a.prom"
+  [ "$(ls "$T/run/figures") $(wc -l <"$T/run/figures/a.prom")" = "a.prom $(score metrics | wc -l)" ]
+  [ "$(stat -c %a "$T/run/figures/a.prom")" = 644 ]
+}
+
 @test "the check of the format finds what is wrong" {
   local change
   node_line 4001 1
