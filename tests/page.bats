@@ -111,6 +111,8 @@ EOF
   [[ $(get -D - -o /dev/null -X POST "$WEB/metrics") == *"Allow: GET, HEAD"* ]]
   [ "$(get -I "$WEB/status.json" | tr -d '\r' | sed -n 's/^Content-Type: //p')" = application/json ]
   [ "$(status_of -H 'Range: bytes=5-2' "$WEB/")" = 200 ]
+  # Without Host, which version 1.1 asks for.
+  [ "$(printf 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n' | socat -t 10 - "TCP:$ADDR:3680" | head -n 1 | cut -d' ' -f2)" = 400 ]
   printf 'GET\r\n\r\n' | run -0 socat -t 10 - "TCP:$ADDR:3680"
   head -c 100000 /dev/urandom | socat -t 10 - "TCP:$ADDR:3680" >/dev/null 2>&1 || true
   [ "$(status_of -H "X-Long: $(head -c 60000 /dev/zero | tr '\0' x)" "$WEB/")" = 431 ]
