@@ -32,7 +32,6 @@ goes() {
   client_wait "$1"
   n_come=$((n_come - 1))
 }
-has_slot() { score slots -nr -o CLIENT,SINCE | grep -q "^$1:"; }
 
 for_each_entrance() {
   local i
