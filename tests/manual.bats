@@ -89,6 +89,7 @@ complete_line() {
   [ "$(complete_line "cbscore set a:1 che")" = $'check=\ncheck-proxy=' ]
   [ "$(complete_line "cbscore set a:1 cores=3 proxy=")" = $'v1\nv2' ]
   [ "$(complete_line "cbscore export ")" = $'ipvs\nallow' ]
+  [ "$(complete_line "cbscore verbosity ")" = $'0\n1\n2' ]
   [ "$(complete_line "cbscore help que")" = queue ]
   touch "$T/a.conf" "$T/b.conf"
   [ "$(complete_line "cbscore load $T/a")" = "$T/a.conf" ]
@@ -109,6 +110,36 @@ complete_line() {
   [ "$(complete_line "cbscore set --scoreboard=$T/other.tdb other:")" = 4001 ]
   [ -z "$(complete_line "cbscore down oth")" ]
   [ ! -e "$SCOREBOARD" ]
+}
+
+@test "completion offers kill the slots and clients of the farm that the line names" {
+  # shellcheck source=/dev/null
+  source "$BATS_TEST_DIRNAME/../units/completion"
+  compopt() { :; }
+  node a 4001 2 --mode line
+  entrance alone
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client=$(score slots -nr -o CLIENT)
+  unset COREBALANCE_SCOREBOARD
+  [ "$(complete_line "cbscore -s $SCOREBOARD kill $ADDR:4")" = 4001/0 ]
+  [ "$(complete_line "cbscore -s $SCOREBOARD kill ${client%:*}:")" = "${client##*:}" ]
+  word go
+  client_wait one
+}
+
+@test "completion: a farm by its name" {
+  # shellcheck source=/dev/null
+  source "$BATS_TEST_DIRNAME/../units/completion"
+  compopt() { :; }
+  # A program that says with which options it is called.
+  printf '#!/bin/bash\n[ "$*" != --help=raw ] || exec "%s" --help=raw\necho "$*" >>"%s"\n' "$BUILD/cbscore" "$T/calls" >"$T/cbscore"
+  chmod +x "$T/cbscore"
+  for line in "cbscore -f ci down " "cbscore down -f ci " "cbscore --farm=ci down "; do
+    : >"$T/calls"
+    BUILD=$T complete_line "$line"
+    grep -qE -- '(-f|--farm) ci' "$T/calls"
+  done
 }
 
 @test "cbscore: the manual has every verb and every column of --help" {
