@@ -102,7 +102,8 @@ top() { echo "'$BUILD/cbscore' -c '$CONF' -s '$SCOREBOARD' top"; }
 @test "top leaves the terminal as it was when a signal ends it, and comes back after a stop" {
   node_line 4001 2
   score load
-  for signal in TERM HUP; do
+  # Those of a fault, and those that nobody expects, too.
+  for signal in TERM HUP INT SEGV ABRT USR1 ALRM; do
     on_terminal 80 24 "$(top)"
     until_ok shows "q quit"
     "${MUX[@]}" list-panes -F '#{pane_pid}' >"$T/shell"

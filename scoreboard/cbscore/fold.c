@@ -14,6 +14,7 @@
 #include "system/printable.h"
 
 #define INDENT 4u
+#define MIDDLE_MIN 8u /* a shorter name is only cut */
 
 size_t text_width(const char *text)
 {
@@ -35,6 +36,19 @@ size_t terminal_width(void)
 	struct winsize size;
 
 	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+const char *fold_name(const char *name, size_t limit, char *text, size_t size)
+{
+	size_t length = strlen(name), tail = limit / 2;
+
+	if (length <= limit)
+		(void)snprintf(text, size, "%s", name);
+	else if (limit < MIDDLE_MIN)
+		(void)snprintf(text, size, "%.*s", (int)limit, name);
+	else
+		(void)snprintf(text, size, "%.*s..%s", (int)(limit - tail - 2), name, name + length - tail);
+	return text;
 }
 
 /* Writes the words of a line, and changes it. */

@@ -374,7 +374,7 @@ static size_t width_of(struct table *table, size_t number)
 	return width + 1;
 }
 
-/* Shortens the names in a column, in their middle: host:port is recognised by its beginning and by its end. */
+/* Shortens the names in a column. */
 static void shorten(struct table *table, size_t number, size_t limit)
 {
 	struct libscols_iter *iter = scols_new_iter(SCOLS_ITER_FORWARD);
@@ -383,13 +383,10 @@ static void shorten(struct table *table, size_t number, size_t limit)
 	while (iter && scols_table_next_line(table->scols, iter, &line) == 0) {
 		struct libscols_cell *cell = scols_line_get_cell(line, number);
 		const char *name = scols_cell_get_data(cell);
-		size_t length = name ? strlen(name) : 0, tail = limit / 2, head = limit - tail - 2;
 		char text[COLUMN_TEXT_MAX];
 
-		if (length <= limit)
-			continue;
-		(void)snprintf(text, sizeof(text), "%.*s..%s", (int)head, name, name + length - tail);
-		(void)scols_cell_set_data(cell, text); /* without memory the name stays as it is */
+		if (name && strlen(name) > limit) /* without memory the name stays as it is */
+			(void)scols_cell_set_data(cell, fold_name(name, limit, text, sizeof(text)));
 	}
 	scols_free_iter(iter);
 }

@@ -2,11 +2,22 @@
 #pragma once
 
 /*
- * terminal.h: what the terminal that curses has opened is able to do. It stands
- * apart as <term.h> has macros with names such as lines and columns.
+ * terminal.h: the terminal as a full screen, by curses, and how it is given back
+ * whatever ends the process. It stands apart as <term.h> has macros with names
+ * such as lines and columns.
  */
 
-#include <stdbool.h>
+#include <curses.h>
 
-/* Whether the terminal can move its cursor: one of the type dumb cannot. newterm(3) comes first. */
-bool terminal_can_move(void);
+/*
+ * Takes the terminal for a full screen: keys come one by one and are not echoed.
+ * Returns the screen, to be ended by terminal_give_back(); NULL: curses does not
+ * know the terminal, or it is of the type dumb and cannot move its cursor.
+ *
+ * From now on a signal that ends the process at once, for example SIGSEGV, first
+ * gives the terminal back. Signals that the caller catches later are the caller's.
+ */
+SCREEN *terminal_take(void);
+
+/* Puts the terminal back as it was, and frees the screen. */
+void terminal_give_back(SCREEN *screen);

@@ -16,12 +16,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <curses.h>
-
 #include "act.h"
 #include "again.h"
 #include "age.h"
 #include "ending.h"
+#include "fold.h"
 #include "system/printable.h"
 #include "system/timespan.h"
 #include "terminal.h"
@@ -247,12 +246,12 @@ static void draw_bar(int y, int x, int width, const struct snapshot_node *node)
 
 static void draw_node(int y, const struct snapshot_node *node, int name_width)
 {
+	char text[512], name[NODE_NAME_MAX + 1];
 	bool wide = COLS >= 60;
 	int width, rest;
-	char text[512];
 
-	(void)snprintf(text, sizeof(text), "%-*.*s %5" PRIu32 "/%-5" PRIu32, name_width, name_width, node->name, node->busy,
-		       node->cores);
+	(void)snprintf(text, sizeof(text), "%-*.*s %5" PRIu32 "/%-5" PRIu32, name_width, name_width,
+		       fold_name(node->name, (size_t)name_width, name, sizeof(name)), node->busy, node->cores);
 	put(y, text);
 	if (wide && name_width + 13 < COLS) {
 		(void)attron(color_of(node->state));
@@ -614,27 +613,16 @@ static int needs_terminal(const struct context *context)
 static int top(const struct context *context, struct score *score)
 {
 	struct top top = { .context = context, .score = score };
-	SCREEN *screen = newterm(NULL, stdout, stdin);
+	SCREEN *screen = terminal_take();
 	int r;
 
-	if (screen && !terminal_can_move()) {
-		(void)endwin();
-		delscreen(screen);
-		screen = NULL;
-	}
 	if (!screen)
 		return complain_usage("$TERM: \"%s\": expected a terminal that is known", getenv("TERM") ? getenv("TERM") : "");
 	catch_signals();
-	(void)cbreak();
-	(void)noecho();
-	(void)curs_set(0);
-	(void)keypad(stdscr, TRUE);
-	(void)set_escdelay(50);
 	timeout(REFRESH_MSEC);
 	start_colors();
 	r = watch(&top);
-	(void)endwin();
-	delscreen(screen);
+	terminal_give_back(screen);
 	snapshot_clear(&top.snapshot);
 	free(top.slots.slots);
 	free(top.shown);
