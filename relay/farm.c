@@ -73,8 +73,7 @@ static int read_nodes(const struct options *options, struct nodelist *list, char
 	}
 	if (r < 0)
 		report_message(LOG_ERR, "%s: %s", options->farm.nodes, strerror(-r));
-	for (size_t i = 0; i < list->n_errors; i++)
-		report_message(LOG_ERR, "%s", list->errors[i]);
+	report_mistakes(list);
 	if (r < 0 || list->n_errors > 0)
 		return ret_wrong && r != -ENOMEM ? empty_list(options->farm.nodes, r, list, ret_wrong) : EX_CONFIG;
 	if (list->n_nodes == 0)
@@ -89,8 +88,7 @@ int farm_check_arguments(const struct options *options)
 
 	for (int i = 1; r == 0 && i < options->n_arguments; i++)
 		r = add_node(&list, options->arguments[i], i + 1);
-	for (size_t i = 0; i < list.n_errors; i++)
-		report_message(LOG_ERR, "%s", list.errors[i]);
+	report_mistakes(&list);
 	if (r == 0 && list.n_errors > 0)
 		r = EX_CONFIG;
 	else if (r < 0)

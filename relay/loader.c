@@ -34,8 +34,7 @@ static int load(const struct loader *loader)
 	struct nodelist list;
 	int r = nodelist_read(path, &list);
 
-	for (size_t i = 0; i < list.n_errors; i++)
-		report_message(LOG_ERR, "%s", list.errors[i]);
+	report_mistakes(&list);
 	if (r == 0 && list.n_errors == 0)
 		r = score_load(loader->setup.score, &list, &result);
 	if (r == -EMEDIUMTYPE && score_check_list(loader->setup.score, path, text, sizeof(text)) == r)

@@ -70,6 +70,16 @@ void report_message(int priority, const char *format, ...)
 	log_text(priority, text);
 }
 
+static void report_mistake(const char *line)
+{
+	report_message(LOG_ERR, "%s", line);
+}
+
+void report_mistakes(const struct nodelist *list)
+{
+	nodelist_tell_errors(list, NODELIST_ERRORS_SHOWN, report_mistake);
+}
+
 void report_no_nodes(const char *path)
 {
 	report_message(LOG_WARNING, "%s: no nodes; connections wait until it is loaded with some", path);

@@ -74,6 +74,9 @@ void report_make_id(uint64_t ticket, uint64_t accepted_usec, char ret[static REP
 /* Says a line, at a syslog(3) priority. */
 void report_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The mistakes of a node list, or the first of many. */
+void report_mistakes(const struct nodelist *list);
+
 /* The node list at a path was taken as it is, and it is empty. */
 void report_no_nodes(const char *path);
 

@@ -121,7 +121,7 @@ load lib/helpers
   run -0 score diff - <"$CONF"
 }
 
-@test "status, check and diff in JSON, with the members that the manual names" {
+@test "status, check, diff and load in JSON, with the members that the manual names" {
   node_line 4001 8
   node_line 4002 4
   score load
@@ -135,14 +135,19 @@ load lib/helpers
   run -3 score check -J -s "$T/none.tdb"
   jq -e '.status == "UNKNOWN" and .figures == [] and (.text | endswith(": no such scoreboard; cbscore load makes one"))' <<<"$output"
   run -0 score diff -J
-  jq -e '. == {diff: []}' <<<"$output"
+  jq -e '. == {diff: [], added: 0, changed: 0, draining: 0, kept: 2}' <<<"$output"
   printf '%s, 4001, 4, 0, speed=2\n%s, 4003, 1, 0\n' "$ADDR" "$ADDR" >"$CONF"
   run -1 score diff -J
   jq -e --arg a "$ADDR" '.diff == [
     {change: "changed", node: ($a + ":4001"), cores: 4, busy: 0, fields: [
       {field: "cores", before: "8", after: "4"}, {field: "speed", before: null, after: "2"}]},
     {change: "added", node: ($a + ":4003"), cores: 1, busy: 0, fields: []},
-    {change: "draining", node: ($a + ":4002"), cores: 4, busy: 0, fields: []}]' <<<"$output"
+    {change: "draining", node: ($a + ":4002"), cores: 4, busy: 0, fields: []}] and
+    .added == 1 and .changed == 1 and .draining == 1 and .kept == 0 and (keys | length) == 5' <<<"$output"
+  # What load would do is what diff says, in the same form; then it is done.
+  diff - <(score load --dry-run -J) <<<"$output"
+  run -0 score load -J
+  jq -e '. == {added: 1, changed: 1, draining: 0, removed: 1, kept: 0}' <<<"$output"
 }
 
 @test "edit replaces and loads the node list only if it is valid; nobody else edits it meanwhile" {

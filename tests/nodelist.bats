@@ -6,7 +6,7 @@ load lib/helpers
 # validate LINE... : the lines as a node list.
 validate() {
   printf '%s\n' "$@" >"$CONF"
-  run --separate-stderr score validate "$CONF"
+  run --separate-stderr score validate --all "$CONF"
 }
 
 # The messages on stderr, with nodes.conf in place of the given path.
@@ -337,4 +337,32 @@ EOF
   "$BUILD/tests/cbtest-damage" "$SCOREBOARD" header
   run --separate-stderr -1 score load
   [[ $stderr == *"$SCOREBOARD: made from the node list $T/other.conf, not from $CONF:"* ]] || { echo "$stderr"; return 1; }
+}
+
+@test "of a list with 20,000 mistakes every program tells 20, and how many more; validate --all tells all" {
+  printf 'x\n%.0s' {1..20000} >"$CONF"
+  last='and 19980 more; cbscore validate --all shows them'
+  # twenty LINES-OF-ERRORS: the first 20 in their order, and the rest as a number.
+  twenty() {
+    [ "$(grep -c ": port: missing" <<<"$1")" = 20 ]
+    grep ": port: missing" <<<"$1" | tail -n 1 | grep -q "$CONF:20: "
+    [ "$(grep -c "$last" <<<"$1")" = 1 ]
+  }
+  for verb in validate load diff 'load --dry-run'; do
+    # shellcheck disable=SC2086 # a verb and its option
+    run -78 score $verb
+    twenty "$output"
+    [ "${lines[-1]}" = "cbscore: 20000 errors; nothing is changed" ]
+  done
+  run -78 probe
+  twenty "$output"
+  run -78 "$BUILD/cbrelay" -c "$CONF" "$GATE"
+  twenty "$output"
+  run -78 score validate --all
+  [ "$(grep -c ": port: missing" <<<"$output")" = 20000 ]
+  [[ $output != *" more; "* ]]
+  # 20 are shown without a line that says 0 more.
+  printf 'x\n%.0s' {1..20} >"$CONF"
+  run -78 score validate
+  [ "${#lines[@]}" = 21 ]
 }

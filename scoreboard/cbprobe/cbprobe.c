@@ -69,6 +69,11 @@ static int complain_scoreboard(int r)
 	return score_file_is_wrong(r) ? EX_CONFIG : EX_OSERR;
 }
 
+static void say_error(const char *line)
+{
+	say(LOG_ERR, "%s", line);
+}
+
 /* Reads a node list into *ret, which the caller clears. 0, or an exit status after a message. */
 static int read_nodelist(const char *path, struct nodelist *ret)
 {
@@ -78,8 +83,7 @@ static int read_nodelist(const char *path, struct nodelist *ret)
 		say(LOG_ERR, "%s: %s", path, strerror(-r));
 		return r == -ENOMEM ? EX_OSERR : EX_CONFIG;
 	}
-	for (size_t i = 0; i < ret->n_errors; i++)
-		say(LOG_ERR, "%s", ret->errors[i]);
+	nodelist_tell_errors(ret, NODELIST_ERRORS_SHOWN, say_error);
 	return ret->n_errors > 0 ? EX_CONFIG : 0;
 }
 

@@ -68,8 +68,13 @@ int complain_score(const struct context *context, int error)
 	return STATUS_FAILED;
 }
 
+static void tell_error(const char *line)
+{
+	print(stderr, "%s\n", line);
+}
+
 /* As context_read_nodes(); but STATUS_FAILED leaves it to the caller to tell why. */
-static int read_nodes(const char *path, struct nodelist *ret, char why[static CONTEXT_WHY_MAX])
+static int read_nodes(const char *path, size_t most, struct nodelist *ret, char why[static CONTEXT_WHY_MAX])
 {
 	bool is_stdin = strcmp(path, "-") == 0;
 	int r = is_stdin ? nodelist_read_stream(stdin, "standard input", ret) : nodelist_read(path, ret);
@@ -80,17 +85,16 @@ static int read_nodes(const char *path, struct nodelist *ret, char why[static CO
 	}
 	if (ret->n_errors == 0)
 		return STATUS_OK;
-	for (size_t i = 0; i < ret->n_errors; i++)
-		print(stderr, "%s\n", ret->errors[i]);
+	nodelist_tell_errors(ret, most, tell_error);
 	complain("%zu error%s; nothing is changed", ret->n_errors, ret->n_errors == 1 ? "" : "s");
 	nodelist_clear(ret);
 	return EX_CONFIG;
 }
 
-int context_read_nodes(const char *path, struct nodelist *ret)
+int context_read_nodes(const char *path, size_t most, struct nodelist *ret)
 {
 	char why[CONTEXT_WHY_MAX];
-	int status = read_nodes(path, ret, why);
+	int status = read_nodes(path, most, ret, why);
 
 	if (status == STATUS_FAILED)
 		complain("%s", why);
@@ -118,7 +122,7 @@ static int open_any(const struct context *context, struct score **ret, char why[
 	context_tell_of_damage();
 	r = score_open(context->farm.scoreboard, NULL, ret);
 	if (r == -ENODATA) {
-		status = read_nodes(context->farm.nodes, &list, why);
+		status = read_nodes(context->farm.nodes, NODELIST_ERRORS_SHOWN, &list, why);
 		if (status != STATUS_OK)
 			return status;
 		r = score_open(context->farm.scoreboard, &list, ret);

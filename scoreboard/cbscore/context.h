@@ -72,6 +72,6 @@ int context_open(const struct context *context, struct score **ret, char why[sta
 /* As context_open(), for a verb that only looks: a missing scoreboard is an error. */
 int context_look(const struct context *context, struct score **ret, char why[static CONTEXT_WHY_MAX]);
 
-/* Reads a node list ("-": standard input) and shows its errors and their number. STATUS_OK and *ret, which the caller
- * clears; or another status, and *ret is empty. */
-int context_read_nodes(const char *path, struct nodelist *ret);
+/* Reads a node list ("-": standard input) and shows its errors, the first most of them, and their number. STATUS_OK and
+ * *ret, which the caller clears; or another status, and *ret is empty. */
+int context_read_nodes(const char *path, size_t most, struct nodelist *ret);

@@ -167,7 +167,8 @@ int difference_tell(const struct context *context, struct score *score, const st
 		print(stdout, "{\"diff\":[");
 	compare(context, &farm, list, is_listed, ret);
 	if (context->json)
-		print(stdout, ret->added + ret->changed + ret->draining > 0 ? "\n]}\n" : "]}\n");
+		print(stdout, "],\"added\":%u,\"changed\":%u,\"draining\":%u,\"kept\":%u}\n", ret->added, ret->changed,
+		      ret->draining, ret->kept);
 	free(is_listed);
 	farm_nodes_clear(&farm);
 	return 0;

@@ -119,7 +119,7 @@ static int edit_until_valid(const char *copy)
 		status = run_editor(copy);
 		if (status != STATUS_OK)
 			return status;
-		status = context_read_nodes(copy, &list);
+		status = context_read_nodes(copy, NODELIST_ERRORS_SHOWN, &list);
 		if (status == STATUS_OK)
 			nodelist_clear(&list);
 	} while (status == EX_CONFIG && wants_again());

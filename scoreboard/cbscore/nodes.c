@@ -3,6 +3,7 @@
 /* nodes.c: the verbs about node lists: load, diff, validate. */
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,8 @@
 
 static struct nodelist list; /* the list of the argument; freed with the process, which ends after the verb */
 
+static bool arg_all;          /* every error is shown */
+
 static const char *path_of(const struct context *context)
 {
 	return context->n_arguments > 0 ? context->arguments[0] : context->farm.nodes;
@@ -22,7 +25,7 @@ static const char *path_of(const struct context *context)
 
 static int read_list(const struct context *context)
 {
-	return context_read_nodes(path_of(context), &list);
+	return context_read_nodes(path_of(context), arg_all ? SIZE_MAX : NODELIST_ERRORS_SHOWN, &list);
 }
 
 /* ---- diff ---- */
@@ -62,7 +65,7 @@ static int rehearse(const struct context *context, struct score *score)
 	struct difference difference;
 	int r = difference_tell(context, score, &list, &difference);
 
-	if (r == 0)
+	if (r == 0 && !context->json)
 		print(stdout, "%u to add, %u to change, %u to drain, %u kept; nothing is done\n", difference.added,
 		      difference.changed, difference.draining, difference.kept);
 	return r;
@@ -81,7 +84,7 @@ static int complain_load(const struct context *context, struct score *score, int
 	return STATUS_FAILED;
 }
 
-static void tell_load(const struct score_load_result *result)
+static void tell_load(const struct context *context, const struct score_load_result *result)
 {
 	char text[ACT_TEXT_MAX];
 
@@ -89,7 +92,11 @@ static void tell_load(const struct score_load_result *result)
 		       result->draining, result->removed);
 	if (result->added + result->changed + result->draining + result->removed > 0)
 		act_tell("load", NULL, NULL, text);
-	print(stdout, "%s, %u kept\n", text, result->kept);
+	if (context->json)
+		print(stdout, "{\"added\":%u,\"changed\":%u,\"draining\":%u,\"removed\":%u,\"kept\":%u}\n", result->added,
+		      result->changed, result->draining, result->removed, result->kept);
+	else
+		print(stdout, "%s, %u kept\n", text, result->kept);
 }
 
 /* Opens the scoreboard by itself: a missing scoreboard is made from this list, and not from the usual list. */
@@ -116,7 +123,7 @@ static int load(const struct context *context)
 		result.added += result.kept;
 		result.kept = 0;
 	}
-	tell_load(&result);
+	tell_load(context, &result);
 	return STATUS_OK;
 }
 
@@ -126,6 +133,7 @@ OPTION_FLAG(set_dry_run, arg_dry_run)
 static const struct option_row rows[] = {
 	{ "adopt", 0, NULL, "also if the farm was made from another list", NULL, NULL, set_adopt, NULL },
 	{ "dry-run", 0, NULL, "tell what would change, as diff does, and do nothing", NULL, NULL, set_dry_run, NULL },
+	JSON_ROW,
 };
 
 static const struct option_set options = OPTION_SET(rows);
@@ -139,6 +147,16 @@ const struct action verb_load = {
 };
 
 /* ---- validate ---- */
+
+OPTION_FLAG(set_all, arg_all)
+
+static const struct option_row validate_rows[] = {
+	{ "all", 'a', NULL, "tell every mistake, and not only the first 20", NULL, NULL, set_all, NULL },
+};
+
+static const struct option_set validate_options = OPTION_SET(validate_rows);
+
+_Static_assert(NODELIST_ERRORS_SHOWN == 20, "as the row says");
 
 static int validate(const struct context *context)
 {
@@ -154,7 +172,7 @@ static int validate(const struct context *context)
 
 const struct action verb_validate = {
 	.verb = {
-		.name = "validate", .arguments = "[FILE|-]", .also = "test", .max = 1,
+		.name = "validate", .arguments = "[FILE|-]", .also = "test", .max = 1, .options = { &validate_options },
 		.help = "read the node list and tell its mistakes",
 	},
 	.read = read_list, .run = validate,

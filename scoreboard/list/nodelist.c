@@ -310,6 +310,18 @@ int nodelist_add(struct nodelist *list, const char *where, const char *host, con
 	return r < 0 ? r : place.refused;
 }
 
+void nodelist_tell_errors(const struct nodelist *list, size_t most, void (*tell)(const char *line))
+{
+	char more[96];
+
+	for (size_t i = 0; i < list->n_errors && i < most; i++)
+		tell(list->errors[i]);
+	if (list->n_errors <= most)
+		return;
+	(void)snprintf(more, sizeof(more), "and %zu more; cbscore validate --all shows them", list->n_errors - most);
+	tell(more);
+}
+
 void nodelist_clear(struct nodelist *list)
 {
 	for (size_t i = 0; i < list->n_errors; i++)

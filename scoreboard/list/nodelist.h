@@ -71,6 +71,12 @@ int nodelist_parse(const char *name, const char *text, size_t size, struct nodel
  * before the message ("argument 2"). 0; 1 if the node was refused and an error was added; or -ENOMEM. */
 int nodelist_add(struct nodelist *list, const char *place, const char *host, const char *port, const char *cores);
 
+#define NODELIST_ERRORS_SHOWN 20u /* of a list; so a wrong file fills no journal */
+
+/* Calls tell with a line for each error, for the first most errors; then, if the list has more, with a line that says how
+ * many. A line is valid within the call. */
+void nodelist_tell_errors(const struct nodelist *list, size_t most, void (*tell)(const char *line));
+
 /* Frees what the list holds and empties it. */
 void nodelist_clear(struct nodelist *list);
 

@@ -31,7 +31,7 @@ random_verb() {
   7) verb '0 1' diff ;;
   8) json_verb '0 1' diff -J ;;
   9) verb 0 load ;;
-  10) verb 0 load --dry-run ;;
+  10) json_verb 0 load --dry-run -J ;;
   11) verb 0 validate ;;
   12) verb 0 dump ;;
   13) verb 2 add "$node, 4, 0" ;; # a line with too few fields
