@@ -37,6 +37,12 @@ up $ADDR:4001"
   run -2 score -i <<<"lits"
   [[ $output == *'unknown verb "lits"; did you mean list?'* ]]
   run -2 score -i <<<"down 'a"
+  [[ $output == *"expected an end of what is quoted" ]]
+  # A line may have as many words as a command line; a carriage return is white space.
+  run -3 score -i <<<"up $(printf 'nowhere%d ' {1..1000})"
+  [ "${#lines[@]}" = 1000 ]
+  run -0 score -i <<<$'list -n -r -o CORES\r'
+  [ "$output" = 2 ]
   run -0 score -i <<<"bv1,tv"
   [[ $output == *"verbosity 0 -> 1: "*"PID "*"verbosity 1: relays and the prober log as with --verbose" ]]
   run -2 score -i <<<"v3"

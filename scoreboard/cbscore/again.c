@@ -7,25 +7,27 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WORDS_MAX 256
-#define OWN_WORDS 5      /* the program, and which farm */
-
 static _Noreturn void run(const struct context *context, char *const words[])
 {
-	char *all[WORDS_MAX + OWN_WORDS + 1] = {
-		(char *)(uintptr_t)command.name, (char *)(uintptr_t)"-c", (char *)(uintptr_t)context->farm.nodes,
-		(char *)(uintptr_t)"-s", (char *)(uintptr_t)context->farm.scoreboard,
-	};
+	const char *const own[] = { command.name, "-c", context->farm.nodes, "-s", context->farm.scoreboard };
+	const size_t n_own = sizeof(own) / sizeof(own[0]);
 	size_t n = 0;
+	char **all;
 
-	for (; n < WORDS_MAX && words[n]; n++)
-		all[OWN_WORDS + n] = words[n];
-	(void)signal(SIGINT, SIG_DFL);
-	(void)signal(SIGQUIT, SIG_DFL);
-	(void)execv("/proc/self/exe", all);
+	while (words[n])
+		n++;
+	all = calloc(n_own + n + 1, sizeof(*all));
+	if (all) {
+		(void)memcpy(all, own, sizeof(own));
+		(void)memcpy(all + n_own, words, n * sizeof(*all));
+		(void)signal(SIGINT, SIG_DFL);
+		(void)signal(SIGQUIT, SIG_DFL);
+		(void)execv("/proc/self/exe", all);
+	}
 	print(stderr, "cbscore: /proc/self/exe: %m\n");
 	_exit(STATUS_FAILED);
 }

@@ -25,8 +25,6 @@
 #include "system/printable.h"
 #include "verbs.h"
 
-#define WORDS_MAX 128
-
 static const struct context *shell_context; /* for completion: readline passes no argument */
 
 /* ---- letters ---- */
@@ -98,32 +96,49 @@ static bool is_letters(const char *line)
 
 /* ---- lines ---- */
 
-/* Runs a line, and changes it. Returns the status; -1: the line asks for the end. */
-static int run_line(const struct context *context, char *line)
+static bool is_end(const char *word)
 {
-	char *words[WORDS_MAX + 1];
-	int n;
+	return strcmp(word, "quit") == 0 || strcmp(word, "exit") == 0 || strcmp(word, "q") == 0;
+}
 
-	line += strspn(line, " \t");
-	if (is_letters(line))
-		return run_letters(context, line);
-	n = words_split(line, words, WORDS_MAX + 1);
-	if (n < 0) {
-		complain("expected an end of what is quoted");
-		return STATUS_USAGE;
-	}
-	if (n == 0)
+/* Runs a verb with its arguments. Returns the status; -1: the words ask for the end. */
+static int run_words(const struct context *context, char *const words[])
+{
+	int r;
+
+	if (!words[0])
 		return STATUS_OK;
-	if (strcmp(words[0], "quit") == 0 || strcmp(words[0], "exit") == 0 || strcmp(words[0], "q") == 0)
+	if (is_end(words[0]))
 		return -1;
 	if (strcmp(words[0], "shell") == 0) {
 		complain("this is the shell");
 		return STATUS_USAGE;
 	}
-	n = again_run(context, words);
-	if (n < 0)
-		complain("%s: %s", words[0], strerror(-n));
-	return n < 0 ? STATUS_FAILED : n;
+	r = again_run(context, words);
+	if (r < 0)
+		complain("%s: %s", words[0], strerror(-r));
+	return r < 0 ? STATUS_FAILED : r;
+}
+
+/* Runs a line, and changes it. Returns as run_words(). */
+static int run_line(const struct context *context, char *line)
+{
+	size_t room = strlen(line) / 2 + 2; /* a word has a byte, and a blank behind it */
+	char **words;
+	int status;
+
+	line += strspn(line, " \t");
+	if (is_letters(line))
+		return run_letters(context, line);
+	words = calloc(room, sizeof(*words));
+	if (!words || words_split(line, words, room) < 0) {
+		complain("%s", words ? "expected an end of what is quoted" : strerror(ENOMEM));
+		status = words ? STATUS_USAGE : STATUS_FAILED;
+	} else {
+		status = run_words(context, words);
+	}
+	free(words);
+	return status;
 }
 
 /* ---- completion ---- */
