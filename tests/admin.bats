@@ -170,3 +170,40 @@ load lib/helpers
   EDITOR="$BUILD/cbscore -c $CONF -s $SCOREBOARD edit #" run -1 score edit
   [[ $output == *"$CONF: somebody else edits it"* ]]
 }
+
+@test "edit: an editor that is killed, a signal, a list that is missing or a link: nothing is half done, no copy is left" {
+  node_line 4001 8
+  mv "$CONF" "$T/linked.conf"
+  ln -s linked.conf "$CONF"
+  score load
+  no_copy() { [ "$(find "$T" -name '*.conf*' | wc -l)" = 2 ]; }
+  # shellcheck disable=SC2016 # for the editor's shell
+  EDITOR='kill -KILL $$ #' run -1 score edit
+  [[ $output == *": the editor was ended by SIGKILL; nothing is changed" ]]
+  no_copy
+  # A signal is the editor's; cbscore ends after it, and removes the copy.
+  for signal in TERM HUP; do
+    rm -f "$T/editing"
+    EDITOR="touch $T/editing; exec sleep 600 #" background "$T/edit.out" "$BUILD/cbscore" -c "$CONF" edit
+    until_ok test -e "$T/editing"
+    kill -"$signal" "$PID"
+    gone "$PID"
+    grep -q "the editor was ended by SIG$signal; nothing is changed" "$T/edit.out"
+    no_copy
+  done
+  # A link stays a link, and its file is edited.
+  EDITOR='sed -i "s/, 8,/, 3,/"' run -0 score edit
+  [ -L "$CONF" ]
+  grep -q ', 3,' "$T/linked.conf"
+  [ "$(score list -nr -o CORES)" = 3 ]
+  # A list that is missing is not there afterwards, if the editor saved nothing.
+  EDITOR=false run -1 score -c "$T/none/nodes.conf" edit
+  [[ $output == *"$T/none/nodes.conf: No such file or directory" ]]
+  mkdir "$T/new"
+  for editor in false true; do
+    EDITOR=$editor run score -c "$T/new/nodes.conf" -s "$T/new/s.tdb" edit
+    [ -z "$(ls "$T/new")" ]
+  done
+  EDITOR="echo $ADDR, 4001, 2, 0 >" run -0 score -c "$T/new/nodes.conf" -s "$T/new/s.tdb" edit
+  [ "$output" = "1 added, 0 changed, 0 draining, 0 removed, 0 kept" ]
+}

@@ -25,6 +25,38 @@
 #include "system/folder.h"
 #include "system/printable.h"
 
+/* ---- the editor ---- */
+
+static volatile sig_atomic_t editor_pid; /* 0: none runs */
+
+/* SIGTERM and SIGHUP are for the editor: when it has ended, the copy is removed. */
+static void pass_on(int number)
+{
+	if (editor_pid > 0)
+		(void)kill((pid_t)editor_pid, number);
+}
+
+/* Waits for the editor. 0 and its status, or -errno. */
+static int wait_for(pid_t pid, int *ret_status)
+{
+	const struct sigaction passing = { .sa_handler = pass_on }, ignoring = { .sa_handler = SIG_IGN };
+	static const int numbers[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
+	struct sigaction before[4];
+	int r;
+
+	/* Ctrl-C is for the editor alone, which gets it from the terminal. */
+	editor_pid = pid;
+	for (size_t i = 0; i < 4; i++)
+		(void)sigaction(numbers[i], i < 2 ? &passing : &ignoring, &before[i]);
+	while ((r = waitpid(pid, ret_status, 0)) < 0 && errno == EINTR)
+		;
+	r = r < 0 ? -errno : 0;
+	editor_pid = 0;
+	for (size_t i = 0; i < 4; i++)
+		(void)sigaction(numbers[i], &before[i], NULL);
+	return r;
+}
+
 /* Becomes for good the user that the process acts as: the editor could take root's rights back. 0 or -1. */
 static int stay_the_owner(void)
 {
@@ -39,7 +71,7 @@ static int run_editor(const char *path)
 {
 	const char *editor = getenv("VISUAL");
 	char *command_line;
-	int wait_status;
+	int status = 0;
 	pid_t pid;
 
 	if (!editor || !*editor)
@@ -57,18 +89,16 @@ static int run_editor(const char *path)
 		_exit(127);
 	}
 	free(command_line);
-	/* Ctrl-C is for the editor alone. */
-	(void)signal(SIGINT, SIG_IGN);
-	(void)signal(SIGQUIT, SIG_IGN);
-	while (pid > 0 && waitpid(pid, &wait_status, 0) < 0 && errno == EINTR)
-		;
-	(void)signal(SIGINT, SIG_DFL);
-	(void)signal(SIGQUIT, SIG_DFL);
-	if (pid > 0 && WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0)
+	if (pid > 0 && wait_for(pid, &status) == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return STATUS_OK;
-	complain("%s: the editor failed; nothing is changed", editor);
+	if (pid > 0 && WIFSIGNALED(status))
+		complain("%s: the editor was ended by SIG%s; nothing is changed", editor, sigabbrev_np(WTERMSIG(status)));
+	else
+		complain("%s: the editor failed; nothing is changed", editor);
 	return STATUS_FAILED;
 }
+
+/* ---- the copy ---- */
 
 /* Copies one file to another, both open. 0 or -errno. */
 static int copy_file(int from, int to)
@@ -202,29 +232,68 @@ static int edit_list(const char *path, int list, bool *ret_changed)
 	return status;
 }
 
-/* Opens the list, and makes an empty list where there is none: never behind a link that leads nowhere. A descriptor, or
- * -errno. */
-static int open_list(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+/* ---- the list ---- */
 
-	if (fd < 0 && errno == ENOENT)
-		fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	return fd < 0 ? -errno : fd;
+/* Whether path is the open file, and not another file that took its place. */
+static bool is_at(int fd, const char *path)
+{
+	struct stat ours, now;
+
+	return fstat(fd, &ours) == 0 && stat(path, &now) == 0 && ours.st_dev == now.st_dev && ours.st_ino == now.st_ino;
 }
 
-static int lock_and_edit(const char *path, bool *ret_changed)
+static bool is_link(const char *path)
 {
-	int fd = open_list(path), status = STATUS_FAILED;
+	struct stat st;
 
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+/* Opens and locks the list; a missing list is made, empty, and *ret_made says so: never behind a link that leads nowhere.
+ * The descriptor, or -errno; -EBUSY: another process has the lock. */
+static int lock_list(const char *path, bool *ret_made)
+{
+	for (;;) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC), r;
+
+		if (fd < 0 && errno == ENOENT) {
+			fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+			*ret_made = fd >= 0;
+		}
+		if (fd < 0 && errno == EEXIST && !is_link(path))
+			continue; /* somebody made it meanwhile */
+		if (fd < 0)
+			return -errno;
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+			(void)close(fd);
+			return r;
+		}
+		/* The editor before us replaced the list after it was opened: that lock is of the old file. */
+		if (is_at(fd, path))
+			return fd;
+		(void)close(fd);
+	}
+}
+
+static int lock_and_edit(const char *name, bool *ret_changed)
+{
+	/* Where the list is a symbolic link, what it points to is edited, with the rights that the link's folder gives. */
+	char *real = realpath(name, NULL);
+	const char *path = real ? real : name;
+	int status = STATUS_FAILED, fd;
+	bool made = false;
+
+	fd = lock_list(path, &made);
 	if (fd < 0)
-		complain("%s: %s", path, strerror(-fd));
-	else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		complain("%s: %s", path, errno == EWOULDBLOCK ? "somebody else edits it" : strerror(errno));
+		complain("%s: %s", path, fd == -EBUSY ? "somebody else edits it" : strerror(-fd));
 	else
 		status = edit_list(path, fd, ret_changed);
+	if (made && is_at(fd, path))
+		(void)unlink(path); /* nothing was saved, so there is no list as before */
 	if (fd >= 0)
 		(void)close(fd);
+	free(real);
 	return status;
 }
 
