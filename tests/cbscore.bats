@@ -44,7 +44,7 @@ no node is up now: every connection waits" ]
   run -0 score down "$ADDR:4001" --reason "old fan"
   [ "${lines[0]}" = "$ADDR:4001 is already held; reason \"new memory\" -> \"old fan\"" ]
   run -3 --separate-stderr score up "$ADDR:4001" nowhere "$ADDR:4003" no-such
-  [ "$stderr" = "cbscore: nowhere: no such node
+  [ "$stderr" = "cbscore: nowhere: no such node; cbscore list shows them
 cbscore: $ADDR:4003: no such node; nearest: $ADDR:4001
 cbscore: no-such: no such node; nearest: no-such-host.invalid:3632" ]
   [ "$(score list -nr -o STATE | head -n 1)" = held ]

@@ -155,7 +155,7 @@ fill() {
   score explain -n -r -o rank,node,why | grep -qxF " $ADDR:1001 no\\x20free\\x20slot"
   run -0 score explain 10.0.0.1
   [[ $output == *"the same for every client, also 10.0.0.1."* ]]
-  [ "${lines[-1]}" = "The next connection waits, behind 0." ]
+  [ "${lines[-1]}" = "The next connection waits, and is the first that does." ]
   client_start second --line "sleep 60000"
   until_ok waiting_is 1
   run -0 score explain

@@ -197,6 +197,8 @@ static void tell_second(const struct explanation *e)
 
 static void tell(const struct explanation *e, const char *word, uint32_t shown)
 {
+	const char *reason = e->choice.paused ? ", as the farm is paused" :
+			     e->choice.lapsed ? ", as the farm's lease is over" : "";
 	uint64_t waiting = e->choice.waiting;
 
 	if (shown < e->n)
@@ -209,10 +211,10 @@ static void tell(const struct explanation *e, const char *word, uint32_t shown)
 		fold_line("%" PRIu64 " wait, and the oldest gets %s.", waiting, e->chosen->node.config.name);
 	else if (e->chosen)
 		fold_line("The next connection gets %s.", e->chosen->node.config.name);
+	else if (waiting > 0)
+		fold_line("The next connection waits%s, behind %" PRIu64 ".", reason, waiting);
 	else
-		fold_line("The next connection waits%s, behind %" PRIu64 ".",
-			  e->choice.paused ? ", as the farm is paused" :
-			  e->choice.lapsed ? ", as the farm's lease is over" : "", waiting);
+		fold_line("The next connection waits%s, and is the first that does.", reason);
 	tell_second(e);
 }
 

@@ -47,7 +47,7 @@ static void complain_unknown(const struct farm_nodes *farm, const char *word)
 	if (n > 0 || meant)
 		complain("%s: no such node; nearest: %s", word, n > 0 ? near : meant);
 	else
-		complain("%s: no such node", word);
+		complain("%s: no such node; cbscore list shows them", word);
 }
 
 /* The node that word names; or NULL, and the error was told. */

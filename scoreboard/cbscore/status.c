@@ -107,6 +107,8 @@ static int status(const struct context *context, const struct snapshot *snapshot
 		return STATUS_OK;
 	}
 	tell_farm(snapshot);
+	if (snapshot->n_nodes == 0)
+		fold_line("  no nodes: connections wait until cbscore load or cbscore add gives it some");
 	tell_nodes(snapshot);
 	tell_hour(&snapshot->history);
 	if (snapshot->totals.split.parts > 0)
