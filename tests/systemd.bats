@@ -306,6 +306,32 @@ as_after_reboot() {
 
 held() { score list -nr -o NODE,STATE,REASON | sed -n 's/^\([^ ]*\) held /\1 /p'; }
 
+@test "the line for sudo in cbscore(1), as it is printed, gives status and list to every user, and nothing else" {
+  node a 4001 2 --mode line
+  use listener
+  inside cbscore load
+  # visudo says whether sudo would take the line.
+  sed -n '/^\.Sh RIGHTS/,/^\.Sh ENVIRONMENT/{/^ALL /p}' "$BATS_TEST_DIRNAME/../man/cbscore.1" >"$T/line"
+  [ "$(wc -l <"$T/line")" = 1 ]
+  inside bash -ec 'install -m 440 <(echo "$1") /etc/sudoers.d/corebalance && visudo -c -f /etc/sudoers.d/corebalance' sh "$(<"$T/line")"
+  # stranger COMMAND...: runs it as a user of no group of ours.
+  stranger() { inside setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; }
+  run -1 stranger cbscore status
+  [[ $output == *"Permission denied; become root, or a member of the group corebalance" ]]
+  run -0 stranger sudo -n -u corebalance cbscore status
+  [[ $output == *": 0 of 2 cores busy, 0 waiting, 1 of 1 node up"* ]]
+  run -0 stranger sudo -n -u corebalance cbscore list
+  [[ $output == *"127.0.0.1:4001 "* ]]
+  for words in "down 127.0.0.1:4001" slots queue "list -o addresses" pause "-s /run/corebalance/scoreboard.tdb list"; do
+    # shellcheck disable=SC2086 # a verb and its arguments
+    run -1 stranger sudo -n -u corebalance cbscore $words
+    [[ $output == *"password is required"* ]]
+  done
+  run -1 stranger sudo -n cbscore status
+  state_is 4001 up
+  inside rm /etc/sudoers.d/corebalance
+}
+
 @test "holds and their reasons outlive a reboot, by whomever they were set; a node that was put back is not held again" {
   node a 4001 1 --mode echo
   node b 4002 1 --mode echo
