@@ -23,6 +23,11 @@ size_t text_width(const char *text)
 	wchar_t c;
 
 	for (; left > 0; text += n, left -= n) {
+		n = 1;
+		if (*text >= ' ' && *text < 0x7f) { /* nearly all of the bytes of 10,000 nodes */
+			width++;
+			continue;
+		}
 		n = mbrtowc(&c, text, left, &state);
 		if (n == 0 || n > left)
 			return width + left; /* the locale does not know it: a column a byte */
