@@ -32,7 +32,7 @@ load lib/helpers
   [ "$output" = "the farm is paused; 1 connection goes on, 0 wait" ]
   run -0 score pause
   [[ $output == "the farm is already paused;"* ]]
-  client_start later --line "sleep 5" --expect line
+  client_start later --line "$(until_word end)" --expect line
   until_ok waiting_is 1
   word go
   client_wait present
@@ -48,6 +48,7 @@ load lib/helpers
   run -0 score fsck
   run -0 score resume
   [ "$output" = "the farm goes on; 0 connections go on, 1 waits" ] || [ "$output" = "the farm goes on; 1 connection goes on, 0 wait" ]
+  word end
   client_wait later
   run -0 score resume
   [[ $output == "the farm was not paused;"* ]]
