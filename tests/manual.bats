@@ -57,6 +57,16 @@ same_defaults() { # PROGRAM PAGE
   done < <(raw cbscore | grep '^verb')
 }
 
+@test "each --help of cbscore is one screen: 80 columns, and no more than 50 lines" {
+  local verb
+  for verb in '' $(raw cbscore | awk -F'\t' '$1 == "verb" { print $2 }'); do
+    # shellcheck disable=SC2086 # no verb is no word
+    "$BUILD/cbscore" $verb --help >"$T/help"
+    [ "$(wc -l <"$T/help")" -le 50 ]
+    [ "$(awk 'length > most { most = length } END { print most }' "$T/help")" -le 80 ]
+  done
+}
+
 # complete LINE: prints what completion offers for the line, called as readline calls it.
 complete_line() {
   local COMP_LINE=$1 COMP_POINT=${#1} words word before

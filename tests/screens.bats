@@ -112,4 +112,10 @@ on_pty() {
     tr -s ' \n' '  ' <"$T/screen" | grep -qF "largest share of free cores; then the order of the list."
   done
   [ "$(score status | grep -c "administrator: $WORDS\$")" = 1 ]
+  # So are messages.
+  on_screen 40 lits
+  cat "$T/screen"
+  tr -s ' \n' '  ' <"$T/screen" | grep -qF 'did you mean list? Expected list, status, top, slots, queue, clients, explain, load, diff, edit,'
+  run -2 score lits
+  [ "${#lines[@]}" = 2 ]
 }

@@ -42,7 +42,7 @@ static int unreadable(const struct context *context, const char *why)
 
 const struct action verb_agent = {
 	.verb = {
-		.name = "agent", .arguments = "", .help = "say how much is free, in the words of HAProxy's agent-check",
+		.name = "agent", .arguments = "", .help = "what is free, in the words of HAProxy's agent-check",
 	},
 	.look = agent, .unreadable = unreadable,
 };

@@ -208,7 +208,7 @@ const struct action verb_check = {
 	.verb = {
 		.name = "check", .arguments = "", .also = "nagios icinga", .options = { &options },
 		.usage_status = PLUGIN_UNKNOWN,
-		.help = "the farm as a monitoring plugin: 0 OK, 1 WARNING, 2 CRITICAL",
+		.help = "a monitoring plugin: 0 OK, 1 WARNING, 2 CRITICAL",
 	},
 	.look = check, .unreadable = unreadable,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 #include "context.h"
+#include "command/fold.h"
 #include "system/printable.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@ void complain(const char *format, ...)
 	va_start(ap, format);
 	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	print(stderr, "cbscore: %s\n", text);
+	fold_line(stderr, "cbscore: %s", text);
 }
 
 int complain_usage(const char *format, ...)
@@ -70,7 +71,7 @@ int complain_score(const struct context *context, int error)
 
 static void tell_error(const char *line)
 {
-	print(stderr, "%s\n", line);
+	fold_line(stderr, "%s", line);
 }
 
 /* As context_read_nodes(); but STATUS_FAILED leaves it to the caller to tell why. */

@@ -321,7 +321,7 @@ static int edit(const struct context *context)
 const struct action verb_edit = {
 	.verb = {
 		.name = "edit", .arguments = "", .also = "visudo vi",
-		.help = "edit the node list; it is replaced and loaded only if valid",
+		.help = "edit the node list; loaded only if it is valid",
 	},
 	.run = edit,
 };

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "explain.h"
-#include "fold.h"
+#include "command/fold.h"
 #include "table.h"
 #include "system/grow.h"
 #include "system/number.h"
@@ -177,7 +177,7 @@ static void tell_rule(const struct explanation *e, const char *word)
 	else if (word)
 		how = "; the same for every client, also ";
 	(void)putchar('\n');
-	fold_line("%s: %s%s%s.", policy_to_string(e->policy), policy_rule(e->policy), how, word ? word : "");
+	fold_line(stdout, "%s: %s%s%s.", policy_to_string(e->policy), policy_rule(e->policy), how, word ? word : "");
 }
 
 /* Tells why the second node is not the first, with the numbers of both. */
@@ -190,7 +190,7 @@ static void tell_second(const struct explanation *e)
 		return;
 	a = &e->chosen->node;
 	b = &second->node;
-	fold_line("%s comes next: %s; speed %.3g against %.3g, worth %.3g against %.3g, %" PRIu32 " of %" PRIu32
+	fold_line(stdout, "%s comes next: %s; speed %.3g against %.3g, worth %.3g against %.3g, %" PRIu32 " of %" PRIu32
 		  " free against %" PRIu32 " of %" PRIu32 ".", b->config.name, second->why, b->speed, a->speed,
 		  score_worth(b), score_worth(a), b->free, b->config.cores, a->free, a->config.cores);
 }
@@ -202,19 +202,19 @@ static void tell(const struct explanation *e, const char *word, uint32_t shown)
 	uint64_t waiting = e->choice.waiting;
 
 	if (shown < e->n)
-		fold_line("(%" PRIu32 " of %" PRIu32 " nodes; --top 0 shows all)", shown, e->n);
+		fold_line(stdout, "(%" PRIu32 " of %" PRIu32 " nodes; --top 0 shows all)", shown, e->n);
 	tell_rule(e, word);
 	if (e->choice.over > 0)
-		fold_line("%" PRIu64 " wait, as their clients have all the slots that they may have (--per-client).",
+		fold_line(stdout, "%" PRIu64 " wait, as their clients have all the slots that they may have (--per-client).",
 		      e->choice.over);
 	if (e->chosen && waiting > 0)
-		fold_line("%" PRIu64 " wait, and the oldest gets %s.", waiting, e->chosen->node.config.name);
+		fold_line(stdout, "%" PRIu64 " wait, and the oldest gets %s.", waiting, e->chosen->node.config.name);
 	else if (e->chosen)
-		fold_line("The next connection gets %s.", e->chosen->node.config.name);
+		fold_line(stdout, "The next connection gets %s.", e->chosen->node.config.name);
 	else if (waiting > 0)
-		fold_line("The next connection waits%s, behind %" PRIu64 ".", reason, waiting);
+		fold_line(stdout, "The next connection waits%s, behind %" PRIu64 ".", reason, waiting);
 	else
-		fold_line("The next connection waits%s, and is the first that does.", reason);
+		fold_line(stdout, "The next connection waits%s, and is the first that does.", reason);
 	tell_second(e);
 }
 

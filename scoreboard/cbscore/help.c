@@ -20,7 +20,7 @@ static int help(const struct context *context)
 const struct action verb_help = {
 	.verb = {
 		.name = "help", .arguments = "[VERB]", .max = 1,
-		.help = "tell what a verb does, its options, and its columns",
+		.help = "what a verb does, its options, and its columns",
 	},
 	.run = help,
 };

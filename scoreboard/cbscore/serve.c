@@ -171,7 +171,7 @@ static const struct option_set options = OPTION_SET(rows);
 
 const struct action verb_serve = {
 	.verb = {
-		.name = "serve", .arguments = "", .help = "show the farm to browsers and to Prometheus, read-only",
+		.name = "serve", .arguments = "", .help = "show the farm to browsers and to Prometheus",
 		.options = { &options },
 	},
 	.run = serve,

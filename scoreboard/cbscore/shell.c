@@ -298,7 +298,7 @@ static int shell(const struct context *context)
 const struct action verb_shell = {
 	.verb = {
 		.name = "shell", .arguments = "", .also = "interactive",
-		.help = "read verbs and Core Balance's letters from standard input",
+		.help = "read verbs and Core Balance's letters, a line each",
 	},
 	.run = shell,
 };

@@ -134,7 +134,7 @@ const struct action verb_clients = {
 	.verb = {
 		.name = "clients", .arguments = "", .also = "", .options = { &table_options },
 		.topic = TOPIC_COLUMNS + TABLE_CLIENTS,
-		.help = "the clients whose node is remembered, for the policy affinity",
+		.help = "the clients whose node affinity remembers",
 	},
 	.look = clients,
 };

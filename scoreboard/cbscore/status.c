@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "age.h"
-#include "fold.h"
+#include "command/fold.h"
 #include "system/timespan.h"
 #include "verbosity.h"
 #include "verbs.h"
@@ -38,7 +38,7 @@ static void tell_farm(const struct snapshot *snapshot)
 
 	if (totals->waiting > 0)
 		(void)snprintf(oldest, sizeof(oldest), " (oldest %s)", age_format(age_of(totals->oldest_since_usec), age));
-	fold_line("farm %s%s: %" PRIu64 " of %" PRIu64 " cores busy, %" PRIu64 " waiting%s, %" PRIu32 " of %" PRIu32 " node%s up",
+	fold_line(stdout, "farm %s%s: %" PRIu64 " of %" PRIu64 " cores busy, %" PRIu64 " waiting%s, %" PRIu32 " of %" PRIu32 " node%s up",
 		  snapshot->farm, totals->paused ? " is paused" : "", totals->busy, totals->slots, totals->waiting, oldest,
 		  totals->nodes_up, totals->nodes, totals->nodes == 1 ? "" : "s");
 }
@@ -59,11 +59,11 @@ static void tell_nodes(const struct snapshot *snapshot)
 			continue;
 		}
 		shown++;
-		fold_line("  %s %s %s%s%s", node->name, node_state_to_string(node->state),
+		fold_line(stdout, "  %s %s %s%s%s", node->name, node_state_to_string(node->state),
 			  age_format(age_of(node->since_usec), age), *node->why ? ": " : "", node->why);
 	}
 	if (more > 0)
-		fold_line("  and %zu more that are not up: cbscore list", more);
+		fold_line(stdout, "  and %zu more that are not up: cbscore list", more);
 }
 
 static void tell_hour(const struct score_history *history)
@@ -84,7 +84,7 @@ static void tell_hour(const struct score_history *history)
 		(void)snprintf(waits, sizeof(waits), ", wait p50 %s, p99 %s",
 			       timespan_format(score_histogram_quantile(&wait, 0.5), p50, sizeof(p50)),
 			       timespan_format(score_histogram_quantile(&wait, 0.99), p99, sizeof(p99)));
-	fold_line("  last hour: %s served, %s failed%s", thousands(served, text[0]), thousands(failed, text[1]), waits);
+	fold_line(stdout, "  last hour: %s served, %s failed%s", thousands(served, text[0]), thousands(failed, text[1]), waits);
 }
 
 /* Tells what is this gateway's, as "cores" in the first line means all that the nodes have. */
@@ -96,7 +96,7 @@ static void tell_share(const struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->n_nodes; i++)
 		if (snapshot->nodes[i].state != NODE_DRAINING)
 			shares += share_of(snapshot->nodes[i].share, snapshot->nodes[i].cores);
-	fold_line("  share %s: %" PRIu64 " of %" PRIu64 " cores are this gateway's", split_format(&snapshot->totals.split, text),
+	fold_line(stdout, "  share %s: %" PRIu64 " of %" PRIu64 " cores are this gateway's", split_format(&snapshot->totals.split, text),
 		  shares, snapshot->totals.slots);
 }
 
@@ -108,13 +108,13 @@ static int status(const struct context *context, const struct snapshot *snapshot
 	}
 	tell_farm(snapshot);
 	if (snapshot->n_nodes == 0)
-		fold_line("  no nodes: connections wait until cbscore load or cbscore add gives it some");
+		fold_line(stdout, "  no nodes: connections wait until cbscore load or cbscore add gives it some");
 	tell_nodes(snapshot);
 	tell_hour(&snapshot->history);
 	if (snapshot->totals.split.parts > 0)
 		tell_share(snapshot);
 	if (snapshot->verbosity > 0)
-		fold_line("  verbosity %" PRIu32 ": %s; cbscore verbosity 0 ends it", snapshot->verbosity,
+		fold_line(stdout, "  verbosity %" PRIu32 ": %s; cbscore verbosity 0 ends it", snapshot->verbosity,
 			  verbosity_words(snapshot->verbosity));
 	return STATUS_OK;
 }
@@ -126,7 +126,7 @@ static const struct option_set options = OPTION_SET(rows);
 const struct action verb_status = {
 	.verb = {
 		.name = "status", .arguments = "", .also = "stat summary", .options = { &options },
-		.help = "the farm in a few lines: what is busy, waits, or is wrong",
+		.help = "the farm in a few lines, and what is wrong",
 	},
 	.tell = status,
 };

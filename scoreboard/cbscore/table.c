@@ -13,7 +13,7 @@
 #include <libsmartcols/libsmartcols.h>
 
 #include "age.h"
-#include "fold.h"
+#include "command/fold.h"
 #include "system/printable.h"
 #include "system/timespan.h"
 

@@ -20,7 +20,7 @@
 #include "again.h"
 #include "age.h"
 #include "ending.h"
-#include "fold.h"
+#include "command/fold.h"
 #include "system/printable.h"
 #include "system/timespan.h"
 #include "terminal.h"

@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "fold.h"
 #include "system/printable.h"
 
 #define MESSAGE_MAX (2 * PATH_MAX + 1024) /* it may name two files */
@@ -69,7 +70,7 @@ int command_complain(const struct command *command, const struct verb *verb, con
 	va_start(ap, format);
 	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	print(stderr, "%s: %s%s%s\n", command->name, verb ? verb->name : "", verb ? ": " : "", text);
+	fold_line(stderr, "%s: %s%s%s", command->name, verb ? verb->name : "", verb ? ": " : "", text);
 	print(stderr, "Try '%s%s%s --help' for more information.\n", command->name, verb ? " " : "", verb ? verb->name : "");
 	return -EINVAL;
 }

@@ -25,7 +25,7 @@
 
 static const struct option_row own_rows[] = {
 	{ "version", 'V', NULL, "print the version and exit", NULL, NULL, NULL, NULL },
-	{ "help", 'h', NULL, "print this and exit; --help=raw: all of it in lines for programs", NULL, NULL, NULL, NULL },
+	{ "help", 'h', NULL, "print this and exit; --help=raw is for programs", NULL, NULL, NULL, NULL },
 };
 
 const struct option_set command_own_options = OPTION_SET(own_rows);
@@ -80,6 +80,12 @@ static void tell_set(const struct option_set *set)
 		tell_option(&set->rows[i]);
 }
 
+static void tell_names(const struct option_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		(void)printf(" --%s", set->rows[i].name);
+}
+
 static void tell_common(const struct command *command)
 {
 	tell_set(&command->options);
@@ -111,8 +117,11 @@ static void help_of_verb(const struct command *command, const struct verb *verb)
 		(void)printf("\nOptions of %s:\n", verb->name);
 	for (size_t i = 0; verb->options[i]; i++)
 		tell_set(verb->options[i]);
-	(void)printf("\nOptions of all verbs:\n");
-	tell_common(command);
+	/* Their names only, so that the help of a verb is one screen. */
+	(void)printf("\nOptions of all verbs, see %s --help:\n ", command->name);
+	tell_names(&command->options);
+	tell_names(&command_own_options);
+	(void)putchar('\n');
 	if (command->tell_more)
 		command->tell_more(verb, false);
 	(void)printf("\nSee %s for more.\n", command->manual);

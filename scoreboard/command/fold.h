@@ -6,17 +6,18 @@
  */
 
 #include <stddef.h>
+#include <stdio.h>
 
 /* How many columns of a terminal the text takes. */
 size_t text_width(const char *text);
 
-/* The width of the terminal that is standard output; 0: standard output is none, or its width is not known. */
-size_t terminal_width(void);
+/* The width of the terminal to which the stream writes; 0: it writes to none, or its width is not known. */
+size_t terminal_width(FILE *out);
 
 /* Writes a node's name in at most limit bytes, shortened in its middle: host:port is recognised by its beginning and by its
  * end. Returns text. */
 const char *fold_name(const char *name, size_t limit, char *text, size_t size);
 
-/* Writes a line to standard output, printable as print() writes it. On a terminal that is too narrow for it the line goes
+/* Writes a line, printable as print() writes it. On a terminal that is too narrow for it the line goes
  * on below, behind four blanks; it is divided at blanks only. */
-void fold_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void fold_line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -36,11 +36,11 @@ size_t text_width(const char *text)
 	return width;
 }
 
-size_t terminal_width(void)
+size_t terminal_width(FILE *out)
 {
 	struct winsize size;
 
-	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+	return isatty(fileno(out)) && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 const char *fold_name(const char *name, size_t limit, char *text, size_t size)
@@ -57,29 +57,29 @@ const char *fold_name(const char *name, size_t limit, char *text, size_t size)
 }
 
 /* Writes the words of a line, and changes it. */
-static void write_words(char *line, size_t width)
+static void write_words(FILE *out, char *line, size_t width)
 {
 	size_t begin = strspn(line, " "), column = begin;
 	char *word, *rest = line + begin;
 
-	print(stdout, "%*s", (int)begin, "");
+	print(out, "%*s", (int)begin, "");
 	for (bool first = true; (word = strsep(&rest, " ")); first = false) {
 		size_t length = text_width(word);
 
 		if (!first && column + 1 + length > width && column > INDENT) {
-			print(stdout, "\n%*s%s", (int)INDENT, "", word);
+			print(out, "\n%*s%s", (int)INDENT, "", word);
 			column = INDENT + length;
 		} else {
-			print(stdout, "%s%s", first ? "" : " ", word);
+			print(out, "%s%s", first ? "" : " ", word);
 			column += (first ? 0 : 1) + length;
 		}
 	}
-	(void)putchar('\n');
+	(void)fputc('\n', out);
 }
 
-void fold_line(const char *format, ...)
+void fold_line(FILE *out, const char *format, ...)
 {
-	size_t width = terminal_width();
+	size_t width = terminal_width(out);
 	char *line;
 	va_list ap;
 	int n;
@@ -91,8 +91,8 @@ void fold_line(const char *format, ...)
 		return;
 	printable(line, '?');
 	if (width == 0 || text_width(line) <= width)
-		print(stdout, "%s\n", line);
+		print(out, "%s\n", line);
 	else
-		write_words(line, width);
+		write_words(out, line, width);
 	free(line);
 }
