@@ -59,6 +59,11 @@ cbscore: no-such: no such node; nearest: no-such-host.invalid:3632" ]
   client_start one --line "$(until_word go)" --expect line
   client_start two --line "$(until_word go)" --expect line
   until_ok busy_is 2
+  # A time without what it is for would be ignored: it is refused, and nothing is held.
+  run -2 score down "$ADDR:4001" --timeout 300ms
+  [[ $output == *"down: --timeout: expected also --wait or --kill"* ]]
+  run -2 score remove "$ADDR:4001" --timeout 300ms
+  state_is 4001 up
   run -1 --separate-stderr score down "$ADDR:4001" --wait --timeout 300ms
   [[ $output == *"$ADDR:4001 is held; 2 connections of it go on"*"2 connections left, the oldest "*", of "* ]]
   [ "$stderr" = "cbscore: 2 connections left when the time was over" ]

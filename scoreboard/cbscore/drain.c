@@ -41,6 +41,14 @@ static const struct option_row rows[] = {
 
 const struct option_set drain_options = OPTION_SET(rows);
 
+int drain_read(const struct context *context)
+{
+	(void)context;
+	if (arg_timeout_usec > 0 && !arg_wait && !arg_kill)
+		return complain_usage("--timeout: expected also --wait or --kill");
+	return STATUS_OK;
+}
+
 /* The nodes that must become empty. */
 struct drained {
 	const struct score_node *nodes;

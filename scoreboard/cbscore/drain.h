@@ -11,6 +11,9 @@
 /* --wait, --timeout and --kill. */
 extern const struct option_set drain_options;
 
+/* Checks that these options go together, before anything is changed: .read of their verbs. STATUS_OK or STATUS_USAGE. */
+int drain_read(const struct context *context);
+
 /*
  * If --wait was given: waits until none of the n nodes has a connection, and
  * tells how many are left. With --kill it ends the connections, at once or when

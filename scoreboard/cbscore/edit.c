@@ -274,7 +274,7 @@ const struct action verb_remove = {
 		.name = "remove", .arguments = "NODE...", .also = "rm del delete", .min = 1, .max = -1, .options = { &drain_options },
 		.help = "remove nodes: no new connections, present ones go on",
 	},
-	.change = remove_nodes,
+	.read = drain_read, .change = remove_nodes,
 };
 
 const struct action verb_set = {

@@ -42,7 +42,8 @@ static void tell_held(const struct score_node *before, const struct score_node *
 	if (!(before->flags & BN_HOLD))
 		print(stdout, "%s is held", name);
 	else if (arg_reason && strcmp(before->detail, now->detail) != 0)
-		print(stdout, "%s is already held; reason \"%s\" -> \"%s\"", name, before->detail, now->detail);
+		print(stdout, "%s is already held; reason %s%s%s -> \"%s\"", name, *before->detail ? "\"" : "",
+		      *before->detail ? before->detail : "not set", *before->detail ? "\"" : "", now->detail);
 	else
 		print(stdout, "%s is already held%s%s", name, *now->detail ? ": " : "", now->detail);
 	drain_tell_busy(now->busy);
@@ -122,7 +123,7 @@ const struct action verb_down = {
 		.options = { &options, &drain_options },
 		.help = "hold nodes: no new connections, present ones go on",
 	},
-	.change = down,
+	.read = drain_read, .change = down,
 };
 
 const struct action verb_up = {
