@@ -30,17 +30,22 @@ top() { echo "'$BUILD/cbscore' -c '$CONF' -s '$SCOREBOARD' top"; }
 @test "top shows the farm on terminals of 40, 80 and 200 columns, and no line is folded" {
   node_line 4001 8
   node_line 4002 2
+  echo 'a-long-name.of-a-machine.in-a-department.of-a-large-company.invalid, 65535, 4, 0' >>"$CONF"
   score load
   score down "$ADDR:4002" --reason "new memory"
   for width in 40 80 200; do
     on_terminal "$width" 24 "$(top)"
     until_ok shows "$ADDR:4001"
     until_ok shows "0/8"
-    screen | head -n 1 | grep -q '0/10 busy, 0 waiting'
+    screen | head -n 1 | grep -q '0/14 busy, 0 waiting'
     [ "$(screen | grep -c 4002)" = 1 ]
-    [ "$(screen | awk 'NF' | wc -l)" = 6 ]
-    [ "$width" -lt 80 ] || shows "held by an administrator: new memory"
+    [ "$(screen | awk 'NF' | wc -l)" = 7 ]
+    [ "$width" -lt 80 ] || shows "held by an administrator"
+    [ "$width" -lt 200 ] || shows "held by an administrator: new memory"
     shows "q quit"
+    # A long name keeps its beginning and its port, and is whole where there is room.
+    screen | grep -qE '^a-long.*:65535 '
+    [ "$width" != 200 ] || shows a-long-name.of-a-machine.in-a-department.of-a-large-company.invalid:65535
     "${MUX[@]}" kill-server
   done
 }

@@ -31,7 +31,7 @@
 #define FILTER_MAX 64
 #define MESSAGE_MAX 256
 #define QUEUE_SHOWN 8u
-#define NAME_WIDTH_MAX 40
+#define NAME_WIDTH_MIN 24 /* of names that need it; wide terminals show more of a name, as tables do */
 #define BAR_WIDTH_MIN 6
 
 enum sort { SORT_LIST, SORT_BUSY, SORT_SPEED, SORT_STATE, SORT_NAME, SORTS_ };
@@ -308,13 +308,13 @@ static size_t list_lines(void)
 
 static int name_width(const struct top *top)
 {
-	int width = 4;
+	int width = 4, most = COLS * 2 / 5 > NAME_WIDTH_MIN ? COLS * 2 / 5 : NAME_WIDTH_MIN;
 
 	for (size_t i = 0; i < top->snapshot.n_nodes; i++)
 		if ((int)strlen(top->snapshot.nodes[i].name) > width)
 			width = (int)strlen(top->snapshot.nodes[i].name);
-	if (width > NAME_WIDTH_MAX)
-		width = NAME_WIDTH_MAX;
+	if (width > most)
+		width = most;
 	return width > COLS / 2 ? COLS / 2 : width;
 }
 
