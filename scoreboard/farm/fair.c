@@ -112,10 +112,11 @@ int fair_next(struct score *s, const struct farm *farm, struct clients_full *ful
 	struct cell cell;
 	int r = party_next(s->store, farm, ret);
 
-	if (r == 0)
-		r = queue_read(s->store, farm, *ret, &cell);
-	else if (r == 1)
+	if (r == 1)
 		return farm->queue_head == NONE ? 1 : -EUCLEAN;
+	if (r < 0)
+		return r;
+	r = queue_read(s->store, farm, *ret, &cell);
 	if (r < 0)
 		return r;
 	if (!cell_is_sane(&cell) || cell.state != CELL_WAITING)
