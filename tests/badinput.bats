@@ -99,6 +99,7 @@ EOF
   node a 4001 1
   refused 2 'unknown verb "lits"; did you mean list? Expected list, status, top, slots, queue' score lits
   refused 2 'unknown column "BUZY"; did you mean BUSY? Expected NODE CORES BUSY' score list -o BUZY
+  refused 2 'unknown column "CORS"; did you mean CORES? Expected RANK' score explain -o CORS
   refused 2 "unrecognized option '--colour'" score --colour
   refused 2 'usage: cbscore down NODE... [--reason TEXT] [-w] [--timeout TIME] [--kill]' score down
   refused 2 'reap: has no use for --json' score reap --json

@@ -226,21 +226,18 @@ static uint32_t top(const struct context *context)
 	return context->json || context->raw ? UINT32_MAX : TOP;
 }
 
+static struct table *table; /* freed with the process, which ends after the verb */
+
 static int print_table(const struct context *context, struct explanation *e, const char *word)
 {
 	uint32_t shown = top(context) < e->n ? top(context) : e->n;
-	struct table *table;
 	int r = 0, status;
 
-	status = table_new(context, TABLE_EXPLAIN, &table);
-	if (status != STATUS_OK)
-		return status;
 	rank(e);
 	for (uint32_t i = 0; r == 0 && i < shown; i++)
 		r = table_add(table, &e->rows[i]);
 	if (r < 0) {
 		complain("%s", strerror(-r));
-		table_free(table);
 		return STATUS_FAILED;
 	}
 	status = table_print(table);
@@ -295,11 +292,11 @@ static bool is_address(const char *word, char ret[static CLIENT_MAX])
 
 static char client[CLIENT_MAX]; /* empty: not given */
 
-static int read_client(const struct context *context)
+static int read_words(const struct context *context)
 {
 	if (context->n_arguments > 0 && !is_address(context->arguments[0], client))
 		return complain_usage("\"%s\": expected the address of a client", context->arguments[0]);
-	return STATUS_OK;
+	return table_new(context, TABLE_EXPLAIN, &table);
 }
 
 static int explain(const struct context *context, struct score *score)
@@ -345,5 +342,5 @@ const struct action verb_explain = {
 		.topic = TOPIC_COLUMNS + TABLE_EXPLAIN,
 		.help = "which node the next connection gets, and why",
 	},
-	.read = read_client, .look = explain,
+	.read = read_words, .look = explain,
 };

@@ -52,18 +52,20 @@ static void tell_pause(const struct context *context, struct score *score)
 		print(stdout, "(the farm is paused: every new connection waits; cbscore resume lets it go on)\n");
 }
 
+static struct table *table; /* freed with the process, which ends after the verb */
+
+/* A wrong column is told before the scoreboard is looked for. */
+static int make_nodes(const struct context *context) { return table_new(context, TABLE_NODES, &table); }
+static int make_slots(const struct context *context) { return table_new(context, TABLE_SLOTS, &table); }
+static int make_queue(const struct context *context) { return table_new(context, TABLE_QUEUE, &table); }
+static int make_clients(const struct context *context) { return table_new(context, TABLE_CLIENTS, &table); }
+
 static int show(const struct context *context, struct score *score, enum table_kind kind)
 {
-	struct table *table;
-	int r = table_new(context, kind, &table);
+	int r = fill(score, kind, table);
 
-	if (r != STATUS_OK)
+	if (r < 0)
 		return r;
-	r = fill(score, kind, table);
-	if (r < 0) {
-		table_free(table);
-		return r;
-	}
 	r = table_print(table);
 	tell_pause(context, score);
 	return r;
@@ -136,7 +138,7 @@ const struct action verb_clients = {
 		.topic = TOPIC_COLUMNS + TABLE_CLIENTS,
 		.help = "the clients whose node affinity remembers",
 	},
-	.look = clients,
+	.read = make_clients, .look = clients,
 };
 
 const struct action verb_list = {
@@ -145,7 +147,7 @@ const struct action verb_list = {
 		.topic = TOPIC_COLUMNS + TABLE_NODES,
 		.help = "the nodes, in the order of the node list",
 	},
-	.look = list,
+	.read = make_nodes, .look = list,
 };
 
 const struct action verb_slots = {
@@ -154,7 +156,7 @@ const struct action verb_slots = {
 		.topic = TOPIC_COLUMNS + TABLE_SLOTS,
 		.help = "the slots that are taken, and by whom",
 	},
-	.look = slots,
+	.read = make_slots, .look = slots,
 };
 
 const struct action verb_queue = {
@@ -163,5 +165,5 @@ const struct action verb_queue = {
 		.topic = TOPIC_COLUMNS + TABLE_QUEUE,
 		.help = "the connections that wait, in order",
 	},
-	.look = queue,
+	.read = make_queue, .look = queue,
 };

@@ -228,6 +228,22 @@ static bool wants_color(void)
 	return isatty(STDOUT_FILENO) && (!none || !*none) && terminal && strcmp(terminal, "dumb") != 0;
 }
 
+static void table_free(struct table *table)
+{
+	struct libscols_line *line;
+	struct libscols_iter *iter;
+
+	if (!table)
+		return;
+	iter = table->scols ? scols_new_iter(SCOLS_ITER_FORWARD) : NULL;
+	while (iter && scols_table_next_line(table->scols, iter, &line) == 0)
+		for (size_t i = 0; i < table->n_columns; i++)
+			free(scols_cell_get_userdata(scols_line_get_cell(line, i)));
+	scols_free_iter(iter);
+	scols_unref_table(table->scols);
+	free(table);
+}
+
 int table_new(const struct context *context, enum table_kind kind, struct table **ret)
 {
 	struct table *table = calloc(1, sizeof(*table));
@@ -458,20 +474,4 @@ int table_print(struct table *table)
 		complain("cannot print: %s", strerror(-r));
 	table_free(table);
 	return r < 0 ? STATUS_FAILED : STATUS_OK;
-}
-
-void table_free(struct table *table)
-{
-	struct libscols_line *line;
-	struct libscols_iter *iter;
-
-	if (!table)
-		return;
-	iter = table->scols ? scols_new_iter(SCOLS_ITER_FORWARD) : NULL;
-	while (iter && scols_table_next_line(table->scols, iter, &line) == 0)
-		for (size_t i = 0; i < table->n_columns; i++)
-			free(scols_cell_get_userdata(scols_line_get_cell(line, i)));
-	scols_free_iter(iter);
-	scols_unref_table(table->scols);
-	free(table);
 }
