@@ -142,6 +142,23 @@ static void fill(const struct options *options, struct farm *farm, char **ret_wr
 	nodelist_clear(&list);
 }
 
+static int tell_if_unresolved(const struct score_node *node, void *arg)
+{
+	(void)arg;
+	if (node->n_addresses == 0 && node->reason == REASON_UNRESOLVED)
+		report_message(LOG_WARNING, "%s: the name does not resolve, so this node gets no connection",
+			       node->config.name);
+	return 0;
+}
+
+/* Loads the nodes of the command line. No prober looks at them, so what is wrong with their names is told now. */
+static int load_given(struct score *score, const struct nodelist *list)
+{
+	int r = score_load(score, list, NULL);
+
+	return r < 0 ? r : score_each_node(score, tell_if_unresolved, NULL);
+}
+
 /* Opens the scoreboard. The node list is read only if there is no scoreboard yet, or, by a process that stays, if the
  * scoreboard has no node. */
 static int open_scoreboard(const struct options *options, const char *path, enum farm_use use, struct farm *farm)
@@ -165,7 +182,7 @@ static int open_scoreboard(const struct options *options, const char *path, enum
 		if (status == EX_OK)
 			r = score_open(path, &list, ret);
 		if (status == EX_OK && r == 0 && given)
-			r = score_load(*ret, &list, NULL);
+			r = load_given(*ret, &list);
 		nodelist_clear(&list);
 	}
 	if (status != EX_OK)

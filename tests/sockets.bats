@@ -75,6 +75,19 @@ $ADDR:4002 1" ]
   nodes_never_overfilled
 }
 
+@test "a farm from arguments: a node whose name does not resolve is told, and the others serve" {
+  node_start a 4001 2 --mode hold:5
+  unset COREBALANCE_SCOREBOARD
+  background "$T/relay.log" "$BUILD/cbrelay" "$GATE" nowhere.invalid:4002/8 "$ADDR:4001/2"
+  GATE_PID=$PID
+  until_ok grep -q "nowhere.invalid:4002: the name does not resolve, so this node gets no connection" "$T/relay.log"
+  client -n 4 -c 4 --expect line
+  run ! grep -q "$ADDR:4001: the name" "$T/relay.log"
+  kill "$GATE_PID"
+  gone "$GATE_PID"
+  nodes_never_overfilled
+}
+
 @test "a farm from arguments has a scoreboard of its own where COREBALANCE_SCOREBOARD is empty, too" {
   [ ! -e /run/corebalance/scoreboard.tdb ] || skip "this machine has a farm, which must not be taken for it"
   node_start a 4001 2 --mode line
