@@ -23,12 +23,13 @@
 #include <errno.h>
 #include <string.h>
 
-#include "client.h"
-#include "fair.h"
 #include "attempt.h"
-#include "records/passed.h"
-#include "records/history.h"
+#include "fair.h"
+#include "per_client.h"
 #include "policy/policy.h"
+#include "records/client.h"
+#include "records/history.h"
+#include "records/passed.h"
 #include "store/store.h"
 #include "system/timespan.h"
 

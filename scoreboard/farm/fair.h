@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "client.h"
+#include "per_client.h"
 #include "records/slot.h"
 #include "section.h"
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "claim.h"
-#include "client.h"
+#include "per_client.h"
 #include "fair.h"
 #include "learn.h"
 #include "load.h"

@@ -9,17 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "claim.h"
-#include "client.h"
 #include "attempt.h"
+#include "claim.h"
+#include "per_client.h"
+#include "records/client.h"
 #include "records/history.h"
 #include "records/memory.h"
 #include "records/party.h"
-#include "system/timespan.h"
 #include "store/store.h"
 #include "system/grow.h"
+#include "system/timespan.h"
 #include "walk.h"
-#include "system/grow.h"
 
 /* A node as it was copied in a section. It is described outside of it: that takes longer, and twice the memory. */
 struct seen_node {
@@ -243,7 +243,7 @@ static int see_cell(struct score *s, struct farm *farm, uint32_t number, const s
 	if (r >= 0 && farm->fair) {
 		struct party party;
 
-		party_name(item->cell.client, item->party);
+		client_party(item->cell.client, item->party);
 		r = party_get(s->store, farm, item->cell.client, &party);
 		item->held = party.held;
 		item->before = 0;

@@ -2,13 +2,13 @@
 
 #include "party.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "client.h"
 #include "index.h"
 #include "ring.h"
 #include "slot.h"
@@ -32,33 +32,6 @@ struct key_page {
 };
 
 static const struct party_key nothing = { .turn = UINT64_MAX, .held = UINT32_MAX };
-
-/* ---- names ---- */
-
-void party_name(const char *client, char ret[static SCORE_CLIENT_MAX + 1])
-{
-	size_t length = strnlen(client, SCORE_CLIENT_MAX);
-	struct in6_addr address;
-
-	(void)memset(ret, 0, SCORE_CLIENT_MAX + 1);
-	if (*client >= '0' && *client <= '9') {
-		(void)memcpy(ret, client, strcspn(client, ":") < length ? strcspn(client, ":") : length);
-		return;
-	}
-	(void)memcpy(ret, client, length);
-	if (*client != '[')
-		return;
-	ret[strcspn(ret, "%]")] = '\0'; /* a scope is left out */
-	if (inet_pton(AF_INET6, ret + 1, &address) == 1) {
-		const unsigned char *b = address.s6_addr;
-
-		(void)memset(ret, 0, SCORE_CLIENT_MAX + 1);
-		(void)snprintf(ret, SCORE_CLIENT_MAX + 1, "%x:%x:%x:%x::/64", b[0] << 8 | b[1], b[2] << 8 | b[3],
-			       b[4] << 8 | b[5], b[6] << 8 | b[7]);
-	} else {
-		(void)memcpy(ret, client, length);
-	}
-}
 
 /* The page of a party. The seed keeps strangers from choosing addresses that fill a page. */
 static uint32_t page_of(const struct farm *farm, const char *name)
@@ -210,7 +183,7 @@ static int find(struct store *store, const struct farm *farm, const char *client
 	void *page;
 	int r;
 
-	party_name(client, name);
+	client_party(client, name);
 	*ret_page = page_of(farm, name);
 	r = store_get(store, STORE_PARTY, 0, *ret_page, sizeof(struct party_page), &page, NULL);
 	if (r < 0)
@@ -233,7 +206,7 @@ static int find_or_make(struct store *store, const struct farm *farm, const char
 	if (!*ret)
 		return -EXFULL;
 	**ret = unused;
-	party_name(client, (*ret)->name);
+	client_party(client, (*ret)->name);
 	return 0;
 }
 
@@ -299,7 +272,7 @@ int party_get(struct store *store, const struct farm *farm, const char *client, 
 	*ret = unused;
 	if (farm->parties == 0)
 		return 0;
-	party_name(client, name);
+	client_party(client, name);
 	r = store_read(store, STORE_PARTY, 0, page_of(farm, name), &page, sizeof(page));
 	if (r < 0)
 		return r;
@@ -425,7 +398,7 @@ static int add_claim(struct claims *claims, const char *client, uint64_t number,
 {
 	if (GROW(claims->items, claims->n, claims->room) < 0)
 		return -ENOMEM;
-	party_name(client, claims->items[claims->n].party);
+	client_party(client, claims->items[claims->n].party);
 	claims->items[claims->n].number = number;
 	claims->items[claims->n++].cell = cell;
 	return 0;

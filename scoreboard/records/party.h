@@ -43,10 +43,6 @@ struct party {
 	char name[SCORE_CLIENT_MAX + 1];
 };
 
-/* Writes the name of the party to which the connections of a client ("192.0.2.1:1234") belong: "192.0.2.1",
- * "2001:db8:0:0::/64", or the client's own name. */
-void party_name(const char *client, char ret[static SCORE_CLIENT_MAX + 1]);
-
 /* The functions below up to party_get() do nothing, and return 0, in a farm without parties. */
 
 /* The client has a slot more. Staged only. 0; -EXFULL: party_grow() must make room first; or -errno. */

@@ -2,8 +2,7 @@
 #pragma once
 
 /*
- * client.h: how many slots a client has: all connections from an IPv4 address,
- * or from the 64 bits by which networks hand out IPv6 addresses.
+ * per_client.h: whether a client has all the slots that it may have.
  */
 
 #include <stdbool.h>
@@ -19,13 +18,6 @@ struct clients_full {
 	uint32_t limits[CLIENTS_FULL_MAX];
 	char names[CLIENTS_FULL_MAX][SCORE_CLIENT_MAX + 1];
 };
-
-/* Whether the connections of both names ("192.0.2.1:1234", "[2001:db8::1]:1234") count together. Names without an
- * address ("unix:123") count with no other name. */
-bool client_is_same(const char *a, const char *b);
-
-/* A hash of what counts together: the same for two names of which client_is_same() is true. */
-uint32_t client_hash(const char *name);
 
 /*
  * In a section: whether the client has limit slots or more; not counting the slot of a ticket, if ticket is not 0. 1,

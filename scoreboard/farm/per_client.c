@@ -1,58 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * client.c: slots are counted when somebody asks, so a farm without a limit for
+ * per_client.c: slots are counted when somebody asks, so a farm without a limit for
  * clients has nothing to keep in step, and a process that is killed leaves nothing
  * wrong.
  */
 
-#include "client.h"
+#include "per_client.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "records/client.h"
 #include "records/index.h"
-#include "records/ring.h"
 #include "records/slot.h"
 #include "store/store.h"
-
-#define PREFIX_BYTES 8u /* of an IPv6 address: a /64 */
-
-/* Reads "[ADDRESS]:PORT". */
-static bool read_v6(const char *name, struct in6_addr *ret)
-{
-	char text[SCORE_CLIENT_MAX + 1];
-	const char *end = strchr(name, ']');
-
-	if (*name != '[' || !end)
-		return false;
-	(void)snprintf(text, sizeof(text), "%.*s", (int)(end - name - 1), name + 1);
-	text[strcspn(text, "%")] = '\0'; /* a scope */
-	return inet_pton(AF_INET6, text, ret) == 1;
-}
-
-bool client_is_same(const char *a, const char *b)
-{
-	const char *colon = strchr(a, ':');
-	struct in6_addr x, y;
-
-	if (*a != *b)
-		return false;
-	if (*a == '[')
-		return read_v6(a, &x) && read_v6(b, &y) && memcmp(&x, &y, PREFIX_BYTES) == 0;
-	return *a >= '0' && *a <= '9' && colon && strncmp(a, b, (size_t)(colon - a) + 1) == 0;
-}
-
-uint32_t client_hash(const char *name)
-{
-	struct in6_addr address;
-
-	if (*name == '[' && read_v6(name, &address))
-		return (uint32_t)ring_hash((const char *)address.s6_addr, PREFIX_BYTES);
-	return (uint32_t)ring_hash(name, strcspn(name, ":"));
-}
 
 static bool is_known(const struct clients_full *known, const char *client, uint32_t limit)
 {
