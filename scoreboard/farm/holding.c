@@ -31,12 +31,13 @@ struct holding {
 };
 
 /* The slot as the scoreboard has it, if this process still holds it. 0, -ESTALE, or -errno. */
-static int find_ours(struct score *s, const struct score_slot *ours, struct slot **ret)
+static int find_ours(struct score *s, const struct farm *farm, const struct score_slot *ours, struct slot **ret)
 {
 	struct node_record *record;
+	struct index_entry *entry;
 	int r = slot_get(s->store, ours->node, ours->slot, ret);
 
-	if (r == -EUCLEAN && node_find(s->store, ours->node, &record) == -ENOENT)
+	if (r == -EUCLEAN && node_find_entry(s->store, farm, ours->node, &record, &entry) == -ENOENT)
 		return -ESTALE; /* the whole node has gone */
 	if (r < 0)
 		return r;
@@ -54,7 +55,7 @@ static int enter(struct score *s, const struct score_slot *ours, struct holding 
 	r = farm_enter(s, &ret->farm);
 	if (r < 0)
 		return r;
-	r = find_ours(s, ours, &ret->slot);
+	r = find_ours(s, ret->farm, ours, &ret->slot);
 	if (r == 0)
 		r = node_get_entry(s->store, ret->farm, ours->node, &ret->record, &ret->entry);
 	if (r < 0)

@@ -210,6 +210,20 @@ int index_read_page(struct store *store, const struct farm *farm, uint32_t page,
 	return r < 0 ? r : (int)page_items(farm->n_nodes, page * FANOUT);
 }
 
+int index_has(struct store *store, const struct farm *farm, uint32_t id)
+{
+	struct index_entry entries[INDEX_PAGE_ENTRIES];
+	int n = 0;
+
+	for (uint32_t page = 0; n >= 0 && page * FANOUT < farm->n_nodes; page++) {
+		n = index_read_page(store, farm, page, entries);
+		for (int i = 0; i < n; i++)
+			if (entries[i].id == id)
+				return 1;
+	}
+	return n < 0 ? n : 0;
+}
+
 int index_get(struct store *store, const struct farm *farm, uint32_t position, struct index_entry **ret)
 {
 	void *page;

@@ -98,6 +98,9 @@ int index_check_levels(struct store *store, const struct farm *farm);
 int index_read_page(struct store *store, const struct farm *farm, uint32_t page,
 		    struct index_entry ret[static INDEX_PAGE_ENTRIES]);
 
+/* Whether there is an entry of the node: 1, 0, or -errno. Reads the whole index. */
+int index_has(struct store *store, const struct farm *farm, uint32_t id);
+
 /* The entry at a position. 0, -EUCLEAN if there is none, or -errno. */
 int index_get(struct store *store, const struct farm *farm, uint32_t position, struct index_entry **ret);
 

@@ -52,6 +52,9 @@ int node_find_entry(struct store *store, const struct farm *farm, uint32_t id, s
 {
 	int r = node_find(store, id, ret);
 
+	/* tdb also says that there is no record if it cannot read what leads to it. */
+	if (r == -ENOENT && index_has(store, farm, id) != 0)
+		return -EUCLEAN;
 	if (r < 0)
 		return r;
 	r = index_get(store, farm, (*ret)->position, ret_entry);
