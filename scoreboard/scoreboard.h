@@ -456,7 +456,7 @@ int score_is_guarded(struct score *s, const struct score_ticket *ticket, uint64_
  * when the caller is to call again. The call does nothing when no slot is taken, or
  * when another process has looked within SCORE_WATCH_USEC (within a millisecond for
  * each slot that is taken, if that is longer: of a large farm no more than about
- * 1,000 holders are looked at in a second). 0 or -errno. score_claim() does the same
+ * 1,000 holders are looked at in a second), unless slots are lost. 0 or -errno. score_claim() does the same
  * after it took a free slot, for a farm without such a process.
  */
 int score_watch(struct score *s, uint64_t *ret_usec);

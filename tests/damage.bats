@@ -457,6 +457,22 @@ ends_well() {
   run -0 score fsck
 }
 
+# The port of such a process is not seen here, and its descriptors are not seen by a relay, which is confined.
+@test "a relay meets a damaged slot while another farm has relays in another network: the slot is given back" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root for a network of its own"; fi
+  background "$T/other.log" unshare --net bash -c 'ip link set lo up && exec "$@"' bash \
+    "$BUILD/cbrelay" -s "$T/other.tdb" 127.0.0.1:3632 127.0.0.1:4001
+  until_ok grep -q listening "$T/other.log"
+  node_line 4001 1 speed=9
+  node b 4002 1 --mode line
+  score load
+  entrance alone
+  damage zero slots/2/0
+  client --line "sleep 0" --expect line
+  grep 'was damaged; ' "$T/relay.log"
+  farm_is_at_rest
+}
+
 @test "slots that a node has no cores for any more are lost, too, if what they say cannot be read" {
   node a 4001 16 --mode line
   entrance listener

@@ -378,7 +378,9 @@ int attempt_is_watched(struct score *s, uint64_t *ret_usec)
 
 	if (r < 0)
 		return r;
-	*ret_usec = reap_due_usec(farm, SCORE_WATCH_USEC);
+	/* Slots are lost: the process that looked last may be a relay, which is confined, and cannot see which processes
+	 * have the scoreboard. */
+	*ret_usec = farm->lost > 0 ? 0 : reap_due_usec(farm, SCORE_WATCH_USEC);
 	farm_leave(s);
 	return *ret_usec > 0;
 }
