@@ -24,7 +24,15 @@ setup() {
   far ip link set cable up
   FARMS=0
 }
-teardown() { farm_teardown; }
+# Relays outlive a listener that is killed, and one whose peer's machine has vanished stays as long as a test lets it.
+teardown() {
+  local status=0 scoreboard pid
+  farm_teardown || status=$?
+  for scoreboard in "$T"/*.tdb; do
+    for pid in $(pids_holding "$scoreboard"); do kill -9 "$pid" 2>/dev/null || true; done
+  done
+  return $status
+}
 
 near() { nsenter --net="/proc/$NEAR/ns/net" "$@"; }
 far() { nsenter --net="/proc/$FAR/ns/net" "$@"; }
@@ -54,14 +62,16 @@ farm() {
 # python LOG WHERE: runs the script on standard input, on the near or the far machine. W(word) waits until the word was
 # given.
 python() {
-  local log=$1 where=$2 script
+  local log=$1 network=$NEAR script
+  [ "$2" = near ] || network=$FAR
   script="import os, socket, struct, sys, time
 def W(word):
     while not os.path.exists('$T/' + word + '.word'):
         time.sleep(0.02)
 def say(*words): print(*words, flush=True)
 $(cat)"
-  background "$log" "$where" python3 -c "$script"
+  # Not by near or far: the shell that runs a function in the background would be ended, and python left.
+  background "$log" nsenter --net="/proc/$network/ns/net" python3 -c "$script"
 }
 
 farm_slots() { near "$BUILD/cbscore" -s "$T/$1.tdb" slots -n | grep -c . || true; }
