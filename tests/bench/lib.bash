@@ -274,7 +274,9 @@ calculate() { awk "BEGIN { printf \"%.6g\", $1 }"; }
 COUNTS='raw_syscalls:sys_enter context-switches page-faults task-clock'
 COUNT_ROWS=(calls switches faults cpu)
 
-counts_possible() { command -v perf >/dev/null && perf stat -x ';' -o "$T/counts" -e "${COUNTS// /,}" true 2>/dev/null && ! grep -q '<not' "$T/counts"; }
+counts_possible() {
+  command -v perf >/dev/null && perf stat -x ";" -o "$T/counts" -e "${COUNTS// /,}" true 2>/dev/null && ! grep -q "<not" "$T/counts"
+}
 
 # counts_of_peers [cbbench-load option...]: starts each peer anew, under perf stat, warms it up by the load, and records
 # what the load costs it for each connection. To be counted makes a call dearer, so nothing is timed meanwhile.
