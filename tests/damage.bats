@@ -457,6 +457,20 @@ ends_well() {
   run -0 score fsck
 }
 
+@test "a file of which only the words of the lock are left is rebuilt, and not taken for another program's" {
+  local at
+  node_line 4001 1
+  for at in 152 160; do
+    rm -f "$SCOREBOARD"
+    score load
+    damage all
+    printf '\1\2\3\4' | dd of="$SCOREBOARD" bs=1 seek=$at conv=notrunc status=none
+    run -0 score list -nr -o NODE
+    [[ $output == *"$ADDR:4001" ]]
+    scoreboard_is_sound
+  done
+}
+
 # The port of such a process is not seen here, and its descriptors are not seen by a relay, which is confined.
 @test "a relay meets a damaged slot while another farm has relays in another network: the slot is given back" {
   if [ "$(id -u)" != 0 ]; then skip "needs root for a network of its own"; fi

@@ -293,6 +293,13 @@ static int note(uint32_t a, uint32_t b, void *arg)
 	return 1;
 }
 
+/* Whether a byte of the file belongs to a word of its lock. */
+static bool is_of_lock(size_t at)
+{
+	return (at >= LOCK_WORD_AT && at < LOCK_WORD_AT + LOCK_WORD_SIZE) ||
+	       (at >= LOCK_UNTIL_AT && at < LOCK_UNTIL_AT + sizeof(uint64_t));
+}
+
 int salvage_check(struct salvage *salvage)
 {
 	struct store *store = salvage->store;
@@ -311,8 +318,8 @@ int salvage_check(struct salvage *salvage)
 	if (salvage->n == 0 && salvage->size >= LOCKS_OF_ALL && memcmp(salvage->bytes, "TDB file\n", 9) == 0 &&
 	    memcmp(salvage->bytes + 36, &(uint32_t){ STORE_HASH_SIZE }, 4) == 0)
 		return 0;
-	/* A file of zeros is no other program's. The word of the process that is in a section now does not count. */
-	while (i < salvage->size && (salvage->bytes[i] == 0 || (i >= LOCK_WORD_AT && i < LOCK_WORD_AT + LOCK_WORD_SIZE)))
+	/* A file of zeros is no other program's. What processes write into its head for the lock does not count. */
+	while (i < salvage->size && (salvage->bytes[i] == 0 || is_of_lock(i)))
 		i++;
 	return i == salvage->size ? 0 : -EBADMSG;
 }
