@@ -407,8 +407,8 @@ static int grant(struct score *s, struct farm *farm, uint32_t position, struct c
 	return r < 0 ? r : queue_grant(s->store, farm, number, cell);
 }
 
-/* Forgets whom this section has made room for. If that client still has room, and slots are wanting, all waiters are to be
- * looked at next time. 0 or -errno. */
+/* Forgets the client that this section has made room for. If that client still has room, and slots are wanting, all
+ * waiters are to be looked at next time. 0 or -errno. */
 static int settle_room(struct score *s, const struct farm *farm, struct clients_full *full)
 {
 	const struct passed *passed = *s->room_for ? passed_get(s->store) : NULL;

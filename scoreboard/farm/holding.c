@@ -316,7 +316,7 @@ static int rename_once(struct score *s, const struct score_slot *ours, const cha
 	if (h.farm->queue_head != NONE)
 		claim_make_room(s, h.slot->client);
 	if (*s->room_for)
-		passed_forget(s->store); /* the next look for who may have a slot is another process's */
+		passed_forget(s->store); /* the next look, for the client that may have a slot, is another process's */
 	r = fair_released(s, h.farm, h.slot);
 	(void)memset(h.slot->client, 0, sizeof(h.slot->client));
 	(void)memcpy(h.slot->client, client, size);
