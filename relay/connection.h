@@ -37,7 +37,7 @@ struct connection_start {
 };
 
 /*
- * Serves a connection, whose socket is prepared (see socket.h), to its end, reports it, and closes it. Returns the exit
+ * Serves a connection with a prepared socket (see socket.h) to its end, reports it, and closes it. Returns the exit
  * status of a process that served only this connection.
  */
 int connection_serve(struct connection *connection, struct score *score, const struct settings *settings,

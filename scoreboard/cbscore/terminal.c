@@ -43,7 +43,7 @@ static void give_back_and_die(int number)
 {
 	(void)!write(STDOUT_FILENO, farewell, n_farewell);
 	(void)tcsetattr(STDIN_FILENO, TCSANOW, &modes);
-	(void)raise(number); /* whose effect is the default again, and is not deferred */
+	(void)raise(number); /* the signal has its default effect again, and is not deferred */
 }
 
 static void prepare_for_death(void)

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * alone.h: stand-alone farms, whose nodes are arguments of cbrelay(8). The
+ * alone.h: stand-alone farms: their nodes are arguments of cbrelay(8). The
  * scoreboard of such a farm is in a new folder, cbrelay-XXXXXX, which has a lock
  * (flock(2)) as long as any process of the farm lives. So a folder without a lock
  * is what killed processes left behind.

@@ -47,7 +47,7 @@ extern const struct option_set command_own_options;
 		return 0; \
 	}
 
-/* Defines the setter of an option whose value is any text but an empty one. */
+/* Defines the setter of an option that takes any text but an empty one. */
 #define OPTION_TEXT(setter, text) \
 	static int setter(void *settings, const char *value) \
 	{ \

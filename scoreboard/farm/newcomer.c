@@ -184,7 +184,7 @@ static int come(struct score *s, const struct newcomer *newcomer)
 {
 	int r;
 
-	(void)wake_port_open(&s->port); /* it says whose farm's this process is, should its slot be lost: see lost.h */
+	(void)wake_port_open(&s->port); /* its name has this process's farm, for the case that the slot is lost: see lost.h */
 	r = try_once(s, newcomer, MAY_REAP | MAY_PREPARE);
 	if (r == PREPARE_FIRST) {
 		r = claim_make_ready(s, newcomer->arrival);

@@ -149,7 +149,7 @@ static int begin_looking(struct score *s, struct suspects *suspects)
 	if (r < 0)
 		return r;
 	suspects->lost = farm->lost > 0;
-	passed_forget(s->store); /* a process may have been killed between the end of a slot and the look for who may have it */
+	passed_forget(s->store); /* a process may have been killed after it freed a slot, before it looked for a waiter */
 	suspects->is_fresh = was_held_lately(s);
 	farm->reaped_usec = s->reaped_usec = now_boottime();
 	store_touch(s->store, &farm->reaped_usec, sizeof(farm->reaped_usec));
