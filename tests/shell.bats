@@ -52,21 +52,43 @@ lits"
   [ -z "$output" ]
 }
 
-@test "on a terminal lines are edited and completed: verbs, nodes, keys" {
-  node_line 4001 2
-  score load
+# completed BEGUN WHOLE: the Tab key makes WHOLE of what is BEGUN.
+completed() {
+  "${MUX[@]}" send-keys C-u "$1" Tab
+  until_ok shows "cbscore> $2"
+}
+
+@test "on a terminal lines are edited and completed: verbs, options, their values, columns, nodes, slots, clients, keys, files" {
+  local client
+  node a 4001 2 --mode line
+  entrance alone
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
   "${MUX[@]}" new-session -d -x 100 -y 20 "'$BUILD/cbscore' -c '$CONF' -s '$SCOREBOARD' -i; echo ended \$?; exec sleep 600"
   until_ok shows "cbscore>"
-  "${MUX[@]}" send-keys "val" Tab
-  until_ok shows "cbscore> validate"
-  "${MUX[@]}" send-keys C-u "set 127" Tab
-  until_ok shows "set $ADDR:4001"
+  completed val validate
+  completed "down --rea" "down --reason"
+  completed "down --help $ADDR:4" "down --help $ADDR:4001"
+  completed "list --ver" "list --version"
+  completed "slots --sort cli" "slots --sort client"
+  completed "slots -o node,cli" "slots -o node,client"
+  completed "slots --sort cli --no" "slots --sort cli --noheadings"
+  completed "kill $ADDR:4001/" "kill $ADDR:4001/0"
+  client=$(score slots -nr -o CLIENT)
+  completed "kill ${client%?}" "kill $client"
+  completed "export al" "export allow"
+  completed "share no" "share none"
+  completed "help val" "help validate"
+  completed "diff ${CONF%/*}/nod" "diff $CONF"
+  completed "set 127" "set $ADDR:4001"
   "${MUX[@]}" send-keys "cor" Tab
   until_ok shows "set $ADDR:4001 cores="
   "${MUX[@]}" send-keys "7" Enter
   until_ok shows "$ADDR:4001: cores 2 -> 7"
   "${MUX[@]}" send-keys "quit" Enter
   until_ok shows "ended 0"
+  word go
+  client_wait one
 }
 
 @test "Ctrl-C drops the line, or ends the verb that runs, and never the shell; the end of input ends it with the last status" {

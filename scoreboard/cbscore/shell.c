@@ -20,12 +20,9 @@
 #include <readline/readline.h>
 
 #include "again.h"
-#include "farm_nodes.h"
+#include "completion.h"
 #include "list/words.h"
-#include "system/printable.h"
 #include "verbs.h"
-
-static const struct context *shell_context; /* for completion: readline passes no argument */
 
 /* ---- letters ---- */
 
@@ -141,81 +138,6 @@ static int run_line(const struct context *context, char *line)
 	return status;
 }
 
-/* ---- completion ---- */
-
-static char *next_verb(const char *begun, int state)
-{
-	static size_t i;
-
-	if (state == 0)
-		i = 0;
-	while (command.verbs[i]) {
-		const char *name = command.verbs[i++]->name;
-
-		if (strncmp(name, begun, strlen(begun)) == 0)
-			return strdup(name);
-	}
-	return NULL;
-}
-
-static struct farm_nodes nodes; /* of the farm, when a completion begins */
-
-static char *next_node(const char *begun, int state)
-{
-	static size_t i;
-	struct score *score;
-
-	if (state == 0) {
-		i = 0;
-		farm_nodes_clear(&nodes);
-		if (score_open(shell_context->farm.scoreboard, NULL, &score) == 0) {
-			(void)farm_nodes_copy(score, &nodes);
-			(void)score_close(score);
-		}
-	}
-	while (i < nodes.n) {
-		const char *name = nodes.nodes[i++].config.name;
-
-		if (strncmp(name, begun, strlen(begun)) == 0 && is_printable(name))
-			return strdup(name); /* readline frees it */
-	}
-	return NULL;
-}
-
-static char *next_key(const char *begun, int state)
-{
-	static size_t i;
-
-	if (state == 0)
-		i = 0;
-	for (; i < n_node_fields; i++) {
-		const struct field *field = &node_fields[i];
-		char *text;
-
-		if (field->is_fixed || strncmp(field->name, begun, strlen(begun)) != 0)
-			continue;
-		i++;
-		rl_completion_append_character = '\0';
-		return asprintf(&text, "%s=", field->name) < 0 ? NULL : text;
-	}
-	return NULL;
-}
-
-static char **complete(const char *begun, int start, int end)
-{
-	const char *line = rl_line_buffer + strspn(rl_line_buffer, " ");
-
-	(void)end;
-	rl_attempted_completion_over = 1;
-	if (line >= rl_line_buffer + start)
-		return rl_completion_matches(begun, next_verb);
-	if (strncmp(line, "set ", 4) == 0 && memchr(line + 4, ' ', (size_t)(rl_line_buffer + start - line) - 4))
-		return rl_completion_matches(begun, next_key);
-	if (strncmp(line, "help ", 5) == 0)
-		return rl_completion_matches(begun, next_verb);
-	return rl_completion_matches(begun, next_node);
-}
-
 /* ---- Ctrl-C ---- */
 
 static volatile sig_atomic_t interrupted;
@@ -276,11 +198,9 @@ static int shell(const struct context *context)
 	int status = STATUS_OK;
 	char *line;
 
-	shell_context = context;
-	rl_attempted_completion_function = complete;
+	completion_use(context);
 	if (on_terminal)
 		catch_interrupt();
-	rl_completer_word_break_characters = (char *)(uintptr_t)" \t\n\"'";
 	while (status >= 0 && (line = read_line(on_terminal))) {
 		int r = run_line(context, line);
 
@@ -291,7 +211,6 @@ static int shell(const struct context *context)
 	}
 	if (on_terminal)
 		(void)putchar('\n');
-	farm_nodes_clear(&nodes);
 	return status;
 }
 
