@@ -50,6 +50,28 @@ top() { echo "'$BUILD/cbscore' -c '$CONF' -s '$SCOREBOARD' top"; }
   done
 }
 
+@test "top: a reason in any script fills its line to the last column, and no character is divided" {
+  local reason width
+  node_line 4001 2
+  score load
+  for reason in "$(printf 'ü%.0s' {1..35})" "a$(printf '新%.0s' {1..25})"; do
+    score down "$ADDR:4001" --reason "$reason"
+    for width in 79 80; do
+      on_terminal $width 24 "LC_ALL=C.UTF-8 $(top)"
+      until_ok shows "held by an administrator: "
+      "${MUX[@]}" capture-pane -p >"$T/screen"
+      cat "$T/screen"
+      # A character of the second script has two columns, so the last column may stay empty.
+      LC_ALL=C.UTF-8 grep 4001 "$T/screen" | python3 -c 'import sys, unicodedata
+line = sys.stdin.read().rstrip("\n")
+assert sum(2 if unicodedata.east_asian_width(c) == "W" else 1 for c in line) in (int(sys.argv[1]), int(sys.argv[1]) - 1), line
+assert "?" not in line and "\ufffd" not in line, line' $width
+      "${MUX[@]}" kill-server
+    done
+    score up "$ADDR:4001"
+  done
+}
+
 @test "top: h holds after a question, u puts back, Enter shows connections, k ends one, q leaves the terminal as it was" {
   node a 4001 2 --mode line
   entrance alone

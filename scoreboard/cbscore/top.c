@@ -200,14 +200,21 @@ static int copy(struct top *top)
 
 /* ---- drawing ---- */
 
-static void put(int y, const char *text)
+/* Draws as much of the text as fits in that many columns from column x on. */
+static void put_at(int y, int x, const char *text, int width)
 {
 	char shown[1024];
 
+	if (y < 0 || y >= LINES || width <= 0)
+		return;
 	(void)snprintf(shown, sizeof(shown), "%s", text);
 	printable(shown, '?');
-	if (y >= 0 && y < LINES && COLS > 0)
-		(void)mvaddnstr(y, 0, shown, COLS);
+	(void)mvaddnstr(y, x, shown, (int)text_fitting(shown, (size_t)width));
+}
+
+static void put(int y, const char *text)
+{
+	put_at(y, 0, text, COLS);
 }
 
 static attr_t color_of(enum node_state state)
@@ -255,16 +262,16 @@ static void draw_node(int y, const struct snapshot_node *node, int name_width)
 	put(y, text);
 	if (wide && name_width + 13 < COLS) {
 		(void)attron(color_of(node->state));
-		(void)mvaddnstr(y, name_width + 13, node_state_to_string(node->state), COLS - name_width - 13);
+		put_at(y, name_width + 13, node_state_to_string(node->state), COLS - name_width - 13);
 		(void)attroff(color_of(node->state));
 	}
 	rest = wide ? name_width + 22 : name_width + 13;
 	/* The reason stands beside the bar if there is room for both. */
 	if (*node->why && COLS - rest > 50)
-		(void)mvaddnstr(y, rest + (COLS - rest) / 2, node->why, COLS - rest - (COLS - rest) / 2);
+		put_at(y, rest + (COLS - rest) / 2, node->why, COLS - rest - (COLS - rest) / 2);
 	width = *node->why && COLS - rest > 50 ? (COLS - rest) / 2 - 1 : COLS - rest;
 	if (node->state != NODE_UP && *node->why && COLS - rest <= 50 && node->busy == 0 && rest < COLS)
-		(void)mvaddnstr(y, rest, node->why, COLS - rest);
+		put_at(y, rest, node->why, COLS - rest);
 	else if (width >= BAR_WIDTH_MIN)
 		draw_bar(y, rest, width, node);
 }

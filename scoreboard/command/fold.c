@@ -16,24 +16,45 @@
 #define INDENT 4u
 #define MIDDLE_MIN 8u /* a shorter name is only cut */
 
-size_t text_width(const char *text)
+/* The columns of the character that text begins with; *n: its bytes. */
+static size_t character_width(const char *text, size_t left, mbstate_t *state, size_t *n)
 {
-	size_t width = 0, left = strlen(text), n;
-	mbstate_t state = { 0 };
 	wchar_t c;
 
-	for (; left > 0; text += n, left -= n) {
-		n = 1;
-		if (*text >= ' ' && *text < 0x7f) { /* nearly all of the bytes of 10,000 nodes */
-			width++;
-			continue;
-		}
-		n = mbrtowc(&c, text, left, &state);
-		if (n == 0 || n > left)
-			return width + left; /* the locale does not know it: a column a byte */
-		width += (size_t)(wcwidth(c) > 0 ? wcwidth(c) : 0);
+	*n = 1;
+	if (*text >= ' ' && *text < 0x7f) /* nearly all of the bytes of 10,000 nodes */
+		return 1;
+	*n = mbrtowc(&c, text, left, state);
+	if (*n == 0 || *n > left) { /* the locale does not know it: a column a byte */
+		*state = (mbstate_t){ 0 };
+		*n = 1;
+		return 1;
 	}
+	return wcwidth(c) > 0 ? (size_t)wcwidth(c) : 0;
+}
+
+size_t text_width(const char *text)
+{
+	size_t width = 0, n;
+	mbstate_t state = { 0 };
+
+	for (size_t left = strlen(text); left > 0; text += n, left -= n)
+		width += character_width(text, left, &state, &n);
 	return width;
+}
+
+size_t text_fitting(const char *text, size_t width)
+{
+	size_t fitting = 0, columns, n;
+	mbstate_t state = { 0 };
+
+	for (size_t left = strlen(text); left > 0; left -= n, fitting += n) {
+		columns = character_width(text + fitting, left, &state, &n);
+		if (columns > width)
+			break;
+		width -= columns;
+	}
+	return fitting;
 }
 
 size_t terminal_width(FILE *out)

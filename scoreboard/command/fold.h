@@ -11,6 +11,9 @@
 /* How many columns of a terminal the text takes. */
 size_t text_width(const char *text);
 
+/* How many bytes of the text, from its beginning, fit in that many columns. No character is divided. */
+size_t text_fitting(const char *text, size_t width);
+
 /* The width of the terminal to which the stream writes; 0: it writes to none, or its width is not known. */
 size_t terminal_width(FILE *out);
 
