@@ -82,6 +82,9 @@ load lib/helpers
   expects 1 WARNING -w @5:8
   expects 0 OK -w @9:10
   expects 1 WARNING -w '~:7'
+  expects 0 OK -w -3:8
+  expects 1 WARNING --warning=-3:-1
+  expects 1 WARNING -w @-3:8
   expects 0 OK -w "waiting=0,oldest=5,free=~:8"
   expects 2 CRITICAL --critical=waiting=1:
   # Behind the verb -c is the verb's own option; before it, -c is the node list.

@@ -107,6 +107,11 @@ EOF
   [ "$(status_of "$WEB/")" = 200 ]
   [ "$(status_of "$WEB/nothing")" = 404 ]
   [ "$(status_of "$WEB/../../etc/passwd" --path-as-is)" = 404 ]
+  # A whole URL is a target, too.
+  [ "$(status_of --request-target "http://elsewhere.example:80/status.json" "$WEB/")" = 200 ]
+  [ "$(get --request-target "HTTP://elsewhere.example/metrics?a=b" "$WEB/" | grep -c '^# TYPE')" -gt 9 ]
+  [ "$(status_of --request-target "http://elsewhere.example" "$WEB/")" = 200 ]
+  [ "$(status_of --request-target "http://elsewhere.example/nothing" "$WEB/")" = 404 ]
   for method in POST PUT DELETE OPTIONS; do [ "$(status_of -X "$method" -d body "$WEB/")" = 405 ]; done
   [[ $(get -D - -o /dev/null -X POST "$WEB/metrics") == *"Allow: GET, HEAD"* ]]
   [ "$(get -I "$WEB/status.json" | tr -d '\r' | sed -n 's/^Content-Type: //p')" = application/json ]

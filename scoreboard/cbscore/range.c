@@ -11,6 +11,17 @@
 
 #define VALUE_MAX 1e15
 
+/* Reads a bound. No figure of a farm is negative, but a range may begin or end below 0. */
+static int bound_parse(const char *text, double *ret)
+{
+	bool is_negative = *text == '-';
+	int r = number_parse_decimal(text + is_negative, 0, VALUE_MAX, ret);
+
+	if (r == 0 && is_negative)
+		*ret = -*ret;
+	return r;
+}
+
 int range_parse(const char *text, struct range *ret)
 {
 	struct range range = { .low = 0, .high = INFINITY };
@@ -25,11 +36,11 @@ int range_parse(const char *text, struct range *ret)
 			return -EINVAL;
 		if (strcmp(low, "~") == 0)
 			range.low = -INFINITY;
-		else if (*low && number_parse_decimal(low, 0, VALUE_MAX, &range.low) < 0)
+		else if (*low && bound_parse(low, &range.low) < 0)
 			return -EINVAL;
 		text = colon + 1;
 	}
-	if (*text ? number_parse_decimal(text, 0, VALUE_MAX, &range.high) < 0 : !colon)
+	if (*text ? bound_parse(text, &range.high) < 0 : !colon)
 		return -EINVAL;
 	if (range.low > range.high)
 		return -EINVAL;

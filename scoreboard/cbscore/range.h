@@ -3,7 +3,7 @@
 
 /*
  * range.h: thresholds as monitoring plugins take them: "10" alerts outside of 0
- * to 10, "10:" below 10, "~:10" above 10, "10:20" outside, "@10:20" inside.
+ * to 10, "10:" below 10, "~:10" above 10, "10:20" outside, "@10:20" inside. A bound may be negative.
  */
 
 #include <stdbool.h>

@@ -191,8 +191,20 @@ static enum MHD_Result route(struct server *server, struct MHD_Connection *conne
 	return answer_text(connection, MHD_HTTP_NOT_FOUND, "no such page: there are /, /status.json and /metrics\n");
 }
 
+/* The path of a request's target. A target may be a whole URL, as a proxy is sent (RFC 9112, section 3.2.2). */
+static const char *path_of(const char *target)
+{
+	const char *authority = strncasecmp(target, "http://", 7) == 0 ? target + 7 :
+				strncasecmp(target, "https://", 8) == 0 ? target + 8 : NULL;
+
+	if (!authority)
+		return target;
+	authority += strcspn(authority, "/");
+	return *authority ? authority : "/";
+}
+
 /* libmicrohttpd calls this with the head of a request, then with each piece of its body, then without any. */
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *target, const char *method,
 				  const char *version, const char *data, size_t *data_size, void **request)
 {
 	static char seen;
@@ -209,7 +221,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 		*data_size = 0; /* the body is ignored */
 		return MHD_YES;
 	}
-	return route(server, connection, path, method);
+	return route(server, connection, path_of(target), method);
 }
 
 /* ---- the loop ---- */
