@@ -120,7 +120,7 @@ static int work(const struct sockets *sockets, struct options *options, uint64_t
 	struct farm farm;
 	int status;
 
-	report_set_farm(farm_options_shown(&options->farm));
+	report_set_farm(farm_is_alone(options) ? ALONE_FARM : farm_options_shown(&options->farm));
 	status = farm_open(options, farm_use(sockets), &farm);
 	if (status == EX_OK)
 		status = serve(sockets, &farm, options, started_usec);

@@ -201,13 +201,18 @@ static int open_scoreboard(const struct options *options, const char *path, enum
 	return r < 0 ? open_failed(path, r) : take_share(options, path, *ret);
 }
 
+bool farm_is_alone(const struct options *options)
+{
+	return options->n_arguments > 1 && !options->farm.scoreboard_given;
+}
+
 int farm_open(const struct options *options, enum farm_use use, struct farm *ret)
 {
 	const char *path = options->farm.scoreboard;
 	int r;
 
 	*ret = (struct farm){ .alone.fd = -1 };
-	if (options->n_arguments > 1 && !options->farm.scoreboard_given) {
+	if (farm_is_alone(options)) {
 		r = alone_make(&ret->alone);
 		if (r < 0) {
 			report_message(LOG_ERR, "cannot make a folder for the scoreboard: %s", strerror(-r));

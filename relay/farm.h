@@ -23,6 +23,9 @@ enum farm_use {
 	FARM_OF_COMMAND_LINE,      /* for a listener that opened its sockets by itself */
 };
 
+/* Whether the options ask for a stand-alone farm, with a scoreboard of its own. */
+bool farm_is_alone(const struct options *options);
+
 /* Tells every mistake in the nodes of the command line. EX_OK, also if it names none; EX_CONFIG; or EX_OSERR. */
 int farm_check_arguments(const struct options *options);
 

@@ -146,6 +146,9 @@ alone_here() {
     farm 3633; first=$!; served 3633
     [ "$("$BUILD/cbscore" list -nr -o node,cores)" = "$ADDR:4001 2" ]
     [ "$("$BUILD/cbscore" fsck)" = "$(own 3633): sound" ]
+    # Every program gives it the same name.
+    until_ok grep " farm=stand-alone id=stand-alone-" "$T/3633.log"
+    "$BUILD/cbscore" status | grep -q "^farm stand-alone: "
     farm 3634; second=$!; served 3634
     rc=0; "$BUILD/cbscore" list 2>"$T/said" || rc=$?
     [ $rc = 1 ]

@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,6 +188,13 @@ static void count(int home_fd, const char *home, const char *name, int folder_fd
 		(void)memcpy(search->path, path, sizeof(path));
 	}
 	(void)close(folder_fd);
+}
+
+bool alone_has(const char *path)
+{
+	const char *folder = strstr(path, "/" PREFIX), *end = folder ? strchr(folder + 1, '/') : NULL;
+
+	return end && strcmp(end, FILE_NAME) == 0;
 }
 
 size_t alone_find(char ret_path[static ALONE_PATH_MAX])

@@ -8,9 +8,12 @@
  * is what killed processes left behind.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define ALONE_PATH_MAX 128 /* bytes of a scoreboard's path, with its NUL */
+
+#define ALONE_FARM "stand-alone" /* the label of such a farm where several farms are shown */
 
 struct alone {
 	char path[ALONE_PATH_MAX]; /* of the scoreboard, which is still to be made */
@@ -23,6 +26,9 @@ int alone_make(struct alone *ret);
 
 /* Removes the folder and what is in it, and gives the lock up. */
 void alone_remove(struct alone *alone);
+
+/* Whether a scoreboard of that path is in such a folder. */
+bool alone_has(const char *path);
 
 /* How many stand-alone farms of this user run. *ret_path: the scoreboard of one of them, if there is any. */
 size_t alone_find(char ret_path[static ALONE_PATH_MAX]);

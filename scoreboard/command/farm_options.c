@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alone.h"
+
 /* Whether a farm can have the name: it becomes part of two paths, and the instance of a unit. */
 static bool is_name(const char *name)
 {
@@ -106,6 +108,8 @@ const char *farm_options_shown(struct farm_options *options)
 		return options->name;
 	if (strcmp(options->scoreboard, SCORE_DEFAULT_PATH) == 0)
 		return "corebalance";
+	if (alone_has(options->scoreboard))
+		return ALONE_FARM;
 	(void)snprintf(options->shown, sizeof(options->shown), "%.*s", (int)length, base);
 	return options->shown;
 }

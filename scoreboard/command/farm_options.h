@@ -44,5 +44,5 @@ int farm_options_set_scoreboard(void *settings, const char *value);
 int farm_options_settle(struct farm_options *options);
 
 /* The label of the farm where several farms are shown: its name; "ci" for a scoreboard ci.tdb; "corebalance" for the
- * standard scoreboard. Valid as long as options. */
+ * standard scoreboard; "stand-alone" for that of a stand-alone farm. Valid as long as options. */
 const char *farm_options_shown(struct farm_options *options);
