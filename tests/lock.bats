@@ -154,6 +154,8 @@ apart_while() {
 removed() { rm -f "$SCOREBOARD.lock"; }
 cut() { truncate -s 0 "$SCOREBOARD.lock" 2>/dev/null || true; }
 cut_and_filled() { dd if=/dev/zero of="$SCOREBOARD.lock" bs=4096 count=1 2>/dev/null || true; }
+# All of the page but its head: the mutex, and what the C library would keep beside it.
+scribbled() { dd if=/dev/urandom of="$SCOREBOARD.lock" bs=64 seek=1 count=63 conv=notrunc,nocreat 2>/dev/null || true; }
 copied() { if cp "$SCOREBOARD.lock" "$T/copy" 2>/dev/null; then mv "$T/copy" "$SCOREBOARD.lock"; fi; }
 linked() { rm -rf "$SCOREBOARD.lock"; ln -s "$T/victim" "$SCOREBOARD.lock" 2>/dev/null || true; }
 a_folder() { rm -rf "$SCOREBOARD.lock"; mkdir "$SCOREBOARD.lock" 2>/dev/null || true; }
@@ -162,6 +164,9 @@ everybodys() { chmod 666 "$SCOREBOARD.lock" 2>/dev/null || true; }
 @test "sections stay apart while the page is removed again and again" { apart_while removed; }
 @test "sections stay apart while the page is cut short" { apart_while cut; }
 @test "sections stay apart while the page is written over" { apart_while cut_and_filled; }
+@test "sections stay apart while anything is written behind the page's head, and no process is made to use it as an address" {
+  apart_while scribbled
+}
 @test "sections stay apart while copies take the page's place" { apart_while copied; }
 @test "sections stay apart while everybody may write the page" { apart_while everybodys; }
 @test "sections stay apart where a folder has the page's name" { apart_while a_folder; }

@@ -3,12 +3,12 @@
 /*
  * lock.c: a mutex in a page beside the scoreboard, and a word in the scoreboard.
  *
- * The page, PATH.lock, is mapped by every process and holds a robust,
- * process-shared mutex. Taking the mutex costs no system call while it is free.
+ * The page, PATH.lock, is mapped by every process and holds a mutex (mutex.h).
+ * Taking the mutex costs no system call while it is free.
  * A process that finds it taken sleeps in the kernel. A process that takes it
  * after its holder died is told so. But a file beside another can be removed,
- * replaced, cut short, copied, or be found under another name. Then two
- * processes would have two mutexes for one scoreboard.
+ * replaced, cut short, written over, copied, or be found under another name. Then
+ * two processes would have two mutexes for one scoreboard.
  *
  * So the page alone decides nothing. The header of the scoreboard's own file
  * has one word, in bytes that tdb always leaves alone: 0, or the process that
@@ -24,11 +24,12 @@
  *
  * Nothing but speed depends on the page, so it is thrown away whenever there is
  * a doubt about it: the scoreboard does not trust the page's owner, the page
- * was copied, is of another boot, or its mutex is held while nobody is in the
- * section. Another page gets its name. A process that has the old page finds it
+ * was copied or written over, is of another boot, or its mutex is held while nobody
+ * is in the section. Another page gets its name. A process that has the old page finds it
  * retired, or looks for it once in a while (lock_look()). Where no page can be
  * made (in a folder that may not be written to, by a process that may open no
- * file any more) the word alone is the lock.
+ * file any more), or the kernel does not tell of a dead owner, the word alone is the
+ * lock.
  *
  * The other way round, what happens to the scoreboard's file does not happen to
  * the page: while the word cannot be read, or was written over, the mutex
@@ -45,8 +46,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -54,16 +53,16 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "mutex.h"
 #include "system/fault.h"
 #include "system/folder.h"
 #include "system/holder.h"
 #include "system/timespan.h"
 
-#define PAGE_FORMAT 1u
+#define PAGE_FORMAT 2u
 #define PAGE_SIZE 4096
 #define HEADER_SIZE 168        /* of tdb, which keeps the end of it in reserve: LOCK_WORD_AT */
 #define RETIRED UINT64_MAX
@@ -74,12 +73,12 @@
 /* The page, as it lies in its file. */
 struct page {
 	char magic[16];
-	uint32_t format, mutex_size;
+	uint32_t format, reserved;
 	uint64_t device, inode;    /* of the page's own file: a copy of the file is no page */
 	uint8_t boot[16];          /* a mutex that was held when the machine went down stays held */
 	_Atomic uint32_t retired;  /* another page is to be used */
 	_Atomic uint32_t life;     /* of the scoreboard that it was last used for, see store.c */
-	_Alignas(64) pthread_mutex_t mutex;
+	_Alignas(64) struct mutex mutex;
 };
 
 _Static_assert(sizeof(struct page) <= PAGE_SIZE, "a page is one page");
@@ -93,6 +92,7 @@ struct lock {
 	_Atomic uint64_t *until;   /* in them: see lock_held_until() */
 	uint64_t self;             /* what this process writes there */
 	struct holder holder;      /* this process */
+	uint32_t tid;              /* this thread, as the mutex names it */
 	bool is_torn;              /* the header was not there when the lock was taken */
 	bool is_heir;              /* the process that had the lock before died with it */
 	uint64_t taken_usec;       /* when it was taken: now_coarse() */
@@ -160,7 +160,7 @@ static bool is_whole(const struct page *page)
 
 static bool is_page(const struct page *page, const struct stat *st, const struct holder *self)
 {
-	return is_whole(page) && page->mutex_size == sizeof(pthread_mutex_t) && page->device == st->st_dev && page->inode == st->st_ino &&
+	return is_whole(page) && page->device == st->st_dev && page->inode == st->st_ino &&
 	       memcmp(page->boot, self->boot, sizeof(page->boot)) == 0 && !page->retired;
 }
 
@@ -211,26 +211,13 @@ static int find_page(struct lock *lock)
 	return r;
 }
 
-static int init_page(const struct lock *lock, const struct stat *st, struct page *page)
+static void init_page(const struct lock *lock, const struct stat *st, struct page *page)
 {
-	pthread_mutexattr_t attributes;
-	int r;
-
 	(void)memcpy(page->magic, "corebalance lock", sizeof(page->magic));
 	page->format = PAGE_FORMAT;
-	page->mutex_size = sizeof(pthread_mutex_t);
 	page->device = st->st_dev;
 	page->inode = st->st_ino;
 	(void)memcpy(page->boot, lock->holder.boot, sizeof(page->boot));
-	r = pthread_mutexattr_init(&attributes);
-	if (r == 0)
-		r = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-	if (r == 0)
-		r = pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-	if (r == 0)
-		r = pthread_mutex_init(&page->mutex, &attributes);
-	(void)pthread_mutexattr_destroy(&attributes);
-	return -r;
 }
 
 /* Makes a whole page in the file, for all users that may change the scoreboard. */
@@ -250,9 +237,9 @@ static int fill_page(const struct lock *lock, int fd)
 	page = map_page(fd);
 	if (!page)
 		return -ENOMEM;
-	r = init_page(lock, &st, page);
+	init_page(lock, &st, page);
 	(void)munmap(page, PAGE_SIZE);
-	return r;
+	return 0;
 }
 
 /* Makes a page and gives it the name; with instead, in place of the bad page that has the name. Of several processes
@@ -278,7 +265,7 @@ static void attach(struct lock *lock)
 {
 	struct folder_stay stay;
 
-	if (folder_enter(lock->folder, &stay) < 0)
+	if (!mutex_ready() || folder_enter(lock->folder, &stay) < 0)
 		return;
 	for (unsigned i = 0; i < PAGES_MAX; i++) {
 		int r = find_page(lock);
@@ -304,16 +291,12 @@ static void retire_page(struct lock *lock)
 	(void)fault_end();
 }
 
-/*
- * Lets go of a page that was cut short or written over. The C library's list of the robust mutexes that this process
- * holds may still lead through it, so the memory stays, as a page of the process itself. That is 4096 bytes each time.
- */
+/* Lets go of a page that was cut short or written over. */
 static void abandon(struct lock *lock)
 {
+	mutex_forget();
 	retire_page(lock);
-	if (mmap(lock->page, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
-		abort(); /* else the next mutex that is taken writes to any memory */
-	lock->page = NULL;
+	detach(lock);
 }
 
 /* ---- the process in the section ---- */
@@ -338,6 +321,7 @@ void lock_after_fork(struct lock *lock, const struct holder *self)
 {
 	lock->holder = *self;
 	lock->self = word_of(self);
+	lock->tid = (uint32_t)gettid();
 }
 
 /* ---- waiting ---- */
@@ -398,65 +382,52 @@ static int be_patient(struct lock *lock, struct wait *wait, bool with_mutex)
 	return 0;
 }
 
-/*
- * Waits for the mutex. Returns what pthread_mutex_trylock(3) says, other than
- * EBUSY; EINTR; or ENOTRECOVERABLE: the page is of no use any more.
- *
- * The wait itself is not left to the C library, which ends the process if the
- * page is cut short while the process sleeps on it. What is done to the mutex's
- * word is the kernel's interface for robust mutexes: FUTEX_WAITERS says that
- * the process that gives the mutex up must wake another.
- */
+/* Waits for the mutex, and takes it. 0; -EOWNERDEAD, as mutex_try(); -EINTR; or -ENOTRECOVERABLE: the page is of no use any
+ * more. */
 static int wait_for_mutex(struct lock *lock)
 {
-	_Atomic uint32_t *futex = (_Atomic uint32_t *)(void *)&lock->page->mutex.__data.__lock;
 	const struct timespec slice = { .tv_nsec = SLICE_USEC * 1000L };
 	struct wait wait = wait_begin();
 	struct holder holder;
 
 	while (is_whole(lock->page)) {
-		uint32_t is = atomic_load(futex);
-		int r;
+		int r = mutex_wait(&lock->page->mutex, &slice);
 
-		/* The mutex is held: the kernel puts this process to sleep if it still is, and is marked so. */
-		if (is & FUTEX_TID_MASK && !(is & FUTEX_WAITERS) &&
-		    !atomic_compare_exchange_strong(futex, &is, is | FUTEX_WAITERS))
-			continue;
-		if (is & FUTEX_TID_MASK &&
-		    syscall(SYS_futex, futex, FUTEX_WAIT, is | FUTEX_WAITERS, &slice, NULL, 0) < 0 && errno == EFAULT)
-			return ENOTRECOVERABLE;
-		r = pthread_mutex_trylock(&lock->page->mutex);
-		/* Other processes may sleep, too: without the mark they would be forgotten. */
-		if (r == 0 || r == EOWNERDEAD)
-			(void)atomic_fetch_or(futex, FUTEX_WAITERS);
-		if (r != EBUSY)
+		if (r < 0)
+			return -ENOTRECOVERABLE;
+		r = mutex_try(&lock->page->mutex, lock->tid, true);
+		if (r != -EBUSY)
 			return r;
 		if (be_patient(lock, &wait, false) < 0)
-			return EINTR;
+			return -EINTR;
 		/* The mutex is held for so long, and no process is in the section. */
 		if (waited_usec(&wait) >= LOCK_TELL_USEC && !is_alive(lock, atomic_load(lock->word), &holder))
-			return ENOTRECOVERABLE;
+			return -ENOTRECOVERABLE;
 	}
-	return ENOTRECOVERABLE;
+	return -ENOTRECOVERABLE;
+}
+
+static void leave_mutex(struct lock *lock)
+{
+	if (lock->page && (!is_whole(lock->page) || mutex_leave(&lock->page->mutex, lock->tid) < 0))
+		abandon(lock);
 }
 
 /* Takes the mutex of a good page, if there can be a good page. 0; 1: the mutex's holder died; -EINTR. */
 static int take_mutex(struct lock *lock)
 {
 	for (unsigned i = 0; lock->page; i++) {
-		int r = is_whole(lock->page) ? pthread_mutex_trylock(&lock->page->mutex) : ENOTRECOVERABLE;
+		int r = is_whole(lock->page) ? mutex_try(&lock->page->mutex, lock->tid, false) : -ENOTRECOVERABLE;
 
-		if (r == EBUSY)
+		if (r == -EBUSY)
 			r = wait_for_mutex(lock);
-		if (r == EINTR)
-			return -EINTR;
-		if (r == EOWNERDEAD && pthread_mutex_consistent(&lock->page->mutex) == 0)
-			r = -1;
+		if (r == -EINTR)
+			return r;
 		/* The file may have been cut short: then this mutex is in memory of this process alone by now. */
-		if (r <= 0 && is_whole(lock->page) && !lock->page->retired)
-			return r == 0 ? 0 : 1;
-		if (r <= 0 && is_whole(lock->page)) {
-			(void)pthread_mutex_unlock(&lock->page->mutex);
+		if (r != -ENOTRECOVERABLE && is_whole(lock->page)) {
+			if (!lock->page->retired)
+				return r == -EOWNERDEAD;
+			leave_mutex(lock);
 			detach(lock);
 		} else {
 			abandon(lock);
@@ -497,14 +468,6 @@ static int take_word(struct lock *lock)
 }
 
 /* ---- taking and leaving ---- */
-
-static void leave_mutex(struct lock *lock)
-{
-	if (lock->page && is_whole(lock->page))
-		(void)pthread_mutex_unlock(&lock->page->mutex);
-	else if (lock->page)
-		abandon(lock);
-}
 
 static bool end(void)
 {

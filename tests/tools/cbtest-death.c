@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -30,6 +29,7 @@
 #include <tdb.h>
 
 #include "scoreboard.h"
+#include "store/mutex.h"
 
 #define CORES_A 2u
 #define CORES_B 1u
@@ -57,12 +57,10 @@ int __wrap_tdb_transaction_start(struct tdb_context *tdb);
 int __real_tdb_transaction_commit(struct tdb_context *tdb);
 int __wrap_tdb_transaction_commit(struct tdb_context *tdb);
 
-int __real_pthread_mutex_trylock(pthread_mutex_t *mutex);
-int __wrap_pthread_mutex_trylock(pthread_mutex_t *mutex);
-int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
-int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
-int __real_pthread_mutex_consistent(pthread_mutex_t *mutex);
-int __wrap_pthread_mutex_consistent(pthread_mutex_t *mutex);
+int __real_mutex_try(struct mutex *mutex, uint32_t tid, bool waited);
+int __wrap_mutex_try(struct mutex *mutex, uint32_t tid, bool waited);
+int __real_mutex_leave(struct mutex *mutex, uint32_t tid);
+int __wrap_mutex_leave(struct mutex *mutex, uint32_t tid);
 ssize_t __real_pwrite(int fd, const void *data, size_t size, off_t offset);
 ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset);
 int __real_rename(const char *from, const char *to);
@@ -145,9 +143,8 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset)
 
 WRAP(rename, (const char *from, const char *to), (from, to))
 WRAP(unlink, (const char *name), (name))
-WRAP(pthread_mutex_trylock, (pthread_mutex_t *mutex), (mutex))
-WRAP(pthread_mutex_unlock, (pthread_mutex_t *mutex), (mutex))
-WRAP(pthread_mutex_consistent, (pthread_mutex_t *mutex), (mutex))
+WRAP(mutex_try, (struct mutex *mutex, uint32_t tid, bool waited), (mutex, tid, waited))
+WRAP(mutex_leave, (struct mutex *mutex, uint32_t tid), (mutex, tid))
 WRAP(tdb_lockall, (struct tdb_context *tdb), (tdb))
 WRAP(tdb_unlockall, (struct tdb_context *tdb), (tdb))
 WRAP(tdb_delete, (struct tdb_context *tdb, TDB_DATA key), (tdb, key))
