@@ -3,7 +3,8 @@
 /*
  * pattern.c: any bytes as a pattern, and as a node's answer, in one piece and in
  * several. The pattern ends at the first newline; the byte behind that is the
- * size of a piece. A match that is found in one piece is also found in several.
+ * size of a piece. A match that is found in one piece is also found in several,
+ * and by pattern_match(), with groups that lie in the subject.
  */
 
 #include <errno.h>
@@ -32,6 +33,23 @@ static int search_in_pieces(const struct pattern *pattern, const char *subject, 
 	return r;
 }
 
+/* result and end: what pattern_search() said of the same subject. */
+static void try_groups(const struct pattern *pattern, const char *subject, size_t size, int result, size_t end)
+{
+	static const char *const names[] = { "address", "port", "time", "n", "", "a name that is longer than PCRE2 allows any to be" };
+	struct pattern_part parts[PATTERN_GROUPS_MAX + 1];
+	int r;
+
+	(void)memset(parts, 0xee, sizeof(parts));
+	r = pattern_match(pattern, subject, size, parts);
+	MUST(r == result);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		MUST(pattern_group(pattern, names[i]) <= PATTERN_GROUPS_MAX);
+	for (unsigned i = 0; r == 1 && i <= PATTERN_GROUPS_MAX; i++)
+		MUST(parts[i].begin <= parts[i].end && parts[i].end <= size);
+	MUST(r != 1 || parts[0].end == end);
+}
+
 static void try_pattern(const char *text, size_t text_size, const char *subject, size_t size, size_t piece, bool lines)
 {
 	struct pattern_search search = { 0 };
@@ -48,6 +66,7 @@ static void try_pattern(const char *text, size_t text_size, const char *subject,
 		return;
 	}
 	r = pattern_search(pattern, subject, size, true, &search, &end);
+	try_groups(pattern, subject, size, r, end);
 	in_pieces = search_in_pieces(pattern, subject, size, piece);
 	/* Verbs such as (*SKIP) may make the result depend on where the search began. */
 	if (r == 1 && in_pieces == 0)
