@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * balance.h: how the gateways stand to each other by what is known: what each should
+ * have (targets.h), and which slots of which nodes this gateway offers to others.
+ */
+
+#include "known.h"
+
+/* This gateway's own numbers by now; the heartbeat that it sent last may be older. */
+struct own {
+	uint64_t now_usec;
+	uint64_t lease_usec;         /* its L */
+	uint64_t busy, waiting;
+	uint64_t age_usec;           /* of its oldest waiter; 0: nobody waits */
+	uint64_t list;               /* a hash of the names and cores of its list's nodes */
+	bool leaving;
+};
+
+struct balance {
+	size_t n, self;
+	size_t peers[GATEWAYS_MAX];  /* which peer each target is of, in the order of their names */
+	struct target targets[GATEWAYS_MAX];
+	uint64_t owed[GATEWAYS_MAX]; /* so many slots this gateway should give to each */
+	uint64_t weights;            /* the sum of all */
+};
+
+/* Whether the peer has said nothing for the longer one of its lease and this gateway's, and 2 % more: clocks differ by less. */
+bool peer_is_silent(const struct peer *peer, const struct own *own);
+
+/* When that will be, or was. */
+uint64_t peer_silent_usec(const struct peer *peer, const struct own *own);
+
+/* For how long the peer's oldest waiter has waited, if it has not got a slot since the peer spoke. 0: nobody waited. */
+uint64_t peer_age(const struct peer *peer, const struct own *own);
+
+/* Whether connections can go to the node: only such nodes count for targets. */
+bool node_counts(const struct known_node *node);
+
+/* Its cores: the engine's word, or the list's while the engine does not have the node. */
+uint32_t node_cores(const struct known_node *node);
+
+/* Computes all of it. */
+void balance_set(struct balance *b, struct known *k, const struct own *own);
+
+/* How far the gateway's share of a node is above its proportion, in slots times weights; below 0: it is below. */
+int64_t balance_excess(const struct balance *b, const struct known_node *node);
+
+/* Sets which slots of each node this gateway offers: those that go back to the rest, and what it owes others, on free slots
+ * first, then on slots whose connections will end, for gateways with waiters. -ENOMEM: as before. */
+int balance_offer(struct known *k, const struct balance *b, const struct own *own);

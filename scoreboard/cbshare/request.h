@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * request.h: what was asked of the engine and is not dealt with yet. The engine's callback takes in what the answer says of
+ * keys, and notes the answer; the gateway's next turn deals with it.
+ */
+
+#include "known.h"
+
+enum request_kind {
+	REQUEST_READ,                /* all keys */
+	REQUEST_SETTLE,              /* the epoch and the heartbeat, whatever else is under way */
+	REQUEST_RENEW,               /* the heartbeat */
+	REQUEST_MOVE,                /* shares */
+	REQUEST_GOODBYE,             /* the heartbeat goes */
+};
+
+#define REQUEST_KEYS_MAX 62u
+
+struct request {
+	struct request *next;
+	struct known *known;
+	enum request_kind kind;
+	uint64_t round;              /* the gateway's count of times that it settled, when this was asked */
+	uint64_t sent_usec;
+	bool answered;
+	enum engine_outcome outcome;
+	uint64_t revision;           /* of the read or the commit, where it is done */
+	/* A commit. Keys and values are the request's. */
+	size_t n_compares, n_puts;
+	struct engine_compare compares[REQUEST_KEYS_MAX];
+	struct engine_put puts[REQUEST_KEYS_MAX];
+	char *texts[3 * REQUEST_KEYS_MAX];
+	size_t n_texts;
+	bool complete;               /* there was memory for all of it */
+	/* What is to be told of it if it is done. */
+	struct gateway_event event;
+	char peer[GATEWAY_NAME_MAX + 1];
+	int64_t gains[REQUEST_KEYS_MAX]; /* of this gateway, by put */
+};
+
+/* A request with nothing in it yet. NULL: no memory. */
+struct request *request_new(struct known *k, enum request_kind kind);
+
+/* Adds a compare and a put of a key that known_key() made; both are taken over, as is the value. */
+void request_compare(struct request *request, char *key, uint64_t revision);
+void request_put(struct request *request, char *key, char *value);
+
+/* Sends it. 0; or -errno: it was not sent, and the caller frees it. */
+int request_read(struct request *request, struct engine *engine);
+int request_commit(struct request *request, struct engine *engine);
+
+void request_free(struct request *request);

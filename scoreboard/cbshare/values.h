@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * values.h: the values of the engine's keys, which are JSON.
+ *     PREFIXn/NODE     {"c":16,"s":{"gw1":6,"gw2":5}}  the node's cores, and which gateway may use how many
+ *     PREFIXg/GATEWAY  what a gateway says of itself, its heartbeat
+ *     PREFIXe/GATEWAY  an epoch: only its revision counts
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CORES_MAX 65535u          /* of a node */
+#define IDENTITY_MAX 127u         /* longest identity, without its NUL */
+#define LEASE_MAX_USEC UINT64_C(86400000000)
+
+/* A heartbeat. Lengths of time are microseconds; age and lease count in the sender's clock. */
+struct heartbeat {
+	char identity[IDENTITY_MAX + 1];
+	uint64_t sequence;
+	uint64_t lease_usec;         /* the sender's L */
+	uint64_t busy, waiting;
+	uint64_t age_usec;           /* of its oldest waiter */
+	uint64_t list;               /* a hash of its node list's names and cores */
+	bool leaving;
+};
+
+/* Writes a heartbeat. The caller frees *ret. 0 or -ENOMEM. */
+int heartbeat_format(const struct heartbeat *heartbeat, char **ret);
+
+/* Reads a heartbeat. 0; -EINVAL: it is none. */
+int heartbeat_parse(const char *text, struct heartbeat *ret);
+
+/* Begins the value of a node, gets each share, and ends it. The caller frees *ret. 0 or -ENOMEM. */
+struct shares_text;
+struct shares_text *shares_begin(uint32_t cores);
+void shares_add(struct shares_text *text, const char *gateway, uint32_t share);
+int shares_end(struct shares_text *text, char **ret);
+
+/* Reads the value of a node: calls each for every share in it; that returns 0, or an error that ends it all. 0 and *ret_cores;
+ * -EINVAL: it is none; or what each returned. After an error each may have been called for some. */
+int shares_parse(const char *text, uint32_t *ret_cores, int (*each)(void *context, const char *gateway, uint32_t share),
+		 void *context);

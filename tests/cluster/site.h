@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * site.h: a gateway's machine: its clock, its scoreboard with connections and waiters,
+ * and its process with the core under test.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cbshare/gateway.h"
+#include "store.h"
+
+#define SITES_MAX 4u
+#define NODES_MAX 4u
+#define LEASE_USEC UINT64_C(3000000)
+#define MARGIN_USEC UINT64_C(1000000)
+#define CONNECTIONS_MAX 64u
+#define PEAKS_MAX 64u
+
+enum site_fault {
+	SITE_HIDES_BUSY = 1,         /* connections above the limit are not seen: shares are given before they have ended */
+	SITE_HIDES_ENDS = 2,         /* nor is it seen that a connection has just ended */
+	SITE_NO_LEASE = 4,           /* slots are given out without a lease */
+	SITE_NO_FENCE = 8,           /* what is open when the lease ends stays open */
+};
+
+struct connection {
+	bool open;
+	unsigned node;
+	uint64_t number;
+};
+
+/* How many connections a node had of one site, lately. */
+struct peak {
+	uint64_t usec;               /* since when */
+	uint32_t busy;
+};
+
+struct node_at_site {
+	uint32_t share;
+	uint32_t busy;
+	uint64_t ended;
+	struct peak peaks[PEAKS_MAX]; /* falling; a ring would be more than is needed */
+	unsigned n_peaks;
+};
+
+struct site {
+	unsigned index;
+	char name[8];
+	/* the machine's clock: a simulated microsecond is rate / 2^20 of its microseconds */
+	uint64_t offset, rate;
+	struct way way;
+	/* the scoreboard */
+	uint64_t lease_usec;
+	struct node_at_site nodes[NODES_MAX];
+	struct connection connections[CONNECTIONS_MAX];
+	uint64_t numbers;
+	uint64_t waiters[CONNECTIONS_MAX]; /* since when each has waited, oldest first */
+	unsigned n_waiters, clients; /* so many clients come again and again */
+	uint64_t job_usec;           /* the longest connection */
+	/* the process */
+	struct client *client;
+	struct gateway *gateway;     /* NULL: no process */
+	bool stopped;                /* it gets no processor until stopped_usec */
+	uint64_t stopped_usec;
+	bool in_turn, dying;
+	uint64_t turn_number;
+	uint64_t births;
+};
+
+extern struct site sites[SITES_MAX];
+extern unsigned n_sites, n_nodes;
+extern uint32_t cores_of[NODES_MAX];
+extern char names_of[NODES_MAX][8];
+extern unsigned site_faults;
+extern uint64_t events_told[GATEWAY_EVENT_MAX_];
+extern bool calm_weather;            /* no process dies or stops by itself */
+
+void site_begin(struct site *site, unsigned index, uint64_t offset, uint64_t rate);
+void site_end(struct site *site);
+
+/* Its clock at this moment; and when it will show that. */
+uint64_t site_clock(const struct site *site);
+uint64_t site_when(const struct site *site, uint64_t clock_usec);
+
+/* The process starts; is killed; or stands still for so long. */
+void site_start(struct site *site);
+void site_kill(struct site *site);
+void site_stop(struct site *site, uint64_t usec);
+
+/* The whole machine goes, with its connections, and starts again with a fresh scoreboard. */
+void site_crash(struct site *site);
+
+/* So many clients, with connections of so long, come again and again from now on. */
+void site_demand(struct site *site, unsigned clients, uint64_t job_usec);
+
+/* The most connections that the node can take for those of the site: its close may have got lost for GATEWAY_REST_USEC. */
+uint32_t site_peak(const struct site *site, unsigned node);
+
+/* Whether the scoreboard gives out slots. */
+bool site_has_lease(const struct site *site);

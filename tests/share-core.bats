@@ -1,0 +1,40 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The core of cbshare in a simulated world: gateways, nodes and an engine in one process, with delays, losses, cuts, deaths,
+# stops and clocks that differ; what must hold is checked after each step, see tests/tools/cbtest-gateways.c. The same
+# seed is the same world. More steps, or other worlds: STEPS=100000000 SEED=7 bats tests/share-core.bats.
+
+load lib/helpers
+
+@test "cap, shares, limits and leases hold after each of millions of steps, and all is well again after each world" {
+  run -0 "$BUILD/tests/cbtest-gateways" "${STEPS:-5000000}" "${SEED:-1}"
+  # Each kind of thing has happened.
+  for word in joined took gave got shed lost reclaimed came went silent lapsed renewed unsettled left; do
+    [[ $'\n'$output =~ $'\n'$word' '[0-9]+ ]] || { echo "never: $word"; echo "$output"; return 1; }
+  done
+}
+
+# The world does something wrong: the test must notice.
+@test "each rule that is broken is found out" {
+  local fault found
+  while read -r fault found; do
+    run -1 "$BUILD/tests/cbtest-gateways" 5000000 1 "$fault"
+    [[ ${lines[-1]} =~ ^'seed '[0-9]+', step '[0-9]+', '[0-9.]+' s: '($found)': ' ]] ||
+      { echo "$fault: ${lines[-1]}"; return 1; }
+  done <<-'END'
+	no-epoch give|limit|cap
+	give-early give|cap
+	no-heartbeat limit|reclaim|cap
+	no-compare sum|limit|reclaim|cap
+	refusal-unseen limit|cap|give
+	no-rest cap
+	no-lease lease
+	no-fence lease|reclaim
+	clocks reclaim|limit|cap
+	END
+}
+
+@test "targets are in proportion to demand, add up, and are the same everywhere; the oldest waiter counts" {
+  "$BUILD/tests/cbtest-targets"
+}

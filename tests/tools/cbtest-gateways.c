@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * cbtest-gateways.c: the core of cbshare in a simulated world: several gateways, a few
+ * nodes, an engine, and all that may go wrong between them.
+ *
+ *     cbtest-gateways [STEPS [SEED [FAULT]]]
+ * After each step, which is anything that happens, all of these hold:
+ *     cap      the connections of all gateways at a node, and those that ended so lately that the node may still have
+ *              them, are no more than its cores
+ *     sum      so are the shares in the engine
+ *     limit    the limit of a gateway with a lease is no more than its share
+ *     give     a share falls no lower than limit and connections of its gateway; unless
+ *     reclaim  another gateway takes it: then the lease is over, and nothing is open
+ *     lease    nothing is open once the lease and its margin are over
+ * At the end of each world everything is repaired. Then all gateways are settled soon, no core is left over, all that
+ * wait are served, and shares are as the targets say.
+ *
+ * FAULT is the name of something that the world then does wrong by intention: the program ends with status 1, if it is
+ * any good.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../cluster/site.h"
+#include "../cluster/store.h"
+#include "../cluster/world.h"
+#include "cbshare/values.h"
+
+static const struct fault {
+	const char *name;
+	unsigned store, site;
+	uint64_t drift;              /* clocks differ by so many parts in a thousand */
+} faults[] = {
+	{ "none", 0, 0, 10 },
+	{ "no-epoch", STORE_NO_EPOCH, 0, 10 },
+	{ "no-heartbeat", STORE_NO_HEARTBEAT, 0, 10 },
+	{ "no-compare", STORE_NO_NODES, 0, 10 },
+	{ "refusal-unseen", STORE_LIES, 0, 10 },
+	{ "give-early", 0, SITE_HIDES_BUSY, 10 },
+	{ "no-rest", 0, SITE_HIDES_ENDS, 10 },
+	{ "no-lease", 0, SITE_NO_LEASE, 10 },
+	{ "no-fence", 0, SITE_NO_FENCE, 10 },
+	{ "clocks", 0, 0, 400 },
+};
+
+/* ---- what must hold ---- */
+
+static uint32_t shares[NODES_MAX][SITES_MAX];
+
+static int read_share(void *context, const char *gateway, uint32_t share)
+{
+	uint32_t *of = context;
+	unsigned i;
+
+	for (i = 0; i < n_sites; i++)
+		if (strcmp(sites[i].name, gateway) == 0)
+			of[i] = share;
+	return 0;
+}
+
+static void read_shares(unsigned node, uint32_t ret[SITES_MAX])
+{
+	uint32_t cores;
+	const char *value;
+	char key[64];
+
+	memset(ret, 0, SITES_MAX * sizeof(ret[0]));
+	(void)snprintf(key, sizeof(key), "/corebalance/farm/n/%s", names_of[node]);
+	value = store_value(key);
+	if (value && (shares_parse(value, &cores, read_share, ret) != 0 || cores != cores_of[node]))
+		broken("%s: %s", key, value);
+}
+
+static void share_fell(unsigned author, unsigned node, const struct site *site, uint32_t share)
+{
+	const struct node_at_site *n = &site->nodes[node];
+
+	if (author != site->index) {
+		if (site_has_lease(site) || n->busy > 0)
+			broken("reclaim: %s takes %s of %s, which has %u connections and%s a lease", sites[author].name,
+			       names_of[node], site->name, n->busy, site_has_lease(site) ? "" : " not");
+	} else if (site_has_lease(site) && (share < n->busy || share < n->share)) {
+		broken("give: %s gives of %s all but %u, of a limit of %u with %u connections", site->name, names_of[node],
+		       share, n->share, n->busy);
+	}
+}
+
+/* A commit was applied. */
+static void applied(unsigned author)
+{
+	unsigned i, j;
+
+	for (i = 0; i < n_nodes; i++) {
+		uint32_t now[SITES_MAX], sum = 0;
+
+		read_shares(i, now);
+		for (j = 0; j < n_sites; j++) {
+			sum += now[j];
+			if (now[j] < shares[i][j])
+				share_fell(author, i, &sites[j], now[j]);
+		}
+		if (sum > cores_of[i])
+			broken("sum: %s has %u cores and shares of %u", names_of[i], cores_of[i], sum);
+		memcpy(shares[i], now, sizeof(now));
+	}
+}
+
+static void check_site(const struct site *site)
+{
+	unsigned i;
+
+	for (i = 0; i < n_nodes; i++) {
+		if (site_has_lease(site) && site->nodes[i].share > shares[i][site->index])
+			broken("limit: %s has a limit of %u at %s, and a share of %u", site->name, site->nodes[i].share,
+			       names_of[i], shares[i][site->index]);
+		if (site_clock(site) > site->lease_usec + MARGIN_USEC && site->nodes[i].busy > 0)
+			broken("lease: %s has connections to %s", site->name, names_of[i]);
+	}
+}
+
+static void check(void)
+{
+	unsigned i, j;
+
+	for (i = 0; i < n_nodes; i++) {
+		uint32_t sum = 0;
+
+		for (j = 0; j < n_sites; j++)
+			sum += site_peak(&sites[j], i);
+		if (sum > cores_of[i])
+			broken("cap: %s has %u cores and %u connections", names_of[i], cores_of[i], sum);
+	}
+	for (j = 0; j < n_sites; j++)
+		check_site(&sites[j]);
+}
+
+/* ---- what befalls ---- */
+
+static void start(void *context, uint64_t word)
+{
+	(void)word;
+	site_start(context);
+}
+
+static void mend(void *context, uint64_t word)
+{
+	struct site *site = context;
+
+	(void)word;
+	site->way.cut = false;
+}
+
+static void cut(struct site *site, uint64_t usec)
+{
+	note("%s is cut off for %" PRIu64 " us", site->name, usec);
+	site->way.cut = true;
+	world_at(world_now() + usec, mend, site, 0);
+}
+
+static uint64_t some_time(void)
+{
+	return once_in(2) ? chance(300000) : chance(8000000);
+}
+
+static void befall(struct site *site)
+{
+	static const uint64_t roughness[] = { 0, 200, 30, 8 };
+	unsigned i;
+
+	switch (chance(16)) {
+	case 0:
+		site_kill(site);
+		world_at(world_now() + some_time(), start, site, 0);
+		break;
+	case 1:
+		site_stop(site, some_time());
+		break;
+	case 2:
+		cut(site, some_time());
+		break;
+	case 3:
+		for (i = 0; i < n_sites && once_in(3); i++)
+			cut(&sites[i], some_time());
+		break;
+	case 4:
+		if (once_in(4)) {
+			site_crash(site);
+			world_at(world_now() + some_time(), start, site, 0);
+		}
+		break;
+	case 5:
+		site->way.rough = roughness[chance(4)];
+		break;
+	case 6:
+		if (site->gateway && once_in(2))
+			gateway_leave(site->gateway);
+		break;
+	case 7:
+		/* One that has left is another process's affair. */
+		if (site->gateway && gateway_has_left(site->gateway)) {
+			site_kill(site);
+			world_at(world_now() + some_time(), start, site, 0);
+		}
+		break;
+	default:
+		site_demand(site, (unsigned)chance(once_in(2) ? 3 : 14), 20000 + (once_in(5) ? chance(2000000) : chance(200000)));
+		break;
+	}
+}
+
+/* ---- a world ---- */
+
+static void begin(uint64_t seed, const struct fault *fault)
+{
+	unsigned i;
+
+	world_begin(seed, check);
+	store_begin(fault->store, applied);
+	site_faults = fault->site;
+	calm_weather = false;
+	n_sites = 2 + (unsigned)chance(SITES_MAX - 1);
+	n_nodes = 1 + (unsigned)chance(NODES_MAX);
+	memset(shares, 0, sizeof(shares));
+	for (i = 0; i < n_nodes; i++) {
+		cores_of[i] = 1 + (uint32_t)chance(6);
+		(void)snprintf(names_of[i], sizeof(names_of[i]), "n%u:1", i);
+	}
+	for (i = 0; i < n_sites; i++) {
+		/* Rates are parts of 2^20. */
+		uint64_t drift = (1u << 20) * fault->drift / 1000;
+
+		site_begin(&sites[i], i, 1000000 + chance(1000000000000), (1u << 20) - drift + chance(2 * drift + 1));
+		world_at(chance(200000), start, &sites[i], 0);
+		site_demand(&sites[i], (unsigned)chance(8), 100000);
+	}
+}
+
+/* Everything works from now on, and all gateways have more to do than they can. */
+static void repair(void)
+{
+	unsigned i;
+
+	calm_weather = true;
+	for (i = 0; i < n_sites; i++) {
+		sites[i].way = (struct way){ .cut = false };
+		if (sites[i].gateway && sites[i].stopped && sites[i].stopped_usec > world_now())
+			sites[i].stopped_usec = world_now();
+		site_kill(&sites[i]);
+		site_start(&sites[i]);
+		site_demand(&sites[i], 4 + 8 * (i == 0), 100000);
+	}
+}
+
+static uint64_t oldest_waiter(const struct site *site)
+{
+	return site->n_waiters > 0 ? world_now() - site->waiters[0] : 0;
+}
+
+#define SAMPLES 100u
+
+/* The first has 12 clients, the others have 4 each: for a while it has as many slots as any of them, on an average, or one
+ * fewer, as a slot is nobody's while it rests. */
+static void look_at_shares(void)
+{
+	uint64_t sums[SITES_MAX] = { 0 };
+	unsigned sample, i, j;
+
+	for (sample = 0; sample < SAMPLES; sample++) {
+		world_run(world_now() + 100000);
+		for (i = 0; i < n_nodes; i++)
+			for (j = 0; j < n_sites; j++)
+				sums[j] += shares[i][j];
+	}
+	for (j = 1; j < n_sites; j++)
+		if (sums[j] > sums[0] + SAMPLES)
+			broken("end: gw1 has %" PRIu64 " slots in %u samples for 12 clients, and %s %" PRIu64 " for 4", sums[0],
+			       SAMPLES, sites[j].name, sums[j]);
+}
+
+/* What must have come about some time after the repair. */
+static void look_at_the_end(void)
+{
+	uint32_t cores = 0, dealt = 0;
+	unsigned i, j;
+
+	for (i = 0; i < n_nodes; i++) {
+		cores += cores_of[i];
+		for (j = 0; j < n_sites; j++)
+			dealt += shares[i][j];
+	}
+	if (dealt < cores)
+		broken("end: %u cores, of which %u have a gateway", cores, dealt);
+	for (j = 0; j < n_sites; j++) {
+		struct gateway_status status;
+
+		gateway_status(sites[j].gateway, &status);
+		if (!status.settled || !site_has_lease(&sites[j]))
+			broken("end: %s is not settled", sites[j].name);
+		if (oldest_waiter(&sites[j]) > 8000000)
+			broken("end: %s has a waiter of %" PRIu64 " us", sites[j].name, oldest_waiter(&sites[j]));
+	}
+}
+
+static uint64_t live(uint64_t seed, uint64_t steps, const struct fault *fault)
+{
+	uint64_t pace;
+	unsigned i;
+
+	begin(seed, fault);
+	pace = once_in(2) ? 300000 : 2000000;
+	while (world_steps() < steps) {
+		world_run(world_now() + 1 + chance(pace));
+		befall(&sites[chance(n_sites)]);
+	}
+	repair();
+	world_run(world_now() + 15000000);
+	look_at_shares();
+	look_at_the_end();
+	for (i = 0; i < n_sites; i++)
+		site_end(&sites[i]);
+	/* Messages reach nobody any more. */
+	world_run(world_now() + 20000000);
+	steps = world_steps();
+	store_end();
+	world_end();
+	return steps;
+}
+
+static const struct fault *find_fault(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		if (strcmp(faults[i].name, name) == 0)
+			return &faults[i];
+	fprintf(stderr, "cbtest-gateways: no fault \"%s\"\n", name);
+	exit(64);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t steps = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000, seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+	const struct fault *fault = find_fault(argc > 3 ? argv[3] : "none");
+	uint64_t done = 0, worlds = 0;
+	unsigned i;
+
+	while (done < steps) {
+		done += live(seed++, 40000, fault);
+		worlds++;
+	}
+	printf("%" PRIu64 " steps in %" PRIu64 " worlds\n", done, worlds);
+	for (i = 0; i < GATEWAY_EVENT_MAX_; i++)
+		if (events_told[i] > 0)
+			printf("%s %" PRIu64 "\n", gateway_event_word((enum gateway_event_kind)i), events_told[i]);
+	return 0;
+}
