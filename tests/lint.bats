@@ -35,7 +35,7 @@ cd_top() { cd "$BATS_TEST_DIRNAME/.." || return 1; }
 @test "every source says its licence, and the tree has nothing that is not on its card" {
   cd_top
   [ -z "$(grep -L 'SPDX-License-Identifier: GPL-3.0-or-later' relay/*.[ch] scoreboard/*.[ch] scoreboard/*/*.[ch] scoreboard/*/*/*.[ch] \
-    tests/*.bats tests/lib/* tests/tools/* tests/bench/*.* tests/bench/{run,plot} tests/{run,fresh,packages,demo,GNUmakefile} tests/bench/*/* man/* units/GNUmakefile GNUmakefile)" ]
+    tests/*.bats tests/lib/* tests/cluster/* tests/tools/* tests/bench/*.* tests/bench/{run,plot} tests/{run,fresh,packages,demo,GNUmakefile} tests/bench/*/* man/* units/GNUmakefile GNUmakefile)" ]
   run git ls-tree --name-only HEAD
   if [ "$status" = 0 ]; then
     run ! grep -v -x -E 'relay|scoreboard|units|man|tests|GNUmakefile|README|COPYING|\..*' <<<"$output"

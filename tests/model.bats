@@ -208,3 +208,16 @@ two_at_a_time() {
 	MODEL=replace breaks states "-DREMOVES=1" ANY_REMOVED 'assertion violated'
 	END
 }
+
+# The epoch, and the wait for the end of connections, were found to be needed by this search.
+@test "model: no node has more connections than cores while gateways lease its shares, whatever is late, lost, or lapses" {
+  two_at_a_time <<-'END'
+	MODEL=share holds states "-DCOMMITS=4 -DSETTLES=2"
+	MODEL=share holds states "-DCOMMITS=4 -DLAPSES=2"
+	MODEL=share breaks states "" NO_EPOCH 'busy'
+	MODEL=share breaks states "" GIVE_EARLY 'busy'
+	MODEL=share breaks states "" RAISE_UNSURE 'busy'
+	MODEL=share breaks states "" RENEW_BLIND 'busy'
+	MODEL=share breaks states "" RECLAIM_BLIND 'busy'
+	END
+}

@@ -5,7 +5,7 @@
 # stops and clocks that differ; what must hold is checked after each step, see tests/tools/cbtest-gateways.c. The same
 # seed is the same world. More steps, or other worlds: STEPS=100000000 SEED=7 bats tests/share-core.bats.
 
-load lib/helpers
+bats_require_minimum_version 1.5.0
 
 @test "cap, shares, limits and leases hold after each of millions of steps, and all is well again after each world" {
   run -0 "$BUILD/tests/cbtest-gateways" "${STEPS:-5000000}" "${SEED:-1}"

@@ -14,7 +14,7 @@
 struct site sites[SITES_MAX];
 unsigned n_sites, n_nodes;
 uint32_t cores_of[NODES_MAX];
-char names_of[NODES_MAX][8];
+char names_of[NODES_MAX][16];
 unsigned site_faults;
 uint64_t events_told[GATEWAY_EVENT_MAX_];
 bool calm_weather;

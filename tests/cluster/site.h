@@ -49,7 +49,7 @@ struct node_at_site {
 
 struct site {
 	unsigned index;
-	char name[8];
+	char name[16];
 	/* the machine's clock: a simulated microsecond is rate / 2^20 of its microseconds */
 	uint64_t offset, rate;
 	struct way way;
@@ -74,7 +74,7 @@ struct site {
 extern struct site sites[SITES_MAX];
 extern unsigned n_sites, n_nodes;
 extern uint32_t cores_of[NODES_MAX];
-extern char names_of[NODES_MAX][8];
+extern char names_of[NODES_MAX][16];
 extern unsigned site_faults;
 extern uint64_t events_told[GATEWAY_EVENT_MAX_];
 extern bool calm_weather;            /* no process dies or stops by itself */

@@ -108,7 +108,7 @@ static struct key *find_or_make(const char *name)
 		abort();
 	for (i = n_keys++; i > 0 && strcmp(keys[i - 1].name, name) > 0; i--)
 		keys[i] = keys[i - 1];
-	keys[i] = (struct key){ .name = copy(name) };
+	keys[i] = (struct key){ .name = must(strdup(name)) };
 	return &keys[i];
 }
 
