@@ -237,3 +237,12 @@ PYTHON
   farm_is_at_rest
   sound
 }
+
+@test "after any change of a node the index is as if it were made anew" {
+  local nodes
+  for nodes in 1 7 33; do
+    run -0 "$BUILD/tests/cbtest-index" $nodes 3000 "$RANDOM"
+  done
+  run -0 "$BUILD/tests/cbtest-index" 1200 200 "$RANDOM"
+  [ "$output" = "200 changes of 1200 nodes" ]
+}

@@ -199,6 +199,88 @@ static struct index_key page_sum(const void *page, unsigned level, uint32_t firs
 	return best;
 }
 
+/* ---- one item of a page changes ---- */
+
+/* Item i of the page that begins with item first of its level, in the form of a sum. */
+static struct index_key item_key(const void *page, unsigned level, uint32_t first, uint32_t i)
+{
+	return level == 0 ? page_sum(&((const struct entry_page *)page)->entries[i], 0, first + i, 1)
+			  : ((const struct key_page *)page)->keys[i];
+}
+
+/* The largest share of nodes of a worth. */
+static uint64_t key_share(const struct index_key *key, uint32_t worth)
+{
+	return key->worth - worth < WORTH_STEPS ? key->shares[key->worth - worth] : 0;
+}
+
+/* The largest share of nodes of a worth, in a page. */
+static uint64_t best_share(const void *page, unsigned level, uint32_t items, uint32_t worth)
+{
+	const struct index_entry *entries = ((const struct entry_page *)page)->entries;
+	const struct index_key *keys = ((const struct key_page *)page)->keys;
+	uint64_t best = 0;
+
+	for (uint32_t i = 0; i < items; i++) {
+		uint64_t share = level > 0 ? key_share(&keys[i], worth) : entries[i].key.worth == worth ? entries[i].key.share : 0;
+
+		best = share > best ? share : best;
+	}
+	return best;
+}
+
+/* The first item of a page with the best spread. */
+static uint32_t best_spread(const void *page, unsigned level, uint32_t items)
+{
+	const struct index_entry *entries = ((const struct entry_page *)page)->entries;
+	const struct index_key *keys = ((const struct key_page *)page)->keys;
+	uint64_t best = 0;
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < items; i++) {
+		uint64_t spread = level > 0 ? keys[i].spread : entries[i].key.spread;
+
+		if (spread > best) {
+			at = i;
+			best = spread;
+		}
+	}
+	return at;
+}
+
+/*
+ * What page_sum() returns after one item of the page has changed; *sum is what it returned before, and *was that item's
+ * key. All items are looked at only for what the item was the best in, and is no more: a claim changes one share and one
+ * spread on each level. What cannot be told so, because the best worth changes or trials are to come, is summed up anew.
+ */
+static struct index_key page_sum_again(const struct index_key *sum, const struct index_key *was, const void *page,
+				       unsigned level, uint32_t item, uint32_t items)
+{
+	uint32_t first = item - item % FANOUT;
+	struct index_key now = item_key(page, level, first, item % FANOUT), best = *sum;
+
+	if (now.worth > sum->worth || now.retry_usec != UINT64_MAX || sum->retry_usec != UINT64_MAX)
+		return page_sum(page, level, first, items);
+	for (uint32_t i = 0; i < WORTH_STEPS; i++) {
+		uint64_t share = key_share(&now, sum->worth - i);
+
+		if (share >= sum->shares[i])
+			best.shares[i] = share;
+		else if (sum->shares[i] == key_share(was, sum->worth - i))
+			best.shares[i] = best_share(page, level, items, sum->worth - i);
+	}
+	if (best.shares[0] == 0)
+		return page_sum(page, level, first, items); /* no node of the best worth is left */
+	if (now.spread < sum->spread || (now.spread == sum->spread && now.spread_at > sum->spread_at)) {
+		if (was->spread != sum->spread || was->spread_at != sum->spread_at)
+			return best;
+		now = item_key(page, level, first, best_spread(page, level, items));
+	}
+	best.spread = now.spread;
+	best.spread_at = now.spread_at;
+	return best;
+}
+
 int index_read_page(struct store *store, const struct farm *farm, uint32_t page,
 		    struct index_entry ret[static INDEX_PAGE_ENTRIES])
 {
@@ -238,41 +320,50 @@ int index_get(struct store *store, const struct farm *farm, uint32_t position, s
 	return 0;
 }
 
-int index_update(struct store *store, struct farm *farm, uint32_t position)
+/* After the entry at a position was changed, writes the entry and all keys above. all: other entries have changed, too. */
+static int update(struct store *store, struct farm *farm, uint32_t position, bool all)
 {
 	unsigned top = top_level(farm->n_nodes);
-	struct index_entry *entry;
 	uint32_t item = position;
-	int r;
+	struct index_entry *entry;
+	struct index_key was;
+	void *page;
+	int r = index_get(store, farm, position, &entry);
 
-	r = index_get(store, farm, position, &entry);
 	if (r < 0)
 		return r;
+	r = page_get(store, 0, position / FANOUT, &page);
+	if (r < 0)
+		return r;
+	was = item_key(page, 0, position - position % FANOUT, position % FANOUT);
 	make_key(entry, position);
 	store_touch(store, entry, sizeof(*entry));
 
 	for (unsigned level = 0;; level++) {
-		uint32_t items = page_items(level_size(farm->n_nodes, level), item);
-		struct index_key best, *above;
-		void *page;
+		uint32_t items = page_items(level_size(farm->n_nodes, level), item), first = item - item % FANOUT;
+		struct index_key *sum = &farm->root, before;
+		void *above = NULL;
 
-		r = page_get(store, level, item / FANOUT, &page);
-		if (r < 0)
-			return r;
-		best = page_sum(page, level, item / FANOUT * FANOUT, items);
-		item /= FANOUT;
-		if (level == top) {
-			farm->root = best;
-			store_touch(store, &farm->root, sizeof(farm->root));
-			return 0;
+		if (level < top) {
+			r = page_get(store, level + 1, first / FANOUT / FANOUT, &above);
+			if (r < 0)
+				return r;
+			sum = page_key(above, first / FANOUT % FANOUT);
 		}
-		r = page_get(store, level + 1, item / FANOUT, &page);
-		if (r < 0)
-			return r;
-		above = page_key(page, item % FANOUT);
-		*above = best;
-		store_touch(store, above, sizeof(*above));
+		before = *sum;
+		*sum = all ? page_sum(page, level, first, items) : page_sum_again(sum, &was, page, level, item, items);
+		store_touch(store, sum, sizeof(*sum));
+		if (level == top)
+			return 0;
+		was = before;
+		page = above;
+		item /= FANOUT;
 	}
+}
+
+int index_update(struct store *store, struct farm *farm, uint32_t position)
+{
+	return update(store, farm, position, false);
 }
 
 struct wanted {
@@ -528,8 +619,8 @@ int index_swap(struct store *store, struct farm *farm, uint32_t p, uint32_t q)
 	entry = *a;
 	*a = *b;
 	*b = entry;
-	r = index_update(store, farm, p);
-	return r < 0 ? r : index_update(store, farm, q);
+	r = update(store, farm, p, true);
+	return r < 0 ? r : update(store, farm, q, true);
 }
 
 int index_check_levels(struct store *store, const struct farm *farm)
