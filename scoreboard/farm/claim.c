@@ -131,7 +131,7 @@ int claim_occupy(struct score *s, struct farm *farm, uint32_t position, const st
 
 	entry->busy++;
 	farm->busy++;
-	store_touch(s->store, farm, sizeof(*farm));
+	store_touch(s->store, &farm->busy, sizeof(farm->busy));
 	*ret_node = entry->id;
 	*ret_trial = trial;
 	if (trial)
@@ -223,7 +223,7 @@ int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struc
 	slot_push(s->store, entry, slot, number);
 	entry->busy--;
 	farm->busy--;
-	store_touch(s->store, farm, sizeof(*farm));
+	store_touch(s->store, &farm->busy, sizeof(farm->busy));
 	if (trial && entry->flags & ENTRY_TRIAL_RUNS)
 		return end_trial(s, farm, position, entry);
 	return index_update(s->store, farm, position);
@@ -231,10 +231,12 @@ int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struc
 
 int claim_open_due(struct score *s, struct farm *farm)
 {
-	uint64_t now_usec = now_boottime();
+	uint64_t now_usec = farm->root.retry_usec != UINT64_MAX ? now_boottime() : 0;
 	uint32_t position;
 	int r;
 
+	if (now_usec == 0)
+		return 0; /* every claim comes here: without a trial to come there is no need to ask for the time */
 	for (unsigned n = 0; (r = index_first_due(s->store, farm, now_usec, &position)) == 0; n++) {
 		struct index_entry *entry;
 
@@ -403,7 +405,7 @@ static int grant(struct score *s, struct farm *farm, uint32_t position, struct c
 	if (r == 0)
 		r = took(s, farm, (enum score_policy)cell->policy, cell->client, cell->node);
 	if (r == 0)
-		history_note_claim(s->store, farm, cell->since_usec);
+		history_note_claim(s->store, farm, cell->since_usec, with.since_usec);
 	return r < 0 ? r : queue_grant(s->store, farm, number, cell);
 }
 
@@ -520,7 +522,7 @@ int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy
 	if (r == 0)
 		r = took(s, farm, policy, client, ret->node);
 	if (r == 0)
-		history_note_claim(s->store, farm, with.since_usec);
+		history_note_claim(s->store, farm, with.since_usec, with.since_usec);
 	if (r == 0)
 		r = claim_describe(s, ret->node, ret_target);
 	return r;

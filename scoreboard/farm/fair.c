@@ -38,12 +38,18 @@ int fair_make_room(struct score *s, struct farm *farm)
 	return r;
 }
 
-void fair_order(struct farm *farm, const struct score_arrival *arrival, bool alone)
+void fair_order(struct score *s, struct farm *farm, const struct score_arrival *arrival, bool alone)
 {
+	uint32_t fair = farm->fair;
+
 	if (arrival->fair)
-		farm->fair = farm->parties > 0;
+		fair = farm->parties > 0;
 	else if (alone || farm->queue_head == NONE)
-		farm->fair = 0;
+		fair = 0;
+	if (fair != farm->fair) {
+		farm->fair = fair;
+		store_touch(s->store, &farm->fair, sizeof(farm->fair));
+	}
 }
 
 /* Notes that there was no room. */

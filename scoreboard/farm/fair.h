@@ -23,9 +23,8 @@ int fair_make_ready(struct score *s, struct farm *farm);
 /* As fair_make_ready(): makes room for more parties, if this process met -EXFULL for want of that. 0 or -errno. */
 int fair_make_room(struct score *s, struct farm *farm);
 
-/* Sets which order the farm has from this connection on; alone: no other ticket waits. Staged only, with the farm's
- * record. */
-void fair_order(struct farm *farm, const struct score_arrival *arrival, bool alone);
+/* Sets which order the farm has from this connection on; alone: no other ticket waits. Staged only. */
+void fair_order(struct score *s, struct farm *farm, const struct score_arrival *arrival, bool alone);
 
 /* Staged only: a client has got a slot; a slot is to be freed, or given to another client; the ticket in a cell waits.
  * 0; -EXFULL: ticket_make_room() must be called first; or -errno. (That a ticket waits no longer says

@@ -101,17 +101,19 @@ int attempt_release(struct score *s, const struct score_slot *ours, uint64_t in,
 {
 	struct node_record *record;
 	struct holding h;
+	uint64_t now_usec;
 	int r = enter(s, ours, &h);
 
 	if (r < 0)
 		return r;
+	now_usec = now_realtime();
 	record = h.record;
 	record->served += served;
 	record->failed += !served;
 	record->bytes_in += in;
 	record->bytes_out += out;
 	store_touch(s->store, &record->served, 4 * sizeof(record->served));
-	history_note_end(s->store, h.farm, h.slot->since_usec, served);
+	history_note_end(s->store, h.farm, h.slot->since_usec, now_usec, served);
 	if (served && out > 0)
 		note_answer(s, record);
 	if (h.slot->trial) {
@@ -120,7 +122,7 @@ int attempt_release(struct score *s, const struct score_slot *ours, uint64_t in,
 		r = set_flags(s, &h, 0, ENTRY_TRIAL_RUNS);
 	}
 	if (r == 0 && served)
-		r = learn_hold(s->store, record, h.entry, h.slot, in, out);
+		r = learn_hold(s->store, record, h.entry, h.slot, in, out, now_usec);
 	return give_up(s, &h, r < 0 ? r : 0);
 }
 
@@ -241,7 +243,7 @@ static int served_silently(struct score *s, const struct holding *h, uint64_t in
 	h->record->bytes_in += in;
 	store_touch(s->store, &h->record->served, 4 * sizeof(h->record->served));
 	note_answer(s, h->record);
-	history_note_end(s->store, h->farm, h->slot->since_usec, true);
+	history_note_end(s->store, h->farm, h->slot->since_usec, now_realtime(), true);
 	return h->slot->trial ? trial_passed(s, h, ret_edge) : 0;
 }
 
@@ -267,7 +269,7 @@ int attempt_doubted(struct score *s, const struct score_slot *ours, uint64_t in,
 		r = fail_node(s, &h, reason, retry_usec, ret_edge);
 	} else {
 		h.record->failed++;
-		history_note_end(s->store, h.farm, h.slot->since_usec, false);
+		history_note_end(s->store, h.farm, h.slot->since_usec, now_realtime(), false);
 	}
 	return give_up(s, &h, r);
 }

@@ -54,9 +54,8 @@ static int settle(struct store *store, struct node_record *record, struct index_
 }
 
 int learn_hold(struct store *store, struct node_record *record, struct index_entry *entry, const struct slot *slot,
-	       uint64_t in, uint64_t out)
+	       uint64_t in, uint64_t out, uint64_t now_usec)
 {
-	uint64_t now_usec = now_realtime();
 	struct speed_class *class;
 	int r;
 

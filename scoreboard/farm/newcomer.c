@@ -115,7 +115,7 @@ static int count(struct score *s, struct farm *farm, const struct newcomer *newc
 	struct slot *slot;
 	int r;
 
-	fair_order(farm, newcomer->arrival, outcome == 1 && newcomer->ticket->cell == farm->queue_head);
+	fair_order(s, farm, newcomer->arrival, outcome == 1 && newcomer->ticket->cell == farm->queue_head);
 	if (farm->parties == 0)
 		return 0;
 	if (outcome == 1)
@@ -167,7 +167,7 @@ static int try_once(struct score *s, const struct newcomer *newcomer, unsigned m
 		int outcome = r;
 
 		farm->next_ticket++;
-		store_touch(s->store, farm, sizeof(*farm));
+		store_touch(s->store, &farm->next_ticket, sizeof(farm->next_ticket));
 		r = store_commit(s->store);
 		if (r == 0 && outcome == 1) {
 			int granted = dispatch_joined(s, farm, newcomer);

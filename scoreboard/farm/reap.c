@@ -230,7 +230,7 @@ static int bury_slot(struct score *s, struct farm *farm, const struct suspect *d
 		return r;
 	if (slot->state == SLOT_FREE || slot->ticket != dead->ticket || !holder_equal(&slot->holder, &dead->holder))
 		return 0;
-	history_note_end(s->store, farm, slot->since_usec, false);
+	history_note_end(s->store, farm, slot->since_usec, now_realtime(), false);
 	record->failed++;
 	record->bytes_in += slot->in;
 	record->bytes_out += slot->out;

@@ -3,6 +3,7 @@
 #include "history.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "system/timespan.h"
@@ -81,22 +82,15 @@ static void begin_slice(struct store *store, struct slice_record *slice, uint64_
 }
 
 /* The time since then; 0 if the wall clock has been set back meanwhile. */
-static uint64_t span_since(uint64_t since_usec)
+static uint64_t span_since(uint64_t since_usec, uint64_t now_usec)
 {
-	uint64_t now_usec = now_realtime();
-
 	return since_usec < now_usec ? now_usec - since_usec : 0;
 }
 
-static uint64_t number_now(void)
-{
-	return now_realtime() / SCORE_SLICE_USEC;
-}
-
 /* The present slice, with the farm's counts noted; NULL, and nothing noted, if it cannot be read. */
-static struct slice_record *present(struct store *store, const struct farm *farm)
+static struct slice_record *present(struct store *store, const struct farm *farm, uint64_t now_usec)
 {
-	uint64_t number = number_now();
+	uint64_t number = now_usec / SCORE_SLICE_USEC;
 	struct slice_record *slice;
 	void *data;
 
@@ -116,37 +110,43 @@ static struct slice_record *present(struct store *store, const struct farm *farm
 
 void history_note_counts(struct store *store, const struct farm *farm)
 {
-	struct slice_record *slice = present(store, farm);
+	struct slice_record *slice = present(store, farm, now_realtime());
 
 	if (slice)
 		store_touch(store, &slice->busy, 4 * sizeof(slice->busy));
 }
 
-void history_note_claim(struct store *store, const struct farm *farm, uint64_t since_usec)
+/* Counts one more in a bucket. Of the slice, its sums and counts before the buckets have changed, too. */
+static void count_in(struct store *store, struct slice_record *slice, uint32_t *bucket)
 {
-	struct slice_record *slice = present(store, farm);
-	uint64_t wait_usec = span_since(since_usec);
+	(*bucket)++;
+	store_touch(store, bucket, sizeof(*bucket));
+	store_touch(store, slice, offsetof(struct slice_record, wait));
+}
+
+void history_note_claim(struct store *store, const struct farm *farm, uint64_t since_usec, uint64_t now_usec)
+{
+	struct slice_record *slice = present(store, farm, now_usec);
+	uint64_t wait_usec = span_since(since_usec, now_usec);
 
 	if (!slice)
 		return;
-	slice->wait[bucket_of(wait_usec)]++;
 	slice->wait_sum_usec += wait_usec;
-	store_touch(store, slice, sizeof(*slice));
+	count_in(store, slice, &slice->wait[bucket_of(wait_usec)]);
 }
 
-void history_note_end(struct store *store, const struct farm *farm, uint64_t since_usec, bool served)
+void history_note_end(struct store *store, const struct farm *farm, uint64_t since_usec, uint64_t now_usec, bool served)
 {
-	struct slice_record *slice = present(store, farm);
-	uint64_t hold_usec = span_since(since_usec);
+	struct slice_record *slice = present(store, farm, now_usec);
+	uint64_t hold_usec = span_since(since_usec, now_usec);
 
 	if (!slice)
 		return;
 	slice->busy_last -= slice->busy_last > 0;
 	slice->served += served;
 	slice->failed += !served;
-	slice->hold[bucket_of(hold_usec)]++;
 	slice->hold_sum_usec += hold_usec;
-	store_touch(store, slice, sizeof(*slice));
+	count_in(store, slice, &slice->hold[bucket_of(hold_usec)]);
 }
 
 int history_format(struct store *store)
@@ -203,7 +203,7 @@ static uint64_t add_ring(struct store *store, uint64_t newest, struct history_re
 
 int history_read(struct store *store, const struct farm *farm, struct score_history *ret)
 {
-	uint64_t newest = number_now(), oldest;
+	uint64_t now_usec = now_realtime(), newest = now_usec / SCORE_SLICE_USEC, oldest;
 	uint32_t busy = farm->busy, waiting = farm->queue_length;
 	struct history_record all = { 0 };
 	struct slice_record slice;
@@ -229,7 +229,7 @@ int history_read(struct store *store, const struct farm *farm, struct score_hist
 				.begin_usec = number * SCORE_SLICE_USEC, .busy = busy, .waiting = waiting,
 			};
 		}
-		to->length_usec = number < newest ? SCORE_SLICE_USEC : span_since(to->begin_usec);
+		to->length_usec = number < newest ? SCORE_SLICE_USEC : span_since(to->begin_usec, now_usec);
 	}
 	return 0;
 }
