@@ -119,7 +119,7 @@ static int open_tdb(struct file *f)
 	int fd = -1, r = folder_enter(&f->folder, &stay);
 
 	f->tdb = NULL;
-	f->map_size = 0;
+	f->map = (struct map){ 0 };
 	if (r < 0)
 		return r;
 	fault_begin();
@@ -344,13 +344,22 @@ int file_set_owner(struct file *f, mode_t mode, uid_t user, gid_t group)
 
 bool file_has_places(struct file *f, const char *key)
 {
-	size_t map_size = tdb_map_size(f->tdb);
-
-	if (map_size == f->map_size)
-		return f->is_mapped;
-	f->map_size = map_size;
-	f->is_mapped = place_is_file(f->tdb, key);
+	if (tdb_map_size(f->tdb) == f->map.size)
+		return f->map.bytes;
+	f->map = place_map(f->tdb, key);
 	return false; /* what was shown earlier in the section may be where the file was */
+}
+
+/* A transaction that fails may leave the file mapped elsewhere with the same size. */
+void file_note_place(struct file *f, const unsigned char *place)
+{
+	if (f->map.bytes && f->map.known != place)
+		f->map = (struct map){ 0 };
+}
+
+bool file_find(const struct file *f, TDB_DATA key, TDB_DATA *ret)
+{
+	return tdb_map_size(f->tdb) == f->map.size && place_find(&f->map, key, ret);
 }
 
 int file_fd(const struct file *f)

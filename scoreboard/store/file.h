@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "place.h"
 #include "system/folder.h"
 
 struct lock;
@@ -26,8 +27,7 @@ struct file {
 	struct folder folder;      /* open: the file's path may lead elsewhere by now, or nowhere after chroot(2) */
 	struct folder_file made;   /* a new file, until it has its name */
 	struct lock *lock;         /* NULL: the file is being made, and no other process knows of it */
-	size_t map_size;           /* as tdb mapped the file when file_has_places() looked last; */
-	bool is_mapped;            /* and whether what tdb shows is the file itself since then */
+	struct map map;            /* as file_has_places() saw it last */
 	bool is_stale;             /* the file must be opened anew: it was cut short */
 	bool is_gone;              /* another file is in its place */
 };
@@ -103,6 +103,12 @@ void file_leave(struct file *f);
  * it larger. The record with this key is there. Not in a transaction.
  */
 bool file_has_places(struct file *f, const char *key);
+
+/* At the begin of a section: tdb has shown the record that file_has_places() is called with at place. */
+void file_note_place(struct file *f, const unsigned char *place);
+
+/* In a section, after file_note_place(), finds a record where tdb has mapped the file. false: tdb is to be asked. */
+bool file_find(const struct file *f, TDB_DATA key, TDB_DATA *ret);
 
 /* What an access to the file that ended with r came to. Nothing that was read of a file is true if the file was cut short
  * meanwhile: then -EUCLEAN. */

@@ -3,8 +3,9 @@
 /*
  * place.c: tdb_store() looks for the record anew, reads its head, and copies all
  * of it: two fifths of the instructions of a claim and a release. But a section
- * that changes a record has had it shown by tdb_parse_record(), and knows which
- * of its bytes have changed.
+ * that changes a record has had it shown, and knows which of its bytes have
+ * changed. tdb_parse_record() asks for locks at each step of a chain, and copies
+ * what it compares: another third of what is left.
  */
 
 #include "place.h"
@@ -12,6 +13,11 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#include "bytes.h"
+
+#define CHAIN_MAX 1000u /* far longer than any: this is a ring */
 
 struct seen {
 	struct tdb_context *tdb;
@@ -37,12 +43,55 @@ static int look(TDB_DATA key, TDB_DATA value, void *arg)
 	return tdb_parse_record(seen->tdb, seen->key, look_again, seen);
 }
 
-/* tdb does not tell. But of one record that is shown twice at the same time, there is either the file or two copies. */
-bool place_is_file(struct tdb_context *tdb, const char *key)
+/* tdb does not tell where it has mapped the file, nor whether. But of one record that is shown twice at the same time,
+ * there is either the file or two copies; and where that record is in the file shows another mapping of it. */
+struct map place_map(struct tdb_context *tdb, const char *key)
 {
 	struct seen seen = { .tdb = tdb, .key = { .dptr = (unsigned char *)(uintptr_t)key, .dsize = strlen(key) } };
+	struct map other = { .size = tdb_map_size(tdb) }, map = other;
+	TDB_DATA record;
+	void *bytes;
 
-	return tdb_parse_record(tdb, seen.key, look, &seen) == 0 && seen.outer && seen.outer == seen.inner;
+	if (tdb_parse_record(tdb, seen.key, look, &seen) != 0 || !seen.outer || seen.outer != seen.inner)
+		return map;
+	bytes = mmap(NULL, other.size, PROT_READ, MAP_SHARED, tdb_fd(tdb), 0);
+	if (bytes == MAP_FAILED)
+		return map;
+	other.bytes = bytes;
+	if (place_find(&other, seen.key, &record))
+		map.bytes = (unsigned char *)(uintptr_t)seen.outer - (record.dptr - other.bytes);
+	map.known = seen.outer;
+	(void)munmap(bytes, other.size);
+	return map;
+}
+
+bool place_find(const struct map *map, TDB_DATA key, TDB_DATA *ret)
+{
+	uint32_t hash = tdb_jenkins_hash(&key), offset;
+
+	if (!map->bytes || map->size < RECORDS_AT)
+		return false;
+	(void)memcpy(&offset, map->bytes + HEADS_AT + 4 * (hash % STORE_HASH_SIZE), sizeof(offset));
+	for (unsigned i = 0; i < CHAIN_MAX && offset >= RECORDS_AT; i++) {
+		struct head head;
+		unsigned char *body;
+
+		if (offset > map->size - sizeof(head))
+			return false;
+		(void)memcpy(&head, map->bytes + offset, sizeof(head));
+		body = map->bytes + offset + sizeof(head);
+		offset = head.next;
+		if (head.hash != hash || head.key_length != key.dsize)
+			continue;
+		if (head.magic != RECORD_MAGIC || head.length > map->size - (size_t)(body - map->bytes) ||
+		    head.key_length > head.length || head.data_length > head.length - head.key_length)
+			return false;
+		if (memcmp(body, key.dptr, key.dsize) != 0)
+			continue;
+		*ret = (TDB_DATA){ .dptr = body + key.dsize, .dsize = head.data_length };
+		return true;
+	}
+	return false;
 }
 
 /* In a source file of its own, so that no compiler sees what the bytes are for, and changes the order. */

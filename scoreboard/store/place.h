@@ -12,8 +12,22 @@
 
 #include <tdb.h>
 
-/* Whether what tdb_parse_record() shows of the record with this key is the file itself, and not a copy. */
-bool place_is_file(struct tdb_context *tdb, const char *key);
+/* The file as tdb has mapped it. */
+struct map {
+	unsigned char *bytes;  /* NULL: tdb has not mapped the file */
+	size_t size;           /* as tdb_map_size() says */
+	const unsigned char *known; /* where the record is that place_map() was called with */
+};
+
+/* Looks where tdb has mapped the file. The record with this key is there, unless the file is damaged. */
+struct map place_map(struct tdb_context *tdb, const char *key);
+
+/*
+ * As tdb_parse_record(), but looks at the mapped file itself. tdb must not write
+ * to it or map it anew meanwhile: the caller has the lock, and no transaction. Returns whether
+ * the record was found: if not, tdb is to be asked, which also knows what is wrong.
+ */
+bool place_find(const struct map *map, TDB_DATA key, TDB_DATA *ret);
 
 /* Writes bytes to their place. Calls are done in their order: a process that is killed has done the first ones, perhaps
  * a part of one, and nothing of the others. */

@@ -3,10 +3,9 @@
 /*
  * salvage.c: reads tdb's bytes without tdb.
  *
- * A tdb file is a header, the heads of the free list and of the hash chains,
- * and then one record behind the other, each with a header that says how long
- * it is. So a record is found in two ways: by its chain, or by going from one
- * record to the next from the first on. Bytes that only look like a record, and
+ * Each record's head says how long the record is. So a record is found in two
+ * ways: by its chain, or by going from one record to the next from the first on.
+ * Bytes that only look like a record, and
  * are found in neither way, are doubtful: they may be an old copy, in free space
  * or in the log of a transaction.
  *
@@ -27,6 +26,7 @@
 
 #include <tdb.h>
 
+#include "bytes.h"
 #include "kept.h"
 #include "file.h"
 #include "key.h"
@@ -34,19 +34,7 @@
 #include "system/folder.h"
 #include "version.h"
 
-#define RECORD_MAGIC UINT32_C(0x26011999)
-#define FREE_MAGIC (~RECORD_MAGIC)
-#define DEAD_MAGIC UINT32_C(0xfee1dead)
-#define RECOVERY_MAGIC UINT32_C(0xf53bc0e7)
-#define LOCKS_OF_ALL 168u        /* tdb's header; its bytes are locks, too */
-#define HEADS_AT (LOCKS_OF_ALL + 4u)
-#define RECORDS_AT (HEADS_AT + 4u * STORE_HASH_SIZE)
 #define FILE_MAX (UINT64_C(1) << 32)
-
-/* As in tdb's file. */
-struct head {
-	uint32_t next, length, key_length, data_length, hash, magic;
-};
 
 struct salvage {
 	const struct folder *folder;

@@ -141,6 +141,19 @@ static int read_fixed(struct tdb_context *tdb, const char *name, void *data, siz
 	return file_believe(fetch.fits ? 0 : -EUCLEAN);
 }
 
+/* Has a record shown to fn, which returns 0 or -errno. In a section without asking tdb, if possible. 0, -ENOENT, what fn
+ * returned, or -errno. */
+static int show(struct store *s, TDB_DATA key, int (*fn)(TDB_DATA key, TDB_DATA value, void *arg), void *arg)
+{
+	TDB_DATA value;
+	int r;
+
+	if (s->mode == LOCKED && file_find(&s->file, key, &value))
+		return file_believe(fn(key, value, arg));
+	r = tdb_parse_record(s->file.tdb, key, fn, arg);
+	return file_believe(r == -1 ? file_error(s->file.tdb) : r);
+}
+
 static struct copy *copy_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b)
 {
 	for (unsigned i = 0; i < s->n_copies; i++) {
@@ -219,21 +232,16 @@ static int fetch_intent(TDB_DATA key, TDB_DATA value, void *arg)
 	return 0;
 }
 
-/* Has tdb show one of the two records that every section needs. */
-static int show(struct store *s, const char *name, int (*fn)(TDB_DATA key, TDB_DATA value, void *arg))
-{
-	int r = tdb_parse_record(s->file.tdb, name_key(name), fn, s);
-
-	return file_believe(r == -1 ? must_exist(file_error(s->file.tdb)) : r);
-}
-
 /* Called at the start of every section, with the lock held. */
 static int finish_change(struct store *s)
 {
-	int r = show(s, "applied", fetch_applied);
+	int r = tdb_parse_record(s->file.tdb, name_key("applied"), fetch_applied, s);
 
+	r = file_believe(r == -1 ? must_exist(file_error(s->file.tdb)) : r);
 	if (r == 0)
-		r = show(s, "intent", fetch_intent);
+		file_note_place(&s->file, s->applied_place);
+	if (r == 0)
+		r = must_exist(show(s, name_key("intent"), fetch_intent, s));
 	if (r < 0)
 		return r;
 	if (s->intent.sequence == s->sequence || !intent_is_whole(&s->intent))
@@ -354,8 +362,7 @@ int store_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, si
 		copy->b = b;
 		copy->n_dirty = 0;
 		s->touched++;
-		r = tdb_parse_record(s->file.tdb, make_key(buffer, kind, a, b), copy_fill, s);
-		r = file_believe(r == -1 ? file_error(s->file.tdb) : r);
+		r = show(s, make_key(buffer, kind, a, b), copy_fill, s);
 		if (r < 0)
 			return r;
 		s->n_copies++;
@@ -414,6 +421,7 @@ int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, vo
 	const struct copy *copy = copy_find(s, kind, a, b);
 	struct fetch fetch = { .data = data, .size = size };
 	char buffer[KEY_MAX];
+	int r;
 
 	if (copy) {
 		if (copy->size != size)
@@ -422,9 +430,8 @@ int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, vo
 		return 0;
 	}
 	s->touched++;
-	if (tdb_parse_record(s->file.tdb, make_key(buffer, kind, a, b), fetch_fixed, &fetch) < 0)
-		return file_believe(must_exist(file_error(s->file.tdb)));
-	return file_believe(fetch.fits ? 0 : -EUCLEAN);
+	r = must_exist(show(s, make_key(buffer, kind, a, b), fetch_fixed, &fetch));
+	return r < 0 || fetch.fits ? r : -EUCLEAN;
 }
 
 /* ---- sections ---- */
