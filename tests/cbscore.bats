@@ -245,3 +245,9 @@ cbscore: no-such: no such node; nearest: no-such-host.invalid:3632" ]
     [[ $stderr == *"--connect-timeout: \"$text\": expected a time"* ]] || { echo "$text: $stderr"; return 1; }
   done
 }
+
+@test "copies without their zeros come back as they were, and take fewer bytes" {
+  run -0 "$BUILD/tests/cbtest-sparse" "$RANDOM"
+  read -r all _ _ taken <<<"$output"
+  [ "$taken" -lt "$all" ]
+}

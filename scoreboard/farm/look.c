@@ -18,34 +18,35 @@
 #include "records/party.h"
 #include "store/store.h"
 #include "system/grow.h"
+#include "system/sparse.h"
 #include "system/timespan.h"
 #include "walk.h"
 
-/* A node as it was copied in a section. It is described outside of it: that takes longer, and twice the memory. */
+/* A node as it was copied in a section. It is described outside of it: that takes longer, and more memory. */
 struct seen_node {
 	struct node_record record;
 	struct index_entry entry;
 };
 
 struct seen_nodes {
-	struct seen_node *items;
-	size_t n, room;
+	struct sparse copies; /* of struct seen_node */
+	size_t n;
 };
 
 static int see_node(struct score *s, struct farm *farm, struct index_entry *entry, void *arg)
 {
 	struct seen_nodes *seen = arg;
-	struct seen_node *item;
+	struct seen_node node;
 	int r;
 
 	(void)farm;
-	if (GROW(seen->items, seen->n, seen->room) < 0)
-		return -ENOMEM;
-	item = &seen->items[seen->n];
-	item->entry = *entry;
-	r = store_read(s->store, STORE_NODE, entry->id, 0, &item->record, sizeof(item->record));
+	(void)memset(&node, 0, sizeof(node));
+	node.entry = *entry;
+	r = store_read(s->store, STORE_NODE, entry->id, 0, &node.record, sizeof(node.record));
 	if (r == 0)
-		r = node_check(&item->record);
+		r = node_check(&node.record);
+	if (r == 0)
+		r = sparse_add(&seen->copies, &node, sizeof(node));
 	if (r == 0)
 		seen->n++;
 	return r;
@@ -53,21 +54,24 @@ static int see_node(struct score *s, struct farm *farm, struct index_entry *entr
 
 static void forget_nodes(void *arg)
 {
-	((struct seen_nodes *)arg)->n = 0;
+	((struct seen_nodes *)arg)->n = ((struct seen_nodes *)arg)->copies.n = 0;
 }
 
 int attempt_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg)
 {
 	struct seen_nodes seen = { .n = 0 };
 	int r = walk_nodes(s, see_node, forget_nodes, &seen);
+	size_t at = 0;
 
 	for (size_t i = 0; r == 0 && i < seen.n; i++) {
+		struct seen_node copy;
 		struct score_node node;
 
-		node_describe(&seen.items[i].record, &seen.items[i].entry, &node);
+		sparse_get(&seen.copies, &at, &copy, sizeof(copy));
+		node_describe(&copy.record, &copy.entry, &node);
 		r = fn(&node, arg);
 	}
-	free(seen.items);
+	sparse_clear(&seen.copies);
 	return r;
 }
 

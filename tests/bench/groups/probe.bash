@@ -10,7 +10,7 @@
 # less-start are the cost of the checks alone. haproxy's servers are in backends of 100 each, as the time to read a
 # backend grows with the square of their number.
 # memory: highest RSS less that with one node, for each node. Ours includes the scoreboard's mapped pages, which all
-# programs of the farm share: those are the row start-N-memory.
+# programs of the farm share. private: the same of what is in no file, and so is shared with no other program.
 # Every node must be found up (refused: down); any other verdict is a failure.
 
 PROBE_NODE=''
@@ -76,11 +76,11 @@ probe_nodes() {
 
 # PEER ROUND
 probe_round() {
-  local KIND n base
+  local KIND n base private
   local -A start=()
   for KIND in start tcp http refused; do
     probe_pass "$1" 1 || continue
-    base=${GOT[rss]-0}
+    base=${GOT[rss]-0} private=${GOT[anon]-0}
     for n in "${probe_sizes[@]}"; do
       # "refused" is the same for fewer nodes.
       if [ "$KIND" = refused ] && [ "$n" != "${probe_sizes[-1]}" ]; then continue; fi
@@ -95,11 +95,13 @@ probe_round() {
       record_load "$KIND-$n-cpu" "$1" "$2" "${GOT[cpu]-0}" s
       record_load "$KIND-$n-memory" "$1" "$2" \
         "$(calculate "(${GOT[rss]-0} - $base) * 1024 / $((n > 1 ? n - 1 : 1))")" "bytes a node"
+      record_load "$KIND-$n-private" "$1" "$2" \
+        "$(calculate "(${GOT[anon]-0} - $private) * 1024 / $((n > 1 ? n - 1 : 1))")" "bytes a node"
     done
   done
 }
 
-# probe_pass PEER N: wall, cpu (s), rss (kB) and failures in GOT.
+# probe_pass PEER N: wall, cpu (s), rss, anon (kB) and failures in GOT.
 probe_pass() {
   GOT=([failures]=1)
   rm -f "$T/probe.result"
