@@ -4,6 +4,7 @@
 # --per-client: a client that has all the slots that it may have waits, and holds up nobody else.
 
 load lib/helpers
+load lib/holders
 
 setup() { farm_setup; }
 teardown() { farm_teardown; }
@@ -103,7 +104,7 @@ END
   entrance alone --per-client 1
   greedy 2
   until_ok waiting_of_is $GREEDY 1
-  kill -9 "$(score slots -nr -o PID)"
+  kill -9 "$(holders)"
   until_ok waiting_is 0
   client_fails greedy1
   word go2

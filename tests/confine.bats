@@ -5,6 +5,7 @@
 # confinement, and each entrance serves from within it.
 
 load lib/helpers
+load lib/holders
 
 setup() { farm_setup; }
 teardown() { farm_teardown; }
@@ -43,8 +44,8 @@ serves_bound() { # WAY [OPTION...]
   entrance "$@"
   client_start one --line "$(until_word go)" --expect line
   until_ok busy_is 1
-  bound "$(score slots -nr -o PID)"
-  case $1 in listener | alone) bound "$(ps -o ppid= "$(score slots -nr -o PID)" | tr -d ' ')" ;; esac
+  bound "$(holders)"
+  case $1 in listener | alone) bound "$(ps -o ppid= "$(holders)" | tr -d ' ')" ;; esac
   client -n 20 -c 4 --line "sleep 0" --expect line
   word go
   client_wait one

@@ -222,7 +222,9 @@ END
   for i in 1 2 3 4; do
     client_start killed$i --source 127.77.2.$i --line "$(until_word never)"
     until_ok held_by_is 127.77.2.$i 1
-    kill -9 "$(score slots -nr -o PID,CLIENT | awk -v c="^127.77.2.$i:" '$2 ~ c { print $1 }')"
+    relay_has_it() { score slots -nr -o PID,CLIENT | awk -v c="^127.77.2.$i:" -v l="$GATE_PID" '$2 ~ c && $1 != l { print $1 }' | grep .; }
+    until_ok relay_has_it
+    kill -9 "$(relay_has_it)"
     client_fails killed$i
     score fsck
   done

@@ -5,6 +5,7 @@
 # waits, that is told once, and the client is served when it can be.
 
 load lib/helpers
+load lib/holders
 
 said() { grep -c -- "$1" "$T/relay.log" || true; }
 descriptors() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
@@ -66,6 +67,7 @@ if '$how' != 'close': s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.p
   # All relays that the listener begins with: a relay that is made later would have its descriptors.
   until_ok eval '[ "$(pgrep -c -P "$GATE_PID")" -ge 4 ]'
   client --line "sleep 0" --expect line
+  until_ok everything_is_free
   mapfile -t relays < <(pgrep -P "$GATE_PID")
   for pid in "${relays[@]}"; do prlimit --pid "$pid" --nofile=3:4096; done
   client_start late --line "sleep 0" --expect line
@@ -169,7 +171,7 @@ if '$how' != 'close': s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.p
   client_start older -n 5 --line "sleep 0" --expect line
   until_ok waiting_is 5
   local holder first=$GATE
-  holder=$(score slots -nr -o PID)
+  holder=$(holders)
   GATE=$ADDR:3633
   background "$T/relay2.log" systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -l "$GATE" --accept \
     "$BUILD/cbrelay" -c "$CONF"

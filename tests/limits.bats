@@ -89,15 +89,15 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   if [ "$(id -u)" != 0 ]; then skip "needs root to become a user of its own"; fi
   if [ -n "${SANITIZE:-}" ]; then skip "sanitizers need threads of their own"; fi
   node a 4001 8 --mode hold:30
-  # A uid that no user has; its limit counts the listener and three relays.
-  chown 54321 "$T"
-  local dir=$T
+  # A uid that no user and no other test has; its limit counts the listener and three relays.
+  local dir=$T uid=$((100000 + RANDOM))
+  chown $uid "$T"
   while [ "$dir" != / ]; do
     chmod o+x "$dir"
     dir=$(dirname "$dir")
   done
   cp "$BUILD/cbrelay" "$T/cbrelay"
-  background "$T/relay.log" setpriv --reuid=54321 --regid=54321 --clear-groups prlimit --nproc=4:4 \
+  background "$T/relay.log" setpriv --reuid=$uid --regid=$uid --clear-groups prlimit --nproc=4:4 \
     "$T/cbrelay" -c "$CONF" "$GATE"
   until_ok is_listening "$GATE"
   client -n 24 -c 24 --expect line
@@ -203,7 +203,7 @@ open('$T/leave').read()"
   # One connection is connecting, and the others fill the queue: it has no place to go back to.
   client_start crowd -n 3500 -c 3500 --line "sleep 0" --expect line
   until_ok grep -q 'cannot queue for .*No space left on device' "$T/relay.log"
-  kill "$full"
+  kill "$full" || true # it may have ended by itself
   gone "$full"
   node_start a 4001 1 --mode line
   rm "$T/run/ballast"

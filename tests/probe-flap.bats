@@ -69,7 +69,7 @@ a_is_gone() { kill "$PID_a" && gone "$PID_a"; }
   node_start a 4001 1 --mode hold:1
   probe --flap 2/1h
   [ "$(column REASON)" = 'flapping:\x20connection\x20refused' ]
-  [ "$(waiting)" = 1 ]
+  until_ok waiting_is 1
 }
 
 @test "--down-after: no success for so long is down, whatever --fall says" {

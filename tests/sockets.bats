@@ -172,7 +172,7 @@ import os, socket
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind(('$ADDR', 3632)); s.listen(16)
 os.dup2(s.fileno(), 0)
-os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF', '--exit-idle', '3s'])"
+os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF', '--exit-idle', '8s'])"
   local pid=$PID
   until_ok is_listening "$GATE"
   # Long before the relay is idle, also on a slow machine.

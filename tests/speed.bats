@@ -272,9 +272,12 @@ fill() {
   # The same class has another node now, and both learn from it.
   node two 1002 2 --mode line
   score load >/dev/null
-  client -n 40 -c 4 --line "sleep 10" --expect line
-  until_ok busy_is 0
-  holds '$a > 0 and $b > 0' a "$(value 1001 holds)" b "$(value 1002 holds)"
+  both_learn() {
+    client -n 40 -c 4 --line "sleep 10" --expect line
+    until_ok busy_is 0
+    holds '$a > 0 and $b > 0' a "$(value 1001 holds)" b "$(value 1002 holds)"
+  }
+  until_ok both_learn
   sound
 }
 

@@ -4,6 +4,7 @@
 # A waiter that is stopped (SIGSTOP, a debugger, a frozen cgroup) holds up nobody, and has its place when it goes on.
 
 load lib/helpers
+load lib/holders
 
 # waiter NAME: a client that waits for its slot; the process that waits for it is in $waiter. While it has its slot its
 # node answers after `word NAME`.
@@ -16,9 +17,9 @@ waiter() {
 }
 
 has_ended() { ! kill -0 "$(eval echo "\$PID_$1")"; }
-# served NAME: the client was served, within a few seconds.
+# served NAME: the client was served.
 served() {
-  PATIENCE=15 until_ok has_ended "$1"
+  until_ok has_ended "$1"
   client_wait "$1"
 }
 # The busy slot has been taken by another process than $1.
@@ -145,7 +146,7 @@ any_waiter_is_the_guard() {
   entrance "$1"
   client_start now --line "sleep 60000" --expect line
   until_ok busy_is 1
-  holder=$(score slots -nr -o PID)
+  holder=$(holders)
   waiter first
   local oldest=$waiter
   for i in 1 2 3; do
@@ -232,7 +233,7 @@ looked_since() { [ "$(tdbdump -k farm "$SCOREBOARD")" != "$1" ]; }
   second_entrance
   client_start now --line "sleep 60000" --expect line
   until_ok busy_is 1
-  holder=$(score slots -nr -o PID)
+  holder=$(GATE_PID=$listener holders)
   waiter oldest
   oldest=$waiter
   GATE=$first

@@ -6,6 +6,7 @@
 # system calls.
 
 load lib/helpers
+load lib/holders
 
 STRANGER=54321
 MEMBER=54322
@@ -218,11 +219,12 @@ PYTHON
   entrance alone
   client_start one --line "$(until_word go)" --expect line
   until_ok busy_is 1
-  relay=$(score slots -nr -o PID)
+  relay=$(holders)
   # A stranger's farm, whose slot is said to be held by root's relay.
   folder 770 $STRANGER:$GROUP
   GATE=$ADDR:3700
   background "$T/stranger.log" setpriv --reuid=$STRANGER --regid=$STRANGER --groups=$GROUP "$T/cbrelay" -c "$CONF" -s "$SCOREBOARD" "$GATE"
+  GATE_PID=$PID
   until_ok is_listening "$GATE"
   until_ok test -e "$SCOREBOARD"
   client_start two --line "$(until_word go)" --expect line
@@ -231,7 +233,7 @@ PYTHON
   says 1 "cbscore: $ADDR:4001/0: Operation not permitted; become root or the relay's user" \
     as_member "$T/cbscore" -c "$CONF" kill "$ADDR:4001/0"
   as_member "$T/cbscore" -c "$CONF" down "$ADDR:4001"
-  forge "$SCOREBOARD" "$relay" "$(score slots -nr -o PID)"
+  forge "$SCOREBOARD" "$relay" "$(holders)"
   [ "$(score slots -nr -o PID)" = "$relay" ]
   says 1 "cbscore: $ADDR:4001/0: its process is of another farm, and is left alone" score kill "$ADDR:4001/0"
   [ "$(stat -c %u "/proc/$relay")" = 0 ]
