@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
+# bats file_tags=long
 #
 # The farm for browsers, for Prometheus and for HAProxy: cbscore serve, metrics, agent.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
+# bats file_tags=long
 # The listener's relays: how many there are, which relay takes what, and that nothing of a connection reaches the next.
 
 load lib/helpers

@@ -102,6 +102,16 @@ END
   [ -z "$(grep -vE '(inside|on [^ ]+) sh -c' <<<"$output")" ]
 }
 
+@test "a file that takes long begins first" {
+  file a <<<'%test "a" { true; }'
+  file b <<END
+# bats file_tags=long
+%test "b" { true; }
+END
+  JOBS=1 run -0 runner "$T"/{a,b}.bats
+  [ "$(sed -nE 's/^# [0-9:]+ ([ab])\.bats begins$/\1/p' <<<"$output")" = $'b\na' ]
+}
+
 @test "files that want to be alone are; others run side by side" {
   for name in a b; do
     file $name <<END

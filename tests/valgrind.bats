@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=alone
+# bats file_tags=long
 
 load lib/helpers
 
@@ -12,7 +12,7 @@ setup() {
 
 @test "valgrind finds nothing in a listener, its relays, the tools and the prober" {
   node a 4001 3 --mode echo
-  background "$T/relay.log" "${VALGRIND[@]}" "$BUILD/cbrelay" -c "$CONF" --exit-idle 2s "$GATE"
+  background "$T/relay.log" "${VALGRIND[@]}" "$BUILD/cbrelay" -c "$CONF" --exit-idle 10s "$GATE"
   local relay=$PID
   until_ok is_listening "$GATE"
   client -n 20 -c 6 --send 200000 --half-close --expect echo

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
+# bats file_tags=long
 #
 # Machines that vanish: a network of the test's own with the gateway in it, and
 # a second one, the far machine, at the other end of a cable that can be cut.
