@@ -19,16 +19,17 @@ setup() {
   cd "$BATS_TEST_TMPDIR" || return 1
 }
 
-# search LOG states|circles DEFINE...: searches all states, or all endless circles; pan's output goes to LOG.
+# search LOG LEVEL states|circles DEFINE...: searches all states, or all endless circles; pan's output goes to LOG. The
+# compiler optimizes at that level: much of it costs more time than a short search takes.
 search() {
-  local log=$1 kind=-DSAFETY option=() run
-  [ "$2" = states ] || { kind=-DNP option=(-l); }
-  shift 2
+  local log=$1 level=$2 kind=-DSAFETY option=() run
+  [ "$3" = states ] || { kind=-DNP option=(-l); }
+  shift 3
   run=$(mktemp -d "$BATS_TEST_TMPDIR/XXXXXX")
   cp "$models/${MODEL:-queue}.pml" "$run/model.pml"
   (
     cd "$run" || exit 1
-    spin -a "$@" model.pml && gcc -O1 -w "$kind" -DNOREDUCE -DCOLLAPSE -DMEMLIM=3000 -o pan pan.c &&
+    spin -a "$@" model.pml && gcc "$level" -w "$kind" -DNOREDUCE -DMEMLIM=3000 -o pan pan.c &&
       ./pan "${option[@]}" -m1000000
   ) >"$log" 2>&1 || return 1
   # A search that did not end proves nothing.
@@ -40,7 +41,7 @@ search() {
 holds() {
   local log
   log=$(mktemp "$BATS_TEST_TMPDIR/XXXXXX")
-  if search "$log" "$1" $2 && grep -q 'errors: 0$' "$log"; then
+  if search "$log" -O1 "$1" $2 && grep -q 'errors: 0$' "$log"; then
     echo "# states: $(sed -nE 's/^ *([0-9]+) states, stored.*/\1/p' "$log") (${MODEL:-queue}, $1, $2)" >&3
   else
     echo "fails: $1, $2" && cat "$log" && return 1
@@ -52,30 +53,33 @@ holds() {
 breaks() {
   local log
   log=$(mktemp "$BATS_TEST_TMPDIR/XXXXXX")
-  if search "$log" "$1" $2 "-DMUTATE_$3" && grep -q 'errors: 1$' "$log" && grep -q "^pan:1: .*$4" "$log"; then
+  if search "$log" -O0 "$1" $2 "-DMUTATE_$3" && grep -q 'errors: 1$' "$log" && grep -q "^pan:1: .*$4" "$log"; then
     echo "# found: MUTATE_$3 (${MODEL:-queue}) after $(sed -nE 's/^ *([0-9]+) states, stored.*/\1/p' "$log") states" >&3
   else
     echo "not found: MUTATE_$3" && cat "$log" && return 1
   fi
 }
 
-# Runs the commands of its input, two at a time; fails if a command failed.
-two_at_a_time() {
-  local line jobs=() failed=0
+# Runs the commands of its input, as many at once as there are processors, but not more than four: a search takes up to
+# 1 GB. Fails if a command failed.
+side_by_side() {
+  local line most running=0 failed=0
+  most=$(nproc)
+  [ "$most" -le 4 ] || most=4
   while read -r line; do
-    if [ ${#jobs[@]} -eq 2 ]; then
-      wait "${jobs[0]}" || failed=1
-      jobs=("${jobs[1]}")
+    if [ $running -eq "$most" ]; then
+      wait -n || failed=1
+      running=$((running - 1))
     fi
     eval "$line" &
-    jobs+=($!)
+    running=$((running + 1))
   done
-  for line in "${jobs[@]}"; do wait "$line" || failed=1; done
+  for (( ; running > 0; running--)); do wait -n || failed=1; done
   return $failed
 }
 
 @test "model: cap, order, one holder, wake-up and no leak, whoever is killed, fails to connect, or leaves" {
-  two_at_a_time <<-'END'
+  side_by_side <<-'END'
 	holds states "-DNODES=2 -DFAILS=1 -DREAPS=0"
 	holds states "$ONE_SLOT -DKILLS=2"
 	holds states "$ONE_SLOT -DLEAVES=1 -DREAPS=0"
@@ -86,7 +90,7 @@ two_at_a_time() {
 }
 
 @test "model: nobody goes round in circles" {
-  two_at_a_time <<-'END'
+  side_by_side <<-'END'
 	holds circles "$ONE_SLOT"
 	holds circles "$COMES_UP"
 	holds circles "-DKILLS=1"
@@ -95,7 +99,7 @@ two_at_a_time() {
 
 # The cap, at once, the order (two), one holder (two), and the wake-up.
 @test "model: every rule that is broken is found out" {
-  two_at_a_time <<-'END'
+  side_by_side <<-'END'
 	breaks states "-DKILLS=1" RELEASE_BEFORE_CLOSE 'n<=(2/1)'
 	breaks states "$ONE_SLOT" RELEASE_NO_DISPATCH '(o==255)||(f==255)'
 	breaks states "$COMES_UP" OVERTAKE 'ticket\[i\]>ticket\[p\]'
@@ -111,7 +115,7 @@ two_at_a_time() {
 }
 
 @test "model: the gate loses no connection, no order and no slot, whoever is killed, retires, or is let go; and stops" {
-  two_at_a_time <<-'END'
+  side_by_side <<-'END'
 	MODEL=gate holds states "-DCONNECTIONS=1 -DKILLS=1"
 	MODEL=gate holds states "-DCONNECTIONS=1 -DKILLS=1 -DMANY"
 	MODEL=gate holds states "-DCONNECTIONS=1 -DTRIMS=1"
@@ -138,7 +142,7 @@ two_at_a_time() {
 }
 
 @test "model: one process at a time is in a section, whoever is killed, and whatever is done to the page of the lock" {
-  two_at_a_time <<-'END'
+  side_by_side <<-'END'
 	MODEL=lock holds states ""
 	MODEL=lock holds states "-DN=2 -DKILLS=2 -DPAGES=3"
 	MODEL=lock breaks states "" WITHOUT_WORD 'inside==255'
@@ -151,7 +155,7 @@ two_at_a_time() {
 }
 
 @test "model: a node that is down is tried by one at a time, and is not closed for ever by one that was killed" {
-  two_at_a_time <<-'END'
+  side_by_side <<-'END'
 	MODEL=trial holds states "-DLEAVES=1 -DKILLS=2"
 	MODEL=trial holds states "-DPROBES=1 -DLEAVES=1"
 	MODEL=trial breaks states "-DPROBES=1" UP_FORGETS_TRIAL 'trial\['
@@ -163,7 +167,7 @@ two_at_a_time() {
 }
 
 @test "model: a slot on its way from the listener to a relay has one holder, and is not lost with either" {
-  two_at_a_time <<-'END'
+  side_by_side <<-'END'
 	MODEL=handover holds states ""
 	MODEL=handover holds states "-DORDERS=4 -DKILLS=3"
 	MODEL=handover breaks states "" TAKE_KEEPS_OWNER 'assertion violated'
@@ -173,7 +177,7 @@ two_at_a_time() {
 }
 
 @test "model: who finds the queue too small loses neither place nor number while it grows" {
-  two_at_a_time <<-'END'
+  side_by_side <<-'END'
 	MODEL=growth holds states "-DKILLS=2"
 	MODEL=growth breaks states "" GROW_BLIND 'free_cells+length'
 	MODEL=growth breaks states "" NUMBER_BEFORE_ROOM 'number\['
@@ -182,7 +186,7 @@ two_at_a_time() {
 }
 
 @test "model: by fairness the client that holds the fewest is next, and waits for a single job's end" {
-  two_at_a_time <<-'END'
+  side_by_side <<-'END'
 	MODEL=fair holds states "-DCLIENTS=4"
 	MODEL=fair holds states "-DCLIENTS=4 -DSLOTS=2 -DPARTIES=3"
 	MODEL=fair breaks states "-DCLIENTS=4" KEEPS_TURN 'overtaken\['
@@ -195,7 +199,7 @@ two_at_a_time() {
 }
 
 @test "model: one file at a time is the scoreboard, while it is rebuilt, or removed, whoever is killed" {
-  two_at_a_time <<-'END'
+  side_by_side <<-'END'
 	MODEL=replace holds states "-DDAMAGES=2 -DKILLS=2"
 	MODEL=replace holds states "-DREMOVES=1"
 	MODEL=replace breaks states "" NOT_RETIRED 'assertion violated'
