@@ -6,7 +6,7 @@
  */
 
 #include "command/farm_options.h"
-#include "pass.h"
+#include "settings.h"
 
 struct options {
 	struct farm_options farm;  /* which farm; the first member, see farm_options.h */
@@ -15,7 +15,7 @@ struct options {
 	const char *user;          /* --user, or NULL */
 	const char *chroot;        /* --chroot, or NULL */
 	uint64_t interval_usec;    /* --interval; 0: a single pass */
-	struct pass_options pass;
+	struct settings pass;
 };
 
 /*

@@ -59,7 +59,7 @@ struct line {
 
 struct pass {
 	struct score *score;
-	const struct pass_options *options;
+	const struct settings *settings;
 	struct roster roster;
 	struct timers timers;
 	struct conversations conversations;
@@ -150,17 +150,12 @@ static uint64_t random_usec(uint64_t max)
 	return getrandom(&value, sizeof(value), GRND_NONBLOCK) == sizeof(value) ? value % max : max / 2;
 }
 
-bool pass_is_verbose(const struct score *score, const struct pass_options *options)
-{
-	return options->verbose || score_verbosity(score) >= SCORE_VERBOSITY_MORE;
-}
-
 static void describe(const struct pass *pass, const struct probe *probe, enum outcome outcome)
 {
 	const char *what = reason_to_string(probe->reason);
 	char took[64];
 
-	if (!pass_is_verbose(pass->score, pass->options))
+	if (!settings_are_verbose(pass->settings, pass->score))
 		return;
 	if (outcome == OUTCOME_UP)
 		what = probe->spared ? "busy, and has served since the last pass" : "answered";
@@ -179,7 +174,7 @@ static int pay(struct pass *pass, struct probe *probe)
 	const char *detail = *probe->detail ? probe->detail : NULL;
 
 	for (; probe->owed > 0; probe->owed--) {
-		int r = verdict_failure(pass->score, &pass->options->rules, probe, probe->reason, detail);
+		int r = verdict_failure(pass->score, &pass->settings->rules, probe, probe->reason, detail);
 
 		if (r < 0)
 			return r;
@@ -230,8 +225,8 @@ static int try_failed(struct pass *pass, struct probe *probe, bool certain)
 		return r;
 	pass->reached_out = pass->reached_out || (has_answered(probe) && !is_here(probe));
 	/* A node that is down already is not tried again in this pass. */
-	if (!probe->down && verdict_wants_more(&pass->options->rules, probe)) {
-		probe_wait(pass, probe, PASS_RETRY_USEC);
+	if (!probe->down && verdict_wants_more(&pass->settings->rules, probe)) {
+		probe_wait(pass, probe, RETRY_USEC);
 		return 0;
 	}
 	pass->down += certain;
@@ -244,7 +239,7 @@ static int try_failed(struct pass *pass, struct probe *probe, bool certain)
 
 static int try_succeeded(struct pass *pass, struct probe *probe)
 {
-	int r = verdict_success(pass->score, &pass->options->rules, probe);
+	int r = verdict_success(pass->score, &pass->settings->rules, probe);
 
 	probe->owed = 0; /* the failures before this success no longer count */
 	pass->reached_out = pass->reached_out || (is_proof(probe) && !is_here(probe));
@@ -375,7 +370,7 @@ static int proceed(struct pass *pass, struct probe *probe, enum outcome outcome)
 /* The deadline of a stage that begins now. */
 static uint64_t stage_deadline(const struct pass *pass, const struct probe *probe, uint64_t now_usec)
 {
-	return usec_after(now_usec, probe->checkup->syntax.timeout_usec ?: pass->options->timeout_usec);
+	return usec_after(now_usec, probe->checkup->syntax.timeout_usec ?: pass->settings->timeout_usec);
 }
 
 /*
@@ -471,8 +466,8 @@ static void probe_line_up(struct pass *pass, struct probe *probe)
 {
 	probe->failures = 0;
 	probe_rewind(probe);
-	if (pass->options->jitter_usec > 0)
-		probe_wait(pass, probe, random_usec(pass->options->jitter_usec));
+	if (pass->settings->jitter_usec > 0)
+		probe_wait(pass, probe, random_usec(pass->settings->jitter_usec));
 	else
 		line_append(&pass->fresh, probe);
 }
@@ -538,7 +533,7 @@ static int handle_event(struct pass *pass, void *about)
 		return 0;
 	}
 	if (about == &pass->roster)
-		return roster_answer(&pass->roster, pass->score, pass->options, name_answered, pass);
+		return roster_answer(&pass->roster, pass->score, pass->settings, name_answered, pass);
 	if (source)
 		return handle_source(pass, source);
 	return proceed(pass, probe,
@@ -685,11 +680,11 @@ static int watch_others(const struct pass *pass, int fd, void *which)
 	return fd >= 0 && epoll_ctl(pass->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-static int pass_init(struct pass *pass, struct score *score, const struct pass_options *options)
+static int pass_init(struct pass *pass, struct score *score, const struct settings *settings)
 {
 	int r, names_fd;
 
-	*pass = (struct pass){ .score = score, .options = options, .jobs = options->jobs, .epoll_fd = -1 };
+	*pass = (struct pass){ .score = score, .settings = settings, .jobs = settings->jobs, .epoll_fd = -1 };
 	pass->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (pass->epoll_fd < 0)
 		return -errno;
@@ -741,14 +736,14 @@ static void summarize(const struct pass *pass, uint64_t begun_usec)
 	size_t failed = pass->down + (pass->reached_out ? pass->unreached : 0), checked = pass->up + failed;
 	char took[64];
 
-	if (!pass_is_verbose(pass->score, pass->options))
+	if (!settings_are_verbose(pass->settings, pass->score))
 		return;
 	(void)timespan_format(now_monotonic() - begun_usec, took, sizeof(took));
 	say(LOG_DEBUG, "checked %zu of %zu nodes in %s: %zu answered, %zu did not; %zu left as they are",
 	    checked, pass->roster.n, took, pass->up, failed, pass->roster.n - checked);
 }
 
-int pass_run(struct score *score, const struct pass_options *options)
+int pass_run(struct score *score, const struct settings *settings)
 {
 	uint64_t begun_usec = now_monotonic();
 	struct pass pass;
@@ -759,7 +754,7 @@ int pass_run(struct score *score, const struct pass_options *options)
 	if (r == 0)
 		r = score_age(score);
 	if (r >= 0)
-		r = pass_init(&pass, score, options);
+		r = pass_init(&pass, score, settings);
 	else
 		pass = (struct pass){ .epoll_fd = -1 };
 	if (r == 0)

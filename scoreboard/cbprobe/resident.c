@@ -155,7 +155,7 @@ static int judge_pass(struct resident *resident, int r)
 	return damaged ? 0 : r < 0 ? r : 1;
 }
 
-static int make_passes(struct resident *resident, const struct pass_options *pass)
+static int make_passes(struct resident *resident, const struct settings *pass)
 {
 	for (bool ready = false;;) {
 		int r = await_pass(resident);
@@ -179,7 +179,7 @@ static int make_passes(struct resident *resident, const struct pass_options *pas
 	}
 }
 
-int resident_run(struct score *score, const struct pass_options *pass, const struct resident_options *options)
+int resident_run(struct score *score, const struct settings *pass, const struct resident_options *options)
 {
 	struct resident resident = { .score = score, .options = options, .timer_fd = -1 };
 	int r;

@@ -16,4 +16,4 @@ struct resident_options {
 };
 
 /* Makes passes until SIGTERM, or until a pass cannot be made: -errno. */
-int resident_run(struct score *score, const struct pass_options *pass, const struct resident_options *options);
+int resident_run(struct score *score, const struct settings *pass, const struct resident_options *options);

@@ -185,26 +185,26 @@ static int settle_resolved(struct score *score, struct probe *probe, const struc
 }
 
 /* The name does not resolve. 1 if it is to be tried again, else 0 or -errno. */
-static int settle_unresolved(struct score *score, const struct pass_options *options, struct probe *probe,
+static int settle_unresolved(struct score *score, const struct settings *settings, struct probe *probe,
 			     const struct resolve_request *request)
 {
 	bool final = resolve_is_final(request->error);
 	int r;
 
 	if (!final && probe->n_addresses > 0) {
-		if (pass_is_verbose(score, options))
+		if (settings_are_verbose(settings, score))
 			say(LOG_DEBUG, "%s: %s, using the addresses known before", probe->name,
 			    gai_strerror(request->error));
 		return 0;
 	}
-	if (pass_is_verbose(score, options))
+	if (settings_are_verbose(settings, score))
 		say(LOG_DEBUG, "%s: %s", probe->name, gai_strerror(request->error));
-	r = verdict_failure(score, &options->rules, probe, REASON_UNRESOLVED,
+	r = verdict_failure(score, &settings->rules, probe, REASON_UNRESOLVED,
 			    final ? NULL : gai_strerror(request->error));
 	if (r < 0)
 		return r;
 	probe->failures++;
-	if (!probe->down && verdict_wants_more(&options->rules, probe))
+	if (!probe->down && verdict_wants_more(&settings->rules, probe))
 		return 1;
 	/* The addresses may be another machine's by now: they are forgotten when the node goes down, and not
 	 * probed until --fall decides that. */
@@ -296,7 +296,7 @@ int roster_ask(struct roster *roster, int *ret_fd)
 	return 0;
 }
 
-int roster_answer(struct roster *roster, struct score *score, const struct pass_options *options,
+int roster_answer(struct roster *roster, struct score *score, const struct settings *settings,
 		  void (*answered)(struct probe *probe, void *arg), void *arg)
 {
 	struct names *names = roster->names;
@@ -314,7 +314,7 @@ int roster_answer(struct roster *roster, struct score *score, const struct pass_
 		struct resolve_request *request = &names->requests[i];
 		struct probe *probe = names->owners[i];
 		int r = request->n_addresses > 0 ? settle_resolved(score, probe, request)
-						 : settle_unresolved(score, options, probe, request);
+						 : settle_unresolved(score, settings, probe, request);
 
 		if (r < 0)
 			return r;
@@ -326,7 +326,7 @@ int roster_answer(struct roster *roster, struct score *score, const struct pass_
 		}
 	}
 	names->n = again;
-	names->delay_usec = PASS_RETRY_USEC;
+	names->delay_usec = RETRY_USEC;
 	if (again > 0)
 		begin_asking(names);
 	return 0;

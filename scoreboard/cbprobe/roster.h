@@ -6,7 +6,7 @@
  */
 
 #include "cbprobe/checks/checkup.h"
-#include "pass.h"
+#include "settings.h"
 #include "cbprobe/checks/probe.h"
 
 struct names;
@@ -36,7 +36,7 @@ int roster_ask(struct roster *roster, int *ret_fd);
  * probe->moved if the addresses differ from before; with no addresses if the node
  * must not be checked. 0 or -errno.
  */
-int roster_answer(struct roster *roster, struct score *score, const struct pass_options *options,
+int roster_answer(struct roster *roster, struct score *score, const struct settings *settings,
 		  void (*answered)(struct probe *probe, void *arg), void *arg);
 
 /* Frees what the roster holds; waits for names that are still asked for. */
