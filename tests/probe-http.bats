@@ -142,6 +142,27 @@ EOF
   [ "$(reason_of "$ADDR:4005")" = "unexpected HTTP status: 400 Bad Request" ]
 }
 
+@test "https: a --ca that is a pipe, a folder, a device or too large holds up no check; nor do too many of them" {
+  local i
+  certificate good "IP:$ADDR" 2
+  web "$(tls_server 8443 good)"
+  mkfifo "$T/pipe"
+  truncate -s 2M "$T/large"
+  for i in {1..70}; do cp "$T/ca.pem" "$T/ca$i.pem"; done
+  {
+    echo "$ADDR, 8443, 1, 0, check=https://%n/health --ca $T/ca.pem"
+    echo "$ADDR, 4001, 1, 0, check=https://%h:8443/health --ca $T/pipe"
+    echo "$ADDR, 4002, 1, 0, check=https://%h:8443/health --ca $T"
+    echo "$ADDR, 4003, 1, 0, check=https://%h:8443/health --ca /dev/zero"
+    echo "$ADDR, 4004, 1, 0, check=https://%h:8443/health --ca $T/large"
+    for i in {1..70}; do echo "$ADDR, $((4100 + i)), 1, 0, check=https://%h:8443/health --ca $T/ca$i.pem"; done
+  } >"$CONF"
+  run -0 timeout -s KILL 60 "$BUILD/cbprobe" -c "$CONF" -v
+  [ "$(grep -c 'expected a regular file of at most 1 MB; its nodes are left as they are' <<<"$output")" = 4 ]
+  [ "$(grep -c 'expected no more than 64 such files; its nodes are left as they are' <<<"$output")" = 7 ]
+  [ "$(grep -c ': https: answered' <<<"$output")" = 64 ]
+}
+
 @test "the node's own name is not resolved again; a name that is unknown says nothing about the node" {
   if [ "$(id -u)" != 0 ]; then skip "needs root for a hosts file of its own"; fi
   web

@@ -17,8 +17,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "ca.h"
 #include "checkup.h"
 #include "connect.h"
 #include "expect.h"
@@ -36,34 +36,44 @@ static struct transfers *transfers; /* of the pass */
 
 /* ---- what a check= text means ---- */
 
-static bool is_readable(const struct check_syntax *syntax)
-{
-	if (!*syntax->ca || access(syntax->ca, R_OK) == 0)
-		return true;
-	news_say(LOG_WARNING, "check \"%s:%s\": --ca %s: %s; its nodes are left as they are", syntax->name,
-		 syntax->argument, syntax->ca, strerror(errno));
-	return false;
-}
+/* What prepare() makes of it. */
+struct wanted {
+	struct pattern *body; /* NULL: the body does not matter */
+	struct ca *ca;        /* NULL: certificates are those that this machine trusts */
+};
 
-/* As prepare() of struct check: *ret is a struct pattern, or NULL if the body does not matter. */
-static int http_prepare(const struct check_syntax *syntax, void **ret)
+static int open_ca(const struct check_syntax *syntax, struct ca **ret)
 {
-	struct pattern *pattern;
-	int r;
+	const char *why;
+	int r = *syntax->ca ? ca_open(syntax->ca, ret, &why) : 0;
 
-	if (!is_readable(syntax))
-		return -EINVAL;
-	if (!*syntax->body)
-		return 0;
-	r = expect_prepare(syntax, syntax->body, true, &pattern);
-	if (r == 0)
-		*ret = pattern;
+	if (r == -EINVAL)
+		news_say(LOG_WARNING, "check \"%s:%s\": --ca %s: %s; its nodes are left as they are", syntax->name,
+			 syntax->argument, syntax->ca, why);
 	return r;
 }
 
 static void http_forget(void *prepared)
 {
-	pattern_free(prepared);
+	struct wanted *wanted = prepared;
+
+	ca_close(wanted->ca);
+	pattern_free(wanted->body);
+	free(wanted);
+}
+
+static int http_prepare(const struct check_syntax *syntax, void **ret)
+{
+	struct wanted *wanted = calloc(1, sizeof(*wanted));
+	int r = wanted ? open_ca(syntax, &wanted->ca) : -ENOMEM;
+
+	if (r == 0 && *syntax->body)
+		r = expect_prepare(syntax, syntax->body, true, &wanted->body);
+	if (r == 0)
+		*ret = wanted;
+	else if (wanted)
+		http_forget(wanted);
+	return r;
 }
 
 /* The node's host as a URL has it: what is before the last colon of its name. */
@@ -123,16 +133,16 @@ static bool is_expected(const struct check_syntax *syntax, int status)
 
 static enum outcome judge_answer(struct probe *probe, const struct transfer_result *result)
 {
-	const struct pattern *pattern = probe->checkup->prepared;
+	const struct wanted *wanted = probe->checkup->prepared;
 	struct pattern_search search = { 0 };
 	enum outcome outcome;
 	size_t end;
 
 	if (!is_expected(&probe->checkup->syntax, result->status))
 		return probe_fail(probe, REASON_HTTP_STATUS, "%d %s", result->status, result->phrase);
-	if (!pattern)
+	if (!wanted->body)
 		return OUTCOME_UP;
-	outcome = expect_pattern(probe, pattern, result->body, result->body_size, true, &search, &end);
+	outcome = expect_pattern(probe, wanted->body, result->body, result->body_size, true, &search, &end);
 	if (outcome != OUTCOME_PENDING)
 		return outcome;
 	return probe_fail(probe, REASON_BODY, "%s", result->body_size == TRANSFER_BODY_MAX ? "in its first 64 kB" : "");
@@ -250,18 +260,19 @@ static const struct source http_source = {
 static enum outcome http_start(struct probe *probe, uint64_t deadline_usec)
 {
 	const struct check_syntax *syntax = &probe->checkup->syntax;
+	const struct wanted *wanted = probe->checkup->prepared;
 	uint64_t now_usec = now_monotonic();
 	char url[URL_MAX];
 	struct transfer_request request = {
 		.url = url,
-		.ca = *syntax->ca ? syntax->ca : NULL,
+		.ca = wanted->ca ? ca_name(wanted->ca) : NULL,
 		.host = probe->host,
 		.addresses = probe->addresses,
 		.n_addresses = probe->n_addresses,
 		.timeout_usec = deadline_usec > now_usec ? deadline_usec - now_usec : 0,
 		.proxy_header = probe->proxy == NODE_PROXY_V1,
 		.insecure = syntax->insecure,
-		.keep_body = probe->checkup->prepared != NULL,
+		.keep_body = wanted->body != NULL,
 		.holds_slot = checkup_works(probe->checkup),
 	};
 	struct transfer *transfer;

@@ -4,18 +4,15 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cbprobe/news.h"
-
-#define FILE_SIZE_MAX (1024 * 1024)
+#include "plain_file.h"
 
 /* A line that is being read. */
 struct reading {
@@ -198,27 +195,18 @@ static int read_lines(struct reading *reading, FILE *file)
 	return r;
 }
 
-/* Opens a script. NULL after a message. Only a regular file will do: a pass cannot wait for a pipe, or read without
- * end. */
+/* Opens a script. NULL after a message. */
 static FILE *open_file(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat st;
-	FILE *file;
+	const char *why;
+	int fd = plain_file_open(path, &why);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		complain_file(path, strerror(errno));
-	} else if (!S_ISREG(st.st_mode) || st.st_size > FILE_SIZE_MAX) {
-		complain_file(path, "expected a regular file of at most 1 MB");
-	} else {
-		file = fdopen(fd, "r");
-		if (file)
-			return file;
-		complain_file(path, strerror(errno));
-	}
-	if (fd >= 0)
+	if (!file)
+		complain_file(path, fd < 0 ? why : strerror(errno));
+	if (!file && fd >= 0)
 		(void)close(fd);
-	return NULL;
+	return file;
 }
 
 int script_read(const char *path, struct script *ret)
