@@ -22,10 +22,6 @@ setup_file() {
     { cat "$BATS_FILE_TMPDIR/install.log" && return 1; }
   install -D -t "$stage/opt/cbtest" "$BUILD"/tests/cbtest-{node,client}
   install -D "$BATS_TEST_DIRNAME/lib/llama-server" "$stage/usr/local/bin/llama-server"
-  for name in corebalance corebalance-farm@ corebalance-probe corebalance-farm-probe@; do
-    install -D -m 644 <(printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n') \
-      "$stage/usr/lib/systemd/system/$name.service.d/sanitizer.conf"
-  done
   install -D -m 644 <(echo 'u developer - - /home/developer /bin/bash') "$stage/usr/lib/sysusers.d/developer.conf"
   # gateway2 is a machine on which nothing runs.
   printf '%s\n' '127.0.0.1 localhost' '10.0.0.1 gateway.farm' '10.0.0.3 gateway2.farm' >"$stage/etc/hosts"

@@ -7,7 +7,7 @@
 
 # Boots the installed programs, with the arguments of `boot start` besides. Where this machine cannot boot, CANNOT says why.
 boot_farm() {
-  local status=0 unit
+  local status=0
   export BOOT=$BATS_FILE_TMPDIR/boot STAGE=$BATS_FILE_TMPDIR/stage CANNOT=''
   if ((EUID != 0)); then
     CANNOT='not root'
@@ -16,11 +16,6 @@ boot_farm() {
   make -s -C "$BATS_TEST_DIRNAME/.." install DESTDIR="$STAGE" PREFIX=/usr SANITIZE="${SANITIZE-}" \
     >"$BATS_FILE_TMPDIR/install.log" 2>&1 3>&- || { cat "$BATS_FILE_TMPDIR/install.log" && return 1; }
   install -D -t "$STAGE/opt/cbtest" "$BUILD"/tests/cbtest-{node,client} "$BATS_TEST_DIRNAME/lib/in-order"
-  # A relay needs no ptrace(2), but the leak detector does.
-  for unit in corebalance corebalance@ corebalance-probe corebalance-probed; do
-    install -D -m 644 <(printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n') \
-      "$STAGE/etc/systemd/system/$unit.service.d/sanitizer.conf"
-  done
   "$BATS_TEST_DIRNAME/lib/boot" start "$BOOT" --tree "$STAGE" "$@" 2>"$BATS_FILE_TMPDIR/boot.log" 3>&- ||
     status=$?
   ((status != 77)) || CANNOT=$(<"$BATS_FILE_TMPDIR/boot.log")
