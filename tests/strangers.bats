@@ -156,6 +156,25 @@ NOT_THEIRS='not believed: it belongs to neither root, nor this user, nor the own
   [ -z "$(ls -A "$T/secret")" ]
 }
 
+@test "figures replace no device, pipe, socket, folder or link, and an edit does not wait for a pipe" {
+  local kind
+  score load
+  mknod "$T/device" c 1 3
+  mkfifo "$T/pipe"
+  mkdir "$T/folder"
+  ln -s "$T/none" "$T/link"
+  python3 -c "import socket; socket.socket(socket.AF_UNIX).bind('$T/socket')"
+  for kind in device pipe folder link socket; do
+    stat -c '%F %i' "$T/$kind" >"$T/before"
+    says 1 "cbscore: $T/$kind: expected a regular file, or none" "$T/cbscore" metrics --file "$T/$kind"
+    stat -c '%F %i' "$T/$kind" | diff "$T/before" -
+  done
+  [ ! -e "$T/none" ]
+  for kind in device pipe folder; do
+    says 1 "cbscore: $T/$kind: expected a regular file" timeout -s KILL 30 "$T/cbscore" -c "$T/$kind" edit
+  done
+}
+
 # The owner of the folder replaces every file that appears in it by a link, as fast as possible. Root makes, keeps and
 # replaces files there, and must never reach the file behind the links.
 @test "root makes, rebuilds and keeps in a folder whose owner swaps every file for a link: nothing of root's is touched" {

@@ -249,12 +249,19 @@ static bool is_link(const char *path)
 	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
+static bool is_regular(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* Opens and locks the list; a missing list is made, empty, and *ret_made says so: never behind a link that leads nowhere.
- * The descriptor, or -errno; -EBUSY: another process has the lock. */
+ * Never waits. The descriptor, or -errno; -EBUSY: another process has the lock; -EBADMSG: it is no regular file. */
 static int lock_list(const char *path, bool *ret_made)
 {
 	for (;;) {
-		int fd = open(path, O_RDONLY | O_CLOEXEC), r;
+		int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), r;
 
 		if (fd < 0 && errno == ENOENT) {
 			fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -264,6 +271,10 @@ static int lock_list(const char *path, bool *ret_made)
 			continue; /* somebody made it meanwhile */
 		if (fd < 0)
 			return -errno;
+		if (!is_regular(fd)) {
+			(void)close(fd);
+			return -EBADMSG;
+		}
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 			r = errno == EWOULDBLOCK ? -EBUSY : -errno;
 			(void)close(fd);
@@ -273,6 +284,18 @@ static int lock_list(const char *path, bool *ret_made)
 		if (is_at(fd, path))
 			return fd;
 		(void)close(fd);
+	}
+}
+
+static const char *lock_error(int error)
+{
+	switch (error) {
+	case EBUSY:
+		return "somebody else edits it";
+	case EBADMSG:
+		return "expected a regular file";
+	default:
+		return strerror(error);
 	}
 }
 
@@ -286,7 +309,7 @@ static int lock_and_edit(const char *name, bool *ret_changed)
 
 	fd = lock_list(path, &made);
 	if (fd < 0)
-		complain("%s: %s", path, fd == -EBUSY ? "somebody else edits it" : strerror(-fd));
+		complain("%s: %s", path, lock_error(-fd));
 	else
 		status = edit_list(path, fd, ret_changed);
 	if (made && is_at(fd, path))

@@ -38,7 +38,19 @@ static int fill_file(int fd, const struct snapshot *snapshot)
 	return r;
 }
 
-/* Writes the file so that a reader sees either the old file or the whole new file. 0 or -errno. */
+/* Whether the name is free, or a regular file has it: 0. -EBADMSG: something else has it, such as a device, which must not
+ * be replaced. Or another -errno. */
+static int check_name(const struct folder *folder)
+{
+	struct stat st;
+	int fd, r = folder_find(folder, folder->name, &fd, &st);
+
+	if (r == 0)
+		(void)close(fd);
+	return r == -ENOENT ? 0 : r == -ELOOP ? -EBADMSG : r;
+}
+
+/* Writes the file so that a reader sees either the old file or the whole new file. 0, or -errno; -EBADMSG: as check_name(). */
 static int replace_file(const char *path, const struct snapshot *snapshot)
 {
 	struct folder_file file = { .fd = -1 };
@@ -50,7 +62,9 @@ static int replace_file(const char *path, const struct snapshot *snapshot)
 		return r;
 	r = folder_enter(&folder, &stay);
 	if (r == 0) {
-		r = folder_make(&folder, &file);
+		r = check_name(&folder);
+		if (r == 0)
+			r = folder_make(&folder, &file);
 		if (r == 0)
 			r = fill_file(file.fd, snapshot);
 		if (r == 0)
@@ -70,7 +84,7 @@ static int metrics(const struct context *context, const struct snapshot *snapsho
 	if (!arg_file)
 		form_write(stdout, &prometheus_form, snapshot);
 	else if ((r = replace_file(arg_file, snapshot)) < 0)
-		complain("%s: %s", arg_file, strerror(-r));
+		complain("%s: %s", arg_file, r == -EBADMSG ? "expected a regular file, or none" : strerror(-r));
 	return r < 0 ? STATUS_FAILED : STATUS_OK;
 }
 
