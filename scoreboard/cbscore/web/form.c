@@ -23,3 +23,21 @@ struct form_nodes form_nodes(const struct snapshot *snapshot, size_t part)
 		nodes.end = snapshot->n_nodes;
 	return nodes;
 }
+
+bool form_write_framed(FILE *out, const struct snapshot *snapshot, size_t part, const struct form_frame *frame)
+{
+	struct form_nodes nodes;
+
+	if (part == 0) {
+		frame->top(out, snapshot);
+	} else if (part <= form_count(snapshot)) {
+		nodes = form_nodes(snapshot, part - 1);
+		for (size_t i = nodes.begin; i < nodes.end; i++)
+			frame->node(out, snapshot, i);
+	} else if (part == form_count(snapshot) + 1) {
+		frame->bottom(out, snapshot);
+	} else {
+		return false;
+	}
+	return true;
+}

@@ -33,3 +33,13 @@ size_t form_count(const struct snapshot *snapshot);
 
 /* The nodes of one of these parts. */
 struct form_nodes form_nodes(const struct snapshot *snapshot, size_t part);
+
+/* A form in which the nodes stand one after the other between a top and a bottom. */
+struct form_frame {
+	void (*top)(FILE *out, const struct snapshot *snapshot);
+	void (*node)(FILE *out, const struct snapshot *snapshot, size_t i); /* snapshot->nodes[i] */
+	void (*bottom)(FILE *out, const struct snapshot *snapshot);
+};
+
+/* Writes a part, as struct form says: the top is the first part, the bottom the last. */
+bool form_write_framed(FILE *out, const struct snapshot *snapshot, size_t part, const struct form_frame *frame);

@@ -252,8 +252,10 @@ static void write_bar(FILE *out, const struct snapshot_node *node)
 	(void)fputs("</svg>", out);
 }
 
-static void write_node(FILE *out, const struct snapshot *snapshot, const struct snapshot_node *node)
+static void write_node(FILE *out, const struct snapshot *snapshot, size_t i)
 {
+	const struct snapshot_node *node = &snapshot->nodes[i];
+
 	(void)fprintf(out, "<tr class=\"%s\"><th scope=\"row\">", node_state_to_string(node->state));
 	html_text(out, node->name);
 	if (node->backup)
@@ -315,23 +317,11 @@ static void write_bottom(FILE *out, const struct snapshot *snapshot)
 	write_foot(out);
 }
 
-/* The top is the first part, the bottom the last. */
 static bool write_part(FILE *out, const struct snapshot *snapshot, size_t part)
 {
-	struct form_nodes nodes;
+	static const struct form_frame frame = { write_top, write_node, write_bottom };
 
-	if (part == 0) {
-		write_top(out, snapshot);
-	} else if (part <= form_count(snapshot)) {
-		nodes = form_nodes(snapshot, part - 1);
-		for (size_t i = nodes.begin; i < nodes.end; i++)
-			write_node(out, snapshot, &snapshot->nodes[i]);
-	} else if (part == form_count(snapshot) + 1) {
-		write_bottom(out, snapshot);
-	} else {
-		return false;
-	}
-	return true;
+	return form_write_framed(out, snapshot, part, &frame);
 }
 
 const struct form page_form = { "text/html; charset=utf-8", write_part };

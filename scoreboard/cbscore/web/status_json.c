@@ -20,9 +20,11 @@ static void write_share(FILE *out, const struct snapshot_node *node)
 		(void)fputs(",\"share\":null", out);
 }
 
-static void write_node(FILE *out, const struct snapshot_node *node)
+static void write_node(FILE *out, const struct snapshot *snapshot, size_t i)
 {
-	(void)fputs("{\"node\":", out);
+	const struct snapshot_node *node = &snapshot->nodes[i];
+
+	(void)fprintf(out, "%s{\"node\":", i ? "," : "");
 	json_string(out, node->name);
 	(void)fprintf(out, ",\"cores\":%" PRIu32 ",\"limit\":%" PRIu32 ",\"busy\":%" PRIu32 ",\"free\":%" PRIu32
 		      ",\"state\":\"%s\",\"since\":%.6f,\"reason\":", node->cores, node->limit, node->busy, node->free,
@@ -90,25 +92,11 @@ static void write_bottom(FILE *out, const struct snapshot *snapshot)
 	(void)fputs("]}\n", out);
 }
 
-/* What stands before the nodes is the first part, what stands behind them the last. */
 static bool write_part(FILE *out, const struct snapshot *snapshot, size_t part)
 {
-	struct form_nodes nodes;
+	static const struct form_frame frame = { write_top, write_node, write_bottom };
 
-	if (part == 0) {
-		write_top(out, snapshot);
-	} else if (part <= form_count(snapshot)) {
-		nodes = form_nodes(snapshot, part - 1);
-		for (size_t i = nodes.begin; i < nodes.end; i++) {
-			(void)fputs(i ? "," : "", out);
-			write_node(out, &snapshot->nodes[i]);
-		}
-	} else if (part == form_count(snapshot) + 1) {
-		write_bottom(out, snapshot);
-	} else {
-		return false;
-	}
-	return true;
+	return form_write_framed(out, snapshot, part, &frame);
 }
 
 const struct form status_json_form = { "application/json", write_part };
