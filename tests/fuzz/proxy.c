@@ -7,7 +7,7 @@
  * with a checksum is tried as it is, and with the right checksum.
  */
 
-#include "system/proxy_header.c"
+#include "system/proxy_header.c" // NOLINT(bugprone-suspicious-include): the checksum is a static function
 
 #include <errno.h>
 #include <netinet/in.h>
