@@ -171,6 +171,8 @@ complete_line() {
   node_line 4001 3 speed=2 check=tcp
   node_line 4002 1 backup
   score load
+  echo "gw1 here 4 4 1 1 1 1 same" >"$T/scoreboard.tdb.gateways"
+  chmod 0660 "$T/scoreboard.tdb.gateways"
   local verb name type
   mandoc -T ascii "$MAN/cbscore.1" | col -b | tr -s ' \n' '  ' >"$T/manual"
   raw cbscore | awk -F'\t' '$1 == "column" { print $2 "\t" $3 "\t" $5 }' >"$T/columns"

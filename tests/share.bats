@@ -278,3 +278,30 @@ waiting_at() { [ "$(at "$1" queue -n | grep -c .)" = "$2" ]; }
   score fsck
   scoreboard_is_sound
 }
+
+@test "gateways shows what is noted of each gateway; a note that is missing, foreign or half is told" {
+  local note=$T/scoreboard.tdb.gateways now
+  run -1 score gateways
+  [[ $output == "cbscore: $note: not there: no cbshare(8) runs for this farm" ]]
+  now=$(date +%s)
+  printf '%s\n' "gw1 here 16 9 4 0 0 ${now}000000 same" "gw2 silent 16 7 7 3 $((now - 60))000000 $((now - 30))000000 other" >"$note"
+  chmod 0660 "$note"
+  run -0 score gateways -nr -o GATEWAY,STATE,SHARE,CORES,BUSY,WAITING,LIST
+  [ "$output" = "gw1 here 9 16 4 0 same"$'\n'"gw2 silent 7 16 7 3 other" ]
+  run -0 score gateways --json
+  jq -e '.gateways | length == 2 and .[0].since == null and .[1].share == 7' <<<"$output"
+  [ "$(jq '.gateways[1].spoke - .gateways[1].since' <<<"$output")" = 30000000 ]
+  for line in "gw1 here 16 9" "gw1 here 16 9 4 0 0 1 same more" "gw1 away 16 9 4 0 0 1 same" "gw1 here 16 -9 4 0 0 1 same" \
+    "gw1 here 16 9 4 0 0 1 alike" " here 16 9 4 0 0 1 same" "$(printf 'g%.0s' {1..64}) here 16 9 4 0 0 1 same"; do
+    echo "$line" >"$note"
+    run -1 score gateways
+    [[ $output == "cbscore: $note: a line that cbshare(8) has not written" ]] || { echo "$line: $output"; return 1; }
+  done
+  chmod 0666 "$note"
+  run -1 score gateways
+  [[ $output == "cbscore: $note: "* ]]
+  rm "$note"
+  ln -s /etc/passwd "$note"
+  run -1 score gateways
+  [[ $output == "cbscore: $note: "* ]]
+}

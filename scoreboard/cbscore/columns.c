@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "command/gateway_note.h"
 #include "explain.h"
 #include "scoreboard.h"
 
@@ -50,6 +51,13 @@ FORMAT(explain_share, struct explain_row, "%.3g", (double)i->node.free / i->node
 FORMAT(node_share_, struct score_node, "%" PRIu32, i->share)
 FORMAT(node_agent, struct score_node, "%s", i->agent)
 FORMAT(node_fingerprint, struct score_node, "%s", i->fingerprint)
+FORMAT(gateway_name, struct gateway_note, "%s", i->name)
+FORMAT(gateway_state, struct gateway_note, "%s", gateway_note_word(i->state))
+FORMAT(gateway_share, struct gateway_note, "%" PRIu64, i->shares)
+FORMAT(gateway_cores, struct gateway_note, "%" PRIu64, i->cores)
+FORMAT(gateway_busy, struct gateway_note, "%" PRIu64, i->busy)
+FORMAT(gateway_waiting, struct gateway_note, "%" PRIu64, i->waiting)
+FORMAT(gateway_list, struct gateway_note, "%s", i->same_list ? "same" : "other")
 FORMAT(slot_node, struct score_slot_info, "%s", i->node)
 FORMAT(slot_number, struct score_slot_info, "%" PRIu32, i->slot)
 FORMAT(slot_pid, struct score_slot_info, "%ld", (long)i->pid)
@@ -84,6 +92,24 @@ static void node_reason_(const void *item, char text[static COLUMN_TEXT_MAX])
 	const char *phrase = reason_to_string(node->reason);
 
 	(void)snprintf(text, COLUMN_TEXT_MAX, "%s%s%s", phrase, *phrase && *node->detail ? ": " : "", node->detail);
+}
+
+/* A moment; nothing if there was none. */
+static void moment(uint64_t usec, char text[static COLUMN_TEXT_MAX])
+{
+	*text = '\0';
+	if (usec > 0)
+		(void)snprintf(text, COLUMN_TEXT_MAX, "%" PRIu64, usec);
+}
+
+static void gateway_oldest(const void *item, char text[static COLUMN_TEXT_MAX])
+{
+	moment(((const struct gateway_note *)item)->waiting_usec, text);
+}
+
+static void gateway_said(const void *item, char text[static COLUMN_TEXT_MAX])
+{
+	moment(((const struct gateway_note *)item)->said_usec, text);
 }
 
 static void node_share(const void *item, char text[static COLUMN_TEXT_MAX])
@@ -238,6 +264,19 @@ const struct column columns[] = {
 	{ TABLE_CLIENTS, "IDLE", SHOWN_PEOPLE, COLUMN_AGE, "how long ago it last came", client_used },
 	{ TABLE_CLIENTS, "USED", SHOWN_PROGRAMS, COLUMN_TIME, "when it last came", client_used },
 
+	{ TABLE_GATEWAYS, "GATEWAY", SHOWN_ALWAYS, COLUMN_TEXT, "its name", gateway_name },
+	{ TABLE_GATEWAYS, "STATE", SHOWN_ALWAYS, COLUMN_TEXT, "here or lapsed (this one), there, silent or leaving",
+	  gateway_state },
+	{ TABLE_GATEWAYS, "SHARE", SHOWN_ALWAYS, COLUMN_NUMBER, "cores that are its own, of all nodes", gateway_share },
+	{ TABLE_GATEWAYS, "CORES", SHOWN_ALWAYS, COLUMN_NUMBER, "cores of all nodes together", gateway_cores },
+	{ TABLE_GATEWAYS, "BUSY", SHOWN_ALWAYS, COLUMN_NUMBER, "its connections that have a slot, when it spoke last", gateway_busy },
+	{ TABLE_GATEWAYS, "WAITING", SHOWN_ALWAYS, COLUMN_NUMBER, "its connections that had none", gateway_waiting },
+	{ TABLE_GATEWAYS, "OLDEST", SHOWN_PEOPLE, COLUMN_AGE, "how long the oldest of these has waited", gateway_oldest },
+	{ TABLE_GATEWAYS, "SINCE", SHOWN_PROGRAMS, COLUMN_TIME, "since when the oldest of these waits", gateway_oldest },
+	{ TABLE_GATEWAYS, "SAID", SHOWN_PEOPLE, COLUMN_AGE, "how long ago it spoke last", gateway_said },
+	{ TABLE_GATEWAYS, "SPOKE", SHOWN_PROGRAMS, COLUMN_TIME, "when it spoke last", gateway_said },
+	{ TABLE_GATEWAYS, "LIST", SHOWN_ALWAYS, COLUMN_TEXT, "whether its node list is the same as here, or other", gateway_list },
+
 	{ TABLE_EXPLAIN, "RANK", SHOWN_ALWAYS, COLUMN_NUMBER, "1 is what the next connection gets", explain_rank },
 	{ TABLE_EXPLAIN, "NODE", SHOWN_ALWAYS, COLUMN_TEXT, "host:port", node_name_ },
 	{ TABLE_EXPLAIN, "STATE", SHOWN_ALWAYS, COLUMN_STATE, "up, down, held, draining or retry", node_state_ },
@@ -274,7 +313,7 @@ const char *table_name(enum table_kind table)
 	static const char *const names[TABLE_KINDS_] = {
 		[TABLE_NODES] = "nodes", [TABLE_SLOTS] = "slots", [TABLE_QUEUE] = "queue",
 		[TABLE_CLIENTS] = "clients",
-		[TABLE_EXPLAIN] = "explain",
+		[TABLE_EXPLAIN] = "explain", [TABLE_GATEWAYS] = "gateways",
 	};
 
 	return names[table];

@@ -15,6 +15,7 @@ enum table_kind {
 	TABLE_QUEUE,   /* struct score_ticket_info */
 	TABLE_CLIENTS, /* struct score_client_info */
 	TABLE_EXPLAIN, /* struct explain_row */
+	TABLE_GATEWAYS, /* struct gateway_note */
 	TABLE_KINDS_,
 };
 

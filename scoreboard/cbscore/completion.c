@@ -148,7 +148,7 @@ static void offer_keys(void)
 	rl_completion_append_character = '\0';
 }
 
-/* Offers each word of "ipvs|allow" or "[PART/PARTS|none]" that is not a placeholder. */
+/* Offers each word of "ipvs|allow" or "[N/PARTS|none]" that is not a placeholder. */
 static void offer_alternatives(const char *argument, size_t length)
 {
 	const char *end = argument + length;

@@ -95,7 +95,7 @@ static int set_share(const struct context *context, struct score *score)
 
 const struct action verb_share = {
 	.verb = {
-		.name = "share", .arguments = "[PART/PARTS|none]", .also = "split gateway", .max = 1,
+		.name = "share", .arguments = "[N/PARTS|none]", .also = "split gateway", .max = 1,
 		.help = "which part of each node is this gateway's, of several",
 	},
 	.read = read_share, .look = tell_share, .change = set_share,

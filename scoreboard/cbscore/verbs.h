@@ -16,6 +16,7 @@
 	VERB(slots) \
 	VERB(queue) \
 	VERB(clients) \
+	VERB(gateways) \
 	VERB(explain) \
 	VERB(load) \
 	VERB(diff) \
