@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * members.h: the members of an etcd: their URLs, and which of them is asked first.
+ */
+
+#include <stddef.h>
+
+#include "etcd.h"
+
+struct members {
+	char *urls[ETCD_MEMBERS_MAX]; /* "http://10.0.0.1:2379" */
+	size_t n;
+	size_t first; /* the one that answered last */
+};
+
+/* Reads a list of URLs. 0; -EINVAL: it is none; or -ENOMEM. *ret is to be cleared whatever is returned. */
+int members_read(const char *text, struct members *ret);
+
+void members_clear(struct members *members);
