@@ -24,7 +24,7 @@
 #include "privilege.h"
 #include "quit.h"
 #include "resident.h"
-#include "say.h"
+#include "system/say.h"
 #include "scoreboard.h"
 #include "service.h"
 #include "trusted.h"

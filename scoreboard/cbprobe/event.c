@@ -13,7 +13,7 @@
 #include <syslog.h>
 
 #include "notify.h"
-#include "say.h"
+#include "system/say.h"
 #include "system/log.h"
 #include "system/printable.h"
 

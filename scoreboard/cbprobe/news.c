@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "say.h"
+#include "system/say.h"
 
 #define NEWS_MAX 1023 /* bytes of a line; say.c has room for as many */
 

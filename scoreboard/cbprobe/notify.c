@@ -34,7 +34,7 @@
 #include "beside.h"
 #include "quit.h"
 #include "null.h"
-#include "say.h"
+#include "system/say.h"
 #include "system/timespan.h"
 
 #define RUNS_MAX 8u                           /* commands at the same time */

@@ -44,7 +44,7 @@
 #include "news.h"
 #include "quit.h"
 #include "roster.h"
-#include "say.h"
+#include "system/say.h"
 #include "sources.h"
 #include "timers.h"
 #include "system/timespan.h"

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "say.h"
+#include "system/say.h"
 
 static int enter(const char *directory)
 {

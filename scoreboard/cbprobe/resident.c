@@ -22,7 +22,7 @@
 
 #include "beside.h"
 #include "quit.h"
-#include "say.h"
+#include "system/say.h"
 #include "service.h"
 #include "system/timespan.h"
 

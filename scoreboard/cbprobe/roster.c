@@ -30,7 +30,7 @@
 #include "quit.h"
 #include "system/grow.h"
 #include "system/resolve.h"
-#include "say.h"
+#include "system/say.h"
 #include "system/timespan.h"
 
 /* Time for the names: enough for a lost first query of the resolver, and some more for each name. */

@@ -11,22 +11,18 @@
 
 #include "ending.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "act.h"
 #include "system/grow.h"
-
-#define RELAY "cbrelay\n"
+#include "system/process.h"
 
 struct search {
 	bool (*wanted)(const struct score_slot_info *slot, const void *arg);
@@ -76,42 +72,6 @@ static bool is_same(const struct score_slot_info *slot, const void *arg)
 	       strcmp(slot->node, held->node) == 0;
 }
 
-static bool is_relay(pid_t pid)
-{
-	char path[48], name[sizeof(RELAY)] = "";
-	FILE *file;
-
-	(void)snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	if (!fgets(name, sizeof(name), file))
-		*name = '\0';
-	(void)fclose(file);
-	return strcmp(name, RELAY) == 0;
-}
-
-/* Whether the process has the file open. 1, 0, or -errno. */
-static int has_open(pid_t pid, const struct stat *file)
-{
-	char path[48];
-	struct dirent *entry;
-	int found = 0;
-	DIR *dir;
-
-	(void)snprintf(path, sizeof(path), "/proc/%ld/fd", (long)pid);
-	dir = opendir(path);
-	if (!dir)
-		return -errno;
-	while (!found && (entry = readdir(dir))) {
-		struct stat st;
-
-		found = fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
-	}
-	(void)closedir(dir);
-	return found;
-}
-
 /* Whether root may end the process: it belongs to the farm. 0; -EXDEV: it does not; or -errno. */
 static int check_farm(struct score *score, pid_t pid)
 {
@@ -122,18 +82,8 @@ static int check_farm(struct score *score, pid_t pid)
 		return 0;
 	if (fstat(score_folder_fd(score), &folder) < 0)
 		return -errno;
-	r = has_open(pid, &folder);
+	r = process_has_open(pid, &folder);
 	return r < 0 ? r : r > 0 ? 0 : -EXDEV;
-}
-
-static int pidfd_open_(pid_t pid)
-{
-	return (int)syscall(SYS_pidfd_open, pid, 0);
-}
-
-static int pidfd_signal(int fd, int signal_number)
-{
-	return (int)syscall(SYS_pidfd_send_signal, fd, signal_number, NULL, 0);
 }
 
 const char *held_slot_strerror(int error)
@@ -165,18 +115,20 @@ int held_slot_end(struct score *score, const struct held_slot *held)
 
 	if (!held->taken)
 		return -EINVAL;
-	fd = pidfd_open_(held->pid);
+	fd = process_open(held->pid);
 	if (fd < 0)
-		return errno == ESRCH ? 1 : -errno;
+		return fd == -ESRCH ? 1 : fd;
 	r = held_slots_find(score, is_same, held, &again);
 	if (r == 0 && again.n == 0)
 		r = 1;
-	else if (r == 0 && !is_relay(held->pid))
+	else if (r == 0 && !process_is_called(held->pid, "cbrelay"))
 		r = -EINVAL;
 	else if (r == 0)
 		r = check_farm(score, held->pid);
-	if (r == 0 && pidfd_signal(fd, SIGTERM) < 0)
-		r = errno == ESRCH ? 1 : -errno;
+	if (r == 0)
+		r = process_signal(fd, SIGTERM);
+	if (r == -ESRCH)
+		r = 1;
 	free(again.slots);
 	(void)close(fd);
 	return r;

@@ -28,7 +28,7 @@
 #include "connect.h"
 #include "conversation.h"
 #include "object.h"
-#include "cbprobe/say.h"
+#include "system/say.h"
 #include "talk.h"
 #include "system/timespan.h"
 

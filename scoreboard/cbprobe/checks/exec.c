@@ -40,7 +40,7 @@
 #include "guard.h"
 #include "cbprobe/news.h"
 #include "cbprobe/null.h"
-#include "cbprobe/say.h"
+#include "system/say.h"
 #include "cbprobe/trusted.h"
 #include "system/timespan.h"
 #include "list/words.h"

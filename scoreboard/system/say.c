@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "system/log.h"
+#include "log.h"
 
 #define LINE_MAX_ 1024
 

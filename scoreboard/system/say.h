@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * say.h: messages of cbprobe to the administrator, a line each. They never hold up
- * a check: see system/log.h. Changes of nodes are event.h's.
+ * say.h: messages of a program to the administrator, a line each. They never hold up
+ * the program: see log.h.
  */
 
 #include <syslog.h>
