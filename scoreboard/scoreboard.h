@@ -523,6 +523,7 @@ struct score_totals {
 	uint64_t oldest_since_usec;  /* of the oldest waiter; 0 if there is none */
 	bool paused;
 	bool lapsed;                 /* the lease is over: no slot is given out until it is renewed */
+	uint64_t lease_usec;         /* CLOCK_BOOTTIME, see score_set_lease(); 0: the farm has no lease */
 	struct split split;
 };
 

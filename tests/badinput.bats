@@ -43,6 +43,44 @@ relay() { "$BUILD/cbrelay" -c "$CONF" "$@" </dev/null; }
   [ ! -e "$SCOREBOARD" ]
 }
 
+@test "cbshare: options that are unknown or wrong: exit 64 and one clear line" {
+  share() { "$BUILD/cbshare" -c "$CONF" "$@" </dev/null; }
+  local engine=etcd:http://gw1:2379 members='expected "etcd:", and http://HOST[:PORT] or https://HOST[:PORT], up to 16 of them with commas between'
+  refused 64 "--engine: $members" share
+  refused 64 "--engine: \"zookeeper:gw1\": $members" share --engine zookeeper:gw1
+  refused 64 "--engine: \"etcd:gw1:2379\": $members" share --engine etcd:gw1:2379
+  ENGINE=etcd: refused 64 "\$ENGINE: \"etcd:\": $members" share
+  refused 64 '--lease: "0.9s": expected a time of 1s to 1h' share --engine $engine --lease 0.9s
+  refused 64 '--margin: "0": expected a time above 0, below --lease' share --engine $engine --margin 0
+  refused 64 '--margin: expected less than --lease' share --engine $engine --lease 5s
+  refused 64 '--fence: "exec:": expected wait:TIME or exec:COMMAND' share --engine $engine --fence exec:
+  refused 64 '--fence: "wait:soon": expected wait:TIME or exec:COMMAND' share --engine $engine --fence wait:soon
+  refused 64 '--name: "a/b": expected 1 to 63 letters' share --engine $engine --name a/b
+  refused 64 '"now": expected options only' share --engine $engine now
+  [ ! -e "$SCOREBOARD" ]
+}
+
+@test "cbshare: a node list, a login or a farm that is wrong: exit 78, and nothing is done" {
+  share() { "$BUILD/cbshare" -c "$CONF" --engine "etcd:http://$ADDR:2379" "$@" </dev/null; }
+  refused 78 "$T/none.conf: No such file or directory" share -c "$T/none.conf"
+  echo 'a, 1, 0, 0' >"$CONF"
+  refused 78 'nodes.conf:1: cores: "0": expected 1 to 65535' share
+  [ ! -e "$SCOREBOARD" ]
+  echo 'a, 1, 2, 0, check=none' >"$CONF"
+  score load
+  refused 78 "$T/none: No such file or directory" share --login "$T/none"
+  printf '# who\nuser = gw\n\npasswort = x\n' >"$T/login"
+  refused 78 "$T/login:4: expected ca, certificate, key, user or password, = and its value" share --login "$T/login"
+  echo 'user = gw' >"$T/login"
+  refused 78 "$T/login: expected both user and password, or neither" share --login "$T/login"
+  printf 'user=gw\npassword=x\n' >"$T/login"
+  chmod 644 "$T/login"
+  refused 78 "$T/login: it has a password, and every user may read it: expected mode 0640 or less" share --login "$T/login"
+  score share 1/2
+  refused 78 "$SCOREBOARD: its cores are divided by cbscore share; cbscore share none ends that" share
+  [[ $(score share) == 'share 1/2'* ]]
+}
+
 @test "a port in use, and a name that is none: exit 71 and one clear line" {
   node a 4001 1
   refused 71 "cannot listen on $ADDR:4001: Address already in use" relay "$ADDR:4001"
@@ -60,6 +98,7 @@ relay() { "$BUILD/cbrelay" -c "$CONF" "$@" </dev/null; }
     refused 1 "$T/$file: not a scoreboard" score list -s "$T/$file"
     refused 78 "$T/$file: not a scoreboard" relay -s "$T/$file" "$GATE"
     refused 78 "$T/$file: not a scoreboard" "$BUILD/cbprobe" -c "$CONF" -s "$T/$file"
+    refused 78 "$T/$file: not a scoreboard" "$BUILD/cbshare" -c "$CONF" -s "$T/$file" --engine etcd:http://gw1
     [ "$(cksum <"$T/$file")" = "$before" ]
   done
 }

@@ -24,6 +24,7 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
 ./usr/lib/systemd/system/corebalance-farm-probe@.service
 ./usr/lib/systemd/system/corebalance-farm-probe@.timer
 ./usr/lib/systemd/system/corebalance-farm-scoreboard@.service
+./usr/lib/systemd/system/corebalance-farm-share@.service
 ./usr/lib/systemd/system/corebalance-farm-status@.service
 ./usr/lib/systemd/system/corebalance-farm-status@.socket
 ./usr/lib/systemd/system/corebalance-farm@.service
@@ -32,6 +33,7 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
 ./usr/lib/systemd/system/corebalance-probe.timer
 ./usr/lib/systemd/system/corebalance-probed.service
 ./usr/lib/systemd/system/corebalance-scoreboard.service
+./usr/lib/systemd/system/corebalance-share.service
 ./usr/lib/systemd/system/corebalance-status.service
 ./usr/lib/systemd/system/corebalance-status.socket
 ./usr/lib/systemd/system/corebalance.service
@@ -43,9 +45,11 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
 ./usr/lib/tmpfiles.d/corebalance.conf
 ./usr/sbin/cbprobe
 ./usr/sbin/cbrelay
+./usr/sbin/cbshare
 ./usr/share/bash-completion/completions/cbprobe
 ./usr/share/bash-completion/completions/cbrelay
 ./usr/share/bash-completion/completions/cbscore
+./usr/share/bash-completion/completions/cbshare
 ./usr/share/corebalance/per-connection.conf
 ./usr/share/doc/corebalance/COPYING
 ./usr/share/doc/corebalance/README
@@ -61,6 +65,7 @@ install_to() { make -s -C "$TOP" install BUILD="$BUILD" DESTDIR="$1" "${@:2}" >/
 ./usr/share/man/man7/corebalance.7
 ./usr/share/man/man8/cbprobe.8
 ./usr/share/man/man8/cbrelay.8
+./usr/share/man/man8/cbshare.8
 EOF
 }
 
@@ -93,7 +98,7 @@ EOF
   run again
   [[ $output == *CC* ]]
   [ "$(grep -c CC <<<"$output")" = "$(cd "$TOP" && grep -lwr --include='*.c' VERSION relay scoreboard | wc -l)" ]
-  for program in cbrelay cbscore cbprobe; do
+  for program in cbrelay cbscore cbprobe cbshare; do
     [ "$("$T/build/$program" --version)" = "$program (corebalance) 9.8" ]
   done
   run again

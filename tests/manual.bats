@@ -38,10 +38,11 @@ same_defaults() { # PROGRAM PAGE
 @test "cbrelay: --help and manual have the same options and defaults" { same_options cbrelay cbrelay.8; same_defaults cbrelay cbrelay.8; }
 @test "cbscore: --help and manual have the same options and defaults" { same_options cbscore cbscore.1; same_defaults cbscore cbscore.1; }
 @test "cbprobe: --help and manual have the same options and defaults" { same_options cbprobe cbprobe.8; same_defaults cbprobe cbprobe.8; }
+@test "cbshare: --help and manual have the same options and defaults" { same_options cbshare cbshare.8; same_defaults cbshare cbshare.8; }
 
 @test "--help has the rows of --help=raw: every option, verb, column and key, for the program and each verb" {
   local verb name
-  for program in cbrelay cbprobe; do
+  for program in cbrelay cbprobe cbshare; do
     for name in $(help_options "$program"); do
       "$BUILD/$program" --help | grep -qE -- "--$name( |$)" || { echo "$program --$name"; return 1; }
     done
@@ -82,7 +83,7 @@ complete_line() {
   # shellcheck source=/dev/null
   source "$BATS_TEST_DIRNAME/../units/completion"
   compopt() { :; }
-  for program in cbrelay cbprobe; do
+  for program in cbrelay cbprobe cbshare; do
     diff <(help_options "$program") <(complete_line "$program --" | sed 's/^--//' | sort -u)
   done
   diff <(raw cbscore | awk -F'\t' '$1 == "verb" { print $2 }' | sort) <(complete_line "cbscore " | sort)
@@ -226,7 +227,7 @@ complete_line() {
 }
 
 @test "every program has --help and --version on stdout, exit 0" {
-  for program in cbrelay cbscore cbprobe; do
+  for program in cbrelay cbscore cbprobe cbshare; do
     run --separate-stderr -0 "$BUILD/$program" --help
     [[ ${lines[0]} == Usage:* ]]
     [ -z "$stderr" ]

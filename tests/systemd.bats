@@ -38,7 +38,7 @@ teardown() {
 
 @test "systemd finds no fault with the units" {
   inside systemd-analyze verify --man=no corebalance.socket corebalance.service corebalance@0.service \
-    corebalance-probe.service corebalance-probe.timer corebalance-probed.service corebalance-scoreboard.service
+    corebalance-probe.service corebalance-probe.timer corebalance-probed.service corebalance-scoreboard.service corebalance-share.service
   inside mkdir -p /run/systemd/system/corebalance.socket.d
   inside ln -s /usr/share/corebalance/per-connection.conf /run/systemd/system/corebalance.socket.d/
   inside systemd-analyze verify --man=no corebalance.socket
@@ -47,7 +47,7 @@ teardown() {
 
 @test "every service is hardened: systemd-analyze security says at most 1.5" {
   local unit
-  for unit in corebalance.service corebalance@0.service corebalance-probe.service corebalance-probed.service \
+  for unit in corebalance.service corebalance@0.service corebalance-probe.service corebalance-probed.service corebalance-share.service \
     corebalance-scoreboard.service; do
     inside systemd-analyze security --no-pager --threshold=15 "$unit" >"$T/security" || { cat "$T/security" && return 1; }
   done

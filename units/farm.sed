@@ -4,7 +4,8 @@ s|^\(#* *ExecStart=[^ ]*/cb[a-z]*\)|\1 --farm %i|
 s#/cbscore \(load\|export\)#/cbscore --farm %i \1#
 s|corebalance farm|corebalance farm %i|
 s,corebalance\.\(socket\|service\),corebalance-farm@%i.\1,g
-s,corebalance-\(allow\|probe\|scoreboard\|status\)\.,corebalance-farm-\1@%i.,g
+s,corebalance-\(allow\|probe\|scoreboard\|share\|status\)\.,corebalance-farm-\1@%i.,g
+s|/etc/default/corebalance-share|&-%i|
 s|/run/corebalance/scoreboard\.tdb|/run/corebalance/%i.tdb|
 s|/run/corebalance/allow\.conf|/run/corebalance/%i-allow.conf|
 # A named farm has no unit for each connection.

@@ -361,6 +361,7 @@ int attempt_totals(struct score *s, struct score_totals *ret)
 	totals.waiting = farm->queue_length;
 	totals.paused = farm->paused;
 	totals.lapsed = farm_is_lapsed(farm);
+	totals.lease_usec = farm->lease_usec;
 	totals.split = farm->split;
 	if (farm->queue_head != NONE) {
 		r = queue_read(s->store, farm, farm->queue_head, &cell);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# shellcheck shell=bash disable=SC2034,SC2154  # variables are for the tests, and of helpers.bash
+# shellcheck shell=bash disable=SC2034,SC2154  # variables are for the tests and of the farm of a test
 #
 # etcd.bash: members of an etcd on the test's own loopback address, each with its data in the test's folder. They need
 # no disk: a member that is killed is started again as it was, and the machine lives on.

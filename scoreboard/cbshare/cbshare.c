@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * cbshare.c: the program: options, the scoreboard, the engine, the gateway, and the
+ * exit status.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include <systemd/sd-id128.h>
+
+#include "deadhand.h"
+#include "etcd.h"
+#include "farm.h"
+#include "fence.h"
+#include "login.h"
+#include "loop.h"
+#include "options.h"
+#include "system/inherited.h"
+#include "system/log.h"
+#include "system/say.h"
+#include "system/timespan.h"
+
+/* Of which machine and of which scoreboard a gateway is. */
+#define IDENTITY_MAX (SD_ID128_STRING_MAX + 4096)
+#define MACHINE SD_ID128_MAKE(5b, 0a, 5c, 62, 9d, 77, 4d, 19, 92, 3f, 66, 1e, 0c, 8e, 27, b4)
+
+static struct options arg;
+
+static void say_error(const char *line)
+{
+	say(LOG_ERR, "%s", line);
+}
+
+static void say_warning(const char *line)
+{
+	say(LOG_WARNING, "%s", line);
+}
+
+/* Opens the scoreboard, made from a node list if need be. 0, or an exit status after a message. */
+static int open_scoreboard(struct score **ret)
+{
+	struct nodelist list = { 0 };
+	int r;
+
+	score_on_repair(say_warning);
+	score_on_wait(say_warning, NULL);
+	r = score_open(arg.farm.scoreboard, NULL, ret);
+	if (r == -ENODATA) {
+		r = nodelist_read(arg.farm.nodes, &list);
+		if (r < 0)
+			say(LOG_ERR, "%s: %s", arg.farm.nodes, strerror(-r));
+		nodelist_tell_errors(&list, NODELIST_ERRORS_SHOWN, say_error);
+		if (r < 0 || list.n_errors > 0) {
+			nodelist_clear(&list);
+			return EX_CONFIG;
+		}
+		r = score_open(arg.farm.scoreboard, &list, ret);
+		nodelist_clear(&list);
+	}
+	if (r == 0) {
+		score_set_nodes(*ret, arg.farm.nodes);
+		return 0;
+	}
+	say(LOG_ERR, "%s: %s", arg.farm.scoreboard, score_strerror(r));
+	return r == -EPROTO ? EX_TEMPFAIL : score_file_is_wrong(r) ? EX_CONFIG : EX_OSERR;
+}
+
+/* The cores of a farm have one divider only. 0, or an exit status after a message. */
+static int check_split(struct score *score)
+{
+	struct score_totals totals;
+	int r = score_totals(score, &totals);
+
+	if (r < 0) {
+		say(LOG_ERR, "%s: %s", arg.farm.scoreboard, score_strerror(r));
+		return EX_OSERR;
+	}
+	if (totals.split.part == 0)
+		return 0;
+	say(LOG_ERR, "%s: its cores are divided by cbscore share; cbscore share none ends that", arg.farm.scoreboard);
+	return EX_CONFIG;
+}
+
+/* The same after a restart of this program; another for each machine, and for each scoreboard of a machine. Where there
+ * is no machine id, the boot's does. */
+static void identify(char text[static IDENTITY_MAX])
+{
+	char *path = realpath(arg.farm.scoreboard, NULL), id[SD_ID128_STRING_MAX];
+	sd_id128_t machine;
+
+	if (sd_id128_get_machine_app_specific(MACHINE, &machine) < 0)
+		(void)sd_id128_get_boot_app_specific(MACHINE, &machine);
+	(void)snprintf(text, IDENTITY_MAX, "%s:%s", sd_id128_to_string(machine, id), path ?: arg.farm.scoreboard);
+	free(path);
+}
+
+/* 0, or an exit status after a message. */
+static int open_engine(struct login *login, struct engine **ret)
+{
+	char why[LOGIN_TEXT_MAX];
+	int r, timeout_msec = (int)(arg.lease_usec / 4 / USEC_PER_MSEC);
+
+	if (arg.login && login_read(arg.login, login, why, sizeof(why)) < 0) {
+		say(LOG_ERR, "%s", why);
+		return EX_CONFIG;
+	}
+	r = etcd_open(arg.members, &login->etcd, timeout_msec, ret);
+	if (r < 0) {
+		say(LOG_ERR, "%s", strerror(-r));
+		return EX_OSERR;
+	}
+	return 0;
+}
+
+static int open_gateway(struct engine *engine, const struct gateway_farm *farm, struct gateway **ret)
+{
+	static const struct gateway_hooks with_command = { .told = loop_told, .fence = loop_fence };
+	static const struct gateway_hooks without = { .told = loop_told };
+	char prefix[FARM_NAME_MAX + 32], identity[IDENTITY_MAX];
+	const struct gateway_settings settings = {
+		.prefix = prefix,
+		.name = arg.name,
+		.identity = identity,
+		.lease_usec = arg.lease_usec,
+		.margin_usec = arg.margin_usec,
+		.fence_wait_usec = arg.fence_wait_usec,
+	};
+	int r;
+
+	identify(identity);
+	(void)snprintf(prefix, sizeof(prefix), "/corebalance/%s/", farm_options_shown(&arg.farm));
+	if (arg.fence)
+		fence_setup(arg.fence, farm_options_shown(&arg.farm));
+	r = gateway_new(&settings, engine, farm, arg.fence ? &with_command : &without, ret);
+	if (r == 0)
+		return 0;
+	say(LOG_ERR, "%s", strerror(-r));
+	return EX_OSERR;
+}
+
+/* An exit status. */
+static int run(struct score *score)
+{
+	struct loop_setup setup = { .score = score };
+	struct login login = { .text = "" };
+	struct farm_view *view = NULL;
+	struct gateway_farm farm;
+	int status = open_engine(&login, &setup.engine), r;
+
+	if (status == 0 && farm_view_new(score, &view, &farm) < 0)
+		status = EX_OSERR;
+	if (status == 0)
+		status = open_gateway(setup.engine, &farm, &setup.gateway);
+	if (status == 0) {
+		r = deadhand_start(score);
+		if (r >= 0)
+			r = loop_run(&setup);
+		if (r < 0) {
+			say(LOG_ERR, "%s", strerror(-r));
+			status = EX_OSERR;
+		}
+	}
+	if (setup.engine)
+		setup.engine->calls->close(setup.engine);
+	if (setup.gateway)
+		gateway_free(setup.gateway);
+	farm_view_free(view);
+	return status;
+}
+
+int main(int argc, char *argv[])
+{
+	struct score *score = NULL;
+	int status, error;
+
+	if (inherited_settle() < 0)
+		return EX_OSERR; /* there is no descriptor for a message */
+	error = options_parse(argc, argv, &arg);
+	if (error != 0)
+		return error > 0 ? EX_OK : error == -EIO ? EX_OSERR : EX_USAGE;
+	log_setup("cbshare");
+	log_by_stderr();
+	if (loop_block_signals() < 0)
+		return EX_OSERR;
+	status = open_scoreboard(&score);
+	if (status == 0)
+		status = check_split(score);
+	if (status == 0)
+		status = run(score);
+	(void)score_close(score);
+	return status;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * deadhand.h: a second process that does nothing but watch the lease in the
+ * scoreboard. When it is over, this gateway may have no connection any more, whatever
+ * has become of cbshare: the process ends what runs.
+ *
+ * It outlives cbshare: until another cbshare has renewed the lease, or all is ended.
+ */
+
+#include <sys/types.h>
+
+#include "scoreboard.h"
+
+/* Starts the process. Its pid, or -errno. */
+pid_t deadhand_start(struct score *score);
+
+/* Ends it, as this gateway has left and has nothing that could be ended. Nothing happens if there is none. */
+void deadhand_end(void);
+
+/* The process has ended, as SIGCHLD says: whether it was this one. */
+bool deadhand_is(pid_t pid);
