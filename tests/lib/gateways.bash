@@ -10,7 +10,7 @@ NEXT_PORT=3700
 declare -gA PORT
 
 # Runs a command at that gateway.
-at() {
+on() {
   local name=$1
   shift
   COREBALANCE_SCOREBOARD=$T/$name/scoreboard.tdb "$@"
@@ -18,7 +18,7 @@ at() {
 
 relay_start() {
   : "${PORT[$1]:=$((NEXT_PORT += 1))}"
-  at "$1" background "$T/$1/relay" "$BUILD/cbrelay" -c "$CONF" "$ADDR:${PORT[$1]}"
+  on "$1" background "$T/$1/relay" "$BUILD/cbrelay" -c "$CONF" "$ADDR:${PORT[$1]}"
   RELAY_PID[$1]=$PID
   until_ok is_listening "$ADDR:${PORT[$1]}"
 }
@@ -26,7 +26,7 @@ relay_start() {
 share_start() { # NAME [cbshare option]...
   local name=$1
   shift
-  at "$name" background "$T/$name/share" "$BUILD/cbshare" -c "$CONF" --name "$name" --lease $LEASE --margin $MARGIN \
+  on "$name" background "$T/$name/share" "$BUILD/cbshare" -c "$CONF" --name "$name" --lease $LEASE --margin $MARGIN \
     --engine "etcd:${ENGINE_OF[$name]:-$(etcd_urls)}" "$@"
   SHARE_PID[$name]=$PID
 }
@@ -48,31 +48,32 @@ hand_of() { ps -o pid= --ppid "${SHARE_PID[$1]}" | tr -d ' '; }
 has_hand() { [ -n "$(hand_of "$1")" ]; }
 says() { grep -q -- "$2" "$T/$1/share"; }
 
-busy_at() { at "$1" "$BUILD/cbscore" slots -n | grep -c . || true; }
-busy_at_is() { [ "$(busy_at "$1")" = "$2" ]; }
-busy_at_least() { [ "$(busy_at "$1")" -ge "$2" ]; }
+busy_on() { on "$1" "$BUILD/cbscore" slots -n | grep -c . || true; }
+busy_on_is() { [ "$(busy_on "$1")" = "$2" ]; }
+busy_on_at_least() { [ "$(busy_on "$1")" -ge "$2" ]; }
 
-waiting_at() { at "$1" "$BUILD/cbscore" queue -n | grep -c . || true; }
-waiting_at_is() { [ "$(waiting_at "$1")" = "$2" ]; }
+waiting_on() { on "$1" "$BUILD/cbscore" queue -n | grep -c . || true; }
+waiting_on_is() { [ "$(waiting_on "$1")" = "$2" ]; }
 
 # job_start GATEWAY NAME [option]...: a client of that gateway with a job that lasts until `word NAME`.
 job_start() {
   local gateway=$1 name=$2
   shift 2
-  background "$T/$name.out" "$CLIENT" --timeout 120 --line "$(until_word "$name")" --expect line "$@" "$ADDR:${PORT[$gateway]}"
+  background "$T/$name.out" "$CLIENT" --timeout 600 --line "$(until_word "$name")" --expect line "$@" "$ADDR:${PORT[$gateway]}"
   printf -v "PID_$name" %s "$PID"
 }
 
 # crowd_start NAME N [job]: clients of that gateway, one job after the other, until crowd_stop.
 crowd_start() {
-  background "$T/$1/crowd" "$CLIENT" -n 1000000 -c "$2" --interval 10 --timeout 120 --line "${3:-sleep 300}" --expect line "$ADDR:${PORT[$1]}"
+  background "$T/$1/crowd" "$CLIENT" -n 1000000 -c "$2" --interval 10 --timeout 600 --line "${3:-sleep 300}" --expect line "$ADDR:${PORT[$1]}"
   CROWD_PID[$1]=$PID
 }
 crowd_stop() { kill "${CROWD_PID[$1]}"; gone "${CROWD_PID[$1]}"; }
 
 # The dead hands are no children of the test.
 gateways_teardown() {
-  local board
+  local board pid
+  [ -z "${WAY-}" ] || kill -9 -- "-$WAY" 2>/dev/null || true
   for board in "$T"/*/scoreboard.tdb; do
     if [ -e "$board" ]; then for pid in $(pids_holding "$board"); do kill -9 "$pid" 2>/dev/null; done; fi
   done
