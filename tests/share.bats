@@ -658,7 +658,7 @@ read unknown: $(etcd_url 0): etcdserver: authentication failed, invalid user ID 
 
 @test "gateways divide the cores, and a load that moves takes them with it" {
   etcd_start
-  node n 4001 6 --mode line
+  node n 4001 6 --mode line --timeout 600
   for g in a b c; do gateway_start $g; done
   crowd_start a 8
   until_ok busy_on_at_least a 4
@@ -672,7 +672,7 @@ read unknown: $(etcd_url 0): etcdserver: authentication failed, invalid user ID 
 
 @test "a gateway that is killed whole, relays and all: its cores are the others' after its lease" {
   etcd_start
-  node n 4001 6 --mode line
+  node n 4001 6 --mode line --timeout 600
   for g in a b; do gateway_start $g; done
   crowd_start a 8
   until_ok busy_on_at_least a 4
@@ -692,7 +692,7 @@ read unknown: $(etcd_url 0): etcdserver: authentication failed, invalid user ID 
 
 @test "cbshare is killed: the second process ends what runs, clients that wait go on waiting, and others get the cores" {
   etcd_start
-  node n 4001 4 --mode line
+  node n 4001 4 --mode line --timeout 600
   for g in a b; do gateway_start $g; done
   for i in 1 2 3; do job_start a "long$i"; done
   until_ok busy_on_is a 3
@@ -716,7 +716,7 @@ read unknown: $(etcd_url 0): etcdserver: authentication failed, invalid user ID 
 
 @test "cbshare and a relay are stopped: the relay is killed before others get its core" {
   etcd_start
-  node n 4001 2 --mode line
+  node n 4001 2 --mode line --timeout 600
   for g in a b; do gateway_start $g; done
   job_start a long
   until_ok busy_on_is a 1
@@ -737,7 +737,7 @@ read unknown: $(etcd_url 0): etcdserver: authentication failed, invalid user ID 
 
 @test "the second process is killed: it is replaced" {
   etcd_start
-  node n 4001 2 --mode line
+  node n 4001 2 --mode line --timeout 600
   gateway_start a
   until_ok has_hand a
   hand=$(hand_of a)
@@ -762,7 +762,7 @@ way_is() { kill "-$1" -- "-$WAY"; }
 
 @test "a gateway is cut off from etcd: it ends its jobs before others get the cores, and joins when etcd is back" {
   etcd_start
-  node n 4001 4 --mode line
+  node n 4001 4 --mode line --timeout 600
   way
   ENGINE_OF[a]=http://$ADDR:5000
   for g in a b; do gateway_start $g; done
@@ -785,7 +785,7 @@ way_is() { kill "-$1" -- "-$WAY"; }
 @test "a member of etcd is killed: no job is lost" {
   etcd_start
   LEASE=60s MARGIN=5s
-  node n 4001 4 --mode line
+  node n 4001 4 --mode line --timeout 600
   for g in a b; do gateway_start $g; done
   job_start a long
   until_ok busy_on_is a 1
@@ -801,7 +801,7 @@ way_is() { kill "-$1" -- "-$WAY"; }
 
 @test "two of three members are gone: jobs end with the lease, and all goes on when they are back" {
   etcd_start
-  node n 4001 4 --mode line
+  node n 4001 4 --mode line --timeout 600
   for g in a b; do gateway_start $g; done
   job_start a long
   until_ok busy_on_is a 1
@@ -819,7 +819,7 @@ way_is() { kill "-$1" -- "-$WAY"; }
 @test "cbshare leaves at SIGTERM: running jobs end as they will, then the others have the cores; nothing is lost" {
   etcd_start
   LEASE=60s MARGIN=5s
-  node n 4001 4 --mode line
+  node n 4001 4 --mode line --timeout 600
   for g in a b; do gateway_start $g; done
   for i in 1 2 3; do job_start a "long$i"; done
   until_ok busy_on_is a 3
@@ -846,7 +846,7 @@ way_is() { kill "-$1" -- "-$WAY"; }
 @test "cbshare is restarted by SIGUSR1: no job is lost" {
   etcd_start
   LEASE=60s MARGIN=5s
-  node n 4001 4 --mode line
+  node n 4001 4 --mode line --timeout 600
   for g in a b; do gateway_start $g; done
   job_start a long
   until_ok busy_on_is a 1
@@ -866,7 +866,7 @@ way_is() { kill "-$1" -- "-$WAY"; }
 
 @test "a fence: the cores of a dead gateway are taken when the command has succeeded, and not before" {
   etcd_start
-  node n 4001 2 --mode line
+  node n 4001 2 --mode line --timeout 600
   gateway_start a
   gateway_start b --fence "exec:echo \"\$COREBALANCE_GATEWAY of \$COREBALANCE_FARM\" >>$T/fenced; [ -e $T/may ]"
   job_start a long
@@ -885,8 +885,8 @@ way_is() { kill "-$1" -- "-$WAY"; }
 
 @test "a storm: gateways and members are killed, stopped and started again in any order, and no node has too many" {
   etcd_start
-  node n 4001 4 --mode line
-  node m 4002 3 --mode line
+  node n 4001 4 --mode line --timeout 600
+  node m 4002 3 --mode line --timeout 600
   for g in a b c; do
     gateway_start $g
     crowd_start $g 6 'sleep 400'

@@ -73,38 +73,54 @@ static bool end_all(struct score *score)
 	return r < 0 || n > 0;
 }
 
+/* Whether another cbshare, which has such a process, has renewed the lease since this one lost its own. What the lease was
+ * then is read when cbshare is gone, and not before: it may have renewed the lease in its last moment. */
+static bool is_replaced(uint64_t lease_usec)
+{
+	static uint64_t orphaned_usec;
+
+	if (orphaned_usec == 0)
+		orphaned_usec = lease_usec;
+	return lease_usec > orphaned_usec;
+}
+
+/* Looks at the lease, and ends what runs behind its end. Returns how long to sleep. */
+static uint64_t look(struct score *score, bool is_orphan)
+{
+	struct score_totals totals;
+	bool is_busy;
+	int r;
+
+	(void)score_follow(score);
+	r = score_totals(score, &totals);
+	if (r == -EPROTO && is_orphan)
+		_exit(0); /* an upgrade: the next cbshare, which has such a process, can read it */
+	if (r < 0)
+		return AGAIN_USEC;
+	is_busy = totals.lapsed && end_all(score);
+	if (is_orphan && ((totals.lapsed && !is_busy) || is_replaced(totals.lease_usec)))
+		_exit(0);
+	return time_to_sleep(totals.lapsed && !is_busy ? 0 : totals.lease_usec, now_boottime());
+}
+
 static _Noreturn void watch(struct score *score, int from_cbshare)
 {
 	struct pollfd fd = { .fd = from_cbshare, .events = POLLIN };
-	uint64_t orphaned_usec = 0;
 	bool is_orphan = false;
 
 	for (;;) {
-		struct score_totals totals = { 0 };
-		uint64_t sleep_usec = AGAIN_USEC;
-		bool is_busy = true;
-		struct timespec time;
+		uint64_t sleep_usec = look(score, is_orphan);
+		const struct timespec time = {
+			.tv_sec = (time_t)(sleep_usec / USEC_PER_SEC),
+			.tv_nsec = (long)(sleep_usec % USEC_PER_SEC * 1000),
+		};
 		char byte;
 
-		int r;
-
-		(void)score_follow(score);
-		r = score_totals(score, &totals);
-		if (r == -EPROTO && is_orphan)
-			_exit(0); /* an upgrade: the next cbshare, which has such a process, can read it */
-		if (r == 0) {
-			is_busy = totals.lapsed && end_all(score);
-			sleep_usec = time_to_sleep(is_busy || !totals.lapsed ? totals.lease_usec : 0, now_boottime());
-		}
-		if (is_orphan && ((totals.lapsed && !is_busy) || totals.lease_usec > orphaned_usec))
-			_exit(0);
-		time = (struct timespec){ (time_t)(sleep_usec / USEC_PER_SEC), (long)(sleep_usec % USEC_PER_SEC * 1000) };
-		if (ppoll(&fd, 1, &time, NULL) <= 0 || is_orphan)
+		if (ppoll(&fd, 1, &time, NULL) <= 0)
 			continue;
 		if (read(from_cbshare, &byte, 1) == 1)
 			_exit(0);
 		is_orphan = true;
-		orphaned_usec = totals.lease_usec;
 		fd.fd = -1;
 	}
 }
