@@ -309,6 +309,8 @@ waiting_at() { [ "$(at "$1" queue -n | grep -c .)" = "$2" ]; }
   ln -s /etc/passwd "$note"
   run -1 score gateways
   [[ $output == "cbscore: $note: "* ]]
+}
+
 # ---- the engine: what is compared and put, what is told, and what becomes of a request when a member dies, is stopped,
 # ---- or is none
 
@@ -668,6 +670,7 @@ read unknown: $(etcd_url 0): etcdserver: authentication failed, invalid user ID 
   crowd_start a 8
   until_ok busy_on_at_least a 2
   nodes_never_overfilled
+  on a "$BUILD/cbscore" gateways -nr | awk '{ print $1 }' | sort | diff - <(printf '%s\n' a b c)
 }
 
 @test "a gateway that is killed whole, relays and all: its cores are the others' after its lease" {

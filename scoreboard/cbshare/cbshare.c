@@ -146,7 +146,7 @@ static int open_gateway(struct engine *engine, const struct gateway_farm *farm, 
 /* An exit status. */
 static int run(struct score *score)
 {
-	struct loop_setup setup = { .score = score };
+	struct loop_setup setup = { .score = score, .scoreboard = arg.farm.scoreboard };
 	struct login login = { .text = "" };
 	struct farm_view *view = NULL;
 	struct gateway_farm farm;

@@ -19,10 +19,12 @@
 #include <systemd/sd-daemon.h>
 
 #include "closing.h"
+#include "command/gateway_note.h"
 #include "deadhand.h"
 #include "etcd.h"
 #include "fence.h"
 #include "news.h"
+#include "note.h"
 #include "system/say.h"
 #include "system/timespan.h"
 
@@ -33,7 +35,7 @@ static struct {
 	const struct loop_setup *setup;
 	int signal_fd;
 	bool leaving, stopping;
-	int error;                   /* of the gateway's last turn, which was told */
+	int error, note_error;       /* of the gateway's last turn, and of its last note, which were told */
 	uint64_t follow_usec, beat_usec, beat_every_usec;
 	bool had_trouble;            /* with the engine; that was told */
 } loop = { .signal_fd = -1 };
@@ -169,6 +171,16 @@ static void tell_trouble(const char *trouble)
 	loop.had_trouble = trouble != NULL;
 }
 
+/* Notes the gateways for cbscore. A full file system is told once. */
+static void note(const struct gateway_status *status, uint64_t now_usec)
+{
+	int r = note_gateways(loop.setup->scoreboard, status, now_usec);
+
+	if (r < 0 && r != loop.note_error)
+		say(LOG_WARNING, "%s.gateways: %s", loop.setup->scoreboard, strerror(-r));
+	loop.note_error = r;
+}
+
 /* What is done about once a second, and the watchdog's beat. Returns when it is due again, CLOCK_BOOTTIME. */
 static uint64_t work_beside(uint64_t now_usec)
 {
@@ -178,6 +190,7 @@ static uint64_t work_beside(uint64_t now_usec)
 		(void)score_follow(loop.setup->score);
 		gateway_status(loop.setup->gateway, &status);
 		news_status(&status, now_usec, etcd_trouble(loop.setup->engine));
+		note(&status, now_usec);
 		loop.follow_usec = now_usec + FOLLOW_USEC;
 	}
 	if (loop.beat_every_usec > 0 && now_usec >= loop.beat_usec) {
@@ -238,6 +251,8 @@ int loop_run(const struct loop_setup *setup)
 	}
 	if (gateway_has_left(setup->gateway) || (!loop.stopping && loop.leaving))
 		deadhand_end();
+	if (!loop.stopping)
+		gateway_note_remove(setup->scoreboard);
 	fence_clear();
 	return r;
 }

@@ -10,6 +10,7 @@
 
 struct loop_setup {
 	struct score *score;
+	const char *scoreboard;      /* its path */
 	struct engine *engine;       /* etcd */
 	struct gateway *gateway;
 };
