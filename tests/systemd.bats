@@ -8,6 +8,7 @@
 # Scenarios run in both forms: "listener" is Accept=no, "connection" is Accept=yes by the shipped drop-in.
 
 load lib/helpers
+load lib/holders
 load lib/booted
 
 setup_file() { boot_farm; }
@@ -378,9 +379,10 @@ held() { score list -nr -o NODE,STATE,REASON | sed -n 's/^\([^ ]*\) held /\1 /p'
   inside systemctl start corebalance-probe.service
   state_is 4002 up
   # One event for each change of state, and no other: not even beginnings and ends of passes.
-  [ "$(journal -u corebalance-probe.service | wc -l)" = 2 ] || { journal -u corebalance-probe.service; return 1; }
-  [ "$(journal -u corebalance-probe.service COREBALANCE_NODE=127.0.0.1:4002 | wc -l)" = 2 ]
-  [ -z "$(journal -u corebalance-probe.service COREBALANCE_NODE=127.0.0.1:4001)" ]
+  # journald does not know the unit of a sender that has ended, so some may have none.
+  [ "$(journal -u corebalance-probe.service | wc -l)" -le 2 ] || { journal -u corebalance-probe.service; return 1; }
+  [ "$(journal -t cbprobe COREBALANCE_NODE=127.0.0.1:4002 | wc -l)" = 2 ]
+  [ -z "$(journal -t cbprobe COREBALANCE_NODE=127.0.0.1:4001)" ]
 }
 
 @test "the prober that stays: ready after its first pass, reloads, tells of changes, and the catalog explains them" {
@@ -513,7 +515,7 @@ END
   use listener
   client_start stays "${ENDLESS[@]}"
   until_ok busy_is 1
-  pid=$(score slots -nr -o PID)
+  pid=$(GATE_PID=$(main_pid corebalance.service) holders)
   intruder
   inside sh -c 'echo secret >/run/corebalance/private && chown corebalance: /run/corebalance/private &&
     chmod 600 /run/corebalance/private
@@ -563,7 +565,7 @@ pass_after() { (($(last_pass) > $1)); }
   client_wait third
   client_wait waiter
   client -n 20 --send 1000 --half-close --expect echo
-  busy_is 2
+  until_ok busy_is 2
   client_hurry transfer
   client_wait transfer
   at_rest
@@ -582,7 +584,7 @@ pass_after() { (($(last_pass) > $1)); }
   restarted() { [ "$(main_pid corebalance.service)" != "$before" ] && unit_is corebalance.service active; }
   PATIENCE=40 until_ok restarted
   client --send 1000 --half-close --expect echo
-  busy_is 1
+  until_ok busy_is 1
   client_hurry transfer
   client_wait transfer
   inside sh -c 'rm -r /run/systemd/system/corebalance.service.d && systemctl daemon-reload'
@@ -691,7 +693,7 @@ open("/run/corebalance/scoreboard.tdb", "r+b").write(data)'
   make_scoreboard_foreign
   inside systemctl start corebalance-probe.service
   unit_is corebalance-probe.service inactive
-  [ "$(journal -u corebalance-probe.service --grep='another version of corebalance' | wc -l)" = 1 ]
+  [ "$(journal -t cbprobe --grep='another version of corebalance' | wc -l)" = 1 ]
   inside rm /run/corebalance/scoreboard.tdb
 }
 
@@ -938,7 +940,7 @@ killed_relay_leaves_nothing() {
   until_ok busy_is 1
   client_start waiter --send 1000 --half-close --expect echo
   until_ok waiting_is 1
-  pid=$(score slots -nr -o PID)
+  pid=$(GATE_PID=$(main_pid corebalance.service) holders)
   inside kill -KILL "$pid"
   client_wait waiter
   ! client_wait killed || false
@@ -959,7 +961,7 @@ killed_relay_leaves_nothing() {
   use listener
   client_start killed "${ENDLESS[@]}"
   until_ok busy_is 1
-  pid=$(score slots -nr -o PID)
+  pid=$(GATE_PID=$(main_pid corebalance.service) holders)
   client_start stays "${ENDLESS[@]}"
   until_ok busy_is 2
   inside systemctl restart corebalance.service
@@ -1005,7 +1007,7 @@ leave_memory_group() {
   use listener
   client_start killed "${ENDLESS[@]}"
   until_ok busy_is 1
-  pid=$(score slots -nr -o PID)
+  pid=$(GATE_PID=$(main_pid corebalance.service) holders)
   client_start stays "${ENDLESS[@]}"
   until_ok busy_is 2
   client_start waiter --send 1000 --half-close --expect echo
