@@ -94,7 +94,8 @@ END
   held_by_is 127.88.0.1: 2
   waiting_of_is '\[2001:db8::[12]\]' 1
   waiting_of_is 192.0.2.1: 1
-  score kill "$(score slots -nr -o CLIENT | grep ^192.0.2.1:)"
+  # A slot that was granted and not taken yet cannot be ended.
+  until_ok eval 'score kill "$(score slots -nr -o CLIENT | grep ^192.0.2.1:)"'
   until_ok waiting_is 1
   until_ok held_by_is 192.0.2.1: 1
 }

@@ -186,7 +186,7 @@ NOT_THEIRS='not believed: it belongs to neither root, nor this user, nor the own
   background "$T/swapper.log" as $STRANGER /usr/bin/python3 -c "
 import os, sys, time
 folder, target = '$T/run', '$T/precious'
-end = time.time() + 120
+end = time.time() + 900
 while time.time() < end:
     for name in os.listdir(folder):
         path = os.path.join(folder, name)
