@@ -107,7 +107,8 @@ struct gateway_hooks {
 struct gateway_settings {
 	const char *prefix;          /* of all keys: "/corebalance/FARM/" */
 	const char *name;            /* this gateway's: letters, digits, and . _ - */
-	const char *identity;        /* the same after a restart of the program, another on each machine and for each scoreboard */
+	const char *identity;        /* the same after a restart of the program, another on each machine and for each
+				      * scoreboard; at most 511 bytes */
 	uint64_t lease_usec;         /* L: a gateway that has said nothing for so long is dead */
 	uint64_t margin_usec;        /* so long before that this gateway stops to give out slots; below lease_usec */
 	uint64_t fence_wait_usec;    /* see struct gateway_hooks */

@@ -34,6 +34,7 @@ void known_clear(struct known *k)
 	for (i = 0; i < k->n_nodes; i++)
 		node_free(k->nodes[i]);
 	free(k->nodes);
+	free(k->listed);
 	free(k->prefix);
 	free(k->bad);
 	*k = (struct known){ .nodes = NULL };
@@ -109,10 +110,35 @@ struct known_node *known_node(struct known *k, const char *name)
 	return node;
 }
 
+struct known_node *known_listed(struct known *k, size_t place, const char *name)
+{
+	struct known_node *node;
+
+	if (place < k->n_listed && strcmp(k->listed[place]->name, name) == 0)
+		return k->listed[place];
+	node = known_node(k, name);
+	if (!node || place > k->n_listed)
+		return node;
+	if (place == k->listed_room) {
+		size_t room = place > 0 ? 2 * place : 16;
+		struct known_node **listed = reallocarray(k->listed, room, sizeof(struct known_node *));
+
+		if (!listed)
+			return node;
+		k->listed = listed;
+		k->listed_room = room;
+	}
+	k->listed[place] = node;
+	if (place == k->n_listed)
+		k->n_listed++;
+	return node;
+}
+
 void known_purge(struct known *k)
 {
 	size_t i, kept = 0;
 
+	k->n_listed = 0;
 	for (i = 0; i < k->n_nodes; i++) {
 		if (k->nodes[i]->present || k->nodes[i]->local.here)
 			k->nodes[kept++] = k->nodes[i];

@@ -81,6 +81,8 @@ struct known {
 	struct peer peers[GATEWAYS_MAX];
 	struct known_node **nodes;   /* in the order of their names */
 	size_t n_nodes, room;
+	struct known_node **listed;  /* the nodes in the order of the scoreboard's list, as they were looked at last */
+	size_t n_listed, listed_room;
 	char *bad;                   /* the latest key whose value cannot be read; NULL: none since this was told */
 	bool complete;               /* memory was enough for all that was to be noted; false: read anew */
 };
@@ -100,6 +102,9 @@ void known_stamp(struct known *k, uint64_t now_usec);
 
 /* Finds the node of that name, or makes one that the engine does not have. NULL: no memory. */
 struct known_node *known_node(struct known *k, const char *name);
+
+/* As known_node(), of the node at that place of the scoreboard's list: quicker if it is the one that was there before. */
+struct known_node *known_listed(struct known *k, size_t place, const char *name);
 
 /* Forgets nodes that neither the engine nor the scoreboard has. */
 void known_purge(struct known *k);

@@ -124,7 +124,7 @@ int local_look(struct known *k, const struct gateway_farm *farm, struct own *own
 	if (r < 0)
 		return r;
 	for (i = 0; i < look.n_nodes; i++)
-		if (!known_node(k, look.nodes[i].name))
+		if (!known_listed(k, i, look.nodes[i].name))
 			return -ENOMEM;
 	for (i = 0; i < k->n_nodes; i++) {
 		stamp(&k->nodes[i]->local, own->now_usec);
@@ -132,7 +132,7 @@ int local_look(struct known *k, const struct gateway_farm *farm, struct own *own
 	}
 	own->busy = 0;
 	for (i = 0; i < look.n_nodes; i++) {
-		set_local(&known_node(k, look.nodes[i].name)->local, &look.nodes[i]);
+		set_local(&known_listed(k, i, look.nodes[i].name)->local, &look.nodes[i]);
 		own->busy += look.nodes[i].busy;
 	}
 	for (i = 0; i < k->n_nodes; i++)

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define CORES_MAX 65535u          /* of a node */
-#define IDENTITY_MAX 127u         /* longest identity, without its NUL */
+#define IDENTITY_MAX 511u          /* longest identity, without its NUL */
 #define LEASE_MAX_USEC UINT64_C(86400000000)
 
 /* A heartbeat. Lengths of time are microseconds; age and lease count in the sender's clock. */

@@ -143,23 +143,25 @@ static bool read_line(char *line, struct gateway_note *ret)
 	return true;
 }
 
-/* The file, if it is a plain file that not everybody may write. */
+/* Whether it is a plain file that not everybody may write. */
+static bool is_believed(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !(st.st_mode & S_IWOTH);
+}
+
 static int open_file(const char *path, FILE **ret)
 {
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), r = 0;
-	struct stat st;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0)
-		r = -errno;
-	else if (!S_ISREG(st.st_mode) || (st.st_mode & S_IWOTH))
-		r = -EKEYREVOKED;
-	else if (!(*ret = fdopen(fd, "r")))
-		r = -errno;
-	if (r < 0)
-		(void)close(fd);
-	return r;
+	*ret = is_believed(fd) ? fdopen(fd, "r") : NULL;
+	if (*ret)
+		return 0;
+	(void)close(fd);
+	return -EKEYREVOKED;
 }
 
 int gateway_note_each(const char *scoreboard, int (*fn)(const struct gateway_note *note, void *arg), void *arg)
