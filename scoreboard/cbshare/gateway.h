@@ -24,7 +24,7 @@
 #include "targets.h"
 
 #define GATEWAY_NAME_MAX 63u      /* longest name of a gateway, without its NUL */
-#define GATEWAY_REST_USEC 300000u /* the least time for which no connection has used a slot that goes to another gateway */
+#define GATEWAY_REST_USEC 306000u /* the least time, and 2 %, for which no connection has used a slot that goes elsewhere */
 
 /* ---- what the core asks of its farm ---- */
 

@@ -45,7 +45,7 @@ static void set_busy(struct node_at_site *node, uint32_t busy)
 
 	/* Peaks that are over, and lower ones that a higher one covers, count no more. */
 	for (i = 0; i < node->n_peaks; i++)
-		if (node->peaks[i].usec + GATEWAY_REST_USEC > world_now() && node->peaks[i].busy > busy)
+		if (node->peaks[i].usec + REST_USEC > world_now() && node->peaks[i].busy > busy)
 			node->peaks[kept++] = node->peaks[i];
 	node->n_peaks = kept;
 	if (node->busy > busy) {
@@ -66,7 +66,7 @@ uint32_t site_peak(const struct site *site, unsigned node)
 	unsigned i;
 
 	for (i = 0; i < n->n_peaks; i++)
-		if (n->peaks[i].usec + GATEWAY_REST_USEC > world_now() && n->peaks[i].busy > most)
+		if (n->peaks[i].usec + REST_USEC > world_now() && n->peaks[i].busy > most)
 			most = n->peaks[i].busy;
 	return most;
 }
@@ -236,7 +236,7 @@ static int farm_set_lease(void *context, uint64_t until_usec)
 	if (befall(site))
 		return 0;
 	site->lease_usec = until_usec;
-	world_at(site_when(site, until_usec) + chance(MARGIN_USEC - GATEWAY_REST_USEC - 100000), fence, site, until_usec);
+	world_at(site_when(site, until_usec) + chance(MARGIN_USEC - REST_USEC - 100000), fence, site, until_usec);
 	dispatch(site);
 	return 0;
 }

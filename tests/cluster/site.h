@@ -17,6 +17,7 @@
 #define NODES_MAX 4u
 #define LEASE_USEC UINT64_C(3000000)
 #define MARGIN_USEC UINT64_C(1000000)
+#define REST_USEC UINT64_C(300000) /* for so long a node may have a connection that its gateway has closed */
 #define CONNECTIONS_MAX 64u
 #define PEAKS_MAX 64u
 
@@ -97,7 +98,7 @@ void site_crash(struct site *site);
 /* So many clients, with connections of so long, come again and again from now on. */
 void site_demand(struct site *site, unsigned clients, uint64_t job_usec);
 
-/* The most connections that the node can take for those of the site: its close may have got lost for GATEWAY_REST_USEC. */
+/* The most connections that the node can take for those of the site: its close may have got lost for REST_USEC. */
 uint32_t site_peak(const struct site *site, unsigned node);
 
 /* Whether the scoreboard gives out slots. */
