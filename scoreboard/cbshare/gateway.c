@@ -32,7 +32,8 @@
 #define HEARTBEAT_LEAST_USEC 50000u    /* between two heartbeats, at least */
 #define AGE_STEP_USEC UINT64_C(500000) /* the age of the oldest waiter is told when it is so far from what others think */
 #define DEMAND_PART 32u                /* demand is told when it has changed by 2 and so small a part */
-#define LOOK_USEC 50000u               /* how often the farm is looked at, */
+#define LOOK_USEC 20000u               /* how often the farm is looked at, */
+#define LOOK_NODE_USEC 4u              /* and so much more seldom for each node, */
 #define LOOK_SOON_USEC 10000u          /* and while slots are to change hands */
 #define RETRY_FIRST_USEC 50000u        /* the wait after a request that failed, which doubles */
 #define RETRY_LAST_USEC 1000000u
@@ -761,7 +762,7 @@ static bool is_offering(const struct gateway *g)
 
 static uint64_t next_turn(const struct gateway *g)
 {
-	uint64_t now = g->own.now_usec, next = now + LOOK_USEC;
+	uint64_t now = g->own.now_usec, next = now + LOOK_USEC + LOOK_NODE_USEC * g->known.n_nodes;
 	size_t i;
 
 	if (g->state == STATE_LEFT)
@@ -769,7 +770,7 @@ static uint64_t next_turn(const struct gateway *g)
 	if (g->lowered)
 		return now;
 	if (is_offering(g))
-		next = now + LOOK_SOON_USEC;
+		next -= LOOK_USEC - LOOK_SOON_USEC;
 	if (g->lease_usec > now)
 		next = earlier(next, g->lease_usec);
 	if (g->state == STATE_ACTIVE && !g->pending[REQUEST_RENEW] && !may_go(g))
