@@ -4,6 +4,7 @@
 # The scoreboard's history: how long connections waited and held a slot.
 
 load lib/helpers
+load lib/clocks
 
 @test "every connection is counted once, whatever the clock does, and the last hour is shown without a gap" {
   echo "$ADDR, 4001, 1, 0" >"$CONF"
@@ -30,4 +31,53 @@ load lib/helpers
   [[ $output == *"slice/0: "* && $output == *"slice/1: "* && $output == *": 120 findings" ]]
   run -0 score fsck --repair
   run -0 score fsck
+}
+
+# ---- the wall clock is set ----
+
+# The two sums of seconds that all connections waited, and held their slots, are less than the clock was set ahead.
+sums_are_small() {
+  score metrics | awk '/^corebalance_.*(wait|hold).*_seconds_sum/ { n++; if ($2 < 0 || $2 > 1800) bad++ } END { exit n < 2 || bad }'
+}
+
+what_is_measured_stays() {
+  node a 4001 1 --mode line
+  clock_preload
+  WRAPPER=$OTHER_CLOCKS entrance "$1"
+  client_start now --line "$(until_word now)" --expect line
+  until_ok busy_is 1
+  client_start first --line "$(until_word first)" --expect line
+  until_ok waiting_is 1
+  clocks_ahead 3600
+  word now
+  client_wait now
+  until_ok waiting_is 0
+  word first
+  client_wait first
+  farm_is_at_rest
+  score metrics | grep _seconds_sum
+  sums_are_small
+}
+
+@test "alone: waiting and holding are measured right although the clock is set ahead" { what_is_measured_stays alone; }
+@test "listener: waiting and holding are measured right although the clock is set ahead" { what_is_measured_stays listener; }
+@test "connection: waiting and holding are measured right although the clock is set ahead" { what_is_measured_stays connection; }
+@test "inetd: waiting and holding are measured right although the clock is set ahead" { what_is_measured_stays inetd; }
+
+# What is shown follows the wall clock of the process that shows it.
+@test "the time since when a slot is taken is shown by the present wall clock" {
+  local since
+  node a 4001 1 --mode line
+  clock_preload
+  WRAPPER=$OTHER_CLOCKS entrance alone
+  client_start now --line "$(until_word now)" --expect line
+  until_ok busy_is 1
+  since=$(score slots -nr -o SINCE)
+  clocks_ahead 3600
+  # shellcheck disable=SC2086
+  later=$($OTHER_CLOCKS "$BUILD/cbscore" -c "$CONF" slots -nr -o SINCE)
+  echo "$since $later"
+  [ $(((later - since + 500000) / 1000000)) = 3600 ]
+  word now
+  client_wait now
 }

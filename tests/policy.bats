@@ -199,7 +199,7 @@ behind_a_proxy() {
   three_nodes --policy affinity
   from 127.7.7.7 >/dev/null
   [ "$(remembered)" = 1 ]
-  # The field used_usec of its cell, 32 bytes before the address.
+  # The field used_usec of its cell, 32 bytes before the address. Before the boot it is a time that cannot be.
   python3 - "$SCOREBOARD" <<'PYTHON'
 import struct, sys
 with open(sys.argv[1], "r+b") as f:
@@ -207,7 +207,7 @@ with open(sys.argv[1], "r+b") as f:
     f.seek(at)
     used, = struct.unpack("Q", f.read(8))
     f.seek(at)
-    f.write(struct.pack("Q", used - 3601 * 10**6))
+    f.write(struct.pack("Q", (used - 3601 * 10**6) % 2**64))
 PYTHON
   [ "$(remembered)" = 0 ]
   from 127.7.7.7 >/dev/null

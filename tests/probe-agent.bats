@@ -175,7 +175,7 @@ is() { [ "$(of "$1")" = "$2" ] || { echo "$1 is $(of "$1")"; return 1; }; }
   node_line 4002 4 check=none
   score load >/dev/null
   # Connections to two nodes: on the first they take two thirds as long.
-  "$BUILD/tests/cbtest-speed" "$SCOREBOARD" 0 100 200000 30000 1 1000000 1500000
+  "$BUILD/tests/cbtest-speed" "$SCOREBOARD" 100 200000 30000 1 1000000 1500000
   agent_start
   says '100%\n'
   read -r speed learned < <(score list -nr -o speed,learned)

@@ -3,6 +3,7 @@
 
 # shellcheck disable=SC2016  # expressions of jq
 load lib/helpers
+load lib/clocks
 
 # Two nodes without a pinned speed, of two cores each, without a listener.
 two_nodes() {
@@ -11,7 +12,7 @@ two_nodes() {
   score load >/dev/null
 }
 
-# serve AGE ROUNDS IN OUT SERVED USEC...: makes connections to nodes 1, 2 and so on, AGE seconds ago.
+# serve ROUNDS IN OUT SERVED USEC...: makes connections to nodes 1, 2 and so on.
 serve() { "$BUILD/tests/cbtest-speed" "$SCOREBOARD" "$@"; }
 
 # value NODE COLUMN: prints a value of cbscore list.
@@ -45,7 +46,7 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   two_nodes
   [ "$(chosen)" = "$ADDR:1001" ] # as good, and first in the list
   [ "$(value 1001 speed) $(value 1002 speed)" = "1 1" ]
-  serve 0 100 200000 30000 1 2000000 1000000
+  serve 100 200000 30000 1 2000000 1000000
   holds '$slow < 0.85 and $fast > 1.15 and $fast / $slow > 1.7 and $fast / $slow < 2.3' \
     slow "$(value 1001 learned)" fast "$(value 1002 learned)"
   holds '$n > 63 and $n <= 64' n "$(value 1002 holds)"
@@ -67,7 +68,7 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   node_line 1004 2
   score load >/dev/null
   score down "$ADDR:1003" --reason "new memory" >/dev/null
-  serve 0 50 200000 30000 1 1000000 2000000 1000000 1000000
+  serve 50 200000 30000 1 1000000 2000000 1000000 1000000
   [ "$(score explain -n -r -o node,state,cores,free,speed | sort)" = \
     "$(score list -n -r -o node,state,cores,free,speed | sort)" ]
   score explain -n -r --top 0 -o node,why | grep -qxF "$ADDR:1003 held\\x20by\\x20an\\x20administrator:\\x20new\\x20memory"
@@ -186,7 +187,7 @@ fill() {
   node_line 1001 2
   echo "$ADDR, 1002, 2, 0, speed=0.5" >>"$CONF"
   serve_made() { score load >/dev/null && serve "$@"; }
-  serve_made 0 100 200000 30000 1 4000000 1000000
+  serve_made 100 200000 30000 1 4000000 1000000
   [ "$(value 1002 speed)" = 0.5 ]
   [ "$(value 1002 pinned)" = true ]
   # The pinned node is the scale: the other node, four times as slow, has a quarter of its speed.
@@ -203,7 +204,7 @@ fill() {
 
 @test "learned speeds survive a load of the node list, and other roles of nodes" {
   two_nodes
-  serve 0 100 200000 30000 1 4000000 1000000
+  serve 100 200000 30000 1 4000000 1000000
   local before
   before=$(score list -n -r -o node,speed,hold | sort)
   { echo "$ADDR, 1003, 1, 0"; echo "$ADDR, 1002, 4, 0"; echo "$ADDR, 1001, 2, 0"; } >"$CONF"
@@ -217,17 +218,17 @@ fill() {
 
 @test "failures, and connections to which the node sent nothing, are no samples: a node that fails fast is not fast" {
   two_nodes
-  serve 0 100 200000 0 1 1000000 5000
-  serve 0 100 200000 30000 0 1000000 5000
+  serve 100 200000 0 1 1000000 5000
+  serve 100 200000 30000 0 1000000 5000
   [ "$(value 1001 holds) $(value 1002 holds)" = "0 0" ]
   [ "$(value 1001 speed) $(value 1002 speed)" = "1 1" ]
   # Nor is a node that answers with an error, which is shorter than the others' answers.
   for ((i = 0; i < 30; i++)); do
     score down "$ADDR:1002" >/dev/null
-    serve 0 1 200000 30000 1 1000000 5000
+    serve 1 200000 30000 1 1000000 5000
     score up "$ADDR:1002" >/dev/null
     score down "$ADDR:1001" >/dev/null
-    serve 0 1 200000 300 1 1000000 5000
+    serve 1 200000 300 1 1000000 5000
     score up "$ADDR:1001" >/dev/null
   done
   holds '$learned < 1.1' learned "$(value 1002 learned)"
@@ -236,7 +237,10 @@ fill() {
 
 @test "what was learned two days ago is forgotten by the next pass of the prober" {
   two_nodes
-  serve 172800 100 200000 30000 1 4000000 1000000
+  serve 100 200000 30000 1 4000000 1000000
+  clock_preload
+  clocks_ahead 172800 172800
+  export CLOCK LD_PRELOAD=$CLOCK_PRELOAD
   holds '$speed > 1.3' speed "$(value 1002 speed)"
   holds '$learned < 1.01 and $learned > 0.99' learned "$(value 1002 learned)"
   probe
@@ -283,7 +287,7 @@ fill() {
 
 @test "fsck finds a speed that is not what was learned, and a lost record of typical times, and repairs both" {
   two_nodes
-  serve 0 100 200000 30000 1 4000000 1000000
+  serve 100 200000 30000 1 4000000 1000000
   # The field step of node 1, at offset 1020 of a record that begins with the name.
   python3 - "$SCOREBOARD" "$ADDR:1001" <<'PYTHON'
 import struct, sys
@@ -303,7 +307,7 @@ PYTHON
   [[ $output == *"speed: row 9 cannot be true"* ]]
   score fsck --repair
   sound
-  serve 0 1 200000 30000 1 4000000 1000000
+  serve 1 200000 30000 1 4000000 1000000
 }
 
 @test "simulated farms: learned speeds do as well as known ones, and better than what knows no speeds" {

@@ -5,6 +5,7 @@
 
 load lib/helpers
 load lib/holders
+load lib/clocks
 
 # waiter NAME: a client that waits for its slot; the process that waits for it is in $waiter. While it has its slot its
 # node answers after `word NAME`.
@@ -24,6 +25,9 @@ served() {
 }
 # The busy slot has been taken by another process than $1.
 busy_with_another() { [ "$(score slots -nr -o PID)" != "" ] && [ "$(score slots -nr -o PID)" != "$1" ]; }
+
+# A process has a slot.
+has_slot() { score slots -nr -o PID | grep -qx "$1"; }
 
 # A waiter of its own process is granted a slot while it is stopped: the next waiter and a new client are served. When
 # it goes on it is before those that came later, under its own name.
@@ -110,7 +114,6 @@ granted_and_killed() {
   kill -STOP "$dead"
   word one
   served one
-  has_slot() { score slots -nr -o PID | grep -qx "$1"; }
   until_ok has_slot "$dead"
   kill -9 "$dead"
   client_fails first
@@ -261,3 +264,30 @@ looked_since() { [ "$(tdbdump -k farm "$SCOREBOARD")" != "$1" ]; }
 @test "a relay for each connection: a listener that is stopped with its waiters holds up no other entrance" {
   a_stopped_listener_holds_up_nobody alone --connections-per-relay 1
 }
+
+# The wall clock is set back behind the grant: its age is not of that clock.
+a_grant_goes_on() {
+  local stopped
+  node a 4001 1 --mode line
+  clock_preload
+  WRAPPER=$OTHER_CLOCKS entrance "$1"
+  client_start now --line "$(until_word now)" --expect line
+  until_ok busy_is 1
+  waiter first
+  stopped=$waiter
+  waiter second
+  kill -STOP "$stopped"
+  word now
+  served now
+  until_ok has_slot "$stopped"
+  clocks_ahead -3600
+  word second
+  served second
+  kill -CONT "$stopped"
+  word first
+  served first
+  farm_is_at_rest
+}
+
+@test "connection: a slot that a stopped waiter was granted goes on although the clock is set back" { a_grant_goes_on connection; }
+@test "inetd: a slot that a stopped waiter was granted goes on although the clock is set back" { a_grant_goes_on inetd; }

@@ -110,3 +110,47 @@ EOF
   run -78 "$LATER/cbrelay" -c "$CONF" "$GATE"
   [[ $output == *'a scoreboard of another version of corebalance; see UPGRADES in corebalance(7)' ]]
 }
+
+# The time of an earlier format is that of the wall clock: an upgrade converts it. Such a scoreboard is made of one of
+# this format.
+@test "a scoreboard whose times are of the wall clock is upgraded with its slots as old as they are" {
+  local since later
+  node a 4001 1 --mode line
+  entrance alone
+  client_start now --line "$(until_word now)" --expect line
+  until_ok busy_is 1
+  client_start first --line "$(until_word first)" --expect line
+  until_ok waiting_is 1
+  since=$(score slots -nr -o SINCE)
+  mkdir -m 755 "$T/earlier"
+  cp "$SCOREBOARD" "$T/earlier/scoreboard.tdb"
+  python3 - "$T/earlier/scoreboard.tdb" "$since" "$(score queue -nr -o SINCE)" <<'EOF2'
+import struct, sys, time
+path, since = sys.argv[1], [int(word) for word in sys.argv[2:]]
+data = bytearray(open(path, "rb").read())
+at = data.index(b"version" + b"corebalance") + len("version") + 16
+assert data[at] >= 18
+data[at] = 17
+ahead = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+for wall in since:
+    found = 0
+    for offset in range(len(data) - 7):
+        if abs(struct.unpack_from("=Q", data, offset)[0] - (wall - ahead)) < 20000:
+            struct.pack_into("=Q", data, offset, wall)
+            found += 1
+    print("converted", found)
+    assert found
+open(path, "r+b").write(data)
+EOF2
+  export COREBALANCE_SCOREBOARD=$T/earlier/scoreboard.tdb
+  background "$T/upgrade.log" "$BUILD/cbrelay" -c "$CONF" "$ADDR:3640"
+  until_ok grep -q "made by an earlier version; upgraded with 1 node, 1 slot taken" "$T/upgrade.log"
+  later=$("$BUILD/cbscore" -c "$CONF" slots -nr -o SINCE)
+  echo "$since $later"
+  [ $((later - since)) -lt 1000000 ] && [ $((since - later)) -lt 1000000 ]
+  export COREBALANCE_SCOREBOARD=$SCOREBOARD
+  word now
+  client_wait now
+  word first
+  client_wait first
+}

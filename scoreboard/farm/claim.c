@@ -390,7 +390,7 @@ static int next_alive(struct score *s, struct farm *farm, struct clients_full *f
 static int grant(struct score *s, struct farm *farm, uint32_t position, struct cell *cell, uint32_t number)
 {
 	struct slot with = {
-		.holder = cell->owner, .ticket = cell->number, .since_usec = now_realtime(),
+		.holder = cell->owner, .ticket = cell->number, .since_usec = now_boottime(),
 		.state = SLOT_GRANTED, .cell = number,
 	};
 	bool trial;
@@ -496,7 +496,7 @@ int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy
 		    struct score_slot *ret, struct score_target *ret_target)
 {
 	struct slot with = {
-		.holder = s->self, .ticket = ticket, .since_usec = now_realtime(),
+		.holder = s->self, .ticket = ticket, .since_usec = now_boottime(),
 		.state = SLOT_BUSY, .cell = NONE,
 	};
 	uint32_t position;

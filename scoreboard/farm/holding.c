@@ -106,7 +106,7 @@ int attempt_release(struct score *s, const struct score_slot *ours, uint64_t in,
 
 	if (r < 0)
 		return r;
-	now_usec = now_realtime();
+	now_usec = now_boottime();
 	record = h.record;
 	record->served += served;
 	record->failed += !served;
@@ -243,7 +243,7 @@ static int served_silently(struct score *s, const struct holding *h, uint64_t in
 	h->record->bytes_in += in;
 	store_touch(s->store, &h->record->served, 4 * sizeof(h->record->served));
 	note_answer(s, h->record);
-	history_note_end(s->store, h->farm, h->slot->since_usec, now_realtime(), true);
+	history_note_end(s->store, h->farm, h->slot->since_usec, now_boottime(), true);
 	return h->slot->trial ? trial_passed(s, h, ret_edge) : 0;
 }
 
@@ -269,7 +269,7 @@ int attempt_doubted(struct score *s, const struct score_slot *ours, uint64_t in,
 		r = fail_node(s, &h, reason, retry_usec, ret_edge);
 	} else {
 		h.record->failed++;
-		history_note_end(s->store, h.farm, h.slot->since_usec, now_realtime(), false);
+		history_note_end(s->store, h.farm, h.slot->since_usec, now_boottime(), false);
 	}
 	return give_up(s, &h, r);
 }
@@ -374,7 +374,7 @@ static int take_of_node(struct score *s, struct farm *farm, const struct node_re
 			const char *client, struct score_slot *ret)
 {
 	struct slot with = {
-		.holder = s->self, .ticket = farm->next_ticket, .since_usec = now_realtime(),
+		.holder = s->self, .ticket = farm->next_ticket, .since_usec = now_boottime(),
 		.state = SLOT_BUSY, .cell = NONE,
 	};
 

@@ -72,7 +72,7 @@ int learn_hold(struct store *store, struct node_record *record, struct index_ent
 
 int learn_compile(struct store *store, struct node_record *record, struct index_entry *entry, uint64_t work_usec)
 {
-	uint64_t now_usec = now_realtime();
+	uint64_t now_usec = now_boottime();
 	struct speed_class *class;
 	int r;
 

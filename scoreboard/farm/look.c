@@ -129,7 +129,7 @@ _Static_assert(MEMORY_CELLS == SCORE_CLIENTS_AT_ONCE, "a page of clients is look
 
 int attempt_clients(struct score *s, uint32_t page, struct score_client_info *ret, unsigned *ret_n)
 {
-	uint64_t now_usec = now_realtime();
+	uint64_t now_usec = now_boottime();
 	struct memory_page clients = { 0 };
 	struct farm *farm;
 	int r = farm_enter(s, &farm);
@@ -148,7 +148,7 @@ int attempt_clients(struct score *s, uint32_t page, struct score_client_info *re
 		if (!memory_is_valid(cell, now_usec))
 			continue;
 		*client = (struct score_client_info){
-			.since_usec = cell->since_usec, .used_usec = cell->used_usec, .uses = cell->uses,
+			.since_usec = wall_time(cell->since_usec), .used_usec = wall_time(cell->used_usec), .uses = cell->uses,
 		};
 		(void)memcpy(client->client, cell->address, strnlen(cell->address, MEMORY_ADDRESS_MAX));
 		if (store_read(s->store, STORE_NODE, cell->node, 0, &node, sizeof(node)) == 0 && node_check(&node) == 0)
@@ -201,7 +201,7 @@ int attempt_each_slot(struct score *s, int (*fn)(const struct score_slot_info *s
 		const struct seen_slot *item = &seen.items[i];
 		struct score_slot_info info = {
 			.node = item->node, .slot = item->number, .pid = (pid_t)item->slot.holder.pid,
-			.client = item->slot.client, .since_usec = item->slot.since_usec,
+			.client = item->slot.client, .since_usec = wall_time(item->slot.since_usec),
 			.in = item->slot.in, .out = item->slot.out, .taken = item->slot.state == SLOT_BUSY,
 		};
 
@@ -317,7 +317,7 @@ int attempt_each_ticket(struct score *s, int (*fn)(const struct score_ticket_inf
 		const struct cell *cell = &seen.items[i].cell;
 		struct score_ticket_info info = {
 			.number = cell->number, .pid = (pid_t)cell->owner.pid, .client = cell->client,
-			.since_usec = cell->since_usec, .per_client = cell->per_client,
+			.since_usec = wall_time(cell->since_usec), .per_client = cell->per_client,
 		};
 
 		r = fn(&info, arg);
@@ -365,7 +365,7 @@ int attempt_totals(struct score *s, struct score_totals *ret)
 	totals.split = farm->split;
 	if (farm->queue_head != NONE) {
 		r = queue_read(s->store, farm, farm->queue_head, &cell);
-		totals.oldest_since_usec = r == 0 ? cell.since_usec : 0;
+		totals.oldest_since_usec = r == 0 ? wall_time(cell.since_usec) : 0;
 	}
 	farm_leave(s);
 	if (r == 0)

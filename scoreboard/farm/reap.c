@@ -70,7 +70,7 @@ struct suspect {
 struct suspects {
 	struct suspect *items;
 	size_t n, room;
-	uint64_t now_usec;     /* CLOCK_REALTIME of the look */
+	uint64_t now_usec;     /* CLOCK_BOOTTIME of the look */
 	bool is_fresh;         /* the lock was held for long less than SCORE_GRANT_USEC ago: no process is late */
 	bool drained;          /* a node was seen that can be removed */
 	bool lost;             /* there are lost slots, or processes that may hold such */
@@ -166,7 +166,7 @@ static int collect(struct score *s, struct suspects *suspects)
 
 	file_look(store_file(s->store));
 	r = begin_looking(s, suspects);
-	suspects->now_usec = now_realtime();
+	suspects->now_usec = now_boottime();
 	if (r == 0)
 		r = walk_slots(s, collect_slot, suspects);
 	if (r == 0)
@@ -230,7 +230,7 @@ static int bury_slot(struct score *s, struct farm *farm, const struct suspect *d
 		return r;
 	if (slot->state == SLOT_FREE || slot->ticket != dead->ticket || !holder_equal(&slot->holder, &dead->holder))
 		return 0;
-	history_note_end(s->store, farm, slot->since_usec, now_realtime(), false);
+	history_note_end(s->store, farm, slot->since_usec, now_boottime(), false);
 	record->failed++;
 	record->bytes_in += slot->in;
 	record->bytes_out += slot->out;

@@ -209,7 +209,7 @@ int attempt_take(struct score *s, const struct score_ticket *ticket,
 		slot->holder = s->self;
 		slot->state = SLOT_BUSY;
 		slot->cell = NONE;
-		slot->since_usec = now_realtime();
+		slot->since_usec = now_boottime();
 		store_touch(s->store, slot, sizeof(*slot));
 		r = queue_ungrant(s->store, farm, cell);
 	}

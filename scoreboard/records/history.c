@@ -81,16 +81,16 @@ static void begin_slice(struct store *store, struct slice_record *slice, uint64_
 	store_touch(store, slice, sizeof(*slice));
 }
 
-/* The time since then; 0 if the wall clock has been set back meanwhile. */
+/* The time since then; 0 if that was in another boot. */
 static uint64_t span_since(uint64_t since_usec, uint64_t now_usec)
 {
 	return since_usec < now_usec ? now_usec - since_usec : 0;
 }
 
 /* The present slice, with the farm's counts noted; NULL, and nothing noted, if it cannot be read. */
-static struct slice_record *present(struct store *store, const struct farm *farm, uint64_t now_usec)
+static struct slice_record *present(struct store *store, const struct farm *farm)
 {
-	uint64_t number = now_usec / SCORE_SLICE_USEC;
+	uint64_t number = now_realtime() / SCORE_SLICE_USEC; /* slices are shown by the time of day */
 	struct slice_record *slice;
 	void *data;
 
@@ -110,7 +110,7 @@ static struct slice_record *present(struct store *store, const struct farm *farm
 
 void history_note_counts(struct store *store, const struct farm *farm)
 {
-	struct slice_record *slice = present(store, farm, now_realtime());
+	struct slice_record *slice = present(store, farm);
 
 	if (slice)
 		store_touch(store, &slice->busy, 4 * sizeof(slice->busy));
@@ -126,7 +126,7 @@ static void count_in(struct store *store, struct slice_record *slice, uint32_t *
 
 void history_note_claim(struct store *store, const struct farm *farm, uint64_t since_usec, uint64_t now_usec)
 {
-	struct slice_record *slice = present(store, farm, now_usec);
+	struct slice_record *slice = present(store, farm);
 	uint64_t wait_usec = span_since(since_usec, now_usec);
 
 	if (!slice)
@@ -137,7 +137,7 @@ void history_note_claim(struct store *store, const struct farm *farm, uint64_t s
 
 void history_note_end(struct store *store, const struct farm *farm, uint64_t since_usec, uint64_t now_usec, bool served)
 {
-	struct slice_record *slice = present(store, farm, now_usec);
+	struct slice_record *slice = present(store, farm);
 	uint64_t hold_usec = span_since(since_usec, now_usec);
 
 	if (!slice)

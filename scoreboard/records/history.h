@@ -44,11 +44,11 @@ int history_format(struct store *store);
 /* Notes the farm's counts: a connection has begun to wait. Staged only. */
 void history_note_counts(struct store *store, const struct farm *farm);
 
-/* Notes that a connection, which began to wait at since_usec, has got its slot at now_usec (both CLOCK_REALTIME). farm
+/* Notes that a connection, which began to wait at since_usec, has got its slot at now_usec (both CLOCK_BOOTTIME). farm
  * counts the slot already. Staged only. */
 void history_note_claim(struct store *store, const struct farm *farm, uint64_t since_usec, uint64_t now_usec);
 
-/* Notes that a connection, which took its slot at since_usec, has ended at now_usec (both CLOCK_REALTIME). farm counts
+/* Notes that a connection, which took its slot at since_usec, has ended at now_usec (both CLOCK_BOOTTIME). farm counts
  * the slot still. Staged only. */
 void history_note_end(struct store *store, const struct farm *farm, uint64_t since_usec, uint64_t now_usec, bool served);
 

@@ -81,7 +81,7 @@ int memory_find(struct store *store, const struct farm *farm, const char *addres
 	for (uint32_t i = 0; i < cells_used(farm->clients); i++) {
 		const struct memory_cell *cell = &page->cells[i];
 
-		if (is_of(cell, address, length) && memory_is_valid(cell, now_realtime())) {
+		if (is_of(cell, address, length) && memory_is_valid(cell, now_boottime())) {
 			*ret_node = cell->node;
 			return 0;
 		}
@@ -91,7 +91,7 @@ int memory_find(struct store *store, const struct farm *farm, const char *addres
 
 int memory_note(struct store *store, const struct farm *farm, const char *address, size_t length, uint32_t node)
 {
-	uint64_t now_usec = now_realtime();
+	uint64_t now_usec = now_boottime();
 	struct memory_cell *cell;
 	struct memory_page *page;
 	int r;
@@ -119,7 +119,7 @@ int memory_note(struct store *store, const struct farm *farm, const char *addres
 /* Puts the clients of an old page into the new pages. */
 static void move_clients(const struct memory_page *old, struct memory_page *pages, uint32_t clients)
 {
-	uint64_t now_usec = now_realtime();
+	uint64_t now_usec = now_boottime();
 
 	for (uint32_t i = 0; i < MEMORY_CELLS; i++) {
 		const struct memory_cell *client = &old->cells[i];

@@ -24,7 +24,7 @@
 #define MEMORY_EXPIRY_USEC (3600 * UINT64_C(1000000)) /* a client that has not come for so long is forgotten */
 
 struct memory_cell {
-	uint64_t used_usec;    /* CLOCK_REALTIME of its last connection; 0: the cell is empty */
+	uint64_t used_usec;    /* CLOCK_BOOTTIME of its last connection; 0: the cell is empty */
 	uint64_t since_usec;   /* of its first connection to the node */
 	uint64_t uses;         /* connections since it is remembered */
 	uint32_t node;         /* id */
@@ -39,7 +39,7 @@ struct memory_page {
 /* How many pages there are for so many clients. */
 uint32_t memory_pages(uint32_t clients);
 
-/* Whether a cell remembers a client, at a time of CLOCK_REALTIME. */
+/* Whether a cell remembers a client, at a time of CLOCK_BOOTTIME. */
 bool memory_is_valid(const struct memory_cell *cell, uint64_t now_usec);
 
 /* The id of the node that the client (its address, length bytes) used last. 0; 1: it is not known; or -errno. */

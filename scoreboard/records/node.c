@@ -312,7 +312,7 @@ static double ratio(int32_t octaves)
 static void describe_speed(const struct node_record *record, struct score_speed *ret)
 {
 	const struct speed *speed = &record->speed;
-	uint64_t now_usec = now_realtime();
+	uint64_t now_usec = now_boottime();
 
 	*ret = (struct score_speed){
 		.pinned = record->config.speed > 0,
@@ -327,8 +327,6 @@ static void describe_speed(const struct node_record *record, struct score_speed 
 
 void node_describe(const struct node_record *record, const struct index_entry *entry, struct score_node *ret)
 {
-	uint64_t boottime = now_boottime();
-
 	*ret = (struct score_node){
 		.id = entry->id,
 		.config = record->config,
@@ -353,7 +351,7 @@ void node_describe(const struct node_record *record, const struct index_entry *e
 	(void)memcpy(ret->fingerprint, record->fingerprint, sizeof(ret->fingerprint));
 	agent_format(&record->agent, ret->agent);
 	if (entry->key.retry_usec != UINT64_MAX)
-		ret->retry_usec = now_realtime() + entry->key.retry_usec - boottime;
+		ret->retry_usec = wall_time(entry->key.retry_usec);
 	describe_speed(record, &ret->learning);
 	ret->n_addresses = node_get_addresses(record, ret->addresses);
 	for (unsigned i = 0; i < ret->n_addresses && i < SCORE_ADDRESSES_MAX; i++)

@@ -208,7 +208,7 @@ static int wait_in(struct store *store, struct farm *farm, uint32_t at, struct c
 	cell->number = number;
 	cell->owner = *owner;
 	cell->policy = (uint16_t)policy;
-	cell->since_usec = now_realtime();
+	cell->since_usec = now_boottime();
 	cell->state = CELL_WAITING;
 	cell->next = behind;
 	cell->prev = before;

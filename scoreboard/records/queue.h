@@ -30,7 +30,7 @@ enum cell_state {
 struct cell {
 	uint64_t number;           /* the order of arrival */
 	struct holder owner;
-	uint64_t since_usec;       /* CLOCK_REALTIME */
+	uint64_t since_usec;       /* CLOCK_BOOTTIME */
 	uint16_t state;            /* enum cell_state */
 	uint16_t policy;           /* enum score_policy, by which the waiter's node is chosen */
 	uint32_t next, prev;       /* in its list; a free cell has no prev */

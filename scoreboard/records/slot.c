@@ -66,7 +66,7 @@ void slot_lose(struct slot *slot)
 {
 	(void)memset(slot, 0, sizeof(*slot));
 	slot->state = SLOT_LOST;
-	slot->since_usec = now_realtime();
+	slot->since_usec = now_boottime();
 	slot->cell = slot->next_free = NONE;
 	(void)strcpy(slot->client, "unknown");
 }

@@ -27,7 +27,7 @@ enum slot_state {
 struct slot {
 	struct holder holder;
 	uint64_t ticket;
-	uint64_t since_usec;   /* CLOCK_REALTIME */
+	uint64_t since_usec;   /* CLOCK_BOOTTIME */
 	uint64_t in, out;      /* bytes, as far as reported */
 	uint32_t state;        /* enum slot_state */
 	uint32_t trial;

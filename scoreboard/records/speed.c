@@ -133,7 +133,8 @@ uint32_t speed_weight(const struct speed_input *input, uint64_t now_usec)
 	uint64_t halvings = passed / SPEED_HALF_LIFE_USEC, rest = passed % SPEED_HALF_LIFE_USEC;
 	uint64_t weight;
 
-	if (halvings > 31)
+	/* A sample of a time far to come is of another boot. */
+	if (halvings > 31 || input->stamp_usec > now_usec + SPEED_HALF_LIFE_USEC)
 		return 0;
 	weight = input->weight >> halvings;
 	return (uint32_t)(weight - weight * (rest / 1000) / (2 * SPEED_HALF_LIFE_USEC / 1000));

@@ -27,7 +27,7 @@ struct speed_input {
 	uint32_t weight;       /* how many comparisons it stands for, as of stamp_usec */
 	uint32_t noise;        /* how far comparisons lie from octaves: the mean square, in 1/65536 square octaves */
 	uint32_t reserved;
-	uint64_t stamp_usec;   /* CLOCK_REALTIME of the last sample */
+	uint64_t stamp_usec;   /* CLOCK_BOOTTIME of the last sample */
 };
 
 /* What is known of a node: part of its record. All zero: nothing yet. */
@@ -42,7 +42,7 @@ struct speed {
  * node, which the node's next sample takes in. */
 struct speed_sample {
 	uint32_t node;         /* its id; 0: the place is free */
-	uint32_t begun_msec;   /* CLOCK_REALTIME, the lower 32 bits */
+	uint32_t begun_msec;   /* CLOCK_BOOTTIME, the lower 32 bits */
 	int32_t octaves;       /* log2 of the microseconds that it took */
 	int32_t speed;         /* of the node when it ended: pinned, else learned */
 	int32_t found;         /* sum of how much faster than that comparisons found it; not taken in yet */

@@ -37,6 +37,7 @@
 #include "store/salvage.h"
 #include "store/version.h"
 #include "system/folder.h"
+#include "upgrade.h"
 #include "users.h"
 
 #define TRIES_MAX 10u /* attempts to find the file that was removed last */
@@ -219,8 +220,11 @@ int rebuild_upgraded(const struct folder *folder, const char *path)
 	if (r == 0 && fstatat(folder->fd, folder->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_dev == salvage_stat(salvage)->st_dev && st.st_ino == salvage_stat(salvage)->st_ino) {
 		r = salvage_check(salvage);
-		if (r == -EPROTO && salvage_is_upgradable(salvage))
-			r = put(salvage, folder, path, WHY_EARLIER);
+		if (r == -EPROTO && salvage_is_upgradable(salvage)) {
+			r = salvage_has_wall_times(salvage) ? upgrade_times(salvage_store(salvage)) : 0;
+			if (r == 0)
+				r = put(salvage, folder, path, WHY_EARLIER);
+		}
 	}
 	(void)salvage_close(salvage);
 	return r > 0 ? 0 : r;

@@ -320,6 +320,14 @@ bool salvage_is_upgradable(struct salvage *salvage)
 	return store_find(salvage->store, STORE_VERSION, 0, 0, 0, &version, &size) == 0 && version_is_upgradable(version, size);
 }
 
+bool salvage_has_wall_times(struct salvage *salvage)
+{
+	void *version;
+	size_t size;
+
+	return store_find(salvage->store, STORE_VERSION, 0, 0, 0, &version, &size) == 0 && version_has_wall_times(version, size);
+}
+
 uint16_t salvage_life(const struct salvage *salvage)
 {
 	uint16_t life = store_life(salvage->store);

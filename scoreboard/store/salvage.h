@@ -34,6 +34,9 @@ int salvage_check(struct salvage *salvage);
 /* Whether the file is a scoreboard of an earlier version that this version can upgrade. */
 bool salvage_is_upgradable(struct salvage *salvage);
 
+/* Whether a scoreboard that can be upgraded has times of the wall clock, which repair/upgrade.h converts. */
+bool salvage_has_wall_times(struct salvage *salvage);
+
 /* The life of the scoreboard (store.h); 0: it cannot be read. */
 uint16_t salvage_life(const struct salvage *salvage);
 

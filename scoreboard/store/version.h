@@ -13,12 +13,15 @@
 #include <string.h>
 
 #ifndef SCORE_FORMAT /* a test builds another version */
-#define SCORE_FORMAT 17u
+#define SCORE_FORMAT 18u
 #endif
 
 /* The oldest format with records that mean the same in this version: a scoreboard of it can be upgraded while its slots
  * are held. A change of the farm's, a node's, a slot's or a cell's record makes this the format of that change. */
 #define SCORE_FORMAT_OLDEST 16u
+
+/* Before this format some times were those of the wall clock (repair/upgrade.h). */
+#define SCORE_FORMAT_BOOTTIME 18u
 
 struct version {
 	char magic[16];        /* "corebalance" */
@@ -56,4 +59,13 @@ static inline bool version_is_upgradable(const void *data, size_t size)
 		return false;
 	(void)memcpy(&version, data, sizeof(version));
 	return version.word == now.word && version.format >= SCORE_FORMAT_OLDEST && version.format < now.format;
+}
+
+/* Whether a record that can be upgraded is of a format whose times are those of the wall clock. */
+static inline bool version_has_wall_times(const void *data, size_t size)
+{
+	struct version version = { .format = 0 };
+
+	(void)memcpy(&version, data, size < sizeof(version) ? size : sizeof(version));
+	return version.format < SCORE_FORMAT_BOOTTIME;
 }

@@ -165,3 +165,8 @@ uint64_t now_coarse(void)
 {
 	return now(CLOCK_MONOTONIC_COARSE);
 }
+
+uint64_t wall_time(uint64_t boottime_usec)
+{
+	return now_realtime() - now_boottime() + boottime_usec;
+}

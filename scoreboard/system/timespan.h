@@ -26,3 +26,7 @@ uint64_t now_monotonic(void);
 
 /* As now_monotonic(), but up to 10 ms behind it, and much cheaper. */
 uint64_t now_coarse(void);
+
+/* The time of the wall clock, as that clock goes now, at a time of now_boottime(): what is shown of a time that processes
+ * measure by the clock that never jumps. */
+uint64_t wall_time(uint64_t boottime_usec);

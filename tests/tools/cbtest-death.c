@@ -155,11 +155,11 @@ WRAP(tdb_transaction_commit, (struct tdb_context *tdb), (tdb))
 
 static uint64_t clock_ahead_usec;
 
-uint64_t __real_now_realtime(void);
-uint64_t __wrap_now_realtime(void);
-uint64_t __wrap_now_realtime(void)
+uint64_t __real_now_boottime(void);
+uint64_t __wrap_now_boottime(void);
+uint64_t __wrap_now_boottime(void)
 {
-	return __real_now_realtime() + clock_ahead_usec;
+	return __real_now_boottime() + clock_ahead_usec;
 }
 
 /* ---- the scene ---- */

@@ -29,10 +29,18 @@
 
 static uint64_t clock_usec = UINT64_C(1800000000000000);
 
+static uint64_t set_back_usec; /* of the wall clock */
+
 uint64_t __wrap_now_realtime(void);
 uint64_t __wrap_now_realtime(void)
 {
 	return clock_usec;
+}
+
+uint64_t __wrap_now_boottime(void);
+uint64_t __wrap_now_boottime(void)
+{
+	return clock_usec + set_back_usec;
 }
 
 static uint64_t chance;
@@ -140,8 +148,12 @@ int main(int argc, char **argv)
 		serve_once(score, &facts);
 		if (any(50) == 0)
 			clock_usec += any(2 * 3600 * USEC_PER_SEC);
-		if (any(100) == 0)
-			clock_usec -= any(100 * USEC_PER_SEC);
+		if (any(100) == 0) {
+			uint64_t usec = any(100 * USEC_PER_SEC);
+
+			clock_usec -= usec;
+			set_back_usec += usec;
+		}
 		if (any(10) == 0)
 			compare(score, &facts);
 	}

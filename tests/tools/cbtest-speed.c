@@ -7,11 +7,10 @@
  * tests the statements of corebalance(7) about learned speeds, and prints a line
  * for each statement that holds.
  *
- *     cbtest-speed FILE AGE ROUNDS IN OUT SERVED USEC...
+ *     cbtest-speed FILE ROUNDS IN OUT SERVED USEC...
  * uses a scoreboard with the node ids 1, 2 and so on: in each round all free
  * slots are claimed, and released after the USEC of their node. The linker
- * (--wrap) replaces the library's clock by that of this file, which begins AGE
- * seconds ago.
+ * (--wrap) replaces the library's clock by that of this file, which begins now.
  */
 
 #include <stdarg.h>
@@ -31,8 +30,8 @@
 
 static uint64_t clock_usec;
 
-uint64_t __wrap_now_realtime(void);
-uint64_t __wrap_now_realtime(void)
+uint64_t __wrap_now_boottime(void);
+uint64_t __wrap_now_boottime(void)
 {
 	return clock_usec;
 }
@@ -697,14 +696,14 @@ int main(int argc, char **argv)
 
 	if (argc <= 2)
 		return try_all(argc == 2 ? number(argv[1]) : 1);
-	if (argc < 8)
-		fail("expected SEED or nothing, or FILE AGE ROUNDS IN OUT SERVED USEC...");
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	clock_usec = ((uint64_t)now.tv_sec - number(argv[2])) * USEC_PER_SEC;
+	if (argc < 7)
+		fail("expected SEED or nothing, or FILE ROUNDS IN OUT SERVED USEC...");
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	clock_usec = (uint64_t)now.tv_sec * USEC_PER_SEC;
 	if (score_open(argv[1], NULL, &s) < 0)
 		fail("%s: cannot be opened", argv[1]);
-	for (uint64_t rounds = number(argv[3]); rounds > 0; rounds--)
-		round_trip(s, argv + 7, (unsigned)argc - 7, number(argv[4]), number(argv[5]), number(argv[6]));
+	for (uint64_t rounds = number(argv[2]); rounds > 0; rounds--)
+		round_trip(s, argv + 6, (unsigned)argc - 6, number(argv[3]), number(argv[4]), number(argv[5]));
 	(void)score_close(s);
 	return 0;
 }
