@@ -53,7 +53,7 @@ is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
   printf '%s\n' "${lines[@]}" >"$T/large"
   # The index has at most two levels more.
   paste -d ' ' "$T/small" "$T/large"
-  [ "$(wc -l <"$T/large")" = 17 ]
+  [ "$(wc -l <"$T/large")" = 18 ]
   run -0 paste -d ' ' "$T/small" "$T/large"
   for line in "${lines[@]}"; do
     read -r _ small _ _ large _ <<<"$line"

@@ -2,8 +2,12 @@
 
 /*
  * fsck.c: draws the farm into the scoreboard itself, in a transaction. Every
- * record that changes by that was not as it must be. With --repair the
- * transaction is committed, without it cancelled.
+ * record that changes by that was not as it must be. To repair, the transaction is
+ * committed.
+ *
+ * Who only looks does the same to a copy, as no other process can do anything while
+ * a transaction is open: 60 to 200 ms in a farm of 10,000 nodes. A repair is for a
+ * scoreboard in which something is wrong, and others would meet that meanwhile.
  */
 
 #include "fsck.h"
@@ -79,6 +83,21 @@ int fsck_run(struct score *s, bool repair, void (*tell)(const char *finding, voi
 
 	*ret_findings = draft.findings;
 	return r < 0 || !repair || draft.findings == 0 ? r : tell_others(s, &draft);
+}
+
+int fsck_look(struct score *s, void (*tell)(const char *finding, void *arg), void *arg, unsigned *ret_findings)
+{
+	struct draft draft = { .path = s->path, .tell = tell, .arg = arg };
+	struct store *copy;
+	int r = store_copy(s->store, &copy);
+
+	if (r < 0)
+		return r;
+	draft.from = draft.to = copy;
+	r = look(copy, &draft);
+	(void)store_close(copy);
+	*ret_findings = draft.findings;
+	return r;
 }
 
 int fsck_take_over(struct score *s, uint32_t *ret_asked)

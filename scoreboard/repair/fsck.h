@@ -7,7 +7,14 @@
 
 #include "farm/section.h"
 
-/* As score_fsck(), but never rebuilds: -EUCLEAN where only a rebuild helps. */
+/*
+ * Looks at a copy of the scoreboard, and changes nothing: other processes wait only
+ * while it is copied. tell may be NULL. 0 and *ret_findings; or as score_fsck(). Other
+ * errors than -EUCLEAN, -EIDRM and -EREMCHG may come of the copy alone.
+ */
+int fsck_look(struct score *s, void (*tell)(const char *finding, void *arg), void *arg, unsigned *ret_findings);
+
+/* As score_fsck(), but never rebuilds: -EUCLEAN where only a rebuild helps. All processes wait meanwhile. */
 int fsck_run(struct score *s, bool repair, void (*tell)(const char *finding, void *arg), void *arg,
 	     unsigned *ret_findings);
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -340,6 +341,79 @@ int file_set_owner(struct file *f, mode_t mode, uid_t user, gid_t group)
 	if (fchmod(fd, mode) < 0 || (changes && fchown(fd, user, group) < 0))
 		return -errno;
 	return 0;
+}
+
+/* ---- an image ---- */
+
+#define IMAGE_SPARE (1024u * 1024u) /* the file may grow before its bytes are copied */
+
+int file_image_prepare(const struct file *f, struct file_image *ret)
+{
+	struct file_image image = { .fd = -1 };
+	struct stat st;
+	void *bytes;
+	int r;
+
+	if (fstat(file_fd(f), &st) < 0)
+		return -errno;
+	image.fd = memfd_create("scoreboard", MFD_CLOEXEC);
+	if (image.fd < 0)
+		return -errno;
+	image.room = (size_t)st.st_size + IMAGE_SPARE;
+	r = -posix_fallocate(image.fd, 0, (off_t)image.room);
+	bytes = r == 0 ? mmap(NULL, image.room, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, image.fd, 0) : MAP_FAILED;
+	if (bytes == MAP_FAILED) {
+		r = r < 0 ? r : -errno;
+		(void)close(image.fd);
+		return r;
+	}
+	image.bytes = bytes;
+	*ret = image;
+	return 0;
+}
+
+int file_image_take(const struct file *f, struct file_image *image)
+{
+	struct stat st;
+
+	if (fstat(file_fd(f), &st) < 0)
+		return -errno;
+	if ((size_t)st.st_size > image->room)
+		return -EAGAIN;
+	for (image->size = 0; image->size < (size_t)st.st_size;) {
+		ssize_t n = pread(file_fd(f), image->bytes + image->size, (size_t)st.st_size - image->size, (off_t)image->size);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n == 0)
+			return -EUCLEAN;
+		if (n > 0)
+			image->size += (size_t)n;
+	}
+	return 0;
+}
+
+int file_image_open(struct file_image *image, struct file *ret)
+{
+	*ret = file_none();
+	if (ftruncate(image->fd, (off_t)image->size) < 0)
+		return -errno;
+	ret->tdb = open_found(ret, image->fd, NULL, 0, O_RDWR);
+	if (!ret->tdb)
+		return open_error();
+	if (tdb_hash_size(ret->tdb) == (int)STORE_HASH_SIZE)
+		return 0;
+	file_close(ret);
+	return -EBADMSG;
+}
+
+void file_image_clear(struct file_image *image)
+{
+	if (image->bytes)
+		(void)munmap(image->bytes, image->room);
+	if (image->fd >= 0)
+		(void)close(image->fd);
+	*image = (struct file_image){ .fd = -1 };
 }
 
 bool file_has_places(struct file *f, const char *key)

@@ -58,6 +58,25 @@ int file_reopen(struct file *f);
  */
 int file_create(const struct folder *folder, struct file *ret);
 
+/* The bytes of a file as they were at one moment, in memory that no other process can reach. */
+struct file_image {
+	int fd;                    /* of the memory; -1: none */
+	unsigned char *bytes;
+	size_t room, size;
+};
+
+/* Gets memory for an image of the file, so that nothing is left to do in the section but the copying. To be ended by
+ * file_image_clear(). 0 or -errno. */
+int file_image_prepare(const struct file *f, struct file_image *ret);
+
+/* Copies the file's bytes, in a section. 0; -EAGAIN: the file has grown meanwhile; -EUCLEAN: it was cut short; or -errno. */
+int file_image_take(const struct file *f, struct file_image *image);
+
+/* Opens an image that was taken as a file of its own, to be ended by file_close(). 0 and *ret; -EBADMSG; or -errno. */
+int file_image_open(struct file_image *image, struct file *ret);
+
+void file_image_clear(struct file_image *image);
+
 /* Gives a new file the name that its folder says; with instead, in place of the file that has the name. Not in a
  * section. 0; -EEXIST; or -errno. */
 int file_publish(struct file *f, bool instead);

@@ -819,6 +819,40 @@ int store_create(const struct folder *folder, uint16_t life, struct store **ret)
 	return r;
 }
 
+/* Takes an image of the file in a section of its own. As store_copy(); -EAGAIN: it needs more memory. */
+static int take_image(struct store *s, struct file_image *image)
+{
+	int r = store_lock(s);
+
+	if (r < 0)
+		return r;
+	r = file_image_take(&s->file, image);
+	store_unlock(s);
+	return r;
+}
+
+int store_copy(struct store *s, struct store **ret)
+{
+	struct store *copy = calloc(1, sizeof(*copy));
+	struct file_image image;
+	int r = copy ? -EAGAIN : -ENOMEM;
+
+	while (r == -EAGAIN) {
+		r = file_image_prepare(&s->file, &image);
+		if (r < 0)
+			break;
+		r = take_image(s, &image);
+		if (r == 0)
+			r = file_image_open(&image, &copy->file);
+		file_image_clear(&image);
+	}
+	if (r < 0)
+		free(copy);
+	else
+		*ret = copy;
+	return r;
+}
+
 struct file *store_file(struct store *s)
 {
 	return &s->file;

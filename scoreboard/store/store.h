@@ -45,6 +45,14 @@ int store_open(const char *path, struct store **ret);
 int store_create(const struct folder *folder, uint16_t life, struct store **ret);
 
 /*
+ * Copies the store as it is between two sections. No other process can reach the
+ * copy, so whatever is done with it holds up nobody: a section lasts only as long as
+ * the bytes are copied. 0 and *ret, to be ended by store_close(); what store_lock()
+ * returns; -EBADMSG: the file is damaged; or -errno.
+ */
+int store_copy(struct store *s, struct store **ret);
+
+/*
  * Makes an empty store in memory, for records that were salvaged: there are no
  * sections and no transactions, and records are read and put at once.
  * store_add() adds a record by its name, unless there is a record of that name.

@@ -255,6 +255,14 @@ static int do_list(struct score *s)
 	return score_each_node(s, ignore_node, a_node);
 }
 
+static int do_fsck(struct score *s)
+{
+	unsigned findings;
+	int r = score_fsck(s, false, NULL, NULL, &findings);
+
+	return r == 0 && findings > 0 ? -EUCLEAN : r;
+}
+
 static int do_slots(struct score *s)
 {
 	return score_each_slot(s, ignore_slot, NULL);
@@ -374,6 +382,7 @@ static int count_touched(const char *path, const char *list)
 		fail(list, -EINVAL);
 	other.adopt = true;
 	count_one(path, "list", do_list);
+	count_one(path, "fsck", do_fsck);
 	count_one(path, "slots", do_slots);
 	count_one(path, "queue", do_queue);
 	count_one(path, "totals", do_totals);
