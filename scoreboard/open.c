@@ -393,6 +393,8 @@ const char *score_strerror(int error)
 		return "a scoreboard of another version of corebalance; see UPGRADES in corebalance(7)";
 	case -EUCLEAN:
 		return "a damaged scoreboard, see cbscore fsck --repair";
+	case -EDOM:
+		return "all nodes together would have more than 2000000 cores";
 	case -ENODATA:
 		return "no scoreboard, or no node list to make it from";
 	case -EKEYREJECTED:

@@ -15,6 +15,19 @@ told() {
   diff "$T/expected" <(echo "$stderr")
 }
 
+@test "nodes of more cores together than a farm may have are an error of the list, in words" {
+  awk 'BEGIN { for (i = 1; i <= 200; i++) printf "10.0.0.%d, 3632, 65535, 0\n", i }' >"$CONF"
+  run -78 --separate-stderr "$BUILD/cbscore" validate "$CONF"
+  [ "${stderr_lines[0]}" = "$CONF:31: cores: \"65535\": all nodes together have 13107000: expected at most 2000000" ]
+  run -78 --separate-stderr score load
+  [ ! -e "$SCOREBOARD" ]
+  # As many as are allowed.
+  awk 'BEGIN { for (i = 1; i <= 2000; i++) printf "10.0.%d.%d, 3632, 1000, 0\n", i / 250, i % 250 + 1 }' >"$CONF"
+  "$BUILD/cbscore" validate "$CONF"
+  echo "10.1.1.1, 3632, 1, 0" >>"$CONF"
+  run -78 "$BUILD/cbscore" validate "$CONF"
+}
+
 @test "a node list with everything in it is valid, and dumps as it was meant" {
   validate '# host, port, cores, flags' '' 'fast1.farm, 3632, 16, 0, speed=2.5, check=distcc' \
     '  10.0.0.7,3632,4,0   # a comment' '[2001:db8::7], 3632, 8, 0x80000000' 'spare.farm, 3632, 4, 0, backup' \

@@ -471,6 +471,7 @@ int load_missing(struct score *s, const struct nodelist *list)
 struct change {
 	const struct score_edit *edit;
 	const struct resolve_request *resolved; /* of an added node */
+	uint64_t cores;                         /* of all nodes before it */
 	struct score_edited edited;             /* what the edit met and made */
 };
 
@@ -488,6 +489,8 @@ static int take_fields(struct node_record *record, struct index_entry *entry, vo
 	change->edited.busy = entry->busy;
 	fields_copy(&config, &edit->config, edit->fields);
 	change->edited.after = config;
+	if (config.cores > record->config.cores && change->cores - record->config.cores + config.cores > LIST_CORES_MAX)
+		return -EDOM;
 	/* As if the list had said what is now: so the edit's hold counts, whatever was done since. */
 	if (edit->fields & field_bit(field_find("flags", strlen("flags"))))
 		record->config.flags = (record->config.flags & ~BN_HOLD) | (record->flags & BN_HOLD);
@@ -525,6 +528,8 @@ static int add(struct score *s, struct change *change)
 	int r = walk_find(s, change->edit->config.name, &id, &next_id);
 
 	change->edited.after = change->edit->config;
+	if (r == -ENOENT && change->cores + change->edit->config.cores > LIST_CORES_MAX)
+		return -EDOM;
 	if (r == -ENOENT)
 		return layout_append(s, &node, 1, &next_id, &done);
 	if (r < 0)
@@ -553,8 +558,12 @@ int attempt_edit(struct score *s, const struct score_edit *edit, struct score_ed
 {
 	struct resolve_request request = { .host = edit->config.host, .port = edit->config.port };
 	struct change change = { .edit = edit, .resolved = &request };
-	int r = edit->what == EDIT_ADD ? resolve_all(&request, 1, RESOLVE_USEC) : 0;
+	struct score_totals totals;
+	int r = attempt_totals(s, &totals);
 
+	change.cores = r == 0 ? totals.slots : 0;
+	if (r == 0 && edit->what == EDIT_ADD)
+		r = resolve_all(&request, 1, RESOLVE_USEC);
 	for (unsigned i = 0; r >= 0 && i < AGAIN_MAX; i++) {
 		r = change_one(s, &change);
 		if (r != -ESTALE)

@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -197,6 +198,30 @@ static int refuse_duplicates(struct place *place, const char *name, const struct
 	return r;
 }
 
+/* Tells that nodes have too many cores together, from this node on. */
+static int complain_cores(struct place *place, const struct node_config *node, uint64_t sum)
+{
+	return complain(place, "cores: \"%" PRIu32 "\": all nodes together have %" PRIu64 ": expected at most %u",
+			node->cores, sum, LIST_CORES_MAX);
+}
+
+/* lines[i] is the line of nodes[i]. */
+static int refuse_cores(struct place *place, const char *name, const struct nodelist *list, const size_t *lines)
+{
+	size_t passed = 0; /* the node with which they are too many */
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < list->n_nodes; i++) {
+		if (sum <= LIST_CORES_MAX)
+			passed = i;
+		sum += list->nodes[i].cores;
+	}
+	if (sum <= LIST_CORES_MAX)
+		return 0;
+	(void)snprintf(place->text, sizeof(place->text), "%s:%zu", name, lines[passed]);
+	return complain_cores(place, &list->nodes[passed], sum);
+}
+
 int nodelist_parse(const char *name, const char *text, size_t size, struct nodelist *ret)
 {
 	struct place place = { .list = ret };
@@ -236,6 +261,8 @@ int nodelist_parse(const char *name, const char *text, size_t size, struct nodel
 	}
 	if (r >= 0)
 		r = refuse_duplicates(&place, name, ret, lines);
+	if (r >= 0)
+		r = refuse_cores(&place, name, ret, lines);
 	free(lines);
 	if (r < 0)
 		nodelist_clear(ret);
@@ -289,6 +316,16 @@ int nodelist_read(const char *path, struct nodelist *ret)
 	return r;
 }
 
+/* For the node that was added last. */
+static int refuse_sum(struct place *place, const struct nodelist *list)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < list->n_nodes; i++)
+		sum += list->nodes[i].cores;
+	return sum > LIST_CORES_MAX ? complain_cores(place, &list->nodes[list->n_nodes - 1], sum) : 0;
+}
+
 int nodelist_add(struct nodelist *list, const char *where, const char *host, const char *port, const char *cores)
 {
 	const char *const texts[] = { host, port, cores };
@@ -307,6 +344,8 @@ int nodelist_add(struct nodelist *list, const char *where, const char *host, con
 	}
 	if (r >= 0 && !place.refused)
 		r = list_append(list, &node);
+	if (r >= 0 && !place.refused)
+		r = refuse_sum(&place, list);
 	return r < 0 ? r : place.refused;
 }
 

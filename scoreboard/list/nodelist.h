@@ -21,6 +21,7 @@
 #define NODE_DETAIL_MAX 79
 #define NODE_FINGERPRINT_MAX 79
 #define NODE_CORES_MAX 65535u
+#define LIST_CORES_MAX 2000000u      /* of all nodes together: each core is a slot of some 190 bytes in the scoreboard */
 #define NODES_MAX 1000000u
 
 enum node_proxy {
