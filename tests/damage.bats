@@ -487,6 +487,32 @@ ends_well() {
   farm_is_at_rest
 }
 
+# The same, and neither is root: no process of the farm sees what a process of the other farm has open.
+@test "a user's listener meets a damaged slot while another farm of the user is in another network: the slot is given back" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root for a network of its own"; fi
+  local user=(setpriv --reuid=54321 --regid=54321 --clear-groups)
+  open_to_nobody "$T"
+  mkdir "$T/run" "$T/build"
+  cp "$BUILD/cbrelay" "$T/build"
+  chown 54321 "$T/run"
+  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
+  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  background "$T/other.log" unshare --net bash -c 'ip link set lo up && exec "$@"' bash \
+    "${user[@]}" "$T/build/cbrelay" -s "$T/run/other.tdb" 127.0.0.1:3632 127.0.0.1:4001
+  until_ok grep -q listening "$T/other.log"
+  node b 4002 1 --mode line
+  background "$T/relay.log" "${user[@]}" "$T/build/cbrelay" -c "$CONF" "$GATE"
+  until_ok is_listening "$GATE"
+  client --line "sleep 0" --expect line
+  damage zero slots/1/0
+  client --line "sleep 0" --expect line
+  grep 'was damaged; ' "$T/relay.log"
+  until_ok everything_is_free
+  kill -0 "$PID"
+}
+
+everything_is_free() { [ "$(score slots -n | grep -c .)" = 0 ]; }
+
 @test "slots that a node has no cores for any more are lost, too, if what they say cannot be read" {
   node a 4001 16 --mode line
   entrance listener

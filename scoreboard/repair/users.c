@@ -20,44 +20,53 @@ struct port {
 	char name[WAKE_NAME_SIZE];
 };
 
+struct ports {
+	struct port *items;
+	size_t n, room;
+	bool are_read;
+};
+
 struct search {
 	const struct stat *file;     /* NULL: only removed files are looked for */
 	char *path;                  /* the file's name as /proc says it; NULL: it cannot be known */
 	bool wake, any_hidden;
 	struct stat last;            /* the file that lost the name last; st_nlink is 1 if there is none */
 	char link[USERS_LINK_MAX];
-	bool knows_ports;            /* they have been read */
-	struct port *ports;
-	size_t n_ports, room_ports;
+	struct ports ports;          /* of this process's network namespace */
 	struct wake_list wakes;
 	struct wake_port none;       /* to send from: with the farm, and without a socket */
 	struct holder *found;
 	size_t n, room;
 };
 
-static int add_port(struct search *search, unsigned long inode, const char *name)
+static int add_port(const struct search *search, struct ports *ports, unsigned long inode, const char *name)
 {
 	enum wake_kind kind = wake_kind_of(name, &search->none.farm);
 	struct port *port;
 
 	if (kind == WAKE_NO_PORT)
 		return 0;
-	if (GROW(search->ports, search->n_ports, search->room_ports) < 0)
+	if (GROW(ports->items, ports->n, ports->room) < 0)
 		return -ENOMEM;
-	port = &search->ports[search->n_ports++];
+	port = &ports->items[ports->n++];
 	*port = (struct port){ .inode = inode, .kind = kind };
 	(void)memcpy(port->name, name, strnlen(name, WAKE_NAME_SIZE));
 	return 0;
 }
 
-/* Reads the ports. Lines are "address: refcount protocol flags type state inode @name". */
-static int read_ports(struct search *search)
+/* Reads the ports of the network namespace in which a process is ("self": of this process's). Lines are
+ * "address: refcount protocol flags type state inode @name". */
+static int read_ports(const struct search *search, const char *pid, struct ports *ports)
 {
-	FILE *file = fopen("/proc/self/net/unix", "re");
-	char line[512];
+	char path[64], line[512];
+	FILE *file;
 	int r = 0;
 
-	search->knows_ports = true;
+	if (ports->are_read)
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/%.20s/net/unix", pid);
+	file = fopen(path, "re");
+	ports->are_read = true;
 	if (!file)
 		return 0; /* then no process is woken; the guard looks once in a while */
 	while (r == 0 && fgets(line, sizeof(line), file)) {
@@ -65,7 +74,7 @@ static int read_ports(struct search *search)
 		char name[WAKE_FULL_SIZE + 2];
 
 		if (sscanf(line, "%*s %*s %*s %*s %*s %*s %lu @%20s", &inode, name) == 2)
-			r = add_port(search, inode, name);
+			r = add_port(search, ports, inode, name);
 	}
 	(void)fclose(file);
 	return r;
@@ -76,33 +85,47 @@ _Static_assert(WAKE_FULL_SIZE + 1 == 20, "read_ports() reads a byte more than th
 /* Wakes a process of the farm by the port that one of its descriptors is. */
 static void wake_port_of(struct search *search, unsigned long inode)
 {
-	for (size_t i = 0; i < search->n_ports; i++)
-		if (search->ports[i].inode == inode && search->ports[i].kind != WAKE_OF_ANOTHER &&
-		    wake_list_add(&search->wakes, search->ports[i].name))
+	for (size_t i = 0; i < search->ports.n; i++)
+		if (search->ports.items[i].inode == inode && search->ports.items[i].kind != WAKE_OF_ANOTHER &&
+		    wake_list_add(&search->wakes, search->ports.items[i].name))
 			wake_list_send(&search->wakes, &search->none);
 }
 
 /*
- * What the ports say of a process that hides its descriptors: 1: it is of the farm; 0: it is of another farm, and not of
- * this; -ENOENT: it has no port by its pid, so they say nothing; or -ENOMEM.
+ * What the ports of a network namespace say of a process that hides its descriptors: 1: it is of the farm; 0: it is of
+ * another farm, and not of this; -ENOENT: it has no port by its pid, so they say nothing; or -ENOMEM.
  */
-static int ask_ports(struct search *search, const char *pid)
+static int ask_ports_near(const struct search *search, const char *pid, const char *near, struct ports *ports)
 {
-	int r = search->knows_ports ? 0 : read_ports(search);
+	int r = read_ports(search, near, ports);
 	char name[WAKE_NAME_SIZE];
 	bool other = false;
 
-	if (*search->none.farm.digits == '\0')
-		return r < 0 ? r : -ENOENT;
 	wake_name((pid_t)strtol(pid, NULL, 10), name);
-	for (size_t i = 0; r == 0 && i < search->n_ports; i++) {
-		if (search->ports[i].kind == WAKE_PICKED || memcmp(search->ports[i].name, name, sizeof(name)) != 0)
+	for (size_t i = 0; r == 0 && i < ports->n; i++) {
+		if (ports->items[i].kind == WAKE_PICKED || memcmp(ports->items[i].name, name, sizeof(name)) != 0)
 			continue;
-		if (search->ports[i].kind == WAKE_OF_FARM)
+		if (ports->items[i].kind == WAKE_OF_FARM)
 			return 1;
 		other = true;
 	}
 	return r < 0 ? r : other ? 0 : -ENOENT;
+}
+
+/* As ask_ports_near(), of all ports that can be seen. A process in another network namespace has its port there: such a
+ * process is hardly of this farm, which takes none of another network, but only a port of another farm tells. */
+static int ask_ports(struct search *search, const char *pid)
+{
+	struct ports there = { 0 };
+	int r;
+
+	if (*search->none.farm.digits == '\0')
+		return -ENOENT;
+	r = ask_ports_near(search, pid, "self", &search->ports);
+	if (r == -ENOENT)
+		r = ask_ports_near(search, pid, pid, &there);
+	free(there.items);
+	return r;
 }
 
 /* Wakes a process that hides its descriptors, if it has the farm's port of its pid. */
@@ -236,13 +259,32 @@ static bool is_holding_program(const char *pid)
 	return found;
 }
 
+/* Whether a process is in another pid namespace, below this one: a farm takes no process of another. Its status says
+ * its number in each namespace. */
+static bool has_other_pids(const char *pid)
+{
+	char path[64], line[256];
+	unsigned inner;
+	bool found = false;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%.20s/status", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	while (!found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "NSpid: %*u %u", &inner) == 1;
+	(void)fclose(file);
+	return found;
+}
+
 /*
  * Whether a process that hides its descriptors may have the scoreboard: 1, 0, or -ENOMEM. Its port says of which farm it
  * is. Without a port, or where ports are not seen, it is one of the farm's if it runs a program that could be.
  */
 static int may_be_of_farm(struct search *search, const char *pid)
 {
-	int r = is_holding_program(pid) ? ask_ports(search, pid) : 0;
+	int r = is_holding_program(pid) && !has_other_pids(pid) ? ask_ports(search, pid) : 0;
 
 	return r == -ENOENT ? 1 : r;
 }
@@ -306,7 +348,7 @@ static struct search begin(const struct stat *file, const char *path)
 static void end(struct search *search)
 {
 	free(search->path);
-	free(search->ports);
+	free(search->ports.items);
 	free(search->found);
 }
 
@@ -358,7 +400,7 @@ void users_wake(const struct stat *file, const char *path)
 	struct search search = begin(file, path);
 
 	search.wake = true;
-	if (read_ports(&search) == 0)
+	if (read_ports(&search, "self", &search.ports) == 0)
 		(void)look_at_all(&search);
 	wake_list_send(&search.wakes, &search.none);
 	end(&search);
