@@ -293,3 +293,74 @@ END
 @test "connection: a reset that is lost is told again, and the slot goes on when the node knows" { lost_reset connection; }
 @test "inetd: a reset that is lost is told again, and the slot goes on when the node knows" { lost_reset inetd; }
 @test "alone: a reset that is lost is told again, and the slot goes on when the node knows" { lost_reset alone; }
+
+# The peers of a connection that fill all buffers and read nothing, and one of half a connection; a client whose PROXY
+# header is awaited. Of each the far one vanishes; the near one lives and goes on not to read.
+full_vanishes() {
+  local way=$1 client node half header
+  python "$T/near.out" near <<END
+def full(s):
+    s.setblocking(False)
+    for _ in range(3):
+        try:
+            while True: s.send(b'y' * 65536)
+        except BlockingIOError: time.sleep(0.2)
+a = socket.create_server(('127.0.0.1', 4001)); b = socket.create_server(('127.0.0.1', 4002)); say('ready')
+c, _ = a.accept(); c.recv(10); full(c)
+d, _ = b.accept(); d.recv(10); full(d)
+say('full'); time.sleep(600)
+END
+  python "$T/far.out" far <<END
+s = socket.create_server(('198.51.100.2', 4003)); say('ready')
+c, _ = s.accept(); c.recv(10); c.setblocking(False)
+for _ in range(3):
+    try:
+        while True: c.send(b'y' * 65536)
+    except BlockingIOError: time.sleep(0.2)
+say('full'); time.sleep(600)
+END
+  until_ok grep -q ready "$T/near.out"
+  until_ok grep -q ready "$T/far.out"
+  farm "$way" "127.0.0.1, 4001, 1, 0"; client=$PORT
+  farm "$way" "127.0.0.1, 4002, 1, 0"; half=$PORT
+  farm "$way" "198.51.100.2, 4003, 1, 0"; node=$PORT
+  farm "$way" "127.0.0.1, 4004, 1, 0" --accept-proxy 198.51.100.0/24; header=$PORT
+  python "$T/far-clients.out" far <<END
+h = socket.create_connection(('198.51.100.1', $header)); h.sendall(b'PROXY TCP4 192.0')
+s = socket.create_connection(('198.51.100.1', $client)); s.sendall(b'ask'); s.setblocking(False)
+for _ in range(3):
+    try:
+        while True: s.send(b'x' * 65536)
+    except BlockingIOError: time.sleep(0.2)
+t = socket.create_connection(('198.51.100.1', $half)); t.sendall(b'ask'); t.shutdown(socket.SHUT_WR)
+say('full'); time.sleep(600)
+END
+  python "$T/near-client.out" near <<END
+s = socket.create_connection(('127.0.0.1', $node)); s.sendall(b'ask'); s.setblocking(False)
+for _ in range(3):
+    try:
+        while True: s.send(b'x' * 65536)
+    except BlockingIOError: time.sleep(0.2)
+say('full'); time.sleep(600)
+END
+  for out in near far far-clients near-client; do until_ok grep -q full "$T/$out.out"; done
+  for farm in $client $half $node; do slots_are "$farm" 1; done
+  cut
+  for farm in $client $half $node; do
+    PATIENCE=40 until_ok slots_are "$farm" 0
+    until_ok eval '[ -n "$(took $farm)" ]'
+    [ "$(took "$farm")" -ge 7 ]
+  done
+  until_ok ended "$client" CD
+  until_ok ended "$half" CD
+  until_ok ended "$node" SD
+  no_connection_is_left() { [ "$(near ss -Htn state connected "sport = :$1" | grep -vc LISTEN)" = 0 ]; }
+  PATIENCE=40 until_ok no_connection_is_left "$header"
+  slots_are "$header" 0
+  queue_is "$header" 0
+}
+
+@test "listener: a machine that vanished with all buffers full, or before its PROXY header, is found" { full_vanishes listener; }
+@test "connection: a machine that vanished with all buffers full, or before its PROXY header, is found" { full_vanishes connection; }
+@test "inetd: a machine that vanished with all buffers full, or before its PROXY header, is found" { full_vanishes inetd; }
+@test "alone: a machine that vanished with all buffers full, or before its PROXY header, is found" { full_vanishes alone; }
