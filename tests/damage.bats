@@ -471,6 +471,22 @@ ends_well() {
   done
 }
 
+@test "a file that is cut short within its header is rebuilt by whoever comes, and not taken for another program's" {
+  local size
+  node a 4001 1 --mode line
+  entrance connection
+  client --line "sleep 0" --expect line
+  for size in 1 8 9 36 39 40 100; do
+    until_ok busy_is 0
+    truncate -s "$size" "$SCOREBOARD"
+    run -0 score list -nr -o NODE
+    [[ $output == *"$ADDR:4001" ]]
+    truncate -s "$size" "$SCOREBOARD"
+    client --line "sleep 0" --expect line
+  done
+  scoreboard_is_sound
+}
+
 # The port of such a process is not seen here, and its descriptors are not seen by a relay, which is confined.
 @test "a relay meets a damaged slot while another farm has relays in another network: the slot is given back" {
   if [ "$(id -u)" != 0 ]; then skip "needs root for a network of its own"; fi

@@ -16,6 +16,7 @@
 #define FREE_MAGIC (~RECORD_MAGIC)
 #define DEAD_MAGIC UINT32_C(0xfee1dead)
 #define RECOVERY_MAGIC UINT32_C(0xf53bc0e7)
+#define HASH_SIZE_AT 36u         /* tdb's header: how many chains there are */
 #define LOCKS_OF_ALL 168u        /* tdb's header; its bytes are locks, too */
 #define HEADS_AT (LOCKS_OF_ALL + 4u)
 #define RECORDS_AT (HEADS_AT + 4u * STORE_HASH_SIZE)

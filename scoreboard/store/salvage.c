@@ -288,6 +288,19 @@ static bool is_of_lock(size_t at)
 	       (at >= LOCK_UNTIL_AT && at < LOCK_UNTIL_AT + sizeof(uint64_t));
 }
 
+/* Whether the file begins as a tdb file with a scoreboard's number of chains, as far as it goes: it may have been cut
+ * short within that, and then has nothing that could be another program's. */
+static bool begins_as_ours(const struct salvage *salvage)
+{
+	static const char magic[] = "TDB file\n";
+	static const uint32_t hash_size = STORE_HASH_SIZE;
+	size_t n = salvage->size < sizeof(magic) - 1 ? salvage->size : sizeof(magic) - 1;
+
+	return n > 0 && memcmp(salvage->bytes, magic, n) == 0 &&
+	       (salvage->size < HASH_SIZE_AT + sizeof(hash_size) ||
+		memcmp(salvage->bytes + HASH_SIZE_AT, &hash_size, sizeof(hash_size)) == 0);
+}
+
 int salvage_check(struct salvage *salvage)
 {
 	struct store *store = salvage->store;
@@ -302,9 +315,7 @@ int salvage_check(struct salvage *salvage)
 		r = store_each(store, STORE_SLOTS, note, NULL);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	/* A tdb file with a scoreboard's number of chains, of which no record is left. */
-	if (salvage->n == 0 && salvage->size >= LOCKS_OF_ALL && memcmp(salvage->bytes, "TDB file\n", 9) == 0 &&
-	    memcmp(salvage->bytes + 36, &(uint32_t){ STORE_HASH_SIZE }, 4) == 0)
+	if (salvage->n == 0 && begins_as_ours(salvage)) /* and no record is left */
 		return 0;
 	/* A file of zeros is no other program's. What processes write into its head for the lock does not count. */
 	while (i < salvage->size && (salvage->bytes[i] == 0 || is_of_lock(i)))
