@@ -20,7 +20,7 @@ load lib/helpers
   word go
   client_wait one
   client_wait two
-  score status | grep -q 'last hour: 2 served, 0 failed, wait p50 '
+  until_ok eval "score status | grep -q 'last hour: 2 served, 0 failed, wait p50 '"
 }
 
 @test "pause lets every new connection wait and resume lets them go, in order; it is seen everywhere" {

@@ -79,7 +79,7 @@ all_down_then_one_returns() {
   background "$T/relay.log" unshare -m bash -c "mount --bind '$T/hosts' /etc/hosts && exec '$BUILD/cbrelay' -c '$CONF' '$GATE'"
   until_ok is_listening "$GATE"
   client -n 3 -c 1 --expect line
-  grep 'node=twin.test:4001' "$T/relay.log"
+  until_ok grep 'node=twin.test:4001' "$T/relay.log"
   farm_is_at_rest
 }
 

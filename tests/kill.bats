@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 load lib/helpers
+load lib/holders
 
 relay_pids() { score slots -nr -o PID; }
 
@@ -13,7 +14,7 @@ killed_relay_frees_its_slot() {
   until_ok busy_is 1
   client_start next --line "sleep 10" --expect line --print
   until_ok waiting_is 1
-  kill -9 "$(relay_pids)"
+  kill -9 "$(holders)"
   local start=${EPOCHREALTIME/./}
   client_wait next
   echo "# next was served after $((${EPOCHREALTIME/./} - start)) us"

@@ -224,7 +224,8 @@ cut_scoreboard() {
   maps_new() { grep "scoreboard.tdb.lock" "/proc/$1/maps" | grep -qv deleted; }
   pid=$(score queue -nr -o PID)
   until_ok maps_new "$pid"
-  run ! maps_old "$pid"
+  # The new page is mapped before the old one is unmapped.
+  until_ok eval '! maps_old "$pid"'
   word go
   client_wait waits
 }

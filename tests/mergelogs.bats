@@ -38,6 +38,8 @@ ask() { curl -s -m 20 --interface "$1" "http://$GATE/$2"; } # FROM WHAT
   done
   curl -s "http://$ADDR:4001/direct"
   until_ok lines_with_are "$T/relay.log" end=-- 3
+  # nginx answers before it writes its lines.
+  for name in port own plain; do until_ok lines_with_are "$T/$name.log" GET 4; done
   run --separate-stderr -0 score mergelogs "$T/relay.log" "$T/port.log"
   for client in 1 2 3; do
     grep -E "^127\.9\.9\.$client:[0-9]+ - - \[.*\] \"GET /$client HTTP/1.1\" 200 6$" <<<"$output"

@@ -12,7 +12,7 @@ bytes_go_to_the_next_node() {
   node a 4001 8 --mode reply
   entrance "$1"
   client -n 8 -c 4 --send "$2" --expect sum
-  grep -q "$ADDR:4009 is down" "$T/relay.log"
+  until_ok grep -q "$ADDR:4009 is down" "$T/relay.log"
   farm_is_at_rest
 }
 

@@ -197,7 +197,7 @@ print('all', flush=True); time.sleep(600)"
 @test "serve ends when nobody has asked for a while, and at SIGTERM" {
   node_line 4001 1
   score load
-  serve --exit-idle 1s
+  serve --exit-idle 5s
   [ "$(status_of "$WEB/")" = 200 ]
   until_ok gone "$SERVE_PID"
   wait "$SERVE_PID"

@@ -82,7 +82,7 @@ EOF
   state_is 4004 up
   [ "$(reason_of "$ADDR:4005")" = "unexpected HTTP status: 500 Internal Server Error" ]
   state_is 4006 up
-  grep -qF 'GET /%2e/health?a=%41 ' "$T/access.log"
+  until_ok grep -qF 'GET /%2e/health?a=%41 ' "$T/access.log"
   [ "$(reason_of "$ADDR:4007")" = "connection refused" ]
 }
 
@@ -92,7 +92,7 @@ EOF
   http_proxy=http://127.0.0.1:9 ALL_PROXY=http://127.0.0.1:9 run -0 probe --fall 1
   [ -z "$output" ]
   state_is 8080 up
-  grep -q 'GET /moved .* 302' "$T/access.log"
+  until_ok grep -q 'GET /moved .* 302' "$T/access.log"
   run ! grep -q missing "$T/access.log"
 }
 

@@ -31,7 +31,7 @@ teardown() { farm_teardown; }
   node_start a 4001 4 --mode echo
   is_tried() { client --line hello --expect line >/dev/null && state_is 4001 up; }
   until_ok is_tried
-  grep -qE "cbrelay: $ADDR:4001 is up \(was down for .*, the reason was: connection refused\)$" "$T/relay.log"
+  until_ok grep -qE "cbrelay: $ADDR:4001 is up \(was down for .*, the reason was: connection refused\)$" "$T/relay.log"
 }
 
 @test "in the journal a line does not repeat the program's name" {

@@ -4,6 +4,7 @@
 # places. Here with a service manager of the test's own; tests/systemd.bats does the same with systemd.
 
 load lib/helpers
+load lib/holders
 
 setup() { farm_setup; }
 teardown() {
@@ -56,7 +57,7 @@ waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")"
   done
   client_wait newcomer
   grep "total=9\b" "$T/newcomer.out"
-  busy_is 2
+  until_ok busy_is 2
   word long
   client_wait long
   farm_is_at_rest
@@ -70,7 +71,7 @@ waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")"
   managed
   client_start long --line "sleep 60000" --expect line
   until_ok busy_is 1
-  holder=$(score slots -nr -o PID)
+  holder=$(GATE_PID=$(service) holders)
   before=$(service)
   kill -USR1 "$MANAGER"
   until_ok restarted "$before"
@@ -130,7 +131,7 @@ waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")"
   kill -9 "$before"
   until_ok restarted "$before"
   client --line "sleep 0" --expect line
-  busy_is 1
+  until_ok busy_is 1
   word long
   client_wait long
   farm_is_at_rest

@@ -37,6 +37,7 @@ top() { echo "'$BUILD/cbscore' -c '$CONF' -s '$SCOREBOARD' top"; }
     on_terminal "$width" 24 "$(top)"
     until_ok shows "$ADDR:4001"
     until_ok shows "0/8"
+    until_ok shows "q quit" # in the last line
     screen | head -n 1 | grep -q '0/14 busy, 0 waiting'
     [ "$(screen | grep -c 4002)" = 1 ]
     [ "$(screen | awk 'NF' | wc -l)" = 7 ]
@@ -59,6 +60,7 @@ top() { echo "'$BUILD/cbscore' -c '$CONF' -s '$SCOREBOARD' top"; }
     for width in 79 80; do
       on_terminal $width 24 "LC_ALL=C.UTF-8 $(top)"
       until_ok shows "held by an administrator: "
+      until_ok shows "q quit" # in the last line
       "${MUX[@]}" capture-pane -p >"$T/screen"
       cat "$T/screen"
       # A character of the second script has two columns, so the last column may stay empty.
