@@ -211,3 +211,15 @@ load lib/helpers
   EDITOR="echo $ADDR, 4001, 2, 0 >" run -0 score -c "$T/new/nodes.conf" -s "$T/new/s.tdb" edit
   [ "$output" = "1 added, 0 changed, 0 draining, 0 removed, 0 kept" ]
 }
+
+@test "edit: a signal that comes as the editor begins is the editor's, too, and no copy is left" {
+  [ -z "${SANITIZE-}" ] || skip "the leak detector does not work beside strace"
+  strace -qq -o /dev/null true 2>/dev/null || skip "this machine lets nobody trace a process"
+  node_line 4001 8
+  # The editor sends the signal before cbscore goes on from its fork.
+  # shellcheck disable=SC2016 # for the editor's shell
+  EDITOR='kill -TERM $PPID; exec sleep 600 #' run -1 strace -qq -o /dev/null -e trace=clone -e inject=clone:delay_exit=500000 \
+    "$BUILD/cbscore" -c "$CONF" edit
+  [[ $output == *": the editor was ended by SIGTERM; nothing is changed" ]]
+  [ "$(find "$T" -name "$(basename "$CONF").*" | wc -l)" = 0 ]
+}

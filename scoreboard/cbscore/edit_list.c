@@ -36,24 +36,37 @@ static void pass_on(int number)
 		(void)kill((pid_t)editor_pid, number);
 }
 
-/* Waits for the editor. 0 and its status, or -errno. */
-static int wait_for(pid_t pid, int *ret_status)
+static const int signals[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
+
+/* A signal between the fork and wait_for() must find the handlers of wait_for(): it is blocked until then. */
+static void block_signals(sigset_t *ret_before)
+{
+	sigset_t blocked;
+
+	(void)sigemptyset(&blocked);
+	for (size_t i = 0; i < 4; i++)
+		(void)sigaddset(&blocked, signals[i]);
+	(void)sigprocmask(SIG_BLOCK, &blocked, ret_before);
+}
+
+/* Waits for the editor, with that mask of signals. 0 and its status, or -errno. */
+static int wait_for(pid_t pid, const sigset_t *mask, int *ret_status)
 {
 	const struct sigaction passing = { .sa_handler = pass_on }, ignoring = { .sa_handler = SIG_IGN };
-	static const int numbers[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
 	struct sigaction before[4];
 	int r;
 
 	/* Ctrl-C is for the editor alone, which gets it from the terminal. */
 	editor_pid = pid;
 	for (size_t i = 0; i < 4; i++)
-		(void)sigaction(numbers[i], i < 2 ? &passing : &ignoring, &before[i]);
+		(void)sigaction(signals[i], i < 2 ? &passing : &ignoring, &before[i]);
+	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	while ((r = waitpid(pid, ret_status, 0)) < 0 && errno == EINTR)
 		;
 	r = r < 0 ? -errno : 0;
 	editor_pid = 0;
 	for (size_t i = 0; i < 4; i++)
-		(void)sigaction(numbers[i], &before[i], NULL);
+		(void)sigaction(signals[i], &before[i], NULL);
 	return r;
 }
 
@@ -71,6 +84,7 @@ static int run_editor(const char *path)
 {
 	const char *editor = getenv("VISUAL");
 	char *command_line;
+	sigset_t mask;
 	int status = 0;
 	pid_t pid;
 
@@ -82,14 +96,18 @@ static int run_editor(const char *path)
 	if (asprintf(&command_line, "%s \"$1\"", editor) < 0)
 		return STATUS_FAILED;
 	(void)fflush(stdout);
+	block_signals(&mask);
 	pid = fork();
 	if (pid == 0) {
+		(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 		if (stay_the_owner() == 0)
 			(void)execl("/bin/sh", "sh", "-c", command_line, "sh", path, (char *)NULL);
 		_exit(127);
 	}
+	if (pid < 0)
+		(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 	free(command_line);
-	if (pid > 0 && wait_for(pid, &status) == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (pid > 0 && wait_for(pid, &mask, &status) == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return STATUS_OK;
 	if (pid > 0 && WIFSIGNALED(status))
 		complain("%s: the editor was ended by SIG%s; nothing is changed", editor, sigabbrev_np(WTERMSIG(status)));
