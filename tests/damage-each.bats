@@ -83,7 +83,7 @@ was_kept() { [ "$(kept)" -ge 1 ]; }
   full_node 4009
   node_line 4009 1 speed=9
   node a 4001 1 --mode hold:10
-  entrance connection --connect-timeout 2s
+  entrance connection --connect-timeout 5s
   client_start one --expect line
   until_ok busy_is 1
   damage noise farm

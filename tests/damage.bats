@@ -7,6 +7,7 @@
 # kept. No node gets too many connections, and no client is lost or refused.
 
 load lib/helpers
+load lib/holders
 
 damage() { "$BUILD/tests/cbtest-damage" "$SCOREBOARD" "$@"; }
 kept() { find "$T" -name 'scoreboard.tdb.damaged-*' | grep -c . || true; }
@@ -109,6 +110,7 @@ stray_write() {
   score load
   entrance listener
   run -0 client -n 4 -c 4 --line "sleep 20" --expect line
+  until_ok everything_is_free
   for name in one two three; do client_start $name --line "$(until_word go)" --expect line; done
   until_ok waiting_is 1
   damage cut 0
@@ -362,7 +364,7 @@ lost_twice() { # CORES HELD
   entrance listener
   client_start holders -n "$2" -c "$2" --line "$(until_word go)" --expect line
   until_ok busy_is "$2"
-  mapfile -t relays < <(score slots -nr -o PID)
+  mapfile -t relays < <(holders)
   kill -STOP "${relays[@]}"
   damage zero slots/1/0
   score reap
@@ -451,7 +453,7 @@ ends_well() {
   entrance alone
   damage zero slots/2/0
   client --line "sleep 0" --expect line
-  grep 'was damaged; ' "$T/relay.log"
+  until_ok grep 'was damaged; ' "$T/relay.log"
   state_is 4001 down
   farm_is_at_rest
   run -0 score fsck
@@ -499,7 +501,7 @@ ends_well() {
   entrance alone
   damage zero slots/2/0
   client --line "sleep 0" --expect line
-  grep 'was damaged; ' "$T/relay.log"
+  until_ok grep 'was damaged; ' "$T/relay.log"
   farm_is_at_rest
 }
 

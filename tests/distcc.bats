@@ -63,6 +63,8 @@ node_user() {
   id -un distccd 2>/dev/null || echo nobody
 }
 
+# A node answers before it writes its line.
+all_jobs_are_logged() { [ "$(cat "$T"/[ab].log | grep -c COMPILE_OK)" = "$SOURCES" ]; }
 # Compile jobs that a node finished well.
 jobs_done() { grep -c 'COMPILE_OK' "$T/$1.log" || true; }
 
@@ -80,6 +82,7 @@ builds_through() {
   diff -r "$T/here" "$T/farm"
 
   # No file was compiled locally, both nodes had work, and each job was one connection.
+  until_ok all_jobs_are_logged
   a=$(jobs_done a) b=$(jobs_done b)
   echo "jobs: $a on a, $b on b"
   ((a + b == SOURCES && a > 0 && b > 0))
@@ -103,6 +106,6 @@ builds_through() {
   build_by_farm
   build_here
   diff -r "$T/here" "$T/farm"
-  [ "$(jobs_done a)" = "$SOURCES" ]
+  until_ok all_jobs_are_logged
   [ "$(state_of 4002)" != up ]
 }

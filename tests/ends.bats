@@ -171,7 +171,7 @@ END
 # --idle-timeout counts what moves between the machines, not what the relay still has to copy.
 slow_reader_is_not_idle() {
   saying_node
-  entrance "$1" --idle-timeout 1s
+  entrance "$1" --idle-timeout 3s
   run -0 python3 - "$ADDR" <<'END'
 import socket, sys, time
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
@@ -207,7 +207,7 @@ c, _ = s.accept()
 time.sleep(600)"
   until_ok grep -q ready "$T/read.log"
   node_line 4001 1
-  entrance alone --idle-timeout 1s
+  entrance alone --idle-timeout 3s
   python3 -c "
 import socket
 s = socket.create_connection(('$ADDR', 3632)); s.sendall(b'c' * 400000); s.close()"

@@ -60,7 +60,7 @@ END
   node_line 4004 1 "check=chat:$T/chat"
   node_line 4005 1 "check=exec:$T/plugin"
   # shellcheck disable=SC2016 # for the shell that runs it
-  OUT=$T/told probe -v --timeout 2s --notify 'env | grep ^COREBALANCE_ >>"$OUT"' 2>"$T/probe.err"
+  OUT=$T/told probe -v --timeout 20s --notify 'env | grep ^COREBALANCE_ >>"$OUT"' 2>"$T/probe.err"
   score list -nr -o NODE,STATE,REASON >"$T/states"
   [ "$(grep -c 'down.*MARK' "$T/states")" = 5 ] || { cat "$T/states"; return 1; }
   score list >"$T/list"

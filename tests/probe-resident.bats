@@ -14,7 +14,10 @@ resident() {
 
 passes() { grep -c 'checked [0-9]* of' "$T/probe.log" || true; }
 passes_are_more_than() { [ "$(passes)" -gt "$1" ]; }
-rss() { awk '/^VmRSS:/ { print $2 }' "/proc/$PROBER/status"; }
+# Anonymous memory in kB, counted page by page: the figures of /proc/PID/status are only near it where each processor
+# counts for itself.
+rss() { awk '/^Anonymous:/ { print $2 }' "/proc/$PROBER/smaps_rollup"; }
+no_process() { ! pgrep -P "$PROBER"; }
 
 @test "a pass every --interval; changes of health and of the farm are seen between them; SIGTERM ends it at once, exit 0" {
   node a 4001 1
@@ -41,8 +44,9 @@ rss() { awk '/^VmRSS:/ { print $2 }' "/proc/$PROBER/status"; }
   resident --interval 50ms --notify true
   # The first passes find all of them down and tell of it.
   until_ok passes_are_more_than 5
-  before=$(rss)
-  until_ok passes_are_more_than 20
+  until_ok no_process
+  before=$(rss) passed=$(passes)
+  until_ok passes_are_more_than $((passed + 15))
   # And none of the 200 commands was taken for another that had ended.
   run ! grep 'killed by signal' "$T/probe.log"
   after=$(rss)
@@ -63,7 +67,6 @@ EOF
   descriptors() { ls "/proc/$PROBER/fd" | wc -l; }
   # Between two passes: descriptors of a pass are not open. On a slow machine this may not be seen at once.
   descriptors_are_at_most() { [ "$(descriptors)" -le "$1" ]; }
-  no_process() { ! pgrep -P "$PROBER"; }
   until_ok passes_are_more_than 8
   before=$(rss) open=$(for _ in {1..20}; do descriptors; done | sort -n | head -n 1)
   passed=$(passes)
@@ -217,8 +220,8 @@ while True: print(s.recv(1000).decode())"
   until_ok grep -q listens "$T/manager.log"
   NOTIFY_SOCKET=$T/notify WATCHDOG_USEC=200000 resident --interval 100ms --file "$CONF" --notify 'env >"$OUT"'
   until_ok grep -q '^READY=1' "$T/manager.log"
-  passes_are_more_than 0
-  grep -q '^STATUS=1 of 1 nodes up' "$T/manager.log"
+  until_ok passes_are_more_than 0
+  until_ok grep -q '^STATUS=1 of 1 nodes up' "$T/manager.log"
   until_ok grep -q '^WATCHDOG=1' "$T/manager.log"
   kill -HUP "$PROBER"
   until_ok grep -q '^MONOTONIC_USEC=' "$T/manager.log"
@@ -260,7 +263,8 @@ while True: print(s.recv(1000).decode())"
   probe --user nobody
   [ "$(stat -c %U:%G:%a "$SCOREBOARD")" = "root:$(id -gn nobody):660" ]
   entrance alone --user nobody -s "$SCOREBOARD"
-  [ "$(stat -c %U "/proc/$GATE_PID")" = nobody ]
+  # It listens before it becomes that user.
+  until_ok eval '[ "$(stat -c %U "/proc/$GATE_PID")" = nobody ]'
   client --line "sleep 1" --expect line
 }
 

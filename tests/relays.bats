@@ -4,14 +4,15 @@
 # The listener's relays: how many there are, which relay takes what, and that nothing of a connection reaches the next.
 
 load lib/helpers
+load lib/holders
 
 relays() { pgrep -P "$GATE_PID" || true; }
 count_relays() { relays | wc -l; }
 relays_at_least() { [ "$(count_relays)" -ge "$1" ]; }
 relays_at_most() { [ "$(count_relays)" -le "$1" ]; }
-# The relay that has the first busy slot.
+# The process that has the first busy slot.
 pid_of_slot() { score slots -nr -o PID | head -n 1; }
-slots_taken() { score slots -nr -o PID | sort -u | wc -l; }
+relays_with_slots_are() { [ "$(score slots -nr -o PID | grep -vxF "$GATE_PID" | sort -u | wc -l)" = "$1" ]; }
 
 # While a connection is held, the scoreboard shows which process serves it.
 serve_one_by_one() {
@@ -19,7 +20,7 @@ serve_one_by_one() {
   for i in $(seq "$1"); do
     client_start "c$i" --line "$(until_word "go$i")" --expect line
     until_ok busy_is 1
-    pid_of_slot
+    holders
     word "go$i"
     client_wait "c$i"
     until_ok busy_is 0
@@ -54,7 +55,7 @@ serve_one_by_one() {
   entrance alone
   client_start long -n 40 --line "$(until_word go)" --expect line
   until_ok busy_is 40
-  [ "$(slots_taken)" = 40 ]
+  until_ok relays_with_slots_are 40
   word go
   client_wait long
   until_ok relays_at_most 20
@@ -68,7 +69,7 @@ serve_one_by_one() {
   until_ok busy_is 2
   client_start crowd -n 300 --line "sleep 1" --expect line
   until_ok waiting_is 300
-  relays_at_most 14
+  until_ok relays_at_most 14
   word go
   client_wait holder
   client_wait crowd
@@ -85,18 +86,18 @@ serve_one_by_one() {
     client_start "first$turn" --expect line \
       --line "$(until_word "first$turn") $(printf '%064d' 0)XSECRETX$((7 * 11 * 13))YSECRETY"
     until_ok busy_is 1
-    pid=$(pid_of_slot)
+    pid=$(holders)
     word "first$turn"
     client_wait "first$turn"
     until_ok busy_is 0
     client_start "second$turn" --line "$(until_word "second$turn")" --expect line
     until_ok busy_is 1
-    if [ "$(pid_of_slot)" = "$pid" ]; then break; fi
+    if [ "$(holders)" = "$pid" ]; then break; fi
     word "second$turn"
     client_wait "second$turn"
     until_ok busy_is 0
   done
-  [ "$(pid_of_slot)" = "$pid" ]
+  [ "$(holders)" = "$pid" ]
   kill -STOP "$pid"
   # The relay's sockets are only the listening socket, its own two for orders and wake-ups, and this connection's two.
   for fd in /proc/"$pid"/fd/*; do readlink "$fd" || true; done >"$T/fds"
@@ -155,7 +156,7 @@ PY
   LD_PRELOAD=$T/preload-late.so entrance alone
   until_ok relays_at_least 4
   : >"$LATE"
-  for pid in $(relays); do kill -9 "$pid"; done
+  for pid in $(relays); do kill -9 "$pid" || true; done
   until_ok test -e "$LATE.here"
   # So that a relay has to accept the connection.
   kill -STOP "$GATE_PID"
@@ -209,12 +210,13 @@ PY
   LD_PRELOAD=$T/preload-old.so entrance alone
   until_ok relays_at_least 4
   : >"$FAILS"
-  for pid in $(relays); do kill -9 "$pid"; done
+  for pid in $(relays); do kill -9 "$pid" || true; done
   client_start waits -n 3 -c 3 --line "sleep 1" --expect line
   until_ok eval '[ "$(lines_with "$T/relay.log" "cannot begin as a relay")" -gt 100 ]'
   # At most GROWTH_MAX relays at a time, and a pause of a quarter of a second after them.
+  said=$(lines_with "$T/relay.log" "cannot begin as a relay")
   pauses=$((($(date +%s%N) - begun) / 250000000 + 2))
-  [ "$(lines_with "$T/relay.log" "cannot begin as a relay")" -le $((pauses * 32)) ]
+  [ "$said" -le $((pauses * 32)) ]
   rm "$FAILS"
   client_wait waits
   farm_is_at_rest
@@ -276,7 +278,7 @@ connection_on_its_way() {
   until_ok busy_is 1
   client_start last --line "$(until_word go)" --expect line
   until_ok waiting_in_listener_is 1
-  taken=$(score slots -nr -o PID)
+  taken=$(holders)
   idle=$(relays | grep -vxF "$taken")
   # shellcheck disable=SC2086  # pids
   kill -STOP $idle

@@ -17,7 +17,7 @@ network() { nsenter --net="/proc/$KEEPER/ns/net" "$@"; }
 # A process that looks at the farm must be in its network.
 score() { if [ -n "${KEEPER:-}" ]; then network "$BUILD/cbscore" -c "$CONF" "$@"; else "$BUILD/cbscore" -c "$CONF" "$@"; fi; }
 network_up() {
-  background "$T/keeper.log" unshare --net sleep 120
+  background "$T/keeper.log" unshare --net sleep 600
   KEEPER=$PID
   until_ok eval '! [ "/proc/$KEEPER/ns/net" -ef /proc/self/ns/net ] && network true'
   network ip link set lo up
@@ -33,7 +33,7 @@ s = socket.socket(); s.bind(('$ADDR', 4009)); s.listen(0)
 held = [socket.socket() for _ in range(4)]
 for h in held:
     h.setblocking(False); h.connect_ex(('$ADDR', 4009))
-print('full', flush=True); time.sleep(60)"
+print('full', flush=True); time.sleep(600)"
   until_ok grep -q full "$T/full.log"
 }
 
@@ -52,7 +52,7 @@ print('full', flush=True); time.sleep(60)"
   background "$T/relay.log" nsenter --net="/proc/$KEEPER/ns/net" "$BUILD/cbrelay" -c "$CONF" "$GATE"
   until_ok network ss -Hltn "sport = :3632"
   until_ok grep -q 'listening on' "$T/relay.log"
-  run -0 network "$CLIENT" --timeout 20 --expect line --print "$GATE"
+  run -0 network "$CLIENT" --timeout 60 --expect line --print "$GATE"
   [[ $output == *"reply=a "* ]]
   [ "$(reason_of 192.0.2.1:1)" = 'down no\x20route\x20to\x20host' ]
   [ "$(reason_of 192.0.2.2:1)" = 'down address\x20not\x20usable\x20here' ]
@@ -81,9 +81,12 @@ print('full', flush=True); time.sleep(60)"
   background "$T/relay.log" nsenter --net="/proc/$KEEPER/ns/net" "$BUILD/cbrelay" -c "$CONF" "$GATE"
   until_ok grep -q 'listening on' "$T/relay.log"
   # The node has served one connection, and is full with another; then the network is lost.
-  network "$CLIENT" --timeout 20 --line true --expect line "$GATE"
+  network "$CLIENT" --timeout 60 --line true --expect line "$GATE"
+  until_ok busy_is 0
   background "$T/client.log" nsenter --net="/proc/$KEEPER/ns/net" "$CLIENT" --timeout 100 --line "$(until_word go)" --expect line "$GATE"
   until_ok busy_is 1
+  node_has_the_line() { network ss -Htn state established 'sport = :4001' | grep -q .; }
+  until_ok node_has_the_line
   network ip address del 192.0.2.9/32 dev lo
   score add "192.0.2.1, 1, 1, 0"
   run -0 network "$BUILD/cbprobe" -v --fall 1
@@ -135,7 +138,7 @@ print('full', flush=True); time.sleep(60)"
 @test "a node that answers from beyond this machine proves the way out: those without a route are down" {
   local beyond address
   network_up
-  background "$T/beyond.log" nsenter --net="/proc/$KEEPER/ns/net" unshare --net sleep 120
+  background "$T/beyond.log" nsenter --net="/proc/$KEEPER/ns/net" unshare --net sleep 600
   beyond=$PID
   until_ok eval '! [ "/proc/$beyond/ns/net" -ef /proc/self/ns/net ] && ! [ "/proc/$beyond/ns/net" -ef "/proc/$KEEPER/ns/net" ]'
   network ip link add lan type veth peer name lan netns "$beyond"

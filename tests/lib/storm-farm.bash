@@ -46,7 +46,7 @@ open_entrance() { # NAME
 }
 
 storm_begin() {
-  local port end=$((SECONDS + 30))
+  local port end=$((SECONDS + 60))
   for port in 4001 4002 4003; do
     start_node "n$port" $port
     echo "$address, $port, 4, 0" >>"$conf"
@@ -85,7 +85,7 @@ crowd() { # a few clients at one of the doors
   2) how=(--send 400000 --half-close --expect echo) ;;
   *) how=(--send $((RANDOM % 3000 + 1)) --half-close --expect echo) ;;
   esac
-  start "$dir/crowd.log" "$BUILD/tests/cbtest-client" -n "$n" -c "$n" --timeout 60 \
+  start "$dir/crowd.log" "$BUILD/tests/cbtest-client" -n "$n" -c "$n" --timeout 180 \
     --source 127.78.1.$((RANDOM % 6 + 1)) "${how[@]}" "$address:$port"
   crowds+=("$started")
 }
@@ -167,7 +167,7 @@ storm_end() {
   # Probes as the timer would: otherwise a node that a probe took down is tried only after half a minute.
   "$BUILD/cbprobe" -c "$conf" >/dev/null 2>&1
   for pid in "${crowds[@]}"; do wait "$pid" 2>/dev/null; done
-  end=$((SECONDS + 20))
+  end=$((SECONDS + 60))
   until at_rest; do
     if [ $SECONDS -ge $end ]; then
       echo "storm: not everything is free:"
