@@ -204,8 +204,14 @@ static struct index_key page_sum(const void *page, unsigned level, uint32_t firs
 /* Item i of the page that begins with item first of its level, in the form of a sum. */
 static struct index_key item_key(const void *page, unsigned level, uint32_t first, uint32_t i)
 {
-	return level == 0 ? page_sum(&((const struct entry_page *)page)->entries[i], 0, first + i, 1)
-			  : ((const struct key_page *)page)->keys[i];
+	const struct index_leaf *leaf = &((const struct entry_page *)page)->entries[i].key;
+
+	if (level > 0)
+		return ((const struct key_page *)page)->keys[i];
+	return (struct index_key){
+		.shares = { leaf->share }, .spread = leaf->spread, .spread_at = leaf->spread > 0 ? first + i : 0,
+		.retry_usec = leaf->retry_usec, .worth = leaf->worth,
+	};
 }
 
 /* The largest share of nodes of a worth. */

@@ -4,13 +4,18 @@
 
 #include <string.h>
 
-static const char *const names[STORE_KIND_MAX_] = {
-	[STORE_VERSION] = "version", [STORE_FARM] = "farm",   [STORE_NODE] = "node",
-	[STORE_SLOTS] = "slots",     [STORE_QUEUE] = "queue", [STORE_INDEX] = "index",
-	[STORE_SPEED] = "speed",     [STORE_LOST] = "lost",
-	[STORE_ORIGIN] = "origin",   [STORE_RING] = "ring",   [STORE_CLIENT] = "client",
-	[STORE_HISTORY] = "history", [STORE_SLICE] = "slice", [STORE_PARTY] = "party",
-	[STORE_PASSED] = "passed",
+#define NAME(text) { text, sizeof(text) - 1 }
+
+static const struct name {
+	const char *text;
+	size_t length;
+} names[STORE_KIND_MAX_] = {
+	[STORE_VERSION] = NAME("version"), [STORE_FARM] = NAME("farm"),   [STORE_NODE] = NAME("node"),
+	[STORE_SLOTS] = NAME("slots"),     [STORE_QUEUE] = NAME("queue"), [STORE_INDEX] = NAME("index"),
+	[STORE_SPEED] = NAME("speed"),     [STORE_LOST] = NAME("lost"),
+	[STORE_ORIGIN] = NAME("origin"),   [STORE_RING] = NAME("ring"),   [STORE_CLIENT] = NAME("client"),
+	[STORE_HISTORY] = NAME("history"), [STORE_SLICE] = NAME("slice"), [STORE_PARTY] = NAME("party"),
+	[STORE_PASSED] = NAME("passed"),
 };
 
 /* How many numbers follow the name of a kind. */
@@ -36,10 +41,10 @@ static char *write_number(char *p, uint32_t n)
 /* Every claim calls this several times, hence no printf. */
 size_t key_write(char buffer[static KEY_MAX], enum store_kind kind, uint32_t a, uint32_t b)
 {
-	size_t length = strlen(names[kind]);
+	size_t length = names[kind].length;
 	char *p;
 
-	(void)memcpy(buffer, names[kind], length);
+	(void)memcpy(buffer, names[kind].text, length);
 	p = buffer + length;
 	if (numbers[kind] > 0)
 		p = write_number(p, a);
@@ -71,10 +76,10 @@ bool key_read(const char *key, size_t length, enum store_kind *ret_kind, uint32_
 	const char *end = key + length;
 
 	for (uint32_t kind = 0; kind < STORE_KIND_MAX_; kind++) {
-		size_t size = strlen(names[kind]);
+		size_t size = names[kind].length;
 		const char *p = key + size;
 
-		if (length < size || memcmp(key, names[kind], size) != 0)
+		if (length < size || memcmp(key, names[kind].text, size) != 0)
 			continue;
 		*ret_kind = (enum store_kind)kind;
 		*ret_a = *ret_b = 0;
