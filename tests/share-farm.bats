@@ -1,0 +1,286 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Gateways that lease their parts: three members of etcd, and two or three gateways, each with an entrance of its own.
+# Beside load a lease may end early: jobs are lost then, but a node never has too many.
+
+load lib/helpers
+load lib/etcd
+load lib/gateways
+
+teardown() { gateways_teardown; }
+
+@test "gateways divide the cores, and a load that moves takes them with it" {
+  etcd_start
+  node n 4001 6 --mode line --timeout 600
+  for g in a b c; do gateway_start $g; done
+  crowd_start a 8
+  until_ok busy_on_at_least a 4
+  crowd_stop a
+  crowd_start c 8
+  until_ok busy_on_at_least c 4
+  crowd_start a 8
+  until_ok busy_on_at_least a 2
+  nodes_never_overfilled
+  on a "$BUILD/cbscore" gateways -nr | awk '{ print $1 }' | sort | diff - <(printf '%s\n' a b c)
+}
+
+@test "a gateway that is killed whole, relays and all: its cores are the others' after its lease" {
+  etcd_start
+  node n 4001 6 --mode line --timeout 600
+  for g in a b; do gateway_start $g; done
+  crowd_start a 8
+  until_ok busy_on_at_least a 4
+  gateway_kill a
+  crowd_stop a
+  crowd_start b 8
+  until_ok busy_on_at_least b 6
+  # Relays that come back before cbshare have no slot: the scoreboard knows that the lease is over.
+  relay_start a
+  crowd_start a 2
+  until_ok waiting_on_is a 2
+  busy_on_is a 0
+  share_start a
+  until_ok busy_on_at_least a 2
+  nodes_never_overfilled
+}
+
+@test "cbshare is killed: the second process ends what runs, clients that wait go on waiting, and others get the cores" {
+  etcd_start
+  node n 4001 4 --mode line --timeout 600
+  for g in a b; do gateway_start $g; done
+  for i in 1 2 3; do job_start a "long$i"; done
+  until_ok busy_on_is a 3
+  for i in 4 5; do job_start a "long$i"; done
+  until_ok waiting_on_is a 2
+  kill -9 "${SHARE_PID[a]}"
+  gone "${SHARE_PID[a]}"
+  # Without it these jobs would last for ever, at cores that b gets.
+  for i in 1 2 3; do client_fails "long$i"; done
+  waiting_on_is a 2
+  crowd_start b 6
+  until_ok busy_on_at_least b 4
+  # The second process has nothing more to do, and a new cbshare has another.
+  crowd_stop b
+  share_start a
+  until_ok busy_on_is a 2
+  for i in 4 5; do word "long$i"; done
+  for i in 4 5; do client_wait "long$i"; done
+  nodes_never_overfilled
+}
+
+@test "cbshare and a relay are stopped: the relay is killed before others get its core" {
+  etcd_start
+  node n 4001 2 --mode line --timeout 600
+  for g in a b; do gateway_start $g; done
+  job_start a long
+  until_ok busy_on_is a 1
+  relay=$(on a "$BUILD/cbscore" slots -nr -o PID)
+  kill -STOP "$relay"
+  kill -STOP "${SHARE_PID[a]}"
+  client_fails long
+  gone "$relay"
+  crowd_start b 4
+  until_ok busy_on_at_least b 2
+  kill -CONT "${SHARE_PID[a]}"
+  job_start a after
+  until_ok busy_on_is a 1
+  word after
+  client_wait after
+  nodes_never_overfilled
+}
+
+@test "the second process is killed: it is replaced" {
+  etcd_start
+  node n 4001 2 --mode line --timeout 600
+  gateway_start a
+  until_ok has_hand a
+  hand=$(hand_of a)
+  kill -9 "$hand"
+  until_ok says a 'was started again'
+  until_ok has_hand a
+  [ "$(hand_of a)" != "$hand" ]
+  # What it is for, it does.
+  job_start a long
+  until_ok busy_on_is a 1
+  kill -9 "${SHARE_PID[a]}"
+  client_fails long
+}
+
+# A way to etcd, for the gateway with that ENGINE_OF, which can be stopped.
+way() {
+  background "$T/way.log" setsid socat "TCP-LISTEN:5000,bind=$ADDR,fork,reuseaddr" "TCP:$ADDR:2379"
+  WAY=$PID
+  until_ok is_listening "$ADDR:5000"
+}
+way_is() { kill "-$1" -- "-$WAY"; }
+
+@test "a gateway is cut off from etcd: it ends its jobs before others get the cores, and joins when etcd is back" {
+  etcd_start
+  node n 4001 4 --mode line --timeout 600
+  way
+  ENGINE_OF[a]=http://$ADDR:5000
+  for g in a b; do gateway_start $g; done
+  for i in 1 2 3; do job_start a "long$i"; done
+  until_ok busy_on_is a 3
+  way_is STOP
+  for i in 1 2 3; do client_fails "long$i"; done
+  crowd_start b 6
+  until_ok busy_on_at_least b 4
+  # What was under way comes late.
+  way_is CONT
+  job_start a after
+  until_ok busy_on_is a 1
+  word after
+  client_wait after
+  until_ok says a 'the engine answers again'
+  nodes_never_overfilled
+}
+
+@test "a member of etcd is killed: no job is lost" {
+  etcd_start
+  LEASE=60s MARGIN=5s
+  node n 4001 4 --mode line --timeout 600
+  for g in a b; do gateway_start $g; done
+  job_start a long
+  until_ok busy_on_is a 1
+  kill -9 "${ETCD_PID[0]}"
+  crowd_start b 6
+  until_ok busy_on_at_least b 2
+  etcd_member 0
+  until_ok etcd_ctl --endpoints "$(etcd_url 0)" endpoint health
+  word long
+  client_wait long
+  nodes_never_overfilled
+}
+
+@test "two of three members are gone: jobs end with the lease, and all goes on when they are back" {
+  etcd_start
+  node n 4001 4 --mode line --timeout 600
+  for g in a b; do gateway_start $g; done
+  job_start a long
+  until_ok busy_on_is a 1
+  kill -9 "${ETCD_PID[0]}" "${ETCD_PID[1]}"
+  client_fails long
+  job_start a after
+  etcd_member 0
+  etcd_member 1
+  until_ok busy_on_is a 1
+  word after
+  client_wait after
+  nodes_never_overfilled
+}
+
+@test "cbshare leaves at SIGTERM: running jobs end as they will, then the others have the cores; nothing is lost" {
+  etcd_start
+  LEASE=60s MARGIN=5s
+  node n 4001 4 --mode line --timeout 600
+  for g in a b; do gateway_start $g; done
+  for i in 1 2 3; do job_start a "long$i"; done
+  until_ok busy_on_is a 3
+  hand=$(hand_of a)
+  kill "${SHARE_PID[a]}"
+  job_start a late
+  until_ok waiting_on_is a 1
+  word long1
+  client_wait long1
+  crowd_start b 6
+  until_ok busy_on_at_least b 2
+  busy_on_is a 2
+  for i in 2 3; do word "long$i"; done
+  for i in 2 3; do client_wait "long$i"; done
+  wait "${SHARE_PID[a]}"
+  until_ok busy_on_at_least b 4
+  says a "left the farm's gateways"
+  ! says a 'the lease is over: [0-9]'
+  gone "$hand"
+  waiting_on_is a 1
+  nodes_never_overfilled
+}
+
+@test "cbshare is restarted by SIGUSR1: no job is lost" {
+  etcd_start
+  LEASE=60s MARGIN=5s
+  node n 4001 4 --mode line --timeout 600
+  for g in a b; do gateway_start $g; done
+  job_start a long
+  until_ok busy_on_is a 1
+  kill -USR1 "${SHARE_PID[a]}"
+  wait "${SHARE_PID[a]}"
+  busy_on_is a 1
+  : >"$T/a/share"
+  share_start a
+  until_ok says a joined
+  busy_on_is a 1
+  job_start a next
+  until_ok busy_on_is a 2
+  for i in long next; do word $i; done
+  for i in long next; do client_wait $i; done
+  nodes_never_overfilled
+}
+
+@test "a fence: the cores of a dead gateway are taken when the command has succeeded, and not before" {
+  etcd_start
+  node n 4001 2 --mode line --timeout 600
+  gateway_start a
+  gateway_start b --fence "exec:echo \"\$COREBALANCE_GATEWAY of \$COREBALANCE_FARM\" >>$T/fenced; [ -e $T/may ]"
+  job_start a long
+  until_ok busy_on_is a 1
+  gateway_kill a
+  crowd_start b 4
+  until_ok says b "gateway a is not fenced: the command's exit status is 1"
+  until_ok grep -qx 'a of scoreboard' "$T/fenced"
+  ! says b 'set free'
+  : >"$T/may"
+  until_ok says b 'gateway a is fenced'
+  until_ok busy_on_at_least b 2
+  says b 'set free, as it is dead, [12] cores* of .*:4001 of gateway a$'
+  nodes_never_overfilled
+}
+
+@test "a storm: gateways and members are killed, stopped and started again in any order, and no node has too many" {
+  etcd_start
+  node n 4001 4 --mode line --timeout 600
+  node m 4002 3 --mode line --timeout 600
+  for g in a b c; do
+    gateway_start $g
+    crowd_start $g 6 'sleep 400'
+  done
+  for round in {1..14}; do
+    g=$(shuf -n 1 -e a b c)
+    n=$((RANDOM % 3))
+    fault=$(shuf -n 1 -e share whole stop relays member stop-member hand)
+    echo "# $round: $fault $g $n"
+    case $fault in
+    share) kill -9 "${SHARE_PID[$g]}" ;;
+    whole) gateway_kill $g ;;
+    stop) kill -STOP "${SHARE_PID[$g]}" ;;
+    relays) kill -9 "${RELAY_PID[$g]}" ;;
+    member) kill -9 "${ETCD_PID[n]}" ;;
+    stop-member) kill -STOP "${ETCD_PID[n]}" ;;
+    hand) for pid in $(hand_of $g); do kill -9 "$pid"; done ;;
+    esac
+    sleep 0.$((RANDOM % 900 + 100))
+    # Behind each fault all is put right again, in this order or in that.
+    ((RANDOM % 2)) || sleep $((RANDOM % 5))
+    kill -CONT "${SHARE_PID[$g]}" "${ETCD_PID[n]}" 2>/dev/null || true
+    kill -0 "${ETCD_PID[n]}" 2>/dev/null || etcd_member "$n"
+    if ((RANDOM % 2)); then
+      is_alive "${RELAY_PID[$g]}" || relay_start $g
+      is_alive "${SHARE_PID[$g]}" || share_start $g
+    else
+      is_alive "${SHARE_PID[$g]}" || share_start $g
+      is_alive "${RELAY_PID[$g]}" || relay_start $g
+    fi
+    nodes_never_overfilled
+  done
+  # Afterwards all cores are used.
+  until_ok all_cores_are_busy
+  nodes_never_overfilled
+}
+is_alive() { kill -0 "$1" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status"; }
+all_cores_are_busy() {
+  local g
+  for g in a b c; do is_alive "${CROWD_PID[$g]}" || crowd_start $g 6 'sleep 400'; done
+  [ $(($(busy_on a) + $(busy_on b) + $(busy_on c))) -ge 6 ]
+}
