@@ -193,7 +193,7 @@ static enum stage stage_claim(struct life *life)
 	const struct score_arrival arrival = {
 		.policy = life->settings->policy, .client = life->connection->record.client,
 		.queue_limit = life->settings->queue_limit, .per_client = per_client(life),
-		.clients = life->settings->clients, .fair = life->settings->fair,
+		.clients = life->settings->clients, .forget_sec = life->settings->forget_sec, .fair = life->settings->fair,
 	};
 
 	for (;;) {

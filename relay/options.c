@@ -83,6 +83,20 @@ static int set_clients(void *settings, const char *value)
 	return 0;
 }
 
+/* Rounded up to seconds. */
+static int set_forget_after(void *settings, const char *value)
+{
+	struct options *options = settings;
+	uint64_t usec;
+	int r = timespan_parse(value, &usec);
+
+	if (r < 0)
+		return r;
+	options->settings.forget_sec = usec == 0 || usec >= (SCORE_FORGET_NEVER - 1) * USEC_PER_SEC ? SCORE_FORGET_NEVER :
+				       (uint32_t)((usec + USEC_PER_SEC - 1) / USEC_PER_SEC);
+	return 0;
+}
+
 static int set_per_client(void *settings, const char *value)
 {
 	struct options *options = settings;
@@ -199,6 +213,8 @@ static const struct option_row rows[] = {
 	{ "policy", 0, "NAME", "which node", "fastest", NULL, set_policy, policy_word },
 	{ "clients", 0, "N", "the policy affinity remembers at least so many clients", "2048", "1 to 1048576", set_clients,
 	  NULL },
+	{ "forget-after", 0, "TIME", "the policy affinity forgets a client that has not come for so long", "1h",
+	  TIME "; 0 is never", set_forget_after, NULL },
 	{ "connect-timeout", 0, "TIME", "for a node, all its addresses together", "5s", TIME ", above 0", set_connect_timeout, NULL },
 	{ "idle-timeout", 0, "TIME", "end a connection of which nothing moved so long", "0, off", TIME, set_idle_timeout, NULL },
 	{ "vanish-timeout", 0, "TIME", "give up a machine that answered nothing so long", "2min", TIME ", from 8s to 1h",
@@ -255,6 +271,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 		.settings = {
 			.policy = POLICY_FASTEST,
 			.clients = 2048,
+			.forget_sec = 3600,
 			.connect_timeout_usec = 5 * USEC_PER_SEC,
 			.retry_after_usec = 30 * USEC_PER_SEC,
 			.connections_per_relay = 1000,

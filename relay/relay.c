@@ -271,6 +271,7 @@ static enum next accept_one(struct relay *relay, int listening_fd, struct work *
 	struct arrival arrival = { .listening_fd = listening_fd, .fd = -1 };
 	const struct score_arrival comes = {
 		.policy = relay->settings.policy, .clients = relay->settings.clients, .accept = arrival_accept, .arg = &arrival,
+		.forget_sec = relay->settings.forget_sec,
 	};
 	int r;
 

@@ -20,6 +20,7 @@ struct settings {
 	size_t connections_per_relay;  /* at least 1 */
 	size_t queue_limit;
 	uint32_t clients;              /* how many clients the policy affinity remembers at least */
+	uint32_t forget_sec;           /* affinity forgets a client that has not come for so long; or SCORE_FORGET_NEVER */
 	bool fair;                     /* the next slot goes to the client that holds the fewest */
 	uint32_t per_client;           /* slots that a client may have; 0: any number */
 	uint64_t queue_timeout_usec;   /* while nodes are merely busy */

@@ -350,6 +350,7 @@ int waiters_admit(struct waiters *w, int listening_fd)
 	struct waiter *waiter = w->unqueued ? w->unqueued : calloc(1, sizeof(*waiter));
 	struct score_arrival comes = {
 		.policy = w->setup.settings->policy, .clients = w->setup.settings->clients, .accept = arrival_accept,
+		.forget_sec = w->setup.settings->forget_sec,
 		.per_client = w->setup.settings->per_client, .fair = w->setup.settings->fair,
 	};
 	int r;

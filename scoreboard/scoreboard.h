@@ -246,6 +246,11 @@ struct score_arrival {
 	enum score_policy policy;
 	const char *client;      /* its name, of which SCORE_CLIENT_MAX bytes are kept; not used if accept is set */
 	uint32_t clients;        /* the policy affinity is to remember at least so many clients */
+	/*
+	 * The policy affinity forgets a client that has not come for so many seconds; SCORE_FORGET_NEVER; or 0: what the
+	 * farm has been told, else an hour. The latest connection by that policy decides for the farm.
+	 */
+	uint32_t forget_sec;
 	size_t queue_limit;      /* the connection joins the queue only if fewer wait; 0: whatever their number */
 	/*
 	 * The connection waits while its client has so many slots: of its IPv4 address, or of its IPv6 /64. Others get
@@ -615,6 +620,7 @@ int score_explain(struct score *s, enum score_policy policy, const char *client,
 		  int (*fn)(const struct score_node *node, void *arg), void *arg);
 
 #define SCORE_CLIENTS_MAX 1048576u /* that can be remembered */
+#define SCORE_FORGET_NEVER UINT32_MAX
 
 /* A client whose node the farm remembers, for the policy affinity. */
 struct score_client_info {

@@ -202,23 +202,83 @@ behind_a_proxy() {
 @test "affinity: the client is the one in a PROXY header, at a listener" { behind_a_proxy listener; }
 @test "affinity: the client is the one in a PROXY header, for a single connection" { behind_a_proxy connection; }
 
-@test "affinity: after an hour a client is forgotten" {
-  three_nodes --policy affinity
-  from 127.7.7.7 >/dev/null
-  [ "$(remembered)" = 1 ]
-  # The field used_usec of its cell, 32 bytes before the address. Before the boot it is a time that cannot be.
-  python3 - "$SCOREBOARD" <<'PYTHON'
+# came_earlier SECONDS: the last connection of the client 127.7.7.7 was so much earlier. That is the field used_usec of its
+# cell, 32 bytes before the address.
+came_earlier() {
+  python3 - "$SCOREBOARD" "$1" <<'PYTHON'
 import struct, sys
 with open(sys.argv[1], "r+b") as f:
     at = f.read().index(b"127.7.7.7\0" + bytes(38)) - 32
     f.seek(at)
     used, = struct.unpack("Q", f.read(8))
     f.seek(at)
-    f.write(struct.pack("Q", (used - 3601 * 10**6) % 2**64))
+    f.write(struct.pack("Q", used - int(sys.argv[2]) * 10**6))
 PYTHON
+}
+
+uses_are() { [ "$(score clients -nr -o client,uses)" = "127.7.7.7 $1" ]; }
+
+@test "affinity: after an hour a client is forgotten" {
+  three_nodes --policy affinity
+  from 127.7.7.7 >/dev/null
+  [ "$(remembered)" = 1 ]
+  came_earlier 3601
   [ "$(remembered)" = 0 ]
   from 127.7.7.7 >/dev/null
-  [ "$(score clients -nr -o client,uses)" = "127.7.7.7 1" ]
+  uses_are 1
+}
+
+@test "affinity: --forget-after says when a client is forgotten; the entrance of the latest connection counts" {
+  three_nodes --policy affinity --forget-after 0
+  from 127.7.7.7 >/dev/null
+  came_earlier 10000000
+  [ "$(remembered)" = 1 ]
+  from 127.7.7.7 >/dev/null
+  uses_are 2
+  GATE=$ADDR:3640 entrance connection --policy affinity --forget-after 10min
+  came_earlier 599
+  GATE=$ADDR:3640 from 127.7.7.7 >/dev/null
+  uses_are 3
+  came_earlier 601
+  [ "$(remembered)" = 0 ]
+  GATE=$ADDR:3640 from 127.7.7.7 >/dev/null
+  uses_are 1
+  # It is a matter of affinity: an entrance with another policy changes nothing.
+  GATE=$ADDR:3641 entrance alone --forget-after 1s
+  came_earlier 599
+  GATE=$ADDR:3641 from 127.7.7.7 >/dev/null
+  uses_are 1
+  # What the farm was told outlives a rebuild.
+  tdbtool "$SCOREBOARD" delete index/0/0 >/dev/null
+  score list >/dev/null
+  uses_are 1
+  came_earlier 2
+  [ "$(remembered)" = 0 ]
+  # Connections at the first entrance: never again.
+  from 127.7.7.7 >/dev/null
+  came_earlier 3601
+  [ "$(remembered)" = 1 ]
+  run -64 "$BUILD/cbrelay" --forget-after soon
+  [[ $output == *'--forget-after: "soon": expected a time, as in 1min 30s; 0 is never'* ]]
+  farm_is_at_rest
+  sound
+}
+
+@test "affinity: a client whose connection waited has the node that it got" {
+  three_nodes --policy affinity --forget-after 10min
+  local node
+  client_start full -n 6 -c 6 --source 127.8.8.8 --line "$(until_word go)"
+  until_ok busy_is 6
+  client_start late --source 127.7.7.7 --line "sleep 0" --expect line
+  until_ok waiting_is 1
+  word go
+  client_wait full
+  client_wait late
+  node=$(node_of 127.7.7.7)
+  [ -n "$node" ]
+  score explain --policy affinity -nr --top 1 -o node 127.7.7.7 | grep -qx "$node"
+  farm_is_at_rest
+  sound
 }
 
 @test "affinity: what was remembered is lost with damage, and nothing else is" {

@@ -145,7 +145,7 @@ int attempt_clients(struct score *s, uint32_t page, struct score_client_info *re
 		struct score_client_info *client = &ret[*ret_n];
 		struct node_record node;
 
-		if (!memory_is_valid(cell, now_usec))
+		if (!memory_is_valid(farm, cell, now_usec))
 			continue;
 		*client = (struct score_client_info){
 			.since_usec = wall_time(cell->since_usec), .used_usec = wall_time(cell->used_usec), .uses = cell->uses,

@@ -11,6 +11,7 @@
 #include "claim.h"
 #include "fair.h"
 #include "attempt.h"
+#include "policy/policy.h"
 #include "records/queue.h"
 #include "records/slot.h"
 #include "reap.h"
@@ -94,6 +95,15 @@ static int dispatch_joined(struct score *s, struct farm *farm, const struct newc
 	return r == 0 && cell->state == CELL_GRANTED ? 0 : 1;
 }
 
+/* The policy takes over what the connection says of it, before a node is chosen. Staged only, with the farm's record. */
+static void tell_policy(struct score *s, struct farm *farm, const struct score_arrival *arrival)
+{
+	const struct policy *policy = policy_get(arrival->policy);
+
+	if (policy->told)
+		policy->told(s->store, farm, arrival);
+}
+
 /* Takes a free slot. A policy that looks at the client needs the connection first. 0, 1, NONE_PENDING or -errno. */
 static int take(struct score *s, struct farm *farm, const struct newcomer *newcomer, const char *client)
 {
@@ -105,7 +115,17 @@ static int take(struct score *s, struct farm *farm, const struct newcomer *newco
 		if (r != 0)
 			return r < 0 ? r : NONE_PENDING;
 	}
+	tell_policy(s, farm, arrival);
 	return claim_take_free(s, farm, arrival->policy, client, farm->next_ticket, newcomer->slot, newcomer->target);
+}
+
+/* Gets a ticket. 1 or -errno. */
+static int join(struct score *s, struct farm *farm, const struct newcomer *newcomer, const char *client)
+{
+	const struct score_arrival *arrival = newcomer->arrival;
+
+	tell_policy(s, farm, arrival);
+	return ticket_join(s, farm, farm->next_ticket, arrival->policy, client, arrival->per_client, newcomer->ticket) ?: 1;
 }
 
 /* Counts what the newcomer has, a slot (outcome 0) or a place (1), for its party, and says in which order the farm's
@@ -152,7 +172,7 @@ static int try_once(struct score *s, const struct newcomer *newcomer, unsigned m
 	else if (r == 0 && newcomer->slot && !arrival->per_client)
 		r = take(s, farm, newcomer, client);
 	else if ((r == 0 || r == 1) && newcomer->ticket)
-		r = ticket_join(s, farm, farm->next_ticket, arrival->policy, client, arrival->per_client, newcomer->ticket) ?: 1;
+		r = join(s, farm, newcomer, client);
 	comes = r == 0 || (r == 1 && newcomer->ticket);
 	/* A process that accepts by itself is a listener's, which looks. */
 	s->look_due = r == 0 && !arrival->accept && farm->busy > 1 && reap_due_usec(farm, REAP_PAUSE_USEC) == 0;

@@ -40,7 +40,7 @@ struct farm {
 	uint32_t parties;             /* how many parties there is room for, see party.h; 0: there are none */
 	uint32_t party_seed;          /* picked at random: by it and its name a party is in a page */
 	uint32_t fair;                /* 1: the next slot goes to the party that holds the fewest, and not to the oldest ticket */
-	uint32_t reserved;
+	uint32_t forget_sec;          /* a client that has not come for so long is not remembered, see memory.h; 0: an hour */
 	uint64_t turn;                /* the latest of the parties' turns */
 	struct split split;           /* which part of each node's cores is this gateway's */
 	uint64_t unsplit_usec;        /* CLOCK_BOOTTIME of the change since when nodes may have other shares than the split's; 0:

@@ -20,9 +20,12 @@ static uint32_t cells_used(uint32_t clients)
 	return clients < MEMORY_CELLS ? clients : MEMORY_CELLS;
 }
 
-bool memory_is_valid(const struct memory_cell *cell, uint64_t now_usec)
+bool memory_is_valid(const struct farm *farm, const struct memory_cell *cell, uint64_t now_usec)
 {
-	return cell->used_usec != 0 && cell->used_usec <= now_usec && now_usec - cell->used_usec < MEMORY_EXPIRY_USEC;
+	uint32_t forget_sec = farm->forget_sec ? farm->forget_sec : MEMORY_FORGET_SEC;
+
+	return cell->used_usec != 0 && cell->used_usec <= now_usec &&
+	       (forget_sec == SCORE_FORGET_NEVER || now_usec - cell->used_usec < forget_sec * USEC_PER_SEC);
 }
 
 static bool is_of(const struct memory_cell *cell, const char *address, size_t length)
@@ -51,15 +54,15 @@ static int page_get(struct store *store, const struct farm *farm, const char *ad
 }
 
 /* The client's cell; else the cell for a new client. */
-static struct memory_cell *find_cell(struct memory_page *page, uint32_t cells, const char *address, size_t length,
-				     uint64_t now_usec)
+static struct memory_cell *find_cell(const struct farm *farm, struct memory_page *page, uint32_t cells, const char *address,
+				     size_t length, uint64_t now_usec)
 {
 	struct memory_cell *oldest = &page->cells[0];
 
 	for (uint32_t i = 0; i < cells; i++) {
 		struct memory_cell *cell = &page->cells[i];
 
-		if (!memory_is_valid(cell, now_usec))
+		if (!memory_is_valid(farm, cell, now_usec))
 			cell->used_usec = 0;
 		else if (is_of(cell, address, length))
 			return cell;
@@ -81,7 +84,7 @@ int memory_find(struct store *store, const struct farm *farm, const char *addres
 	for (uint32_t i = 0; i < cells_used(farm->clients); i++) {
 		const struct memory_cell *cell = &page->cells[i];
 
-		if (is_of(cell, address, length) && memory_is_valid(cell, now_boottime())) {
+		if (is_of(cell, address, length) && memory_is_valid(farm, cell, now_boottime())) {
 			*ret_node = cell->node;
 			return 0;
 		}
@@ -102,7 +105,7 @@ int memory_note(struct store *store, const struct farm *farm, const char *addres
 	r = page_get(store, farm, address, length, &page);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	cell = find_cell(page, cells_used(farm->clients), address, length, now_usec);
+	cell = find_cell(farm, page, cells_used(farm->clients), address, length, now_usec);
 	if (cell->used_usec == 0 || !is_of(cell, address, length)) {
 		(void)memset(cell, 0, sizeof(*cell));
 		(void)memcpy(cell->address, address, length);
@@ -117,7 +120,7 @@ int memory_note(struct store *store, const struct farm *farm, const char *addres
 }
 
 /* Puts the clients of an old page into the new pages. */
-static void move_clients(const struct memory_page *old, struct memory_page *pages, uint32_t clients)
+static void move_clients(const struct farm *farm, const struct memory_page *old, struct memory_page *pages, uint32_t clients)
 {
 	uint64_t now_usec = now_boottime();
 
@@ -125,8 +128,8 @@ static void move_clients(const struct memory_page *old, struct memory_page *page
 		const struct memory_cell *client = &old->cells[i];
 		size_t length = strnlen(client->address, MEMORY_ADDRESS_MAX);
 
-		if (memory_is_valid(client, now_usec) && length > 0 && client->address[length] == '\0')
-			*find_cell(&pages[ring_hash(client->address, length) % memory_pages(clients)], cells_used(clients),
+		if (memory_is_valid(farm, client, now_usec) && length > 0 && client->address[length] == '\0')
+			*find_cell(farm, &pages[ring_hash(client->address, length) % memory_pages(clients)], cells_used(clients),
 				   client->address, length, now_usec) = *client;
 	}
 }
@@ -143,7 +146,7 @@ int memory_grow(struct store *store, struct farm *farm, uint32_t clients)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < memory_pages(farm->clients); i++)
 		if (store_read(store, STORE_CLIENT, i, 0, &old, sizeof(old)) == 0)
-			move_clients(&old, pages, clients);
+			move_clients(farm, &old, pages, clients);
 	for (uint32_t i = 0; r == 0 && i < memory_pages(clients); i++)
 		r = store_put(store, STORE_CLIENT, i, 0, &pages[i], sizeof(pages[i]));
 	if (r == 0)

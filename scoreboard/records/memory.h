@@ -6,7 +6,8 @@
  * records "client/PAGE" are there if a connection has asked for them;
  * farm.clients is how many clients they remember. A client's address says which
  * page it is in. A page has 16 clients; a new client takes the place of the
- * client of its page that has not come for the longest time.
+ * client of its page that has not come for the longest time. A client that has
+ * not come for farm.forget_sec is as one that was never there.
  *
  * Nothing depends on what is remembered: a page may hold anything, and a page
  * that cannot be read is empty.
@@ -21,7 +22,7 @@
 #define MEMORY_CELLS 16u
 #define MEMORY_CLIENTS_MAX SCORE_CLIENTS_MAX
 #define MEMORY_ADDRESS_MAX 47
-#define MEMORY_EXPIRY_USEC (3600 * UINT64_C(1000000)) /* a client that has not come for so long is forgotten */
+#define MEMORY_FORGET_SEC 3600u /* if farm.forget_sec is 0, as in the records of older programs */
 
 struct memory_cell {
 	uint64_t used_usec;    /* CLOCK_BOOTTIME of its last connection; 0: the cell is empty */
@@ -40,7 +41,7 @@ struct memory_page {
 uint32_t memory_pages(uint32_t clients);
 
 /* Whether a cell remembers a client, at a time of CLOCK_BOOTTIME. */
-bool memory_is_valid(const struct memory_cell *cell, uint64_t now_usec);
+bool memory_is_valid(const struct farm *farm, const struct memory_cell *cell, uint64_t now_usec);
 
 /* The id of the node that the client (its address, length bytes) used last. 0; 1: it is not known; or -errno. */
 int memory_find(struct store *store, const struct farm *farm, const char *address, size_t length, uint32_t *ret_node);

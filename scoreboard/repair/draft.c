@@ -644,7 +644,6 @@ static void draw_next(struct drawing *d)
 	if (farm->parties > PARTIES_MAX || farm->parties % PARTIES_PER_PAGE != 0)
 		farm->parties = 0;
 	farm->fair = farm->parties > 0 && farm->fair != 0;
-	farm->reserved = 0;
 }
 
 /* The farm's record is gone, and with it the split. The nodes that were read have their shares; a node that a load brings
@@ -676,6 +675,7 @@ static void draw_next_unseen(struct drawing *d)
 	d->lossy = true;
 	farm->incomplete = 1;
 	farm->paused = farm->verbosity = farm->cursor = farm->ring = farm->clients = farm->parties = farm->fair = 0;
+	farm->forget_sec = 0;
 	farm->next_id = d->last_id + 1000;
 	farm->next_ticket = behind > now_usec ? behind : now_usec;
 }

@@ -31,6 +31,14 @@ static int choose(struct store *store, struct farm *farm, const struct policy_re
 	return r < 0 && r != -ENOENT ? r : policy_fastest.choose(store, farm, request, ret);
 }
 
+static void told(struct store *store, struct farm *farm, const struct score_arrival *arrival)
+{
+	if (arrival->forget_sec == 0 || arrival->forget_sec == farm->forget_sec)
+		return;
+	farm->forget_sec = arrival->forget_sec;
+	store_touch(store, &farm->forget_sec, sizeof(farm->forget_sec));
+}
+
 static int took(struct store *store, const struct farm *farm, const char *client, uint32_t node)
 {
 	return memory_note(store, farm, client, policy_address_length(client), node);
@@ -62,6 +70,6 @@ const struct policy policy_affinity = {
 	.name = "affinity",
 	.rule = "the node that the client's address used last; while that is full or away, or not known, as fastest",
 	.by_client = true,
-	.choose = choose, .took = took, .is_ready = is_ready, .make_ready = make_ready, .compare = compare,
+	.told = told, .choose = choose, .took = took, .is_ready = is_ready, .make_ready = make_ready, .compare = compare,
 	.why_behind = why_behind,
 };

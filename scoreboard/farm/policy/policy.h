@@ -25,6 +25,10 @@ struct policy {
 	const char *rule;      /* what it prefers, as a phrase of explain */
 	bool by_client;        /* it looks at the client, so a connection is accepted before its node is chosen */
 
+	/* NULL, or: takes over, into the farm's record, what a connection that comes says of the policy. Staged with the
+	 * connection's own change only. */
+	void (*told)(struct store *store, struct farm *farm, const struct score_arrival *arrival);
+
 	/*
 	 * In a section: the position of the node for the next connection. Some node has a free slot. Changes are staged.
 	 * 0, 1 if there is none, or -errno.
