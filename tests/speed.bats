@@ -321,3 +321,14 @@ PYTHON
   done
   holds '$ratio <= 1.05' ratio "$(result light "learned, second batch")"
 }
+
+@test "simulated farms: a node that fails every job at once costs a few connections and no job; leastconn loses jobs" {
+  OUT=$T run -0 "$BATS_TEST_DIRNAME/bench/farm/run" 1000 1 fails
+  # result NAME FIELD: failed connections (11) or jobs given up (12) of 100, at light load.
+  result() { awk -F'\t' -v name="$1" -v field="$2" '$1 == "TIME" && $2 == "fails-light" && $5 == name { print $field }' "$T/farm.tsv"; }
+  local name
+  for name in "learned, cold" "learned, second batch" "known (speed=)" "equal (speed=1)"; do
+    holds '$given_up == 0 and $failed < 2' given_up "$(result "$name" 12)" failed "$(result "$name" 11)"
+  done
+  holds '$given_up > 10' given_up "$(result "haproxy leastconn" 12)"
+}

@@ -28,6 +28,9 @@
 #include "system/timespan.h"
 
 #define CORES_MOST 256u
+#define FAIL_USEC 20000.0                 /* how long a failing node takes to end a connection */
+#define RETRY_USEC (30 * USEC_PER_SEC)    /* cbrelay's --retry-after */
+#define TRIES_MOST 10u                    /* a client gives a job up that has failed so often */
 #define PASS_USEC (30 * USEC_PER_SEC)     /* of the prober */
 
 #define KINDS(...) (const struct kind[]){ __VA_ARGS__ }, sizeof((const struct kind[]){ __VA_ARGS__ }) / sizeof(struct kind)
@@ -36,16 +39,18 @@
 /* The first is that of the goals in the table. */
 static const struct farm_kind farms[] = {
 	{ "16 cores of speed 4, 8 of 2, 8 and 4 of 1, 4 of 0.5", "mixed",
-	  KINDS({ 16, 4, 1 }, { 8, 2, 1 }, { 8, 1, 1 }, { 4, 1, 1 }, { 4, 0.5, 1 }), NO_NODE },
+	  KINDS({ 16, 4, 1 }, { 8, 2, 1 }, { 8, 1, 1 }, { 4, 1, 1 }, { 4, 0.5, 1 }), NO_NODE, NO_NODE },
 	{ "two fast nodes, 8 cores of speed 3, and six slow ones, 4 of 1", "two-fast",
-	  KINDS({ 8, 3, 1 }, { 8, 3, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }), NO_NODE },
+	  KINDS({ 8, 3, 1 }, { 8, 3, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }), NO_NODE, NO_NODE },
 	{ "one big node, 32 cores of speed 1, and eight small ones, 2 of 2", "one-big",
 	  KINDS({ 32, 1, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }),
-	  NO_NODE },
+	  NO_NODE, NO_NODE },
 	{ "four nodes, 16 threads of speed 2, 2, 1.5 and 1, of which the second half adds three tenths", "threads",
-	  KINDS({ 16, 2, 0.3 }, { 16, 2, 0.3 }, { 16, 1.5, 0.3 }, { 16, 1, 0.3 }), NO_NODE },
+	  KINDS({ 16, 2, 0.3 }, { 16, 2, 0.3 }, { 16, 1.5, 0.3 }, { 16, 1, 0.3 }), NO_NODE, NO_NODE },
 	{ "the two fast nodes and six slow ones, of which a fast one slows to a quarter half-way", "slows",
-	  KINDS({ 8, 3, 1 }, { 8, 3, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }), 0 },
+	  KINDS({ 8, 3, 1 }, { 8, 3, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }), 0, NO_NODE },
+	{ "the two fast nodes and six slow ones, of which a fast one fails every job at once from half-way on", "fails",
+	  KINDS({ 8, 3, 1 }, { 8, 3, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }), NO_NODE, 0 },
 };
 
 static const char *path;
@@ -70,6 +75,11 @@ static uint64_t clock_usec = UINT64_C(1700000000) * USEC_PER_SEC;
 
 uint64_t __wrap_now_realtime(void);
 uint64_t __wrap_now_realtime(void)
+{
+	return clock_usec;
+}
+
+uint64_t farm_now_usec(void)
 {
 	return clock_usec;
 }
@@ -103,6 +113,24 @@ static void seed(unsigned n)
 	chance = n * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	for (int i = 0; i < 8; i++)
 		(void)uniform();
+}
+
+/* ---- waiting jobs ---- */
+
+void fifo_push(struct fifo *fifo, unsigned job)
+{
+	if (fifo->n == FIFO_MOST)
+		fail("too many jobs wait");
+	fifo->jobs[(fifo->first + fifo->n++) % FIFO_MOST] = job;
+}
+
+unsigned fifo_pop(struct fifo *fifo)
+{
+	unsigned job = fifo->jobs[fifo->first];
+
+	fifo->first = (fifo->first + 1) % FIFO_MOST;
+	fifo->n--;
+	return job;
 }
 
 /* ---- a batch ---- */
@@ -166,7 +194,7 @@ static double fastest_of(const struct farm_kind *farm)
 }
 
 /* The least time of a batch for any choice of nodes: the fastest cores, as many as run in parallel, work all the time;
- * and at least the longest job. No node slows. */
+ * and at least the longest job. No node slows or fails. */
 static double batch_bound(const struct batch *batch, unsigned parallel)
 {
 	double cores[CORES_MOST] = { 0 }, speed = 0;
@@ -184,7 +212,8 @@ static struct score *score;
 static struct score_slot *slots;       /* by job */
 static struct score_ticket *tickets;
 static uint64_t passed_usec;
-static unsigned waiting_first, waiting_end;        /* jobs come in the order of their numbers */
+static bool late;                      /* the node that slows, or fails, does so now */
+static struct fifo waiting;
 
 static void score_make(const struct batch *batch, const struct chooser *chooser)
 {
@@ -212,10 +241,14 @@ static void score_make(const struct batch *batch, const struct chooser *chooser)
 static void pass(const struct batch *batch)
 {
 	for (unsigned i = 0; i < batch->farm->n; i++) {
-		struct score_verdict verdict = { .success = true, .rise = 1, .fall = 1 };
+		struct score_verdict verdict = { .success = true, .rise = 1, .fall = 1, .shallow = !ours->probed };
 		struct score_edge edge;
 
-		if (ours->probed)
+		/* A connect works at a node that fails its jobs, and a compile does not. */
+		if (ours->probed && late && batch->order[i] == batch->farm->fails) {
+			verdict.success = false;
+			verdict.reason = REASON_SILENT;
+		} else if (ours->probed)
 			verdict.work_usec = (uint64_t)((60e3 / kind_at(batch, i)->speed + 10e3) * exp(0.1 * normal()));
 		if (score_verdict(score, i + 1, &verdict, &edge) < 0)
 			fail("no verdict");
@@ -237,7 +270,7 @@ static void ours_start(const struct batch *batch)
 	tickets = calloc(batch->n, sizeof(*tickets));
 	if (!slots || !tickets)
 		fail("%s", strerror(ENOMEM));
-	waiting_first = waiting_end = 0;
+	waiting = (struct fifo){ .n = 0 };
 }
 
 static int ours_come(unsigned job, const struct batch *batch)
@@ -252,25 +285,40 @@ static int ours_come(unsigned job, const struct batch *batch)
 		fail("no claim: %s", score_strerror(r));
 	if (r == 0)
 		return (int)slots[job].node - 1;
-	if (waiting_first == waiting_end)
-		waiting_first = job;
-	waiting_end = job + 1;
+	fifo_push(&waiting, job);
 	return -1;
 }
 
-static int ours_go(unsigned job, unsigned place, const struct batch *batch, unsigned *ret_place)
+static int ours_more(const struct batch *batch, unsigned *ret_place)
 {
+	unsigned next = waiting.jobs[waiting.first];
 	struct score_target target;
 
-	(void)place;
-	if (score_release(score, &slots[job], batch->jobs[job].in, batch->jobs[job].out, true) < 0)
-		fail("no release");
-	if (waiting_first == waiting_end)
+	(void)batch;
+	if (waiting.n == 0 || score_take(score, &tickets[next], &slots[next], &target) != 0)
 		return -1;
-	if (score_take(score, &tickets[waiting_first], &slots[waiting_first], &target) != 0)
+	*ret_place = slots[next].node - 1;
+	return (int)fifo_pop(&waiting);
+}
+
+static int ours_go(unsigned job, unsigned place, bool failed, const struct batch *batch, unsigned *ret_place)
+{
+	struct score_edge edge;
+	int r;
+
+	(void)place;
+	if (failed)
+		r = score_doubted(score, &slots[job], batch->jobs[job].in, REASON_SILENT, RETRY_USEC, &edge);
+	else
+		r = score_release(score, &slots[job], batch->jobs[job].in, batch->jobs[job].out, true);
+	if (r < 0)
+		fail("no release: %s", score_strerror(r));
+	if (waiting.n == 0)
+		return -1;
+	job = (unsigned)ours_more(batch, ret_place);
+	if ((int)job < 0 && batch->farm->fails == NO_NODE)
 		fail("a slot is free, and the oldest waiter did not get it");
-	*ret_place = slots[waiting_first].node - 1;
-	return (int)waiting_first++;
+	return (int)job;
 }
 
 static void ours_stop(void)
@@ -282,7 +330,8 @@ static void ours_stop(void)
 /* ---- the simulation ---- */
 
 struct running {
-	double left_usec;      /* work */
+	double left_usec;      /* work; of a job that fails: time */
+	bool fails;
 	double come_usec;      /* when the job came */
 	unsigned job, place;
 };
@@ -294,34 +343,43 @@ static unsigned n_running, busy[NODES_MOST];
 struct outcome {
 	double usec;
 	double mean, p99;
+	double failed, lost;   /* connections, and jobs that their clients gave up, for each job */
 };
 
-static void run_job(const struct batch *batch, unsigned job, unsigned place, double come_usec)
+static void run_job(const struct batch *batch, unsigned job, unsigned place, bool fails, double come_usec)
 {
 	if (busy[place]++ == kind_at(batch, place)->cores)
 		fail("a node has more connections than cores");
-	running[n_running++] = (struct running){ batch->jobs[job].work_usec, come_usec, job, place };
+	running[n_running++] = (struct running){
+		.left_usec = fails ? FAIL_USEC : batch->jobs[job].work_usec, .fails = fails, .come_usec = come_usec,
+		.job = job, .place = place,
+	};
 }
 
-/* What a node's cores do for each of its jobs; slow: the node that slows has slowed. */
-static double speed_now(const struct batch *batch, unsigned place, bool slow)
+/* What a node's cores do for each of its jobs. */
+static double speed_now(const struct batch *batch, unsigned place)
 {
 	const struct kind *kind = kind_at(batch, place);
 	unsigned half = (kind->cores + 1) / 2, n = busy[place];
 	double all = n <= half ? n : half + (n - half) * kind->smt;
 
-	return kind->speed * all / n * (slow && batch->order[place] == batch->farm->slows ? 0.25 : 1);
+	return kind->speed * all / n * (late && batch->order[place] == batch->farm->slows ? 0.25 : 1);
 }
 
-/* Lets time pass until the next job ends. Returns that job; *now_usec is its end. */
-static struct running next_end(const struct batch *batch, bool slow, double *now_usec)
+/* How fast a job's left_usec becomes less. */
+static double pace(const struct batch *batch, const struct running *job)
 {
-	double pass_usec = INFINITY;
-	struct running end;
-	unsigned first = 0;
+	return job->fails ? 1 : speed_now(batch, job->place);
+}
+
+/* Lets time pass until the next job ends, or for most_usec if that is sooner. Whether a job has ended; that is *ret. */
+static bool next_end(const struct batch *batch, double most_usec, double *now_usec, struct running *ret)
+{
+	double pass_usec = most_usec;
+	unsigned first = n_running;
 
 	for (unsigned i = 0; i < n_running; i++) {
-		double left = running[i].left_usec / speed_now(batch, running[i].place, slow);
+		double left = running[i].left_usec / pace(batch, &running[i]);
 
 		if (left < pass_usec) {
 			pass_usec = left;
@@ -329,12 +387,14 @@ static struct running next_end(const struct batch *batch, bool slow, double *now
 		}
 	}
 	for (unsigned i = 0; i < n_running; i++)
-		running[i].left_usec -= pass_usec * speed_now(batch, running[i].place, slow);
+		running[i].left_usec -= pass_usec * pace(batch, &running[i]);
 	*now_usec += pass_usec;
-	end = running[first];
+	if (first == n_running)
+		return false;
+	*ret = running[first];
 	running[first] = running[--n_running];
-	busy[end.place]--;
-	return end;
+	busy[ret->place]--;
+	return true;
 }
 
 static int compare(const void *a, const void *b)
@@ -355,56 +415,93 @@ static struct outcome sum_up(double *stretches, unsigned n, double usec)
 	return outcome;
 }
 
+/* A batch on its way. */
+struct progress {
+	const struct chooser *chooser;
+	const struct batch *batch;
+	double *come_usec;         /* of each job */
+	unsigned *tries;           /* that failed, of each job */
+	unsigned done, failed, lost;
+	double now_usec;
+};
+
+/* The job has a place, if that is not below 0. */
+static void begin(const struct progress *p, unsigned job, int place)
+{
+	if (place >= 0)
+		run_job(p->batch, job, (unsigned)place, late && p->batch->order[place] == p->batch->farm->fails,
+			p->come_usec[job]);
+}
+
 /* Runs the jobs that have waited, and get a place now. */
-static void run_more(const struct chooser *chooser, const struct batch *batch, const double *come_usec)
+static void begin_more(const struct progress *p)
 {
 	unsigned place;
 	int job;
 
-	while (chooser->more && (job = chooser->more(batch, &place)) >= 0)
-		run_job(batch, (unsigned)job, place, come_usec[job]);
+	while (p->chooser->more && (job = p->chooser->more(p->batch, &place)) >= 0)
+		begin(p, (unsigned)job, (int)place);
+}
+
+/* A job has ended. If the node has failed it, its client tries again at once. Returns whether it is done. */
+static bool end(struct progress *p, const struct running *job)
+{
+	bool again = job->fails && ++p->tries[job->job] < TRIES_MOST;
+	unsigned place;
+	int next = p->chooser->go(job->job, job->place, job->fails, p->batch, &place);
+
+	if (next >= 0)
+		begin(p, (unsigned)next, (int)place);
+	begin_more(p);
+	p->failed += job->fails;
+	p->lost += job->fails && !again;
+	if (again) {
+		begin(p, job->job, p->chooser->come(job->job, p->batch));
+		begin_more(p);
+	}
+	return !again;
 }
 
 /* Runs the whole batch: parallel jobs at once; or in bursts of so many, each when the burst before has ended. */
 static struct outcome simulate(const struct chooser *chooser, const struct batch *batch, unsigned parallel, bool bursts)
 {
-	double *stretches = calloc(batch->n, sizeof(*stretches)), *come_usec = calloc(batch->n, sizeof(*come_usec));
-	double now_usec = 0, fastest = fastest_of(batch->farm);
+	double *stretches = calloc(batch->n, sizeof(*stretches)), fastest = fastest_of(batch->farm);
+	struct progress p = {
+		.chooser = chooser, .batch = batch, .come_usec = calloc(batch->n, sizeof(*p.come_usec)),
+		.tries = calloc(batch->n, sizeof(*p.tries)),
+	};
 	uint64_t begun_usec = clock_usec;
-	unsigned next = 0, done = 0;
 	struct outcome outcome;
+	unsigned next = 0;
 
-	if (!stretches || !come_usec)
+	if (!stretches || !p.come_usec || !p.tries)
 		fail("%s", strerror(ENOMEM));
 	n_running = 0;
+	late = false;
 	(void)memset(busy, 0, sizeof(busy));
 	chooser->start(batch);
-	while (done < batch->n) {
-		struct running end;
-		unsigned place;
-		bool all = !bursts || next == done;
-		int job;
+	while (p.done < batch->n) {
+		bool all = !bursts || next == p.done, ended;
+		struct running job;
 
-		while (all && next < batch->n && next - done < parallel) {
-			come_usec[next] = now_usec;
-			job = chooser->come(next, batch);
-			if (job >= 0)
-				run_job(batch, next, (unsigned)job, now_usec);
-			next++;
+		for (; all && next < batch->n && next - p.done < parallel; next++) {
+			p.come_usec[next] = p.now_usec;
+			begin(&p, next, chooser->come(next, batch));
 		}
-		run_more(chooser, batch, come_usec);
-		end = next_end(batch, done > batch->n / 2, &now_usec);
-		clock_usec = begun_usec + (uint64_t)now_usec;
-		stretches[done++] = (now_usec - end.come_usec) * fastest / batch->jobs[end.job].work_usec;
-		job = chooser->go(end.job, end.place, batch, &place);
-		if (job >= 0)
-			run_job(batch, (unsigned)job, place, come_usec[job]);
-		run_more(chooser, batch, come_usec);
+		begin_more(&p);
+		ended = next_end(batch, chooser->due ? chooser->due() : INFINITY, &p.now_usec, &job);
+		clock_usec = begun_usec + (uint64_t)p.now_usec;
+		late = p.done > batch->n / 2;
+		if (ended && end(&p, &job))
+			stretches[p.done++] = (p.now_usec - job.come_usec) * fastest / batch->jobs[job.job].work_usec;
 	}
 	chooser->stop();
-	outcome = sum_up(stretches, batch->n, now_usec);
+	outcome = sum_up(stretches, batch->n, p.now_usec);
+	outcome.failed = (double)p.failed / batch->n;
+	outcome.lost = (double)p.lost / batch->n;
 	free(stretches);
-	free(come_usec);
+	free(p.come_usec);
+	free(p.tries);
 	return outcome;
 }
 
@@ -430,7 +527,7 @@ static double bursts_bound(const struct batch *batch, unsigned parallel)
 
 /* ---- the table ---- */
 
-#define CHOOSER_OURS ours_start, ours_come, ours_go, ours_stop
+#define CHOOSER_OURS ours_start, ours_come, ours_go, ours_stop, .more = ours_more
 #define CHOOSER_PEER(policy) peer_start, policy##_come, peer_go, peer_stop
 
 enum { COLD, PROBED, WARM, KNOWN_, EQUAL_, LEASTCONN, FIRST, ROUNDROBIN, LEASTCONN_WEIGHTED,
@@ -450,7 +547,7 @@ static const struct chooser choosers[CHOOSERS] = {
 	[NGINX] = { "nginx least_conn, weights", "nginx", CHOOSER_PEER(nginx) },
 	[FIRST_SORTED] = { "haproxy first, list sorted", "first-sorted", CHOOSER_PEER(first), .sorted = true },
 	[PATIENT] = { "known, patient (not shipped)", "patient", patient_start, patient_come, patient_go, peer_stop,
-		      .more = patient_more },
+		      .more = patient_more, .due = patient_due },
 };
 
 struct load {
@@ -542,58 +639,109 @@ static bool is_peer(unsigned which)
 	return which >= LEASTCONN && which <= NGINX;
 }
 
-static void measure(const struct farm_kind *farm, const struct load *load, unsigned n_jobs, unsigned seeds)
+/* What the batches of a farm and load took by each way: by seed. */
+struct series {
+	double *usec, *mean, *p99;
+	double *failed, *lost; /* of 100 jobs */
+};
+
+/* The patient way looks at no node's health. */
+static bool is_left_out(const struct farm_kind *farm, unsigned which)
 {
-	double *times[CHOOSERS], *means[CHOOSERS], *tails[CHOOSERS], *bounds = numbers(seeds), middle[CHOOSERS], spread[2];
-	unsigned best = LEASTCONN, parallel = parallel_of(load, farm);
-	char name[64];
+	return which == PATIENT && farm->fails != NO_NODE;
+}
 
-	(void)snprintf(name, sizeof(name), "%s%s%s", farm == farms ? "" : farm->word, farm == farms ? "" : "-", load->name);
-	for (unsigned i = 0; i < CHOOSERS; i++) {
-		times[i] = numbers(seeds);
-		means[i] = numbers(seeds);
-		tails[i] = numbers(seeds);
-	}
-	for (unsigned number = 0; number < seeds; number++) {
-		struct batch batch;
+static void measure_seed(const struct farm_kind *farm, const struct load *load, const char *name, unsigned n_jobs, unsigned i,
+			 struct series series[CHOOSERS], double *bounds)
+{
+	unsigned parallel = parallel_of(load, farm);
+	struct batch batch;
 
-		batch_make(&batch, farm, n_jobs, number + 1);
-		bounds[number] = load->bursts ? bursts_bound(&batch, parallel) : batch_bound(&batch, parallel);
-		(void)printf("RUN\t%s\tbound\t%u\t%.3f\n", name, number + 1, bounds[number] / 1e6);
-		for (unsigned i = 0; i < CHOOSERS; i++) {
-			struct outcome outcome = run(i, &batch, load, number + 1);
+	batch_make(&batch, farm, n_jobs, i + 1);
+	bounds[i] = load->bursts ? bursts_bound(&batch, parallel) : batch_bound(&batch, parallel);
+	(void)printf("RUN\t%s\tbound\t%u\t%.3f\n", name, i + 1, bounds[i] / 1e6);
+	for (unsigned which = 0; which < CHOOSERS; which++) {
+		struct outcome outcome;
 
-			times[i][number] = outcome.usec;
-			means[i][number] = outcome.mean;
-			tails[i][number] = outcome.p99;
-			(void)printf("RUN\t%s\t%s\t%u\t%.3f\n", name, choosers[i].word, number + 1, outcome.usec / 1e6);
-		}
-		free(batch.jobs);
+		if (is_left_out(farm, which))
+			continue;
+		outcome = run(which, &batch, load, i + 1);
+		series[which].usec[i] = outcome.usec;
+		series[which].mean[i] = outcome.mean;
+		series[which].p99[i] = outcome.p99;
+		series[which].failed[i] = 100 * outcome.failed;
+		series[which].lost[i] = 100 * outcome.lost;
+		(void)printf("RUN\t%s\t%s\t%u\t%.3f\n", name, choosers[which].word, i + 1, outcome.usec / 1e6);
+		if (farm->fails != NO_NODE)
+			(void)printf("FAILED\t%s\t%s\t%u\t%.2f\t%.0f\n", name, choosers[which].word, i + 1, 100 * outcome.failed,
+				     outcome.lost * n_jobs);
 	}
-	for (unsigned i = 0; i < CHOOSERS; i++) {
-		middle[i] = ratio(times[i], bounds, seeds, spread);
-		(void)printf("TIME\t%s\t%u\t%u\t%s\t%.3f\t%.3f\t%.3f\t%.2f\t%.2f\n", name, parallel, n_jobs, choosers[i].name,
-			     middle[i], spread[0], spread[1], median(means[i], seeds), median(tails[i], seeds));
-		if (is_peer(i) && middle[i] < middle[best])
-			best = i;
-	}
-	if (load->part <= 0.25 && !load->bursts) {
-		goal(name, "learned, cold / bound", middle[COLD], 1.05);
-		goal(name, "learned, second batch / bound", middle[WARM], 1.05);
-		goal(name, "known / bound", middle[KNOWN_], 1.05);
-	}
+	free(batch.jobs);
+}
+
+/* Times say little where jobs were lost: there the goal is that none is. */
+static void goals(const struct farm_kind *farm, const struct load *load, const char *name, struct series series[CHOOSERS],
+		  const double *bounds, unsigned seeds, unsigned best)
+{
+	double spread[2];
+
 	for (unsigned i = COLD; i <= KNOWN_; i++) {
 		char what[128];
 
 		if (i == PROBED)
 			continue;
+		if (farm->fails != NO_NODE) {
+			(void)snprintf(what, sizeof(what), "%s: jobs lost of 100", choosers[i].name);
+			goal(name, what, median(series[i].lost, seeds), 0);
+			continue;
+		}
+		if (load->part <= 0.25 && !load->bursts) {
+			(void)snprintf(what, sizeof(what), "%s / bound", choosers[i].name);
+			goal(name, what, ratio(series[i].usec, bounds, seeds, spread), 1.05);
+		}
 		(void)snprintf(what, sizeof(what), "%s / %s", choosers[i].name, choosers[best].name);
-		goal(name, what, ratio(times[i], times[best], seeds, spread), 0.95);
+		goal(name, what, ratio(series[i].usec, series[best].usec, seeds, spread), 0.95);
 	}
+}
+
+static void measure(const struct farm_kind *farm, const struct load *load, unsigned n_jobs, unsigned seeds)
+{
+	double *bounds = numbers(seeds), best_middle = INFINITY;
+	struct series series[CHOOSERS];
+	unsigned best = LEASTCONN;
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "%s%s%s", farm == farms ? "" : farm->word, farm == farms ? "" : "-", load->name);
+	for (unsigned i = 0; i < CHOOSERS; i++)
+		series[i] = (struct series){
+			numbers(seeds), numbers(seeds), numbers(seeds), numbers(seeds), numbers(seeds),
+		};
+	for (unsigned i = 0; i < seeds; i++)
+		measure_seed(farm, load, name, n_jobs, i, series, bounds);
 	for (unsigned i = 0; i < CHOOSERS; i++) {
-		free(times[i]);
-		free(means[i]);
-		free(tails[i]);
+		double spread[2], middle;
+
+		if (is_left_out(farm, i))
+			continue;
+		middle = ratio(series[i].usec, bounds, seeds, spread);
+		(void)printf("TIME\t%s\t%u\t%u\t%s\t%.3f\t%.3f\t%.3f\t%.2f\t%.2f", name, parallel_of(load, farm), n_jobs,
+			     choosers[i].name, middle, spread[0], spread[1], median(series[i].mean, seeds),
+			     median(series[i].p99, seeds));
+		if (farm->fails != NO_NODE)
+			(void)printf("\t%.2f\t%.2f", median(series[i].failed, seeds), median(series[i].lost, seeds));
+		(void)printf("\n");
+		if (is_peer(i) && middle < best_middle) {
+			best = i;
+			best_middle = middle;
+		}
+	}
+	goals(farm, load, name, series, bounds, seeds, best);
+	for (unsigned i = 0; i < CHOOSERS; i++) {
+		free(series[i].usec);
+		free(series[i].mean);
+		free(series[i].p99);
+		free(series[i].failed);
+		free(series[i].lost);
 	}
 	free(bounds);
 }

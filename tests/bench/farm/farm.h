@@ -21,7 +21,9 @@ struct farm_kind {
 	const char *name, *word;
 	const struct kind *kinds;
 	unsigned n;
-	unsigned slows;        /* from the middle of the batch on, this node has a quarter of its speed; NODES_MOST: none */
+	/* From the middle of the batch on, this node has a quarter of its speed; or takes connections and ends them at once,
+	 * without an answer. NODES_MOST: no node does. */
+	unsigned slows, fails;
 };
 
 struct job {
@@ -41,13 +43,16 @@ struct batch {
 struct chooser {
 	const char *name, *word;
 	void (*start)(const struct batch *batch);
-	/* A job comes. Returns its place, or -1 if it waits. */
+	/* A job comes, also one that a node has failed. Returns its place, or -1 if it waits. */
 	int (*come)(unsigned job, const struct batch *batch);
-	/* A job at a place has ended. Returns the waiting job that gets a place, with *ret_place; or -1. */
-	int (*go)(unsigned job, unsigned place, const struct batch *batch, unsigned *ret_place);
+	/* A job at a place has ended, or the node has failed it. Returns the waiting job that gets a place, with *ret_place;
+	 * or -1. */
+	int (*go)(unsigned job, unsigned place, bool failed, const struct batch *batch, unsigned *ret_place);
 	void (*stop)(void);
 	/* NULL; or the next waiting job that gets a place, after each come() and go(), as go(). */
 	int (*more)(const struct batch *batch, unsigned *ret_place);
+	/* NULL; or in how many microseconds more() is to be called though no job comes or ends; INFINITY: not at all. */
+	double (*due)(void);
 	bool sorted;           /* the node list has the fastest first */
 	bool fresh;            /* knows nothing at the start */
 	bool probed;           /* by compiles, every half minute */
@@ -59,9 +64,22 @@ static inline const struct kind *kind_at(const struct batch *batch, unsigned pla
 	return &batch->farm->kinds[batch->order[place]];
 }
 
+/* The simulated time. */
+uint64_t farm_now_usec(void);
+
+/* Jobs that wait, first in, first out. Empty if it is all zero. */
+#define FIFO_MOST 512u
+struct fifo {
+	unsigned jobs[FIFO_MOST];
+	unsigned first, n;
+};
+
+void fifo_push(struct fifo *fifo, unsigned job);
+unsigned fifo_pop(struct fifo *fifo);
+
 /* The peers' ways, for a struct chooser: start and go are the same for all. */
 void peer_start(const struct batch *batch);
-int peer_go(unsigned job, unsigned place, const struct batch *batch, unsigned *ret_place);
+int peer_go(unsigned job, unsigned place, bool failed, const struct batch *batch, unsigned *ret_place);
 void peer_stop(void);
 int leastconn_come(unsigned job, const struct batch *batch);
 int first_come(unsigned job, const struct batch *batch);
@@ -73,5 +91,6 @@ int nginx_come(unsigned job, const struct batch *batch);
 /* As fastest with known speeds, and a job may wait for a faster slot (patient.c). */
 void patient_start(const struct batch *batch);
 int patient_come(unsigned job, const struct batch *batch);
-int patient_go(unsigned job, unsigned place, const struct batch *batch, unsigned *ret_place);
+int patient_go(unsigned job, unsigned place, bool failed, const struct batch *batch, unsigned *ret_place);
+double patient_due(void);
 int patient_more(const struct batch *batch, unsigned *ret_place);

@@ -13,7 +13,7 @@
 #include <string.h>
 
 static unsigned served[NODES_MOST];
-static unsigned waiting_first, waiting_end;        /* jobs come in the order of their numbers */
+static struct fifo waiting;
 static uint64_t turn, turns[NODES_MOST];           /* among equals, the server that was moved first */
 static unsigned cursor;
 static double current[NODES_MOST];                 /* of the smooth weighted round robin */
@@ -26,7 +26,7 @@ void peer_start(const struct batch *batch)
 		turns[i] = i;
 	turn = batch->farm->n;
 	cursor = 0;
-	waiting_first = waiting_end = 0;
+	waiting = (struct fifo){ .n = 0 };
 }
 
 static bool has_room(const struct batch *batch, unsigned place)
@@ -48,29 +48,27 @@ static void count(unsigned place, int by)
 
 static int come(unsigned job, const struct batch *batch, int (*choose)(const struct batch *batch))
 {
-	int place = waiting_first < waiting_end ? -1 : choose(batch);
+	int place = waiting.n > 0 ? -1 : choose(batch);
 
-	if (place >= 0) {
+	if (place >= 0)
 		count((unsigned)place, 1);
-	} else {
-		if (waiting_first == waiting_end)
-			waiting_first = job;
-		waiting_end = job + 1;
-	}
+	else
+		fifo_push(&waiting, job);
 	return place;
 }
 
 /* The freed server takes the oldest waiting job. */
-int peer_go(unsigned job, unsigned place, const struct batch *batch, unsigned *ret_place)
+int peer_go(unsigned job, unsigned place, bool failed, const struct batch *batch, unsigned *ret_place)
 {
 	(void)job;
+	(void)failed; /* the connect has worked, and nothing else is looked at */
 	(void)batch;
 	count(place, -1);
-	if (waiting_first == waiting_end)
+	if (waiting.n == 0)
 		return -1;
 	count(place, 1);
 	*ret_place = place;
-	return (int)waiting_first++;
+	return (int)fifo_pop(&waiting);
 }
 
 void peer_stop(void)
