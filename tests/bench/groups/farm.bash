@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash disable=SC2034  # lib.bash, groups and run share variables
 #
-# Simulated farms of unequal nodes: the time of a batch under light to full load; a round is a seed; see farm/farm.c.
+# Farms of unequal nodes: the time of a batch under light to full load, simulated (a round is a seed; see farm/farm.c);
+# and, as rows real-..., the first of these farms with real processes (see farm/real.bash).
+
+# shellcheck source=../farm/real.bash
+. "$HERE/farm/real.bash"
 
 group_farm() {
   local load policy seed seconds failed lost
@@ -15,4 +19,5 @@ group_farm() {
     record "$load.failures" "$policy" "$seed" "$lost" jobs
     record "$load-failed" "$policy" "$seed" "$failed" "connections in 100 jobs"
   done < <(grep '^FAILED' "$OUT/farm.tsv")
+  real_farm
 }
