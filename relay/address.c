@@ -119,6 +119,16 @@ static bool split(char *text, const char **ret_host, const char **ret_port)
 	return **ret_port >= '0' && **ret_port <= '9' && !*end && !errno && port <= 65535;
 }
 
+bool address_is_listen(const char *text)
+{
+	const char *host, *port;
+	char *copy = strdup(text);
+	bool is = !copy || split(copy, &host, &port); /* without memory address_listen() says so */
+
+	free(copy);
+	return is;
+}
+
 int address_listen(const char *text, int *ret, size_t max)
 {
 	struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM }, *infos;

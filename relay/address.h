@@ -5,6 +5,7 @@
  * address.h: socket addresses as people write and read them.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
@@ -19,6 +20,9 @@ const char *address_peer(int fd, char buffer[static ADDRESS_MAX]);
 
 /* The name of our own end. As above. */
 const char *address_local(int fd, char buffer[static ADDRESS_MAX]);
+
+/* Whether a text is "[ADDR:]PORT", as address_listen() wants it; ADDR may be a name that does not resolve. */
+bool address_is_listen(const char *text);
 
 /*
  * Listens on every address that "[ADDR:]PORT" stands for (none: all of the

@@ -133,7 +133,8 @@ int main(int argc, char **argv)
 	uint64_t started_usec = now_boottime();
 	struct sockets sockets = { 0 };
 	struct options options;
-	int r, status;
+	const char *listen_on;
+	int r, status, wrong;
 
 	if (inherited_settle() < 0)
 		return EX_OSERR; /* there is no descriptor for a message */
@@ -144,9 +145,13 @@ int main(int argc, char **argv)
 	log_leave_client();
 	log_setup("cbrelay");
 
+	listen_on = options.n_arguments > 0 ? options.arguments[0] : NULL;
+	wrong = sockets_check(listen_on);
 	status = farm_check_arguments(&options);
+	if (wrong != EX_OK)
+		status = wrong;
 	if (status == EX_OK)
-		status = sockets_find(&sockets, options.n_arguments > 0 ? options.arguments[0] : NULL);
+		status = sockets_find(&sockets, listen_on);
 	if (status == EX_OK && options.user)
 		status = become(options.user);
 	if (status == EX_OK)

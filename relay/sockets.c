@@ -70,14 +70,18 @@ static int add(struct sockets *sockets, int fd)
 	return EX_OK;
 }
 
+int sockets_check(const char *listen_on)
+{
+	if (!listen_on || address_is_listen(listen_on))
+		return EX_OK;
+	report_message(LOG_ERR, "LISTEN: \"%s\": expected [ADDR:]PORT", listen_on);
+	return EX_USAGE;
+}
+
 static int open_own(struct sockets *sockets, const char *listen_on)
 {
 	int r = address_listen(listen_on, sockets->fds, RELAY_SOCKETS_MAX);
 
-	if (r == -EINVAL) {
-		report_message(LOG_ERR, "LISTEN: \"%s\": expected [ADDR:]PORT", listen_on);
-		return EX_USAGE;
-	}
 	if (r < 0) {
 		report_message(LOG_ERR, "cannot listen on %s: %s", listen_on,
 			       r == -ENXIO ? "name does not resolve" : strerror(-r));

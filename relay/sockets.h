@@ -23,6 +23,9 @@ struct sockets {
 	size_t n_formers;
 };
 
+/* Tells a mistake in listen_on, which may be NULL, before anything listens. EX_OK or EX_USAGE. */
+int sockets_check(const char *listen_on);
+
 /*
  * Finds the sockets, and makes them when listen_on ("[ADDR:]PORT") is not NULL;
  * then none may come from a service manager. ret begins empty, and is to be ended

@@ -33,6 +33,12 @@ relay() { "$BUILD/cbrelay" -c "$CONF" "$@" </dev/null; }
   # It is told before anything listens, and before there is a scoreboard.
   run -78 "$BUILD/cbrelay" "$GATE" "$ADDR:4001x"
   [ "${#lines[@]}" = 1 ]
+  # All mistakes are told at once.
+  run -64 "$BUILD/cbrelay" "$ADDR:99999" "$ADDR:0" "$ADDR:4001" "$ADDR:4002/0"
+  [ "${lines[0]}" = "cbrelay: LISTEN: \"$ADDR:99999\": expected [ADDR:]PORT" ]
+  [ "${lines[1]}" = 'cbrelay: argument 2: port: "0": expected 1 to 65535' ]
+  [ "${lines[2]}" = 'cbrelay: argument 4: cores: "0": expected 1 to 65535' ]
+  [ "${#lines[@]}" = 3 ]
   refused 78 'argument 3: cores: "0": expected 1 to 65535' relay "$GATE" "$ADDR:4001" "$ADDR:4002/0"
 }
 
