@@ -183,6 +183,31 @@ END
   until_ok everything_is_free
 }
 
+@test "with different --per-client: clients at their limits are passed by, and each gets a slot as soon as it may" {
+  node a 4001 6 --mode line
+  entrance alone --fair --per-client 2
+  GATE=$ADDR:3633 entrance alone --fair --per-client 3
+  for i in 1 2 3; do comes greedy$i $GREEDY; done
+  held_by_is $GREEDY 2
+  for i in 1 2 3 4; do GATE=$ADDR:3633 comes other$i $OTHER; done
+  held_by_is $OTHER 3
+  until_ok queue_order_is "3 7"
+  # A slot is free, and goes to whichever client may have it.
+  for i in 1 2 3; do client --source 127.78.1.1 --line "sleep 0" --expect line; done
+  until_ok queue_order_is "3 7"
+  held_by_is $GREEDY 2
+  held_by_is $OTHER 3
+  goes other1
+  until_ok queue_order_is "3"
+  held_by_is $OTHER 3
+  goes greedy1
+  until_ok held_by_is $GREEDY 2
+  waits_for $n_come
+  held_by_is $GREEDY 2
+  for i in greedy2 greedy3 other2 other3 other4; do goes $i; done
+  until_ok everything_is_free
+}
+
 @test "more clients than there was room for: each has its turn, and nothing is lost while the records grow" {
   node a 4001 2 --mode line
   entrance alone --fair

@@ -236,7 +236,7 @@ uses_are() { [ "$(score clients -nr -o client,uses)" = "127.7.7.7 $1" ]; }
   from 127.7.7.7 >/dev/null
   uses_are 2
   GATE=$ADDR:3640 entrance connection --policy affinity --forget-after 10min
-  came_earlier 599
+  came_earlier 60
   GATE=$ADDR:3640 from 127.7.7.7 >/dev/null
   uses_are 3
   came_earlier 601
@@ -245,14 +245,14 @@ uses_are() { [ "$(score clients -nr -o client,uses)" = "127.7.7.7 $1" ]; }
   uses_are 1
   # It is a matter of affinity: an entrance with another policy changes nothing.
   GATE=$ADDR:3641 entrance alone --forget-after 1s
-  came_earlier 599
+  came_earlier 60
   GATE=$ADDR:3641 from 127.7.7.7 >/dev/null
   uses_are 1
   # What the farm was told outlives a rebuild.
   tdbtool "$SCOREBOARD" delete index/0/0 >/dev/null
   score list >/dev/null
   uses_are 1
-  came_earlier 2
+  came_earlier 600
   [ "$(remembered)" = 0 ]
   # Connections at the first entrance: never again.
   from 127.7.7.7 >/dev/null
