@@ -115,7 +115,7 @@ static int describe(struct score *s, char **ret)
 		return -errno;
 	(void)fputs("# Held nodes, and the share, written by cbscore: a new scoreboard begins with them.\n", text);
 	r = score_get_split(s, &split);
-	if (r == 0 && split.part > 0)
+	if (r == 0 && (split.part > 0 || split_is_leased(&split)))
 		(void)fprintf(text, "%s %s\n", share_word, split_format(&split, share));
 	if (r == 0)
 		r = score_each_node(s, add_line, text);

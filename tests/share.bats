@@ -242,9 +242,9 @@ waiting_at() { [ "$(at "$1" queue -n | grep -c .)" = "$2" ]; }
   score share 1/2
   for wrong in 0/2 3/2 1/0 1/1001 1 / 1/ /2 1/2/3 1/2x ' 1/2' -1/2 '' half; do
     run -2 score share -- "$wrong"
-    [[ $output == *"\"$wrong\": expected PART/PARTS, as 1/2, of at most 1000, or none"* ]]
+    [[ $output == *"\"$wrong\": expected PART/PARTS, as 1/2, of at most 1000, leased or none"* ]]
     [ -z "$wrong" ] || SHARE=$wrong run -64 "$BUILD/cbrelay" -c "$CONF" "$GATE"
-    [ -z "$wrong" ] || [[ $output == "cbrelay: \$SHARE: \"$wrong\": expected PART/PARTS, as 1/2, of at most 1000, or none"* ]]
+    [ -z "$wrong" ] || [[ $output == "cbrelay: \$SHARE: \"$wrong\": expected PART/PARTS, as 1/2, of at most 1000, leased or none"* ]]
   done
   [ "$(score share)" = "share 1/2: 2 of 4 cores of 1 node" ]
   score fsck
@@ -265,11 +265,17 @@ waiting_at() { [ "$(at "$1" queue -n | grep -c .)" = "$2" ]; }
     "$BUILD/cbscore" load >/dev/null
     "$BUILD/cbscore" list -nr -o STATE,SHARE
     "$BUILD/cbscore" share
+    "$BUILD/cbscore" share leased >/dev/null
+    reboot
+    "$BUILD/cbscore" load >/dev/null
+    "$BUILD/cbscore" share
+    "$BUILD/cbscore" slots --free
     "$BUILD/cbscore" share none >/dev/null
     reboot
     "$BUILD/cbscore" load >/dev/null
     "$BUILD/cbscore" share'
-  [[ $output == *$'\n'"share 2/2"$'\n'"$ADDR:4001"$'\n'"held 2"$'\n'"share 2/2: 2 of 4 cores of 1 node"$'\n'"share none: 4 of 4 cores of 1 node" ]]
+  echo "$output"
+  [[ $output == *$'\n'"share 2/2"$'\n'"$ADDR:4001"$'\n'"held 2"$'\n'"share 2/2: 2 of 4 cores of 1 node"$'\n'"share leased: the lease is over, and no slot is given out"$'\n'0$'\n'"share none: 4 of 4 cores of 1 node" ]]
 }
 
 @test "shares that a program sets, and a lease: nothing is granted at or after its end, waiters are served by the next" {
@@ -278,6 +284,39 @@ waiting_at() { [ "$(at "$1" queue -n | grep -c .)" = "$2" ]; }
   "$BUILD/tests/cbtest-share" "$SCOREBOARD"
   score fsck
   scoreboard_is_sound
+}
+
+@test "leased: nothing is given out before there is a lease, whoever starts first; it outlives a reboot; none ends it when it is over" {
+  node n 4001 4 --mode line
+  score load
+  run -0 score share leased
+  [ "$output" = "share none -> leased: the lease is over, and no slot is given out" ]
+  [ "$(score share)" = "share leased: the lease is over, and no slot is given out" ]
+  [ "$(score share leased)" = "share is leased already: the lease is over, and no slot is given out" ]
+  entrance alone
+  client_start one --line hello --expect line
+  until_ok waiting_is 1
+  # It is said wherever a person or a program looks.
+  [[ $(score list) == *"the farm's lease is over: every new connection waits until cbshare has another"* ]]
+  [[ $(score status) == *"the farm's lease is over"*"share leased: 4 of 4 cores"* ]]
+  [ "$(score slots --free)" = 0 ]
+  [[ $(score agent) == "up drain #the farm's lease is over" ]]
+  run -2 score check
+  [[ $output == "COREBALANCE CRITICAL - the farm's lease is over, "* ]]
+  score status -J | jq -e '.lapsed and .share == "leased" and .paused == false'
+  score metrics | grep -E '^corebalance_lapsed\{.*\} 1$'
+  # A relay that was told a part does not end it: the others may have the cores by now.
+  SHARE=1/2 run -78 timeout 60 "$BUILD/cbrelay" -c "$CONF" "$ADDR:3700"
+  [[ $output == *"\$SHARE is 1/2, but the cores of this farm are leased"* ]]
+  SHARE=leased timeout 60 "$BUILD/cbrelay" -c "$CONF" "$ADDR:3700" --exit-idle 1ms
+  busy_is 0
+  score share none
+  client_wait one
+  # A new scoreboard, as after a reboot: the first process that has the word decides.
+  rm "$SCOREBOARD"*
+  SHARE=leased timeout 60 "$BUILD/cbrelay" -c "$CONF" "$ADDR:3701" --exit-idle 1ms
+  [[ $(score share) == "share leased: "* ]]
+  [ "$(score slots --free)" = 0 ]
 }
 
 @test "gateways shows what is noted of each gateway; a note that is missing, foreign or half is told" {

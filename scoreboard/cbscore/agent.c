@@ -23,6 +23,8 @@ static int agent(const struct context *context, struct score *score)
 		return r;
 	if (totals.paused)
 		print(stdout, "up drain #the farm is paused\n");
+	else if (totals.lapsed)
+		print(stdout, "up drain #the farm's lease is over\n");
 	else if (totals.nodes_up == 0)
 		print(stdout, "down #no node is up\n");
 	else /* at least 1 %: 0 would mean "drain", and a full farm queues connections */

@@ -157,20 +157,20 @@ static int tell(const struct context *context, const struct score_totals *totals
 {
 	uint64_t waited_usec = totals->waiting > 0 ? age_of(totals->oldest_since_usec) : 0;
 	const double values[FIGURES_] = {
-		[FREE] = (double)totals->free, [WAITING] = (double)totals->waiting,
+		[FREE] = totals->lapsed ? 0 : (double)totals->free, [WAITING] = (double)totals->waiting,
 		[OLDEST] = (double)waited_usec / (double)USEC_PER_SEC, [DOWN] = down,
 	};
 	enum plugin_status status = PLUGIN_OK;
 	char age[AGE_MAX], oldest[AGE_MAX + 16] = "", text[256];
 
-	if (alerts(&critical, values) || totals->nodes_up == 0)
+	if (alerts(&critical, values) || totals->nodes_up == 0 || totals->lapsed)
 		status = PLUGIN_CRITICAL;
 	else if (alerts(&warning, values) || totals->paused)
 		status = PLUGIN_WARNING;
 	if (totals->waiting > 0)
 		(void)snprintf(oldest, sizeof(oldest), " (oldest %s)", age_format(waited_usec, age));
 	(void)snprintf(text, sizeof(text), "%s%" PRIu32 " of %" PRIu32 " node%s up, %" PRIu64 " of %" PRIu64 " cores busy, %" PRIu64
-		       " waiting%s", totals->paused ? "the farm is paused, " : "", totals->nodes_up, totals->nodes,
+		       " waiting%s", totals->paused ? "the farm is paused, " : totals->lapsed ? "the farm's lease is over, " : "", totals->nodes_up, totals->nodes,
 		       totals->nodes == 1 ? "" : "s",
 		       totals->busy, totals->slots, totals->waiting, oldest);
 	if (context->json)

@@ -29,30 +29,40 @@ static int add_node(const struct score_node *node, void *arg)
 	return 0;
 }
 
-static void tell(const struct sum *sum)
+/* Tells how much of the farm that is. 0 or -errno. */
+static int tell_sum(struct score *score)
 {
-	print(stdout, ": %" PRIu64 " of %" PRIu64 " core%s of %" PRIu32 " node%s", sum->shares, sum->cores,
-	      sum->cores == 1 ? "" : "s", sum->nodes, sum->nodes == 1 ? "" : "s");
-	if (sum->without > 0)
-		print(stdout, ", and none of %" PRIu32 " of them", sum->without);
+	struct score_totals totals;
+	struct sum sum = { 0 };
+	int r = score_totals(score, &totals);
+
+	if (r == 0)
+		r = score_each_node(score, add_node, &sum);
+	if (r < 0)
+		return r;
+	if (totals.lapsed) {
+		print(stdout, ": the lease is over, and no slot is given out\n");
+		return 0;
+	}
+	print(stdout, ": %" PRIu64 " of %" PRIu64 " core%s of %" PRIu32 " node%s", sum.shares, sum.cores,
+	      sum.cores == 1 ? "" : "s", sum.nodes, sum.nodes == 1 ? "" : "s");
+	if (sum.without > 0)
+		print(stdout, ", and none of %" PRIu32 " of them", sum.without);
 	print(stdout, "\n");
+	return 0;
 }
 
 static int tell_share(const struct context *context, struct score *score)
 {
 	char text[SPLIT_TEXT_MAX];
-	struct sum sum = { 0 };
 	struct split split;
 	int r = score_get_split(score, &split);
 
 	(void)context;
-	if (r == 0)
-		r = score_each_node(score, add_node, &sum);
 	if (r < 0)
 		return r;
 	print(stdout, "share %s", split_format(&split, text));
-	tell(&sum);
-	return STATUS_OK;
+	return tell_sum(score);
 }
 
 static struct split wanted;
@@ -68,17 +78,14 @@ static int set_share(const struct context *context, struct score *score)
 {
 	char old[SPLIT_TEXT_MAX], new[SPLIT_TEXT_MAX];
 	struct split before = { .parts = 0 };
-	struct sum sum = { 0 };
 	int r = score_get_split(score, &before);
 
 	if (r == 0)
 		r = score_split(score, &wanted);
 	if (r == -EBUSY) {
-		complain("%s: another program sets the shares of this farm", context->farm.scoreboard);
+		complain("%s: cbshare has a lease of this farm's cores, which is not over: stop cbshare first", context->farm.scoreboard);
 		return STATUS_FAILED;
 	}
-	if (r >= 0)
-		r = score_each_node(score, add_node, &sum);
 	if (r < 0)
 		return r;
 	(void)split_format(&before, old);
@@ -89,13 +96,12 @@ static int set_share(const struct context *context, struct score *score)
 		act_tell("share", NULL, old, new);
 		print(stdout, "share %s -> %s", old, new);
 	}
-	tell(&sum);
-	return STATUS_OK;
+	return tell_sum(score);
 }
 
 const struct action verb_share = {
 	.verb = {
-		.name = "share", .arguments = "[N/PARTS|none]", .also = "split gateway", .max = 1,
+		.name = "share", .arguments = "[N/M|leased|none]", .also = "split gateway", .max = 1,
 		.help = "which part of each node is this gateway's, of several",
 	},
 	.read = read_share, .look = tell_share, .change = set_share,

@@ -43,13 +43,17 @@ static int fill(struct score *score, enum table_kind kind, struct table *table)
 	}
 }
 
-/* Tells people that the farm is paused, as no line of the table says so. */
+/* Tells people that the farm gives out no slot, as no line of the table says so. */
 static void tell_pause(const struct context *context, struct score *score)
 {
 	struct score_totals totals;
 
-	if (!context->raw && !context->json && !context->no_headings && score_totals(score, &totals) == 0 && totals.paused)
+	if (context->raw || context->json || context->no_headings || score_totals(score, &totals) < 0)
+		return;
+	if (totals.paused)
 		print(stdout, "(the farm is paused: every new connection waits; cbscore resume lets it go on)\n");
+	if (totals.lapsed)
+		print(stdout, "(the farm's lease is over: every new connection waits until cbshare has another)\n");
 }
 
 static struct table *table; /* freed with the process, which ends after the verb */
@@ -111,7 +115,7 @@ static int print_free(struct score *score)
 		r = score_each_node(score, count_free, &slots);
 	if (r < 0)
 		return r;
-	if (totals.paused)
+	if (totals.paused || totals.lapsed)
 		slots = (struct free_slots){ 0 };
 	print(stdout, "%" PRIu64 "\n", slots.primary + (slots.primary_up ? 0 : slots.backup));
 	return STATUS_OK;

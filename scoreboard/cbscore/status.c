@@ -109,6 +109,8 @@ static int status(const struct context *context, const struct snapshot *snapshot
 	tell_farm(snapshot);
 	if (snapshot->n_nodes == 0)
 		fold_line(stdout, "  no nodes: connections wait until cbscore load or cbscore add gives it some");
+	if (snapshot->totals.lapsed)
+		fold_line(stdout, "  the farm's lease is over: every new connection waits until cbshare has another");
 	tell_nodes(snapshot);
 	tell_hour(&snapshot->history);
 	if (snapshot->totals.split.parts > 0)

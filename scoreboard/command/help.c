@@ -38,7 +38,7 @@ void command_help_row(const char *left, const char *text)
 		(void)putchar('\n');
 		return;
 	}
-	if (column + 2 > LEFT) {
+	if (column + 1 > LEFT) {
 		(void)putchar('\n');
 		column = 0;
 	}

@@ -362,7 +362,7 @@ int attempt_totals(struct score *s, struct score_totals *ret)
 	totals.paused = farm->paused;
 	totals.lapsed = farm_is_lapsed(farm);
 	totals.lease_usec = farm->lease_usec;
-	totals.split = farm->split;
+	totals.split = farm_split(farm);
 	if (farm->queue_head != NONE) {
 		r = queue_read(s->store, farm, farm->queue_head, &cell);
 		totals.oldest_since_usec = r == 0 ? wall_time(cell.since_usec) : 0;

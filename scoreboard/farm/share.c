@@ -17,10 +17,18 @@
 #include "system/timespan.h"
 #include "walk.h"
 
+#define LEASE_OVER 1u /* a lease that never was: it ended with the first microsecond */
+
 /* ---- a split ---- */
 
-/* Notes the split. 0; 1: nodes have these shares already; -EBUSY: the farm has a lease; or -errno. *ret_usec says which
- * change of the split this is. */
+static bool has_split(const struct farm *farm, const struct split *split)
+{
+	return farm->split.part == split->part && farm->split.parts == split->parts && farm->lease_usec == 0 &&
+	       farm->unsplit_usec == 0;
+}
+
+/* Notes the split, which ends a lease that is over. 0; 1: nodes have these shares already; -EBUSY: the farm has a lease
+ * that is not over; or -errno. *ret_usec says which change of the split this is. */
 static int begin_split(struct score *s, const struct split *split, uint64_t *ret_usec)
 {
 	struct farm *farm;
@@ -28,13 +36,15 @@ static int begin_split(struct score *s, const struct split *split, uint64_t *ret
 
 	if (r < 0)
 		return r;
-	if (farm->lease_usec != 0) {
+	*ret_usec = now_boottime();
+	if (farm->lease_usec > *ret_usec) {
 		r = -EBUSY;
-	} else if (farm->split.part == split->part && farm->split.parts == split->parts && farm->unsplit_usec == 0) {
+	} else if (has_split(farm, split)) {
 		r = 1;
 	} else {
 		farm->split = *split;
-		farm->unsplit_usec = *ret_usec = now_boottime();
+		farm->lease_usec = 0;
+		farm->unsplit_usec = *ret_usec;
 		store_touch(s->store, farm, sizeof(*farm));
 		r = store_commit(s->store);
 	}
@@ -83,11 +93,35 @@ static int end_split(struct score *s, uint64_t usec)
 	return r;
 }
 
+static int put_lease(struct score *s, struct farm *farm, uint64_t until_usec)
+{
+	farm->split = (struct split){ .parts = 0 };
+	farm->lease_usec = until_usec;
+	store_touch(s->store, farm, sizeof(*farm));
+	return claim_dispatch(s, farm);
+}
+
+/* From now on the farm needs a lease, and has none. 0; 1: it needed one already; or -errno. */
+static int need_lease(struct score *s)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	r = farm->lease_usec != 0 ? 1 : put_lease(s, farm, LEASE_OVER);
+	farm_leave(s);
+	return r;
+}
+
 int attempt_split(struct score *s, const struct split *split)
 {
 	uint64_t usec;
-	int r = begin_split(s, split, &usec);
+	int r;
 
+	if (split_is_leased(split))
+		return need_lease(s);
+	r = begin_split(s, split, &usec);
 	if (r == 0)
 		r = walk_nodes(s, divide, NULL, NULL);
 	if (r == 0)
@@ -102,7 +136,7 @@ int attempt_get_split(struct score *s, struct split *ret)
 
 	if (r < 0)
 		return r;
-	*ret = farm->split;
+	*ret = farm_split(farm);
 	farm_leave(s);
 	return 0;
 }
@@ -135,14 +169,7 @@ int attempt_set_lease(struct score *s, uint64_t until_usec)
 
 	if (r < 0)
 		return r;
-	if (farm->split.part > 0) {
-		r = -EBUSY;
-	} else {
-		farm->split = (struct split){ .parts = 0 };
-		farm->lease_usec = until_usec;
-		store_touch(s->store, farm, sizeof(*farm));
-		r = claim_dispatch(s, farm);
-	}
+	r = farm->split.part > 0 ? -EBUSY : put_lease(s, farm, until_usec);
 	farm_leave(s);
 	return r;
 }

@@ -25,6 +25,11 @@ bool farm_is_lapsed(const struct farm *farm)
 	return farm->lease_usec != 0 && now_boottime() >= farm->lease_usec;
 }
 
+struct split farm_split(const struct farm *farm)
+{
+	return farm->lease_usec != 0 ? (struct split){ .parts = SPLIT_LEASED } : farm->split;
+}
+
 uint32_t farm_share(const struct farm *farm, const char *name, uint32_t cores)
 {
 	/* With a lease, other gateways may have all of the node's cores. */

@@ -56,5 +56,8 @@ int farm_check(const struct farm *farm);
  * one. */
 bool farm_is_lapsed(const struct farm *farm);
 
+/* How the nodes are split: SPLIT_LEASED if the farm needs a lease. */
+struct split farm_split(const struct farm *farm);
+
 /* The share that a new node of that name and so many cores begins with. */
 uint32_t farm_share(const struct farm *farm, const char *name, uint32_t cores);

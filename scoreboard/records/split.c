@@ -16,6 +16,10 @@ int split_parse(const char *text, struct split *ret)
 	*ret = (struct split){ .parts = 0 };
 	if (strcmp(text, "none") == 0)
 		return 0;
+	if (strcmp(text, "leased") == 0) {
+		ret->parts = SPLIT_LEASED;
+		return 0;
+	}
 	if (number_take(&text, SPLIT_PARTS_MAX, &part) < 0 || *text++ != '/' ||
 	    number_parse(text, 1, SPLIT_PARTS_MAX, &parts) < 0 || part < 1 || part > parts)
 		return -EINVAL;
@@ -23,12 +27,17 @@ int split_parse(const char *text, struct split *ret)
 	return 0;
 }
 
+bool split_is_leased(const struct split *split)
+{
+	return split->parts == SPLIT_LEASED;
+}
+
 const char *split_format(const struct split *split, char ret[static SPLIT_TEXT_MAX])
 {
 	if (split->part > 0)
 		(void)snprintf(ret, SPLIT_TEXT_MAX, "%" PRIu32 "/%" PRIu32, split->part, split->parts);
 	else
-		(void)strcpy(ret, split->parts > 0 ? "unknown" : "none");
+		(void)strcpy(ret, split_is_leased(split) ? "leased" : split->parts > 0 ? "unknown" : "none");
 	return ret;
 }
 

@@ -11,23 +11,27 @@
  * positions in them, and must be divided alike all the same.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define SPLIT_PARTS_MAX 1000u
+#define SPLIT_LEASED UINT32_MAX /* as a number of parts: a program leases the cores of each node, see score_set_lease() */
 #define SHARE_NONE UINT32_MAX /* a node that is not shared: this gateway may use all of its cores */
 
-/* Stored in the farm's record as it is. */
+/* Stored in the farm's record as it is, but for SPLIT_LEASED, of which the record has the lease. */
 struct split {
 	uint32_t part;         /* which of the parts is this gateway's, from 1 on; 0 with parts above 0: it is not known */
 	uint32_t parts;        /* how many gateways there are; 0: the farm is not split */
 };
 
 #define SPLIT_TEXT_MAX 24
-#define SPLIT_SYNTAX "PART/PARTS, as 1/2, of at most 1000, or none"
+#define SPLIT_SYNTAX "PART/PARTS, as 1/2, of at most 1000, leased or none"
 
-/* Reads "1/2", or "none". 0 or -EINVAL. */
+/* Reads "1/2", "leased" or "none". 0 or -EINVAL. */
 int split_parse(const char *text, struct split *ret);
+
+bool split_is_leased(const struct split *split);
 
 /* Writes the split as split_parse() reads it; a split that is not known as "unknown". Returns ret. */
 const char *split_format(const struct split *split, char ret[static SPLIT_TEXT_MAX]);

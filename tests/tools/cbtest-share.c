@@ -272,6 +272,26 @@ static void test_split(void)
 	MUST(last_node().limit == 4);
 }
 
+/* A farm that needs a lease gives out nothing before the first, and a lease that is over can be ended. */
+static void test_leased(void)
+{
+	const struct split none = { .parts = 0 }, half = { .part = 1, .parts = 2 }, leased = { .parts = SPLIT_LEASED };
+	struct score_slot slot;
+	struct split split;
+
+	MUST(score_split(score, &half) == 0);
+	MUST(score_split(score, &leased) == 0);
+	MUST(score_split(score, &leased) == 1);
+	MUST(score_get_split(score, &split) == 0 && split_is_leased(&split));
+	MUST(claim(&slot) == 1);
+	set_lease(clock_usec + 100);
+	MUST(score_split(score, &leased) == 1);
+	MUST(score_split(score, &none) == -EBUSY);
+	clock_usec += 100;
+	MUST(score_split(score, &none) == 0);
+	MUST(last_node().share == SHARE_NONE && last_node().limit == 4);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2)
@@ -284,6 +304,7 @@ int main(int argc, char **argv)
 	test_woken();
 	test_new_node();
 	test_split();
+	test_leased();
 	(void)score_close(score);
 	return 0;
 }

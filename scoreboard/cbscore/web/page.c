@@ -44,7 +44,7 @@ static const char *mood(const struct snapshot *snapshot)
 {
 	const struct score_totals *totals = &snapshot->totals;
 
-	if (totals->paused || snapshot->n_nodes == 0 || totals->nodes_up == 0)
+	if (totals->paused || totals->lapsed || snapshot->n_nodes == 0 || totals->nodes_up == 0)
 		return "stopped";
 	if (snapshot_count(snapshot, NODE_DOWN) + snapshot_count(snapshot, NODE_RETRY) > 0)
 		return "hurt";
@@ -59,6 +59,8 @@ static void write_word(FILE *out, const struct snapshot *snapshot)
 
 	if (totals->paused)
 		(void)fputs("The farm is paused: every connection waits.", out);
+	else if (totals->lapsed)
+		(void)fputs("The lease of the farm's cores is over: every connection waits.", out);
 	else if (snapshot->n_nodes == 0)
 		(void)fputs("No nodes: connections wait until the node list has some.", out);
 	else if (totals->nodes_up == 0)
@@ -79,7 +81,8 @@ static void write_share(FILE *out, const struct split *split)
 	char text[SPLIT_TEXT_MAX];
 
 	if (split->parts > 0)
-		(void)fprintf(out, "<div><dt>Share</dt><dd><b>%s</b> of each node</dd></div>\n", split_format(split, text));
+		(void)fprintf(out, "<div><dt>Share</dt><dd><b>%s</b>%s</dd></div>\n", split_format(split, text),
+			      split_is_leased(split) ? "" : " of each node");
 }
 
 static void write_sentence(FILE *out, const struct snapshot *snapshot)

@@ -138,6 +138,7 @@ static void write_farm(FILE *out, const struct snapshot *snapshot)
 	write_gauge(out, snapshot, "queue_oldest_seconds", "How long the oldest of them has been waiting.",
 		    (double)oldest_usec / (double)USEC_PER_SEC);
 	write_gauge(out, snapshot, "paused", "Whether an administrator has paused the farm.", totals->paused);
+	write_gauge(out, snapshot, "lapsed", "Whether the lease of the farm's cores is over: no slot is given out.", totals->lapsed);
 }
 
 static void write_histogram(FILE *out, const struct snapshot *snapshot, const char *name, const char *help,

@@ -73,9 +73,9 @@ static void write_top(FILE *out, const struct snapshot *snapshot)
 
 	(void)fputs("{\"farm\":", out);
 	json_string(out, snapshot->farm);
-	(void)fprintf(out, ",\"version\":\"%s\",\"time\":%.6f,\"paused\":%s,\"slots\":%" PRIu64 ",\"busy\":%" PRIu64
+	(void)fprintf(out, ",\"version\":\"%s\",\"time\":%.6f,\"paused\":%s,\"lapsed\":%s,\"slots\":%" PRIu64 ",\"busy\":%" PRIu64
 		      ",\"free\":%" PRIu64 ",\"waiting\":%" PRIu64, VERSION,
-		      (double)snapshot->taken_usec / (double)USEC_PER_SEC, boolean(totals->paused),
+		      (double)snapshot->taken_usec / (double)USEC_PER_SEC, boolean(totals->paused), boolean(totals->lapsed),
 		      totals->slots, totals->busy, totals->free, totals->waiting);
 	write_split(out, &totals->split);
 	write_seconds(out, "oldest_since", totals->oldest_since_usec, totals->oldest_since_usec != 0);
