@@ -47,7 +47,7 @@ dual_entrance() {
   inetd) relay=("${activate[@]}" --accept --inetd "${relay[@]}") ;;
   alone) relay+=("$GATE") ;;
   esac
-  background "$T/relay.log" named "${relay[@]}"
+  background "$T/relay.log" nsenter --mount="/proc/$NAMES/ns/mnt" "${relay[@]}" # a function would be another process
   until_ok is_listening "$GATE"
 }
 

@@ -171,7 +171,7 @@ s = socket.socket(); s.bind(('$ADDR', $1)); s.listen(0)
 held = [socket.socket() for _ in range(4)]
 for h in held:
     h.setblocking(False); h.connect_ex(('$ADDR', $1))
-print('full', flush=True); time.sleep(60)"
+print('full', flush=True); time.sleep(600)"
   until_ok grep -q full "$T/full.log"
 }
 
