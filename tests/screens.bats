@@ -116,7 +116,7 @@ on_pty() {
   # So are messages.
   on_screen 40 lits
   cat "$T/screen"
-  tr -s ' \n' '  ' <"$T/screen" | grep -qF 'did you mean list? Expected list, status, top, slots, queue, clients, explain, load, diff, edit,'
+  tr -s ' \n' '  ' <"$T/screen" | grep -qF 'did you mean list? Expected list, status, top, slots, queue, clients, gateways, explain, load, diff, edit,'
   run -2 score lits
   [ "${#lines[@]}" = 2 ]
 }

@@ -1,51 +1,43 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * sparse.c: a copy is a row of pieces until size bytes are there: how many zeros
- * come first, and how many bytes follow, which may have a few zeros among them.
+ * sparse.c: a copy is a row of pieces, until all words of 8 bytes are there: how
+ * many words of zeros come first, and how many other words follow. The bytes
+ * behind the last whole word end the copy.
  */
 
 #include "sparse.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define WORD sizeof(uint64_t)
+
 struct piece {
-	uint16_t zeros, length;
+	uint16_t zeros, others; /* in words */
 };
 
-#define ZEROS_MIN 8u /* fewer zeros are worth no piece of their own */
-
-/* How many zeros there are from at on. */
-static size_t count_zeros(const unsigned char *data, size_t at, size_t size)
+/* How many of the words there are zero, or are not. */
+static size_t count(const unsigned char *data, size_t words, bool zero)
 {
-	size_t n = 0;
+	uint64_t word;
+	size_t n;
 
-	while (at + n < size && data[at + n] == 0)
-		n++;
-	return n;
-}
-
-/* How many bytes there are from at on until zeros are worth a piece, or the end comes. */
-static size_t count_bytes(const unsigned char *data, size_t at, size_t size)
-{
-	size_t n = 0, zeros;
-
-	while (at + n < size) {
-		zeros = count_zeros(data, at + n, size);
-		if (zeros >= ZEROS_MIN || at + n + zeros == size)
+	for (n = 0; n < words; n++) {
+		(void)memcpy(&word, data + n * WORD, WORD);
+		if ((word == 0) != zero)
 			break;
-		n += zeros + 1;
 	}
 	return n;
 }
 
-/* Makes room for a copy of size bytes: all pieces but the first and the last have enough zeros, and a byte. */
+/* Makes room for a copy of size bytes. All pieces but the first and the last have a word of zeros and another. */
 static int make_room(struct sparse *sparse, size_t size)
 {
-	size_t need = sparse->n + size + (size / ZEROS_MIN + 2) * sizeof(struct piece), room = sparse->room * 2;
+	size_t need = sparse->n + size + (size / WORD / 2 + 2) * sizeof(struct piece), room = sparse->room * 2;
 	unsigned char *bytes;
 
 	if (need <= sparse->room)
@@ -59,21 +51,36 @@ static int make_room(struct sparse *sparse, size_t size)
 	return 0;
 }
 
+static void append(struct sparse *sparse, const void *bytes, size_t size)
+{
+	(void)memcpy(sparse->bytes + sparse->n, bytes, size);
+	sparse->n += size;
+}
+
 int sparse_add(struct sparse *sparse, const void *data, size_t size)
 {
 	const unsigned char *p = data;
 	int r = make_room(sparse, size);
 
-	for (size_t at = 0; r == 0 && at < size;) {
-		size_t zeros = count_zeros(p, at, size), length = count_bytes(p, at + zeros, size);
-		const struct piece piece = { .zeros = (uint16_t)zeros, .length = (uint16_t)length };
+	if (r < 0)
+		return r;
+	for (size_t words = size / WORD; words > 0;) {
+		size_t zeros = count(p, words, true), others = count(p + zeros * WORD, words - zeros, false);
+		const struct piece piece = { .zeros = (uint16_t)zeros, .others = (uint16_t)others };
 
-		(void)memcpy(sparse->bytes + sparse->n, &piece, sizeof(piece));
-		(void)memcpy(sparse->bytes + sparse->n + sizeof(piece), p + at + zeros, length);
-		sparse->n += sizeof(piece) + length;
-		at += zeros + length;
+		append(sparse, &piece, sizeof(piece));
+		append(sparse, p + zeros * WORD, others * WORD);
+		p += (zeros + others) * WORD;
+		words -= zeros + others;
 	}
-	return r;
+	append(sparse, p, size % WORD);
+	return 0;
+}
+
+static void take(const struct sparse *sparse, size_t *at, void *ret, size_t size)
+{
+	(void)memcpy(ret, sparse->bytes + *at, size);
+	*at += size;
 }
 
 void sparse_get(const struct sparse *sparse, size_t *at, void *ret, size_t size)
@@ -82,11 +89,12 @@ void sparse_get(const struct sparse *sparse, size_t *at, void *ret, size_t size)
 	struct piece piece;
 
 	(void)memset(p, 0, size);
-	for (size_t n = 0; n < size; n += piece.zeros + piece.length) {
-		(void)memcpy(&piece, sparse->bytes + *at, sizeof(piece));
-		(void)memcpy(p + n + piece.zeros, sparse->bytes + *at + sizeof(piece), piece.length);
-		*at += sizeof(piece) + piece.length;
+	for (size_t words = size / WORD; words > 0; words -= (size_t)piece.zeros + piece.others) {
+		take(sparse, at, &piece, sizeof(piece));
+		take(sparse, at, p + piece.zeros * WORD, piece.others * WORD);
+		p += ((size_t)piece.zeros + piece.others) * WORD;
 	}
+	take(sparse, at, p, size % WORD);
 }
 
 void sparse_clear(struct sparse *sparse)
