@@ -109,7 +109,8 @@ static int serve(const struct sockets *sockets, const struct farm *farm, const s
 		(void)score_reap(score, NULL, NULL); /* the previous listener may still stand in the queue */
 	return listener_run(&(struct listener_setup){
 		.fds = sockets->fds, .n_fds = sockets->n, .owned = sockets->owned, .waiters = sockets->waiters,
-		.n_waiters = sockets->n_waiters, .formers = sockets->formers, .n_formers = sockets->n_formers, .score = score, .farm_fd = farm->alone.fd, .settings = &options->settings,
+		.n_waiters = sockets->n_waiters, .formers = sockets->formers, .n_formers = sockets->n_formers, .score = score,
+		.farm_fd = farm->alone.fd, .settings = &options->settings,
 		.nodes = options->n_arguments > 1 ? NULL : options->farm.nodes,
 		.wrong = farm->wrong });
 }

@@ -170,9 +170,9 @@ static int tell(const struct context *context, const struct score_totals *totals
 	if (totals->waiting > 0)
 		(void)snprintf(oldest, sizeof(oldest), " (oldest %s)", age_format(waited_usec, age));
 	(void)snprintf(text, sizeof(text), "%s%" PRIu32 " of %" PRIu32 " node%s up, %" PRIu64 " of %" PRIu64 " cores busy, %" PRIu64
-		       " waiting%s", totals->paused ? "the farm is paused, " : totals->lapsed ? "the farm's lease is over, " : "", totals->nodes_up, totals->nodes,
-		       totals->nodes == 1 ? "" : "s",
-		       totals->busy, totals->slots, totals->waiting, oldest);
+		       " waiting%s",
+		       totals->paused ? "the farm is paused, " : totals->lapsed ? "the farm's lease is over, " : "",
+		       totals->nodes_up, totals->nodes, totals->nodes == 1 ? "" : "s", totals->busy, totals->slots, totals->waiting, oldest);
 	if (context->json)
 		tell_json(status, text, values);
 	else

@@ -83,7 +83,8 @@ static int set_share(const struct context *context, struct score *score)
 	if (r == 0)
 		r = score_split(score, &wanted);
 	if (r == -EBUSY) {
-		complain("%s: cbshare has a lease of this farm's cores, which is not over: stop cbshare first", context->farm.scoreboard);
+		complain("%s: cbshare has a lease of this farm's cores, which is not over: stop cbshare first",
+			 context->farm.scoreboard);
 		return STATUS_FAILED;
 	}
 	if (r < 0)

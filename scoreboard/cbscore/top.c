@@ -233,7 +233,8 @@ static void draw_head(const struct top *top)
 	if (totals->waiting > 0)
 		(void)snprintf(oldest, sizeof(oldest), " (oldest %s)", age_format(age_of(totals->oldest_since_usec), age));
 	(void)snprintf(text, sizeof(text), "%s%s: %" PRIu64 "/%" PRIu64 " busy, %" PRIu64 " waiting%s, %" PRIu32 "/%" PRIu32
-		       " up, %.1f/s", top->snapshot.farm, totals->paused ? " PAUSED" : totals->lapsed ? " LEASE OVER" : "", totals->busy, totals->slots,
+		       " up, %.1f/s", top->snapshot.farm,
+		       totals->paused ? " PAUSED" : totals->lapsed ? " LEASE OVER" : "", totals->busy, totals->slots,
 		       totals->waiting, oldest, totals->nodes_up, totals->nodes, top->rate);
 	(void)attron(A_BOLD);
 	put(0, text);
