@@ -215,7 +215,7 @@ side_by_side() {
 
 # The epoch, and the wait for the end of connections, were found to be needed by this search.
 @test "model: no node has more connections than cores while gateways lease its shares, whatever is late, lost, or lapses" {
-  two_at_a_time <<-'END'
+  side_by_side <<-'END'
 	MODEL=share holds states "-DCOMMITS=4 -DSETTLES=2"
 	MODEL=share holds states "-DCOMMITS=4 -DLAPSES=2"
 	MODEL=share breaks states "" NO_EPOCH 'busy'
