@@ -262,7 +262,11 @@ silent_holds_nothing() {
   [ "$(by_hand "$(header 192.0.2.2)two")" = two ]
   until_ok everything_is_free
   # After the five seconds of the manual, not before, each is ended.
-  until_ok lines_with_are "$T/relay.log" 'node=<NOSRV> .*bytes_in=0 bytes_out=0 .*end=CQ' 2
+  until_ok lines_with_are "$T/relay.log" 'node=<NOSRV> .*bytes_in=0 bytes_out=0 .*end=CQ' 2 || {
+    cat "$T/relay.log" "$T/silent.out" "$T/partial.out"
+    ss -tn "( sport = 3632 )"
+    return 1
+  }
   [ "$(sed -n 's/.*node=<NOSRV> .*total_usec=\([0-9]*\) .*/\1/p' "$T/relay.log" | awk '$1 < 5000000' | wc -l)" = 0 ]
   client_wait silent
   client_wait partial

@@ -27,7 +27,9 @@ bool farm_is_lapsed(const struct farm *farm)
 
 struct split farm_split(const struct farm *farm)
 {
-	return farm->lease_usec != 0 ? (struct split){ .parts = SPLIT_LEASED } : farm->split;
+	const struct split leased = { .parts = SPLIT_LEASED };
+
+	return farm->lease_usec != 0 ? leased : farm->split;
 }
 
 uint32_t farm_share(const struct farm *farm, const char *name, uint32_t cores)
