@@ -118,19 +118,12 @@ static void offer_nodes(void)
 	(void)score_close(score);
 }
 
-static bool is_any(const struct score_slot_info *slot, const void *arg)
-{
-	(void)slot;
-	(void)arg;
-	return true;
-}
-
 static void offer_slots_and_clients(void)
 {
 	struct score *score = open_score();
 	struct held_slots held = { 0 };
 
-	if (score && held_slots_find(score, is_any, NULL, &held) == 0)
+	if (score && held_slots_find(score, NULL, NULL, &held) == 0)
 		for (size_t i = 0; i < held.n; i++) {
 			offer("%s/%" PRIu32, held.slots[i].node, held.slots[i].slot);
 			if (*held.slots[i].client)
@@ -168,7 +161,7 @@ static void offer_alternatives(const char *argument, size_t length)
 
 struct place {
 	const struct verb *verb;            /* NULL: the verb itself is being written */
-	const struct option_row *option;    /* whose value is being written; NULL: none */
+	const struct option_row *option;    /* its value is being written; NULL: no value is */
 	int n_arguments;                    /* words behind the verb that are neither options nor their values */
 };
 

@@ -36,7 +36,7 @@ static int note(const struct score_slot_info *slot, void *arg)
 	struct held_slots *found = search->found;
 	struct held_slot *held;
 
-	if (!search->wanted(slot, search->arg))
+	if (search->wanted && !search->wanted(slot, search->arg))
 		return 0;
 	if (GROW(found->slots, found->n, found->room) < 0)
 		return -ENOMEM;

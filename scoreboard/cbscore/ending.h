@@ -23,7 +23,7 @@ struct held_slots {
 	size_t n, room;
 };
 
-/* Copies the slots for which wanted() holds into *ret; the caller frees ret->slots. 0 or -errno. */
+/* Copies the slots for which wanted() holds, or all if it is NULL, into *ret; the caller frees ret->slots. 0 or -errno. */
 int held_slots_find(struct score *score, bool (*wanted)(const struct score_slot_info *slot, const void *arg),
 		    const void *arg, struct held_slots *ret);
 

@@ -80,13 +80,6 @@ static void on_signal(int number)
 
 /* ---- copying ---- */
 
-static bool is_any(const struct score_slot_info *slot, const void *arg)
-{
-	(void)slot;
-	(void)arg;
-	return true;
-}
-
 static int add_waiter(const struct score_ticket_info *ticket, void *arg)
 {
 	struct top *top = arg;
@@ -183,7 +176,7 @@ static int copy(struct top *top)
 	top->n_queue = 0;
 	r = snapshot_take(top->score, top->context->farm_shown, &top->snapshot);
 	if (r == 0)
-		r = held_slots_find(top->score, is_any, NULL, &top->slots);
+		r = held_slots_find(top->score, NULL, NULL, &top->slots);
 	if (r == 0)
 		r = score_each_ticket(top->score, add_waiter, top);
 	if (r < 0)
