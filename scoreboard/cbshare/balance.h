@@ -47,6 +47,6 @@ void balance_set(struct balance *b, struct known *k, const struct own *own);
 /* How far the gateway's share of a node is above its proportion, in slots times weights; below 0: it is below. */
 int64_t balance_excess(const struct balance *b, const struct known_node *node);
 
-/* Sets which slots of each node this gateway offers: those that go back to the rest, and what it owes others, on free slots
- * first, then on slots whose connections will end, for gateways with waiters. -ENOMEM: as before. */
+/* Sets which slots of each node this gateway offers: those that go back to the rest, and what it owes others. Free slots
+ * are offered first. For a gateway with waiters, slots that are still busy are offered, too. 0; -ENOMEM: the offers stay. */
 int balance_offer(struct known *k, const struct balance *b, const struct own *own);

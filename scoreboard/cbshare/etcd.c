@@ -9,7 +9,7 @@
  * until there is a token; an answer that the token counts no more says that the
  * member did nothing, so that the call waits for the next token.
  *
- * The watch is a call whose answer never ends. A member that is stopped, or behind a
+ * The watch is a call; its answer never ends. A member that is stopped, or behind a
  * cut network, tells nothing for ever, and TCP has nothing to send by which it could
  * notice. But each of our own commits must come back by the watch: a watch that does
  * not tell a commit within the time of an answer is lost.
@@ -462,7 +462,7 @@ static void take_end(struct call *call)
 
 /* ---- the turn ---- */
 
-/* Ends calls whose time is over: those that wait for a token, and the watch. libcurl ends the others. */
+/* Ends the calls that wait for a token, and the watch, when their time is over. libcurl ends the others. */
 static void end_late(struct etcd *etcd)
 {
 	struct call *call = etcd->calls;

@@ -17,7 +17,7 @@
  * the time at which it sent its last heartbeat, plus L, less a margin. Others take its slots
  * when they have not seen its heartbeat change for L and 2 %, by their own clocks, and
  * the engine still has that heartbeat. A heartbeat is renewed only if the engine has
- * the one before: a gateway whose heartbeat was deleted must settle, and finds what it has left.
+ * the heartbeat before. If others have deleted that, the gateway settles, and finds what it has left.
  */
 
 #include <errno.h>

@@ -237,7 +237,7 @@ static int read_share(void *context, const char *gateway, uint32_t share)
 	return r;
 }
 
-/* The peer whose share fell while this gateway's rose; 0: there is none, or more than one. */
+/* This gateway's share rose, and a peer's fell: that peer. 0: no peer's fell, or those of several. */
 static unsigned giver(const struct known_node *node, const uint32_t *shares)
 {
 	unsigned i, found = 0;

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * login.h: the file of --login: who this gateway is for etcd, and which certificates
+ * login.h: the file of --login: this gateway's user for etcd, and which certificates
  * it believes. A line each:
  *     ca = FILE, certificate = FILE, key = FILE, user = NAME, password = TEXT
  */

@@ -86,7 +86,7 @@ static int set_fence(void *settings, const char *value)
 static const struct option_row rows[] = {
 	FARM_OPTION_ROWS("node list to make the scoreboard from if there is none"),
 	{ "engine", 0, "etcd:URL,...", "the store that the farm's gateways share", "$ENGINE", ENGINE_SYNTAX, set_engine, NULL },
-	{ "login", 0, "FILE", "who this gateway is for etcd, and which certificates it believes", NULL, "a file", set_login, NULL },
+	{ "login", 0, "FILE", "this gateway's user and certificates for etcd", NULL, "a file", set_login, NULL },
 	{ "name", 0, "NAME", "of this gateway, another than the others'", "the host's name",
 	  "1 to 63 letters, digits, dots, dashes and underscores", set_name, NULL },
 	{ "lease", 0, "TIME", "a gateway that has said nothing for so long is dead; the same at all gateways", "15s",
