@@ -524,7 +524,8 @@ struct score_ticket_info {
 
 struct score_totals {
 	uint32_t nodes, nodes_up;
-	uint64_t slots, busy, free, waiting;
+	uint64_t slots, busy, waiting;
+	uint64_t free;               /* so many connections would get a slot now: none while the farm is paused or lapsed */
 	uint64_t oldest_since_usec;  /* of the oldest waiter; 0 if there is none */
 	bool paused;
 	bool lapsed;                 /* the lease is over: no slot is given out until it is renewed */

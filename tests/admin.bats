@@ -42,6 +42,9 @@ load lib/helpers
   score list | grep -q 'the farm is paused'
   score explain | grep -q 'the farm is paused'
   [ "$(score slots --free)" = 0 ]
+  score status -J | jq -e '.free == 0'
+  run -1 score check -J -w free=1:
+  jq -e '.figures[0] | .value == 0 and .alert == "WARNING"' <<<"$output"
   run -1 score check
   [[ $output == "COREBALANCE WARNING - the farm is paused"* ]]
   [ "$(score list -nr -o STATE)" = up ]
@@ -60,6 +63,7 @@ load lib/helpers
   node_line 4002 2 backup
   score load
   [ "$(score slots --free)" = 3 ]
+  score status -J | jq -e '.free == 3'
   score down "$ADDR:4001"
   [ "$(score slots --free)" = 2 ]
 }

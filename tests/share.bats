@@ -303,7 +303,7 @@ waiting_at() { [ "$(at "$1" queue -n | grep -c .)" = "$2" ]; }
   [[ $(score agent) == "up drain #the farm's lease is over" ]]
   run -2 score check
   [[ $output == "COREBALANCE CRITICAL - the farm's lease is over, "* ]]
-  score status -J | jq -e '.lapsed and .share == "leased" and .paused == false'
+  score status -J | jq -e '.lapsed and .share == "leased" and .paused == false and .free == 0'
   score metrics | grep -E '^corebalance_lapsed\{.*\} 1$'
   # A relay that was told a part does not end it: the others may have the cores by now.
   SHARE=1/2 run -78 timeout 60 "$BUILD/cbrelay" -c "$CONF" "$ADDR:3700"

@@ -157,7 +157,7 @@ static int tell(const struct context *context, const struct score_totals *totals
 {
 	uint64_t waited_usec = totals->waiting > 0 ? age_of(totals->oldest_since_usec) : 0;
 	const double values[FIGURES_] = {
-		[FREE] = totals->lapsed ? 0 : (double)totals->free, [WAITING] = (double)totals->waiting,
+		[FREE] = (double)totals->free, [WAITING] = (double)totals->waiting,
 		[OLDEST] = (double)waited_usec / (double)USEC_PER_SEC, [DOWN] = down,
 	};
 	enum plugin_status status = PLUGIN_OK;

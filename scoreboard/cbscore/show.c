@@ -90,34 +90,14 @@ static const struct option_row slots_rows[] = {
 
 static const struct option_set slots_options = OPTION_SET(slots_rows);
 
-/* Free slots of the primary nodes and of the backups. */
-struct free_slots {
-	uint64_t primary, backup;
-	bool primary_up;
-};
-
-static int count_free(const struct score_node *node, void *arg)
-{
-	struct free_slots *slots = arg;
-
-	slots->primary_up |= node->state == NODE_UP && !node->config.backup;
-	*(node->config.backup ? &slots->backup : &slots->primary) += node->free;
-	return 0;
-}
-
 static int print_free(struct score *score)
 {
-	struct free_slots slots = { 0 };
 	struct score_totals totals;
 	int r = score_totals(score, &totals);
 
-	if (r == 0)
-		r = score_each_node(score, count_free, &slots);
 	if (r < 0)
 		return r;
-	if (totals.paused || totals.lapsed)
-		slots = (struct free_slots){ 0 };
-	print(stdout, "%" PRIu64 "\n", slots.primary + (slots.primary_up ? 0 : slots.backup));
+	print(stdout, "%" PRIu64 "\n", totals.free);
 	return STATUS_OK;
 }
 

@@ -326,35 +326,49 @@ int attempt_each_ticket(struct score *s, int (*fn)(const struct score_ticket_inf
 	return r;
 }
 
+struct sum {
+	uint64_t slots;
+	uint64_t free, free_backups; /* without, and of backups */
+};
+
 static int add_up(struct score *s, struct farm *farm, struct index_entry *entry, void *arg)
 {
-	struct score_totals *totals = arg;
+	struct sum *sum = arg;
 
 	(void)s;
 	(void)farm;
-	totals->slots += entry->flags & ENTRY_DRAINING ? 0 : entry->cores;
-	totals->free += index_entry_free(entry);
+	sum->slots += entry->flags & ENTRY_DRAINING ? 0 : entry->cores;
+	*(entry->flags & ENTRY_BACKUP ? &sum->free_backups : &sum->free) += index_entry_free(entry);
 	return 0;
 }
 
 static void add_up_again(void *arg)
 {
-	struct score_totals *totals = arg;
+	*(struct sum *)arg = (struct sum){ 0 };
+}
 
-	totals->slots = totals->free = 0;
+/* How many connections would get one of the slots that nodes have free. */
+static uint64_t sum_usable(const struct farm *farm, const struct sum *sum)
+{
+	if (farm->paused || farm_is_lapsed(farm))
+		return 0;
+	return sum->free + (farm->primaries_up == 0 ? sum->free_backups : 0);
 }
 
 int attempt_totals(struct score *s, struct score_totals *ret)
 {
 	struct score_totals totals = { 0 };
+	struct sum sum = { 0 };
 	struct farm *farm;
 	struct cell cell;
-	int r = walk_nodes(s, add_up, add_up_again, &totals);
+	int r = walk_nodes(s, add_up, add_up_again, &sum);
 
 	if (r == 0)
 		r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
+	totals.slots = sum.slots;
+	totals.free = sum_usable(farm, &sum);
 	totals.nodes = farm->n_nodes;
 	totals.busy = farm->busy;
 	totals.nodes_up = farm->nodes_up;
