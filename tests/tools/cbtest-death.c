@@ -698,17 +698,21 @@ static void check_served(const char *name, long step)
 	check_sound(name, step);
 }
 
-static void child(const struct operation *operation, long step, int ready, int go)
+static void child(const struct operation *operation, long step, const int ready[static 2], const int go[static 2])
 {
 	struct stage stage = { 0 };
 	struct score *s;
 	char byte;
 
+	/* Without these two ends the read below ends with the parent. */
+	(void)close(ready[0]);
+	(void)close(go[1]);
 	if (score_open(path, NULL, &s) < 0)
 		_exit(2);
 	operation->before(s, &stage);
-	(void)!write(ready, "r", 1);
-	(void)!read(go, &byte, 1);
+	(void)!write(ready[1], "r", 1);
+	if (read(go[0], &byte, 1) != 1)
+		_exit(3);
 	steps_left = step;
 	operation->counted(s, &stage);
 	steps_left = -1;
@@ -733,7 +737,7 @@ static bool run(const struct operation *operation, long step)
 	if (pid < 0)
 		fail("fork: %s", strerror(errno));
 	if (pid == 0)
-		child(operation, step, ready[1], go[0]);
+		child(operation, step, ready, go);
 	if (score_open(path, NULL, &ours) < 0)
 		fail("cannot open %s", path);
 	(void)close(ready[1]);
