@@ -209,6 +209,23 @@ complete_line() {
   [ "$n" -gt 5 ]
 }
 
+# Record a line: its key as the manual has it, and its size.
+@test "the sizes of records in corebalance-scoreboard(5) are those of a scoreboard" {
+  local port key size
+  node a 4001 2
+  for port in {5001..5033}; do node_line "$port" 1; sed -i '$s/0$/0x40000000/' "$CONF"; done
+  entrance alone --policy affinity
+  client --line "sleep 0" --expect line
+  GATE=$ADDR:3633 entrance inetd --policy hash --fair
+  GATE=$ADDR:3633 client --line "sleep 0" --expect line
+  tdbdump "$SCOREBOARD" | awk -F'[()]' '/^key/ { split($3, text, "\""); key = text[2] } /^data/ { print key, $2 }' |
+    sed -E 's,^node/[0-9]+,node/ID,; s,^slots/[0-9]+/[0-9]+,slots/NODE/PAGE,; s,^slice/[0-9]+,slice/N,
+      s,^speed/[0-9]+,speed/ROW,; s,^(queue|ring|client)/[0-9]+,\1/PAGE,
+      s,^(index|party)/0/[0-9]+,\1/0/PAGE,; s,^(index|party)/[0-9]+/[0-9]+,\1/LEVEL/PAGE,' | sort -u >"$T/records"
+  sed -nE 's/^\.It ([a-zA-Z0-9/]+) Ta ([0-9]+) Ta .*/\1 \2/p' "$MAN/corebalance-scoreboard.5" | grep -v '^lost' | sort >"$T/named"
+  diff "$T/records" "$T/named"
+}
+
 @test "corebalance(7) names every unit that is installed" {
   local unit
   make -s -C "$BATS_TEST_DIRNAME/.." install DESTDIR="$T/root" PREFIX=/usr SANITIZE="${SANITIZE-}" >/dev/null
