@@ -158,9 +158,7 @@ int score_save_holds(struct score *s)
 		return r;
 	r = describe(s, &text);
 	for (unsigned i = 0; r == 0 && i < TRIES_MAX; i++) {
-		r = write_file(&folder, text);
-		if (r == 0)
-			r = describe(s, &now);
+		r = write_file(&folder, text) ?: describe(s, &now);
 		if (r < 0 || !now || strcmp(text, now) == 0)
 			break;
 		free(text);

@@ -97,13 +97,10 @@ static int check(struct store *store, bool *ret_lost)
 
 	if (r < 0)
 		return r;
-	r = store_read(store, STORE_VERSION, 0, 0, &version, sizeof(version));
-	if (r == 0)
-		r = version_check(&version, sizeof(version));
-	if (r == 0)
-		r = check_surroundings(store);
-	if (r == 0)
-		r = store_read(store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+	r = store_read(store, STORE_VERSION, 0, 0, &version, sizeof(version)) ?:
+	    version_check(&version, sizeof(version)) ?:
+	    check_surroundings(store) ?:
+	    store_read(store, STORE_FARM, 0, 0, &farm, sizeof(farm));
 	store_unlock(store);
 	if (r == 0)
 		r = farm_check(&farm);
@@ -142,11 +139,8 @@ static int open_existing(const char *path, struct score **ret)
 	if (r == 0)
 		r = check(s->store, &s->lost_seen);
 	/* The file is another scoreboard than before: processes may hold slots of the former one. */
-	if (r == -EREMCHG) {
-		r = repair_now(s);
-		if (r == 0)
-			r = check(s->store, &s->lost_seen);
-	}
+	if (r == -EREMCHG)
+		r = repair_now(s) ?: check(s->store, &s->lost_seen);
 	if (r < 0) {
 		(void)score_close(s);
 		return r;
@@ -187,15 +181,11 @@ static int make(const struct folder *folder, const struct nodelist *list, struct
 	r = store_create(folder, 0, &s.store);
 	if (r < 0)
 		return r;
-	r = folder_welcomes(folder);
-	if (r == 0)
-		r = load_format(s.store);
-	if (r == 0)
-		r = attempt_load(&s, list, NULL);
-	if (r == 0)
-		r = score_restore_holds(&s);
-	if (r == 0)
-		r = set_owner(s.store);
+	r = folder_welcomes(folder) ?:
+	    load_format(s.store) ?:
+	    attempt_load(&s, list, NULL) ?:
+	    score_restore_holds(&s) ?:
+	    set_owner(s.store);
 	if (r < 0)
 		(void)store_close(s.store);
 	else
@@ -256,9 +246,7 @@ int score_open(const char *path, const struct nodelist *list, struct score **ret
 	if (r == -ENOENT) {
 		if (!list)
 			return -ENODATA;
-		r = create(path, list);
-		if (r == 0)
-			r = open_existing(path, ret);
+		r = create(path, list) ?: open_existing(path, ret);
 	}
 	if (r == -EUCLEAN || r == -EBADMSG)
 		r = open_damaged(path, list, ret);

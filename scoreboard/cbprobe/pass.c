@@ -750,9 +750,7 @@ int pass_run(struct score *score, const struct settings *settings)
 	int r;
 
 	quit_deny();
-	r = score_reap(score, NULL, NULL);
-	if (r == 0)
-		r = score_age(score);
+	r = score_reap(score, NULL, NULL) ?: score_age(score);
 	if (r >= 0)
 		r = pass_init(&pass, score, settings);
 	else

@@ -197,10 +197,8 @@ static int check(const struct context *context, struct score *score)
 {
 	struct score_totals totals;
 	uint32_t down = 0;
-	int r = score_totals(score, &totals);
+	int r = score_totals(score, &totals) ?: score_each_node(score, count_down, &down);
 
-	if (r == 0)
-		r = score_each_node(score, count_down, &down);
 	return r < 0 ? r : tell(context, &totals, down);
 }
 

@@ -302,10 +302,9 @@ static int read_words(const struct context *context)
 static int explain(const struct context *context, struct score *score)
 {
 	struct explanation e = { .policy = arg_policy };
-	int r = score_explain(score, e.policy, *client ? client : NULL, &e.choice, add_row, &e);
+	int r = score_explain(score, e.policy, *client ? client : NULL, &e.choice, add_row, &e) ?:
+		print_table(context, &e, *client ? context->arguments[0] : NULL);
 
-	if (r == 0)
-		r = print_table(context, &e, *client ? context->arguments[0] : NULL);
 	free(e.rows);
 	return r;
 }

@@ -62,13 +62,10 @@ static int replace_file(const char *path, const struct snapshot *snapshot)
 		return r;
 	r = folder_enter(&folder, &stay);
 	if (r == 0) {
-		r = check_name(&folder);
-		if (r == 0)
-			r = folder_make(&folder, &file);
-		if (r == 0)
-			r = fill_file(file.fd, snapshot);
-		if (r == 0)
-			r = folder_replace(&folder, &file, folder.name);
+		r = check_name(&folder) ?:
+		    folder_make(&folder, &file) ?:
+		    fill_file(file.fd, snapshot) ?:
+		    folder_replace(&folder, &file, folder.name);
 		folder_file_close(&folder, &file);
 		folder_leave(&stay);
 	}

@@ -110,9 +110,7 @@ static int load(const struct context *context)
 		return action_run(&rehearsal, context);
 	list.adopt = arg_adopt;
 	context_tell_of_damage();
-	r = score_open(context->farm.scoreboard, &list, &score);
-	if (r == 0)
-		r = score_load(score, &list, &result);
+	r = score_open(context->farm.scoreboard, &list, &score) ?: score_load(score, &list, &result);
 	if (r < 0)
 		status = complain_load(context, score, r);
 	(void)score_close(score);

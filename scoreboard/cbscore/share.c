@@ -34,10 +34,8 @@ static int tell_sum(struct score *score)
 {
 	struct score_totals totals;
 	struct sum sum = { 0 };
-	int r = score_totals(score, &totals);
+	int r = score_totals(score, &totals) ?: score_each_node(score, add_node, &sum);
 
-	if (r == 0)
-		r = score_each_node(score, add_node, &sum);
 	if (r < 0)
 		return r;
 	if (totals.lapsed) {
@@ -78,10 +76,8 @@ static int set_share(const struct context *context, struct score *score)
 {
 	char old[SPLIT_TEXT_MAX], new[SPLIT_TEXT_MAX];
 	struct split before = { .parts = 0 };
-	int r = score_get_split(score, &before);
+	int r = score_get_split(score, &before) ?: score_split(score, &wanted);
 
-	if (r == 0)
-		r = score_split(score, &wanted);
 	if (r == -EBUSY) {
 		complain("%s: cbshare has a lease of this farm's cores, which is not over: stop cbshare first",
 			 context->farm.scoreboard);

@@ -174,11 +174,9 @@ static int copy(struct top *top)
 	free(top->slots.slots);
 	top->slots = (struct held_slots){ 0 };
 	top->n_queue = 0;
-	r = snapshot_take(top->score, top->context->farm_shown, &top->snapshot);
-	if (r == 0)
-		r = held_slots_find(top->score, NULL, NULL, &top->slots);
-	if (r == 0)
-		r = score_each_ticket(top->score, add_waiter, top);
+	r = snapshot_take(top->score, top->context->farm_shown, &top->snapshot) ?:
+	    held_slots_find(top->score, NULL, NULL, &top->slots) ?:
+	    score_each_ticket(top->score, add_waiter, top);
 	if (r < 0)
 		return r;
 	clean(top);

@@ -60,11 +60,9 @@ static int replace(const struct folder *folder, const struct gateway_note *notes
 
 	if (r < 0)
 		return r;
-	r = folder_make(folder, &file);
-	if (r == 0)
-		r = write_lines(file.fd, notes, n);
-	if (r == 0)
-		r = folder_replace(folder, &file, folder->name);
+	r = folder_make(folder, &file) ?:
+	    write_lines(file.fd, notes, n) ?:
+	    folder_replace(folder, &file, folder->name);
 	folder_file_close(folder, &file);
 	folder_leave(&stay);
 	return r;

@@ -397,13 +397,10 @@ static int grant(struct score *s, struct farm *farm, uint32_t position, struct c
 	int r;
 
 	(void)memcpy(with.client, cell->client, sizeof(with.client));
-	r = queue_unlink(s->store, farm, cell);
-	if (r == 0)
-		r = fill(s, farm, position, &with, &cell->node, &cell->slot, &trial);
-	if (r == 0)
-		r = fair_held(s, farm, cell->client);
-	if (r == 0)
-		r = took(s, farm, (enum score_policy)cell->policy, cell->client, cell->node);
+	r = queue_unlink(s->store, farm, cell) ?:
+	    fill(s, farm, position, &with, &cell->node, &cell->slot, &trial) ?:
+	    fair_held(s, farm, cell->client) ?:
+	    took(s, farm, (enum score_policy)cell->policy, cell->client, cell->node);
 	if (r == 0)
 		history_note_claim(s->store, farm, cell->since_usec, with.since_usec);
 	return r < 0 ? r : queue_grant(s->store, farm, number, cell);
@@ -436,14 +433,11 @@ static int dispatch(struct score *s, struct farm *farm, struct clients_full *ful
 			s->undealt = true;
 			break;
 		}
-		r = next_alive(s, farm, full, &cell, &number);
-		if (r == 0)
-			r = choose(s, farm, (enum score_policy)cell->policy, cell->client, &position);
+		r = next_alive(s, farm, full, &cell, &number) ?:
+		    choose(s, farm, (enum score_policy)cell->policy, cell->client, &position);
 		if (r != 0)
 			return r < 0 ? r : 0;
-		r = grant(s, farm, position, cell, number);
-		if (r == 0)
-			r = store_commit(s->store);
+		r = grant(s, farm, position, cell, number) ?: store_commit(s->store);
 		if (r < 0)
 			return r;
 		if (wake_list_add(&s->wakes, cell->wake))
@@ -456,10 +450,8 @@ static int dispatch(struct score *s, struct farm *farm, struct clients_full *ful
 int claim_dispatch(struct score *s, struct farm *farm)
 {
 	struct clients_full full = { .n = 0 };
-	int r = dispatch(s, farm, &full);
+	int r = dispatch(s, farm, &full) ?: settle_room(s, farm, &full);
 
-	if (r == 0)
-		r = settle_room(s, farm, &full);
 	*s->room_for = '\0';
 	return r < 0 ? r : store_commit(s->store);
 }
@@ -471,9 +463,7 @@ int attempt_deal(struct score *s)
 
 	if (r < 0)
 		return r;
-	r = claim_open_due(s, farm);
-	if (r == 0)
-		r = claim_dispatch(s, farm);
+	r = claim_open_due(s, farm) ?: claim_dispatch(s, farm);
 	farm_leave(s);
 	return r;
 }
@@ -518,9 +508,8 @@ int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy
 		return r;
 	(void)memcpy(with.client, client, strnlen(client, SCORE_CLIENT_MAX));
 	*ret = (struct score_slot){ .ticket = ticket };
-	r = fill(s, farm, position, &with, &ret->node, &ret->slot, &ret->trial);
-	if (r == 0)
-		r = took(s, farm, policy, client, ret->node);
+	r = fill(s, farm, position, &with, &ret->node, &ret->slot, &ret->trial) ?:
+	    took(s, farm, policy, client, ret->node);
 	if (r == 0)
 		history_note_claim(s->store, farm, with.since_usec, with.since_usec);
 	if (r == 0)

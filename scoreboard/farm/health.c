@@ -25,9 +25,7 @@ static int set_hold(struct score *s, const char *name, bool hold, const char *de
 	bool was;
 	int r;
 
-	r = walk_find(s, name, &id, NULL);
-	if (r == 0)
-		r = section_enter(s, id, &at);
+	r = walk_find(s, name, &id, NULL) ?: section_enter(s, id, &at);
 	if (r < 0)
 		return r;
 	record = at.record;
@@ -43,9 +41,8 @@ static int set_hold(struct score *s, const char *name, bool hold, const char *de
 		record->since_usec = now_realtime();
 	record->flags = hold ? record->flags | BN_HOLD : record->flags & ~BN_HOLD;
 	store_touch(s->store, record, sizeof(*record));
-	r = claim_set_flags(s, at.farm, record->position, hold ? ENTRY_HELD : 0, hold ? 0 : ENTRY_HELD);
-	if (r == 0)
-		r = claim_dispatch(s, at.farm);
+	r = claim_set_flags(s, at.farm, record->position, hold ? ENTRY_HELD : 0, hold ? 0 : ENTRY_HELD) ?:
+	    claim_dispatch(s, at.farm);
 	if (r == 0)
 		r = was == hold;
 	farm_leave(s);
@@ -283,9 +280,8 @@ int attempt_agent(struct score *s, uint32_t node, const char *text, struct agent
 		return r;
 	agent_read(text, &at.record->agent, ret);
 	if (memcmp(&ret->agent, &at.record->agent, sizeof(ret->agent)) != 0) {
-		r = obey(s, at.farm, at.record, at.entry, &ret->agent, ret_edge);
-		if (r == 0)
-			r = claim_dispatch(s, at.farm);
+		r = obey(s, at.farm, at.record, at.entry, &ret->agent, ret_edge) ?:
+		    claim_dispatch(s, at.farm);
 	}
 	farm_leave(s);
 	return r < 0 ? r : ret_edge->before != ret_edge->after;
@@ -329,11 +325,9 @@ static int age_some(struct score *s, uint32_t *from)
 		struct node_record *record;
 		struct index_entry *entry;
 
-		r = index_get(s->store, farm, *from, &entry);
-		if (r == 0)
-			r = node_get(s->store, entry->id, &record);
-		if (r == 0)
-			r = learn_compile(s->store, record, entry, 0);
+		r = index_get(s->store, farm, *from, &entry) ?:
+		    node_get(s->store, entry->id, &record) ?:
+		    learn_compile(s->store, record, entry, 0);
 		if (r == 1)
 			r = index_update(s->store, farm, *from);
 		if (r == 0)

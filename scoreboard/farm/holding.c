@@ -55,9 +55,8 @@ static int enter(struct score *s, const struct score_slot *ours, struct holding 
 	r = farm_enter(s, &ret->farm);
 	if (r < 0)
 		return r;
-	r = find_ours(s, ret->farm, ours, &ret->slot);
-	if (r == 0)
-		r = node_get_entry(s->store, ret->farm, ours->node, &ret->record, &ret->entry);
+	r = find_ours(s, ret->farm, ours, &ret->slot) ?:
+	    node_get_entry(s->store, ret->farm, ours->node, &ret->record, &ret->entry);
 	if (r < 0)
 		farm_leave(s);
 	return r;
@@ -185,13 +184,10 @@ int attempt_failed(struct score *s, const struct score_slot *ours, enum node_rea
 	r = enter_with_room(s, ours, &h);
 	if (r < 0)
 		return r;
-	r = fail_node(s, &h, reason, retry_usec, ret_edge);
-	if (r == 0)
-		r = free_slot(s, &h);
-	if (r == 0)
-		r = client_is_full(s, h.farm, again->client, again->per_client, 0, NULL);
-	if (r == 0)
-		r = claim_take_free(s, h.farm, again->policy, again->client, ticket, ret, ret_target);
+	r = fail_node(s, &h, reason, retry_usec, ret_edge) ?:
+	    free_slot(s, &h) ?:
+	    client_is_full(s, h.farm, again->client, again->per_client, 0, NULL) ?:
+	    claim_take_free(s, h.farm, again->policy, again->client, ticket, ret, ret_target);
 	if (r == 1)
 		r = ticket_join(s, h.farm, ticket, again->policy, again->client, again->per_client, ret_ticket) ?: 1;
 	if (r == 0)
@@ -289,9 +285,7 @@ static int pass_trial(struct score *s, const struct score_slot *ours, bool answe
 	    !h.record->config.silent) {
 		r = 1;
 	} else if (h.slot->trial) {
-		r = trial_passed(s, &h, ret_edge);
-		if (r == 0)
-			r = claim_dispatch(s, h.farm);
+		r = trial_passed(s, &h, ret_edge) ?: claim_dispatch(s, h.farm);
 	}
 	farm_leave(s);
 	return r;

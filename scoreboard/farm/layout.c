@@ -22,9 +22,7 @@ static int begin(struct score *s, struct farm *ret)
 
 	if (r < 0)
 		return r;
-	r = must_exist(store_read(s->store, STORE_FARM, 0, 0, ret, sizeof(*ret)));
-	if (r == 0)
-		r = farm_check(ret);
+	r = must_exist(store_read(s->store, STORE_FARM, 0, 0, ret, sizeof(*ret))) ?: farm_check(ret);
 	if (r < 0)
 		store_cancel(s->store);
 	return r;
@@ -72,9 +70,7 @@ int layout_end(struct score *s)
 	if (r < 0)
 		return r;
 	farm.ring = 1;
-	r = ring_build(s->store, &farm);
-	if (r == 0)
-		r = store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+	r = ring_build(s->store, &farm) ?: store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
 	r = end(s, r);
 	if (r == 0)
 		s->ring_dropped = false;
@@ -209,9 +205,7 @@ static int resize(struct score *s, uint32_t id,
 	if (r < 0)
 		return r;
 	/* What fn changes here is not kept: it says how many cores there will be. */
-	r = node_find_entry(s->store, &read, id, &record, &entry);
-	if (r == 0)
-		r = fn(record, entry, arg);
+	r = node_find_entry(s->store, &read, id, &record, &entry) ?: fn(record, entry, arg);
 	if (r > 0)
 		r = slot_resize(s->store, id, record->slot_pages, record->config.cores, &first, &pages);
 	if (r == 0)
@@ -242,11 +236,8 @@ int layout_revise(struct score *s, uint32_t id,
 	changed = fn(at.record, at.entry, arg);
 	other_size = changed > 0 && at.record->config.cores != at.entry->cores;
 	r = changed < 0 ? changed : 0;
-	if (changed > 0 && !other_size) {
-		r = enter(s, at.farm, at.record, at.entry);
-		if (r == 0)
-			r = claim_dispatch(s, at.farm);
-	}
+	if (changed > 0 && !other_size)
+		r = enter(s, at.farm, at.record, at.entry) ?: claim_dispatch(s, at.farm);
 	farm_leave(s);
 	if (other_size) {
 		r = changed = resize(s, id, fn, arg);
@@ -286,9 +277,7 @@ static int place(struct score *s, struct farm *farm, const uint32_t *ids, uint32
 		return r;
 	if (entry->id == ids[position])
 		return 1;
-	r = node_find(s->store, ids[position], &record);
-	if (r == 0)
-		r = node_get(s->store, entry->id, &other);
+	r = node_find(s->store, ids[position], &record) ?: node_get(s->store, entry->id, &other);
 	if (r < 0)
 		return r == -ENOENT ? -ESTALE : r;
 	farm->layout++;
@@ -336,11 +325,9 @@ static int move_on(struct score *s, uint32_t id)
 		more = r == 0 && record->position + 1 < farm->n_nodes;
 		if (!more)
 			break;
-		r = index_get(s->store, farm, record->position + 1, &entry);
-		if (r == 0)
-			r = node_get(s->store, entry->id, &behind);
-		if (r == 0)
-			r = swap(s, farm, record, behind);
+		r = index_get(s->store, farm, record->position + 1, &entry) ?:
+		    node_get(s->store, entry->id, &behind) ?:
+		    swap(s, farm, record, behind);
 		store_trim(s->store);
 	}
 	farm_leave(s);
@@ -398,13 +385,10 @@ static int remove_last(struct score *s, uint32_t id)
 		store_cancel(s->store);
 		return r < 0 && r != -ENOENT ? r : outcome;
 	}
-	r = slot_delete(s->store, id, record->slot_pages);
-	if (r == 0)
-		r = store_delete(s->store, STORE_NODE, id, 0);
-	if (r == 0)
-		r = index_drop(s->store, &farm);
-	if (r == 0)
-		r = store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
+	r = slot_delete(s->store, id, record->slot_pages) ?:
+	    store_delete(s->store, STORE_NODE, id, 0) ?:
+	    index_drop(s->store, &farm) ?:
+	    store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
 	r = end(s, r);
 	return r < 0 ? r : outcome;
 }

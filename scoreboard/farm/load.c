@@ -281,10 +281,8 @@ static void take_back(struct score *s, const struct merge *merge)
 /* Everything but the removal of nodes that are to go. 0; -ESTALE: other processes changed the farm; or -errno. */
 static int merge_once(struct score *s, struct merge *merge)
 {
-	int r = walk_nodes(s, roster_add, roster_restart, &merge->roster);
+	int r = walk_nodes(s, roster_add, roster_restart, &merge->roster) ?: match(merge);
 
-	if (r == 0)
-		r = match(merge);
 	if (r < 0)
 		return r;
 	r = layout_append(s, merge->added, merge->n_added, &merge->roster.next_id, &merge->n_there);
@@ -595,19 +593,13 @@ int load_format(struct store *store)
 	r = store_begin(store);
 	if (r < 0)
 		return r;
-	r = queue_grow(store, &farm);
-	if (r == 0)
-		r = store_put(store, STORE_FARM, 0, 0, &farm, sizeof(farm));
-	if (r == 0)
-		r = learn_format(store);
-	if (r == 0)
-		r = history_format(store);
-	if (r == 0)
-		r = passed_format(store);
-	if (r == 0)
-		r = store_put(store, STORE_ORIGIN, 0, 0, &origin, sizeof(origin));
-	if (r == 0)
-		r = store_put(store, STORE_VERSION, 0, 0, &version, sizeof(version));
+	r = queue_grow(store, &farm) ?:
+	    store_put(store, STORE_FARM, 0, 0, &farm, sizeof(farm)) ?:
+	    learn_format(store) ?:
+	    history_format(store) ?:
+	    passed_format(store) ?:
+	    store_put(store, STORE_ORIGIN, 0, 0, &origin, sizeof(origin)) ?:
+	    store_put(store, STORE_VERSION, 0, 0, &version, sizeof(version));
 	if (r < 0) {
 		store_cancel(store);
 		return r;

@@ -42,11 +42,9 @@ static int see_node(struct score *s, struct farm *farm, struct index_entry *entr
 	(void)farm;
 	(void)memset(&node, 0, sizeof(node));
 	node.entry = *entry;
-	r = store_read(s->store, STORE_NODE, entry->id, 0, &node.record, sizeof(node.record));
-	if (r == 0)
-		r = node_check(&node.record);
-	if (r == 0)
-		r = sparse_add(&seen->copies, &node, sizeof(node));
+	r = store_read(s->store, STORE_NODE, entry->id, 0, &node.record, sizeof(node.record)) ?:
+	    node_check(&node.record) ?:
+	    sparse_add(&seen->copies, &node, sizeof(node));
 	if (r == 0)
 		seen->n++;
 	return r;
@@ -106,9 +104,7 @@ int attempt_explain(struct score *s, enum score_policy policy, const char *clien
 	r = farm_enter(s, &farm);
 	if (r == 0 && !claim_is_ready(farm, &arrival)) {
 		farm_leave(s);
-		r = claim_make_ready(s, &arrival);
-		if (r == 0)
-			r = farm_enter(s, &farm);
+		r = claim_make_ready(s, &arrival) ?: farm_enter(s, &farm);
 	}
 	if (r < 0)
 		return r;
@@ -361,10 +357,8 @@ int attempt_totals(struct score *s, struct score_totals *ret)
 	struct sum sum = { 0 };
 	struct farm *farm;
 	struct cell cell;
-	int r = walk_nodes(s, add_up, add_up_again, &sum);
+	int r = walk_nodes(s, add_up, add_up_again, &sum) ?: farm_enter(s, &farm);
 
-	if (r == 0)
-		r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
 	totals.slots = sum.slots;

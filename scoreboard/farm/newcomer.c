@@ -87,10 +87,8 @@ static int accept_in_hand(struct score *s, struct farm *farm, const struct newco
 static int dispatch_joined(struct score *s, struct farm *farm, const struct newcomer *newcomer)
 {
 	struct cell *cell = NULL;
-	int r = claim_dispatch(s, farm);
+	int r = claim_dispatch(s, farm) ?: queue_find(s->store, farm, newcomer->ticket, &cell);
 
-	if (r == 0)
-		r = queue_find(s->store, farm, newcomer->ticket, &cell);
 	/* On failure the newcomer has its place, and must not get another one. The next call repairs damage, if any. */
 	return r == 0 && cell->state == CELL_GRANTED ? 0 : 1;
 }
@@ -206,21 +204,12 @@ static int come(struct score *s, const struct newcomer *newcomer)
 
 	(void)wake_port_open(&s->port); /* its name has this process's farm, for the case that the slot is lost: see lost.h */
 	r = try_once(s, newcomer, MAY_REAP | MAY_PREPARE);
-	if (r == PREPARE_FIRST) {
-		r = claim_make_ready(s, newcomer->arrival);
-		if (r == 0)
-			r = try_once(s, newcomer, MAY_REAP);
-	}
-	if (r == REAP_FIRST) {
-		r = attempt_reap(s, NULL, NULL);
-		if (r == 0)
-			r = try_once(s, newcomer, 0);
-	}
-	while (r == -EXFULL) {
-		r = ticket_make_room(s);
-		if (r == 0)
-			r = try_once(s, newcomer, 0);
-	}
+	if (r == PREPARE_FIRST)
+		r = claim_make_ready(s, newcomer->arrival) ?: try_once(s, newcomer, MAY_REAP);
+	if (r == REAP_FIRST)
+		r = attempt_reap(s, NULL, NULL) ?: try_once(s, newcomer, 0);
+	while (r == -EXFULL)
+		r = ticket_make_room(s) ?: try_once(s, newcomer, 0);
 	return r;
 }
 

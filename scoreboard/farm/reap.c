@@ -445,9 +445,7 @@ int attempt_guard(struct score *s, const struct score_ticket *youngest, pid_t *r
 
 	*ret_next_pid = 0;
 	*ret_next_fd = -1;
-	r = attempt_reap(s, NULL, NULL);
-	if (r == 0)
-		r = farm_enter(s, &farm);
+	r = attempt_reap(s, NULL, NULL) ?: farm_enter(s, &farm);
 	if (r < 0)
 		return r;
 	r = queue_find(s->store, farm, youngest, &cell);

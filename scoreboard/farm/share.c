@@ -117,16 +117,10 @@ static int need_lease(struct score *s)
 int attempt_split(struct score *s, const struct split *split)
 {
 	uint64_t usec;
-	int r;
 
 	if (split_is_leased(split))
 		return need_lease(s);
-	r = begin_split(s, split, &usec);
-	if (r == 0)
-		r = walk_nodes(s, divide, NULL, NULL);
-	if (r == 0)
-		r = end_split(s, usec);
-	return r;
+	return begin_split(s, split, &usec) ?: walk_nodes(s, divide, NULL, NULL) ?: end_split(s, usec);
 }
 
 int attempt_get_split(struct score *s, struct split *ret)

@@ -148,9 +148,7 @@ static int wait_instead(struct score *s, const struct farm *farm, struct cell *c
 
 	if (holder_equal(&cell->owner, &s->self))
 		return 0;
-	r = wake_port_open(&s->port);
-	if (r == 0)
-		r = nudge(s, farm, cell->prev);
+	r = wake_port_open(&s->port) ?: nudge(s, farm, cell->prev);
 	if (r < 0)
 		return r;
 	cell->owner = s->self;
@@ -169,14 +167,11 @@ static int return_grant(struct score *s, struct farm *farm, const struct cell *c
 	uint32_t node = cell->node, number = cell->slot;
 	struct node_record *record;
 	struct slot *slot;
-	int r = node_get(s->store, node, &record);
+	int r = node_get(s->store, node, &record) ?:
+		slot_get(s->store, node, number, &slot) ?:
+		claim_free_slot(s, farm, record->position, slot, number) ?:
+		store_commit(s->store);
 
-	if (r == 0)
-		r = slot_get(s->store, node, number, &slot);
-	if (r == 0)
-		r = claim_free_slot(s, farm, record->position, slot, number);
-	if (r == 0)
-		r = store_commit(s->store);
 	return r ?: -ESTALE;
 }
 
@@ -274,9 +269,7 @@ int attempt_leave(struct score *s, const struct score_ticket *ticket)
 		return r;
 	r = queue_find(s->store, farm, ticket, &cell);
 	if (r == 0 && cell->state == CELL_WAITING) {
-		r = nudge(s, farm, cell->prev);
-		if (r == 0)
-			r = queue_unlink(s->store, farm, cell);
+		r = nudge(s, farm, cell->prev) ?: queue_unlink(s->store, farm, cell);
 		if (r == 0)
 			queue_free(s->store, farm, ticket->cell, cell);
 		if (r == 0)
@@ -284,11 +277,9 @@ int attempt_leave(struct score *s, const struct score_ticket *ticket)
 	} else if (r == 0) {
 		uint32_t number = cell->slot;
 
-		r = node_get(s->store, cell->node, &record);
-		if (r == 0)
-			r = slot_get(s->store, cell->node, number, &slot);
-		if (r == 0)
-			r = claim_free_slot(s, farm, record->position, slot, number);
+		r = node_get(s->store, cell->node, &record) ?:
+		    slot_get(s->store, cell->node, number, &slot) ?:
+		    claim_free_slot(s, farm, record->position, slot, number);
 	}
 	if (r == 0)
 		r = claim_dispatch(s, farm);
@@ -314,11 +305,9 @@ static int put_back(struct score *s, struct score_ticket *ticket, const char *cl
 			farm->next_ticket = ticket->number + 1;
 			store_touch(s->store, farm, sizeof(*farm));
 		}
-		r = ticket_join(s, farm, ticket->number, ticket->policy, client, ticket->per_client, &again);
-		if (r == 0)
-			r = fair_waits(s, farm, again.cell);
-		if (r == 0)
-			r = store_commit(s->store);
+		r = ticket_join(s, farm, ticket->number, ticket->policy, client, ticket->per_client, &again) ?:
+		    fair_waits(s, farm, again.cell) ?:
+		    store_commit(s->store);
 		if (r == 0) {
 			*ticket = again;
 			s->times_put_back++;

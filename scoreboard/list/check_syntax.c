@@ -360,11 +360,9 @@ int check_syntax_parse(const char *text, struct check_syntax *ret, char expected
 	(void)memset(ret, 0, sizeof(*ret));
 	if (strlen(text) > NODE_CHECK_MAX)
 		return fail(expected, "at most %d bytes", NODE_CHECK_MAX);
-	r = parse_options(&rest, &seen, ret, expected);
-	if (r == 0)
-		r = parse_name(&rest, &name, ret, expected);
-	if (r == 0)
-		r = parse_options(&rest, &seen, ret, expected);
+	r = parse_options(&rest, &seen, ret, expected) ?:
+	    parse_name(&rest, &name, ret, expected) ?:
+	    parse_options(&rest, &seen, ret, expected);
 	if (r == 0 && *rest)
 		r = fail(expected, "options only behind %s", ret->name);
 	if (r == 0)

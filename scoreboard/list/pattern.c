@@ -125,9 +125,7 @@ int pattern_load(void)
 	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 	if (!library)
 		return -ENOSYS;
-	r = find_functions(library);
-	if (r == 0)
-		r = make_contexts();
+	r = find_functions(library) ?: make_contexts();
 	pcre.loaded = r == 0;
 	return r;
 }

@@ -616,10 +616,8 @@ int index_drop(struct store *store, struct farm *farm)
 int index_swap(struct store *store, struct farm *farm, uint32_t p, uint32_t q)
 {
 	struct index_entry *a, *b, entry;
-	int r = index_get(store, farm, p, &a);
+	int r = index_get(store, farm, p, &a) ?: index_get(store, farm, q, &b);
 
-	if (r == 0)
-		r = index_get(store, farm, q, &b);
 	if (r < 0)
 		return r;
 	entry = *a;

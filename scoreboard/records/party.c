@@ -348,9 +348,7 @@ int party_wait(struct store *store, struct farm *farm, uint32_t number)
 
 	if (farm->parties == 0)
 		return 0;
-	r = queue_get(store, farm, number, &cell);
-	if (r == 0)
-		r = find_or_make(store, farm, cell->client, &party, &page);
+	r = queue_get(store, farm, number, &cell) ?: find_or_make(store, farm, cell->client, &party, &page);
 	if (r == 0 && party->first == NONE)
 		take_turn(store, farm, party);
 	if (r == 0)

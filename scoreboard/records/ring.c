@@ -75,12 +75,10 @@ static int put_nodes(struct store *store, const struct farm *farm, struct making
 	for (uint32_t position = 0; position < farm->n_nodes; position++) {
 		struct node_record record;
 		struct index_entry *entry;
-		int r = index_get(store, farm, position, &entry);
+		int r = index_get(store, farm, position, &entry) ?:
+			store_read(store, STORE_NODE, entry->id, 0, &record, sizeof(record)) ?:
+			node_check(&record);
 
-		if (r == 0)
-			r = store_read(store, STORE_NODE, entry->id, 0, &record, sizeof(record));
-		if (r == 0)
-			r = node_check(&record);
 		if (r < 0)
 			return must_exist(r);
 		/* A node that is no longer in the list finishes what it has, and gets nothing new. */

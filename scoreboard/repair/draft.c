@@ -110,10 +110,8 @@ static int note_node(uint32_t id, uint32_t b, void *arg)
 static int read_node(struct drawing *d, uint32_t id, struct node_record *ret)
 {
 	char name[NODE_NAME_MAX + 1];
-	int r = store_read(d->from, STORE_NODE, id, 0, ret, sizeof(*ret));
+	int r = store_read(d->from, STORE_NODE, id, 0, ret, sizeof(*ret)) ?: node_check(ret);
 
-	if (r == 0)
-		r = node_check(ret);
 	if (r < 0)
 		return r;
 	node_name(ret->config.host, ret->config.port, name);
@@ -332,11 +330,9 @@ static int draw_node(struct drawing *d, uint32_t position)
 	bool trial;
 	int r;
 
-	r = read_node(d, entry->id, &record);
-	if (r == 0)
-		r = read_pages(d, entry->id, &record);
-	if (r == 0)
-		r = read_entry(d, position, entry->id, &record, &old);
+	r = read_node(d, entry->id, &record) ?:
+	    read_pages(d, entry->id, &record) ?:
+	    read_entry(d, position, entry->id, &record, &old);
 	if (r < 0)
 		return r;
 	*entry = old;
@@ -578,9 +574,7 @@ static int draw_speed(struct drawing *d)
 	for (uint32_t i = 0; r == 0 && i < SPEED_ROWS; i++) {
 		struct speed_row row;
 
-		r = store_read(d->from, STORE_SPEED, i, 0, &row, sizeof(row));
-		if (r == 0)
-			r = speed_row_check(&row);
+		r = store_read(d->from, STORE_SPEED, i, 0, &row, sizeof(row)) ?: speed_row_check(&row);
 		if (r == -EUCLEAN) {
 			draft_found(d->draft, "speed: row %u cannot be true", i);
 			(void)memset(&row, 0, sizeof(row));
@@ -611,10 +605,8 @@ static int draw_history(struct drawing *d)
 static int draw_origin(struct drawing *d)
 {
 	struct origin origin;
-	int r = store_read(d->from, STORE_ORIGIN, 0, 0, &origin, sizeof(origin));
+	int r = store_read(d->from, STORE_ORIGIN, 0, 0, &origin, sizeof(origin)) ?: origin_check(&origin);
 
-	if (r == 0)
-		r = origin_check(&origin);
 	if (r == -EUCLEAN) {
 		origin = (struct origin){ 0 };
 		surroundings_self(&origin.surroundings);
@@ -692,9 +684,8 @@ static int draw_lost(struct drawing *d)
 	d->draft->lost = true;
 	if (!d->draft->repair)
 		return 0;
-	r = users_find(&d->draft->file, d->draft->path, &users, &n);
-	if (r == 0)
-		r = lost_begin(d->to, &d->draft->farm, users, n);
+	r = users_find(&d->draft->file, d->draft->path, &users, &n) ?:
+	    lost_begin(d->to, &d->draft->farm, users, n);
 	free(users);
 	return r;
 }
@@ -736,12 +727,8 @@ static int draw_farm(struct drawing *d)
 int draft_draw(struct draft *draft)
 {
 	struct drawing d = { .draft = draft, .from = draft->from, .to = draft->to };
-	int r = read_farm(&d);
+	int r = read_farm(&d) ?: read_lost(&d) ?: find_nodes(&d);
 
-	if (r == 0)
-		r = read_lost(&d);
-	if (r == 0)
-		r = find_nodes(&d);
 	for (uint32_t i = 0; r == 0 && i < d.n; i++)
 		r = draw_node(&d, i);
 	if (r == 0)

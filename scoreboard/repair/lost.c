@@ -168,15 +168,11 @@ static int free_one(struct score *s, struct farm *farm, const struct lost_slot *
 	struct node_record *record;
 	struct index_entry *entry;
 	struct slot *slot;
-	int r = node_find_entry(s->store, farm, lost->node, &record, &entry);
+	int r = node_find_entry(s->store, farm, lost->node, &record, &entry) ?:
+		slot_get(s->store, lost->node, lost->slot, &slot);
 
-	if (r == 0)
-		r = slot_get(s->store, lost->node, lost->slot, &slot);
-	if (r == 0 && slot->state == SLOT_LOST) {
-		r = claim_free_slot(s, farm, record->position, slot, lost->slot);
-		if (r == 0)
-			r = store_commit(s->store);
-	}
+	if (r == 0 && slot->state == SLOT_LOST)
+		r = claim_free_slot(s, farm, record->position, slot, lost->slot) ?: store_commit(s->store);
 	store_trim(s->store);
 	return r == -ENOENT ? 0 : r; /* the node has gone */
 }
@@ -219,10 +215,8 @@ int lost_finish(struct score *s)
 	struct lost_slots slots = { .n = 0 };
 	uint32_t round;
 	size_t from = 0;
-	int r = round_over(s, &round);
+	int r = round_over(s, &round) ?: walk_slots(s, note_lost, &slots);
 
-	if (r == 0)
-		r = walk_slots(s, note_lost, &slots);
 	if (r == 0)
 		while ((r = free_some(s, &slots, &from, round)) == 1)
 			;
@@ -279,9 +273,7 @@ static int reclaim(struct score *s, struct farm *farm, const struct score_slot *
 	slot->state = SLOT_BUSY;
 	slot->trial = 0;
 	store_touch(s->store, slot, sizeof(*slot));
-	r = fair_held(s, farm, slot->client);
-	if (r == 0)
-		r = store_commit(s->store);
+	r = fair_held(s, farm, slot->client) ?: store_commit(s->store);
 	store_trim(s->store);
 	return r;
 }

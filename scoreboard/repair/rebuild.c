@@ -123,13 +123,10 @@ static int make(const struct salvage *salvage, const struct folder *folder, cons
 	if (r < 0)
 		return r;
 	share(draft.to, salvage_stat(salvage));
-	r = store_begin(draft.to);
-	if (r == 0)
-		r = draft_draw(&draft);
-	if (r == 0)
-		r = store_put(draft.to, STORE_VERSION, 0, 0, &version, sizeof(version));
-	if (r == 0)
-		r = store_end(draft.to);
+	r = store_begin(draft.to) ?:
+	    draft_draw(&draft) ?:
+	    store_put(draft.to, STORE_VERSION, 0, 0, &version, sizeof(version)) ?:
+	    store_end(draft.to);
 	*ret_farm = draft.farm;
 	if (r < 0)
 		(void)store_close(draft.to);

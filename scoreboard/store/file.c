@@ -124,9 +124,7 @@ static int open_tdb(struct file *f)
 	if (r < 0)
 		return r;
 	fault_begin();
-	r = folder_find(&f->folder, f->folder.name, &fd, &st);
-	if (r == 0)
-		r = folder_trusts(&f->folder, &st);
+	r = folder_find(&f->folder, f->folder.name, &fd, &st) ?: folder_trusts(&f->folder, &st);
 	if (r == 0) {
 		f->tdb = open_found(f, fd, f->folder.name, 0, O_RDWR);
 		r = f->tdb ? 0 : open_error();
@@ -153,9 +151,7 @@ int file_open(const char *path, struct file *ret)
 	int r;
 
 	*ret = file_none();
-	r = folder_open(path, &ret->folder);
-	if (r == 0)
-		r = open_tdb(ret);
+	r = folder_open(path, &ret->folder) ?: open_tdb(ret);
 	if (r < 0)
 		file_close(ret);
 	return r;
@@ -306,9 +302,7 @@ int file_create(const struct folder *folder, struct file *ret)
 	int r;
 
 	*ret = file_none();
-	r = folder_copy(folder, &ret->folder);
-	if (r == 0)
-		r = make_tdb(ret);
+	r = folder_copy(folder, &ret->folder) ?: make_tdb(ret);
 	if (r < 0)
 		file_close(ret);
 	return r;

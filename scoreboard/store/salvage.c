@@ -148,8 +148,6 @@ static int read_all(struct salvage *salvage)
 
 static int load(struct salvage *salvage)
 {
-	int r;
-
 	if (fstat(salvage->fd, &salvage->st) < 0)
 		return -errno;
 	if (!S_ISREG(salvage->st.st_mode) || (uint64_t)salvage->st.st_size > FILE_MAX)
@@ -157,16 +155,11 @@ static int load(struct salvage *salvage)
 	salvage->bytes = malloc((size_t)salvage->st.st_size + 1);
 	if (!salvage->bytes)
 		return -ENOMEM;
-	r = read_all(salvage);
-	if (r == 0)
-		r = store_create_in_memory(&salvage->store);
-	if (r == 0)
-		r = find_chained(salvage);
-	if (r == 0)
-		r = find_in_line(salvage);
-	if (r == 0)
-		r = store_finish(salvage->store);
-	return r;
+	return read_all(salvage) ?:
+	       store_create_in_memory(&salvage->store) ?:
+	       find_chained(salvage) ?:
+	       find_in_line(salvage) ?:
+	       store_finish(salvage->store);
 }
 
 /* Takes all locks of tdb, in the order in which tdb takes them. */
@@ -203,11 +196,9 @@ static int open_file(const struct folder *folder, bool lock)
 
 	if (r < 0)
 		return r;
-	r = folder_find(folder, folder->name, &found, &st);
-	if (r == 0)
-		r = folder_trusts(folder, &st);
-	if (r == 0)
-		r = folder_open_file(folder, folder->name, found, lock ? O_RDWR : O_RDONLY);
+	r = folder_find(folder, folder->name, &found, &st) ?:
+	    folder_trusts(folder, &st) ?:
+	    folder_open_file(folder, folder->name, found, lock ? O_RDWR : O_RDONLY);
 	if (found >= 0)
 		(void)close(found);
 	folder_leave(&stay);
@@ -217,10 +208,8 @@ static int open_file(const struct folder *folder, bool lock)
 /* Takes the lock. 0; 1: another file has taken this file's place, and there is nothing to lock; or -errno. */
 static int take_lock(struct salvage *salvage)
 {
-	int r = lock_open(salvage->folder, salvage->fd, &salvage->lock);
+	int r = lock_open(salvage->folder, salvage->fd, &salvage->lock) ?: lock_take(salvage->lock);
 
-	if (r == 0)
-		r = lock_take(salvage->lock);
 	if (r < 0)
 		return r == -ESTALE ? 1 : r;
 	salvage->is_locked = true;
@@ -310,9 +299,7 @@ int salvage_check(struct salvage *salvage)
 
 	if (store_find(store, STORE_VERSION, 0, 0, 0, &version, &size) == 0 && size > 0)
 		return version_check(version, size);
-	r = store_each(store, STORE_NODE, note, NULL);
-	if (r == 0)
-		r = store_each(store, STORE_SLOTS, note, NULL);
+	r = store_each(store, STORE_NODE, note, NULL) ?: store_each(store, STORE_SLOTS, note, NULL);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (salvage->n == 0 && begins_as_ours(salvage)) /* and no record is left */
@@ -405,9 +392,7 @@ int salvage_keep(const struct salvage *salvage, char **ret)
 
 	if (r < 0)
 		return r;
-	r = folder_make(salvage->folder, &file);
-	if (r == 0)
-		r = write_all(file.fd, salvage->bytes, salvage->size);
+	r = folder_make(salvage->folder, &file) ?: write_all(file.fd, salvage->bytes, salvage->size);
 	/* The copy gets the scoreboard's owner and mode. If that is not allowed, the copy is this user's alone. */
 	if (r == 0 && fchown(file.fd, salvage->st.st_uid, salvage->st.st_gid) == 0)
 		(void)fchmod(file.fd, salvage->st.st_mode & 0660);

@@ -561,9 +561,7 @@ int store_begin(struct store *s)
 
 	if (r < 0 || s->is_new)
 		return r;
-	r = finish_change(s);
-	if (r == 0)
-		r = check_life(s);
+	r = finish_change(s) ?: check_life(s);
 	if (r < 0)
 		store_cancel(s);
 	return r;
@@ -577,11 +575,9 @@ int store_begin_repair(struct store *s, bool *ret_false)
 	if (r != -EUCLEAN)
 		return r;
 	/* What store_begin() redid of the change is gone with its transaction. */
-	r = begin(s);
-	if (r == 0)
-		r = read_fixed(s->file.tdb, "applied", &s->sequence, sizeof(s->sequence));
-	if (r == 0)
-		r = read_fixed(s->file.tdb, "intent", &s->intent, sizeof(s->intent));
+	r = begin(s) ?:
+	    read_fixed(s->file.tdb, "applied", &s->sequence, sizeof(s->sequence)) ?:
+	    read_fixed(s->file.tdb, "intent", &s->intent, sizeof(s->intent));
 	if (r < 0) {
 		store_cancel(s);
 		return r;
@@ -768,13 +764,10 @@ static int format(struct store *s, uint64_t applied)
 
 	intent_begin(&s->intent, applied);
 	s->is_new = true;
-	r = store_begin(s);
-	if (r == 0)
-		r = replace(s, name_key("intent"), &s->intent, sizeof(s->intent));
-	if (r == 0)
-		r = replace(s, name_key("applied"), &applied, sizeof(applied));
-	if (r == 0)
-		r = store_end(s);
+	r = store_begin(s) ?:
+	    replace(s, name_key("intent"), &s->intent, sizeof(s->intent)) ?:
+	    replace(s, name_key("applied"), &applied, sizeof(applied)) ?:
+	    store_end(s);
 	s->is_new = false;
 	return r;
 }
@@ -841,9 +834,7 @@ int store_copy(struct store *s, struct store **ret)
 		r = file_image_prepare(&s->file, &image);
 		if (r < 0)
 			break;
-		r = take_image(s, &image);
-		if (r == 0)
-			r = file_image_open(&image, &copy->file);
+		r = take_image(s, &image) ?: file_image_open(&image, &copy->file);
 		file_image_clear(&image);
 	}
 	if (r < 0)

@@ -397,9 +397,7 @@ int folder_replace(const struct folder *folder, struct folder_file *file, const 
 	int r = 0;
 
 	if (!file->name) {
-		r = random_name(folder, &temporary);
-		if (r == 0)
-			r = link_as(folder, file, temporary);
+		r = random_name(folder, &temporary) ?: link_as(folder, file, temporary);
 		if (r < 0) {
 			free(temporary);
 			return r;

@@ -372,17 +372,12 @@ static int watch(int epoll_fd, int fd)
 
 static int begin(struct probe *probe, struct run *run)
 {
-	int r;
-
 	probe->fd = epoll_create1(EPOLL_CLOEXEC);
 	if (probe->fd < 0)
 		return -errno;
-	r = spawn(run, probe, probe->checkup->prepared);
-	if (r == 0)
-		r = watch(probe->fd, run->pidfd);
-	if (r == 0)
-		r = watch(probe->fd, run->output);
-	return r;
+	return spawn(run, probe, probe->checkup->prepared) ?:
+	       watch(probe->fd, run->pidfd) ?:
+	       watch(probe->fd, run->output);
 }
 
 static enum outcome exec_start(struct probe *probe, uint64_t deadline_usec)

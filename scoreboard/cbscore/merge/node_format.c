@@ -103,11 +103,8 @@ int node_format_read(const char *line, size_t size, uint64_t near_usec, struct n
 	char why[PATTERN_WHY_MAX];
 	int r = 0;
 
-	for (size_t i = 0; i < n_forms && r == 0; i++) {
-		r = prepare(&forms[i], why);
-		if (r == 0)
-			r = read_by(&forms[i], line, size, near_usec, ret);
-	}
+	for (size_t i = 0; i < n_forms && r == 0; i++)
+		r = prepare(&forms[i], why) ?: read_by(&forms[i], line, size, near_usec, ret);
 	return r;
 }
 

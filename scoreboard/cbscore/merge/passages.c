@@ -155,12 +155,10 @@ int passages_add(struct passages *passages, const struct passage *passage)
 	struct item item = {
 		.begin_usec = passage->begin_usec, .end_usec = passage->end_usec, .older = *youngest, .local = passage->local,
 	};
-	int r = name_of(passages, passage->node, &item.node);
+	int r = name_of(passages, passage->node, &item.node) ?:
+		note_gateway(passages, &passage->local) ?:
+		grow(passages);
 
-	if (r == 0)
-		r = note_gateway(passages, &passage->local);
-	if (r == 0)
-		r = grow(passages);
 	if (r < 0)
 		return r;
 	(void)memcpy(item.client, passage->client, sizeof(item.client));

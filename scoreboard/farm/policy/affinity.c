@@ -19,11 +19,9 @@ static int choose(struct store *store, struct farm *farm, const struct policy_re
 	uint32_t node;
 	int r;
 
-	r = memory_find(store, farm, request->client, policy_address_length(request->client), &node);
-	if (r == 0)
-		r = node_find(store, node, &record);
-	if (r == 0)
-		r = index_get(store, farm, record->position, &entry);
+	r = memory_find(store, farm, request->client, policy_address_length(request->client), &node) ?:
+	    node_find(store, node, &record) ?:
+	    index_get(store, farm, record->position, &entry);
 	if (r == 0 && entry->id == node && policy_takes(entry, request)) {
 		*ret = record->position;
 		return 0;

@@ -33,10 +33,8 @@ static uint32_t behind(const struct score_candidate *candidate)
 
 static int compare(const struct score_candidate *a, const struct score_candidate *b)
 {
-	int r = compare_more(behind(b), behind(a));
+	int r = compare_more(behind(b), behind(a)) ?: compare_more(candidate_share(a), candidate_share(b));
 
-	if (r == 0)
-		r = compare_more(candidate_share(a), candidate_share(b));
 	return r ? r : compare_more(steps(score_worth(a->node)), steps(score_worth(b->node)));
 }
 
