@@ -256,8 +256,8 @@ static const struct command command = {
 	.name = "cbrelay",
 	.usage = usage,
 	.about = "Give each connection one free core slot of a farm of nodes, and forward it.\n\n"
-		 "LISTEN is [ADDR:]PORT; HOST defaults to localhost, CORES to 1; without nodes, the\n"
-		 "node list is taken.",
+		 "LISTEN is [ADDR:]PORT or the path of a unix socket, or several with commas; HOST\n"
+		 "defaults to localhost, CORES to 1; without nodes, the node list is taken.",
 	.manual = "cbrelay(8)",
 	.options = OPTION_SET(rows),
 };

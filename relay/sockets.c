@@ -15,6 +15,7 @@
 
 #include "address.h"
 #include "former.h"
+#include "listen.h"
 #include "options.h"
 #include "report.h"
 #include "rival.h"
@@ -72,29 +73,52 @@ static int add(struct sockets *sockets, int fd)
 
 int sockets_check(const char *listen_on)
 {
-	if (!listen_on || address_is_listen(listen_on))
-		return EX_OK;
-	report_message(LOG_ERR, "LISTEN: \"%s\": expected [ADDR:]PORT", listen_on);
-	return EX_USAGE;
+	char *copy = listen_on ? strdup(listen_on) : NULL, *rest = copy;
+	const char *place;
+	int status = EX_OK;
+
+	while ((place = strsep(&rest, ","))) {
+		if (listen_is_place(place))
+			continue;
+		report_message(LOG_ERR, "LISTEN: \"%s\": expected " LISTEN_SYNTAX, place);
+		status = EX_USAGE;
+	}
+	free(copy);
+	return listen_on && !copy ? EX_OSERR : status;
+}
+
+/* Listens at one place more. An exit status. */
+static int open_place(struct sockets *sockets, const char *place)
+{
+	int n = listen_at(place, sockets->fds + sockets->n, RELAY_SOCKETS_MAX - sockets->n);
+
+	if (n == -E2BIG)
+		report_message(LOG_ERR, "cannot listen on %s: expected at most %d sockets", place, RELAY_SOCKETS_MAX);
+	else if (n < 0)
+		report_message(LOG_ERR, "cannot listen on %s: %s", place,
+			       n == -ENXIO ? "name does not resolve" : strerror(-n));
+	if (n < 0)
+		return EX_OSERR;
+	for (; n > 0; n--) {
+		char text[ADDRESS_MAX];
+		const char *address = address_local(sockets->fds[sockets->n++], text);
+
+		report_message(LOG_INFO, "listening on %s", strcmp(address, "unix") == 0 ? place : address);
+	}
+	return EX_OK;
 }
 
 static int open_own(struct sockets *sockets, const char *listen_on)
 {
-	int r = address_listen(listen_on, sockets->fds, RELAY_SOCKETS_MAX);
+	char *copy = strdup(listen_on), *rest = copy;
+	int status = copy ? EX_OK : EX_OSERR;
+	const char *place;
 
-	if (r < 0) {
-		report_message(LOG_ERR, "cannot listen on %s: %s", listen_on,
-			       r == -ENXIO ? "name does not resolve" : strerror(-r));
-		return EX_OSERR;
-	}
-	sockets->n = (size_t)r;
+	while (status == EX_OK && (place = strsep(&rest, ",")))
+		status = open_place(sockets, place);
+	free(copy);
 	sockets->owned = true;
-	for (size_t i = 0; i < sockets->n; i++) {
-		char text[ADDRESS_MAX];
-
-		report_message(LOG_INFO, "listening on %s", address_local(sockets->fds[i], text));
-	}
-	return EX_OK;
+	return status;
 }
 
 /* The kernel shares clients out by chance, so this is told, and the service goes on with its part of them. */

@@ -3,7 +3,7 @@
 
 /*
  * sockets.h: the sockets that this process was given: by systemd, by inetd on
- * standard input, or on the command line as an address to listen on.
+ * standard input, or on the command line as places to listen at.
  */
 
 #include <stdbool.h>
@@ -23,14 +23,14 @@ struct sockets {
 	size_t n_formers;
 };
 
-/* Tells a mistake in listen_on, which may be NULL, before anything listens. EX_OK or EX_USAGE. */
+/* Tells the mistakes in listen_on, which may be NULL, before anything listens. EX_OK, EX_USAGE or EX_OSERR. */
 int sockets_check(const char *listen_on);
 
 /*
- * Finds the sockets, and makes them when listen_on ("[ADDR:]PORT") is not NULL;
- * then none may come from a service manager. ret begins empty, and is to be ended
- * by sockets_clear() in each case. EX_OK; EX_USAGE or EX_OSERR: the mistake has
- * been told.
+ * Finds the sockets, and makes them when listen_on is not NULL: places as in
+ * listen.h, with commas between them. Then none may come from a service manager.
+ * ret begins empty, and is to be ended by sockets_clear() in each case. EX_OK;
+ * EX_USAGE or EX_OSERR: the mistake has been told.
  */
 int sockets_find(struct sockets *ret, const char *listen_on);
 

@@ -90,7 +90,7 @@ swallowed() {
 @test "a name to listen on: all of its addresses that this machine has, and it must have one" {
   local other=127.3.${ADDR#127.*.}
   node a 4001 1 --mode line
-  printf '%s\n' "$ADDR gate.test" "192.0.2.77 gate.test" "$other gate.test" "192.0.2.77 away.test" >"$T/gate.hosts"
+  printf '%s\n' "$ADDR gate.test" "192.0.2.77 gate.test" "$other gate.test" "192.0.2.77 away.test" "$ADDR twice gate.test" >"$T/gate.hosts"
   in_gate_hosts() { unshare --mount bash -c "mount --bind '$T/gate.hosts' /etc/hosts && exec \"\$@\"" sh "$@"; }
   run -71 in_gate_hosts "$BUILD/cbrelay" -c "$CONF" away.test:3632
   [ "$output" = "cbrelay: cannot listen on away.test:3632: Cannot assign requested address" ]
@@ -99,6 +99,28 @@ swallowed() {
   until_ok is_listening "$other:3632"
   run ! grep -q 192.0.2.77 "$T/relay.log"
   client --line "sleep 0" --expect line
+}
+
+@test "places to listen at, with commas between them: ports, IPv6 and a unix socket, which is replaced unless it is in use" {
+  local socket=$T/socket place
+  nobody_listens() { ! is_listening "$ADDR:3632"; }
+  node_start a 4001 1 --mode hold:1
+  for _ in 1 2; do
+    background "$T/relay.log" "$BUILD/cbrelay" "$ADDR:3632,[::1]:0,$socket" "$ADDR:4001"
+    until_ok grep -q "listening on $socket" "$T/relay.log"
+    [ "$(grep -c 'listening on' "$T/relay.log")" = 3 ]
+    for place in "TCP:$ADDR:3632" "$(sed -n 's/.*listening on \(\[::1\]:.*\)/TCP6:\1/p' "$T/relay.log")" "UNIX:$socket"; do
+      run -0 socat -T 10 - "$place" <<<"line"
+      [[ $output == "a "* ]]
+    done
+    run -71 "$BUILD/cbrelay" "$socket" "$ADDR:4001"
+    [ "$output" = "cbrelay: cannot listen on $socket: Address already in use" ]
+    kill -KILL "$PID"
+    until_ok nobody_listens
+  done
+  : >"$T/file"
+  run -71 "$BUILD/cbrelay" "$T/file" "$ADDR:4001"
+  [ -f "$T/file" ]
 }
 
 @test "a node of which no address answers is down when --connect-timeout is over for all of them together" {

@@ -29,13 +29,20 @@ relay() { "$BUILD/cbrelay" -c "$CONF" "$@" </dev/null; }
   refused 64 'LISTEN: "here": expected [ADDR:]PORT' relay here
   refused 64 'LISTEN: "[]:3632": expected [ADDR:]PORT' relay '[]:3632'
   refused 64 'LISTEN: ":3632": expected [ADDR:]PORT' relay :3632
+  local place='[ADDR:]PORT, or a path of at most 107 bytes that begins with / or ./' long
+  long=/$(printf 'x%.0s' {1..107})
+  refused 64 "LISTEN: \"\": expected $place" relay "$GATE,"
+  refused 64 "LISTEN: \"$long\": expected $place" relay "$GATE,$long"
+  # Two mistakes in one LISTEN are two lines.
+  run -64 relay "$GATE,socket,:1"
+  [ "${#lines[@]}" = 2 ]
   refused 78 'argument 2: port: "4001x": expected 1 to 65535' relay "$GATE" "$ADDR:4001x"
   # It is told before anything listens, and before there is a scoreboard.
   run -78 "$BUILD/cbrelay" "$GATE" "$ADDR:4001x"
   [ "${#lines[@]}" = 1 ]
   # All mistakes are told at once.
   run -64 "$BUILD/cbrelay" "$ADDR:99999" "$ADDR:0" "$ADDR:4001" "$ADDR:4002/0"
-  [ "${lines[0]}" = "cbrelay: LISTEN: \"$ADDR:99999\": expected [ADDR:]PORT" ]
+  [ "${lines[0]}" = "cbrelay: LISTEN: \"$ADDR:99999\": expected $place" ]
   [ "${lines[1]}" = 'cbrelay: argument 2: port: "0": expected 1 to 65535' ]
   [ "${lines[2]}" = 'cbrelay: argument 4: cores: "0": expected 1 to 65535' ]
   [ "${#lines[@]}" = 3 ]
