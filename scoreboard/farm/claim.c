@@ -60,8 +60,7 @@ static bool is_any_free(const struct farm *farm)
 	       (farm->root.worth & WORTH_PRIMARY || farm->primaries_up == 0);
 }
 
-/* The position of the node to use now, for a client. 0, 1 if there is none, or -errno. */
-static int choose(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint32_t *ret)
+int claim_choose(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint32_t *ret)
 {
 	const struct policy_request request = { .primary = farm->root.worth & WORTH_PRIMARY, .client = client };
 
@@ -88,40 +87,22 @@ static int make_ready(struct score *s, struct farm *farm, const struct score_arr
 int claim_make_ready(struct score *s, const struct score_arrival *arrival)
 {
 	struct farm farm;
-	int r = store_begin(s->store);
+	int r = farm_begin(s, &farm);
 
-	if (r == 0) {
-		r = must_exist(store_read(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm)));
-		if (r == 0)
-			r = farm_check(&farm);
-		if (r == 0)
-			r = make_ready(s, &farm, arrival);
-		if (r == 0)
-			r = store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
-		if (r == 0)
-			r = store_end(s->store);
-		else
-			store_cancel(s->store);
-	}
+	if (r == 0)
+		r = farm_end(s, &farm, make_ready(s, &farm, arrival));
 	return r == -EUCLEAN || r == -EIDRM || r == -EREMCHG ? r : 0;
 }
 
 /* ---- filling and freeing ---- */
 
-/* Gives the first free slot of the node at position to a holder, whatever the node's state. Staged only. */
-int claim_occupy(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,
+int claim_occupy(struct score *s, struct farm *farm, uint32_t position, struct index_entry *entry, const struct slot *with,
 		 uint32_t *ret_node, uint32_t *ret_number, bool *ret_trial)
 {
-	struct index_entry *entry;
+	bool trial = !(entry->flags & ENTRY_UP);
 	struct slot *slot;
-	bool trial;
-	int r;
+	int r = slot_pop(s->store, entry, &slot, ret_number);
 
-	r = index_get(s->store, farm, position, &entry);
-	if (r < 0)
-		return r;
-	trial = !(entry->flags & ENTRY_UP);
-	r = slot_pop(s->store, entry, &slot, ret_number);
 	if (r < 0)
 		return r;
 	*slot = *with;
@@ -158,7 +139,7 @@ static int fill(struct score *s, struct farm *farm, uint32_t position, const str
 		return r;
 	if (index_entry_free(entry) == 0)
 		return -EUCLEAN;
-	return claim_occupy(s, farm, position, with, ret_node, ret_number, ret_trial);
+	return claim_occupy(s, farm, position, entry, with, ret_node, ret_number, ret_trial);
 }
 
 /* Ends a trial that showed neither that the node can be reached nor that it cannot. The next connection may try the
@@ -434,7 +415,7 @@ static int dispatch(struct score *s, struct farm *farm, struct clients_full *ful
 			break;
 		}
 		r = next_alive(s, farm, full, &cell, &number) ?:
-		    choose(s, farm, (enum score_policy)cell->policy, cell->client, &position);
+		    claim_choose(s, farm, (enum score_policy)cell->policy, cell->client, &position);
 		if (r != 0)
 			return r < 0 ? r : 0;
 		r = grant(s, farm, position, cell, number) ?: store_commit(s->store);
@@ -459,13 +440,8 @@ int claim_dispatch(struct score *s, struct farm *farm)
 int attempt_deal(struct score *s)
 {
 	struct farm *farm;
-	int r = farm_enter(s, &farm);
 
-	if (r < 0)
-		return r;
-	r = claim_open_due(s, farm) ?: claim_dispatch(s, farm);
-	farm_leave(s);
-	return r;
+	return IN_SECTION(s, farm, claim_open_due(s, farm) ?: claim_dispatch(s, farm));
 }
 
 int claim_describe(struct score *s, uint32_t node, struct score_target *ret)
@@ -503,7 +479,7 @@ int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy
 		if (head.number < ticket)
 			return 1;
 	}
-	r = choose(s, farm, policy, client, &position);
+	r = claim_choose(s, farm, policy, client, &position);
 	if (r != 0)
 		return r;
 	(void)memcpy(with.client, client, strnlen(client, SCORE_CLIENT_MAX));
@@ -515,11 +491,6 @@ int claim_take_free(struct score *s, struct farm *farm, enum score_policy policy
 	if (r == 0)
 		r = claim_describe(s, ret->node, ret_target);
 	return r;
-}
-
-int claim_preview(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint32_t *ret)
-{
-	return choose(s, farm, policy, client, ret);
 }
 
 int claim_is_free(const struct farm *farm)

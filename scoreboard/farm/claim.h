@@ -31,13 +31,12 @@ int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struc
 /* Changes the flags of an index entry, and what is derived from them. Staged only. 0 or -errno. */
 int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint32_t set, uint32_t clear);
 
-/* The position of the node that a connection of the client would get now if the queue were empty. Changes copies only: nothing may
- * be committed after it. 0, 1 if there is none, or -errno. */
-int claim_preview(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint32_t *ret);
+/* The position of the node that the next connection of the client gets, for which the policy may stage what it changes. 0, 1 if
+ * there is none, or -errno. */
+int claim_choose(struct score *s, struct farm *farm, enum score_policy policy, const char *client, uint32_t *ret);
 
-
-/* Gives the first free slot of the node at position to a holder. Staged only. 0 or -errno. */
-int claim_occupy(struct score *s, struct farm *farm, uint32_t position, const struct slot *with,
+/* Gives the first free slot of the node at position, whatever the node's state, to a holder. Staged only. 0 or -errno. */
+int claim_occupy(struct score *s, struct farm *farm, uint32_t position, struct index_entry *entry, const struct slot *with,
 		 uint32_t *ret_node, uint32_t *ret_number, bool *ret_trial);
 
 /* Takes a free slot for this process, if there is one and no ticket before this one waits. Staged only. 0, 1, or

@@ -382,7 +382,7 @@ static int take_of_node(struct score *s, struct farm *farm, const struct node_re
 	if (!(entry->flags & ENTRY_UP))
 		entry->key.retry_usec = UINT64_MAX; /* the probe is its trial */
 	return fair_held(s, farm, with.client) ?:
-	       claim_occupy(s, farm, record->position, &with, &ret->node, &ret->slot, &ret->trial);
+	       claim_occupy(s, farm, record->position, entry, &with, &ret->node, &ret->slot, &ret->trial);
 }
 
 static int claim_node_once(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served)

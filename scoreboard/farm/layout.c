@@ -15,40 +15,12 @@
 #define MOVES_AT_ONCE 8u   /* in one section */
 #define LOOKS_AT_ONCE 256u /* at entries that stand right already, in one section */
 
-/* Begins a transaction, and reads the farm's record. Not begun unless 0. */
-static int begin(struct score *s, struct farm *ret)
-{
-	int r = store_begin(s->store);
-
-	if (r < 0)
-		return r;
-	r = must_exist(store_read(s->store, STORE_FARM, 0, 0, ret, sizeof(*ret))) ?: farm_check(ret);
-	if (r < 0)
-		store_cancel(s->store);
-	return r;
-}
-
-/* Ends a transaction: makes it real unless r says that something failed. */
-static int end(struct score *s, int r)
-{
-	if (r < 0) {
-		store_cancel(s->store);
-		return r;
-	}
-	return store_end(s->store);
-}
-
 /* Gives waiters the slots that have appeared. */
 static int dispatch(struct score *s)
 {
 	struct farm *farm;
-	int r = farm_enter(s, &farm);
 
-	if (r < 0)
-		return r;
-	r = claim_dispatch(s, farm);
-	farm_leave(s);
-	return r;
+	return IN_SECTION(s, farm, claim_dispatch(s, farm));
 }
 
 /* Nodes come, go, change their cores or their positions: the ring of the policy hash is not true any more. Until
@@ -66,12 +38,11 @@ int layout_end(struct score *s)
 
 	if (!s->ring_dropped)
 		return 0;
-	r = begin(s, &farm);
+	r = farm_begin(s, &farm);
 	if (r < 0)
 		return r;
 	farm.ring = 1;
-	r = ring_build(s->store, &farm) ?: store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
-	r = end(s, r);
+	r = farm_end(s, &farm, ring_build(s->store, &farm));
 	if (r == 0)
 		s->ring_dropped = false;
 	return r;
@@ -136,7 +107,7 @@ static int append_some(struct score *s, struct layout_new *nodes, size_t n, uint
 	uint32_t pages = 0;
 	size_t at = *done;
 	struct farm farm;
-	int r = begin(s, &farm);
+	int r = farm_begin(s, &farm);
 
 	if (r < 0)
 		return r;
@@ -149,9 +120,7 @@ static int append_some(struct score *s, struct layout_new *nodes, size_t n, uint
 		pages += slot_pages(nodes[at].config->cores);
 	}
 	drop_ring(s, &farm);
-	if (r == 0)
-		r = store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
-	r = end(s, r);
+	r = farm_end(s, &farm, r);
 	if (r < 0)
 		return r;
 	*next_id = farm.next_id;
@@ -200,7 +169,7 @@ static int resize(struct score *s, uint32_t id,
 	struct index_entry *entry;
 	struct farm *farm, read;
 	void *data;
-	int r = begin(s, &read), changed = 0;
+	int r = farm_begin(s, &read), changed = 0;
 
 	if (r < 0)
 		return r;
@@ -220,7 +189,7 @@ static int resize(struct score *s, uint32_t id,
 		entry->free_slot = first;
 		r = enter(s, farm, record, entry);
 	}
-	r = end(s, r);
+	r = farm_end(s, NULL, r < 0 ? r : 0);
 	return r < 0 ? r : changed;
 }
 
@@ -371,7 +340,7 @@ static int remove_last(struct score *s, uint32_t id)
 	struct index_entry *entry;
 	struct farm farm;
 	bool goes;
-	int r = begin(s, &farm), outcome = 1;
+	int r = farm_begin(s, &farm), outcome = 1;
 
 	if (r < 0)
 		return r;
@@ -387,9 +356,8 @@ static int remove_last(struct score *s, uint32_t id)
 	}
 	r = slot_delete(s->store, id, record->slot_pages) ?:
 	    store_delete(s->store, STORE_NODE, id, 0) ?:
-	    index_drop(s->store, &farm) ?:
-	    store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
-	r = end(s, r);
+	    index_drop(s->store, &farm);
+	r = farm_end(s, &farm, r);
 	return r < 0 ? r : outcome;
 }
 

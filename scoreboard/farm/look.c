@@ -84,7 +84,7 @@ static int preview(struct score *s, struct farm *farm, enum score_policy policy,
 		.waiting = farm->queue_length, .paused = farm->paused, .lapsed = farm_is_lapsed(farm),
 		.primary_up = farm->primaries_up > 0,
 	};
-	r = claim_preview(s, farm, policy, client ?: "", &position);
+	r = claim_choose(s, farm, policy, client ?: "", &position);
 	if (r == 0) {
 		struct index_entry *entry;
 
@@ -384,23 +384,13 @@ int attempt_totals(struct score *s, struct score_totals *ret)
 int attempt_is_down(struct score *s)
 {
 	struct farm *farm;
-	int r = farm_enter(s, &farm);
 
-	if (r < 0)
-		return r;
-	r = farm->nodes_up == 0;
-	farm_leave(s);
-	return r;
+	return IN_SECTION(s, farm, farm->nodes_up == 0);
 }
 
 int attempt_history(struct score *s, struct score_history *ret)
 {
 	struct farm *farm;
-	int r = farm_enter(s, &farm);
 
-	if (r < 0)
-		return r;
-	r = history_read(s->store, farm, ret);
-	farm_leave(s);
-	return r;
+	return IN_SECTION(s, farm, history_read(s->store, farm, ret));
 }

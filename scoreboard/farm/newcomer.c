@@ -42,13 +42,8 @@ struct newcomer {
 int attempt_is_free(struct score *s)
 {
 	struct farm *farm;
-	int r = farm_enter(s, &farm);
 
-	if (r < 0)
-		return r;
-	r = claim_is_free(farm);
-	farm_leave(s);
-	return r < 0 ? r : r == 0;
+	return IN_SECTION(s, farm, claim_is_free(farm) == 0);
 }
 
 /*

@@ -374,15 +374,10 @@ uint64_t reap_due_usec(const struct farm *farm, uint64_t pause_usec)
 int attempt_is_watched(struct score *s, uint64_t *ret_usec)
 {
 	struct farm *farm;
-	int r = farm_enter(s, &farm);
 
-	if (r < 0)
-		return r;
 	/* Slots are lost: the process that looked last may be a relay, which is confined, and cannot see which processes
 	 * have the scoreboard. */
-	*ret_usec = farm->lost > 0 ? 0 : reap_due_usec(farm, SCORE_WATCH_USEC);
-	farm_leave(s);
-	return *ret_usec > 0;
+	return IN_SECTION(s, farm, (*ret_usec = farm->lost > 0 ? 0 : reap_due_usec(farm, SCORE_WATCH_USEC)) > 0);
 }
 
 /* ---- other waiters than the guard ---- */

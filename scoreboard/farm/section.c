@@ -14,10 +14,10 @@ int farm_enter_untold(struct score *s, struct farm **ret)
 	if (r < 0)
 		return r;
 	r = store_get(s->store, STORE_FARM, 0, 0, sizeof(**ret), &farm, NULL) ?: farm_check(farm);
-	if (r < 0)
+	if (r < 0) {
 		store_unlock(s->store);
-	if (r < 0)
 		return r;
+	}
 	*ret = farm;
 	s->verbosity = (*ret)->verbosity;
 	s->is_fair = (*ret)->fair;
@@ -39,6 +39,28 @@ void farm_leave(struct score *s)
 {
 	store_unlock(s->store);
 	wake_list_send(&s->wakes, &s->port);
+}
+
+int farm_begin(struct score *s, struct farm *ret)
+{
+	int r = store_begin(s->store);
+
+	if (r < 0)
+		return r;
+	r = must_exist(store_read(s->store, STORE_FARM, 0, 0, ret, sizeof(*ret))) ?: farm_check(ret);
+	if (r < 0)
+		store_cancel(s->store);
+	return r;
+}
+
+int farm_end(struct score *s, const struct farm *farm, int r)
+{
+	if (r == 0 && farm)
+		r = store_put(s->store, STORE_FARM, 0, 0, farm, sizeof(*farm));
+	if (r == 0)
+		return store_end(s->store);
+	store_cancel(s->store);
+	return r;
 }
 
 int section_enter(struct score *s, uint32_t id, struct section *ret)

@@ -52,6 +52,25 @@ int farm_enter_untold(struct score *s, struct farm **ret);
 /* Leaves the section, and then wakes the processes that were granted something in it. */
 void farm_leave(struct score *s);
 
+/* An operation that is a single expression: enters a section, in which the variable farm is set, and leaves it. The
+ * expression's value; or what farm_enter() returned, if that is not 0. */
+#define IN_SECTION(s, farm, expression) \
+	({ \
+		int value_ = farm_enter((s), &(farm)); \
+		if (value_ == 0) { \
+			value_ = (expression); \
+			farm_leave(s); \
+		} \
+		value_; \
+	})
+
+/* Begins a transaction, outside of any section, and copies the farm's record. 0; or -errno: then it is not begun. */
+int farm_begin(struct score *s, struct farm *ret);
+
+/* Ends it. If r is 0, the copy (NULL: there is none to write) becomes the farm's record, and all is made real; else nothing has
+ * happened. 0, r, or -errno. */
+int farm_end(struct score *s, const struct farm *farm, int r);
+
 /* A critical section about a single node. */
 struct section {
 	struct farm *farm;

@@ -91,23 +91,13 @@ int ticket_join(struct score *s, struct farm *farm, uint64_t number, enum score_
 int ticket_make_room(struct score *s)
 {
 	struct farm farm;
-	int r;
+	int r = farm_begin(s, &farm);
 
-	r = store_begin(s->store);
 	if (r < 0)
 		return r;
-	r = store_read(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
-	if (r == 0 && farm.free_cell == NONE)
+	if (farm.free_cell == NONE)
 		r = queue_grow(s->store, &farm);
-	if (r == 0)
-		r = fair_make_room(s, &farm);
-	if (r == 0)
-		r = store_put(s->store, STORE_FARM, 0, 0, &farm, sizeof(farm));
-	if (r < 0) {
-		store_cancel(s->store);
-		return r;
-	}
-	return store_end(s->store);
+	return farm_end(s, &farm, r ?: fair_make_room(s, &farm));
 }
 
 /* ---- being next, and leaving ---- */
@@ -222,16 +212,8 @@ int attempt_granted(struct score *s, const struct score_ticket *ticket)
 {
 	struct farm *farm;
 	struct cell *cell;
-	int r;
 
-	r = farm_enter(s, &farm);
-	if (r < 0)
-		return r;
-	r = queue_find(s->store, farm, ticket, &cell);
-	if (r == 0)
-		r = cell->state == CELL_GRANTED;
-	farm_leave(s);
-	return r;
+	return IN_SECTION(s, farm, queue_find(s->store, farm, ticket, &cell) ?: cell->state == CELL_GRANTED);
 }
 
 int attempt_next_granted(struct score *s, uint64_t number, uint64_t *ret)
