@@ -25,13 +25,11 @@
 
 #include "attempt.h"
 #include "fair.h"
-#include "per_client.h"
 #include "policy/policy.h"
-#include "records/client.h"
 #include "records/history.h"
-#include "records/passed.h"
 #include "store/store.h"
 #include "system/timespan.h"
+#include "turn.h"
 
 #define DEALT_AT_ONCE 8u /* grants, or trials that are opened, in one section */
 
@@ -158,20 +156,6 @@ static int end_trial(struct score *s, struct farm *farm, uint32_t position, stru
 	return claim_set_flags(s, farm, position, 0, ENTRY_TRIAL_RUNS);
 }
 
-void claim_make_room(struct score *s, const char *client)
-{
-	if (!passed_may_have(s->store, client_hash(client)))
-		return;
-	if (*s->room_for && !client_is_same(s->room_for, client)) {
-		/* Of several clients each would have to be looked for: all waiters are looked at. */
-		passed_forget(s->store);
-		*s->room_for = '\0';
-		return;
-	}
-	(void)memset(s->room_for, 0, sizeof(s->room_for));
-	(void)memcpy(s->room_for, client, strnlen(client, SCORE_CLIENT_MAX));
-}
-
 int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struct slot *slot, uint32_t number)
 {
 	bool trial = slot->trial, counted = slot->state != SLOT_LOST;
@@ -197,7 +181,7 @@ int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struc
 		}
 	}
 	if (counted && farm->queue_head != NONE)
-		claim_make_room(s, slot->client);
+		turn_make_room(s, slot->client);
 	r = fair_released(s, farm, slot);
 	if (r < 0)
 		return r;
@@ -242,109 +226,13 @@ int claim_open_due(struct score *s, struct farm *farm)
 
 /* ---- the queue gets what is free ---- */
 
-/* Waiters in their order, from one to a later one. */
-struct walk {
-	struct cell_reader reader;
-	uint32_t next;       /* cell; NONE: the end */
-	uint64_t last;       /* number of the waiter before */
-};
-
-/* The next waiter of a walk: 0, *ret and its cell's number; 1: the end; or -errno. */
-static int walk_on(struct score *s, const struct farm *farm, struct walk *walk, const struct cell **ret, uint32_t *ret_number)
-{
-	int r;
-
-	if (walk->next == NONE)
-		return 1;
-	*ret_number = walk->next;
-	r = queue_read_next(s->store, farm, walk->next, &walk->reader, ret);
-	if (r < 0)
-		return r;
-	if (!cell_is_sane(*ret) || (*ret)->state != CELL_WAITING || (*ret)->number <= walk->last)
-		return -EUCLEAN; /* the list may be a ring */
-	walk->last = (*ret)->number;
-	walk->next = (*ret)->next;
-	return 0;
-}
-
-/* Looks for a waiter, among those that are passed, of the client that may have room again. 0 and *ret; 1: there is none,
- * or it has no room; or -errno. */
-static int first_with_room(struct score *s, const struct farm *farm, struct clients_full *full, uint32_t *ret)
-{
-	const struct passed *passed = passed_get(s->store);
-	struct walk walk = { .reader.number = NONE, .next = farm->queue_head };
-	const struct cell *cell;
-	int r = passed ? client_is_full(s, farm, s->room_for, passed->limit, 0, full) : 1;
-
-	while (r == 0 && (r = walk_on(s, farm, &walk, &cell, ret)) == 0) {
-		if (cell->number > passed->number)
-			r = 1;
-		else if (client_is_same(cell->client, s->room_for))
-			return 0;
-	}
-	*s->room_for = '\0';
-	return r;
-}
-
-/* Begins a walk behind the waiters that are passed. 0 or -errno. */
-static int begin_behind(struct score *s, const struct farm *farm, struct walk *ret)
-{
-	const struct passed *passed = passed_get(s->store);
-	const struct cell *cell;
-	uint32_t number;
-	int r = 0;
-
-	*ret = (struct walk){ .reader.number = NONE, .next = farm->queue_head };
-	if (!passed)
-		return 0;
-	if (passed->cell < farm->cells)
-		r = queue_read_next(s->store, farm, passed->cell, &ret->reader, &cell);
-	if (r == 0 && passed->cell < farm->cells && cell->state == CELL_WAITING && cell->number == passed->number) {
-		ret->next = passed->cell;
-		return walk_on(s, farm, ret, &cell, &number);
-	}
-	/* The last of them does not wait any more: all are looked at again. */
-	passed_forget(s->store);
-	return r;
-}
-
-/*
- * The first waiter with a client that may have a slot more. 0, 1 if there is none, or -errno. A waiter without a limit
- * may. Waiters that may not are passed, and not looked at again until something has changed for their client.
- */
-static int first_allowed(struct score *s, const struct farm *farm, struct clients_full *full, uint32_t *ret)
-{
-	bool all_passed = true;
-	struct walk walk;
-	int r = *s->room_for ? first_with_room(s, farm, full, ret) : 1;
-
-	if (r <= 0)
-		return r;
-	r = begin_behind(s, farm, &walk);
-	while (r == 0) {
-		const struct cell *cell;
-
-		r = walk_on(s, farm, &walk, &cell, ret);
-		if (r == 0)
-			r = client_is_full(s, farm, cell->client, cell->per_client, 0, full);
-		else
-			return r;
-		if (r <= 0)
-			return r;
-		all_passed = all_passed && passed_add(s->store, *ret, cell, client_hash(cell->client));
-		r = 0;
-	}
-	return r;
-}
-
-/* The next waiter that lives and may have a slot: the oldest, or the next by fairness. Dead waiters before it are
- * dropped. 0, 1 if there is none, or -errno. */
+/* The next waiter that lives and may have a slot. Dead waiters before it are dropped. 0, 1 if there is none, or -errno. */
 static int next_alive(struct score *s, struct farm *farm, struct clients_full *full, struct cell **ret, uint32_t *ret_number)
 {
 	for (;;) {
 		uint32_t number;
 		struct cell *cell;
-		int r = farm->fair ? fair_next(s, farm, full, &number) : first_allowed(s, farm, full, &number);
+		int r = turn_next(s, farm, full, &number);
 
 		if (r != 0)
 			return r;
@@ -387,19 +275,6 @@ static int grant(struct score *s, struct farm *farm, uint32_t position, struct c
 	return r < 0 ? r : queue_grant(s->store, farm, number, cell);
 }
 
-/* Forgets the client that this section has made room for. If that client still has room, and slots are wanting, all
- * waiters are to be looked at next time. 0 or -errno. */
-static int settle_room(struct score *s, const struct farm *farm, struct clients_full *full)
-{
-	const struct passed *passed = *s->room_for ? passed_get(s->store) : NULL;
-	int r = passed ? client_is_full(s, farm, s->room_for, passed->limit, 0, full) : 1;
-
-	if (r == 0)
-		passed_forget(s->store);
-	*s->room_for = '\0';
-	return r < 0 ? r : 0;
-}
-
 static int dispatch(struct score *s, struct farm *farm, struct clients_full *full)
 {
 	int r;
@@ -431,10 +306,10 @@ static int dispatch(struct score *s, struct farm *farm, struct clients_full *ful
 int claim_dispatch(struct score *s, struct farm *farm)
 {
 	struct clients_full full = { .n = 0 };
-	int r = dispatch(s, farm, &full) ?: settle_room(s, farm, &full);
+	int r = dispatch(s, farm, &full) ?: turn_settle(s, farm, &full);
 
 	*s->room_for = '\0';
-	return r < 0 ? r : store_commit(s->store);
+	return r ?: store_commit(s->store);
 }
 
 int attempt_deal(struct score *s)

@@ -21,10 +21,6 @@ int claim_open_due(struct score *s, struct farm *farm);
  * Commits. 0 or -errno. */
 int claim_dispatch(struct score *s, struct farm *farm);
 
-/* Notes that a slot is the client's no more: if waiters of the client may be passed (records/passed.h), s->room_for has its
- * name for the rest of the section, and claim_dispatch() looks for them. Staged only. */
-void claim_make_room(struct score *s, const char *client);
-
 /* Frees a slot, whichever process held it. A trial on it has shown nothing. Staged only. 0 or -errno. */
 int claim_free_slot(struct score *s, struct farm *farm, uint32_t position, struct slot *slot, uint32_t number);
 

@@ -10,7 +10,6 @@
 
 #include <stdbool.h>
 
-#include "per_client.h"
 #include "records/slot.h"
 #include "section.h"
 
@@ -32,7 +31,3 @@ void fair_order(struct score *s, struct farm *farm, const struct score_arrival *
 int fair_held(struct score *s, struct farm *farm, const char *client);
 int fair_released(struct score *s, struct farm *farm, const struct slot *slot);
 int fair_waits(struct score *s, struct farm *farm, uint32_t cell);
-
-/* The cell of the waiter that is to get the next slot, of those with a client that may have a slot more. 0; 1: there is
- * none; or -errno. */
-int fair_next(struct score *s, const struct farm *farm, struct clients_full *full, uint32_t *ret);

@@ -20,6 +20,7 @@
 #include "store/store.h"
 #include "ticket.h"
 #include "system/timespan.h"
+#include "turn.h"
 
 /* A section about a slot that this process holds. */
 struct holding {
@@ -310,7 +311,7 @@ static int rename_once(struct score *s, const struct score_slot *ours, const cha
 	if (r < 0)
 		return r;
 	if (h.farm->queue_head != NONE)
-		claim_make_room(s, h.slot->client);
+		turn_make_room(s, h.slot->client);
 	if (*s->room_for)
 		passed_forget(s->store); /* the next look, for the client that may have a slot, is another process's */
 	r = fair_released(s, h.farm, h.slot);

@@ -38,7 +38,7 @@ struct score {
 	bool lost_seen;               /* the opening, or a look for the dead, met lost slots, or processes that may hold such */
 	struct holder self;           /* this process */
 	struct wake_port port;
-	char room_for[SCORE_CLIENT_MAX + 1]; /* a client that may have a slot more since this section; see claim_make_room() */
+	char room_for[SCORE_CLIENT_MAX + 1]; /* a client that may have a slot more since this section; see turn_make_room() */
 	struct wake_list wakes;       /* to be sent when the lock has been given up */
 };
 

@@ -6,7 +6,7 @@
  * the slots that it may have stays in the queue, and slots go to waiters behind it.
  * The waiters at the head of the queue that were found so are passed: the record
  * "passed" has the number of the last of them. When such a client may have a slot
- * more, its oldest waiter is looked for (farm/claim.c).
+ * more, its oldest waiter is looked for (farm/turn.c).
  *
  * Nothing depends on the record but time, and the places of passed waiters for up to
  * a second: each look for the dead forgets it. A record that cannot be read says

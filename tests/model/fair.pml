@@ -7,7 +7,7 @@
  * What is modelled, and where it is in the code
  *   Client      a connection's process, once: comes (newcomer.c), waits or leaves the queue, takes the slot that it was
  *               granted, serves, releases it.
- *   dispatch    claim_dispatch() with fair_next(), in the section that frees a slot or brings a waiter.
+ *   dispatch    claim_dispatch() with turn_next(), in the section that frees a slot or brings a waiter.
  *   held, turn  a party's record (party.h). The slots and tickets themselves are what the processes have (at[]).
  *   Fate        SIGKILL, KILLS times in a run, between any two sections; then score_reap(), of the slot and the ticket.
  *
