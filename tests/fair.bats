@@ -220,6 +220,14 @@ END
   # Of 400 clients with two connections each, all first ones are before all second ones.
   score queue -nr -o CLIENT | cut -d: -f1 >"$T/turns"
   [ "$(head -400 "$T/turns" | sort -u | wc -l)" = 400 ]
+  # A repair changes what is wrong, and no turn.
+  "$BUILD/tests/cbtest-damage" "$SCOREBOARD" zero party/1/0 0 8
+  run score fsck
+  [ "${lines[0]}" = "party/1/0: the record is not what follows from the others" ]
+  [ "${#lines[@]}" = 2 ]
+  run -0 score fsck --repair
+  scoreboard_is_right
+  [ "$(score queue -nr -o CLIENT | cut -d: -f1)" = "$(cat "$T/turns")" ]
   word go
   client_wait hold
   client_wait crowd

@@ -477,12 +477,6 @@ static struct party sum_up(const struct claims *claims, size_t *at)
 	return party;
 }
 
-/* The parties before they are made anew. */
-struct known {
-	struct party *parties;
-	uint32_t n;
-};
-
 /* What a cell's links must be: those of the claim at i. */
 static void links_of(const struct claims *claims, size_t i, uint32_t *ret_prev, uint32_t *ret_next)
 {
@@ -492,58 +486,72 @@ static void links_of(const struct claims *claims, size_t i, uint32_t *ret_prev, 
 	*ret_next = i + 1 < claims->n && strcmp(claim[1].party, claim->party) == 0 ? claim[1].cell : NONE;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	const struct party *x = a, *y = b;
+/* The parties as they are before they are made anew. */
+struct known {
+	struct farm farm;
+	struct party_page *pages;
+};
 
-	return strcmp(x->name, y->name);
-}
-
-/* The parties as they are, in the order of their names. 0 or -errno. */
-static int read_parties(struct store *store, const struct farm *farm, struct known *ret)
+/* Pages that cannot be read are empty. 0 or -errno. */
+static int read_known(struct store *store, struct known *known)
 {
-	struct party_page page;
+	uint32_t n = level_pages(&known->farm, 0);
 	int r = 0;
 
-	*ret = (struct known){ .parties = calloc(farm->parties, sizeof(*ret->parties)) };
-	if (!ret->parties)
+	known->pages = reallocarray(NULL, n, sizeof(*known->pages));
+	if (!known->pages)
 		return -ENOMEM;
-	for (uint32_t i = 0; r == 0 && i < farm->parties / PARTIES_PER_PAGE; i++) {
-		r = store_read(store, STORE_PARTY, 0, i, &page, sizeof(page));
-		for (uint32_t j = 0; r == 0 && j < PARTIES_PER_PAGE; j++)
-			if (is_used(&page.parties[j]))
-				ret->parties[ret->n++] = page.parties[j];
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		r = store_read(store, STORE_PARTY, 0, i, &known->pages[i], sizeof(known->pages[i]));
+		for (uint32_t j = 0; r == -EUCLEAN && j < PARTIES_PER_PAGE; j++)
+			known->pages[i].parties[j] = unused;
+		r = r == -EUCLEAN ? 0 : r;
 	}
-	for (uint32_t i = 0; i < ret->n; i++)
-		ret->parties[i].name[SCORE_CLIENT_MAX] = '\0';
-	qsort(ret->parties, ret->n, sizeof(*ret->parties), compare_names);
 	return r;
 }
 
-/* Puts all parties into pages; those that are known keep their turns. 0, or -EXFULL. */
-static int place(const struct farm *farm, const struct claims *claims, const struct known *known, struct party_page *pages)
+/* The party of that name, with a turn that can be true; or NULL. */
+static struct party *find_known(const struct known *known, const char *name)
 {
-	for (uint32_t i = 0; i < farm->parties; i++)
-		pages[i / PARTIES_PER_PAGE].parties[i % PARTIES_PER_PAGE] = unused;
-	for (size_t at = 0; at < claims->n;) {
-		struct party party = sum_up(claims, &at), *free_one;
-		const struct party *same;
+	struct party *none, *party = look_up(&known->pages[page_of(&known->farm, name)], name, &none);
 
-		(void)look_up(&pages[page_of(farm, party.name)], party.name, &free_one);
-		if (!free_one)
-			return -EXFULL;
-		same = known->n > 0 ? bsearch(&party, known->parties, known->n, sizeof(party), compare_names) : NULL;
-		if (same)
-			party.turn = same->turn;
-		*free_one = party;
-	}
-	return 0;
+	return party && party->turn <= known->farm.turn ? party : NULL;
 }
 
-/* The page of keys above the pages of a level, which are all in memory; and so on to the top. Calls put for each. */
-static int each_key_page(const struct farm *farm, const struct party_page *pages,
-			 int (*put)(struct store *store, unsigned level, uint32_t number, const struct key_page *page),
-			 struct store *store)
+/* Puts all parties into pages: first those that stay where they are, then the others. Those that are known keep their turns.
+ * 0; 1: the turn of a party that waits is not known; or -EXFULL. */
+static int place(const struct farm *farm, const struct claims *claims, const struct known *known, struct party_page *pages)
+{
+	bool same = known->farm.parties == farm->parties && known->farm.party_seed == farm->party_seed;
+	int r = 0;
+
+	for (uint32_t i = 0; i < farm->parties; i++)
+		pages[i / PARTIES_PER_PAGE].parties[i % PARTIES_PER_PAGE] = unused;
+	for (unsigned moving = 0; moving < 2; moving++)
+		for (size_t at = 0; at < claims->n;) {
+			struct party party = sum_up(claims, &at), *to;
+			uint32_t page = page_of(farm, party.name);
+			const struct party *was = find_known(known, party.name);
+
+			if ((same && was) != !moving)
+				continue;
+			if (was)
+				party.turn = was->turn;
+			else if (party.first != NONE)
+				r = 1;
+			if (moving)
+				(void)look_up(&pages[page], party.name, &to);
+			else
+				to = &pages[page].parties[was - known->pages[page].parties];
+			if (!to)
+				return -EXFULL;
+			*to = party;
+		}
+	return r;
+}
+
+/* Writes the pages of keys above the pages of a level, which are all in memory; and so on to the top. */
+static int put_keys(struct store *store, const struct farm *farm, const struct party_page *pages)
 {
 	const void *below = pages;
 	void *mine = NULL;
@@ -559,7 +567,7 @@ static int each_key_page(const struct farm *farm, const struct party_page *pages
 			keys[i / FANOUT].keys[i % FANOUT] = i < n_below ? page_first((const char *)below +
 				i * page_size(level - 1), level - 1, &item) : nothing;
 		for (uint32_t i = 0; r == 0 && i < n; i++)
-			r = put(store, level, i, &keys[i]);
+			r = store_put(store, STORE_PARTY, level, i, &keys[i], sizeof(keys[i]));
 		free(mine);
 		below = mine = keys;
 	}
@@ -567,27 +575,23 @@ static int each_key_page(const struct farm *farm, const struct party_page *pages
 	return r;
 }
 
-static int put_keys(struct store *store, unsigned level, uint32_t number, const struct key_page *page)
-{
-	return store_put(store, STORE_PARTY, level, number, page, sizeof(*page));
-}
-
-static int write_links(struct store *store, const struct farm *farm, const struct claims *claims)
+static int put_links(struct store *store, const struct claims *claims)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < claims->n; i++) {
+		uint32_t number = claims->items[i].cell;
 		struct cell *cell;
+		struct cell_page page;
 
 		if (claims->items[i].number == 0)
 			continue;
-		r = queue_get(store, farm, claims->items[i].cell, &cell);
+		r = store_read(store, STORE_QUEUE, number / CELLS_PER_PAGE, 0, &page, sizeof(page));
 		if (r < 0)
 			break;
+		cell = &page.cells[number % CELLS_PER_PAGE];
 		links_of(claims, i, &cell->kin_prev, &cell->kin_next);
-		store_touch(store, &cell->kin_next, sizeof(cell->kin_next));
-		store_touch(store, &cell->kin_prev, sizeof(cell->kin_prev));
-		r = store_flush(store);
+		r = store_put(store, STORE_QUEUE, number / CELLS_PER_PAGE, 0, &page, sizeof(page));
 	}
 	return r;
 }
@@ -597,36 +601,47 @@ static int new_seed(struct farm *farm)
 	return getrandom(&farm->party_seed, sizeof(farm->party_seed), 0) == sizeof(farm->party_seed) ? 0 : -EIO;
 }
 
-/* Makes the records for farm->parties parties or more. */
-static int build(struct store *store, struct farm *farm, const struct known *known)
+/* Finds a layout for so many parties, or for more, in which all have a place. 0, and *ret, which the caller frees; or -errno. */
+static int lay_out(struct farm *farm, uint32_t parties, const struct claims *claims, const struct known *known,
+		   struct party_page **ret)
 {
+	for (farm->parties = parties; farm->parties <= PARTIES_MAX; farm->parties *= 2) {
+		struct party_page *pages = reallocarray(NULL, level_pages(farm, 0), sizeof(*pages));
+		int r = pages ? 0 : -ENOMEM;
+
+		if (r == 0 && (farm->party_seed == 0 || farm->parties != known->farm.parties))
+			r = new_seed(farm);
+		if (r == 0)
+			r = place(farm, claims, known, pages);
+		/* Tickets' numbers stand for turns that are not known. */
+		if (r == 1 && farm->turn < farm->next_ticket)
+			farm->turn = farm->next_ticket;
+		if (r >= 0) {
+			*ret = pages;
+			return 0;
+		}
+		free(pages);
+		if (r != -EXFULL)
+			return r;
+	}
+	return -EUSERS;
+}
+
+/* Writes what is not as it must be. */
+static int build(struct store *store, struct farm *farm, uint32_t parties)
+{
+	struct known known = { .farm = *farm };
 	struct party_page *pages = NULL;
 	struct claims claims = { .n = 0 };
-	int r;
+	int r = read_known(store, &known) ?:
+		collect(store, farm, &claims) ?:
+		lay_out(farm, parties, &claims, &known, &pages);
 
-	/* Tickets' numbers stand for turns that are not known. */
-	if (farm->turn < farm->next_ticket)
-		farm->turn = farm->next_ticket;
-	r = collect(store, farm, &claims);
-	for (bool placed = false; r == 0 && !placed;) {
-		void *more = reallocarray(pages, farm->parties / PARTIES_PER_PAGE, sizeof(*pages));
-
-		r = more ? new_seed(farm) : -ENOMEM;
-		if (!more)
-			break;
-		pages = more;
-		placed = r == 0 && place(farm, &claims, known, pages) == 0;
-		if (r == 0 && !placed)
-			r = farm->parties > PARTIES_MAX / 2 ? -EUSERS : 0;
-		if (r == 0 && !placed)
-			farm->parties *= 2;
-	}
 	for (uint32_t i = 0; r == 0 && i < level_pages(farm, 0); i++)
 		r = store_put(store, STORE_PARTY, 0, i, &pages[i], sizeof(pages[i]));
 	if (r == 0)
-		r = each_key_page(farm, pages, put_keys, store);
-	if (r == 0)
-		r = write_links(store, farm, &claims);
+		r = put_keys(store, farm, pages) ?: put_links(store, &claims);
+	free(known.pages);
 	free(claims.items);
 	free(pages);
 	return r;
@@ -634,99 +649,10 @@ static int build(struct store *store, struct farm *farm, const struct known *kno
 
 int party_build(struct store *store, struct farm *farm)
 {
-	return farm->parties == 0 ? 0 : build(store, farm, &(struct known){ .n = 0 });
+	return farm->parties == 0 ? 0 : build(store, farm, farm->parties);
 }
 
 int party_grow(struct store *store, struct farm *farm)
 {
-	struct known known;
-	int r;
-
-	if (farm->parties > PARTIES_MAX / 2)
-		return -EUSERS;
-	r = read_parties(store, farm, &known);
-	if (r == 0) {
-		farm->parties *= 2;
-		r = build(store, farm, &known);
-	}
-	free(known.parties);
-	return r;
-}
-
-/* 1 if the page in the store is another. */
-static int compare_keys(struct store *store, unsigned level, uint32_t number, const struct key_page *page)
-{
-	struct key_page is;
-	int r = store_read(store, STORE_PARTY, level, number, &is, sizeof(is));
-
-	return r == -EUCLEAN ? 1 : r < 0 ? r : memcmp(&is, page, sizeof(is)) != 0;
-}
-
-/* Whether each party is in its page as it must be, and no other party is. 0 yes, 1 no. */
-static int compare_parties(const struct farm *farm, const struct claims *claims, struct party_page *pages)
-{
-	uint32_t n = 0, used = 0;
-
-	for (size_t at = 0; at < claims->n; n++) {
-		struct party party = sum_up(claims, &at), *other;
-		const struct party *is = look_up(&pages[page_of(farm, party.name)], party.name, &other);
-
-		party.turn = is ? is->turn : 0;
-		if (!is || party.turn > farm->turn || memcmp(is, &party, sizeof(party)) != 0)
-			return 1;
-	}
-	for (uint32_t i = 0; i < farm->parties; i++) {
-		const struct party *party = &pages[i / PARTIES_PER_PAGE].parties[i % PARTIES_PER_PAGE];
-
-		used += is_used(party);
-		if (!is_used(party) && memcmp(party, &unused, sizeof(unused)) != 0)
-			return 1;
-	}
-	return used != n;
-}
-
-static int compare_links(struct store *store, const struct farm *farm, const struct claims *claims)
-{
-	for (size_t i = 0; i < claims->n; i++) {
-		uint32_t prev, next;
-		struct cell cell;
-		int r;
-
-		if (claims->items[i].number == 0)
-			continue;
-		links_of(claims, i, &prev, &next);
-		r = queue_read(store, farm, claims->items[i].cell, &cell);
-		if (r < 0)
-			return r;
-		if (cell.kin_prev != prev || cell.kin_next != next)
-			return 1;
-	}
-	return 0;
-}
-
-int party_check(struct store *store, const struct farm *farm)
-{
-	struct claims claims = { .n = 0 };
-	struct party_page *pages;
-	int r = 0;
-
-	if (farm->parties == 0)
-		return 0;
-	pages = reallocarray(NULL, farm->parties / PARTIES_PER_PAGE, sizeof(*pages));
-	if (!pages)
-		return -ENOMEM;
-	for (uint32_t i = 0; r == 0 && i < level_pages(farm, 0); i++)
-		r = store_read(store, STORE_PARTY, 0, i, &pages[i], sizeof(pages[i]));
-	r = r == -EUCLEAN ? 1 : r;
-	if (r == 0)
-		r = collect(store, farm, &claims);
-	if (r == 0)
-		r = compare_parties(farm, &claims, pages);
-	if (r == 0)
-		r = each_key_page(farm, pages, compare_keys, store);
-	if (r == 0)
-		r = compare_links(store, farm, &claims);
-	free(claims.items);
-	free(pages);
-	return r;
+	return build(store, farm, farm->parties * 2);
 }

@@ -66,12 +66,10 @@ bool party_is_before(const struct party *a, const struct party *b);
 /* The cell of the ticket that is to get the next slot. 0; 1: no ticket waits; or -errno. */
 int party_next(struct store *store, const struct farm *farm, uint32_t *ret);
 
-/* In a transaction, after the slots, the index and the queue were written: makes the records, if farm.parties is not 0,
- * for so many parties or for more. Changes farm; the caller writes it. 0; -EUSERS beyond 16 million; or -errno. */
+/* In a transaction, after the slots, the index and the queue were written: if farm.parties is not 0, makes the records what
+ * follows from the slots and cells, for so many parties or for more. Changes farm; the caller writes it. 0; -EUSERS beyond
+ * 16 million; or -errno. */
 int party_build(struct store *store, struct farm *farm);
 
 /* As party_build(), for twice as many parties as before. */
 int party_grow(struct store *store, struct farm *farm);
-
-/* Whether the records are what follows from the slots and cells. 0 yes, 1 no, or -errno. */
-int party_check(struct store *store, const struct farm *farm);

@@ -690,35 +690,22 @@ static int draw_lost(struct drawing *d)
 	return r;
 }
 
-/* Makes the parties anew, unless they are as the slots and cells say. */
-static int draw_parties(struct drawing *d)
-{
-	struct farm *farm = &d->draft->farm;
-	int r = d->draft->rebuild ? 1 : party_check(d->to, farm);
-
-	return r == 1 ? party_build(d->to, farm) : r;
-}
-
 static int draw_farm(struct drawing *d)
 {
 	struct farm *farm = &d->draft->farm;
 	int r;
 
-	if (d->draft->rebuild)
+	if (d->draft->rebuild) {
 		draw_next_unseen(d);
-	else
-		draw_next(d);
-	r = draw_lost(d);
-	if (d->draft->rebuild)
 		farm->n_nodes = 0; /* the new store has no index yet */
-	if (r == 0)
-		r = index_build(d->to, farm, d->entries, d->n);
-	if (r == 0)
-		r = ring_build(d->to, farm);
-	if (r == 0)
-		r = memory_copy(d->from, d->to, farm);
-	if (r == 0)
-		r = draw_parties(d);
+	} else {
+		draw_next(d);
+	}
+	r = draw_lost(d) ?:
+	    index_build(d->to, farm, d->entries, d->n) ?:
+	    ring_build(d->to, farm) ?:
+	    memory_copy(d->from, d->to, farm) ?:
+	    party_build(d->to, farm);
 	if (!d->moved && !d->draft->rebuild)
 		farm->layout = d->old.layout;
 	return r < 0 ? r : store_put(d->to, STORE_FARM, 0, 0, farm, sizeof(*farm));

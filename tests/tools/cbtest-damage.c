@@ -39,13 +39,14 @@ static uint32_t number_at(size_t offset)
 	return number;
 }
 
-/* The offset of a record's header. */
+/* The offset of a record's header, by the chains: copies of records lie in the log of a transaction, too. */
 static size_t find(const char *key)
 {
-	for (size_t at = HEADS_AT + 4 * CHAINS; at + HEAD_SIZE + strlen(key) < size; at += 4)
-		if (number_at(at + 20) == MAGIC && number_at(at + 8) == strlen(key) &&
-		    memcmp(bytes + at + HEAD_SIZE, key, strlen(key)) == 0)
-			return at;
+	for (uint32_t i = 0; i < CHAINS; i++)
+		for (size_t at = number_at(HEADS_AT + 4 * i); at > 0 && at + HEAD_SIZE + strlen(key) < size; at = number_at(at))
+			if (number_at(at + 20) == MAGIC && number_at(at + 8) == strlen(key) &&
+			    memcmp(bytes + at + HEAD_SIZE, key, strlen(key)) == 0)
+				return at;
 	(void)fprintf(stderr, "cbtest-damage: there is no record %s\n", key);
 	exit(1);
 }
