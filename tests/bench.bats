@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=alone
 #
 # make bench measures what it says: it does and compares the work, counts failures, and writes rows. No test here looks
 # at a time.

@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=alone
 #
 # Any process that meets the damage, at any operation, rebuilds the scoreboard,
 # says so, and then does the operation.

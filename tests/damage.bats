@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=alone
+# bats file_tags=long
 #
 # damage.bats: something writes into the scoreboard while connections run and
 # wait. The scoreboard is rebuilt from what can be read, and the damaged file is

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=alone
+# bats file_tags=long
 #
 # What the README and the EXAMPLES of the manual pages tell people to type runs as it is printed, in a booted systemd
 # (see lib/boot), beside a farm of machines with the names used there. tests/fresh runs the README's first lines.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=alone
+# bats file_tags=computes
 
 # FUZZ_SEED and FUZZ_RUNS (per cent) give another run; `make fuzz` has no end.
 

@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=alone
 #
 # A process that waits sleeps. The tests read how often the kernel woke it: on a
 # busy machine the time that something took says little.

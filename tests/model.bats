@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=alone
+# bats file_tags=computes
 #
 # model.bats: spin(1) goes through every state of the models of tests/model, in
 # several small farms; and finds an error if a rule is broken. MODEL names the

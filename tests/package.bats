@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=alone
+# bats file_tags=long
 #
 # The Debian package: it is built from what is committed, and lives a life in a booted systemd: installed, enabled, used,
 # upgraded while it is used, removed, purged.

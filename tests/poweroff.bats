@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=alone
 #
 # A machine that is switched off does not wait for clients: neither for those that are served, silent or slow, nor for
 # those that wait. Each test boots a machine of its own. How long it took is shown, and is no condition.

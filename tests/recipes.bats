@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=alone
+# bats file_tags=long
 #
 # The RECIPES of corebalance(7), run as they are printed. Three machines are booted (see lib/boot): the gateway, 10.0.0.1;
 # the client, 10.0.0.2; and one that has the addresses of all nodes. A bridge connects them. The first line of a block

@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=alone
 #
 # replaced.bats: a stranger removes the scoreboard while it is in use, moves it
 # away, or replaces it by another. A core is not given out twice, no waiter is

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
+# bats file_tags=long
 #
 # Gateways that lease their parts: three members of etcd, and two or three gateways, each with an entrance of its own.
 # Beside load a lease may end early: jobs are lost then, but a node never has too many.

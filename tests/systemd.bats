@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=alone
+# bats file_tags=long
 #
 # The units under a real systemd as PID 1 (see lib/boot), as `make install` installs them. Nodes and clients run inside;
 # the network there is a loopback of its own. One boot serves all tests; each test begins with everything stopped.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=long
+# bats file_tags=computes
 
 load lib/helpers
 

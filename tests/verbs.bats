@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=alone
 #
 # Several administrators run every verb at random, while clients come, relays are killed and nodes die.
 
