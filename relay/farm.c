@@ -109,14 +109,9 @@ static int open_failed(const char *path, int r)
  * nodes are divided, whichever of them divides them. Returns an exit status. */
 static int take_share(const struct options *options, const char *path, struct score *score)
 {
-	struct split split;
-	int r = 1;
+	/* A lease may be over because other gateways have the cores now: only an administrator may end it. */
+	int r = options->share ? score_split(score, &options->split, false) : 1;
 
-	if (options->share)
-		r = score_get_split(score, &split);
-	/* The lease may be over because other gateways have the cores now: only an administrator may end it. */
-	if (r == 0 && options->share)
-		r = split_is_leased(&split) && !split_is_leased(&options->split) ? -EBUSY : score_split(score, &options->split);
 	if (r == -EBUSY) {
 		report_message(LOG_ERR, "%s: $SHARE is %s, but the cores of this farm are leased", path, options->share);
 		return EX_CONFIG;

@@ -56,7 +56,7 @@ static int obey_line(struct score *s, char *line)
 		if (iscntrl((unsigned char)*p) && (unsigned char)*p < 0x80)
 			return 0;
 	if (strcmp(line, share_word) == 0) /* it is no node's name: those have a colon */
-		return split_parse(reason, &split) == 0 ? attempt_split(s, &split) : 0;
+		return split_parse(reason, &split) == 0 ? attempt_split(s, &split, true) : 0;
 	r = attempt_hold(s, line, *reason ? reason : NULL);
 	return r < 0 && r != -ENOENT ? r : 0;
 }

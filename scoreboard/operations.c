@@ -333,9 +333,9 @@ int score_pause(struct score *s, bool paused)
 	return OPERATION(s, attempt_pause(s, paused));
 }
 
-int score_split(struct score *s, const struct split *split)
+int score_split(struct score *s, const struct split *split, bool end_lease)
 {
-	return OPERATION(s, attempt_split(s, split));
+	return OPERATION(s, attempt_split(s, split, end_lease));
 }
 
 int score_get_split(struct score *s, struct split *ret)

@@ -689,10 +689,11 @@ int score_pause(struct score *s, bool paused);
 /*
  * Several gateways share the farm's nodes, each with a scoreboard of its own, and this one has the given part of each
  * node's cores. New nodes get their share, too. With parts 0 all cores are this gateway's again. With SPLIT_LEASED a program
- * leases the cores: no slot is given out before its first score_set_lease(). Each of the others ends a lease that is over. 0;
- * 1: it was so already; -EBUSY: the farm has a lease that is not over; or -errno.
+ * leases the cores: no slot is given out before its first score_set_lease(). Each of the others ends a lease that is over, if
+ * end_lease says so. 0; 1: it was so already; -EBUSY: the farm has a lease that is not over, or that this call may not end; or
+ * -errno.
  */
-int score_split(struct score *s, const struct split *split);
+int score_split(struct score *s, const struct split *split, bool end_lease);
 
 /* How the nodes are split: SPLIT_LEASED as long as the farm needs a lease. 0 or -errno. */
 int score_get_split(struct score *s, struct split *ret);

@@ -76,7 +76,7 @@ static int set_share(const struct context *context, struct score *score)
 {
 	char old[SPLIT_TEXT_MAX], new[SPLIT_TEXT_MAX];
 	struct split before = { .parts = 0 };
-	int r = score_get_split(score, &before) ?: score_split(score, &wanted);
+	int r = score_get_split(score, &before) ?: score_split(score, &wanted, true);
 
 	if (r == -EBUSY) {
 		complain("%s: cbshare has a lease of this farm's cores, which is not over: stop cbshare first",

@@ -53,7 +53,7 @@ int attempt_is_down(struct score *s);
 int attempt_load(struct score *s, const struct nodelist *list, struct score_load_result *ret);
 int attempt_edit(struct score *s, const struct score_edit *edit, struct score_edited *ret);
 int attempt_pause(struct score *s, bool paused);
-int attempt_split(struct score *s, const struct split *split);
+int attempt_split(struct score *s, const struct split *split, bool end_lease);
 int attempt_get_split(struct score *s, struct split *ret);
 int attempt_set_share(struct score *s, uint32_t node, uint32_t share, uint32_t *ret_busy);
 int attempt_set_lease(struct score *s, uint64_t until_usec);

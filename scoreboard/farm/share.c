@@ -27,9 +27,9 @@ static bool has_split(const struct farm *farm, const struct split *split)
 	       farm->unsplit_usec == 0;
 }
 
-/* Notes the split, which ends a lease that is over. 0; 1: nodes have these shares already; -EBUSY: the farm has a lease
- * that is not over; or -errno. *ret_usec says which change of the split this is. */
-static int begin_split(struct score *s, const struct split *split, uint64_t *ret_usec)
+/* Notes the split. 0; 1: nodes have these shares already; -EBUSY: the farm has a lease that is not over, or that end_lease
+ * does not let this call end; or -errno. *ret_usec says which change of the split this is. */
+static int begin_split(struct score *s, const struct split *split, bool end_lease, uint64_t *ret_usec)
 {
 	struct farm *farm;
 	int r = farm_enter(s, &farm);
@@ -37,7 +37,7 @@ static int begin_split(struct score *s, const struct split *split, uint64_t *ret
 	if (r < 0)
 		return r;
 	*ret_usec = now_boottime();
-	if (farm->lease_usec > *ret_usec) {
+	if (farm->lease_usec > *ret_usec || (farm->lease_usec > 0 && !end_lease)) {
 		r = -EBUSY;
 	} else if (has_split(farm, split)) {
 		r = 1;
@@ -114,13 +114,13 @@ static int need_lease(struct score *s)
 	return r;
 }
 
-int attempt_split(struct score *s, const struct split *split)
+int attempt_split(struct score *s, const struct split *split, bool end_lease)
 {
 	uint64_t usec;
 
 	if (split_is_leased(split))
 		return need_lease(s);
-	return begin_split(s, split, &usec) ?: walk_nodes(s, divide, NULL, NULL) ?: end_split(s, usec);
+	return begin_split(s, split, end_lease, &usec) ?: walk_nodes(s, divide, NULL, NULL) ?: end_split(s, usec);
 }
 
 int attempt_get_split(struct score *s, struct split *ret)

@@ -520,9 +520,9 @@ static void do_edits(struct score *s, struct stage *stage)
 static void do_split(struct score *s, struct stage *stage)
 {
 	(void)stage;
-	(void)score_split(s, &(struct split){ .part = 2, .parts = 2 });
-	(void)score_split(s, &(struct split){ .part = 1, .parts = 3 });
-	(void)score_split(s, &(struct split){ .parts = 0 });
+	(void)score_split(s, &(struct split){ .part = 2, .parts = 2 }, true);
+	(void)score_split(s, &(struct split){ .part = 1, .parts = 3 }, true);
+	(void)score_split(s, &(struct split){ .parts = 0 }, true);
 }
 
 /* The slot that the child was granted is not taken within the lease; then there is another lease, with other shares. */
@@ -665,9 +665,9 @@ static void check_served(const char *name, long step)
 		fail("%s, step %ld: cannot reap", name, step);
 	check_sound(name, step);
 	/* Other gateways, if the process that died knew of any, leave all cores to this one. */
-	if (score_set_lease(ours, 0) < 0 && score_split(ours, &(struct split){ .parts = 0 }) < 0)
+	if (score_set_lease(ours, 0) < 0 && score_split(ours, &(struct split){ .parts = 0 }, true) < 0)
 		fail("%s, step %ld: the farm stays shared", name, step);
-	if (score_split(ours, &(struct split){ .parts = 0 }) < 0)
+	if (score_split(ours, &(struct split){ .parts = 0 }, true) < 0)
 		fail("%s, step %ld: the farm stays split", name, step);
 	check_sound(name, step);
 	if (is_queued) {

@@ -255,20 +255,20 @@ static void test_split(void)
 	uint32_t busy;
 
 	set_lease(clock_usec + 100);
-	MUST(score_split(score, &half) == -EBUSY);
+	MUST(score_split(score, &half, true) == -EBUSY);
 	set_lease(0);
 	MUST(set_share(0) == 0);
-	MUST(score_split(score, &none) == 0); /* also ends such shares */
+	MUST(score_split(score, &none, true) == 0); /* also ends such shares */
 	MUST(last_node().share == SHARE_NONE);
-	MUST(score_split(score, &none) == 1);
-	MUST(score_split(score, &half) == 0);
-	MUST(score_split(score, &half) == 1);
+	MUST(score_split(score, &none, true) == 1);
+	MUST(score_split(score, &half, true) == 0);
+	MUST(score_split(score, &half, true) == 1);
 	MUST(last_node().share == 2 && last_node().free == 2);
 	MUST(score_get_split(score, &split) == 0 && split.part == 1 && split.parts == 2);
 	MUST(score_set_lease(score, clock_usec + 100) == -EBUSY);
 	MUST(score_set_share(score, last_node().id, 1, &busy) == -EBUSY);
 	MUST(last_node().share == 2);
-	MUST(score_split(score, &none) == 0);
+	MUST(score_split(score, &none, true) == 0);
 	MUST(last_node().limit == 4);
 }
 
@@ -279,16 +279,19 @@ static void test_leased(void)
 	struct score_slot slot;
 	struct split split;
 
-	MUST(score_split(score, &half) == 0);
-	MUST(score_split(score, &leased) == 0);
-	MUST(score_split(score, &leased) == 1);
+	MUST(score_split(score, &half, true) == 0);
+	MUST(score_split(score, &leased, true) == 0);
+	MUST(score_split(score, &leased, true) == 1);
 	MUST(score_get_split(score, &split) == 0 && split_is_leased(&split));
 	MUST(claim(&slot) == 1);
 	set_lease(clock_usec + 100);
-	MUST(score_split(score, &leased) == 1);
-	MUST(score_split(score, &none) == -EBUSY);
+	MUST(score_split(score, &leased, true) == 1);
+	MUST(score_split(score, &none, true) == -EBUSY);
 	clock_usec += 100;
-	MUST(score_split(score, &none) == 0);
+	MUST(score_split(score, &none, false) == -EBUSY);
+	MUST(score_split(score, &half, false) == -EBUSY);
+	MUST(score_split(score, &leased, false) == 1);
+	MUST(score_split(score, &none, true) == 0);
 	MUST(last_node().share == SHARE_NONE && last_node().limit == 4);
 }
 
