@@ -38,6 +38,13 @@ say_and_look() {
 }
 has_more_lines() { [ "$(grep -cE '^(read|commit)' "$T/$1.out")" -gt "$2" ]; }
 
+# An etcd of one member, and ASK for it.
+one_member() {
+  ETCD_MEMBERS=1
+  etcd_start
+  ASK=("$(etcd_url 0)")
+}
+
 # ask COMMAND...: of a session of its own, which ends.
 ask() {
   local command
@@ -64,9 +71,7 @@ while True:
 answers() { server "$1" "$2" "c.sendall(b'HTTP/1.1 ${4:-200 OK}\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' % (len(b'''$3'''), b'''$3''')); c.close()"; }
 
 @test "keys are put if all compares hold, all or none; a read has all of a prefix" {
-  ETCD_MEMBERS=1
-  etcd_start
-  ASK=("$(etcd_url 0)")
+  one_member
   run -0 ask 'commit /f/a@0 /f/b@0 /f/a=1 /f/b={"c":16,"s":{"gw1":6}} /g=x'
   [[ $output =~ ^commit\ done\ ([0-9]+)$ ]]
   first=${BASH_REMATCH[1]}
@@ -88,9 +93,7 @@ read done $((first + 1))" ]
 }
 
 @test "as many keys as the engine takes go into a commit, and a large answer is read whole" {
-  ETCD_MEMBERS=1
-  etcd_start
-  ASK=("$(etcd_url 0)")
+  one_member
   value=$(printf '%01000d' 7)
   run -0 ask "commit$(for i in {101..220}; do printf ' /f/%d@0 /f/%d=%s' "$i" "$i" "$value"; done)"
   [[ $output =~ ^commit\ done ]]
@@ -100,9 +103,7 @@ read done $((first + 1))" ]
 }
 
 @test "the watch tells each change behind a revision once, those of a commit together" {
-  ETCD_MEMBERS=1
-  etcd_start
-  ASK=("$(etcd_url 0)")
+  one_member
   run -0 ask 'commit /f/a=1'
   first=${output##* }
   run -0 ask 'commit /f/a=2 /f/b=2'
@@ -123,9 +124,7 @@ read done $((first + 1))" ]
 }
 
 @test "a watch from a revision that etcd has forgotten is lost" {
-  ETCD_MEMBERS=1
-  etcd_start
-  ASK=("$(etcd_url 0)")
+  one_member
   run -0 ask 'commit /f/a=1'
   first=${output##* }
   run -0 ask 'commit /f/a=2'

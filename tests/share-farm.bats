@@ -11,10 +11,17 @@ load lib/gateways
 
 teardown() { gateways_teardown; }
 
-@test "gateways divide the cores, and a load that moves takes them with it" {
+# shared_farm CORES GATEWAY...: an etcd, a node with so many cores, and these gateways.
+shared_farm() {
+  local cores=$1 g
+  shift
   etcd_start
-  node n 4001 6 --mode line --timeout 600
-  for g in a b c; do gateway_start $g; done
+  node n 4001 "$cores" --mode line --timeout 600
+  for g; do gateway_start "$g"; done
+}
+
+@test "gateways divide the cores, and a load that moves takes them with it" {
+  shared_farm 6 a b c
   crowd_start a 8
   until_ok busy_on_at_least a 4
   crowd_stop a
@@ -27,9 +34,7 @@ teardown() { gateways_teardown; }
 }
 
 @test "a gateway that is killed whole, relays and all: its cores are the others' after its lease" {
-  etcd_start
-  node n 4001 6 --mode line --timeout 600
-  for g in a b; do gateway_start $g; done
+  shared_farm 6 a b
   crowd_start a 8
   until_ok busy_on_at_least a 4
   gateway_kill a
@@ -47,9 +52,7 @@ teardown() { gateways_teardown; }
 }
 
 @test "cbshare is killed: the second process ends what runs, clients that wait go on waiting, and others get the cores" {
-  etcd_start
-  node n 4001 4 --mode line --timeout 600
-  for g in a b; do gateway_start $g; done
+  shared_farm 4 a b
   for i in 1 2 3; do job_start a "long$i"; done
   until_ok busy_on_is a 3
   for i in 4 5; do job_start a "long$i"; done
@@ -71,9 +74,7 @@ teardown() { gateways_teardown; }
 }
 
 @test "cbshare and a relay are stopped: the relay is killed before others get its core" {
-  etcd_start
-  node n 4001 2 --mode line --timeout 600
-  for g in a b; do gateway_start $g; done
+  shared_farm 2 a b
   job_start a long
   until_ok busy_on_is a 1
   relay=$(on a "$BUILD/cbscore" slots -nr -o PID)
@@ -92,9 +93,7 @@ teardown() { gateways_teardown; }
 }
 
 @test "the second process is killed: it is replaced" {
-  etcd_start
-  node n 4001 2 --mode line --timeout 600
-  gateway_start a
+  shared_farm 2 a
   until_ok has_hand a
   hand=$(hand_of a)
   kill -9 "$hand"
@@ -117,11 +116,9 @@ way() {
 way_is() { kill "-$1" -- "-$WAY"; }
 
 @test "a gateway is cut off from etcd: it ends its jobs before others get the cores, and joins when etcd is back" {
-  etcd_start
-  node n 4001 4 --mode line --timeout 600
   way
   ENGINE_OF[a]=http://$ADDR:5000
-  for g in a b; do gateway_start $g; done
+  shared_farm 4 a b
   for i in 1 2 3; do job_start a "long$i"; done
   until_ok busy_on_is a 3
   way_is STOP
@@ -139,10 +136,8 @@ way_is() { kill "-$1" -- "-$WAY"; }
 }
 
 @test "a member of etcd is killed: no job is lost" {
-  etcd_start
   LEASE=60s MARGIN=5s
-  node n 4001 4 --mode line --timeout 600
-  for g in a b; do gateway_start $g; done
+  shared_farm 4 a b
   job_start a long
   until_ok busy_on_is a 1
   kill -9 "${ETCD_PID[0]}"
@@ -156,9 +151,7 @@ way_is() { kill "-$1" -- "-$WAY"; }
 }
 
 @test "two of three members are gone: jobs end with the lease, and all goes on when they are back" {
-  etcd_start
-  node n 4001 4 --mode line --timeout 600
-  for g in a b; do gateway_start $g; done
+  shared_farm 4 a b
   job_start a long
   until_ok busy_on_is a 1
   kill -9 "${ETCD_PID[0]}" "${ETCD_PID[1]}"
@@ -173,10 +166,8 @@ way_is() { kill "-$1" -- "-$WAY"; }
 }
 
 @test "cbshare leaves at SIGTERM: running jobs end as they will, then the others have the cores; nothing is lost" {
-  etcd_start
   LEASE=60s MARGIN=5s
-  node n 4001 4 --mode line --timeout 600
-  for g in a b; do gateway_start $g; done
+  shared_farm 4 a b
   for i in 1 2 3; do job_start a "long$i"; done
   until_ok busy_on_is a 3
   hand=$(hand_of a)
@@ -200,10 +191,8 @@ way_is() { kill "-$1" -- "-$WAY"; }
 }
 
 @test "cbshare is restarted by SIGUSR1: no job is lost" {
-  etcd_start
   LEASE=60s MARGIN=5s
-  node n 4001 4 --mode line --timeout 600
-  for g in a b; do gateway_start $g; done
+  shared_farm 4 a b
   job_start a long
   until_ok busy_on_is a 1
   kill -USR1 "${SHARE_PID[a]}"
@@ -221,9 +210,7 @@ way_is() { kill "-$1" -- "-$WAY"; }
 }
 
 @test "a fence: the cores of a dead gateway are taken when the command has succeeded, and not before" {
-  etcd_start
-  node n 4001 2 --mode line --timeout 600
-  gateway_start a
+  shared_farm 2 a
   gateway_start b --fence "exec:echo \"\$COREBALANCE_GATEWAY of \$COREBALANCE_FARM\" >>$T/fenced; [ -e $T/may ]"
   job_start a long
   until_ok busy_on_is a 1
@@ -240,13 +227,9 @@ way_is() { kill "-$1" -- "-$WAY"; }
 }
 
 @test "a storm: gateways and members are killed, stopped and started again in any order, and no node has too many" {
-  etcd_start
-  node n 4001 4 --mode line --timeout 600
   node m 4002 3 --mode line --timeout 600
-  for g in a b c; do
-    gateway_start $g
-    crowd_start $g 6 'sleep 400'
-  done
+  shared_farm 4 a b c
+  for g in a b c; do crowd_start $g 6 'sleep 400'; done
   for round in {1..14}; do
     g=$(shuf -n 1 -e a b c)
     n=$((RANDOM % 3))
