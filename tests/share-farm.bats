@@ -165,6 +165,24 @@ way_is() { kill "-$1" -- "-$WAY"; }
   nodes_never_overfilled
 }
 
+@test "etcd has lost its data: no core is used until all leases are over, then gateways begin anew" {
+  shared_farm 4 a b
+  job_start a long
+  until_ok busy_on_is a 1
+  for n in 0 1 2; do
+    kill -9 "${ETCD_PID[n]}"
+    gone "${ETCD_PID[n]}"
+    rm -rf "$T/etcd$n"
+  done
+  etcd_start
+  for g in a b; do until_ok says $g 'the engine has lost changes'; done
+  client_fails long
+  for g in a b; do crowd_start $g 4; done
+  until_ok busy_on_at_least a 2
+  until_ok busy_on_at_least b 2
+  nodes_never_overfilled
+}
+
 @test "cbshare leaves at SIGTERM: running jobs end as they will, then the others have the cores; nothing is lost" {
   LEASE=60s MARGIN=5s
   shared_farm 4 a b

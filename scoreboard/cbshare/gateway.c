@@ -92,7 +92,8 @@ static const char *const words[GATEWAY_EVENT_MAX_] = {
 	[GATEWAY_SHED] = "shed", [GATEWAY_LOST] = "lost", [GATEWAY_RECLAIMED] = "reclaimed", [GATEWAY_CAME] = "came",
 	[GATEWAY_WENT] = "went", [GATEWAY_SILENT] = "silent", [GATEWAY_LAPSED] = "lapsed", [GATEWAY_RENEWED] = "renewed",
 	[GATEWAY_UNSETTLED] = "unsettled", [GATEWAY_LIST_DIFFERS] = "list-differs", [GATEWAY_LIST_AGREES] = "list-agrees",
-	[GATEWAY_NAME_TAKEN] = "name-taken", [GATEWAY_BAD_VALUE] = "bad-value", [GATEWAY_LEFT] = "left",
+	[GATEWAY_NAME_TAKEN] = "name-taken", [GATEWAY_BAD_VALUE] = "bad-value", [GATEWAY_WENT_BACK] = "went-back",
+	[GATEWAY_LEFT] = "left",
 };
 
 const char *gateway_event_word(enum gateway_event_kind kind)
@@ -434,7 +435,8 @@ static void after_move(struct gateway *g, struct request *request, bool current)
 	if (request->outcome == ENGINE_DONE) {
 		account(g, request);
 		g->refused = 0;
-		g->retry_span = g->retry_usec = 0;
+		if (current)
+			g->retry_span = g->retry_usec = 0;
 		if (request->event.kind == GATEWAY_GAVE)
 			mark_aged(g, request->peer);
 		if (request->event.slots > 0 || request->event.kind == GATEWAY_RECLAIMED)
@@ -598,6 +600,27 @@ static int say_goodbye(struct gateway *g)
 	request_put(request, known_key(&g->known, 'g', self(g)->name), NULL);
 	request_put(request, known_key(&g->known, 'e', self(g)->name), NULL);
 	(void)send_request(g, request);
+	return 0;
+}
+
+/* ---- an engine that went back ---- */
+
+/* What the engine has lost may be that others gave this gateway cores, or got some of it. So nobody uses any for as long
+ * as a lease from before can be valid: each gateway finds this out when it next asks for something. */
+static int begin_anew(struct gateway *g)
+{
+	int r = g->farm.set_lease(g->farm.context, 1);
+
+	if (r < 0)
+		return r;
+	tell_of(g, GATEWAY_WENT_BACK, NULL);
+	g->lease_usec = 1;
+	g->promised_usec = 0;
+	known_forget(&g->known);
+	reset_offers(g);
+	unsettle(g);
+	g->retry_usec = g->own.now_usec + g->own.lease_usec + g->own.lease_usec / 50;
+	g->watching = g->said_any = false;
 	return 0;
 }
 
@@ -801,8 +824,11 @@ int gateway_turn(struct gateway *g, uint64_t now_usec, uint64_t *ret_next)
 	if (r < 0)
 		return r;
 	take_answers(g);
+	if (g->known.went_back)
+		r = begin_anew(g);
 	lapse(g);
-	r = step(g);
+	if (r == 0)
+		r = step(g);
 	if (r == 0)
 		r = limit(g);
 	if (r == 0)

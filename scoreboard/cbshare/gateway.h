@@ -78,6 +78,7 @@ enum gateway_event_kind {
 	GATEWAY_LIST_AGREES,         /* no more */
 	GATEWAY_NAME_TAKEN,          /* another machine is the gateway of this name; this one waits until that is silent */
 	GATEWAY_BAD_VALUE,           /* a key of the engine has a value that cannot be read: peer is the key */
+	GATEWAY_WENT_BACK,           /* the engine has lost changes; this gateway begins anew when all leases are over */
 	GATEWAY_LEFT,                /* the last of gateway_leave() */
 	GATEWAY_EVENT_MAX_,
 };

@@ -318,6 +318,8 @@ static void set_value(struct known *k, const struct engine_value *value)
 	const char *name;
 	char kind = key_kind(k, value->key, &name);
 
+	if (value->revision > k->newest)
+		k->newest = value->revision;
 	if (kind == 'n')
 		set_node(k, name, value->key, value);
 	else if (kind == 'g' || kind == 'e')
@@ -355,6 +357,51 @@ static bool has_key(const struct known *k, const struct engine_value *values, si
 	return false;
 }
 
+/* Whether a read, which has the latest change of each key up to its revision, has an older one than is known, or another of
+ * the same revision. */
+static bool has_lost_node(struct known *k, const char *name, const struct engine_value *value, uint64_t revision)
+{
+	size_t place = node_place(k, name);
+	const struct known_node *node = place < k->n_nodes ? k->nodes[place] : NULL;
+	struct reading reading = { .k = k };
+	uint32_t cores;
+
+	if (!node || strcmp(node->name, name) != 0 || node->revision > revision || node->revision < value->revision)
+		return false;
+	return node->revision > value->revision || !node->present ||
+	       (node->readable && (shares_parse(value->value, &cores, read_share, &reading) != 0 || cores != node->cores ||
+				   memcmp(reading.shares, node->shares, sizeof(reading.shares)) != 0));
+}
+
+static bool has_lost_word(const struct peer *peer, char kind, const struct engine_value *value, uint64_t revision)
+{
+	uint64_t before = kind == 'g' ? peer->revision : peer->epoch;
+	struct heartbeat said;
+
+	if (before > revision || before < value->revision)
+		return false;
+	return before > value->revision ||
+	       (kind == 'g' && (!peer->present || (peer->readable && (heartbeat_parse(value->value, &said) != 0 ||
+								       said.sequence != peer->said.sequence))));
+}
+
+static bool has_lost(struct known *k, const struct engine_value *values, size_t n, uint64_t revision)
+{
+	const char *name;
+	size_t i, j;
+
+	for (i = 0; i < n; i++) {
+		char kind = key_kind(k, values[i].key, &name);
+
+		if (kind == 'n' && has_lost_node(k, name, &values[i], revision))
+			return true;
+		for (j = 0; j < GATEWAYS_MAX && (kind == 'g' || kind == 'e'); j++)
+			if (strcmp(k->peers[j].name, name) == 0 && has_lost_word(&k->peers[j], kind, &values[i], revision))
+				return true;
+	}
+	return false;
+}
+
 static void forget_node(struct known_node *node, uint64_t revision)
 {
 	node->present = false;
@@ -364,10 +411,40 @@ static void forget_node(struct known_node *node, uint64_t revision)
 	node->changed = true;
 }
 
+void known_at(struct known *k, uint64_t revision, uint64_t newest_then)
+{
+	if (revision < newest_then)
+		k->went_back = true;
+	else if (revision > k->newest)
+		k->newest = revision;
+}
+
+void known_forget(struct known *k)
+{
+	size_t i;
+
+	for (i = 0; i < k->n_nodes; i++) {
+		forget_node(k->nodes[i], 0);
+		k->nodes[i]->readable = false;
+		k->nodes[i]->local.accounted = 0;
+	}
+	for (i = 1; i < GATEWAYS_MAX; i++)
+		k->peers[i] = (struct peer){ .present = false };
+	k->peers[0].present = k->peers[0].readable = false;
+	k->peers[0].revision = k->peers[0].epoch = 0;
+	k->newest = 0;
+	k->went_back = false;
+	k->life++;
+}
+
 void known_read(struct known *k, const struct engine_value *values, size_t n, uint64_t revision)
 {
 	size_t i;
 
+	if (has_lost(k, values, n, revision)) {
+		k->went_back = true;
+		return;
+	}
 	k->complete = true;
 	known_change(k, values, n);
 	for (i = 0; i < k->n_nodes; i++) {

@@ -85,14 +85,24 @@ struct known {
 	size_t n_listed, listed_room;
 	char *bad;                   /* the latest key whose value cannot be read; NULL: none since this was told */
 	bool complete;               /* memory was enough for all that was to be noted; false: read anew */
+	uint64_t newest;             /* the newest revision that anything has shown */
+	uint64_t life;               /* how often all was forgotten: an answer to what was asked before says nothing */
+	bool went_back;              /* the engine has lost changes that this gateway knows, as if restored from a backup */
 };
 
 /* prefix and name are copied. 0 or -ENOMEM. */
 int known_init(struct known *k, const char *prefix, const char *name);
 void known_clear(struct known *k);
 
-/* Takes in the answer to a read of all keys. */
+/* Takes in the answer to a read of all keys; if it shows that the engine went back, notes only that. */
 void known_read(struct known *k, const struct engine_value *values, size_t n, uint64_t revision);
+
+/* Notes that the engine is at that revision. newest_then: k->newest when that was asked. An engine that is behind it went
+ * back. */
+void known_at(struct known *k, uint64_t revision, uint64_t newest_then);
+
+/* Forgets all that the engine has said, so that the next read begins anew. */
+void known_forget(struct known *k);
 
 /* Takes in changes. */
 void known_change(struct known *k, const struct engine_value *values, size_t n);

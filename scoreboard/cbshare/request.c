@@ -14,6 +14,8 @@ struct request *request_new(struct known *k, enum request_kind kind)
 	if (!request)
 		return NULL;
 	request->known = k;
+	request->life = k->life;
+	request->newest = k->newest;
 	request->kind = kind;
 	request->complete = true;
 	return request;
@@ -48,15 +50,26 @@ void request_put(struct request *request, char *key, char *value)
 	request->puts[request->n_puts++] = (struct engine_put){ .key = key, .value = value };
 }
 
+/* Takes in the outcome. Returns whether what the answer says of keys counts. */
+static bool take_outcome(struct request *request, enum engine_outcome outcome, uint64_t revision)
+{
+	struct known *k = request->known;
+
+	request->answered = true;
+	request->outcome = request->life == k->life ? outcome : ENGINE_UNKNOWN;
+	request->revision = revision;
+	if (request->outcome != ENGINE_DONE)
+		return false;
+	known_at(k, revision, request->newest);
+	return !k->went_back;
+}
+
 static void read_done(void *context, enum engine_outcome outcome, const struct engine_value *values, size_t n, uint64_t revision)
 {
 	struct request *request = context;
 
-	if (outcome == ENGINE_DONE)
+	if (take_outcome(request, outcome, revision))
 		known_read(request->known, values, n, revision);
-	request->answered = true;
-	request->outcome = outcome;
-	request->revision = revision;
 }
 
 static void commit_done(void *context, enum engine_outcome outcome, uint64_t revision)
@@ -64,15 +77,14 @@ static void commit_done(void *context, enum engine_outcome outcome, uint64_t rev
 	struct request *request = context;
 	size_t i;
 
-	for (i = 0; i < request->n_puts && outcome == ENGINE_DONE; i++) {
+	if (!take_outcome(request, outcome, revision))
+		return;
+	for (i = 0; i < request->n_puts; i++) {
 		struct engine_value value = { .key = request->puts[i].key, .value = request->puts[i].value,
 					      .revision = revision };
 
 		known_change(request->known, &value, 1);
 	}
-	request->answered = true;
-	request->outcome = outcome;
-	request->revision = revision;
 }
 
 int request_read(struct request *request, struct engine *engine)

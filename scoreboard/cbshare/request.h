@@ -22,6 +22,7 @@ struct request {
 	struct request *next;
 	struct known *known;
 	enum request_kind kind;
+	uint64_t life, newest;       /* as known had them when this was asked */
 	uint64_t round;              /* the gateway's count of times that it settled, when this was asked */
 	uint64_t sent_usec;
 	bool answered;

@@ -38,6 +38,11 @@ static size_t n_keys;
 static struct change *changes;
 static size_t n_changes, changes_room;
 static uint64_t revision;
+static struct key kept[KEYS_MAX];    /* the backup */
+static size_t n_kept;
+static uint64_t kept_revision;
+static bool failed;
+static uint64_t failures;
 static unsigned faults;
 static void (*applied)(unsigned author);
 static struct client *clients[64];
@@ -68,22 +73,44 @@ static void client_put(struct client *client)
 	free(client);
 }
 
+static void free_keys(struct key *these, size_t *n)
+{
+	for (size_t i = 0; i < *n; i++) {
+		free(these[i].name);
+		free(these[i].value);
+		free(these[i].before);
+	}
+	*n = 0;
+}
+
+static void copy_keys(struct key *to, size_t *n_to, const struct key *from, size_t n)
+{
+	free_keys(to, n_to);
+	for (size_t i = 0; i < n; i++)
+		to[i] = (struct key){ copy(from[i].name), copy(from[i].value), copy(from[i].before), from[i].revision };
+	*n_to = n;
+}
+
+void store_keep(void)
+{
+	copy_keys(kept, &n_kept, keys, n_keys);
+	kept_revision = revision;
+}
+
 void store_end(void)
 {
 	size_t i;
 
-	for (i = 0; i < n_keys; i++) {
-		free(keys[i].name);
-		free(keys[i].value);
-		free(keys[i].before);
-	}
+	free_keys(keys, &n_keys);
+	free_keys(kept, &n_kept);
 	for (i = 0; i < n_changes; i++) {
 		free(changes[i].name);
 		free(changes[i].value);
 	}
 	free(changes);
 	changes = NULL;
-	n_keys = n_changes = changes_room = 0;
+	n_changes = changes_room = 0;
+	failed = false;
 	n_clients = 0;
 }
 
@@ -164,6 +191,7 @@ struct message {
 	engine_read_done *read_done;
 	engine_commit_done *commit_done;
 	void *context;
+	uint64_t failures;           /* of the store, when this was sent: the next loses it */
 	unsigned users;
 };
 
@@ -318,6 +346,10 @@ static void arrive(void *context, uint64_t word)
 	uint64_t back;
 
 	(void)word;
+	if (m->failures != failures || failed) {
+		message_put(m);
+		return;
+	}
 	if (m->client->way->cut) {
 		if (!once_in(3))
 			message_at(world_now() + 50000 + chance(1000000), m, arrive);
@@ -339,6 +371,7 @@ static int send_message(struct message *m)
 	uint64_t there = delay(m->client->way);
 
 	m->users++;
+	m->failures = failures;
 	m->client->users++;
 	if (there > 0)
 		message_at(world_now() + there, m, arrive);
@@ -460,6 +493,43 @@ static void tell_watches(void)
 			send_news(clients[i]);
 }
 
+/* Its watch ends, and what is on its way with it. */
+static void end_watch(struct client *client)
+{
+	client->watch_number++;
+	client->watch_from = UINT64_MAX;
+	news_at(world_now() + 1 + chance(100000), client, 0, 0);
+}
+
+void store_fail(void)
+{
+	size_t i;
+
+	failed = true;
+	failures++;
+	for (i = 0; i < n_clients; i++)
+		if (!clients[i]->closed && clients[i]->watching)
+			end_watch(clients[i]);
+}
+
+void store_return(bool back)
+{
+	failed = false;
+	if (!back)
+		return;
+	copy_keys(keys, &n_keys, kept, n_kept);
+	revision = kept_revision;
+	for (; n_changes > 0 && changes[n_changes - 1].revision > revision; n_changes--) {
+		free(changes[n_changes - 1].name);
+		free(changes[n_changes - 1].value);
+	}
+}
+
+bool store_has_failed(void)
+{
+	return failed;
+}
+
 static int client_watch(struct engine *engine, const char *prefix, uint64_t after, engine_changed *changed, engine_lost *lost,
 			void *context)
 {
@@ -476,7 +546,10 @@ static int client_watch(struct engine *engine, const char *prefix, uint64_t afte
 		i--;
 	client->watch_from = i;
 	client->watch_usec = world_now();
-	send_news(client);
+	if (failed)
+		end_watch(client);
+	else
+		send_news(client);
 	return 0;
 }
 

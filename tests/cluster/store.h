@@ -48,6 +48,16 @@ struct client {
 void store_begin(unsigned faults, void (*applied)(unsigned author));
 void store_end(void);
 
+/* Keeps a copy of all keys, as a backup. */
+void store_keep(void);
+
+/* All members of the store fail: what is under way is lost, and watches end. */
+void store_fail(void);
+
+/* They are there again; back: as the copy has them. */
+void store_return(bool back);
+bool store_has_failed(void);
+
 /* A client of the store; close it as engines are closed. */
 struct client *store_client(unsigned gateway, struct way *way, bool (*runs)(unsigned gateway), void (*ran)(unsigned gateway));
 

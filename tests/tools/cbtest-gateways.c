@@ -161,6 +161,31 @@ static void cut(struct site *site, uint64_t usec)
 	world_at(world_now() + usec, mend, site, 0);
 }
 
+/* The engine returns, as it was or as it was at an earlier time. Meanwhile all leases have ended. */
+static void return_store(void *context, uint64_t word)
+{
+	bool back = once_in(2);
+	unsigned i;
+
+	(void)context;
+	(void)word;
+	if (!store_has_failed())
+		return;
+	note("the engine returns%s", back ? " as it was before" : "");
+	store_return(back);
+	for (i = 0; i < n_nodes && back; i++)
+		read_shares(i, shares[i]);
+}
+
+static void fail_store(void)
+{
+	if (store_has_failed())
+		return;
+	note("the engine fails");
+	store_fail();
+	world_at(world_now() + LEASE_USEC + LEASE_USEC / 20 + chance(3000000), return_store, NULL, 0);
+}
+
 static uint64_t some_time(void)
 {
 	return once_in(2) ? chance(300000) : chance(8000000);
@@ -206,6 +231,12 @@ static void befall(struct site *site)
 			world_at(world_now() + some_time(), start, site, 0);
 		}
 		break;
+	case 8:
+		if (once_in(2))
+			store_keep();
+		else if (once_in(4))
+			fail_store();
+		break;
 	default:
 		site_demand(site, (unsigned)chance(once_in(2) ? 3 : 14), 20000 + (once_in(5) ? chance(2000000) : chance(200000)));
 		break;
@@ -220,6 +251,7 @@ static void begin(uint64_t seed, const struct fault *fault)
 
 	world_begin(seed, check);
 	store_begin(fault->store, applied);
+	store_keep();
 	site_faults = fault->site;
 	calm_weather = false;
 	n_sites = 2 + (unsigned)chance(SITES_MAX - 1);
@@ -242,14 +274,19 @@ static void begin(uint64_t seed, const struct fault *fault)
 /* Everything works from now on, and all gateways have more to do than they can. */
 static void repair(void)
 {
+	struct gateway_status status;
 	unsigned i;
 
 	calm_weather = true;
+	store_return(false);
 	for (i = 0; i < n_sites; i++) {
 		sites[i].way = (struct way){ .cut = false };
 		if (sites[i].gateway && sites[i].stopped && sites[i].stopped_usec > world_now())
 			sites[i].stopped_usec = world_now();
-		site_kill(&sites[i]);
+		if (sites[i].gateway)
+			gateway_status(sites[i].gateway, &status);
+		if (sites[i].gateway && (status.peers[0].leaving || once_in(2)))
+			site_kill(&sites[i]);
 		site_start(&sites[i]);
 		site_demand(&sites[i], 4 + 8 * (i == 0), 100000);
 	}
