@@ -35,6 +35,15 @@ bats_require_minimum_version 1.5.0
 	END
 }
 
+# The time is that of the simulated world, where a message takes 0.5 to 5 ms: it is the same on each machine.
+@test "a load that comes to one gateway has all cores that others can spare within 50 ms" {
+  run -0 "$BUILD/tests/cbtest-gateways" moves
+  echo "# $output"
+  [[ $output =~ ^200\ moves:\ p50\ ([0-9]+)\ us,\ p90\ ([0-9]+)\ us,\ most\ ([0-9]+)\ us$ ]]
+  [ "${BASH_REMATCH[1]}" -lt 30000 ]
+  [ "${BASH_REMATCH[2]}" -lt 50000 ]
+}
+
 @test "targets are in proportion to demand, add up, and are the same everywhere; the oldest waiter counts" {
   "$BUILD/tests/cbtest-targets"
 }

@@ -29,7 +29,8 @@
 #include "plan.h"
 #include "request.h"
 
-#define HEARTBEAT_LEAST_USEC 50000u    /* between two heartbeats, at least */
+#define HEARTBEAT_USEC 50000u          /* a heartbeat in so much time, on an average, */
+#define HEARTBEAT_BURST 4u             /* and so many at once after a quiet while: a load that moves is told as it grows */
 #define AGE_STEP_USEC UINT64_C(500000) /* the age of the oldest waiter is told when it is so far from what others think */
 #define DEMAND_PART 32u                /* demand is told when it has changed by 2 and so small a part */
 #define LOOK_USEC 20000u               /* how often the farm is looked at, */
@@ -67,6 +68,7 @@ struct gateway {
 	uint64_t retry_usec;         /* not before this is a request repeated */
 	uint64_t retry_span;
 	unsigned refused;            /* moves in a row */
+	uint64_t refused_newest;     /* what was known of the engine when the latest of them was asked for */
 	bool watching;
 	bool name_taken;             /* that was told */
 
@@ -77,6 +79,7 @@ struct gateway {
 	struct heartbeat said;       /* the latest heartbeat that was sent, */
 	uint64_t said_usec;          /* and when */
 	bool said_any;
+	uint64_t beats_usec;         /* all heartbeats that were sent are on an average until then */
 	bool lowered;                /* a limit fell in this turn: its slots may change hands in the next */
 };
 
@@ -203,6 +206,7 @@ static void put_heartbeat(struct gateway *g, struct request *request)
 	request_put(request, known_key(&g->known, 'g', self(g)->name), text);
 	g->said = h;
 	g->said_usec = g->own.now_usec;
+	g->beats_usec = (g->beats_usec > g->said_usec ? g->beats_usec : g->said_usec) + HEARTBEAT_USEC;
 	g->said_any = true;
 }
 
@@ -249,7 +253,11 @@ static bool has_news(const struct gateway *g)
 
 static uint64_t heartbeat_due(const struct gateway *g)
 {
-	return g->said_usec + (has_news(g) ? HEARTBEAT_LEAST_USEC : g->own.lease_usec / 4);
+	const uint64_t burst_usec = (HEARTBEAT_BURST - 1) * HEARTBEAT_USEC;
+
+	if (!has_news(g))
+		return g->said_usec + g->own.lease_usec / 4;
+	return g->beats_usec > burst_usec ? g->beats_usec - burst_usec : 0;
 }
 
 static void renew(struct gateway *g)
@@ -446,6 +454,7 @@ static void after_move(struct gateway *g, struct request *request, bool current)
 		unsettle(g);
 	} else if (current) {
 		g->refused++;
+		g->refused_newest = request->newest;
 		later(g);
 	}
 }
@@ -556,6 +565,13 @@ static bool is_list_settled(const struct gateway *g)
 	return g->said_any && g->said.list == g->own.list;
 }
 
+/* After a refusal a move is computed anew at once when more is known than before: another gateway was quicker, and the watch
+ * tells what it changed. */
+static bool may_move(const struct gateway *g)
+{
+	return g->own.now_usec >= g->retry_usec || (g->refused > 0 && g->known.newest > g->refused_newest);
+}
+
 static void move(struct gateway *g)
 {
 	struct plan plan;
@@ -565,7 +581,7 @@ static void move(struct gateway *g)
 		return;
 	g->rules.settled_list = is_list_settled(g);
 	balance_set(&g->balance, &g->known, &g->own);
-	if (balance_offer(&g->known, &g->balance, &g->own) < 0 || g->own.now_usec < g->retry_usec ||
+	if (balance_offer(&g->known, &g->balance, &g->own) < 0 || !may_move(g) ||
 	    !plan_next(&plan, &g->known, &g->balance, &g->own, &g->rules))
 		return;
 	request = prepare(g, REQUEST_MOVE);

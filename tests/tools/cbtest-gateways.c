@@ -5,6 +5,7 @@
  * nodes, an engine, and all that may go wrong between them.
  *
  *     cbtest-gateways [STEPS [SEED [FAULT]]]
+ *     cbtest-gateways moves [SEED]
  * After each step, which is anything that happens, all of these hold:
  *     cap      the connections of all gateways at a node, and those that ended so lately that the node may still have
  *              them, are no more than its cores
@@ -46,6 +47,17 @@ static const struct fault {
 	{ "no-fence", 0, SITE_NO_FENCE, 10 },
 	{ "clocks", 0, 0, 400 },
 };
+
+static const struct fault *find_fault(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		if (strcmp(faults[i].name, name) == 0)
+			return &faults[i];
+	fprintf(stderr, "cbtest-gateways: no fault \"%s\"\n", name);
+	exit(64);
+}
 
 /* ---- what must hold ---- */
 
@@ -367,15 +379,60 @@ static uint64_t live(uint64_t seed, uint64_t steps, const struct fault *fault)
 	return steps;
 }
 
-static const struct fault *find_fault(const char *name)
-{
-	size_t i;
+/* ---- a load that moves ---- */
 
-	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-		if (strcmp(faults[i].name, name) == 0)
-			return &faults[i];
-	fprintf(stderr, "cbtest-gateways: no fault \"%s\"\n", name);
-	exit(64);
+#define MOVES 200u
+
+static int by_size(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* All works, and no gateway has a connection; then many clients come to the first at once. How long, of the world's time,
+ * until they have all cores but the one that each other gateway keeps. */
+static uint64_t move_once(uint64_t seed)
+{
+	uint32_t wanted = 0, have;
+	uint64_t begin_usec;
+	unsigned i;
+
+	begin(seed, find_fault("none"));
+	calm_weather = true;
+	for (i = 0; i < n_nodes; i++)
+		wanted += cores_of[i] = 4 + (uint32_t)chance(4);
+	wanted -= n_sites - 1;
+	for (i = 0; i < n_sites; i++)
+		site_demand(&sites[i], 0, 100000);
+	world_run(world_now() + 20000000 + chance(1000000));
+	begin_usec = world_now();
+	site_demand(&sites[0], CONNECTIONS_MAX, 1000000000);
+	do {
+		world_run(world_now() + 100);
+		for (have = 0, i = 0; i < n_nodes; i++)
+			have += sites[0].nodes[i].busy;
+	} while (have < wanted && world_now() < begin_usec + 5000000);
+	begin_usec = world_now() - begin_usec;
+	for (i = 0; i < n_sites; i++)
+		site_end(&sites[i]);
+	world_run(world_now() + 1100000000);
+	store_end();
+	world_end();
+	return begin_usec;
+}
+
+static int move_often(uint64_t seed)
+{
+	uint64_t times[MOVES];
+	unsigned i;
+
+	for (i = 0; i < MOVES; i++)
+		times[i] = move_once(seed + i);
+	qsort(times, MOVES, sizeof(times[0]), by_size);
+	printf("%u moves: p50 %" PRIu64 " us, p90 %" PRIu64 " us, most %" PRIu64 " us\n", MOVES, times[MOVES / 2],
+	       times[MOVES * 9 / 10], times[MOVES - 1]);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -385,6 +442,8 @@ int main(int argc, char **argv)
 	uint64_t done = 0, worlds = 0;
 	unsigned i;
 
+	if (argc > 1 && strcmp(argv[1], "moves") == 0)
+		return move_often(seed);
 	while (done < steps) {
 		done += live(seed++, 40000, fault);
 		worlds++;
