@@ -92,11 +92,21 @@ static void come_again(void *context, uint64_t word)
 	dispatch(site);
 }
 
+/* A node that no list has goes with its last connection. If it comes again it is new, without a share or a history. */
+static void go(struct node_at_site *node)
+{
+	if (!node->listed && node->busy == 0)
+		node->ended = node->share = 0;
+}
+
 static void close_connection(struct site *site, struct connection *connection)
 {
+	struct node_at_site *node = &site->nodes[connection->node];
+
 	connection->open = false;
-	set_busy(&site->nodes[connection->node], site->nodes[connection->node].busy - 1);
-	site->nodes[connection->node].ended++;
+	set_busy(node, node->busy - 1);
+	node->ended++;
+	go(node);
 }
 
 static void end_connection(void *context, uint64_t number)
@@ -125,6 +135,11 @@ static void open_connection(struct site *site, unsigned node)
 	world_at(world_now() + 1000 + chance(site->job_usec), end_connection, site, site->numbers);
 }
 
+static bool may_have(const struct node_at_site *node)
+{
+	return node->listed && node->usable && node->busy < node->share && node->busy < node->cores;
+}
+
 /* As the scoreboard does: waiters get slots while there is a lease. */
 static void dispatch(struct site *site)
 {
@@ -135,9 +150,20 @@ static void dispatch(struct site *site)
 	for (i = 0; i < n_nodes; i++) {
 		unsigned node = (first + i) % n_nodes;
 
-		while (site->n_waiters > 0 && site->nodes[node].busy < site->nodes[node].share)
+		while (site->n_waiters > 0 && may_have(&site->nodes[node]))
 			open_connection(site, node);
 	}
+}
+
+void site_list(struct site *site, unsigned node, uint32_t cores)
+{
+	struct node_at_site *n = &site->nodes[node];
+
+	note("%s: the list has %u cores of %s", site->name, cores, names_of[node]);
+	n->listed = cores > 0;
+	if (cores > 0)
+		n->cores = cores;
+	go(n);
 }
 
 void site_demand(struct site *site, unsigned clients, uint64_t job_usec)
@@ -194,20 +220,23 @@ static int farm_look(void *context, struct gateway_look *ret)
 {
 	static struct gateway_node nodes[NODES_MAX];
 	struct site *site = context;
-	unsigned i;
+	unsigned i, n = 0;
 
 	(void)befall(site);
 	for (i = 0; i < n_nodes; i++) {
 		const struct node_at_site *node = &site->nodes[i];
 		uint32_t busy = node->busy;
 
+		if (!node->listed && busy == 0)
+			continue;
+
 		if ((site_faults & SITE_HIDES_BUSY) && busy > node->share)
 			busy = node->share;
-		nodes[i] = (struct gateway_node){ .name = names_of[i], .id = i, .cores = cores_of[i], .share = node->share,
-						  .busy = busy, .usable = true,
-						  .ended = (site_faults & SITE_HIDES_ENDS) ? 0 : node->ended };
+		nodes[n++] = (struct gateway_node){ .name = names_of[i], .id = i, .cores = node->cores, .share = node->share,
+						    .busy = busy, .usable = node->usable, .leaving = !node->listed,
+						    .ended = (site_faults & SITE_HIDES_ENDS) ? 0 : node->ended };
 	}
-	*ret = (struct gateway_look){ .nodes = nodes, .n_nodes = n_nodes, .waiting = site->n_waiters,
+	*ret = (struct gateway_look){ .nodes = nodes, .n_nodes = n, .waiting = site->n_waiters,
 				      .lease_usec = site->lease_usec,
 				      .age_usec = site->n_waiters > 0 ? world_now() - site->waiters[0] + 1 : 0 };
 	return 0;
@@ -220,6 +249,8 @@ static int farm_set_share(void *context, uint32_t id, uint32_t share, uint32_t *
 	*ret_busy = site->nodes[id].busy;
 	if (befall(site))
 		return 0;
+	if (!site->nodes[id].listed && site->nodes[id].busy == 0)
+		return -ENOENT;
 	note("%s limits %s to %u, busy %u", site->name, names_of[id], share, site->nodes[id].busy);
 	site->nodes[id].share = share;
 	*ret_busy = site->nodes[id].busy;
@@ -387,7 +418,7 @@ void site_crash(struct site *site)
 	close_all(site);
 	site->lease_usec = 0;
 	for (i = 0; i < n_nodes; i++)
-		site->nodes[i].share = UINT32_MAX;
+		site->nodes[i].share = site->nodes[i].listed ? UINT32_MAX : 0;
 }
 
 void site_begin(struct site *site, unsigned index, uint64_t offset, uint64_t rate)
@@ -397,7 +428,7 @@ void site_begin(struct site *site, unsigned index, uint64_t offset, uint64_t rat
 	*site = (struct site){ .index = index, .offset = offset, .rate = rate, .job_usec = 100000 };
 	(void)snprintf(site->name, sizeof(site->name), "gw%u", index + 1);
 	for (i = 0; i < n_nodes; i++)
-		site->nodes[i].share = UINT32_MAX;
+		site->nodes[i] = (struct node_at_site){ .listed = true, .usable = true, .cores = cores_of[i], .share = UINT32_MAX };
 }
 
 void site_end(struct site *site)

@@ -14,7 +14,7 @@
 #include "store.h"
 
 #define SITES_MAX 4u
-#define NODES_MAX 4u
+#define NODES_MAX 130u            /* more than two commits have room for */
 #define LEASE_USEC UINT64_C(3000000)
 #define MARGIN_USEC UINT64_C(1000000)
 #define REST_USEC UINT64_C(300000) /* for so long a node may have a connection that its gateway has closed */
@@ -41,6 +41,9 @@ struct peak {
 };
 
 struct node_at_site {
+	bool listed;                 /* the list has it; else it goes when its last connection has ended */
+	bool usable;
+	uint32_t cores;              /* of the list */
 	uint32_t share;
 	uint32_t busy;
 	uint64_t ended;
@@ -74,7 +77,7 @@ struct site {
 
 extern struct site sites[SITES_MAX];
 extern unsigned n_sites, n_nodes;
-extern uint32_t cores_of[NODES_MAX];
+extern uint32_t cores_of[NODES_MAX]; /* with which every list begins, and ends */
 extern char names_of[NODES_MAX][16];
 extern unsigned site_faults;
 extern uint64_t events_told[GATEWAY_EVENT_MAX_];
@@ -94,6 +97,9 @@ void site_stop(struct site *site, uint64_t usec);
 
 /* The whole machine goes, with its connections, and starts again with a fresh scoreboard. */
 void site_crash(struct site *site);
+
+/* The site's list has the node from now on, with so many cores; with 0 it does not have it any more. */
+void site_list(struct site *site, unsigned node, uint32_t cores);
 
 /* So many clients, with connections of so long, come again and again from now on. */
 void site_demand(struct site *site, unsigned clients, uint64_t job_usec);

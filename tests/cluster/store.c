@@ -9,10 +9,10 @@
 #include "store.h"
 #include "world.h"
 
-#define KEYS_MAX 64u
+#define KEYS_MAX 160u
 #define TIMEOUT_USEC 600000u
 #define RETRY_USEC 10000u        /* how often it is seen whether a stopped process runs again */
-#define PARTS_MAX 130u
+#define PARTS_MAX 160u
 
 static void *must(void *memory)
 {
