@@ -58,12 +58,12 @@ same_defaults() { # PROGRAM PAGE
   done < <(raw cbscore | grep '^verb')
 }
 
-@test "each --help of cbscore is one screen: 80 columns, and no more than 50 lines" {
+@test "each --help of cbscore is one screen: 80 columns, and no more than 60 lines" {
   local verb
   for verb in '' $(raw cbscore | awk -F'\t' '$1 == "verb" { print $2 }'); do
     # shellcheck disable=SC2086 # no verb is no word
     "$BUILD/cbscore" $verb --help >"$T/help"
-    [ "$(wc -l <"$T/help")" -le 50 ]
+    [ "$(wc -l <"$T/help")" -le 60 ]
     [ "$(awk 'length > most { most = length } END { print most }' "$T/help")" -le 80 ]
   done
 }
@@ -91,7 +91,9 @@ complete_line() {
     <(complete_line "cbscore explain --" | sort)
   [ "$(complete_line "cbscore exp")" = $'explain\nexport' ]
   [ "$(complete_line "cbscore explain --policy sp")" = spread ]
-  [ "$(complete_line "cbscore explain --policy=")" = "$(printf '%s\n' fastest order spread roundrobin hash affinity)" ]
+  diff <(raw cbscore | awk -F'\t' '$2 == "explain" && $3 == "policy" { print $7 }' | tr ' ' '\n') \
+    <(complete_line "cbscore explain --policy=")
+  complete_line "cbscore explain --policy=" | grep -qx affinity
   [ "$(complete_line "cbrelay --policy=o")" = order ]
   [ "$(complete_line "cbscore export --forward ipi")" = ipip ]
   [ "$(complete_line "cbscore list -o node,bu")" = node,busy ]

@@ -126,14 +126,18 @@ EOF
     'x, 1, 1, 0, check=chat:file' 'y, 1, 1, 0, check=ssh --loud' 'z, 1, 1, 0, check=ssh extra'
   [ "$status" = 78 ]
   [ -z "$output" ]
-  local expected
-  expected=$(sed "s|^nodes.conf|$CONF|" <<'EOF'
+  local expected keys kinds
+  keys=$("$BUILD/cbscore" --help=raw | awk -F'\t' '$1 == "key" && $2 == "add" && $3 !~ /^(cores|flags)$/ {
+    print $3 ($4 == "yes|no" ? "" : "=") }' | sed ':all; N; $!b all; s/\n/, /g; s/\(.*\), /\1 or /')
+  kinds=$(sed -nE 's/.*KIND\((\w+), ARGUMENT_(\w+),.*/\1:\2/p' "$BATS_TEST_DIRNAME/../scoreboard/list/check_kinds.h" |
+    sed -E 's/:NONE//; s/:.+/:/' | paste -sd, | sed 's/,/, /g')
+  expected=$(sed "s|^nodes.conf|$CONF|; s|KEYS|$keys|; s|KINDS|$kinds|" <<'EOF'
 nodes.conf:1: cores: "0": expected 1 to 65535
 nodes.conf:2: port: "0": expected 1 to 65535
 nodes.conf:3: flags: "0x1": expected no bits but 0x80000000 (down) and 0x40000000 (hold)
 nodes.conf:4: cores: missing: expected host, port, cores, flags
 nodes.conf:5: speed: "fast": expected a decimal number from 0.001 to 1000000
-nodes.conf:6: key: "colour": expected speed=, smt=, backup, silent, check=, proxy= or check-proxy=
+nodes.conf:6: key: "colour": expected KEYS
 nodes.conf:7: host: "g h": expected letters, digits, dots and hyphens
 nodes.conf:8: host: "2001:db8::7": expected a name, an IPv4 address, or an IPv6 address in brackets
 nodes.conf:11: speed: expected once only
@@ -142,7 +146,7 @@ nodes.conf:13: cores: "65536": expected 1 to 65535
 nodes.conf:14: flags: "4294967296": expected a decimal or 0x hexadecimal number
 nodes.conf:15: backup: expected no value
 nodes.conf:16: proxy: "v3": expected v1 or v2
-nodes.conf:17: check: "magic": expected one of tcp, none, banner:, ssh, smtp, pop3, imap, ftp, chat:, distcc, agent:, http:, https:, exec:
+nodes.conf:17: check: "magic": expected one of KINDS
 nodes.conf:18: check: "tcp --timeout=soon": expected a time above 0 as the --timeout, such as 5s
 nodes.conf:19: check: "-t 5s none": expected no --timeout with none
 nodes.conf:20: check: "banner:(": expected a regular expression: missing closing parenthesis, at byte 2
