@@ -79,6 +79,7 @@ enum {
 	OPTION_GAP_USEC,
 	OPTION_TIMEOUT,
 	OPTION_PRINT,
+	OPTION_AHEAD,
 	OPTION_BYTES_SLOW,
 	OPTION_SEED,
 	OPTION_SOURCE
@@ -87,6 +88,7 @@ enum {
 static uint64_t arg_number = 1;
 static uint64_t arg_concurrent; /* 0 is all */
 static uint64_t arg_send;
+static uint64_t arg_ahead = UINT64_MAX;
 static char *arg_line; /* with its \n, or NULL */
 static size_t arg_line_size;
 static bool arg_half_close;
@@ -361,11 +363,19 @@ static size_t conn_allowance(struct conn *conn)
 	return 0;
 }
 
+/* The number of bytes that may be sent now. */
+static uint64_t conn_unsent(const struct conn *conn)
+{
+	uint64_t ahead = conn->sent > conn->received ? conn->sent - conn->received : 0;
+
+	return ahead < arg_ahead ? earlier(payload_size() - conn->sent, arg_ahead - ahead) : 0;
+}
+
 /* Sets the events that the connection waits for, and the client's alarm for what is due by time. */
 static void conn_arm(struct client *client, struct conn *conn)
 {
 	struct epoll_event event = { .data.ptr = conn };
-	bool wants_output = conn->phase == PHASE_RUNNING && !conn->broken && conn->sent < payload_size();
+	bool wants_output = conn->phase == PHASE_RUNNING && !conn->broken && conn_unsent(conn) > 0;
 	bool wants_input = conn->phase != PHASE_CONNECTING && !conn->eof && conn->slow_usec == USEC_NEVER;
 	int operation;
 
@@ -542,8 +552,8 @@ static void conn_send(struct client *client, struct conn *conn)
 {
 	uint64_t turn = 0;
 
-	while (!conn->broken && conn->sent < payload_size() && turn < SEND_PER_TURN) {
-		size_t size = (size_t)earlier(payload_size() - conn->sent, sizeof(buffer));
+	while (!conn->broken && conn_unsent(conn) > 0 && turn < SEND_PER_TURN) {
+		size_t size = (size_t)earlier(conn_unsent(conn), sizeof(buffer));
 		ssize_t n;
 
 		payload_fill(conn, buffer, size, conn->sent);
@@ -837,6 +847,7 @@ static void help(void)
 		    "      --abort-after MSEC, --close-after MSEC\n"
 		    "                        end it so long after connect() by a reset, or plainly, and call it ok\n"
 		    "      --timeout SEC     from start to complete reply (60; fractions are allowed)\n"
+		    "      --ahead BYTES     send at most so many bytes more than have come back\n"
 		    "      --bytes-slow RATE read at most RATE bytes a second on each connection, until SIGUSR1\n"
 		    "      --interval MSEC   between starts\n"
 		    "      --start-order     start one when the one before it is connected\n"
@@ -929,6 +940,7 @@ static void options_parse(int argc, char **argv)
 		{ "gap-usec", required_argument, NULL, OPTION_GAP_USEC },
 		{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
 		{ "print", no_argument, NULL, OPTION_PRINT },
+		{ "ahead", required_argument, NULL, OPTION_AHEAD },
 		{ "bytes-slow", required_argument, NULL, OPTION_BYTES_SLOW },
 		{ "seed", required_argument, NULL, OPTION_SEED },
 		{ "source", required_argument, NULL, OPTION_SOURCE },
@@ -984,6 +996,9 @@ static void options_parse(int argc, char **argv)
 			break;
 		case OPTION_PRINT:
 			arg_print = true;
+			break;
+		case OPTION_AHEAD:
+			arg_ahead = option_number("--ahead", 1, INT64_MAX);
 			break;
 		case OPTION_BYTES_SLOW:
 			arg_bytes_slow = option_number("--bytes-slow", 1, INT64_MAX);
