@@ -256,10 +256,10 @@ cbscore: 1 error; nothing is changed" ]
   validate '[1:2:3], 1, 1, 0' '[::1%], 1, 1, 0' '[::1%lo], 1, 1, 0' '[fe80::1%an-interface-xxx], 1, 1, 0' '1.2.3, 1, 1, 0' \
     '300.1.1.1, 1, 1, 0' '0x7f000001, 1, 1, 0' '1.2.3.4.5, 1, 1, 0' 'a..b, 1, 1, 0' '-a.b, 1, 1, 0' 'a-, 1, 1, 0' '., 1, 1, 0' \
     "$(printf 'x%.0s' {1..64}).farm, 1, 1, 0" '[], 1, 1, 0' '[10.0.0.1], 1, 1, 0' 'a%b, 1, 1, 0' '010.0.0.1, 1, 1, 0' \
-    '[::ffff:1.2.3], 1, 1, 0'
+    '[::ffff:1.2.3], 1, 1, 0' '[::ffff:1.2.3.4%1], 1, 1, 0' '[2001:db8::1%99999999999], 1, 1, 0'
   [ "$status" = 78 ]
-  for line in {1..18}; do grep -q "^$CONF:$line: host: " <<<"$stderr" || { echo "line $line: $stderr"; return 1; }; done
-  [ "$(tail -n 1 <<<"$stderr")" = "cbscore: 18 errors; nothing is changed" ]
+  for line in {1..20}; do grep -q "^$CONF:$line: host: " <<<"$stderr" || { echo "line $line: $stderr"; return 1; }; done
+  [ "$(tail -n 1 <<<"$stderr")" = "cbscore: 20 errors; nothing is changed" ]
   validate '[fe80::1%eth0], 1, 1, 0' '[fe80::1%3], 1, 1, 0' '[ff02::1%eth0], 1, 1, 0' '[::ffff:1.2.3.5], 1, 1, 0' 'a.b., 1, 1, 0' \
     '_x.farm, 1, 1, 0' '7up.example, 1, 1, 0' '1.2.3.4, 1, 1, 0' "$(printf 'x%.0s' {1..63}).farm, 1, 1, 0" 'x, 1, 1, 0'
   echo "$stderr"
@@ -277,15 +277,18 @@ nodes.conf:2: host: "localhost:1": expected once only, it is in line 1 already
 cbscore: 3 errors; nothing is changed
 EOF
   validate 'a.farm, 1, 1, 0' 'A.Farm., 1, 1, 0' 'localhost., 1, 1, 0' 'localhost, 1, 1, 0' '10.0.0.7, 1, 1, 0' \
-    '[::ffff:10.0.0.7], 1, 1, 0' '[::FFFF:a00:7], 1, 1, 0' 'b.farm.., 1, 1, 0'
+    '[::ffff:10.0.0.7], 1, 1, 0' '[::FFFF:a00:7], 1, 1, 0' 'b.farm.., 1, 1, 0' '[fe80::1%2], 1, 1, 0' '[fe80::1%02], 1, 1, 0' \
+    '[::1], 1, 1, 0' '[::1%0], 1, 1, 0'
   [ "$status" = 78 ]
   told <<'EOF'
 nodes.conf:8: host: "b.farm..": expected a name whose parts between dots have 1 to 63 bytes and no hyphen at an end
 nodes.conf:6: host: "10.0.0.7:1": expected once only, it is in line 5 already
 nodes.conf:7: host: "10.0.0.7:1": expected once only, it is in line 6 already
+nodes.conf:12: host: "[::1]:1": expected once only, it is in line 11 already
+nodes.conf:10: host: "[fe80::1%2]:1": expected once only, it is in line 9 already
 nodes.conf:2: host: "a.farm:1": expected once only, it is in line 1 already
 nodes.conf:4: host: "localhost:1": expected once only, it is in line 3 already
-cbscore: 5 errors; nothing is changed
+cbscore: 7 errors; nothing is changed
 EOF
   echo "LocalHost., 4001, 1, 0" >"$CONF"
   score load
@@ -298,13 +301,21 @@ EOF
 @test "a byte order mark is skipped; commas that are missing are named; a list comes from standard input, too" {
   printf '\xef\xbb\xbfa, 1, 1, 0\n' >"$CONF"
   run -0 score validate
-  validate 'fast1.farm 3632 16 0' 'a, 1 1, 0' 'a; 1; 1; 0' 'a'
+  validate 'fast1.farm 3632 16 0' 'a, 1 1, 0' 'a; 1; 1; 0' 'a' 'a:3632, 4, 0' '[::1]:3632, 4, 0' '[::1'
   told <<'EOF'
 nodes.conf:1: line: "fast1.farm 3632 16 0": expected commas between host, port, cores, flags
 nodes.conf:2: line: "a, 1 1, 0": expected commas between host, port, cores, flags
 nodes.conf:3: line: "a; 1; 1; 0": expected commas between host, port, cores, flags
 nodes.conf:4: port: missing: expected host, port, cores, flags
-cbscore: 4 errors; nothing is changed
+nodes.conf:5: line: "a:3632, 4, 0": expected commas between host, port, cores, flags
+nodes.conf:6: line: "[::1]:3632, 4, 0": expected commas between host, port, cores, flags
+nodes.conf:7: line: "[::1": expected commas between host, port, cores, flags
+cbscore: 7 errors; nothing is changed
+EOF
+  validate $'# a list of an old editor\ra, 1, 1, 0\r' $'b, 1, 1, 0\r'
+  told <<'EOF'
+nodes.conf:1: line: expected line feeds at the ends of lines, found a carriage return within one
+cbscore: 1 error; nothing is changed
 EOF
   run -0 score validate - <<<'a, 1, 2, 0'
   [ "$output" = "standard input: 1 node, 2 cores" ]

@@ -18,30 +18,43 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "system/number.h"
+
 #define LABEL_MAX 63u
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
 
-static bool is_scope(const char *text, const struct in6_addr *address)
+/*
+ * Reads the scope of an address: the text behind the %. *ret gets it in one
+ * form, with its %; the number 0 is no scope, and leaves *ret empty.
+ */
+static int parse_scope(const char *text, const struct in6_addr *address, char ret[static IF_NAMESIZE + 1])
 {
+	/* Only a link-local address belongs to an interface by name; any address may have a number. */
 	bool by_name = IN6_IS_ADDR_LINKLOCAL(address) || IN6_IS_ADDR_MC_LINKLOCAL(address);
 	size_t length = strlen(text);
+	uint64_t number;
 
-	if (length == 0 || length >= IF_NAMESIZE)
-		return false;
-	/* Only a link-local address belongs to an interface by name; any address may have a number. */
-	if (!by_name)
-		return text[strspn(text, "0123456789")] == '\0';
+	if (length == 0 || length >= IF_NAMESIZE || IN6_IS_ADDR_V4MAPPED(address))
+		return -EINVAL;
+	if (text[strspn(text, "0123456789")] == '\0') {
+		if (number_parse(text, 0, UINT32_MAX, &number) < 0)
+			return -EINVAL;
+		text += strspn(text, "0");
+	} else if (!by_name) {
+		return -EINVAL;
+	}
 	for (const char *p = text; *p; p++)
 		if (!isalnum((unsigned char)*p) && !strchr(".-_:@", *p))
-			return false;
-	return true;
+			return -EINVAL;
+	(void)snprintf(ret, IF_NAMESIZE + 1, "%s%s", *text ? "%" : "", text);
+	return 0;
 }
 
 /* Reads the text between the brackets. */
 static int parse_ipv6(char *text, char *ret, const char **ret_expected)
 {
-	char *scope = strchr(text, '%'), canonical[INET6_ADDRSTRLEN];
+	char *scope = strchr(text, '%'), canonical[INET6_ADDRSTRLEN], zone[IF_NAMESIZE + 1] = "";
 	struct in6_addr address;
 
 	if (scope)
@@ -50,17 +63,17 @@ static int parse_ipv6(char *text, char *ret, const char **ret_expected)
 		*ret_expected = "an IPv6 address in the brackets";
 		return -EINVAL;
 	}
-	if (scope && !is_scope(scope, &address)) {
+	if (scope && parse_scope(scope, &address, zone) < 0) {
 		*ret_expected = "the name of an interface behind the % of a link-local address";
 		return -EINVAL;
 	}
 	/* An IPv4 address in the form of IPv6: a connection goes to the IPv4 address. */
-	if (IN6_IS_ADDR_V4MAPPED(&address) && !scope) {
+	if (IN6_IS_ADDR_V4MAPPED(&address)) {
 		(void)inet_ntop(AF_INET, &address.s6_addr[12], ret, NODE_HOST_MAX + 1);
 		return 0;
 	}
 	(void)inet_ntop(AF_INET6, &address, canonical, sizeof(canonical));
-	(void)snprintf(ret, NODE_HOST_MAX + 1, "%s%s%s", canonical, scope ? "%" : "", scope ? scope : "");
+	(void)snprintf(ret, NODE_HOST_MAX + 1, "%s%s", canonical, zone);
 	return 0;
 }
 

@@ -122,12 +122,16 @@ static size_t split_fields(char *line, char *fields[static LINE_FIELDS_MAX])
 	return n;
 }
 
-/* Whether blanks stand where commas may have been meant. */
-static bool has_blanks(char *texts[], size_t n)
+/* Whether anything stands where commas may have been meant: a byte that no host and no number has. */
+static bool has_joints(char *texts[], size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (strpbrk(texts[i], " \t;"))
-			return true;
+	for (size_t i = 0; i < n; i++) {
+		const char *address = *texts[i] == '[' ? strchr(texts[i], ']') : NULL;
+
+		for (const char *rest = address ? address + 1 : texts[i]; *rest; rest++)
+			if (!isalnum((unsigned char)*rest) && !strchr(".-_", *rest))
+				return true;
+	}
 	return false;
 }
 
@@ -148,7 +152,7 @@ static int parse_line(struct place *place, char *line, struct nodelist *list)
 
 	(void)field_shown(line, shown);
 	n = split_fields(line, texts);
-	if (n < FIELDS_PLACED && has_blanks(texts, n))
+	if (n < FIELDS_PLACED && has_joints(texts, n))
 		return complain(place, "line: \"%s\": expected commas between host, port, cores, flags", shown);
 	if (n < FIELDS_PLACED)
 		return complain(place, "%s: missing: expected host, port, cores, flags", node_fields[n].name);
@@ -248,6 +252,8 @@ int nodelist_parse(const char *name, const char *text, size_t size, struct nodel
 		(void)snprintf(place.text, sizeof(place.text), "%s:%zu", name, number);
 		if (strlen(line) != length)
 			r = complain(&place, "line: expected text, found a NUL byte");
+		else if (strcspn(line, "\r") + 1 < length)
+			r = complain(&place, "line: expected line feeds at the ends of lines, found a carriage return within one");
 		else
 			r = parse_line(&place, line, ret);
 		free(line);
