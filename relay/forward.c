@@ -605,16 +605,22 @@ static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeou
 	}
 }
 
+/* How a side failed after its end: a machine that vanished, and has acknowledged nothing since, answers no question. */
+static enum forward_outcome failure(struct side *side, enum forward_outcome reset, enum forward_outcome vanished)
+{
+	uint64_t look_usec = NO_TIMEOUT;
+
+	return pulse_has_stopped(&side->pulse, side->fd, now_boottime(), &look_usec) ? vanished : reset;
+}
+
 /*
  * A side has failed after its end, and all that it said has been given to the other side: waits until the other
- * side's machine has it. Returns the given outcome, or what else ended the wait.
+ * side's machine has it. Returns how the side failed, or what else ended the wait.
  */
-static enum forward_outcome deliver_rest(const struct pair *pair, enum forward_outcome outcome, uint64_t idle_timeout_usec)
+static enum forward_outcome deliver_rest(struct pair *pair, bool to_client, uint64_t idle_timeout_usec)
 {
-	bool to_client = outcome == FORWARD_NODE_RESET;
-
 	if (pair->in.dropping && pair->out.dropping)
-		return outcome;
+		return to_client ? FORWARD_NODE_RESET : FORWARD_CLIENT_RESET;
 	switch (delivery_await(to_client ? pair->client.fd : pair->node.fd, idle_timeout_usec)) {
 	case -EINTR:
 		return FORWARD_INTERRUPTED;
@@ -623,7 +629,8 @@ static enum forward_outcome deliver_rest(const struct pair *pair, enum forward_o
 	case -ETIMEDOUT:
 		return to_client ? FORWARD_CLIENT_VANISHED : FORWARD_NODE_VANISHED;
 	default:
-		return outcome;
+		return to_client ? failure(&pair->node, FORWARD_NODE_RESET, FORWARD_NODE_VANISHED)
+				 : failure(&pair->client, FORWARD_CLIENT_RESET, FORWARD_CLIENT_VANISHED);
 	}
 }
 
@@ -671,7 +678,7 @@ enum forward_outcome forward(int client_fd, int node_fd, struct opening *opening
 		outcome = forward_loop(&pair, idle_timeout_usec, progress, arg, ret_errno);
 	note_end(&pair, outcome == FORWARD_NODE_RESET);
 	if ((outcome == FORWARD_CLIENT_RESET && pair.out.dropping) || (outcome == FORWARD_NODE_RESET && pair.in.dropping))
-		outcome = deliver_rest(&pair, outcome, idle_timeout_usec);
+		outcome = deliver_rest(&pair, outcome == FORWARD_NODE_RESET, idle_timeout_usec);
 	*ret = (struct forward_counts){ .node_first = pair.node_first, .node_usec = pair.node_usec };
 	ret->in = outcome == FORWARD_DONE ? pair.in.bytes : arrived(node_fd, &pair.in);
 	ret->in = ret->in > size ? ret->in - size : 0;

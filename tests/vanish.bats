@@ -83,9 +83,15 @@ queue_is() { [ "$(farm_queue "$1")" = "$2" ]; }
 took() { sed -n 's/.*total_usec=\([0-9]*\)[0-9]\{6\} .*/\1/p' "$T/$1.log"; }
 ended() { grep -q "end=$2" "$T/$1.log"; }
 
+# The slot of a node is free, and nothing was asked of the node's machine before.
+node_is_given_up() {
+  if near ss -Htn state syn-sent "dport = :$2" | grep . >>"$T/asked.log"; then return 1; fi
+  slots_are "$1" 0 && ! grep -q . "$T/asked.log"
+}
+
 # All states in which something is unacknowledged, side by side. The far machine has four clients and nodes.
 vanishes() {
-  local way=$1 answer byte end rest
+  local way=$1 answer byte end rest open
   # The node answers a client on a machine that has vanished.
   python "$T/answer.out" near <<END
 s = socket.create_server(('127.0.0.1', 4001)); say('ready')
@@ -96,13 +102,14 @@ except ConnectionError: pass
 say('over')
 END
   # A client sends one more byte to a node that has vanished; a client's end is on its way to it; a node that has ended
-  # its side vanishes while the rest is sent to it.
+  # its side vanishes while the rest is sent to it; another one does so while its client stays.
   python "$T/nodes.out" far <<END
 byte = socket.create_server(('198.51.100.2', 4002)); end = socket.create_server(('198.51.100.2', 4003))
-rest = socket.create_server(('198.51.100.2', 4004)); say('ready')
+rest = socket.create_server(('198.51.100.2', 4004)); open = socket.create_server(('198.51.100.2', 4005)); say('ready')
 a, _ = byte.accept(); a.recv(10)
 b, _ = end.accept(); b.recv(10)
 c, _ = rest.accept(); c.recv(10); c.shutdown(socket.SHUT_WR)
+d, _ = open.accept(); d.recv(10); d.shutdown(socket.SHUT_WR)
 say('asked'); time.sleep(600)
 END
   until_ok grep -q ready "$T/answer.out"
@@ -111,6 +118,7 @@ END
   farm "$way" "198.51.100.2, 4002, 1, 0"; byte=$PORT
   farm "$way" "198.51.100.2, 4003, 1, 0"; end=$PORT
   farm "$way" "198.51.100.2, 4004, 1, 0"; rest=$PORT
+  farm "$way" "198.51.100.2, 4005, 1, 0"; open=$PORT
   python "$T/asker.out" far <<END
 s = socket.create_connection(('198.51.100.1', $answer)); s.sendall(b'ask'); time.sleep(600)
 END
@@ -118,7 +126,8 @@ END
 a = socket.create_connection(('127.0.0.1', $byte)); a.sendall(b'ask')
 b = socket.create_connection(('127.0.0.1', $end)); b.sendall(b'ask')
 c = socket.create_connection(('127.0.0.1', $rest)); c.sendall(b'ask'); c.recv(10)
-say('asked'); W('cut'); a.sendall(b'x'); b.shutdown(socket.SHUT_WR); c.sendall(b'z'); c.close(); say('said')
+d = socket.create_connection(('127.0.0.1', $open)); d.sendall(b'ask'); d.recv(10)
+say('asked'); W('cut'); a.sendall(b'x'); b.shutdown(socket.SHUT_WR); c.sendall(b'z'); c.close(); d.sendall(b'z'); say('said')
 for s in (a, b):
     try:
         while s.recv(10): pass
@@ -129,12 +138,13 @@ END
   until_ok grep -q asked "$T/answer.out"
   until_ok grep -q asked "$T/nodes.out"
   until_ok grep -q asked "$T/clients.out"
-  for farm in $answer $byte $end $rest; do slots_are "$farm" 1; done
+  for farm in $answer $byte $end $rest $open; do slots_are "$farm" 1; done
   cut
   word cut
   word answer
   until_ok grep -q said "$T/clients.out"
-  for farm in $answer $byte $end $rest; do
+  PATIENCE=30 until_ok node_is_given_up "$open" 4005
+  for farm in $answer $byte $end $rest $open; do
     PATIENCE=30 until_ok slots_are "$farm" 0
     until_ok eval '[ -n "$(took $farm)" ]'
     # Not before the time is over, and soon after it.
@@ -145,6 +155,7 @@ END
   until_ok ended "$byte" SD
   until_ok ended "$end" SD
   until_ok ended "$rest" SD
+  until_ok ended "$open" SD
   until_ok grep -q over "$T/answer.out"
   until_ok lines_with_are "$T/clients.out" reset 2
 }
