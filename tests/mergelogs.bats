@@ -216,6 +216,14 @@ END
   : >"$T/empty"
   run --separate-stderr -1 score mergelogs "$T/empty" "a:1=$T/none"
   [ "$stderr" = "cbscore: $T/none: No such file or directory" ]
+  run --separate-stderr -1 score mergelogs "$T" "$T/empty"
+  [ "$stderr" = "cbscore: $T: Is a directory" ]
+  run --separate-stderr -1 score mergelogs "$T/empty" "a:1=$T"
+  [ "$stderr" = "cbscore: $T: Is a directory" ]
+  run --separate-stderr -1 timeout 60 "$BUILD/cbscore" mergelogs /dev/zero "$T/empty"
+  [ "$stderr" = "cbscore: /dev/zero: a line is longer than 1 MiB" ]
+  run --separate-stderr -1 timeout 60 "$BUILD/cbscore" mergelogs "$T/empty" /dev/zero
+  [ "$stderr" = "cbscore: /dev/zero: a line is longer than 1 MiB" ]
   run --separate-stderr -2 score mergelogs - -
   [[ $stderr == *"only one of the files can be standard input"* ]]
   run --separate-stderr -2 score mergelogs --pattern 'from (\d+' "$T/empty" "$T/empty"

@@ -328,6 +328,15 @@ EOF
   [ "$stderr" = "cbscore: /dev/zero: File too large" ]
 }
 
+@test "a named pipe is a list if it has a writer" {
+  mkfifo "$T/pipe"
+  run -1 --separate-stderr timeout 60 "$BUILD/cbscore" validate "$T/pipe"
+  [ "$stderr" = "cbscore: $T/pipe: No data available" ]
+  background "$T/validate.log" "$BUILD/cbscore" validate "$T/pipe"
+  echo 'a, 1, 2, 0' >"$T/pipe"
+  until_ok grep -qx "$T/pipe: 1 node, 2 cores" "$T/validate.log"
+}
+
 @test "who only looks makes no scoreboard" {
   node_line 4001 1
   for verb in list slots queue explain dump fsck reap 'export ipvs --service fwmark:1'; do

@@ -33,7 +33,7 @@ static uint64_t arg_window_usec = 600 * USEC_PER_SEC;
 struct merge {
 	const char *gateway_path;
 	struct gateway_log *gateway;
-	bool gateway_over;
+	bool gateway_over, gateway_failed; /* its log's end was read, or an error */
 	struct passages *passages;
 	uint64_t first_usec;        /* when the first connection began */
 	struct node_log *logs;
@@ -50,6 +50,7 @@ static int read_passage(struct merge *merge)
 
 	if (r <= 0) {
 		merge->gateway_over = true;
+		merge->gateway_failed = r < 0;
 		return r;
 	}
 	if (passages_count(merge->passages) == 0)
@@ -205,6 +206,7 @@ static void tell_sums(const struct merge *merge)
 static int fail(const char *path, int error)
 {
 	complain("%s: %s", path, error == -EBADMSG ? "breaks off, or is no output of journalctl -o export" :
+			      error == -EFBIG ? "a line is longer than 1 MiB" :
 			      error == -E2BIG ? "a line takes the pattern too much work" : strerror(-error));
 	return STATUS_FAILED;
 }
@@ -223,7 +225,7 @@ static int merge_all(struct merge *merge)
 	while (r >= 0 && !ferror(stdout) && (log = earliest(merge)))
 		r = write_next(merge, log);
 	if (r < 0)
-		return fail(merge->gateway_over ? merge->gateway_path : log->path, r);
+		return fail(merge->gateway_failed ? merge->gateway_path : log->path, r);
 	while (r >= 0 && !merge->gateway_over)
 		r = read_passage(merge);
 	if (r < 0)

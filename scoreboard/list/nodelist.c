@@ -10,18 +10,25 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/magic.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "fields.h"
 #include "system/grow.h"
 
 #define LINE_FIELDS_MAX 16
 #define BYTES_MAX (64u << 20)          /* of a file: some hundred for each of a hundred thousand nodes */
+#define WRITER_MSEC 5000               /* to wait for the first byte of a named pipe */
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 /* Where a complaint points: file and line, or an argument. */
@@ -305,16 +312,44 @@ out:
 	return r;
 }
 
+/* Waits for the writer of a named pipe. An open(2) that waits for a writer may never return. */
+static int await_writer(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	struct statfs fs;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+		return -errno;
+	if (S_ISFIFO(st.st_mode) && fs.f_type != PIPEFS_MAGIC && poll(&pollfd, 1, WRITER_MSEC) == 0)
+		return -ENODATA;
+	return fcntl(fd, F_SETFL, 0) < 0 ? -errno : 0;
+}
+
+static int open_list(const char *path, FILE **ret)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return -errno;
+	r = await_writer(fd);
+	if (r == 0) {
+		*ret = fdopen(fd, "r");
+		r = *ret ? 0 : -errno;
+	}
+	if (r < 0)
+		(void)close(fd);
+	return r;
+}
+
 int nodelist_read(const char *path, struct nodelist *ret)
 {
-	FILE *file = fopen(path, "re");
-	int r;
+	FILE *file = NULL;
+	int r = open_list(path, &file);
 
-	if (!file) {
-		r = -errno;
-		*ret = (struct nodelist){ 0 };
+	*ret = (struct nodelist){ 0 };
+	if (r < 0)
 		return r;
-	}
 	r = nodelist_read_stream(file, path, ret);
 	if (r == 0)
 		ret->path = realpath(path, NULL); /* NULL for a pipe: no other process can read it again */

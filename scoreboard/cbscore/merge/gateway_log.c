@@ -9,6 +9,7 @@
 
 #include "journal_export.h"
 #include "key_values.h"
+#include "log_line.h"
 #include "moment.h"
 #include "system/number.h"
 
@@ -20,7 +21,7 @@ struct gateway_log {
 	enum { KIND_UNKNOWN, KIND_EXPORT, KIND_LINES } kind;
 	uint64_t timeless;
 	struct journal_entry entry;
-	char *line;     /* getline(3)'s */
+	char *line;     /* log_line_read()'s */
 	size_t room;
 };
 
@@ -126,11 +127,13 @@ static int next_entry(struct gateway_log *log, struct passage *ret)
 static int next_line(struct gateway_log *log, struct passage *ret)
 {
 	const char *line;
+	size_t size;
 
 	for (;;) {
-		errno = 0;
-		if (getline(&log->line, &log->room, log->file) < 0)
-			return feof(log->file) ? 0 : errno ? -errno : -EIO;
+		int r = log_line_read(log->file, &log->line, &log->room, &size);
+
+		if (r <= 0)
+			return r;
 		line = key_values_find(log->line);
 		if (line && from_key_values(log, line, 0, ret))
 			return 1;
@@ -138,17 +141,24 @@ static int next_line(struct gateway_log *log, struct passage *ret)
 }
 
 /* An entry of the journal begins with a field whose name begins with two underscores; no line of text does. */
-static void find_kind(struct gateway_log *log)
+static int find_kind(struct gateway_log *log)
 {
-	int c = getc(log->file);
+	int c;
 
+	errno = 0;
+	c = getc(log->file);
+	if (c == EOF && ferror(log->file))
+		return errno ? -errno : -EIO;
 	(void)ungetc(c, log->file);
 	log->kind = c == '_' ? KIND_EXPORT : KIND_LINES;
+	return 0;
 }
 
 int gateway_log_next(struct gateway_log *log, struct passage *ret)
 {
-	if (log->kind == KIND_UNKNOWN)
-		find_kind(log);
+	int r = log->kind == KIND_UNKNOWN ? find_kind(log) : 0;
+
+	if (r < 0)
+		return r;
 	return log->kind == KIND_EXPORT ? next_entry(log, ret) : next_line(log, ret);
 }

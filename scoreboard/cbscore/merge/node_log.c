@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log_line.h"
 #include "passages.h"
 
 /* The node of "NODE=FILE": it has a port and no folder, so that a file with a = in its name is not taken apart. */
@@ -51,19 +52,13 @@ void node_log_clear(struct node_log *log)
 
 static int read_line(struct node_log *log)
 {
-	ssize_t n;
+	int r = log_line_read(log->file, &log->line, &log->room, &log->size);
 
-	errno = 0;
-	n = getline(&log->line, &log->room, log->file);
-	if (n < 0) {
-		int r = feof(log->file) ? 0 : errno ? -errno : -EIO;
-
+	if (r <= 0)
 		end_file(log);
-		return r;
-	}
-	log->size = (size_t)n - (log->line[n - 1] == '\n');
-	log->number++;
-	return 1;
+	else
+		log->number++;
+	return r;
 }
 
 int node_log_next(struct node_log *log, uint64_t near_usec)

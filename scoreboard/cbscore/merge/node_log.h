@@ -18,7 +18,7 @@ struct node_log {
 	const char *path;
 	char *node;              /* whose log it is, NULL: not said */
 	FILE *file;              /* NULL: at its end */
-	char *line;              /* getline(3)'s, of size bytes without its newline */
+	char *line;              /* log_line_read()'s, of size bytes */
 	size_t size, room;
 	bool names_client;       /* and then what: */
 	struct node_line says;
