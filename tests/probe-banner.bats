@@ -153,3 +153,17 @@ reason_is() { [ "$(reason_of "$1")" = "$2" ] || { score list; return 1; }; }
     [ "$(LC_ALL=$locale score list -J -o REASON | jq -r '.nodes[0].reason')" = 'wrong banner: café €..( ........ x' ]
   done
 }
+
+@test "what a node says behind a NUL byte is shown, and a long text is not cut within a character" {
+  talker nul 4001 'say:no\x00t yet\r\n'
+  talker long 4002 "say:$(printf '\\xc3\\xa9%.0s' {1..60})\r\n"
+  talker chat 4003 'say:no\x00t yet\r\n'
+  echo 'expect "^HELLO$"' >"$T/chat"
+  node_line 4001 1 'check=banner:^HELLO'
+  node_line 4002 1 'check=banner:^HELLO'
+  node_line 4003 1 "check=chat:$T/chat"
+  run -0 probe
+  [[ $output == *"4001 is down: wrong banner: no.t yet (was up for "* ]]
+  [[ $output =~ "4002 is down: wrong banner: "é+" (was up for " ]]
+  [[ $output == *"4003 is down: wrong answer: line 1: no.t yet (was up for "* ]]
+}

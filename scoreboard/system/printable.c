@@ -75,6 +75,16 @@ void printable(char *text, char instead)
 	clean((unsigned char *)text, strlen(text), instead, false);
 }
 
+void printable_cut(char *text)
+{
+	size_t size = strlen(text), back = 1;
+
+	while (back < size && back < 4 && ((unsigned char)text[size - back] & 0xc0) == 0x80)
+		back++;
+	if (back <= size && length_of((unsigned char)text[size - back]) > back)
+		text[size - back] = '\0';
+}
+
 void printable_line(char *text)
 {
 	clean((unsigned char *)text, strlen(text), '?', true);

@@ -17,6 +17,9 @@
  */
 void printable(char *text, char instead);
 
+/* Drops the sequence of UTF-8 that is incomplete at the end of a text that was cut short. */
+void printable_cut(char *text);
+
 /* Whether printable() leaves the text as it is. */
 bool is_printable(const char *text);
 

@@ -102,7 +102,7 @@ static enum outcome banner_heard(struct probe *probe, uint64_t deadline_usec)
 		if (too_long)
 			return probe_fail(probe, REASON_TOO_LONG, "%s", "");
 		if (complete && (!banner->any_line || talk->ended))
-			return probe_fail(probe, REASON_WRONG_BANNER, "%.*s", (int)length, line);
+			return probe_fail_said(probe, REASON_WRONG_BANNER, "", line, length);
 		if (!newline)
 			break;
 		next_line(talk, (size_t)(newline - line) + 1);

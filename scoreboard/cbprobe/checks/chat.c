@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,11 +97,13 @@ static enum outcome chat_lost(struct probe *probe, enum node_reason reason, cons
 	size_t step = talk->step < script->n ? talk->step : script->n - 1;
 	unsigned line = script->steps[step].line;
 	const char *said;
-	int length;
+	char words[32];
+	size_t length;
 
 	if (talk->received > 0 && (reason == REASON_NO_ANSWER || reason == REASON_CLOSED || reason == REASON_TOO_LONG)) {
 		said = conversation_last_line(talk, &length);
-		return probe_fail(probe, REASON_WRONG_ANSWER, "line %u: %.*s", line, length, said);
+		(void)snprintf(words, sizeof(words), "line %u: ", line);
+		return probe_fail_said(probe, REASON_WRONG_ANSWER, words, said, length);
 	}
 	return probe_fail(probe, reason, "line %u%s%s", line, detail ? ": " : "", detail ? detail : "");
 }

@@ -32,7 +32,8 @@ const struct check *check_find(const char *name)
 /* Sets the detail, with unprintable bytes as dots: a node's own words go to terminals and the journal. */
 static void set_detail(struct probe *probe, const char *format, va_list ap)
 {
-	(void)vsnprintf(probe->detail, sizeof(probe->detail), format, ap);
+	if (vsnprintf(probe->detail, sizeof(probe->detail), format, ap) >= (int)sizeof(probe->detail))
+		printable_cut(probe->detail);
 	printable(probe->detail, '.');
 }
 
@@ -45,6 +46,18 @@ enum outcome probe_fail(struct probe *probe, enum node_reason reason, const char
 	set_detail(probe, format, ap);
 	va_end(ap);
 	return OUTCOME_DOWN;
+}
+
+enum outcome probe_fail_said(struct probe *probe, enum node_reason reason, const char *words, const char *said, size_t size)
+{
+	char text[sizeof(probe->detail) + 1];
+
+	if (size >= sizeof(text))
+		size = sizeof(text) - 1;
+	for (size_t i = 0; i < size; i++)
+		text[i] = said[i] ? said[i] : '\a'; /* a dot, as all bytes that are no text */
+	text[size] = '\0';
+	return probe_fail(probe, reason, "%s%s", words, text);
 }
 
 enum outcome probe_cannot_tell(struct probe *probe, enum node_reason reason, const char *format, ...)

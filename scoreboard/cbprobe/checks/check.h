@@ -107,6 +107,9 @@ const struct check *check_find(const char *name);
 enum outcome probe_fail(struct probe *probe, enum node_reason reason, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* As probe_fail(), of what a node said, size bytes of any kind, behind these words. */
+enum outcome probe_fail_said(struct probe *probe, enum node_reason reason, const char *words, const char *said, size_t size);
+
 /* As probe_fail(), for a check that cannot tell. Returns OUTCOME_UNKNOWN. */
 enum outcome probe_cannot_tell(struct probe *probe, enum node_reason reason, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -16,7 +16,7 @@ static bool is_end(unsigned char c)
 	return c == '\r' || c == '\n';
 }
 
-const char *conversation_last_line(const struct conversation *conversation, int *ret_length)
+const char *conversation_last_line(const struct conversation *conversation, size_t *ret_length)
 {
 	const unsigned char *data = conversation->data;
 	size_t end = conversation->received, begin;
@@ -26,7 +26,7 @@ const char *conversation_last_line(const struct conversation *conversation, int 
 	begin = end;
 	while (begin > 0 && !is_end(data[begin - 1]))
 		begin--;
-	*ret_length = (int)(end - begin);
+	*ret_length = end - begin;
 	return (const char *)data + begin;
 }
 

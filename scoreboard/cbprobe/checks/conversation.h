@@ -39,7 +39,7 @@ struct conversations {
 
 /* The last line received that is not empty, or the part of it that there is, without its end. Returns where the line
  * begins, and in *ret_length how many bytes it has. */
-const char *conversation_last_line(const struct conversation *conversation, int *ret_length);
+const char *conversation_last_line(const struct conversation *conversation, size_t *ret_length);
 
 /* Makes n conversations. 0 or -ENOMEM. */
 int conversations_init(struct conversations *pool, size_t n);
