@@ -16,15 +16,12 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "farm/attempt.h"
-#include "system/folder.h"
+#include "system/whole.h"
 
 #define LINE_MAX_ (NODE_NAME_MAX + NODE_DETAIL_MAX + 3)
 #define TRIES_MAX 100u
@@ -61,29 +58,14 @@ static int obey_line(struct score *s, char *line)
 	return r < 0 && r != -ENOENT ? r : 0;
 }
 
-/* The file, if it is believed: everybody who may write in its folder may hold nodes. NULL if there is none. */
-static FILE *open_file(void)
-{
-	int fd = open(file_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	FILE *file = NULL;
-	struct stat st;
-
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !(st.st_mode & S_IWOTH) && st.st_size <= SIZE_MAX_)
-		file = fdopen(fd, "r");
-	if (!file)
-		(void)close(fd);
-	return file;
-}
-
+/* Everybody who may write in the file's folder may hold nodes. A file that is not believed holds none. */
 int score_restore_holds(struct score *s)
 {
-	FILE *file = file_path ? open_file() : NULL;
 	char line[LINE_MAX_ + 1];
+	FILE *file;
 	int r = 0;
 
-	if (!file)
+	if (!file_path || whole_open(file_path, SIZE_MAX_, &file) < 0)
 		return 0;
 	while (r >= 0 && fgets(line, sizeof(line), file))
 		r = obey_line(s, line);
@@ -121,53 +103,27 @@ static int describe(struct score *s, char **ret)
 		r = score_each_node(s, add_line, text);
 	if (fclose(text) != 0 && r == 0)
 		r = -ENOMEM;
-	if (r < 0)
+	if (r < 0) {
 		free(*ret);
-	return r;
-}
-
-/* Replaces the file in one step. 0 or -errno. */
-static int write_file(const struct folder *folder, const char *text)
-{
-	struct folder_file file = { .fd = -1 };
-	struct folder_stay stay;
-	int r = folder_enter(folder, &stay);
-
-	if (r < 0)
-		return r;
-	r = folder_make(folder, &file);
-	if (r == 0 && write(file.fd, text, strlen(text)) != (ssize_t)strlen(text))
-		r = -EIO;
-	/* The services read what a member of the group wrote: the folder gives the file its group. */
-	if (r == 0 && (fchmod(file.fd, 0660) < 0 || fsync(file.fd) < 0))
-		r = -errno;
-	if (r == 0)
-		r = folder_replace(folder, &file, folder->name);
-	folder_file_close(folder, &file);
-	folder_leave(&stay);
+		*ret = NULL;
+	}
 	return r;
 }
 
 int score_save_holds(struct score *s)
 {
 	char *text = NULL, *now = NULL;
-	struct folder folder;
-	int r = file_path ? folder_open(file_path, &folder) : -ENOENT;
+	int r = file_path ? describe(s, &text) : -ENOENT;
 
-	if (r < 0)
-		return r;
-	r = describe(s, &text);
 	for (unsigned i = 0; r == 0 && i < TRIES_MAX; i++) {
-		r = write_file(&folder, text) ?: describe(s, &now);
+		r = whole_replace(file_path, text, true) ?: describe(s, &now);
 		if (r < 0 || !now || strcmp(text, now) == 0)
 			break;
 		free(text);
 		text = now;
 		now = NULL;
 	}
-	folder_close(&folder);
-	if (r == 0)
-		free(now);
+	free(now);
 	free(text);
 	return r;
 }

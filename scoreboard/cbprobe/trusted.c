@@ -20,6 +20,7 @@
 #include "list/check_syntax.h"
 #include "list/nodelist.h"
 #include "system/grow.h"
+#include "system/whole.h"
 
 #define LIST_SIZE_MAX (256 * 1024 * 1024)
 
@@ -84,30 +85,21 @@ static int take_commands(const char *text, size_t size)
 	return r;
 }
 
-/* Reads size bytes. The text, which the caller frees, or NULL and errno. */
-static char *read_all(int fd, size_t size)
+/* Takes the commands of a list of size bytes. 0 or -errno. */
+static int take_list(int fd, size_t size)
 {
 	char *text = malloc(size + 1);
-	size_t had = 0;
+	size_t had;
+	int r = text ? whole_read(fd, text, size, &had) : -ENOMEM;
 
-	while (text && had < size) {
-		ssize_t n = read(fd, text + had, size - had);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			free(text);
-			errno = n < 0 ? errno : EIO;
-			return NULL;
-		}
-		had += (size_t)n;
-	}
-	return text;
+	if (r == 0)
+		r = had == size ? take_commands(text, size) : -EIO;
+	free(text);
+	return r;
 }
 
 static int read_list(int fd, const struct stat *st)
 {
-	char *text;
 	int r;
 
 	forget();
@@ -117,11 +109,8 @@ static int read_list(int fd, const struct stat *st)
 		r = asprintf(&list.problem, "%s belongs to neither root nor the prober's user", list.path);
 	else if (st->st_mode & (S_IWGRP | S_IWOTH))
 		r = asprintf(&list.problem, "%s can be written by others than its owner", list.path);
-	else {
-		text = read_all(fd, (size_t)st->st_size);
-		r = text ? take_commands(text, (size_t)st->st_size) : -errno;
-		free(text);
-	}
+	else
+		r = take_list(fd, (size_t)st->st_size);
 	list.st = *st;
 	list.is_read = r >= 0;
 	return r < 0 ? -ENOMEM : 0;

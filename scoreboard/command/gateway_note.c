@@ -3,19 +3,19 @@
 /* gateway_note.c: a line is: name state cores shares busy waiting waiting_usec said_usec list. */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway_note.h"
 #include "system/folder.h"
 #include "system/number.h"
+#include "system/whole.h"
 
 #define LINE_MAX_ 512
+#define FILE_MAX_ 65536 /* bytes, far more than all lines have */
 #define FIELDS 9u
 
 static const char *const words[GATEWAY_NOTE_STATES_] = { "here", "lapsed", "there", "silent", "leaving" };
@@ -35,50 +35,35 @@ static char *path_of(const char *scoreboard)
 
 /* ---- writing ---- */
 
-static int write_lines(int fd, const struct gateway_note *notes, size_t n)
+/* The caller frees it. NULL: no memory. */
+static char *write_lines(const struct gateway_note *notes, size_t n)
 {
-	size_t i;
+	char *text = NULL;
+	size_t size;
+	FILE *lines = open_memstream(&text, &size);
 
-	for (i = 0; i < n; i++) {
+	if (!lines)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
 		const struct gateway_note *note = &notes[i];
 
-		if (dprintf(fd,
-			    "%s %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n",
-			    note->name, words[note->state], note->cores, note->shares, note->busy, note->waiting,
-			    note->waiting_usec, note->said_usec, note->same_list ? "same" : "other") < 0)
-			return -errno;
+		(void)fprintf(lines, "%s %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n",
+			      note->name, words[note->state], note->cores, note->shares, note->busy, note->waiting,
+			      note->waiting_usec, note->said_usec, note->same_list ? "same" : "other");
 	}
-	/* As the scoreboard: the group reads it. */
-	return fchmod(fd, 0660) < 0 ? -errno : 0;
-}
-
-static int replace(const struct folder *folder, const struct gateway_note *notes, size_t n)
-{
-	struct folder_file file = { .fd = -1 };
-	struct folder_stay stay;
-	int r = folder_enter(folder, &stay);
-
-	if (r < 0)
-		return r;
-	r = folder_make(folder, &file) ?:
-	    write_lines(file.fd, notes, n) ?:
-	    folder_replace(folder, &file, folder->name);
-	folder_file_close(folder, &file);
-	folder_leave(&stay);
-	return r;
+	if (fclose(lines) == 0)
+		return text;
+	free(text);
+	return NULL;
 }
 
 int gateway_note_write(const char *scoreboard, const struct gateway_note *notes, size_t n)
 {
-	char *path = path_of(scoreboard);
-	struct folder folder;
-	int r = path ? folder_open(path, &folder) : -ENOMEM;
+	char *path = path_of(scoreboard), *text = write_lines(notes, n);
+	int r = path && text ? whole_replace(path, text, false) : -ENOMEM;
 
 	free(path);
-	if (r < 0)
-		return r;
-	r = replace(&folder, notes, n);
-	folder_close(&folder);
+	free(text);
 	return r;
 }
 
@@ -141,33 +126,12 @@ static bool read_line(char *line, struct gateway_note *ret)
 	return true;
 }
 
-/* Whether it is a plain file that not everybody may write. */
-static bool is_believed(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !(st.st_mode & S_IWOTH);
-}
-
-static int open_file(const char *path, FILE **ret)
-{
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	*ret = is_believed(fd) ? fdopen(fd, "r") : NULL;
-	if (*ret)
-		return 0;
-	(void)close(fd);
-	return -EKEYREVOKED;
-}
-
 int gateway_note_each(const char *scoreboard, int (*fn)(const struct gateway_note *note, void *arg), void *arg)
 {
 	char *path = path_of(scoreboard), line[LINE_MAX_];
 	struct gateway_note note;
 	FILE *file = NULL;
-	int r = path ? open_file(path, &file) : -ENOMEM;
+	int r = path ? whole_open(path, FILE_MAX_, &file) : -ENOMEM;
 	size_t n;
 
 	free(path);

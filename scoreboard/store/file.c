@@ -20,6 +20,7 @@
 #include "lock.h"
 #include "place.h"
 #include "system/fault.h"
+#include "system/whole.h"
 #include "version.h"
 
 #define SMALLEST_FILE (512 * 1024) /* what an empty farm needs, about */
@@ -369,22 +370,14 @@ int file_image_prepare(const struct file *f, struct file_image *ret)
 int file_image_take(const struct file *f, struct file_image *image)
 {
 	struct stat st;
+	int r;
 
 	if (fstat(file_fd(f), &st) < 0)
 		return -errno;
 	if ((size_t)st.st_size > image->room)
 		return -EAGAIN;
-	for (image->size = 0; image->size < (size_t)st.st_size;) {
-		ssize_t n = pread(file_fd(f), image->bytes + image->size, (size_t)st.st_size - image->size, (off_t)image->size);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n == 0)
-			return -EUCLEAN;
-		if (n > 0)
-			image->size += (size_t)n;
-	}
-	return 0;
+	r = whole_read(file_fd(f), image->bytes, (size_t)st.st_size, &image->size);
+	return r < 0 ? r : image->size < (size_t)st.st_size ? -EUCLEAN : 0;
 }
 
 int file_image_open(struct file_image *image, struct file *ret)

@@ -32,6 +32,7 @@
 #include "key.h"
 #include "lock.h"
 #include "system/folder.h"
+#include "system/whole.h"
 #include "version.h"
 
 #define FILE_MAX (UINT64_C(1) << 32)
@@ -130,22 +131,6 @@ static int find_in_line(struct salvage *salvage)
 
 /* ---- the file ---- */
 
-static int read_all(struct salvage *salvage)
-{
-	while (salvage->size < (size_t)salvage->st.st_size) {
-		ssize_t n = pread(salvage->fd, salvage->bytes + salvage->size,
-				  (size_t)salvage->st.st_size - salvage->size, (off_t)salvage->size);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n == 0)
-			break;
-		if (n > 0)
-			salvage->size += (size_t)n;
-	}
-	return 0;
-}
-
 static int load(struct salvage *salvage)
 {
 	if (fstat(salvage->fd, &salvage->st) < 0)
@@ -155,7 +140,7 @@ static int load(struct salvage *salvage)
 	salvage->bytes = malloc((size_t)salvage->st.st_size + 1);
 	if (!salvage->bytes)
 		return -ENOMEM;
-	return read_all(salvage) ?:
+	return whole_read(salvage->fd, salvage->bytes, (size_t)salvage->st.st_size, &salvage->size) ?:
 	       store_create_in_memory(&salvage->store) ?:
 	       find_chained(salvage) ?:
 	       find_in_line(salvage) ?:
@@ -343,21 +328,6 @@ struct store *salvage_store(const struct salvage *salvage)
 	return salvage->store;
 }
 
-static int write_all(int fd, const unsigned char *bytes, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = write(fd, bytes, size);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			bytes += n;
-			size -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
 /* Gives the copy a name with the time of day, and a number if that is taken. */
 static int name_copy(const struct folder *folder, struct folder_file *file, char **ret)
 {
@@ -392,7 +362,7 @@ int salvage_keep(const struct salvage *salvage, char **ret)
 
 	if (r < 0)
 		return r;
-	r = folder_make(salvage->folder, &file) ?: write_all(file.fd, salvage->bytes, salvage->size);
+	r = folder_make(salvage->folder, &file) ?: whole_write(file.fd, salvage->bytes, salvage->size);
 	/* The copy gets the scoreboard's owner and mode. If that is not allowed, the copy is this user's alone. */
 	if (r == 0 && fchown(file.fd, salvage->st.st_uid, salvage->st.st_gid) == 0)
 		(void)fchmod(file.fd, salvage->st.st_mode & 0660);
