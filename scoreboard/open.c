@@ -80,7 +80,7 @@ static int check_surroundings(struct store *store)
 		return r == -ENOENT ? -EUCLEAN : r;
 	origin = data;
 	surroundings_self(&here);
-	if (!surroundings_are_of_two_boots(&origin->surroundings, &here))
+	if (!boots_differ(origin->surroundings.boot, here.boot))
 		return surroundings_agree(&origin->surroundings, &here) ? 0 : -EREMOTE;
 	store_touch(store, &origin->surroundings, sizeof(origin->surroundings));
 	origin->surroundings = here;

@@ -20,6 +20,16 @@ struct key_page {
 	struct index_key keys[FANOUT];
 };
 
+union page {
+	struct entry_page entries;
+	struct key_page keys;
+};
+
+static size_t page_size(unsigned level)
+{
+	return level == 0 ? sizeof(struct entry_page) : sizeof(struct key_page);
+}
+
 static const struct index_key nothing = { .retry_usec = UINT64_MAX };
 
 bool index_is_up(uint32_t flags)
@@ -166,10 +176,7 @@ static unsigned top_level(uint32_t n)
 
 static int page_get(struct store *store, unsigned level, uint32_t page, void **ret)
 {
-	int r = store_get(store, STORE_INDEX, level, page,
-			  level == 0 ? sizeof(struct entry_page) : sizeof(struct key_page), ret, NULL);
-
-	return r;
+	return store_get(store, STORE_INDEX, level, page, page_size(level), ret, NULL);
 }
 
 /* Item i of a page of keys. */
@@ -456,11 +463,8 @@ static int build_level(struct store *store, unsigned level, struct index_entry *
 		       const struct index_key *keys, uint32_t n, struct index_key *above)
 {
 	for (uint32_t first = 0; first < n; first += FANOUT) {
-		union {
-			struct entry_page entries;
-			struct key_page keys;
-		} page;
 		uint32_t items = page_items(n, first);
+		union page page;
 		int r;
 
 		(void)memset(&page, 0, sizeof(page));
@@ -469,8 +473,7 @@ static int build_level(struct store *store, unsigned level, struct index_entry *
 		else
 			(void)memcpy(&page.keys, keys + first, items * sizeof(*keys));
 		above[first / FANOUT] = page_sum(&page, level, first, items);
-		r = store_put(store, STORE_INDEX, level, first / FANOUT, &page,
-			      level == 0 ? sizeof(page.entries) : sizeof(page.keys));
+		r = store_put(store, STORE_INDEX, level, first / FANOUT, &page, page_size(level));
 		if (r < 0)
 			return r;
 	}
@@ -534,16 +537,6 @@ int index_build(struct store *store, struct farm *farm, struct index_entry *entr
 		farm->root = above[0];
 	free(below && below < above ? below : above);
 	return r;
-}
-
-union page {
-	struct entry_page entries;
-	struct key_page keys;
-};
-
-static size_t page_size(unsigned level)
-{
-	return level == 0 ? sizeof(struct entry_page) : sizeof(struct key_page);
 }
 
 /* Empties what stands in a page behind its items. */
@@ -625,33 +618,4 @@ int index_swap(struct store *store, struct farm *farm, uint32_t p, uint32_t q)
 	*b = entry;
 	r = update(store, farm, p, true);
 	return r < 0 ? r : update(store, farm, q, true);
-}
-
-int index_check_levels(struct store *store, const struct farm *farm)
-{
-	for (unsigned level = 0; farm->n_nodes > 0 && level < top_level(farm->n_nodes); level++) {
-		uint32_t size = level_size(farm->n_nodes, level);
-
-		for (uint32_t first = 0; first < size; first += FANOUT) {
-			union {
-				struct entry_page entries;
-				struct key_page keys;
-			} page;
-			struct index_key best;
-			struct key_page above;
-			uint32_t items = page_items(size, first), item = first / FANOUT;
-			int r;
-
-			r = store_read(store, STORE_INDEX, level, item, &page,
-				       level == 0 ? sizeof(page.entries) : sizeof(page.keys));
-			if (r == 0)
-				r = store_read(store, STORE_INDEX, level + 1, item / FANOUT, &above, sizeof(above));
-			if (r < 0)
-				return r;
-			best = page_sum(&page, level, first, items);
-			if (memcmp(&best, &above.keys[item % FANOUT], sizeof(best)) != 0)
-				return 1;
-		}
-	}
-	return 0;
 }

@@ -88,9 +88,6 @@ void index_set_speed(struct index_entry *entry, uint32_t speed, uint32_t smt);
  * share of free cores; of equal shares the faster, then the first. Some node has a free slot. */
 uint32_t index_fastest(const struct index_key *root);
 
-/* Whether every page below the root is summed up rightly: 0 yes, 1 no, or -errno. */
-int index_check_levels(struct store *store, const struct farm *farm);
-
 #define INDEX_PAGE_ENTRIES 32u
 
 /* Copies the entries of a page, which begins at position page * INDEX_PAGE_ENTRIES, for walks over many nodes. Returns

@@ -77,7 +77,7 @@ static int hex_digit(char c)
 /* The boot id in binary, read once: it cannot change under a running process. All zero if unknown. */
 static const uint8_t *boot_id(void)
 {
-	static uint8_t id[16];
+	static uint8_t id[BOOT_SIZE];
 	static bool known;
 	char text[64];
 	size_t n = 0;
@@ -100,10 +100,9 @@ static const uint8_t *boot_id(void)
 	return id;
 }
 
-/* An unknown boot (/proc may hide the id) differs from no boot: in doubt a holder lives. */
-static bool boot_differs(const uint8_t *a, const uint8_t *b)
+bool boots_differ(const uint8_t a[static BOOT_SIZE], const uint8_t b[static BOOT_SIZE])
 {
-	static const uint8_t unknown[16];
+	static const uint8_t unknown[BOOT_SIZE];
 
 	return memcmp(a, unknown, sizeof(unknown)) != 0 && memcmp(b, unknown, sizeof(unknown)) != 0 &&
 	       memcmp(a, b, sizeof(unknown)) != 0;
@@ -137,7 +136,7 @@ bool holder_alive(const struct holder *holder)
 
 	if (holder->pid == 0 || holder->pid > INT32_MAX)
 		return false;
-	if (boot_differs(holder->boot, boot_id()))
+	if (boots_differ(holder->boot, boot_id()))
 		return false;
 	if (kill((pid_t)holder->pid, 0) < 0 && errno == ESRCH)
 		return false;

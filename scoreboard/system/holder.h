@@ -11,14 +11,19 @@
 #include <sys/types.h>
 
 #define HOLDER_NAME_MAX 15 /* as the kernel cuts it */
+#define BOOT_SIZE 16u      /* of a boot's id; all zeros: not known */
 
 /* Stored in the scoreboard as it is. pid 0: no process. */
 struct holder {
 	uint32_t pid;
 	uint32_t reserved;
 	uint64_t start;      /* clock ticks after boot, field 22 of proc_pid_stat(5); 0: could not be read */
-	uint8_t boot[16];    /* /proc/sys/kernel/random/boot_id */
+	uint8_t boot[BOOT_SIZE]; /* /proc/sys/kernel/random/boot_id */
 };
+
+/* Whether these are two boots for sure: then no process of the older boot runs. An id that is not known (/proc may hide it)
+ * differs from none. */
+bool boots_differ(const uint8_t a[static BOOT_SIZE], const uint8_t b[static BOOT_SIZE]);
 
 /* Names the calling process. A child of fork(2) must call it anew. */
 void holder_self(struct holder *ret);

@@ -35,11 +35,3 @@ bool surroundings_agree(const struct surroundings *a, const struct surroundings 
 {
 	return agree(a->pid, b->pid) && agree(a->time, b->time) && agree(a->net, b->net) && agree(a->user, b->user);
 }
-
-bool surroundings_are_of_two_boots(const struct surroundings *a, const struct surroundings *b)
-{
-	static const uint8_t unknown[16];
-
-	return memcmp(a->boot, unknown, sizeof(unknown)) != 0 && memcmp(b->boot, unknown, sizeof(unknown)) != 0 &&
-	       memcmp(a->boot, b->boot, sizeof(unknown)) != 0;
-}

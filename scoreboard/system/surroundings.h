@@ -10,9 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "holder.h"
+
 /* Stored in the scoreboard as it is. A boot of all zeros, or a number 0: not known. */
 struct surroundings {
-	uint8_t boot[16];          /* the numbers below are of this boot: /proc/sys/kernel/random/boot_id */
+	uint8_t boot[BOOT_SIZE];   /* the numbers below are of this boot: /proc/sys/kernel/random/boot_id */
 	uint64_t pid, time, net, user; /* inode numbers of /proc/self/ns/... */
 };
 
@@ -21,6 +23,3 @@ void surroundings_self(struct surroundings *ret);
 
 /* Whether processes in the two may share a farm. What is not known of either (/proc may be hidden) counts as equal. */
 bool surroundings_agree(const struct surroundings *a, const struct surroundings *b);
-
-/* Whether they are of two boots: then no process of the older boot runs. */
-bool surroundings_are_of_two_boots(const struct surroundings *a, const struct surroundings *b);
