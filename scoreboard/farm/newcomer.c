@@ -47,21 +47,24 @@ int attempt_is_free(struct score *s)
 }
 
 /*
- * Accepts the connection for which a slot (outcome 0) or a place (1) is staged, and writes the client's name into it.
- * Nothing is committed yet: if there is no connection, what is staged is dropped with the section.
+ * Accepts the connection for which a slot (outcome 0) or a place (1) is staged, and writes the client's name into it. 0,
+ * NONE_PENDING or -errno. Nothing is committed yet: if there is no connection, what is staged is dropped with the section.
  */
 static int accept_in_hand(struct score *s, struct farm *farm, const struct newcomer *newcomer, int outcome)
 {
+	const struct score_arrival *arrival = newcomer->arrival;
 	const char *client;
 	struct cell *cell;
 	struct slot *slot;
 	char *name;
 	int r;
 
+	if (!arrival->accept)
+		return 0;
 	r = outcome == 0 ? slot_get(s->store, newcomer->slot->node, newcomer->slot->slot, &slot)
 			 : queue_get(s->store, farm, newcomer->ticket->cell, &cell);
 	if (r == 0)
-		r = newcomer->arrival->accept(&client, newcomer->arrival->arg);
+		r = arrival->accept(&client, arrival->arg);
 	if (r != 0)
 		return r < 0 ? r : NONE_PENDING;
 	name = outcome == 0 ? slot->client : cell->client;
@@ -69,10 +72,10 @@ static int accept_in_hand(struct score *s, struct farm *farm, const struct newco
 	store_touch(s->store, name, SCORE_CLIENT_MAX + 1);
 	if (outcome != 0) {
 		ticket_name(newcomer->ticket, client);
-		if (newcomer->arrival->is_uncounted && *newcomer->arrival->is_uncounted)
+		if (arrival->is_uncounted && *arrival->is_uncounted)
 			ticket_limit(s, cell, newcomer->ticket, 0);
 	}
-	return outcome;
+	return 0;
 }
 
 /*
@@ -97,19 +100,21 @@ static void tell_policy(struct score *s, struct farm *farm, const struct score_a
 		policy->told(s->store, farm, arrival);
 }
 
-/* Takes a free slot. A policy that looks at the client needs the connection first. 0, 1, NONE_PENDING or -errno. */
+/* Takes a free slot, of which there is one. A policy that looks at the client needs the connection first. 0, NONE_PENDING or
+ * -errno. */
 static int take(struct score *s, struct farm *farm, const struct newcomer *newcomer, const char *client)
 {
 	const struct score_arrival *arrival = newcomer->arrival;
+	int r;
 
 	if (arrival->accept && policy_is_by_client(arrival->policy)) {
-		int r = arrival->accept(&client, arrival->arg);
-
+		r = arrival->accept(&client, arrival->arg);
 		if (r != 0)
 			return r < 0 ? r : NONE_PENDING;
 	}
 	tell_policy(s, farm, arrival);
-	return claim_take_free(s, farm, arrival->policy, client, farm->next_ticket, newcomer->slot, newcomer->target);
+	r = claim_take_free(s, farm, arrival->policy, client, farm->next_ticket, newcomer->slot, newcomer->target);
+	return r == 1 ? -EUCLEAN : r;
 }
 
 /* Gets a ticket. 1 or -errno. */
@@ -137,58 +142,63 @@ static int count(struct score *s, struct farm *farm, const struct newcomer *newc
 	return r < 0 ? r : fair_held(s, farm, slot->client);
 }
 
+/* Stages what the newcomer gets: 0: a slot; 1: a place in the queue, or nothing if it does not wait. Or another outcome, or
+ * -errno: then nothing. */
+static int stage(struct score *s, struct farm *farm, const struct newcomer *newcomer, unsigned may)
+{
+	const struct score_arrival *arrival = newcomer->arrival;
+	const char *client = arrival->accept ? "" : arrival->client;
+	bool is_free;
+	int r = claim_open_due(s, farm);
+
+	if (r == 0 && farm->queue_head != NONE)
+		r = claim_dispatch(s, farm);
+	if (r < 0)
+		return r;
+	is_free = claim_is_free(farm) == 0;
+	if (may & MAY_PREPARE && !claim_is_ready(farm, arrival))
+		return PREPARE_FIRST;
+	if (!is_free && may & MAY_REAP && now_boottime() - farm->reaped_usec >= REAP_PAUSE_USEC)
+		return REAP_FIRST;
+	if (!is_free && arrival->queue_limit && farm->queue_length >= arrival->queue_limit)
+		return -E2BIG;
+	if (is_free && newcomer->slot && !arrival->per_client)
+		return take(s, farm, newcomer, client);
+	return newcomer->ticket ? join(s, farm, newcomer, client) : 1;
+}
+
+/* Makes real what is staged: a slot (outcome 0) or a place (1). The newcomer's outcome. */
+static int settle(struct score *s, struct farm *farm, const struct newcomer *newcomer, int outcome)
+{
+	int r = accept_in_hand(s, farm, newcomer, outcome) ?: count(s, farm, newcomer, outcome), granted;
+
+	if (r != 0)
+		return r;
+	farm->next_ticket++;
+	store_touch(s->store, &farm->next_ticket, sizeof(farm->next_ticket));
+	r = store_commit(s->store);
+	if (r < 0 || outcome == 0)
+		return r;
+	granted = dispatch_joined(s, farm, newcomer);
+	return newcomer->slot ? 1 : granted; /* such a caller takes a granted slot by its ticket */
+}
+
 /* One attempt in one section. If it may, it returns PREPARE_FIRST, or REAP_FIRST when it is time to look for dead
  * holders. */
 static int try_once(struct score *s, const struct newcomer *newcomer, unsigned may)
 {
-	const struct score_arrival *arrival = newcomer->arrival;
-	const char *client = arrival->accept ? "" : arrival->client;
 	struct farm *farm;
-	bool comes = false;
 	int r;
 
 	s->look_due = false;
 	r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
-	r = claim_open_due(s, farm);
-	if (r == 0 && farm->queue_head != NONE)
-		r = claim_dispatch(s, farm);
-	if (r == 0)
-		r = claim_is_free(farm);
-	if (r >= 0 && may & MAY_PREPARE && !claim_is_ready(farm, arrival))
-		r = PREPARE_FIRST;
-	else if (r == 1 && may & MAY_REAP && now_boottime() - farm->reaped_usec >= REAP_PAUSE_USEC)
-		r = REAP_FIRST;
-	else if (r == 1 && arrival->queue_limit && farm->queue_length >= arrival->queue_limit)
-		r = -E2BIG;
-	else if (r == 0 && newcomer->slot && !arrival->per_client)
-		r = take(s, farm, newcomer, client);
-	else if ((r == 0 || r == 1) && newcomer->ticket)
-		r = join(s, farm, newcomer, client);
-	comes = r == 0 || (r == 1 && newcomer->ticket);
+	r = stage(s, farm, newcomer, may);
 	/* A process that accepts by itself is a listener's, which looks. */
-	s->look_due = r == 0 && !arrival->accept && farm->busy > 1 && reap_due_usec(farm, REAP_PAUSE_USEC) == 0;
-	if (comes && arrival->accept)
-		r = accept_in_hand(s, farm, newcomer, r);
-	if (comes && (r == 0 || r == 1)) {
-		int counted = count(s, farm, newcomer, r);
-
-		r = counted < 0 ? counted : r;
-	}
-	if (comes && (r == 0 || r == 1)) {
-		int outcome = r;
-
-		farm->next_ticket++;
-		store_touch(s->store, &farm->next_ticket, sizeof(farm->next_ticket));
-		r = store_commit(s->store);
-		if (r == 0 && outcome == 1) {
-			int granted = dispatch_joined(s, farm, newcomer);
-
-			outcome = newcomer->slot ? 1 : granted; /* such a caller takes a granted slot by its ticket */
-		}
-		r = r ?: outcome;
-	}
+	s->look_due = r == 0 && !newcomer->arrival->accept && farm->busy > 1 && reap_due_usec(farm, REAP_PAUSE_USEC) == 0;
+	if (r == 0 || (r == 1 && newcomer->ticket))
+		r = settle(s, farm, newcomer, r);
 	farm_leave(s);
 	return r;
 }
