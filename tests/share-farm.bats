@@ -73,6 +73,26 @@ shared_farm() {
   nodes_never_overfilled
 }
 
+@test "a check that holds a slot ends with the lease, and tells nothing" {
+  shared_farm 2 a b
+  background "$T/mute.log" "$LIB/talker" mute "$ADDR:4002"
+  until_ok grep -q ^PORT "$T/mute.log"
+  echo "$ADDR, 4002, 2, 0, check=-s -t 600s banner:x" >>"$CONF"
+  for g in a b; do on $g "$BUILD/cbscore" -c "$CONF" load; done
+  crowd_start a 4
+  until_ok busy_on_at_least a 3
+  crowd_stop a
+  until_ok busy_on_is a 0
+  on a background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" -v
+  prober=$PID
+  until_ok busy_on_is a 1
+  kill -9 "${SHARE_PID[a]}"
+  until_ok busy_on_is a 0
+  wait "$prober"
+  grep -q "$ADDR:4002: banner: unknown: the farm's lease is over" "$T/probe.log"
+  [[ $(on a "$BUILD/cbscore" list -nr -o NODE,STATE) == *"$ADDR:4002 up"* ]]
+}
+
 @test "cbshare and a relay are stopped: the relay is killed before others get its core" {
   shared_farm 2 a b
   job_start a long

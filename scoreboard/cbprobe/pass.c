@@ -24,6 +24,9 @@
  * (no route, a local firewall) is a failure of the node only if another machine
  * answered in the same pass, if only to refuse. Such failures are owed until the
  * end of the pass, when that is known.
+ *
+ * A check that holds a slot of a farm whose cores are leased ends with the lease,
+ * and tells nothing then: another gateway may use the core from then on.
  */
 
 #include "pass.h"
@@ -69,6 +72,8 @@ struct pass {
 	struct line again, fresh;   /* again goes first: nodes in doubt are decided before more checks begin */
 	struct line full;           /* nodes without a free slot, for the end of the pass */
 	uint32_t active, jobs;      /* checks under way, and their limit */
+	uint32_t with_slot;         /* of these, so many hold a slot */
+	uint64_t lease_usec;        /* until when they may, as the farm said it last: CLOCK_BOOTTIME; 0: always */
 	size_t unfinished;
 	size_t up, down;            /* nodes that answered; nodes that did not */
 	size_t unreached, unable;   /* nodes that ended with OUTCOME_UNREACHED, OUTCOME_UNABLE */
@@ -320,8 +325,10 @@ static int clean_up(struct pass *pass, struct probe *probe, bool judged)
 	struct conversation *talk = probe->talk;
 	int r = 0;
 
-	if (talk && talk->has_slot)
+	if (talk && talk->has_slot) {
+		pass->with_slot--;
 		r = score_unclaim(pass->score, &talk->slot, judged);
+	}
 	conversation_give_back(&pass->conversations, talk);
 	probe->talk = NULL;
 	return r == -ESTALE ? 0 : r; /* this process was taken for dead, and reaped: from another PID namespace, say */
@@ -373,6 +380,19 @@ static uint64_t stage_deadline(const struct pass *pass, const struct probe *prob
 	return usec_after(now_usec, probe->checkup->syntax.timeout_usec ?: pass->settings->timeout_usec);
 }
 
+/* Looks until when slots may be held. 0 or -errno; *ret_over: no longer. */
+static int look_at_lease(struct pass *pass, bool *ret_over)
+{
+	struct score_totals totals;
+	int r = score_totals(pass->score, &totals);
+
+	if (r < 0)
+		return r;
+	pass->lease_usec = totals.lease_usec;
+	*ret_over = totals.lapsed;
+	return 0;
+}
+
 /*
  * Takes a slot of the node if the check makes it work. OUTCOME_PENDING: the
  * check may begin; OUTCOME_LATER, only the first time: no slot is free. A
@@ -380,7 +400,7 @@ static uint64_t stage_deadline(const struct pass *pass, const struct probe *prob
  */
 static enum outcome admit(struct pass *pass, struct probe *probe, int *ret_error)
 {
-	bool served = false;
+	bool served = false, over;
 	int r;
 
 	if (!checkup_works(probe->checkup))
@@ -388,7 +408,10 @@ static enum outcome admit(struct pass *pass, struct probe *probe, int *ret_error
 	r = score_claim_node(pass->score, probe->id, "cbprobe", &probe->talk->slot, &served);
 	if (r == 0) {
 		probe->talk->has_slot = true;
-		return OUTCOME_PENDING;
+		/* The lease is looked at when the first slot is taken, and when that lease would end. */
+		r = pass->with_slot++ == 0 ? look_at_lease(pass, &over) : 0;
+		if (r == 0)
+			return OUTCOME_PENDING;
 	}
 	if (r < 0 && r != -ENOENT) {
 		*ret_error = r;
@@ -576,18 +599,58 @@ static int handle_deadlines(struct pass *pass)
 	return 0;
 }
 
-/* Milliseconds to the next deadline, rounded up so that it has passed then; -1 for none. */
+/* Ends a check that is under way. */
+static void probe_stop(struct probe *probe)
+{
+	const struct check *check = probe->checkup->check;
+
+	if (probe->work && check->stop)
+		check->stop(probe);
+	connect_close(probe);
+}
+
+/* Where a lease may end while checks hold slots. */
+static bool lease_counts(const struct pass *pass)
+{
+	return pass->with_slot > 0 && pass->lease_usec > 0;
+}
+
+/* Ends all checks that hold a slot, if the lease is over. 0 or -errno. */
+static int handle_lease(struct pass *pass)
+{
+	bool over = false;
+	int r = 0;
+
+	if (lease_counts(pass) && now_boottime() >= pass->lease_usec)
+		r = look_at_lease(pass, &over);
+	for (size_t i = 0; r == 0 && over && i < pass->roster.n; i++) {
+		struct probe *probe = &pass->roster.probes[i];
+
+		if (!probe->talk || !probe->talk->has_slot)
+			continue;
+		probe_stop(probe);
+		(void)probe_fail(probe, REASON_NONE, "the farm's lease is over");
+		r = try_ended(pass, probe, OUTCOME_UNKNOWN);
+	}
+	return r;
+}
+
+/* Milliseconds to a time, rounded up so that it has passed then. */
+static int msec_until(uint64_t usec, uint64_t now_usec)
+{
+	uint64_t msec = usec > now_usec ? (usec - now_usec - 1) / USEC_PER_MSEC + 1 : 0;
+
+	return msec > INT_MAX ? INT_MAX : (int)msec;
+}
+
+/* Milliseconds to the next deadline, or to the end of the lease; -1 for none. */
 static int wait_msec(const struct pass *pass)
 {
 	const struct probe *probe = timers_first(&pass->timers);
-	uint64_t now_usec = now_monotonic(), msec;
+	int msec = probe ? msec_until(probe->deadline_usec, now_monotonic()) : -1;
+	int lease_msec = lease_counts(pass) ? msec_until(pass->lease_usec, now_boottime()) : -1;
 
-	if (!probe)
-		return -1;
-	if (probe->deadline_usec <= now_usec)
-		return 0;
-	msec = (probe->deadline_usec - now_usec - 1) / USEC_PER_MSEC + 1;
-	return msec > INT_MAX ? INT_MAX : (int)msec;
+	return msec < 0 || (lease_msec >= 0 && lease_msec < msec) ? lease_msec : msec;
 }
 
 static int wait_for_news(struct pass *pass)
@@ -617,6 +680,8 @@ static int run(struct pass *pass)
 		 * of them have been looked at. */
 		if (r == 0 && n < EVENTS_MAX)
 			r = handle_deadlines(pass);
+		if (r == 0)
+			r = handle_lease(pass);
 		if (r < 0)
 			return r;
 	}
@@ -704,17 +769,6 @@ static int pass_init(struct pass *pass, struct score *score, const struct settin
 	line_up(pass);
 	r = roster_ask(&pass->roster, &names_fd);
 	return r < 0 ? r : watch_others(pass, names_fd, &pass->roster);
-}
-
-/* Ends a check that is under way when an error has ended the pass. */
-static void probe_stop(struct probe *probe)
-{
-	const struct check *check = probe->checkup->check;
-
-	if (probe->work && check->stop)
-		check->stop(probe);
-	if (probe->fd >= 0)
-		(void)close(probe->fd);
 }
 
 static void pass_clear(struct pass *pass)

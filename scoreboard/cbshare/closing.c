@@ -9,7 +9,7 @@
  * opened first, then the dead are reaped, then the slots are read again: a process
  * that holds its slot then held it when its pidfd was opened.
  *
- * Checks of cbprobe hold slots, too. They end by themselves, within --timeout.
+ * Checks of cbprobe hold slots, too. cbprobe looks at the lease itself, and ends them.
  */
 
 #include "closing.h"
