@@ -222,7 +222,7 @@ way_is() { kill "-$1" -- "-$WAY"; }
   wait "${SHARE_PID[a]}"
   until_ok busy_on_at_least b 4
   says a "left the farm's gateways"
-  ! says a 'the lease is over: [0-9]'
+  run ! says a 'the lease is over: [0-9]'
   gone "$hand"
   waiting_on_is a 1
   nodes_never_overfilled
@@ -256,7 +256,7 @@ way_is() { kill "-$1" -- "-$WAY"; }
   crowd_start b 4
   until_ok says b "gateway a is not fenced: the command's exit status is 1"
   until_ok grep -qx 'a of scoreboard' "$T/fenced"
-  ! says b 'set free'
+  run ! says b 'set free'
   : >"$T/may"
   until_ok says b 'gateway a is fenced'
   until_ok busy_on_at_least b 2
