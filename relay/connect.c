@@ -21,7 +21,7 @@
 
 #include "congestion.h"
 #include "departure.h"
-#include "sigterm.h"
+#include "sleep.h"
 #include "socket.h"
 #include "system/timespan.h"
 
@@ -55,7 +55,7 @@ static enum connect_outcome await(int fd, uint64_t timeout_usec, const struct co
 			*ret_error = ETIMEDOUT;
 			return CONNECT_FAILED;
 		}
-		r = sigterm_poll(fds, 2, end_usec - now_usec);
+		r = sleep_poll(fds, 2, end_usec - now_usec);
 		if (r < 0) {
 			*ret_error = -r;
 			return r == -EINTR ? CONNECT_INTERRUPTED : CONNECT_NO_RESOURCES;

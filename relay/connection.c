@@ -28,6 +28,7 @@
 #include "wait.h"
 #include "proxy.h"
 #include "report.h"
+#include "sleep.h"
 #include "socket.h"
 #include "system/timespan.h"
 
@@ -153,7 +154,7 @@ static bool sit_out(struct life *life, const char *what, int error, enum end_pha
 		now_usec = now_boottime();
 		client = (struct pollfd){ .fd = life->departure.hung_up ? -1 : life->connection->fd,
 					  .events = departure_events(&life->departure) };
-		r = sigterm_poll(&client, 1, until_usec > now_usec ? until_usec - now_usec : 0);
+		r = sleep_poll(&client, 1, until_usec > now_usec ? until_usec - now_usec : 0);
 		if (r < 0) {
 			(void)end(life, r == -EINTR ? END_ADMIN : END_RESOURCES, phase, EX_OK);
 			return false;
@@ -613,6 +614,7 @@ int connection_serve(struct connection *connection, struct score *score, const s
 	struct life life = { .connection = connection, .score = score, .settings = settings, .node_fd = -1 };
 	enum stage stage;
 
+	sleep_for(score);
 	stage = stage_start(&life, start);
 	while (stage != STAGE_OVER)
 		stage = stage == STAGE_WAIT ? stage_wait(&life) : stage_connect(&life);

@@ -50,6 +50,7 @@
 
 #include "pulse.h"
 #include "sigterm.h"
+#include "sleep.h"
 #include "socket.h"
 #include "system/timespan.h"
 
@@ -114,7 +115,7 @@ int delivery_await(int fd, uint64_t idle_timeout_usec)
 
 		r = wait_look(&wait, &usec);
 		if (r == 0)
-			r = sigterm_poll(NULL, 0, usec);
+			r = sleep_poll(NULL, 0, usec);
 		if (r < 0)
 			break;
 		if (pause_usec < PAUSE_MAX_USEC)
@@ -149,7 +150,7 @@ static int await_close(int fd, int epoll_fd, uint64_t idle_timeout_usec)
 
 		r = wait_look(&wait, &usec);
 		if (r == 0)
-			r = sigterm_poll(&pollfd, 1, usec);
+			r = sleep_poll(&pollfd, 1, usec);
 		if (r < 0)
 			return r;
 		if (r > 0)
@@ -217,7 +218,7 @@ static int bound_poll(struct bound *bound, int fd, uint64_t most_usec)
 		if (bound->interrupted)
 			r = poll(&pollfd, 1, (int)((usec + 999) / 1000));
 		else
-			r = sigterm_poll(&pollfd, 1, usec);
+			r = sleep_poll(&pollfd, 1, usec);
 		if (r >= 0)
 			return r;
 		now_usec = now_boottime();

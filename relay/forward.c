@@ -41,6 +41,7 @@
 #include "delivery.h"
 #include "pulse.h"
 #include "sigterm.h"
+#include "sleep.h"
 #include "socket.h"
 #include "system/timespan.h"
 
@@ -491,7 +492,7 @@ static void run_last_to_client(struct direction *out)
 			return;
 		if (now != before)
 			taken_usec = now_boottime();
-		if (now_boottime() - taken_usec >= LAST_USEC || sigterm_poll(NULL, 0, pause_usec) < 0)
+		if (now_boottime() - taken_usec >= LAST_USEC || sleep_poll(NULL, 0, pause_usec) < 0)
 			return;
 		before = now;
 		if (pause_usec < LAST_PAUSE_MAX_USEC)
@@ -591,7 +592,7 @@ static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeou
 			fds[0].fd = -1;
 		if (pair->node.failed || (pair->node.hung_up && !fds[1].events))
 			fds[1].fd = -1;
-		r = sigterm_poll(fds, 2, s == STEP_MOVED ? 0 : sleep_usec(pair, now_usec, progress != NULL));
+		r = sleep_poll(fds, 2, s == STEP_MOVED ? 0 : sleep_usec(pair, now_usec, progress != NULL));
 		if (r == -EINTR)
 			return FORWARD_INTERRUPTED;
 		if (r < 0) {

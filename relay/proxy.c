@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "sigterm.h"
+#include "sleep.h"
 #include "system/timespan.h"
 
 #define SOURCES_MAX 32
@@ -124,7 +124,7 @@ static enum proxy_outcome await_more(int fd, size_t seen, uint64_t end_usec)
 	wake_beyond(fd, seen);
 	if (now_usec >= end_usec)
 		return PROXY_TIMED_OUT;
-	r = sigterm_poll(&pollfd, 1, end_usec - now_usec);
+	r = sleep_poll(&pollfd, 1, end_usec - now_usec);
 	if (r < 0)
 		return r == -EINTR ? PROXY_INTERRUPTED : PROXY_CLIENT_GONE;
 	return pollfd.revents & POLLERR ? PROXY_CLIENT_GONE : PROXY_DONE;
@@ -162,7 +162,7 @@ static enum proxy_outcome look(int fd, struct proxy_pair *ret, size_t *ret_size)
 		if (outcome != PROXY_INCOMPLETE)
 			return outcome;
 		/* Nothing new, and still ready: the client has ended its side, or the socket is not TCP. */
-		if (*ret_size > 0 && *ret_size == seen && sigterm_poll(NULL, 0, AGAIN_USEC) < 0)
+		if (*ret_size > 0 && *ret_size == seen && sleep_poll(NULL, 0, AGAIN_USEC) < 0)
 			return PROXY_INTERRUPTED;
 		seen = *ret_size;
 		outcome = await_more(fd, seen, end_usec);
