@@ -82,13 +82,21 @@ static int read_ports(const struct search *search, const char *pid, struct ports
 
 _Static_assert(WAKE_FULL_SIZE + 1 == 20, "read_ports() reads a byte more than the longest name has");
 
-/* Wakes a process of the farm by the port that one of its descriptors is. */
-static void wake_port_of(struct search *search, unsigned long inode)
+/* Whether a socket is a port of the farm. With wake, wakes the process that has the port; also if it may be another farm's. */
+static bool is_port(struct search *search, unsigned long inode, bool wake)
 {
-	for (size_t i = 0; i < search->ports.n; i++)
-		if (search->ports.items[i].inode == inode && search->ports.items[i].kind != WAKE_OF_ANOTHER &&
-		    wake_list_add(&search->wakes, search->ports.items[i].name))
+	bool found = false;
+
+	for (size_t i = 0; i < search->ports.n; i++) {
+		const struct port *port = &search->ports.items[i];
+
+		if (port->inode != inode || port->kind == WAKE_OF_ANOTHER)
+			continue;
+		found |= port->kind == WAKE_OF_FARM;
+		if (wake && wake_list_add(&search->wakes, port->name))
 			wake_list_send(&search->wakes, &search->none);
+	}
+	return found;
 }
 
 /*
@@ -195,7 +203,10 @@ static bool has_page(const struct search *search, const char *pid)
 	return found;
 }
 
-/* Goes through the descriptors of a process. 1: the process has the file; 0: it has not; -errno: they are hidden. */
+/*
+ * Goes through the descriptors of a process. 1: the process has the file, or a port of the farm: it may have closed a file
+ * that was cut short, and not have opened another yet; 0: it has neither; -errno: they are hidden.
+ */
 static int look_at(struct search *search, const char *pid, bool wake)
 {
 	char path[64], target[64];
@@ -218,11 +229,11 @@ static int look_at(struct search *search, const char *pid, bool wake)
 			continue;
 		}
 		found = found || is_file(search, dirfd(dir), pid, entry->d_name, &st);
-		if (!wake || !S_ISSOCK(st.st_mode))
+		if (!S_ISSOCK(st.st_mode) || (found && !wake))
 			continue;
 		read_link(dirfd(dir), entry->d_name, target, sizeof(target));
 		if (sscanf(target, "socket:[%lu]", &inode) == 1)
-			wake_port_of(search, inode);
+			found |= is_port(search, inode, wake);
 	}
 	(void)closedir(dir);
 	return found || has_page(search, pid) ? 1 : hidden;
@@ -374,6 +385,7 @@ bool users_may_have(const struct stat *file, const char *path, const struct hold
 	int r;
 
 	(void)snprintf(pid, sizeof(pid), "%u", holder->pid);
+	(void)read_ports(&search, "self", &search.ports); /* without them its files tell */
 	r = look_at(&search, pid, false);
 	if (r == -EACCES || r == -EPERM)
 		r = may_be_of_farm(&search, pid);
@@ -384,8 +396,10 @@ bool users_may_have(const struct stat *file, const char *path, const struct hold
 int users_find(const struct stat *file, const char *path, struct holder **ret, size_t *ret_n)
 {
 	struct search search = begin(file, path);
-	int r = look_at_all(&search);
+	int r = read_ports(&search, "self", &search.ports);
 
+	if (r == 0)
+		r = look_at_all(&search);
 	if (r == 0) {
 		*ret = search.found;
 		*ret_n = search.n;
