@@ -30,6 +30,8 @@
 #include "store/salvage.h"
 #include "system/folder.h"
 
+#define TRIES_MAX 8u /* the scoreboard may be damaged, or replaced, again meanwhile */
+
 static const char *owner = "corebalance"; /* a scoreboard that root makes has this user's group */
 
 static const char *path_of_environment(void)
@@ -139,7 +141,7 @@ static int open_existing(const char *path, struct score **ret)
 	if (r == 0)
 		r = check(s->store, &s->lost_seen);
 	/* The file is another scoreboard than before: processes may hold slots of the former one. */
-	if (r == -EREMCHG)
+	for (unsigned tries = 0; r == -EREMCHG && tries < TRIES_MAX; tries++)
 		r = repair_now(s) ?: check(s->store, &s->lost_seen);
 	if (r < 0) {
 		(void)score_close(s);
@@ -248,7 +250,7 @@ int score_open(const char *path, const struct nodelist *list, struct score **ret
 			return -ENODATA;
 		r = create(path, list) ?: open_existing(path, ret);
 	}
-	if (r == -EUCLEAN || r == -EBADMSG)
+	for (unsigned tries = 0; (r == -EUCLEAN || r == -EBADMSG) && tries < TRIES_MAX; tries++)
 		r = open_damaged(path, list, ret);
 	if (r != 1)
 		return r;
@@ -305,7 +307,7 @@ int score_after_fork(struct score *s)
 	wake_port_close(&s->port);
 	s->wakes.n = 0;
 	s->n_held = 0;
-	s->forgetful = s->is_foreign = false;
+	s->forgetful = false;
 	s->told = s->settled;
 	holder_self(&s->self);
 	store_after_fork(s->store, &s->self);
@@ -367,6 +369,7 @@ bool score_wake_clear(struct score *s)
 	if (s->port.asked) {
 		s->port.asked = false;
 		s->times_put_back++; /* this process's tickets may be lost, too: it must look at each */
+		(void)score_follow(s); /* the question may come from the users of another file that has the name by now */
 		score_answer(s); /* a process that sleeps may make no other call for long */
 	}
 	return any;

@@ -105,7 +105,7 @@ int score_claim(struct score *s, const struct score_arrival *arrival, struct sco
 	int r = OPERATION(s, attempt_claim(s, arrival, ret, ret_target, ret_ticket));
 
 	if (r == 0) {
-		held_add(s, ret);
+		held_add(s, ret, ret_target->name);
 		if (s->look_due)
 			(void)score_reap(s, NULL, NULL); /* if this fails, the next look does it */
 	}
@@ -125,7 +125,7 @@ int score_rejoin(struct score *s, uint64_t number, enum score_policy policy, con
 
 int score_is_over(struct score *s, const struct score_slot *slot, uint32_t per_client)
 {
-	return OPERATION(s, attempt_is_over(s, slot, per_client));
+	return OPERATION(s, attempt_is_over(s, held_at(s, slot), per_client));
 }
 
 int score_is_free(struct score *s)
@@ -139,7 +139,7 @@ int score_take(struct score *s, struct score_ticket *ticket, struct score_slot *
 	int r = TICKET_OPERATION(s, ticket, attempt_take(s, ticket, ret, ret_target));
 
 	if (r == 0)
-		held_add(s, ret);
+		held_add(s, ret, ret_target->name);
 	return r == -ESTALE ? 1 : r; /* the ticket was lost again at once: the next look puts it back */
 }
 
@@ -172,7 +172,7 @@ int score_leave(struct score *s, const struct score_ticket *ticket)
 
 int score_release(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out, bool served)
 {
-	int r = OPERATION(s, attempt_release(s, slot, in, out, served));
+	int r = OPERATION(s, attempt_release(s, held_at(s, slot), in, out, served));
 
 	held_remove(s, slot);
 	/* The node of the slot has another id since: without this slot the process can say what it holds. */
@@ -188,18 +188,18 @@ int score_failed(struct score *s, const struct score_slot *slot, enum node_reaso
 	struct score_slot ours = *slot; /* *slot may be *ret, which an attempt that fails may have begun to fill */
 	int r;
 
-	r = OPERATION(s, attempt_failed(s, &ours, reason, retry_usec, again, ret_edge, ret, ret_target, ret_ticket));
+	r = OPERATION(s, attempt_failed(s, held_at(s, &ours), reason, retry_usec, again, ret_edge, ret, ret_target, ret_ticket));
 	if (r >= 0 || r == -ESTALE) /* else nothing was done, and this process still holds the slot */
 		held_remove(s, &ours);
 	if (r == 0)
-		held_add(s, ret);
+		held_add(s, ret, ret_target->name);
 	return r;
 }
 
 int score_doubted(struct score *s, const struct score_slot *slot, uint64_t in, enum node_reason reason,
 		  uint64_t retry_usec, struct score_edge *ret_edge)
 {
-	int r = OPERATION(s, attempt_doubted(s, slot, in, reason, retry_usec, ret_edge));
+	int r = OPERATION(s, attempt_doubted(s, held_at(s, slot), in, reason, retry_usec, ret_edge));
 
 	held_remove(s, slot);
 	return r;
@@ -208,27 +208,27 @@ int score_doubted(struct score *s, const struct score_slot *slot, uint64_t in, e
 int score_reached(struct score *s, const struct score_slot *slot, const struct score_target *tried, unsigned reached,
 		  uint32_t unreached)
 {
-	return OPERATION(s, attempt_reached(s, slot, tried, reached, unreached));
+	return OPERATION(s, attempt_reached(s, held_at(s, slot), tried, reached, unreached));
 }
 
 int score_connected(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge)
 {
-	return OPERATION(s, attempt_connected(s, slot, ret_edge));
+	return OPERATION(s, attempt_connected(s, held_at(s, slot), ret_edge));
 }
 
 int score_answered(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge)
 {
-	return OPERATION(s, attempt_answered(s, slot, ret_edge));
+	return OPERATION(s, attempt_answered(s, held_at(s, slot), ret_edge));
 }
 
 int score_rename(struct score *s, const struct score_slot *slot, const char *client)
 {
-	return OPERATION(s, attempt_rename(s, slot, client));
+	return OPERATION(s, attempt_rename(s, held_at(s, slot), client));
 }
 
 int score_progress(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out)
 {
-	return OPERATION(s, attempt_progress(s, slot, in, out));
+	return OPERATION(s, attempt_progress(s, held_at(s, slot), in, out));
 }
 
 int score_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
@@ -393,16 +393,17 @@ int score_set_fingerprint(struct score *s, uint32_t node, const char *fingerprin
 
 int score_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served)
 {
-	int r = OPERATION(s, attempt_claim_node(s, node, client, ret, ret_served));
+	char name[NODE_NAME_MAX + 1];
+	int r = OPERATION(s, attempt_claim_node(s, node, client, ret, name, ret_served));
 
 	if (r == 0)
-		held_add(s, ret);
+		held_add(s, ret, name);
 	return r;
 }
 
 int score_unclaim(struct score *s, const struct score_slot *slot, bool judged)
 {
-	int r = OPERATION(s, attempt_unclaim(s, slot, judged));
+	int r = OPERATION(s, attempt_unclaim(s, held_at(s, slot), judged));
 
 	held_remove(s, slot);
 	if (r == -ESTALE)

@@ -69,7 +69,7 @@ is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
   hold late
   mv "$T/other.tdb" "$SCOREBOARD"
   # All slots of the other scoreboard are lost: the process may hold any of them.
-  score status 2>&1 | grep 'free slots count as taken'
+  score status 2>&1 | grep 'its slots count as taken'
   kill -KILL "$HOLDER"
   until_ok gone "$HOLDER"
   run -0 "$LOCK" reap "$SCOREBOARD"

@@ -103,7 +103,7 @@ replaced() { # WAY COMMAND
   fresh
   "$2" "$T/fresh.tdb" "$SCOREBOARD"
   second_entrance
-  until_ok told "replaced while it was in use; its free slots count as taken until [0-9]* processes have been heard of"
+  until_ok told "replaced while it was in use; its slots count as taken until [0-9]* processes have been heard of"
   # The holder's slot is of a node that has another number here: a slot of that node counts as taken until the holder
   # has ended.
   client_start three --line "sleep 0" --expect line
@@ -120,6 +120,49 @@ replaced() { # WAY COMMAND
 @test "listener: a fresh one is copied over it" { replaced listener cp; }
 @test "connection: a fresh one is copied over it" { replaced connection cp; }
 
+# A connection is idle. Whatever happens to the scoreboard, twice, the next clients are served at once, the idle
+# connection's slot stays taken, and all ends well.
+beside_an_idle_connection() { # WAY COMMAND
+  local i
+  node a 4001 2 --mode line
+  node b 4002 1 --mode line
+  entrance "$1"
+  client -n 2 --line "sleep 0" --expect line
+  "$BUILD/cbscore" -s "$T/fresh.tdb" -c "$CONF" load
+  cp "$SCOREBOARD" "$T/earlier.tdb"
+  client_start idle --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  for i in 1 2; do
+    "$2"
+    client --line "sleep 0" --expect line
+    until_ok test -e "$SCOREBOARD"
+  done
+  client_start more -n 3 -c 3 --line "$(until_word go)" --expect line
+  until_ok waiting_is 1
+  busy_is 3
+  word go
+  for name in idle more; do client_wait $name; done
+  farm_is_at_rest
+  run -0 score fsck
+}
+emptied() { truncate -s 0 "$SCOREBOARD"; }
+moved_away() { mv "$SCOREBOARD" "$T/elsewhere"; }
+all_removed() { rm "$SCOREBOARD" "$SCOREBOARD.lock"; }
+fresh_moved() { cp "$T/fresh.tdb" "$T/moved"; mv "$T/moved" "$SCOREBOARD"; }
+earlier_copied() { cp "$T/earlier.tdb" "$SCOREBOARD"; }
+earlier_moved() { cp "$T/earlier.tdb" "$T/moved"; mv "$T/moved" "$SCOREBOARD"; }
+@test "alone, beside an idle connection: it is cut to nothing, twice" { beside_an_idle_connection alone emptied; }
+@test "connection, beside an idle connection: it is cut to nothing, twice" { beside_an_idle_connection connection emptied; }
+@test "inetd, beside an idle connection: it is moved away, twice" { beside_an_idle_connection inetd moved_away; }
+@test "listener, beside an idle connection: it is removed with the page of its lock, twice" {
+  beside_an_idle_connection listener all_removed
+}
+@test "connection, beside an idle connection: a fresh one is moved over it, twice" { beside_an_idle_connection connection fresh_moved; }
+@test "listener, beside an idle connection: an earlier copy is copied over it, twice" { beside_an_idle_connection listener earlier_copied; }
+@test "connection, beside an idle connection: an earlier copy is moved over it, twice" {
+  beside_an_idle_connection connection earlier_moved
+}
+
 @test "a scoreboard that is made where one was, of which no process knows any more, is like any other" {
   node a 4001 1 --mode line
   score load
@@ -131,17 +174,40 @@ replaced() { # WAY COMMAND
   everything_is_free
 }
 
-@test "a scoreboard is cut short while a listener goes over to it: the listener lives, and serves" {
+# cutting: $cutting is a command that runs a program for which the next scoreboards that it opens are cut short.
+cutting() {
   if [ -n "${SANITIZE:-}" ]; then skip "sanitizers must be loaded first"; fi
   gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-cut.so" "$BATS_TEST_DIRNAME/tools/preload-cut.c" -ldl
+  cutting="env LD_PRELOAD=$T/preload-cut.so CUTS=$T/cuts"
+}
+
+cut_at_the_opening() { # WAY
+  local cutting
+  cutting
   node a 4001 1 --mode line
-  export CUTS=$T/cuts
-  LD_PRELOAD=$T/preload-cut.so entrance alone
+  WRAPPER=$cutting entrance "$1"
+  client --line "sleep 0" --expect line
+  until_ok everything_is_free
+  touch "$T/cuts" "$T/cuts.again"
+  client --line "sleep 0" --expect line
+  [ ! -e "$T/cuts" ]
+  farm_is_at_rest
+}
+@test "connection: it is cut short while a process opens it, and again after the rebuild: its client is served" {
+  cut_at_the_opening connection
+}
+@test "inetd: it is cut short while a process opens it, and again after the rebuild: its client is served" { cut_at_the_opening inetd; }
+
+@test "a scoreboard is cut short while a listener goes over to it: the listener lives, and serves" {
+  local cutting
+  cutting
+  node a 4001 1 --mode line
+  WRAPPER=$cutting entrance alone
   client -n 1 --line "sleep 0" --expect line
   "$BUILD/cbscore" -s "$T/other.tdb" -c "$CONF" load
-  touch "$CUTS"
+  touch "$T/cuts"
   mv "$T/other.tdb" "$SCOREBOARD"
-  until_ok test ! -e "$CUTS"
+  until_ok test ! -e "$T/cuts"
   client -n 4 -c 2 --line "sleep 0" --expect line
   kill -0 "$GATE_PID"
   farm_is_at_rest

@@ -64,7 +64,8 @@ int attempt_verdict(struct score *s, uint32_t node, const struct score_verdict *
 int attempt_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge);
 int attempt_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,
 			 char ret_before[static NODE_FINGERPRINT_MAX + 1]);
-int attempt_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served);
+int attempt_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret,
+		       char ret_name[static NODE_NAME_MAX + 1], bool *ret_served);
 int attempt_unclaim(struct score *s, const struct score_slot *slot, bool judged);
 int attempt_age(struct score *s);
 int attempt_set_addresses(struct score *s, uint32_t node, const struct score_address *addresses, unsigned n);

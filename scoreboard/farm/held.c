@@ -4,27 +4,47 @@
 #include "system/grow.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-static bool same(const struct score_slot *a, const struct score_slot *b)
+static struct held *find(struct score *s, const struct score_slot *slot)
 {
-	return a->node == b->node && a->slot == b->slot && a->ticket == b->ticket;
+	for (size_t i = 0; i < s->n_held; i++) {
+		const struct score_slot *given = &s->held[i].given;
+
+		if (given->node == slot->node && given->slot == slot->slot && given->ticket == slot->ticket)
+			return &s->held[i];
+	}
+	return NULL;
 }
 
-void held_add(struct score *s, const struct score_slot *slot)
+void held_add(struct score *s, const struct score_slot *slot, const char *node)
 {
+	struct held held = { .given = *slot, .is = *slot };
+
 	if (GROW(s->held, s->n_held, s->room_held) < 0) {
 		s->forgetful = true;
 		return;
 	}
-	s->held[s->n_held++] = *slot;
+	(void)memcpy(held.node, node, strnlen(node, NODE_NAME_MAX));
+	s->held[s->n_held++] = held;
+}
+
+const struct score_slot *held_at(struct score *s, const struct score_slot *slot)
+{
+	struct held *held = find(s, slot);
+
+	if (!held)
+		return slot;
+	held->is.trial = slot->trial;
+	return &held->is;
 }
 
 void held_remove(struct score *s, const struct score_slot *slot)
 {
-	for (size_t i = 0; i < s->n_held; i++)
-		if (same(&s->held[i], slot)) {
-			s->held[i] = s->held[--s->n_held];
-			s->told = s->settled; /* the slot that this process could not report may have been this one */
-			return;
-		}
+	struct held *held = find(s, slot);
+
+	if (!held)
+		return;
+	*held = s->held[--s->n_held];
+	s->told = s->settled; /* the slot that this process could not report may have been this one */
 }

@@ -3,14 +3,19 @@
 
 /*
  * held.h: which slots this process holds, noted in its own memory, so that it
- * can say so when the scoreboard cannot (repair/lost.h).
+ * can say so when the scoreboard cannot (repair/lost.h). A process goes on to name a
+ * slot as it got it, also when the slot is at another place by now.
  */
 
 #include "scoreboard.h"
 #include "section.h"
 
-/* Notes a slot that this process has taken. Without memory for it the process is forgetful from then on. */
-void held_add(struct score *s, const struct score_slot *slot);
+/* Notes a slot of the named node that this process has taken. Without memory for it the process is forgetful from then
+ * on. */
+void held_add(struct score *s, const struct score_slot *slot, const char *node);
+
+/* Where the slot is now. Valid until the next change of what is held. */
+const struct score_slot *held_at(struct score *s, const struct score_slot *slot);
 
 /* Forgets a slot that this process has given up. Nothing happens if it is not noted. */
 void held_remove(struct score *s, const struct score_slot *slot);

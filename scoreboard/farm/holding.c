@@ -386,7 +386,8 @@ static int take_of_node(struct score *s, struct farm *farm, const struct node_re
 	       claim_occupy(s, farm, record->position, entry, &with, &ret->node, &ret->slot, &ret->trial);
 }
 
-static int claim_node_once(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served)
+static int claim_node_once(struct score *s, uint32_t node, const char *client, struct score_slot *ret,
+			   char ret_name[static NODE_NAME_MAX + 1], bool *ret_served)
 {
 	struct section at;
 	int r, outcome;
@@ -395,6 +396,7 @@ static int claim_node_once(struct score *s, uint32_t node, const char *client, s
 	r = section_enter(s, node, &at);
 	if (r < 0)
 		return r;
+	(void)memcpy(ret_name, at.record->config.name, NODE_NAME_MAX + 1);
 	*ret_served = at.record->served != at.record->served_seen;
 	at.record->served_seen = at.record->served;
 	store_touch(s->store, &at.record->served_seen, sizeof(at.record->served_seen));
@@ -404,11 +406,12 @@ static int claim_node_once(struct score *s, uint32_t node, const char *client, s
 	return r;
 }
 
-int attempt_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served)
+int attempt_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret,
+		       char ret_name[static NODE_NAME_MAX + 1], bool *ret_served)
 {
 	int r;
 
-	while ((r = claim_node_once(s, node, client, ret, ret_served)) == -EXFULL && (r = ticket_make_room(s)) == 0)
+	while ((r = claim_node_once(s, node, client, ret, ret_name, ret_served)) == -EXFULL && (r = ticket_make_room(s)) == 0)
 		;
 	return r;
 }

@@ -17,14 +17,20 @@
 #include "system/holder.h"
 #include "system/wake.h"
 
+/* A slot that this process holds. */
+struct held {
+	struct score_slot given;      /* as the process got it, and as it names the slot since */
+	struct score_slot is;         /* where the slot is now: in another scoreboard its node has another number */
+	char node[NODE_NAME_MAX + 1];
+};
+
 struct score {
 	struct store *store;
 	char *path;
 	char *nodes;                  /* where the node list is, for after a rebuild; may be NULL */
-	struct score_slot *held;      /* what this process holds, so that the process can say so */
+	struct held *held;            /* what this process holds, so that the process can say so */
 	size_t n_held, room_held;
 	uint64_t times_put_back;            /* how often a ticket of this process was lost and put back, or may have been */
-	bool is_foreign;              /* the held slots are of another scoreboard: its nodes have other numbers */
 	bool forgetful;               /* there was no memory to note a slot: what this process holds is not known */
 	bool is_draft;                /* no other process sees this scoreboard yet */
 	uint32_t verbosity;           /* the farm's, as the last section found it */

@@ -279,7 +279,9 @@ static int draw_slots(struct drawing *d, const struct node_record *record, struc
 			draft_found(d->draft, "%s: slot %u is lost, and no process is left that may hold it", name, number);
 			slot_clear(slot);
 		}
-		if (d->draft->lose_free && slot->state == SLOT_FREE) {
+		if (d->draft->lose_all && slot->state != SLOT_LOST) {
+			if (slot->state == SLOT_GRANTED)
+				d->cells[slot->cell].named = false;
 			slot_lose(slot);
 			d->lossy = true;
 		}

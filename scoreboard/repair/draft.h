@@ -19,7 +19,7 @@ struct draft {
 	struct stat file;            /* the scoreboard's file that processes have open, */
 	const char *path;            /* and its name */
 	bool rebuild;                /* goes on without a record that cannot be read; else that is -EUCLEAN */
-	bool lose_free;              /* free slots become lost ones: processes may hold them that the store does not know of */
+	bool lose_all;               /* every slot becomes a lost one: what the store says of holders is of another time */
 	bool repair;                 /* the draft is to stay: the processes that may hold lost slots are looked for */
 	void (*tell)(const char *finding, void *arg); /* NULL: told to nobody */
 	void *arg;

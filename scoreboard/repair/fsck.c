@@ -39,6 +39,10 @@ static int look(struct store *store, struct draft *draft)
 	r = store_begin_repair(store, &is_false);
 	if (r < 0)
 		return r;
+	if (draft->lose_all && store_is_adopted(store)) { /* another process has done it */
+		store_cancel(store);
+		return 0;
+	}
 	if (is_false)
 		draft_found(draft, "intent: a change is left over that cannot be made");
 	r = store_check(store);
@@ -51,8 +55,10 @@ static int look(struct store *store, struct draft *draft)
 		r = draft_draw(draft);
 	if (r == 0 && is_false)
 		r = store_forget(store);
+	if (r == 0 && draft->lose_all)
+		r = store_renew_life(store);
 	store_watch(store, NULL, NULL);
-	if (r == 0 && draft->repair && draft->findings > 0)
+	if (r == 0 && draft->repair && (draft->findings > 0 || draft->lose_all))
 		return store_end(store);
 	store_cancel(store);
 	return r;
@@ -102,21 +108,16 @@ int fsck_look(struct score *s, void (*tell)(const char *finding, void *arg), voi
 
 int fsck_take_over(struct score *s, uint32_t *ret_asked)
 {
-	struct draft draft = { .from = s->store, .to = s->store, .path = s->path, .repair = true, .lose_free = true };
-	bool done = store_is_adopted(s->store);
-	int r = 0;
+	struct draft draft = { .from = s->store, .to = s->store, .path = s->path, .repair = true, .lose_all = true };
+	int r;
 
-	if (!done) {
-		store_adopting(s->store, true);
-		r = look(s->store, &draft);
-		store_adopting(s->store, false);
-	}
+	store_adopting(s->store, true);
+	r = look(s->store, &draft);
+	store_adopting(s->store, false);
 	*ret_asked = draft.farm.lost;
 	if (r < 0)
 		return r;
-	/* Slots held from before have the node numbers of another file. */
-	s->is_foreign = s->n_held > 0;
 	s->told = s->settled = 0;
 	store_adopt(s->store);
-	return done ? 0 : tell_others(s, &draft);
+	return draft.lost ? tell_others(s, &draft) : 0;
 }

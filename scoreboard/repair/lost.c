@@ -18,6 +18,7 @@
 #define HOLDERS_PER_PAGE 64u
 #define PAGES_MAX (PID_MAX / HOLDERS_PER_PAGE)
 #define PID_MAX (UINT32_C(1) << 22) /* no Linux has more */
+#define LOOKED_AT 512u              /* slots of a node, for one that is lost */
 
 /* A record "lost/N". */
 struct lost_page {
@@ -251,25 +252,49 @@ int lost_strike(struct score *s, struct farm *farm, const struct holder *holder)
 	return r == 0 ? farm->lost == 0 : r;
 }
 
+/* Whether the slot is this process's already. */
+static bool is_ours(struct score *s, const struct slot *slot, const struct held *held)
+{
+	return slot->state == SLOT_BUSY && slot->ticket == held->is.ticket && holder_equal(&slot->holder, &s->self);
+}
+
+/* Finds a slot of the node for what this process holds: the same, or else the first that is lost. 0; 1: there is none; or
+ * -errno. */
+static int find_slot(struct score *s, const struct node_record *record, struct held *held, struct slot **ret)
+{
+	uint32_t n = record->slot_pages * SLOTS_PER_PAGE, number = held->is.slot;
+	int r;
+
+	for (uint32_t i = 0; i <= n && i <= LOOKED_AT; number = i++) {
+		if (number >= n)
+			continue;
+		store_trim(s->store);
+		r = slot_get(s->store, held->is.node, number, ret);
+		if (r < 0)
+			return r;
+		if ((*ret)->state == SLOT_LOST || is_ours(s, *ret, held)) {
+			held->is.slot = number;
+			return 0;
+		}
+	}
+	return 1;
+}
+
 /* Takes back a slot that this process holds. 0; 1: this scoreboard has no such slot to take back; or -errno. */
-static int reclaim(struct score *s, struct farm *farm, const struct score_slot *held)
+static int reclaim(struct score *s, struct farm *farm, struct held *held)
 {
 	struct node_record *record;
 	struct slot *slot;
-	int r = node_find(s->store, held->node, &record);
+	int r = node_find(s->store, held->is.node, &record);
 
-	if (r == -ENOENT)
-		return 1; /* the node has another id now: its slots stay lost until this process releases its slot */
+	if (r == -ENOENT || (r == 0 && strcmp(record->config.name, held->node) != 0))
+		return 1; /* its slots stay lost until the node is there, or this process releases its slot */
 	if (r == 0)
-		r = slot_get(s->store, held->node, held->slot, &slot);
-	if (r < 0)
+		r = find_slot(s, record, held, &slot);
+	if (r != 0 || is_ours(s, slot, held))
 		return r;
-	if (slot->state == SLOT_BUSY && slot->ticket == held->ticket && holder_equal(&slot->holder, &s->self))
-		return 0;
-	if (slot->state != SLOT_LOST)
-		return 1;
 	slot->holder = s->self;
-	slot->ticket = held->ticket;
+	slot->ticket = held->is.ticket;
 	slot->state = SLOT_BUSY;
 	slot->trial = 0;
 	store_touch(s->store, slot, sizeof(*slot));
@@ -284,16 +309,13 @@ static int settle(struct score *s, struct farm *farm)
 	bool unsettled = s->forgetful;
 	int r = 0;
 
-	s->is_foreign = s->is_foreign && s->n_held > 0;
-	unsettled |= s->is_foreign;
-
 	if (s->settled == farm->lost_round)
 		return 0;
-	for (size_t i = 0; r >= 0 && i < s->n_held && !s->is_foreign; i++) {
+	for (size_t i = 0; r >= 0 && i < s->n_held; i++) {
 		r = reclaim(s, farm, &s->held[i]);
 		unsettled |= r == 1;
+		store_trim(s->store);
 	}
-	store_trim(s->store);
 	if (r < 0)
 		return r;
 	s->told = farm->lost_round;
@@ -303,13 +325,72 @@ static int settle(struct score *s, struct farm *farm)
 	return lost_strike(s, farm, &s->self);
 }
 
-int lost_answer(struct score *s)
+/* Whether the node of a slot that this process holds has another number by now, or is missing. In a section. 1, 0, or
+ * -errno. */
+static int has_moved(struct score *s, const struct held *held)
+{
+	struct node_record *record;
+	int r = node_find(s->store, held->is.node, &record);
+
+	r = r == -ENOENT ? 1 : r < 0 ? r : strcmp(record->config.name, held->node) != 0;
+	store_trim(s->store);
+	return r;
+}
+
+/* Finds the nodes of the slots that this process holds by their names, in sections of its own. 0 or -errno. */
+static int find_nodes(struct score *s)
+{
+	for (size_t i = 0; i < s->n_held; i++) {
+		struct held *held = &s->held[i];
+		struct farm *farm;
+		uint32_t id;
+		int r = farm_enter_untold(s, &farm);
+
+		if (r < 0)
+			return r;
+		s->told = farm->lost_round; /* or no section could be entered until the answer is given */
+		r = has_moved(s, held);
+		farm_leave(s);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			continue;
+		r = walk_find(s, held->node, &id, NULL);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		if (r == 0)
+			held->is.node = id;
+	}
+	return 0;
+}
+
+/* Whether slots are lost and this process has not said what it holds. 1, 0, or -errno. */
+static int is_asked(struct score *s)
 {
 	struct farm *farm;
 	int r = farm_enter_untold(s, &farm);
 
 	if (r < 0)
 		return r;
+	r = farm->lost > 0 && s->settled != farm->lost_round;
+	farm_leave(s);
+	return r;
+}
+
+int lost_answer(struct score *s)
+{
+	struct farm *farm;
+	int r = is_asked(s);
+
+	if (r <= 0)
+		return r;
+	r = find_nodes(s);
+	if (r == 0)
+		r = farm_enter_untold(s, &farm);
+	if (r < 0) {
+		s->told = s->settled;
+		return r;
+	}
 	if (farm->lost > 0)
 		r = settle(s, farm);
 	farm_leave(s);

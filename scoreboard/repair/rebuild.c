@@ -119,7 +119,7 @@ static int make(const struct salvage *salvage, const struct folder *folder, cons
 	int r = folder_welcomes(folder); /* else no process would believe the new file, and the old one would be gone */
 
 	if (r == 0)
-		r = store_create(folder, salvage_life(salvage), &draft.to);
+		r = store_create(folder, salvage_sequence(salvage), &draft.to);
 	if (r < 0)
 		return r;
 	share(draft.to, salvage_stat(salvage));
@@ -171,6 +171,25 @@ static bool is_outdated(const struct stat *file, const char *path, int *ret_fd)
 	return *ret_fd >= 0;
 }
 
+/*
+ * Relays and listeners hide from processes of their user which files they have open. One of them that has a removed
+ * scoreboard open puts it back when it is asked what it holds; the listener and the guard of the queue do so by
+ * themselves within a second. 0: a file has the name again; -EACCES.
+ */
+static int await_put_back(const struct folder *folder, const char *path)
+{
+	const struct timespec pause = { .tv_nsec = (long)(AWAIT_USEC * 1000 / AWAIT_LOOKS) };
+	struct stat st;
+
+	users_wake(NULL, path);
+	for (unsigned looks = 0; looks < AWAIT_LOOKS; looks++) {
+		(void)nanosleep(&pause, NULL);
+		if (fstatat(folder->fd, folder->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			return 0;
+	}
+	return -EACCES;
+}
+
 /* As rebuild(). -EAGAIN: *ret_fd is to be tried instead. */
 static int try(const struct folder *folder, int fd, const char *path, int *ret_fd)
 {
@@ -179,6 +198,7 @@ static int try(const struct folder *folder, int fd, const char *path, int *ret_f
 	bool removed;
 	struct stat st;
 	int r = salvage_open(folder, fd, true, &salvage);
+	bool retired = r == 1;
 
 	if (r < 0)
 		return r;
@@ -189,6 +209,8 @@ static int try(const struct folder *folder, int fd, const char *path, int *ret_f
 		r = -errno;
 	else if (removed && is_outdated(old, path, ret_fd))
 		r = -EAGAIN;
+	else if (removed && retired && await_put_back(folder, path) == 0)
+		r = 0; /* the file that took this one's place had been removed: what is in this one is of an earlier time */
 	else if (removed || (st.st_dev == old->st_dev && st.st_ino == old->st_ino))
 		r = salvage_check(salvage) ?: put(salvage, folder, path, removed ? WHY_REMOVED : WHY_DAMAGED);
 	else
@@ -231,25 +253,6 @@ int rebuild_upgraded(const struct folder *folder, const char *path)
 	return r > 0 ? 0 : r;
 }
 
-/*
- * Relays and listeners hide from processes of their user which files they have open. One of them that has a removed
- * scoreboard open puts it back when it is asked what it holds; the listener and the guard of the queue do so by
- * themselves within a second. 0: a file has the name again; -EACCES.
- */
-static int await_put_back(const struct folder *folder, const char *path)
-{
-	const struct timespec pause = { .tv_nsec = (long)(AWAIT_USEC * 1000 / AWAIT_LOOKS) };
-	struct stat st;
-
-	users_wake(NULL, path);
-	for (unsigned looks = 0; looks < AWAIT_LOOKS; looks++) {
-		(void)nanosleep(&pause, NULL);
-		if (fstatat(folder->fd, folder->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			return 0;
-	}
-	return -EACCES;
-}
-
 int rebuild_removed(const struct folder *folder, const char *path)
 {
 	char link[USERS_LINK_MAX];
@@ -281,10 +284,9 @@ static int rebuild_own(struct score *s)
 
 /*
  * A stranger has put another scoreboard into the place of this one, or copied it
- * over this one. The stranger's is the scoreboard from now on. It does not have
- * the slots of the processes that had the former one open. So its free slots
- * count as taken until each process has said that it holds nothing more from
- * before.
+ * over this one: another farm's, a new one, or an earlier copy of this one. The
+ * stranger's is the scoreboard from now on. What it says of slots is not so. So all
+ * its slots count as taken until each process has said which it holds.
  */
 static int take_over(struct score *s)
 {
@@ -296,7 +298,7 @@ static int take_over(struct score *s)
 		return r < 0 ? r : file_reopen(store_file(s->store));
 	r = fsck_take_over(s, &asked);
 	if (r == 0 && asked > 1 && on_repair) {
-		(void)snprintf(text, sizeof(text), "%s: was replaced while it was in use; its free slots count as taken until "
+		(void)snprintf(text, sizeof(text), "%s: was replaced while it was in use; its slots count as taken until "
 			       "%u processes have been heard of", s->path, asked);
 		on_repair(text);
 	}

@@ -79,6 +79,7 @@ struct page {
 	_Atomic uint32_t retired;  /* another page is to be used */
 	_Atomic uint32_t life;     /* of the scoreboard that it was last used for, see store.c */
 	_Alignas(64) struct mutex mutex;
+	_Alignas(64) _Atomic uint64_t applied, unapplied; /* see lock_applied(); the same with all bits turned */
 };
 
 _Static_assert(sizeof(struct page) <= PAGE_SIZE, "a page is one page");
@@ -446,13 +447,16 @@ static int take_word(struct lock *lock)
 
 	for (;;) {
 		struct holder holder;
-		uint64_t is = 0;
+		uint64_t is = atomic_load(lock->word);
 		int r;
 
-		if (atomic_compare_exchange_strong(lock->word, &is, lock->self))
-			return 0;
+		/* A retired file is not written any more, not even in vain: its last change says when it lost its name. */
 		if (is == RETIRED)
 			return -ESTALE;
+		if (is == 0 && atomic_compare_exchange_strong(lock->word, &is, lock->self))
+			return 0;
+		if (is == RETIRED || is == 0)
+			continue;
 		if (!is_alive(lock, is, &holder)) {
 			if (atomic_compare_exchange_strong(lock->word, &is, lock->self))
 				return 1;
@@ -569,6 +573,31 @@ void lock_set_life(struct lock *lock, uint16_t life)
 
 	if (lock->page)
 		lock->page->life = life;
+	if (!so_far)
+		(void)fault_clear();
+}
+
+uint64_t lock_applied(const struct lock *lock)
+{
+	bool so_far = fault_seen();
+	uint64_t applied = lock->page ? lock->page->applied : 0;
+
+	/* A process may have been killed between the two, or a stranger have written over them. */
+	if (applied != 0 && lock->page->unapplied != ~applied)
+		applied = 0;
+	if (!so_far)
+		(void)fault_clear();
+	return applied;
+}
+
+void lock_set_applied(struct lock *lock, uint64_t applied)
+{
+	bool so_far = fault_seen();
+
+	if (lock->page) {
+		lock->page->applied = applied;
+		lock->page->unapplied = ~applied;
+	}
 	if (!so_far)
 		(void)fault_clear();
 }

@@ -96,6 +96,14 @@ uint16_t lock_life(const struct lock *lock);
 void lock_set_life(struct lock *lock, uint16_t life);
 
 /*
+ * The number of the last change that was made to the scoreboard, or of one before it:
+ * what lock_set_applied() said. 0: not known. It shows when a stranger has put an
+ * earlier copy of the scoreboard into its place.
+ */
+uint64_t lock_applied(const struct lock *lock);
+void lock_set_applied(struct lock *lock, uint64_t applied);
+
+/*
  * Looks whether the page that this process uses still has the page's name. If
  * not, takes the page that has the name, or makes a new page. Costs some system
  * calls; the lock must not be held. Only the speed of waiting depends on it.

@@ -311,11 +311,16 @@ bool salvage_has_wall_times(struct salvage *salvage)
 	return store_find(salvage->store, STORE_VERSION, 0, 0, 0, &version, &size) == 0 && version_has_wall_times(version, size);
 }
 
-uint16_t salvage_life(const struct salvage *salvage)
+uint64_t salvage_sequence(const struct salvage *salvage)
 {
-	uint16_t life = store_life(salvage->store);
+	uint64_t sequence = store_sequence(salvage->store), noted;
 
-	return life == 0 && salvage->lock ? lock_life(salvage->lock) : life;
+	if (!salvage->lock)
+		return sequence;
+	if (sequence == 0)
+		sequence = (uint64_t)lock_life(salvage->lock) << STORE_LIFE_SHIFT;
+	noted = lock_applied(salvage->lock);
+	return noted > sequence && noted >> STORE_LIFE_SHIFT == sequence >> STORE_LIFE_SHIFT ? noted : sequence;
 }
 
 const struct stat *salvage_stat(const struct salvage *salvage)

@@ -37,8 +37,8 @@ bool salvage_is_upgradable(struct salvage *salvage);
 /* Whether a scoreboard that can be upgraded has times of the wall clock, which repair/upgrade.h converts. */
 bool salvage_has_wall_times(struct salvage *salvage);
 
-/* The life of the scoreboard (store.h); 0: it cannot be read. */
-uint16_t salvage_life(const struct salvage *salvage);
+/* The number of the scoreboard's last change (store.h), as far as it is known; 0: not even its life is. */
+uint64_t salvage_sequence(const struct salvage *salvage);
 
 /* What fstat(2) said of the file. */
 const struct stat *salvage_stat(const struct salvage *salvage);

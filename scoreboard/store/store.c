@@ -311,6 +311,8 @@ int store_commit(struct store *s)
 	if (r < 0)
 		return r;
 	s->sequence = sequence;
+	if (s->file.lock)
+		lock_set_applied(s->file.lock, sequence);
 	for (unsigned i = 0; i < s->n_copies; i++)
 		s->copies[i].n_dirty = 0;
 	return 0;
@@ -436,6 +438,14 @@ int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, vo
 
 /* ---- sections ---- */
 
+/* Whether a change was made to the scoreboard that this file does not have: it is an earlier copy. */
+static bool is_earlier(const struct store *s)
+{
+	uint64_t applied = lock_applied(s->file.lock);
+
+	return applied > s->sequence && applied >> STORE_LIFE_SHIFT == s->sequence >> STORE_LIFE_SHIFT;
+}
+
 /*
  * Whether the contents are those of the scoreboard that this process had open,
  * or that the last process that used the lock's page had open. 0 or -EREMCHG.
@@ -447,7 +457,7 @@ static int check_life(struct store *s)
 	if (!s->file.lock || s->is_adopting)
 		return 0;
 	known = lock_life(s->file.lock);
-	if ((s->life != 0 && s->life != life) || (known != 0 && known != life))
+	if ((s->life != 0 && s->life != life) || (known != 0 && known != life) || is_earlier(s))
 		return -EREMCHG;
 	if (known == 0)
 		lock_set_life(s->file.lock, life);
@@ -455,14 +465,14 @@ static int check_life(struct store *s)
 	return 0;
 }
 
-uint16_t store_life(const struct store *s)
+uint64_t store_sequence(const struct store *s)
 {
-	return s->life;
+	return s->sequence;
 }
 
 bool store_is_adopted(const struct store *s)
 {
-	return s->file.lock && lock_life(s->file.lock) == (uint16_t)(s->sequence >> STORE_LIFE_SHIFT);
+	return s->file.lock && lock_life(s->file.lock) == (uint16_t)(s->sequence >> STORE_LIFE_SHIFT) && !is_earlier(s);
 }
 
 void store_adopting(struct store *s, bool on)
@@ -473,8 +483,6 @@ void store_adopting(struct store *s, bool on)
 void store_adopt(struct store *s)
 {
 	s->life = (uint16_t)(s->sequence >> STORE_LIFE_SHIFT);
-	if (s->file.lock)
-		lock_set_life(s->file.lock, s->life);
 }
 
 /*
@@ -586,11 +594,32 @@ int store_begin_repair(struct store *s, bool *ret_false)
 	return 0;
 }
 
+static uint16_t random_life(void)
+{
+	uint16_t life = 0;
+
+	while (life == 0)
+		if (getrandom(&life, sizeof(life), 0) < 0)
+			life = (uint16_t)getpid();
+	return life;
+}
+
 int store_forget(struct store *s)
 {
 	(void)memset(&s->intent, 0, sizeof(s->intent));
 	intent_begin(&s->intent, s->sequence);
 	return overwrite(s->file.tdb, name_key("intent"), &s->intent, sizeof(s->intent));
+}
+
+int store_renew_life(struct store *s)
+{
+	uint16_t life = random_life();
+
+	s->sequence = (uint64_t)life << STORE_LIFE_SHIFT | (s->sequence & ((UINT64_C(1) << STORE_LIFE_SHIFT) - 1));
+	/* If this process is killed before the transaction is real, the next process does the same. */
+	if (s->file.lock)
+		lock_set_life(s->file.lock, life);
+	return overwrite(s->file.tdb, name_key("applied"), &s->sequence, sizeof(s->sequence)) ?: store_forget(s);
 }
 
 int store_check(struct store *s)
@@ -772,16 +801,6 @@ static int format(struct store *s, uint64_t applied)
 	return r;
 }
 
-static uint16_t random_life(void)
-{
-	uint16_t life = 0;
-
-	while (life == 0)
-		if (getrandom(&life, sizeof(life), 0) < 0)
-			life = (uint16_t)getpid();
-	return life;
-}
-
 int store_open(const char *path, struct store **ret)
 {
 	struct store *s = calloc(1, sizeof(*s));
@@ -794,9 +813,9 @@ int store_open(const char *path, struct store **ret)
 	return r;
 }
 
-int store_create(const struct folder *folder, uint16_t life, struct store **ret)
+int store_create(const struct folder *folder, uint64_t after, struct store **ret)
 {
-	uint64_t applied = (uint64_t)(life ? life : random_life()) << STORE_LIFE_SHIFT;
+	uint64_t applied = after ? after + 1 : (uint64_t)random_life() << STORE_LIFE_SHIFT;
 	struct store *s = calloc(1, sizeof(*s));
 	int r = s ? file_create(folder, &s->file) : -ENOMEM;
 

@@ -40,9 +40,9 @@ struct store;
 /* Opens an existing file. 0 and *ret, to be ended by store_close(); -ENOMEM; or as file_open(). */
 int store_open(const char *path, struct store **ret);
 
-/* Makes a store without records in a new file, as file_create() makes it. life 0: a life is picked. 0 and *ret, to be ended
- * by store_close(); or -errno. */
-int store_create(const struct folder *folder, uint16_t life, struct store **ret);
+/* Makes a store without records in a new file, as file_create() makes it. Its changes are numbered behind after, in the
+ * same life; 0: a life is picked. 0 and *ret, to be ended by store_close(); or -errno. */
+int store_create(const struct folder *folder, uint64_t after, struct store **ret);
 
 /*
  * Copies the store as it is between two sections. No other process can reach the
@@ -63,17 +63,16 @@ int store_create_in_memory(struct store **ret);
 int store_add(struct store *s, const void *name, size_t length, const void *data, size_t size);
 int store_finish(struct store *s);
 
-/* The life of the scoreboard that this process has had open last; 0: not known yet. */
-uint16_t store_life(const struct store *s);
+/* The number of the last change, with the life of the scoreboard, as this process has seen it last; 0: not known yet. */
+uint64_t store_sequence(const struct store *s);
 
-/* After -EREMCHG: whether the lock's page says already that this file is the scoreboard. */
+/* After -EREMCHG, in a transaction: whether the lock's page says already that this file is the scoreboard. */
 bool store_is_adopted(const struct store *s);
 
 /* While on, sections and transactions do not mind which scoreboard the file is. */
 void store_adopting(struct store *s, bool on);
 
-/* From the next section on the file is the scoreboard, whatever it was before; others are told by the lock's page. Not
- * in a section. */
+/* The scoreboard that the last section or transaction saw is the one that this process has open, whichever that was before. */
 void store_adopt(struct store *s);
 
 /* The file with the records; it stays the store's. */
@@ -116,6 +115,10 @@ int store_begin(struct store *s);
  * section fails. store_forget() drops that intent. */
 int store_begin_repair(struct store *s, bool *ret_false);
 int store_forget(struct store *s);
+
+/* In a transaction: the scoreboard begins another life, so that no copy of it that was made before is taken for it. Others
+ * are told by the lock's page. 0 or -errno. */
+int store_renew_life(struct store *s);
 
 /* Whether the file itself, apart from what the records say, is whole: 0, -EUCLEAN, or -errno. */
 int store_check(struct store *s);

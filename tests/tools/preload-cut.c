@@ -3,12 +3,15 @@
 /*
  * preload-cut.c: for LD_PRELOAD. As long as there is a file $CUTS, the first
  * scoreboard that a process opens is cut short, between tdb_open(3) and the first
- * record that is read of it. The file $CUTS is removed then.
+ * record that is read of it. The file $CUTS is removed then, or the file $CUTS.again
+ * takes its place.
  */
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -23,7 +26,7 @@ struct tdb_context *tdb_open(const char *name, int hash_size, int tdb_flags, int
 
 	const char *path = getenv("CUTS");
 
-	is_fresh = !(tdb_flags & TDB_INTERNAL) && path && access(path, F_OK) == 0;
+	is_fresh = !(tdb_flags & TDB_INTERNAL) && !(open_flags & O_CREAT) && path && access(path, F_OK) == 0;
 	return real(name, hash_size, tdb_flags, open_flags, mode);
 }
 
@@ -33,8 +36,13 @@ int tdb_parse_record(struct tdb_context *tdb, TDB_DATA key, int (*parser)(TDB_DA
 		(int (*)(struct tdb_context *, TDB_DATA, int (*)(TDB_DATA, TDB_DATA, void *), void *))dlsym(RTLD_NEXT, "tdb_parse_record");
 	const char *path = getenv("CUTS");
 
-	if (is_fresh && path && unlink(path) == 0)
+	char again[4096];
+
+	if (is_fresh && path && unlink(path) == 0) {
 		(void)!ftruncate(tdb_fd(tdb), 0);
+		(void)snprintf(again, sizeof(again), "%s.again", path);
+		(void)rename(again, path);
+	}
 	is_fresh = false;
 	return real(tdb, key, parser, arg);
 }
