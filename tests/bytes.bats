@@ -113,16 +113,11 @@ s.sendall(bytes(100000000))"
 
 # A job that is too big is refused while it still comes: the node answers, and closes with bytes unread: a reset.
 @test "what a node said before it reset the connection arrives, though the client is still sending" {
-  background "$T/refuse.log" python3 -c "
-import socket
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(('$ADDR', 4001)); s.listen(8)
-print('ready', flush=True)
+  python_node refuse <<END
 while True:
     c = s.accept()[0]
     c.recv(10); c.sendall(b'too big'); c.close()
-"
-  until_ok grep -q ready "$T/refuse.log"
+END
   node_line 4001 1
   entrance alone
   run -0 python3 - "$ADDR" <<'EOF'
@@ -149,18 +144,13 @@ EOF
 @test "what a node said before it reset the connection arrives, though nobody had asked yet whether it is connected" {
   [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
   gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-reset.so" "$BATS_TEST_DIRNAME/tools/preload-reset.c" -ldl
-  background "$T/refuse.log" python3 -c "
-import socket, struct
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(('$ADDR', 4001)); s.listen(8)
-print('ready', flush=True)
+  python_node refuse <<END
 while True:
     c = s.accept()[0]
     c.sendall(b'too many')
     c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
     c.close()
-"
-  until_ok grep -q ready "$T/refuse.log"
+END
   node_line 4001 1
   LD_PRELOAD=$T/preload-reset.so entrance alone
   run -0 python3 - "$ADDR" <<'EOF'
@@ -207,17 +197,12 @@ EOF
 }
 
 @test "a node that ends its side and reads on slowly keeps its slot until it has all" {
-  background "$T/slow.log" python3 -c "
-import socket, threading, time
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-s.bind(('$ADDR', 4001)); s.listen(8)
-print('ready', flush=True)
+  python_node slow 65536 <<END
 lock, now, most = threading.Lock(), 0, 0
 def serve(c):
     global now, most
     with lock:
-        print('open: the others have', most - now, 'bytes to read', flush=True)
+        say('open: the others have', most - now, 'bytes to read')
         most += 1500000
     c.sendall(b'x\n'); c.shutdown(socket.SHUT_WR)
     while (part := c.recv(65536)):
@@ -227,8 +212,8 @@ def serve(c):
     c.close()
 while True:
     c, _ = s.accept()
-    threading.Thread(target=serve, args=(c,), daemon=True).start()"
-  until_ok grep -q ready "$T/slow.log"
+    threading.Thread(target=serve, args=(c,), daemon=True).start()
+END
   node_line 4001 1
   entrance alone
   client -n 2 -c 2 --send 1500000 --half-close --expect any
@@ -241,29 +226,24 @@ while True:
 
 # A node that ends its side of a connection at once, and does not read the bytes that came until a word is given.
 half_read_node() {
-  background "$T/half.log" python3 -c "
-import os, socket, threading, time
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-s.bind(('$ADDR', 4001)); s.listen(8)
-print('ready', flush=True)
+  python_node half 65536 <<END
 def serve(c, n):
-    print('open', n, flush=True)
+    say('open', n)
     c.sendall(b'x\n'); c.shutdown(socket.SHUT_WR)
     while not os.path.exists('$T/read.word'):
         time.sleep(0.02)
     try:
         while c.recv(65536):
             pass
-        print('whole', n, flush=True)
+        say('whole', n)
     except ConnectionResetError:
-        print('reset', n, flush=True)
+        say('reset', n)
     c.close()
 n = 0
 while True:
     c, _ = s.accept(); n += 1
-    threading.Thread(target=serve, args=(c, n), daemon=True).start()"
-  until_ok grep -q ready "$T/half.log"
+    threading.Thread(target=serve, args=(c, n), daemon=True).start()
+END
   node_line 4001 1
 }
 
@@ -328,18 +308,14 @@ half_read() {
 
 # A node that has ended its side of a connection; then its machine receives nothing of it until a word is given.
 unheard() {
-  background "$T/unheard.log" python3 -c "
-import ctypes, os, socket, struct, threading, time
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(('$ADDR', 4001)); s.listen(8)
-print('ready', flush=True)
+  python_node unheard <<END
 c, _ = s.accept()
 c.sendall(b'x\\n'); c.shutdown(socket.SHUT_WR)
 while c.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != 5: # FIN_WAIT2
     time.sleep(0.02)
 nothing = ctypes.create_string_buffer(struct.pack('HBBI', 6, 0, 0, 0)) # BPF: return 0
 c.setsockopt(socket.SOL_SOCKET, 26, struct.pack('HP', 1, ctypes.addressof(nothing))) # SO_ATTACH_FILTER
-print('unheard', flush=True)
+say('unheard')
 while not os.path.exists('$T/hear.word'):
     time.sleep(0.02)
 c.setsockopt(socket.SOL_SOCKET, 27, 0) # SO_DETACH_FILTER
@@ -347,10 +323,10 @@ n = 0
 try:
     while d := c.recv(65536):
         n += len(d)
-    print('whole', n, flush=True)
+    say('whole', n)
 except ConnectionResetError:
-    print('reset', n, flush=True)"
-  until_ok grep -q ready "$T/unheard.log"
+    say('reset', n)
+END
   node_line 4001 1
   entrance alone
   background "$T/client.out" python3 -c "

@@ -4,16 +4,12 @@
 # --per-client: a client that has all the slots that it may have waits, and holds up nobody else.
 
 load lib/helpers
+load lib/clients
 load lib/holders
 
 setup() { farm_setup; }
 teardown() { farm_teardown; }
 
-GREEDY=127.77.0.1
-OTHER=127.77.0.2
-
-held_by() { score slots -nr -o CLIENT | grep -c "^$1" || true; }
-held_by_is() { [ "$(held_by "$1")" = "$2" ]; }
 waiting_of() { score queue -nr -o CLIENT | grep -c "^$1" || true; }
 waiting_of_is() { [ "$(waiting_of "$1")" = "$2" ]; }
 
@@ -69,23 +65,10 @@ for_each_entrance() {
 @test "a client that is told by a PROXY header is counted by its address, IPv6 by its network, and its proxy is not" {
   node a 4001 9 --mode line
   entrance alone --per-client 1 --accept-proxy 127.88.0.1
-  cat >"$T/through.py" <<'END'
-import socket, sys, time
-# Two of one network, one of another, two of an IPv4 address, and two that the proxy has for itself.
-heads = [b"PROXY TCP6 2001:db8::1 2001:db8::9 1 2\r\n", b"PROXY TCP6 2001:db8::2 2001:db8::9 3 4\r\n",
-         b"PROXY TCP6 2001:db8:0:1::1 2001:db8::9 5 6\r\n", b"PROXY TCP4 192.0.2.1 192.0.2.9 7 8\r\n",
-         b"PROXY TCP4 192.0.2.1 192.0.2.9 9 10\r\n", b"PROXY UNKNOWN\r\n", b"PROXY UNKNOWN\r\n"]
-kept = []
-for head in heads:
-    s = socket.create_connection((sys.argv[1], 3632), source_address=("127.88.0.1", 0))
-    s.sendall(head + b"sleep 600000\n")
-    kept.append(s)
-    time.sleep(0.05)
-print("all", flush=True)
-time.sleep(600)
-END
-  background "$T/through.out" python3 "$T/through.py" "$ADDR"
-  until_ok grep -q all "$T/through.out"
+  # Two of one network, one of another, two of an IPv4 address, and two that the proxy has for itself.
+  through_proxy 'PROXY TCP6 2001:db8::1 2001:db8::9 1 2' 'PROXY TCP6 2001:db8::2 2001:db8::9 3 4' \
+    'PROXY TCP6 2001:db8:0:1::1 2001:db8::9 5 6' 'PROXY TCP4 192.0.2.1 192.0.2.9 7 8' \
+    'PROXY TCP4 192.0.2.1 192.0.2.9 9 10' 'PROXY UNKNOWN' 'PROXY UNKNOWN'
   until_ok waiting_is 2
   until_ok busy_is 5
   held_by_is '\[2001:db8::[12]\]' 1

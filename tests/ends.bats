@@ -11,15 +11,11 @@ teardown() { farm_teardown; }
 
 # A node that sends 400,000 bytes at once and closes its socket.
 saying_node() {
-  background "$T/say.log" python3 -c "
-import socket
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(('$ADDR', 4001)); s.listen(8)
-print('ready', flush=True)
+  python_node say <<END
 while True:
     c, _ = s.accept()
-    c.sendall(b'n' * 400000); c.close()"
-  until_ok grep -q ready "$T/say.log"
+    c.sendall(b'n' * 400000); c.close()
+END
   node_line 4001 1
 }
 
@@ -57,12 +53,7 @@ print(n, end)"
 
 # A client that sends everything and closes its socket; then the node sends a byte, and reads slowly.
 client_forgets() {
-  background "$T/read.log" python3 -c "
-import os, socket, time
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-s.bind(('$ADDR', 4001)); s.listen(8)
-print('ready', flush=True)
+  python_node read 8192 <<END
 c, _ = s.accept()
 while not os.path.exists('$T/closed.word'):
     time.sleep(0.02)
@@ -74,14 +65,14 @@ try:
     end = 'end'
 except ConnectionError:
     pass
-print(n, end, flush=True)
+say(n, end)
 c.setblocking(True); c.settimeout(10)
 try:
     while True:
         c.sendall(b'z'); time.sleep(0.02)
 except ConnectionError:
-    print('told', flush=True)"
-  until_ok grep -q ready "$T/read.log"
+    say('told')
+END
   node_line 4001 1
   entrance "$1"
   python3 -c "
@@ -102,11 +93,7 @@ s = socket.create_connection(('$ADDR', 3632)); s.sendall(b'c' * 400000); s.close
 @test "alone: a client's request arrives whole and with its end, though its machine resets what comes back" { client_forgets alone; }
 
 @test "a node that goes on answering a client that has gone is read to the end of the request, and then told" {
-  background "$T/echo.log" python3 -c "
-import os, socket, time
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(('$ADDR', 4001)); s.listen(8)
-print('ready', flush=True)
+  python_node echo <<END
 c, _ = s.accept()
 while not os.path.exists('$T/closed.word'):
     time.sleep(0.02)
@@ -121,8 +108,8 @@ try:
     end = 'end'
 except ConnectionError:
     pass
-print(n, end, flush=True)"
-  until_ok grep -q ready "$T/echo.log"
+say(n, end)
+END
   node_line 4001 1
   entrance alone
   python3 -c "
@@ -136,18 +123,14 @@ s = socket.create_connection(('$ADDR', 3632)); s.sendall(b'c' * 100000); s.close
 
 # A node's reset is no end. But the client first gets what the node's machine sent before, also if it reads late.
 @test "what a node said before it reset the connection waits for a client that reads late" {
-  background "$T/reset.log" python3 -c "
-import socket, struct
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(('$ADDR', 4001)); s.listen(8)
-print('ready', flush=True)
+  python_node reset <<END
 c, _ = s.accept()
 c.sendall(b'n' * 60000)
 while c.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[24:28] != b'\\0\\0\\0\\0': # unacknowledged
     pass
 c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
-c.close()"
-  until_ok grep -q ready "$T/reset.log"
+c.close()
+END
   node_line 4001 1
   entrance alone
   run -0 python3 - "$ADDR" <<'END'
@@ -192,20 +175,15 @@ END
 @test "alone: a client that reads slowly what its node left is not idle" { slow_reader_is_not_idle alone; }
 
 @test "a node that reads slowly what its client left is not idle; one that does not read is" {
-  background "$T/read.log" python3 -c "
-import socket, time
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-s.bind(('$ADDR', 4001)); s.listen(8)
-print('ready', flush=True)
+  python_node read 8192 <<END
 c, _ = s.accept(); n = 0
 while part := c.recv(8000):
     n += len(part); time.sleep(0.08)
-print(n, flush=True)
+say(n)
 c.close()
 c, _ = s.accept()
-time.sleep(600)"
-  until_ok grep -q ready "$T/read.log"
+time.sleep(600)
+END
   node_line 4001 1
   entrance alone --idle-timeout 3s
   python3 -c "

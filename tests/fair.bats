@@ -4,20 +4,14 @@
 # --fair: the next slot goes to the client that holds the fewest, to its oldest connection.
 
 load lib/helpers
+load lib/clients
 
 setup() { farm_setup; }
 teardown() { farm_teardown; }
 
-GREEDY=127.77.0.1
-OTHER=127.77.0.2
-THIRD=127.77.0.3
-
-held_by() { score slots -nr -o CLIENT | grep -c "^$1:" || true; }
-held_by_is() { [ "$(held_by "$1")" = "$2" ]; }
 # The tickets that wait, in the order in which they are to get slots.
 queue_order() { score queue -nr -o TICKET | tr '\n' ' '; }
 queue_order_is() { [ "$(queue_order)" = "$1 " ]; }
-waits_for() { [ "$(($(score slots -nr | wc -l) + $(score queue -nr | wc -l)))" = "$1" ]; }
 scoreboard_is_right() { score fsck; }
 
 # comes NAME SOURCE: a connection until the word go-NAME, with the next ticket.
@@ -25,7 +19,7 @@ n_come=0
 comes() {
   client_start "$1" --source "$2" --line "$(until_word "go-$1")" --expect line
   n_come=$((n_come + 1))
-  until_ok waits_for $n_come
+  until_ok have_come $n_come
 }
 goes() {
   word "go-$1"
@@ -120,25 +114,8 @@ for_each_entrance() {
 @test "a client is what a PROXY header says, IPv6 by its network" {
   node a 4001 1 --mode line
   entrance alone --fair --accept-proxy 127.88.0.1
-  cat >"$T/through.py" <<'END'
-import os, socket, sys, time
-heads = [b"PROXY TCP6 2001:db8::1 2001:db8::9 1 2\r\n", b"PROXY TCP6 2001:db8::2 2001:db8::9 3 4\r\n",
-         b"PROXY TCP6 2001:db8:0:1::1 2001:db8::9 5 6\r\n", b"PROXY TCP4 192.0.2.1 192.0.2.9 7 8\r\n",
-         b"PROXY TCP4 192.0.2.1 192.0.2.9 9 10\r\n"]
-kept = []
-for n, head in enumerate(heads):
-    s = socket.create_connection((sys.argv[1], 3632), source_address=("127.88.0.1", 0))
-    s.sendall(head + b"sleep 600000\n")
-    kept.append(s)
-    while not os.path.exists(f"{sys.argv[2]}/next{n + 1}"):
-        time.sleep(0.02)
-time.sleep(600)
-END
-  background "$T/through.out" python3 "$T/through.py" "$ADDR" "$T"
-  for i in 1 2 3 4 5; do
-    until_ok waits_for $i
-    : >"$T/next$i"
-  done
+  through_proxy 'PROXY TCP6 2001:db8::1 2001:db8::9 1 2' 'PROXY TCP6 2001:db8::2 2001:db8::9 3 4' \
+    'PROXY TCP6 2001:db8:0:1::1 2001:db8::9 5 6' 'PROXY TCP4 192.0.2.1 192.0.2.9 7 8' 'PROXY TCP4 192.0.2.1 192.0.2.9 9 10'
   until_ok queue_order_is "3 4 2 5"
 }
 
@@ -152,7 +129,7 @@ END
   background "$T/other.out" "$CLIENT" --timeout 60 --source $OTHER --line "$(until_word go-other)" --expect line "$ADDR:3633"
   PID_other=$PID
   n_come=4
-  until_ok waits_for 4
+  until_ok have_come 4
   queue_order_is "4 2 3"
   goes greedy1
   until_ok held_by_is $OTHER 1
@@ -202,7 +179,7 @@ END
   held_by_is $OTHER 3
   goes greedy1
   until_ok held_by_is $GREEDY 2
-  waits_for $n_come
+  have_come $n_come
   held_by_is $GREEDY 2
   for i in greedy2 greedy3 other2 other3 other4; do goes $i; done
   until_ok everything_is_free

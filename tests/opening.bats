@@ -32,20 +32,16 @@ bytes_go_to_the_next_node() {
 
 # A node that is sent a PROXY header gets it first, though the client's bytes were read for a node that is sent none.
 @test "a PROXY header goes before what was kept" {
-  background "$T/header.log" python3 -c "
-import socket
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(('$ADDR', 4001)); s.listen(8)
-print('ready', flush=True)
+  python_node header <<END
 while True:
     c = s.accept()[0]
     data = b''
     while part := c.recv(100000):
         data += part
     head, _, rest = data.partition(b'\r\n')
-    print(head[:10].decode(), len(rest), rest == b'q' * len(rest), flush=True)
-    c.close()"
-  until_ok grep -q ready "$T/header.log"
+    say(head[:10].decode(), len(rest), rest == b'q' * len(rest))
+    c.close()
+END
   node_line 4009 4 speed=9
   node_line 4001 4 proxy=v1
   entrance alone
@@ -130,19 +126,15 @@ time.sleep(600)"
 
 # inetd: by the time that the relay begins, the client has reset the connection.
 @test "a client that had reset its connection before anything was read is passed on as a reset" {
-  background "$T/see.log" python3 -c "
-import socket
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(('$ADDR', 4001)); s.listen(8)
-print('ready', flush=True)
+  python_node see <<END
 while True:
     c = s.accept()[0]
     try:
-        print('end', c.recv(10), flush=True)
+        say('end', c.recv(10))
     except ConnectionResetError:
-        print('reset', flush=True)
-    c.close()"
-  until_ok grep -q ready "$T/see.log"
+        say('reset')
+    c.close()
+END
   node_line 4001 1
   entrance inetd
   run -0 python3 - "$ADDR" <<'PY'
@@ -160,17 +152,13 @@ PY
 @test "what a node said before it reset the connection arrives, though what the client said met the reset first" {
   [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
   gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-reset.so" "$BATS_TEST_DIRNAME/tools/preload-reset.c" -ldl
-  background "$T/refuse.log" python3 -c "
-import socket, struct
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(('$ADDR', 4001)); s.listen(8)
-print('ready', flush=True)
+  python_node refuse <<END
 while True:
     c = s.accept()[0]
     c.sendall(b'too many')
     c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
-    c.close()"
-  until_ok grep -q ready "$T/refuse.log"
+    c.close()
+END
   node_line 4001 1
   LD_PRELOAD=$T/preload-reset.so entrance alone
   run python3 - "$ADDR" <<'PY'

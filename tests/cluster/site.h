@@ -83,6 +83,7 @@ extern unsigned site_faults;
 extern uint64_t events_told[GATEWAY_EVENT_MAX_];
 extern bool calm_weather;            /* no process dies or stops by itself */
 
+/* Begins site number index, with that clock; and ends it. */
 void site_begin(struct site *site, unsigned index, uint64_t offset, uint64_t rate);
 void site_end(struct site *site);
 

@@ -13,6 +13,7 @@
 void world_begin(uint64_t seed, void (*check)(void));
 void world_end(void);
 
+/* The world's time in microseconds. */
 uint64_t world_now(void);
 uint64_t world_steps(void);          /* events so far */
 

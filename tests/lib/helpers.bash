@@ -175,6 +175,19 @@ print('full', flush=True); time.sleep(600)"
   until_ok grep -q full "$T/full.log"
 }
 
+# python_node NAME [RECEIVE-BUFFER] <<END: a node at port 4001 that does what the Python on standard input does with its
+# socket s; it writes to $T/NAME.log by say(). The test writes its line in the list.
+python_node() {
+  background "$T/$1.log" python3 -c "
+import ctypes, os, socket, struct, threading, time
+def say(*words): print(*words, flush=True)
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+if '${2-}': s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int('${2-}'))
+s.bind(('$ADDR', 4001)); s.listen(8); say('ready')
+$(cat)"
+  until_ok grep -q ready "$T/$1.log"
+}
+
 node_line() { echo "$ADDR, $1, $2, 0${3:+, $3}" >>"$CONF"; }
 
 # The old report is removed first, so that the node has written the new one after the request.

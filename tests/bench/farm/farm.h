@@ -74,6 +74,7 @@ struct fifo {
 	unsigned first, n;
 };
 
+/* Adds a job, and takes the first. The caller knows that there is room, or a job. */
 void fifo_push(struct fifo *fifo, unsigned job);
 unsigned fifo_pop(struct fifo *fifo);
 

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash
+#
+# clients.bash: clients that are told apart by their addresses, for the options that count what a client has.
+
+# shellcheck disable=SC2034 # for the tests
+GREEDY=127.77.0.1 OTHER=127.77.0.2 THIRD=127.77.0.3
+
+# How many slots the clients have whose names begin with a pattern of grep.
+held_by() { score slots -nr -o CLIENT | grep -c "^$1" || true; }
+held_by_is() { [ "$(held_by "$1")" = "$2" ]; }
+
+# So many connections have a slot or wait.
+have_come() { [ "$(($(score slots -nr | wc -l) + $(score queue -nr | wc -l)))" = "$1" ]; }
+
+# through_proxy HEADER...: connections of the proxy 127.88.0.1 that begin with these PROXY headers, in this order.
+through_proxy() {
+  local header n=0
+  for header; do
+    background "$T/through$((++n)).out" python3 -c "
+import socket, time
+s = socket.create_connection(('$ADDR', 3632), source_address=('127.88.0.1', 0))
+s.sendall(b'$header\\r\\nsleep 600000\\n')
+time.sleep(600)"
+    until_ok have_come $n
+  done
+}
