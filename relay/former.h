@@ -48,8 +48,8 @@ int formers_first(const struct formers *formers);
 
 /*
  * Closes the sockets that are of no more use: at once those at addresses where the service listens no more, and after a
- * minute, when no handshake is under way, the others. To be called after every change, when what is pending has been accepted. Returns formers, or NULL
- * when no socket is left: then they are freed.
+ * minute, when no handshake is under way, the others. To be called after every change, when what is pending has been
+ * accepted. Returns formers, or NULL when no socket is left: then they are freed.
  */
 struct formers *formers_settle(struct formers *formers);
 

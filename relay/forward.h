@@ -33,8 +33,8 @@ struct forward_counts {
 /*
  * Forwards until an outcome is reached. Both sockets must be non-blocking; they stay the caller's. opening is what was
  * read from the client before; it is empty afterwards. head, of size bytes, is sent to the node before all else and not
- * counted; with a head nothing of the opening has been sent. The client's socket has the keepalive. idle_timeout_usec 0: silence may last for ever. progress, if not NULL, is called at
- * most once a second while bytes move.
+ * counted; with a head nothing of the opening has been sent. The client's socket has the keepalive. idle_timeout_usec
+ * 0: silence may last for ever. progress, if not NULL, is called at most once a second while bytes move.
  */
 enum forward_outcome forward(int client_fd, int node_fd, struct opening *opening, const void *head, size_t size,
 			     uint64_t idle_timeout_usec, void (*progress)(const struct forward_counts *counts, void *arg), void *arg,

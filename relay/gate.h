@@ -150,6 +150,7 @@ uint64_t gate_accepted(const struct gate *gate);
 
 /* ---- a relay ---- */
 
+/* Where the gate stands now. */
 enum gate_position gate_get(const struct gate *gate);
 
 /* This relay has no connection: from now on it can be given a connection. */

@@ -32,6 +32,7 @@ struct size_view {
 	size_t processors;
 };
 
+/* Begins the memory of a listener without relays. */
 void size_init(struct size *size);
 
 /* How many idle relays there are before any connection comes. strict: each relay serves a single connection. */

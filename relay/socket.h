@@ -38,6 +38,7 @@ bool socket_prepare_once(int fd);
 /* Turns the keepalive on or off. On: a silent peer that has vanished makes an error after socket_vanish_usec(). */
 void socket_keep_alive(int fd, bool on);
 
+/* From now on small writes are sent at once (TCP_NODELAY). Nothing on a socket that is not TCP. */
 void socket_no_delay(int fd);
 
 /* From now on close(2) is an ordinary end: the kernel goes on delivering what was sent. */

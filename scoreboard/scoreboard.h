@@ -109,6 +109,7 @@ enum node_state {
 	NODE_STATE_MAX_,
 };
 
+/* The state's word, as in the column STATE of cbscore(1); "unknown" for no such state. */
 const char *node_state_to_string(enum node_state state);
 
 /* A change of a node's state; none if before and after are the same. */

@@ -110,7 +110,7 @@ static int set_reason(void *settings, const char *value)
 }
 
 static const struct option_row rows[] = {
-	{ "reason", 0, "TEXT", "why, for everybody who looks", NULL, "one line of at most 79 bytes", set_reason, NULL },
+	{ "reason", 0, "TEXT", "why, shown by list and status", NULL, "one line of at most 79 bytes", set_reason, NULL },
 };
 
 _Static_assert(NODE_DETAIL_MAX == 79, "as the row says");

@@ -329,7 +329,8 @@ static const struct option_set options = OPTION_SET(rows);
 
 const struct action verb_mergelogs = {
 	.verb = {
-		.name = "mergelogs", .arguments = "GATEWAY-LOG [NODE=]LOG...", .min = 2, .max = -1, .options = { &options }, .help = "write the logs of nodes with the real clients in them",
+		.name = "mergelogs", .arguments = "GATEWAY-LOG [NODE=]LOG...", .min = 2, .max = -1, .options = { &options },
+		.help = "write the logs of nodes with the real clients in them",
 	},
 	.read = read_names, .run = mergelogs,
 };

@@ -138,7 +138,7 @@ const struct action verb_slots = {
 	.verb = {
 		.name = "slots", .arguments = "", .also = "ps connections", .options = { &slots_options, &table_options },
 		.topic = TOPIC_COLUMNS + TABLE_SLOTS,
-		.help = "the slots that are taken, and by whom",
+		.help = "the slots that are taken, with processes and clients",
 	},
 	.read = make_slots, .look = slots,
 };

@@ -43,4 +43,5 @@ int answer_txn(const char *text, struct answer *ret);
 int answer_watch(const char *text, struct answer *ret);
 int answer_login(const char *text, struct answer *ret);
 
+/* Frees what an answer holds. */
 void answer_clear(struct answer *answer);

@@ -65,7 +65,7 @@ enum gateway_event_kind {
 	GATEWAY_TOOK,                /* slots of the rest of all nodes together; now they are this gateway's */
 	GATEWAY_GAVE,                /* slots went to the peer */
 	GATEWAY_GOT,                 /* slots came from other gateways, or from a peer that is not known: peer is NULL */
-	GATEWAY_SHED,                /* slots went back to the rest: the node has fewer cores or is no more, or this gateway leaves */
+	GATEWAY_SHED,                /* slots went back to the rest: the node has fewer cores or has gone, or this gateway leaves */
 	GATEWAY_LOST,                /* this gateway's lease was over, and others have taken its slots */
 	GATEWAY_RECLAIMED,           /* slots of the dead peer went back to the rest */
 	GATEWAY_CAME,                /* the peer is there */

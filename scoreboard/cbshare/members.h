@@ -12,10 +12,12 @@
 struct members {
 	char *urls[ETCD_MEMBERS_MAX]; /* "http://10.0.0.1:2379" */
 	size_t n;
-	size_t first; /* the one that answered last */
+	size_t first; /* the member that answered last */
 };
 
 /* Reads a list of URLs. 0; -EINVAL: it is none; or -ENOMEM. *ret is to be cleared whatever is returned. */
 int members_read(const char *text, struct members *ret);
 
+
+/* Frees what the list holds. */
 void members_clear(struct members *members);

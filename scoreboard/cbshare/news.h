@@ -8,6 +8,7 @@
 
 #include "gateway.h"
 
+/* Says the event's line. */
 void news_tell(const struct gateway_event *event);
 
 /* STATUS=, if it is another than before. trouble: why the engine does not answer, or NULL. */

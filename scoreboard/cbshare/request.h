@@ -52,4 +52,5 @@ void request_put(struct request *request, char *key, char *value);
 int request_read(struct request *request, struct engine *engine);
 int request_commit(struct request *request, struct engine *engine);
 
+/* Frees the request and what it holds. */
 void request_free(struct request *request);

@@ -24,6 +24,7 @@ struct farm_options {
 	char holds_path[FARM_NAME_MAX + 48]; /* where holds are kept; empty for a scoreboard elsewhere than in /run/corebalance */
 };
 
+/* Setters of the rows below; settings begins with a struct farm_options. 0 or -EINVAL. */
 int farm_options_set_name(void *settings, const char *value);
 int farm_options_set_nodes(void *settings, const char *value);
 int farm_options_set_scoreboard(void *settings, const char *value);

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * attempt.h: the operations of scoreboard.h without repairs: they return
- * -EUCLEAN or -EBADMSG if they meet damage. Programs call the functions in
+ * attempt.h: the operations of scoreboard.h without repairs: attempt_claim() is
+ * score_claim() and so on, with the same arguments and results, but returns
+ * -EUCLEAN or -EBADMSG if it meets damage. Programs call the functions in
  * operations.c.
  */
 

@@ -5,7 +5,9 @@
  * fields.h: the fields of a node, one table. A row says how a field is written
  * in the node list and by `cbscore dump`, whether `cbscore set` may change it,
  * and what --help, completion and the messages say of it. A new key is a member
- * of struct node_config and a row.
+ * of struct node_config and a row. The member is part of a node's record: where the
+ * record gets longer by it, or a reader must know it, SCORE_FORMAT of
+ * store/version.h grows.
  */
 
 #include <stdbool.h>

@@ -36,7 +36,7 @@
 #define PARTIES_MAX (UINT32_C(1) << 24)
 
 struct party {
-	uint64_t turn;         /* a number that farm.turn had when a ticket of the party began to wait while it held so many slots */
+	uint64_t turn;         /* what farm.turn was when a ticket of the party began to wait while it held so many slots */
 	uint32_t held;         /* slots */
 	uint32_t first, last;  /* cells of its tickets that wait, or NONE */
 	uint32_t reserved;

@@ -31,6 +31,7 @@ struct split {
 /* Reads "1/2", "leased" or "none". 0 or -EINVAL. */
 int split_parse(const char *text, struct split *ret);
 
+/* Whether the shares are leased, and not parts of a fixed number. */
 bool split_is_leased(const struct split *split);
 
 /* Writes the split as split_parse() reads it; a split that is not known as "unknown". Returns ret. */

@@ -75,6 +75,7 @@ int file_image_take(const struct file *f, struct file_image *image);
 /* Opens an image that was taken as a file of its own, to be ended by file_close(). 0 and *ret; -EBADMSG; or -errno. */
 int file_image_open(struct file_image *image, struct file *ret);
 
+/* Frees the image. */
 void file_image_clear(struct file_image *image);
 
 /* Gives a new file the name that its folder says; with instead, in place of the file that has the name. Not in a

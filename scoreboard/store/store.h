@@ -123,6 +123,7 @@ int store_renew_life(struct store *s);
 /* Whether the file itself, apart from what the records say, is whole: 0, -EUCLEAN, or -errno. */
 int store_check(struct store *s);
 
+/* End a transaction, see store_begin(). store_end(): 0; or -errno: nothing has changed. */
 int store_end(struct store *s);
 void store_cancel(struct store *s);
 

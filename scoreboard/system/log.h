@@ -39,10 +39,11 @@ struct log_line {
 	char text[4096];
 };
 
+/* Adds a field: printf's format, "NAME=...". */
 void log_add(struct log_line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Sends a line with fields and the program's name to the journal, also where stderr is not the journal's. 0; -EAGAIN: the journal takes nothing
- * now, and the line is counted as lost; or another -errno: there is no journal. */
+/* Sends a line with fields and the program's name to the journal, also where stderr is not the journal's. 0;
+ * -EAGAIN: the journal takes nothing now, and the line is counted as lost; or another -errno: there is no journal. */
 int log_send(struct log_line *line);
 
 /* Says a line of plain text, at a syslog(3) priority. */

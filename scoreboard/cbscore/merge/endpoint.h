@@ -21,4 +21,5 @@ int endpoint_read(const char *address, size_t address_size, const char *port, si
 /* Reads "10.0.0.7:4711" or "[2001:db8::7]:4711". 0 or -EINVAL. */
 int endpoint_parse(const char *text, struct endpoint *ret);
 
+/* Whether the addresses are the same; the ports may differ. */
 bool endpoint_same_address(const struct endpoint *a, const struct endpoint *b);

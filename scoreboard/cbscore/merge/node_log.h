@@ -37,6 +37,7 @@ struct node_log {
  * node_log_clear(). argument stays the caller's and outlives the log. */
 int node_log_open(const char *argument, struct node_log *ret);
 
+/* Closes the log and frees what it holds. */
 void node_log_clear(struct node_log *log);
 
 /* Reads the next line. near_usec as moment_parse() has it. 1: there is one; 0: the log is at its end; or -errno. */
