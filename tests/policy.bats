@@ -115,6 +115,26 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   sound
 }
 
+@test "hash: a listener makes the ring before the first connection; while nodes are changed, no claim makes one" {
+  is_made() { tdbtool "$SCOREBOARD" keys | grep -q 'ring/5$'; }
+  ring_is() { "$BUILD/tests/cbtest-damage" "$SCOREBOARD" number farm 96 "$1"; }
+  node_start a 4001 1 --mode line
+  node_line 4001 1
+  entrance alone --policy hash
+  until_ok is_made
+  run -0 score fsck
+  # A process has just changed a node, and is not through.
+  tdbtool "$SCOREBOARD" delete ring/5 >/dev/null
+  ring_is "$(awk '{ print int($1) }' /proc/uptime)"
+  client --line "sleep 0" --expect line
+  run ! is_made
+  # It was killed: a claim makes the ring.
+  ring_is 2
+  client --line "sleep 0" --expect line
+  is_made
+  sound
+}
+
 # node_of CLIENT: the node that is remembered for a client.
 node_of() { score clients -nr -o client,node | awk -v client="$1" '$1 == client { print $2 }'; }
 remembered() { score clients -n | grep -c . || true; }

@@ -23,12 +23,11 @@ static int dispatch(struct score *s)
 	return IN_SECTION(s, farm, claim_dispatch(s, farm));
 }
 
-/* Nodes come, go, change their cores or their positions: the ring of the policy hash is not true any more. Until
- * layout_end() makes another, or a connection that wants one, there is none. The farm's record is the caller's to write. */
+/* Nodes come, go, change their cores or their positions: the ring of the policy hash is not true any more, until
+ * layout_end() makes another. The farm's record is the caller's to write. */
 static void drop_ring(struct score *s, struct farm *farm)
 {
-	s->ring_dropped |= farm->ring != 0;
-	farm->ring = 0;
+	s->ring_dropped |= ring_drop(farm);
 }
 
 int layout_end(struct score *s)
@@ -41,7 +40,7 @@ int layout_end(struct score *s)
 	r = farm_begin(s, &farm);
 	if (r < 0)
 		return r;
-	farm.ring = 1;
+	farm.ring = RING_THERE;
 	r = farm_end(s, &farm, ring_build(s->store, &farm));
 	if (r == 0)
 		s->ring_dropped = false;

@@ -35,7 +35,7 @@ struct farm {
 	uint32_t incomplete;          /* nodes could not be read: a load of the list must bring them back */
 	uint32_t layout;              /* a new number after each change of the nodes' order */
 	uint32_t verbosity;           /* how much more programs log than their options say; 0: nothing more */
-	uint32_t ring;                /* 1: there is a ring, see ring.h */
+	uint32_t ring;                /* RING_THERE: there is a ring, see ring.h */
 	uint32_t clients;             /* how many clients are remembered, see memory.h; 0: none */
 	uint32_t parties;             /* how many parties there is room for, see party.h; 0: there are none */
 	uint32_t party_seed;          /* picked at random: by it and its name a party is in a page */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "node.h"
+#include "system/timespan.h"
 
 #define CELLS_PER_PAGE_OF_RING 512u
 #define POINTS_PER_CORE 64u
@@ -32,6 +33,21 @@ uint64_t ring_hash(const char *bytes, size_t length)
 	for (size_t i = 0; i < length; i++)
 		hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
 	return ring_mix(hash, 1);
+}
+
+bool ring_drop(struct farm *farm)
+{
+	uint32_t now_sec = (uint32_t)(now_boottime() / USEC_PER_SEC);
+
+	if (farm->ring)
+		farm->ring = now_sec > RING_THERE ? now_sec : RING_THERE + 1;
+	return farm->ring != 0;
+}
+
+bool ring_is_coming(const struct farm *farm)
+{
+	/* A number that is in the future is damage. */
+	return farm->ring > RING_THERE && (uint32_t)(now_boottime() / USEC_PER_SEC) - farm->ring < 2;
 }
 
 /* A ring that is being made: the node of each cell, and the first point in it. */
@@ -98,7 +114,7 @@ int ring_build(struct store *store, const struct farm *farm)
 	struct making *making;
 	int r;
 
-	if (!farm->ring)
+	if (farm->ring != RING_THERE)
 		return 0;
 	making = malloc(sizeof(*making));
 	if (!making)

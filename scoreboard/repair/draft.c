@@ -632,7 +632,6 @@ static void draw_next(struct drawing *d)
 		farm->next_ticket = d->last_ticket + 1;
 	}
 	farm->incomplete = farm->incomplete != 0;
-	farm->ring = farm->ring != 0;
 	if (farm->clients > MEMORY_CLIENTS_MAX)
 		farm->clients = 0;
 	if (farm->parties > PARTIES_MAX || farm->parties % PARTIES_PER_PAGE != 0)

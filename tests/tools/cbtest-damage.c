@@ -7,6 +7,7 @@
  *   chains          no chain leads anywhere
  *   head KEY        over the header of a record
  *   zero KEY [OFFSET SIZE]  zeros over a record's data, or over so many bytes of it
+ *   number KEY OFFSET NUMBER  a number of 32 bits over a part of a record's data
  *   noise KEY       other bytes over a record's data
  *   page KEY        zeros over the whole page of memory that has the record's beginning
  *   cut SIZE        the file ends there
@@ -63,16 +64,30 @@ static void break_chain(size_t record)
 			(void)memset(bytes + at, 0x5a, 4);
 }
 
+static void check_part(size_t length, size_t offset, size_t n)
+{
+	if (offset > length || n > length - offset) {
+		(void)fprintf(stderr, "cbtest-damage: the record has %zu bytes\n", length);
+		exit(1);
+	}
+}
+
 /* Writes zeros over a record's data, or over the part of it that the words name. */
 static void zero(unsigned char *data, size_t length, char **part)
 {
 	size_t offset = part ? strtoul(part[0], NULL, 10) : 0, n = part ? strtoul(part[1], NULL, 10) : length;
 
-	if (offset > length || n > length - offset) {
-		(void)fprintf(stderr, "cbtest-damage: the record has %zu bytes\n", length);
-		exit(1);
-	}
+	check_part(length, offset, n);
 	(void)memset(data + offset, 0, n);
+}
+
+static void put_number(unsigned char *data, size_t length, char **words)
+{
+	size_t offset = strtoul(words[0], NULL, 10);
+	uint32_t number = (uint32_t)strtoul(words[1], NULL, 10);
+
+	check_part(length, offset, sizeof(number));
+	(void)memcpy(data + offset, &number, sizeof(number));
 }
 
 int main(int argc, char **argv)
@@ -83,7 +98,7 @@ int main(int argc, char **argv)
 	int fd = argc > 2 ? open(argv[1], O_RDWR | O_CLOEXEC) : -1;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		(void)fprintf(stderr, "Usage: cbtest-damage FILE WHAT [KEY [OFFSET SIZE]|SIZE]\n");
+		(void)fprintf(stderr, "Usage: cbtest-damage FILE WHAT [KEY [OFFSET SIZE|OFFSET NUMBER]|SIZE]\n");
 		return 64;
 	}
 	if (strcmp(what, "cut") == 0)
@@ -106,6 +121,8 @@ int main(int argc, char **argv)
 			(void)memset(bytes + at, 0x5a, HEAD_SIZE);
 		else if (strcmp(what, "zero") == 0)
 			zero(bytes + at + HEAD_SIZE + number_at(at + 8), number_at(at + 12), argc > 5 ? argv + 4 : NULL);
+		else if (strcmp(what, "number") == 0 && argc > 5)
+			put_number(bytes + at + HEAD_SIZE + number_at(at + 8), number_at(at + 12), argv + 4);
 		else if (strcmp(what, "noise") == 0)
 			(void)memset(bytes + at + HEAD_SIZE + number_at(at + 8), 0x5a, number_at(at + 12));
 		else if (strcmp(what, "page") == 0)

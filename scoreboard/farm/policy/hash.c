@@ -19,7 +19,7 @@ static int choose(struct store *store, struct farm *farm, const struct policy_re
 	size_t length = policy_address_length(request->client);
 	uint64_t hash = ring_hash(request->client, length);
 
-	for (unsigned i = 0; farm->ring && length > 0 && i < TRIES; i++) {
+	for (unsigned i = 0; farm->ring == RING_THERE && length > 0 && i < TRIES; i++) {
 		struct index_entry *entry;
 		uint32_t position;
 		int r = ring_find(store, ring_mix(hash, i), &position);
@@ -42,13 +42,13 @@ static int choose(struct store *store, struct farm *farm, const struct policy_re
 static bool is_ready(const struct farm *farm, const struct score_arrival *arrival)
 {
 	(void)arrival;
-	return farm->ring;
+	return farm->ring == RING_THERE || ring_is_coming(farm);
 }
 
 static int make_ready(struct store *store, struct farm *farm, const struct score_arrival *arrival)
 {
 	(void)arrival;
-	farm->ring = 1;
+	farm->ring = RING_THERE;
 	return ring_build(store, farm);
 }
 
