@@ -78,6 +78,9 @@ struct fifo {
 void fifo_push(struct fifo *fifo, unsigned job);
 unsigned fifo_pop(struct fifo *fifo);
 
+/* A number from 0 to 1, with neither: the same on every machine. */
+double farm_uniform(void);
+
 /* The peers' ways, for a struct chooser: start and go are the same for all. */
 void peer_start(const struct batch *batch);
 int peer_go(unsigned job, unsigned place, bool failed, const struct batch *batch, unsigned *ret_place);
@@ -88,6 +91,9 @@ int roundrobin_come(unsigned job, const struct batch *batch);
 int weighted_roundrobin_come(unsigned job, const struct batch *batch);
 int weighted_leastconn_come(unsigned job, const struct batch *batch);
 int nginx_come(unsigned job, const struct batch *batch);
+
+/* A free slot by chance, with the peers' start and go. */
+int chance_come(unsigned job, const struct batch *batch);
 
 /* As fastest with known speeds, and a job may wait for a faster slot (patient.c). */
 void patient_start(const struct batch *batch);

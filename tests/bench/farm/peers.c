@@ -103,6 +103,24 @@ static int choose_weighted_leastconn(const struct batch *batch)
 	return best;
 }
 
+/* Any free slot, each as likely as another. */
+static int choose_chance(const struct batch *batch)
+{
+	unsigned n = 0, which;
+
+	for (unsigned i = 0; i < batch->farm->n; i++)
+		n += kind_at(batch, i)->cores - served[i];
+	which = (unsigned)(farm_uniform() * n);
+	for (unsigned i = 0; i < batch->farm->n; i++) {
+		unsigned left = kind_at(batch, i)->cores - served[i];
+
+		if (which < left)
+			return (int)i;
+		which -= left;
+	}
+	return -1;
+}
+
 static int choose_first(const struct batch *batch)
 {
 	for (unsigned i = 0; i < batch->farm->n; i++)
@@ -195,4 +213,9 @@ int weighted_roundrobin_come(unsigned job, const struct batch *batch)
 int nginx_come(unsigned job, const struct batch *batch)
 {
 	return come(job, batch, choose_nginx);
+}
+
+int chance_come(unsigned job, const struct batch *batch)
+{
+	return come(job, batch, choose_chance);
 }

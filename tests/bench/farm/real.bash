@@ -75,6 +75,7 @@ real_batch() {
     GOT[failures]=$((GOT[failures] + 1))
   fi
   record_load "$1" "$2" "$3" "${GOT[seconds]-}" s
+  record "$1-cores" "$2" "$3" "${GOT[cores]-}" "s of cores"
   [ "$2" != "${REAL_PEERS[0]}" ] || record "$1" bound "$3" "${GOT[bound]-}" s
 }
 
