@@ -202,6 +202,18 @@ static void write_words(const struct record *r, char text[static WORDS_MAX])
 	append(text, ", %s in, %s out", size_of(r->in).text, size_of(r->out).text);
 }
 
+/* The cause of an end, for fields. */
+static const char *cause_name(enum end_cause cause)
+{
+	static const char *const names[] = {
+		[CAUSE_PLAIN] = "-", [CAUSE_QUEUE_LIMIT] = "queue-limit", [CAUSE_QUEUE_TIMEOUT] = "queue-timeout",
+		[CAUSE_DOWN_TIMEOUT] = "down-timeout", [CAUSE_IDLE_TIMEOUT] = "idle-timeout", [CAUSE_VANISHED] = "vanished",
+		[CAUSE_NO_HEADER] = "no-header", [CAUSE_BAD_HEADER] = "bad-header",
+	};
+
+	return names[cause];
+}
+
 /* Microseconds for fields; "-" for a phase that was never reached. */
 static struct words exact(uint64_t usec)
 {
@@ -266,9 +278,11 @@ void report_connection(const struct record *r, bool always)
 		return;
 	if (!log_has_fields()) {
 		report_message(LOG_INFO, "client=%s node=%s slot=%s node_local=%s wait_usec=%s connect_usec=%s total_usec=%s "
-			       "bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " farm=%s id=%s time=%s sample=%s failed_nodes=%u end=%c%c",
+			       "bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " farm=%s id=%s time=%s sample=%s cause=%s failed_nodes=%u "
+			       "end=%c%c",
 			       r->client, node, slot.text, local, wait.text, connect.text, total.text, r->in, r->out,
-			       farm, id, moment(now_realtime()).text, stands_for.text, r->failed_nodes, r->ended_by, r->end_phase);
+			       farm, id, moment(now_realtime()).text, stands_for.text, cause_name(r->end_cause), r->failed_nodes,
+			       r->ended_by, r->end_phase);
 		return;
 	}
 	write_words(r, text);
@@ -288,6 +302,7 @@ void report_connection(const struct record *r, bool always)
 	log_add(&line, "COREBALANCE_BYTES_IN=%" PRIu64, r->in);
 	log_add(&line, "COREBALANCE_BYTES_OUT=%" PRIu64, r->out);
 	log_add(&line, "COREBALANCE_SAMPLE=%s", stands_for.text);
+	log_add(&line, "COREBALANCE_CAUSE=%s", cause_name(r->end_cause));
 	log_add(&line, "COREBALANCE_FAILED_NODES=%u", r->failed_nodes);
 	log_add(&line, "COREBALANCE_END=%c%c", r->ended_by, r->end_phase);
 	(void)log_send(&line);

@@ -93,7 +93,7 @@ s.sendall(bytes(100000000))"
   until_ok is_listening "$GATE"
   run client --line "sleep 3000" --expect line
   [ "$status" = 1 ]
-  until_ok grep 'end=RD' "$T/idle.log"
+  until_ok grep 'cause=idle-timeout .*end=RD' "$T/idle.log"
   farm_is_at_rest
 }
 

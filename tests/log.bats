@@ -149,6 +149,7 @@ field() { sed -n "s/^$1=//p" "$T/journal.keeper"; }
   until_ok eval 'field MESSAGE | grep -E "^127[^ ]*: not served: no node was up for [0-9.]+s \(--down-timeout\)$"'
   [ "$(field COREBALANCE_NODE | grep -c NOSRV)" = 2 ]
   [ "$(field COREBALANCE_END | grep -c RQ)" = 2 ]
+  [ "$(field COREBALANCE_CAUSE | xargs)" = '- queue-timeout down-timeout' ] || [ "$(field COREBALANCE_CAUSE | xargs)" = 'queue-timeout - down-timeout' ]
 }
 
 @test "the journal hangs: connections go on, and what was lost is counted" {

@@ -164,6 +164,8 @@ load lib/holders
   run ! client --line "sleep 5" --expect line
   client_fails waiter
   until_ok eval '[ "$(grep -c end=RQ "$T/relay.log")" = 2 ]'
+  lines_with_are "$T/relay.log" 'cause=queue-limit .*end=RQ' 1
+  lines_with_are "$T/relay.log" 'cause=queue-timeout .*end=RQ' 1
   word go
   client_wait holder
   farm_is_at_rest
@@ -174,7 +176,7 @@ load lib/holders
   background "$T/down.log" "$BUILD/cbrelay" -c "$CONF" --down-timeout 300ms "$GATE"
   until_ok is_listening "$GATE"
   run ! client --line "sleep 5" --expect line
-  until_ok grep 'end=RQ' "$T/down.log"
+  until_ok grep 'cause=down-timeout .*end=RQ' "$T/down.log"
   farm_is_at_rest
 }
 

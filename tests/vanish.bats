@@ -155,7 +155,7 @@ END
   until_ok ended "$byte" SD
   until_ok ended "$end" SD
   until_ok ended "$rest" SD
-  until_ok ended "$open" SD
+  until_ok grep -q 'cause=vanished .*end=SD' "$T/$open.log"
   until_ok grep -q over "$T/answer.out"
   until_ok lines_with_are "$T/clients.out" reset 2
 }
