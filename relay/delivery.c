@@ -29,11 +29,13 @@
  *   it is:      the answer is an ACK that our kernel does not expect. Our kernel
  *               resets it and sends the SYN again; the answer is then as above.
  *
- * The kernel repeats the SYN until an answer comes. The new connection that the
- * SYN-ACK offers is refused by a reset before our kernel has acknowledged it:
- * TCP_DEFER_ACCEPT delays that acknowledgement for a fifth of a second. The
- * node's process never sees the new connection. (If this process is stopped just
- * then, the node accepts a connection that is reset; the slot is still ours.)
+ * Without an answer the question is asked anew, each time by another socket. The
+ * new connection that the SYN-ACK offers is refused by a reset before our kernel
+ * has acknowledged it: TCP_DEFER_ACCEPT delays that acknowledgement for a fifth of
+ * a second. The node's process never sees the new connection. (A SYN-ACK that
+ * comes twice is acknowledged at once, so no question lasts until both kernels
+ * repeat what was lost. If this process is stopped just then, or a round trip takes
+ * a second, the node may accept a connection that is reset; the slot is still ours.)
  */
 
 #include "delivery.h"
@@ -62,6 +64,8 @@
 #define PAUSE_MIN_USEC 500u
 #define PAUSE_MAX_USEC 100000u
 #define AGAIN_USEC 250000u     /* before the node's machine is asked once more */
+#define ASK_USEC 900000u       /* for an answer: less than the second after which kernels repeat SYN and SYN-ACK */
+#define ASK_RTTS 3u            /* or so many round trips */
 
 /* A wait for a peer to take what it was sent. */
 struct wait {
@@ -196,6 +200,7 @@ int delivery_end(int fd, uint64_t idle_timeout_usec)
 struct ends {
 	struct sockaddr_storage own, peer;
 	socklen_t own_size, peer_size;
+	uint64_t rtt_usec;
 };
 
 /* The time that is left for asking; SIGTERM shortens it. */
@@ -265,7 +270,7 @@ static int socket_from(const struct ends *ends)
 	return -1;
 }
 
-/* Asks whether the connection is still there, until there is an answer. true: it is not. */
+/* Asks whether the connection is still there. true: it is not. false: it may be, or there was no answer. */
 static bool is_gone(const struct ends *ends, struct bound *bound)
 {
 	int fd = socket_from(ends), error = EADDRINUSE;
@@ -277,7 +282,7 @@ static bool is_gone(const struct ends *ends, struct bound *bound)
 		error = 0;
 	else if (errno != EINPROGRESS)
 		error = errno;
-	else if (bound_poll(bound, fd, NO_TIMEOUT / 2) == 0 ||
+	else if (bound_poll(bound, fd, ends->rtt_usec * ASK_RTTS > ASK_USEC ? ends->rtt_usec * ASK_RTTS : ASK_USEC) == 0 ||
 		 getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
 		error = ETIMEDOUT;
 	(void)close(fd);
@@ -288,7 +293,9 @@ static bool is_gone(const struct ends *ends, struct bound *bound)
 
 static bool ends_of(int fd, struct ends *ret)
 {
-	*ret = (struct ends){ .own_size = sizeof(ret->own), .peer_size = sizeof(ret->peer) };
+	*ret = (struct ends){
+		.own_size = sizeof(ret->own), .peer_size = sizeof(ret->peer), .rtt_usec = pulse_round_trip_usec(fd),
+	};
 	return getsockname(fd, (struct sockaddr *)&ret->own, &ret->own_size) == 0 &&
 	       getpeername(fd, (struct sockaddr *)&ret->peer, &ret->peer_size) == 0 &&
 	       (ret->own.ss_family == AF_INET || ret->own.ss_family == AF_INET6);

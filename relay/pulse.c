@@ -113,6 +113,13 @@ bool pulse_is_read(int fd, uint64_t taken, bool *ret_closed)
 	return info.tcpi_bytes_received == taken + 1; /* the end */
 }
 
+uint64_t pulse_round_trip_usec(int fd)
+{
+	struct tcp_info info;
+
+	return ask(fd, &info) ? info.tcpi_rtt : 0;
+}
+
 bool pulse_is_closed(int fd)
 {
 	struct tcp_info info;

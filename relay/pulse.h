@@ -44,6 +44,9 @@ bool pulse_ended_before_error(int fd, uint64_t taken);
  */
 bool pulse_is_read(int fd, uint64_t taken, bool *ret_closed);
 
+/* How long a segment and its acknowledgement take, as the kernel has measured it; 0: not TCP. */
+uint64_t pulse_round_trip_usec(int fd);
+
 /* Whether this kernel has nothing to do with the connection any more: both ends are confirmed, or it was reset. */
 bool pulse_is_closed(int fd);
 

@@ -39,6 +39,9 @@ near() { nsenter --net="/proc/$NEAR/ns/net" "$@"; }
 far() { nsenter --net="/proc/$FAR/ns/net" "$@"; }
 cut() { far ip link set cable down; }
 mend() { far ip link set cable up; }
+# Nothing that the far machine sends arrives.
+mute() { far ip neigh replace 198.51.100.1 lladdr 02:00:00:00:00:99 dev cable nud permanent; }
+unmute() { far ip neigh del 198.51.100.1 dev cable; }
 
 # farm WAY LINE [cbrelay option]...: a farm of its own, with the line as its node list; its port is in $PORT, its
 # scoreboard is $T/PORT.tdb, its log $T/PORT.log.
@@ -258,9 +261,9 @@ END
   until_ok ended "$PORT" CD
 }
 
-# An abort while no packet passes for a third of a second: the only reset is lost.
+# An abort while no packet passes for a third of a second: the only reset, or the far machine's answer, is lost.
 lost_reset() {
-  local way=$1
+  local way=$1 lose=${2:-cut} restore=${3:-mend}
   python "$T/node.out" far <<END
 import threading
 s = socket.create_server(('198.51.100.2', 4001)); say('ready')
@@ -287,12 +290,12 @@ END
 s = socket.create_connection(('127.0.0.1', $PORT)); s.sendall(b'ask'); time.sleep(600)
 END
   until_ok queue_is "$PORT" 1
-  cut
+  "$lose"
   word abort
   until_ok grep -q gone "$T/one.out"
   sleep 0.35
   [ "$(grep -c open "$T/node.out")" = 1 ]
-  mend
+  "$restore"
   until_ok grep -q 'open 2' "$T/node.out"
   # The first connection ended by a reset before the second came; there was no third.
   grep -qx 'open 2 of 1' "$T/node.out"
@@ -304,6 +307,7 @@ END
 @test "connection: a reset that is lost is told again, and the slot goes on when the node knows" { lost_reset connection; }
 @test "inetd: a reset that is lost is told again, and the slot goes on when the node knows" { lost_reset inetd; }
 @test "alone: a reset that is lost is told again, and the slot goes on when the node knows" { lost_reset alone; }
+@test "alone: the far machine's answer about a reset is lost: its process sees no other connection" { lost_reset alone mute unmute; }
 
 # The peers of a connection that fill all buffers and read nothing, and one of half a connection; a client whose PROXY
 # header is awaited. Of each the far one vanishes; the near one lives and goes on not to read.
