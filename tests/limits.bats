@@ -216,9 +216,13 @@ open('$T/leave').read()"
 @test "no room to make a scoreboard at all: one clear line, exit 71, nothing left behind" {
   small_run 64k
   node a 4001 1
-  run --separate-stderr -71 "$BUILD/cbrelay" -c "$CONF" "$GATE" </dev/null
-  [[ $stderr == *"$T/run/scoreboard.tdb: No space left on device"* ]]
-  [ -z "$(ls "$T/run")" ]
+  # A file system that is full from the beginning, and two that a scoreboard fills.
+  for size in 64k 512k 900k; do
+    mount -o remount,size=$size "$T/run"
+    run --separate-stderr -71 "$BUILD/cbrelay" -c "$CONF" "$GATE" </dev/null
+    [[ $stderr == *"$T/run/scoreboard.tdb: No space left on device"* ]] || { echo "$size: $stderr"; return 1; }
+    [ -z "$(ls "$T/run")" ]
+  done
 }
 
 @test "a full /run: clients are served as long as it is full" {

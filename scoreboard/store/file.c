@@ -24,6 +24,7 @@
 #include "version.h"
 
 #define SMALLEST_FILE (512 * 1024) /* what an empty farm needs, about */
+#define COMMIT_ROOM 4u             /* a commit makes the file larger by less than so many times its new size */
 
 /* ---- errors ---- */
 
@@ -34,6 +35,16 @@ static bool is_full(struct tdb_context *tdb)
 
 	return errno == ENOSPC || errno == EDQUOT ||
 	       (fstatvfs(tdb_fd(tdb), &vfs) == 0 && vfs.f_bavail * vfs.f_frsize < SMALLEST_FILE);
+}
+
+int file_commit_error(struct tdb_context *tdb, size_t size)
+{
+	struct statvfs vfs;
+	int r = file_error(tdb);
+
+	if (fstatvfs(tdb_fd(tdb), &vfs) == 0 && vfs.f_bavail * vfs.f_frsize < COMMIT_ROOM * (uint64_t)size)
+		return -ENOSPC;
+	return r == -ENOENT ? -EIO : r;
 }
 
 int file_believe(int r)

@@ -632,6 +632,7 @@ int store_check(struct store *s)
 int store_end(struct store *s)
 {
 	int r = store_flush(s);
+	size_t size;
 
 	if (r < 0) {
 		store_cancel(s);
@@ -639,7 +640,8 @@ int store_end(struct store *s)
 	}
 	s->mode = UNLOCKED;
 	count_section(s);
-	r = file_believe(tdb_transaction_commit(s->file.tdb) < 0 ? file_error(s->file.tdb) : 0);
+	size = tdb_map_size(s->file.tdb);
+	r = file_believe(tdb_transaction_commit(s->file.tdb) < 0 ? file_commit_error(s->file.tdb, size) : 0);
 	file_leave(&s->file);
 	return r;
 }
