@@ -556,15 +556,15 @@ everything_is_free() { [ "$(score slots -n | grep -c .)" = 0 ]; }
 
 @test "somebody has the scoreboard open and does not say what he holds: those who wait sleep meanwhile" {
   local pid
-  ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
-  # While a fifth of a second's work is done, a process that does not sleep also gets some processor time.
-  work() { python3 -c 'import time
-while time.process_time() < 0.2: pass'; }
+  # How many nanoseconds the process has run, or waited for a processor to run on: all of the time, if it does not sleep.
+  awake() { awk '{ printf "%.0f", $1 + $2 }' "/proc/$1/schedstat"; }
+  now() { date +%s%N; }
   sleeps() {
-    local before
-    before=$(ticks "$1")
-    work
-    [ "$(ticks "$1")" = "$before" ]
+    local before began
+    before=$(awake "$1") began=$(now)
+    python3 -c 'import time
+while time.process_time() < 0.2: pass'
+    [ $((($(awake "$1") - before) * 4)) -lt $(($(now) - began)) ]
   }
   watches() { find "/proc/$1/fd" -lname '*pidfd*' | grep .; }
   node a 4001 1 --mode line
