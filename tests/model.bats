@@ -20,7 +20,8 @@ setup() {
 }
 
 # search LOG LEVEL states|circles DEFINE...: searches all states, or all endless circles; pan's output goes to LOG. The
-# compiler optimizes at that level: much of it costs more time than a short search takes.
+# compiler optimizes at that level: much of it costs more time than a short search takes. With BACKWARDS the last process
+# and its last choice are tried first: the states are the same, but an error among them may be found sooner.
 search() {
   local log=$1 level=$2 kind=-DSAFETY option=() run
   [ "$3" = states ] || { kind=-DNP option=(-l); }
@@ -29,19 +30,19 @@ search() {
   cp "$models/${MODEL:-queue}.pml" "$run/model.pml"
   (
     cd "$run" || exit 1
-    spin -a "$@" model.pml && gcc "$level" -w "$kind" -DNOREDUCE -DMEMLIM=3000 -o pan pan.c &&
+    spin -a "$@" model.pml && gcc "$level" ${BACKWARDS:+-DREVERSE -DT_REVERSE} -w "$kind" -DNOREDUCE -DMEMLIM=3000 -o pan pan.c &&
       ./pan "${option[@]}" -m1000000
   ) >"$log" 2>&1 || return 1
   # A search that did not end proves nothing.
   ! grep -E 'max search depth too small|out of memory|memory limit' "$log"
 }
 
-# holds states|circles "DEFINE..."
+# holds states|circles "DEFINE...": LEVEL is the compiler's, -O1 if it is not set.
 # shellcheck disable=SC2086  # a list of words
 holds() {
   local log
   log=$(mktemp "$BATS_TEST_TMPDIR/XXXXXX")
-  if search "$log" -O1 "$1" $2 && grep -q 'errors: 0$' "$log"; then
+  if search "$log" "${LEVEL:--O1}" "$1" $2 && grep -q 'errors: 0$' "$log"; then
     echo "# states: $(sed -nE 's/^ *([0-9]+) states, stored.*/\1/p' "$log") (${MODEL:-queue}, $1, $2)" >&3
   else
     echo "fails: $1, $2" && cat "$log" && return 1
@@ -127,11 +128,11 @@ side_by_side() {
 	MODEL=gate breaks states "-DCONNECTIONS=1 -DKILLS=1" LOOK_AT_NOTHING 'arrived>accepted'
 	MODEL=gate breaks states "-DCONNECTIONS=1 -DTRIMS=1" LOOK_AT_NOTHING 'arrived>accepted'
 	MODEL=gate breaks states "-DCONNECTIONS=1 -DSTOPS=1" SLEEP_AT_ONCE 'stopping)||ended'
-	MODEL=gate breaks states "-DCONNECTIONS=2 -DSTART=1" NOT_ASKED 'arrived>accepted'
+	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DSTART=1" NOT_ASKED 'arrived>accepted'
 	MODEL=gate breaks states "-DCONNECTIONS=2" TAKE_ANYWAY 'assertion violated'
-	MODEL=gate breaks states "-DCONNECTIONS=2 -DSLOTS=2" ACCEPT_FIRST 'came==tickets'
+	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DSLOTS=2" ACCEPT_FIRST 'came==tickets'
 	MODEL=gate breaks states "-DCONNECTIONS=3" OVERTAKE 'waiting==0'
-	MODEL=gate breaks states "-DCONNECTIONS=2" FULL_UNTOLD 'arrived>accepted'
+	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2" FULL_UNTOLD 'arrived>accepted'
 	MODEL=gate holds states "-DCONNECTIONS=1 -DREVOKES=1"
 	MODEL=gate breaks states "-DCONNECTIONS=2 -DREVOKES=1" REVOKE_TAKING 'assertion violated'
 	MODEL=gate breaks states "-DCONNECTIONS=2 -DKILLS=1" CLOSE_EARLY 'accepted=='
@@ -156,8 +157,8 @@ side_by_side() {
 
 @test "model: a node that is down is tried by one at a time, and is not closed for ever by one that was killed" {
   side_by_side <<-'END'
-	MODEL=trial holds states "-DLEAVES=1 -DKILLS=2"
-	MODEL=trial holds states "-DPROBES=1 -DLEAVES=1"
+	LEVEL=-O0 MODEL=trial holds states "-DLEAVES=1 -DKILLS=2"
+	LEVEL=-O0 MODEL=trial holds states "-DPROBES=1 -DLEAVES=1"
 	MODEL=trial breaks states "-DPROBES=1" UP_FORGETS_TRIAL 'trial\['
 	MODEL=trial breaks states "-DPROBES=1" OPEN_WHILE_RUNS 'trial\['
 	MODEL=trial breaks states "-DLEAVES=1" FREE_KEEPS_CLOSED 'gone\[i\]'
@@ -187,8 +188,8 @@ side_by_side() {
 
 @test "model: by fairness the client that holds the fewest is next, and waits for a single job's end" {
   side_by_side <<-'END'
-	MODEL=fair holds states "-DCLIENTS=4"
-	MODEL=fair holds states "-DCLIENTS=4 -DSLOTS=2 -DPARTIES=3"
+	LEVEL=-O0 MODEL=fair holds states "-DCLIENTS=4"
+	LEVEL=-O0 MODEL=fair holds states "-DCLIENTS=4 -DSLOTS=2 -DPARTIES=3"
 	MODEL=fair breaks states "-DCLIENTS=4" KEEPS_TURN 'overtaken\['
 	MODEL=fair breaks states "-DCLIENTS=4" OLDEST_OF_ALL 'overtaken\['
 	MODEL=fair breaks states "-DCLIENTS=4" COUNTS_WHEN_TAKEN 'held\['
@@ -204,7 +205,7 @@ side_by_side() {
 	MODEL=replace holds states "-DREMOVES=1"
 	MODEL=replace breaks states "" NOT_RETIRED 'assertion violated'
 	MODEL=replace breaks states "-DPROCESSES=3" DEATH_UNSEEN 'assertion violated'
-	MODEL=replace breaks states "-DPROCESSES=3" DEATH_FORGOTTEN 'assertion violated'
+	BACKWARDS=1 MODEL=replace breaks states "-DPROCESSES=3" DEATH_FORGOTTEN 'assertion violated'
 	MODEL=replace breaks states "-DDAMAGES=2" NAME_FIRST 'whole\['
 	MODEL=replace breaks states "-DDAMAGES=2" REBUILD_ANYWAY 'assertion violated'
 	MODEL=replace breaks states "-DDAMAGES=2" NO_LOCK 'assertion violated'
