@@ -194,7 +194,7 @@ print('all', flush=True); time.sleep(600)"
   [ "$(status_of "$WEB/")" = 200 ]
 }
 
-@test "serve ends when nobody has asked for a while, and at SIGTERM" {
+@test "serve ends when no client has asked for a while, and at SIGTERM" {
   node_line 4001 1
   score load
   serve --exit-idle 5s
