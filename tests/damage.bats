@@ -102,6 +102,19 @@ stray_write() {
   [ "$(kept)" = 3 ]
 }
 
+@test "where there is no room for a copy of the damaged scoreboard it is rebuilt all the same" {
+  small_run 4m
+  node a 4001 1 --mode line
+  entrance connection
+  client --line "sleep 0" --expect line
+  until_ok everything_is_free
+  damage noise farm
+  client --line "sleep 0" --expect line
+  grep 'was damaged; rebuilt with ' "$T/relay.log"
+  [ "$(kept)" = 0 ]
+  farm_is_at_rest
+}
+
 @test "a file that was much larger, and is emptied: everybody finds his way into the new one" {
   for i in $(seq 600); do echo "127.99.$((i / 250)).$((i % 250 + 1)), 4001, 2, 0" >>"$CONF"; done
   score load

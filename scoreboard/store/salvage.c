@@ -243,8 +243,11 @@ struct salvage *salvage_close(struct salvage *salvage)
 
 void salvage_retire(struct salvage *salvage)
 {
-	if (salvage->is_locked)
-		lock_retire(salvage->lock);
+	if (!salvage->is_locked)
+		return;
+	lock_retire(salvage->lock);
+	(void)lock_leave(salvage->lock);
+	salvage->is_locked = false;
 }
 
 static int note(uint32_t a, uint32_t b, void *arg)

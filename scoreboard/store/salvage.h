@@ -54,5 +54,5 @@ struct store *salvage_store(const struct salvage *salvage);
  * -errno. */
 int salvage_keep(const struct salvage *salvage, char **ret);
 
-/* Says that another file is the scoreboard from now on. */
+/* Says that another file is the scoreboard from now on, and gives the lock up. */
 void salvage_retire(struct salvage *salvage);
