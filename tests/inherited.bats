@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A program puts right the state that it inherits: signals that are ignored, blocked or pending, timers, the mask of
-# modes, and soft limits of a file's size and of the processor's time.
+# modes, and soft limits of a file's size, of the processor's time and of memory.
 
 load lib/helpers
 
@@ -18,8 +18,11 @@ signal.pthread_sigmask(signal.SIG_BLOCK, set(range(1, signal.SIGRTMAX + 1)) - {3
 os.kill(os.getpid(), signal.SIGXCPU)
 signal.setitimer(signal.ITIMER_REAL, 0.2)
 os.umask(0o777)
-for which in (resource.RLIMIT_FSIZE, resource.RLIMIT_CPU):
-    resource.setrlimit(which, (1, resource.getrlimit(which)[1]))
+limits = {resource.RLIMIT_FSIZE: 1, resource.RLIMIT_CPU: 1}
+if not sys.argv[1].endswith("/cbprobe"): # its libraries need more to be loaded
+    limits[resource.RLIMIT_DATA] = 1 << 20
+for which, size in limits.items():
+    resource.setrlimit(which, (size, resource.getrlimit(which)[1]))
 os.execv(sys.argv[1], sys.argv[1:])
 END
   chmod +x "$T/odd"

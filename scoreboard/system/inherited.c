@@ -68,7 +68,7 @@ static void settle_signals(void)
 /* A soft limit is a default for programs that cannot know better, and has its effect long after the start. */
 static void raise_limits(void)
 {
-	static const int which[] = { RLIMIT_FSIZE, RLIMIT_CPU };
+	static const int which[] = { RLIMIT_FSIZE, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_AS };
 
 	for (size_t i = 0; i < sizeof(which) / sizeof(*which); i++) {
 		struct rlimit limit;
