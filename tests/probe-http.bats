@@ -207,6 +207,7 @@ EOF
   done
   node_line 4001 1 "check=https://%h:${port[silent]}/ --timeout 1s"
   node_line 4002 1 "check=https://%h:${port[other-protocol]}/ --timeout 30s"
+  node_line 4003 1 "check=https://%h:${port[close]}/ --timeout 30s"
   run -0 probe
   is() { # MODE STATE REASON
     state_is "${port[$1]}" "$2" && [[ $(reason_of "$ADDR:${port[$1]}") == $3 ]] || { score list; echo "$1"; return 1; }
@@ -226,6 +227,7 @@ EOF
   is drip down "no answer in time"
   [ "$(reason_of "$ADDR:4001")" = "no answer in time: TLS" ]
   [[ $(reason_of "$ADDR:4002") == "TLS failed: "* ]]
+  [ "$(reason_of "$ADDR:4003")" = "closed without an answer: TLS" ]
 }
 
 @test "check-proxy=v1 goes before the request; v2 cannot, and is not left out silently" {

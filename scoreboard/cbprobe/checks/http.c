@@ -193,6 +193,9 @@ static enum outcome judge(struct probe *probe, const struct transfer_result *res
 	case TRANSFER_CERTIFICATE:
 		return probe_fail(probe, REASON_CERTIFICATE, "%s", words_of(result));
 	case TRANSFER_TLS:
+		/* So libcurl tells that the node has closed the connection. */
+		if (strstr(result->text, "SSL_ERROR_SYSCALL"))
+			return probe_fail(probe, REASON_CLOSED, "TLS");
 		return probe_fail(probe, REASON_TLS, "%s", words_of(result));
 	case TRANSFER_CLOSED:
 		return probe_fail(probe, REASON_CLOSED, "%s", "");
