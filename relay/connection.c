@@ -464,7 +464,7 @@ static void note_reached(struct life *life, const struct connect_result *result)
 	(void)address_format(&target->addresses[result->reached].sa, target->addresses[result->reached].size, reached);
 	for (unsigned i = 0; i < target->n_addresses; i++)
 		if (result->unreached >> i & 1)
-			report_message(LOG_WARNING, "%s: %s does not answer; %s does, and is tried first from now on", target->name,
+			report_message(LOG_WARNING, "%s: %s cannot be reached; %s can, and is tried first from now on", target->name,
 				       address_format(&target->addresses[i].sa, target->addresses[i].size, unreached), reached);
 }
 

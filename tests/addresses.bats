@@ -73,7 +73,7 @@ swallowed() {
   # One of the six connections has waited for that address; on a busy machine another may have taken as long.
   late=$(sed -n 's/.*connect_usec=\([0-9]*\) .*/\1/p' "$T/relay.log" | awk '$1 >= 250000' | wc -l)
   [ "$late" -ge 1 ] && [ "$late" -le 2 ]
-  lines_with_are "$T/relay.log" "dual.farm:4001: $DEAD:4001 does not answer; $ADDR:4001 does, and is tried first from now on" 1
+  lines_with_are "$T/relay.log" "dual.farm:4001: $DEAD:4001 cannot be reached; $ADDR:4001 can, and is tried first from now on" 1
   # A new load of the list, and a pass of the prober, do not change that.
   named "$BUILD/cbscore" -c "$CONF" load
   named "$BUILD/cbprobe" -c "$CONF" || true
