@@ -154,16 +154,21 @@ reason_is() { [ "$(reason_of "$1")" = "$2" ] || { score list; return 1; }; }
   done
 }
 
-@test "what a node says behind a NUL byte is shown, and a long text is not cut within a character" {
+@test "what a node says is shown to its end: behind a NUL byte, cut between characters, and once" {
   talker nul 4001 'say:no\x00t yet\r\n'
+  talker escape 4004 'say:a\\x41 caf\xc3\xa9\r\n'
   talker long 4002 "say:$(printf '\\xc3\\xa9%.0s' {1..60})\r\n"
   talker chat 4003 'say:no\x00t yet\r\n'
   echo 'expect "^HELLO$"' >"$T/chat"
   node_line 4001 1 'check=banner:^HELLO'
   node_line 4002 1 'check=banner:^HELLO'
   node_line 4003 1 "check=chat:$T/chat"
+  node_line 4004 1 'check=banner:^HELLO'
   run -0 probe
   [[ $output == *"4001 is down: wrong banner: no.t yet (was up for "* ]]
   [[ $output =~ "4002 is down: wrong banner: "é+" (was up for " ]]
   [[ $output == *"4003 is down: wrong answer: line 1: no.t yet (was up for "* ]]
+  # What looks like an escape is text, and is not escaped.
+  [[ $output == *'4004 is down: wrong banner: a\x41 café (was up for '* ]]
+  [[ $(LC_ALL=C.UTF-8 score list) == *'wrong banner: a\x41 café'* ]]
 }

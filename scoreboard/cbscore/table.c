@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include <libsmartcols/libsmartcols.h>
 
@@ -28,6 +29,8 @@ struct table {
 	size_t n_default;      /* of them, from the first: the columns that no option named */
 	struct libscols_column *sort;
 	bool plain;            /* raw or JSON: numbers rather than dates */
+	bool is_escaped;       /* a cell has what libsmartcols would escape although it is text: a backslash before an x */
+	bool is_strange;       /* a cell has a character that the locale does not know */
 };
 
 /* ---- the options ---- */
@@ -321,6 +324,21 @@ static const char *state_color(const char *state)
 	return NULL;
 }
 
+/* Whether the locale knows each character of a text. */
+static bool is_known(const char *text)
+{
+	mbstate_t state = { 0 };
+	wchar_t c;
+	size_t n;
+
+	for (size_t left = strlen(text); left > 0; text += n, left -= n) {
+		n = mbrtowc(&c, text, left, &state);
+		if (n > left || wcwidth(c) < 0)
+			return false;
+	}
+	return true;
+}
+
 int table_add(struct table *table, const void *item)
 {
 	struct libscols_line *line = scols_table_new_line(table->scols, NULL);
@@ -351,6 +369,8 @@ int table_add(struct table *table, const void *item)
 			(void)scols_cell_set_color(cell, state_color(text));
 		if (column->type == COLUMN_BOOLEAN && !table->plain)
 			(void)strcpy(text, *text == '1' ? "yes" : "no");
+		table->is_escaped |= strstr(text, "\\x") != NULL;
+		table->is_strange |= !is_known(text);
 		if (scols_cell_set_data(cell, *text ? text : NULL) < 0)
 			return -ENOMEM;
 	}
@@ -466,6 +486,8 @@ int table_print(struct table *table)
 	if (table->sort)
 		r = scols_sort_table(table->scols, table->sort);
 	fit(table);
+	if (table->is_escaped && !table->is_strange)
+		(void)scols_table_enable_noencoding(table->scols, 1);
 	if (r == 0 && scols_table_get_nlines(table->scols) > 0)
 		r = scols_print_table(table->scols);
 	else if (r == 0)
