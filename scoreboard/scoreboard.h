@@ -582,6 +582,8 @@ int score_each_node(struct score *s, int (*fn)(const struct score_node *node, vo
 int score_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slot, void *arg), void *arg);
 int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info *ticket, void *arg), void *arg);
 
+#define SCORE_FIRSTS_MAX 8u /* nodes that the policy hash has for a client, until it chooses as fastest */
+
 /* What the next connection would get. */
 struct score_choice {
 	uint32_t node;               /* its id; 0: none */
@@ -589,6 +591,9 @@ struct score_choice {
 	uint64_t over;               /* so many wait as their clients have all the slots that they may */
 	bool paused, lapsed;         /* as in struct score_totals */
 	bool primary_up;             /* a node that is no backup is up, so that no backup is used */
+	/* The ids of nodes that come first by the client, whatever else the policy compares, in their order. */
+	uint32_t firsts[SCORE_FIRSTS_MAX];
+	unsigned n_firsts;
 };
 
 /* A node as a policy compares it with others. */
@@ -596,6 +601,7 @@ struct score_candidate {
 	const struct score_node *node;
 	uint32_t position;           /* in the list, from 0 */
 	uint32_t turn;               /* how far behind the chosen node it stands, going round the list */
+	uint32_t first;              /* its place in firsts of struct score_choice; SCORE_FIRSTS_MAX: it is not there */
 	double best;                 /* the largest worth of all nodes that it is compared with */
 };
 

@@ -61,10 +61,19 @@ static uint32_t turn(const struct explanation *e, const struct explain_row *row)
 						      row->position + e->n - e->chosen->position;
 }
 
+static uint32_t first(const struct explanation *e, const struct explain_row *row)
+{
+	for (unsigned i = 0; i < e->choice.n_firsts; i++)
+		if (e->choice.firsts[i] == row->node.id)
+			return i;
+	return SCORE_FIRSTS_MAX;
+}
+
 static struct score_candidate candidate(const struct explanation *e, const struct explain_row *row)
 {
 	return (struct score_candidate){
-		.node = &row->node, .position = row->position, .turn = turn(e, row), .best = e->best,
+		.node = &row->node, .position = row->position, .turn = turn(e, row), .first = first(e, row),
+		.best = e->best,
 	};
 }
 

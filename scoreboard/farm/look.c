@@ -12,6 +12,7 @@
 #include "attempt.h"
 #include "claim.h"
 #include "per_client.h"
+#include "policy/policy.h"
 #include "records/client.h"
 #include "records/history.h"
 #include "records/memory.h"
@@ -73,6 +74,25 @@ int attempt_each_node(struct score *s, int (*fn)(const struct score_node *node, 
 	return r;
 }
 
+/* Notes the nodes that come first by the client. 0 or -errno. */
+static int note_firsts(struct score *s, struct farm *farm, enum score_policy policy, const char *client,
+		       struct score_choice *ret)
+{
+	const struct policy *what = policy_get(policy);
+	uint32_t positions[SCORE_FIRSTS_MAX];
+	unsigned n = 0;
+	int r = what->firsts ? what->firsts(s->store, farm, client, positions, &n) : 0;
+
+	for (unsigned i = 0; r == 0 && i < n; i++) {
+		struct index_entry *entry;
+
+		r = index_get(s->store, farm, positions[i], &entry);
+		if (r == 0)
+			ret->firsts[ret->n_firsts++] = entry->id;
+	}
+	return r;
+}
+
 /* What a connection would get. */
 static int preview(struct score *s, struct farm *farm, enum score_policy policy, const char *client,
 		   struct score_choice *ret)
@@ -84,7 +104,7 @@ static int preview(struct score *s, struct farm *farm, enum score_policy policy,
 		.waiting = farm->queue_length, .paused = farm->paused, .lapsed = farm_is_lapsed(farm),
 		.primary_up = farm->primaries_up > 0,
 	};
-	r = claim_choose(s, farm, policy, client ?: "", &position);
+	r = note_firsts(s, farm, policy, client ?: "", ret) ?: claim_choose(s, farm, policy, client ?: "", &position);
 	if (r == 0) {
 		struct index_entry *entry;
 

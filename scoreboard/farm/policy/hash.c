@@ -12,14 +12,21 @@
 #include "policy.h"
 #include "records/ring.h"
 
-#define TRIES 8u
+/* Whether a client belongs to nodes, and the hash by which it does. */
+static bool is_hashed(const struct farm *farm, const char *client, uint64_t *ret)
+{
+	size_t length = policy_address_length(client);
+
+	*ret = ring_hash(client, length);
+	return farm->ring == RING_THERE && length > 0;
+}
 
 static int choose(struct store *store, struct farm *farm, const struct policy_request *request, uint32_t *ret)
 {
-	size_t length = policy_address_length(request->client);
-	uint64_t hash = ring_hash(request->client, length);
+	uint64_t hash;
+	bool hashed = is_hashed(farm, request->client, &hash);
 
-	for (unsigned i = 0; farm->ring == RING_THERE && length > 0 && i < TRIES; i++) {
+	for (unsigned i = 0; hashed && i < SCORE_FIRSTS_MAX; i++) {
 		struct index_entry *entry;
 		uint32_t position;
 		int r = ring_find(store, ring_mix(hash, i), &position);
@@ -39,6 +46,21 @@ static int choose(struct store *store, struct farm *farm, const struct policy_re
 	return policy_fastest.choose(store, farm, request, ret);
 }
 
+static int firsts(struct store *store, const struct farm *farm, const char *client,
+		  uint32_t ret[static SCORE_FIRSTS_MAX], unsigned *ret_n)
+{
+	uint64_t hash;
+	bool hashed = is_hashed(farm, client, &hash);
+	int r = 0;
+
+	for (*ret_n = 0; r == 0 && hashed && *ret_n < SCORE_FIRSTS_MAX; ++*ret_n) {
+		r = ring_find(store, ring_mix(hash, *ret_n), &ret[*ret_n]);
+		if (r == 0 && ret[*ret_n] == NONE)
+			break;
+	}
+	return r;
+}
+
 static bool is_ready(const struct farm *farm, const struct score_arrival *arrival)
 {
 	(void)arrival;
@@ -54,19 +76,20 @@ static int make_ready(struct store *store, struct farm *farm, const struct score
 
 static int compare(const struct score_candidate *a, const struct score_candidate *b)
 {
-	return policy_fastest.compare(a, b);
+	int r = compare_more(b->first, a->first);
+
+	return r ? r : policy_fastest.compare(a, b);
 }
 
 static const char *why_behind(const struct score_candidate *node, const struct score_candidate *chosen)
 {
-	(void)node;
 	(void)chosen;
-	return "the client belongs to another node";
+	return node->first < SCORE_FIRSTS_MAX ? "a later node of the client's" : "the client belongs to another node";
 }
 
 const struct policy policy_hash = {
 	.name = "hash",
 	.rule = "the node of the client's address, the next of them while that is full or away; then as fastest",
 	.by_client = true,
-	.choose = choose, .is_ready = is_ready, .make_ready = make_ready, .compare = compare, .why_behind = why_behind,
+	.choose = choose, .firsts = firsts, .is_ready = is_ready, .make_ready = make_ready, .compare = compare, .why_behind = why_behind,
 };

@@ -35,6 +35,11 @@ struct policy {
 	 */
 	int (*choose)(struct store *store, struct farm *farm, const struct policy_request *request, uint32_t *ret);
 
+	/* NULL, or, for explain: the positions that choose looks at first, in their order, at most SCORE_FIRSTS_MAX; a
+	 * position may be there twice. 0, with *ret_n, or -errno. */
+	int (*firsts)(struct store *store, const struct farm *farm, const char *client,
+		      uint32_t ret[static SCORE_FIRSTS_MAX], unsigned *ret_n);
+
 	/* NULL, or: notes that the client has got a slot of the node. Staged only. 0 or -errno. */
 	int (*took)(struct store *store, const struct farm *farm, const char *client, uint32_t node);
 
