@@ -12,10 +12,10 @@ columns() { score --help=raw | awk -F'\t' -v verb="$1" '$1 == "column" && $2 == 
 @test "explain takes the address of a client, and nothing else" {
   node_line 4001 2
   score load
-  for client in 192.0.2.7 192.0.2.7:4000 2001:db8::7 '[2001:db8::7]:80' '[::1]'; do
+  for client in 192.0.2.7 192.0.2.7:4000 2001:db8::7 '[2001:db8::7]:80' '[::1]' unix unix:77; do
     run -0 score explain "$client"
   done
-  for client in foo 192.0.2 192.0.2.7:x '[::1' '[10.0.0.1]:3' 192.0.2.7:99999; do
+  for client in foo 192.0.2 192.0.2.7:x '[::1' '[10.0.0.1]:3' 192.0.2.7:99999 unix:x; do
     run -2 score explain "$client"
     [[ $output == *"\"$client\": expected the address of a client"* ]]
   done

@@ -266,6 +266,17 @@ static void name_client(int family, const void *bytes, char ret[static CLIENT_MA
 	(void)snprintf(ret, CLIENT_MAX, family == AF_INET6 ? "[%s]:0" : "%s:0", text);
 }
 
+/* Whether the text is unix:PID, or unix, as `cbscore slots` shows a client at a unix socket. Names it. */
+static bool is_unix(const char *word, char ret[static CLIENT_MAX])
+{
+	uint64_t pid;
+
+	if (strcmp(word, "unix") != 0 && (strncmp(word, "unix:", 5) != 0 || number_parse(word + 5, 1, INT32_MAX, &pid) < 0))
+		return false;
+	(void)snprintf(ret, CLIENT_MAX, "%s", word);
+	return true;
+}
+
 /* Whether the text is an IPv4 or IPv6 address, with or without a port, as `cbscore slots` shows clients. Names it. */
 static bool is_address(const char *word, char ret[static CLIENT_MAX])
 {
@@ -303,7 +314,8 @@ static char client[CLIENT_MAX]; /* empty: not given */
 
 static int read_words(const struct context *context)
 {
-	if (context->n_arguments > 0 && !is_address(context->arguments[0], client))
+	if (context->n_arguments > 0 && !is_unix(context->arguments[0], client) &&
+	    !is_address(context->arguments[0], client))
 		return complain_usage("\"%s\": expected the address of a client", context->arguments[0]);
 	return table_new(context, TABLE_EXPLAIN, &table);
 }
