@@ -402,17 +402,11 @@ int load_list(struct score *s, char ret[static ORIGIN_LIST_MAX + 1])
 {
 	struct origin origin;
 	struct farm *farm;
-	int r = farm_enter(s, &farm);
+	int r = IN_SECTION(s, farm, store_read(s->store, STORE_ORIGIN, 0, 0, &origin, sizeof(origin)) ?: origin_check(&origin));
 
-	if (r < 0)
-		return r;
-	r = store_read(s->store, STORE_ORIGIN, 0, 0, &origin, sizeof(origin));
-	farm_leave(s);
-	if (r == 0)
-		r = origin_check(&origin);
 	if (r == 0)
 		(void)memcpy(ret, origin.list, sizeof(origin.list));
-	return r == -ENOENT ? -EUCLEAN : r;
+	return r;
 }
 
 static int set_list(struct score *s, const char *path)

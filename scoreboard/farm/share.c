@@ -105,13 +105,8 @@ static int put_lease(struct score *s, struct farm *farm, uint64_t until_usec)
 static int need_lease(struct score *s)
 {
 	struct farm *farm;
-	int r = farm_enter(s, &farm);
 
-	if (r < 0)
-		return r;
-	r = farm->lease_usec != 0 ? 1 : put_lease(s, farm, LEASE_OVER);
-	farm_leave(s);
-	return r;
+	return IN_SECTION(s, farm, farm->lease_usec != 0 ? 1 : put_lease(s, farm, LEASE_OVER));
 }
 
 int attempt_split(struct score *s, const struct split *split, bool end_lease)
@@ -126,13 +121,8 @@ int attempt_split(struct score *s, const struct split *split, bool end_lease)
 int attempt_get_split(struct score *s, struct split *ret)
 {
 	struct farm *farm;
-	int r = farm_enter(s, &farm);
 
-	if (r < 0)
-		return r;
-	*ret = farm_split(farm);
-	farm_leave(s);
-	return 0;
+	return IN_SECTION(s, farm, (*ret = farm_split(farm), 0));
 }
 
 /* ---- shares that a program sets, for a time ---- */
@@ -159,11 +149,6 @@ int attempt_set_share(struct score *s, uint32_t node, uint32_t share, uint32_t *
 int attempt_set_lease(struct score *s, uint64_t until_usec)
 {
 	struct farm *farm;
-	int r = farm_enter(s, &farm);
 
-	if (r < 0)
-		return r;
-	r = farm->split.part > 0 ? -EBUSY : put_lease(s, farm, until_usec);
-	farm_leave(s);
-	return r;
+	return IN_SECTION(s, farm, farm->split.part > 0 ? -EBUSY : put_lease(s, farm, until_usec));
 }

@@ -201,14 +201,8 @@ static int free_some(struct score *s, const struct lost_slots *slots, size_t *fr
 static int round_over(struct score *s, uint32_t *ret)
 {
 	struct farm *farm;
-	int r = farm_enter(s, &farm);
 
-	if (r < 0)
-		return r;
-	*ret = farm->lost_round;
-	r = farm->lost > 0;
-	farm_leave(s);
-	return r;
+	return IN_SECTION(s, farm, (*ret = farm->lost_round, farm->lost > 0));
 }
 
 int lost_finish(struct score *s)
