@@ -26,6 +26,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "socket.h"
+#include "system/folder.h"
 #include "system/timespan.h"
 
 #define RETRIES_FILE "/proc/sys/net/ipv4/tcp_synack_retries"
@@ -51,7 +52,7 @@ static bool is_same(int fd, int other)
 {
 	struct stat a, b;
 
-	return fstat(fd, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	return fstat(fd, &a) == 0 && fstat(other, &b) == 0 && is_same_file(&a, &b);
 }
 
 static bool shares_port(int fd)

@@ -19,6 +19,7 @@
 
 #include "list/check_syntax.h"
 #include "list/nodelist.h"
+#include "system/folder.h"
 #include "system/grow.h"
 #include "system/whole.h"
 
@@ -35,7 +36,7 @@ static struct {
 
 static bool is_same(const struct stat *a, const struct stat *b)
 {
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_uid == b->st_uid &&
+	return is_same_file(a, b) && a->st_size == b->st_size && a->st_uid == b->st_uid &&
 	       a->st_mode == b->st_mode && memcmp(&a->st_mtim, &b->st_mtim, sizeof(a->st_mtim)) == 0 &&
 	       memcmp(&a->st_ctim, &b->st_ctim, sizeof(a->st_ctim)) == 0;
 }

@@ -257,7 +257,7 @@ static bool is_at(int fd, const char *path)
 {
 	struct stat ours, now;
 
-	return fstat(fd, &ours) == 0 && stat(path, &now) == 0 && ours.st_dev == now.st_dev && ours.st_ino == now.st_ino;
+	return fstat(fd, &ours) == 0 && stat(path, &now) == 0 && is_same_file(&ours, &now);
 }
 
 static bool is_link(const char *path)

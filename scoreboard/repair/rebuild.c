@@ -169,7 +169,7 @@ static bool is_outdated(const struct stat *file, const char *path, int *ret_fd)
 	char link[USERS_LINK_MAX];
 	struct stat last;
 
-	if (users_removed(path, &last, link) < 0 || (last.st_dev == file->st_dev && last.st_ino == file->st_ino))
+	if (users_removed(path, &last, link) < 0 || is_same_file(&last, file))
 		return false;
 	*ret_fd = open(link, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	return *ret_fd >= 0;
@@ -215,7 +215,7 @@ static int try(const struct folder *folder, int fd, const char *path, int *ret_f
 		r = -EAGAIN;
 	else if (removed && retired && await_put_back(folder, path) == 0)
 		r = 0; /* the file that took this one's place had been removed: what is in this one is of an earlier time */
-	else if (removed || (st.st_dev == old->st_dev && st.st_ino == old->st_ino))
+	else if (removed || is_same_file(&st, old))
 		r = salvage_check(salvage) ?: put(salvage, folder, path, removed ? WHY_REMOVED : WHY_DAMAGED);
 	else
 		salvage_retire(salvage); /* the process that gave the name to another file may have died before it did */
@@ -245,13 +245,15 @@ int rebuild_upgraded(const struct folder *folder, const char *path)
 		return r;
 	/* 1: another process has upgraded it. So has the process whose file has the name by now. */
 	if (r == 0 && fstatat(folder->fd, folder->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_dev == salvage_stat(salvage)->st_dev && st.st_ino == salvage_stat(salvage)->st_ino) {
-		r = salvage_check(salvage);
-		if (r == -EPROTO && salvage_is_upgradable(salvage)) {
-			r = salvage_has_wall_times(salvage) ? upgrade_times(salvage_store(salvage)) : 0;
-			if (r == 0)
-				r = put(salvage, folder, path, WHY_EARLIER);
-		}
+	    is_same_file(&st, salvage_stat(salvage))) {
+		uint32_t format = salvage_format(salvage);
+
+		if (format == 0)
+			r = salvage_check(salvage);
+		else if (format < SCORE_FORMAT_BOOTTIME)
+			r = upgrade_times(salvage_store(salvage));
+		if (r == 0 && format > 0)
+			r = put(salvage, folder, path, WHY_EARLIER);
 	}
 	(void)salvage_close(salvage);
 	return r > 0 ? 0 : r;

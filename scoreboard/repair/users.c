@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "system/folder.h"
 #include "system/grow.h"
 #include "system/wake.h"
 
@@ -166,7 +167,7 @@ static bool is_file(struct search *search, int dir, const char *pid, const char 
 
 	if (!S_ISREG(st->st_mode))
 		return false;
-	if (search->file && st->st_dev == search->file->st_dev && st->st_ino == search->file->st_ino)
+	if (search->file && is_same_file(st, search->file))
 		return true;
 	if (st->st_nlink > 0 || !search->path)
 		return false;

@@ -110,8 +110,7 @@ static struct tdb_context *open_found(struct file *f, int fd, const char *name, 
 			return NULL;
 		}
 	}
-	if (tdb && (fstat(fd, &found) < 0 || fstat(tdb_fd(tdb), &opened) < 0 || found.st_dev != opened.st_dev ||
-		    found.st_ino != opened.st_ino)) {
+	if (tdb && (fstat(fd, &found) < 0 || fstat(tdb_fd(tdb), &opened) < 0 || !is_same_file(&found, &opened))) {
 		(void)tdb_close(tdb);
 		tdb = NULL;
 		errno = ESTALE;
@@ -177,7 +176,7 @@ int file_has_name(const struct file *f)
 		return -EBADF;
 	if (fstatat(f->folder.fd, f->folder.name, &there, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	return there.st_dev == mine.st_dev && there.st_ino == mine.st_ino;
+	return is_same_file(&there, &mine);
 }
 
 static int note_version(TDB_DATA key, TDB_DATA data, void *arg)

@@ -298,20 +298,12 @@ int salvage_check(struct salvage *salvage)
 	return i == salvage->size ? 0 : -EBADMSG;
 }
 
-bool salvage_is_upgradable(struct salvage *salvage)
+uint32_t salvage_format(struct salvage *salvage)
 {
 	void *version;
 	size_t size;
 
-	return store_find(salvage->store, STORE_VERSION, 0, 0, 0, &version, &size) == 0 && version_is_upgradable(version, size);
-}
-
-bool salvage_has_wall_times(struct salvage *salvage)
-{
-	void *version;
-	size_t size;
-
-	return store_find(salvage->store, STORE_VERSION, 0, 0, 0, &version, &size) == 0 && version_has_wall_times(version, size);
+	return store_find(salvage->store, STORE_VERSION, 0, 0, 0, &version, &size) == 0 ? version_upgradable(version, size) : 0;
 }
 
 uint64_t salvage_sequence(const struct salvage *salvage)

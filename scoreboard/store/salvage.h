@@ -31,11 +31,8 @@ struct salvage *salvage_close(struct salvage *salvage);
 /* Whether the file was a scoreboard of this version: 0; -EBADMSG: it looks like something else; -EPROTO. */
 int salvage_check(struct salvage *salvage);
 
-/* Whether the file is a scoreboard of an earlier version that this version can upgrade. */
-bool salvage_is_upgradable(struct salvage *salvage);
-
-/* Whether a scoreboard that can be upgraded has times of the wall clock, which repair/upgrade.h converts. */
-bool salvage_has_wall_times(struct salvage *salvage);
+/* The format of a scoreboard of an earlier version that this version can upgrade (version.h); 0: it is none. */
+uint32_t salvage_format(struct salvage *salvage);
 
 /* The number of the scoreboard's last change (store.h), as far as it is known; 0: not even its life is. */
 uint64_t salvage_sequence(const struct salvage *salvage);

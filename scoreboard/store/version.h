@@ -7,7 +7,6 @@
  */
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -49,23 +48,14 @@ static inline int version_check(const void *data, size_t size)
 	return version.format == now.format && version.word == now.word ? 0 : -EPROTO;
 }
 
-/* Whether a record is that of an earlier version whose scoreboard this version can upgrade. */
-static inline bool version_is_upgradable(const void *data, size_t size)
+/* The format of a record of an earlier version whose scoreboard this version can upgrade; 0: it is none. */
+static inline uint32_t version_upgradable(const void *data, size_t size)
 {
 	const struct version now = version_current();
 	struct version version;
 
 	if (version_check(data, size) != -EPROTO)
-		return false;
+		return 0;
 	(void)memcpy(&version, data, sizeof(version));
-	return version.word == now.word && version.format >= SCORE_FORMAT_OLDEST && version.format < now.format;
-}
-
-/* Whether a record that can be upgraded is of a format whose times are those of the wall clock. */
-static inline bool version_has_wall_times(const void *data, size_t size)
-{
-	struct version version = { .format = 0 };
-
-	(void)memcpy(&version, data, size < sizeof(version) ? size : sizeof(version));
-	return version.format < SCORE_FORMAT_BOOTTIME;
+	return version.word == now.word && version.format >= SCORE_FORMAT_OLDEST && version.format < now.format ? version.format : 0;
 }

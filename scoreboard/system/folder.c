@@ -293,7 +293,7 @@ int folder_open_file(const struct folder *folder, const char *name, int found, i
 	fd = openat(folder->fd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
-	if (fstat(found, &before) == 0 && fstat(fd, &after) == 0 && before.st_dev == after.st_dev && before.st_ino == after.st_ino)
+	if (fstat(found, &before) == 0 && fstat(fd, &after) == 0 && is_same_file(&before, &after))
 		return fd;
 	(void)close(fd);
 	return -ESTALE;

@@ -19,6 +19,12 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+/* Whether fstat(2) was called for the same file. */
+static inline bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
 /* A folder, and the name of a file in it. */
 struct folder {
 	int fd;              /* O_PATH; -1: not open */

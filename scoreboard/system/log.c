@@ -28,6 +28,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "system/folder.h"
 #include "system/printable.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -58,8 +59,7 @@ static bool is_client(int number)
 {
 	struct stat in, st;
 
-	return fstat(STDIN_FILENO, &in) == 0 && fstat(number, &st) == 0 && S_ISSOCK(st.st_mode) &&
-	       in.st_dev == st.st_dev && in.st_ino == st.st_ino;
+	return fstat(STDIN_FILENO, &in) == 0 && fstat(number, &st) == 0 && S_ISSOCK(st.st_mode) && is_same_file(&in, &st);
 }
 
 static void silence(int number)

@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "folder.h"
+
 int process_open(pid_t pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by itself */
@@ -51,7 +53,7 @@ int process_has_open(pid_t pid, const struct stat *file)
 	while (!found && (entry = readdir(dir))) {
 		struct stat st;
 
-		found = fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+		found = fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && is_same_file(&st, file);
 	}
 	(void)closedir(dir);
 	return found;
