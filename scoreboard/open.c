@@ -76,7 +76,7 @@ static int check_surroundings(struct store *store)
 	struct surroundings here;
 	struct origin *origin;
 	void *data;
-	int r = store_get(store, STORE_ORIGIN, 0, 0, sizeof(*origin), &data, NULL);
+	int r = store_get(store, STORE_ORIGIN, 0, 0, sizeof(*origin), &data);
 
 	if (r < 0)
 		return r == -ENOENT ? -EUCLEAN : r;

@@ -177,7 +177,7 @@ static int resize(struct score *s, uint32_t id,
 	if (r > 0)
 		r = slot_resize(s->store, id, record->slot_pages, record->config.cores, &first, &pages);
 	if (r == 0)
-		r = store_get(s->store, STORE_FARM, 0, 0, sizeof(*farm), &data, NULL);
+		r = store_get(s->store, STORE_FARM, 0, 0, sizeof(*farm), &data);
 	farm = r == 0 ? data : NULL;
 	if (r == 0)
 		r = node_get_entry(s->store, farm, id, &record, &entry);

@@ -32,7 +32,7 @@ int learn_format(struct store *store)
 static int class_get(struct store *store, uint32_t row, unsigned cell, struct speed_class **ret)
 {
 	void *record;
-	int r = store_get(store, STORE_SPEED, row, 0, sizeof(struct speed_row), &record, NULL);
+	int r = store_get(store, STORE_SPEED, row, 0, sizeof(struct speed_row), &record);
 
 	if (r < 0)
 		return r;

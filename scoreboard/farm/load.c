@@ -418,7 +418,7 @@ static int set_list(struct score *s, const char *path)
 
 	if (r < 0)
 		return r;
-	r = store_get(s->store, STORE_ORIGIN, 0, 0, sizeof(*origin), &data, NULL);
+	r = store_get(s->store, STORE_ORIGIN, 0, 0, sizeof(*origin), &data);
 	if (r == 0) {
 		origin = data;
 		store_touch(s->store, origin->list, sizeof(origin->list));

@@ -13,7 +13,7 @@ int farm_enter_untold(struct score *s, struct farm **ret)
 
 	if (r < 0)
 		return r;
-	r = store_get(s->store, STORE_FARM, 0, 0, sizeof(**ret), &farm, NULL) ?: farm_check(farm);
+	r = store_get(s->store, STORE_FARM, 0, 0, sizeof(**ret), &farm) ?: farm_check(farm);
 	if (r < 0) {
 		store_unlock(s->store);
 		return r;

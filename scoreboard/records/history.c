@@ -72,7 +72,7 @@ static void begin_slice(struct store *store, struct slice_record *slice, uint64_
 	struct history_record *history;
 	void *data;
 
-	if (store_get(store, STORE_HISTORY, 0, 0, sizeof(*history), &data, NULL) == 0) {
+	if (store_get(store, STORE_HISTORY, 0, 0, sizeof(*history), &data) == 0) {
 		history = data;
 		add_slice(history, slice);
 		store_touch(store, history, sizeof(*history));
@@ -94,7 +94,7 @@ static struct slice_record *present(struct store *store, const struct farm *farm
 	struct slice_record *slice;
 	void *data;
 
-	if (store_get(store, STORE_SLICE, (uint32_t)(number % SCORE_SLICES), 0, sizeof(*slice), &data, NULL) < 0)
+	if (store_get(store, STORE_SLICE, (uint32_t)(number % SCORE_SLICES), 0, sizeof(*slice), &data) < 0)
 		return NULL;
 	slice = data;
 	if (slice->number != number)

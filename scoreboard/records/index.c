@@ -176,7 +176,7 @@ static unsigned top_level(uint32_t n)
 
 static int page_get(struct store *store, unsigned level, uint32_t page, void **ret)
 {
-	return store_get(store, STORE_INDEX, level, page, page_size(level), ret, NULL);
+	return store_get(store, STORE_INDEX, level, page, page_size(level), ret);
 }
 
 /* Item i of a page of keys. */

@@ -47,7 +47,7 @@ static int page_get(struct store *store, const struct farm *farm, const char *ad
 	if (farm->clients == 0)
 		return -ENOENT;
 	r = store_find(store, STORE_CLIENT, (uint32_t)(ring_hash(address, length) % memory_pages(farm->clients)), 0,
-		       sizeof(**ret), &page, NULL);
+		       sizeof(**ret), &page);
 	if (r == 0)
 		*ret = page;
 	return r == -EUCLEAN ? -ENOENT : r;

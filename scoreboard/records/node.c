@@ -34,7 +34,7 @@ int node_check(struct node_record *record)
 int node_find(struct store *store, uint32_t id, struct node_record **ret)
 {
 	void *record;
-	int r = store_find(store, STORE_NODE, id, 0, sizeof(**ret), &record, NULL);
+	int r = store_find(store, STORE_NODE, id, 0, sizeof(**ret), &record);
 
 	if (r < 0)
 		return r;

@@ -115,12 +115,12 @@ static int update(struct store *store, const struct farm *farm, uint32_t number)
 		struct party_key first, *above;
 		uint32_t item;
 		void *page;
-		int r = store_get(store, STORE_PARTY, level, number, page_size(level), &page, NULL);
+		int r = store_get(store, STORE_PARTY, level, number, page_size(level), &page);
 
 		if (r < 0)
 			return r;
 		first = page_first(page, level, &item);
-		r = store_get(store, STORE_PARTY, level + 1, number / FANOUT, page_size(level + 1), &page, NULL);
+		r = store_get(store, STORE_PARTY, level + 1, number / FANOUT, page_size(level + 1), &page);
 		if (r < 0)
 			return r;
 		above = &((struct key_page *)page)->keys[number % FANOUT];
@@ -144,7 +144,7 @@ int party_next(struct store *store, const struct farm *farm, uint32_t *ret)
 	while (level_pages(farm, level) > 1)
 		level++;
 	for (;; level--) {
-		int r = store_get(store, STORE_PARTY, level, number, page_size(level), &page, NULL);
+		int r = store_get(store, STORE_PARTY, level, number, page_size(level), &page);
 
 		if (r < 0)
 			return r;
@@ -185,7 +185,7 @@ static int find(struct store *store, const struct farm *farm, const char *client
 
 	client_party(client, name);
 	*ret_page = page_of(farm, name);
-	r = store_get(store, STORE_PARTY, 0, *ret_page, sizeof(struct party_page), &page, NULL);
+	r = store_get(store, STORE_PARTY, 0, *ret_page, sizeof(struct party_page), &page);
 	if (r < 0)
 		return r;
 	party = look_up(page, name, ret);

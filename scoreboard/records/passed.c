@@ -16,7 +16,7 @@ static struct passed *get(struct store *store)
 {
 	void *record;
 
-	return store_find(store, STORE_PASSED, 0, 0, sizeof(struct passed), &record, NULL) == 0 ? record : NULL;
+	return store_find(store, STORE_PASSED, 0, 0, sizeof(struct passed), &record) == 0 ? record : NULL;
 }
 
 const struct passed *passed_get(struct store *store)

@@ -16,7 +16,7 @@ int queue_get(struct store *store, const struct farm *farm, uint32_t number, str
 
 	if (number >= farm->cells)
 		return -EUCLEAN;
-	r = store_get(store, STORE_QUEUE, number / CELLS_PER_PAGE, 0, sizeof(struct cell_page), &page, NULL);
+	r = store_get(store, STORE_QUEUE, number / CELLS_PER_PAGE, 0, sizeof(struct cell_page), &page);
 	if (r < 0)
 		return r;
 	*ret = &((struct cell_page *)page)->cells[number % CELLS_PER_PAGE];

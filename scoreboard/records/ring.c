@@ -138,7 +138,7 @@ int ring_find(struct store *store, uint64_t hash, uint32_t *ret)
 {
 	uint32_t cell = (uint32_t)(hash >> CELL_SHIFT);
 	void *page;
-	int r = store_get(store, STORE_RING, cell / CELLS_PER_PAGE_OF_RING, 0, sizeof(struct ring_page), &page, NULL);
+	int r = store_get(store, STORE_RING, cell / CELLS_PER_PAGE_OF_RING, 0, sizeof(struct ring_page), &page);
 
 	if (r == 0)
 		*ret = ((const struct ring_page *)page)->cells[cell % CELLS_PER_PAGE_OF_RING];

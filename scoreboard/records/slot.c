@@ -17,7 +17,7 @@ uint32_t slot_pages(uint32_t cores)
 int slot_get_any(struct store *store, uint32_t node, uint32_t number, struct slot **ret)
 {
 	void *page;
-	int r = store_get(store, STORE_SLOTS, node, number / SLOTS_PER_PAGE, sizeof(struct slot_page), &page, NULL);
+	int r = store_get(store, STORE_SLOTS, node, number / SLOTS_PER_PAGE, sizeof(struct slot_page), &page);
 
 	if (r < 0)
 		return r;

@@ -38,6 +38,7 @@ static bool is_struck(const struct holder *holder)
 static int put_pages(struct store *store, const struct holder *holders, size_t n)
 {
 	uint32_t number = 0;
+	size_t size;
 	void *data;
 	int r = 0;
 
@@ -48,7 +49,7 @@ static int put_pages(struct store *store, const struct holder *holders, size_t n
 			page.holders[i] = done < n ? holders[done++] : struck;
 		r = store_put(store, STORE_LOST, number, 0, &page, sizeof(page));
 	}
-	for (; r == 0 && number < PAGES_MAX && store_find(store, STORE_LOST, number, 0, 0, &data, NULL) != -ENOENT; number++)
+	for (; r == 0 && number < PAGES_MAX && store_find_any(store, STORE_LOST, number, 0, &data, &size) != -ENOENT; number++)
 		r = store_delete(store, STORE_LOST, number, 0);
 	return r;
 }
@@ -70,7 +71,7 @@ static int get_page(struct store *store, uint32_t number, struct lost_page **ret
 	int r;
 
 	store_trim(store);
-	r = store_find(store, STORE_LOST, number, 0, sizeof(**ret), &data, NULL);
+	r = store_find(store, STORE_LOST, number, 0, sizeof(**ret), &data);
 	if (r < 0)
 		return r;
 	*ret = data;

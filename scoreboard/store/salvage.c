@@ -285,7 +285,7 @@ int salvage_check(struct salvage *salvage)
 	void *version;
 	int r;
 
-	if (store_find(store, STORE_VERSION, 0, 0, 0, &version, &size) == 0 && size > 0)
+	if (store_find_any(store, STORE_VERSION, 0, 0, &version, &size) == 0 && size > 0)
 		return version_check(version, size);
 	r = store_each(store, STORE_NODE, note, NULL) ?: store_each(store, STORE_SLOTS, note, NULL);
 	if (r != 0)
@@ -303,7 +303,7 @@ uint32_t salvage_format(struct salvage *salvage)
 	void *version;
 	size_t size;
 
-	return store_find(salvage->store, STORE_VERSION, 0, 0, 0, &version, &size) == 0 ? version_upgradable(version, size) : 0;
+	return store_find_any(salvage->store, STORE_VERSION, 0, 0, &version, &size) == 0 ? version_upgradable(version, size) : 0;
 }
 
 uint64_t salvage_sequence(const struct salvage *salvage)

@@ -182,7 +182,7 @@ static int redo_one(const struct patch *patch, const unsigned char *bytes, void 
 
 	if (patch->kind >= STORE_KIND_MAX_)
 		return -EUCLEAN;
-	r = store_get(s, (enum store_kind)patch->kind, patch->a, patch->b, 0, &data, &size);
+	r = must_exist(store_find_any(s, (enum store_kind)patch->kind, patch->a, patch->b, &data, &size));
 	if (r == -E2BIG || (r == 0 && (patch->offset > size || patch->size > size - patch->offset)))
 		r = -EUCLEAN;
 	if (r < 0)
@@ -348,39 +348,50 @@ static int copy_fill(TDB_DATA key, TDB_DATA value, void *arg)
 	return 0;
 }
 
-int store_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size,
-	       void **ret, size_t *ret_size)
+/* The copy of a record, which is made if there is none. 0, -ENOENT, or -errno. */
+static int copy_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, struct copy **ret)
 {
-	struct copy *copy = copy_find(s, kind, a, b);
 	char buffer[KEY_MAX];
 	int r;
 
-	if (!copy) {
-		if (s->n_copies == COPIES_MAX)
-			return -E2BIG;
-		copy = &s->copies[s->n_copies];
-		copy->kind = kind;
-		copy->a = a;
-		copy->b = b;
-		copy->n_dirty = 0;
-		s->touched++;
-		r = show(s, make_key(buffer, kind, a, b), copy_fill, s);
-		if (r < 0)
-			return r;
+	*ret = copy_find(s, kind, a, b);
+	if (*ret)
+		return 0;
+	if (s->n_copies == COPIES_MAX)
+		return -E2BIG;
+	*ret = &s->copies[s->n_copies];
+	(*ret)->kind = kind;
+	(*ret)->a = a;
+	(*ret)->b = b;
+	(*ret)->n_dirty = 0;
+	s->touched++;
+	r = show(s, make_key(buffer, kind, a, b), copy_fill, s);
+	if (r == 0)
 		s->n_copies++;
-	}
-	if (size && copy->size != size)
-		return -EUCLEAN;
-	*ret = copy->data;
-	if (ret_size)
-		*ret_size = copy->size;
-	return 0;
+	return r;
 }
 
-int store_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size,
-	      void **ret, size_t *ret_size)
+int store_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size, void **ret)
 {
-	return must_exist(store_find(s, kind, a, b, size, ret, ret_size));
+	struct copy *copy;
+	int r = copy_get(s, kind, a, b, &copy);
+
+	if (r < 0)
+		return r;
+	*ret = copy->data;
+	return copy->size == size ? 0 : -EUCLEAN;
+}
+
+int store_find_any(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, void **ret, size_t *ret_size)
+{
+	struct copy *copy;
+	int r = copy_get(s, kind, a, b, &copy);
+
+	if (r < 0)
+		return r;
+	*ret = copy->data;
+	*ret_size = copy->size;
+	return 0;
 }
 
 void store_touch(struct store *s, const void *p, size_t size)

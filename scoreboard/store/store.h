@@ -134,17 +134,21 @@ static inline int must_exist(int r)
 }
 
 /*
- * The present contents of a record that must exist, in a copy that lives until
- * the section ends. size is what the caller's structure needs; 0 takes any size,
- * and *ret_size tells it. 0 and *ret; -EUCLEAN: there is no such record, or it has
- * another size; -E2BIG: the section has no room for one more copy; or -errno.
+ * The present contents of a record that may exist, in a copy that lives until the
+ * section ends. size is what the caller's structure needs. 0 and *ret; -ENOENT;
+ * -EUCLEAN: it has another size; -E2BIG: the section has no room for one more copy;
+ * or -errno.
  */
-int store_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size,
-	      void **ret, size_t *ret_size);
+int store_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size, void **ret);
 
-/* As store_get() for a record that may exist: -ENOENT if there is none. */
-int store_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size,
-	       void **ret, size_t *ret_size);
+/* The same of a record that must exist. */
+static inline int store_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size, void **ret)
+{
+	return must_exist(store_find(s, kind, a, b, size, ret));
+}
+
+/* As store_find() for a record of any size. */
+int store_find_any(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, void **ret, size_t *ret_size);
 
 /* Says that size bytes at p, inside a copy from store_get(), have changed or are about to. */
 void store_touch(struct store *s, const void *p, size_t size);

@@ -34,7 +34,7 @@ static struct farm *farm_get(struct store *store)
 {
 	void *farm;
 
-	if (store_get(store, STORE_FARM, 0, 0, sizeof(struct farm), &farm, NULL) != 0)
+	if (store_get(store, STORE_FARM, 0, 0, sizeof(struct farm), &farm) != 0)
 		fail("no farm", 0);
 	return farm;
 }
