@@ -109,7 +109,7 @@ side_by_side() {
 	breaks states "$ONE_SLOT" BURY_BLIND 'assertion violated'
 	breaks circles "$ONE_SLOT" GUARD_TELLS_NOBODY 'non-progress cycle'
 	breaks circles "$ONE_SLOT" REAP_NO_DISPATCH 'non-progress cycle'
-	breaks states "$ONE_SLOT -DKILLS=2" WATCH_UNSEEN 'wanted'
+	BACKWARDS=1 breaks states "$ONE_SLOT -DKILLS=2" WATCH_UNSEEN 'wanted'
 	breaks states "$COMES_UP" TAKE_TELLS_NOBODY 'gone\[i\]||'
 	breaks states "$ONE_SLOT -DLEAVES=1 -DLISTENER" LEAVE_TELLS_NOBODY 'wanted'
 	END
@@ -125,7 +125,7 @@ side_by_side() {
 	MODEL=gate holds states "-DCONNECTIONS=1 -DTERMS=1"
 	MODEL=gate holds states "-DCONNECTIONS=2"
 	MODEL=gate holds states "-DCONNECTIONS=2 -DLIMIT=1"
-	MODEL=gate breaks states "-DCONNECTIONS=1 -DKILLS=1" LOOK_AT_NOTHING 'arrived>accepted'
+	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=1 -DKILLS=1" LOOK_AT_NOTHING 'arrived>accepted'
 	MODEL=gate breaks states "-DCONNECTIONS=1 -DTRIMS=1" LOOK_AT_NOTHING 'arrived>accepted'
 	MODEL=gate breaks states "-DCONNECTIONS=1 -DSTOPS=1" SLEEP_AT_ONCE 'stopping)||ended'
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DSTART=1" NOT_ASKED 'arrived>accepted'
@@ -149,7 +149,7 @@ side_by_side() {
 	MODEL=lock breaks states "" WITHOUT_WORD 'inside==255'
 	MODEL=lock breaks states "" LOOKS_THEN_WRITES 'inside==255'
 	MODEL=lock breaks states "" ROBS_THE_LIVING 'inside==255'
-	MODEL=lock breaks states "" DOES_NOT_TELL 'half'
+	BACKWARDS=1 MODEL=lock breaks states "" DOES_NOT_TELL 'half'
 	MODEL=lock breaks states "" CLEARS_BLINDLY 'over'
 	MODEL=lock breaks states "" KEEPS_THE_WORD 'invalid end state'
 	END
