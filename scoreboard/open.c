@@ -30,7 +30,7 @@
 #include "store/salvage.h"
 #include "system/folder.h"
 
-#define TRIES_MAX 8u /* the scoreboard may be damaged, or replaced, again meanwhile */
+#define TRIES_MAX 32u /* the scoreboard may be damaged, or replaced, again meanwhile */
 
 static const char *owner = "corebalance"; /* a scoreboard that root makes has this user's group */
 
@@ -217,9 +217,9 @@ static int create(const char *path, const struct nodelist *list)
 	return r == -EEXIST ? 0 : r;
 }
 
-/* Opens a file that is damaged, or is not even a tdb file any more, after a rebuild. A file that was never a scoreboard
- * is refused. */
-static int open_damaged(const char *path, const struct nodelist *list, struct score **ret)
+/* Rebuilds a file that is damaged, or is not even a tdb file any more. 0; -ENODATA: it is to be rebuilt, and there is no
+ * list; -EBADMSG: it was never a scoreboard; or -errno. */
+static int rebuild_named(const char *path, const struct nodelist *list)
 {
 	struct salvage *salvage;
 	struct folder folder;
@@ -227,39 +227,48 @@ static int open_damaged(const char *path, const struct nodelist *list, struct sc
 
 	if (r < 0)
 		return r;
-	if (list)
+	if (list) {
 		r = rebuild(&folder, -1, path);
-	else
+	} else {
 		r = salvage_open(&folder, -1, false, &salvage);
-	if (r == 0 && !list) {
-		r = salvage_check(salvage);
-		(void)salvage_close(salvage);
+		if (r == 0) {
+			r = salvage_check(salvage) ?: -ENODATA;
+			(void)salvage_close(salvage);
+		}
 	}
 	folder_close(&folder);
-	if (r < 0)
+	return r;
+}
+
+/* Opens the scoreboard with all nodes of the list. As score_open(), of a file that is there and whole. */
+static int open_whole(const char *path, const struct nodelist *list, struct score **ret)
+{
+	int r = open_existing(path, ret);
+
+	if (r != 1)
 		return r;
-	return list ? open_existing(path, ret) : -ENODATA;
+	/* Nodes may be missing; and all processes may have been asked what they hold, this one, too. */
+	r = list ? lost_answer(*ret) ?: load_missing(*ret, list) : -ENODATA;
+	if (r < 0)
+		*ret = score_close(*ret);
+	return r;
 }
 
 int score_open(const char *path, const struct nodelist *list, struct score **ret)
 {
-	int r = open_existing(path, ret);
+	int r = open_whole(path, list, ret);
 
 	if (r == -ENOENT) {
 		if (!list)
 			return -ENODATA;
-		r = create(path, list) ?: open_existing(path, ret);
+		r = create(path, list) ?: open_whole(path, list, ret);
 	}
-	for (unsigned tries = 0; (r == -EUCLEAN || r == -EBADMSG) && tries < TRIES_MAX; tries++)
-		r = open_damaged(path, list, ret);
-	if (r != 1)
-		return r;
-	/* Nodes may be missing. */
-	r = list ? lost_answer(*ret) : -ENODATA; /* all processes may have been asked what they hold, this one, too */
-	if (r == 0)
-		r = load_missing(*ret, list);
-	if (r < 0)
-		*ret = score_close(*ret);
+	for (unsigned tries = 0; (r == -EUCLEAN || r == -EBADMSG) && tries < TRIES_MAX; tries++) {
+		r = rebuild_named(path, list);
+		if (r < 0)
+			return r;
+		r = open_whole(path, list, ret);
+	}
 	return r;
 }
 

@@ -19,7 +19,7 @@
 #include "repair/lost.h"
 #include "repair/rebuild.h"
 
-#define REPAIRS_MAX 3u /* the scoreboard may be damaged again before the operation comes to its turn */
+#define REPAIRS_MAX 16u /* the scoreboard may be damaged again before the operation comes to its turn */
 #define ANSWERS_MAX 8u  /* each loss of slots is a question; no process sees so many within one operation */
 
 /* How often an operation has been helped. */

@@ -3,16 +3,16 @@
 /*
  * preload-cut.c: for LD_PRELOAD. As long as there is a file $CUTS, the first
  * scoreboard that a process opens is cut short, between tdb_open(3) and the first
- * record that is read of it. The file $CUTS is removed then, or the file $CUTS.again
- * takes its place.
+ * record that is read of it. The file $CUTS gets a byte less then, and is removed when it
+ * has none.
  */
 
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <tdb.h>
@@ -35,13 +35,11 @@ int tdb_parse_record(struct tdb_context *tdb, TDB_DATA key, int (*parser)(TDB_DA
 	int (*real)(struct tdb_context *, TDB_DATA, int (*)(TDB_DATA, TDB_DATA, void *), void *) =
 		(int (*)(struct tdb_context *, TDB_DATA, int (*)(TDB_DATA, TDB_DATA, void *), void *))dlsym(RTLD_NEXT, "tdb_parse_record");
 	const char *path = getenv("CUTS");
+	struct stat left;
 
-	char again[4096];
-
-	if (is_fresh && path && unlink(path) == 0) {
+	if (is_fresh && path && stat(path, &left) == 0) {
+		(void)!(left.st_size > 0 ? truncate(path, left.st_size - 1) : unlink(path));
 		(void)!ftruncate(tdb_fd(tdb), 0);
-		(void)snprintf(again, sizeof(again), "%s.again", path);
-		(void)rename(again, path);
 	}
 	is_fresh = false;
 	return real(tdb, key, parser, arg);
