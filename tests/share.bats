@@ -286,6 +286,23 @@ waiting_at() { [ "$(at "$1" queue -n | grep -c .)" = "$2" ]; }
   scoreboard_is_sound
 }
 
+# What COUNT claims and releases cost, in instructions: the opening costs the same.
+instructions() { # alone|leased COUNT
+  valgrind --tool=callgrind --callgrind-out-file=/dev/null "$BUILD/tests/cbtest-share" "$SCOREBOARD" "$@" 2>&1 | sed -n 's/.*Collected : //p'
+}
+
+@test "a claim and a release cost the same in a farm whose cores are leased, but for 2 %" {
+  [ -z "${SANITIZE-}" ] || skip "a sanitizer and valgrind do not go together"
+  local alone leased
+  node_line 4001 4
+  score load
+  alone=$(($(instructions alone 1200) - $(instructions alone 200)))
+  leased=$(($(instructions leased 1200) - $(instructions leased 200)))
+  echo "# a claim and a release: $((alone / 1000)) instructions alone, $((leased / 1000)) leased"
+  [ "$alone" -gt 1000000 ]
+  [ $((leased * 100)) -le $((alone * 102)) ]
+}
+
 @test "leased: nothing is given out before there is a lease, whoever starts first; it outlives a reboot; none ends it when it is over" {
   node n 4001 4 --mode line
   score load

@@ -4,10 +4,12 @@
  * cbtest-share.c: shares of nodes that a program sets, and the lease of a farm.
  *
  *     cbtest-share FILE
+ *     cbtest-share FILE alone|leased COUNT
  * works on the scoreboard FILE, which has a node of 4 cores and nothing else. The
  * linker (--wrap) replaces the library's CLOCK_BOOTTIME by a clock that this
  * program moves: what is granted at the last microsecond of a lease, and what at
- * the next, does not depend on the machine's load.
+ * the next, does not depend on the machine's load. With COUNT it claims and releases so often, in a farm whose cores are leased
+ * or not, for those who count what that costs.
  */
 
 #include <errno.h>
@@ -295,11 +297,29 @@ static void test_leased(void)
 	MUST(last_node().share == SHARE_NONE && last_node().limit == 4);
 }
 
+static void claim_often(bool leased, unsigned long count)
+{
+	struct score_slot slot;
+	uint32_t busy;
+
+	if (leased) {
+		set_lease(clock_usec + 1);
+		MUST(score_set_share(score, last_node().id, 4, &busy) == 0);
+	}
+	for (; count > 0; count--)
+		MUST(claim(&slot) == 0 && score_release(score, &slot, 64, 64, true) == 0);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 2)
+	if (argc != 2 && argc != 4)
 		return 64;
 	MUST(score_open(argv[1], NULL, &score) == 0);
+	if (argc == 4) {
+		claim_often(strcmp(argv[2], "leased") == 0, strtoul(argv[3], NULL, 10));
+		(void)score_close(score);
+		return 0;
+	}
 	test_share();
 	test_waiter_of_share();
 	test_end_of_lease();
