@@ -161,9 +161,15 @@ static void note_error(int r)
 	loop.error = r;
 }
 
-/* Says when the engine begins to fail, and when it works again. */
+/* Says when the engine begins to fail, and when it works again: an engine that is full answers what changes nothing. */
 static void tell_trouble(const char *trouble)
 {
+	struct gateway_status status = { .settled = true };
+
+	if (!trouble && loop.had_trouble)
+		gateway_status(loop.setup->gateway, &status);
+	if (!trouble && !status.settled)
+		return;
 	if (trouble && !loop.had_trouble)
 		say(LOG_WARNING, "the engine: %s", trouble);
 	else if (!trouble && loop.had_trouble)
