@@ -247,6 +247,34 @@ way_is() { kill "-$1" -- "-$WAY"; }
   nodes_never_overfilled
 }
 
+@test "a gateway gets another name: what runs with the shares of the first ends, before others get those" {
+  shared_farm 4 a b
+  for i in 1 2 3; do job_start a "long$i"; done
+  until_ok busy_on_is a 3
+  kill -USR1 "${SHARE_PID[a]}"
+  wait "${SHARE_PID[a]}"
+  : >"$T/a/share"
+  share_start a --name z
+  until_ok says a 'the lease is over: 3 connections ended'
+  for i in 1 2 3; do client_fails "long$i"; done
+  crowd_start b 8
+  until_ok busy_on_at_least b 3
+  nodes_never_overfilled
+}
+
+@test "a second cbshare for the same scoreboard ends at once, and the first goes on" {
+  shared_farm 2 a
+  share_start a
+  status=0
+  wait "${SHARE_PID[a]}" || status=$?
+  [ "$status" = 75 ]
+  says a "$T/a/scoreboard.tdb: another cbshare runs for it"
+  job_start a after
+  until_ok busy_on_is a 1
+  word after
+  client_wait after
+}
+
 @test "a fence: the cores of a dead gateway are taken when the command has succeeded, and not before" {
   shared_farm 2 a
   gateway_start b --fence "exec:echo \"\$COREBALANCE_GATEWAY of \$COREBALANCE_FARM\" >>$T/fenced; [ -e $T/may ]"

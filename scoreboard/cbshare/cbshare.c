@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,29 @@ static int open_scoreboard(struct score **ret)
 	}
 	say(LOG_ERR, "%s: %s", arg.farm.scoreboard, score_strerror(r));
 	return r == -EPROTO ? EX_TEMPFAIL : score_file_is_wrong(r) ? EX_CONFIG : EX_OSERR;
+}
+
+/* Sees to it that no other cbshare runs for the scoreboard: each of two would raise limits that the other has lowered to give
+ * cores away. The lock is this process's alone, until it ends: the process that watches the lease does not have it. 0, or an
+ * exit status after a message. */
+static int be_the_only_one(void)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char *path = NULL;
+	int fd = -1, status = EX_OSERR;
+
+	if (asprintf(&path, "%s.lock", arg.farm.scoreboard) >= 0)
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0) {
+		status = 0;
+	} else if (fd >= 0 && (errno == EAGAIN || errno == EACCES)) {
+		say(LOG_ERR, "%s: another cbshare runs for it", arg.farm.scoreboard);
+		status = EX_TEMPFAIL;
+	} else {
+		say(LOG_ERR, "%s: %s", path ?: arg.farm.scoreboard, strerror(errno));
+	}
+	free(path);
+	return status; /* the descriptor stays open */
 }
 
 /* The cores of a farm have one divider only. 0, or an exit status after a message. */
@@ -188,6 +212,8 @@ int main(int argc, char *argv[])
 	if (loop_block_signals() < 0)
 		return EX_OSERR;
 	status = open_scoreboard(&score);
+	if (status == 0)
+		status = be_the_only_one();
 	if (status == 0)
 		status = check_split(score);
 	if (status == 0)

@@ -75,6 +75,7 @@ struct gateway {
 	uint64_t lease_usec;         /* as the farm has it */
 	uint64_t promised_usec;      /* as the engine's answers have it */
 	bool lapsed;                 /* that was told */
+	bool over_share;             /* the lease that was found is to end: it is not of this gateway's shares */
 
 	struct heartbeat said;       /* the latest heartbeat that was sent, */
 	uint64_t said_usec;          /* and when */
@@ -350,6 +351,17 @@ static void watch(struct gateway *g, uint64_t revision)
 		later(g);
 }
 
+/* Whether connections run that no share of this gateway's covers, as where it was started under another name. */
+static bool is_over_share(const struct gateway *g)
+{
+	size_t i;
+
+	for (i = 0; i < g->known.n_nodes; i++)
+		if (g->known.nodes[i]->local.busy > g->known.nodes[i]->shares[0])
+			return true;
+	return false;
+}
+
 /* All that was ever asked before this settlement is applied, or never will be; so the shares that were read are exact. */
 static void activate(struct gateway *g, const struct request *read)
 {
@@ -362,6 +374,7 @@ static void activate(struct gateway *g, const struct request *read)
 		tell(g, &(struct gateway_event){ .kind = GATEWAY_LOST, .slots = before - now });
 	if (!g->joined || before > now || now > before)
 		tell(g, &(struct gateway_event){ .kind = GATEWAY_JOINED, .slots = now, .nodes = g->known.n_nodes });
+	g->over_share = !g->joined && is_over_share(g);
 	known_purge(&g->known);
 	reset_offers(g);
 	g->state = STATE_ACTIVE;
@@ -724,6 +737,17 @@ static int find_lease(struct gateway *g, uint64_t found)
 	return 0;
 }
 
+static int end_found_lease(struct gateway *g)
+{
+	int r = g->farm.set_lease(g->farm.context, 1);
+
+	if (r < 0)
+		return r;
+	g->lease_usec = 1;
+	g->over_share = false;
+	return 0;
+}
+
 static void lapse(struct gateway *g)
 {
 	if (g->own.now_usec < g->lease_usec || g->lapsed)
@@ -842,6 +866,8 @@ int gateway_turn(struct gateway *g, uint64_t now_usec, uint64_t *ret_next)
 	take_answers(g);
 	if (g->known.went_back)
 		r = begin_anew(g);
+	else if (g->over_share)
+		r = end_found_lease(g);
 	lapse(g);
 	if (r == 0)
 		r = step(g);
