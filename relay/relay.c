@@ -29,6 +29,7 @@
 
 #include "arrival.h"
 #include "connection.h"
+#include "passing.h"
 #include "sigterm.h"
 #include "report.h"
 #include "socket.h"
@@ -125,21 +126,7 @@ static enum next fail(int error)
 
 int relay_order(int fd, const struct relay_order *order, int client_fd)
 {
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct iovec part = { .iov_base = (void *)(uintptr_t)order, .iov_len = sizeof(*order) };
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes),
-	};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	(void)memcpy(CMSG_DATA(header), &client_fd, sizeof(int));
-	return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return passing_send(fd, order, sizeof(*order), client_fd);
 }
 
 /* Takes the slot of an order. SERVE; or LOOK: the listener has taken the order back. */
@@ -170,26 +157,12 @@ static enum next take_order(struct relay *relay, const struct relay_order *order
 static enum next receive_order(struct relay *relay, struct work *ret)
 {
 	struct relay_order order;
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct iovec part = { .iov_base = &order, .iov_len = sizeof(order) };
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes),
-	};
-	const struct cmsghdr *header;
-	ssize_t n;
+	int r = passing_receive(relay->place->orders_fd, &order, sizeof(order), &ret->fd);
 
-	n = recvmsg(relay->place->orders_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? NEXT_LOOK : fail(-errno);
-	if (n == 0)
+	if (r < 0)
+		return r == -EAGAIN || r == -EINTR ? NEXT_LOOK : fail(r);
+	if (r == 0)
 		return NEXT_END;
-	header = CMSG_FIRSTHDR(&message);
-	if (n != sizeof(order) || !header || header->cmsg_type != SCM_RIGHTS)
-		return fail(-EMFILE); /* the kernel closes the client's socket */
-	(void)memcpy(&ret->fd, CMSG_DATA(header), sizeof(int));
 	return take_order(relay, &order, ret);
 }
 
