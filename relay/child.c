@@ -44,15 +44,23 @@ static void close_others(int *keep, size_t n)
 	(void)close_range((unsigned)next, ~0u, 0);
 }
 
-int child_begin(struct score *score, const int *keep, size_t n)
+int child_close_others(const struct score *score, const int *keep, size_t n)
 {
-	int all[KEPT_MAX + SCORE_FDS_MAX], r;
+	int all[KEPT_MAX + SCORE_FDS_MAX];
 
 	if (n > KEPT_MAX)
 		return -E2BIG;
 	(void)memcpy(all, keep, n * sizeof(*all));
 	n += score_fds(score, all + n);
 	close_others(all, n);
-	r = sigterm_inherit();
+	return 0;
+}
+
+int child_begin(struct score *score, const int *keep, size_t n)
+{
+	int r = child_close_others(score, keep, n);
+
+	if (r == 0)
+		r = sigterm_inherit();
 	return r < 0 ? r : score_after_fork(score);
 }

@@ -429,6 +429,7 @@ static int on_follow_time(sd_event_source *source, uint64_t usec, void *arg)
 	(void)source;
 	l->follow_time = sd_event_source_disable_unref(l->follow_time);
 	(void)score_follow(l->score); /* the next call that needs the scoreboard tells of a failure */
+	pool_follow(l->pool);
 	/* Others than this listener's relays may have died, too: those of the listener before, and waiters of other
 	 * entrances. */
 	if (score_watch(l->score, &usec) < 0 || usec > FOLLOW_USEC)

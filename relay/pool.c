@@ -15,12 +15,14 @@
 
 #include "child.h"
 #include "confine.h"
+#include "nursery.h"
 #include "report.h"
 #include "system/timespan.h"
 
 #define GIVEN_USEC 500000u /* a relay that takes longer for an order is stopped, or nearly so */
 #define CLOSE_USEC 500000u /* how long a relay may take to close the listening sockets */
-#define KEPT_MAX (RELAY_SOCKETS_MAX + 6) /* descriptors of a relay besides those of the scoreboard */
+
+_Static_assert(RELAY_SOCKETS_MAX + 5 <= NURSERY_KEPT_MAX, "descriptors() has room");
 
 /* A relay; its place in the table is its number in the gate. */
 struct member {
@@ -38,14 +40,19 @@ struct pool {
 	struct pool_setup setup;
 	struct gate gate;
 	struct member **members;     /* NULL: a free number */
+	bool lost[GATE_RELAYS_MAX];  /* numbers that relays may have of which only the nursery knew */
 	size_t room, n;
 	size_t n_given;              /* members with a given_fd */
 	uint64_t ended;              /* relays, so far, */
 	uint64_t failed;             /* and how many of them with an error */
 	struct confinement *confinement; /* of the relays; NULL: this machine has none */
+	struct nursery *nursery;     /* forks them */
 	pid_t parent;                /* of all relays: the process that made the pool */
 	sd_event_source *call, *given_time;
 };
+
+static size_t descriptors(int *ret, void *arg);
+static int become_relay(size_t number, int orders_fd, bool reserved, void *arg);
 
 static int on_call(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
@@ -72,6 +79,12 @@ int pool_new(const struct pool_setup *setup, struct pool **ret)
 	}
 	pool->setup = *setup;
 	pool->parent = getpid();
+	pool->nursery = nursery_new(&(struct nursery_setup){
+		.event = setup->event, .score = setup->score, .keep = descriptors, .live = become_relay, .arg = pool });
+	if (!pool->nursery) {
+		free(pool);
+		return -ENOMEM;
+	}
 	r = gate_make(&pool->gate);
 	if (r == 0)
 		r = sd_event_add_io(setup->event, &pool->call, pool->gate.call_fd, POLLIN, on_call, pool);
@@ -125,6 +138,7 @@ struct pool *pool_free(struct pool *pool)
 			remove_member(pool->members[i]);
 	sd_event_source_disable_unref(pool->call);
 	sd_event_source_disable_unref(pool->given_time);
+	pool->nursery = nursery_free(pool->nursery);
 	gate_clear(&pool->gate);
 	(void)confinement_free(pool->confinement);
 	free(pool->members);
@@ -220,34 +234,44 @@ static void bury_unwatched(struct pool *pool)
 
 /* ---- their beginning ---- */
 
-/* In the child. */
-static _Noreturn void become_relay(struct pool *pool, size_t number, int orders_fd, bool reserved)
+/* In the child: what it needs besides the scoreboard's descriptors. */
+static size_t descriptors(int *ret, void *arg)
 {
+	const struct pool *pool = arg;
+	size_t n = pool->setup.n_fds;
+
+	(void)memcpy(ret, pool->setup.fds, n * sizeof(*ret));
+	ret[n++] = pool->gate.call_fd;
+	ret[n++] = pool->gate.open_fd;
+	ret[n++] = pool->setup.journal_fd;
+	ret[n++] = pool->setup.farm_fd;
+	if (pool->confinement && confinement_fd(pool->confinement) >= 0)
+		ret[n++] = confinement_fd(pool->confinement);
+	return n;
+}
+
+/* In the child. */
+static int become_relay(size_t number, int orders_fd, bool reserved, void *arg)
+{
+	struct pool *pool = arg;
 	const struct pool_setup *setup = &pool->setup;
 	const struct relay_place place = {
 		.gate = &pool->gate, .parent = pool->parent, .number = number, .orders_fd = orders_fd, .reserved = reserved,
 		.fds = setup->fds, .n_fds = setup->n_fds, .score = setup->score, .settings = setup->settings,
 	};
-	int keep[KEPT_MAX];
-	size_t n = setup->n_fds;
+	int keep[NURSERY_KEPT_MAX + 1];
+	size_t n = descriptors(keep, pool);
 	int r;
 
-	(void)memcpy(keep, setup->fds, n * sizeof(*keep));
 	keep[n++] = orders_fd;
-	keep[n++] = pool->gate.call_fd;
-	keep[n++] = pool->gate.open_fd;
-	keep[n++] = setup->journal_fd;
-	keep[n++] = setup->farm_fd;
-	if (pool->confinement && confinement_fd(pool->confinement) >= 0)
-		keep[n++] = confinement_fd(pool->confinement);
 	r = child_begin(setup->score, keep, n);
 	if (r == 0 && pool->confinement)
 		r = confine(pool->confinement);
 	if (r < 0) {
 		report_message(LOG_ERR, "cannot become a relay: %s", score_strerror(r));
-		_exit(EX_OSERR);
+		return EX_OSERR;
 	}
-	_exit(relay_run(&place));
+	return relay_run(&place);
 }
 
 /* Finds a number that no relay has (GATE_RELAYS_MAX if there is none), and makes room for it in the table. 0 or
@@ -258,7 +282,7 @@ static int find_number(struct pool *pool, size_t *ret)
 	size_t room = pool->room ? pool->room * 2 : 16;
 
 	for (*ret = 0; *ret < pool->room; ++*ret)
-		if (!pool->members[*ret])
+		if (!pool->members[*ret] && !pool->lost[*ret])
 			return 0;
 	if (*ret == GATE_RELAYS_MAX)
 		return -EAGAIN;
@@ -271,12 +295,14 @@ static int find_number(struct pool *pool, size_t *ret)
 	return 0;
 }
 
-/* Forks another relay. reserved: the relay waits for an order first. */
+/* Has another relay forked. reserved: the relay waits for an order first. */
 static int add_member(struct pool *pool, bool reserved, size_t *ret_number)
 {
 	struct member *member;
 	int pair[2], r;
 	size_t number;
+	bool lost;
+	pid_t pid;
 
 	r = find_number(pool, &number);
 	if (r < 0)
@@ -293,15 +319,14 @@ static int add_member(struct pool *pool, bool reserved, size_t *ret_number)
 	*member = (struct member){ .pool = pool, .number = number, .orders_fd = pair[0], .given_fd = -1 };
 	pool->members[number] = member;
 	pool->n++;
-	member->pid = fork();
-	if (member->pid == 0)
-		become_relay(pool, number, pair[1], reserved);
-	r = member->pid < 0 ? -errno : 0;
+	pid = nursery_fork(pool->nursery, number, pair[1], reserved, &lost);
 	(void)close(pair[1]);
-	if (r < 0) {
+	if (pid < 0) {
 		remove_member(member);
-		return r;
+		pool->lost[number] = lost;
+		return pid;
 	}
+	member->pid = pid;
 	r = sd_event_add_child(pool->setup.event, &member->child, member->pid, WEXITED, on_child, member);
 	if (r < 0)
 		report_message(LOG_WARNING, "cannot watch relay %ld: %s", (long)member->pid, strerror(-r));
@@ -340,6 +365,12 @@ void pool_shrink(struct pool *pool, size_t n)
 void pool_forget_sockets(struct pool *pool)
 {
 	pool->setup.n_fds = 0;
+	nursery_renew(pool->nursery);
+}
+
+void pool_follow(struct pool *pool)
+{
+	nursery_follow(pool->nursery);
 }
 
 /* Whether the process has ended, also if no process has waited for it. */

@@ -76,6 +76,9 @@ void pool_shrink(struct pool *pool, size_t n);
 /* Relays made from now on take orders only. */
 void pool_forget_sockets(struct pool *pool);
 
+/* The scoreboard may have another file than before: relays to come begin with that. */
+void pool_follow(struct pool *pool);
+
 /* Has all relays close their copies of the listening sockets, and waits until they have: so the sockets end with the last
  * copy that another program has. A relay that is stopped is not waited for longer than half a second. */
 void pool_close_sockets(struct pool *pool);

@@ -65,10 +65,10 @@ if '$how' != 'close': s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.p
   node a 4001 4 --mode line
   entrance alone
   # All relays that the listener begins with: a relay that is made later would have its descriptors.
-  until_ok eval '[ "$(pgrep -c -P "$GATE_PID")" -ge 4 ]'
+  until_ok eval '[ "$(pgrep -c -P "$GATE_PID" -x cbrelay)" -ge 4 ]'
   client --line "sleep 0" --expect line
   until_ok everything_is_free
-  mapfile -t relays < <(pgrep -P "$GATE_PID")
+  mapfile -t relays < <(pgrep -P "$GATE_PID" -x cbrelay)
   for pid in "${relays[@]}"; do prlimit --pid "$pid" --nofile=3:4096; done
   client_start late --line "sleep 0" --expect line
   until_ok grep -q 'cannot accept: Too many open files; connections wait in the backlog meanwhile' "$T/relay.log"

@@ -52,7 +52,7 @@ started_oddly() {
 @test "alone: started with signals ignored, blocked and pending, and a timer" {
   started_oddly alone
   # SIGTERM ends the program, and it notices that a relay is killed.
-  kill -9 "$(pgrep -P "$GATE_PID" | head -n 1)"
+  kill -9 "$(pgrep -P "$GATE_PID" -x cbrelay | head -n 1)"
   until_ok grep 'ended by signal 9' "$T/relay.log"
   kill "$GATE_PID"
   until_ok gone "$GATE_PID"

@@ -89,7 +89,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   if [ "$(id -u)" != 0 ]; then skip "needs root to become a user of its own"; fi
   if [ -n "${SANITIZE:-}" ]; then skip "sanitizers need threads of their own"; fi
   node a 4001 8 --mode hold:30
-  # A uid that no user and no other test has; its limit counts the listener and three relays.
+  # A uid that no user and no other test has; its limit counts the listener, the nursery and three relays.
   local dir=$T uid=$((100000 + RANDOM))
   chown $uid "$T"
   while [ "$dir" != / ]; do
@@ -97,7 +97,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
     dir=$(dirname "$dir")
   done
   cp "$BUILD/cbrelay" "$T/cbrelay"
-  background "$T/relay.log" setpriv --reuid=$uid --regid=$uid --clear-groups prlimit --nproc=4:4 \
+  background "$T/relay.log" setpriv --reuid=$uid --regid=$uid --clear-groups prlimit --nproc=5:5 \
     "$T/cbrelay" -c "$CONF" "$GATE"
   until_ok is_listening "$GATE"
   client -n 24 -c 24 --expect line

@@ -6,7 +6,7 @@
 load lib/helpers
 load lib/holders
 
-relays() { pgrep -P "$GATE_PID" || true; }
+relays() { pgrep -P "$GATE_PID" -x cbrelay || true; }
 count_relays() { relays | wc -l; }
 relays_at_least() { [ "$(count_relays)" -ge "$1" ]; }
 relays_at_most() { [ "$(count_relays)" -le "$1" ]; }

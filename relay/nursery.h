@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * nursery.h: a process that the listener forks when it is young, and from which
+ * all relays are forked. Its memory stays as it was, so relays share what they do
+ * not write themselves; those forked from the listener would each keep the pages
+ * that the listener writes after the fork. The relays are the listener's children,
+ * not the nursery's.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <systemd/sd-event.h>
+
+#include "scoreboard.h"
+
+struct nursery;
+
+/* What the nursery works with; all of it stays the caller's and outlives the nursery. */
+struct nursery_setup {
+	sd_event *event;
+	struct score *score;
+	/* In the nursery: the descriptors that it and its relays need, besides 0 to 2 and the scoreboard's; NURSERY_KEPT_MAX
+	 * at most. Returns their number. */
+	size_t (*keep)(int *ret, void *arg);
+	/* In a relay just forked, which has the nursery's descriptors, too: its whole life. Returns its exit status. */
+	int (*live)(size_t number, int orders_fd, bool reserved, void *arg);
+	void *arg;
+};
+
+#define NURSERY_KEPT_MAX 96
+
+/* Makes a nursery; its process is forked when it is needed. NULL: no memory. The caller ends it by nursery_free(). */
+struct nursery *nursery_new(const struct nursery_setup *setup);
+
+/* Ends the process and frees the nursery. NULL is fine. Returns NULL. */
+struct nursery *nursery_free(struct nursery *nursery);
+
+/* Ends the process: the next that is needed is forked anew, as what its memory is a copy of has changed. */
+void nursery_renew(struct nursery *nursery);
+
+/* The same, only if the scoreboard's file is another than when the process was forked. */
+void nursery_follow(struct nursery *nursery);
+
+/*
+ * Has a relay forked, with this number and a copy of orders_fd. Its pid, a child of this process; or -errno. *ret_lost:
+ * the relay may have been made all the same, and nobody knows its pid: its number must not be used again.
+ */
+pid_t nursery_fork(struct nursery *nursery, size_t number, int orders_fd, bool reserved, bool *ret_lost);

@@ -1,0 +1,72 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The process that forks the relays, and what a relay costs that it has forked.
+
+load lib/helpers
+load lib/holders
+
+nursery() { pgrep -P "$GATE_PID" -x cbrelay-nursery; }
+nursery_is_another() { [ "$(nursery)" != "$1" ]; }
+relay_pids() { pgrep -P "$GATE_PID" -x cbrelay || true; }
+
+# serve_by_new_relays N: the listener has no relay any more that would serve them.
+serve_by_new_relays() {
+  relay_pids | xargs -r kill -9
+  client -n "$1" -c "$1" --line "sleep 0" --expect line
+}
+
+@test "the nursery is killed: the next relay has another, and is told of" {
+  local before
+  node a 4001 4 --mode line
+  entrance alone
+  client --line "sleep 0" --expect line
+  before=$(nursery)
+  kill -9 "$before"
+  until_ok grep -F "the process that forks relays ($before) has ended; another takes its place" "$T/relay.log"
+  serve_by_new_relays 4
+  until_ok nursery_is_another "$before"
+  farm_is_at_rest
+}
+
+@test "the nursery is stopped: the listener waits no longer than a moment for it" {
+  local before
+  node a 4001 4 --mode line
+  entrance alone --connections-per-relay 1
+  client --line "sleep 0" --expect line
+  before=$(nursery)
+  kill -STOP "$before"
+  serve_by_new_relays 8
+  until_ok gone "$before"
+  farm_is_at_rest
+}
+
+@test "the nursery ends with its listener, however that ends, and not by itself" {
+  local before signal
+  node a 4001 4 --mode line
+  for signal in TERM KILL; do
+    entrance alone
+    client --line "sleep 0" --expect line
+    before=$(nursery)
+    kill -TERM "$before" && kill -INT "$before"
+    serve_by_new_relays 2
+    [ "$(nursery)" = "$before" ]
+    kill -$signal "$GATE_PID"
+    until_ok gone "$before"
+    until_ok gone "$GATE_PID"
+  done
+}
+
+@test "relays that come after the scoreboard was replaced share the new one, and the nursery lets go of the old" {
+  local before
+  node a 4001 4 --mode line
+  score load
+  entrance listener
+  client --line "sleep 0" --expect line
+  before=$(nursery)
+  "$BUILD/cbscore" -s "$T/fresh.tdb" -c "$CONF" load
+  mv "$T/fresh.tdb" "$SCOREBOARD"
+  until_ok nursery_is_another "$before"
+  serve_by_new_relays 4
+  run ! bash -c 'ls -l /proc/*/fd 2>/dev/null | grep -F "$1 (deleted)"' bash "$SCOREBOARD"
+  farm_is_at_rest
+}
