@@ -10,11 +10,11 @@
  * sockets by which processes of a farm wake each other. So the system bus is out of
  * reach.
  *
- * A listener, and the process that it forks to load the node list, are bound by a
- * second program: they run no other program and look into no other process, see
- * filter/generate.c. The listener's relays inherit it. For a system call that both
- * programs allow whatever its arguments, the kernel looks up one bit, as for one
- * program.
+ * A listener, and the processes that it forks to load the node list and to fork
+ * relays, are bound by a second program: they run no other program and look into
+ * no other process, see filter/generate.c. The listener's relays inherit it. For a
+ * system call that both programs allow whatever its arguments, the kernel looks up
+ * one bit, as for one program.
  *
  * A relay signals itself by tgkill(2) with its own pid, which differs from relay to
  * relay, while the program of the filter is made once, by the build. So the program has a number
@@ -52,6 +52,7 @@
 #define BINDS_NOTHING 0
 #endif
 
+#define FILTER_MAX 2048
 #define NO_TRUNCATE_BEFORE 3          /* versions of Landlock's interface */
 #define NO_REFER_BEFORE 2
 #define NO_IOCTL_BEFORE 5
@@ -61,8 +62,8 @@
 #define FS_IOCTL_DEV (UINT64_C(1) << 15)
 
 struct confinement {
-	struct sock_filter *filter;
-	size_t n;              /* instructions */
+	const struct sock_filter *filter;
+	size_t n;              /* instructions, FILTER_MAX at most */
 	int landlock_fd;       /* -1: the kernel has none */
 };
 
@@ -83,28 +84,6 @@ struct confinement {
 INCLUDE_PROGRAM(filter_user, "user.bpf");
 INCLUDE_PROGRAM(filter_root, "root.bpf");
 INCLUDE_PROGRAM(filter_listener, "listener.bpf");
-
-/* Copies the program, as each relay writes its pid into it. */
-static int make_filter(struct confinement *confinement)
-{
-	const struct sock_filter *begin = geteuid() == 0 ? filter_root_begin : filter_user_begin;
-	const struct sock_filter *end = geteuid() == 0 ? filter_root_end : filter_user_end;
-
-	confinement->n = (size_t)(end - begin);
-	confinement->filter = calloc(confinement->n, sizeof(*begin));
-	if (!confinement->filter)
-		return -ENOMEM;
-	(void)memcpy(confinement->filter, begin, confinement->n * sizeof(*begin));
-	return 0;
-}
-
-/* Puts the pid of this process into the place that the program keeps for it. */
-static void put_pid(const struct confinement *confinement)
-{
-	for (size_t i = 0; i < confinement->n; i++)
-		if (confinement->filter[i].k == FILTER_NO_PID && BPF_CLASS(confinement->filter[i].code) == BPF_JMP)
-			confinement->filter[i].k = (uint32_t)getpid();
-}
 
 /* ---- files ---- */
 
@@ -170,7 +149,9 @@ int confinement_new(int folder_fd, struct confinement **ret)
 		return r;
 	}
 	tzset(); /* a copy of a damaged scoreboard has the local time in its name: the zone is read before files are out of reach */
-	r = make_filter(confinement);
+	confinement->filter = geteuid() == 0 ? filter_root_begin : filter_user_begin;
+	confinement->n = geteuid() == 0 ? PROGRAM_LENGTH(filter_root) : PROGRAM_LENGTH(filter_user);
+	r = confinement->n > FILTER_MAX ? -E2BIG : 0;
 	if (r == 0)
 		r = make_ruleset(folder_fd, &confinement->landlock_fd);
 	if (r < 0)
@@ -198,6 +179,18 @@ static int set_filter(const struct sock_filter *filter, size_t n)
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0u, &program) < 0 ? -errno : 0;
 }
 
+/* Puts the pid of this process into the place that the program keeps for it. */
+static int set_own_filter(const struct confinement *confinement)
+{
+	struct sock_filter filter[FILTER_MAX]; /* here and not allocated: the stack is given back while a relay sleeps */
+
+	(void)memcpy(filter, confinement->filter, confinement->n * sizeof(*filter));
+	for (size_t i = 0; i < confinement->n; i++)
+		if (filter[i].k == FILTER_NO_PID && BPF_CLASS(filter[i].code) == BPF_JMP)
+			filter[i].k = (uint32_t)getpid();
+	return set_filter(filter, confinement->n);
+}
+
 int confine_listener(void)
 {
 	int r;
@@ -219,8 +212,7 @@ int confine(const struct confinement *confinement)
 		return r;
 	if (confinement->landlock_fd >= 0 && syscall(SYS_landlock_restrict_self, confinement->landlock_fd, 0u) < 0)
 		return -errno;
-	put_pid(confinement);
-	return set_filter(confinement->filter, confinement->n);
+	return set_own_filter(confinement);
 }
 
 struct confinement *confinement_free(struct confinement *confinement)
@@ -229,7 +221,6 @@ struct confinement *confinement_free(struct confinement *confinement)
 		return NULL;
 	if (confinement->landlock_fd >= 0)
 		(void)close(confinement->landlock_fd);
-	free(confinement->filter);
 	free(confinement);
 	return NULL;
 }

@@ -258,6 +258,13 @@ static void show_progress(const struct forward_counts *counts, void *arg)
 	(void)score_progress(life->score, &life->slot, counts->in, counts->out); /* only for display */
 }
 
+static void spare_memory(void *arg)
+{
+	const struct life *life = arg;
+
+	score_spare(life->score);
+}
+
 /* Which PROXY header the node is sent before what the client says. */
 static enum node_proxy head_version(const struct life *life)
 {
@@ -333,12 +340,13 @@ static void stage_data(struct life *life)
 {
 	struct connection *connection = life->connection;
 	unsigned char head[PROXY_HEADER_MAX];
+	const struct forward_calls calls = { .progress = show_progress, .settled = spare_memory, .arg = life };
 	struct forward_counts counts;
 	enum forward_outcome outcome;
 	int error = 0;
 
 	outcome = forward(connection->fd, life->node_fd, &life->opening, head, make_head(life, head), life->settings->idle_timeout_usec,
-			  show_progress, life, &counts, &error);
+			  &calls, &counts, &error);
 	connection->record.in = counts.in;
 	connection->record.out = counts.out;
 	switch (outcome) {

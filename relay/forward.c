@@ -43,6 +43,7 @@
 #include "sigterm.h"
 #include "sleep.h"
 #include "socket.h"
+#include "system/spare.h"
 #include "system/timespan.h"
 
 #define BUFFER_SIZE OPENING_ROOM
@@ -55,7 +56,7 @@
 #define LAST_PAUSE_MAX_USEC 50000u
 
 /* What the node says; opening_buffer() has what the client says. Pages that are never used cost nothing. */
-static unsigned char from_node[BUFFER_SIZE];
+static _Alignas(4096) unsigned char from_node[BUFFER_SIZE];
 
 /* A socket, and what is known of it. */
 struct side {
@@ -387,16 +388,15 @@ static enum step run_both(struct pair *pair, bool *ret_client)
 	return moved ? STEP_MOVED : STEP_WAIT;
 }
 
-static void report(struct pair *pair, uint64_t now_usec,
-		   void (*progress)(const struct forward_counts *counts, void *arg), void *arg)
+static void report(struct pair *pair, uint64_t now_usec, const struct forward_calls *calls)
 {
 	uint64_t bytes = pair->in.bytes + pair->out.bytes;
 
-	if (!progress || bytes == pair->reported_bytes || now_usec - pair->reported_usec < USEC_PER_SEC)
+	if (bytes == pair->reported_bytes || now_usec - pair->reported_usec < USEC_PER_SEC)
 		return;
 	pair->reported_bytes = bytes;
 	pair->reported_usec = now_usec;
-	progress(&(struct forward_counts){ .in = pair->in.bytes, .out = pair->out.bytes }, arg);
+	calls->progress(&(struct forward_counts){ .in = pair->in.bytes, .out = pair->out.bytes }, calls->arg);
 }
 
 static void earlier(uint64_t *usec, uint64_t other_usec)
@@ -406,27 +406,44 @@ static void earlier(uint64_t *usec, uint64_t other_usec)
 }
 
 /* How long to sleep at most. */
-static uint64_t sleep_usec(const struct pair *pair, uint64_t now_usec, bool progress)
+static uint64_t sleep_usec(const struct pair *pair, uint64_t now_usec)
 {
 	uint64_t usec = pair->look_usec;
 
 	if (!pair->settled)
 		earlier(&usec, pair->begun_usec + USEC_PER_SEC);
-	if (progress && pair->in.bytes + pair->out.bytes != pair->reported_bytes)
+	if (pair->in.bytes + pair->out.bytes != pair->reported_bytes)
 		earlier(&usec, pair->reported_usec + USEC_PER_SEC);
 	earlier(&usec, pair->sample_usec);
 	return usec == NO_TIMEOUT ? NO_TIMEOUT : usec > now_usec ? usec - now_usec : 0;
 }
 
+/* Gives memory back, if the direction has nothing in it now. */
+static void spare_buffer(struct direction *direction)
+{
+	if (direction->start < direction->end)
+		return;
+	explicit_bzero(direction->buffer, direction->used);
+	spare_bytes(direction->buffer, BUFFER_SIZE);
+	direction->used = 0;
+}
+
+/* The connection lasts longer than most, and most that do are idle for long: their processes keep little memory. */
+static void settle(struct pair *pair, const struct forward_calls *calls)
+{
+	pair->settled = true;
+	spare_buffer(&pair->in);
+	spare_buffer(&pair->out);
+	calls->settled(calls->arg);
+	spare_stack();
+}
+
 /* Keeps the keepalive on for the sides that have not ended. A connection of less than a second needs none. */
-static void mind_keepalive(struct pair *pair, uint64_t now_usec)
+static void mind_keepalive(struct pair *pair)
 {
 	const bool wanted[] = { pair->in.state == OPEN, pair->out.state == OPEN };
 	struct side *const sides[] = { &pair->client, &pair->node };
 
-	if (!pair->settled && now_usec - pair->begun_usec < USEC_PER_SEC)
-		return;
-	pair->settled = true;
 	for (unsigned i = 0; i < 2; i++) {
 		if (sides[i]->kept_alive != wanted[i])
 			socket_keep_alive(sides[i]->fd, wanted[i]);
@@ -544,8 +561,7 @@ static bool take_events(struct side *side, const struct direction *from, struct 
 	return true;
 }
 
-static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeout_usec,
-					 void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
+static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeout_usec, const struct forward_calls *calls,
 					 int *ret_errno)
 {
 	enum forward_outcome outcome;
@@ -579,8 +595,11 @@ static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeou
 		if (pair->look_usec == NO_TIMEOUT &&
 		    (pair->in.bytes + pair->out.bytes != given || (pair->in.state != CLOSED) + (pair->out.state != CLOSED) != (int)open))
 			pair->look_usec = now_usec + pulse_first_look_usec();
-		report(pair, now_usec, progress, arg);
-		mind_keepalive(pair, now_usec);
+		report(pair, now_usec, calls);
+		if (!pair->settled && now_usec - pair->begun_usec >= USEC_PER_SEC)
+			settle(pair, calls);
+		if (pair->settled)
+			mind_keepalive(pair);
 		if (has_vanished(pair, now_usec, &outcome))
 			return outcome;
 		if (is_idle(pair, now_usec, idle_timeout_usec))
@@ -592,7 +611,7 @@ static enum forward_outcome forward_loop(struct pair *pair, uint64_t idle_timeou
 			fds[0].fd = -1;
 		if (pair->node.failed || (pair->node.hung_up && !fds[1].events))
 			fds[1].fd = -1;
-		r = sleep_poll(fds, 2, s == STEP_MOVED ? 0 : sleep_usec(pair, now_usec, progress != NULL));
+		r = sleep_poll(fds, 2, s == STEP_MOVED ? 0 : sleep_usec(pair, now_usec));
 		if (r == -EINTR)
 			return FORWARD_INTERRUPTED;
 		if (r < 0) {
@@ -663,8 +682,8 @@ static void begin_in(struct pair *pair, const struct opening *opening, const voi
 }
 
 enum forward_outcome forward(int client_fd, int node_fd, struct opening *opening, const void *head, size_t size,
-			     uint64_t idle_timeout_usec, void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
-			     struct forward_counts *ret, int *ret_errno)
+			     uint64_t idle_timeout_usec, const struct forward_calls *calls, struct forward_counts *ret,
+			     int *ret_errno)
 {
 	/* Most clients have sent something by now; nearly no node has had the time. */
 	struct pair pair = {
@@ -676,7 +695,7 @@ enum forward_outcome forward(int client_fd, int node_fd, struct opening *opening
 	begin_in(&pair, opening, head, size);
 	direction_init(&pair.out, &pair.node, &pair.client, &pair.in, from_node);
 	if (!opening->error)
-		outcome = forward_loop(&pair, idle_timeout_usec, progress, arg, ret_errno);
+		outcome = forward_loop(&pair, idle_timeout_usec, calls, ret_errno);
 	note_end(&pair, outcome == FORWARD_NODE_RESET);
 	if ((outcome == FORWARD_CLIENT_RESET && pair.out.dropping) || (outcome == FORWARD_NODE_RESET && pair.in.dropping))
 		outcome = deliver_rest(&pair, outcome == FORWARD_NODE_RESET, idle_timeout_usec);

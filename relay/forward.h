@@ -30,15 +30,22 @@ struct forward_counts {
 	bool confirmed;       /* the node's machine has all that was sent, and the end; it has said all */
 };
 
+/* What the caller is told of meanwhile. */
+struct forward_calls {
+	void (*progress)(const struct forward_counts *counts, void *arg); /* at most once a second, while bytes move */
+	void (*settled)(void *arg);  /* once, after a second: the process may well sleep for long now */
+	void *arg;
+};
+
 /*
  * Forwards until an outcome is reached. Both sockets must be non-blocking; they stay the caller's. opening is what was
  * read from the client before; it is empty afterwards. head, of size bytes, is sent to the node before all else and not
- * counted; with a head nothing of the opening has been sent. The client's socket has the keepalive. idle_timeout_usec
- * 0: silence may last for ever. progress, if not NULL, is called at most once a second while bytes move.
+ * counted; with a head nothing of the opening has been sent. The client's socket has the keepalive. idle_timeout_usec 0:
+ * silence may last for ever.
  */
 enum forward_outcome forward(int client_fd, int node_fd, struct opening *opening, const void *head, size_t size,
-			     uint64_t idle_timeout_usec, void (*progress)(const struct forward_counts *counts, void *arg), void *arg,
-			     struct forward_counts *ret, int *ret_errno);
+			     uint64_t idle_timeout_usec, const struct forward_calls *calls, struct forward_counts *ret,
+			     int *ret_errno);
 
 /* The node has reset the connection before anything was forwarded: gives the client what the node had said until then,
  * as far as the client takes it soon. Returns how many bytes have reached the client's machine. */

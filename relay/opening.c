@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 
 /* Pages that are never used cost nothing. */
-static unsigned char buffer[OPENING_ROOM];
+static _Alignas(4096) unsigned char buffer[OPENING_ROOM];
 
 unsigned char *opening_buffer(void)
 {

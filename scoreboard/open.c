@@ -323,6 +323,11 @@ int score_after_fork(struct score *s)
 	return 0;
 }
 
+void score_spare(struct score *s)
+{
+	store_spare(s->store);
+}
+
 int score_fd(const struct score *s)
 {
 	return file_fd(store_file(s->store));

@@ -178,6 +178,9 @@ void score_make_for(const char *user);
  */
 int score_after_fork(struct score *s);
 
+/* The caller does not call for a while: gives memory back that only calls use. It may call at any time. */
+void score_spare(struct score *s);
+
 /* The descriptor of its file. It stays the scoreboard's. */
 int score_fd(const struct score *s);
 

@@ -70,3 +70,27 @@ serve_by_new_relays() {
   run ! bash -c 'ls -l /proc/*/fd 2>/dev/null | grep -F "$1 (deleted)"' bash "$SCOREBOARD"
   farm_is_at_rest
 }
+
+# The mean of what the relays have for themselves, in kB: pages that no other process has.
+own_memory() {
+  for pid in $(relay_pids); do cat "/proc/$pid/smaps_rollup"; done 2>/dev/null |
+    awk '/^Private_(Dirty|Clean)/ { kb += $2 } /^Rss/ { n++ } END { print n ? int(kb / n) : 9999 }'
+}
+own_memory_at_most() {
+  own_memory >"$T/own"
+  [ "$(<"$T/own")" -le "$1" ]
+}
+
+@test "an idle connection costs 56 kB of memory that no other process shares, at most" {
+  [ -z "${SANITIZE-}" ] || skip "a sanitizer has memory of its own"
+  node a 4001 60 --mode line
+  entrance alone
+  client_start idle -n 50 -c 50 --line "$(until_word go)" --expect line
+  until_ok busy_is 50
+  # A second after its beginning a connection gives back what it does not need meanwhile.
+  until_ok own_memory_at_most 56 || { echo "$(<"$T/own") kB" && false; }
+  echo "# $(<"$T/own") kB" >&3
+  word go
+  client_wait idle
+  farm_is_at_rest
+}

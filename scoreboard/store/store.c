@@ -43,6 +43,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -54,6 +55,7 @@
 #include "intent.h"
 #include "lock.h"
 #include "place.h"
+#include "system/spare.h"
 
 #define COPIES_MAX 48
 #define RANGES_MAX 8
@@ -88,8 +90,9 @@ struct store {
 	bool is_salvaged;    /* the store is in memory, and may lack records */
 	void (*watch)(enum store_kind kind, uint32_t a, uint32_t b, void *arg);
 	void *watch_arg;
-	struct copy copies[COPIES_MAX];
 	unsigned n_copies;
+	/* From here on nothing has a meaning while no section is open: see store_spare(). */
+	struct copy copies[COPIES_MAX];
 	struct intent intent;
 	/* The copies' bytes, one behind the other: few pages, which is what a process made by fork(2) pays for. */
 	_Alignas(16) unsigned char arena[ARENA_SIZE];
@@ -890,6 +893,12 @@ void store_after_fork(struct store *s, const struct holder *self)
 {
 	if (s->file.lock)
 		lock_after_fork(s->file.lock, self);
+}
+
+void store_spare(struct store *s)
+{
+	if (s->mode == UNLOCKED)
+		spare_bytes(s->copies, sizeof(*s) - offsetof(struct store, copies));
 }
 
 struct store *store_close(struct store *s)

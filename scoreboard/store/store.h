@@ -78,6 +78,9 @@ void store_adopt(struct store *s);
 /* The file with the records; it stays the store's. */
 struct file *store_file(struct store *s);
 
+/* The caller opens no section for a while: gives memory back that only a section uses. It does nothing in a section. */
+void store_spare(struct store *s);
+
 /* Closes and frees, giving up a lock or transaction that is still open. Returns NULL. */
 struct store *store_close(struct store *s);
 
