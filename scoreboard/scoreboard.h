@@ -27,6 +27,7 @@
  * CLOCK_REALTIME, everything else is a length of time.
  */
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,7 +63,8 @@ struct score;
 struct score_address {
 	union {
 		struct sockaddr sa;
-		struct sockaddr_storage storage;
+		struct sockaddr_in in;   /* AF_INET */
+		struct sockaddr_in6 in6; /* AF_INET6 */
 	};
 	socklen_t size;
 };

@@ -20,17 +20,14 @@
 
 static bool is_loopback(const struct score_address *address)
 {
-	const struct sockaddr_in *in = (const struct sockaddr_in *)&address->storage;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->storage;
-
-	return in->sin_family == AF_INET ? ntohl(in->sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET
-					 : IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+	return address->sa.sa_family == AF_INET ? ntohl(address->in.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET
+						: IN6_IS_ADDR_LOOPBACK(&address->in6.sin6_addr);
 }
 
 /* Whether a connection can come from the address: 1, 0, or -errno: that cannot be told. */
 static int can_come_from(int fd, const struct score_address *address)
 {
-	struct sockaddr_in from = *(const struct sockaddr_in *)&address->storage;
+	struct sockaddr_in from = address->in;
 
 	from.sin_port = 0;
 	if (bind(fd, (const struct sockaddr *)&from, sizeof(from)) < 0)
@@ -40,7 +37,7 @@ static int can_come_from(int fd, const struct score_address *address)
 
 static int comes_from(int fd, const struct score_address *address)
 {
-	const struct sockaddr_in6 *to = (const struct sockaddr_in6 *)&address->storage;
+	const struct sockaddr_in6 *to = &address->in6;
 	struct sockaddr_in6 from = { 0 };
 	socklen_t size = sizeof(from);
 

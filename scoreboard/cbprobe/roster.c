@@ -109,7 +109,7 @@ static bool has_address(const struct probe *probe, const struct score_address *a
 {
 	for (unsigned i = 0; i < probe->n_addresses; i++)
 		if (probe->addresses[i].size == address->size &&
-		    memcmp(&probe->addresses[i].storage, &address->storage, address->size) == 0)
+		    memcmp(&probe->addresses[i].in6, &address->in6, address->size) == 0)
 			return true;
 	return false;
 }

@@ -74,14 +74,10 @@ static bool address_fill(struct node_address *ret, const struct score_address *a
 {
 	(void)memset(ret, 0, sizeof(*ret));
 	if (address->sa.sa_family == AF_INET) {
-		const struct sockaddr_in *in = (const struct sockaddr_in *)&address->storage;
-
-		(void)memcpy(ret->bytes, &in->sin_addr, 4);
+		(void)memcpy(ret->bytes, &address->in.sin_addr, 4);
 	} else if (address->sa.sa_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->storage;
-
-		(void)memcpy(ret->bytes, &in6->sin6_addr, 16);
-		ret->scope = in6->sin6_scope_id;
+		(void)memcpy(ret->bytes, &address->in6.sin6_addr, 16);
+		ret->scope = address->in6.sin6_scope_id;
 	} else {
 		return false;
 	}
@@ -171,13 +167,13 @@ unsigned node_get_addresses(const struct node_record *record, struct score_addre
 		(void)memset(&ret[i], 0, sizeof(ret[i]));
 		ret[i].sa.sa_family = address->family;
 		if (address->family == AF_INET) {
-			struct sockaddr_in *in = (struct sockaddr_in *)&ret[i].storage;
+			struct sockaddr_in *in = &ret[i].in;
 
 			in->sin_port = htons(record->config.port);
 			(void)memcpy(&in->sin_addr, address->bytes, 4);
 			ret[i].size = sizeof(*in);
 		} else {
-			struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ret[i].storage;
+			struct sockaddr_in6 *in6 = &ret[i].in6;
 
 			in6->sin6_port = htons(record->config.port);
 			in6->sin6_scope_id = address->scope;

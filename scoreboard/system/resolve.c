@@ -182,9 +182,9 @@ static void job_wait(struct job *job)
 static void set_port(struct score_address *address, uint16_t port)
 {
 	if (address->sa.sa_family == AF_INET)
-		((struct sockaddr_in *)&address->storage)->sin_port = htons(port);
+		address->in.sin_port = htons(port);
 	else
-		((struct sockaddr_in6 *)&address->storage)->sin6_port = htons(port);
+		address->in6.sin6_port = htons(port);
 }
 
 /* Converts an address of getaddrinfo(3); false if it is of a family other than IPv4 and IPv6. */
@@ -193,7 +193,7 @@ static bool address_from_addrinfo(const struct addrinfo *info, uint16_t port, st
 	if (info->ai_family != AF_INET && info->ai_family != AF_INET6)
 		return false;
 	(void)memset(ret, 0, sizeof(*ret));
-	(void)memcpy(&ret->storage, info->ai_addr, info->ai_addrlen);
+	(void)memcpy(&ret->in6, info->ai_addr, info->ai_addrlen);
 	ret->size = info->ai_addrlen;
 	set_port(ret, port);
 	return true;
@@ -203,7 +203,7 @@ static bool has_address(const struct resolve_request *request, const struct scor
 {
 	for (unsigned i = 0; i < request->n_addresses; i++)
 		if (request->addresses[i].size == address->size &&
-		    memcmp(&request->addresses[i].storage, &address->storage, address->size) == 0)
+		    memcmp(&request->addresses[i].in6, &address->in6, address->size) == 0)
 			return true;
 	return false;
 }

@@ -107,9 +107,9 @@ static enum outcome all_failed(struct probe *probe)
 static void set_port(struct score_address *address, uint16_t port)
 {
 	if (address->sa.sa_family == AF_INET)
-		((struct sockaddr_in *)&address->storage)->sin_port = htons(port);
+		address->in.sin_port = htons(port);
 	else
-		((struct sockaddr_in6 *)&address->storage)->sin6_port = htons(port);
+		address->in6.sin6_port = htons(port);
 }
 
 enum outcome connect_failed(struct probe *probe, int error)

@@ -423,10 +423,8 @@ struct transfer *transfers_next_ended(struct transfers *transfers, struct transf
 /* Adds ",ADDRESS" at the end of what is in buffer. */
 static void append_address(char *buffer, size_t size, const struct score_address *address)
 {
-	const struct sockaddr_in *in = (const struct sockaddr_in *)&address->storage;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->storage;
 	bool is_v4 = address->sa.sa_family == AF_INET;
-	const void *bytes = is_v4 ? (const void *)&in->sin_addr : (const void *)&in6->sin6_addr;
+	const void *bytes = is_v4 ? (const void *)&address->in.sin_addr : (const void *)&address->in6.sin6_addr;
 	char text[INET6_ADDRSTRLEN];
 	size_t length = strlen(buffer);
 
