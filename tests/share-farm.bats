@@ -262,6 +262,41 @@ way_is() { kill "-$1" -- "-$WAY"; }
   nodes_never_overfilled
 }
 
+@test "another machine has the name of a gateway: it waits until that is dead, and the gateway goes on" {
+  shared_farm 2 a
+  mkdir "$T/z"
+  share_start z --name a
+  until_ok says z 'another machine is the gateway of this name'
+  job_start a long
+  until_ok busy_on_is a 1
+  run ! says z joined
+  word long
+  client_wait long
+  gateway_kill a
+  until_ok says z joined
+  relay_start z
+  job_start z after
+  until_ok busy_on_is z 1
+  word after
+  client_wait after
+  nodes_never_overfilled
+}
+
+@test "cbshare begins at a gateway that had none: what runs there ends, as no share is its own" {
+  etcd_start
+  node n 4001 2 --mode line --timeout 600
+  mkdir "$T/a"
+  relay_start a
+  job_start a long
+  until_ok busy_on_is a 1
+  share_start a
+  client_fails long
+  job_start a after
+  until_ok busy_on_is a 1
+  word after
+  client_wait after
+}
+
 @test "a second cbshare for the same scoreboard ends at once, and the first goes on" {
   shared_farm 2 a
   share_start a
