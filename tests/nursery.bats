@@ -81,14 +81,14 @@ own_memory_at_most() {
   [ "$(<"$T/own")" -le "$1" ]
 }
 
-@test "an idle connection costs 68 kB of memory that no other process shares, at most" {
+@test "an idle connection costs 56 kB of memory that no other process shares, at most" {
   [ -z "${SANITIZE-}" ] || skip "a sanitizer has memory of its own"
   node a 4001 60 --mode line
   entrance alone
   client_start idle -n 50 -c 50 --line "$(until_word go)" --expect line
   until_ok busy_is 50
   # A second after its beginning a connection gives back what it does not need meanwhile.
-  until_ok own_memory_at_most 68 || { echo "$(<"$T/own") kB" && false; }
+  until_ok own_memory_at_most 56 || { echo "$(<"$T/own") kB" && false; }
   echo "# $(<"$T/own") kB" >&3
   word go
   client_wait idle

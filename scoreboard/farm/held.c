@@ -21,6 +21,11 @@ void held_add(struct score *s, const struct score_slot *slot, const char *node)
 {
 	struct held held = { .given = *slot, .is = *slot };
 
+	/* Most processes hold a single slot: room for more would be two pages of memory in each relay. */
+	if (!s->held) {
+		s->held = malloc(sizeof(*s->held));
+		s->room_held = s->held ? 1 : 0;
+	}
 	if (GROW(s->held, s->n_held, s->room_held) < 0) {
 		s->forgetful = true;
 		return;
