@@ -639,7 +639,7 @@ static void goal(const char *load, const char *what, double is, double limit, do
 static double least_part(const struct farm_kind *farm, const struct load *load, const double *bounds, const double *peer,
 			 unsigned seeds)
 {
-	double cores[CORES_MOST], spread[2];
+	double cores[CORES_MOST] = { 0 }, spread[2];
 
 	return parallel_of(load, farm) >= cores_of(farm, cores) ? 1 : ratio(bounds, peer, seeds, spread);
 }
