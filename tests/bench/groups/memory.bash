@@ -21,6 +21,7 @@ memory_round() { # PEER ROUND
   exec 8>"$T/memory.fifo"
   rm "$T/memory.fifo"
   wait_until grep -q '^idle=' "$T/memory.log" || progress "$1: not all connections were served within 10 s"
+  sleep 2 # idle is what has lasted for a while: until then a process may keep what short connections need
   memory_of "$1"
   record idle "$1" "$2" "$(calculate "(${GOT[pss]} - $before) / $MEMORY")" kB
   record idle-all "$1" "$2" "$(calculate "(${GOT[used]} - $before_all) / $MEMORY")" kB
