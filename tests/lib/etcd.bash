@@ -33,7 +33,14 @@ etcd_start() {
   local i
   ETCD_PID=()
   for ((i = 0; i < ETCD_MEMBERS; i++)); do etcd_member $i "$@"; done
-  for ((i = 0; i < ETCD_MEMBERS; i++)); do until_ok etcd_ctl --endpoints "$(etcd_url $i)" endpoint health; done
+  for ((i = 0; i < ETCD_MEMBERS; i++)); do
+    until_ok etcd_answers $i "$@" || { tail -n 20 "$T"/etcd?.log && false; }
+  done
+}
+# Whether member N answers; if it has ended meanwhile, as when another process has its port, it is started again.
+etcd_answers() {
+  kill -0 "${ETCD_PID[$1]}" || etcd_member "$@"
+  etcd_ctl --endpoints "$(etcd_url "$1")" endpoint health
 }
 
 etcd_ctl() { ETCDCTL_API=3 etcdctl "${ETCDCTL[@]}" "$@"; }
