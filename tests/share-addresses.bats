@@ -47,7 +47,7 @@ gateway_begins() {
   background "$T/$1/relay" nsenter -t "${NS[$1]}" -n -m env SHARE="${1#gw}/2" COREBALANCE_SCOREBOARD="$T/$1/scoreboard.tdb" \
     "$BUILD/cbrelay" -c "$CONF" 0.0.0.0:3632
   RELAY_OF[$1]=$PID
-  until_ok at "$1" sh -c 'ss -Hltn "sport = :3632" | grep -q .'
+  until_ok at "$1" bash -c 'ss -Hltn "sport = :3632" | grep -q .'
 }
 
 # served NAME N: that gateway has served so many.

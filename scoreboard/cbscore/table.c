@@ -332,6 +332,9 @@ static bool is_known(const char *text)
 	size_t n;
 
 	for (size_t left = strlen(text); left > 0; text += n, left -= n) {
+		n = 1;
+		if (*text >= ' ' && *text <= '~') /* every locale knows these, and most texts have no others */
+			continue;
 		n = mbrtowc(&c, text, left, &state);
 		if (n > left || wcwidth(c) < 0)
 			return false;
