@@ -102,14 +102,14 @@ swallowed() {
 }
 
 @test "places to listen at, with commas between them: ports, IPv6 and a unix socket, which is replaced unless it is in use" {
-  local socket=$T/socket place
+  local socket=$T/socket place log
   nobody_listens() { ! is_listening "$ADDR:3632"; }
+  listens_at_all_three() { [ "$(grep -c 'listening on' "$log")" = 3 ]; }
   node_start a 4001 1 --mode hold:1
-  for _ in 1 2; do
-    background "$T/relay.log" "$BUILD/cbrelay" "$ADDR:3632,[::1]:0,$socket" "$ADDR:4001"
-    until_ok grep -q "listening on $socket" "$T/relay.log"
-    [ "$(grep -c 'listening on' "$T/relay.log")" = 3 ]
-    for place in "TCP:$ADDR:3632" "$(sed -n 's/.*listening on \(\[::1\]:.*\)/TCP6:\1/p' "$T/relay.log")" "UNIX:$socket"; do
+  for log in "$T/first.log" "$T/second.log"; do
+    background "$log" "$BUILD/cbrelay" "$ADDR:3632,[::1]:0,$socket" "$ADDR:4001"
+    until_ok listens_at_all_three
+    for place in "TCP:$ADDR:3632" "$(sed -n 's/.*listening on \(\[::1\]:.*\)/TCP6:\1/p' "$log")" "UNIX:$socket"; do
       run -0 socat -T 10 - "$place" <<<"line"
       [[ $output == "a "* ]]
     done
