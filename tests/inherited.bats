@@ -19,7 +19,8 @@ os.kill(os.getpid(), signal.SIGXCPU)
 signal.setitimer(signal.ITIMER_REAL, 0.2)
 os.umask(0o777)
 limits = {resource.RLIMIT_FSIZE: 1, resource.RLIMIT_CPU: 1}
-if not sys.argv[1].endswith("/cbprobe"): # its libraries need more to be loaded
+# The libraries of cbprobe need more to be loaded, and sanitizers more for all that they note.
+if not sys.argv[1].endswith("/cbprobe") and "/sanitize/" not in sys.argv[1]:
     limits[resource.RLIMIT_DATA] = 1 << 20
 for which, size in limits.items():
     resource.setrlimit(which, (size, resource.getrlimit(which)[1]))

@@ -8,7 +8,8 @@ clock_preload() {
   CLOCK=$T/clock CLOCK_PRELOAD=$T/preload-clock.so
   gcc -shared -fPIC -D_GNU_SOURCE -o "$CLOCK_PRELOAD" "$LIB/../tools/preload-clock.c" -ldl
   head -c 16 /dev/zero >"$CLOCK"
-  OTHER_CLOCKS="env CLOCK=$CLOCK LD_PRELOAD=$CLOCK_PRELOAD"
+  # A sanitizer must be the first library.
+  OTHER_CLOCKS="env CLOCK=$CLOCK LD_PRELOAD=${SANITIZE:+$(gcc -print-file-name=libasan.so):}$CLOCK_PRELOAD"
 }
 
 # clocks_ahead WALL [BOOT]: the wall clock of such processes, and the clock that counts from the boot, are so many seconds
