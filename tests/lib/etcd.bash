@@ -15,7 +15,8 @@ etcd_urls() {
   echo "${urls#,}"
 }
 
-# etcd_member N [etcd option]...: starts member N; its pid is in ETCD_PID[N].
+# etcd_member N [etcd option]...: starts member N; its pid is in ETCD_PID[N]. Its data, 64 MB from the first, go with the
+# test.
 etcd_member() {
   local n=$1 i cluster=''
   shift
@@ -26,6 +27,7 @@ etcd_member() {
     --advertise-client-urls "$(etcd_url "$n")" --initial-cluster "${cluster#,}" --heartbeat-interval 100 \
     --election-timeout 1000 "$@"
   ETCD_PID[n]=$PID
+  FOLDERS+=("$T/etcd$n")
 }
 
 # etcd_start [etcd option]...: all members; returns when they answer.
@@ -34,13 +36,8 @@ etcd_start() {
   ETCD_PID=()
   for ((i = 0; i < ETCD_MEMBERS; i++)); do etcd_member $i "$@"; done
   for ((i = 0; i < ETCD_MEMBERS; i++)); do
-    until_ok etcd_answers $i "$@" || { tail -n 20 "$T"/etcd?.log && false; }
+    until_ok etcd_ctl --endpoints "$(etcd_url $i)" endpoint health || { grep -h '"msg"' "$T"/etcd?.log && false; }
   done
-}
-# Whether member N answers; if it has ended meanwhile, as when another process has its port, it is started again.
-etcd_answers() {
-  kill -0 "${ETCD_PID[$1]}" || etcd_member "$@"
-  etcd_ctl --endpoints "$(etcd_url "$1")" endpoint health
 }
 
 etcd_ctl() { ETCDCTL_API=3 etcdctl "${ETCDCTL[@]}" "$@"; }

@@ -87,7 +87,9 @@ open_to_nobody() {
 farm_teardown() {
   local pid
   for pid in "${PIDS[@]}"; do kill -CONT "$pid" 2>/dev/null; kill "$pid" 2>/dev/null; done
-  for pid in "${PIDS[@]}"; do PATIENCE=5 gone "$pid" || kill -9 "$pid" 2>/dev/null; done
+  for pid in "${PIDS[@]}"; do
+    PATIENCE=5 gone "$pid" || { kill -9 "$pid" 2>/dev/null && gone "$pid"; }
+  done
   # Relays of a listener that was killed have no parent to end them.
   if [ -n "${SCOREBOARD-}" ]; then
     for pid in $(pids_holding "$SCOREBOARD"); do kill -9 "$pid" 2>/dev/null; done
