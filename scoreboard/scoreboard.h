@@ -515,7 +515,8 @@ struct score_slot_info {
 	uint32_t slot;
 	pid_t pid;
 	const char *client;
-	uint64_t since_usec;
+	uint64_t since_usec;         /* CLOCK_REALTIME, as that clock goes now: it may differ the next time */
+	uint64_t begun_usec;         /* the same of CLOCK_BOOTTIME: with pid and slot it tells a connection from any other */
 	uint64_t in, out;
 	bool taken;                  /* false: granted to a waiter that has not taken it yet */
 };

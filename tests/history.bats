@@ -81,3 +81,17 @@ what_is_measured_stays() {
   word now
   client_wait now
 }
+
+@test "a connection is ended though the wall clock is set between two looks at its slot" {
+  node a 4001 1 --mode line
+  entrance alone
+  clock_preload
+  client_start one --line "sleep 30000" --expect line
+  until_ok busy_is 1
+  # shellcheck disable=SC2086
+  CLOCK_GAINS=1 run -0 $OTHER_CLOCKS "$BUILD/cbscore" -c "$CONF" kill "$ADDR:4001/0"
+  echo "$output"
+  [[ $output == *" is ended" ]]
+  client_fails one
+  farm_is_at_rest
+}

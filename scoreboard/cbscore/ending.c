@@ -42,7 +42,8 @@ static int note(const struct score_slot_info *slot, void *arg)
 		return -ENOMEM;
 	held = &found->slots[found->n++];
 	*held = (struct held_slot){
-		.slot = slot->slot, .pid = slot->pid, .since_usec = slot->since_usec, .taken = slot->taken,
+		.slot = slot->slot, .pid = slot->pid, .since_usec = slot->since_usec,
+		.begun_usec = slot->begun_usec, .taken = slot->taken,
 	};
 	(void)snprintf(held->node, sizeof(held->node), "%s", slot->node);
 	(void)snprintf(held->client, sizeof(held->client), "%s", slot->client);
@@ -68,7 +69,7 @@ static bool is_same(const struct score_slot_info *slot, const void *arg)
 {
 	const struct held_slot *held = arg;
 
-	return slot->slot == held->slot && slot->pid == held->pid && slot->since_usec == held->since_usec &&
+	return slot->slot == held->slot && slot->pid == held->pid && slot->begun_usec == held->begun_usec &&
 	       strcmp(slot->node, held->node) == 0;
 }
 

@@ -14,7 +14,7 @@ struct held_slot {
 	char client[SCORE_CLIENT_MAX + 1];
 	uint32_t slot;
 	pid_t pid;
-	uint64_t since_usec;
+	uint64_t since_usec, begun_usec; /* as in score_slot_info */
 	bool taken;                /* false: a slot was granted, and nothing is connected yet */
 };
 

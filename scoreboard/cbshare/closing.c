@@ -30,7 +30,7 @@
 struct relay {
 	pid_t pid;
 	int fd;
-	uint64_t since_usec;         /* of its slot */
+	uint64_t begun_usec;         /* of its slot */
 	bool holds;                  /* it still did when the slots were read last */
 };
 
@@ -47,7 +47,7 @@ static int note(const struct score_slot_info *slot, void *arg)
 		return 0;
 	if (GROW(relays->items, relays->n, relays->room) < 0)
 		return -ENOMEM;
-	relays->items[relays->n++] = (struct relay){ .pid = slot->pid, .fd = -1, .since_usec = slot->since_usec };
+	relays->items[relays->n++] = (struct relay){ .pid = slot->pid, .fd = -1, .begun_usec = slot->begun_usec };
 	return 0;
 }
 
@@ -56,7 +56,7 @@ static int note_again(const struct score_slot_info *slot, void *arg)
 	struct relays *relays = arg;
 
 	for (size_t i = 0; i < relays->n; i++)
-		if (relays->items[i].pid == slot->pid && relays->items[i].since_usec == slot->since_usec)
+		if (relays->items[i].pid == slot->pid && relays->items[i].begun_usec == slot->begun_usec)
 			relays->items[i].holds = true;
 	return 0;
 }

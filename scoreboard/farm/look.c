@@ -218,6 +218,7 @@ int attempt_each_slot(struct score *s, int (*fn)(const struct score_slot_info *s
 		struct score_slot_info info = {
 			.node = item->node, .slot = item->number, .pid = (pid_t)item->slot.holder.pid,
 			.client = item->slot.client, .since_usec = wall_time(item->slot.since_usec),
+			.begun_usec = item->slot.since_usec,
 			.in = item->slot.in, .out = item->slot.out, .taken = item->slot.state == SLOT_BUSY,
 		};
 

@@ -4,7 +4,8 @@
  * preload-clock.c: for LD_PRELOAD. The wall clock is so many seconds ahead of the
  * true time as the first eight bytes of the file $CLOCK say, and CLOCK_BOOTTIME as
  * the next eight say. They may change at any time. The file is mapped once: a relay
- * may open no file.
+ * may open no file. With $CLOCK_GAINS the wall clock is another second ahead each time
+ * that it is looked at.
  */
 
 #include <dlfcn.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 static const volatile int64_t *ahead;
+static time_t gains, gained;
 static int (*real)(clockid_t, struct timespec *);
 
 /* A library's constructor may ask for the time before any of ours runs. */
@@ -30,6 +32,7 @@ static void begin(void)
 	if (at == MAP_FAILED)
 		abort(); /* without the file a test would test nothing */
 	ahead = at;
+	gains = getenv("CLOCK_GAINS") != NULL;
 	(void)close(fd);
 }
 
@@ -42,7 +45,7 @@ int clock_gettime(clockid_t clock, struct timespec *ts)
 	r = real(clock, ts);
 
 	if (r == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
-		ts->tv_sec += (time_t)ahead[0];
+		ts->tv_sec += (time_t)ahead[0] + (gained += gains);
 	else if (r == 0 && clock == CLOCK_BOOTTIME)
 		ts->tv_sec += (time_t)ahead[1];
 	return r;
