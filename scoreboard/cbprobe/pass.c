@@ -25,8 +25,8 @@
  * answered in the same pass, if only to refuse. Such failures are owed until the
  * end of the pass, when that is known.
  *
- * A check that holds a slot of a farm whose cores are leased ends with the lease,
- * and tells nothing then: another gateway may use the core from then on.
+ * The cores of a farm may be leased. A check that holds a slot ends with the lease,
+ * and tells nothing: another gateway may use the core from then on.
  */
 
 #include "pass.h"

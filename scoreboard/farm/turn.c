@@ -139,10 +139,10 @@ static int begin_fairly(struct score *s, const struct farm *farm, const struct c
 }
 
 /*
- * The waiter whose turn it is where the first ticket of the first party, *first, may
- * have no slot, because of --per-client: looks at the others, as each entrance may
- * have a limit of its own. Those that may have no slot either are passed, up to the
- * first that may, so that they are not looked at again.
+ * Finds the waiter that is next if --per-client keeps *first, the first ticket of the
+ * first party, from a slot. Each entrance may have a limit of its own, so the other
+ * tickets are looked at. Those before the first that may have a slot are passed: they
+ * are not looked at again.
  */
 static int fairest_allowed(struct score *s, const struct farm *farm, const struct cell *first, struct clients_full *full,
 			   uint32_t *ret)
