@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "system/folder.h"
+#include "system/whole.h"
 #include "verbs.h"
 #include "web/prometheus.h"
 
@@ -50,27 +51,10 @@ static int check_name(const struct folder *folder)
 	return r == -ENOENT ? 0 : r == -ELOOP ? -EBADMSG : r;
 }
 
-/* Writes the file so that a reader sees either the old file or the whole new file. 0, or -errno; -EBADMSG: as check_name(). */
-static int replace_file(const char *path, const struct snapshot *snapshot)
+/* 0, or -errno; -EBADMSG: as check_name(). */
+static int fill_regular(const struct folder *folder, int fd, const void *snapshot)
 {
-	struct folder_file file = { .fd = -1 };
-	struct folder_stay stay;
-	struct folder folder;
-	int r = folder_open(path, &folder);
-
-	if (r < 0)
-		return r;
-	r = folder_enter(&folder, &stay);
-	if (r == 0) {
-		r = check_name(&folder) ?:
-		    folder_make(&folder, &file) ?:
-		    fill_file(file.fd, snapshot) ?:
-		    folder_replace(&folder, &file, folder.name);
-		folder_file_close(&folder, &file);
-		folder_leave(&stay);
-	}
-	folder_close(&folder);
-	return r;
+	return check_name(folder) ?: fill_file(fd, snapshot);
 }
 
 static int metrics(const struct context *context, const struct snapshot *snapshot)
@@ -80,7 +64,7 @@ static int metrics(const struct context *context, const struct snapshot *snapsho
 	(void)context;
 	if (!arg_file)
 		form_write(stdout, &prometheus_form, snapshot);
-	else if ((r = replace_file(arg_file, snapshot)) < 0)
+	else if ((r = whole_replace_by(arg_file, fill_regular, snapshot)) < 0)
 		complain("%s: %s", arg_file, r == -EBADMSG ? "expected a regular file, or none" : strerror(-r));
 	return r < 0 ? STATUS_FAILED : STATUS_OK;
 }

@@ -52,17 +52,7 @@ int whole_open(const char *path, off_t most, FILE **ret)
 	return -EKEYREVOKED;
 }
 
-static int fill(int fd, const char *text, bool lasting)
-{
-	int r = whole_write(fd, text, strlen(text));
-
-	/* What a member of the group wrote the services read: the folder gives the file its group. */
-	if (r == 0 && (fchmod(fd, 0660) < 0 || (lasting && fsync(fd) < 0)))
-		r = -errno;
-	return r;
-}
-
-int whole_replace(const char *path, const char *text, bool lasting)
+int whole_replace_by(const char *path, whole_fill *fill, const void *arg)
 {
 	struct folder_file file = { .fd = -1 };
 	struct folder_stay stay;
@@ -73,10 +63,32 @@ int whole_replace(const char *path, const char *text, bool lasting)
 		return r;
 	r = folder_enter(&folder, &stay);
 	if (r == 0) {
-		r = folder_make(&folder, &file) ?: fill(file.fd, text, lasting) ?: folder_replace(&folder, &file, folder.name);
+		r = folder_make(&folder, &file) ?: fill(&folder, file.fd, arg) ?: folder_replace(&folder, &file, folder.name);
 		folder_file_close(&folder, &file);
 		folder_leave(&stay);
 	}
 	folder_close(&folder);
 	return r;
+}
+
+struct words {
+	const char *text;
+	bool lasting;
+};
+
+static int fill_with_words(const struct folder *folder, int fd, const void *arg)
+{
+	const struct words *words = arg;
+	int r = whole_write(fd, words->text, strlen(words->text));
+
+	(void)folder;
+	/* What a member of the group wrote the services read: the folder gives the file its group. */
+	if (r == 0 && (fchmod(fd, 0660) < 0 || (words->lasting && fsync(fd) < 0)))
+		r = -errno;
+	return r;
+}
+
+int whole_replace(const char *path, const char *text, bool lasting)
+{
+	return whole_replace_by(path, fill_with_words, &(struct words){ .text = text, .lasting = lasting });
 }
