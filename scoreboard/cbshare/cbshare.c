@@ -71,17 +71,20 @@ static int open_scoreboard(struct score **ret)
 	return r == -EPROTO ? EX_TEMPFAIL : score_file_is_wrong(r) ? EX_CONFIG : EX_OSERR;
 }
 
-/* Sees to it that no other cbshare runs for the scoreboard: each of two would raise limits that the other has lowered to give
- * cores away. The lock is this process's alone, until it ends: the process that watches the lease does not have it. 0, or an
- * exit status after a message. */
+/*
+ * Sees to it that no other cbshare runs for the scoreboard: each of two would raise limits that the other has lowered to give
+ * cores away. The lock is this process's alone, until it ends: the process that watches the lease does not have it. The file
+ * has no other use, as a process loses such a lock when it closes any descriptor of the file. 0, or an exit status after a
+ * message.
+ */
 static int be_the_only_one(void)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char *path = NULL;
 	int fd = -1, status = EX_OSERR;
 
-	if (asprintf(&path, "%s.lock", arg.farm.scoreboard) >= 0)
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (asprintf(&path, "%s.cbshare", arg.farm.scoreboard) >= 0)
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0660);
 	if (fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0) {
 		status = 0;
 	} else if (fd >= 0 && (errno == EAGAIN || errno == EACCES)) {
