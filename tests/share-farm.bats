@@ -302,6 +302,7 @@ way_is() { kill "-$1" -- "-$WAY"; }
   # Also when there is another page with the mutex meanwhile.
   rm "$T/a/scoreboard.tdb.lock"
   share_start a
+  gone "${SHARE_PID[a]}"
   status=0
   wait "${SHARE_PID[a]}" || status=$?
   [ "$status" = 75 ]
