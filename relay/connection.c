@@ -302,6 +302,20 @@ static void close_node(struct life *life)
 	life->node_fd = -1;
 }
 
+/* Closes both sides of a connection that has ended on both: in one call, where the descriptors follow each other, as those
+ * of a relay do. */
+static void close_both(struct life *life)
+{
+	int client_fd = life->connection->fd;
+
+	if (life->node_fd == client_fd + 1 && close_range((unsigned)client_fd, (unsigned)life->node_fd, 0) == 0) {
+		life->connection->fd = life->node_fd = -1;
+		return;
+	}
+	connection_close(life->connection);
+	close_node(life);
+}
+
 /* Breaks the connection off: the client is told first; the slot is free once the node's machine knows of the end. */
 static void abort_node(struct life *life)
 {
@@ -312,11 +326,19 @@ static void abort_node(struct life *life)
 
 /* Both sides have ended; confirmed: as in struct forward_counts. A node that does not take the rest counts as idle, like
  * a connection on which nothing moves. */
-static void end_node(struct life *life, bool confirmed)
+static void end_both(struct life *life, bool confirmed)
 {
 	struct connection *connection = life->connection;
-	int r = confirmed ? 0 : delivery_end(life->node_fd, life->settings->idle_timeout_usec), missing;
+	int r, missing;
 
+	socket_end_clean(connection->fd); /* until here close(2) was to be a reset; now it must lose nothing */
+	if (confirmed || delivery_begin(life->node_fd)) {
+		(void)end(life, END_CLEAN, PHASE_DONE, EX_OK);
+		close_both(life);
+		return;
+	}
+	connection_close(connection); /* the client does not wait for the node's machine */
+	r = delivery_end(life->node_fd, life->settings->idle_timeout_usec);
 	if (r == 0) {
 		(void)end(life, END_CLEAN, PHASE_DONE, EX_OK);
 		close_node(life);
@@ -351,11 +373,7 @@ static void stage_data(struct life *life)
 	connection->record.out = counts.out;
 	switch (outcome) {
 	case FORWARD_DONE:
-		/* Until here close(2) was to be a reset; now it must lose nothing. The client is told before the node's
-		 * end. */
-		socket_end_clean(connection->fd);
-		connection_close(connection);
-		end_node(life, counts.confirmed);
+		end_both(life, counts.confirmed);
 		break;
 	case FORWARD_CLIENT_RESET:
 		(void)end(life, END_CLIENT, PHASE_DATA, EX_OK);

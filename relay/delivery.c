@@ -177,13 +177,15 @@ static void end_clean_if_sent(int fd)
 		socket_end_clean(fd);
 }
 
+bool delivery_begin(int fd)
+{
+	return shutdown(fd, SHUT_WR) < 0 || socket_unconfirmed(fd) == 0;
+}
+
 int delivery_end(int fd, uint64_t idle_timeout_usec)
 {
 	int epoll_fd, r;
 
-	/* On the same machine, or with a fast network, the peer's machine has acknowledged everything at once. */
-	if (shutdown(fd, SHUT_WR) < 0 || socket_unconfirmed(fd) == 0)
-		return 0;
 	end_clean_if_sent(fd);
 	epoll_fd = watch(fd);
 	r = await_close(fd, epoll_fd, idle_timeout_usec);

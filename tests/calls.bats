@@ -24,9 +24,8 @@
 #  16 ppoll          until the node ends
 #  17 getsockopt     TCP_INFO: the node has said all, and its machine has confirmed all, and the end
 #  18 setsockopt     SO_LINGER: from here on close(2) is no reset for the client
-#  19 close          the client
-#  20 close          the node
-#  21 write          the connection's line
+#  19 close_range    the client and the node
+#  20 write          the connection's line
 # A claim and a release of the slot cost none (lock.bats).
 
 load lib/helpers
@@ -49,22 +48,22 @@ trace() {
   farm_is_at_rest
 }
 
-@test "a short connection makes 21 system calls, the wait for it included" {
+@test "a short connection makes 20 system calls, the wait for it included" {
   node a 4001 8
   trace 60 1 --send 64 --expect echo
-  [ "$(calls_each)" -le 21 ]
+  [ "$(calls_each)" -le 20 ]
 }
 
-@test "a short connection makes 20 system calls while the next is there already" {
+@test "a short connection makes 19 system calls while the next is there already" {
   node a 4001 8
   trace 200 16 --send 64 --expect echo
-  [ "$(calls_each)" -le 20 ]
+  [ "$(calls_each)" -le 19 ]
 }
 
 # The node's end comes with its answer: 12 is followed by the shutdown of the client's side, and the client's end by that
 # of the node's, whose confirmation is asked for by SIOCOUTQ instead of TCP_INFO.
-@test "a short connection that the node ends makes 21 system calls" {
+@test "a short connection that the node ends makes 20 system calls" {
   node a 4001 8 --mode line
   trace 60 1 --line "sleep 0" --expect line
-  [ "$(calls_each)" -le 21 ]
+  [ "$(calls_each)" -le 20 ]
 }
