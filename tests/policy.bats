@@ -4,11 +4,11 @@
 
 load lib/helpers
 
-# ten_nodes [EXCEPT]: a list of ten nodes of four cores, without the node of that number. Nothing listens there. The names
-# are the same in each run, and so are the figures.
+# ten_nodes [EXCEPT [CORES]]: a list of ten nodes of four cores, without the node of that number. Nothing listens there. The
+# names are the same in each run, and so are the figures.
 ten_nodes() {
   local i
-  for ((i = 0; i < 10; i++)); do [ "$i" = "${1-}" ] || echo "192.0.2.1, 500$i, 4, 0"; done >"$CONF"
+  for ((i = 0; i < 10; i++)); do [ "$i" = "${1-}" ] || echo "192.0.2.1, 500$i, ${2-4}, 0"; done >"$CONF"
   score load >/dev/null
 }
 
@@ -71,6 +71,42 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   score load >/dev/null
   belongs hash 100 | cmp - "$T/ten"
   sound
+}
+
+# ring: prints the position in the list of the node of each part of the ring.
+ring() {
+  local page
+  for ((page = 0; page < 128; page++)); do tdbdump -k "ring/$page" "$SCOREBOARD"; done | python3 -c '
+import re, sys
+for line in sys.stdin.buffer.read().split(b"\n"):
+    page = re.sub(rb"\\([0-9A-F]{2})", lambda hex: bytes([int(hex[1], 16)]), line)
+    for at in range(0, len(page), 4):
+        print(int.from_bytes(page[at:at + 4], sys.byteorder))'
+}
+
+@test "hash: with many cores, of which few points are made, a node that goes moves its own clients and no others, too" {
+  ten_nodes none 1500
+  belongs hash 1 >/dev/null
+  ring >"$T/ten"
+  [ "$(wc -l <"$T/ten")" = 65536 ]
+  # The nodes behind it move up by a position.
+  ten_nodes 3 1500
+  ring >"$T/nine"
+  paste "$T/ten" "$T/nine" | awk '$1 != 3 && $1 != $2 + ($2 >= 3) { exit 1 } $1 == 3 { moved[$2]++ } END { exit length(moved) != 9 }'
+  # A node of the double number of cores has the double number of clients.
+  sed -i 's/5000, 1500/5000, 3000/' "$CONF"
+  score load >/dev/null
+  ring | awk '{ parts[$1]++ } END { for (i = 1; i < 9; i++) if (parts[0] / parts[i] < 1.9 || parts[0] / parts[i] > 2.1) exit 1 }'
+  sound
+}
+
+@test "hash: in a large farm each node has clients in proportion to its cores" {
+  local i
+  for ((i = 0; i < 2000; i++)); do echo "192.0.2.1, $((i + 1)), 8, 0"; done >"$CONF"
+  score load >/dev/null
+  belongs hash 1 >/dev/null
+  ring | awk '{ parts[$1]++ } END { for (i = 0; i < 2000; i++) { share = parts[i] * 2000 / 65536; sum += (share - 1) ^ 2 }
+    print sqrt(sum / 2000); exit length(parts) != 2000 || sqrt(sum / 2000) > 0.15 }'
 }
 
 @test "hash: a client keeps its node while that has room, goes elsewhere at once when it has none, and comes back" {

@@ -4,11 +4,13 @@
 /*
  * ring.h: which node a client's address belongs to, for the policy hash. The
  * space of hashes is cut into RING_CELLS equal cells, in pages, the record
- * "ring/PAGE". Each cell has a node. A node has points in that space, in
- * proportion to its cores, which follow from its name alone; a cell belongs to
- * the first point in it, else to the next point behind it. So a node that comes
- * takes only the cells in which it has the first point, and a node that goes
- * leaves only its own cells to others.
+ * "ring/PAGE". Each cell has a node. A node throws points at the cells, each at
+ * a moment and as many in a unit of time as it has cores; cells and moments follow
+ * from its name alone. A cell belongs to the node of which a point is in it first;
+ * a cell that has none after 64 units, in a small farm, to the node of the next
+ * cell. So a node that comes takes only cells in which it is the first, and a node
+ * that goes leaves only its own cells to others. In a large farm each cell has
+ * a point long before the 64 units are over, and no more points are made.
  *
  * The ring follows from the nodes. It is there only if a connection has asked
  * for it: then farm.ring is RING_THERE, and each new index brings a new ring. A
