@@ -5,7 +5,7 @@
 
 load lib/helpers
 
-@test "status: the farm in a few lines; who waits, what is wrong since when, and how the last hour was" {
+@test "status: the farm in a few lines; which clients wait, what is wrong since when, and how the last hour was" {
   node a 4001 1 --mode line
   echo 'no-such-host.invalid, 3632, 4, 0' >>"$CONF"
   entrance alone
@@ -158,7 +158,7 @@ load lib/helpers
   jq -e '. == {added: 1, changed: 1, draining: 0, removed: 1, kept: 0}' <<<"$output"
 }
 
-@test "edit replaces and loads the node list only if it is valid; nobody else edits it meanwhile" {
+@test "edit replaces and loads the node list only if it is valid; a second edit is refused meanwhile" {
   node_line 4001 8
   chmod 640 "$CONF"
   score load
@@ -218,7 +218,7 @@ load lib/helpers
 
 @test "edit: a signal that comes as the editor begins is the editor's, too, and no copy is left" {
   [ -z "${SANITIZE-}" ] || skip "the leak detector does not work beside strace"
-  strace -qq -o /dev/null true 2>/dev/null || skip "this machine lets nobody trace a process"
+  strace -qq -o /dev/null true 2>/dev/null || skip "no process may be traced on this machine"
   node_line 4001 8
   # The editor sends the signal before cbscore goes on from its fork.
   # shellcheck disable=SC2016 # for the editor's shell

@@ -94,14 +94,14 @@ relay() { "$BUILD/cbrelay" -c "$CONF" "$@" </dev/null; }
   [[ $(score share) == 'share 1/2'* ]]
 }
 
-@test "a port in use, and a name that is none: exit 71 and one clear line" {
+@test "a port in use, and a name that does not exist: exit 71 and one clear line" {
   node a 4001 1
   refused 71 "cannot listen on $ADDR:4001: Address already in use" relay "$ADDR:4001"
   # No host has a name in .invalid, RFC 6761.
   refused 71 'cannot listen on none.invalid:3632: name does not resolve' relay none.invalid:3632
 }
 
-@test "a scoreboard that is none or foreign is refused by all programs, and left as it is" {
+@test "a file that is no scoreboard, or a foreign one, is refused by all programs, and left as it is" {
   node a 4001 1
   echo "no tdb at all" >"$T/text"
   printf 'create %s\ninsert k v\nquit\n' "$T/foreign" | tdbtool >/dev/null

@@ -234,7 +234,7 @@ report() {
   [ "$(awk -F'\t' '$3 == "us" { print $4, $5, $6 }' "$T/data")" = '99 20 150' ]
 }
 
-@test "who failed is marked, and so is a goal over it" {
+@test "a peer that failed is marked, and so is a goal over it" {
   report them <<<$'rate them 1 100 n/s\nrate us 1 150 n/s\nrate.failures us 1 3 n\nrate.failures them 1 0 n'
   [[ $output == *'FAILED 3 TIMES'* ]]
   [[ $output == *'us >= 1.5 of them: 1.5 (1.5 .. 1.5), met, but there were failures'* ]]

@@ -97,7 +97,7 @@ s.sendall(bytes(100000000))"
   farm_is_at_rest
 }
 
-@test "the node is told who its client is by the PROXY protocol, versions 1 and 2" {
+@test "the node is told its client's address by the PROXY protocol, versions 1 and 2" {
   node_start one 4001 1 --mode hold:5 --proxy v1
   node_line 4001 1 proxy=v1
   entrance alone
@@ -141,7 +141,7 @@ EOF
   until_ok lines_with_are "$T/relay.log" 'bytes_out=7 .* end=SD' 5
 }
 
-@test "what a node said before it reset the connection arrives, though nobody had asked yet whether it is connected" {
+@test "what a node said before it reset the connection arrives, though the relay had not asked yet whether it is connected" {
   [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
   gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-reset.so" "$BATS_TEST_DIRNAME/tools/preload-reset.c" -ldl
   python_node refuse <<END

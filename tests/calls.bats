@@ -42,7 +42,7 @@ trace() {
   local count=$1 at_once=$2
   shift 2
   [ -z "${SANITIZE-}" ] || skip "a sanitizer makes calls of its own"
-  strace -f -qq -o "$T/trace" true 2>/dev/null || skip "this machine lets nobody trace a process"
+  strace -f -qq -o "$T/trace" true 2>/dev/null || skip "no process may be traced on this machine"
   WRAPPER="strace -D -f -qq -o $T/trace" entrance alone --congestion-control system
   client -n "$count" -c "$at_once" "$@"
   farm_is_at_rest

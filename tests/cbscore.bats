@@ -29,7 +29,7 @@ columns() { score --help=raw | awk -F'\t' -v verb="$1" '$1 == "column" && $2 == 
   [ "$(score explain -nr -o WHY)" = 'held\x20by\x20an\x20administrator' ]
 }
 
-@test "several nodes are held and put back at once, none if one of them is unknown; a reason is not lost silently" {
+@test "several nodes are held and put back at once, none if a name is unknown; a reason is not lost silently" {
   node_line 4001 2
   node_line 4002 2
   echo 'no-such-host.invalid, 3632, 4, 0' >>"$CONF"

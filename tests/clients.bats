@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# --per-client: a client that has all the slots that it may have waits, and holds up nobody else.
+# --per-client: a client that has all the slots that it may have waits, and holds up no other client.
 
 load lib/helpers
 load lib/clients

@@ -115,7 +115,7 @@ stray_write() {
   farm_is_at_rest
 }
 
-@test "a file that was much larger, and is emptied: everybody finds his way into the new one" {
+@test "a file that was much larger, and is emptied: every process goes over to the new file" {
   for i in $(seq 600); do echo "127.99.$((i / 250)).$((i % 250 + 1)), 4001, 2, 0" >>"$CONF"; done
   score load
   : >"$CONF"
@@ -137,7 +137,7 @@ stray_write() {
   run -0 score fsck
 }
 
-@test "nothing can be read, and more wait than a page of the queue has places for: nobody loses his" {
+@test "nothing can be read, and more clients wait than a page of the queue has places for: each keeps its place" {
   node a 4001 1 --mode line
   entrance listener
   client_start holder --line "$(until_word go)" --expect line
@@ -153,7 +153,7 @@ stray_write() {
   farm_is_at_rest
 }
 
-@test "one of the group meets the damage: relays of another user, whose descriptors are hidden from him, hold on" {
+@test "a member of the group meets the damage: relays of another user, with descriptors hidden from the member, hold on" {
   [ "$(id -u)" = 0 ] || skip "needs root"
   local dir=$T member=(setpriv --reuid=54321 --regid=54320 --clear-groups)
   while [ "$dir" != / ]; do chmod o+x "$dir"; dir=$(dirname "$dir"); done
@@ -268,7 +268,7 @@ for at in range(0, len(data), 32):
   farm_is_at_rest
 }
 
-@test "what can be read stays: counters, holds, who holds, who waits" {
+@test "what can be read stays: counters, holds, holders of slots, waiters" {
   scene listener
   score down "$ADDR:4002" --reason "a reason of its own"
   # Changes at run time, which are not in the node list.
@@ -366,8 +366,8 @@ zeroed_cells() { # WAY OFFSET SIZE
 
 @test "listener: cells of which the beginning was zeroed are not free" { zeroed_cells listener 0 52; }
 @test "connection: cells of which the beginning was zeroed are not free" { zeroed_cells connection 0 52; }
-@test "listener: cells whose owners were zeroed: they are not dead" { zeroed_cells listener 8 32; }
-@test "connection: cells whose owners were zeroed: they are not dead" { zeroed_cells connection 8 32; }
+@test "listener: cells with zeroed owners: the owners are not dead" { zeroed_cells listener 8 32; }
+@test "connection: cells with zeroed owners: the owners are not dead" { zeroed_cells connection 8 32; }
 
 # The slots of a node are lost, and then the record of the processes that may hold them, before any of these has
 # answered.
@@ -392,7 +392,7 @@ ends_well() {
   run -0 score fsck
 }
 
-@test "who may hold what was lost is zeroed, too: it stays lost until they have been heard" {
+@test "the list of possible holders of a lost slot is zeroed, too: it stays lost until all of them have answered" {
   lost_twice 2 2
   client_start more -n 4 -c 4 --line "sleep 0" --expect line
   until_ok waiting_is 4
@@ -427,13 +427,13 @@ ends_well() {
   run -0 score fsck
 }
 
-@test "who may hold what was lost is zeroed, too, and nobody looks: it does not stay lost for ever" {
+@test "the list of possible holders of a lost slot is zeroed, too, and no process looks: it does not stay lost for ever" {
   lost_twice 4 1
   damage zero lost/0
   ends_well
 }
 
-@test "nothing can be read, and more wait than a new queue has places for: nobody loses his" {
+@test "nothing can be read, and more clients wait than a new queue has places for: each keeps its place" {
   node a 4001 1 --mode line
   entrance listener
   client_start holder --line "$(until_word go)" --expect line
@@ -457,7 +457,7 @@ ends_well() {
   run -0 score fsck
 }
 
-@test "connection: cells whose names to wake by were zeroed: who waits gets another" { zeroed_cells connection 72 8; }
+@test "connection: cells with zeroed names to wake by: each waiter gets another name" { zeroed_cells connection 72 8; }
 
 @test "a node fails, and a damaged slot of the next one is met: the slot of the first is given back" {
   node_line 4001 1 speed=9
@@ -486,7 +486,7 @@ ends_well() {
   done
 }
 
-@test "a file that is cut short within its header is rebuilt by whoever comes, and not taken for another program's" {
+@test "a file that is cut short within its header is rebuilt by the next process, and not taken for another program's" {
   local size
   node a 4001 1 --mode line
   entrance connection
@@ -567,7 +567,7 @@ everything_is_free() { [ "$(score slots -n | grep -c .)" = 0 ]; }
   run -0 score fsck
 }
 
-@test "somebody has the scoreboard open and does not say what he holds: those who wait sleep meanwhile" {
+@test "a process has the scoreboard open and does not say what it holds: waiters sleep meanwhile" {
   local pid
   # How many nanoseconds the process has run, or waited for a processor to run on: all of the time, if it does not sleep.
   awake() { awk '{ printf "%.0f", $1 + $2 }' "/proc/$1/schedstat"; }

@@ -174,7 +174,7 @@ END
 @test "inetd: a client that reads slowly what its node left is not idle" { slow_reader_is_not_idle inetd; }
 @test "alone: a client that reads slowly what its node left is not idle" { slow_reader_is_not_idle alone; }
 
-@test "a node that reads slowly what its client left is not idle; one that does not read is" {
+@test "a node that reads slowly what its client left is not idle; a node that does not read is idle" {
   python_node read 8192 <<END
 c, _ = s.accept(); n = 0
 while part := c.recv(8000):

@@ -127,7 +127,7 @@ FAKE
   chmod +x "$T/bin/ipvsadm"
 }
 
-@test "the hook keeps a table in step: at each change of a node, and when one leaves the farm" {
+@test "the hook keeps a table in step: at each change of a node, and when a node leaves the farm" {
   fake_ipvsadm
   export TABLE=$T/table RUNTIME_DIRECTORY=$T PATH=$T/bin:$PATH
   echo '-a -t 10.0.0.9:80 -r 192.0.2.9:80 -m -w 1' >"$TABLE"

@@ -41,7 +41,7 @@ all_down_then_one_returns() {
 @test "inetd: all nodes down, clients wait, one returns, all are served" { all_down_then_one_returns inetd; }
 @test "alone: all nodes down, clients wait, one returns, all are served" { all_down_then_one_returns alone; }
 
-@test "a probe that finds a node up wakes those who wait for it" {
+@test "a probe that finds a node up wakes the waiters for it" {
   node_line 4001 2
   entrance listener --retry-after 1h
   client_start crowd -n 4 -c 4 --expect line

@@ -102,7 +102,7 @@ if '$how' != 'close': s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.p
   farm_is_at_rest
 }
 
-@test "an administrator ends who waits: a listener's clients at the second SIGTERM, each with its line" {
+@test "an administrator ends the waiters: a listener's clients at the second SIGTERM, each with its line" {
   node a 4001 1 --mode line --eof-ends
   entrance alone
   client_start holder --line "sleep 60000" --expect line
@@ -146,7 +146,7 @@ if '$how' != 'close': s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.p
   farm_is_at_rest
 }
 
-@test "--abandon-on-eof: who closed its side has left, whoever has taken it in" {
+@test "--abandon-on-eof: a client that closed its side has left, whichever process has taken it in" {
   node a 4001 1 --mode line --eof-ends
   for way in alone connection; do
     entrance $way --abandon-on-eof
@@ -163,7 +163,7 @@ if '$how' != 'close': s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.p
   farm_is_at_rest
 }
 
-@test "the duty of the guard goes from a killed process to the listener whose clients came before" {
+@test "the duty of the guard goes from a killed process to the listener with the clients that came before" {
   node a 4001 1 --mode line --eof-ends
   entrance listener
   client_start holder --line "sleep 60000" --expect line

@@ -45,7 +45,7 @@ guard_alone() {
   [ "$(wc -l <<<"$all")" = 1 ] && [ "${all#* }" -le "$(at_most)" ] && [ "${all#* }" -ge 2 ] && GUARD=${all% *}
 }
 
-@test "4,000 waiters of a listener: it looks after them as seldom as after one, and its relays sleep" {
+@test "4,000 waiters of a listener: it looks after them as seldom as after a single waiter, and its relays sleep" {
   local n=4000 room
   # The listener keeps some descriptors for other things; the client also needs one for each connection.
   room=$(($(ulimit -Hn) - 200))
@@ -112,6 +112,6 @@ one_guard_for_all() {
   one_guard_for_all
 }
 
-@test "limits that are far away wake nobody before they could be over" {
+@test "limits that are far away wake no process before they could be over" {
   one_guard_for_all --queue-timeout 1h --down-timeout 30min
 }

@@ -105,7 +105,7 @@ EOF
   [ -z "$output" ]
 }
 
-@test "make dist makes the same bytes for everybody" {
+@test "make dist makes the same bytes for every user" {
   git -C "$TOP" rev-parse --git-dir >/dev/null 2>&1 || skip "not a checkout of git"
   git clone -q "$TOP" "$T/one"
   (umask 077 && git clone -q "$TOP" "$T/two")

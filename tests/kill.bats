@@ -23,10 +23,10 @@ killed_relay_frees_its_slot() {
   farm_is_at_rest
 }
 
-@test "listener: a killed relay frees its slot for the one who waits" { killed_relay_frees_its_slot listener; }
-@test "connection: a killed relay frees its slot for the one who waits" { killed_relay_frees_its_slot connection; }
-@test "inetd: a killed relay frees its slot for the one who waits" { killed_relay_frees_its_slot inetd; }
-@test "alone: a killed relay frees its slot for the one who waits" { killed_relay_frees_its_slot alone; }
+@test "listener: a killed relay frees its slot for the waiter" { killed_relay_frees_its_slot listener; }
+@test "connection: a killed relay frees its slot for the waiter" { killed_relay_frees_its_slot connection; }
+@test "inetd: a killed relay frees its slot for the waiter" { killed_relay_frees_its_slot inetd; }
+@test "alone: a killed relay frees its slot for the waiter" { killed_relay_frees_its_slot alone; }
 
 @test "without waiters the next connection finds a killed relay's slot" {
   node a 4001 1 --mode line
@@ -105,7 +105,7 @@ killed_relay_frees_its_slot() {
   farm_is_at_rest
 }
 
-@test "a waiter is guarded though the one behind it, in a process that lives on, has left" {
+@test "a waiter is guarded though the waiter behind it, in a process that lives on, has left" {
   node a 4001 1 --mode line
   entrance connection
   local first=$GATE

@@ -27,7 +27,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   farm_is_at_rest
 }
 
-@test "the limit of descriptors keeps connections in the backlog: it is told, once until nobody is there" {
+@test "the limit of descriptors keeps connections in the backlog: it is told once until the backlog is empty" {
   node a 4001 1 --mode line
   background "$T/relay.log" prlimit --nofile=100:100 "$BUILD/cbrelay" -c "$CONF" "$GATE"
   until_ok is_listening "$GATE"
@@ -68,7 +68,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   farm_is_at_rest
 }
 
-@test "--queue-limit of a listener: the rest waits in the kernel's backlog, nobody is refused" {
+@test "--queue-limit of a listener: the rest waits in the kernel's backlog, no client is refused" {
   node a 4001 1 --mode line
   entrance alone --queue-limit 3
   client_start holder --line "$(until_word go)" --expect line
@@ -126,7 +126,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   farm_is_at_rest
 }
 
-@test "a full /run, and SIGTERM: whoever is in the backlog of our own socket is served when there is room" {
+@test "a full /run, and SIGTERM: each client in the backlog of our own socket is served when there is room" {
   small_run
   node a 4001 8 --timeout 900 --mode line
   score load

@@ -26,7 +26,8 @@ cd_top() { cd "$BATS_TEST_DIRNAME/.." || return 1; }
 
 @test "shellcheck finds nothing" {
   cd_top
-  run -0 shellcheck -x -P SCRIPTDIR .ci/run tests/run tests/fresh tests/demo tests/lib/storm tests/fuzz/build tests/fuzz/run tests/lib/boot tests/lib/booted.bash tests/lib/helpers.bash tests/bench/farm/run
+  run -0 shellcheck -x -P SCRIPTDIR .ci/run tests/run tests/fresh tests/demo tests/lib/storm tests/fuzz/build tests/fuzz/run \
+    tests/lib/boot tests/lib/*.bash tests/bench/farm/run
   run -0 shellcheck -s bash units/completion
   run -0 shellcheck -x -P SCRIPTDIR tests/packages tests/bench/run tests/bench/plot tests/bench/lib.bash \
     tests/bench/groups/*.bash tests/bench/peers/*.bash
@@ -36,7 +37,8 @@ cd_top() { cd "$BATS_TEST_DIRNAME/.." || return 1; }
 @test "every source says its licence, and the tree has nothing that is not on its card" {
   cd_top
   [ -z "$(grep -L 'SPDX-License-Identifier: GPL-3.0-or-later' relay/*.[ch] scoreboard/*.[ch] scoreboard/*/*.[ch] scoreboard/*/*/*.[ch] \
-    tests/*.bats tests/lib/* tests/cluster/* tests/tools/* tests/bench/*.* tests/bench/{run,plot} tests/{run,fresh,packages,demo,GNUmakefile} tests/bench/*/* man/* units/GNUmakefile GNUmakefile)" ]
+    tests/*.bats tests/lib/* tests/cluster/* tests/tools/* tests/bench/*.* tests/bench/{run,plot} tests/bench/*/* \
+    tests/{run,fresh,packages,demo,GNUmakefile} man/* units/GNUmakefile GNUmakefile)" ]
   run git ls-tree --name-only HEAD
   if [ "$status" = 0 ]; then
     run ! grep -v -x -E 'relay|scoreboard|units|man|tests|GNUmakefile|README|COPYING|\..*' <<<"$output"

@@ -126,7 +126,7 @@ is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
   kill -0 "$HOLDER"
 }
 
-@test "who is killed in a section holds up nobody" {
+@test "a process that is killed in a section holds up no other" {
   farm
   hold hold
   kill -KILL "$HOLDER"
@@ -159,7 +159,7 @@ scribbled() { dd if=/dev/urandom of="$SCOREBOARD.lock" bs=64 seek=1 count=63 con
 copied() { if cp "$SCOREBOARD.lock" "$T/copy" 2>/dev/null; then mv "$T/copy" "$SCOREBOARD.lock"; fi; }
 linked() { rm -rf "$SCOREBOARD.lock"; ln -s "$T/victim" "$SCOREBOARD.lock" 2>/dev/null || true; }
 a_folder() { rm -rf "$SCOREBOARD.lock"; mkdir "$SCOREBOARD.lock" 2>/dev/null || true; }
-everybodys() { chmod 666 "$SCOREBOARD.lock" 2>/dev/null || true; }
+writable_by_all() { chmod 666 "$SCOREBOARD.lock" 2>/dev/null || true; }
 
 @test "sections stay apart while the page is removed again and again" { apart_while removed; }
 @test "sections stay apart while the page is cut short" { apart_while cut; }
@@ -168,7 +168,7 @@ everybodys() { chmod 666 "$SCOREBOARD.lock" 2>/dev/null || true; }
   apart_while scribbled
 }
 @test "sections stay apart while copies take the page's place" { apart_while copied; }
-@test "sections stay apart while everybody may write the page" { apart_while everybodys; }
+@test "sections stay apart while every user may write the page" { apart_while writable_by_all; }
 @test "sections stay apart where a folder has the page's name" { apart_while a_folder; }
 
 @test "sections stay apart while a link has the page's name, and nothing is written through it" {
@@ -212,7 +212,7 @@ cut_scoreboard() {
   scoreboard_is_sound
 }
 
-@test "a listener finds its way to the new page when the old one was removed" {
+@test "a listener goes over to the new page when the old page was removed" {
   node a 4001 1 --mode line
   entrance listener
   client_start holder --line "$(until_word go)" --expect line
@@ -230,7 +230,7 @@ cut_scoreboard() {
   client_wait waits
 }
 
-@test "the page belongs to those to whom the scoreboard does" {
+@test "the page has the mode and the group of the scoreboard" {
   farm
   [ "$(stat -c '%a %g' "$SCOREBOARD")" = "$(stat -c '%a %g' "$SCOREBOARD.lock")" ]
 }

@@ -46,10 +46,10 @@ log_hangs() {
   farm_is_at_rest
 }
 
-@test "listener: a log that nobody reads holds up no connection" { log_hangs listener; }
-@test "connection: a log that nobody reads holds up no connection" { log_hangs connection; }
-@test "inetd: a log that nobody reads holds up no connection" { log_hangs inetd; }
-@test "alone: a log that nobody reads holds up no connection, and what was lost is counted" {
+@test "listener: a log that no process reads holds up no connection" { log_hangs listener; }
+@test "connection: a log that no process reads holds up no connection" { log_hangs connection; }
+@test "inetd: a log that no process reads holds up no connection" { log_hangs inetd; }
+@test "alone: a log that no process reads holds up no connection, and what was lost is counted" {
   log_hangs alone
   # Now a process reads; behind the next line comes the number of missing lines.
   background "$T/drained" cat "$T/pipe"
@@ -61,7 +61,7 @@ log_hangs() {
   until_ok lines_with_are "$T/drained" 'client=' 1
 }
 
-@test "the resident prober: a log that nobody reads holds up no pass, and what was lost is counted" {
+@test "the resident prober: a log that no process reads holds up no pass, and what was lost is counted" {
   full_stderr
   node_line 4001 1
   score load
@@ -133,7 +133,7 @@ field() { sed -n "s/^$1=//p" "$T/journal.keeper"; }
   ! field MESSAGE | grep -E '[0-9] ?us\b'
 }
 
-@test "the journal: the limit that was reached is named, and nobody is told to have been reached" {
+@test "the journal: a limit that was reached is named, and no node is said to have been reached" {
   journal_start
   word read
   node a 4001 1 --mode line

@@ -29,7 +29,7 @@ END
 
 ask() { curl -s -m 20 --interface "$1" "http://$GATE/$2"; } # FROM WHAT
 
-@test "nginx's log with the port, the plain one, and a given pattern: each line has the client that asked" {
+@test "nginx's log with the port, its plain log, and a given pattern: each line has the client that asked" {
   local client
   nginx_node
   entrance alone

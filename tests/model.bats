@@ -79,7 +79,7 @@ side_by_side() {
   return $failed
 }
 
-@test "model: cap, order, one holder, wake-up and no leak, whoever is killed, fails to connect, or leaves" {
+@test "model: cap, order, one holder, wake-up and no leak, whichever process is killed, fails to connect, or leaves" {
   side_by_side <<-'END'
 	holds states "-DNODES=2 -DFAILS=1 -DREAPS=0"
 	holds states "$ONE_SLOT -DKILLS=2"
@@ -90,7 +90,7 @@ side_by_side() {
 	END
 }
 
-@test "model: nobody goes round in circles" {
+@test "model: no process goes round in circles" {
   side_by_side <<-'END'
 	holds circles "$ONE_SLOT"
 	holds circles "$COMES_UP"
@@ -115,7 +115,7 @@ side_by_side() {
 	END
 }
 
-@test "model: the gate loses no connection, no order and no slot, whoever is killed, retires, or is let go; and stops" {
+@test "model: the gate loses no connection, no order and no slot, whichever process is killed, retires, or is let go; and stops" {
   side_by_side <<-'END'
 	MODEL=gate holds states "-DCONNECTIONS=1 -DKILLS=1"
 	MODEL=gate holds states "-DCONNECTIONS=1 -DKILLS=1 -DMANY"
@@ -142,7 +142,7 @@ side_by_side() {
 	END
 }
 
-@test "model: one process at a time is in a section, whoever is killed, and whatever is done to the page of the lock" {
+@test "model: one process at a time is in a section, whichever is killed, and whatever is done to the page of the lock" {
   side_by_side <<-'END'
 	MODEL=lock holds states ""
 	MODEL=lock holds states "-DN=2 -DKILLS=2 -DPAGES=3"
@@ -155,7 +155,7 @@ side_by_side() {
 	END
 }
 
-@test "model: a node that is down is tried by one at a time, and is not closed for ever by one that was killed" {
+@test "model: a node that is down is tried by one process at a time, and is not closed for ever by a process that was killed" {
   side_by_side <<-'END'
 	LEVEL=-O0 MODEL=trial holds states "-DLEAVES=1 -DKILLS=2"
 	LEVEL=-O0 MODEL=trial holds states "-DPROBES=1 -DLEAVES=1"
@@ -177,7 +177,7 @@ side_by_side() {
 	END
 }
 
-@test "model: who finds the queue too small loses neither place nor number while it grows" {
+@test "model: a process that finds the queue too small loses neither place nor number while the queue grows" {
   side_by_side <<-'END'
 	MODEL=growth holds states "-DKILLS=2"
 	MODEL=growth breaks states "" GROW_BLIND 'free_cells+length'
@@ -199,7 +199,7 @@ side_by_side() {
 	END
 }
 
-@test "model: one file at a time is the scoreboard, while it is rebuilt, or removed, whoever is killed" {
+@test "model: one file at a time is the scoreboard, while it is rebuilt, or removed, whichever process is killed" {
   side_by_side <<-'END'
 	MODEL=replace holds states "-DDAMAGES=2 -DKILLS=2"
 	MODEL=replace holds states "-DREMOVES=1"

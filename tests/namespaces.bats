@@ -32,7 +32,7 @@ refused() {
   done
 }
 
-@test "who is in another pid, time, network or user namespace than the farm's processes is refused" {
+@test "a process in another pid, time, network or user namespace than the farm's processes is refused" {
   entrance alone
   client_start held --line "$(until_word go)" --expect line
   until_ok busy_is 1
@@ -47,7 +47,7 @@ refused() {
   farm_is_at_rest
 }
 
-@test "whoever comes first after a boot says where the farm is" {
+@test "the first process after a boot says where the farm is" {
   score load
   # The record "origin" begins with the boot's id, behind its key.
   python3 -c "

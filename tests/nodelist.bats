@@ -49,7 +49,7 @@ told() {
   farm_is_at_rest
 }
 
-@test "a regular expression that would take all memory is an error; a long one that does not is none" {
+@test "a regular expression that would take all memory is an error; a long expression that takes little is none" {
   local plus=x
   for _ in {1..60}; do plus="($plus)+"; done
   validate 'a, 1, 1, 0, check=banner:((x{200}){200}){200}' "b, 1, 1, 0, check=banner:$plus" \
@@ -93,7 +93,7 @@ EOF
   diff <(echo "$expected") <(echo "$stderr")
 }
 
-@test "a URL may have all that one can have" {
+@test "a URL may have each part that the standard names" {
   validate 'a, 1, 1, 0, check=http://%n' 'b, 1, 1, 0, check=http://%h:8080/a?b=%p#c' 'c, 1, 1, 0, check=https://www.%n/%41%20:99999/' \
     'd, 1, 1, 0, check=http://me:pass@%h:%p/' 'e, 1, 1, 0, check=http://[2001:db8::7]:80/' 'f, 1, 1, 0, check=http://[fe80::1%25eth0]/' \
     'g, 1, 1, 0, check=http://10.0.0.7:65535?x' 'h, 1, 1, 0, check=http://a_b-c.d:/' 'i, 1, 1, 0, check=http://me%40home@%n/'
@@ -165,7 +165,7 @@ EOF
   diff <(echo "$expected") <(echo "$stderr")
 }
 
-@test "a bad list changes nothing, whoever is asked to load it" {
+@test "a bad list changes nothing, whichever program is asked to load it" {
   node a 4001 3 --mode hold:5
   score load
   local before
@@ -182,7 +182,7 @@ cbscore: 1 error; nothing is changed" ]
   [ "$(score list -J)" = "$before" ]
 }
 
-@test "a load merges: new nodes appear, missing ones drain and go, the rest keep connections and health" {
+@test "a load merges: new nodes appear, missing nodes drain and go, the rest keep connections and health" {
   node a 4001 2 --mode line
   node b 4002 1 --mode line
   entrance alone
@@ -337,7 +337,7 @@ EOF
   until_ok grep -qx "$T/pipe: 1 node, 2 cores" "$T/validate.log"
 }
 
-@test "who only looks makes no scoreboard" {
+@test "a program that only looks makes no scoreboard" {
   node_line 4001 1
   for verb in list slots queue explain dump fsck reap 'export ipvs --service fwmark:1'; do
     # shellcheck disable=SC2086  # a verb and its arguments

@@ -260,7 +260,7 @@ EOF
   score load
   mkdir "$T/run/figures"
   echo old >"$T/run/figures/a.prom"
-  strace -qq -o /dev/null true 2>/dev/null || skip "this machine lets nobody trace a process"
+  strace -qq -o /dev/null true 2>/dev/null || skip "no process may be traced on this machine"
   # Killed while it writes; the file has no name then, but it has bytes.
   background "$T/writer.log" strace -qq -o /dev/null -e inject=linkat:delay_enter=60000000 -e trace=linkat "$BUILD/cbscore" -c "$CONF" metrics --file "$T/run/figures/a.prom"
   until_ok eval '[ -n "$(pgrep -P "$PID")" ] && ls -l /proc/"$(pgrep -P "$PID")"/fd | grep -q deleted'

@@ -134,7 +134,7 @@ for line in sys.stdin.buffer.read().split(b"\n"):
   sound
 }
 
-@test "hash: many clients, of whom some wait: nobody is kept for a node while another is free" {
+@test "hash: many clients, and some of them wait: no client is kept for a node while another is free" {
   three_nodes --policy hash
   client_start crowd -n 200 -c 40 --source 127.7.1.1/50 --line "sleep 5" --expect line
   client_wait crowd
@@ -263,8 +263,8 @@ behind_a_proxy() {
   farm_is_at_rest
 }
 
-@test "affinity: the client is the one in a PROXY header, at a listener" { behind_a_proxy listener; }
-@test "affinity: the client is the one in a PROXY header, for a single connection" { behind_a_proxy connection; }
+@test "affinity: the client is that of the PROXY header, at a listener" { behind_a_proxy listener; }
+@test "affinity: the client is that of the PROXY header, for a single connection" { behind_a_proxy connection; }
 
 # came_earlier SECONDS: the last connection of the client 127.7.7.7 was so much earlier, or, if that is before the boot, at a
 # time that cannot be; or "boot": at the boot. That is the field used_usec of its cell, 32 bytes before the address.

@@ -171,7 +171,7 @@ END
   score list -J | jq -e '.nodes[0].reason == "held by an administrator: Lüfter defekt: 風扇"'
 }
 
-@test "a scoreboard's own texts, whoever wrote them, in every verb, in top and in the prober's lines" {
+@test "a scoreboard's own texts, whatever program wrote them, in every verb, in top and in the prober's lines" {
   command -v tmux >/dev/null || skip "tmux is not installed"
   node a 4001 1 --mode line
   echo "alpha.node.example.org, 4002, 1, 0, check=banner:PATTERNPATTERNPATTERN" >>"$CONF"

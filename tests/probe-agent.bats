@@ -57,7 +57,7 @@ is() { [ "$(of "$1")" = "$2" ] || { echo "$1 is $(of "$1")"; return 1; }; }
   is SPEED,FREE,STATE,REASON '1 3 up '
 }
 
-@test "a limit holds for connections, and one that grows is given to those who wait" {
+@test "a limit holds for connections, and cores that a larger limit adds go to the waiters" {
   agent_start
   says 'maxconn:2\n'
   kill "$PID_a"

@@ -160,7 +160,7 @@ EOF
   nothing_is_left
 }
 
-@test "what a command leaves in the background is ended, and holds nobody up by its open output" {
+@test "what a command leaves in the background is ended, and its open output holds up no check" {
   plugin leave <<<'sleep 1000 & sleep 1000 & echo gone; exit 2'
   node_line 4001 1 "check=--timeout 1min exec:$T/leave"
   run -0 probe --fall 1

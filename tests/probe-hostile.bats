@@ -65,7 +65,7 @@ peak() {
   [ "$(reasons "$PORT_mute")" = 'no answer in time: line 1' ]
 }
 
-@test "hundreds of them: the good ones are up, and memory is what as many good ones take" {
+@test "hundreds of hostile servers: the good nodes are up, and memory is what as many good nodes take" {
   talker good 'say:220 hello\r\n'
   talker endless endless
   talker drip 'drip:slow '
@@ -93,7 +93,7 @@ peak() {
   for port in "$PORT_endless" "$PORT_drip" "$PORT_mute" "$PORT_reset"; do [ "$(states "$port")" = '200 down' ]; done
 }
 
-@test "the good ones behind them do not wait: one at a time is not what --jobs means" {
+@test "good nodes behind hostile servers do not wait: one at a time is not what --jobs means" {
   talker mute mute
   talker good 'say:220 hello\r\n'
   nodes "$PORT_mute" 100 'smtp -t 60s'

@@ -62,7 +62,7 @@ farm() {
   for i in $(seq 0 $(($1 - 1))); do echo "$prefix.$((100 + i / 250)).$((i % 250 + 1)), $2, 1, 0, check=$3"; done >>"$CONF"
 }
 
-@test "an expected status is up, another one is down with its number and phrase" {
+@test "a node with the expected status is up, a node with another is down with its number and phrase" {
   web
   cat >"$CONF" <<EOF
 $ADDR, 8080, 1, 0, check=http://%n/health

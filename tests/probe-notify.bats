@@ -25,7 +25,7 @@ load lib/helpers
   [ $((since / 60000000 - $(date +%s) / 60)) -ge -1 ]
 }
 
-@test "a command is no part of the pass: slow ones wait for each other only where they are of one node" {
+@test "a command is no part of the pass: slow commands wait for each other only where they are of one node" {
   export OUT=$T/told
   for i in 1 2 3 4 5; do node_line "400$i" 1; done
   # Each command waits until all five have begun, so five must run at once.
@@ -78,7 +78,7 @@ load lib/helpers
   [ "$(grep -x '[0-9]*' <<<"$output" | tr '\n' ' ')" = '0 1 2 ' ] || { echo "$output"; return 1; }
 }
 
-@test "a prober that was stopped for a while takes no command for the one before it" {
+@test "a prober that was stopped for a while takes no command for the command before it" {
   [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
   export OUT=$T/told AHEAD=$T/ahead
   gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-ahead.so" "$BATS_TEST_DIRNAME/tools/preload-ahead.c" -ldl

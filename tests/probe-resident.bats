@@ -255,7 +255,7 @@ while True: print(s.recv(1000).decode())"
   wait "$PROBER"
 }
 
-@test "a scoreboard that root makes with --user in a folder of root's is root's and of that user's group, who can use it" {
+@test "a scoreboard that root makes with --user in a folder of root's has root as owner and the user's group, which can use it" {
   if [ "$(id -u)" != 0 ]; then skip "needs root to become somebody else"; fi
   chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "${T%/*}" "$T" 2>/dev/null || true
   node a 4001 1

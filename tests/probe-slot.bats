@@ -20,7 +20,7 @@ check_until() { # WORD STATUS
   open_to_nobody "$T"
 }
 
-@test "a probe takes a slot like a connection, and its end gives it to who waits" {
+@test "a probe takes a slot like a connection, and its end gives the slot to the waiter" {
   talker a 4001 mute
   check_until go 2
   echo "$ADDR, 4001, 1, 0, check=-s -t 60s exec:$T/check-go" >"$CONF"

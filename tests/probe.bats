@@ -110,7 +110,7 @@ down name\x20does\x20not\x20resolve' ]
   [[ $stderr == *'"0"'* ]]
 }
 
-@test "a name server that never answers holds up nobody but the nodes whose names it keeps" {
+@test "a name server that never answers holds up only the nodes with names that it is asked for" {
   if [ "$(id -u)" != 0 ]; then skip "needs root for a name server of its own"; fi
   node_start a 4001 1
   node_start b 4002 1

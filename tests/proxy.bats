@@ -65,7 +65,7 @@ END
 
 ask() { curl -s -m 20 --interface "$REAL" "http://$1/"; }
 
-@test "haproxy and nginx as nodes are told who the client is by both versions, and by version 2 the id of the connection" {
+@test "haproxy and nginx as nodes are told the client's address by both versions, and by version 2 the id of the connection" {
   haproxy_node
   entrance alone --proxy-protocol v2
   run -0 ask "$GATE"
@@ -174,7 +174,7 @@ split() { echo "$1" | grep -oP '\\x..|\\r|\\n|.' ; }
 ENDS='\xc0\x00\x02\x09\xc0\x00\x02\x0a\x12\x67\x00\x50' # 192.0.2.9:4711 and 192.0.2.10:80
 V2='\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a'
 
-@test "a header in single bytes, LOCAL, UNSPEC and UNKNOWN, and records that nobody asked for" {
+@test "a header in single bytes, LOCAL, UNSPEC and UNKNOWN, and records of types that no program knows" {
   local parts
   node a 4001 4 --mode echo
   entrance alone --accept-proxy 127.0.0.1
@@ -273,10 +273,10 @@ silent_holds_nothing() {
   farm_is_at_rest
 }
 
-@test "listener: a client that sends no whole header holds no slot and nobody up, and is ended in its time" { silent_holds_nothing listener; }
-@test "connection: a client that sends no whole header holds no slot and nobody up, and is ended in its time" { silent_holds_nothing connection; }
-@test "inetd: a client that sends no whole header holds no slot and nobody up, and is ended in its time" { silent_holds_nothing inetd; }
-@test "alone: a client that sends no whole header holds no slot and nobody up, and is ended in its time" { silent_holds_nothing alone; }
+@test "listener: a client without a whole header holds no slot and no client up, and ends in its time" { silent_holds_nothing listener; }
+@test "connection: a client without a whole header holds no slot and no client up, and ends in its time" { silent_holds_nothing connection; }
+@test "inetd: a client without a whole header holds no slot and no client up, and ends in its time" { silent_holds_nothing inetd; }
+@test "alone: a client without a whole header holds no slot and no client up, and ends in its time" { silent_holds_nothing alone; }
 
 # The queue has the clients themselves, in the order of their headers.
 queue_has_clients() {
@@ -310,9 +310,9 @@ queue_has_clients() {
   [ "$(grep -c 'client=192.0.2.[123]:4711 node=.*end=--' "$T/relay.log")" = 3 ]
 }
 
-@test "listener: the queue and the slots have the real clients, and one that leaves is gone" { queue_has_clients listener; }
-@test "connection: the queue and the slots have the real clients, and one that leaves is gone" { queue_has_clients connection; }
-@test "alone: the queue and the slots have the real clients, and one that leaves is gone" { queue_has_clients alone; }
+@test "listener: the queue and the slots have the real clients; a client that leaves is gone" { queue_has_clients listener; }
+@test "connection: the queue and the slots have the real clients; a client that leaves is gone" { queue_has_clients connection; }
+@test "alone: the queue and the slots have the real clients; a client that leaves is gone" { queue_has_clients alone; }
 
 @test "hundreds of clients with headers, at once and in pieces, are each served once, and known" {
   node a 4001 3 --mode echo

@@ -132,7 +132,7 @@ PY
   farm_is_at_rest
 }
 
-@test "a listener that is killed leaves no socket behind that nobody accepts from" {
+@test "a listener that is killed leaves no socket behind that no process accepts from" {
   node a 4001 2 --mode line
   entrance alone
   client_start long --line "$(until_word go)" --expect line
@@ -395,7 +395,7 @@ for size in (4096, 1):
   farm_is_at_rest
 }
 
-@test "clients of many short connections, with the farm full and not full in turn: none is lost" {
+@test "clients of many short connections, with the farm full and not full in turn: no connection is lost" {
   node a 4001 3 --mode echo
   node b 4002 2 --mode echo
   entrance alone

@@ -48,10 +48,10 @@ removed() { # WAY
   busy_is 1
   all_are_served
 }
-@test "listener: it is removed, and another entrance starts: who holds and who waits is known to it" { removed listener; }
-@test "connection: it is removed, and another entrance starts: who holds and who waits is known to it" { removed connection; }
-@test "inetd: it is removed, and another entrance starts: who holds and who waits is known to it" { removed inetd; }
-@test "alone: it is removed, and another entrance starts: who holds and who waits is known to it" { removed alone; }
+@test "listener: the file is removed, and another entrance starts: it knows holders and waiters" { removed listener; }
+@test "connection: the file is removed, and another entrance starts: it knows holders and waiters" { removed connection; }
+@test "inetd: the file is removed, and another entrance starts: it knows holders and waiters" { removed inetd; }
+@test "alone: the file is removed, and another entrance starts: it knows holders and waiters" { removed alone; }
 
 # Root sees what every process has open. Others do not see what listeners and relays of their own user have open.
 as_user() {
@@ -82,7 +82,7 @@ put_back() { # WAY COMMAND...
 @test "listener: it is moved away" { put_back listener mv "$SCOREBOARD" "$T/elsewhere"; }
 @test "connection: it is moved away" { put_back connection mv "$SCOREBOARD" "$T/elsewhere"; }
 
-@test "nobody waits, and it is removed: the listener puts it back" {
+@test "no client waits, and the scoreboard is removed: the listener puts it back" {
   node a 4001 1 --mode line
   entrance listener
   client --line "sleep 0" --expect line
@@ -115,10 +115,10 @@ replaced() { # WAY COMMAND
   farm_is_at_rest
   run -0 score fsck
 }
-@test "listener: a fresh one is moved over it" { replaced listener mv; }
-@test "connection: a fresh one is moved over it" { replaced connection mv; }
-@test "listener: a fresh one is copied over it" { replaced listener cp; }
-@test "connection: a fresh one is copied over it" { replaced connection cp; }
+@test "listener: a fresh scoreboard is moved over it" { replaced listener mv; }
+@test "connection: a fresh scoreboard is moved over it" { replaced connection mv; }
+@test "listener: a fresh scoreboard is copied over it" { replaced listener cp; }
+@test "connection: a fresh scoreboard is copied over it" { replaced connection cp; }
 
 # A connection is idle. Whatever happens to the scoreboard, twice, the next clients are served at once, the idle
 # connection's slot stays taken, and all ends well.
@@ -157,13 +157,13 @@ earlier_moved() { cp "$T/earlier.tdb" "$T/moved"; mv "$T/moved" "$SCOREBOARD"; }
 @test "listener, beside an idle connection: it is removed with the page of its lock, twice" {
   beside_an_idle_connection listener all_removed
 }
-@test "connection, beside an idle connection: a fresh one is moved over it, twice" { beside_an_idle_connection connection fresh_moved; }
+@test "connection, beside an idle one: a fresh scoreboard is moved over it, twice" { beside_an_idle_connection connection fresh_moved; }
 @test "listener, beside an idle connection: an earlier copy is copied over it, twice" { beside_an_idle_connection listener earlier_copied; }
 @test "connection, beside an idle connection: an earlier copy is moved over it, twice" {
   beside_an_idle_connection connection earlier_moved
 }
 
-@test "a scoreboard that is made where one was, of which no process knows any more, is like any other" {
+@test "a scoreboard that is made in the place of another that no process knows any more is like any other" {
   node a 4001 1 --mode line
   score load
   rm "$SCOREBOARD"

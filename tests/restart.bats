@@ -98,7 +98,7 @@ waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")"
   [[ $(node_report a) == *total=300* ]]
 }
 
-@test "a waiter that leaves while nobody has it leaves the queue, and the next one is served" {
+@test "a waiter that leaves while no process has it leaves the queue, and the next waiter is served" {
   local before
   node a 4001 1 --mode line
   managed

@@ -206,7 +206,7 @@ commits_until_lost() {
   [[ $output =~ ^commit\ unknown:\ http://$ADDR:2379:\  ]]
   lines_with_are "$T/silent.log" request 1
   lines_with_are "$T/other.log" request 0
-  # A read goes on to the next, whose answer is none for a read.
+  # The client asks the next member, and its answer is none for a read.
   run -0 ask 'read /f/'
   lines_with_are "$T/silent.log" request 2
   lines_with_are "$T/other.log" request 1
@@ -241,7 +241,7 @@ while True:
   lines_with_are "$T/server.log" request 2
 }
 
-@test "no etcd, one that never answers, a page of something else, garbage: each is unknown, with the reason" {
+@test "no etcd, an etcd that never answers, a page of something else, garbage: each is unknown, with the reason" {
   ASK=(-t 1000 "http://$ADDR:2379")
   for command in 'read /f/' 'commit /f/a=1'; do
     run -0 ask "$command"
@@ -301,7 +301,7 @@ read unknown: $(etcd_url 0): etcdserver: authentication failed, invalid user ID 
   until_ok told s '^changed /f/a'
   say s 'commit /g/a=1'
   until_ok told s '^commit unknown: .*permission denied'
-  # Tokens that nobody uses are forgotten; so are all when the member is started again.
+  # The member forgets a token that no client uses, and all tokens when it is started again.
   kill "${ETCD_PID[0]}"
   gone "${ETCD_PID[0]}"
   etcd_member 0 --auth-token-ttl 1
@@ -336,7 +336,7 @@ read unknown: $(etcd_url 0): etcdserver: authentication failed, invalid user ID 
   [[ ${lines[0]} =~ ^has\ /f/a\ [0-9]+\ 1$ ]]
 }
 
-@test "a list of members that is none is refused" {
+@test "a malformed list of members is refused" {
   for members in '' 'gw1:2379' 'ftp://gw1' 'http://' 'http://gw1:0' 'http://gw1:70000' 'http://gw1/v3' 'http://u@gw1' \
     'http://gw1,,http://gw2' 'http://gw1 ,http://gw2' "$(printf 'http://gw%d,' {1..17})http://gw"; do
     run -2 "$BUILD/tests/cbtest-etcd" "$members" </dev/null

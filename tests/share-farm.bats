@@ -282,7 +282,7 @@ way_is() { kill "-$1" -- "-$WAY"; }
   nodes_never_overfilled
 }
 
-@test "cbshare begins at a gateway that had none: what runs there ends, as no share is its own" {
+@test "cbshare begins at a gateway that had no cbshare: what runs there ends, as no share is its own" {
   etcd_start
   node n 4001 2 --mode line --timeout 600
   mkdir "$T/a"

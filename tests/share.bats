@@ -303,7 +303,7 @@ instructions() { # alone|leased COUNT
   [ $((leased * 100)) -le $((alone * 102)) ]
 }
 
-@test "leased: nothing is given out before there is a lease, whoever starts first; it outlives a reboot; none ends it when it is over" {
+@test "leased: no core is given out before there is a lease, whichever program starts first; a lease outlives a reboot" {
   node n 4001 4 --mode line
   score load
   run -0 score share leased
@@ -313,7 +313,7 @@ instructions() { # alone|leased COUNT
   entrance alone
   client_start one --line hello --expect line
   until_ok waiting_is 1
-  # It is said wherever a person or a program looks.
+  # Every verb that tells of the farm tells it.
   [[ $(score list) == *"the farm's lease is over: every new connection waits until cbshare has another"* ]]
   [[ $(score status) == *"the farm's lease is over"*"share leased: 4 of 4 cores"* ]]
   [ "$(score slots --free)" = 0 ]

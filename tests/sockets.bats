@@ -243,7 +243,7 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF'] + '${2:-}'.split())" </dev
   [[ $output == *"cannot take the sockets of the service manager: "* ]]
 }
 
-@test "--user: root is given up once it listens; a user that is not there is told, and so is one who may not" {
+@test "--user: a listener gives root up once it listens; a user that does not exist is told, and so is a user without the right" {
   if [ "$(id -u)" != 0 ]; then skip "needs root to give it up"; fi
   node a 4001 1 --mode line
   run -64 "$BUILD/cbrelay" -c "$CONF" --user nobody-of-that-name "$GATE"

@@ -144,7 +144,7 @@ fill() {
   sound
 }
 
-@test "explain says who waits, what is full, and what a backup is for" {
+@test "explain says which clients wait, what is full, and what a backup is for" {
   node one 1001 1
   node_start spare 1002 1
   echo "$ADDR, 1002, 1, 0, backup" >>"$CONF"

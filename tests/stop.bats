@@ -20,7 +20,7 @@ load lib/holders
   farm_is_at_rest
 }
 
-@test "SIGTERM: with --queue-limit, too, whoever is in the backlog of our own socket is served" {
+@test "SIGTERM: with --queue-limit, too, each client in the backlog of our own socket is served" {
   node a 4001 1 --mode line
   entrance alone --queue-limit 2
   client_start crowd -n 20 --line "$(until_word go)" --expect line
@@ -35,7 +35,7 @@ load lib/holders
   farm_is_at_rest
 }
 
-@test "SIGTERM: near the limit of descriptors, too, whoever is in the backlog of our own socket is served" {
+@test "SIGTERM: near the limit of descriptors, too, each client in the backlog of our own socket is served" {
   node a 4001 1 --mode line
   few_descriptors 128
   client_start crowd -n 120 -c 120 --line "$(until_word go)" --expect line
@@ -83,7 +83,7 @@ load lib/holders
   farm_is_at_rest
 }
 
-@test "SIGTERM to the relay of one connection ends that one, with a reset" {
+@test "SIGTERM to the relay of one connection ends that connection, with a reset" {
   node a 4001 2 --mode line
   entrance connection
   client_start victim --line "sleep 30000" --expect line
@@ -111,7 +111,7 @@ load lib/holders
   farm_is_at_rest
 }
 
-@test "SIGHUP loads the node list anew; a bad one changes nothing" {
+@test "SIGHUP loads the node list anew; a bad list changes nothing" {
   node a 4001 1 --mode hold:5
   entrance alone
   # A listener that serves has its handler.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# A waiter that is stopped (SIGSTOP, a debugger, a frozen cgroup) holds up nobody, and has its place when it goes on.
+# A waiter that is stopped (SIGSTOP, a debugger, a frozen cgroup) holds up no other, and has its place when it goes on.
 
 load lib/helpers
 load lib/holders
@@ -96,10 +96,10 @@ a_held_lock_makes_nobody_late() {
   farm_is_at_rest
 }
 
-@test "connection: nobody is late with a slot while another process is held up with the lock" {
+@test "connection: no process is late with a slot while another process is held up with the lock" {
   a_held_lock_makes_nobody_late connection
 }
-@test "inetd: nobody is late with a slot while another process is held up with the lock" {
+@test "inetd: no process is late with a slot while another process is held up with the lock" {
   a_held_lock_makes_nobody_late inetd
 }
 
@@ -184,7 +184,7 @@ second_entrance() {
 
 # A listener is stopped that has waiters, and that looks after the queue: its clients wait until it goes on, and those
 # of another entrance are served meanwhile, before and behind them. Then its clients have their places.
-a_stopped_listener_holds_up_nobody() {
+a_stopped_listener_holds_up_no_other() {
   local first second listener=$GATE_PID holder
   node a 4001 1 --mode line
   entrance "$@"
@@ -259,10 +259,10 @@ looked_since() { [ "$(tdbdump -k farm "$SCOREBOARD")" != "$1" ]; }
   farm_is_at_rest
 }
 
-@test "listener: one that is stopped with its waiters holds up no other entrance" { a_stopped_listener_holds_up_nobody listener; }
-@test "alone: one that is stopped with its waiters holds up no other entrance" { a_stopped_listener_holds_up_nobody alone; }
+@test "listener: a listener stopped with its waiters holds up no other entrance" { a_stopped_listener_holds_up_no_other listener; }
+@test "alone: a listener stopped with its waiters holds up no other entrance" { a_stopped_listener_holds_up_no_other alone; }
 @test "a relay for each connection: a listener that is stopped with its waiters holds up no other entrance" {
-  a_stopped_listener_holds_up_nobody alone --connections-per-relay 1
+  a_stopped_listener_holds_up_no_other alone --connections-per-relay 1
 }
 
 # The wall clock is set back behind the grant: its age is not of that clock.

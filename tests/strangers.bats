@@ -53,7 +53,7 @@ says() {
 
 NOT_THEIRS='not believed: it belongs to neither root, nor this user, nor the owner of its folder'
 
-@test "a scoreboard that a stranger planted in a folder for all is believed by nobody else" {
+@test "a scoreboard that a stranger planted in a folder for all is believed by no other user's programs" {
   folder 1777 root
   as $STRANGER "$T/cbscore" -c "$CONF" -s "$SCOREBOARD" load
   [ "$(stat -c %u "$SCOREBOARD")" = $STRANGER ]
@@ -98,7 +98,7 @@ NOT_THEIRS='not believed: it belongs to neither root, nor this user, nor the own
   as $STRANGER "$T/cbscore" -c "$CONF" list
 }
 
-@test "one of the group changes the scoreboard, and makes none that nobody would believe" {
+@test "a member of the group changes the scoreboard, and makes none that no program would believe" {
   folder 770 $STRANGER:$GROUP
   says 1 "cbscore: $SCOREBOARD: only root and the owner of its folder can make a scoreboard there" \
     as_member "$T/cbscore" -c "$CONF" load
@@ -109,8 +109,8 @@ NOT_THEIRS='not believed: it belongs to neither root, nor this user, nor the own
   as_member "$T/cbscore" -c "$CONF" list
 }
 
-# Nobody would believe a file of the member's, so the damage is for a process that may make the scoreboard.
-@test "one of the group that meets damage leaves it to those who may make it" {
+# No program would believe a file of the member's, so a process that may make the scoreboard repairs the damage.
+@test "a member of the group that meets damage leaves it to a process that may make the scoreboard" {
   local as_owner=(setpriv "--reuid=$STRANGER" "--regid=$STRANGER" "--groups=$GROUP")
   folder 770 $STRANGER:$GROUP
   "${as_owner[@]}" "$T/cbscore" -c "$CONF" load

@@ -333,7 +333,7 @@ held() { score list -nr -o NODE,STATE,REASON | sed -n 's/^\([^ ]*\) held /\1 /p'
   inside rm /etc/sudoers.d/corebalance
 }
 
-@test "holds and their reasons outlive a reboot, by whomever they were set; a node that was put back is not held again" {
+@test "holds and their reasons outlive a reboot, whichever program set them; a node that was put back is not held again" {
   node a 4001 1 --mode echo
   node b 4002 1 --mode echo
   node c 4003 1 --mode echo
@@ -364,7 +364,7 @@ held() { score list -nr -o NODE,STATE,REASON | sed -n 's/^\([^ ]*\) held /\1 /p'
 
 # ---- the prober ----
 
-@test "a pass of the prober takes a dead node down and a living one up" {
+@test "a pass of the prober takes a dead node down and a living node up" {
   node a 4001 1 --mode echo
   node b 4002 1 --mode echo
   use listener
@@ -571,7 +571,7 @@ pass_after() { (($(last_pass) > $1)); }
   at_rest
 }
 
-@test "listener: one that is stopped is replaced, and its relays go on" {
+@test "listener: a listener that is stopped is replaced, and its relays go on" {
   local before
   node a 4001 2 --mode echo
   inside sh -c 'mkdir -p /run/systemd/system/corebalance.service.d && printf "[Service]\nWatchdogSec=2\n" \

@@ -74,7 +74,7 @@ assert "?" not in line and "\ufffd" not in line, line' $width
   done
 }
 
-@test "top: h holds after a question, u puts back, Enter shows connections, k ends one, q leaves the terminal as it was" {
+@test "top: h holds after a question, u puts back, Enter shows connections, k ends a connection, q leaves the terminal as it was" {
   node a 4001 2 --mode line
   entrance alone
   client_start one --line "sleep 600000" --expect line
@@ -131,7 +131,7 @@ assert "?" not in line and "\ufffd" not in line, line' $width
 @test "top leaves the terminal as it was when a signal ends it, and comes back after a stop" {
   node_line 4001 2
   score load
-  # Those of a fault, and those that nobody expects, too.
+  # Signals of a fault, and signals that no program expects, too.
   for signal in TERM HUP INT SEGV ABRT USR1 ALRM; do
     on_terminal 80 24 "$(top)"
     until_ok shows "q quit"
@@ -156,7 +156,7 @@ assert "?" not in line and "\ufffd" not in line, line' $width
   until_ok shows "ended 0"
 }
 
-@test "top without a terminal, or on one that is not known, says so" {
+@test "top without a terminal, or on a terminal that is not known, says so" {
   node_line 4001 2
   score load
   run -2 score top

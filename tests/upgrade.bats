@@ -97,7 +97,7 @@ later_counts() { [ "$(later "$1" -n | grep -c .)" = "$2" ]; }
   run -75 "$BUILD/cbprobe" -c "$CONF"
 }
 
-@test "a scoreboard of a format that is too old is refused as a later one is" {
+@test "a scoreboard of a format that is too old is refused as a scoreboard of a later format is" {
   node a 4001 1 --mode line
   score load
   # The format number stands behind the magic.

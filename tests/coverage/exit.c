@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * exit.c: linked into the programs of `make coverage` alone. Whoever ends
- * without exit(3), by _exit(2) as children do or by a signal that ends it, and
- * whoever will soon be another user or in another root folder, writes down
- * first which lines it went through.
+ * exit.c: linked into the programs of `make coverage` alone. A process that ends
+ * without exit(3), by _exit(2) as children do or by a signal, writes down first
+ * which lines it went through. So does a process that is about to become another
+ * user or to change its root folder.
  */
 
 #include <signal.h>

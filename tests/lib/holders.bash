@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash
 #
-# holders.bash: which relays hold the slots, for tests that go on to kill, stop or look at these. A listener that has no
-# idle relay takes a connection in and holds its slot itself, for a moment: until it gives both to a relay.
+# holders.bash: which relays hold the slots, for tests that kill, stop or look at these relays. A listener that has no idle
+# relay accepts a connection and holds its slot itself for a moment, until it gives both to a relay.
 
 slots_are_of_relays() {
   local pids

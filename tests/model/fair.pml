@@ -12,13 +12,13 @@
  *   Fate        SIGKILL, KILLS times in a run, between any two sections; then score_reap(), of the slot and the ticket.
  *
  * A section is one atomic step: store.c's intent makes it so. queue.pml has what happens between the commits of a
- * section, who wakes and who reaps; party.c's tree is left out (fsck and tests/death.bats compare it with the rest).
+ * section, which process wakes and which reaps; party.c's tree is left out (fsck and tests/death.bats compare it with the rest).
  *
  * Party 0 has all processes but the last ones, which are parties of their own: PARTIES in all.
  *
  * What is checked
  *   counts     a party's count is that of its slots, after each commit (in check)
- *   at once    no slot is free while a live process waits, and a newcomer overtakes nobody (in check, come)
+ *   at once    no slot is free while a live process waits, and a newcomer overtakes no process (in check, come)
  *   the next   a slot goes to a party that holds the fewest of those that wait, to its oldest ticket (in give)
  *   one end    a party that waits and holds nothing sees at most PARTIES - 2 slots go to others first: to parties
  *              that held nothing before it. With two parties: it gets the next slot that comes free (in give)

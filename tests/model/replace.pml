@@ -92,7 +92,7 @@ again:
 	};
 	if
 	:: first && n_files < FILES ->
-		/* create() of open.c: nobody has one */
+		/* create() of open.c: no process has one */
 		atomic { LIVES;
 			if
 			:: name == 0 -> n_files++; name = n_files; whole[name] = true
