@@ -171,7 +171,10 @@ static uint64_t offer(struct known_node *node, uint64_t amount, uint64_t limit)
 	return more;
 }
 
-/* Offers free slots: those that were offered before, then of each node those above its proportion, so that every gateway keeps a part of each node. */
+/*
+ * Offers free slots: first those that were offered before, then of each node the slots above its proportion. So every
+ * gateway keeps a part of each node. *amount is what is still to be offered, and becomes less.
+ */
 static void offer_free(struct candidate *candidates, size_t n, const struct balance *b, uint64_t *amount)
 {
 	size_t i;

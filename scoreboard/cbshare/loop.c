@@ -229,7 +229,8 @@ static bool is_over(void)
 	if (loop.stopping || gateway_has_left(loop.setup->gateway))
 		return true;
 	/* Where the engine does not answer, the lease's end does what leaving would have done. */
-	return loop.leaving && etcd_trouble(loop.setup->engine) && score_totals(loop.setup->score, &totals) == 0 && totals.lapsed && totals.busy == 0;
+	return loop.leaving && etcd_trouble(loop.setup->engine) && score_totals(loop.setup->score, &totals) == 0 &&
+	       totals.lapsed && totals.busy == 0;
 }
 
 int loop_run(const struct loop_setup *setup)

@@ -38,8 +38,9 @@ static const struct {
 	[GATEWAY_LIST_AGREES] = { LOG_NOTICE, false, "gateway ", "has the same node list again" },
 	[GATEWAY_NAME_TAKEN] = { LOG_ERR, false, NULL, "another machine is the gateway of this name: --name must differ" },
 	[GATEWAY_BAD_VALUE] = { LOG_ERR, false, "the engine's key ", "has a value that cannot be read" },
-	[GATEWAY_WENT_BACK] = { LOG_ERR, false, NULL, "the engine has lost changes, as one that was restored from a backup: the lease is given up, and "
-						      "all begins anew when those of all gateways are over" },
+	[GATEWAY_WENT_BACK] = { LOG_ERR, false, NULL,
+				"the engine has lost changes, as one that was restored from a backup: the lease is given up, and "
+				"all begins anew when those of all gateways are over" },
 	[GATEWAY_LEFT] = { LOG_NOTICE, false, NULL, "left the farm's gateways" },
 };
 

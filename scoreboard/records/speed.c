@@ -201,7 +201,9 @@ static uint32_t distance(uint32_t a, uint32_t b)
 
 static uint32_t msec_of(int32_t octaves)
 {
-	return octaves < 0 ? 0 : octaves < 40 * SPEED_OCTAVE ? (uint32_t)((UINT64_C(1) << (octaves / SPEED_OCTAVE)) / 1000) : UINT32_MAX / 4;
+	if (octaves < 0)
+		return 0;
+	return octaves < 40 * SPEED_OCTAVE ? (uint32_t)((UINT64_C(1) << (octaves / SPEED_OCTAVE)) / 1000) : UINT32_MAX / 4;
 }
 
 /* Whether two samples may be compared: of two nodes, and begun at about the same time. */

@@ -19,7 +19,9 @@ struct copies {
 
 static bool is_copy(const char *name, const char *prefix)
 {
-	return strncmp(name, prefix, strlen(prefix)) == 0 && strspn(name + strlen(prefix), "0123456789T.") == strlen(name + strlen(prefix));
+	const char *time = name + strlen(prefix);
+
+	return strncmp(name, prefix, strlen(prefix)) == 0 && strspn(time, "0123456789T.") == strlen(time);
 }
 
 static void find_copies(int fd, const char *prefix, struct copies *ret)

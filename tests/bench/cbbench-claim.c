@@ -7,7 +7,9 @@
  * makes a scoreboard FILE of so many nodes, with slots enough that no process
  * waits, and lets so many processes claim and release as fast as they can. us is
  * wall time divided by all pairs, so more processes than processors alone do not
- * raise it. cpu is processor time divided by all pairs: what a busy machine leaves as it is. The clients are of 2048 addresses. least and most are the pairs of the slowest and the fastest process.
+ * raise it. cpu is processor time divided by all pairs, which other work of the
+ * machine does not change. The clients are of 2048 addresses. least and most are
+ * the pairs of the slowest and the fastest process.
  */
 #include "scoreboard.h"
 #include "wire.h"

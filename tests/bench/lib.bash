@@ -88,7 +88,7 @@ wait_until() { # COMMAND...: at most ten seconds
   done
 }
 
-nobody_is_left() { ! ss -Htn state connected exclude time-wait "src $1" | grep -q .; }
+no_client_is_left() { ! ss -Htn state connected exclude time-wait "src $1" | grep -q .; }
 listens() { ss -Hltn "src $1" | grep -q .; }
 
 from_template() { # TEMPLATE FILE: @NAME@ becomes $NAME
@@ -197,7 +197,10 @@ boot_prepare() { # STAGE
   fi
   progress "installing, and booting a systemd in namespaces of its own"
   rm -rf "$1"
-  make -s -C "$HERE/../.." install DESTDIR="$1" PREFIX=/usr BUILD="$BUILD" >"$T/boot.log" 2>&1 || { tail "$T/boot.log" && return 1; }
+  make -s -C "$HERE/../.." install DESTDIR="$1" PREFIX=/usr BUILD="$BUILD" >"$T/boot.log" 2>&1 || {
+    tail "$T/boot.log"
+    return 1
+  }
   install -D -t "$1/opt/bench" "$B"/cbbench-{load,node}
   mkdir -p "$1/etc/corebalance" "$1/etc/systemd/system"
   echo '127.0.0.1, 4001, 64, 0' >"$1/etc/corebalance/nodes.conf"
@@ -295,7 +298,7 @@ counts_of_peers() {
 }
 
 counts_of() { # PEER [cbbench-load option...]
-  local peer=$1 dir=$T/$GROUP-$1 control answer i counts
+  local peer=$1 dir=$T/$GROUP-$1 control answer i counts unit
   shift
   load "$peer" "$@"
   exec {control}<>"$dir/control" {answer}<>"$dir/answer"
@@ -311,7 +314,9 @@ counts_of() { # PEER [cbbench-load option...]
   mapfile -t counts < <(awk -F';' '$1 ~ /^[0-9.]+$/ { print $1 * ($2 == "msec" ? 1000 : 1) }' "$dir/counts")
   if [ ${#counts[@]} != ${#COUNT_ROWS[@]} ] || [ "${GOT[failures]}" != 0 ]; then return 1; fi
   for i in "${!COUNT_ROWS[@]}"; do
-    record "${COUNT_ROWS[i]}" "$peer" 1 "$(calculate "${counts[i]} / ${GOT[ok]}")" "$([ "${COUNT_ROWS[i]}" != cpu ] || printf 'us ')a connection"
+    unit='a connection'
+    [ "${COUNT_ROWS[i]}" != cpu ] || unit='us a connection'
+    record "${COUNT_ROWS[i]}" "$peer" 1 "$(calculate "${counts[i]} / ${GOT[ok]}")" "$unit"
   done
 }
 

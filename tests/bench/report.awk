@@ -9,7 +9,10 @@ BEGIN { FS = "\t" }
 
 # goals.tsv
 FNR == NR {
-	if ($1 == group) { n_goals++; goal_row[n_goals] = $2; ours[n_goals] = $3; against[n_goals] = $4; relation[n_goals] = $5; goal[n_goals] = slow && $7 != "" ? $7 : $6 }
+	if ($1 != group) next
+	n_goals++
+	goal_row[n_goals] = $2; ours[n_goals] = $3; against[n_goals] = $4; relation[n_goals] = $5
+	goal[n_goals] = slow && $7 != "" ? $7 : $6
 	next
 }
 

@@ -450,8 +450,8 @@ static void call_look(struct state *t)
 static void call_claim(struct state *t)
 {
 	struct score_target target;
-	int r = score_claim(t->s, &(struct score_arrival){ .policy = t->policy, .clients = 20, .client = "192.0.2.9:1", .queue_limit = 100 },
-			    &t->slot, &target, &t->ticket);
+	const struct score_arrival arrival = { .policy = t->policy, .clients = 20, .client = "192.0.2.9:1", .queue_limit = 100 };
+	int r = score_claim(t->s, &arrival, &t->slot, &target, &t->ticket);
 
 	see_target(r, &target);
 	if (r == 1)

@@ -59,7 +59,8 @@ node() {
 node_up() {
   local name=$1 port=$2 cores=$3
   shift 3
-  inside systemd-run -q --collect "${UNIT_OPTIONS[@]}" --unit="node-$name" /opt/cbtest/cbtest-node --name "$name" --max "$cores" --timeout 500 \
+  inside systemd-run -q --collect "${UNIT_OPTIONS[@]}" --unit="node-$name" \
+    /opt/cbtest/cbtest-node --name "$name" --max "$cores" --timeout 500 \
     "$@" "127.0.0.1:$port"
   until_ok is_listening "127.0.0.1:$port"
 }

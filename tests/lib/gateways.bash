@@ -65,7 +65,8 @@ job_start() {
 
 # crowd_start NAME N [job]: clients of that gateway, one job after the other, until crowd_stop.
 crowd_start() {
-  background "$T/$1/crowd" "$CLIENT" -n 1000000 -c "$2" --interval 10 --timeout 600 --line "${3:-sleep 300}" --expect line "$ADDR:${PORT[$1]}"
+  background "$T/$1/crowd" "$CLIENT" -n 1000000 -c "$2" --interval 10 --timeout 600 \
+    --line "${3:-sleep 300}" --expect line "$ADDR:${PORT[$1]}"
   CROWD_PID[$1]=$PID
 }
 crowd_stop() { kill "${CROWD_PID[$1]}"; gone "${CROWD_PID[$1]}"; }

@@ -33,8 +33,8 @@ command_not_found_handle() {
 }
 export -f missing command_not_found_handle
 
-# Called before each command, and so sees the status of the previous command, wherever that was: behind !, in a pipe, in
-# a condition. `run -127` expects such a status; wait has it for a process that is not its child.
+# Called before each command. It sees the status of the previous command, also behind !, in a pipe, and in a condition.
+# `run -127` expects such a status; wait has it for a process that is not its child.
 look_at_statuses() {
   local statuses=" ${PIPESTATUS[*]} "
   if [[ $statuses == *" 12"[67]" "* && $command_before != wait* && ${expected_rc-} != 12[67] ]]; then
@@ -71,7 +71,8 @@ farm_setup() {
   : >"$CONF"
 }
 
-# Commands of check=exec: never run as root: makes a folder of root's one in which the user nobody can run and write.
+# open_to_nobody FOLDER: the user nobody can run programs and write there. A test that runs as root needs this for commands
+# of check=exec, which never run as root.
 open_to_nobody() {
   local dir=$1
   if [ "$(id -u)" = 0 ]; then
@@ -83,7 +84,8 @@ open_to_nobody() {
   fi
 }
 
-# Ends what was started. It is the last command of a teardown: its status is that of commands_were_found.
+# Ends the processes that the test started, and removes its folders. It is the last command of a teardown: its status is
+# that of commands_were_found.
 farm_teardown() {
   local pid
   for pid in "${PIDS[@]}"; do kill -CONT "$pid" 2>/dev/null; kill "$pid" 2>/dev/null; done
@@ -99,7 +101,7 @@ farm_teardown() {
   commands_were_found
 }
 
-# A file system of its own for the scoreboard, with room for little more.
+# small_run [SIZE]: a file system of its own for the scoreboard, with room for little more.
 small_run() {
   if [ "$(id -u)" != 0 ]; then skip "needs root to mount a small file system"; fi
   mkdir "$T/run"
@@ -109,10 +111,10 @@ small_run() {
   SCOREBOARD=$COREBALANCE_SCOREBOARD
 }
 
-# Fills that file system, until the ballast is removed.
+# fill_run: fills that file system, until the test removes $T/run/ballast.
 fill_run() { dd if=/dev/zero of="$T/run/ballast" bs=4k 2>/dev/null || true; }
 
-# The processes that have a file open, by /proc.
+# pids_holding FILE: the pids of the processes that have the file open, a line each, by /proc.
 pids_holding() {
   local link
   for link in /proc/[0-9]*/fd/*; do
@@ -120,7 +122,7 @@ pids_holding() {
   done 2>/dev/null | sort -u
 }
 
-# Waits until COMMAND succeeds; gives up after a minute, which no machine needs.
+# until_ok COMMAND...: runs it until it succeeds. After $PATIENCE seconds [60] it fails.
 until_ok() {
   local end=$((SECONDS + ${PATIENCE:-60}))
   until "$@" >/dev/null 2>&1; do
@@ -132,7 +134,7 @@ until_ok() {
   done
 }
 
-# A process that has ended is gone, also before its parent has waited for it.
+# gone PID: waits until the process has ended. A zombie, for which its parent has not waited yet, has ended.
 gone() {
   local end=$((SECONDS + ${PATIENCE:-60}))
   while kill -0 "$1" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null; do
@@ -150,8 +152,8 @@ background() {
   PIDS+=("$PID")
 }
 
-# node NAME PORT CORES [cbtest-node option]...: a node, which notes when it has too many connections, and its line in
-# the list.
+# node NAME PORT CORES [cbtest-node option]...: starts a node and adds its line to the list. A node that gets more than CORES
+# connections writes VIOLATION to its log.
 node() {
   node_start "$@"
   node_line "$2" "$3"
@@ -192,7 +194,7 @@ $(cat)"
 
 node_line() { echo "$ADDR, $1, $2, 0${3:+, $3}" >>"$CONF"; }
 
-# The old report is removed first, so that the node has written the new one after the request.
+# node_report NAME: the node's report. The old file is removed first, so the report is of now.
 node_report() {
   rm -f "$T/$1.report"
   kill -USR1 "$(eval echo "\$PID_$1")"
@@ -227,7 +229,7 @@ entrance() {
   esac
   GATE_PID=$PID
   until_ok is_listening "$GATE"
-  # It listens before it makes the scoreboard, which is there for those that look at it only then.
+  # The listener listens before it makes the scoreboard. A test that reads the scoreboard needs it now.
   [ "$way" != alone ] || PATIENCE=10 until_ok test -e "$SCOREBOARD" || true
 }
 
@@ -237,7 +239,7 @@ few_descriptors() { WRAPPER="prlimit --nofile=$1:$1" entrance alone "${@:2}"; }
 # How many clients are connected to $GATE, the backlog included.
 connected_are() { [ "$(ss -Htn state established "dst $GATE" | wc -l)" = "$1" ]; }
 
-# It does not connect: that would be a connection of the farm.
+# is_listening ADDRESS:PORT: by the kernel's table. To connect would be a connection of the farm.
 is_listening() {
   local port=${1##*:}
   ss -Hltn "sport = :$port" | awk '{print $4}' | grep -qF "$1"
@@ -254,8 +256,8 @@ client_start() {
   printf -v "PID_$name" %s "$PID"
 }
 
-# A connection that is held as long as the test needs it: with --line "$(until_word GO)" a node of the mode line replies
-# after `word GO`. So it does not matter how long a machine takes for the steps between.
+# A connection that is held for as long as the test needs it: with --line "$(until_word GO)" a node of the mode line replies
+# after `word GO`. The time that a machine takes for the steps between does not matter.
 until_word() { echo "until $T/$1.word"; }
 word() { : >"$T/$1.word"; }
 
@@ -270,7 +272,8 @@ time.sleep(600)"
   printf -v "PID_$1" %s "$PID"
 }
 
-# client_fails NAME: the client ends with a failure. (Not `run ! client_wait`: a subshell cannot wait for our children.)
+# client_fails NAME: the client ends with a failure. `run ! client_wait` would not do: run has a subshell, which cannot wait
+# for children of the test.
 client_fails() {
   if client_wait "$1"; then
     echo "$1 should have failed" >&2
@@ -308,7 +311,7 @@ scoreboard_is_sound() {
   tdbdump "$SCOREBOARD" >/dev/null
 }
 
-# The checks at the end of every scenario.
+# farm_is_at_rest: the checks at the end of every scenario.
 farm_is_at_rest() {
   until_ok everything_is_free
   nodes_never_overfilled

@@ -103,7 +103,8 @@ static void attack_from_listener(void)
 	tell("read memory", read_memory());
 	tell("ptrace", ptrace(PTRACE_ATTACH, other, NULL, NULL));
 	tell("take descriptor", syscall(SYS_pidfd_getfd, pidfd, 0, 0u));
-	tell("memory that runs", mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0);
+	void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	tell("memory that runs", memory == MAP_FAILED ? -1 : 0);
 	tell("keyring", syscall(SYS_keyctl, 0, 0, 0, 0, 0));
 	tell("kcmp", syscall(SYS_kcmp, other, getpid(), 0, 0, 0));
 	tell("dumpable", prctl(PR_SET_DUMPABLE, 1));
@@ -182,7 +183,8 @@ static long fork_relay(const struct confinement *confinement)
 static void listen_and_fork(const struct confinement *confinement)
 {
 	tell("list of nodes", open("/etc/passwd", O_RDONLY | O_CLOEXEC));
-	tell("library", mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, open("/bin/true", O_RDONLY | O_CLOEXEC), 0) == MAP_FAILED ? -1 : 0);
+	int library = open("/bin/true", O_RDONLY | O_CLOEXEC);
+	tell("library", mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, library, 0) == MAP_FAILED ? -1 : 0);
 	tell("listen", listen(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), 1));
 	tell("relay", fork_relay(confinement));
 	tell("signal", kill(other, SIGTERM));

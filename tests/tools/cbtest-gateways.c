@@ -345,7 +345,7 @@ static uint64_t oldest_waiter(const struct site *site)
 #define SAMPLES 100u
 
 /* The first has 12 clients, the others have 4 each: for a while it has as many slots as any of them, on an average, or one
- * fewer, as a slot is nobody's while it rests. */
+ * fewer, as no gateway may use a slot while it rests. */
 static void look_at_shares(void)
 {
 	uint64_t sums[SITES_MAX] = { 0 }, cores = 0;
@@ -408,7 +408,7 @@ static uint64_t live(uint64_t seed, uint64_t steps, const struct fault *fault)
 	look_at_the_end();
 	for (i = 0; i < n_sites; i++)
 		site_end(&sites[i]);
-	/* Messages reach nobody any more. */
+	/* No message arrives any more. */
 	world_run(world_now() + 20000000);
 	steps = world_steps();
 	store_end();

@@ -9,7 +9,7 @@
  * linker (--wrap) replaces the library's CLOCK_BOOTTIME by a clock that this
  * program moves: what is granted at the last microsecond of a lease, and what at
  * the next, does not depend on the machine's load. With COUNT it claims and releases so often, in a farm whose cores are leased
- * or not, for those who count what that costs.
+ * or not, so that a test can count what that costs.
  */
 
 #include <errno.h>

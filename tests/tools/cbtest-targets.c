@@ -71,7 +71,7 @@ static void test_owed(void)
 	/* A gateway below its target gives nothing. */
 	targets_owed(t, 3, 1, owed);
 	MUST(owed[0] == 0 && owed[2] == 0);
-	/* Nor does anybody give to a gateway that has a free slot and no waiter. */
+	/* Nor does a gateway give to one that has a free slot and no waiter. */
 	t[2].owned = 1;
 	targets_owed(t, 3, 0, owed);
 	MUST(owed[2] == 0);

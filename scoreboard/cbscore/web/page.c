@@ -265,11 +265,13 @@ static void write_node(FILE *out, const struct snapshot *snapshot, size_t i)
 		(void)fputs(" <small>backup</small>", out);
 	(void)fputs("</th><td class=\"slots\">", out);
 	write_bar(out, node);
-	(void)fprintf(out, "<span class=\"count\" aria-hidden=\"true\">%" PRIu32 " of %" PRIu32 "</span></td><td class=\"what\">", node->busy, node->cores);
+	(void)fprintf(out, "<span class=\"count\" aria-hidden=\"true\">%" PRIu32 " of %" PRIu32 "</span></td><td class=\"what\">",
+		      node->busy, node->cores);
 	write_state(out, node);
 	(void)fputc(' ', out);
 	write_why(out, snapshot, node);
-	(void)fprintf(out, "</td><td class=\"number\" data-name=\"speed\">%.2f</td><td class=\"number\" data-name=\"served\">", node->speed);
+	(void)fprintf(out, "</td><td class=\"number\" data-name=\"speed\">%.2f</td><td class=\"number\" data-name=\"served\">",
+		      node->speed);
 	html_count(out, node->served);
 	(void)fputs("</td><td class=\"number\" data-name=\"failed\">", out);
 	html_count(out, node->failed);
@@ -282,7 +284,8 @@ static void write_node(FILE *out, const struct snapshot *snapshot, size_t i)
 
 static void begin_nodes(FILE *out)
 {
-	(void)fputs("<section class=\"nodes\">\n<h2 id=\"nodes\">Nodes</h2>\n<table aria-labelledby=\"nodes\">\n<thead><tr><th scope=\"col\">Node</th>"
+	(void)fputs("<section class=\"nodes\">\n<h2 id=\"nodes\">Nodes</h2>\n<table aria-labelledby=\"nodes\">\n"
+		    "<thead><tr><th scope=\"col\">Node</th>"
 		    "<th scope=\"col\">Cores</th><th scope=\"col\">State</th><th scope=\"col\" class=\"number\">Speed</th>"
 		    "<th scope=\"col\" class=\"number\">Served</th><th scope=\"col\" class=\"number\">Failed</th>"
 		    "<th scope=\"col\" class=\"number\">In / out</th></tr></thead>\n<tbody>\n", out);

@@ -41,7 +41,8 @@ static const struct farm_kind farms[] = {
 	{ "16 cores of speed 4, 8 of 2, 8 and 4 of 1, 4 of 0.5", "mixed",
 	  KINDS({ 16, 4, 1 }, { 8, 2, 1 }, { 8, 1, 1 }, { 4, 1, 1 }, { 4, 0.5, 1 }), NO_NODE, NO_NODE },
 	{ "two fast nodes, 8 cores of speed 3, and six slow ones, 4 of 1", "two-fast",
-	  KINDS({ 8, 3, 1 }, { 8, 3, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }), NO_NODE, NO_NODE },
+	  KINDS({ 8, 3, 1 }, { 8, 3, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }, { 4, 1, 1 }),
+	  NO_NODE, NO_NODE },
 	{ "one big node, 32 cores of speed 1, and eight small ones, 2 of 2", "one-big",
 	  KINDS({ 32, 1, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }, { 2, 2, 1 }),
 	  NO_NODE, NO_NODE },
@@ -633,7 +634,7 @@ static void goal(const char *load, const char *what, double is, double limit, do
  * bound's part. With as many jobs at once as cores, a policy that keeps no job waiting
  * while a slot is free has no choice: the first jobs fill all slots, and each later job
  * gets the slot that has just come free. Only which of the first jobs gets which slot
- * differs, and as nobody knows how long they take, each order is as good as any other:
+ * differs, and as no program knows how long they take, each order is as good as any other:
  * the times of all such policies are one distribution, and the part is 1.
  */
 static double least_part(const struct farm_kind *farm, const struct load *load, const double *bounds, const double *peer,

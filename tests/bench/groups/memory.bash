@@ -30,6 +30,7 @@ memory_round() { # PEER ROUND
   fi
   exec 8>&-
   wait $pid
-  record idle.failures "$1" "$2" "$(awk '{ for (i = 1; i <= NF; i++) if (sub(/^failures=/, "", $i)) print $i }' "$T/memory.log")" connections
-  wait_until nobody_is_left "${TARGET[$1]}"
+  record idle.failures "$1" "$2" \
+    "$(awk '{ for (i = 1; i <= NF; i++) if (sub(/^failures=/, "", $i)) print $i }' "$T/memory.log")" connections
+  wait_until no_client_is_left "${TARGET[$1]}"
 }

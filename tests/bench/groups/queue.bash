@@ -35,5 +35,5 @@ queue_round() { # PEER ROUND
   node_counts
   record "peak-$QUEUE" "$1" "$2" "${GOT[node_peak]}" "at the node"
   # The next peer must not pay for the clean-up of this peer.
-  wait_until nobody_is_left "${TARGET[$1]}"
+  wait_until no_client_is_left "${TARGET[$1]}"
 }

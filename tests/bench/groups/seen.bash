@@ -15,7 +15,8 @@ group_seen() {
   for form in "${SEEN_FORMS[@]}"; do
     port=$((port + 1))
     SEEN_PORT[$form]=$port
-    inside systemd-run -q --unit="gate-$form" cbrelay --log "$(seen_lines "$form")" -s "/run/$form.tdb" "127.0.0.1:$port" 127.0.0.1:4001/64
+    inside systemd-run -q --unit="gate-$form" cbrelay --log "$(seen_lines "$form")" -s "/run/$form.tdb" \
+      "127.0.0.1:$port" 127.0.0.1:4001/64
     wait_until inside sh -c "ss -Hltn 'sport = :$port' | grep -q ." || { say "  left out: $form does not start" && return 1; }
   done
   inside systemd-run -q --unit=page cbscore -s /run/page.tdb serve --web 127.0.0.1:3680
