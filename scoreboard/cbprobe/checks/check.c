@@ -29,23 +29,17 @@ const struct check *check_find(const char *name)
 	return NULL;
 }
 
-/* Sets the detail, with unprintable bytes as dots: a node's own words go to terminals and the journal. */
-static void set_detail(struct probe *probe, const char *format, va_list ap)
-{
-	if (vsnprintf(probe->detail, sizeof(probe->detail), format, ap) >= (int)sizeof(probe->detail))
-		printable_cut(probe->detail);
-	printable(probe->detail, '.');
-}
-
-enum outcome probe_fail(struct probe *probe, enum node_reason reason, const char *format, ...)
+enum outcome probe_end(struct probe *probe, enum outcome outcome, enum node_reason reason, const char *format, ...)
 {
 	va_list ap;
 
 	probe->reason = reason;
 	va_start(ap, format);
-	set_detail(probe, format, ap);
+	if (vsnprintf(probe->detail, sizeof(probe->detail), format, ap) >= (int)sizeof(probe->detail))
+		printable_cut(probe->detail);
 	va_end(ap);
-	return OUTCOME_DOWN;
+	printable(probe->detail, '.'); /* a node's own words go to terminals and the journal */
+	return outcome;
 }
 
 enum outcome probe_fail_said(struct probe *probe, enum node_reason reason, const char *words, const char *said, size_t size)
@@ -58,26 +52,4 @@ enum outcome probe_fail_said(struct probe *probe, enum node_reason reason, const
 		text[i] = said[i] ? said[i] : '\a'; /* a dot, as all bytes that are no text */
 	text[size] = '\0';
 	return probe_fail(probe, reason, "%s%s", words, text);
-}
-
-enum outcome probe_cannot_tell(struct probe *probe, enum node_reason reason, const char *format, ...)
-{
-	va_list ap;
-
-	probe->reason = reason;
-	va_start(ap, format);
-	set_detail(probe, format, ap);
-	va_end(ap);
-	return OUTCOME_UNKNOWN;
-}
-
-enum outcome probe_warn(struct probe *probe, const char *format, ...)
-{
-	va_list ap;
-
-	probe->reason = REASON_NONE;
-	va_start(ap, format);
-	set_detail(probe, format, ap);
-	va_end(ap);
-	return OUTCOME_UP;
 }

@@ -102,17 +102,18 @@ CHECK_KINDS(CHECK_DECLARE)
 /* The check of that name. NULL if this program does not know it. */
 const struct check *check_find(const char *name);
 
-/* Leaves reason and detail (printf's; it may be cut short, and bytes that are not printable become dots) in the probe.
- * Returns OUTCOME_DOWN. */
-enum outcome probe_fail(struct probe *probe, enum node_reason reason, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+/*
+ * Leaves the reason and a detail in the probe, and returns the outcome. The detail is
+ * printf's; it is cut at a character if it has more than NODE_DETAIL_MAX bytes, and
+ * bytes that are not printable become dots.
+ */
+enum outcome probe_end(struct probe *probe, enum outcome outcome, enum node_reason reason, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 
-/* As probe_fail(), of what a node said, size bytes of any kind, behind these words. */
+/* A check that fails; a check that cannot tell; a node that is up, about which there is something to say. */
+#define probe_fail(probe, reason, ...) probe_end(probe, OUTCOME_DOWN, reason, __VA_ARGS__)
+#define probe_cannot_tell(probe, reason, ...) probe_end(probe, OUTCOME_UNKNOWN, reason, __VA_ARGS__)
+#define probe_warn(probe, ...) probe_end(probe, OUTCOME_UP, REASON_NONE, __VA_ARGS__)
+
+/* As probe_fail(). The detail is these words, and then what the node said: size bytes of any kind. */
 enum outcome probe_fail_said(struct probe *probe, enum node_reason reason, const char *words, const char *said, size_t size);
-
-/* As probe_fail(), for a check that cannot tell. Returns OUTCOME_UNKNOWN. */
-enum outcome probe_cannot_tell(struct probe *probe, enum node_reason reason, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/* Leaves a detail in the probe of a node that is up. Returns OUTCOME_UP. */
-enum outcome probe_warn(struct probe *probe, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -24,7 +24,6 @@
 #include <limits.h>
 #include <netdb.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -443,18 +442,8 @@ static const char *first_line(struct run *run)
 	return run->line;
 }
 
-static enum outcome cannot_tell(struct probe *probe, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static enum outcome cannot_tell(struct probe *probe, const char *format, ...)
-{
-	char why[NODE_DETAIL_MAX + 1];
-	va_list ap;
-
-	va_start(ap, format);
-	(void)vsnprintf(why, sizeof(why), format, ap);
-	va_end(ap);
-	return probe_cannot_tell(probe, REASON_COMMAND_UNKNOWN, "%s", why);
-}
+/* A command that does not say how the node is. */
+#define cannot_tell(probe, ...) probe_cannot_tell(probe, REASON_COMMAND_UNKNOWN, __VA_ARGS__)
 
 static enum outcome judge(struct probe *probe, struct run *run, const siginfo_t *info)
 {
