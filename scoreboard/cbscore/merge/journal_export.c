@@ -58,7 +58,7 @@ static int read_text(FILE *file, char *place, size_t size)
 {
 	int c;
 
-	for (size_t n = 0; (c = getc(file)) != '\n'; n++) {
+	for (size_t n = 0; (c = getc_unlocked(file)) != '\n'; n++) {
 		if (c == EOF)
 			return end_of(file);
 		keep(place, size, n, c);
@@ -72,18 +72,18 @@ static int read_binary(FILE *file, char *place, size_t size)
 	int c;
 
 	for (unsigned i = 0; i < 8; i++) {
-		c = getc(file);
+		c = getc_unlocked(file);
 		if (c == EOF)
 			return end_of(file);
 		length |= (uint64_t)c << (8 * i);
 	}
 	for (uint64_t n = 0; n < length; n++) {
-		c = getc(file);
+		c = getc_unlocked(file);
 		if (c == EOF)
 			return end_of(file);
 		keep(place, size, (size_t)n, c);
 	}
-	return getc(file) == '\n' ? 0 : end_of(file);
+	return getc_unlocked(file) == '\n' ? 0 : end_of(file);
 }
 
 /* Reads the name of a field, and what ends it: '=' or '\n'. Returns that; 0: the file is at its end; or -errno. */
@@ -93,7 +93,7 @@ static int read_name(FILE *file, char name[static NAME_MAX_ + 1])
 	int c;
 
 	name[0] = '\0';
-	while ((c = getc(file)) != '=' && c != '\n') {
+	while ((c = getc_unlocked(file)) != '=' && c != '\n') {
 		if (c == EOF)
 			return n == 0 && !ferror(file) ? 0 : end_of(file);
 		if (n == NAME_MAX_)
