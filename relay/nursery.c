@@ -31,8 +31,10 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "inherited.h"
 #include "passing.h"
 #include "report.h"
+#include "system/holder.h"
 
 #define NAME "cbrelay-nursery" /* in ps(1); relays have the name of the program */
 #define NAME_SIZE 16
@@ -95,9 +97,12 @@ static bool serve(const struct nursery_setup *setup, const struct birth *birth, 
 
 	if (r <= 0)
 		return r == -EAGAIN || r == -EINTR;
+	holder_fork_begins();
 	pid = fork_sister(birth);
-	if (pid == 0)
+	if (pid == 0) {
+		(void)close(fd);
 		_exit(setup->live(request.number, orders_fd, request.reserved, setup->arg));
+	}
 	(void)close(orders_fd);
 	return send(fd, &pid, sizeof(pid), MSG_NOSIGNAL) == sizeof(pid);
 }
@@ -118,6 +123,10 @@ static _Noreturn void run(const struct nursery *nursery, int fd, pid_t parent)
 	keep[n++] = fd;
 	if (getppid() != parent || child_close_others(setup->score, keep, n) < 0 || score_after_fork(setup->score) < 0)
 		_exit(EXIT_FAILURE);
+	if (setup->prepare(setup->arg) < 0)
+		_exit(EXIT_FAILURE);
+	(void)score_prepare(setup->score); /* if it fails, each relay finds out for itself */
+	inherited_without_libraries();
 	fds[0] = (struct pollfd){ .fd = fd, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = score_wake_fd(setup->score), .events = POLLIN };
 	score_answer(setup->score);
@@ -153,6 +162,7 @@ static int start(struct nursery *nursery)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	(void)setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most));
+	holder_fork_begins();
 	nursery->pid = fork();
 	if (nursery->pid == 0)
 		run(nursery, pair[1], parent);

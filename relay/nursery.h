@@ -26,7 +26,10 @@ struct nursery_setup {
 	/* In the nursery: the descriptors that it and its relays need, besides 0 to 2 and the scoreboard's; NURSERY_KEPT_MAX
 	 * at most. Returns their number. */
 	size_t (*keep)(int *ret, void *arg);
-	/* In a relay just forked, which has the nursery's descriptors, too: its whole life. Returns its exit status. */
+	/* In the nursery: what is alike in all relays. 0 or -errno. */
+	int (*prepare)(void *arg);
+	/* In a relay just forked, with the nursery's descriptors, and with all signals blocked: its whole life. Returns its
+	 * exit status. */
 	int (*live)(size_t number, int orders_fd, bool reserved, void *arg);
 	void *arg;
 };

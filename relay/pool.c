@@ -13,7 +13,6 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "child.h"
 #include "confine.h"
 #include "nursery.h"
 #include "report.h"
@@ -52,6 +51,7 @@ struct pool {
 };
 
 static size_t descriptors(int *ret, void *arg);
+static int prepare(void *arg);
 static int become_relay(size_t number, int orders_fd, bool reserved, void *arg);
 
 static int on_call(sd_event_source *source, int fd, uint32_t revents, void *arg)
@@ -80,7 +80,8 @@ int pool_new(const struct pool_setup *setup, struct pool **ret)
 	pool->setup = *setup;
 	pool->parent = getpid();
 	pool->nursery = nursery_new(&(struct nursery_setup){
-		.event = setup->event, .score = setup->score, .keep = descriptors, .live = become_relay, .arg = pool });
+		.event = setup->event, .score = setup->score, .keep = descriptors, .prepare = prepare,
+		.live = become_relay, .arg = pool });
 	if (!pool->nursery) {
 		free(pool);
 		return -ENOMEM;
@@ -234,7 +235,7 @@ static void bury_unwatched(struct pool *pool)
 
 /* ---- their beginning ---- */
 
-/* In the child: what it needs besides the scoreboard's descriptors. */
+/* In the nursery: what it and its relays need besides the scoreboard's descriptors. */
 static size_t descriptors(int *ret, void *arg)
 {
 	const struct pool *pool = arg;
@@ -250,6 +251,13 @@ static size_t descriptors(int *ret, void *arg)
 	return n;
 }
 
+/* In the nursery. */
+static int prepare(void *arg)
+{
+	(void)arg;
+	return relay_prepare();
+}
+
 /* In the child. */
 static int become_relay(size_t number, int orders_fd, bool reserved, void *arg)
 {
@@ -259,12 +267,8 @@ static int become_relay(size_t number, int orders_fd, bool reserved, void *arg)
 		.gate = &pool->gate, .parent = pool->parent, .number = number, .orders_fd = orders_fd, .reserved = reserved,
 		.fds = setup->fds, .n_fds = setup->n_fds, .score = setup->score, .settings = setup->settings,
 	};
-	int keep[NURSERY_KEPT_MAX + 1];
-	size_t n = descriptors(keep, pool);
-	int r;
+	int r = score_after_fork(setup->score);
 
-	keep[n++] = orders_fd;
-	r = child_begin(setup->score, keep, n);
 	if (r == 0 && pool->confinement)
 		r = confine(pool->confinement);
 	if (r < 0) {

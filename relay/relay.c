@@ -72,18 +72,25 @@ static void orphaned(int signal_number)
 	errno = error;
 }
 
-static void watch_parent(const struct relay_place *place)
+int relay_prepare(void)
 {
-	struct sigaction action = { .sa_handler = orphaned, .sa_flags = SA_RESTART };
+	const struct sigaction action = { .sa_handler = orphaned, .sa_flags = SA_RESTART };
+	int r = sigterm_prepare();
 
+	return r < 0 ? r : sigaction(SIGURG, &action, NULL) < 0 ? -errno : 0;
+}
+
+/* Signals are blocked until orphaned() knows what to close. */
+static int watch_parent(const struct relay_place *place)
+{
 	for (size_t i = 0; i < place->n_fds; i++)
 		listening[i] = place->fds[i];
 	n_listening = (sig_atomic_t)place->n_fds;
 	own_place = place;
-	(void)sigaction(SIGURG, &action, NULL);
 	(void)prctl(PR_SET_PDEATHSIG, SIGURG);
 	if (getppid() != place->parent)
 		orphaned(SIGURG); /* the listener died before this relay could watch it */
+	return sigterm_begin();
 }
 
 static void rest(struct relay *relay)
@@ -392,13 +399,15 @@ int relay_run(const struct relay_place *place)
 	struct relay relay = { .place = place, .settings = *place->settings, .full_usec = FULL_USEC };
 	struct work work;
 	enum next next = NEXT_FAIL;
+	int r;
 
 	/* An accepted connection is never refused: the limit only decides what the listener leaves in the backlog. */
 	relay.settings.queue_limit = 0;
-	watch_parent(place);
-	relay.epoll_fd = make_epoll(place);
-	if (relay.epoll_fd < 0) {
-		report_message(LOG_ERR, "cannot begin as a relay: %s", strerror(-relay.epoll_fd));
+	r = watch_parent(place);
+	if (r == 0)
+		r = relay.epoll_fd = make_epoll(place);
+	if (r < 0) {
+		report_message(LOG_ERR, "cannot begin as a relay: %s", strerror(-r));
 		return EX_OSERR;
 	}
 	/* A process that rebuilt the scoreboard before it could ask this relay waits for the answer that the relay

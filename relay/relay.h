@@ -38,8 +38,12 @@ struct relay_place {
 	const struct settings *settings;
 };
 
+/* In a process that blocks all signals: sets up what the relays that it forks then need, and what is alike in all. 0 or
+ * -errno. */
+int relay_prepare(void);
+
 /*
- * The life of a relay, in a process just forked (see child.h): serves
+ * The life of a relay, in a process forked after relay_prepare(): serves
  * until the relay has served settings->connections_per_relay, or the listener
  * lets it go, or SIGTERM. Returns an exit status; EX_OK: whatever the relay was
  * given has been served.

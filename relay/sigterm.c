@@ -55,14 +55,26 @@ int sigterm_setup(void)
 	return handle(SIGTERM) < 0 || handle(SIGINT) < 0 || unblock_all() < 0 ? -errno : 0;
 }
 
-int sigterm_inherit(void)
+int sigterm_prepare(void)
 {
 	is_watched = false;
-	/* Handlers first, and then the mask: a SIGTERM that comes now must find its handler. */
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGCHLD, SIG_DFL);
 	(void)signal(SIGINT, SIG_IGN); /* a terminal sends it to all processes of the group; the parent decides */
-	return handle(SIGTERM) < 0 || unblock_all() < 0 ? -errno : 0;
+	return handle(SIGTERM) < 0 ? -errno : 0;
+}
+
+int sigterm_begin(void)
+{
+	return unblock_all() < 0 ? -errno : 0;
+}
+
+int sigterm_inherit(void)
+{
+	int r = sigterm_prepare();
+
+	/* Handlers first, and then the mask: a SIGTERM that comes now must find its handler. */
+	return r < 0 ? r : sigterm_begin();
 }
 
 void sigterm_watch(void)

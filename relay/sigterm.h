@@ -27,6 +27,11 @@ void sigterm_remember(void);
 /* The same for a process made by fork(2) from a parent that handles signals differently. 0 or -errno. */
 int sigterm_inherit(void);
 
+/* Its two halves, for a process that blocks all signals and forks such processes: once in that process what they all
+ * inherit, and in each what is left. 0 or -errno. */
+int sigterm_prepare(void);
+int sigterm_begin(void);
+
 /* Whether SIGTERM has come. Costs no system call. */
 bool sigterm_pending(void);
 

@@ -133,6 +133,11 @@ int score_is_free(struct score *s)
 	return OPERATION(s, attempt_is_free(s));
 }
 
+int score_prepare(struct score *s)
+{
+	return OPERATION(s, attempt_prepare(s));
+}
+
 int score_take(struct score *s, struct score_ticket *ticket, struct score_slot *ret,
 	       struct score_target *ret_target)
 {

@@ -180,6 +180,10 @@ void score_make_for(const char *user);
  */
 int score_after_fork(struct score *s);
 
+/* For a process that forks others, which call score_after_fork(): does now what the first change of the scoreboard would do
+ * in each of them. 0 or -errno. */
+int score_prepare(struct score *s);
+
 /* The caller does not call for a while: gives memory back that only calls use. It may call at any time. */
 void score_spare(struct score *s);
 

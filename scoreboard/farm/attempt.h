@@ -16,6 +16,7 @@ int attempt_join(struct score *s, const struct score_arrival *arrival, struct sc
 int attempt_rejoin(struct score *s, uint64_t number, enum score_policy policy, const char *client,
 		   uint32_t per_client, struct score_ticket *ret);
 int attempt_is_free(struct score *s);
+int attempt_prepare(struct score *s);
 int attempt_is_over(struct score *s, const struct score_slot *slot, uint32_t per_client);
 int attempt_take(struct score *s, const struct score_ticket *ticket, struct score_slot *ret,
 	      struct score_target *ret_target);

@@ -46,6 +46,13 @@ int attempt_is_free(struct score *s)
 	return IN_SECTION(s, farm, claim_is_free(farm) == 0);
 }
 
+int attempt_prepare(struct score *s)
+{
+	struct farm *farm;
+
+	return IN_SECTION(s, farm, store_prepare(s->store));
+}
+
 /*
  * Accepts the connection for which a slot (outcome 0) or a place (1) is staged, and writes the client's name into it. 0,
  * NONE_PENDING or -errno. Nothing is committed yet: if there is no connection, what is staged is dropped with the section.

@@ -895,6 +895,12 @@ void store_after_fork(struct store *s, const struct holder *self)
 		lock_after_fork(s->file.lock, self);
 }
 
+int store_prepare(struct store *s)
+{
+	(void)file_has_places(&s->file, "applied");
+	return 0;
+}
+
 void store_spare(struct store *s)
 {
 	if (s->mode == UNLOCKED)

@@ -78,6 +78,10 @@ void store_adopt(struct store *s);
 /* The file with the records; it stays the store's. */
 struct file *store_file(struct store *s);
 
+/* In a section: finds out where records lie, which the first commit of a process would find out. Processes that are forked
+ * know it from then on. 0. */
+int store_prepare(struct store *s);
+
 /* The caller opens no section for a while: gives memory back that only a section uses. It does nothing in a section. */
 void store_spare(struct store *s);
 

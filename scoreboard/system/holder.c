@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static int read_file(const char *path, char *buffer, size_t size)
@@ -108,12 +109,58 @@ bool boots_differ(const uint8_t a[static BOOT_SIZE], const uint8_t b[static BOOT
 	       memcmp(a, b, sizeof(unknown)) != 0;
 }
 
-void holder_self(struct holder *ret)
+/*
+ * What a fork leaves to the child. The child started after before_ticks, and before it asks. If both are the same clock
+ * tick, that is the start, which the kernel counts in ticks of the same clock. Whether it does is seen in a process
+ * that was forked with a note and has read its start; only what that process forks believes the clock.
+ */
+static struct {
+	pid_t by;              /* 0: no process has noted anything */
+	uint64_t hz;           /* ticks in a second */
+	uint64_t before_ticks;
+	bool believed;
+} fork_note;
+
+/* CLOCK_BOOTTIME in the unit of struct holder; 0: unknown. The kernel is asked: another clock that a library puts in its
+ * place is not the one by which the kernel notes the start of a process. */
+static uint64_t ticks_now(void)
 {
+	struct timespec now;
+
+	if (fork_note.hz == 0 || syscall(SYS_clock_gettime, CLOCK_BOOTTIME, &now) < 0)
+		return 0;
+	return (uint64_t)now.tv_sec * fork_note.hz + (uint64_t)now.tv_nsec / (1000000000u / fork_note.hz);
+}
+
+void holder_fork_begins(void)
+{
+	if (fork_note.by != getpid()) {
+		fork_note.by = getpid();
+		fork_note.hz = (uint64_t)sysconf(_SC_CLK_TCK);
+	}
+	fork_note.before_ticks = ticks_now();
+}
+
+/* When this process, whose pid is given, started; 0: unknown. */
+static uint64_t own_start(pid_t pid)
+{
+	bool noted = fork_note.by != 0 && fork_note.by != pid && fork_note.before_ticks != 0;
 	struct stat_line line;
 
-	*ret = (struct holder){ .pid = (uint32_t)getpid() };
-	ret->start = read_stat("/proc/self/stat", &line) < 0 ? 0 : line.start;
+	if (noted && fork_note.believed && ticks_now() == fork_note.before_ticks)
+		return fork_note.before_ticks;
+	if (read_stat("/proc/self/stat", &line) < 0)
+		return 0;
+	if (noted && !fork_note.believed)
+		fork_note.believed = line.start >= fork_note.before_ticks && line.start <= ticks_now();
+	return line.start;
+}
+
+void holder_self(struct holder *ret)
+{
+	pid_t pid = getpid();
+
+	*ret = (struct holder){ .pid = (uint32_t)pid, .start = own_start(pid) };
 	(void)memcpy(ret->boot, boot_id(), sizeof(ret->boot));
 }
 

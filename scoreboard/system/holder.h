@@ -28,6 +28,9 @@ bool boots_differ(const uint8_t a[static BOOT_SIZE], const uint8_t b[static BOOT
 /* Names the calling process. A child of fork(2) must call it anew. */
 void holder_self(struct holder *ret);
 
+/* The calling process is about to fork. So the child knows its own start by the clock, mostly, and need not read it. */
+void holder_fork_begins(void);
+
 /* Names another process. Returns whether a process of that pid lives. */
 bool holder_of(pid_t pid, struct holder *ret);
 
