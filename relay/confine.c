@@ -16,9 +16,17 @@
  * system call that both programs allow whatever its arguments, the kernel looks up
  * one bit, as for one program.
  *
- * A relay signals itself by tgkill(2) with its own pid, which differs from relay to
- * relay, while the program of the filter is made once, by the build. So the program has a number
- * that no pid can be in the place of the pid, and each relay puts its pid there.
+ * A process that serves one connection by itself signals itself by tgkill(2) with its
+ * own pid, while the program of the filter is made by the build. So the program has a
+ * number that no pid can be in the place of the pid, and the process puts its pid there.
+ *
+ * For a process that lives for one connection such a program would be dear: the kernel
+ * takes 75 us to check and translate it, and to free it. So the nursery, which forks
+ * relays, binds itself to the program of relays once, and they inherit it. What a relay
+ * may not do and its nursery has to, is clone(2): the program lets it pass with a number
+ * of 64 bits that the nursery has drawn. A relay erases its copy of the number before it
+ * does anything else, and can look into no other process. Nor has that program a pid: to
+ * signal itself a relay uses a timer.
  *
  * Sanitizers need more than that: a process built with a sanitizer binds itself to
  * nothing.
@@ -36,6 +44,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -61,9 +70,15 @@
 #define FS_TRUNCATE (UINT64_C(1) << 14)
 #define FS_IOCTL_DEV (UINT64_C(1) << 15)
 
-struct confinement {
+/* A program of a filter. */
+struct program {
 	const struct sock_filter *filter;
 	size_t n;              /* instructions, FILTER_MAX at most */
+};
+
+struct confinement {
+	struct program alone;      /* of a process that serves by itself */
+	struct program nursery;    /* of the process that forks relays, and of these */
 	int landlock_fd;       /* -1: the kernel has none */
 };
 
@@ -81,8 +96,12 @@ struct confinement {
 /* How many instructions such a program has. */
 #define PROGRAM_LENGTH(name) (((uintptr_t)name##_end - (uintptr_t)name##_begin) / sizeof(name##_begin[0]))
 
+#define PROGRAM(name) (struct program){ .filter = name##_begin, .n = PROGRAM_LENGTH(name) }
+
 INCLUDE_PROGRAM(filter_user, "user.bpf");
 INCLUDE_PROGRAM(filter_root, "root.bpf");
+INCLUDE_PROGRAM(filter_nursery_user, "nursery-user.bpf");
+INCLUDE_PROGRAM(filter_nursery_root, "nursery-root.bpf");
 INCLUDE_PROGRAM(filter_listener, "listener.bpf");
 
 /* ---- files ---- */
@@ -149,9 +168,9 @@ int confinement_new(int folder_fd, struct confinement **ret)
 		return r;
 	}
 	tzset(); /* a copy of a damaged scoreboard has the local time in its name: the zone is read before files are out of reach */
-	confinement->filter = geteuid() == 0 ? filter_root_begin : filter_user_begin;
-	confinement->n = geteuid() == 0 ? PROGRAM_LENGTH(filter_root) : PROGRAM_LENGTH(filter_user);
-	r = confinement->n > FILTER_MAX ? -E2BIG : 0;
+	confinement->alone = geteuid() == 0 ? PROGRAM(filter_root) : PROGRAM(filter_user);
+	confinement->nursery = geteuid() == 0 ? PROGRAM(filter_nursery_root) : PROGRAM(filter_nursery_user);
+	r = confinement->alone.n > FILTER_MAX || confinement->nursery.n > FILTER_MAX ? -E2BIG : 0;
 	if (r == 0)
 		r = make_ruleset(folder_fd, &confinement->landlock_fd);
 	if (r < 0)
@@ -180,15 +199,35 @@ static int set_filter(const struct sock_filter *filter, size_t n)
 }
 
 /* Puts the pid of this process into the place that the program keeps for it. */
-static int set_own_filter(const struct confinement *confinement)
+static int set_own_filter(const struct program *program)
 {
 	struct sock_filter filter[FILTER_MAX]; /* here and not allocated: the stack is given back while a relay sleeps */
 
-	(void)memcpy(filter, confinement->filter, confinement->n * sizeof(*filter));
-	for (size_t i = 0; i < confinement->n; i++)
+	(void)memcpy(filter, program->filter, program->n * sizeof(*filter));
+	for (size_t i = 0; i < program->n; i++)
 		if (filter[i].k == FILTER_NO_PID && BPF_CLASS(filter[i].code) == BPF_JMP)
 			filter[i].k = (uint32_t)getpid();
-	return set_filter(filter, confinement->n);
+	return set_filter(filter, program->n);
+}
+
+/* The same for the nursery's number. */
+static int set_nursery_filter(const struct program *program, uint64_t pass)
+{
+	struct sock_filter filter[FILTER_MAX];
+	int r;
+
+	(void)memcpy(filter, program->filter, program->n * sizeof(*filter));
+	for (size_t i = 0; i < program->n; i++) {
+		if (BPF_CLASS(filter[i].code) != BPF_JMP)
+			continue;
+		if (filter[i].k == (uint32_t)(FILTER_NO_PASS >> 32))
+			filter[i].k = (uint32_t)(pass >> 32);
+		else if (filter[i].k == (uint32_t)FILTER_NO_PASS)
+			filter[i].k = (uint32_t)pass;
+	}
+	r = set_filter(filter, program->n);
+	explicit_bzero(filter, sizeof(filter)); /* the number is in it */
+	return r;
 }
 
 int confine_listener(void)
@@ -201,6 +240,14 @@ int confine_listener(void)
 	return r < 0 ? r : set_filter(filter_listener_begin, PROGRAM_LENGTH(filter_listener));
 }
 
+/* Files. 0 or -errno. */
+static int restrict_files(const struct confinement *confinement)
+{
+	if (confinement->landlock_fd >= 0 && syscall(SYS_landlock_restrict_self, confinement->landlock_fd, 0u) < 0)
+		return -errno;
+	return 0;
+}
+
 int confine(const struct confinement *confinement)
 {
 	int r;
@@ -208,11 +255,33 @@ int confine(const struct confinement *confinement)
 	if (BINDS_NOTHING)
 		return 0;
 	r = close_up();
-	if (r < 0)
-		return r;
-	if (confinement->landlock_fd >= 0 && syscall(SYS_landlock_restrict_self, confinement->landlock_fd, 0u) < 0)
-		return -errno;
-	return set_own_filter(confinement);
+	if (r == 0)
+		r = restrict_files(confinement);
+	return r < 0 ? r : set_own_filter(&confinement->alone);
+}
+
+int confine_nursery(const struct confinement *confinement, uint64_t *ret_pass)
+{
+	uint64_t pass;
+	int r;
+
+	*ret_pass = 0;
+	if (BINDS_NOTHING)
+		return 0;
+	r = close_up();
+	if (r == 0 && getrandom(&pass, sizeof(pass), 0) != sizeof(pass))
+		r = -EIO;
+	if (r == 0)
+		r = set_nursery_filter(&confinement->nursery, pass);
+	if (r == 0)
+		*ret_pass = pass;
+	explicit_bzero(&pass, sizeof(pass));
+	return r;
+}
+
+int confine_forked(const struct confinement *confinement)
+{
+	return BINDS_NOTHING ? 0 : restrict_files(confinement);
 }
 
 struct confinement *confinement_free(struct confinement *confinement)

@@ -3,11 +3,12 @@
 
 /*
  * confine.h: what a process that serves connections may still do when a client or
- * a node has taken control of it. The process that forks relays makes the rules
- * once. They cost a relay three system calls, and a connection none.
+ * a node has taken control of it. The listener makes the rules once.
+ * They cost a relay that was forked one system call, and a connection none.
  */
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct confinement;
 
@@ -28,6 +29,16 @@ int confinement_fd(const struct confinement *confinement);
  * -errno: then not all of the rules bind it.
  */
 int confine(const struct confinement *confinement);
+
+/*
+ * Binds the calling process, a nursery, and all that it forks, to the system calls of relays, for good. It may fork only
+ * by clone(2) with *ret_pass as the fifth argument, which has no other use; that number must be erased in what is forked.
+ * 0, or -errno: then not all of the rules bind it.
+ */
+int confine_nursery(const struct confinement *confinement, uint64_t *ret_pass);
+
+/* The rest of the rules, for a process that a nursery has forked. 0, or -errno: then not all of the rules bind it. */
+int confine_forked(const struct confinement *confinement);
 
 /*
  * Binds the calling process, a listener, to the rules of listeners, for good. Other

@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -61,6 +62,7 @@ struct birth {
 	int *tid;                /* where the C library keeps the id of the thread; NULL: the kernel does not say */
 	void *robust;            /* its list of robust futexes; NULL: it has none */
 	size_t robust_size;
+	uint64_t pass;           /* by which this process may fork, see confine.h */
 };
 
 static struct birth prepare_birth(void)
@@ -76,11 +78,13 @@ static struct birth prepare_birth(void)
 }
 
 /* Forks a child of this process's parent: its pid, 0 in the child, or -errno. */
-static pid_t fork_sister(const struct birth *birth)
+static pid_t fork_sister(struct birth *birth)
 {
 	unsigned long flags = CLONE_PARENT | SIGCHLD | (birth->tid ? CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID : 0);
-	long pid = syscall(SYS_clone, flags, NULL, NULL, birth->tid, NULL);
+	long pid = syscall(SYS_clone, flags, NULL, NULL, birth->tid, birth->pass);
 
+	if (pid == 0)
+		explicit_bzero(&birth->pass, sizeof(birth->pass));
 	if (pid == 0 && birth->robust)
 		(void)syscall(SYS_set_robust_list, birth->robust, birth->robust_size);
 	if (pid == 0)
@@ -89,7 +93,7 @@ static pid_t fork_sister(const struct birth *birth)
 }
 
 /* Serves a request. false: the listener has closed its end, or cannot be understood. */
-static bool serve(const struct nursery_setup *setup, const struct birth *birth, int fd)
+static bool serve(const struct nursery_setup *setup, struct birth *birth, int fd)
 {
 	struct request request;
 	int orders_fd, r = passing_receive(fd, &request, sizeof(request), &orders_fd);
@@ -112,7 +116,7 @@ static _Noreturn void run(const struct nursery *nursery, int fd, pid_t parent)
 	const struct nursery_setup *setup = &nursery->setup;
 	int keep[NURSERY_KEPT_MAX + 1];
 	size_t n = setup->keep(keep, setup->arg);
-	const struct birth birth = prepare_birth();
+	struct birth birth = prepare_birth();
 	struct pollfd fds[2];
 	sigset_t all;
 
@@ -123,10 +127,9 @@ static _Noreturn void run(const struct nursery *nursery, int fd, pid_t parent)
 	keep[n++] = fd;
 	if (getppid() != parent || child_close_others(setup->score, keep, n) < 0 || score_after_fork(setup->score) < 0)
 		_exit(EXIT_FAILURE);
-	if (setup->prepare(setup->arg) < 0)
-		_exit(EXIT_FAILURE);
 	(void)score_prepare(setup->score); /* if it fails, each relay finds out for itself */
 	inherited_without_libraries();
+	setup->prepare(&birth.pass, setup->arg);
 	fds[0] = (struct pollfd){ .fd = fd, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = score_wake_fd(setup->score), .events = POLLIN };
 	score_answer(setup->score);

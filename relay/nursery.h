@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include <systemd/sd-event.h>
@@ -26,8 +27,8 @@ struct nursery_setup {
 	/* In the nursery: the descriptors that it and its relays need, besides 0 to 2 and the scoreboard's; NURSERY_KEPT_MAX
 	 * at most. Returns their number. */
 	size_t (*keep)(int *ret, void *arg);
-	/* In the nursery: what is alike in all relays. 0 or -errno. */
-	int (*prepare)(void *arg);
+	/* In the nursery: what is alike in all relays. *ret_pass: what clone(2) has as its fifth argument from then on. */
+	void (*prepare)(uint64_t *ret_pass, void *arg);
 	/* In a relay just forked, with the nursery's descriptors, and with all signals blocked: its whole life. Returns its
 	 * exit status. */
 	int (*live)(size_t number, int orders_fd, bool reserved, void *arg);

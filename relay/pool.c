@@ -46,12 +46,13 @@ struct pool {
 	uint64_t failed;             /* and how many of them with an error */
 	struct confinement *confinement; /* of the relays; NULL: this machine has none */
 	struct nursery *nursery;     /* forks them */
+	int unprepared;              /* in the nursery and in relays: why relays cannot be; or 0 */
 	pid_t parent;                /* of all relays: the process that made the pool */
 	sd_event_source *call, *given_time;
 };
 
 static size_t descriptors(int *ret, void *arg);
-static int prepare(void *arg);
+static void prepare(uint64_t *ret_pass, void *arg);
 static int become_relay(size_t number, int orders_fd, bool reserved, void *arg);
 
 static int on_call(sd_event_source *source, int fd, uint32_t revents, void *arg)
@@ -252,10 +253,14 @@ static size_t descriptors(int *ret, void *arg)
 }
 
 /* In the nursery. */
-static int prepare(void *arg)
+static void prepare(uint64_t *ret_pass, void *arg)
 {
-	(void)arg;
-	return relay_prepare();
+	struct pool *pool = arg;
+
+	*ret_pass = 0;
+	pool->unprepared = relay_prepare();
+	if (pool->unprepared == 0 && pool->confinement)
+		pool->unprepared = confine_nursery(pool->confinement, ret_pass);
 }
 
 /* In the child. */
@@ -267,10 +272,12 @@ static int become_relay(size_t number, int orders_fd, bool reserved, void *arg)
 		.gate = &pool->gate, .parent = pool->parent, .number = number, .orders_fd = orders_fd, .reserved = reserved,
 		.fds = setup->fds, .n_fds = setup->n_fds, .score = setup->score, .settings = setup->settings,
 	};
-	int r = score_after_fork(setup->score);
+	int r = pool->unprepared;
 
+	if (r == 0)
+		r = score_after_fork(setup->score);
 	if (r == 0 && pool->confinement)
-		r = confine(pool->confinement);
+		r = confine_forked(pool->confinement);
 	if (r < 0) {
 		report_message(LOG_ERR, "cannot become a relay: %s", score_strerror(r));
 		return EX_OSERR;

@@ -372,7 +372,7 @@ static int make_epoll(const struct relay_place *place)
  * Whether SIGTERM came before this relay had the connection. The connection is
  * served all the same: the signal was not meant for it, and ends the relay after
  * it. At GATE_END, however, SIGTERM is meant for every connection, this one too: so
- * the relay raises it again. The gate is looked at last, as that SIGTERM may have
+ * the relay notes it again. The gate is looked at last, as that SIGTERM may have
  * merged with the earlier SIGTERM.
  */
 static bool told_before(const struct relay *relay)
@@ -381,7 +381,7 @@ static bool told_before(const struct relay *relay)
 		return false;
 	sigterm_forgive();
 	if (gate_get(relay->place->gate) == GATE_END)
-		(void)raise(SIGTERM);
+		sigterm_again();
 	return true;
 }
 

@@ -107,6 +107,11 @@ void sigterm_forgive(void)
 	pending = 0;
 }
 
+void sigterm_again(void)
+{
+	note(SIGTERM);
+}
+
 static void set_timeout(uint64_t usec)
 {
 	timeout.tv_sec = usec == NO_TIMEOUT ? FOREVER_SEC : (time_t)(usec / USEC_PER_SEC);

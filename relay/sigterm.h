@@ -38,6 +38,9 @@ bool sigterm_pending(void);
 /* Forgets a SIGTERM that has come: the next SIGTERM interrupts again. */
 void sigterm_forgive(void);
 
+/* As if SIGTERM came now. */
+void sigterm_again(void);
+
 /* poll(2) with a timeout in microseconds, open to SIGTERM. Returns as poll(2); -EINTR if SIGTERM came; or -errno. */
 int sigterm_poll(struct pollfd *fds, nfds_t n, uint64_t timeout_usec);
 

@@ -14,7 +14,7 @@ bound() { # PID: by seccomp, and without a way to new rights
   grep -q '^Seccomp:[[:space:]]*2' "/proc/$1/status" && grep -q '^NoNewPrivs:[[:space:]]*1' "/proc/$1/status"
 }
 
-# tries REFUSED DONE [listener]: so many attempts are refused, and so many things that it needs are done.
+# tries REFUSED DONE [listener|forked]: so many attempts are refused, and so many things that it needs are done.
 tries() {
   if [ -n "${SANITIZE:-}" ]; then skip "built with sanitizers, which need more, a process binds itself to nothing"; fi
   mkdir "$T/folder"
@@ -32,7 +32,12 @@ tries() {
 }
 
 @test "what a relay that was taken over would try is refused, what it needs is not" {
-  tries 25 12
+  tries 27 12
+  kill -0 "$PID"
+}
+
+@test "a relay that a nursery has forked is bound by the rules that it inherits: it makes no process, as the nursery does" {
+  tries 27 12 forked
   kill -0 "$PID"
 }
 

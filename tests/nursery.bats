@@ -71,6 +71,24 @@ serve_by_new_relays() {
   farm_is_at_rest
 }
 
+process_state() { ps -o stat= -p "$1" | cut -c1; }
+process_is() { [ "$(process_state "$1")" = "$2" ]; }
+
+@test "a relay stops at SIGTSTP, though it may signal no process by its pid, and goes on" {
+  local relay
+  node a 4001 4 --mode line
+  entrance alone
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  relay=$(holders)
+  kill -TSTP "$relay"
+  until_ok process_is "$relay" T
+  kill -CONT "$relay"
+  word go
+  client_wait one
+  farm_is_at_rest
+}
+
 # The mean of what the relays have for themselves, in kB: pages that no other process has.
 own_memory() {
   for pid in $(relay_pids); do cat "/proc/$pid/smaps_rollup"; done 2>/dev/null |

@@ -2,8 +2,9 @@
 
 /*
  * generate.c: writes a seccomp program, as the kernel takes it, to standard output:
- * "generate user" for relays, "generate root" for relays that root runs, "generate
- * listener" for the process that forks them. The build runs it, and the programs
+ * "generate user" for a relay, "generate root" for a relay that root runs, "generate
+ * nursery-user" and "generate nursery-root" for the process that forks relays, which
+ * inherit the program, "generate listener" for the parent of all these. The build runs it, and the programs
  * become a part of cbrelay: to compile the rules takes a millisecond, as long as a
  * short connection of a process of its own. relay/confine.c says what the rules are
  * for.
@@ -62,6 +63,12 @@ static const int calls[] = {
  * use for these calls. */
 static const int calls_of_root[] = { SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setgroups) };
 
+/* For the process that forks relays, and so for these: they bind themselves further, and a timer of a process signals no
+ * other process, see stop_now() in scoreboard/store/lock.c. */
+static const int calls_of_nursery[] = {
+	SCMP_SYS(landlock_restrict_self), SCMP_SYS(timer_create), SCMP_SYS(timer_settime), SCMP_SYS(timer_delete),
+};
+
 static const int ioctls[] = { FIONREAD, SIOCOUTQ, SIOCOUTQNSD, TCGETS };
 
 /*
@@ -100,7 +107,8 @@ static int allow_calls(scmp_filter_ctx filter, const int *list, size_t n)
 	return r;
 }
 
-static int fill_user(scmp_filter_ctx filter)
+/* What all relays may. */
+static int fill_relay(scmp_filter_ctx filter)
 {
 	int r = allow_calls(filter, calls, sizeof(calls) / sizeof(calls[0]));
 
@@ -126,19 +134,50 @@ static int fill_user(scmp_filter_ctx filter)
 	if (r == 0) /* a process that was stopped within a section goes on */
 		r = allow_if(filter, SCMP_SYS(kill), SCMP_A1(SCMP_CMP_EQ, SIGCONT));
 	if (r == 0)
-		r = allow_if(filter, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, FILTER_NO_PID));
-	if (r == 0)
 		r = allow_if(filter, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG));
 	if (r == 0)
 		r = allow_if(filter, SCMP_SYS(prlimit64), SCMP_A0(SCMP_CMP_EQ, 0));
 	return r;
 }
 
+static int allow_root(scmp_filter_ctx filter)
+{
+	return allow_calls(filter, calls_of_root, sizeof(calls_of_root) / sizeof(calls_of_root[0]));
+}
+
+static int fill_user(scmp_filter_ctx filter)
+{
+	int r = fill_relay(filter);
+
+	return r == 0 ? allow_if(filter, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, FILTER_NO_PID)) : r;
+}
+
 static int fill_root(scmp_filter_ctx filter)
 {
 	int r = fill_user(filter);
 
-	return r == 0 ? allow_calls(filter, calls_of_root, sizeof(calls_of_root) / sizeof(calls_of_root[0])) : r;
+	return r == 0 ? allow_root(filter) : r;
+}
+
+/* clone(2) with the nursery's number in an argument that it does not use, see relay/confine.h. */
+static int fill_nursery_user(scmp_filter_ctx filter)
+{
+	int r = fill_relay(filter);
+
+	if (r == 0)
+		r = allow_calls(filter, calls_of_nursery, sizeof(calls_of_nursery) / sizeof(calls_of_nursery[0]));
+	if (r == 0)
+		r = allow_if(filter, SCMP_SYS(clone), SCMP_A4(SCMP_CMP_EQ, FILTER_NO_PASS));
+	if (r == 0)
+		r = allow_if(filter, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+	return r;
+}
+
+static int fill_nursery_root(scmp_filter_ctx filter)
+{
+	int r = fill_nursery_user(filter);
+
+	return r == 0 ? allow_root(filter) : r;
 }
 
 static int refuse_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp a, struct scmp_arg_cmp b)
@@ -171,6 +210,8 @@ static const struct program {
 } programs[] = {
 	{ "user", SCMP_ACT_ERRNO(EPERM), fill_user },
 	{ "root", SCMP_ACT_ERRNO(EPERM), fill_root },
+	{ "nursery-user", SCMP_ACT_ERRNO(EPERM), fill_nursery_user },
+	{ "nursery-root", SCMP_ACT_ERRNO(EPERM), fill_nursery_root },
 	{ "listener", SCMP_ACT_ALLOW, fill_listener },
 };
 
@@ -195,6 +236,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc == 2 && i < sizeof(programs) / sizeof(programs[0]); i++)
 		if (strcmp(argv[1], programs[i].name) == 0)
 			return generate(&programs[i]);
-	(void)fprintf(stderr, "usage: generate user|root|listener >FILE\n");
+	(void)fprintf(stderr, "usage: generate user|root|nursery-user|nursery-root|listener >FILE\n");
 	return 2;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * cbtest-confine FOLDER PID [listener]: confines itself as a relay does, or as a
- * listener, with FOLDER as the scoreboard's folder, and tries what an attacker
- * inside it would try. PID is a process of the same user. It prints a line for each
+ * cbtest-confine FOLDER PID [listener|forked]: confines itself as a relay does that
+ * serves alone, as a listener, or as a relay that a nursery has forked, with FOLDER
+ * as the scoreboard's folder, and tries what an attacker inside it would try. PID is a process of the same user. It prints a line for each
  * attempt: its name, and "refused" or "done"; then the same for what it needs.
  */
 
@@ -12,9 +12,11 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../relay/confine.h"
@@ -114,12 +117,24 @@ static void attack_from_listener(void)
 	tell("page faults of its own", syscall(SYS_userfaultfd, 1));
 }
 
+/* Makes a process; pass: the number of its nursery, or a wrong one. */
+static long clone_with(uint64_t pass)
+{
+	long pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, pass);
+
+	if (pid == 0)
+		_exit(0);
+	return pid;
+}
+
 static void attack(void)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, other, 0u);
 
 	attack_from_listener();
 	tell("fork", syscall(SYS_fork));
+	tell("clone", clone_with(0));
+	tell("clone by a guess", clone_with(UINT64_C(0x7ead2ead7ead3ead)));
 	tell("signal", kill(other, SIGTERM));
 	tell("pidfd signal", syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0u));
 	tell("thread signal", syscall(SYS_tgkill, other, other, SIGTERM));
@@ -150,7 +165,21 @@ static long write_line(int fd)
 	return r < 0 && errno == EOPNOTSUPP ? 0 : r;
 }
 
-static void work(void)
+/* As a relay of a nursery does it. */
+static long signal_by_timer(int number)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = number };
+	const struct itimerspec at_once = { .it_value.tv_nsec = 1 };
+	timer_t timer;
+
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 || timer_settime(timer, 0, &at_once, NULL) < 0)
+		return -1;
+	while (got != number)
+		(void)poll(NULL, 0, 1);
+	return timer_delete(timer);
+}
+
+static void work(bool forked)
 {
 	int pair[2] = { -1, -1 }, unsent;
 
@@ -166,7 +195,27 @@ static void work(void)
 	tell("pipe", pipe2(pair, O_CLOEXEC | O_NONBLOCK));
 	tell("line to a pipe", write_line(pair[1]));
 	tell("bytes that are not sent", ioctl(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), SIOCOUTQNSD, &unsent));
-	tell("signal to itself", raise(SIGTERM) == 0 && got == SIGTERM ? 0 : -1);
+	if (forked)
+		tell("signal to itself", signal_by_timer(SIGTERM));
+	else
+		tell("signal to itself", raise(SIGTERM) == 0 && got == SIGTERM ? 0 : -1);
+}
+
+/* In a nursery: goes on as a relay of it, and leaves the nursery to wait for that. 0 in the relay, or -errno. */
+static int become_forked(const struct confinement *confinement)
+{
+	uint64_t pass;
+	int status, r = confine_nursery(confinement, &pass);
+	long pid;
+
+	if (r < 0)
+		return r;
+	pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, pass);
+	if (pid == 0)
+		return confine_forked(confinement);
+	if (pid < 0)
+		return -errno;
+	_exit(waitpid((pid_t)pid, &status, 0) != pid || status != 0);
 }
 
 /* A process that the listener forks binds itself as a relay. */
@@ -193,17 +242,17 @@ static void listen_and_fork(const struct confinement *confinement)
 int main(int argc, char **argv)
 {
 	struct confinement *confinement;
-	bool is_listener = argc == 4 && strcmp(argv[3], "listener") == 0;
+	bool is_listener = argc == 4 && strcmp(argv[3], "listener") == 0, is_forked = argc == 4 && strcmp(argv[3], "forked") == 0;
 	int fd, r;
 
-	if (argc != 3 && !is_listener)
+	if (argc != 3 && !is_listener && !is_forked)
 		return 2;
 	folder = argv[1];
 	other = (pid_t)strtol(argv[2], NULL, 10);
 	fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	r = fd < 0 ? -errno : confinement_new(fd, &confinement);
 	if (r == 0)
-		r = is_listener ? confine_listener() : confine(confinement);
+		r = is_listener ? confine_listener() : is_forked ? become_forked(confinement) : confine(confinement);
 	if (r < 0) {
 		(void)fprintf(stderr, "cbtest-confine: %s\n", strerror(-r));
 		return 1;
@@ -216,6 +265,6 @@ int main(int argc, char **argv)
 	if (is_listener)
 		listen_and_fork(confinement);
 	else
-		work();
+		work(is_forked);
 	return 0;
 }
