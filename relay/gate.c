@@ -34,6 +34,7 @@ struct gate_memory {
 	_Atomic uint64_t rested_usec;
 	_Atomic unsigned char state[GATE_RELAYS_MAX];
 	_Atomic bool deaf[GATE_RELAYS_MAX];
+	pid_t born[GATE_RELAYS_MAX];
 };
 
 int gate_make(struct gate *ret)
@@ -100,6 +101,11 @@ void gate_add(struct gate *gate, size_t relay, bool given)
 		atomic_store(&gate->memory->top, (uint32_t)relay + 1);
 	atomic_store(&gate->memory->deaf[relay], false);
 	atomic_store(&gate->memory->state[relay], given ? GIVEN : COMING);
+}
+
+pid_t *gate_born(struct gate *gate, size_t relay)
+{
+	return &gate->memory->born[relay];
 }
 
 bool gate_is_deaf(const struct gate *gate, size_t relay)

@@ -60,6 +60,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define GATE_RELAYS_MAX 65536u
 
@@ -109,6 +110,9 @@ void gate_set(struct gate *gate, enum gate_position position);
 /* A relay is about to be forked. given: its byte is GIVEN, for a connection that the caller then gives it; else COMING.
  * */
 void gate_add(struct gate *gate, size_t relay, bool given);
+
+/* Where the kernel writes the pid of a relay as it makes the relay. */
+pid_t *gate_born(struct gate *gate, size_t relay);
 
 /* Whether the relay has closed its copies of the listening sockets. */
 bool gate_is_deaf(const struct gate *gate, size_t relay);

@@ -51,6 +51,7 @@ struct nursery {
 
 struct request {
 	size_t number;
+	pid_t *born;             /* shared, and in the nursery at the same address */
 	size_t reserved;         /* 1 or 0: the message has no bytes that nobody has set */
 };
 
@@ -77,11 +78,12 @@ static struct birth prepare_birth(void)
 	return birth;
 }
 
-/* Forks a child of this process's parent: its pid, 0 in the child, or -errno. */
-static pid_t fork_sister(struct birth *birth)
+/* Forks a child of this process's parent: its pid, 0 in the child, or -errno. Even if this process is killed meanwhile, no
+ * child runs whose pid is not in *born. */
+static pid_t fork_sister(struct birth *birth, pid_t *born)
 {
-	unsigned long flags = CLONE_PARENT | SIGCHLD | (birth->tid ? CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID : 0);
-	long pid = syscall(SYS_clone, flags, NULL, NULL, birth->tid, birth->pass);
+	unsigned long flags = CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD | (birth->tid ? CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID : 0);
+	long pid = syscall(SYS_clone, flags, NULL, born, birth->tid, birth->pass);
 
 	if (pid == 0)
 		explicit_bzero(&birth->pass, sizeof(birth->pass));
@@ -102,7 +104,7 @@ static bool serve(const struct nursery_setup *setup, struct birth *birth, int fd
 	if (r <= 0)
 		return r == -EAGAIN || r == -EINTR;
 	holder_fork_begins();
-	pid = fork_sister(birth);
+	pid = fork_sister(birth, request.born);
 	if (pid == 0) {
 		(void)close(fd);
 		_exit(setup->live(request.number, orders_fd, request.reserved, setup->arg));
@@ -219,14 +221,22 @@ void nursery_follow(struct nursery *nursery)
 		nursery_renew(nursery);
 }
 
-pid_t nursery_fork(struct nursery *nursery, size_t number, int orders_fd, bool reserved, bool *ret_lost)
+/* Whether the relay has been made of which an answer was to tell. Relays can write to *born. */
+static bool is_born(pid_t pid)
 {
-	const struct request request = { .number = number, .reserved = reserved };
+	siginfo_t info;
+
+	return pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+pid_t nursery_fork(struct nursery *nursery, size_t number, int orders_fd, bool reserved, pid_t *born)
+{
+	const struct request request = { .number = number, .born = born, .reserved = reserved };
 	ssize_t n;
 	pid_t pid;
 	int r = -EPIPE;
 
-	*ret_lost = false;
+	*born = 0;
 	nursery_follow(nursery);
 	/* A process that has just ended, of which no event has told yet, takes no request: the second takes it. */
 	for (unsigned i = 0; r == -EPIPE && i < 2; i++) {
@@ -244,7 +254,6 @@ pid_t nursery_fork(struct nursery *nursery, size_t number, int orders_fd, bool r
 	if (n == sizeof(pid))
 		return pid;
 	r = n < 0 && errno == EAGAIN ? -ETIMEDOUT : -EPIPE;
-	*ret_lost = true;
-	nursery_renew(nursery);
-	return r;
+	nursery_renew(nursery); /* it has ended then: no relay is made any more */
+	return is_born(*born) ? *born : r;
 }

@@ -50,7 +50,8 @@ void nursery_renew(struct nursery *nursery);
 void nursery_follow(struct nursery *nursery);
 
 /*
- * Has a relay forked, with this number and a copy of orders_fd. Its pid, a child of this process; or -errno. *ret_lost:
- * the relay may have been made all the same, and nobody knows its pid: its number must not be used again.
+ * Has a relay forked, with this number and a copy of orders_fd. Its pid, a child of this process; or -errno: there is no
+ * such relay. The kernel writes the pid to *born, too, as it makes the relay, whatever becomes of the nursery then; born
+ * is in memory that this process shares with all that it forks, mapped before nursery_new().
  */
-pid_t nursery_fork(struct nursery *nursery, size_t number, int orders_fd, bool reserved, bool *ret_lost);
+pid_t nursery_fork(struct nursery *nursery, size_t number, int orders_fd, bool reserved, pid_t *born);

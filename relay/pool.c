@@ -39,7 +39,6 @@ struct pool {
 	struct pool_setup setup;
 	struct gate gate;
 	struct member **members;     /* NULL: a free number */
-	bool lost[GATE_RELAYS_MAX];  /* numbers that relays may have of which only the nursery knew */
 	size_t room, n;
 	size_t n_given;              /* members with a given_fd */
 	uint64_t ended;              /* relays, so far, */
@@ -293,7 +292,7 @@ static int find_number(struct pool *pool, size_t *ret)
 	size_t room = pool->room ? pool->room * 2 : 16;
 
 	for (*ret = 0; *ret < pool->room; ++*ret)
-		if (!pool->members[*ret] && !pool->lost[*ret])
+		if (!pool->members[*ret])
 			return 0;
 	if (*ret == GATE_RELAYS_MAX)
 		return -EAGAIN;
@@ -312,7 +311,6 @@ static int add_member(struct pool *pool, bool reserved, size_t *ret_number)
 	struct member *member;
 	int pair[2], r;
 	size_t number;
-	bool lost;
 	pid_t pid;
 
 	r = find_number(pool, &number);
@@ -330,11 +328,10 @@ static int add_member(struct pool *pool, bool reserved, size_t *ret_number)
 	*member = (struct member){ .pool = pool, .number = number, .orders_fd = pair[0], .given_fd = -1 };
 	pool->members[number] = member;
 	pool->n++;
-	pid = nursery_fork(pool->nursery, number, pair[1], reserved, &lost);
+	pid = nursery_fork(pool->nursery, number, pair[1], reserved, gate_born(&pool->gate, number));
 	(void)close(pair[1]);
 	if (pid < 0) {
 		remove_member(member);
-		pool->lost[number] = lost;
 		return pid;
 	}
 	member->pid = pid;

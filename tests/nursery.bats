@@ -40,6 +40,32 @@ serve_by_new_relays() {
   farm_is_at_rest
 }
 
+# Relays that have ended and have not been waited for.
+zombies() { ps -o stat= --ppid "$GATE_PID" | grep -c ^Z || true; }
+zombies_are() { [ "$(zombies)" = "$1" ]; }
+
+@test "the nursery is killed when it has made a relay and has not said which: nothing is lost, and nothing is left" {
+  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
+  local round different
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-unborn.so" "$BATS_TEST_DIRNAME/tools/preload-unborn.c" -ldl
+  node a 4001 4 --mode line
+  export UNBORN=$T/unborn
+  LD_PRELOAD=$T/preload-unborn.so entrance alone --connections-per-relay 1
+  for round in 1 2 3; do
+    : >"$UNBORN"
+    client -n 40 -c 8 --line "sleep 0" --expect line
+    until_ok test ! -e "$UNBORN"
+    until_ok lines_with_are "$T/relay.log" 'end=' $((40 * round))
+    until_ok zombies_are 0
+  done
+  different=$(grep -o 'id=[^ ]*' "$T/relay.log" | sort -u | wc -l)
+  [ "$different" = 120 ]
+  # A relay that the listener did not know would count as busy for ever.
+  kill "$GATE_PID"
+  until_ok gone "$GATE_PID"
+  farm_is_at_rest
+}
+
 @test "the nursery ends with its listener, however that ends, and not by itself" {
   local before signal
   node a 4001 4 --mode line
