@@ -27,8 +27,18 @@
 #  19 close_range    the client and the node
 #  20 write          the connection's line
 # A claim and a release of the slot cost none (lock.bats).
+#
+# In the strict form, --connections-per-relay 1, a relay makes these first:
+#   1 set_robust_list, 2 prctl (its name), 3-4 close (what is its nursery's), 5 getpid, 6 clock_gettime, 7 gettid (who it is)
+#   8 landlock_restrict_self
+#   9 prctl, 10 getppid, 11 rt_sigprocmask (the end of its parent, and signals)
+#  12 epoll_create1, 13-15 epoll_ctl, 16 socket, 17 getpid, 18 bind, 19 getsockname (what it waits for)
+# then all of the above and getsockopt (whether the client's socket has inherited SO_LINGER), and exit_group. The kernel may wake
+# those that wait for the scoreboard's lock: futex. For each relay the nursery makes 6 calls (poll, recvmsg, clock_gettime,
+# clone, close, sendto), and the listener some 13.
 
 load lib/helpers
+load lib/holders
 
 # The least number of calls from one accept to the next of one relay.
 calls_each() {
@@ -66,4 +76,42 @@ trace() {
   node a 4001 8 --mode line
   trace 60 1 --line "sleep 0" --expect line
   [ "$(calls_each)" -le 20 ]
+}
+
+@test "a relay that lives for one connection makes no call that its nursery can make once for all relays" {
+  [ -z "${SANITIZE-}" ] || skip "a sanitizer makes calls of its own"
+  strace -f -qq -o "$T/probe" true 2>/dev/null || skip "this machine lets nobody trace a process"
+  local served=0 file
+  node a 4001 8
+  WRAPPER="strace -D -ff -qq -o $T/trace" entrance alone --congestion-control system --connections-per-relay 1
+  client -n 20 --send 64 --expect echo
+  farm_is_at_rest
+  for file in "$T"/trace.*; do
+    if grep -q '^accept4.*= [0-9]' "$file" && grep -q '^landlock\|^shutdown' "$file"; then
+      served=$((served + 1))
+      # Handlers of signals, the program of seccomp(2), and where the scoreboard is mapped.
+      run ! grep -E '^(rt_sigaction|seccomp|mmap|munmap|prctl\(PR_SET_(DUMPABLE|NO_NEW_PRIVS))' "$file"
+    fi
+  done
+  echo "# $served relays" >&3
+  [ "$served" -ge 10 ]
+}
+
+# The page faults of a process that no disk served.
+faults_of() { awk '{ sub(/.*\) /, ""); print $8 }' "/proc/$1/stat"; }
+
+@test "a connection with a process of its own has taken 58 page faults in that process when it waits for its node, at most" {
+  [ -z "${SANITIZE-}" ] || skip "a sanitizer has memory of its own"
+  local pid
+  node a 4001 8 --mode line
+  entrance alone --connections-per-relay 1
+  client_start all -n 8 -c 8 --line "$(until_word go)" --expect line
+  until_ok busy_is 8
+  until_ok [ "$(holders | wc -l)" = 8 ]
+  for pid in $(holders); do faults_of "$pid"; done | sort -n >"$T/faults"
+  echo "# $(head -n 1 "$T/faults") page faults" >&3
+  [ "$(head -n 1 "$T/faults")" -le 58 ]
+  word go
+  client_wait all
+  farm_is_at_rest
 }
