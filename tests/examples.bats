@@ -37,7 +37,7 @@ teardown_file() {
 
 setup() {
   [[ -z $CANNOT ]] || skip "$CANNOT"
-  T=$BATS_TEST_TMPDIR PIDS=() FOLDERS=()
+  T=$BATS_TEST_TMPDIR PIDS=() FOLDERS=() BEGAN=()
   in_service
 }
 

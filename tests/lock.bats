@@ -140,7 +140,7 @@ apart_while() {
   farm
   "$LOCK" apart "$SCOREBOARD" 6 4 >"$T/apart" 2>&1 &
   local pid=$!
-  while kill -0 $pid 2>/dev/null; do
+  while is_running $pid; do
     "$@"
     sleep 0.02
   done
@@ -198,7 +198,7 @@ cut_scoreboard() {
   farm
   "$LOCK" apart "$SCOREBOARD" 6 6 >"$T/apart" 2>&1 &
   local pid=$! cuts=0
-  while kill -0 $pid 2>/dev/null; do
+  while is_running $pid; do
     cut_scoreboard
     sleep 0.1 # in which sections go on
     cuts=$((cuts + 1))
@@ -239,7 +239,7 @@ cut_scoreboard() {
   farm
   "$LOCK" apart "$SCOREBOARD" 2 2 >"$T/apart" &
   local pid=$!
-  while kill -0 $pid 2>/dev/null; do
+  while is_running $pid; do
     run -0 tdbdump "$SCOREBOARD"
     run -0 tdbtool "$SCOREBOARD" check
     [[ $output == *"integrity is OK"* ]]

@@ -26,7 +26,7 @@ stranger() {
   inside systemd-run -q --collect "${UNIT_OPTIONS[@]}" --unit="client-$1" /opt/cbtest/cbtest-client --timeout 600 "${@:2}" "$GATE"
 }
 
-boot_is_over() { ! kill -0 "$BOOT_PID" 2>/dev/null; }
+boot_is_over() { ! is_running "$BOOT_PID"; }
 
 ends_in_spite_of_clients() {
   local begin

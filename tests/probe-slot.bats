@@ -115,7 +115,7 @@ check_until() { # WORD STATUS
   score load
   entrance alone
   client_start x -n 300 -c 8 --expect line
-  while kill -0 "$PID_x" 2>/dev/null; do probe; done
+  while is_running "$PID_x"; do probe; done
   client_wait x
   farm_is_at_rest
   score fsck

@@ -77,11 +77,11 @@ connect_machines() {
 setup() {
   [[ -z $CANNOT ]] || skip "$CANNOT"
   T=$BATS_TEST_TMPDIR
-  PIDS=()
+  PIDS=() BEGAN=()
 }
 
 teardown() {
-  local machine pid
+  local machine
   [[ -z $CANNOT ]] || return 0
   for machine in gateway client node; do
     if [[ -z $BATS_TEST_COMPLETED ]]; then
@@ -95,7 +95,7 @@ teardown() {
       rm -rf /etc/systemd/system/corebalance*.d /run/systemd/system/corebalance* /etc/corebalance/* /run/corebalance/* /var/lib/corebalance/*
       systemctl daemon-reload; nft flush ruleset; rm -f /run/go' >/dev/null 2>&1
   done
-  for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
+  end_started
   commands_were_found
 }
 

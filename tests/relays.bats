@@ -367,7 +367,7 @@ stopped_on_the_way() {
   # The log is a pipe that no process reads: no line has room in it.
   mkfifo "$T/log"
   sleep 600 <>"$T/log" 3>&- &
-  PIDS+=($!)
+  started $!
   background /dev/null bash -c 'exec "$@" 2>"$0"' "$T/log" "$BUILD/cbrelay" -c "$CONF" "$GATE"
   GATE_PID=$PID
   until_ok is_listening "$GATE"

@@ -141,3 +141,29 @@ END
   [ "${lines[-1]}" = "4 passed, 0 failed, 0 skipped" ]
   [ "$(sed -nE 's/^# [0-9:]+ ([cd])\.bats (begins|took).*/\1 \2/p' <<<"$output")" = $'c begins\nc took\nd begins\nd took' ]
 }
+
+# In a namespace of pids the test says which pid comes next, as root may.
+@test "a process that has the pid of a process that has ended is neither ended with the test nor waited for" {
+  [ "$(id -u)" = 0 ] || skip "needs root for a namespace of pids"
+  cat >"$T/inner" <<'END'
+set -eu
+bats_require_minimum_version() { :; }
+source "$1/helpers.bash"
+T=$2 PIDS=() FOLDERS=() BEGAN=()
+background /dev/null true
+old=$PID
+wait "$old"
+if is_running "$old"; then exit 2; fi
+echo $((old - 1)) >/proc/sys/kernel/ns_last_pid
+sleep 600 &
+stranger=$!
+[ "$stranger" = "$old" ] || exit 3
+gone "$old" || exit 4
+background /dev/null sleep 600
+own=$PID
+end_started
+gone "$own" || exit 5
+kill -0 "$stranger" || exit 6
+END
+  run -0 unshare --pid --fork --kill-child --mount-proc bash "$T/inner" "$LIB" "$T"
+}

@@ -352,13 +352,13 @@ way_is() { kill "-$1" -- "-$WAY"; }
     # Behind each fault all is put right again, in this order or in that.
     ((RANDOM % 2)) || sleep $((RANDOM % 5))
     kill -CONT "${SHARE_PID[$g]}" "${ETCD_PID[n]}" 2>/dev/null || true
-    kill -0 "${ETCD_PID[n]}" 2>/dev/null || etcd_member "$n"
+    is_running "${ETCD_PID[n]}" || etcd_member "$n"
     if ((RANDOM % 2)); then
-      is_alive "${RELAY_PID[$g]}" || relay_start $g
-      is_alive "${SHARE_PID[$g]}" || share_start $g
+      is_running "${RELAY_PID[$g]}" || relay_start $g
+      is_running "${SHARE_PID[$g]}" || share_start $g
     else
-      is_alive "${SHARE_PID[$g]}" || share_start $g
-      is_alive "${RELAY_PID[$g]}" || relay_start $g
+      is_running "${SHARE_PID[$g]}" || share_start $g
+      is_running "${RELAY_PID[$g]}" || relay_start $g
     fi
     nodes_never_overfilled
   done
@@ -366,9 +366,8 @@ way_is() { kill "-$1" -- "-$WAY"; }
   until_ok all_cores_are_busy
   nodes_never_overfilled
 }
-is_alive() { kill -0 "$1" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status"; }
 all_cores_are_busy() {
   local g
-  for g in a b c; do is_alive "${CROWD_PID[$g]}" || crowd_start $g 6 'sleep 400'; done
+  for g in a b c; do is_running "${CROWD_PID[$g]}" || crowd_start $g 6 'sleep 400'; done
   [ $(($(busy_on a) + $(busy_on b) + $(busy_on c))) -ge 6 ]
 }

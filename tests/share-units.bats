@@ -14,7 +14,7 @@ setup() { farm_inside; }
 teardown() {
   local pid
   if [[ -z $BATS_TEST_COMPLETED && -z $CANNOT ]]; then show_inside; fi
-  for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
+  end_started
   commands_were_found
 }
 

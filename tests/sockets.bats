@@ -132,7 +132,7 @@ alone_here() {
     [ -e "$(own 3633)" ]
     : >"$T/go"
     wait $client
-    until_ok eval "! kill -0 $relay"
+    gone "$relay"
     kill $other; wait $other
     farm 3635; last=$!; served 3635
     [ ! -e "$(own 3633)" ]
@@ -298,7 +298,7 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF'] + '${2:-}'.split())" </dev
   node a 4001 1 --mode hold:5
   exec 7>"$T/journal"
   JOURNAL_STREAM=$(stat -L -c %d:%i /dev/fd/7) "$BUILD/cbrelay" -c "$CONF" "$GATE" 2>&7 </dev/null 3>&- &
-  PIDS+=("$!")
+  started $!
   exec 7>&-
   until_ok is_listening "$GATE"
   client -n 3 --expect line

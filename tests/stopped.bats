@@ -17,7 +17,7 @@ waiter() {
   waiter=$(score queue -nr -o PID | tail -n 1)
 }
 
-has_ended() { ! kill -0 "$(eval echo "\$PID_$1")"; }
+has_ended() { ! is_running "$(eval echo "\$PID_$1")"; }
 # served NAME: the client was served.
 served() {
   until_ok has_ended "$1"

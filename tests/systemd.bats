@@ -31,7 +31,7 @@ teardown() {
     rm -rf /run/systemd/system/corebalance*.d; systemctl disable corebalance.socket corebalance-probe.timer
     systemctl daemon-reload' >/dev/null 2>&1 || true
   PATIENCE=10 until_ok leave_memory_group
-  for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
+  end_started
   commands_were_found
 }
 

@@ -30,7 +30,7 @@ end_farm() {
 farm_inside() {
   [[ -z $CANNOT ]] || skip "$CANNOT"
   T=$BATS_TEST_TMPDIR
-  PIDS=()
+  PIDS=() BEGAN=()
   GATE=127.0.0.1:3632
   inside sh -c 'rm -rf /run/corebalance/* /var/lib/corebalance/* /run/test && mkdir /run/test'
   # An entry that no filter finds: --cursor with a filter begins at this entry or at the next that matches.

@@ -67,7 +67,7 @@ farm_setup() {
   CONF=$T/nodes.conf
   SCOREBOARD=$T/scoreboard.tdb
   export COREBALANCE_SCOREBOARD=$SCOREBOARD
-  PIDS=() FOLDERS=()
+  PIDS=() FOLDERS=() BEGAN=()
   : >"$CONF"
 }
 
@@ -88,9 +88,9 @@ open_to_nobody() {
 # that of commands_were_found.
 farm_teardown() {
   local pid
-  for pid in "${PIDS[@]}"; do kill -CONT "$pid" 2>/dev/null; kill "$pid" 2>/dev/null; done
+  end_started
   for pid in "${PIDS[@]}"; do
-    PATIENCE=5 gone "$pid" || { kill -9 "$pid" 2>/dev/null && gone "$pid"; }
+    if ! PATIENCE=5 gone "$pid" && is_running "$pid"; then kill -9 "$pid" 2>/dev/null && gone "$pid"; fi
   done
   # Relays of a listener that was killed have no parent to end them.
   if [ -n "${SCOREBOARD-}" ]; then
@@ -134,13 +134,48 @@ until_ok() {
   done
 }
 
-# gone PID: waits until the process has ended. A zombie, for which its parent has not waited yet, has ended.
+# ---- processes ----
+
+# The kernel gives the pid of a process that has ended to another process, on a busy machine within minutes. So a process
+# is known by its pid and by when it began: a test waits for no stranger, and ends none.
+
+# look_at PID: STATE is the letter of the process' state, BEGIN when it began, in ticks since the boot (proc(5)). Fails if
+# there is no such process.
+look_at() {
+  local line
+  { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
+  # The name before these fields may have spaces in it.
+  # shellcheck disable=SC2086 # a list of fields
+  set -- ${line##*) }
+  STATE=$1 BEGIN=${20}
+}
+
+# started PID: the test has started this process. It is ended with the test.
+started() {
+  PIDS+=("$1")
+  if look_at "$1"; then BEGAN[$1]=$BEGIN; else BEGAN[$1]=ended; fi
+}
+
+# is_running PID: the process has not ended. A zombie, for which its parent has not waited yet, has ended. A process that
+# the test did not start is known from the first look at it.
+is_running() { look_at "$1" && [[ $STATE != Z && ${BEGAN[$1]:=$BEGIN} == "$BEGIN" ]]; }
+
+# gone PID: waits until the process has ended.
 gone() {
   local end=$((SECONDS + ${PATIENCE:-60}))
-  while kill -0 "$1" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null; do
+  while is_running "$1"; do
     [ $SECONDS -lt $end ] || return 1
     sleep 0.02
   done
+}
+
+# end_started: asks all processes that the test started to end, those also that are stopped.
+end_started() {
+  local pid
+  for pid in "${PIDS[@]}"; do
+    if is_running "$pid"; then kill -CONT "$pid" 2>/dev/null; kill "$pid" 2>/dev/null; fi
+  done
+  return 0
 }
 
 # background LOG COMMAND...: starts the command; its pid is in $PID.
@@ -149,7 +184,7 @@ background() {
   shift
   "$@" </dev/null >"$log" 2>&1 3>&- &
   PID=$!
-  PIDS+=("$PID")
+  started "$PID"
 }
 
 # node NAME PORT CORES [cbtest-node option]...: starts a node and adds its line to the list. A node that gets more than CORES
