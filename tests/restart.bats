@@ -6,12 +6,6 @@
 load lib/helpers
 load lib/holders
 
-setup() { farm_setup; }
-teardown() {
-  [ ! -e "$T/service.pid" ] || kill -9 "$(service)" 2>/dev/null || true
-  farm_teardown
-}
-
 managed() {
   background "$T/relay.log" "$BATS_TEST_DIRNAME/lib/manager" "${GATE%:*}" "${GATE##*:}" "$T/service" \
     "$BUILD/cbrelay" -c "$CONF" "$@"

@@ -12,12 +12,6 @@ setup_file() {
     "$LATER/cbrelay" "$LATER/cbscore" "$LATER/cbprobe" >"$BATS_FILE_TMPDIR/later.log" 2>&1 3>&- || { cat "$BATS_FILE_TMPDIR/later.log" && return 1; }
 }
 
-setup() { farm_setup; }
-teardown() {
-  [ ! -e "$T/service.pid" ] || kill -9 "$(service)" 2>/dev/null || true
-  farm_teardown
-}
-
 service() { cat "$T/service.pid"; }
 
 # install BUILD: the version that the service's next start gets.
