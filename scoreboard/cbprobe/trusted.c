@@ -74,7 +74,7 @@ static bool is_last(const char *command)
 static int take_commands(const char *text, size_t size)
 {
 	struct nodelist nodes = { 0 };
-	char expected[CHECK_EXPECTED_MAX];
+	char expected[EXPECTED_MAX];
 	struct check_syntax syntax;
 	int r = nodelist_parse(list.path, text, size, &nodes);
 

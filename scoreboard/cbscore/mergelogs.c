@@ -273,7 +273,7 @@ static bool shares_input(int argc, char **argv)
 
 static int read_names(const struct context *context)
 {
-	char why[PATTERN_WHY_MAX];
+	char why[EXPECTED_MAX];
 
 	if (shares_input(context->n_arguments, context->arguments))
 		return complain_usage("only one of the files can be standard input");

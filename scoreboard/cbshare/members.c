@@ -30,7 +30,7 @@ static size_t scheme_length(const char *url)
 static int read_place(char *text, char host[static NODE_HOST_MAX + 1], uint64_t *ret_port)
 {
 	char *bracket = strrchr(text, ']'), *colon = strrchr(bracket ?: text, ':');
-	const char *expected;
+	char expected[EXPECTED_MAX];
 
 	*ret_port = PORT;
 	if (colon) {
@@ -38,7 +38,7 @@ static int read_place(char *text, char host[static NODE_HOST_MAX + 1], uint64_t 
 		if (number_parse(colon + 1, 1, UINT16_MAX, ret_port) < 0)
 			return -EINVAL;
 	}
-	return host_parse(text, host, &expected);
+	return host_parse(text, host, expected);
 }
 
 /* Reads a URL, which it changes. */

@@ -15,7 +15,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,18 +41,6 @@ enum {
 	TAKES_HTTP = TAKES_TIMEOUT | TAKES_SLOT | TAKES_STATUS | TAKES_BODY,
 };
 
-static int fail(char *expected, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int fail(char *expected, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	(void)vsnprintf(expected, CHECK_EXPECTED_MAX, format, ap);
-	va_end(ap);
-	return -EINVAL;
-}
-
 enum argument {
 	ARGUMENT_NONE, /* no colon */
 	ARGUMENT_WORD, /* ends at a blank */
@@ -66,19 +53,18 @@ typedef int parser(const char *value, struct check_syntax *syntax, char *expecte
 static int parse_regex(const char *value, struct check_syntax *syntax, char *expected)
 {
 	struct pattern *pattern = NULL;
-	char why[PATTERN_WHY_MAX];
-	int r = pattern_compile(value, strlen(value), false, &pattern, why);
+	int r = pattern_compile(value, strlen(value), false, &pattern, expected);
 
 	(void)syntax;
 	pattern_free(pattern);
 	/* Without memory the text cannot be judged; the program that compiles it for use finds its faults. */
-	return r == -EINVAL ? fail(expected, "%s", why) : 0;
+	return r == -EINVAL ? r : 0;
 }
 
 static int parse_path(const char *value, struct check_syntax *syntax, char *expected)
 {
 	(void)syntax;
-	return *value == '/' ? 0 : fail(expected, "the absolute path of a file");
+	return *value == '/' ? 0 : refuse_value(expected, "the absolute path of a file");
 }
 
 static int parse_port(const char *value, struct check_syntax *syntax, char *expected)
@@ -86,22 +72,19 @@ static int parse_port(const char *value, struct check_syntax *syntax, char *expe
 	uint64_t port;
 
 	if (number_parse(value, 1, UINT16_MAX, &port) < 0)
-		return fail(expected, "a port, 1 to 65535");
+		return refuse_value(expected, "a port, 1 to 65535");
 	syntax->port = (uint16_t)port;
 	return 0;
 }
 
 static int parse_url(const char *value, struct check_syntax *syntax, char *expected)
 {
-	const char *fault;
-
 	for (const char *p = value; *p; p++)
 		if (*p <= ' ' || *p > '~')
-			return fail(expected, "an URL of ASCII characters without blanks");
+			return refuse_value(expected, "an URL of ASCII characters without blanks");
 	if (strncmp(value, "//", 2) != 0 || strcspn(value + 2, "/?:") == 0)
-		return fail(expected, "%s://HOST/PATH, where %%n is the node's own host:port", syntax->name);
-	fault = url_syntax_fault(value);
-	return fault ? fail(expected, "%s", fault) : 0;
+		return refuse_value(expected, "%s://HOST/PATH, where %%n is the node's own host:port", syntax->name);
+	return url_syntax_check(value, expected);
 }
 
 static int parse_command(const char *value, struct check_syntax *syntax, char *expected)
@@ -113,13 +96,13 @@ static int parse_command(const char *value, struct check_syntax *syntax, char *e
 	(void)strcpy(text, value);
 	n = words_split(text, words, CHECK_WORDS_MAX + 1);
 	if (n < 0)
-		return fail(expected, "an end of what is quoted in the command");
+		return refuse_value(expected, "an end of what is quoted in the command");
 	if (n == 0 || *words[0] != '/')
-		return fail(expected, "an absolute path as the command");
+		return refuse_value(expected, "an absolute path as the command");
 	for (int i = 0; i < n; i++)
 		for (const char *p = words[i]; (p = strchr(p, '%')); p += 2)
 			if (!p[1] || !strchr("%nhap", p[1]))
-				return fail(expected, "%%n, %%h, %%a, %%p or %%%% in the command");
+				return refuse_value(expected, "%%n, %%h, %%a, %%p or %%%% in the command");
 	return 0;
 }
 
@@ -136,14 +119,14 @@ static const struct name {
 static int parse_timeout(const char *value, struct check_syntax *syntax, char *expected)
 {
 	if (timespan_parse(value, &syntax->timeout_usec) < 0 || syntax->timeout_usec == 0)
-		return fail(expected, "a time above 0 as the --timeout, such as 5s");
+		return refuse_value(expected, "a time above 0 as the --timeout, such as 5s");
 	return 0;
 }
 
 static int parse_compiler(const char *value, struct check_syntax *syntax, char *expected)
 {
 	if (!*value)
-		return fail(expected, "a command as the --compiler");
+		return refuse_value(expected, "a command as the --compiler");
 	(void)strcpy(syntax->compiler, value);
 	return 0;
 }
@@ -151,7 +134,7 @@ static int parse_compiler(const char *value, struct check_syntax *syntax, char *
 static int parse_fingerprint(const char *value, struct check_syntax *syntax, char *expected)
 {
 	if (!*value || strlen(value) > NODE_FINGERPRINT_MAX)
-		return fail(expected, "a --fingerprint of 1 to %d bytes", NODE_FINGERPRINT_MAX);
+		return refuse_value(expected, "a --fingerprint of 1 to %d bytes", NODE_FINGERPRINT_MAX);
 	(void)strcpy(syntax->fingerprint, value);
 	return 0;
 }
@@ -171,16 +154,16 @@ static int parse_status(const char *value, struct check_syntax *syntax, char *ex
 
 	/* A status of 1xx precedes the answer and is no answer itself. */
 	if (first < 200 || last < first || last > 599)
-		return fail(expected, "a status from 200 to 599 or a range, such as 200-299, as the --status");
+		return refuse_value(expected, "a status from 200 to 599 or a range, such as 200-299, as the --status");
 	if (syntax->n_statuses == CHECK_STATUSES_MAX)
-		return fail(expected, "--status at most %d times", CHECK_STATUSES_MAX);
+		return refuse_value(expected, "--status at most %d times", CHECK_STATUSES_MAX);
 	syntax->statuses[syntax->n_statuses++] = (struct check_status_range){ (uint16_t)first, (uint16_t)last };
 	return 0;
 }
 
 static int parse_body(const char *value, struct check_syntax *syntax, char *expected)
 {
-	int r = *value ? parse_regex(value, syntax, expected) : fail(expected, "a regular expression as the --body");
+	int r = *value ? parse_regex(value, syntax, expected) : refuse_value(expected, "a regular expression as the --body");
 
 	if (r == 0)
 		(void)strcpy(syntax->body, value);
@@ -189,11 +172,10 @@ static int parse_body(const char *value, struct check_syntax *syntax, char *expe
 
 static int parse_ca(const char *value, struct check_syntax *syntax, char *expected)
 {
-	int r = *value == '/' ? 0 : fail(expected, "the absolute path of a file as the --ca");
-
-	if (r == 0)
-		(void)strcpy(syntax->ca, value);
-	return r;
+	if (*value != '/')
+		return refuse_value(expected, "the absolute path of a file as the --ca");
+	(void)strcpy(syntax->ca, value);
+	return 0;
 }
 
 static const struct option {
@@ -235,7 +217,7 @@ static int take_word(const char **rest, char word[static NODE_CHECK_MAX + 1], ch
 			word[n++] = *p;
 	}
 	if (quoted)
-		return fail(expected, "a second double quote");
+		return refuse_value(expected, "a second double quote");
 	word[n] = '\0';
 	*rest = p;
 	return 1;
@@ -263,11 +245,11 @@ static int parse_option(char *word, const char **rest, unsigned *seen, struct ch
 	const struct option *option = find_option(word, &value);
 
 	if (!option)
-		return fail(expected, "no option \"%s\"", word);
+		return refuse_value(expected, "no option \"%s\"", word);
 	*seen |= option->bit;
 	if (!option->parse) {
 		if (value)
-			return fail(expected, "no value of --%s", option->name);
+			return refuse_value(expected, "no value of --%s", option->name);
 		*(bool *)((char *)syntax + option->offset) = true;
 		return 0;
 	}
@@ -277,7 +259,7 @@ static int parse_option(char *word, const char **rest, unsigned *seen, struct ch
 		if (r < 0)
 			return r;
 		if (r == 0)
-			return fail(expected, "a value of --%s", option->name);
+			return refuse_value(expected, "a value of --%s", option->name);
 		value = next;
 	}
 	return option->parse(value, syntax, expected);
@@ -307,10 +289,10 @@ static const struct name *find_name(const char *text, size_t length)
 
 static int fail_name(char *expected)
 {
-	size_t n = (size_t)snprintf(expected, CHECK_EXPECTED_MAX, "one of");
+	size_t n = (size_t)snprintf(expected, EXPECTED_MAX, "one of");
 
 	for (size_t i = 0; i < N_NAMES; i++)
-		n += (size_t)snprintf(expected + n, CHECK_EXPECTED_MAX - n, "%s %s%s", i > 0 ? "," : "", names[i].name,
+		n += (size_t)snprintf(expected + n, EXPECTED_MAX - n, "%s %s%s", i > 0 ? "," : "", names[i].name,
 				      names[i].argument == ARGUMENT_NONE ? "" : ":");
 	return -EINVAL;
 }
@@ -327,14 +309,14 @@ static int parse_name(const char **rest, const struct name **ret, struct check_s
 	*ret = name;
 	*rest += length;
 	if ((**rest == ':') != (name->argument != ARGUMENT_NONE))
-		return fail(expected, name->argument == ARGUMENT_NONE ? "no argument behind %s" : "%s:ARGUMENT",
+		return refuse_value(expected, name->argument == ARGUMENT_NONE ? "no argument behind %s" : "%s:ARGUMENT",
 			    name->name);
 	if (**rest == ':')
 		++*rest;
 	if (name->argument != ARGUMENT_NONE) {
 		length = name->argument == ARGUMENT_REST ? strlen(*rest) : strcspn(*rest, BLANKS);
 		if (length == 0)
-			return fail(expected, "something behind %s:", name->name);
+			return refuse_value(expected, "something behind %s:", name->name);
 		(void)memcpy(syntax->argument, *rest, length);
 		*rest += length;
 	}
@@ -346,11 +328,11 @@ static int refuse_options(const struct name *name, unsigned seen, char *expected
 {
 	for (size_t i = 0; i < N_OPTIONS; i++)
 		if (seen & ~name->takes & options[i].bit)
-			return fail(expected, "no --%s with %s", options[i].name, name->name);
+			return refuse_value(expected, "no --%s with %s", options[i].name, name->name);
 	return 0;
 }
 
-int check_syntax_parse(const char *text, struct check_syntax *ret, char expected[static CHECK_EXPECTED_MAX])
+int check_syntax_parse(const char *text, struct check_syntax *ret, char expected[static EXPECTED_MAX])
 {
 	const char *rest = *text ? text : "tcp";
 	const struct name *name;
@@ -359,12 +341,12 @@ int check_syntax_parse(const char *text, struct check_syntax *ret, char expected
 
 	(void)memset(ret, 0, sizeof(*ret));
 	if (strlen(text) > NODE_CHECK_MAX)
-		return fail(expected, "at most %d bytes", NODE_CHECK_MAX);
+		return refuse_value(expected, "at most %d bytes", NODE_CHECK_MAX);
 	r = parse_options(&rest, &seen, ret, expected) ?:
 	    parse_name(&rest, &name, ret, expected) ?:
 	    parse_options(&rest, &seen, ret, expected);
 	if (r == 0 && *rest)
-		r = fail(expected, "options only behind %s", ret->name);
+		r = refuse_value(expected, "options only behind %s", ret->name);
 	if (r == 0)
 		r = refuse_options(name, seen, expected);
 	/* The phrase may quote bytes of the text. */

@@ -13,12 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "expected.h"
 #include "nodelist.h"
 
 #define CHECK_NAME_MAX 15
 #define CHECK_STATUSES_MAX 8
 #define CHECK_WORDS_MAX 128 /* of a command: each word but the last takes two bytes of the text */
-#define CHECK_EXPECTED_MAX 320 /* room for what was expected */
 
 /* A check= text in its parts. */
 struct check_syntax {
@@ -42,4 +42,4 @@ struct check_syntax {
  * Takes a check= text apart; an empty text means tcp. 0; or -EINVAL: then expected
  * holds the phrase that follows the word "expected", and *ret must not be used.
  */
-int check_syntax_parse(const char *text, struct check_syntax *ret, char expected[static CHECK_EXPECTED_MAX]);
+int check_syntax_parse(const char *text, struct check_syntax *ret, char expected[static EXPECTED_MAX]);

@@ -9,7 +9,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,25 +23,11 @@
 #define SPEED_MIN 0.001
 #define SPEED_MAX 1000000.0
 
-static int fail(char *expected, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int fail(char *expected, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	(void)vsnprintf(expected, FIELD_EXPECTED_MAX, format, ap);
-	va_end(ap);
-	return -EINVAL;
-}
-
 /* ---- the values ---- */
 
 static int parse_host(const char *value, void *member, char *expected)
 {
-	const char *what;
-
-	return host_parse(value, member, &what) < 0 ? fail(expected, "%s", what) : 0;
+	return host_parse(value, member, expected);
 }
 
 static void format_host(const void *member, char *text)
@@ -57,7 +42,7 @@ static int parse_port(const char *value, void *member, char *expected)
 	uint64_t port;
 
 	if (number_parse(value, 1, 65535, &port) < 0)
-		return fail(expected, "1 to 65535");
+		return refuse_value(expected, "1 to 65535");
 	*(uint16_t *)member = (uint16_t)port;
 	return 0;
 }
@@ -72,7 +57,7 @@ static int parse_cores(const char *value, void *member, char *expected)
 	uint64_t cores;
 
 	if (number_parse(value, 1, NODE_CORES_MAX, &cores) < 0)
-		return fail(expected, "1 to %u", NODE_CORES_MAX);
+		return refuse_value(expected, "1 to %u", NODE_CORES_MAX);
 	*(uint32_t *)member = (uint32_t)cores;
 	return 0;
 }
@@ -87,9 +72,9 @@ static int parse_flags(const char *value, void *member, char *expected)
 	uint64_t flags;
 
 	if (number_parse_hex(value, 0, UINT32_MAX, &flags) < 0)
-		return fail(expected, "a decimal or 0x hexadecimal number");
+		return refuse_value(expected, "a decimal or 0x hexadecimal number");
 	if (flags & ~(uint64_t)(BN_DOWN | BN_HOLD))
-		return fail(expected, "no bits but 0x80000000 (down) and 0x40000000 (hold)");
+		return refuse_value(expected, "no bits but 0x80000000 (down) and 0x40000000 (hold)");
 	*(uint32_t *)member = (uint32_t)flags;
 	return 0;
 }
@@ -104,7 +89,7 @@ static void format_flags(const void *member, char *text)
 static int parse_speed(const char *value, void *member, char *expected)
 {
 	if (number_parse_decimal(value, SPEED_MIN, SPEED_MAX, member) < 0)
-		return fail(expected, "a decimal number from 0.001 to 1000000");
+		return refuse_value(expected, "a decimal number from 0.001 to 1000000");
 	return 0;
 }
 
@@ -122,7 +107,7 @@ static int parse_smt(const char *value, void *member, char *expected)
 	double part;
 
 	if (number_parse_decimal(value, SMT_MIN, 1, &part) < 0)
-		return fail(expected, "a decimal number from 0.001 to 1");
+		return refuse_value(expected, "a decimal number from 0.001 to 1");
 	*(uint16_t *)member = (uint16_t)(part * 1000 + 0.5);
 	return 0;
 }
@@ -141,7 +126,7 @@ static int parse_yes_no(const char *value, void *member, char *expected)
 	bool yes = strcmp(value, "yes") == 0;
 
 	if (!yes && strcmp(value, "no") != 0)
-		return fail(expected, "yes or no");
+		return refuse_value(expected, "yes or no");
 	*(bool *)member = yes;
 	return 0;
 }
@@ -166,9 +151,9 @@ static int parse_check(const char *value, void *member, char *expected)
 	struct check_syntax syntax;
 
 	if (!*value || strlen(value) > NODE_CHECK_MAX)
-		return fail(expected, "1 to %d bytes", NODE_CHECK_MAX);
+		return refuse_value(expected, "1 to %d bytes", NODE_CHECK_MAX);
 	if (!is_shown_as_is(value))
-		return fail(expected, "UTF-8 without control characters; a pattern has \\xHH for other bytes");
+		return refuse_value(expected, "UTF-8 without control characters; a pattern has \\xHH for other bytes");
 	if (check_syntax_parse(value, &syntax, expected) < 0)
 		return -EINVAL;
 	(void)memset(member, 0, NODE_CHECK_MAX + 1);
@@ -190,7 +175,7 @@ static int parse_proxy(const char *value, void *member, char *expected)
 	else if (strcmp(value, "v2") == 0)
 		*proxy = NODE_PROXY_V2;
 	else
-		return fail(expected, "v1 or v2");
+		return refuse_value(expected, "v1 or v2");
 	return 0;
 }
 
@@ -261,7 +246,7 @@ const char *field_shown(const char *value, char buffer[static 64])
 
 int field_parse(const struct field *field, const char *value, struct node_config *node, char message[static FIELD_MESSAGE_MAX])
 {
-	char expected[FIELD_EXPECTED_MAX], shown[64];
+	char expected[EXPECTED_MAX], shown[64];
 	int r = field->parse(value, member_of(field, node), expected);
 
 	if (r < 0)
@@ -325,7 +310,7 @@ static void complain_unknown(const char *name, const char *shown, bool (*wanted)
 	const struct choice choice = { .wanted = wanted };
 	const char *meant = nearest(name, choice_name, &choice);
 	const struct field *field = meant ? field_find(meant, strlen(meant)) : NULL;
-	char all[FIELD_EXPECTED_MAX], buffer[64];
+	char all[EXPECTED_MAX], buffer[64];
 
 	list_names(all, sizeof(all), wanted, with_words);
 	if (field)

@@ -14,10 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "expected.h"
 #include "nodelist.h"
 
 #define FIELD_TEXT_MAX (NODE_CHECK_MAX + 1)  /* a value as text, with its NUL */
-#define FIELD_EXPECTED_MAX 320               /* what was expected, with its NUL */
 #define FIELD_MESSAGE_MAX 768                /* a whole complaint, with its NUL */
 #define FIELDS_PLACED 4u                     /* host, port, cores, flags: the first rows */
 
@@ -36,7 +36,7 @@ struct field {
 	size_t offset, size;   /* of its member in struct node_config; all zeros is "not given" */
 
 	/* Reads a value into the member. 0; or -EINVAL: then expected holds what follows the word "expected". */
-	int (*parse)(const char *value, void *member, char expected[static FIELD_EXPECTED_MAX]);
+	int (*parse)(const char *value, void *member, char expected[static EXPECTED_MAX]);
 
 	/* Writes the member as the node list has it; an empty text means "not given". */
 	void (*format)(const void *member, char text[static FIELD_TEXT_MAX]);

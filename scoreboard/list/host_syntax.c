@@ -21,8 +21,6 @@
 #include "system/number.h"
 
 #define LABEL_MAX 63u
-#define STRING_(x) #x
-#define STRING(x) STRING_(x)
 
 /*
  * Reads the scope of an address: the text behind the %. *ret gets it in one
@@ -52,21 +50,17 @@ static int parse_scope(const char *text, const struct in6_addr *address, char re
 }
 
 /* Reads the text between the brackets. */
-static int parse_ipv6(char *text, char *ret, const char **ret_expected)
+static int parse_ipv6(char *text, char *ret, char *expected)
 {
 	char *scope = strchr(text, '%'), canonical[INET6_ADDRSTRLEN], zone[IF_NAMESIZE + 1] = "";
 	struct in6_addr address;
 
 	if (scope)
 		*scope++ = '\0';
-	if (inet_pton(AF_INET6, text, &address) != 1) {
-		*ret_expected = "an IPv6 address in the brackets";
-		return -EINVAL;
-	}
-	if (scope && parse_scope(scope, &address, zone) < 0) {
-		*ret_expected = "the name of an interface behind the % of a link-local address";
-		return -EINVAL;
-	}
+	if (inet_pton(AF_INET6, text, &address) != 1)
+		return refuse_value(expected, "an IPv6 address in the brackets");
+	if (scope && parse_scope(scope, &address, zone) < 0)
+		return refuse_value(expected, "the name of an interface behind the %% of a link-local address");
 	/* An IPv4 address in the form of IPv6: a connection goes to the IPv4 address. */
 	if (IN6_IS_ADDR_V4MAPPED(&address)) {
 		(void)inet_ntop(AF_INET, &address.s6_addr[12], ret, NODE_HOST_MAX + 1);
@@ -85,22 +79,18 @@ static bool is_number(const char *label, size_t length)
 	return length > 0 && strspn(label, "0123456789") >= length;
 }
 
-static int parse_name(const char *text, char *ret, const char **ret_expected)
+static int parse_name(const char *text, char *ret, char *expected)
 {
 	const char *label = text;
 	size_t length;
 
 	for (const char *p = text; *p; p++)
-		if (!isalnum((unsigned char)*p) && !strchr(".-_", *p)) {
-			*ret_expected = "letters, digits, dots and hyphens";
-			return -EINVAL;
-		}
+		if (!isalnum((unsigned char)*p) && !strchr(".-_", *p))
+			return refuse_value(expected, "letters, digits, dots and hyphens");
 	for (;;) {
 		length = strcspn(label, ".");
-		if (length == 0 || length > LABEL_MAX || label[0] == '-' || label[length - 1] == '-') {
-			*ret_expected = "a name whose parts between dots have 1 to 63 bytes and no hyphen at an end";
-			return -EINVAL;
-		}
+		if (length == 0 || length > LABEL_MAX || label[0] == '-' || label[length - 1] == '-')
+			return refuse_value(expected, "a name whose parts between dots have 1 to 63 bytes and no hyphen at an end");
 		/* One dot may end a name. */
 		if (label[length] == '\0' || label[length + 1] == '\0')
 			break;
@@ -109,10 +99,8 @@ static int parse_name(const char *text, char *ret, const char **ret_expected)
 	if (is_number(label, length)) {
 		struct in_addr address;
 
-		if (inet_pton(AF_INET, text, &address) != 1) {
-			*ret_expected = "four numbers from 0 to 255 in an IPv4 address";
-			return -EINVAL;
-		}
+		if (inet_pton(AF_INET, text, &address) != 1)
+			return refuse_value(expected, "four numbers from 0 to 255 in an IPv4 address");
 	}
 	for (size_t i = 0; i <= strlen(text); i++)
 		ret[i] = (char)tolower((unsigned char)text[i]);
@@ -121,7 +109,7 @@ static int parse_name(const char *text, char *ret, const char **ret_expected)
 	return 0;
 }
 
-int host_parse(const char *text, char ret[static NODE_HOST_MAX + 1], const char **ret_expected)
+int host_parse(const char *text, char ret[static NODE_HOST_MAX + 1], char expected[static EXPECTED_MAX])
 {
 	size_t length = strlen(text);
 	char inside[NODE_HOST_MAX + 1];
@@ -129,18 +117,14 @@ int host_parse(const char *text, char ret[static NODE_HOST_MAX + 1], const char 
 
 	if (bracketed)
 		length -= 2;
-	if (length == 0 || length > NODE_HOST_MAX) {
-		*ret_expected = "a name or address of 1 to " STRING(NODE_HOST_MAX) " bytes";
-		return -EINVAL;
-	}
+	if (length == 0 || length > NODE_HOST_MAX)
+		return refuse_value(expected, "a name or address of 1 to %d bytes", NODE_HOST_MAX);
 	if (bracketed) {
 		(void)memcpy(inside, text + 1, length);
 		inside[length] = '\0';
-		return parse_ipv6(inside, ret, ret_expected);
+		return parse_ipv6(inside, ret, expected);
 	}
-	if (strchr(text, ':')) {
-		*ret_expected = "a name, an IPv4 address, or an IPv6 address in brackets";
-		return -EINVAL;
-	}
-	return parse_name(text, ret, ret_expected);
+	if (strchr(text, ':'))
+		return refuse_value(expected, "a name, an IPv4 address, or an IPv6 address in brackets");
+	return parse_name(text, ret, expected);
 }

@@ -8,12 +8,13 @@
 
 #include <stddef.h>
 
+#include "expected.h"
 #include "nodelist.h"
 
 /*
  * Reads a host. *ret gets it without brackets and in one form for all ways to
  * write it: names in lower case, addresses as inet_ntop(3) has them. So a node
- * that is listed twice is found. 0; or -EINVAL: then *ret_expected is a constant
- * text that follows the word "expected".
+ * that is listed twice is found. 0; or -EINVAL: then expected holds
+ * the phrase.
  */
-int host_parse(const char *text, char ret[static NODE_HOST_MAX + 1], const char **ret_expected);
+int host_parse(const char *text, char ret[static NODE_HOST_MAX + 1], char expected[static EXPECTED_MAX]);

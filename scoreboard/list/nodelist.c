@@ -209,18 +209,12 @@ static int refuse_duplicates(struct place *place, const char *name, const struct
 	return r;
 }
 
-/* Tells that nodes have too many cores together, from this node on. */
-static int complain_cores(struct place *place, const struct node_config *node, uint64_t sum)
+/* Complains if the nodes together have too many cores. lines[i] is the line of nodes[i], and the complaint is about the node
+ * with which they are too many. With lines NULL it is about the last node, at the present place. */
+static int refuse_cores(struct place *place, const struct nodelist *list, const char *name, const size_t *lines)
 {
-	return complain(place, "cores: \"%" PRIu32 "\": all nodes together have %" PRIu64 ": expected at most %u",
-			node->cores, sum, LIST_CORES_MAX);
-}
-
-/* lines[i] is the line of nodes[i]. */
-static int refuse_cores(struct place *place, const char *name, const struct nodelist *list, const size_t *lines)
-{
-	size_t passed = 0; /* the node with which they are too many */
 	uint64_t sum = 0;
+	size_t passed = 0;
 
 	for (size_t i = 0; i < list->n_nodes; i++) {
 		if (sum <= LIST_CORES_MAX)
@@ -229,8 +223,12 @@ static int refuse_cores(struct place *place, const char *name, const struct node
 	}
 	if (sum <= LIST_CORES_MAX)
 		return 0;
-	(void)snprintf(place->text, sizeof(place->text), "%s:%zu", name, lines[passed]);
-	return complain_cores(place, &list->nodes[passed], sum);
+	if (lines)
+		(void)snprintf(place->text, sizeof(place->text), "%s:%zu", name, lines[passed]);
+	else
+		passed = list->n_nodes - 1;
+	return complain(place, "cores: \"%" PRIu32 "\": all nodes together have %" PRIu64 ": expected at most %u",
+			list->nodes[passed].cores, sum, LIST_CORES_MAX);
 }
 
 int nodelist_parse(const char *name, const char *text, size_t size, struct nodelist *ret)
@@ -275,7 +273,7 @@ int nodelist_parse(const char *name, const char *text, size_t size, struct nodel
 	if (r >= 0)
 		r = refuse_duplicates(&place, name, ret, lines);
 	if (r >= 0)
-		r = refuse_cores(&place, name, ret, lines);
+		r = refuse_cores(&place, ret, name, lines);
 	free(lines);
 	if (r < 0)
 		nodelist_clear(ret);
@@ -357,16 +355,6 @@ int nodelist_read(const char *path, struct nodelist *ret)
 	return r;
 }
 
-/* For the node that was added last. */
-static int refuse_sum(struct place *place, const struct nodelist *list)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < list->n_nodes; i++)
-		sum += list->nodes[i].cores;
-	return sum > LIST_CORES_MAX ? complain_cores(place, &list->nodes[list->n_nodes - 1], sum) : 0;
-}
-
 int nodelist_add(struct nodelist *list, const char *where, const char *host, const char *port, const char *cores)
 {
 	const char *const texts[] = { host, port, cores };
@@ -386,7 +374,7 @@ int nodelist_add(struct nodelist *list, const char *where, const char *host, con
 	if (r >= 0 && !place.refused)
 		r = list_append(list, &node);
 	if (r >= 0 && !place.refused)
-		r = refuse_sum(&place, list);
+		r = refuse_cores(&place, list, NULL, NULL);
 	return r < 0 ? r : place.refused;
 }
 

@@ -130,26 +130,19 @@ int pattern_load(void)
 	return r;
 }
 
-static int refuse(char why[static PATTERN_WHY_MAX], const char *what)
-{
-	(void)snprintf(why, PATTERN_WHY_MAX, "a regular expression%s", what);
-	return -EINVAL;
-}
-
 /* PCRE2's words for an error in the text. */
-static int refuse_text(char why[static PATTERN_WHY_MAX], int error, size_t offset)
+static int refuse_text(char expected[static EXPECTED_MAX], int error, size_t offset)
 {
 	char words[160] = "";
 
 	if (error == PCRE2_ERROR_BAD_SUBPATTERN_REFERENCE)
-		return refuse(why, " without references to its groups");
+		return refuse_value(expected, "a regular expression without references to its groups");
 	if (pcre.get_error_message(error, (PCRE2_UCHAR *)words, sizeof(words)) < 0)
 		(void)snprintf(words, sizeof(words), "error %d", error);
-	(void)snprintf(why, PATTERN_WHY_MAX, "a regular expression: %s, at byte %zu", words, offset + 1);
-	return -EINVAL;
+	return refuse_value(expected, "a regular expression: %s, at byte %zu", words, offset + 1);
 }
 
-int pattern_compile(const char *text, size_t size, bool lines, struct pattern **ret, char why[static PATTERN_WHY_MAX])
+int pattern_compile(const char *text, size_t size, bool lines, struct pattern **ret, char expected[static EXPECTED_MAX])
 {
 	/* A node's bytes may be in any encoding. */
 	uint32_t options = PCRE2_NO_AUTO_CAPTURE | PCRE2_AUTO_CALLOUT | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP |
@@ -160,15 +153,15 @@ int pattern_compile(const char *text, size_t size, bool lines, struct pattern **
 	int error = 0, r = pattern_load();
 
 	if (r == -ENOSYS)
-		return refuse(why, ", for which " LIBRARY " is needed");
+		return refuse_value(expected, "a regular expression, for which " LIBRARY " is needed");
 	pattern = r == 0 ? calloc(1, sizeof(*pattern)) : NULL;
 	if (!pattern)
 		return -ENOMEM;
 	pattern->code = pcre.compile((PCRE2_SPTR)text, size, options, &error, &offset, pcre.compiling);
 	if (!pattern->code)
-		r = error == PCRE2_ERROR_HEAP_FAILED ? -ENOMEM : refuse_text(why, error, offset);
+		r = error == PCRE2_ERROR_HEAP_FAILED ? -ENOMEM : refuse_text(expected, error, offset);
 	else if (pcre.pattern_info(pattern->code, PCRE2_INFO_BACKREFMAX, &references) < 0 || references > 0)
-		r = refuse(why, " without references to its groups");
+		r = refuse_value(expected, "a regular expression without references to its groups");
 	if (r < 0)
 		pattern_free(pattern);
 	else

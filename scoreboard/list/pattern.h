@@ -12,8 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "expected.h"
+
 #define PATTERN_SIZE_MAX 4096u /* bytes of a pattern's text */
-#define PATTERN_WHY_MAX 224u   /* room for what is wrong with it */
 
 struct pattern;
 
@@ -27,10 +28,9 @@ int pattern_load(void);
 /*
  * Compiles size bytes of text. With lines, ^ and $ match at the ends of each
  * line of a subject; CR, LF and CRLF each end a line. 0: the caller ends *ret
- * with pattern_free(). -EINVAL: why holds the phrase that follows the word
- * "expected". -ENOMEM.
+ * with pattern_free(). -EINVAL: expected holds the phrase. -ENOMEM.
  */
-int pattern_compile(const char *text, size_t size, bool lines, struct pattern **ret, char why[static PATTERN_WHY_MAX]);
+int pattern_compile(const char *text, size_t size, bool lines, struct pattern **ret, char expected[static EXPECTED_MAX]);
 
 /* Frees a pattern; NULL is fine. */
 void pattern_free(struct pattern *pattern);

@@ -98,22 +98,22 @@ static size_t host_length(const char *text)
 	return strcspn(text, NO_HOST) < length ? 0 : length;
 }
 
-const char *url_syntax_fault(const char *url)
+int url_syntax_check(const char *url, char expected[static EXPECTED_MAX])
 {
 	char place[URL_SYNTAX_MAX * 3 / 2 + 2];
 	const char *host;
 	size_t length;
 
 	if (has_unknown_escape(url))
-		return "%n, %h, %p, or % and two hexadecimal digits in the URL";
+		return refuse_value(expected, "%%n, %%h, %%p, or %% and two hexadecimal digits in the URL");
 	url += 2;
 	fill_in(url, url + strcspn(url, "/?#"), place);
 	host = strchr(place, '@');
 	host = host ? host + 1 : place;
 	length = host_length(host);
 	if (length == 0)
-		return "a name or an address as the URL's host, that of IPv6 in brackets";
+		return refuse_value(expected, "a name or an address as the URL's host, that of IPv6 in brackets");
 	if (!is_port(host + length))
-		return "at most one port, 1 to 65535, behind the URL's host (%n has one already)";
-	return NULL;
+		return refuse_value(expected, "at most one port, 1 to 65535, behind the URL's host (%%n has one already)");
+	return 0;
 }

@@ -7,12 +7,14 @@
  * only cbprobe has.
  */
 
+#include "expected.h"
+
 #define URL_SYNTAX_MAX 255 /* bytes of a URL that is looked at */
 
 /*
  * Checks a URL behind its scheme, from the two slashes on; %n, %h and %p stand
  * for a node's host:port, host and port. The text begins with the slashes and
- * has at most URL_SYNTAX_MAX bytes. NULL: the URL is valid. Else a constant text:
- * what was expected.
+ * has at most URL_SYNTAX_MAX bytes. 0: the URL is valid; or -EINVAL: expected holds
+ * the phrase.
  */
-const char *url_syntax_fault(const char *url);
+int url_syntax_check(const char *url, char expected[static EXPECTED_MAX]);

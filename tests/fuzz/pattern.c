@@ -54,7 +54,7 @@ static void try_pattern(const char *text, size_t text_size, const char *subject,
 {
 	struct pattern_search search = { 0 };
 	struct pattern *pattern = NULL;
-	char why[PATTERN_WHY_MAX];
+	char why[EXPECTED_MAX];
 	size_t end = 0;
 	int r, in_pieces;
 

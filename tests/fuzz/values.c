@@ -68,7 +68,7 @@ static void check_policy(const char *text)
 
 static void check_check(const char *text)
 {
-	char expected[CHECK_EXPECTED_MAX];
+	char expected[EXPECTED_MAX];
 	struct check_syntax syntax;
 
 	(void)memset(expected, 'x', sizeof(expected));

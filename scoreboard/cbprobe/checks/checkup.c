@@ -29,7 +29,7 @@ static void checkup_free(void *item)
 /* Prepares a checkup. 0; -EINVAL after a message; or -ENOMEM. */
 static int prepare(struct checkup *checkup)
 {
-	char expected[CHECK_EXPECTED_MAX];
+	char expected[EXPECTED_MAX];
 	const struct check *check;
 
 	if (check_syntax_parse(checkup->text, &checkup->syntax, expected) < 0) {

@@ -33,7 +33,7 @@ enum outcome expect_pattern(struct probe *probe, const struct pattern *pattern, 
 
 int expect_prepare(const struct check_syntax *syntax, const char *pattern, bool lines, struct pattern **ret)
 {
-	char why[PATTERN_WHY_MAX];
+	char why[EXPECTED_MAX];
 	int r = pattern_compile(pattern, strlen(pattern), lines, ret, why);
 
 	if (r == -EINVAL)

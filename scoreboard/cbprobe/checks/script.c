@@ -142,7 +142,7 @@ static int read_step(struct reading *reading, bool is_send, const char *rest)
 	step = &reading->script.steps[reading->script.n];
 	*step = (struct script_step){ .line = reading->line, .text = text, .size = size };
 	if (!is_send) {
-		char why[PATTERN_WHY_MAX];
+		char why[EXPECTED_MAX];
 
 		r = pattern_compile(text, size, true, &step->pattern, why);
 		free(text);

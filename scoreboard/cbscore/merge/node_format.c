@@ -35,7 +35,7 @@ static struct form own;
 static struct form *forms = known;
 static size_t n_forms = N_KNOWN;
 
-static int prepare(struct form *form, char why[static PATTERN_WHY_MAX])
+static int prepare(struct form *form, char why[static EXPECTED_MAX])
 {
 	int r = form->pattern ? 0 : pattern_compile(form->expression, strlen(form->expression), false, &form->pattern, why);
 
@@ -47,7 +47,7 @@ static int prepare(struct form *form, char why[static PATTERN_WHY_MAX])
 	return 0;
 }
 
-int node_format_use(const char *expression, const char *time_format, char why[static PATTERN_WHY_MAX])
+int node_format_use(const char *expression, const char *time_format, char why[static EXPECTED_MAX])
 {
 	int r;
 
@@ -59,9 +59,8 @@ int node_format_use(const char *expression, const char *time_format, char why[st
 		return r;
 	if (own.address != 0 && (!time_format || own.time != 0))
 		return 0;
-	(void)snprintf(why, PATTERN_WHY_MAX, "%s", own.address == 0 ? "a regular expression with a group (?<address>...)" :
-							"a regular expression with a group (?<time>...) for --time-format");
-	return -EINVAL;
+	return refuse_value(why, "%s", own.address == 0 ? "a regular expression with a group (?<address>...)" :
+						    "a regular expression with a group (?<time>...) for --time-format");
 }
 
 static bool is_there(const struct pattern_part *part)
@@ -100,7 +99,7 @@ static int read_by(const struct form *form, const char *line, size_t size, uint6
 
 int node_format_read(const char *line, size_t size, uint64_t near_usec, struct node_line *ret)
 {
-	char why[PATTERN_WHY_MAX];
+	char why[EXPECTED_MAX];
 	int r = 0;
 
 	for (size_t i = 0; i < n_forms && r == 0; i++)

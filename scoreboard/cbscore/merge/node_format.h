@@ -22,7 +22,7 @@ struct node_line {
 };
 
 /* Uses this form alone. time_format NULL: lines have no time. 0; -EINVAL, and why holds the phrase behind "expected". */
-int node_format_use(const char *expression, const char *time_format, char why[static PATTERN_WHY_MAX]);
+int node_format_use(const char *expression, const char *time_format, char why[static EXPECTED_MAX]);
 
 /* Reads a line, without its newline, by the forms in use. near_usec: a time at which the log was written, see moment.h.
  * 1: *ret is filled; 0: the line names no client; -errno: it cannot be told. */
