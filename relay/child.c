@@ -62,5 +62,7 @@ int child_begin(struct score *score, const int *keep, size_t n)
 
 	if (r == 0)
 		r = sigterm_inherit();
-	return r < 0 ? r : score_after_fork(score);
+	if (r == 0)
+		score_after_fork(score);
+	return r;
 }

@@ -127,8 +127,9 @@ static _Noreturn void run(const struct nursery *nursery, int fd, pid_t parent)
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
 	keep[n++] = fd;
-	if (getppid() != parent || child_close_others(setup->score, keep, n) < 0 || score_after_fork(setup->score) < 0)
+	if (getppid() != parent || child_close_others(setup->score, keep, n) < 0)
 		_exit(EXIT_FAILURE);
+	score_after_fork(setup->score);
 	(void)score_prepare(setup->score); /* if it fails, each relay finds out for itself */
 	inherited_without_libraries();
 	setup->prepare(&birth.pass, setup->arg);

@@ -274,7 +274,7 @@ static int become_relay(size_t number, int orders_fd, bool reserved, void *arg)
 	int r = pool->unprepared;
 
 	if (r == 0)
-		r = score_after_fork(setup->score);
+		score_after_fork(setup->score);
 	if (r == 0 && pool->confinement)
 		r = confine_forked(pool->confinement);
 	if (r < 0) {

@@ -54,7 +54,7 @@ static int obey_line(struct score *s, char *line)
 			return 0;
 	if (strcmp(line, share_word) == 0) /* it is no node's name: those have a colon */
 		return split_parse(reason, &split) == 0 ? attempt_split(s, &split, true) : 0;
-	r = attempt_hold(s, line, *reason ? reason : NULL);
+	r = attempt_hold(s, line, true, *reason ? reason : NULL);
 	return r < 0 && r != -ENOENT ? r : 0;
 }
 

@@ -79,7 +79,7 @@ static int check_surroundings(struct store *store)
 	int r = store_get(store, STORE_ORIGIN, 0, 0, sizeof(*origin), &data);
 
 	if (r < 0)
-		return r == -ENOENT ? -EUCLEAN : r;
+		return r;
 	origin = data;
 	surroundings_self(&here);
 	if (!boots_differ(origin->surroundings.boot, here.boot))
@@ -284,11 +284,6 @@ int score_upgrade(const char *path)
 	return r;
 }
 
-int score_list(struct score *s, char ret[static SCORE_LIST_MAX + 1])
-{
-	return load_list(s, ret);
-}
-
 int score_check_list(struct score *s, const char *path, char *text, size_t size)
 {
 	char known[ORIGIN_LIST_MAX + 1], *real;
@@ -311,7 +306,7 @@ void score_set_nodes(struct score *s, const char *path)
 	s->nodes = strdup(path); /* without it lost nodes stay missing until a process that has a list loads them */
 }
 
-int score_after_fork(struct score *s)
+void score_after_fork(struct score *s)
 {
 	wake_port_close(&s->port);
 	s->wakes.n = 0;
@@ -320,17 +315,11 @@ int score_after_fork(struct score *s)
 	s->told = s->settled;
 	holder_self(&s->self);
 	store_after_fork(s->store, &s->self);
-	return 0;
 }
 
 void score_spare(struct score *s)
 {
 	store_spare(s->store);
-}
-
-int score_fd(const struct score *s)
-{
-	return file_fd(store_file(s->store));
 }
 
 int score_folder_fd(const struct score *s)
@@ -366,27 +355,6 @@ int score_wake_fd(struct score *s)
 	int r = wake_port_open(&s->port);
 
 	return r < 0 ? r : s->port.fd;
-}
-
-void score_answer(struct score *s)
-{
-	int r = lost_answer(s);
-
-	if (r == -EUCLEAN || r == -EBADMSG || r == -EIDRM || r == -EREMCHG)
-		(void)repair_now(s);
-}
-
-bool score_wake_clear(struct score *s)
-{
-	bool any = wake_port_clear(&s->port);
-
-	if (s->port.asked) {
-		s->port.asked = false;
-		s->times_put_back++; /* this process's tickets may be lost, too: it must look at each */
-		(void)score_follow(s); /* the question may come from the users of another file that has the name by now */
-		score_answer(s); /* a process that sleeps may make no other call for long */
-	}
-	return any;
 }
 
 const char *score_strerror(int error)

@@ -99,6 +99,29 @@ static bool help(struct score *s, int *r, struct help *help)
 		outcome_; \
 	})
 
+/* ---- the question what this process holds ---- */
+
+void score_answer(struct score *s)
+{
+	if (is_damage(lost_answer(s)))
+		(void)repair_now(s);
+}
+
+bool score_wake_clear(struct score *s)
+{
+	bool any = wake_port_clear(&s->port);
+
+	if (s->port.asked) {
+		s->port.asked = false;
+		s->times_put_back++; /* this process's tickets may be lost, too: it must look at each */
+		(void)score_follow(s); /* the question may come from the users of another file that has the name by now */
+		score_answer(s); /* a process that sleeps may make no other call for long */
+	}
+	return any;
+}
+
+/* ---- the operations ---- */
+
 int score_claim(struct score *s, const struct score_arrival *arrival, struct score_slot *ret,
 		struct score_target *ret_target, struct score_ticket *ret_ticket)
 {
@@ -218,12 +241,12 @@ int score_reached(struct score *s, const struct score_slot *slot, const struct s
 
 int score_connected(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge)
 {
-	return OPERATION(s, attempt_connected(s, held_at(s, slot), ret_edge));
+	return OPERATION(s, attempt_pass_trial(s, held_at(s, slot), false, ret_edge));
 }
 
 int score_answered(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge)
 {
-	return OPERATION(s, attempt_answered(s, held_at(s, slot), ret_edge));
+	return OPERATION(s, attempt_pass_trial(s, held_at(s, slot), true, ret_edge));
 }
 
 int score_rename(struct score *s, const struct score_slot *slot, const char *client)
@@ -258,12 +281,8 @@ int score_watch(struct score *s, uint64_t *ret_usec)
 
 int score_guard(struct score *s, struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd)
 {
-	int r;
-
 	(void)score_follow(s); /* a failure shows below, too */
-	r = TICKET_OPERATION(s, youngest, attempt_guard(s, youngest, ret_next_pid, ret_next_fd));
-
-	return r;
+	return TICKET_OPERATION(s, youngest, attempt_guard(s, youngest, ret_next_pid, ret_next_fd));
 }
 
 int score_is_guarded(struct score *s, const struct score_ticket *ticket, uint64_t *ret_usec)
@@ -372,12 +391,12 @@ uint32_t score_verbosity(const struct score *s)
 
 int score_hold(struct score *s, const char *name, const char *detail)
 {
-	return OPERATION(s, attempt_hold(s, name, detail));
+	return OPERATION(s, attempt_hold(s, name, true, detail));
 }
 
 int score_unhold(struct score *s, const char *name)
 {
-	return OPERATION(s, attempt_unhold(s, name));
+	return OPERATION(s, attempt_hold(s, name, false, NULL));
 }
 
 int score_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge)

@@ -50,7 +50,7 @@
 #define SCORE_FLAPS_MAX 8         /* times of going down that are kept of one node */
 #define SCORE_DOUBTS_MAX 3u       /* a node that leaves so many connections in a row unanswered goes down */
 #define SCORE_LIST_MAX 1023       /* longest path of a node list that is kept, without its NUL */
-#define SCORE_FDS_MAX 4           /* descriptors of an open scoreboard, at most */
+#define SCORE_FDS_MAX 2           /* descriptors of an open scoreboard, at most */
 #define SCORE_VERBOSITY_MORE 1u   /* programs log as with their option --verbose */
 #define SCORE_VERBOSITY_MAX 2u    /* and relays log every connection, whatever their option --log says */
 #define SCORE_GUARD_USEC 750000u  /* how often the guard of the queue looks for dead holders */
@@ -176,9 +176,9 @@ void score_make_for(const char *user);
 
 /*
  * For a process made by fork(2): takes the scoreboard that its parent opened
- * for itself (a new identity, a new wake-up address on demand). 0 or -errno.
+ * for itself (a new identity, a new wake-up address on demand).
  */
-int score_after_fork(struct score *s);
+void score_after_fork(struct score *s);
 
 /* For a process that forks others, which call score_after_fork(): does now what the first change of the scoreboard would do
  * in each of them. 0 or -errno. */
@@ -186,9 +186,6 @@ int score_prepare(struct score *s);
 
 /* The caller does not call for a while: gives memory back that only calls use. It may call at any time. */
 void score_spare(struct score *s);
-
-/* The descriptor of its file. It stays the scoreboard's. */
-int score_fd(const struct score *s);
 
 /* The descriptor of the folder in which it is, O_PATH. It stays the scoreboard's. */
 int score_folder_fd(const struct score *s);
@@ -199,9 +196,6 @@ size_t score_fds(const struct score *s, int ret[static SCORE_FDS_MAX]);
 
 /* Closes and frees; NULL is fine. Slots and tickets of the process are not touched. */
 struct score *score_close(struct score *s);
-
-/* The real path of the node list that the farm was made from; empty: none is known. 0 or -errno. */
-int score_list(struct score *s, char ret[static SCORE_LIST_MAX + 1]);
 
 /*
  * Whether the farm may have the node list of that path. 0: the farm was made
@@ -673,7 +667,7 @@ struct score_load_result {
  * does the rest. Where there is no room for new nodes none comes. ret may be NULL.
  * 0; -EBUSY: other processes changed the farm's nodes all the time; or -errno.
  * -EMEDIUMTYPE: the farm was made from the list of another file, and list->adopt
- * is not set; see score_list().
+ * is not set; see score_check_list().
  */
 int score_load(struct score *s, const struct nodelist *list, struct score_load_result *ret);
 

@@ -160,8 +160,7 @@ pid_t deadhand_start(struct score *score)
 			(void)close(pipe_fd); /* that of the process before this one */
 		ignore_signals();
 		be_kept();
-		if (score_after_fork(score) < 0)
-			_exit(1);
+		score_after_fork(score);
 		watch(score, fds[0]);
 	}
 	(void)close(fds[0]);

@@ -57,7 +57,8 @@ size_t text_fitting(const char *text, size_t width)
 	return fitting;
 }
 
-size_t terminal_width(FILE *out)
+/* The width of the terminal to which the stream writes; 0: it writes to none, or its width is not known. */
+static size_t terminal_width(FILE *out)
 {
 	struct winsize size;
 

@@ -14,9 +14,6 @@ size_t text_width(const char *text);
 /* How many bytes of the text, from its beginning, fit in that many columns. No character is divided. */
 size_t text_fitting(const char *text, size_t width);
 
-/* The width of the terminal to which the stream writes; 0: it writes to none, or its width is not known. */
-size_t terminal_width(FILE *out);
-
 /* Writes a node's name in at most limit bytes, shortened in its middle: host:port is recognised by its beginning and by its
  * end. Returns text. */
 const char *fold_name(const char *name, size_t limit, char *text, size_t size);

@@ -31,8 +31,8 @@ int attempt_doubted(struct score *s, const struct score_slot *slot, uint64_t in,
 		 uint64_t retry_usec, struct score_edge *ret_edge);
 int attempt_reached(struct score *s, const struct score_slot *slot, const struct score_target *tried, unsigned reached,
 		    uint32_t unreached);
-int attempt_connected(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge);
-int attempt_answered(struct score *s, const struct score_slot *slot, struct score_edge *ret_edge);
+/* As score_answered(); or, if the node was only reached, as score_connected(). */
+int attempt_pass_trial(struct score *s, const struct score_slot *slot, bool answered, struct score_edge *ret_edge);
 int attempt_rename(struct score *s, const struct score_slot *slot, const char *client);
 int attempt_progress(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out);
 int attempt_deal(struct score *s);
@@ -60,8 +60,8 @@ int attempt_get_split(struct score *s, struct split *ret);
 int attempt_set_share(struct score *s, uint32_t node, uint32_t share, uint32_t *ret_busy);
 int attempt_set_lease(struct score *s, uint64_t until_usec);
 int attempt_set_verbosity(struct score *s, uint32_t verbosity, uint32_t *ret_before);
-int attempt_hold(struct score *s, const char *name, const char *detail);
-int attempt_unhold(struct score *s, const char *name);
+/* As score_hold(), or without hold as score_unhold(). */
+int attempt_hold(struct score *s, const char *name, bool hold, const char *detail);
 int attempt_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge);
 int attempt_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge);
 int attempt_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,

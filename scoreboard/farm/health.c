@@ -17,7 +17,7 @@
 #include "system/timespan.h"
 #include "walk.h"
 
-static int set_hold(struct score *s, const char *name, bool hold, const char *detail)
+int attempt_hold(struct score *s, const char *name, bool hold, const char *detail)
 {
 	struct node_record *record;
 	struct section at;
@@ -80,16 +80,6 @@ int attempt_set_verbosity(struct score *s, uint32_t verbosity, uint32_t *ret_bef
 	r = store_commit(s->store);
 	farm_leave(s);
 	return r;
-}
-
-int attempt_hold(struct score *s, const char *name, const char *detail)
-{
-	return set_hold(s, name, true, detail);
-}
-
-int attempt_unhold(struct score *s, const char *name)
-{
-	return set_hold(s, name, false, NULL);
 }
 
 static void count(uint32_t *counter)

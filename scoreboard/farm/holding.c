@@ -271,9 +271,7 @@ int attempt_doubted(struct score *s, const struct score_slot *ours, uint64_t in,
 	return give_up(s, &h, r);
 }
 
-/* The trial connection of this process has reached its node, or was answered by it. 1: that a node of this kind can be
- * reached shows nothing. */
-static int pass_trial(struct score *s, const struct score_slot *ours, bool answered, struct score_edge *ret_edge)
+int attempt_pass_trial(struct score *s, const struct score_slot *ours, bool answered, struct score_edge *ret_edge)
 {
 	struct holding h;
 	int r;
@@ -290,16 +288,6 @@ static int pass_trial(struct score *s, const struct score_slot *ours, bool answe
 	}
 	farm_leave(s);
 	return r;
-}
-
-int attempt_connected(struct score *s, const struct score_slot *ours, struct score_edge *ret_edge)
-{
-	return pass_trial(s, ours, false, ret_edge);
-}
-
-int attempt_answered(struct score *s, const struct score_slot *ours, struct score_edge *ret_edge)
-{
-	return pass_trial(s, ours, true, ret_edge);
 }
 
 static int rename_once(struct score *s, const struct score_slot *ours, const char *client)

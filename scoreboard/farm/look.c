@@ -413,5 +413,5 @@ int attempt_history(struct score *s, struct score_history *ret)
 {
 	struct farm *farm;
 
-	return IN_SECTION(s, farm, history_read(s->store, farm, ret));
+	return IN_SECTION(s, farm, (history_read(s->store, farm, ret), 0));
 }

@@ -43,7 +43,7 @@ static int count_of_node(struct score *s, const struct index_entry *entry, const
 		int r = store_read(s->store, STORE_SLOTS, entry->id, page, &slots, sizeof(slots));
 
 		if (r < 0)
-			return must_exist(r); /* fewer are taken than the node's entry says */
+			return r; /* -EUCLEAN: fewer are taken than the node's entry says */
 		for (uint32_t i = 0; i < SLOTS_PER_PAGE; i++) {
 			struct slot *slot = &slots.slots[i];
 

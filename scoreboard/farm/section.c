@@ -47,7 +47,7 @@ int farm_begin(struct score *s, struct farm *ret)
 
 	if (r < 0)
 		return r;
-	r = must_exist(store_read(s->store, STORE_FARM, 0, 0, ret, sizeof(*ret))) ?: farm_check(ret);
+	r = store_read(s->store, STORE_FARM, 0, 0, ret, sizeof(*ret)) ?: farm_check(ret);
 	if (r < 0)
 		store_cancel(s->store);
 	return r;

@@ -201,7 +201,7 @@ static uint64_t add_ring(struct store *store, uint64_t newest, struct history_re
 	return oldest;
 }
 
-int history_read(struct store *store, const struct farm *farm, struct score_history *ret)
+void history_read(struct store *store, const struct farm *farm, struct score_history *ret)
 {
 	uint64_t now_usec = now_realtime(), newest = now_usec / SCORE_SLICE_USEC, oldest;
 	uint32_t busy = farm->busy, waiting = farm->queue_length;
@@ -231,5 +231,4 @@ int history_read(struct store *store, const struct farm *farm, struct score_hist
 		}
 		to->length_usec = number < newest ? SCORE_SLICE_USEC : span_since(to->begin_usec, now_usec);
 	}
-	return 0;
 }

@@ -52,5 +52,5 @@ void history_note_claim(struct store *store, const struct farm *farm, uint64_t s
  * the slot still. Staged only. */
 void history_note_end(struct store *store, const struct farm *farm, uint64_t since_usec, uint64_t now_usec, bool served);
 
-/* Adds up the record "history" and the ring. 0 or -errno. */
-int history_read(struct store *store, const struct farm *farm, struct score_history *ret);
+/* Adds up the record "history" and the ring, as far as they can be read. */
+void history_read(struct store *store, const struct farm *farm, struct score_history *ret);

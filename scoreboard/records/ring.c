@@ -143,7 +143,7 @@ static int read_nodes(struct store *store, const struct farm *farm, struct makin
 			node_check(&record);
 
 		if (r < 0)
-			return must_exist(r);
+			return r;
 		/* A node that is no longer in the list finishes what it has, and gets nothing new. */
 		if (!record.draining && GROW(making->of, making->n, making->room) < 0)
 			return -ENOMEM;

@@ -109,7 +109,9 @@ static int check_count(struct store *store, const struct farm *farm)
 	return r == 0 && left != farm->lost ? -EUCLEAN : r;
 }
 
-int lost_get(struct store *store, const struct farm *farm, struct holder **ret, size_t *ret_n)
+/* Copies the processes on the record that have not been heard of; the caller frees *ret. 0; -EUCLEAN: the record cannot be
+ * true; or -errno. */
+static int get_unheard(struct store *store, const struct farm *farm, struct holder **ret, size_t *ret_n)
 {
 	struct holder *unheard;
 	struct lost_page *page;
@@ -206,7 +208,12 @@ static int round_over(struct score *s, uint32_t *ret)
 	return IN_SECTION(s, farm, (*ret = farm->lost_round, farm->lost > 0));
 }
 
-int lost_finish(struct score *s)
+/*
+ * Frees the lost slots that no process on the record may hold any more, and grants them to waiters: some in each of several
+ * sections, so that no other process waits for all of it. If this process is killed meanwhile, the next look for the dead
+ * frees the rest. Does nothing while a process is on the record. 0 or -errno.
+ */
+static int finish(struct score *s)
 {
 	struct lost_slots slots = { .n = 0 };
 	uint32_t round;
@@ -221,7 +228,8 @@ int lost_finish(struct score *s)
 	return r == 1 || r == -EAGAIN ? 0 : r;
 }
 
-int lost_strike(struct score *s, struct farm *farm, const struct holder *holder)
+/* Strikes a process off the record. Commits. 0; 1: no process is left on it, and finish() is to follow; or -errno. */
+static int strike(struct score *s, struct farm *farm, const struct holder *holder)
 {
 	struct lost_page *page;
 	uint32_t left;
@@ -298,7 +306,7 @@ static int reclaim(struct score *s, struct farm *farm, struct held *held)
 	return r;
 }
 
-/* Says what this process holds, as far as it can be said in this scoreboard. Commits. 0; 1 as lost_strike(); or -errno. */
+/* Says what this process holds, as far as it can be said in this scoreboard. Commits. 0; 1 as strike(); or -errno. */
 static int settle(struct score *s, struct farm *farm)
 {
 	bool unsettled = s->forgetful;
@@ -317,7 +325,7 @@ static int settle(struct score *s, struct farm *farm)
 	if (unsettled)
 		return 0;
 	s->settled = farm->lost_round;
-	return lost_strike(s, farm, &s->self);
+	return strike(s, farm, &s->self);
 }
 
 /* Whether the node of a slot that this process holds has another number by now, or is missing. In a section. 1, 0, or
@@ -389,7 +397,7 @@ int lost_answer(struct score *s)
 	if (farm->lost > 0)
 		r = settle(s, farm);
 	farm_leave(s);
-	return r == 1 ? lost_finish(s) : r;
+	return r == 1 ? finish(s) : r;
 }
 
 /* ---- processes that were not heard of ---- */
@@ -421,7 +429,7 @@ int lost_reap(struct score *s)
 
 	if (r < 0)
 		return r;
-	r = lost_get(s->store, farm, &unheard, &n);
+	r = get_unheard(s->store, farm, &unheard, &n);
 	none = farm->lost == 0;
 	farm_leave(s);
 	for (size_t i = 0; r == 0 && i < n; i++) {
@@ -432,14 +440,14 @@ int lost_reap(struct score *s)
 		r = farm_enter(s, &farm);
 		if (r < 0)
 			break;
-		r = farm->lost > 0 ? lost_strike(s, farm, &unheard[i]) : 0;
+		r = farm->lost > 0 ? strike(s, farm, &unheard[i]) : 0;
 		farm_leave(s);
 		none |= r == 1;
 		r = r == 1 ? 0 : r;
 	}
 	free(unheard);
 	if (r == 0 && none)
-		r = lost_finish(s);
+		r = finish(s);
 	if (r == 0 && silent)
 		ask_again(s);
 	return r;

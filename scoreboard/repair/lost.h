@@ -39,19 +39,3 @@ int lost_answer(struct score *s);
 /* Strikes the processes off the record that have ended, or turn out not to have the file, and asks the others again. In
  * sections of its own. 0 or -errno. */
 int lost_reap(struct score *s);
-
-/* A copy of the processes on the record that have not been heard of, to be freed by the caller. 0; -EUCLEAN if the
- * record cannot be true, or the farm's record says another number; or -errno. */
-int lost_get(struct store *store, const struct farm *farm, struct holder **ret, size_t *ret_n);
-
-/* Strikes a process off the record. Commits. 0; 1: no process is left on it, and lost_finish() is to follow; -EUCLEAN as
- * above; or -errno. */
-int lost_strike(struct score *s, struct farm *farm, const struct holder *holder);
-
-/*
- * Frees the lost slots that no process on the record may hold any more, and grants
- * them to waiters: some in each of several sections, so that nobody waits for it.
- * If this process is killed meanwhile the next reap frees the rest. Does nothing
- * while a process is on the record. 0 or -errno.
- */
-int lost_finish(struct score *s);

@@ -51,8 +51,7 @@ static _Noreturn void work(struct score *s, struct shared *shared, unsigned numb
 	struct score_target target;
 	uint64_t pairs = 0, failures = 0;
 
-	if (score_after_fork(s) < 0)
-		_exit(1);
+	score_after_fork(s);
 	(void)atomic_fetch_add(&shared->ready, 1);
 	while (!atomic_load(&shared->go))
 		(void)usleep(100);

@@ -545,7 +545,7 @@ static void before_corpses(struct score *s, struct stage *stage)
 		pid_t pid = fork();
 
 		if (pid == 0) {
-			(void)score_after_fork(s);
+			score_after_fork(s);
 			before_claim(s, stage);
 			_exit(0);
 		}
