@@ -4,24 +4,18 @@
 
 #include <string.h>
 
-#define NAME(text) { text, sizeof(text) - 1 }
+#define KIND(text, numbers) { text, sizeof(text) - 1, numbers }
 
-static const struct name {
-	const char *text;
+static const struct kind {
+	const char *name;
 	size_t length;
-} names[STORE_KIND_MAX_] = {
-	[STORE_VERSION] = NAME("version"), [STORE_FARM] = NAME("farm"),   [STORE_NODE] = NAME("node"),
-	[STORE_SLOTS] = NAME("slots"),     [STORE_QUEUE] = NAME("queue"), [STORE_INDEX] = NAME("index"),
-	[STORE_SPEED] = NAME("speed"),     [STORE_LOST] = NAME("lost"),
-	[STORE_ORIGIN] = NAME("origin"),   [STORE_RING] = NAME("ring"),   [STORE_CLIENT] = NAME("client"),
-	[STORE_HISTORY] = NAME("history"), [STORE_SLICE] = NAME("slice"), [STORE_PARTY] = NAME("party"),
-	[STORE_PASSED] = NAME("passed"),
-};
-
-/* How many numbers follow the name of a kind. */
-static const unsigned char numbers[STORE_KIND_MAX_] = {
-	[STORE_NODE] = 1, [STORE_SLOTS] = 2, [STORE_QUEUE] = 1, [STORE_INDEX] = 2, [STORE_SPEED] = 1, [STORE_SLICE] = 1,
-	[STORE_LOST] = 1,  [STORE_RING] = 1,  [STORE_CLIENT] = 1, [STORE_PARTY] = 2,
+	unsigned numbers; /* how many follow the name */
+} kinds[STORE_KIND_MAX_] = {
+	[STORE_VERSION] = KIND("version", 0), [STORE_FARM] = KIND("farm", 0),       [STORE_NODE] = KIND("node", 1),
+	[STORE_SLOTS] = KIND("slots", 2),     [STORE_QUEUE] = KIND("queue", 1),     [STORE_INDEX] = KIND("index", 2),
+	[STORE_SPEED] = KIND("speed", 1),     [STORE_LOST] = KIND("lost", 1),       [STORE_HISTORY] = KIND("history", 0),
+	[STORE_SLICE] = KIND("slice", 1),     [STORE_ORIGIN] = KIND("origin", 0),   [STORE_RING] = KIND("ring", 1),
+	[STORE_CLIENT] = KIND("client", 1),   [STORE_PARTY] = KIND("party", 2),     [STORE_PASSED] = KIND("passed", 0),
 };
 
 static char *write_number(char *p, uint32_t n)
@@ -41,14 +35,11 @@ static char *write_number(char *p, uint32_t n)
 /* Every claim calls this several times, hence no printf. */
 size_t key_write(char buffer[static KEY_MAX], enum store_kind kind, uint32_t a, uint32_t b)
 {
-	size_t length = names[kind].length;
-	char *p;
+	char *p = mempcpy(buffer, kinds[kind].name, kinds[kind].length);
 
-	(void)memcpy(buffer, names[kind].text, length);
-	p = buffer + length;
-	if (numbers[kind] > 0)
+	if (kinds[kind].numbers > 0)
 		p = write_number(p, a);
-	if (numbers[kind] > 1)
+	if (kinds[kind].numbers > 1)
 		p = write_number(p, b);
 	return (size_t)(p - buffer);
 }
@@ -75,16 +66,16 @@ bool key_read(const char *key, size_t length, enum store_kind *ret_kind, uint32_
 {
 	const char *end = key + length;
 
-	for (uint32_t kind = 0; kind < STORE_KIND_MAX_; kind++) {
-		size_t size = names[kind].length;
-		const char *p = key + size;
+	for (uint32_t i = 0; i < STORE_KIND_MAX_; i++) {
+		const struct kind *kind = &kinds[i];
+		const char *p = key + kind->length;
 
-		if (length < size || memcmp(key, names[kind].text, size) != 0)
+		if (length < kind->length || memcmp(key, kind->name, kind->length) != 0)
 			continue;
-		*ret_kind = (enum store_kind)kind;
+		*ret_kind = (enum store_kind)i;
 		*ret_a = *ret_b = 0;
-		return (numbers[kind] == 0 || read_number(&p, end, ret_a)) &&
-		       (numbers[kind] < 2 || read_number(&p, end, ret_b)) && p == end;
+		return (kind->numbers == 0 || read_number(&p, end, ret_a)) &&
+		       (kind->numbers < 2 || read_number(&p, end, ret_b)) && p == end;
 	}
 	return false;
 }

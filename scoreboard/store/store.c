@@ -108,41 +108,25 @@ static TDB_DATA name_key(const char *name)
 	return (TDB_DATA){ .dptr = (unsigned char *)(uintptr_t)name, .dsize = strlen(name) };
 }
 
-/* Overwrites a record at its size. */
-static int overwrite(struct tdb_context *tdb, TDB_DATA key, const void *data, size_t size)
+/* Writes a record through tdb: with TDB_MODIFY a record that is there, at its size; with TDB_REPLACE any. */
+static int put(struct store *s, TDB_DATA key, const void *data, size_t size, int flag)
 {
 	TDB_DATA value = { .dptr = (unsigned char *)(uintptr_t)data, .dsize = size };
 
-	return file_believe(tdb_store(tdb, key, value, TDB_MODIFY) < 0 ? file_error(tdb) : 0);
+	return file_believe(tdb_store(s->file.tdb, key, value, flag) < 0 ? file_error(s->file.tdb) : 0);
+}
+
+static int put_applied(struct store *s, uint64_t sequence)
+{
+	return put(s, name_key("applied"), &sequence, sizeof(sequence), TDB_MODIFY);
+}
+
+static int put_intent(struct store *s)
+{
+	return put(s, name_key("intent"), &s->intent, sizeof(s->intent), TDB_MODIFY);
 }
 
 /* ---- the intent ---- */
-
-struct fetch {
-	void *data;
-	size_t size;
-	bool fits;
-};
-
-static int fetch_fixed(TDB_DATA key, TDB_DATA value, void *arg)
-{
-	struct fetch *fetch = arg;
-
-	(void)key;
-	fetch->fits = value.dsize == fetch->size;
-	if (fetch->fits)
-		(void)memcpy(fetch->data, value.dptr, value.dsize);
-	return 0;
-}
-
-static int read_fixed(struct tdb_context *tdb, const char *name, void *data, size_t size)
-{
-	struct fetch fetch = { .data = data, .size = size };
-
-	if (tdb_parse_record(tdb, name_key(name), fetch_fixed, &fetch) < 0)
-		return file_believe(must_exist(file_error(tdb)));
-	return file_believe(fetch.fits ? 0 : -EUCLEAN);
-}
 
 /* Has a record shown to fn, which returns 0 or -errno. In a section without asking tdb, if possible. 0, -ENOENT, what fn
  * returned, or -errno. */
@@ -173,7 +157,18 @@ static int copy_write(struct store *s, struct copy *copy)
 	char buffer[KEY_MAX];
 
 	s->touched++;
-	return overwrite(s->file.tdb, make_key(buffer, copy->kind, copy->a, copy->b), copy->data, copy->size);
+	return put(s, make_key(buffer, copy->kind, copy->a, copy->b), copy->data, copy->size, TDB_MODIFY);
+}
+
+/* Writes all copies that have changed, each as a whole. */
+static int copies_write(struct store *s)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < s->n_copies; i++)
+		if (s->copies[i].n_dirty > 0)
+			r = copy_write(s, &s->copies[i]);
+	return r;
 }
 
 static int redo_one(const struct patch *patch, const unsigned char *bytes, void *arg)
@@ -197,14 +192,11 @@ static int redo_one(const struct patch *patch, const unsigned char *bytes, void 
 /* Finishes the change that a killed process had begun; see the head of this file. */
 static int redo(struct store *s)
 {
-	uint64_t sequence = s->intent.sequence;
-	int r = intent_each(&s->intent, redo_one, s);
+	int r = intent_each(&s->intent, redo_one, s) ?: put_applied(s, s->intent.sequence);
 
 	s->n_copies = 0;
 	if (r == 0)
-		r = overwrite(s->file.tdb, name_key("applied"), &sequence, sizeof(sequence));
-	if (r == 0)
-		s->sequence = sequence;
+		s->sequence = s->intent.sequence;
 	return r;
 }
 
@@ -235,21 +227,30 @@ static int fetch_intent(TDB_DATA key, TDB_DATA value, void *arg)
 	return 0;
 }
 
-/* Called at the start of every section, with the lock held. */
-static int finish_change(struct store *s)
+/* Reads which change was applied last, and which was begun last. */
+static int read_change(struct store *s)
 {
 	int r = tdb_parse_record(s->file.tdb, name_key("applied"), fetch_applied, s);
 
 	r = file_believe(r == -1 ? must_exist(file_error(s->file.tdb)) : r);
-	if (r == 0)
-		file_note_place(&s->file, s->applied_place);
-	if (r == 0)
-		r = must_exist(show(s, name_key("intent"), fetch_intent, s));
 	if (r < 0)
 		return r;
-	if (s->intent.sequence == s->sequence || !intent_is_whole(&s->intent))
-		return 0;
-	return redo(s);
+	file_note_place(&s->file, s->applied_place);
+	return must_exist(show(s, name_key("intent"), fetch_intent, s));
+}
+
+/* Whether a process was killed while it applied the intent. */
+static bool is_half_applied(const struct store *s)
+{
+	return s->intent.sequence != s->sequence && intent_is_whole(&s->intent);
+}
+
+/* Called at the start of every section, with the lock held. */
+static int finish_change(struct store *s)
+{
+	int r = read_change(s);
+
+	return r == 0 && is_half_applied(s) ? redo(s) : r;
 }
 
 /* Collects the touched ranges into s->intent. 1 if there is anything, 0 if not, -E2BIG. */
@@ -276,13 +277,7 @@ static int plan(struct store *s)
 /* Writes the change through tdb. */
 static int write_by_key(struct store *s, uint64_t sequence)
 {
-	int r = overwrite(s->file.tdb, name_key("intent"), &s->intent, sizeof(s->intent));
-
-	for (unsigned i = 0; r == 0 && i < s->n_copies; i++) {
-		if (s->copies[i].n_dirty > 0)
-			r = copy_write(s, &s->copies[i]);
-	}
-	return r == 0 ? overwrite(s->file.tdb, name_key("applied"), &sequence, sizeof(sequence)) : r;
+	return put_intent(s) ?: copies_write(s) ?: put_applied(s, sequence);
 }
 
 /* Writes the change to where its records are. */
@@ -376,13 +371,10 @@ static int copy_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t 
 
 int store_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size, void **ret)
 {
-	struct copy *copy;
-	int r = copy_get(s, kind, a, b, &copy);
+	size_t is;
+	int r = store_find_any(s, kind, a, b, ret, &is);
 
-	if (r < 0)
-		return r;
-	*ret = copy->data;
-	return copy->size == size ? 0 : -EUCLEAN;
+	return r < 0 || is == size ? r : -EUCLEAN;
 }
 
 int store_find_any(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, void **ret, size_t *ret_size)
@@ -430,6 +422,23 @@ void store_trim(struct store *s)
 			return;
 	if (s->n_copies > 1)
 		s->n_copies = 1;
+}
+
+struct fetch {
+	void *data;
+	size_t size;
+	bool fits;
+};
+
+static int fetch_fixed(TDB_DATA key, TDB_DATA value, void *arg)
+{
+	struct fetch *fetch = arg;
+
+	(void)key;
+	fetch->fits = value.dsize == fetch->size;
+	if (fetch->fits)
+		(void)memcpy(fetch->data, value.dptr, value.dsize);
+	return 0;
 }
 
 int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, void *data, size_t size)
@@ -597,15 +606,12 @@ int store_begin_repair(struct store *s, bool *ret_false)
 	if (r != -EUCLEAN)
 		return r;
 	/* What store_begin() redid of the change is gone with its transaction. */
-	r = begin(s) ?:
-	    read_fixed(s->file.tdb, "applied", &s->sequence, sizeof(s->sequence)) ?:
-	    read_fixed(s->file.tdb, "intent", &s->intent, sizeof(s->intent));
-	if (r < 0) {
+	r = begin(s) ?: read_change(s);
+	if (r < 0)
 		store_cancel(s);
-		return r;
-	}
-	*ret_false = s->intent.sequence != s->sequence && intent_is_whole(&s->intent);
-	return 0;
+	else
+		*ret_false = is_half_applied(s);
+	return r;
 }
 
 static uint16_t random_life(void)
@@ -622,7 +628,7 @@ int store_forget(struct store *s)
 {
 	(void)memset(&s->intent, 0, sizeof(s->intent));
 	intent_begin(&s->intent, s->sequence);
-	return overwrite(s->file.tdb, name_key("intent"), &s->intent, sizeof(s->intent));
+	return put_intent(s);
 }
 
 int store_renew_life(struct store *s)
@@ -633,7 +639,7 @@ int store_renew_life(struct store *s)
 	/* If this process is killed before the transaction is real, the next process does the same. */
 	if (s->file.lock)
 		lock_set_life(s->file.lock, life);
-	return overwrite(s->file.tdb, name_key("applied"), &s->sequence, sizeof(s->sequence)) ?: store_forget(s);
+	return put_applied(s, s->sequence) ?: store_forget(s);
 }
 
 int store_check(struct store *s)
@@ -673,11 +679,8 @@ void store_cancel(struct store *s)
 
 int store_flush(struct store *s)
 {
-	int r = 0;
+	int r = copies_write(s);
 
-	for (unsigned i = 0; r == 0 && i < s->n_copies; i++)
-		if (s->copies[i].n_dirty > 0)
-			r = copy_write(s, &s->copies[i]);
 	s->n_copies = 0;
 	return r;
 }
@@ -689,13 +692,6 @@ static int compare_fixed(TDB_DATA key, TDB_DATA value, void *arg)
 	(void)key;
 	fetch->fits = value.dsize == fetch->size && memcmp(fetch->data, value.dptr, value.dsize) == 0;
 	return 0;
-}
-
-static int replace(struct store *s, TDB_DATA key, const void *data, size_t size)
-{
-	TDB_DATA value = { .dptr = (unsigned char *)(uintptr_t)data, .dsize = size };
-
-	return file_believe(tdb_store(s->file.tdb, key, value, TDB_REPLACE) < 0 ? file_error(s->file.tdb) : 0);
 }
 
 int store_put(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, const void *data, size_t size)
@@ -712,7 +708,7 @@ int store_put(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, con
 	s->touched++;
 	if (s->watch)
 		s->watch(kind, a, b, s->watch_arg);
-	return replace(s, key, data, size);
+	return put(s, key, data, size, TDB_REPLACE);
 }
 
 int store_delete(struct store *s, enum store_kind kind, uint32_t a, uint32_t b)
@@ -810,8 +806,8 @@ static int format(struct store *s, uint64_t applied)
 	intent_begin(&s->intent, applied);
 	s->is_new = true;
 	r = store_begin(s) ?:
-	    replace(s, name_key("intent"), &s->intent, sizeof(s->intent)) ?:
-	    replace(s, name_key("applied"), &applied, sizeof(applied)) ?:
+	    put(s, name_key("intent"), &s->intent, sizeof(s->intent), TDB_REPLACE) ?:
+	    put(s, name_key("applied"), &applied, sizeof(applied), TDB_REPLACE) ?:
 	    store_end(s);
 	s->is_new = false;
 	return r;

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "process.h"
+
 static int read_file(const char *path, char *buffer, size_t size)
 {
 	ssize_t n;
@@ -220,9 +222,9 @@ int holder_pidfd(const struct holder *holder)
 
 	if (!holder_alive(holder))
 		return -ESRCH;
-	fd = (int)syscall(SYS_pidfd_open, (pid_t)holder->pid, 0u);
+	fd = process_open((pid_t)holder->pid);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	/* The pid may have passed to another process before pidfd_open(2), so look again. */
 	if (!holder_alive(holder)) {
 		(void)close(fd);

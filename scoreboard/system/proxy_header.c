@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "number.h"
+
 #define TYPE_CRC32C 0x03
 #define TYPE_UNIQUE_ID 0x05
 #define V1_MAX 107           /* with the end of the line */
@@ -154,18 +156,12 @@ static char *word(char **line)
 /* A port as the protocol writes it: no sign, no zero before it. */
 static int parse_port(const char *text, in_port_t *ret)
 {
-	unsigned long port = 0;
-	size_t n = text ? strlen(text) : 0;
+	uint64_t port;
 
-	if (n == 0 || n > 5 || (n > 1 && *text == '0'))
+	if (!text || (text[0] == '0' && text[1]) || number_parse(text, 0, UINT16_MAX, &port) < 0)
 		return -EBADMSG;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return -EBADMSG;
-		port = port * 10 + (unsigned long)(*text - '0');
-	}
 	*ret = htons((uint16_t)port);
-	return port <= 65535 ? 0 : -EBADMSG;
+	return 0;
 }
 
 /* "TCP4 192.0.2.1 198.51.100.1 4711 80", or "UNKNOWN" and whatever follows. */

@@ -90,7 +90,7 @@ static int bind_port(int fd, const struct wake_farm *farm)
 int wake_port_open(struct wake_port *port)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	socklen_t size;
+	socklen_t size = sizeof(address);
 	int fd, r;
 
 	if (port->fd >= 0)
@@ -99,22 +99,17 @@ int wake_port_open(struct wake_port *port)
 	if (fd < 0)
 		return -errno;
 	r = bind_port(fd, &port->farm);
+	if (r == 0 && getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		r = -errno;
 	if (r < 0) {
 		(void)close(fd);
 		return r;
 	}
-	size = sizeof(address);
-	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-		goto fail;
 	(void)memset(port->name, 0, sizeof(port->name));
 	size -= (socklen_t)ABSTRACT + 1;
 	(void)memcpy(port->name, address.sun_path + 1, size < WAKE_NAME_SIZE ? size : WAKE_NAME_SIZE);
 	port->fd = fd;
 	return 0;
-fail:
-	r = -errno;
-	(void)close(fd);
-	return r;
 }
 
 void wake_port_close(struct wake_port *port)
@@ -128,7 +123,6 @@ bool wake_port_clear(struct wake_port *port)
 {
 	bool any = false;
 	char byte;
-
 	ssize_t n;
 
 	while (port->fd >= 0 && (n = recv(port->fd, &byte, sizeof(byte), MSG_DONTWAIT)) >= 0) {
