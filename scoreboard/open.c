@@ -137,9 +137,7 @@ static int open_existing(const char *path, struct score **ret)
 	holder_self(&s->self);
 	r = s->path ? store_open(path, &s->store) : -ENOMEM;
 	if (r == 0)
-		r = name_farm(s);
-	if (r == 0)
-		r = check(s->store, &s->lost_seen);
+		r = name_farm(s) ?: check(s->store, &s->lost_seen);
 	/* The file is another scoreboard than before: processes may hold slots of the former one. */
 	for (unsigned tries = 0; r == -EREMCHG && tries < TRIES_MAX; tries++)
 		r = repair_now(s) ?: check(s->store, &s->lost_seen);

@@ -115,13 +115,9 @@ static void sweep_unborn(int home_fd, const char *home, const char *name, int fo
 
 void alone_remove(struct alone *alone)
 {
-	char *end = alone->path + strlen(alone->path);
-
 	if (alone->fd < 0)
 		return;
-	while (end > alone->path && *end != '/')
-		end--;
-	*end = '\0';
+	*strrchr(alone->path, '/') = '\0';
 	remove_folder(AT_FDCWD, alone->path, alone->fd);
 	(void)close(alone->fd);
 	alone->fd = -1;

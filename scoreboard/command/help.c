@@ -86,12 +86,6 @@ static void tell_names(const struct option_set *set)
 		(void)printf(" --%s", set->rows[i].name);
 }
 
-static void tell_common(const struct command *command)
-{
-	tell_set(&command->options);
-	tell_set(&command_own_options);
-}
-
 static void usage_option(const struct option_row *row, FILE *file)
 {
 	if (row->letter)
@@ -146,7 +140,8 @@ void command_help(const struct command *command, const struct verb *verb)
 		command_help_row(left, command->verbs[i]->help);
 	}
 	(void)printf(command->verbs ? "\nOptions of all verbs:\n" : "\nOptions:\n");
-	tell_common(command);
+	tell_set(&command->options);
+	tell_set(&command_own_options);
 	if (command->verbs)
 		(void)printf("\n%s VERB --help tells the options of a verb; see %s for more.\n", command->name,
 			     command->manual);

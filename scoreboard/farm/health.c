@@ -17,6 +17,13 @@
 #include "system/timespan.h"
 #include "walk.h"
 
+static void write_detail(struct node_record *record, const char *detail)
+{
+	(void)memset(record->detail, 0, sizeof(record->detail));
+	if (detail)
+		(void)memcpy(record->detail, detail, strnlen(detail, NODE_DETAIL_MAX));
+}
+
 int attempt_hold(struct score *s, const char *name, bool hold, const char *detail)
 {
 	struct node_record *record;
@@ -33,9 +40,7 @@ int attempt_hold(struct score *s, const char *name, bool hold, const char *detai
 	if (hold ? !was || detail : was) {
 		/* The words of this decision; without new ones a node that is held already keeps its own. A check's
 		 * words come back with its next result. */
-		(void)memset(record->detail, 0, sizeof(record->detail));
-		if (detail)
-			(void)memcpy(record->detail, detail, strnlen(detail, NODE_DETAIL_MAX));
+		write_detail(record, detail);
 	}
 	if (was != hold)
 		record->since_usec = now_realtime();
@@ -91,11 +96,8 @@ static void count(uint32_t *counter)
 static void set_detail(struct node_record *record, const char *detail)
 {
 	/* While the node is held the words are the administrator's. */
-	if (record->flags & BN_HOLD)
-		return;
-	(void)memset(record->detail, 0, sizeof(record->detail));
-	if (detail)
-		(void)memcpy(record->detail, detail, strnlen(detail, NODE_DETAIL_MAX));
+	if (!(record->flags & BN_HOLD))
+		write_detail(record, detail);
 }
 
 /* Sets a flapping node's detail: why the node went down the last time. */

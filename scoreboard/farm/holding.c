@@ -74,9 +74,7 @@ static int give_up(struct score *s, const struct holding *h, int r)
 	bool gone = h->record->draining && h->entry->busy == 1;
 
 	if (r == 0)
-		r = free_slot(s, h);
-	if (r == 0)
-		r = claim_dispatch(s, h->farm);
+		r = free_slot(s, h) ?: claim_dispatch(s, h->farm);
 	farm_leave(s);
 	if (r == 0 && gone)
 		(void)score_collect(s); /* if it cannot be done now, the next load or probe pass does it */
@@ -307,9 +305,7 @@ static int rename_once(struct score *s, const struct score_slot *ours, const cha
 	(void)memcpy(h.slot->client, client, size);
 	store_touch(s->store, h.slot, sizeof(*h.slot));
 	if (r == 0)
-		r = fair_held(s, h.farm, h.slot->client);
-	if (r == 0)
-		r = store_commit(s->store);
+		r = fair_held(s, h.farm, h.slot->client) ?: store_commit(s->store);
 	farm_leave(s);
 	return r;
 }

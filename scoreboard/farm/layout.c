@@ -93,9 +93,8 @@ static int append(struct score *s, struct farm *farm, struct layout_new *node)
 	record.position = farm->n_nodes;
 	node_enter(&record, &entry);
 	if (r == 0)
-		r = store_put(s->store, STORE_NODE, entry.id, 0, &record, sizeof(record));
-	if (r == 0)
-		r = index_append(s->store, farm, &entry);
+		r = store_put(s->store, STORE_NODE, entry.id, 0, &record, sizeof(record)) ?:
+		    index_append(s->store, farm, &entry);
 	node->id = entry.id;
 	return r;
 }

@@ -390,9 +390,7 @@ static int load(struct score *s, const struct nodelist *list, bool only_missing,
 	}
 	free(requests);
 	if (r == 0)
-		r = set_complete(s);
-	if (r == 0)
-		r = collect(s, &merge.result);
+		r = set_complete(s) ?: collect(s, &merge.result);
 	if (r == 0 && ret)
 		*ret = merge.result;
 	return r;

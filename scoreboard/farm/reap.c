@@ -168,11 +168,9 @@ static int collect(struct score *s, struct suspects *suspects)
 	r = begin_looking(s, suspects);
 	suspects->now_usec = now_boottime();
 	if (r == 0)
-		r = walk_slots(s, collect_slot, suspects);
-	if (r == 0)
-		r = walk_nodes(s, look_for_drained, NULL, suspects);
-	if (r == 0)
-		r = walk_cells(s, collect_cell, suspects);
+		r = walk_slots(s, collect_slot, suspects) ?:
+		    walk_nodes(s, look_for_drained, NULL, suspects) ?:
+		    walk_cells(s, collect_cell, suspects);
 	return r;
 }
 
@@ -212,6 +210,21 @@ static bool judge(struct score *s, struct suspects *suspects)
 	return any;
 }
 
+/* Finds the slot of a suspect. 1, and what it found; 0: the slot is not that process's any more; or -errno. */
+static int find_slot(struct score *s, struct farm *farm, const struct suspect *suspect, struct node_record **ret_record,
+		     struct index_entry **ret_entry, struct slot **ret)
+{
+	int r = node_find_entry(s->store, farm, suspect->node, ret_record, ret_entry);
+
+	if (r == -ENOENT)
+		return slot_get_any(s->store, suspect->node, suspect->slot, ret) == 0 ? -EUCLEAN : 0;
+	if (r == 0)
+		r = slot_get(s->store, suspect->node, suspect->slot, ret);
+	if (r < 0)
+		return r;
+	return (*ret)->state != SLOT_FREE && (*ret)->ticket == suspect->ticket && holder_equal(&(*ret)->holder, &suspect->holder);
+}
+
 /* Stages the end of a slot's use by a dead process, if that process still holds the slot. 1 if so, 0 if not, or
  * -errno. */
 static int bury_slot(struct score *s, struct farm *farm, const struct suspect *dead)
@@ -219,17 +232,10 @@ static int bury_slot(struct score *s, struct farm *farm, const struct suspect *d
 	struct node_record *record;
 	struct index_entry *entry;
 	struct slot *slot;
-	int r;
+	int r = find_slot(s, farm, dead, &record, &entry, &slot);
 
-	r = node_find_entry(s->store, farm, dead->node, &record, &entry);
-	if (r == -ENOENT)
-		return slot_get_any(s->store, dead->node, dead->slot, &slot) == 0 ? -EUCLEAN : 0;
-	if (r == 0)
-		r = slot_get(s->store, dead->node, dead->slot, &slot);
-	if (r < 0)
+	if (r <= 0)
 		return r;
-	if (slot->state == SLOT_FREE || slot->ticket != dead->ticket || !holder_equal(&slot->holder, &dead->holder))
-		return 0;
 	history_note_end(s->store, farm, slot->since_usec, now_boottime(), false);
 	record->failed++;
 	record->bytes_in += slot->in;
@@ -239,10 +245,10 @@ static int bury_slot(struct score *s, struct farm *farm, const struct suspect *d
 		/* The process that tried the node was killed, perhaps for waiting so long: no new trial at once. */
 		entry->key.retry_usec = now_boottime() + record->pause_usec;
 		r = claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_RUNS);
+		if (r < 0)
+			return r;
 	}
-	if (r == 0)
-		r = claim_free_slot(s, farm, record->position, slot, dead->slot);
-	return r < 0 ? r : 1;
+	return claim_free_slot(s, farm, record->position, slot, dead->slot) ?: 1;
 }
 
 /* Stages that a granted slot is not that process's any more, if it has not taken the slot by now. 1 if so, 0 if not, or
@@ -252,17 +258,11 @@ static int withdraw_grant(struct score *s, struct farm *farm, const struct suspe
 	struct node_record *record;
 	struct index_entry *entry;
 	struct slot *slot;
-	int r = node_find_entry(s->store, farm, late->node, &record, &entry);
+	int r = find_slot(s, farm, late, &record, &entry, &slot);
 
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	r = slot_get(s->store, late->node, late->slot, &slot);
-	if (r < 0)
-		return r;
-	if (slot->state != SLOT_GRANTED || slot->ticket != late->ticket || !holder_equal(&slot->holder, &late->holder))
-		return 0;
-	r = claim_free_slot(s, farm, record->position, slot, late->slot);
-	return r < 0 ? r : 1;
+	if (r <= 0 || slot->state != SLOT_GRANTED)
+		return r < 0 ? r : 0;
+	return claim_free_slot(s, farm, record->position, slot, late->slot) ?: 1;
 }
 
 static int bury_ticket(struct score *s, struct farm *farm, const struct suspect *dead)
@@ -404,9 +404,8 @@ static int leave_to_others_usec(struct score *s, const struct farm *farm, const 
 	if (r == -ESTALE || (r == 0 && (cell->state != CELL_WAITING || cell->next == NONE)))
 		return 0; /* its process finds out soon what became of the ticket */
 	if (r == 0)
-		r = queue_read(s->store, farm, cell->next, &next);
-	if (r == 0)
-		r = queue_read(s->store, farm, farm->queue_tail, &tail);
+		r = queue_read(s->store, farm, cell->next, &next) ?:
+		    queue_read(s->store, farm, farm->queue_tail, &tail);
 	if (r == 0 && holder_equal(&next.owner, &tail.owner))
 		*ret = 0;
 	return r;

@@ -102,6 +102,27 @@ int ticket_make_room(struct score *s)
 
 /* ---- being next, and leaving ---- */
 
+/* Reads the granted cell behind *cell, which begins as { .next = farm->granted_head }. 0; 1: there is none; or -errno. */
+static int read_granted(struct score *s, const struct farm *farm, struct cell *cell)
+{
+	uint64_t last = cell->number;
+	int r = cell->next == NONE ? 1 : queue_read(s->store, farm, cell->next, cell);
+
+	return r == 0 && cell->number <= last ? -EUCLEAN : r; /* the list may be a ring */
+}
+
+/* Frees the slot that was granted to the ticket in a cell, and the cell. Staged only. 0 or -errno. */
+static int free_granted(struct score *s, struct farm *farm, const struct cell *cell)
+{
+	uint32_t node = cell->node, number = cell->slot;
+	struct node_record *record;
+	struct slot *slot;
+
+	return node_get(s->store, node, &record) ?:
+	       slot_get(s->store, node, number, &slot) ?:
+	       claim_free_slot(s, farm, record->position, slot, number);
+}
+
 /*
  * A process that stops waiting may have been the guard of older waiters that
  * were granted a slot and never told, because the process that granted it was
@@ -110,22 +131,12 @@ int ticket_make_room(struct score *s)
  */
 static int remind(struct score *s, const struct farm *farm, uint64_t number)
 {
-	uint64_t last = 0;
-	struct cell cell;
+	struct cell cell = { .next = farm->granted_head };
+	int r;
 
-	for (uint32_t at = farm->granted_head; at != NONE; at = cell.next) {
-		int r = queue_read(s->store, farm, at, &cell);
-
-		if (r < 0)
-			return r;
-		if (cell.number <= last)
-			return -EUCLEAN; /* the list may be a ring */
-		if (cell.number >= number)
-			break;
-		last = cell.number;
+	while ((r = read_granted(s, farm, &cell)) == 0 && cell.number < number)
 		(void)wake_list_add(&s->wakes, cell.wake);
-	}
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 /*
@@ -147,24 +158,6 @@ static int wait_instead(struct score *s, const struct farm *farm, struct cell *c
 	return store_commit(s->store);
 }
 
-/*
- * The slot was granted while the farm had a lease, and now other gateways may use it. It is freed, and the ticket leaves
- * the queue: operations.c puts the ticket back at its place, where it waits for the next lease. Commits. -ESTALE, or
- * another -errno.
- */
-static int return_grant(struct score *s, struct farm *farm, const struct cell *cell)
-{
-	uint32_t node = cell->node, number = cell->slot;
-	struct node_record *record;
-	struct slot *slot;
-	int r = node_get(s->store, node, &record) ?:
-		slot_get(s->store, node, number, &slot) ?:
-		claim_free_slot(s, farm, record->position, slot, number) ?:
-		store_commit(s->store);
-
-	return r ?: -ESTALE;
-}
-
 int attempt_take(struct score *s, const struct score_ticket *ticket,
 	       struct score_slot *ret, struct score_target *ret_target)
 {
@@ -183,8 +176,10 @@ int attempt_take(struct score *s, const struct score_ticket *ticket,
 		r = slot_get(s->store, cell->node, cell->slot, &slot);
 	if (r == 0 && (slot->state != SLOT_GRANTED || slot->ticket != ticket->number))
 		r = -EUCLEAN;
+	/* The slot was granted while the farm had a lease, and now other gateways may use it. The ticket leaves the queue:
+	 * operations.c puts it back at its place, where it waits for the next lease. */
 	if (r == 0 && farm_is_lapsed(farm))
-		r = return_grant(s, farm, cell);
+		r = free_granted(s, farm, cell) ?: store_commit(s->store) ?: -ESTALE;
 	if (r == 0)
 		r = claim_describe(s, cell->node, ret_target);
 	if (r == 0) {
@@ -220,33 +215,26 @@ int attempt_next_granted(struct score *s, uint64_t number, uint64_t *ret)
 {
 	struct farm *farm;
 	struct cell cell;
-	uint64_t last = 0;
-	int r = farm_enter(s, &farm), found = 0;
+	int r = farm_enter(s, &farm);
 
 	if (r < 0)
 		return r;
-	for (uint32_t at = farm->granted_head; r == 0 && !found && at != NONE; at = cell.next) {
-		r = queue_read(s->store, farm, at, &cell);
-		if (r == 0 && cell.number <= last)
-			r = -EUCLEAN; /* the list may be a ring */
-		last = cell.number;
-		found = r == 0 && cell.number > number && holder_equal(&cell.owner, &s->self);
-	}
+	cell = (struct cell){ .next = farm->granted_head };
+	do
+		r = read_granted(s, farm, &cell);
+	while (r == 0 && (cell.number <= number || !holder_equal(&cell.owner, &s->self)));
 	farm_leave(s);
-	if (found)
+	if (r == 0)
 		*ret = cell.number;
-	return r < 0 ? r : found;
+	return r < 0 ? r : r == 0;
 }
 
 int attempt_leave(struct score *s, const struct score_ticket *ticket)
 {
-	struct node_record *record;
 	struct farm *farm;
 	struct cell *cell;
-	struct slot *slot;
-	int r;
+	int r = farm_enter(s, &farm);
 
-	r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
 	r = queue_find(s->store, farm, ticket, &cell);
@@ -257,11 +245,7 @@ int attempt_leave(struct score *s, const struct score_ticket *ticket)
 		if (r == 0)
 			r = remind(s, farm, ticket->number);
 	} else if (r == 0) {
-		uint32_t number = cell->slot;
-
-		r = node_get(s->store, cell->node, &record) ?:
-		    slot_get(s->store, cell->node, number, &slot) ?:
-		    claim_free_slot(s, farm, record->position, slot, number);
+		r = free_granted(s, farm, cell);
 	}
 	if (r == 0)
 		r = claim_dispatch(s, farm);

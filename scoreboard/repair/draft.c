@@ -192,14 +192,13 @@ static int read_pages(struct drawing *d, uint32_t id, struct node_record *record
 	if (record->slot_pages < need && !d->draft->rebuild)
 		return -EUCLEAN;
 	for (n = 0; n < slot_pages(NODE_CORES_MAX); n++) {
-		struct slot_page *pages;
 		int r;
 
 		if (GROW(d->pages, n, d->page_room) < 0)
 			return -ENOMEM;
 		if (n >= need && n >= record->slot_pages && !d->draft->rebuild)
 			break;
-		r = store_read(d->from, STORE_SLOTS, id, n, &d->pages[n], sizeof(*pages));
+		r = store_read(d->from, STORE_SLOTS, id, n, &d->pages[n], sizeof(d->pages[n]));
 		if (r == 0)
 			continue;
 		if (r != -EUCLEAN || !d->draft->rebuild)
@@ -720,15 +719,11 @@ int draft_draw(struct draft *draft)
 	for (uint32_t i = 0; r == 0 && i < d.n; i++)
 		r = draw_node(&d, i);
 	if (r == 0)
-		r = draw_queue(&d);
-	if (r == 0)
-		r = draw_speed(&d);
-	if (r == 0)
-		r = draw_history(&d);
-	if (r == 0)
-		r = draw_origin(&d);
-	if (r == 0)
-		r = draw_farm(&d);
+		r = draw_queue(&d) ?:
+		    draw_speed(&d) ?:
+		    draw_history(&d) ?:
+		    draw_origin(&d) ?:
+		    draw_farm(&d);
 	free(d.entries);
 	free(d.cells);
 	free(d.pages);

@@ -50,9 +50,7 @@ static int look(struct store *store, struct draft *draft)
 		draft_found(draft, "the file itself is damaged");
 	store_watch(store, changed, draft);
 	if (r == 0)
-		r = file_stat(store_file(store), &draft->file);
-	if (r == 0)
-		r = draft_draw(draft);
+		r = file_stat(store_file(store), &draft->file) ?: draft_draw(draft);
 	if (r == 0 && is_false)
 		r = store_forget(store);
 	if (r == 0 && draft->lose_all)

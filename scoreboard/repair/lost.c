@@ -387,9 +387,7 @@ int lost_answer(struct score *s)
 
 	if (r <= 0)
 		return r;
-	r = find_nodes(s);
-	if (r == 0)
-		r = farm_enter_untold(s, &farm);
+	r = find_nodes(s) ?: farm_enter_untold(s, &farm);
 	if (r < 0) {
 		s->told = s->settled;
 		return r;

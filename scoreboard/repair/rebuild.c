@@ -144,10 +144,9 @@ static int put(struct salvage *salvage, const struct folder *folder, const char 
 	struct store *made = NULL;
 	char *kept = NULL;
 	struct farm farm;
-	int r = make(salvage, folder, path, &farm, &made);
+	int r = make(salvage, folder, path, &farm, &made) ?:
+		file_publish(store_file(made), why != WHY_REMOVED);
 
-	if (r == 0)
-		r = file_publish(store_file(made), why != WHY_REMOVED);
 	if (r == 0)
 		salvage_retire(salvage);
 	(void)store_close(made);
@@ -358,9 +357,7 @@ int repair_now(struct score *s)
 	else if (r == -EUCLEAN || r == -EBADMSG || r == -EIDRM)
 		r = rebuild_own(s);
 	if (r == 0)
-		r = lost_answer(s);
-	if (r == 0)
-		r = farm_enter_untold(s, &farm);
+		r = lost_answer(s) ?: farm_enter_untold(s, &farm);
 	if (r < 0)
 		return r;
 	incomplete = farm->incomplete;

@@ -12,6 +12,7 @@
 
 #include "system/folder.h"
 #include "system/grow.h"
+#include "system/process.h"
 #include "system/wake.h"
 
 /* A socket under an abstract name that may be a port's. */
@@ -40,6 +41,20 @@ struct search {
 	size_t n, room;
 };
 
+static pid_t number_of(const char *pid)
+{
+	return (pid_t)strtol(pid, NULL, 10);
+}
+
+/* Opens what /proc says of a process. NULL: that is not there, or hidden. */
+static FILE *open_of(const char *pid, const char *what)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%.20s/%.20s", pid, what);
+	return fopen(path, "re");
+}
+
 static int add_port(const struct search *search, struct ports *ports, unsigned long inode, const char *name)
 {
 	enum wake_kind kind = wake_kind_of(name, &search->none.farm);
@@ -59,14 +74,13 @@ static int add_port(const struct search *search, struct ports *ports, unsigned l
  * "address: refcount protocol flags type state inode @name". */
 static int read_ports(const struct search *search, const char *pid, struct ports *ports)
 {
-	char path[64], line[512];
+	char line[512];
 	FILE *file;
 	int r = 0;
 
 	if (ports->are_read)
 		return 0;
-	(void)snprintf(path, sizeof(path), "/proc/%.20s/net/unix", pid);
-	file = fopen(path, "re");
+	file = open_of(pid, "net/unix");
 	ports->are_read = true;
 	if (!file)
 		return 0; /* then no process is woken; the guard looks once in a while */
@@ -110,7 +124,7 @@ static int ask_ports_near(const struct search *search, const char *pid, const ch
 	char name[WAKE_NAME_SIZE];
 	bool other = false;
 
-	wake_name((pid_t)strtol(pid, NULL, 10), name);
+	wake_name(number_of(pid), name);
 	for (size_t i = 0; r == 0 && i < ports->n; i++) {
 		if (ports->items[i].kind == WAKE_PICKED || memcmp(ports->items[i].name, name, sizeof(name)) != 0)
 			continue;
@@ -142,7 +156,7 @@ static void wake_hidden(struct search *search, const char *pid)
 {
 	char name[WAKE_NAME_SIZE];
 
-	wake_name((pid_t)strtol(pid, NULL, 10), name);
+	wake_name(number_of(pid), name);
 	if (wake_list_add(&search->wakes, name))
 		wake_list_send(&search->wakes, &search->none);
 }
@@ -187,12 +201,10 @@ static bool is_file(struct search *search, int dir, const char *pid, const char 
 static bool has_page(const struct search *search, const char *pid)
 {
 	size_t length = search->path ? strlen(search->path) : 0;
-	char name[64], line[4608];
+	FILE *file = length > 0 ? open_of(pid, "maps") : NULL;
+	char line[4608];
 	bool found = false;
-	FILE *file;
 
-	(void)snprintf(name, sizeof(name), "/proc/%.20s/maps", pid);
-	file = length > 0 ? fopen(name, "re") : NULL;
 	if (!file)
 		return false;
 	while (!found && fgets(line, sizeof(line), file)) {
@@ -244,7 +256,7 @@ static int note(struct search *search, const char *pid)
 {
 	struct holder holder;
 
-	if (!holder_of((pid_t)strtol(pid, NULL, 10), &holder))
+	if (!holder_of(number_of(pid), &holder))
 		return 0; /* the process is gone since */
 	if (GROW(search->found, search->n, search->room) < 0)
 		return -ENOMEM;
@@ -255,33 +267,20 @@ static int note(struct search *search, const char *pid)
 /* Whether a process runs a program that may hold slots. Its name can be read even if its descriptors are hidden. */
 static bool is_holding_program(const char *pid)
 {
-	static const char *const names[] = { "cbrelay\n", "cbprobe\n" };
-	char path[64], name[32] = "";
-	bool found = false;
-	FILE *file;
+	pid_t number = number_of(pid);
 
-	(void)snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	if (fgets(name, sizeof(name), file))
-		for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-			found |= strcmp(name, names[i]) == 0;
-	(void)fclose(file);
-	return found;
+	return process_is_called(number, "cbrelay") || process_is_called(number, "cbprobe");
 }
 
 /* Whether a process is in another pid namespace, below this one: a farm takes no process of another. Its status says
  * its number in each namespace. */
 static bool has_other_pids(const char *pid)
 {
-	char path[64], line[256];
+	FILE *file = open_of(pid, "status");
+	char line[256];
 	unsigned inner;
 	bool found = false;
-	FILE *file;
 
-	(void)snprintf(path, sizeof(path), "/proc/%.20s/status", pid);
-	file = fopen(path, "re");
 	if (!file)
 		return false;
 	while (!found && fgets(line, sizeof(line), file))

@@ -283,10 +283,8 @@ void file_leave(struct file *f)
  */
 static int make_room(struct file *f)
 {
-	int r = folder_make(&f->folder, &f->made);
+	int r = folder_make(&f->folder, &f->made) ?: -posix_fallocate(f->made.fd, 0, SMALLEST_FILE);
 
-	if (r == 0)
-		r = -posix_fallocate(f->made.fd, 0, SMALLEST_FILE);
 	if (r == 0 && ftruncate(f->made.fd, 0) < 0)
 		r = -errno;
 	return r;

@@ -19,9 +19,9 @@ struct copies {
 
 static bool is_copy(const char *name, const char *prefix)
 {
-	const char *time = name + strlen(prefix);
+	size_t length = strlen(prefix);
 
-	return strncmp(name, prefix, strlen(prefix)) == 0 && strspn(time, "0123456789T.") == strlen(time);
+	return strncmp(name, prefix, length) == 0 && name[length + strspn(name + length, "0123456789T.")] == '\0';
 }
 
 static void find_copies(int fd, const char *prefix, struct copies *ret)

@@ -537,9 +537,7 @@ int store_lock(struct store *s)
 		return store_lock(s);
 	}
 	if (r == 0)
-		r = finish_change(s);
-	if (r == 0)
-		r = check_life(s);
+		r = finish_change(s) ?: check_life(s);
 	if (r < 0)
 		store_unlock(s);
 	return r;

@@ -167,9 +167,7 @@ static int walk_one(struct walk *walk)
 	if (r == 0 && !S_ISLNK(st.st_mode))
 		return step(walk, fd);
 	if (r == 0)
-		r = follow_owner(walk, &st);
-	if (r == 0)
-		r = follow_link(walk, fd);
+		r = follow_owner(walk, &st) ?: follow_link(walk, fd);
 	if (fd >= 0)
 		(void)close(fd);
 	return r;

@@ -88,9 +88,7 @@ static int parse_term(const char **s, uint64_t *sum)
 		return -EINVAL;
 	*s = skip_space(p);
 	if (r == 0)
-		r = add_scaled(sum, whole, unit->usec);
-	if (r == 0)
-		r = add_scaled(sum, fraction * unit->usec / scale, 1);
+		r = add_scaled(sum, whole, unit->usec) ?: add_scaled(sum, fraction * unit->usec / scale, 1);
 	return r;
 }
 
