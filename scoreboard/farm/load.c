@@ -20,6 +20,7 @@
 #include "attempt.h"
 #include "layout.h"
 #include "learn.h"
+#include "listed.h"
 #include "records/passed.h"
 #include "records/history.h"
 #include "store/version.h"
@@ -27,9 +28,6 @@
 #include "system/resolve.h"
 #include "system/timespan.h"
 #include "walk.h"
-
-#define RESOLVE_USEC (10 * USEC_PER_SEC)
-#define AGAIN_MAX 16u /* so often other processes may change the farm's nodes while this process does */
 
 /* ---- the farm as it is ---- */
 
@@ -93,68 +91,6 @@ static int compare_name(const void *key, const void *item)
 	return strcmp(key, (*seat)->record.config.name);
 }
 
-/* ---- what the list says of a node ---- */
-
-/* A line of the list for a node that the farm has. */
-struct line {
-	const struct node_config *config;
-	const struct resolve_request *resolved; /* may be NULL */
-	bool only_addresses;
-};
-
-/*
- * The node's health stays. A hold in the list counts only when it was changed
- * there, so that loading the same list again does not undo what an administrator
- * did since. Returns whether anything changes.
- */
-static bool take_config(struct node_record *record, const struct node_config *config)
-{
-	uint32_t switched = (record->config.flags ^ config->flags) & BN_HOLD;
-
-	if (node_config_equal(&record->config, config) && !record->draining)
-		return false;
-	if (switched) {
-		record->flags = (record->flags & ~BN_HOLD) | (config->flags & BN_HOLD);
-		record->since_usec = now_realtime();
-	}
-	if (record->draining)
-		record->since_usec = now_realtime();
-	record->draining = 0;
-	/* Only an agent undoes its words, and it may be asked no more. Nor is the compiler known to be the same. */
-	if (strcmp(record->config.check, config->check) != 0) {
-		record->agent = (struct agent){ 0 };
-		(void)memset(record->fingerprint, 0, sizeof(record->fingerprint));
-	}
-	record->config = *config;
-	return true;
-}
-
-/* For layout_revise(). */
-static int take_line(struct node_record *record, struct index_entry *entry, void *arg)
-{
-	const struct line *line = arg;
-	bool changed = !line->only_addresses && take_config(record, line->config);
-
-	if (!line->resolved || line->resolved->n_addresses == 0)
-		return changed;
-	/* The node had no address and has some now: nothing else would ever try it. */
-	if (record->flags & BN_DOWN && record->n_addresses == 0 && entry)
-		entry->key.retry_usec = now_boottime();
-	changed |= node_set_addresses(record, line->resolved->addresses, line->resolved->n_addresses) > 0;
-	return changed;
-}
-
-static int drain(struct node_record *record, struct index_entry *entry, void *arg)
-{
-	(void)entry;
-	(void)arg;
-	if (record->draining)
-		return 0;
-	record->draining = 1;
-	record->since_usec = now_realtime();
-	return 1;
-}
-
 /* ---- merging ---- */
 
 struct merge {
@@ -214,19 +150,19 @@ static int match(struct merge *merge)
 /* Takes in a line for a node that the farm has. Most lines are as they were: those cost no section. */
 static int update(struct score *s, struct merge *merge, size_t i)
 {
-	struct line line = {
+	struct listed_line line = {
 		.config = &merge->list->nodes[i], .resolved = &merge->resolved[i],
 		.only_addresses = merge->only_missing,
 	};
 	struct node_record copy = merge->found[i]->record;
-	bool other = !merge->only_missing && take_config(&copy, line.config);
+	bool other = !merge->only_missing && listed_take_config(&copy, line.config);
 	int r = 0;
 
 	merge->result.changed += other;
 	merge->result.kept += !other;
 	copy = merge->found[i]->record;
-	if (take_line(&copy, NULL, &line))
-		r = layout_revise(s, merge->found[i]->id, take_line, &line);
+	if (listed_take_line(&copy, NULL, &line))
+		r = layout_revise(s, merge->found[i]->id, listed_take_line, &line);
 	return r == -ENOENT ? -ESTALE : r < 0 ? r : 0;
 }
 
@@ -273,7 +209,7 @@ static int set_complete(struct score *s)
 static void take_back(struct score *s, const struct merge *merge)
 {
 	for (size_t i = merge->n_there; i-- > 0;)
-		(void)layout_revise(s, merge->added[i].id, drain, NULL);
+		(void)layout_revise(s, merge->added[i].id, listed_drain, NULL);
 	for (size_t i = merge->n_there; i-- > 0;)
 		(void)layout_remove(s, merge->added[i].id); /* at worst the next look for the dead does it */
 }
@@ -296,7 +232,7 @@ static int merge_once(struct score *s, struct merge *merge)
 		const struct seat *seat = merge->roster.seats[i];
 
 		if (!seat->is_listed && !seat->record.draining)
-			r = layout_revise(s, seat->id, drain, NULL);
+			r = layout_revise(s, seat->id, listed_drain, NULL);
 		r = r == -ENOENT ? -ESTALE : r < 0 ? r : 0;
 	}
 	return r == 0 ? arrange(s, merge) : r;
@@ -379,14 +315,14 @@ static int load(struct score *s, const struct nodelist *list, bool only_missing,
 		requests[i].port = list->nodes[i].port;
 	}
 	merge.resolved = requests;
-	r = resolve_all(requests, list->n_nodes, RESOLVE_USEC);
-	for (unsigned i = 0; r >= 0 && i < AGAIN_MAX; i++) {
+	r = resolve_all(requests, list->n_nodes, LOAD_RESOLVE_USEC);
+	for (unsigned i = 0; r >= 0 && i < LOAD_AGAIN_MAX; i++) {
 		merge.result.changed = merge.result.kept = 0;
 		r = merge_once(s, &merge);
 		merge_clear(&merge);
 		if (r != -ESTALE)
 			break;
-		r = i + 1 < AGAIN_MAX ? 0 : -EBUSY;
+		r = i + 1 < LOAD_AGAIN_MAX ? 0 : -EBUSY;
 	}
 	free(requests);
 	if (r == 0)
@@ -453,118 +389,6 @@ int load_missing(struct score *s, const struct nodelist *list)
 	if (r < 0 || (*known && list->path && strcmp(list->path, known) != 0))
 		return r;
 	return load(s, list, true, NULL);
-}
-
-/* ---- one node ---- */
-
-/* An edit of a node that the farm has. */
-struct change {
-	const struct score_edit *edit;
-	const struct resolve_request *resolved; /* of an added node */
-	uint64_t cores;                         /* of all nodes before it */
-	struct score_edited edited;             /* what the edit met and made */
-};
-
-/* For layout_revise(): the node as it is, with the fields of the edit. */
-static int take_fields(struct node_record *record, struct index_entry *entry, void *arg)
-{
-	struct change *change = arg;
-	const struct score_edit *edit = change->edit;
-	struct node_config config = record->config;
-
-	if (record->draining)
-		return -ENOENT;
-	change->edited.before = record->config;
-	change->edited.before.flags = record->flags;
-	change->edited.busy = entry->busy;
-	fields_copy(&config, &edit->config, edit->fields);
-	change->edited.after = config;
-	if (config.cores > record->config.cores && change->cores - record->config.cores + config.cores > LIST_CORES_MAX)
-		return -EDOM;
-	/* As if the list had said what is now: so the edit's hold counts, whatever was done since. */
-	if (edit->fields & field_bit(field_find("flags", strlen("flags"))))
-		record->config.flags = (record->config.flags & ~BN_HOLD) | (record->flags & BN_HOLD);
-	return take_config(record, &config);
-}
-
-/* The same for a node that is to go, as it is not listed any more. */
-static int leave_list(struct node_record *record, struct index_entry *entry, void *arg)
-{
-	struct change *change = arg;
-
-	if (record->draining)
-		return -ENOENT;
-	change->edited.before = change->edited.after = record->config;
-	change->edited.before.flags = record->flags;
-	change->edited.busy = entry->busy;
-	return drain(record, entry, NULL);
-}
-
-/* The same for a node that was to go, and is listed again. */
-static int return_to_list(struct node_record *record, struct index_entry *entry, void *arg)
-{
-	const struct change *change = arg;
-	struct line line = { .config = &change->edit->config, .resolved = change->resolved };
-
-	return record->draining ? take_line(record, entry, &line) : -EEXIST;
-}
-
-/* Adds a node. 0; -EEXIST; -ESTALE: it is to be tried again; or -errno. */
-static int add(struct score *s, struct change *change)
-{
-	struct layout_new node = { .config = &change->edit->config, .resolved = change->resolved };
-	uint32_t id, next_id;
-	size_t done;
-	int r = walk_find(s, change->edit->config.name, &id, &next_id);
-
-	change->edited.after = change->edit->config;
-	if (r == -ENOENT && change->cores + change->edit->config.cores > LIST_CORES_MAX)
-		return -EDOM;
-	if (r == -ENOENT)
-		return layout_append(s, &node, 1, &next_id, &done);
-	if (r < 0)
-		return r;
-	r = layout_revise(s, id, return_to_list, change);
-	return r == -ENOENT ? -ESTALE : r < 0 ? r : layout_move_last(s, id);
-}
-
-static int change_one(struct score *s, struct change *change)
-{
-	uint32_t id;
-	int r;
-
-	if (change->edit->what == EDIT_ADD)
-		return add(s, change);
-	r = walk_find(s, change->edit->config.name, &id, NULL);
-	if (r < 0)
-		return r;
-	if (change->edit->what == EDIT_SET)
-		return layout_revise(s, id, take_fields, change);
-	r = layout_revise(s, id, leave_list, change);
-	return r < 0 ? r : layout_remove(s, id);
-}
-
-int attempt_edit(struct score *s, const struct score_edit *edit, struct score_edited *ret)
-{
-	struct resolve_request request = { .host = edit->config.host, .port = edit->config.port };
-	struct change change = { .edit = edit, .resolved = &request };
-	struct score_totals totals;
-	int r = attempt_totals(s, &totals);
-
-	change.cores = r == 0 ? totals.slots : 0;
-	if (r == 0 && edit->what == EDIT_ADD)
-		r = resolve_all(&request, 1, RESOLVE_USEC);
-	for (unsigned i = 0; r >= 0 && i < AGAIN_MAX; i++) {
-		r = change_one(s, &change);
-		if (r != -ESTALE)
-			break;
-		r = i + 1 < AGAIN_MAX ? 0 : -EBUSY;
-	}
-	if (r >= 0)
-		r = layout_end(s);
-	if (r >= 0 && ret)
-		*ret = change.edited;
-	return r < 0 ? r : 0;
 }
 
 /* ---- a new farm ---- */

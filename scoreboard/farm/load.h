@@ -9,6 +9,10 @@
 #include "records/origin.h"
 #include "scoreboard.h"
 #include "store/store.h"
+#include "system/timespan.h"
+
+#define LOAD_RESOLVE_USEC (10 * USEC_PER_SEC)
+#define LOAD_AGAIN_MAX 16u /* so often other processes may change the farm's nodes while this process does */
 
 /* Fills a store that was just created with an empty farm: for processes in the surroundings of this one, and of no list
  * yet. 0 or -errno. */
