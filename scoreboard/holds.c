@@ -58,7 +58,7 @@ static int obey_line(struct score *s, char *line)
 	return r < 0 && r != -ENOENT ? r : 0;
 }
 
-/* Everybody who may write in the file's folder may hold nodes. A file that is not believed holds none. */
+/* Each user that may write in the file's folder may hold nodes. A file that is not believed holds none. */
 int score_restore_holds(struct score *s)
 {
 	char line[LINE_MAX_ + 1];

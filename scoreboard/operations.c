@@ -32,13 +32,13 @@ static bool is_damage(int r)
 	return r == -EUCLEAN || r == -EBADMSG || r == -EIDRM || r == -EREMCHG;
 }
 
-/* Mends, unless that was done too often. Returns what came of it, or r. */
+/* Repairs, unless that was done too often. Returns what came of it, or r. */
 static int help_repair(struct score *s, int r, struct help *help)
 {
 	return help->repairs++ < REPAIRS_MAX ? repair_now(s) : r;
 }
 
-/* Goes on with what one section left, as it would have had the lock for long. What fails here the next look for the dead
+/* Goes on with what one section left to others, not to have the lock for long. What fails here the next look for the dead
  * meets again. */
 static void deal(struct score *s)
 {

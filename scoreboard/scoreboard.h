@@ -18,7 +18,7 @@
  *   -EINTR    the wait for the lock was ended, see score_on_wait()
  *   -ENODATA  no scoreboard yet, and no valid node list to make one from
  *   -EKEYREJECTED  not believed: its owner is neither root, nor this user, nor the owner of its folder
- *   -EKEYREVOKED   not believed: everybody may write it, or replace it in its folder
+ *   -EKEYREVOKED   not believed: every user may write it, or replace it in its folder
  *   -ENOKEY   this user cannot make a scoreboard in that folder that other users believe
  *   -EREMOTE  its processes are in another pid, time, network or user namespace
  *   -EMEDIUMTYPE  it was made from another node list, see score_load()
@@ -54,7 +54,7 @@
 #define SCORE_VERBOSITY_MORE 1u   /* programs log as with their option --verbose */
 #define SCORE_VERBOSITY_MAX 2u    /* and relays log every connection, whatever their option --log says */
 #define SCORE_GUARD_USEC 750000u  /* how often the guard of the queue looks for dead holders */
-#define SCORE_WATCH_USEC 1000000u /* how often the dead are looked for while slots are taken and nobody waits */
+#define SCORE_WATCH_USEC 1000000u /* how often the dead are looked for while slots are taken and no connection waits */
 #define SCORE_GRANT_USEC 1000000u /* a granted slot that is not taken for so long goes to the next waiter */
 
 struct score;
@@ -353,8 +353,8 @@ int score_release(struct score *s, const struct score_slot *slot, uint64_t in, u
  * or takes another node's slot at once. Outcomes as score_claim(); *slot may be
  * *ret. *ret_edge tells how this call changed the node's state, if it did.
  * -ESTALE when this process does not hold the slot any more; at any other -errno
- * it still does, and *ret, *ret_edge and *ret_ticket say nothing. again is the connection: its policy, client and
- * per_client count.
+ * it still does, and *ret, *ret_edge and *ret_ticket say nothing. again is the
+ * connection: its policy, client and per_client count.
  */
 int score_failed(struct score *s, const struct score_slot *slot, enum node_reason reason, uint64_t retry_usec,
 		 const struct score_arrival *again, struct score_edge *ret_edge,
@@ -446,7 +446,7 @@ bool score_wake_clear(struct score *s);
  *
  * A slot that was granted and not taken for SCORE_GRANT_USEC goes to the next
  * waiter: its process is stopped. All tickets of that process leave the queue, so
- * that it holds up nobody. When the process goes on, the next call for each ticket
+ * that it holds up no other waiter. When the process goes on, the next call for each ticket
  * puts the ticket back at its place.
  */
 int score_guard(struct score *s, struct score_ticket *youngest, pid_t *ret_next_pid, int *ret_next_fd);
@@ -465,8 +465,9 @@ int score_is_guarded(struct score *s, const struct score_ticket *ticket, uint64_
  * when the caller is to call again. The call does nothing when no slot is taken, or
  * when another process has looked within SCORE_WATCH_USEC (within a millisecond for
  * each slot that is taken, if that is longer: of a large farm no more than about
- * 1,000 holders are looked at in a second), unless slots are lost. 0 or -errno. score_claim() does the same
- * after it took a free slot, for a farm without such a process.
+ * 1,000 holders are looked at in a second), unless slots are lost. 0 or -errno.
+ * score_claim() does the same after it took a free slot, for a farm without such a
+ * process.
  */
 int score_watch(struct score *s, uint64_t *ret_usec);
 
@@ -686,9 +687,10 @@ struct score_edited {
 
 /*
  * Changes one node of the farm as a load of the whole list with that change
- * does. A node that is added stands behind all others. SET changes nothing but its fields, in one section, so that edits of
- * different fields at the same time all last. flags= decides about a hold,
- * whatever an administrator did since flags= was last set. ret may be NULL.
+ * does. A node that is added stands behind all others. SET changes nothing but
+ * its fields, in one section, so that edits of different fields at the same time
+ * all last. flags= decides about a hold, whatever an administrator did since flags=
+ * was last set. ret may be NULL.
  * 0; -EEXIST for ADD; -ENOENT for the others; or -errno.
  */
 int score_edit(struct score *s, const struct score_edit *edit, struct score_edited *ret);

@@ -29,7 +29,7 @@ static bool is_ours(const char *folder)
 }
 
 /* Folders of this user, or root's folder for all, the best first; in another user's folder, that user could replace the
- * file. /dev/shm is anybody's: there, too, the scoreboard gets a folder of its own. Returns how many. */
+ * file. /dev/shm is every user's: there, too, the scoreboard gets a folder of its own. Returns how many. */
 static size_t list_homes(const char *ret[static HOMES_MAX])
 {
 	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");

@@ -16,8 +16,8 @@
 enum gateway_note_state {
 	GATEWAY_NOTE_HERE,           /* this gateway, with a lease */
 	GATEWAY_NOTE_LAPSED,         /* this gateway, without a lease */
-	GATEWAY_NOTE_THERE,          /* another one that says that it is there */
-	GATEWAY_NOTE_SILENT,         /* another one that has said nothing for its lease */
+	GATEWAY_NOTE_THERE,          /* another gateway, which says that it is there */
+	GATEWAY_NOTE_SILENT,         /* another gateway, which has said nothing for the time of its lease */
 	GATEWAY_NOTE_LEAVING,        /* any, as its connections end */
 	GATEWAY_NOTE_STATES_,
 };

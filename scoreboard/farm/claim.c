@@ -5,7 +5,7 @@
  *
  * What holds between sections: no slot is free while a connection waits (unless
  * the farm is paused or its lease is over, or its client has as many slots as it
- * may: client.h).
+ * may: per_client.h).
  * Everything that frees a slot, or makes a slot appear, ends with
  * claim_dispatch(), and a new connection that finds a queue joins it. So the
  * oldest waiter gets the next slot and no connection overtakes another; in a

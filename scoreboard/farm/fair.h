@@ -26,8 +26,7 @@ int fair_make_room(struct score *s, struct farm *farm);
 void fair_order(struct score *s, struct farm *farm, const struct score_arrival *arrival, bool alone);
 
 /* Staged only: a client has got a slot; a slot is to be freed, or given to another client; the ticket in a cell waits.
- * 0; -EXFULL: ticket_make_room() must be called first; or -errno. (That a ticket waits no longer says
- * queue_unlink().) */
+ * 0; -EXFULL: ticket_make_room() must be called first; or -errno. queue_unlink() says that a ticket waits no longer. */
 int fair_held(struct score *s, struct farm *farm, const char *client);
 int fair_released(struct score *s, struct farm *farm, const struct slot *slot);
 int fair_waits(struct score *s, struct farm *farm, uint32_t cell);

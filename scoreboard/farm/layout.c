@@ -49,7 +49,7 @@ int layout_end(struct score *s)
 
 /* ---- nodes that come ---- */
 
-/* Makes all slots of a new node lost ones: the node may be one that could not be read, and its connections go on. See
+/* Makes all slots of a new node lost slots: it may be a node that could not be read, with connections that go on. See
  * lost.h. */
 static int lose_all(struct store *store, const struct node_record *record, struct index_entry *entry)
 {

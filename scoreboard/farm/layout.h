@@ -31,8 +31,7 @@ struct layout_new {
  * Adds nodes behind all others, some in each transaction. *next_id is the farm's
  * next_id when the caller found that it has none of them (0: it had no node at
  * all), and is kept up. *done: how many are there, also after an error. Waiters
- * get their slots. 0;
- * -ESTALE: other nodes have come meanwhile; or -errno.
+ * get their slots. 0; -ESTALE: other nodes have come meanwhile; or -errno.
  */
 int layout_append(struct score *s, struct layout_new *nodes, size_t n, uint32_t *next_id, size_t *done);
 

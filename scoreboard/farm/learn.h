@@ -19,9 +19,9 @@
 int learn_format(struct store *store);
 
 /*
- * At now_usec (CLOCK_REALTIME) a served connection releases its slot, after in bytes from the client and out
- * bytes from the node. A connection to which the node sent nothing is no sample.
- * 0, 1 if the entry's speed has changed, or -errno.
+ * At now_usec (CLOCK_BOOTTIME) a served connection releases its slot, after in
+ * bytes from the client and out bytes from the node. A connection to which the node
+ * sent nothing is no sample. 0, 1 if the entry's speed has changed, or -errno.
  */
 int learn_hold(struct store *store, struct node_record *record, struct index_entry *entry, const struct slot *slot,
 	       uint64_t in, uint64_t out, uint64_t now_usec);

@@ -94,7 +94,7 @@ static int dispatch_joined(struct score *s, struct farm *farm, const struct newc
 	struct cell *cell = NULL;
 	int r = claim_dispatch(s, farm) ?: queue_find(s->store, farm, newcomer->ticket, &cell);
 
-	/* On failure the newcomer has its place, and must not get another one. The next call repairs damage, if any. */
+	/* On failure the newcomer has its place, and must not get another. The next call repairs damage, if any. */
 	return r == 0 && cell->state == CELL_GRANTED ? 0 : 1;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * per_client.c: slots are counted when somebody asks, so a farm without a limit for
+ * per_client.c: slots are counted when a section asks. So a farm without a limit for
  * clients has nothing to keep in step, and a process that is killed leaves nothing
  * wrong.
  */

@@ -7,28 +7,28 @@
  * note which process holds what; look whether each process lives; free what dead
  * processes still hold.
  *
- * The guard. A process that is killed tells nobody, so a process must look once
- * in a while. That process is the guard: the youngest waiter. The youngest waiter
+ * The guard. A process that is killed tells no other process, so a process must look
+ * once in a while. That process is the guard: the youngest waiter. The youngest waiter
  * will wait the longest, so the guard changes seldom, and every other waiter
  * sleeps without a timer. A waiter that was the guard learns at its next look that
  * there is a younger waiter, and from then on only watches that process by a
  * pidfd. So, from the oldest to the youngest, each waiter that matters is watched
  * by another. Whichever is killed, the kernel wakes the waiter before it, which
- * becomes the guard or finds the next process to watch. (The first design had the
- * oldest waiter as the guard: it changes with every grant, and each grant would
- * have to wake two processes.)
+ * becomes the guard or finds the next process to watch. (The oldest waiter as the
+ * guard would change with every grant, and each grant would have to wake two
+ * processes.)
  *
  * The guard may be stopped, which no pidfd tells. So every waiter also looks at
  * the time of the last look for the dead, and does the guard's work when that is
- * too long ago: the waiter before the guard's tickets when no process has looked for
- * nearly a second, a waiter with n tickets behind its own n/8 seconds after that, at most half a
- * minute. It sleeps until that would be so: some 60 looks in a second for 3,000
- * waiters, each a section that reads three records.
+ * too long ago. The waiter before the guard's tickets does it when no process has
+ * looked for nearly a second; a waiter with n tickets behind its own n/8 seconds after
+ * that, at most half a minute. Each sleeps until then: 3,000 waiters make some 60 looks
+ * in a second, each a section that reads three records.
  *
- * Nobody may wait, and other slots may be free: then nobody needs what a dead process
- * holds, but the slot shows as taken, and its node is used less. A process that stays,
- * the listener, looks once a second, see score_watch(); where no process stays, a
- * claim does when it is time.
+ * While no connection waits and other slots are free, no connection needs what a dead
+ * process holds. But the slot shows as taken, and its node is used less. A process
+ * that stays, the listener, looks once a second, see score_watch(). Where no process
+ * stays, a claim looks when it is time.
  *
  * A stopped waiter does not take the slot that it is granted. After
  * SCORE_GRANT_USEC the slot goes to the next waiter, and all tickets of the stopped
@@ -388,7 +388,7 @@ int attempt_is_watched(struct score *s, uint64_t *ret_usec)
 
 /*
  * How long a waiter leaves it to others to look in the place of a stopped guard. The waiter right before the guard's
- * tickets, however many these are, leaves it to nobody; any other the longer, the more tickets are behind its own. 0 or
+ * tickets, however many these are, leaves it to no other; any other waits the longer, the more tickets are behind its own. 0 or
  * -errno.
  */
 static int leave_to_others_usec(struct score *s, const struct farm *farm, const struct score_ticket *ticket, uint64_t *ret)

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * reap.h: when it is time to look for dead processes that nobody waits for.
+ * reap.h: when it is time to look for dead processes while no connection waits.
  */
 
 #include <stdint.h>

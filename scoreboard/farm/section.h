@@ -30,7 +30,7 @@ struct score {
 	char *nodes;                  /* where the node list is, for after a rebuild; may be NULL */
 	struct held *held;            /* what this process holds, so that the process can say so */
 	size_t n_held, room_held;
-	uint64_t times_put_back;            /* how often a ticket of this process was lost and put back, or may have been */
+	uint64_t times_put_back;      /* how often a ticket of this process was lost and put back, or may have been */
 	bool forgetful;               /* there was no memory to note a slot: what this process holds is not known */
 	bool is_draft;                /* no other process sees this scoreboard yet */
 	uint32_t verbosity;           /* the farm's, as the last section found it */
@@ -40,7 +40,7 @@ struct score {
 	bool undealt;                 /* a section has left free slots for waiters, or due trials, to further sections */
 	bool ring_dropped;            /* this process has changed the farm's nodes, and layout_end() is to follow */
 	uint64_t reaped_usec;         /* farm.reaped_usec as this process set it last */
-	bool look_due;                /* a claim found that nobody has looked for the dead lately */
+	bool look_due;                /* a claim found that no process has looked for the dead lately */
 	bool lost_seen;               /* the opening, or a look for the dead, met lost slots, or processes that may hold such */
 	struct holder self;           /* this process */
 	struct wake_port port;

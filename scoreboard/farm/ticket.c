@@ -126,8 +126,8 @@ static int free_granted(struct score *s, struct farm *farm, const struct cell *c
 /*
  * A process that stops waiting may have been the guard of older waiters that
  * were granted a slot and never told, because the process that granted it was
- * killed. They are told now; there are hardly ever any. (tests/model found it:
- * TAKE_TELLS_NOBODY.)
+ * killed. These are woken now; there are hardly ever any. tests/model shows what
+ * happens without it: TAKE_TELLS_NOBODY.
  */
 static int remind(struct score *s, const struct farm *farm, uint64_t number)
 {

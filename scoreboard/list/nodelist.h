@@ -57,7 +57,7 @@ struct nodelist {
 /*
  * Reads a node list. 0: *ret holds its nodes and errors; look at n_errors before
  * using it. -errno if the file cannot be read at all, -EFBIG if it is larger than
- * any node list, -ENODATA if it is a named pipe into which nobody has written for five
+ * any node list, -ENODATA if it is a named pipe into which no process has written for five
  * seconds: then *ret is empty. The caller ends *ret with nodelist_clear(),
  * whatever was returned.
  */

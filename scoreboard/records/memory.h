@@ -7,7 +7,7 @@
  * farm.clients is how many clients they remember. A client's address says which
  * page it is in. A page has 16 clients; a new client takes the place of the
  * client of its page that has not come for the longest time. A client that has
- * not come for farm.forget_sec is as one that was never there.
+ * not come for farm.forget_sec is as if it had never come.
  *
  * Nothing depends on what is remembered: a page may hold anything, and a page
  * that cannot be read is empty.

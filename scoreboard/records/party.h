@@ -12,7 +12,7 @@
  * which page a party is in. The records "party/LEVEL/PAGE" above are a tree: an
  * item sums up the page of that number on the level below, by the first of its
  * parties to get a slot: the party that waits and holds the fewest slots; of equal
- * parties the one that has held so few for the longest, since it came, or got or
+ * parties the party that has held so few for the longest, since it came, or got or
  * gave back a slot. So the next ticket is found, and a change is noted, by one page
  * a level. (The oldest ticket does not tell which of equal parties is next: two
  * clients that queue a thousand each would take turns without the third, whose

@@ -25,7 +25,7 @@
 #include "store/store.h"
 
 #define RING_CELLS 65536u
-#define RING_THERE 1u /* farm.ring; 0: nobody has asked for it; others: see ring_drop() */
+#define RING_THERE 1u /* farm.ring; 0: no connection has asked for it; others: see ring_drop() */
 
 /* A hash of bytes that is spread evenly over 64 bits. */
 uint64_t ring_hash(const char *bytes, size_t length);

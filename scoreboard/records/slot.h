@@ -55,7 +55,7 @@ bool slot_is_sane(const struct slot *slot);
 /* Makes a slot lost. */
 void slot_lose(struct slot *slot);
 
-/* Makes a slot one that is free and on no list. */
+/* Makes a slot free, and on no list. */
 void slot_clear(struct slot *slot);
 
 /* Takes the first free slot off the entry's list. 0 and *ret, *ret_number; -EUCLEAN if the list is empty or bad. */

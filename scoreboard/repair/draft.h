@@ -21,7 +21,7 @@ struct draft {
 	bool rebuild;                /* goes on without a record that cannot be read; else that is -EUCLEAN */
 	bool lose_all;               /* every slot becomes a lost one: what the store says of holders is of another time */
 	bool repair;                 /* the draft is to stay: the processes that may hold lost slots are looked for */
-	void (*tell)(const char *finding, void *arg); /* NULL: told to nobody */
+	void (*tell)(const char *finding, void *arg); /* NULL: findings are only counted */
 	void *arg;
 	/* The draft's: */
 	struct farm farm;            /* as it has been written */

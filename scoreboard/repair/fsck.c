@@ -5,9 +5,10 @@
  * record that changes by that was not as it must be. To repair, the transaction is
  * committed.
  *
- * Who only looks does the same to a copy, as no other process can do anything while
- * a transaction is open: 60 to 200 ms in a farm of 10,000 nodes. A repair is for a
- * scoreboard in which something is wrong, and others would meet that meanwhile.
+ * A call that only looks does the same to a copy, because no other process can do
+ * anything while a transaction is open: 60 to 200 ms in a farm of 10,000 nodes. A
+ * repair works on the scoreboard itself: something is wrong there, and other
+ * processes would meet it meanwhile.
  */
 
 #include "fsck.h"

@@ -18,7 +18,7 @@
 #define HOLDERS_PER_PAGE 64u
 #define PAGES_MAX (PID_MAX / HOLDERS_PER_PAGE)
 #define PID_MAX (UINT32_C(1) << 22) /* no Linux has more */
-#define LOOKED_AT 512u              /* slots of a node, for one that is lost */
+#define LOOKED_AT 512u              /* slots of a node, for a lost slot */
 
 /* A record "lost/N". */
 struct lost_page {
@@ -224,7 +224,7 @@ static int finish(struct score *s)
 		while ((r = free_some(s, &slots, &from, round)) == 1)
 			;
 	free(slots.items);
-	/* Processes are on the record, or are again, and this one, too: these slots are freed with the last of them. */
+	/* Processes are on the record, or this process must answer again: the last process that is struck off frees the slots. */
 	return r == 1 || r == -EAGAIN ? 0 : r;
 }
 
@@ -400,7 +400,7 @@ int lost_answer(struct score *s)
 
 /* ---- processes that were not heard of ---- */
 
-/* Asks all processes that this one can see: the process that found the damage may have seen fewer. */
+/* Asks all processes that this process can see: the process that found the damage may have seen fewer. */
 static void ask_again(struct score *s)
 {
 	struct stat file;
@@ -409,7 +409,7 @@ static void ask_again(struct score *s)
 		users_wake(&file, s->path);
 }
 
-/* Whether a process may still say that it holds something: it may be on the record by its program's name alone. */
+/* Whether a process may still say that it holds something. It may be on the record only by its program's name. */
 static bool is_to_be_heard(struct score *s, const struct holder *holder)
 {
 	struct stat file;

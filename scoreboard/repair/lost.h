@@ -10,9 +10,9 @@
  * scoreboard, takes its own slots, and is struck off the record. A process that has
  * ended is struck off, too. A process may be on the record only because its
  * descriptors were hidden from the process that repaired: it is struck off when a
- * process that may see them finds that it has not the file. A process of another
- * farm is not on it: its wake-up port says so (system/wake.h). When no process is left
- * on the record the lost slots are free.
+ * process that may see them finds that it does not have the file. A process of
+ * another farm is not on the record: its wake-up port says of which farm it is
+ * (system/wake.h). When no process is left on the record the lost slots are free.
  *
  * A ticket is its owner's until the owner leaves the queue, whatever the queue
  * says. An owner that finds its ticket missing puts it back, by its number, into

@@ -13,12 +13,12 @@
  * damaged file from then on sees that the file has no name any more, and goes
  * over to the new file. tests/model/replace.pml is a model of that.
  *
- * Everybody waits while the new file is made: some 400 ms of a processor's time in a
- * farm of 10,000 nodes, and 40 in one of 100, most of these to find the file's users.
- * What a process changed in the damaged file meanwhile would be missing in the new
- * file, and with it a slot that is taken. It happens once in the life of a file. What
- * can be done afterwards is done then: the copy that is kept, and the search for
- * processes to wake.
+ * All processes wait while the new file is made: some 400 ms of a processor's time
+ * in a farm of 10,000 nodes, and 40 ms in a farm of 100, most of these to find the
+ * file's users. What a process changed in the damaged file meanwhile would be missing
+ * in the new file, and with it a slot that is taken. A file is rebuilt once at most.
+ * What can be done afterwards is done then: the copy that is kept, and the search
+ * for processes to wake.
  *
  * A file that was removed while processes have it open is put back in the same
  * way, by link(2), from the file that these processes have open: so no process
@@ -213,7 +213,7 @@ static int try(const struct folder *folder, int fd, const char *path, int *ret_f
 	else if (removed && is_outdated(old, path, ret_fd))
 		r = -EAGAIN;
 	else if (removed && retired && await_put_back(folder, path) == 0)
-		r = 0; /* the file that took this one's place had been removed: what is in this one is of an earlier time */
+		r = 0; /* the file that took its place had been removed: what this file says is of an earlier time */
 	else if (removed || is_same_file(&st, old))
 		r = salvage_check(salvage) ?: put(salvage, folder, path, removed ? WHY_REMOVED : WHY_DAMAGED);
 	else
@@ -288,10 +288,10 @@ static int rebuild_own(struct score *s)
 }
 
 /*
- * A stranger has put another scoreboard into the place of this one, or copied it
- * over this one: another farm's, a new one, or an earlier copy of this one. The
- * stranger's is the scoreboard from now on. What it says of slots is not so. So all
- * its slots count as taken until each process has said which it holds.
+ * A stranger has put another scoreboard into the place of this scoreboard, or has
+ * copied it over this scoreboard: that of another farm, a new one, or an earlier copy.
+ * The stranger's is the scoreboard from now on. What it says of slots is not true, so
+ * all its slots count as taken until each process has said which it holds.
  */
 static int take_over(struct score *s)
 {

@@ -291,7 +291,7 @@ static bool has_other_pids(const char *pid)
 
 /*
  * Whether a process that hides its descriptors may have the scoreboard: 1, 0, or -ENOMEM. Its port says of which farm it
- * is. Without a port, or where ports are not seen, it is one of the farm's if it runs a program that could be.
+ * is. Without a port, or where ports are not seen, it counts as the farm's if it runs a program that may hold slots.
  */
 static int may_be_of_farm(struct search *search, const char *pid)
 {
@@ -306,7 +306,7 @@ static int look_at_process(struct search *search, const char *pid)
 
 	if (r == 1 && search->wake)
 		(void)look_at(search, pid, true);
-	/* A process of any user counts: root may have started relays, and a user of the group may meet the damage. */
+	/* Processes of all users count: root may have started relays, and a user of the group may meet the damage. */
 	if (r == -EACCES || r == -EPERM) {
 		r = may_be_of_farm(search, pid);
 		if (r == 1)

@@ -3,10 +3,10 @@
 /*
  * lock.c: a mutex in a page beside the scoreboard, and a word in the scoreboard.
  *
- * The page, PATH.lock, is mapped by every process and holds a mutex (mutex.h).
- * Taking the mutex costs no system call while it is free.
- * A process that finds it taken sleeps in the kernel. A process that takes it
- * after its holder died is told so. But a file beside another can be removed,
+ * The page, PATH.lock, is mapped by every process and holds a mutex
+ * (mutex.h). Taking the mutex costs no system call while it is free. A process that
+ * finds it taken sleeps in the kernel. A process that takes it after its holder died
+ * is told so. But a file beside another can be removed,
  * replaced, cut short, written over, copied, or be found under another name. Then
  * two processes would have two mutexes for one scoreboard.
  *
@@ -24,12 +24,12 @@
  *
  * Nothing but speed depends on the page, so it is thrown away whenever there is
  * a doubt about it: the scoreboard does not trust the page's owner, the page
- * was copied or written over, is of another boot, or its mutex is held while nobody
- * is in the section. Another page gets its name. A process that has the old page finds it
- * retired, or looks for it once in a while (lock_look()). Where no page can be
- * made (in a folder that may not be written to, by a process that may open no
- * file any more), or the kernel does not tell of a dead owner, the word alone is the
- * lock.
+ * was copied or written over, is of another boot, or its mutex is held while no
+ * process is in the section. Another page gets its name. A process that has the old
+ * page finds it retired, or looks for the page once in a while (lock_look()). Where no
+ * page can be made (in a folder that may not be written to, by a process that may open
+ * no file any more), or the kernel does not tell of a dead owner, the word alone is
+ * the lock.
  *
  * The other way round, what happens to the scoreboard's file does not happen to
  * the page: while the word cannot be read, or was written over, the mutex
@@ -541,7 +541,7 @@ bool lock_assure(struct lock *lock)
 	return true;
 }
 
-/* Notes in the file that the lock was held for long, if it was: by this process, or by one that died. */
+/* Notes in the file that the lock was held for long, if it was: by this process, or by a process that died. */
 static void note_hold(struct lock *lock)
 {
 	uint64_t now_usec = now_coarse();

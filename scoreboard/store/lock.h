@@ -80,7 +80,7 @@ bool lock_leave(struct lock *lock);
  */
 uint64_t lock_held_until(const struct lock *lock);
 
-/* Says in the header of a file that is about to become the scoreboard that nobody could have its lock until now. */
+/* Says in the header of a file that is about to become the scoreboard that no process could have its lock until now. */
 void lock_begin(int fd);
 
 /* Says, with the lock held, that another file is the scoreboard from now on. After lock_leave() no process can take the

@@ -6,7 +6,7 @@
  * If its owner dies, the kernel says so to the next process that takes it.
  *
  * Any process that maps the memory can write anything there at any moment. Then
- * the mutex is held by nobody or by two processes. But the memory is never used as
+ * the mutex is held by no process or by two. But the memory is never used as
  * a pointer: nothing that is written there makes another process read or write
  * elsewhere, or go round for ever.
  */
@@ -22,17 +22,17 @@ struct mutex {
 };
 
 /*
- * Readies the calling thread, and after fork(2) the same thread of the child; no
- * other function of these is called before.
- * Whether it can use mutexes: not if the kernel, or the C library, keeps no list of
- * what it holds. One system call, once for each thread.
+ * Readies the calling thread, and after fork(2) the same thread of the child. It
+ * comes before all other functions here. Returns whether the thread can use mutexes:
+ * not if the kernel, or the C library, keeps no list of what it holds. One system
+ * call, once for each thread.
  */
 bool mutex_ready(void);
 
 /*
  * Takes the mutex for the calling thread, whose id is tid, if the mutex is free.
  * Makes no system call. A thread holds one such mutex at a time. waited: other
- * threads may sleep in mutex_wait(); whoever has slept says so. 0; -EOWNERDEAD: it
+ * threads may sleep in mutex_wait(); a thread that has slept says so. 0; -EOWNERDEAD: it
  * is taken, and its owner died with it; -EBUSY: it is not taken.
  */
 int mutex_try(struct mutex *mutex, uint32_t tid, bool waited);

@@ -5,9 +5,8 @@
  *
  * Each record's head says how long the record is. So a record is found in two
  * ways: by its chain, or by going from one record to the next from the first on.
- * Bytes that only look like a record, and
- * are found in neither way, are doubtful: they may be an old copy, in free space
- * or in the log of a transaction.
+ * Bytes that only look like a record, and are found in neither way, are doubtful:
+ * they may be an old copy, in free space or in the log of a transaction.
  *
  * libtdb's tdb_rescue() does not tell where it found a record, so that an old
  * copy could pass for the record; and it does not free what it allocates for

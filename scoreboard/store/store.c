@@ -5,13 +5,13 @@
  * instruction.
  *
  * Locking. Every section takes the lock of lock.h, without a system call when
- * nobody else has it. tdb's own locks, fcntl(2), keep stock tools away, and are
+ * no other process has it. tdb's own locks, fcntl(2), keep stock tools away, and are
  * taken as well where the structure of the file changes: in transactions, and
  * in the section after a process died, which may have to undo a transaction. Elsewhere
  * tdb is told not to lock (TDB_NOLOCK, set and cleared around each section), and
  * a stock tool may read a record in the moment that it changes. tdb_lockall()
- * in every section was the way before: six system calls a section, and with
- * several processes in it 29, as tdb halves the range until it gets one. tdb's
+ * in truth costs six system calls a section, and 29 where several processes want
+ * it, as tdb halves the range until it gets a lock. tdb's
  * own mutexes are allowed only with TDB_CLEAR_IF_FIRST, which empties the file
  * at every quiet moment.
  *

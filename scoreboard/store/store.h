@@ -46,7 +46,7 @@ int store_create(const struct folder *folder, uint64_t after, struct store **ret
 
 /*
  * Copies the store as it is between two sections. No other process can reach the
- * copy, so whatever is done with it holds up nobody: a section lasts only as long as
+ * copy, so work on it holds up no process: a section lasts only as long as
  * the bytes are copied. 0 and *ret, to be ended by store_close(); what store_lock()
  * returns; -EBADMSG: the file is damaged; or -errno.
  */
@@ -72,7 +72,7 @@ bool store_is_adopted(const struct store *s);
 /* While on, sections and transactions do not mind which scoreboard the file is. */
 void store_adopting(struct store *s, bool on);
 
-/* The scoreboard that the last section or transaction saw is the one that this process has open, whichever that was before. */
+/* From now on this process has that scoreboard open which the last section or transaction saw, whichever it was before. */
 void store_adopt(struct store *s);
 
 /* The file with the records; it stays the store's. */

@@ -24,7 +24,7 @@ void log_setup(const char *program);
 void log_by_stderr(void);
 
 /* From now on plain text waits for the reader of a standard error that is not the journal's, and none is lost: for a
- * program that a person runs, and that holds up nobody else. */
+ * program that a person runs, and that holds up no other process. */
 void log_wait_for_reader(void);
 
 /* The socket to the journal, for a process that closes all descriptors it does not know; -1: there is none. */

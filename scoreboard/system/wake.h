@@ -7,10 +7,10 @@
  * folder and the name of the scoreboard. So a process that hides its descriptors
  * can be woken, too, and can be told from a process of another farm. The first part
  * of the name is in the process's ticket, the farm is that of the scoreboard. An
- * empty datagram to it says "look at your tickets". A process that
- * is killed leaves nothing behind in the file system, and the sender needs no
- * right to signal the other process. A message too many, or to a process that got
- * the name later, does no harm: it carries nothing.
+ * empty datagram to it says "look at your tickets". A process that is killed leaves
+ * nothing behind in the file system, and the sender needs no right to signal the
+ * other process. A message too many, or to a process that got the name later, does
+ * no harm: it carries nothing.
  *
  * If that name is taken, the kernel picks a name of five hexadecimal digits. Such a
  * name is in the ticket as a whole.
@@ -50,13 +50,15 @@ struct wake_farm wake_farm_of(const struct stat *folder, const char *name);
 /* Writes the first part of the name of a process's port. */
 void wake_name(pid_t pid, char ret[static WAKE_NAME_SIZE]);
 
-/* What a name of an abstract socket says. */
+/* What a name of an abstract socket says of it. */
 enum wake_kind {
 	WAKE_NO_PORT,
 	WAKE_PICKED,     /* it may be a port's, by a name that the kernel picked */
 	WAKE_OF_FARM,    /* it is a port of the farm's */
 	WAKE_OF_ANOTHER, /* of another farm's */
 };
+
+/* Which of these the socket of that name is, for a process of the farm. Never fails. */
 enum wake_kind wake_kind_of(const char *name, const struct wake_farm *farm);
 
 /* Opens the port if it is not open. 0 or -errno. */

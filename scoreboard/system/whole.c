@@ -82,7 +82,7 @@ static int fill_with_words(const struct folder *folder, int fd, const void *arg)
 	int r = whole_write(fd, words->text, strlen(words->text));
 
 	(void)folder;
-	/* What a member of the group wrote the services read: the folder gives the file its group. */
+	/* A member of the group writes what the services read. The file's group is the folder's. */
 	if (r == 0 && (fchmod(fd, 0660) < 0 || (words->lasting && fsync(fd) < 0)))
 		r = -errno;
 	return r;

@@ -21,11 +21,11 @@ int whole_write(int fd, const void *bytes, size_t size);
 /*
  * Opens a file that others may be able to write, for reading: 0 and *ret, the
  * caller's to close; -EKEYREVOKED: it is no regular file of at most most bytes, or
- * everybody may write it; or what open(2) says. A symbolic link is not followed.
+ * every user may write it; or what open(2) says. A symbolic link is not followed.
  */
 int whole_open(const char *path, off_t most, FILE **ret);
 
-/* Writes a new file, in that folder, and gives it its mode. 0; or -errno, and then the file is not to be. */
+/* Writes a new file, in that folder, and gives it its mode. 0; or -errno: the file does not get its name. */
 typedef int whole_fill(const struct folder *folder, int fd, const void *arg);
 
 /* Replaces the file of that path in one step by what fill() writes: a reader sees the old file or the whole new one. 0, or
