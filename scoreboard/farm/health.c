@@ -30,9 +30,8 @@ int attempt_hold(struct score *s, const char *name, bool hold, const char *detai
 	struct section at;
 	uint32_t id;
 	bool was;
-	int r;
+	int r = walk_find(s, name, &id, NULL) ?: section_enter(s, id, &at);
 
-	r = walk_find(s, name, &id, NULL) ?: section_enter(s, id, &at);
 	if (r < 0)
 		return r;
 	record = at.record;
@@ -308,9 +307,8 @@ int attempt_set_fingerprint(struct score *s, uint32_t node, const char *fingerpr
 static int age_some(struct score *s, uint32_t *from)
 {
 	struct farm *farm;
-	int r;
+	int r = farm_enter(s, &farm);
 
-	r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
 	for (uint32_t n = 0; r == 0 && n < AGED_AT_ONCE && *from < farm->n_nodes; n++, ++*from) {

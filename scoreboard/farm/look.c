@@ -119,9 +119,8 @@ int attempt_explain(struct score *s, enum score_policy policy, const char *clien
 {
 	const struct score_arrival arrival = { .policy = policy };
 	struct farm *farm;
-	int r;
+	int r = farm_enter(s, &farm);
 
-	r = farm_enter(s, &farm);
 	if (r == 0 && !claim_is_ready(farm, &arrival)) {
 		farm_leave(s);
 		r = claim_make_ready(s, &arrival) ?: farm_enter(s, &farm);

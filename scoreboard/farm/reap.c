@@ -269,9 +269,8 @@ static int bury_ticket(struct score *s, struct farm *farm, const struct suspect 
 {
 	struct score_ticket ticket = { .number = dead->ticket, .cell = dead->cell };
 	struct cell *cell;
-	int r;
+	int r = queue_find(s->store, farm, &ticket, &cell);
 
-	r = queue_find(s->store, farm, &ticket, &cell);
 	if (r < 0)
 		return r == -ESTALE ? 0 : r;
 	if (cell->state != CELL_WAITING || !holder_equal(&cell->owner, &dead->holder))
@@ -300,9 +299,8 @@ static int bury_one(struct score *s, struct farm *farm, const struct suspect *su
 static int bury_some(struct score *s, const struct suspects *suspects, size_t *from, unsigned *slots, unsigned *tickets)
 {
 	struct farm *farm;
-	int r;
+	int r = farm_enter(s, &farm);
 
-	r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
 	for (unsigned n = 0; r == 0 && n < BURIED_AT_ONCE && *from < suspects->n; ++*from) {
@@ -341,9 +339,8 @@ int attempt_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 {
 	struct suspects suspects = { 0 };
 	unsigned slots = 0, tickets = 0;
-	int r;
+	int r = collect(s, &suspects);
 
-	r = collect(s, &suspects);
 	if (r == 0 && judge(s, &suspects))
 		r = bury(s, &suspects, &slots, &tickets);
 	free(suspects.items);

@@ -164,9 +164,8 @@ int attempt_take(struct score *s, const struct score_ticket *ticket,
 	struct farm *farm;
 	struct cell *cell;
 	struct slot *slot;
-	int r;
+	int r = farm_enter(s, &farm);
 
-	r = farm_enter(s, &farm);
 	if (r < 0)
 		return r;
 	r = queue_find(s->store, farm, ticket, &cell);

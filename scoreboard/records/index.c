@@ -504,9 +504,8 @@ int index_build(struct store *store, struct farm *farm, struct index_entry *entr
 	size_t room = n / FANOUT + 1;
 	struct index_key *below = NULL, *above;
 	unsigned level = 0;
-	int r;
+	int r = shrink(store, farm->n_nodes, n);
 
-	r = shrink(store, farm->n_nodes, n);
 	if (r < 0)
 		return r;
 	farm->n_nodes = n;

@@ -135,9 +135,8 @@ int slot_resize(struct store *store, uint32_t node, uint32_t had, uint32_t cores
 		uint32_t *ret_first, uint32_t *ret_pages)
 {
 	uint32_t need = slot_pages(cores), first = NONE;
-	int r;
+	int r = pages_make(store, node, had, need);
 
-	r = pages_make(store, node, had, need);
 	if (r < 0)
 		return r;
 	while (had > need) {

@@ -253,11 +253,10 @@ int drawing_node(struct drawing *d, uint32_t position)
 	struct node_record record;
 	const char *name;
 	bool trial;
-	int r;
+	int r = read_node(d, entry->id, &record) ?:
+		read_pages(d, entry->id, &record) ?:
+		read_entry(d, position, entry->id, &record, &old);
 
-	r = read_node(d, entry->id, &record) ?:
-	    read_pages(d, entry->id, &record) ?:
-	    read_entry(d, position, entry->id, &record, &old);
 	if (r < 0)
 		return r;
 	*entry = old;

@@ -42,9 +42,8 @@ static int read_stat(const char *path, struct stat_line *ret)
 {
 	char buffer[1024], *begin, *p;
 	size_t length;
-	int r;
+	int r = read_file(path, buffer, sizeof(buffer));
 
-	r = read_file(path, buffer, sizeof(buffer));
 	if (r < 0)
 		return r;
 	/* The second field is the name in parentheses and may itself contain any of ") (". */
