@@ -35,6 +35,7 @@ int attempt_reached(struct score *s, const struct score_slot *slot, const struct
 int attempt_pass_trial(struct score *s, const struct score_slot *slot, bool answered, struct score_edge *ret_edge);
 int attempt_rename(struct score *s, const struct score_slot *slot, const char *client);
 int attempt_progress(struct score *s, const struct score_slot *slot, uint64_t in, uint64_t out);
+/* Goes on with what a section left to further sections (claim_dispatch()). 0 or -errno. */
 int attempt_deal(struct score *s);
 int attempt_is_guarded(struct score *s, const struct score_ticket *ticket, uint64_t *ret_usec);
 /* Whether no look for the dead is due by score_watch(): 1, 0, or -errno. *ret_usec: in how long the next one is. */
@@ -66,6 +67,7 @@ int attempt_verdict(struct score *s, uint32_t node, const struct score_verdict *
 int attempt_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge);
 int attempt_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,
 			 char ret_before[static NODE_FINGERPRINT_MAX + 1]);
+/* As score_claim_node(); ret_name is the name of the node. */
 int attempt_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret,
 		       char ret_name[static NODE_NAME_MAX + 1], bool *ret_served);
 int attempt_unclaim(struct score *s, const struct score_slot *slot, bool judged);

@@ -20,6 +20,7 @@
 
 #define WALK_NODES 32u /* in one section; so many entries stand in a page of the index */
 #define WALK_PAGES 16u /* of slots, or of the queue, in one section */
+#define WALK_RESTARTS_MAX 8u
 
 /*
  * Goes through the nodes in the order of their positions. If a load changes the
@@ -27,7 +28,6 @@
  * After WALK_RESTARTS_MAX times the walk goes on at its present position. 0, what
  * fn returned, or -errno.
  */
-#define WALK_RESTARTS_MAX 8u
 int walk_nodes(struct score *s, int (*fn)(struct score *s, struct farm *farm, struct index_entry *entry, void *arg),
 	       void (*restart)(void *arg), void *arg);
 
