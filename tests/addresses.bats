@@ -11,7 +11,6 @@ setup() {
   DEAD=127.1.${ADDR#127.*.}
   DEAD=${DEAD%.*}.254
 }
-teardown() { farm_teardown; }
 
 # Sets the addresses of dual.farm for the relays of entrance().
 dual_means() {
@@ -22,32 +21,13 @@ dual_means() {
 }
 named() { nsenter --mount="/proc/$NAMES/ns/mnt" "$@"; }
 
-# PORT of the address that answers no connect, as its backlog is full.
-swallow() {
-  background "$T/swallow.log" python3 -c "
-import socket, time
-s = socket.socket(); s.bind(('$DEAD', $1)); s.listen(0)
-held = [socket.socket() for _ in range(4)]
-for h in held:
-    h.setblocking(False); h.connect_ex(('$DEAD', $1))
-print('full', flush=True); time.sleep(600)"
-  until_ok grep -q full "$T/swallow.log"
-}
-
 dual_entrance() {
-  local way=$1 activate relay
+  local way=$1
   shift
   # The list is loaded first, so that every way in finds the same order.
   named "$BUILD/cbscore" -c "$CONF" load
-  activate=(systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS -l "$GATE")
-  relay=("$BUILD/cbrelay" -c "$CONF" "$@")
-  case $way in
-  listener) relay=("${activate[@]}" "${relay[@]}") ;;
-  connection) relay=("${activate[@]}" --accept "${relay[@]}") ;;
-  inetd) relay=("${activate[@]}" --accept --inetd "${relay[@]}") ;;
-  alone) relay+=("$GATE") ;;
-  esac
-  background "$T/relay.log" nsenter --mount="/proc/$NAMES/ns/mnt" "${relay[@]}" # a function would be another process
+  way_in "$way" "$GATE" "$BUILD/cbrelay" -c "$CONF" "$@"
+  background "$T/relay.log" nsenter --mount="/proc/$NAMES/ns/mnt" "${WAY_IN[@]}" # a function would be another process
   until_ok is_listening "$GATE"
 }
 
@@ -56,7 +36,7 @@ slowest_connect() { sed -n 's/.*connect_usec=\([0-9]*\) .*/\1/p' "$T/relay.log" 
 
 swallowed() {
   dual_means "$DEAD" "$ADDR"
-  swallow 4001
+  full_node 4001 "$DEAD"
   node_start a 4001 1 --mode hold:5
   echo "dual.farm, 4001, 1, 0" >"$CONF"
   dual_entrance "$1"
@@ -125,7 +105,7 @@ swallowed() {
 
 @test "a node of which no address answers is down when --connect-timeout is over for all of them together" {
   dual_means "$DEAD" "${DEAD%.*}.253"
-  swallow 4001
+  full_node 4001 "$DEAD"
   echo "dual.farm, 4001, 1, 0" >"$CONF"
   node_start a 4002 1 --mode hold:5
   node_line 4002 1

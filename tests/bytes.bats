@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 load lib/helpers
+load lib/refusing
 
 # Half-closes, resets, large and slow flows pass unchanged, through every entrance.
 bytes_are_sacred() {
@@ -142,17 +143,7 @@ EOF
 }
 
 @test "what a node said before it reset the connection arrives, though the relay had not asked yet whether it is connected" {
-  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-reset.so" "$BATS_TEST_DIRNAME/tools/preload-reset.c" -ldl
-  python_node refuse <<END
-while True:
-    c = s.accept()[0]
-    c.sendall(b'too many')
-    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
-    c.close()
-END
-  node_line 4001 1
-  LD_PRELOAD=$T/preload-reset.so entrance alone
+  refusing_farm
   run -0 python3 - "$ADDR" <<'EOF'
 import socket, sys
 s = socket.create_connection((sys.argv[1], 3632))
@@ -357,7 +348,7 @@ unheard_ends() {
   unheard_ends
 }
 
-@test "the same, and the relay is told to end" {
+@test "a relay that is told to end while the end of its connection is lost on the way: the node learns of it" {
   unheard
   kill "$RELAY"
   unheard_ends

@@ -7,9 +7,6 @@ load lib/helpers
 load lib/clients
 load lib/holders
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 waiting_of() { score queue -nr -o CLIENT | grep -c "^$1" || true; }
 waiting_of_is() { [ "$(waiting_of "$1")" = "$2" ]; }
 
@@ -22,7 +19,7 @@ greedy() {
   done
 }
 
-for_each_entrance() {
+above_the_limit() {
   node a 4001 3 --mode line
   node b 4002 2 --mode line
   entrance "$1" --per-client 2
@@ -52,15 +49,10 @@ for_each_entrance() {
   nodes_never_overfilled
 }
 
-@test "listener: a client's connections above its limit wait, others pass them by, and all are served in order" {
-  for_each_entrance listener
-}
-
-@test "a unit for each connection: the same" { for_each_entrance connection; }
-
-@test "inetd: the same" { for_each_entrance inetd; }
-
-@test "stand-alone: the same" { for_each_entrance alone; }
+@test "listener: a client at its limit waits, others pass it by, and all are served in order" { above_the_limit listener; }
+@test "connection: a client at its limit waits, others pass it by, and all are served in order" { above_the_limit connection; }
+@test "inetd: a client at its limit waits, others pass it by, and all are served in order" { above_the_limit inetd; }
+@test "alone: a client at its limit waits, others pass it by, and all are served in order" { above_the_limit alone; }
 
 @test "a client that is told by a PROXY header is counted by its address, IPv6 by its network, and its proxy is not" {
   node a 4001 9 --mode line

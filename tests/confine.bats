@@ -7,9 +7,6 @@
 load lib/helpers
 load lib/holders
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 bound() { # PID: by seccomp, and without a way to new rights
   grep -q '^Seccomp:[[:space:]]*2' "/proc/$1/status" && grep -q '^NoNewPrivs:[[:space:]]*1' "/proc/$1/status"
 }

@@ -291,11 +291,10 @@ for at in range(0, len(data), 32):
 }
 
 @test "a relay that could not be asked yet, as it had just been forked, says by itself that it holds nothing" {
-  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-late.so" "$BATS_TEST_DIRNAME/tools/preload-late.c" -ldl
+  preload late
   node a 4001 30 --mode line
   export LATE=$T/late
-  LD_PRELOAD=$T/preload-late.so entrance alone
+  LD_PRELOAD=$PRELOAD entrance alone
   client --line "sleep 0" --expect line
   : >"$LATE"
   client_start all -n 20 --line "$(until_word go)" --expect line

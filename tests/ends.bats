@@ -6,9 +6,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 # A node that sends 400,000 bytes at once and closes its socket.
 saying_node() {
   python_node say <<END

@@ -86,7 +86,7 @@ EOT
 @test "ipvsadm itself reads every line as it was meant" {
   command -v ipvsadm >/dev/null || skip "no ipvsadm"
   [ "$(id -u)" = 0 ] || skip "ipvsadm needs root for a raw socket"
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-ipvs.so" "$BATS_TEST_DIRNAME/tools/preload-ipvs.c" -ldl
+  build_preload ipvs "$T/preload-ipvs.so"
   export IPVS_LOG=$T/log
   export_ $SERVICE --forward masq >"$T/table" 2>"$T/left-out"
   LD_PRELOAD=$T/preload-ipvs.so ipvsadm -R <"$T/table"

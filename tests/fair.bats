@@ -6,9 +6,6 @@
 load lib/helpers
 load lib/clients
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 # The tickets that wait, in the order in which they are to get slots.
 queue_order() { score queue -nr -o TICKET | tr '\n' ' '; }
 queue_order_is() { [ "$(queue_order)" = "$1 " ]; }
@@ -27,7 +24,7 @@ goes() {
   n_come=$((n_come - 1))
 }
 
-for_each_entrance() {
+fewest_first() {
   local i
   node a 4001 2 --mode line
   entrance "$1" --fair
@@ -37,7 +34,7 @@ for_each_entrance() {
   until_ok queue_order_is "7 3 4 5 6"
   comes other2 $OTHER
   comes third $THIRD
-  # The greedy client holds two slots, the others hold none; of equal clients the one that waits longer.
+  # The greedy client holds two slots, the others hold none. Of equal clients the client that has waited longer is next.
   until_ok queue_order_is "7 9 8 3 4 5 6"
   scoreboard_is_right
   goes greedy2
@@ -59,15 +56,10 @@ for_each_entrance() {
   scoreboard_is_right
 }
 
-@test "listener: a client's first job is next, however many another client has queued; within a client by arrival" {
-  for_each_entrance listener
-}
-
-@test "a unit for each connection: the same" { for_each_entrance connection; }
-
-@test "inetd: the same" { for_each_entrance inetd; }
-
-@test "stand-alone: the same" { for_each_entrance alone; }
+@test "listener: a client's first job is next, whatever another has queued; its others by arrival" { fewest_first listener; }
+@test "connection: a client's first job is next, whatever another has queued; its others by arrival" { fewest_first connection; }
+@test "inetd: a client's first job is next, whatever another has queued; its others by arrival" { fewest_first inetd; }
+@test "alone: a client's first job is next, whatever another has queued; its others by arrival" { fewest_first alone; }
 
 @test "without the option the order is that of arrival" {
   node a 4001 1 --mode line

@@ -29,7 +29,7 @@ descriptors() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
   farm_is_at_rest
 }
 
-@test "the same, and the client leaves, or SIGTERM comes: the slot is free" {
+@test "a process without a descriptor for its node: when the client leaves, or SIGTERM comes, the slot is free" {
   node a 4001 1 --mode line --eof-ends
   entrance connection
   for how in client close signal; do

@@ -29,7 +29,6 @@ END
   chmod +x "$T/odd"
   ulimit -c 0
 }
-teardown() { farm_teardown; }
 
 started_oddly() {
   WRAPPER=$T/odd

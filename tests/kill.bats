@@ -60,7 +60,7 @@ killed_relay_frees_its_slot() {
     client_start "w$i" --line "sleep 5" --expect line
     until_ok waiting_is "$i"
   done
-  # The oldest, the youngest (the guard) and one in between.
+  # The oldest waiter, the youngest (the guard) and a waiter in between.
   local pids
   mapfile -t pids < <(score queue -nr -o PID)
   kill -9 "${pids[0]}" "${pids[3]}" "${pids[5]}"

@@ -75,7 +75,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   until_ok busy_is 1
   client_start crowd -n 12 -c 12 --line "sleep 5" --expect line
   until_ok waiting_in_listener_is 3
-  # All other connections are in the backlog, and no process has accepted one more.
+  # All other connections are in the backlog, and no process has accepted any of them.
   until_ok connected_are 13
   [ "$(waiting)" = 3 ]
   word go
@@ -241,10 +241,9 @@ open('$T/leave').read()"
 
 # Accepting fails for what is written into $SHORT, as long as that is there.
 short_machine() {
-  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-short.so" "$BATS_TEST_DIRNAME/tools/preload-short.c" -ldl
+  preload short
   export SHORT=$T/short
-  LD_PRELOAD=$T/preload-short.so entrance alone "$@"
+  LD_PRELOAD=$PRELOAD entrance alone "$@"
 }
 
 # No connection can be accepted for want of $1: those that wait already are served meanwhile, the others afterwards.

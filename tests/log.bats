@@ -6,9 +6,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 # Standard error is a full pipe, which no process reads until drain.
 full_stderr() {
   mkfifo "$T/pipe"
@@ -27,20 +24,11 @@ os.set_blocking(8, True)"
 
 # The reader of the log has stopped reading.
 log_hangs() {
-  local way=$1 activate relay
   full_stderr
   node a 4001 2 --mode hold:5
-  activate=(systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS -l "$GATE")
-  relay=("$BUILD/cbrelay" -c "$CONF")
   # systemd-socket-activate's own lines would wait, so the pipe is for the relay alone.
-  local to_pipe="exec \"\$@\" 2>'$T/pipe'"
-  case $way in
-  listener) relay=("${activate[@]}" bash -c "$to_pipe" sh "${relay[@]}") ;;
-  connection) relay=("${activate[@]}" --accept bash -c "$to_pipe" sh "${relay[@]}") ;;
-  inetd) relay=("${activate[@]}" --accept --inetd bash -c "$to_pipe" sh "${relay[@]}") ;;
-  alone) relay=(bash -c "$to_pipe" sh "${relay[@]}" "$GATE") ;;
-  esac
-  background "$T/relay.log" "${relay[@]}"
+  way_in "$1" "$GATE" bash -c "exec \"\$@\" 2>'$T/pipe'" sh "$BUILD/cbrelay" -c "$CONF"
+  background "$T/relay.log" "${WAY_IN[@]}"
   until_ok is_listening "$GATE"
   client -n 60 -c 6 --expect line
   farm_is_at_rest
@@ -56,7 +44,7 @@ log_hangs() {
   until_ok test -s "$T/drained"
   client --expect line
   until_ok grep -E 'cbrelay: [0-9]+ lines before this one were lost, as the log took none' "$T/drained"
-  # One more connection than lines: the other line is the listener's own.
+  # There is a connection more than there are lines: the other line is the listener's own.
   [ "$(sed -n 's/^.*cbrelay: \([0-9]*\) lines before this.*/\1/p' "$T/drained")" -ge 60 ]
   until_ok lines_with_are "$T/drained" 'client=' 1
 }

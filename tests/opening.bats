@@ -5,6 +5,7 @@
 # for the node that is reached.
 
 load lib/helpers
+load lib/refusing
 
 # The node that is tried first refuses.
 bytes_go_to_the_next_node() {
@@ -75,7 +76,7 @@ print(s.recv(100).split(b' ')[1], flush=True)"
   farm_is_at_rest
 }
 
-@test "the same with --abandon-on-eof: it has left" {
+@test "with --abandon-on-eof a client that has closed its side has left" {
   node_line 4001 2
   entrance alone --retry-after 1h --abandon-on-eof
   client_start half --send 1000 --expect sum
@@ -150,17 +151,7 @@ PY
 }
 
 @test "what a node said before it reset the connection arrives, though what the client said met the reset first" {
-  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-reset.so" "$BATS_TEST_DIRNAME/tools/preload-reset.c" -ldl
-  python_node refuse <<END
-while True:
-    c = s.accept()[0]
-    c.sendall(b'too many')
-    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
-    c.close()
-END
-  node_line 4001 1
-  LD_PRELOAD=$T/preload-reset.so entrance alone
+  refusing_farm
   run python3 - "$ADDR" <<'PY'
 import socket, sys
 s = socket.create_connection((sys.argv[1], 3632))

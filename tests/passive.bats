@@ -49,10 +49,9 @@ silent_node_goes_down() {
 }
 
 @test "a node that resets before we could ask whether it is connected has failed no connect" {
-  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-reset.so" "$BATS_TEST_DIRNAME/tools/preload-reset.c" -ldl
+  preload reset
   node only 4001 1 --mode reset
-  LD_PRELOAD=$T/preload-reset.so entrance alone
+  LD_PRELOAD=$PRELOAD entrance alone
   for _ in 1 2 3 4; do
     run client --line "sleep 1" --expect line --print
     [[ $output == *result=reset* ]]

@@ -5,9 +5,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 # talker NAME PORT MODE: a server that answers by MODE.
 talker() {
   background "$T/$1.log" "$LIB/talker" "$3" "$ADDR:$2"

@@ -59,7 +59,7 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   ten_nodes 3
   belongs hash 100 >"$T/nine"
   paste "$T/ten" "$T/nine" | awk -v gone="192.0.2.1:5003" '$1 != $2 && $1 != gone { exit 1 } $2 == gone { exit 1 }'
-  # The clients of the node that went are not all with one other.
+  # The clients of the node that went are not all with the same other node.
   paste "$T/ten" "$T/nine" | grep "^192.0.2.1:5003" >"$T/moved"
   cat "$T/moved"
   [ "$(sort -u "$T/moved" | wc -l)" -gt 1 ]

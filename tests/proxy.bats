@@ -5,9 +5,7 @@
 # addresses: by hand, and with the real haproxy and nginx on both sides.
 
 load lib/helpers
-
-setup() { farm_setup; }
-teardown() { farm_teardown; }
+load lib/managed
 
 REAL=127.9.9.9   # where clients really are
 
@@ -134,7 +132,7 @@ through() {
 @test "inetd: a client that comes through haproxy is known by its own address, here and at the node" { through inetd; }
 @test "alone: a client that comes through haproxy is known by its own address, here and at the node" { through alone; }
 
-@test "the same with version 1, and the scoreboard shows the client" {
+@test "a client that comes through haproxy with version 1: the scoreboard shows its own address" {
   node a 4001 1 --mode line
   haproxy_front send-proxy
   entrance alone --accept-proxy 10.0.0.0/8,127.0.0.1,127.0.0.0/8
@@ -335,21 +333,18 @@ END
 }
 
 @test "waiters that pass to the next listener keep their names, and headers that have not come do not hinder it" {
-  local before manager
+  local before
   node a 4001 1 --mode line
-  background "$T/relay.log" "$BATS_TEST_DIRNAME/lib/manager" "${GATE%:*}" "${GATE##*:}" "$T/service" \
-    "$BUILD/cbrelay" -c "$CONF" --accept-proxy 127.0.0.1
-  manager=$PID
-  until_ok grep -q READY "$T/service.log"
+  managed "$BUILD/cbrelay" -c "$CONF" --accept-proxy 127.0.0.1
   held first "$(header 192.0.2.1)$(until_word go)\n"
   until_ok busy_is 1
   held second "$(header 192.0.2.2)count\n"
   until_ok waiting_clients_are '192.0.2.2:4711 '
-  before=$(cat "$T/service.pid")
+  before=$(service)
   held late 'PROXY TCP4 192.0.2.3'
   until_ok eval '[ "$(ss -Htnp state established "src $GATE" | grep -c "pid=$before,")" = 2 ]'
-  kill -USR1 "$manager"
-  next_has_them() { [ "$(score queue -nr -o PID | sort -u)" = "$(cat "$T/service.pid")" ] && [ "$(cat "$T/service.pid")" != "$before" ]; }
+  kill -USR1 "$MANAGER"
+  next_has_them() { [ "$(service)" != "$before" ] && [ "$(score queue -nr -o PID | sort -u)" = "$(service)" ]; }
   until_ok next_has_them
   [[ $(waiting_clients) == '192.0.2.2:4711 127.0.0.1:'* ]]
   word go
@@ -358,5 +353,4 @@ END
   grep -q total=2 "$T/second.out"
   kill "$PID_late"
   farm_is_at_rest
-  kill -9 "$(cat "$T/service.pid")"
 }

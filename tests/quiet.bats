@@ -6,9 +6,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 @test "the prober says why a node was down when it is up, and nothing of a pass that changes nothing" {
   node_line 4001 1
   run -0 probe

@@ -269,7 +269,7 @@ client() { on client /opt/cbtest/cbtest-client --timeout 60 "$@"; }
   client -n 10 -c 5 --line 'sleep 10' --expect line 127.0.0.1:3632
   by_name() { [ "$(on gateway journalctl -q -o cat COREBALANCE_CLIENT_ADDRESS=10.0.0.2 | wc -l)" -ge 10 ]; }
   until_ok by_name
-  # Another key than the one that the client has been given: nothing is sent.
+  # Another key than the client has been given: nothing is sent.
   on gateway sh -c 'openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=gateway.farm -keyout /etc/stunnel/farm.key \
     -out /etc/stunnel/farm.pem 2>/dev/null && systemctl restart stunnel@farm'
   until_ok listens gateway 3643

@@ -149,11 +149,10 @@ PY
 }
 
 @test "a listener that is killed before a new relay could watch for that leaves no socket behind either" {
-  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-late.so" "$BATS_TEST_DIRNAME/tools/preload-late.c" -ldl
+  preload late
   node a 4001 1 --mode line
   export LATE=$T/late
-  LD_PRELOAD=$T/preload-late.so entrance alone
+  LD_PRELOAD=$PRELOAD entrance alone
   until_ok relays_at_least 4
   : >"$LATE"
   for pid in $(relays); do kill -9 "$pid" || true; done
@@ -184,10 +183,9 @@ PY
 }
 
 @test "where the kernel has no epoll_pwait2, relays wait, serve and end all the same" {
-  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-old.so" "$BATS_TEST_DIRNAME/tools/preload-old.c" -ldl
+  preload old
   node a 4001 2 --mode line
-  LD_PRELOAD=$T/preload-old.so entrance alone
+  LD_PRELOAD=$PRELOAD entrance alone
   until_ok relays_at_least 4
   relays | sort >"$T/relays"
   client -n 40 --line "sleep 1" --expect line
@@ -202,12 +200,11 @@ PY
 }
 
 @test "relays that cannot begin are not forked without end, and clients wait until relays can" {
-  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-old.so" "$BATS_TEST_DIRNAME/tools/preload-old.c" -ldl
+  preload old
   node a 4001 2 --mode line
   export FAILS=$T/fails
   begun=$(date +%s%N)
-  LD_PRELOAD=$T/preload-old.so entrance alone
+  LD_PRELOAD=$PRELOAD entrance alone
   until_ok relays_at_least 4
   : >"$FAILS"
   for pid in $(relays); do kill -9 "$pid" || true; done
@@ -224,10 +221,9 @@ PY
 
 # dies_of SIGNAL: relays with a library that sends SIGNAL to a relay as soon as a connection wakes it; see dying_relay.
 dies_of() {
-  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-dies.so" "$BATS_TEST_DIRNAME/tools/preload-dies.c" -ldl
+  preload dies
   export DIES=$T/dies DIES_OF=$1
-  LD_PRELOAD=$T/preload-dies.so entrance alone
+  LD_PRELOAD=$PRELOAD entrance alone
   # So many relays that the listener does not replace the dead relay at once: a new relay would find the connection.
   client_start all -n 8 --line "$(until_word all)" --expect line
   until_ok busy_is 8
@@ -305,7 +301,7 @@ stopped_on_the_way() {
 }
 
 @test "a waiter on its way to a relay that is stopped goes to another one, with its place" { stopped_on_the_way; }
-@test "a relay for each connection: the same" { stopped_on_the_way --connections-per-relay 1; }
+@test "relays of one connection: a waiter on its way to a stopped relay goes to another one" { stopped_on_the_way --connections-per-relay 1; }
 
 @test "a waiter on its way to a relay that is killed goes to another one, with its place" {
   local taken idle
@@ -332,7 +328,7 @@ stopped_on_the_way() {
   farm_is_at_rest
 }
 
-@test "the same while its listener stops, and waits for the connections that it has" {
+@test "a relay that is told to end while its next connection is on the way, and its listener stops, loses nothing" {
   local taken idle
   connection_on_its_way
   kill "$GATE_PID"

@@ -176,9 +176,8 @@ earlier_moved() { cp "$T/earlier.tdb" "$T/moved"; mv "$T/moved" "$SCOREBOARD"; }
 
 # cutting: $cutting is a command that runs a program for which the next scoreboards that it opens are cut short.
 cutting() {
-  if [ -n "${SANITIZE:-}" ]; then skip "sanitizers must be loaded first"; fi
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-cut.so" "$BATS_TEST_DIRNAME/tools/preload-cut.c" -ldl
-  cutting="env LD_PRELOAD=$T/preload-cut.so CUTS=$T/cuts"
+  preload cut
+  cutting="env LD_PRELOAD=$PRELOAD CUTS=$T/cuts"
 }
 
 cut_at_the_opening() { # WAY

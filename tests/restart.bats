@@ -5,24 +5,15 @@
 
 load lib/helpers
 load lib/holders
+load lib/managed
 
-managed() {
-  background "$T/relay.log" "$BATS_TEST_DIRNAME/lib/manager" "${GATE%:*}" "${GATE##*:}" "$T/service" \
-    "$BUILD/cbrelay" -c "$CONF" "$@"
-  MANAGER=$PID
-  until_ok grep -q READY "$T/service.log"
-}
-
-service() { cat "$T/service.pid"; }
-
-# restarted BEFORE: the service is another process than BEFORE, and ready.
-restarted() { [ "$(service)" != "$1" ] && [ "$(lines_with "$T/service.log" READY)" -ge "${2:-2}" ]; }
-waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")" = "$1" ]; }
+# gateway [cbrelay option]...: a listener under the service manager.
+gateway() { managed "$BUILD/cbrelay" -c "$CONF" "$@"; }
 
 @test "a restart cuts no connection and loses no place; newcomers are served beside long connections" {
   local before i
   node a 4001 3 --mode line
-  managed
+  gateway
   client_start long -n 2 --line "$(until_word long)" --expect line
   until_ok busy_is 2
   client_start third --line "$(until_word third)" --expect line
@@ -62,7 +53,7 @@ waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")"
 @test "a relay of the listener before is killed: its slot is given back though no client needs it" {
   local before holder
   node a 4001 3 --mode line
-  managed
+  gateway
   client_start long --line "sleep 60000" --expect line
   until_ok busy_is 1
   holder=$(GATE_PID=$(service) holders)
@@ -78,7 +69,7 @@ waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")"
 @test "hundreds of waiters pass through several restarts under load, and each is served once" {
   local before i
   node a 4001 2 --mode line
-  managed
+  gateway
   client_start crowd -n 300 -c 300 --line "sleep 10" --expect line
   until_ok busy_is 2
   for i in 1 2 3; do
@@ -95,7 +86,7 @@ waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")"
 @test "a waiter that leaves while no process has it leaves the queue, and the next waiter is served" {
   local before
   node a 4001 1 --mode line
-  managed
+  gateway
   client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start leaver --send 0 --expect none
@@ -118,7 +109,7 @@ waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")"
 @test "a listener that is killed: its relays finish, and the next one goes on" {
   local before
   node a 4001 2 --mode line
-  managed
+  gateway
   client_start long --line "$(until_word long)" --expect line
   until_ok busy_is 1
   before=$(service)

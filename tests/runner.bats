@@ -109,7 +109,7 @@ END
 }
 
 @test "no test runs its commands by a shell that knows nothing of that" {
-  # Within a booted system there is no bash function of this one; there commands are chained by &&.
+  # Within a booted system there is no bash function of this test; there commands are chained by &&.
   run grep -rnE '(^|[^/"[:alnum:]])(da)?sh -c' "$BATS_TEST_DIRNAME" --include='*.bats' --include='*.bash' \
     --exclude-dir=bench --exclude=runner.bats
   [ -z "$(grep -vE '(inside|on [^ ]+) sh -c' <<<"$output")" ]

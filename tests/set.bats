@@ -5,9 +5,6 @@
 
 load lib/helpers
 
-setup() { farm_setup; }
-teardown() { farm_teardown; }
-
 @test "edits of different fields of one node at the same time all last: 150 pairs lose nothing" {
   node_line 4001 1
   score load

@@ -131,7 +131,7 @@ granted_and_killed() {
   farm_is_at_rest
 }
 
-@test "the same beside a listener: the slot is given back without any client" {
+@test "beside a listener, a waiter is killed with the slot that it was granted: the slot is given back without any client" {
   local dead first
   node a 4001 2 --mode line
   entrance listener

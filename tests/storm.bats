@@ -13,4 +13,4 @@ storms() {
 
 @test "storm: three entrances, kills, edits, flaps and probes at once; afterwards all is free and sound" { storms; }
 
-@test "storm: the same where slots go to the client that holds the fewest" { storms --fair; }
+@test "storm: three entrances, kills, edits, flaps and probes, and slots go to the client that holds the fewest" { storms --fair; }

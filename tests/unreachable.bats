@@ -101,7 +101,7 @@ print('full', flush=True); time.sleep(600)"
   [ "$(score list -nr -o STATE | sort -u)" = up ]
 }
 
-@test "the same with a node on the machine itself: that node is judged, the others are named" {
+@test "a prober without a way out of its machine judges a node on the machine itself, and names the others" {
   network_up
   echo "192.0.2.1, 1, 1, 0" >>"$CONF"
   node_line 4001 1

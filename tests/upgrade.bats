@@ -1,10 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A later version with another format of the scoreboard takes over from this version while connections run and wait; and
-# the way back says what must be done. The later version is this one, built with another number. tests/package.bats does
+# the way back says what must be done. The later version is the present version, built with another number. tests/package.bats does
 # the same with two packages.
 
 load lib/helpers
+load lib/managed
 
 setup_file() {
   export LATER=$BATS_FILE_TMPDIR/later
@@ -12,26 +13,17 @@ setup_file() {
     "$LATER/cbrelay" "$LATER/cbscore" "$LATER/cbprobe" >"$BATS_FILE_TMPDIR/later.log" 2>&1 3>&- || { cat "$BATS_FILE_TMPDIR/later.log" && return 1; }
 }
 
-service() { cat "$T/service.pid"; }
-
 # install BUILD: the version that the service's next start gets.
 install_version() { cp "$1/cbrelay" "$T/cbrelay.new" && mv "$T/cbrelay.new" "$T/cbrelay"; }
 
-managed() {
-  install_version "$BUILD"
-  background "$T/relay.log" "$BATS_TEST_DIRNAME/lib/manager" "${GATE%:*}" "${GATE##*:}" "$T/service" "$T/cbrelay" -c "$CONF"
-  MANAGER=$PID
-  until_ok grep -q READY "$T/service.log"
-}
-
-restarted() { [ "$(service)" != "$1" ] && [ "$(lines_with "$T/service.log" READY)" -ge 2 ]; }
 later() { "$LATER/cbscore" -c "$CONF" "$@"; }
 later_counts() { [ "$(later "$1" -n | grep -c .)" = "$2" ]; }
 
 @test "an upgrade cuts no connection and loses no place; a slot of the earlier version is free when its relay has ended" {
   local before i
   node a 4001 3 --mode line
-  managed
+  install_version "$BUILD"
+  managed "$T/cbrelay" -c "$CONF"
   client_start long -n 2 --line "$(until_word long)" --expect line
   until_ok busy_is 2
   client_start third --line "$(until_word third)" --expect line

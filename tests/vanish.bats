@@ -25,7 +25,8 @@ setup() {
   far ip link set cable up
   FARMS=0
 }
-# Relays outlive a listener that is killed, and one whose peer's machine has vanished stays as long as a test lets it.
+# Relays outlive a listener that is killed. A relay with a peer on a machine that has vanished stays as long as a test lets
+# it.
 teardown() {
   local status=0 scoreboard pid
   farm_teardown || status=$?
@@ -46,25 +47,18 @@ unmute() { far ip neigh del 198.51.100.1 dev cable; }
 # farm WAY LINE [cbrelay option]...: a farm of its own, with the line as its node list; its port is in $PORT, its
 # scoreboard is $T/PORT.tdb, its log $T/PORT.log.
 farm() {
-  local way=$1 activate relay
+  local way=$1
   FARMS=$((FARMS + 1))
   PORT=$((5000 + FARMS))
   echo "$2" >"$T/$PORT.conf"
   shift 2
-  activate=(systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS -l "0.0.0.0:$PORT")
-  relay=("$BUILD/cbrelay" -c "$T/$PORT.conf" --vanish-timeout "${VANISH:-8s}" "$@")
-  case $way in
-  listener) relay=("${activate[@]}" "${relay[@]}") ;;
-  connection) relay=("${activate[@]}" --accept "${relay[@]}") ;;
-  inetd) relay=("${activate[@]}" --accept --inetd "${relay[@]}") ;;
-  alone) relay+=("0.0.0.0:$PORT") ;;
-  esac
-  background "$T/$PORT.log" env COREBALANCE_SCOREBOARD="$T/$PORT.tdb" nsenter --net="/proc/$NEAR/ns/net" "${relay[@]}"
+  way_in "$way" "0.0.0.0:$PORT" "$BUILD/cbrelay" -c "$T/$PORT.conf" --vanish-timeout "${VANISH:-8s}" "$@"
+  background "$T/$PORT.log" env COREBALANCE_SCOREBOARD="$T/$PORT.tdb" nsenter --net="/proc/$NEAR/ns/net" "${WAY_IN[@]}"
   until_ok eval 'near ss -Hltn "sport = :$PORT" | grep -q .'
 }
 
 # python LOG WHERE: runs the script on standard input, on the near or the far machine. W(word) waits until the word was
-# given.
+# given; full(s) fills all buffers on the way to a peer that does not read.
 python() {
   local log=$1 network=$NEAR script
   [ "$2" = near ] || network=$FAR
@@ -73,6 +67,12 @@ def W(word):
     while not os.path.exists('$T/' + word + '.word'):
         time.sleep(0.02)
 def say(*words): print(*words, flush=True)
+def full(s):
+    s.setblocking(False)
+    for _ in range(3):
+        try:
+            while True: s.send(b'y' * 65536)
+        except BlockingIOError: time.sleep(0.2)
 $(cat)"
   # Not by near or far: the shell that runs a function in the background would be ended, and python left.
   background "$log" nsenter --net="/proc/$network/ns/net" python3 -c "$script"
@@ -105,7 +105,7 @@ except ConnectionError: pass
 say('over')
 END
   # A client sends one more byte to a node that has vanished; a client's end is on its way to it; a node that has ended
-  # its side vanishes while the rest is sent to it; another one does so while its client stays.
+  # its side vanishes while the rest is sent to it; another node does so while its client stays.
   python "$T/nodes.out" far <<END
 byte = socket.create_server(('198.51.100.2', 4002)); end = socket.create_server(('198.51.100.2', 4003))
 rest = socket.create_server(('198.51.100.2', 4004)); open = socket.create_server(('198.51.100.2', 4005)); say('ready')
@@ -314,12 +314,6 @@ END
 full_vanishes() {
   local way=$1 client node half header
   python "$T/near.out" near <<END
-def full(s):
-    s.setblocking(False)
-    for _ in range(3):
-        try:
-            while True: s.send(b'y' * 65536)
-        except BlockingIOError: time.sleep(0.2)
 a = socket.create_server(('127.0.0.1', 4001)); b = socket.create_server(('127.0.0.1', 4002)); say('ready')
 c, _ = a.accept(); c.recv(10); full(c)
 d, _ = b.accept(); d.recv(10); full(d)
@@ -327,11 +321,7 @@ say('full'); time.sleep(600)
 END
   python "$T/far.out" far <<END
 s = socket.create_server(('198.51.100.2', 4003)); say('ready')
-c, _ = s.accept(); c.recv(10); c.setblocking(False)
-for _ in range(3):
-    try:
-        while True: c.send(b'y' * 65536)
-    except BlockingIOError: time.sleep(0.2)
+c, _ = s.accept(); c.recv(10); full(c)
 say('full'); time.sleep(600)
 END
   until_ok grep -q ready "$T/near.out"
@@ -342,20 +332,12 @@ END
   farm "$way" "127.0.0.1, 4004, 1, 0" --accept-proxy 198.51.100.0/24; header=$PORT
   python "$T/far-clients.out" far <<END
 h = socket.create_connection(('198.51.100.1', $header)); h.sendall(b'PROXY TCP4 192.0')
-s = socket.create_connection(('198.51.100.1', $client)); s.sendall(b'ask'); s.setblocking(False)
-for _ in range(3):
-    try:
-        while True: s.send(b'x' * 65536)
-    except BlockingIOError: time.sleep(0.2)
+s = socket.create_connection(('198.51.100.1', $client)); s.sendall(b'ask'); full(s)
 t = socket.create_connection(('198.51.100.1', $half)); t.sendall(b'ask'); t.shutdown(socket.SHUT_WR)
 say('full'); time.sleep(600)
 END
   python "$T/near-client.out" near <<END
-s = socket.create_connection(('127.0.0.1', $node)); s.sendall(b'ask'); s.setblocking(False)
-for _ in range(3):
-    try:
-        while True: s.send(b'x' * 65536)
-    except BlockingIOError: time.sleep(0.2)
+s = socket.create_connection(('127.0.0.1', $node)); s.sendall(b'ask'); full(s)
 say('full'); time.sleep(600)
 END
   for out in near far far-clients near-client; do until_ok grep -q full "$T/$out.out"; done

@@ -6,7 +6,7 @@
 # clock_preload: builds $CLOCK_PRELOAD. A process with it in LD_PRELOAD, and with CLOCK in its environment, has other clocks.
 clock_preload() {
   CLOCK=$T/clock CLOCK_PRELOAD=$T/preload-clock.so
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$CLOCK_PRELOAD" "$LIB/../tools/preload-clock.c" -ldl
+  build_preload clock "$CLOCK_PRELOAD"
   head -c 16 /dev/zero >"$CLOCK"
   # A sanitizer must be the first library.
   OTHER_CLOCKS="env CLOCK=$CLOCK LD_PRELOAD=${SANITIZE:+$(gcc -print-file-name=libasan.so):}$CLOCK_PRELOAD"

@@ -42,7 +42,7 @@ look_at_statuses() {
   fi
   command_before=$BASH_COMMAND
 }
-# bats has a function of its own for that moment; its work must not be one call deeper.
+# bats has a function of its own for that moment; its work must not be a call deeper.
 if [[ $(declare -f bats_debug_trap) =~ ^([^{]*\{)(.*)$ && ${BASH_REMATCH[2]} != *look_at_statuses* ]]; then
   eval "${BASH_REMATCH[1]} look_at_statuses; ${BASH_REMATCH[2]}"
 fi
@@ -202,14 +202,15 @@ node_start() {
   until_ok grep -q ^PORT "$T/$name.log"
 }
 
-# full_node PORT: a node with a full backlog, which answers no connect. The test writes its line in the list.
+# full_node PORT [ADDRESS]: a node with a full backlog, which answers no connect. The test writes its line in the list.
 full_node() {
   background "$T/full.log" python3 -c "
 import socket, time
-s = socket.socket(); s.bind(('$ADDR', $1)); s.listen(0)
+place = ('${2:-$ADDR}', $1)
+s = socket.socket(); s.bind(place); s.listen(0)
 held = [socket.socket() for _ in range(4)]
 for h in held:
-    h.setblocking(False); h.connect_ex(('$ADDR', $1))
+    h.setblocking(False); h.connect_ex(place)
 print('full', flush=True); time.sleep(600)"
   until_ok grep -q full "$T/full.log"
 }
@@ -245,28 +246,44 @@ nodes_never_overfilled() {
   done
 }
 
-# entrance WAY [cbrelay option]...: clients find the farm at $GATE.
+# way_in WAY ADDRESS:PORT COMMAND...: COMMAND runs cbrelay. The array WAY_IN is the command that starts it at that place.
 #   listener     systemd passes the listening socket
 #   connection   systemd passes each connection (Accept=yes)
 #   inetd        each connection is standard input
 #   alone        from the command line
+way_in() {
+  local way=$1 place=$2
+  local activate=(systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS -l "$place")
+  shift 2
+  case $way in
+  listener) WAY_IN=("${activate[@]}" "$@") ;;
+  connection) WAY_IN=("${activate[@]}" --accept "$@") ;;
+  inetd) WAY_IN=("${activate[@]}" --accept --inetd "$@") ;;
+  alone) WAY_IN=("$@" "$place") ;;
+  esac
+}
+
+# entrance WAY [cbrelay option]...: clients find the farm at $GATE. $WRAPPER is a command that runs cbrelay.
 entrance() {
   local way=$1
   shift
-  local activate=(systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS -l "$GATE")
-  # shellcheck disable=SC2086,SC2206  # WRAPPER is a command
-  local relay=(${WRAPPER:-} "$BUILD/cbrelay" -c "$CONF" "$@")
-  case $way in
-  listener) background "$T/relay.log" "${activate[@]}" "${relay[@]}" ;;
-  connection) background "$T/relay.log" "${activate[@]}" --accept "${relay[@]}" ;;
-  inetd) background "$T/relay.log" "${activate[@]}" --accept --inetd "${relay[@]}" ;;
-  alone) background "$T/relay.log" "${relay[@]}" "$GATE" ;;
-  esac
+  # shellcheck disable=SC2086  # WRAPPER is a command
+  way_in "$way" "$GATE" ${WRAPPER:-} "$BUILD/cbrelay" -c "$CONF" "$@"
+  background "$T/relay.log" "${WAY_IN[@]}"
   GATE_PID=$PID
   until_ok is_listening "$GATE"
   # The listener listens before it makes the scoreboard. A test that reads the scoreboard needs it now.
   [ "$way" != alone ] || PATIENCE=10 until_ok test -e "$SCOREBOARD" || true
 }
+
+# preload NAME: builds tests/tools/preload-NAME.c as $PRELOAD, for LD_PRELOAD. Skips the test if the programs have
+# sanitizers.
+preload() {
+  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
+  PRELOAD=$T/preload-$1.so
+  build_preload "$1" "$PRELOAD"
+}
+build_preload() { gcc -shared -fPIC -D_GNU_SOURCE -o "$2" "$LIB/../tools/preload-$1.c" -ldl; }
 
 # few_descriptors N [cbrelay option]...: as `entrance alone`, and the listener has N descriptors.
 few_descriptors() { WRAPPER="prlimit --nofile=$1:$1" entrance alone "${@:2}"; }
