@@ -16,16 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "must.h"
 #include "scoreboard.h"
 #include "system/timespan.h"
-
-#define MUST(condition) \
-	do { \
-		if (!(condition)) { \
-			(void)fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-			exit(1); \
-		} \
-	} while (0)
 
 static uint64_t clock_usec = UINT64_C(1800000000000000);
 

@@ -21,16 +21,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "must.h"
 #include "scoreboard.h"
 #include "system/timespan.h"
-
-#define MUST(condition) \
-	do { \
-		if (!(condition)) { \
-			(void)fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-			exit(1); \
-		} \
-	} while (0)
 
 static uint64_t clock_usec = 1000 * USEC_PER_SEC;
 

@@ -10,14 +10,7 @@
 #include <stdlib.h>
 
 #include "../../relay/size.h"
-
-#define MUST(condition) \
-	do { \
-		if (!(condition)) { \
-			(void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			exit(1); \
-		} \
-	} while (0)
+#include "must.h"
 
 static void says(const char *statement)
 {

@@ -6,14 +6,7 @@
 #include <stdlib.h>
 
 #include "cbshare/targets.h"
-
-#define MUST(condition) \
-	do { \
-		if (!(condition)) { \
-			(void)fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-			exit(1); \
-		} \
-	} while (0)
+#include "must.h"
 
 static uint64_t parts[GATEWAYS_MAX], owed[GATEWAYS_MAX];
 
