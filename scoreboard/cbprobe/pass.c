@@ -33,7 +33,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
@@ -43,17 +42,17 @@
 #include "cbprobe/checks/checkup.h"
 #include "cbprobe/checks/connect.h"
 #include "cbprobe/checks/conversation.h"
-#include "here.h"
 #include "news.h"
 #include "quit.h"
 #include "roster.h"
 #include "system/say.h"
+#include "slots.h"
 #include "sources.h"
+#include "tally.h"
 #include "timers.h"
 #include "system/timespan.h"
 
 #define EVENTS_MAX 256
-#define WHY_MAX (NODE_NAME_MAX + NODE_DETAIL_MAX + 64) /* of a node that could not be checked */
 
 /* Probes to be begun, in order. */
 struct line {
@@ -72,13 +71,9 @@ struct pass {
 	struct line again, fresh;   /* again goes first: nodes in doubt are decided before more checks begin */
 	struct line full;           /* nodes without a free slot, for the end of the pass */
 	uint32_t active, jobs;      /* checks under way, and their limit */
-	uint32_t with_slot;         /* of these, so many hold a slot */
-	uint64_t lease_usec;        /* until when they may, as the farm said it last: CLOCK_BOOTTIME; 0: always */
-	size_t unfinished;
-	size_t up, down;            /* nodes that answered; nodes that did not */
-	size_t unreached, unable;   /* nodes that ended with OUTCOME_UNREACHED, OUTCOME_UNABLE */
-	const struct probe *first_unreached, *first_unable; /* an example of each: the first in the roster's order */
-	bool reached_out;           /* another machine answered, if only to refuse: there is a network */
+	size_t unfinished;          /* nodes whose checks, or names, have not ended */
+	struct slots slots;
+	struct tally tally;
 };
 
 static void line_append(struct line *line, struct probe *probe)
@@ -102,12 +97,6 @@ static struct probe *line_take(struct line *line)
 	if (!line->first)
 		line->last = NULL;
 	return probe;
-}
-
-/* Of two probes, of which a may be NULL, the first in the roster: so the example is the same in each pass. */
-static const struct probe *first_of(const struct probe *a, const struct probe *b)
-{
-	return a && a < b ? a : b;
 }
 
 static uint64_t usec_after(uint64_t now_usec, uint64_t usec)
@@ -187,37 +176,6 @@ static int pay(struct pass *pass, struct probe *probe)
 	return 0;
 }
 
-/* Whether the node is this machine, which is always reachable. */
-static bool is_here(const struct probe *probe)
-{
-	for (unsigned i = 0; i < probe->n_addresses; i++)
-		if (!here_is(&probe->addresses[i]))
-			return false;
-	return true;
-}
-
-/* Whether the node answered, if only to refuse, or to talk nonsense. */
-static bool has_answered(const struct probe *probe)
-{
-	switch (probe->reason) {
-	case REASON_TIMED_OUT:
-	case REASON_NO_ROUTE:
-	case REASON_NO_ADDRESS_LEFT:
-	case REASON_CONNECT_FAILED:
-	case REASON_COMMAND: /* a command may fail for any reason */
-		return false;
-	default:
-		return true;
-	}
-}
-
-/* Whether a success means that a packet came back. A command may succeed without any packet. A node that was not asked
- * served before the pass, when the network may have been different. */
-static bool is_proof(const struct probe *probe)
-{
-	return !probe->spared && probe->checkup->check != &check_exec;
-}
-
 /* A try has failed by the node's fault (certain), or perhaps by the node's fault. */
 static int try_failed(struct pass *pass, struct probe *probe, bool certain)
 {
@@ -228,16 +186,13 @@ static int try_failed(struct pass *pass, struct probe *probe, bool certain)
 	r = certain ? pay(pass, probe) : 0;
 	if (r < 0)
 		return r;
-	pass->reached_out = pass->reached_out || (has_answered(probe) && !is_here(probe));
+	tally_failure(&pass->tally, probe);
 	/* A node that is down already is not tried again in this pass. */
 	if (!probe->down && verdict_wants_more(&pass->settings->rules, probe)) {
 		probe_wait(pass, probe, RETRY_USEC);
 		return 0;
 	}
-	pass->down += certain;
-	pass->unreached += !certain;
-	if (!certain)
-		pass->first_unreached = first_of(pass->first_unreached, probe);
+	tally_down(&pass->tally, probe, certain);
 	probe_finish(pass, probe);
 	return 0;
 }
@@ -247,8 +202,7 @@ static int try_succeeded(struct pass *pass, struct probe *probe)
 	int r = verdict_success(pass->score, &pass->settings->rules, probe);
 
 	probe->owed = 0; /* the failures before this success no longer count */
-	pass->reached_out = pass->reached_out || (is_proof(probe) && !is_here(probe));
-	pass->up++;
+	tally_up(&pass->tally, probe);
 	probe_finish(pass, probe);
 	return r < 0 ? r : 0;
 }
@@ -257,10 +211,8 @@ static int try_succeeded(struct pass *pass, struct probe *probe)
 static void try_told_nothing(struct pass *pass, struct probe *probe, bool unable)
 {
 	probe->owed = 0;
-	if (unable) {
-		pass->unable++;
-		pass->first_unable = first_of(pass->first_unable, probe);
-	}
+	if (unable)
+		tally_unable(&pass->tally, probe);
 	probe_finish(pass, probe);
 }
 
@@ -322,16 +274,11 @@ static int judge(struct pass *pass, struct probe *probe, enum outcome outcome)
 /* Gives back what the try had: the node's slot, after the verdict, and the conversation. 0 or -errno. */
 static int clean_up(struct pass *pass, struct probe *probe, bool judged)
 {
-	struct conversation *talk = probe->talk;
-	int r = 0;
+	int r = slots_give_back(&pass->slots, probe, judged);
 
-	if (talk && talk->has_slot) {
-		pass->with_slot--;
-		r = score_unclaim(pass->score, &talk->slot, judged);
-	}
-	conversation_give_back(&pass->conversations, talk);
+	conversation_give_back(&pass->conversations, probe->talk);
 	probe->talk = NULL;
-	return r == -ESTALE ? 0 : r; /* this process was taken for dead, and reaped: from another PID namespace, say */
+	return r;
 }
 
 static int try_ended(struct pass *pass, struct probe *probe, enum outcome outcome)
@@ -380,53 +327,6 @@ static uint64_t stage_deadline(const struct pass *pass, const struct probe *prob
 	return usec_after(now_usec, probe->checkup->syntax.timeout_usec ?: pass->settings->timeout_usec);
 }
 
-/* Looks until when slots may be held. 0 or -errno; *ret_over: no longer. */
-static int look_at_lease(struct pass *pass, bool *ret_over)
-{
-	struct score_totals totals;
-	int r = score_totals(pass->score, &totals);
-
-	if (r < 0)
-		return r;
-	pass->lease_usec = totals.lease_usec;
-	*ret_over = totals.lapsed;
-	return 0;
-}
-
-/*
- * Takes a slot of the node if the check makes it work. OUTCOME_PENDING: the
- * check may begin; OUTCOME_LATER, only the first time: no slot is free. A
- * negative errno goes to *ret_error.
- */
-static enum outcome admit(struct pass *pass, struct probe *probe, int *ret_error)
-{
-	bool served = false, over;
-	int r;
-
-	if (!checkup_works(probe->checkup))
-		return OUTCOME_PENDING;
-	r = score_claim_node(pass->score, probe->id, "cbprobe", &probe->talk->slot, &served);
-	if (r == 0) {
-		probe->talk->has_slot = true;
-		/* The lease is looked at when the first slot is taken, and when that lease would end. */
-		r = pass->with_slot++ == 0 ? look_at_lease(pass, &over) : 0;
-		if (r == 0)
-			return OUTCOME_PENDING;
-	}
-	if (r < 0 && r != -ENOENT) {
-		*ret_error = r;
-		return OUTCOME_UNKNOWN;
-	}
-	if (served && !probe->down) {
-		probe->spared = true;
-		return OUTCOME_UP;
-	}
-	if (r == 1 && !probe->was_full)
-		return OUTCOME_LATER;
-	(void)probe_fail(probe, REASON_NONE, "%s", r == 1 ? "no slot of it is free" : "it has gone");
-	return OUTCOME_UNKNOWN;
-}
-
 /* The next probe to be begun, or NULL. */
 static struct probe *next_in_line(struct pass *pass)
 {
@@ -450,7 +350,7 @@ static int begin_one(struct pass *pass, struct probe *probe)
 	probe->begun_usec = now_monotonic();
 	if (check->talks || checkup_works(probe->checkup))
 		probe->talk = conversation_take(&pass->conversations); /* there are as many conversations as jobs */
-	outcome = admit(pass, probe, &r);
+	outcome = slots_admit(&pass->slots, probe, &r);
 	if (r < 0)
 		return r;
 	if (outcome == OUTCOME_LATER) {
@@ -609,28 +509,19 @@ static void probe_stop(struct probe *probe)
 	connect_close(probe);
 }
 
-/* Where a lease may end while checks hold slots. */
-static bool lease_counts(const struct pass *pass)
-{
-	return pass->with_slot > 0 && pass->lease_usec > 0;
-}
-
 /* Ends all checks that hold a slot, if the lease is over. 0 or -errno. */
 static int handle_lease(struct pass *pass)
 {
-	bool over = false;
-	int r = 0;
+	bool over;
+	int r = slots_are_over(&pass->slots, &over);
 
-	if (lease_counts(pass) && now_boottime() >= pass->lease_usec)
-		r = look_at_lease(pass, &over);
 	for (size_t i = 0; r == 0 && over && i < pass->roster.n; i++) {
 		struct probe *probe = &pass->roster.probes[i];
 
-		if (!probe->talk || !probe->talk->has_slot)
+		if (!slots_has(probe))
 			continue;
 		probe_stop(probe);
-		(void)probe_fail(probe, REASON_NONE, "the farm's lease is over");
-		r = try_ended(pass, probe, OUTCOME_UNKNOWN);
+		r = try_ended(pass, probe, probe_cannot_tell(probe, REASON_NONE, "the farm's lease is over"));
 	}
 	return r;
 }
@@ -648,7 +539,8 @@ static int wait_msec(const struct pass *pass)
 {
 	const struct probe *probe = timers_first(&pass->timers);
 	int msec = probe ? msec_until(probe->deadline_usec, now_monotonic()) : -1;
-	int lease_msec = lease_counts(pass) ? msec_until(pass->lease_usec, now_boottime()) : -1;
+	uint64_t end_usec = slots_end_usec(&pass->slots);
+	int lease_msec = end_usec > 0 ? msec_until(end_usec, now_boottime()) : -1;
 
 	return msec < 0 || (lease_msec >= 0 && lease_msec < msec) ? lease_msec : msec;
 }
@@ -688,32 +580,12 @@ static int run(struct pass *pass)
 	return 0;
 }
 
-/* "NODE: WHY", or "NODE: WHY: DETAIL". */
-static const char *why(const struct probe *probe, char text[static WHY_MAX + 1])
-{
-	const char *what = probe->error ? strerror(probe->error) : reason_to_string(probe->reason);
-	bool more = *probe->detail && strcmp(probe->detail, what) != 0;
-
-	(void)snprintf(text, WHY_MAX + 1, "%s: %s%s%s", probe->name, what, more ? ": " : "", more ? probe->detail : "");
-	return text;
-}
-
 /* Now that it is known whether this machine had a network, notes what the owed failures mean. 0, 1, or -errno. */
 static int conclude(struct pass *pass)
 {
-	size_t unjudged = pass->unable + (pass->reached_out ? 0 : pass->unreached);
-	const struct probe *example = pass->first_unable ?: pass->first_unreached;
-	char text[WHY_MAX + 1];
-
-	if (pass->up + pass->down == 0 && unjudged > 0) {
-		news_say(LOG_ERR, "no node can be checked from here (%s), no node's health was changed",
-			 why(example, text));
+	if (tally_tell(&pass->tally, pass->roster.n) > 0)
 		return 1;
-	}
-	if (unjudged > 0)
-		news_say(LOG_WARNING, "%zu of %zu nodes cannot be checked from here (%s), their health was not changed",
-			 unjudged, pass->roster.n, why(example, text));
-	for (size_t i = 0; pass->reached_out && i < pass->roster.n; i++) {
+	for (size_t i = 0; pass->tally.reached_out && i < pass->roster.n; i++) {
 		int r = pay(pass, &pass->roster.probes[i]);
 
 		if (r < 0)
@@ -749,7 +621,8 @@ static int pass_init(struct pass *pass, struct score *score, const struct settin
 {
 	int r, names_fd;
 
-	*pass = (struct pass){ .score = score, .settings = settings, .jobs = settings->jobs, .epoll_fd = -1 };
+	*pass = (struct pass){ .score = score, .settings = settings, .jobs = settings->jobs, .epoll_fd = -1,
+			       .slots.score = score };
 	pass->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (pass->epoll_fd < 0)
 		return -errno;
@@ -785,18 +658,6 @@ static void pass_clear(struct pass *pass)
 	roster_clear(&pass->roster);
 }
 
-static void summarize(const struct pass *pass, uint64_t begun_usec)
-{
-	size_t failed = pass->down + (pass->reached_out ? pass->unreached : 0), checked = pass->up + failed;
-	char took[64];
-
-	if (!settings_are_verbose(pass->settings, pass->score))
-		return;
-	(void)timespan_format(now_monotonic() - begun_usec, took, sizeof(took));
-	say(LOG_DEBUG, "checked %zu of %zu nodes in %s: %zu answered, %zu did not; %zu left as they are",
-	    checked, pass->roster.n, took, pass->up, failed, pass->roster.n - checked);
-}
-
 int pass_run(struct score *score, const struct settings *settings)
 {
 	uint64_t begun_usec = now_monotonic();
@@ -813,8 +674,8 @@ int pass_run(struct score *score, const struct settings *settings)
 		r = run(&pass);
 	if (r == 0)
 		r = conclude(&pass);
-	if (r == 0)
-		summarize(&pass, begun_usec);
+	if (r == 0 && settings_are_verbose(settings, score))
+		tally_sum_up(&pass.tally, pass.roster.n, now_monotonic() - begun_usec);
 	pass_clear(&pass);
 	news_pass_over();
 	quit_allow();
