@@ -123,9 +123,13 @@ void gate_remove(struct gate *gate, size_t relay);
 /* The first idle relay at number from or above; GATE_RELAYS_MAX if there is none. */
 size_t gate_find_idle(const struct gate *gate, size_t from);
 
-/* How many relays are idle; how many are still coming; whether any has work. */
+/* How many relays are idle. */
 size_t gate_count_idle(const struct gate *gate);
+
+/* How many relays are still coming. */
 size_t gate_count_coming(const struct gate *gate);
+
+/* Whether any relay has work. */
 bool gate_any_busy(const struct gate *gate);
 
 /* When a relay last became idle: CLOCK_BOOTTIME, 0 for never. */

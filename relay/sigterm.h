@@ -17,11 +17,16 @@
 /* Notes SIGTERM and SIGINT from now on, and unblocks every signal. 0 or -errno. */
 int sigterm_setup(void);
 
-/* Whether a wait for the scoreboard's lock is to end. Mostly what sigterm_pending() says. After sigterm_watch(), for
- * the listener, which takes its signals from a descriptor: whether a SIGTERM or SIGINT waits there, or
- * sigterm_remember() was called. A process made by fork(2) no longer is the listener. */
+/*
+ * Whether a wait for the scoreboard's lock is to end: in a listener (sigterm_watch()) whether a SIGTERM or SIGINT waits
+ * at its descriptor, or sigterm_remember() was called; in any other process what sigterm_pending() says.
+ */
 bool sigterm_is_asked(void);
+
+/* This process is the listener, which takes its signals from a descriptor. A process that it forks is no listener. */
 void sigterm_watch(void);
+
+/* The listener has taken a SIGTERM or SIGINT from its descriptor. */
 void sigterm_remember(void);
 
 /* The same for a process made by fork(2) from a parent that handles signals differently. 0 or -errno. */

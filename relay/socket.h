@@ -20,6 +20,8 @@
  * the first socket_prepare().
  */
 void socket_set_vanish(uint64_t usec);
+
+/* That time, in microseconds. */
 uint64_t socket_vanish_usec(void);
 
 /* For a socket that is about to be connected: close(2), and so the death of the process, resets the connection (see

@@ -13,6 +13,8 @@
  * before SIGINT or SIGHUP ends the process. keep_hangup: SIGHUP is blocked for good, for a caller that waits for it. */
 void quit_setup(void (*last_words)(void), bool keep_hangup);
 
-/* quit_deny(): SIGTERM, SIGINT and SIGHUP have to wait. quit_allow(): they may come, also those that waited. */
+/* From now on SIGTERM, SIGINT and SIGHUP wait. */
 void quit_deny(void);
+
+/* From now on these signals may come, also those that have waited. */
 void quit_allow(void);

@@ -286,7 +286,7 @@ static int lock_list(const char *path, bool *ret_made)
 			*ret_made = fd >= 0;
 		}
 		if (fd < 0 && errno == EEXIST && !is_link(path))
-			continue; /* somebody made it meanwhile */
+			continue; /* another process made it meanwhile */
 		if (fd < 0)
 			return -errno;
 		if (!is_regular(fd)) {

@@ -31,7 +31,7 @@ int held_slots_find(struct score *score, bool (*wanted)(const struct score_slot_
 void held_slot_note_end(const struct held_slot *held);
 
 /*
- * Ends a connection, if the slot still has the same one. 0; 1: it had ended
+ * Ends a connection, if the slot still has that connection. 0; 1: it had ended
  * already; -EINVAL: no relay holds the slot, but a check or a waiter that has not
  * taken it yet; -EXDEV: the process that the scoreboard names does not belong to
  * this farm; or -errno of pidfd_open(2) or pidfd_send_signal(2).

@@ -143,7 +143,7 @@ static int advance(struct merge *merge, struct node_log *log)
 	return r < 0 ? r : 0;
 }
 
-/* The log whose line comes next, or NULL. */
+/* The log with the line that comes next, or NULL. */
 static struct node_log *earliest(const struct merge *merge)
 {
 	struct node_log *first = NULL;

@@ -120,7 +120,7 @@ const struct action verb_clients = {
 	.verb = {
 		.name = "clients", .arguments = "", .also = "", .options = { &table_options },
 		.topic = TOPIC_COLUMNS + TABLE_CLIENTS,
-		.help = "the clients whose node affinity remembers",
+		.help = "the clients with a node that affinity remembers",
 	},
 	.read = make_clients, .look = clients,
 };

@@ -13,7 +13,7 @@ struct own {
 	uint64_t now_usec;
 	uint64_t lease_usec;         /* its L */
 	uint64_t busy, waiting;
-	uint64_t age_usec;           /* of its oldest waiter; 0: nobody waits */
+	uint64_t age_usec;           /* of its oldest waiter; 0: no connection waits */
 	uint64_t list;               /* a hash of the names and cores of its list's nodes */
 	bool leaving;
 };
@@ -32,7 +32,7 @@ bool peer_is_silent(const struct peer *peer, const struct own *own);
 /* When that will be, or was. */
 uint64_t peer_silent_usec(const struct peer *peer, const struct own *own);
 
-/* For how long the peer's oldest waiter has waited, if it has not got a slot since the peer spoke. 0: nobody waited. */
+/* For how long the peer's oldest waiter has waited, if it has not got a slot since the peer spoke. 0: none waited. */
 uint64_t peer_age(const struct peer *peer, const struct own *own);
 
 /* Whether connections can go to the node: only such nodes count for targets. */

@@ -73,7 +73,7 @@ static bool end_all(struct score *score)
 	return r < 0 || n > 0;
 }
 
-/* Whether another cbshare, which has such a process, has renewed the lease since this one lost its own. What the lease was
+/* Whether another cbshare, which has such a process, has renewed the lease since this process lost its cbshare. What the lease was
  * then is read when cbshare is gone, and not before: it may have renewed the lease in its last moment. */
 static bool is_replaced(uint64_t lease_usec)
 {
@@ -157,7 +157,7 @@ pid_t deadhand_start(struct score *score)
 	if (pid == 0) {
 		(void)close(fds[1]);
 		if (pipe_fd >= 0)
-			(void)close(pipe_fd); /* that of the process before this one */
+			(void)close(pipe_fd); /* the former process's */
 		ignore_signals();
 		be_kept();
 		score_after_fork(score);

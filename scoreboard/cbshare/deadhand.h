@@ -16,8 +16,8 @@
 /* Starts the process. Its pid, or -errno. */
 pid_t deadhand_start(struct score *score);
 
-/* Ends it, as this gateway has left and has nothing that could be ended. Nothing happens if there is none. */
+/* Ends the process, as this gateway has left and has nothing that could be ended. Nothing happens if there is none. */
 void deadhand_end(void);
 
-/* The process has ended, as SIGCHLD says: whether it was this one. */
+/* Whether pid, of a process that has ended, was this process. */
 bool deadhand_is(pid_t pid);

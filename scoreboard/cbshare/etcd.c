@@ -120,8 +120,8 @@ static struct call *call_new(struct etcd *etcd, enum kind kind, char *body, void
 	return call;
 }
 
-/* Sends the call to its member. The members that are still to be asked need time, too: connecting to this one has its
- * part. 0; -ETIMEDOUT: its time is over; or -ENOMEM. */
+/* Sends the call to its member. The members that are still to be asked need time, too, so the connect has only its part of
+ * the time. 0; -ETIMEDOUT: its time is over; or -ENOMEM. */
 static int call_send(struct call *call)
 {
 	struct etcd *etcd = call->etcd;
@@ -325,7 +325,7 @@ static int read_answer(const struct call *call, struct answer *ret)
 	}
 }
 
-/* Whether the whole answer of a call is one; else says why not. */
+/* Whether what the member sent is an answer to the call; if not, notes why. */
 static bool is_answered(const struct call *call, const struct answer *answer, int r)
 {
 	struct etcd *etcd = call->etcd;

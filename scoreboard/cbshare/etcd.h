@@ -18,10 +18,10 @@
 #define ETCD_MEMBERS_MAX 16u
 #define ETCD_MEMBERS_SYNTAX "http://HOST[:PORT] or https://HOST[:PORT], up to 16 of them with commas between"
 
-/* Who we are, and which members we believe. All may be NULL. The texts must stay. */
+/* How this program proves its name to the members, and which members it believes. All may be NULL. The texts must stay. */
 struct etcd_login {
 	const char *ca;              /* file of certificates that are trusted; NULL: those of the system */
-	const char *certificate;     /* ours, a file */
+	const char *certificate;     /* this program's, a file */
 	const char *key;             /* its key, a file */
 	const char *user, *password; /* for a token; both or neither */
 };

@@ -195,7 +195,7 @@ static json_object *member(const json_object *object, const char *name, json_typ
 	return json_object_object_get_ex(object, name, &found) && json_object_is_type(found, type) ? found : NULL;
 }
 
-/* A number that is a string. One that is left out is 0. 0 or -EBADMSG. */
+/* A number that is a string. A number that is left out is 0. 0 or -EBADMSG. */
 static int read_revision(const json_object *object, const char *name, uint64_t *ret)
 {
 	json_object *found;

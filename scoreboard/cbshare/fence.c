@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * fence.c: one command for each silent gateway. It leads a session, which is killed as
+ * fence.c: a command for each silent gateway. It leads a session, which is killed as
  * a whole when the command has ended or took too long. What the command is told stands
  * in its environment; nothing is put into its text.
  */

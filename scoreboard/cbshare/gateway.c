@@ -567,7 +567,7 @@ static void add_plan(struct gateway *g, struct request *request, const struct pl
 	}
 }
 
-/* Whether every gateway that is there has this one's list, and has heard of it. */
+/* Whether every gateway that is there has this gateway's list, and has heard of it. */
 static bool is_list_settled(const struct gateway *g)
 {
 	size_t i;
@@ -610,7 +610,7 @@ static bool may_go(const struct gateway *g)
 	return g->own.leaving && own_shares(g) == 0 && !g->pending[REQUEST_MOVE] && !g->pending[REQUEST_RENEW];
 }
 
-/* The lease goes first: shares that others give in this moment are nobody's when the heartbeat has gone. */
+/* The lease goes first: shares that others give in this moment belong to no gateway when the heartbeat has gone. */
 static int say_goodbye(struct gateway *g)
 {
 	struct request *request;
@@ -634,8 +634,8 @@ static int say_goodbye(struct gateway *g)
 
 /* ---- an engine that went back ---- */
 
-/* What the engine has lost may be that others gave this gateway cores, or got some of it. So nobody uses any for as long
- * as a lease from before can be valid: each gateway finds this out when it next asks for something. */
+/* The engine may have lost moves of cores to and from this gateway. So no gateway uses a core for as long as a lease from
+ * before can be valid: each gateway notices the loss when it next asks for something. */
 static int begin_anew(struct gateway *g)
 {
 	int r = g->farm.set_lease(g->farm.context, 1);
@@ -726,7 +726,7 @@ static void tell_news(struct gateway *g)
 
 /* ---- a turn ---- */
 
-/* The farm's lease as it was found. A farm without one would give out all slots. */
+/* The farm's lease as it was found. A farm without a lease would give out all slots. */
 static int find_lease(struct gateway *g, uint64_t found)
 {
 	int r = found == 0 ? g->farm.set_lease(g->farm.context, 1) : 0;

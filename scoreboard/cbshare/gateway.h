@@ -44,7 +44,7 @@ struct gateway_look {
 	const struct gateway_node *nodes; /* in any order, but best the same each time; valid until the next look */
 	size_t n_nodes;
 	uint64_t waiting;
-	uint64_t age_usec;           /* for how long the oldest waiter has waited; 0: nobody waits */
+	uint64_t age_usec;           /* for how long the oldest waiter has waited; 0: none waits */
 	uint64_t lease_usec;         /* as score_set_lease() set it; 0: none yet */
 };
 
@@ -76,7 +76,7 @@ enum gateway_event_kind {
 	GATEWAY_UNSETTLED,           /* no answer to a commit: shares stay lowered until it is settled */
 	GATEWAY_LIST_DIFFERS,        /* the peer has another node list, or other cores; told again when that changes */
 	GATEWAY_LIST_AGREES,         /* no more */
-	GATEWAY_NAME_TAKEN,          /* another machine is the gateway of this name; this one waits until that is silent */
+	GATEWAY_NAME_TAKEN,          /* another machine is the gateway of this name; this machine waits until that is silent */
 	GATEWAY_BAD_VALUE,           /* a key of the engine has a value that cannot be read: peer is the key */
 	GATEWAY_WENT_BACK,           /* the engine has lost changes; this gateway begins anew when all leases are over */
 	GATEWAY_LEFT,                /* the last of gateway_leave() */
@@ -122,6 +122,8 @@ struct gateway;
  * not valid; -ENOMEM. */
 int gateway_new(const struct gateway_settings *settings, struct engine *engine, const struct gateway_farm *farm,
 		const struct gateway_hooks *hooks, struct gateway **ret);
+
+/* Frees the gateway. Shares and lease stay as they are. */
 void gateway_free(struct gateway *g);
 
 /* Does what can be done now. *ret_next: when to call again if nothing happens before. now_usec never falls. 0; or -errno of
@@ -137,6 +139,8 @@ void gateway_fenced(struct gateway *g, const char *peer);
  * gateway_has_left() is true, and turns do nothing more. Stopping without it keeps the shares until the lease is over, for a
  * program that is started again soon. */
 void gateway_leave(struct gateway *g);
+
+/* Whether the gateway has left: its keys have gone, and it may be freed. */
 bool gateway_has_left(const struct gateway *g);
 
 /* ---- how it stands, for pages and logs ---- */

@@ -177,7 +177,7 @@ static bool has_shares(const struct known *k, size_t peer)
 	return false;
 }
 
-/* A place for one more peer: free, or that of a peer that has gone. 0: there is none. */
+/* A place for another peer: free, or that of a peer that has gone. 0: there is none. */
 static size_t free_place(const struct known *k)
 {
 	size_t i;
@@ -357,8 +357,8 @@ static bool has_key(const struct known *k, const struct engine_value *values, si
 	return false;
 }
 
-/* Whether a read, which has the latest change of each key up to its revision, has an older one than is known, or another of
- * the same revision. */
+/* A read has the latest change of each key up to its revision. Whether it has an older change of the node than is known, or
+ * another change of the same revision. */
 static bool has_lost_node(struct known *k, const char *name, const struct engine_value *value, uint64_t revision)
 {
 	size_t place = node_place(k, name);

@@ -20,18 +20,18 @@
 #define LEVELS 8u                 /* former levels that are kept of a node */
 #define NO_LIMIT UINT32_MAX       /* a share that was never set */
 
-/* Another gateway, or this one, which is always the first. */
+/* Another gateway; or this gateway, which is always the first. */
 struct peer {
 	char name[GATEWAY_NAME_MAX + 1]; /* empty: a free place */
 	bool present;                /* it has a heartbeat, */
 	bool readable;               /* which is valid */
-	uint64_t revision;           /* of the heartbeat; where it was deleted: of that; 0: there never was one */
+	uint64_t revision;           /* of the heartbeat, or of its deletion; 0: there never was any */
 	uint64_t epoch;              /* the revision of its epoch; 0: it has none */
 	struct heartbeat said;
 	bool spoke;                  /* revision has changed since the latest turn */
 	uint64_t heard_usec;         /* the turn after that */
 	uint64_t silent_revision;    /* its silence after this heartbeat was told, */
-	uint64_t fenced_revision;    /* and it was fenced after this one */
+	uint64_t fenced_revision;    /* and it was fenced after this heartbeat */
 	uint64_t aged_revision;      /* after this heartbeat it got a slot by the age rule */
 	bool other_list;             /* that its list differs was told */
 	bool told;                   /* that it is there was told */
@@ -61,7 +61,7 @@ struct local {
 	} window[WINDOW];            /* how many connections had ended by when; usec 0: unused */
 	unsigned newest;
 	uint64_t ended_before;       /* the count of the latest turn, which has no time yet */
-	bool counted;                /* there is one */
+	bool counted;                /* ended_before was counted */
 };
 
 struct known_node {
@@ -83,7 +83,7 @@ struct known {
 	size_t n_nodes, room;
 	struct known_node **listed;  /* the nodes in the order of the scoreboard's list, as they were looked at last */
 	size_t n_listed, listed_room;
-	char *bad;                   /* the latest key whose value cannot be read; NULL: none since this was told */
+	char *bad;                   /* the latest key with a value that cannot be read; NULL: none since this was told */
 	bool complete;               /* memory was enough for all that was to be noted; false: read anew */
 	uint64_t newest;             /* the newest revision that anything has shown */
 	uint64_t life;               /* how often all was forgotten: an answer to what was asked before says nothing */
@@ -92,6 +92,8 @@ struct known {
 
 /* prefix and name are copied. 0 or -ENOMEM. */
 int known_init(struct known *k, const char *prefix, const char *name);
+
+/* Frees what it holds. */
 void known_clear(struct known *k);
 
 /* Takes in the answer to a read of all keys; if it shows that the engine went back, notes only that. */

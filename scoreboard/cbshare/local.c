@@ -38,7 +38,7 @@ static void set_level(struct local *local, uint32_t level)
 	if (level < local->level) {
 		for (i = local->n_former; i > 0 && local->former[i - 1].level <= local->level; i--)
 			;
-		/* Too many: the lowest stands for the new one, too. */
+		/* Too many: the lowest stands for the new level, too. */
 		i = i == LEVELS ? LEVELS - 1 : i;
 		if (i == local->n_former || local->former[i].level < local->level)
 			local->former[i].level = local->level;

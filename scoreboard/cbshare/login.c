@@ -48,7 +48,7 @@ static int read_line(char *line, struct etcd_login *login)
 	return -EINVAL;
 }
 
-/* Reads the file into the text. 0, or -errno; *ret_mode: who may read it. */
+/* Reads the file into the text. 0, or -errno; *ret_mode: its permissions. */
 static int read_file(const char *path, char text[static LOGIN_TEXT_MAX + 1], mode_t *ret_mode)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * loop.c: one round is a turn of the gateway, then a turn of the engine, which also
+ * loop.c: a round is a turn of the gateway, then a turn of the engine, which also
  * waits for signals. The scoreboard is looked at by the gateway's turns, as often as
  * the gateway asks.
  */
@@ -28,7 +28,7 @@
 #include "system/say.h"
 #include "system/timespan.h"
 
-#define ERROR_PAUSE_USEC (100 * USEC_PER_MSEC) /* the next turn after one that failed */
+#define ERROR_PAUSE_USEC (100 * USEC_PER_MSEC) /* the next turn after a turn that failed */
 #define FOLLOW_USEC USEC_PER_SEC               /* between two looks whether the file is still the scoreboard */
 
 static struct {
@@ -93,7 +93,7 @@ int loop_block_signals(void)
 	return loop.signal_fd < 0 ? -errno : 0;
 }
 
-/* A dead hand that was killed is replaced: without it nobody would end what runs if this process were stopped. */
+/* A dead hand that was killed is replaced: without it no process would end what runs if this process were stopped. */
 static void replace_deadhand(void)
 {
 	pid_t pid = deadhand_start(loop.setup->score);

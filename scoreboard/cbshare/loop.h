@@ -24,6 +24,8 @@ int loop_block_signals(void);
  */
 int loop_run(const struct loop_setup *setup);
 
-/* The gateway's hooks. */
+/* The gateway's hook told: says the event, and notes it. */
 void loop_told(void *context, const struct gateway_event *event);
+
+/* The gateway's hook fence: runs the command of --fence for the peer. */
 void loop_fence(void *context, const char *peer);

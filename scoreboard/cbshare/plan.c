@@ -14,7 +14,7 @@
 
 #include "plan.h"
 
-#define STALE_REST_USEC UINT64_C(1000000) /* the rest of a node that nobody takes for so long is anybody's */
+#define STALE_REST_USEC UINT64_C(1000000) /* the rest of a node that no gateway takes for so long is for any gateway */
 
 static struct plan_edit *edit(struct plan *plan, struct known_node *node)
 {
@@ -40,7 +40,7 @@ uint64_t plan_reclaim_usec(const struct peer *peer, const struct own *own, const
 	return peer_silent_usec(peer, own) + rules->fence_wait_usec;
 }
 
-/* Whether the peer's shares are nobody's. A peer without a heartbeat has no lease, and gets none with the shares that it had. */
+/* Whether no gateway uses the peer's shares. A peer without a heartbeat has no lease, and gets none with those shares. */
 static bool is_dead(const struct known *k, size_t i, const struct own *own, const struct plan_rules *rules)
 {
 	const struct peer *peer = &k->peers[i];
@@ -78,8 +78,8 @@ static bool plan_the_dead(struct plan *plan, const struct known *k, const struct
 
 /* ---- the list ---- */
 
-/* Nodes that the engine does not have come with all their cores in the rest; with one list everywhere, cores are the list's,
- * and nodes without shares that no list has go. */
+/* Nodes that the engine does not have come with all their cores in the rest. Where all gateways have the same list, cores are
+ * the list's, and nodes go that have no shares and that no list has. */
 static bool plan_list(struct plan *plan, const struct known *k, const struct plan_rules *rules)
 {
 	size_t i;
@@ -212,7 +212,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Adds slots of the node's rest to its edit, or to a new one. */
+/* Adds slots of the node's rest to its edit, or to a new edit. */
 static void take(struct plan *plan, struct known_node *node, uint64_t slots)
 {
 	size_t i;

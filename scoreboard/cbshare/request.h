@@ -44,12 +44,17 @@ struct request {
 /* A request with nothing in it yet. NULL: no memory. */
 struct request *request_new(struct known *k, enum request_kind kind);
 
-/* Adds a compare and a put of a key that known_key() made; both are taken over, as is the value. */
+/* Adds a compare: the commit is made only if the key has that revision; 0: only if it does not exist. The request takes
+ * over the key, which known_key() made; NULL: there was no memory, and the request is not complete. */
 void request_compare(struct request *request, char *key, uint64_t revision);
+
+/* Adds a put; value NULL: the key is deleted. The request takes over key and value. */
 void request_put(struct request *request, char *key, char *value);
 
-/* Sends it. 0; or -errno: it was not sent, and the caller frees it. */
+/* Sends a read of all keys. 0; or -errno: it was not sent, and the caller frees the request. */
 int request_read(struct request *request, struct engine *engine);
+
+/* Sends a commit. 0; or -errno, as above. */
 int request_commit(struct request *request, struct engine *engine);
 
 /* Frees the request and what it holds. */

@@ -19,16 +19,16 @@ struct target {
 	bool counts;                 /* it is there, and does not leave */
 	uint64_t owned;              /* shares of all usable nodes */
 	uint64_t busy, waiting;
-	uint64_t age_usec;           /* of its oldest waiter by now; 0: nobody waits */
+	uint64_t age_usec;           /* of its oldest waiter by now; 0: no connection waits */
 	bool aged;                   /* it may get a slot by the age rule: it has spoken since it got the last one so */
 	uint64_t target;             /* filled by targets_set() */
 };
 
 /* Divides an amount in proportion to the weights, by largest remainder; of equal remainders the first come first. With
- * no weight above 0 nobody gets anything. n: at most GATEWAYS_MAX, here as below. */
+ * no weight above 0 no gateway gets anything. n: at most GATEWAYS_MAX, here as below. */
 void targets_divide(uint64_t amount, const uint64_t *weights, size_t n, uint64_t *ret);
 
-/* The weight of a gateway: its connections and one more, or 0 if it does not count. The one more lets an idle gateway keep
+/* The weight of a gateway: the number of its connections plus 1, or 0 if it does not count. The 1 lets an idle gateway keep
  * a slot or so for the next connection. */
 uint64_t target_weight(const struct target *target);
 
@@ -36,7 +36,7 @@ uint64_t target_weight(const struct target *target);
 void targets_set(struct target *targets, size_t n, uint64_t cores);
 
 /*
- * How many slots the gateway self should give to each other one. A gateway above its target gives to gateways below
+ * How many slots the gateway self should give to each other gateway. A gateway above its target gives to gateways below
  * theirs that have waiters or no free slot, the oldest waiter's first; but not to a gateway whose waiters are all
  * TARGET_AGE_USEC younger than its own. The gateway with the oldest waiter of all, if it is so much older than
  * those of self, gets a slot whatever the targets are.

@@ -33,10 +33,15 @@ int heartbeat_format(const struct heartbeat *heartbeat, char **ret);
 /* Reads a heartbeat. 0; -EINVAL: it is none. */
 int heartbeat_parse(const char *text, struct heartbeat *ret);
 
-/* Begins the value of a node, gets each share, and ends it. The caller frees *ret. 0 or -ENOMEM. */
 struct shares_text;
+
+/* Begins the value of a node with so many cores. NULL: no memory. It is ended by shares_end(). */
 struct shares_text *shares_begin(uint32_t cores);
+
+/* Adds a gateway's share. */
 void shares_add(struct shares_text *text, const char *gateway, uint32_t share);
+
+/* Ends the value, and frees text, which may be NULL. 0 and *ret, which the caller frees; or -ENOMEM. */
 int shares_end(struct shares_text *text, char **ret);
 
 /* Reads the value of a node: calls each for every share in it; that returns 0, or an error that ends it all. 0 and *ret_cores;

@@ -69,6 +69,7 @@ struct times {
 	size_t n, room;
 };
 
+/* Adds a time. Without memory the program is aborted. */
 static inline void times_add(struct times *t, uint64_t nsec)
 {
 	if (t->n == t->room) {
@@ -80,6 +81,7 @@ static inline void times_add(struct times *t, uint64_t nsec)
 	t->at[t->n++] = nsec;
 }
 
+/* Compares two times, for qsort(3). */
 static inline int times_compare(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -87,6 +89,7 @@ static inline int times_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Sorts the times, the shortest first. */
 static inline void times_sort(struct times *t)
 {
 	if (t->n)

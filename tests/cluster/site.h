@@ -83,17 +83,25 @@ extern unsigned site_faults;
 extern uint64_t events_told[GATEWAY_EVENT_MAX_];
 extern bool calm_weather;            /* no process dies or stops by itself */
 
-/* Begins site number index, with that clock; and ends it. */
+/* Begins site number index, with that clock. */
 void site_begin(struct site *site, unsigned index, uint64_t offset, uint64_t rate);
+
+/* Ends the site, and frees what it holds. */
 void site_end(struct site *site);
 
-/* Its clock at this moment; and when it will show that. */
+/* The site's clock at this moment. */
 uint64_t site_clock(const struct site *site);
+
+/* The world's time at which the site's clock shows clock_usec. */
 uint64_t site_when(const struct site *site, uint64_t clock_usec);
 
-/* The process starts; is killed; or stands still for so long. */
+/* The process starts. */
 void site_start(struct site *site);
+
+/* The process is killed. */
 void site_kill(struct site *site);
+
+/* The process stands still for so long. */
 void site_stop(struct site *site, uint64_t usec);
 
 /* The whole machine goes, with its connections, and starts again with a fresh scoreboard. */

@@ -46,6 +46,8 @@ struct client {
 
 /* An empty store. applied is called after each commit that is applied; author: the gateway that sent it. */
 void store_begin(unsigned faults, void (*applied)(unsigned author));
+
+/* Frees the store. */
 void store_end(void);
 
 /* Keeps a copy of all keys, as a backup. */
@@ -56,15 +58,21 @@ void store_fail(void);
 
 /* They are there again; back: as the copy has them. */
 void store_return(bool back);
+
+/* Whether the members are away: after store_fail(), and before store_return(). */
 bool store_has_failed(void);
 
 /* A client of the store; close it as engines are closed. */
 struct client *store_client(unsigned gateway, struct way *way, bool (*runs)(unsigned gateway), void (*ran)(unsigned gateway));
 
-/* The value of a key now and before its latest change; NULL: none. */
+/* The value of a key now; NULL: the key does not exist. */
 const char *store_value(const char *key);
+
+/* The value of a key before its latest change; NULL: the key did not exist. */
 const char *store_before(const char *key);
 
-/* The store's present revision; a key's: 0 if it is not there. */
+/* The store's present revision. */
 uint64_t store_revision(void);
+
+/* The revision of a key's latest change; 0: the key does not exist. */
 uint64_t store_key_revision(const char *key);

@@ -11,11 +11,15 @@
 
 /* A fresh world. check is called after each event. */
 void world_begin(uint64_t seed, void (*check)(void));
+
+/* The end of the world: frees what it holds. */
 void world_end(void);
 
 /* The world's time in microseconds. */
 uint64_t world_now(void);
-uint64_t world_steps(void);          /* events so far */
+
+/* The number of events so far. */
+uint64_t world_steps(void);
 
 /* A number from 0 to below n. */
 uint64_t chance(uint64_t n);

@@ -13,15 +13,20 @@
 
 #include "check.h"
 
-/* For struct check. */
+/* The call ready of such a check (struct check). */
 enum outcome talk_ready(struct probe *probe, uint64_t deadline_usec);
+
+/* The call expired of such a check (struct check). */
 enum outcome talk_expired(struct probe *probe, uint64_t deadline_usec);
 
 /*
- * For opened() and heard(), which return what these return. talk_send() sends
- * size bytes, which must stay where they are, and then listens; talk_listen()
- * listens at once. What was received before stays; a check that is done with it
- * sets received to 0.
+ * Sends size bytes, which must stay where they are, and then listens. For opened()
+ * and heard(), which return what this returns.
  */
 enum outcome talk_send(struct probe *probe, const void *bytes, size_t size, uint64_t deadline_usec);
+
+/*
+ * Listens. For opened() and heard(), which return what this returns. What was
+ * received before stays; a check that is done with it sets received to 0.
+ */
 enum outcome talk_listen(struct probe *probe, uint64_t deadline_usec);

@@ -140,7 +140,7 @@ static int next_line(struct gateway_log *log, struct passage *ret)
 	}
 }
 
-/* An entry of the journal begins with a field whose name begins with two underscores; no line of text does. */
+/* An entry of the journal begins with a field that has a name with two underscores in front; no line of text does. */
 static int find_kind(struct gateway_log *log)
 {
 	int c;

@@ -16,7 +16,7 @@
 
 struct node_log {
 	const char *path;
-	char *node;              /* whose log it is, NULL: not said */
+	char *node;              /* the node that wrote the log; NULL: it was not named */
 	FILE *file;              /* NULL: at its end */
 	char *line;              /* log_line_read()'s, of size bytes */
 	size_t size, room;
@@ -40,7 +40,7 @@ int node_log_open(const char *argument, struct node_log *ret);
 /* Closes the log and frees what it holds. */
 void node_log_clear(struct node_log *log);
 
-/* Reads the next line. near_usec as moment_parse() has it. 1: there is one; 0: the log is at its end; or -errno. */
+/* Reads the next line. near_usec as moment_parse() has it. 1: a line was read; 0: the log is at its end; or -errno. */
 int node_log_next(struct node_log *log, uint64_t near_usec);
 
 /* The time that no line from here on was written before; first_usec: that of the first connection of all. Only for a log

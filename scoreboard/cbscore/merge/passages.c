@@ -85,7 +85,7 @@ static size_t bucket_of(const struct endpoint *local)
 	return hash % BUCKETS;
 }
 
-/* Makes room for one more. */
+/* Makes room for another connection. */
 static int grow(struct passages *passages)
 {
 	uint64_t room = passages->room * 2;

@@ -29,8 +29,8 @@ void passages_forget(struct passages *passages, uint64_t end_usec);
 
 /* A line of a node's log, as far as it says which connection it is about. */
 struct question {
-	struct endpoint peer;        /* who the node says the client was */
-	const char *node;            /* whose log it is; NULL: unknown */
+	struct endpoint peer;        /* the client's address, as the node says it */
+	const char *node;            /* the node that wrote the log; NULL: unknown */
 	uint64_t usec, unit_usec;    /* when it was written, at this usec or less than unit_usec later; unit 0: the line
 				      * was not written before usec, and it is unknown when it was */
 	uint64_t skew_usec;          /* the node's clock may differ by so much */
@@ -52,12 +52,16 @@ enum found {
 enum found passages_find(struct passages *passages, const struct question *question, const char **ret_client,
 			 uint64_t *ret_begin_usec);
 
-/* How many connections were added, and how many of them no line was found for. */
+/* How many connections were added. */
 uint64_t passages_count(const struct passages *passages);
+
+/* How many of the connections that were added no line was found for. */
 uint64_t passages_count_lineless(const struct passages *passages);
 
-/* The end of the youngest connection, and the begin of the first that began after usec; 0: there is none. */
+/* The end of the youngest connection; 0: there is none. */
 uint64_t passages_last_usec(const struct passages *passages);
+
+/* The begin of the first connection that began after usec; 0: there is none. */
 uint64_t passages_first_after(const struct passages *passages, uint64_t usec);
 
 /* How many bytes of a client's name are its address, brackets included. */

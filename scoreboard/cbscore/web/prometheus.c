@@ -90,7 +90,8 @@ static const struct node_family {
 	{ "node_bytes_total", "counter", NULL, "direction", "out", value_out },
 };
 
-/* Writes a family, or a row of one, for some of the nodes; what stands before its samples only with the first node. */
+/* Writes a family, or another row of a family, for some of the nodes. What stands before its samples comes with the first
+ * node only. */
 static void write_node_family(FILE *out, const struct snapshot *snapshot, const struct node_family *family,
 			      struct form_nodes nodes)
 {

@@ -5,7 +5,7 @@
  * cores as maxconn (max_conns), and one queue for all servers, oldest first. That
  * queue is haproxy's; nginx has none and would end the connections, which no peer
  * of a farm may do. Weights are a server's cores times its speed, from an
- * administrator who knows both; else they are equal.
+ * administrator with both values; else they are equal.
  */
 
 #include "farm.h"
