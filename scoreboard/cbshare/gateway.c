@@ -24,97 +24,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway.h"
-#include "local.h"
-#include "plan.h"
-#include "request.h"
+#include "gateway_heartbeat.h"
+#include "gateway_news.h"
+#include "gateway_state.h"
 
-#define HEARTBEAT_USEC 50000u          /* a heartbeat in so much time, on an average, */
-#define HEARTBEAT_BURST 4u             /* and so many at once after a quiet while: a load that moves is told as it grows */
-#define AGE_STEP_USEC UINT64_C(500000) /* the age of the oldest waiter is told when it is so far from what others think */
-#define DEMAND_PART 32u                /* demand is told when it has changed by 2 and so small a part */
 #define LOOK_USEC 20000u               /* how often the farm is looked at, */
 #define LOOK_NODE_USEC 4u              /* and so much more seldom for each node, */
 #define LOOK_SOON_USEC 10000u          /* and while slots are to change hands */
 #define RETRY_FIRST_USEC 50000u        /* the wait after a request that failed, which doubles */
 #define RETRY_LAST_USEC 1000000u
 #define REFUSED_MAX 2u                 /* so many refusals in a row, and all keys are read anew */
-
-enum state {
-	STATE_FIND,                  /* reads what the engine has of this gateway */
-	STATE_SETTLE,                /* writes epoch and heartbeat: what was under way before is void */
-	STATE_CHECK,                 /* reads its shares */
-	STATE_ACTIVE,
-	STATE_LEFT,
-};
-
-struct gateway {
-	struct known known;
-	struct own own;
-	struct balance balance;
-	struct plan_rules rules;
-	struct engine *engine;
-	struct gateway_farm farm;
-	struct gateway_hooks hooks;
-	char *identity;
-	uint64_t margin_usec;
-
-	enum state state;
-	bool joined;                 /* it was settled once: the farm's shares are this program's */
-	uint64_t round;              /* requests of former rounds count no more, beyond what they say of keys */
-	struct request *requests;
-	bool pending[REQUEST_GOODBYE + 1]; /* such a request of this round is under way */
-	uint64_t settle_usec, epoch; /* when the latest heartbeat of a settlement was sent, and its revision */
-	uint64_t retry_usec;         /* not before this is a request repeated */
-	uint64_t retry_span;
-	unsigned refused;            /* moves in a row */
-	uint64_t refused_newest;     /* what was known of the engine when the latest of them was asked for */
-	bool watching;
-	bool name_taken;             /* that was told */
-
-	uint64_t lease_usec;         /* as the farm has it */
-	uint64_t promised_usec;      /* as the engine's answers have it */
-	bool lapsed;                 /* that was told */
-	bool over_share;             /* the lease that was found is to end: it is not of this gateway's shares */
-
-	struct heartbeat said;       /* the latest heartbeat that was sent, */
-	uint64_t said_usec;          /* and when */
-	bool said_any;
-	uint64_t beats_usec;         /* all heartbeats that were sent are on an average until then */
-	bool lowered;                /* a limit fell in this turn: its slots may change hands in the next */
-};
-
-static struct peer *self(struct gateway *g)
-{
-	return &g->known.peers[0];
-}
-
-/* ---- telling ---- */
-
-static const char *const words[GATEWAY_EVENT_MAX_] = {
-	[GATEWAY_JOINED] = "joined", [GATEWAY_TOOK] = "took", [GATEWAY_GAVE] = "gave", [GATEWAY_GOT] = "got",
-	[GATEWAY_SHED] = "shed", [GATEWAY_LOST] = "lost", [GATEWAY_RECLAIMED] = "reclaimed", [GATEWAY_CAME] = "came",
-	[GATEWAY_WENT] = "went", [GATEWAY_SILENT] = "silent", [GATEWAY_LAPSED] = "lapsed", [GATEWAY_RENEWED] = "renewed",
-	[GATEWAY_UNSETTLED] = "unsettled", [GATEWAY_LIST_DIFFERS] = "list-differs", [GATEWAY_LIST_AGREES] = "list-agrees",
-	[GATEWAY_NAME_TAKEN] = "name-taken", [GATEWAY_BAD_VALUE] = "bad-value", [GATEWAY_WENT_BACK] = "went-back",
-	[GATEWAY_LEFT] = "left",
-};
-
-const char *gateway_event_word(enum gateway_event_kind kind)
-{
-	return words[kind];
-}
-
-static void tell(struct gateway *g, const struct gateway_event *event)
-{
-	if (g->hooks.told)
-		g->hooks.told(g->hooks.context, event);
-}
-
-static void tell_of(struct gateway *g, enum gateway_event_kind kind, const char *peer)
-{
-	tell(g, &(struct gateway_event){ .kind = kind, .peer = peer });
-}
 
 /* ---- requests ---- */
 
@@ -163,7 +82,7 @@ static void ask_all(struct gateway *g)
 /* Every commit but a settlement is void once this gateway has written its epoch again. */
 static void compare_epoch(struct gateway *g, struct request *request)
 {
-	request_compare(request, known_key(&g->known, 'e', self(g)->name), self(g)->epoch);
+	request_compare(request, known_key(&g->known, 'e', gateway_self(g)->name), gateway_self(g)->epoch);
 }
 
 static uint64_t present_revision(const struct peer *peer)
@@ -187,91 +106,17 @@ static void unsettle(struct gateway *g)
 
 /* ---- heartbeats ---- */
 
-static struct heartbeat heartbeat_now(const struct gateway *g)
-{
-	struct heartbeat h = { .sequence = g->said.sequence + 1, .lease_usec = g->own.lease_usec, .busy = g->own.busy,
-			       .waiting = g->own.waiting, .age_usec = g->own.age_usec, .list = g->own.list,
-			       .leaving = g->own.leaving };
-
-	memcpy(h.identity, g->identity, strlen(g->identity) + 1);
-	return h;
-}
-
-static void put_heartbeat(struct gateway *g, struct request *request)
-{
-	struct heartbeat h = heartbeat_now(g);
-	char *text = NULL;
-
-	if (heartbeat_format(&h, &text) < 0)
-		request->complete = false;
-	request_put(request, known_key(&g->known, 'g', self(g)->name), text);
-	g->said = h;
-	g->said_usec = g->own.now_usec;
-	g->beats_usec = (g->beats_usec > g->said_usec ? g->beats_usec : g->said_usec) + HEARTBEAT_USEC;
-	g->said_any = true;
-}
-
-static uint64_t own_shares(const struct gateway *g)
-{
-	uint64_t sum = 0;
-	size_t i;
-
-	for (i = 0; i < g->known.n_nodes; i++)
-		sum += g->known.nodes[i]->shares[0];
-	return sum;
-}
-
-static uint64_t distance(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : b - a;
-}
-
-static bool has_company(const struct gateway *g)
-{
-	size_t i;
-
-	for (i = 1; i < GATEWAYS_MAX; i++)
-		if (g->known.peers[i].present)
-			return true;
-	return false;
-}
-
-/* Whether others should hear at once how this gateway is. */
-static bool has_news(const struct gateway *g)
-{
-	const struct heartbeat *said = &g->said;
-	const struct own *own = &g->own;
-	uint64_t thought = said->age_usec + (own->now_usec - g->said_usec), shares = own_shares(g);
-
-	if (!g->said_any || said->leaving != own->leaving || said->list != own->list)
-		return true;
-	if (!has_company(g))
-		return false;
-	return (said->waiting > 0) != (own->waiting > 0) || (said->busy >= shares) != (own->busy >= shares) ||
-	       distance(said->busy + said->waiting, own->busy + own->waiting) >= 2 + (own->busy + own->waiting) / DEMAND_PART ||
-	       (own->waiting > 0 && distance(thought, own->age_usec) > AGE_STEP_USEC);
-}
-
-static uint64_t heartbeat_due(const struct gateway *g)
-{
-	const uint64_t burst_usec = (HEARTBEAT_BURST - 1) * HEARTBEAT_USEC;
-
-	if (!has_news(g))
-		return g->said_usec + g->own.lease_usec / 4;
-	return g->beats_usec > burst_usec ? g->beats_usec - burst_usec : 0;
-}
-
 static void renew(struct gateway *g)
 {
 	struct request *request;
 
-	if (g->pending[REQUEST_RENEW] || g->own.now_usec < heartbeat_due(g))
+	if (g->pending[REQUEST_RENEW] || g->own.now_usec < gateway_heartbeat_due(g))
 		return;
 	request = prepare(g, REQUEST_RENEW);
 	if (request) {
-		compare_heartbeat(g, request, self(g));
+		compare_heartbeat(g, request, gateway_self(g));
 		compare_epoch(g, request);
-		put_heartbeat(g, request);
+		gateway_put_heartbeat(g, request);
 	}
 	/* What was not sent is news. */
 	if (!send_request(g, request))
@@ -291,7 +136,7 @@ static void promise(struct gateway *g, const struct request *request)
 /* Another machine says that it is the gateway of this name, and may have a lease. */
 static bool is_name_taken(struct gateway *g)
 {
-	const struct peer *peer = self(g);
+	const struct peer *peer = gateway_self(g);
 
 	return peer->present && peer->readable && strcmp(peer->said.identity, g->identity) != 0 &&
 	       g->own.now_usec < plan_reclaim_usec(peer, &g->own, &g->rules);
@@ -303,7 +148,7 @@ static void settle(struct gateway *g)
 
 	if (is_name_taken(g)) {
 		if (!g->name_taken)
-			tell_of(g, GATEWAY_NAME_TAKEN, self(g)->name);
+			gateway_tell_of(g, GATEWAY_NAME_TAKEN, gateway_self(g)->name);
 		g->name_taken = true;
 		g->state = STATE_FIND;
 		later(g);
@@ -312,9 +157,9 @@ static void settle(struct gateway *g)
 	g->name_taken = false;
 	request = prepare(g, REQUEST_SETTLE);
 	if (request) {
-		compare_heartbeat(g, request, self(g));
-		request_put(request, known_key(&g->known, 'e', self(g)->name), strdup("{}"));
-		put_heartbeat(g, request);
+		compare_heartbeat(g, request, gateway_self(g));
+		request_put(request, known_key(&g->known, 'e', gateway_self(g)->name), strdup("{}"));
+		gateway_put_heartbeat(g, request);
 	}
 	(void)send_request(g, request);
 }
@@ -365,15 +210,15 @@ static bool is_over_share(const struct gateway *g)
 /* All that was ever asked before this settlement is applied, or never will be; so the shares that were read are exact. */
 static void activate(struct gateway *g, const struct request *read)
 {
-	uint64_t before = 0, now = own_shares(g);
+	uint64_t before = 0, now = gateway_shares(g);
 	size_t i;
 
 	for (i = 0; i < g->known.n_nodes; i++)
 		before += g->known.nodes[i]->local.accounted;
 	if (before > now && g->lapsed)
-		tell(g, &(struct gateway_event){ .kind = GATEWAY_LOST, .slots = before - now });
+		gateway_tell(g, &(struct gateway_event){ .kind = GATEWAY_LOST, .slots = before - now });
 	if (!g->joined || before > now || now > before)
-		tell(g, &(struct gateway_event){ .kind = GATEWAY_JOINED, .slots = now, .nodes = g->known.n_nodes });
+		gateway_tell(g, &(struct gateway_event){ .kind = GATEWAY_JOINED, .slots = now, .nodes = g->known.n_nodes });
 	g->over_share = !g->joined && is_over_share(g);
 	known_purge(&g->known);
 	reset_offers(g);
@@ -395,7 +240,7 @@ static void after_read(struct gateway *g, const struct request *request)
 		later(g);
 	} else if (g->state == STATE_FIND) {
 		g->state = STATE_SETTLE;
-	} else if (g->state == STATE_CHECK && (self(g)->epoch != g->epoch || self(g)->revision != g->epoch)) {
+	} else if (g->state == STATE_CHECK && (gateway_self(g)->epoch != g->epoch || gateway_self(g)->revision != g->epoch)) {
 		unsettle(g);
 	} else if (g->state == STATE_CHECK) {
 		activate(g, request);
@@ -425,7 +270,7 @@ static void after_renew(struct gateway *g, const struct request *request)
 		return;
 	}
 	if (request->outcome == ENGINE_UNKNOWN)
-		tell_of(g, GATEWAY_UNSETTLED, NULL);
+		gateway_tell_of(g, GATEWAY_UNSETTLED, NULL);
 	unsettle(g);
 }
 
@@ -461,9 +306,9 @@ static void after_move(struct gateway *g, struct request *request, bool current)
 		if (request->event.kind == GATEWAY_GAVE)
 			mark_aged(g, request->peer);
 		if (request->event.slots > 0 || request->event.kind == GATEWAY_RECLAIMED)
-			tell(g, &request->event);
+			gateway_tell(g, &request->event);
 	} else if (current && request->outcome == ENGINE_UNKNOWN) {
-		tell_of(g, GATEWAY_UNSETTLED, NULL);
+		gateway_tell_of(g, GATEWAY_UNSETTLED, NULL);
 		unsettle(g);
 	} else if (current) {
 		g->refused++;
@@ -476,7 +321,7 @@ static void after_goodbye(struct gateway *g, const struct request *request)
 {
 	if (request->outcome == ENGINE_DONE) {
 		g->state = STATE_LEFT;
-		tell_of(g, GATEWAY_LEFT, NULL);
+		gateway_tell_of(g, GATEWAY_LEFT, NULL);
 	} else {
 		unsettle(g);
 	}
@@ -607,7 +452,7 @@ static void move(struct gateway *g)
 
 static bool may_go(const struct gateway *g)
 {
-	return g->own.leaving && own_shares(g) == 0 && !g->pending[REQUEST_MOVE] && !g->pending[REQUEST_RENEW];
+	return g->own.leaving && gateway_shares(g) == 0 && !g->pending[REQUEST_MOVE] && !g->pending[REQUEST_RENEW];
 }
 
 /* The lease goes first: shares that others give in this moment belong to no gateway when the heartbeat has gone. */
@@ -624,10 +469,10 @@ static int say_goodbye(struct gateway *g)
 	request = g->pending[REQUEST_GOODBYE] ? NULL : prepare(g, REQUEST_GOODBYE);
 	if (!request)
 		return 0;
-	compare_heartbeat(g, request, self(g));
+	compare_heartbeat(g, request, gateway_self(g));
 	compare_epoch(g, request);
-	request_put(request, known_key(&g->known, 'g', self(g)->name), NULL);
-	request_put(request, known_key(&g->known, 'e', self(g)->name), NULL);
+	request_put(request, known_key(&g->known, 'g', gateway_self(g)->name), NULL);
+	request_put(request, known_key(&g->known, 'e', gateway_self(g)->name), NULL);
 	(void)send_request(g, request);
 	return 0;
 }
@@ -642,7 +487,7 @@ static int begin_anew(struct gateway *g)
 
 	if (r < 0)
 		return r;
-	tell_of(g, GATEWAY_WENT_BACK, NULL);
+	gateway_tell_of(g, GATEWAY_WENT_BACK, NULL);
 	g->lease_usec = 1;
 	g->promised_usec = 0;
 	known_forget(&g->known);
@@ -651,77 +496,6 @@ static int begin_anew(struct gateway *g)
 	g->retry_usec = g->own.now_usec + g->own.lease_usec + g->own.lease_usec / 50;
 	g->watching = g->said_any = false;
 	return 0;
-}
-
-/* ---- news ---- */
-
-static void tell_gains(struct gateway *g)
-{
-	struct gateway_event events[GATEWAYS_MAX] = { { .kind = GATEWAY_GOT } };
-	struct gateway_event losses = { .kind = GATEWAY_LOST };
-	size_t i;
-
-	for (i = 0; i < g->known.n_nodes; i++) {
-		struct known_node *node = g->known.nodes[i];
-		bool gained = node->shares[0] > node->local.accounted;
-		struct gateway_event *event = gained ? &events[node->from] : &losses;
-
-		if (node->shares[0] == node->local.accounted)
-			continue;
-		event->slots += distance(node->shares[0], node->local.accounted);
-		event->node = event->nodes++ == 0 ? node->name : event->node;
-		node->local.accounted = node->shares[0];
-	}
-	for (i = 0; i < GATEWAYS_MAX; i++) {
-		events[i].kind = GATEWAY_GOT;
-		events[i].peer = i > 0 ? g->known.peers[i].name : NULL;
-		if (events[i].slots > 0)
-			tell(g, &events[i]);
-	}
-	if (losses.slots > 0)
-		tell(g, &losses);
-}
-
-static void tell_presence(struct gateway *g, struct peer *peer)
-{
-	bool other = peer->present && peer->readable && peer->said.list != g->own.list;
-
-	if (peer->told != peer->present)
-		tell_of(g, peer->present ? GATEWAY_CAME : GATEWAY_WENT, peer->name);
-	peer->told = peer->present;
-	if (peer->present && peer->readable && peer->other_list != other)
-		tell_of(g, other ? GATEWAY_LIST_DIFFERS : GATEWAY_LIST_AGREES, peer->name);
-	peer->other_list = other;
-}
-
-static void tell_silence(struct gateway *g, struct peer *peer)
-{
-	if (!peer->present || peer->silent_revision == peer->revision || !peer_is_silent(peer, &g->own))
-		return;
-	peer->silent_revision = peer->revision;
-	tell_of(g, GATEWAY_SILENT, peer->name);
-	if (g->hooks.fence)
-		g->hooks.fence(g->hooks.context, peer->name);
-}
-
-static void tell_news(struct gateway *g)
-{
-	size_t i;
-
-	/* A change may be told before the commit that made it is answered. */
-	if (!g->pending[REQUEST_MOVE])
-		tell_gains(g);
-	for (i = 1; i < GATEWAYS_MAX; i++) {
-		if (g->known.peers[i].name[0] == '\0')
-			continue;
-		tell_presence(g, &g->known.peers[i]);
-		tell_silence(g, &g->known.peers[i]);
-	}
-	if (g->known.bad) {
-		tell_of(g, GATEWAY_BAD_VALUE, g->known.bad);
-		free(g->known.bad);
-		g->known.bad = NULL;
-	}
 }
 
 /* ---- a turn ---- */
@@ -753,7 +527,7 @@ static void lapse(struct gateway *g)
 	if (g->own.now_usec < g->lease_usec || g->lapsed)
 		return;
 	g->lapsed = true;
-	tell_of(g, GATEWAY_LAPSED, NULL);
+	gateway_tell_of(g, GATEWAY_LAPSED, NULL);
 }
 
 /* Limits are those of the shares: the lease may be longer. */
@@ -769,7 +543,7 @@ static int extend(struct gateway *g)
 	g->lease_usec = g->promised_usec;
 	if (g->lapsed && g->own.now_usec < g->lease_usec) {
 		g->lapsed = false;
-		tell_of(g, GATEWAY_RENEWED, NULL);
+		gateway_tell_of(g, GATEWAY_RENEWED, NULL);
 	}
 	return 0;
 }
@@ -778,7 +552,7 @@ static int be_active(struct gateway *g)
 {
 	bool anew = !g->watching || g->refused >= REFUSED_MAX || !g->known.complete;
 
-	tell_news(g);
+	gateway_tell_news(g);
 	if (may_go(g))
 		return say_goodbye(g);
 	renew(g);
@@ -837,7 +611,7 @@ static uint64_t next_turn(const struct gateway *g)
 	if (g->lease_usec > now)
 		next = earlier(next, g->lease_usec);
 	if (g->state == STATE_ACTIVE && !g->pending[REQUEST_RENEW] && !may_go(g))
-		next = earlier(next, heartbeat_due(g));
+		next = earlier(next, gateway_heartbeat_due(g));
 	if (g->retry_usec > now)
 		next = earlier(next, g->retry_usec);
 	for (i = 1; i < GATEWAYS_MAX; i++)
@@ -952,42 +726,4 @@ void gateway_free(struct gateway *g)
 	known_clear(&g->known);
 	free(g->identity);
 	free(g);
-}
-
-/* ---- status ---- */
-
-static struct gateway_peer peer_status(const struct gateway *g, size_t i)
-{
-	const struct peer *peer = &g->known.peers[i];
-	struct gateway_peer p = { .name = peer->name, .self = i == 0, .said_usec = peer->heard_usec };
-	size_t j;
-
-	for (j = 0; j < g->known.n_nodes; j++)
-		p.shares += g->known.nodes[j]->shares[i];
-	p.silent = i == 0 ? g->lapsed : peer_is_silent(peer, &g->own);
-	p.leaving = i == 0 ? g->own.leaving : peer->said.leaving;
-	p.same_list = i == 0 || peer->said.list == g->own.list;
-	p.busy = i == 0 ? g->own.busy : peer->said.busy;
-	p.waiting = i == 0 ? g->own.waiting : peer->said.waiting;
-	p.age_usec = i == 0 ? g->own.age_usec : peer->said.age_usec;
-	if (i == 0)
-		p.said_usec = g->said_usec;
-	return p;
-}
-
-void gateway_status(const struct gateway *g, struct gateway_status *ret)
-{
-	size_t i;
-
-	*ret = (struct gateway_status){ .settled = g->state == STATE_ACTIVE, .lease_usec = g->lease_usec };
-	for (i = 0; i < g->known.n_nodes; i++) {
-		const struct known_node *node = g->known.nodes[i];
-
-		ret->nodes += node->present;
-		ret->cores += node->present ? node->cores : 0;
-		ret->rest += known_rest(node);
-	}
-	for (i = 0; i < GATEWAYS_MAX; i++)
-		if (i == 0 || (g->known.peers[i].name[0] != '\0' && g->known.peers[i].present))
-			ret->peers[ret->n_peers++] = peer_status(g, i);
 }
