@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A later version with another format of the scoreboard takes over from this version while connections run and wait; and
-# the way back says what must be done. The later version is the present version, built with another number. tests/package.bats does
-# the same with two packages.
+# the way back says what must be done. The later version is the present version, built with another number.
+# tests/package.bats does the same with two packages.
 
 load lib/helpers
 load lib/managed
