@@ -4,10 +4,11 @@
  * former.c: two TCP sockets that listen at one address, both with SO_REUSEPORT,
  * are a group: the kernel gives each new handshake to one of them, by a hash or by
  * a program, see SO_ATTACH_REUSEPORT_CBPF in socket(7). The program here gives all
- * of them to the present socket, which listened as the second of the group. What reaches the former socket from then on are
- * the ends of handshakes that it had begun. The kernel gives such a handshake up
- * after tcp_synack_retries pauses of 1, 2, 4 ... seconds and one more: 63 s for the
- * default of 5. After that time the socket can be closed, and resets nobody.
+ * of them to the present socket, which listened as the second of the group. From
+ * then on the former socket gets only the ends of handshakes that it had begun. The
+ * kernel gives such a handshake up after tcp_synack_retries pauses of 1, 2, 4 ...
+ * seconds and another pause: 63 s for the default of 5. After that time the socket
+ * can be closed, and no client is reset.
  */
 
 #include "former.h"

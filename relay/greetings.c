@@ -149,7 +149,7 @@ int greetings_admit(struct greetings *greetings, int listening_fd)
 		return r;
 	}
 	add(greetings, greeting);
-	greeting->arrival.is_uncounted = proxy_is_expected(greeting->arrival.fd); /* until it is known whose it is */
+	greeting->arrival.is_uncounted = proxy_is_expected(greeting->arrival.fd); /* until its client is known */
 	greeting->known = !greeting->arrival.is_uncounted;
 	if (greeting->known || look_at(greeting, false))
 		watch(greeting);

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * greetings.h: connections that a listener has accepted and whose PROXY header it
- * awaits, see proxy.h. The scoreboard knows nothing of such a connection: it gets
- * its place in the queue under its client's own address, once that is known. So a
- * client that sends no header holds neither a slot nor a place.
+ * greetings.h: connections that a listener has accepted, and of which it awaits the
+ * PROXY header, see proxy.h. The scoreboard knows nothing of such a connection: it
+ * gets its place in the queue under its client's own address, once that is known. So
+ * a client that sends no header holds neither a slot nor a place.
  */
 
 #include <stdbool.h>
@@ -40,7 +40,7 @@ size_t greetings_count(const struct greetings *greetings);
 int greetings_admit(struct greetings *greetings, int listening_fd);
 
 /*
- * Calls take for each connection whose client is known (all: for every
+ * Calls take for each connection that has told its client (all: for every
  * connection), in the order in which they came. head is the size of the header,
  * which is still unread. If take returns 0, the connection and its descriptor are no
  * longer the list's; at any other value the rest stays.
@@ -48,7 +48,7 @@ int greetings_admit(struct greetings *greetings, int listening_fd);
 void greetings_pass(struct greetings *greetings, bool all, int (*take)(const struct arrival *arrival, size_t head, void *arg),
 		    void *arg);
 
-/* Ends the connections whose header has not come in time. To be called after every change. */
+/* Ends each connection that has not sent its header in time. To be called after every change. */
 void greetings_look(struct greetings *greetings);
 
 /* Ends all connections. */

@@ -17,7 +17,7 @@ bool listen_is_place(const char *text);
 /*
  * Listens at every address that the text stands for and that the machine has: a
  * port alone is all of the machine's addresses, a name all of its own. A unix
- * socket that nobody listens at any more makes room. *ret gets up to max
+ * socket that no process listens at any more makes room. *ret gets up to max
  * non-blocking, close-on-exec descriptors, the caller's. Returns how many, or
  * -errno: -EINVAL is a text that is no place, -ENXIO a name that does not resolve,
  * -EADDRNOTAVAIL that the machine has none of the addresses, -E2BIG that they are

@@ -27,8 +27,8 @@ struct opening {
 unsigned char *opening_buffer(void);
 
 /*
- * Takes what the client has said, unless it was taken before, and offers it to a socket whose
- * connect is under way. 1: the socket has taken some, and so is connected. 0: that
+ * Takes what the client has said, unless it was taken before, and offers it to a
+ * socket with a connect that is under way. 1: the socket has taken some, and so is connected. 0: that
  * cannot be told, as it has taken nothing, or the client has said nothing. Or the
  * -errno of the connect, or of the connection that it made; the kernel does not
  * tell it again.
