@@ -236,7 +236,7 @@ static void http_stop(struct probe *probe)
 static struct probe *http_next_ended(enum outcome *ret)
 {
 	struct transfer_result result;
-	struct transfer *transfer = transfers_next_ended(transfers, &result);
+	struct transfer *transfer = transfer_next_ended(transfers, &result);
 	struct probe *probe;
 
 	if (!transfer)

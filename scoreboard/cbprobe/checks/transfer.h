@@ -2,9 +2,8 @@
 #pragma once
 
 /*
- * transfer.h: answers to HTTP requests, fetched by libcurl, any number at the same
- * time. For the pass they are a single descriptor. Only this file and its .c know
- * of libcurl.
+ * transfer.h: answers to HTTP requests, fetched by libcurl. Only transfer.c and
+ * transfers.c know of libcurl.
  */
 
 #include <stdbool.h>
@@ -12,11 +11,11 @@
 #include <stdint.h>
 
 #include "scoreboard.h"
+#include "transfers.h"
 
 #define TRANSFER_HEADERS_MAX 65536u /* bytes of status lines and headers, of all answers up to the final answer */
 #define TRANSFER_BODY_MAX 65536u    /* bytes of a body that are looked at */
 
-struct transfers;
 struct transfer;
 
 /* What is to be fetched. All of it need live only during the call. */
@@ -60,21 +59,9 @@ struct transfer_result {
 	size_t body_size;
 };
 
-/* Begins to use libcurl. *ret is the caller's, to be ended by transfers_close(). 0 or -errno. */
-int transfers_open(struct transfers **ret);
-
-/* Ends the transfers that are under way, and frees all; NULL is fine. */
-void transfers_close(struct transfers *transfers);
-
-/* A descriptor that is readable when transfers_work() has something to do. */
-int transfers_fd(const struct transfers *transfers);
-
-/* Does what can be done without waiting. 0 or -errno. */
-int transfers_work(struct transfers *transfers);
-
 /* A transfer that has ended, and its result; NULL if there is none (more). Each transfer is returned once, and is still
  * to be freed. */
-struct transfer *transfers_next_ended(struct transfers *transfers, struct transfer_result *ret);
+struct transfer *transfer_next_ended(struct transfers *transfers, struct transfer_result *ret);
 
 /* Begins a transfer for owner. *ret is the caller's, to be ended by transfer_free() before the transfers are. 0,
  * -ENOMEM, or -EINVAL: the URL is none. */
