@@ -5,26 +5,16 @@
 # do wrong.
 
 load lib/helpers
+load lib/nginx
 
 # nginx_node: a web server that writes three logs: with the client's port, without, and in a form of its own.
 nginx_node() {
-  command -v nginx >/dev/null || skip "nginx is not installed"
-  mkdir -p "$T/nginx"
-  cat >"$T/nginx.conf" <<END
-daemon off; pid $T/nginx/pid; error_log $T/nginx/error.log; worker_processes 1;
-events {}
-http {
+  nginx_at 4001 4 <<END
   log_format port '\$remote_addr:\$remote_port - \$remote_user [\$time_local] "\$request" \$status \$body_bytes_sent';
   log_format own '\$msec from=\$remote_addr "\$request" port=\$remote_port';
   access_log $T/port.log port; access_log $T/plain.log combined; access_log $T/own.log own;
-  client_body_temp_path $T/nginx/a; proxy_temp_path $T/nginx/b; fastcgi_temp_path $T/nginx/c;
-  uwsgi_temp_path $T/nginx/d; scgi_temp_path $T/nginx/e;
   server { listen $ADDR:4001; location / { return 200 "hello\n"; } }
-}
 END
-  background "$T/nginx.log" nginx -e "$T/nginx/error.log" -c "$T/nginx.conf"
-  until_ok is_listening "$ADDR:4001"
-  node_line 4001 4
 }
 
 ask() { curl -s -m 20 --interface "$1" "http://$GATE/$2"; } # FROM WHAT

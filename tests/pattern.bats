@@ -76,23 +76,31 @@ COSTLY='(a|b)*a(a|b){14}c'
   state_is 4001 up
 }
 
-@test "only what is new is looked at: an answer that comes in 8,000 pieces costs as much as one" {
-  # All pieces have one budget: with a new search from the beginning for each, the sum would be far over it.
-  background "$T/drip.log" python3 -c '
-import socket, sys, time
-s = socket.create_server((sys.argv[1], 4001), backlog=64)
-print("PORT", flush=True)
+# in_pieces <<END: a node at port 4001 that sends what the Python on standard input, indented by 8, sends to its
+# connection c.
+in_pieces() {
+  background "$T/pieces.log" python3 -c "
+import socket, time
+s = socket.create_server(('$ADDR', 4001), backlog=64)
+print('PORT', flush=True)
 while True:
     c = s.accept()[0]
     c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
+$(cat)
+    except OSError:
+        pass"
+  until_ok grep -q ^PORT "$T/pieces.log"
+}
+
+@test "only what is new is looked at: an answer that comes in 8,000 pieces costs as much as one" {
+  # All pieces have one budget: with a new search from the beginning for each, the sum would be far over it.
+  in_pieces <<'END'
         for i in range(8000):
             c.sendall(b"y" if i % 80 else b"\n")
             time.sleep(0.0001)
         c.sendall(b"\nthe end of it\n")
-    except OSError:
-        pass' "$ADDR"
-  until_ok grep -q ^PORT "$T/drip.log"
+END
   printf 'expect "%s"\n' '[a-z]+ end of it$' >"$T/chat"
   node_line 4001 1 "check=chat:$T/chat --timeout=60s"
   run -0 probe -v
@@ -100,20 +108,11 @@ while True:
 }
 
 @test "a match that begins in one piece and ends in the next is found; \$ waits for the line's end" {
-  background "$T/pieces.log" python3 -c '
-import socket, sys, time
-s = socket.create_server((sys.argv[1], 4001), backlog=64)
-print("PORT", flush=True)
-while True:
-    c = s.accept()[0]
-    c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    try:
+  in_pieces <<'END'
         for piece in (b"HEL", b"LO", b" far", b"m", b"er\r\nHELLO fa", b"rm\r", b"\n"):
             c.sendall(piece)
             time.sleep(0.05)
-    except OSError:
-        pass' "$ADDR"
-  until_ok grep -q ^PORT "$T/pieces.log"
+END
   printf '%s\n' 'expect "^HELLO farm$"' >"$T/chat"
   node_line 4001 1 "check=chat:$T/chat --timeout=60s"
   run -0 probe -v

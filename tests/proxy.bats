@@ -6,6 +6,7 @@
 
 load lib/helpers
 load lib/managed
+load lib/nginx
 
 REAL=127.9.9.9   # where clients really are
 
@@ -28,20 +29,10 @@ END
 }
 
 nginx_node() {
-  command -v nginx >/dev/null || skip "nginx is not installed"
-  mkdir -p "$T/nginx"
-  cat >"$T/nginx.conf" <<END
-daemon off; pid $T/nginx/pid; error_log $T/nginx/error.log; worker_processes 1;
-events {}
-http {
-  access_log off; client_body_temp_path $T/nginx/a; proxy_temp_path $T/nginx/b; fastcgi_temp_path $T/nginx/c;
-  uwsgi_temp_path $T/nginx/d; scgi_temp_path $T/nginx/e;
+  nginx_at 4001 2 <<END
+  access_log off;
   server { listen $ADDR:4001 proxy_protocol; location / { return 200 "src=\$proxy_protocol_addr port=\$proxy_protocol_port\n"; } }
-}
 END
-  background "$T/nginx.log" nginx -e "$T/nginx/error.log" -c "$T/nginx.conf"
-  until_ok is_listening "$ADDR:4001"
-  node_line 4001 2
 }
 
 # haproxy_front send-proxy|send-proxy-v2: haproxy before the gateway.
