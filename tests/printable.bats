@@ -174,9 +174,10 @@ END
   echo "alpha.node.example.org, 4002, 1, 0, check=banner:PATTERNPATTERNPATTERN" >>"$CONF"
   entrance alone
   score load
-  client_start one --source 127.55.66.77 --line "$(until_word go)" --expect line
+  # Both clients stay until the end of the test, however long that takes on a busy machine.
+  client_start one --timeout 600 --source 127.55.66.77 --line "$(until_word go)" --expect line
   until_ok busy_is 1
-  client_start two --source 127.55.66.77 --line "sleep 0" --expect line
+  client_start two --timeout 600 --source 127.55.66.77 --line "sleep 0" --expect line
   until_ok waiting_is 1
   score down "$ADDR:4001" --reason REASONREASONREASONREASON
   put_into_scoreboard REASONREASONREASONREASON 'MARK\nFORGED\x1b[31m\xc2\x9b\xe2\x80\xae\xff'
