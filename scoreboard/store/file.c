@@ -426,9 +426,9 @@ void file_note_place(struct file *f, const unsigned char *place)
 		f->map = (struct map){ 0 };
 }
 
-bool file_find(const struct file *f, TDB_DATA key, TDB_DATA *ret)
+bool file_find(const struct file *f, TDB_DATA key, uint32_t hash, TDB_DATA *ret)
 {
-	return tdb_map_size(f->tdb) == f->map.size && place_find(&f->map, key, ret);
+	return tdb_map_size(f->tdb) == f->map.size && place_find(&f->map, key, hash, ret);
 }
 
 int file_fd(const struct file *f)

@@ -127,8 +127,8 @@ bool file_has_places(struct file *f, const char *key);
 /* At the begin of a section: tdb has shown the record that file_has_places() is called with at place. */
 void file_note_place(struct file *f, const unsigned char *place);
 
-/* In a section, after file_note_place(), finds a record where tdb has mapped the file. false: tdb is to be asked. */
-bool file_find(const struct file *f, TDB_DATA key, TDB_DATA *ret);
+/* In a section, after file_note_place(), finds a record where tdb has mapped the file; as place_find(). */
+bool file_find(const struct file *f, TDB_DATA key, uint32_t hash, TDB_DATA *ret);
 
 /* What an access to the file that ended with r came to. Nothing that was read of a file is true if the file was cut short
  * meanwhile: then -EUCLEAN. */

@@ -58,16 +58,16 @@ struct map place_map(struct tdb_context *tdb, const char *key)
 	if (bytes == MAP_FAILED)
 		return map;
 	other.bytes = bytes;
-	if (place_find(&other, seen.key, &record))
+	if (place_find(&other, seen.key, tdb_jenkins_hash(&seen.key), &record))
 		map.bytes = (unsigned char *)(uintptr_t)seen.outer - (record.dptr - other.bytes);
 	map.known = seen.outer;
 	(void)munmap(bytes, other.size);
 	return map;
 }
 
-bool place_find(const struct map *map, TDB_DATA key, TDB_DATA *ret)
+bool place_find(const struct map *map, TDB_DATA key, uint32_t hash, TDB_DATA *ret)
 {
-	uint32_t hash = tdb_jenkins_hash(&key), offset;
+	uint32_t offset;
 
 	if (!map->bytes || map->size < RECORDS_AT)
 		return false;

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h> /* for tdb.h */
 
 #include <tdb.h>
@@ -23,11 +24,11 @@ struct map {
 struct map place_map(struct tdb_context *tdb, const char *key);
 
 /*
- * As tdb_parse_record(), but looks at the mapped file itself. tdb must not write
+ * As tdb_parse_record(), but looks at the mapped file itself. hash is the key's, by tdb_jenkins_hash(). tdb must not write
  * to it or map it anew meanwhile: the caller has the lock, and no transaction. Returns whether
  * the record was found: if not, tdb is to be asked, which also knows what is wrong.
  */
-bool place_find(const struct map *map, TDB_DATA key, TDB_DATA *ret);
+bool place_find(const struct map *map, TDB_DATA key, uint32_t hash, TDB_DATA *ret);
 
 /* Writes bytes to their place. Calls are done in their order: a process that is killed has done the first ones, perhaps
  * a part of one, and nothing of the others. */

@@ -77,6 +77,16 @@ struct copy {
 	unsigned n_dirty;
 };
 
+/* A record's key, and its hash: a process goes back to the same records again and again. */
+struct known_key {
+	enum store_kind kind;
+	uint32_t a, b, hash;
+	size_t length;       /* of the name; 0: no key is known here */
+	char name[KEY_MAX];
+};
+
+#define KNOWN_BITS 4u /* more would take a short-lived relay one page more */
+
 struct store {
 	struct file file;
 	enum { UNLOCKED, LOCKED, TRANSACTION } mode;
@@ -90,6 +100,7 @@ struct store {
 	bool is_salvaged;    /* the store is in memory, and may lack records */
 	void (*watch)(enum store_kind kind, uint32_t a, uint32_t b, void *arg);
 	void *watch_arg;
+	struct known_key known[1u << KNOWN_BITS];
 	unsigned n_copies;
 	/* From here on nothing has a meaning while no section is open: see store_spare(). */
 	struct copy copies[COPIES_MAX];
@@ -106,6 +117,26 @@ static TDB_DATA make_key(char buffer[static KEY_MAX], enum store_kind kind, uint
 static TDB_DATA name_key(const char *name)
 {
 	return (TDB_DATA){ .dptr = (unsigned char *)(uintptr_t)name, .dsize = strlen(name) };
+}
+
+/* The key of a record, and *ret_hash. It is valid until the next call. */
+static TDB_DATA known_key(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, uint32_t *ret_hash)
+{
+	/* By the golden ratio, neighbours are far from each other. */
+	uint32_t place = (kind + 31 * a + 1021 * b) * UINT32_C(0x9e3779b1) >> (32 - KNOWN_BITS);
+	struct known_key *known = &s->known[place];
+	TDB_DATA key = { .dptr = (unsigned char *)known->name, .dsize = known->length };
+
+	if (known->length == 0 || known->kind != kind || known->a != a || known->b != b) {
+		key = make_key(known->name, kind, a, b);
+		known->kind = kind;
+		known->a = a;
+		known->b = b;
+		known->length = key.dsize;
+		known->hash = tdb_jenkins_hash(&key);
+	}
+	*ret_hash = known->hash;
+	return key;
 }
 
 /* Writes a record through tdb: with TDB_MODIFY a record that is there, at its size; with TDB_REPLACE any. */
@@ -130,20 +161,22 @@ static int put_intent(struct store *s)
 
 /* Has a record shown to fn, which returns 0 or -errno. In a section without asking tdb, if possible. 0, -ENOENT, what fn
  * returned, or -errno. */
-static int show(struct store *s, TDB_DATA key, int (*fn)(TDB_DATA key, TDB_DATA value, void *arg), void *arg)
+static int show(struct store *s, TDB_DATA key, uint32_t hash, int (*fn)(TDB_DATA key, TDB_DATA value, void *arg),
+		void *arg)
 {
 	TDB_DATA value;
 	int r;
 
-	if (s->mode == LOCKED && file_find(&s->file, key, &value))
+	if (s->mode == LOCKED && file_find(&s->file, key, hash, &value))
 		return file_believe(fn(key, value, arg));
 	r = tdb_parse_record(s->file.tdb, key, fn, arg);
 	return file_believe(r == -1 ? file_error(s->file.tdb) : r);
 }
 
+/* Newest first: a section mostly goes on with what it has fetched last. */
 static struct copy *copy_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b)
 {
-	for (unsigned i = 0; i < s->n_copies; i++) {
+	for (unsigned i = s->n_copies; i-- > 0;) {
 		struct copy *copy = &s->copies[i];
 
 		if (copy->kind == kind && copy->a == a && copy->b == b)
@@ -230,13 +263,14 @@ static int fetch_intent(TDB_DATA key, TDB_DATA value, void *arg)
 /* Reads which change was applied last, and which was begun last. */
 static int read_change(struct store *s)
 {
+	TDB_DATA intent = name_key("intent");
 	int r = tdb_parse_record(s->file.tdb, name_key("applied"), fetch_applied, s);
 
 	r = file_believe(r == -1 ? must_exist(file_error(s->file.tdb)) : r);
 	if (r < 0)
 		return r;
 	file_note_place(&s->file, s->applied_place);
-	return must_exist(show(s, name_key("intent"), fetch_intent, s));
+	return must_exist(show(s, intent, tdb_jenkins_hash(&intent), fetch_intent, s));
 }
 
 /* Whether a process was killed while it applied the intent. */
@@ -349,7 +383,8 @@ static int copy_fill(TDB_DATA key, TDB_DATA value, void *arg)
 /* The copy of a record, which is made if there is none. 0, -ENOENT, or -errno. */
 static int copy_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, struct copy **ret)
 {
-	char buffer[KEY_MAX];
+	uint32_t hash;
+	TDB_DATA key;
 	int r;
 
 	*ret = copy_find(s, kind, a, b);
@@ -363,7 +398,8 @@ static int copy_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t 
 	(*ret)->b = b;
 	(*ret)->n_dirty = 0;
 	s->touched++;
-	r = show(s, make_key(buffer, kind, a, b), copy_fill, s);
+	key = known_key(s, kind, a, b, &hash);
+	r = show(s, key, hash, copy_fill, s);
 	if (r == 0)
 		s->n_copies++;
 	return r;
@@ -389,30 +425,51 @@ int store_find_any(struct store *s, enum store_kind kind, uint32_t a, uint32_t b
 	return 0;
 }
 
-void store_touch(struct store *s, const void *p, size_t size)
+/* The copy that size bytes at a place are in: the copies lie one behind the other in the arena. */
+static struct copy *copy_at(struct store *s, const unsigned char *at, size_t size)
 {
-	const unsigned char *at = p;
-
 	for (unsigned i = 0; i < s->n_copies; i++) {
 		struct copy *copy = &s->copies[i];
-		uint32_t offset;
 
-		if (at < copy->data || at + size > copy->data + copy->size)
+		if (at >= copy->data + copy->size)
 			continue;
-		offset = (uint32_t)(at - copy->data);
-		for (unsigned j = 0; j < copy->n_dirty; j++)
-			if (offset >= copy->dirty[j].offset &&
-			    offset + size <= copy->dirty[j].offset + copy->dirty[j].size)
-				return;
-		if (copy->n_dirty == RANGES_MAX) {
-			copy->n_dirty = 1;
-			copy->dirty[0] = (struct range){ 0, (uint32_t)copy->size };
+		if (at >= copy->data && at + size <= copy->data + copy->size)
+			return copy;
+		break;
+	}
+	abort(); /* a bug, which must not write a half-true scoreboard */
+}
+
+/* Makes a range larger by another that it overlaps, or nearly so: a patch of its own would be longer than what lies
+ * between. false: they are too far from each other. */
+static bool range_join(struct range *range, uint32_t offset, uint32_t size)
+{
+	uint32_t end = range->offset + range->size;
+
+	if (offset > end + sizeof(struct patch) || range->offset > offset + size + sizeof(struct patch))
+		return false;
+	if (end < offset + size)
+		end = offset + size;
+	if (range->offset > offset)
+		range->offset = offset;
+	range->size = end - range->offset;
+	return true;
+}
+
+void store_touch(struct store *s, const void *p, size_t size)
+{
+	struct copy *copy = copy_at(s, p, size);
+	uint32_t offset = (uint32_t)((const unsigned char *)p - copy->data);
+
+	for (unsigned i = copy->n_dirty; i-- > 0;)
+		if (range_join(&copy->dirty[i], offset, (uint32_t)size))
 			return;
-		}
-		copy->dirty[copy->n_dirty++] = (struct range){ offset, (uint32_t)size };
+	if (copy->n_dirty == RANGES_MAX) {
+		copy->n_dirty = 1;
+		copy->dirty[0] = (struct range){ 0, (uint32_t)copy->size };
 		return;
 	}
-	abort(); /* p is in no copy: a bug, which must not write a half-true scoreboard */
+	copy->dirty[copy->n_dirty++] = (struct range){ offset, (uint32_t)size };
 }
 
 void store_trim(struct store *s)
@@ -445,7 +502,8 @@ int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, vo
 {
 	const struct copy *copy = copy_find(s, kind, a, b);
 	struct fetch fetch = { .data = data, .size = size };
-	char buffer[KEY_MAX];
+	uint32_t hash;
+	TDB_DATA key;
 	int r;
 
 	if (copy) {
@@ -455,7 +513,8 @@ int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, vo
 		return 0;
 	}
 	s->touched++;
-	r = must_exist(show(s, make_key(buffer, kind, a, b), fetch_fixed, &fetch));
+	key = known_key(s, kind, a, b, &hash);
+	r = must_exist(show(s, key, hash, fetch_fixed, &fetch));
 	return r < 0 || fetch.fits ? r : -EUCLEAN;
 }
 
