@@ -227,14 +227,16 @@ static uint64_t key_share(const struct index_key *key, uint32_t worth)
 	return key->worth - worth < WORTH_STEPS ? key->shares[key->worth - worth] : 0;
 }
 
-/* The largest share of nodes of a worth, in a page. */
+#define WHOLE_SHARE (UINT64_C(1) << 31) /* all cores are free */
+
+/* The largest share of nodes of a worth, in a page. None behind a whole share is larger, as its position is higher. */
 static uint64_t best_share(const void *page, unsigned level, uint32_t items, uint32_t worth)
 {
 	const struct index_entry *entries = ((const struct entry_page *)page)->entries;
 	const struct index_key *keys = ((const struct key_page *)page)->keys;
 	uint64_t best = 0;
 
-	for (uint32_t i = 0; i < items; i++) {
+	for (uint32_t i = 0; i < items && best >> POSITION_BITS < WHOLE_SHARE; i++) {
 		uint64_t share = level > 0 ? key_share(&keys[i], worth) : entries[i].key.worth == worth ? entries[i].key.share : 0;
 
 		best = share > best ? share : best;
@@ -242,15 +244,15 @@ static uint64_t best_share(const void *page, unsigned level, uint32_t items, uin
 	return best;
 }
 
-/* The first item of a page with the best spread. */
-static uint32_t best_spread(const void *page, unsigned level, uint32_t items)
+/* The first item of a page with the best spread, which is no better than most. */
+static uint32_t best_spread(const void *page, unsigned level, uint32_t items, uint64_t most)
 {
 	const struct index_entry *entries = ((const struct entry_page *)page)->entries;
 	const struct index_key *keys = ((const struct key_page *)page)->keys;
 	uint64_t best = 0;
 	uint32_t at = 0;
 
-	for (uint32_t i = 0; i < items; i++) {
+	for (uint32_t i = 0; i < items && best < most; i++) {
 		uint64_t spread = level > 0 ? keys[i].spread : entries[i].key.spread;
 
 		if (spread > best) {
@@ -287,7 +289,7 @@ static struct index_key page_sum_again(const struct index_key *sum, const struct
 	if (now.spread < sum->spread || (now.spread == sum->spread && now.spread_at > sum->spread_at)) {
 		if (was->spread != sum->spread || was->spread_at != sum->spread_at)
 			return best;
-		now = item_key(page, level, first, best_spread(page, level, items));
+		now = item_key(page, level, first, best_spread(page, level, items, sum->spread));
 	}
 	best.spread = now.spread;
 	best.spread_at = now.spread_at;
@@ -345,9 +347,7 @@ static int update(struct store *store, struct farm *farm, uint32_t position, boo
 
 	if (r < 0)
 		return r;
-	r = page_get(store, 0, position / FANOUT, &page);
-	if (r < 0)
-		return r;
+	page = entry - position % FANOUT;
 	was = item_key(page, 0, position - position % FANOUT, position % FANOUT);
 	make_key(entry, position);
 	store_touch(store, entry, sizeof(*entry));
@@ -365,6 +365,8 @@ static int update(struct store *store, struct farm *farm, uint32_t position, boo
 		}
 		before = *sum;
 		*sum = all ? page_sum(page, level, first, items) : page_sum_again(sum, &was, page, level, item, items);
+		if (memcmp(sum, &before, sizeof(before)) == 0)
+			return 0; /* nor does anything change above */
 		store_touch(store, sum, sizeof(*sum));
 		if (level == top)
 			return 0;
