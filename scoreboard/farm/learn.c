@@ -66,7 +66,7 @@ int learn_hold(struct store *store, struct node_record *record, struct index_ent
 		return r;
 	speed_learn_hold(&record->speed, class, entry->id, pin_of(record), now_usec - slot->since_usec, now_usec);
 	store_touch(store, class, sizeof(*class));
-	store_touch(store, &record->speed, sizeof(record->speed));
+	store_touch(store, &record->speed.hold, sizeof(record->speed.hold));
 	return settle(store, record, entry, now_usec);
 }
 

@@ -235,12 +235,18 @@ void node_edge_begin(const struct node_record *record, const struct index_entry 
 	};
 }
 
+static void set_speed(const struct node_record *record, struct index_entry *entry, uint32_t speed)
+{
+	index_set_speed(entry, speed, record->config.smt ? record->config.smt : 1000);
+}
+
 bool node_set_speed(const struct node_record *record, struct index_entry *entry)
 {
-	uint32_t speed = node_speed(record), smt = record->config.smt ? record->config.smt : 1000;
+	uint32_t speed = node_speed(record);
 	bool changed = speed != entry->speed;
 
-	index_set_speed(entry, speed, smt);
+	if (changed)
+		set_speed(record, entry, speed);
 	return changed;
 }
 
@@ -274,7 +280,7 @@ void node_enter(const struct node_record *record, struct index_entry *entry)
 		flags = (flags & ~(uint32_t)ENTRY_TRIAL_OPEN) | ENTRY_UP;
 	entry->cores = record->config.cores;
 	entry->limit = node_limit(record);
-	(void)node_set_speed(record, entry);
+	set_speed(record, entry, node_speed(record)); /* also where smt= alone has changed */
 	entry->flags = flags;
 }
 

@@ -255,33 +255,39 @@ static unsigned compare(struct speed_class *class, const struct speed_sample *mi
  */
 static struct speed_sample *find_place(struct speed_class *class, const struct speed_sample *mine, uint32_t now_msec)
 {
-	struct speed_sample *place = &class->latest[0], *own = NULL;
+	struct speed_sample *place = &class->latest[0], *own[SPEED_LATEST], *least_own = NULL;
+	uint32_t ages[SPEED_LATEST]; /* of the node's own samples */
 	uint64_t least = UINT64_MAX;
+	unsigned n = 0;
 
 	for (unsigned i = 0; i < SPEED_LATEST; i++) {
 		struct speed_sample *other = &class->latest[i];
-		uint32_t age = now_msec - other->begun_msec, gap = age;
+		uint32_t age = now_msec - other->begun_msec;
 
 		if (other->node == 0)
 			return other;
 		if (age > now_msec - place->begun_msec)
 			place = other;
-		if (other->node != mine->node)
-			continue;
-		/* gap becomes the distance to the node's next newer sample: small for its age means crowded. */
-		for (unsigned j = 0; j < SPEED_LATEST; j++) {
-			const struct speed_sample *newer = &class->latest[j];
-			uint32_t newer_age = now_msec - newer->begun_msec;
-
-			if (newer->node == mine->node && newer_age < age && age - newer_age < gap)
-				gap = age - newer_age;
-		}
-		if ((uint64_t)gap * 1024 / ((uint64_t)age + 1) < least) {
-			least = (uint64_t)gap * 1024 / ((uint64_t)age + 1);
-			own = other;
+		if (other->node == mine->node) {
+			own[n] = other;
+			ages[n++] = age;
 		}
 	}
-	return own ?: place;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t missed;
+		uint32_t newer = 0;
+
+		/* The age of the node's next newer sample: close to this one's means crowded. */
+		for (unsigned j = 0; j < n; j++)
+			if (ages[j] < ages[i] && ages[j] > newer)
+				newer = ages[j];
+		missed = (uint64_t)(ages[i] - newer) * 1024 / ((uint64_t)ages[i] + 1);
+		if (missed < least) {
+			least = missed;
+			least_own = own[i];
+		}
+	}
+	return least_own ?: place;
 }
 
 /* Takes a time into an input of a node, and into its class. */
