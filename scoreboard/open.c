@@ -133,6 +133,7 @@ static int open_existing(const char *path, struct score **ret)
 	if (!s)
 		return -ENOMEM;
 	s->port.fd = -1;
+	s->waits = holder_unwatched();
 	s->path = strdup(path);
 	holder_self(&s->self);
 	r = s->path ? store_open(path, &s->store) : -ENOMEM;
@@ -174,7 +175,7 @@ static int set_owner(struct store *store)
 /* Makes a complete scoreboard in the folder. It has no name yet. */
 static int make(const struct folder *folder, const struct nodelist *list, struct store **ret)
 {
-	struct score s = { .port.fd = -1, .is_draft = true };
+	struct score s = { .port.fd = -1, .waits = holder_unwatched(), .is_draft = true };
 	int r;
 
 	holder_self(&s.self);
@@ -307,6 +308,7 @@ void score_set_nodes(struct score *s, const char *path)
 void score_after_fork(struct score *s)
 {
 	wake_port_close(&s->port);
+	s->waits = holder_unwatched();
 	s->wakes.n = 0;
 	s->n_held = 0;
 	s->forgetful = false;
@@ -340,6 +342,7 @@ struct score *score_close(struct score *s)
 	if (!s)
 		return NULL;
 	wake_port_close(&s->port);
+	holder_watch_clear(&s->waits);
 	(void)store_close(s->store);
 	free(s->path);
 	free(s->nodes);

@@ -239,7 +239,7 @@ static int next_alive(struct score *s, struct farm *farm, struct clients_full *f
 		r = queue_get(s->store, farm, number, &cell);
 		if (r < 0)
 			return r;
-		if (holder_equal(&cell->owner, &s->self) || holder_alive(&cell->owner)) {
+		if (holder_equal(&cell->owner, &s->self) || holder_alive_still(&s->waits, &cell->owner)) {
 			*ret = cell;
 			*ret_number = number;
 			return 0;

@@ -43,6 +43,7 @@ struct score {
 	bool look_due;                /* a claim found that no process has looked for the dead lately */
 	bool lost_seen;               /* the opening, or a look for the dead, met lost slots, or processes that may hold such */
 	struct holder self;           /* this process */
+	struct holder_watch waits;    /* the process that waited when a slot was last granted: mostly it has all waiters */
 	struct wake_port port;
 	char room_for[SCORE_CLIENT_MAX + 1]; /* a client that may have a slot more since this section; see turn_make_room() */
 	struct wake_list wakes;       /* to be sent when the lock has been given up */

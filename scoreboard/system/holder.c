@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,4 +231,37 @@ int holder_pidfd(const struct holder *holder)
 		return -ESRCH;
 	}
 	return fd;
+}
+
+struct holder_watch holder_unwatched(void)
+{
+	return (struct holder_watch){ .fd = -1 };
+}
+
+void holder_watch_clear(struct holder_watch *watch)
+{
+	if (watch->fd >= 0)
+		(void)close(watch->fd);
+	*watch = holder_unwatched();
+}
+
+bool holder_alive_still(struct holder_watch *watch, const struct holder *holder)
+{
+	struct pollfd end = { .events = POLLIN };
+
+	if (!holder_equal(&watch->holder, holder)) {
+		holder_watch_clear(watch);
+		watch->holder = *holder;
+		return holder_alive(holder);
+	}
+	if (watch->fd < 0) {
+		end.fd = holder_pidfd(holder);
+		watch->fd = end.fd < 0 ? -1 : end.fd;
+		return end.fd >= 0 || (end.fd != -ESRCH && holder_alive(holder));
+	}
+	/* A pidfd can be read from the moment that its process is a zombie. */
+	end.fd = watch->fd;
+	if (poll(&end, 1, 0) < 0 || end.revents & POLLNVAL)
+		return holder_alive(holder);
+	return !(end.revents & POLLIN);
 }

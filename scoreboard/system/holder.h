@@ -49,3 +49,19 @@ bool holder_equal(const struct holder *a, const struct holder *b);
 
 /* A pidfd of exactly that process, close-on-exec, to be closed by the caller; -ESRCH if it has ended; or -errno. */
 int holder_pidfd(const struct holder *holder);
+
+/* A process that is asked for again and again. Begins as holder_unwatched(). */
+struct holder_watch {
+	struct holder holder;
+	int fd;              /* its pidfd, close-on-exec; -1: none yet */
+};
+
+/* The watch of no process. A child of fork(2), which may have closed the descriptor, begins anew by it, too. */
+struct holder_watch holder_unwatched(void);
+
+/* As holder_alive(). A process that is asked for a second time in a row is watched from then on: each further question is
+ * one system call, and reads no file of /proc. */
+bool holder_alive_still(struct holder_watch *watch, const struct holder *holder);
+
+/* Ends a watch. */
+void holder_watch_clear(struct holder_watch *watch);
