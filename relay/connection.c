@@ -5,8 +5,8 @@
  * its ticket's number through all of it: when a node fails the connection, the
  * connection goes back to its old place in the queue.
  *
- * A single function gives the slot back, after the node's socket is closed, so
- * that the node never sees the next connection before the end of this connection.
+ * A single function gives the slot back, after the node's machine has seen the
+ * connection end, so that the node never sees the next connection before that.
  */
 
 #include "connection.h"
@@ -303,11 +303,12 @@ static void close_node(struct life *life)
 }
 
 /* Closes both sides of a connection that has ended on both: in one call, where the descriptors follow each other, as those
- * of a relay do. */
+ * of a relay do. The client loses nothing. */
 static void close_both(struct life *life)
 {
 	int client_fd = life->connection->fd;
 
+	socket_end_clean(client_fd); /* until here close(2) was to be a reset */
 	if (life->node_fd == client_fd + 1 && close_range((unsigned)client_fd, (unsigned)life->node_fd, 0) == 0) {
 		life->connection->fd = life->node_fd = -1;
 		return;
@@ -324,19 +325,25 @@ static void abort_node(struct life *life)
 	life->node_fd = -1;
 }
 
-/* Both sides have ended; confirmed: as in struct forward_counts. A node that does not take the rest counts as idle, like
- * a connection on which nothing moves. */
-static void end_both(struct life *life, bool confirmed)
+/*
+ * Both sides have ended. A client that ended first may wait for the node's end, and
+ * is told at once. If the node ended first the client has been told, and the
+ * descriptors stay open until the slot is given back: a waiter may wait for the slot.
+ * A node that does not take the rest counts as idle, like a connection on which
+ * nothing moves.
+ */
+static void end_both(struct life *life, const struct forward_counts *counts)
 {
 	struct connection *connection = life->connection;
 	int r, missing;
 
-	socket_end_clean(connection->fd); /* until here close(2) was to be a reset; now it must lose nothing */
-	if (confirmed || delivery_begin(life->node_fd)) {
+	if (counts->confirmed || delivery_begin(life->node_fd)) {
 		(void)end(life, END_CLEAN, PHASE_DONE, EX_OK);
-		close_both(life);
+		if (!counts->node_first)
+			close_both(life);
 		return;
 	}
+	socket_end_clean(connection->fd);
 	connection_close(connection); /* the client does not wait for the node's machine */
 	r = delivery_end(life->node_fd, life->settings->idle_timeout_usec);
 	if (r == 0) {
@@ -373,7 +380,7 @@ static void stage_data(struct life *life)
 	connection->record.out = counts.out;
 	switch (outcome) {
 	case FORWARD_DONE:
-		end_both(life, counts.confirmed);
+		end_both(life, &counts);
 		break;
 	case FORWARD_CLIENT_RESET:
 		(void)end(life, END_CLIENT, PHASE_DATA, EX_OK);
@@ -416,7 +423,7 @@ static void complain_release(const struct life *life, int error)
 			       score_strerror(error));
 }
 
-/* The slot goes back, whatever the ending; the node's socket is closed by now. */
+/* The slot goes back, whatever the ending; the node's machine has seen the connection end by now. */
 static enum stage release(struct life *life, bool served)
 {
 	int r;
@@ -646,6 +653,8 @@ int connection_serve(struct connection *connection, struct score *score, const s
 		stage = stage == STAGE_WAIT ? stage_wait(&life) : stage_connect(&life);
 
 	opening_clear(&life.opening);
+	if (life.node_fd >= 0)
+		close_both(&life);
 	connection_close(connection);
 	connection->record.total_usec = now_boottime() - connection->accepted_usec;
 	if (connection->record.end_phase == PHASE_QUEUE)
