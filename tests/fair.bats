@@ -177,6 +177,73 @@ fewest_first() {
   until_ok everything_is_free
 }
 
+# comes_at LIMIT NAME SOURCE: as comes, at the entrance with that --per-client.
+comes_at() { GATE=$ADDR:$((3640 + $1)) comes "$2" "$3"; }
+
+@test "with different --per-client: a client's younger ticket with the higher limit gets the slot, the older one its turn later" {
+  node a 4001 3 --mode line
+  GATE=$ADDR:3642 entrance alone --fair --per-client 2
+  GATE=$ADDR:3643 entrance alone --fair --per-client 3
+  for i in 1 2 3; do comes_at 2 low$i $GREEDY; done
+  comes_at 3 other $OTHER
+  # Tickets 1, 2 and 4 have the slots. The greedy client has as many as its ticket 3 may have, but not ticket 6.
+  comes_at 2 low4 $GREEDY
+  comes_at 3 high1 $GREEDY
+  comes_at 3 high2 $GREEDY
+  scoreboard_is_right
+  goes other
+  until_ok held_by_is $GREEDY 3
+  until_ok queue_order_is "3 5 7"
+  # The limits are those of the tickets, also where the records are made anew.
+  "$BUILD/tests/cbtest-damage" "$SCOREBOARD" zero party/1/0 0 8
+  run score fsck --repair
+  scoreboard_is_right
+  # It holds 2: so ticket 3 must wait, and 7 is next.
+  goes low1
+  until_ok queue_order_is "3 5"
+  held_by_is $GREEDY 3
+  # It holds 1 in the end: ticket 3, then 5.
+  goes low2
+  have_come $n_come
+  queue_order_is "3 5"
+  goes high1
+  until_ok queue_order_is "5"
+  goes high2
+  until_ok waiting_is 0
+  for i in 3 4; do goes low$i; done
+  until_ok everything_is_free
+  scoreboard_is_right
+}
+
+@test "with more limits than a client has lists of tickets, a ticket has the next lower limit" {
+  local limit
+  node a 4001 20 --mode line
+  for limit in {0..17}; do GATE=$ADDR:$((3640 + limit)) entrance connection --fair --per-client "$limit"; done
+  comes_at 0 other $OTHER
+  score pause
+  for limit in {2..17} 0; do comes_at "$limit" greedy"$limit" $GREEDY; done
+  scoreboard_is_right
+  score resume
+  # Fifteen limits up to 16 have lists; 17, and no limit, are 16, too.
+  until_ok held_by_is $GREEDY 16
+  queue_order_is "18"
+  scoreboard_is_right
+  for limit in {2..17} 0; do goes greedy"$limit"; done
+  goes other
+  until_ok everything_is_free
+  scoreboard_is_right
+}
+
+@test "the order is that of the rule after each of many changes, whatever the limits" {
+  local seed=$RANDOM farm
+  for farm in "6 5 0" "6 5 2" "6 5 1,2,3" "4 5 2,3,0" "8 20 0,1,2,3,4,5,6,7" "4 20 1,2" "4 1 2,3,0"; do
+    rm -f "$T/order.tdb"*
+    echo "seed $seed, $farm"
+    # shellcheck disable=SC2086 # a word for each number
+    "$BUILD/tests/cbtest-fair" "$T/order.tdb" $farm 1500 "$seed"
+  done
+}
+
 @test "more clients than there was room for: each has its turn, and nothing is lost while the records grow" {
   node a 4001 2 --mode line
   entrance alone --fair

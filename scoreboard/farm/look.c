@@ -256,7 +256,8 @@ static int see_cell(struct score *s, struct farm *farm, uint32_t number, const s
 	item = &seen->items[seen->n++];
 	item->cell = *cell;
 	item->cell.client[SCORE_CLIENT_MAX] = '\0';
-	r = client_is_full(s, farm, cell->client, cell->per_client, 0, NULL);
+	r = farm->fair ? party_is_full(s->store, farm, &item->cell) :
+			 client_is_full(s, farm, cell->client, cell->per_client, 0, NULL);
 	if (r < 1)
 		item->cell.per_client = 0;
 	seen->fair = farm->fair;

@@ -121,79 +121,27 @@ static int first_allowed(struct score *s, const struct farm *farm, struct client
 
 /* ---- by fairness ---- */
 
-/*
- * Begins where a ticket may be that may have a slot, if the first ticket of the
- * first party, *first, may not: behind the tickets that are passed. The client for
- * which this section has made room may have passed tickets, though. But with a
- * limit that is not above that of *first it has no room: it holds as many slots as
- * the first party, or more. 0 or -errno.
- */
-static int begin_fairly(struct score *s, const struct farm *farm, const struct cell *first, struct walk *ret)
+static int fairest(struct score *s, const struct farm *farm, uint32_t *ret)
 {
-	const struct passed *passed = passed_get(s->store);
-
-	if (!passed || !*s->room_for || passed->limit <= first->per_client)
-		return begin_behind(s, farm, ret);
-	*ret = begin(farm);
-	return 0;
-}
-
-/*
- * Finds the waiter that is next if --per-client keeps *first, the first ticket of the
- * first party, from a slot. Each entrance may have a limit of its own, so the other
- * tickets are looked at. Those before the first that may have a slot are passed: they
- * are not looked at again.
- */
-static int fairest_allowed(struct score *s, const struct farm *farm, const struct cell *first, struct clients_full *full,
-			   uint32_t *ret)
-{
-	struct party party, best = { .held = UINT32_MAX };
-	const struct cell *cell;
-	uint32_t number;
-	struct walk walk;
-	int r = begin_fairly(s, farm, first, &walk);
-	bool all_passed = r == 0 && (walk.last > 0 || !passed_get(s->store));
-
-	while (r == 0 && (r = walk_on(s, farm, &walk, &cell, &number)) == 0) {
-		r = client_is_full(s, farm, cell->client, cell->per_client, 0, full);
-		if (r == 1) {
-			all_passed = all_passed && passed_add(s->store, number, cell, client_hash(cell->client));
-			r = 0;
-			continue;
-		}
-		all_passed = false;
-		if (r == 0)
-			r = party_get(s->store, farm, cell->client, &party);
-		if (r == 0 && party_is_before(&party, &best)) {
-			best = party;
-			*ret = number;
-		}
-	}
-	return r < 0 ? r : best.held == UINT32_MAX;
-}
-
-static int fairest(struct score *s, const struct farm *farm, struct clients_full *full, uint32_t *ret)
-{
+	int r, none = party_next(s->store, farm, ret);
 	struct cell cell;
-	int r = party_next(s->store, farm, ret);
 
-	if (r == 1)
-		return farm->queue_head == NONE ? 1 : -EUCLEAN;
-	if (r == 0)
-		r = queue_read(s->store, farm, *ret, &cell);
+	if (none < 0 || (none == 1 && farm->queue_head == NONE))
+		return none;
+	r = queue_read(s->store, farm, none ? farm->queue_head : *ret, &cell);
 	if (r < 0)
 		return r;
 	if (!cell_is_sane(&cell) || cell.state != CELL_WAITING)
 		return -EUCLEAN;
-	r = client_is_full(s, farm, cell.client, cell.per_client, 0, full);
-	return r == 1 ? fairest_allowed(s, farm, &cell, full, ret) : r;
+	/* If no ticket may have a slot, then the oldest may not, too. */
+	return none ? party_is_full(s->store, farm, &cell) ?: -EUCLEAN : 0;
 }
 
 /* ---- whose turn it is ---- */
 
 int turn_next(struct score *s, const struct farm *farm, struct clients_full *full, uint32_t *ret)
 {
-	return farm->fair ? fairest(s, farm, full, ret) : first_allowed(s, farm, full, ret);
+	return farm->fair ? fairest(s, farm, ret) : first_allowed(s, farm, full, ret);
 }
 
 int turn_settle(struct score *s, const struct farm *farm, struct clients_full *full)

@@ -15,12 +15,13 @@
 #include "system/grow.h"
 
 #define FANOUT PARTIES_PER_PAGE
+#define PARTS_MAX 15u /* of a party */
 
 struct party_page {
 	struct party parties[FANOUT];
 };
 
-/* The first party below to get a slot: the smallest of all. */
+/* The first part below to get a slot: the smallest of all. */
 struct party_key {
 	uint64_t turn;
 	uint32_t held;
@@ -41,12 +42,24 @@ static uint32_t page_of(const struct farm *farm, const char *name)
 	return pages > 1 ? (uint32_t)(ring_mix(ring_hash(name, strlen(name)), farm->party_seed) % pages) : 0;
 }
 
-static bool is_used(const struct party *party)
+static bool is_used(const struct party *part)
 {
-	return party->held > 0 || party->first != NONE;
+	return part->held > 0 || part->first != NONE;
 }
 
 static const struct party unused = { .first = NONE, .last = NONE };
+
+/* How many slots the client of a ticket may have; 0: any number, as clients without an address. */
+static uint32_t limit_of(const struct cell *cell)
+{
+	return client_is_same(cell->client, cell->client) ? cell->per_client : 0;
+}
+
+/* Whether a ticket of the part may have a slot. */
+static bool may_have(const struct party *part)
+{
+	return part->first != NONE && (part->limit == 0 || part->held < part->limit);
+}
 
 /* ---- the tree ---- */
 
@@ -74,21 +87,14 @@ static struct party_key key_of(const struct party *party)
 	return (struct party_key){ .turn = party->turn, .held = party->held };
 }
 
-bool party_is_before(const struct party *a, const struct party *b)
-{
-	const struct party_key x = key_of(a), y = key_of(b);
-
-	return is_before(&x, &y);
-}
-
 /* The key of item i of a page. */
 static struct party_key key_at(const void *page, unsigned level, uint32_t i)
 {
-	const struct party *party = &((const struct party_page *)page)->parties[i];
+	const struct party *part = &((const struct party_page *)page)->parties[i];
 
 	if (level > 0)
 		return ((const struct key_page *)page)->keys[i];
-	return party->first == NONE ? nothing : (struct party_key)key_of(party);
+	return may_have(part) ? key_of(part) : nothing;
 }
 
 /* The first of a page, and which item of it that is. */
@@ -108,7 +114,7 @@ static struct party_key page_first(const void *page, unsigned level, uint32_t *r
 	return first;
 }
 
-/* After a party of a page was changed: writes the keys above, as far as they change. Staged only. */
+/* After a part of a page was changed: writes the keys above, as far as they change. Staged only. */
 static int update(struct store *store, const struct farm *farm, uint32_t number)
 {
 	for (unsigned level = 0; level_pages(farm, level) > 1; level++, number /= FANOUT) {
@@ -128,6 +134,30 @@ static int update(struct store *store, const struct farm *farm, uint32_t number)
 			break;
 		*above = first;
 		store_touch(store, above, sizeof(*above));
+	}
+	return 0;
+}
+
+/* Which part of a page, of those with the same key as part i, has the oldest ticket: parts of a party have the same key. */
+static int oldest_of(struct store *store, const struct farm *farm, const struct party_page *page, uint32_t i, uint32_t *ret)
+{
+	const struct party_key first = key_at(page, 0, i);
+	uint64_t number = UINT64_MAX;
+
+	for (; i < PARTIES_PER_PAGE; i++) {
+		struct party_key key = key_at(page, 0, i);
+		struct cell cell;
+		int r;
+
+		if (memcmp(&key, &first, sizeof(key)) != 0)
+			continue;
+		r = queue_read(store, farm, page->parties[i].first, &cell);
+		if (r < 0)
+			return r;
+		if (cell.number < number) {
+			number = cell.number;
+			*ret = page->parties[i].first;
+		}
 	}
 	return 0;
 }
@@ -152,121 +182,151 @@ int party_next(struct store *store, const struct farm *farm, uint32_t *ret)
 		if (first.held == nothing.held)
 			return 1;
 		if (level == 0)
-			break;
+			return oldest_of(store, farm, page, item, ret);
 		number = number * FANOUT + item;
 	}
-	*ret = ((struct party_page *)page)->parties[item].first;
-	return 0;
 }
 
-/* ---- a party ---- */
+/* ---- a party and its parts ---- */
 
-static struct party *look_up(struct party_page *page, const char *name, struct party **ret_unused)
+/* The first part, at or behind the part *at, of the party of that name; *at is then set behind it. NULL: there is none. */
+static struct party *next_part(struct party_page *page, const char *name, uint32_t *at)
 {
-	*ret_unused = NULL;
-	for (uint32_t i = 0; i < PARTIES_PER_PAGE; i++) {
-		struct party *party = &page->parties[i];
+	while (*at < PARTIES_PER_PAGE) {
+		struct party *part = &page->parties[(*at)++];
 
-		if (is_used(party) && strncmp(party->name, name, SCORE_CLIENT_MAX) == 0)
-			return party;
-		if (!is_used(party) && !*ret_unused)
-			*ret_unused = party;
+		if (is_used(part) && strncmp(part->name, name, SCORE_CLIENT_MAX) == 0)
+			return part;
 	}
 	return NULL;
 }
 
-/* The party of a client, and its page. 0; -ENOENT: there is none, and *ret is an unused one or NULL; or -errno. */
-static int find(struct store *store, const struct farm *farm, const char *client, struct party **ret, uint32_t *ret_page)
+static struct party *first_part(struct party_page *page, const char *name)
 {
+	uint32_t at = 0;
+
+	return next_part(page, name, &at);
+}
+
+static struct party *find_unused(struct party_page *page)
+{
+	for (uint32_t i = 0; i < PARTIES_PER_PAGE; i++)
+		if (!is_used(&page->parties[i]))
+			return &page->parties[i];
+	return NULL;
+}
+
+/* A page, its number, and a party that is in that page if it is anywhere. */
+struct place {
+	struct party_page *page;
+	uint32_t number;
 	char name[SCORE_CLIENT_MAX + 1];
-	struct party *party;
+};
+
+static int find(struct store *store, const struct farm *farm, const char *client, struct place *ret)
+{
 	void *page;
 	int r;
 
-	client_party(client, name);
-	*ret_page = page_of(farm, name);
-	r = store_get(store, STORE_PARTY, 0, *ret_page, sizeof(struct party_page), &page);
-	if (r < 0)
-		return r;
-	party = look_up(page, name, ret);
-	if (!party)
-		return -ENOENT;
-	*ret = party;
-	return 0;
+	client_party(client, ret->name);
+	ret->number = page_of(farm, ret->name);
+	r = store_get(store, STORE_PARTY, 0, ret->number, sizeof(struct party_page), &page);
+	if (r == 0)
+		ret->page = page;
+	return r;
 }
 
-/* As find(), but makes the party. -EXFULL: there is no room. */
-static int find_or_make(struct store *store, const struct farm *farm, const char *client, struct party **ret,
-			uint32_t *ret_page)
+/* Makes a part of a party: as like, which is another part of it, or NULL. NULL: there is no room. */
+static struct party *make_part(struct place *place, const struct party *like)
 {
-	int r = find(store, farm, client, ret, ret_page);
+	struct party *part = find_unused(place->page);
 
-	if (r != -ENOENT)
-		return r;
-	if (!*ret)
-		return -EXFULL;
-	**ret = unused;
-	client_party(client, (*ret)->name);
-	return 0;
+	if (!part)
+		return NULL;
+	*part = unused;
+	(void)memcpy(part->name, place->name, sizeof(part->name));
+	if (like) {
+		part->held = like->held;
+		part->turn = like->turn;
+	}
+	return part;
 }
 
-static int changed(struct store *store, const struct farm *farm, struct party *party, uint32_t page)
+static int changed(struct store *store, const struct farm *farm, struct party *part, uint32_t page)
 {
-	if (!is_used(party))
-		*party = unused;
-	store_touch(store, party, sizeof(*party));
+	if (!is_used(part))
+		*part = unused;
+	store_touch(store, part, sizeof(*part));
 	return update(store, farm, page);
 }
 
-/* The party begins to wait with so many slots. */
-static void take_turn(struct store *store, struct farm *farm, struct party *party)
+/* The turn of a party that begins to wait with so many slots. */
+static uint64_t take_turn(struct store *store, struct farm *farm)
 {
-	party->turn = ++farm->turn;
+	farm->turn++;
 	store_touch(store, &farm->turn, sizeof(farm->turn));
+	return farm->turn;
+}
+
+/* The party holds so many slots: says so in each part. */
+static int hold(struct store *store, struct farm *farm, struct place *place, uint32_t held)
+{
+	uint32_t at = 0;
+	bool waits = first_part(place->page, place->name)->first != NONE;
+	uint64_t turn = waits ? take_turn(store, farm) : 0;
+
+	for (struct party *part; (part = next_part(place->page, place->name, &at));) {
+		part->held = held;
+		if (waits)
+			part->turn = turn;
+		if (!is_used(part))
+			*part = unused;
+		store_touch(store, part, sizeof(*part));
+	}
+	return update(store, farm, place->number);
 }
 
 int party_hold(struct store *store, struct farm *farm, const char *client)
 {
-	struct party *party;
-	uint32_t page;
+	struct place place;
+	struct party *part;
 	int r;
 
 	if (farm->parties == 0)
 		return 0;
-	r = find_or_make(store, farm, client, &party, &page);
+	r = find(store, farm, client, &place);
 	if (r < 0)
 		return r;
-	party->held++;
-	if (party->first != NONE)
-		take_turn(store, farm, party);
-	return changed(store, farm, party, page);
+	part = first_part(place.page, place.name);
+	if (part)
+		return hold(store, farm, &place, part->held + 1);
+	part = make_part(&place, NULL);
+	if (!part)
+		return -EXFULL;
+	part->held = 1;
+	return changed(store, farm, part, place.number);
 }
 
 int party_release(struct store *store, struct farm *farm, const char *client)
 {
-	struct party *party;
-	uint32_t page;
+	struct place place;
+	struct party *part;
 	int r;
 
 	if (farm->parties == 0)
 		return 0;
-	r = must_exist(find(store, farm, client, &party, &page));
+	r = find(store, farm, client, &place);
 	if (r < 0)
 		return r;
-	if (party->held == 0)
-		return -EUCLEAN;
-	party->held--;
-	if (party->first != NONE)
-		take_turn(store, farm, party);
-	return changed(store, farm, party, page);
+	part = first_part(place.page, place.name);
+	return part && part->held > 0 ? hold(store, farm, &place, part->held - 1) : -EUCLEAN;
 }
 
 int party_get(struct store *store, const struct farm *farm, const char *client, struct party *ret)
 {
 	char name[SCORE_CLIENT_MAX + 1];
-	const struct party *party;
+	const struct party *part;
 	struct party_page page;
-	struct party *other;
 	int r;
 
 	*ret = unused;
@@ -276,10 +336,19 @@ int party_get(struct store *store, const struct farm *farm, const char *client, 
 	r = store_read(store, STORE_PARTY, 0, page_of(farm, name), &page, sizeof(page));
 	if (r < 0)
 		return r;
-	party = look_up(&page, name, &other);
-	if (party)
-		*ret = *party;
+	part = first_part(&page, name);
+	if (part)
+		*ret = *part;
 	return 0;
+}
+
+int party_is_full(struct store *store, const struct farm *farm, const struct cell *cell)
+{
+	uint32_t limit = limit_of(cell);
+	struct party party;
+	int r = party_get(store, farm, cell->client, &party);
+
+	return r < 0 ? r : limit > 0 && party.held >= limit;
 }
 
 /* Links two cells of a party, or a cell with an end of the party's list. */
@@ -339,43 +408,94 @@ static int find_place(struct store *store, const struct farm *farm, const struct
 	return 0;
 }
 
+/* The part for a ticket with that limit. If the party has as many parts as it may, the ticket joins the part of the next
+ * lower limit. 0; -EXFULL: there is no room; or -EUSERS. */
+static int find_part(struct place *place, uint32_t limit, struct party **ret)
+{
+	struct party *like = NULL, *lower = NULL;
+	uint32_t at = 0;
+	unsigned n = 0;
+
+	for (struct party *part; (part = next_part(place->page, place->name, &at)); n++) {
+		if (part->limit == limit || part->first == NONE) {
+			part->limit = limit;
+			*ret = part;
+			return 0;
+		}
+		if (part->limit - 1 < limit - 1 && (!lower || part->limit > lower->limit)) /* no limit is the highest */
+			lower = part;
+		like = part;
+	}
+	*ret = n < PARTS_MAX ? make_part(place, like) : lower;
+	if (!*ret)
+		return n < PARTS_MAX ? -EXFULL : -EUSERS;
+	if (n < PARTS_MAX)
+		(*ret)->limit = limit;
+	return 0;
+}
+
 int party_wait(struct store *store, struct farm *farm, uint32_t number)
 {
-	uint32_t page, before, behind;
-	struct party *party;
+	uint32_t before, behind;
+	struct place place;
+	struct party *part;
 	struct cell *cell;
+	bool waits;
 	int r;
 
 	if (farm->parties == 0)
 		return 0;
-	r = queue_get(store, farm, number, &cell) ?: find_or_make(store, farm, cell->client, &party, &page);
-	if (r == 0 && party->first == NONE)
-		take_turn(store, farm, party);
+	r = queue_get(store, farm, number, &cell) ?:
+	    find(store, farm, cell->client, &place);
+	if (r < 0)
+		return r;
+	part = first_part(place.page, place.name);
+	waits = part && part->first != NONE;
+	r = find_part(&place, limit_of(cell), &part);
+	if (r == 0 && !waits)
+		part->turn = take_turn(store, farm);
+	if (r == 0 && part->limit != limit_of(cell)) {
+		cell->per_client = part->limit;
+		store_touch(store, &cell->per_client, sizeof(cell->per_client));
+	}
 	if (r == 0)
-		r = find_place(store, farm, party, cell->number, &before, &behind);
-	if (r == 0)
-		r = link_cells(store, farm, party, before, number);
-	if (r == 0)
-		r = link_cells(store, farm, party, number, behind);
-	return r < 0 ? r : changed(store, farm, party, page);
+		r = find_place(store, farm, part, cell->number, &before, &behind) ?:
+		    link_cells(store, farm, part, before, number) ?:
+		    link_cells(store, farm, part, number, behind);
+	return r < 0 ? r : changed(store, farm, part, place.number);
 }
 
 int party_unwait(struct store *store, const struct farm *farm, struct cell *cell)
 {
-	uint32_t before = cell->kin_prev, behind = cell->kin_next, page;
-	struct party *party;
+	uint32_t before = cell->kin_prev, behind = cell->kin_next, at = 0;
+	struct party *part;
+	struct place place;
 	int r;
 
 	if (farm->parties == 0)
 		return 0;
-	r = must_exist(find(store, farm, cell->client, &party, &page));
-	if (r == 0 && party->first == NONE)
-		r = -EUCLEAN;
-	if (r == 0)
-		r = link_cells(store, farm, party, before, behind);
+	r = find(store, farm, cell->client, &place);
+	if (r < 0)
+		return r;
+	do
+		part = next_part(place.page, place.name, &at);
+	while (part && (part->first == NONE || part->limit != limit_of(cell)));
+	r = part ? link_cells(store, farm, part, before, behind) : -EUCLEAN;
 	cell->kin_next = cell->kin_prev = NONE;
 	store_touch(store, cell, sizeof(*cell));
-	return r < 0 ? r : changed(store, farm, party, page);
+	if (r < 0)
+		return r;
+	if (part->first == NONE) {
+		struct party gone = *part;
+
+		/* The party's other parts know what it holds; the last part stays for that. */
+		*part = unused;
+		if (!first_part(place.page, place.name)) {
+			*part = gone;
+			part->limit = 0;
+		}
+	}
+	return changed(store, farm, part, place.number);
 }
 
 /* ---- all of them, from the slots and the cells ---- */
@@ -385,6 +505,7 @@ struct claim {
 	char party[SCORE_CLIENT_MAX + 1];
 	uint64_t number;
 	uint32_t cell;
+	uint32_t limit;
 };
 
 struct claims {
@@ -392,13 +513,12 @@ struct claims {
 	size_t n, room;
 };
 
-static int add_claim(struct claims *claims, const char *client, uint64_t number, uint32_t cell)
+static int add_claim(struct claims *claims, const char *client, uint64_t number, uint32_t cell, uint32_t limit)
 {
 	if (GROW(claims->items, claims->n, claims->room) < 0)
 		return -ENOMEM;
-	client_party(client, claims->items[claims->n].party);
-	claims->items[claims->n].number = number;
-	claims->items[claims->n++].cell = cell;
+	claims->items[claims->n] = (struct claim){ .number = number, .cell = cell, .limit = limit };
+	client_party(client, claims->items[claims->n++].party);
 	return 0;
 }
 
@@ -417,18 +537,56 @@ static int add_slots(struct store *store, const struct index_entry *entry, struc
 			left -= left > 0 && slot->state != SLOT_FREE;
 			slot->client[SCORE_CLIENT_MAX] = '\0';
 			if (slot->state == SLOT_GRANTED || slot->state == SLOT_BUSY)
-				r = add_claim(claims, slot->client, 0, NONE);
+				r = add_claim(claims, slot->client, 0, NONE, 0);
 		}
 	}
 	return r;
 }
 
+static bool is_same_party(const struct claim *a, const struct claim *b)
+{
+	return strcmp(a->party, b->party) == 0;
+}
+
+static bool is_same_part(const struct claim *a, const struct claim *b)
+{
+	return is_same_party(a, b) && (a->number > 0) == (b->number > 0) && a->limit == b->limit;
+}
+
+/* By parties; the slots of a party before its tickets, and these by their parts, from the lowest limit to none. */
 static int compare_claims(const void *a, const void *b)
 {
 	const struct claim *x = a, *y = b;
 	int order = strcmp(x->party, y->party);
 
-	return order ? order : (x->number > y->number) - (x->number < y->number);
+	if (order || (x->number > 0) != (y->number > 0))
+		return order ? order : x->number > 0 ? 1 : -1;
+	if (x->limit != y->limit)
+		return x->limit - 1 > y->limit - 1 ? 1 : -1;
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+/* Sorts the claims. A party with more limits than it may have parts has damaged cells: the highest limits are lowered. */
+static void sort(struct claims *claims)
+{
+	bool lowered = false;
+	unsigned n = 0;
+
+	if (claims->n > 0)
+		qsort(claims->items, claims->n, sizeof(*claims->items), compare_claims);
+	for (size_t i = 1; i < claims->n; i++) {
+		struct claim *claim = &claims->items[i];
+
+		if (!is_same_party(claim - 1, claim) || claim[-1].number == 0)
+			n = 1;
+		else if (claim[-1].limit != claim->limit && n++ == PARTS_MAX) {
+			claim->limit = claim[-1].limit;
+			lowered = true;
+			n--;
+		}
+	}
+	if (lowered)
+		qsort(claims->items, claims->n, sizeof(*claims->items), compare_claims);
 }
 
 /* Collects all that is held or waits, in the order of parties, and of each party in that of its tickets. */
@@ -447,34 +605,28 @@ static int collect(struct store *store, const struct farm *farm, struct claims *
 	for (uint32_t at = farm->queue_head, left = farm->queue_length; r == 0 && at != NONE; at = cell.next) {
 		r = left-- == 0 ? -EUCLEAN : queue_read(store, farm, at, &cell);
 		if (r == 0)
-			r = add_claim(ret, cell.client, cell.number, at);
+			r = add_claim(ret, cell.client, cell.number, at, limit_of(&cell));
 	}
-	if (r == 0 && ret->n > 0)
-		qsort(ret->items, ret->n, sizeof(*ret->items), compare_claims);
+	if (r == 0)
+		sort(ret);
 	return r;
 }
 
-/* The party of the claims from *at on, which is then set behind them. Its turn is the number of its first ticket. */
-static struct party sum_up(const struct claims *claims, size_t *at)
+/* Where the party of the claims from at on ends; how many slots it holds; and the number of its oldest ticket, 0 if none waits. */
+static size_t sum_up(const struct claims *claims, size_t at, uint32_t *ret_held, uint64_t *ret_oldest)
 {
-	const struct claim *first = &claims->items[*at];
-	struct party party = unused;
+	const struct claim *first = &claims->items[at];
 
-	(void)memcpy(party.name, first->party, sizeof(party.name));
-	for (; *at < claims->n && strcmp(claims->items[*at].party, first->party) == 0; ++*at) {
-		const struct claim *claim = &claims->items[*at];
+	*ret_held = 0;
+	*ret_oldest = 0;
+	for (; at < claims->n && is_same_party(&claims->items[at], first); at++) {
+		uint64_t number = claims->items[at].number;
 
-		if (claim->number == 0) {
-			party.held++;
-			continue;
-		}
-		if (party.first == NONE) {
-			party.first = claim->cell;
-			party.turn = claim->number;
-		}
-		party.last = claim->cell;
+		*ret_held += number == 0;
+		if (number > 0 && (*ret_oldest == 0 || number < *ret_oldest))
+			*ret_oldest = number;
 	}
-	return party;
+	return at;
 }
 
 /* What a cell's links must be: those of the claim at i. */
@@ -482,8 +634,8 @@ static void links_of(const struct claims *claims, size_t i, uint32_t *ret_prev, 
 {
 	const struct claim *claim = &claims->items[i];
 
-	*ret_prev = i > 0 && claim[-1].number > 0 && strcmp(claim[-1].party, claim->party) == 0 ? claim[-1].cell : NONE;
-	*ret_next = i + 1 < claims->n && strcmp(claim[1].party, claim->party) == 0 ? claim[1].cell : NONE;
+	*ret_prev = i > 0 && is_same_part(claim - 1, claim) ? claim[-1].cell : NONE;
+	*ret_next = i + 1 < claims->n && is_same_part(claim, claim + 1) ? claim[1].cell : NONE;
 }
 
 /* The parties as they are before they are made anew. */
@@ -510,44 +662,95 @@ static int read_known(struct store *store, struct known *known)
 	return r;
 }
 
-/* The party of that name, with a turn that can be true; or NULL. */
-static struct party *find_known(const struct known *known, const char *name)
+/* A part of the party of that name, with a turn that can be true; or NULL. */
+static const struct party *find_known(const struct known *known, const char *name)
 {
-	struct party *none, *party = look_up(&known->pages[page_of(&known->farm, name)], name, &none);
+	const struct party *part = first_part(&known->pages[page_of(&known->farm, name)], name);
 
-	return party && party->turn <= known->farm.turn ? party : NULL;
+	return part && part->turn <= known->farm.turn ? part : NULL;
 }
 
-/* Puts all parties into pages: first those that stay where they are, then the others. Those that are known keep their turns.
- * 0; 1: the turn of a party that waits is not known; or -EXFULL. */
-static int place(const struct farm *farm, const struct claims *claims, const struct known *known, struct party_page *pages)
+/* The place that a part had in its page, or NULL. */
+static struct party *place_before(const struct known *known, const struct party *part, struct party_page *page)
 {
-	bool same = known->farm.parties == farm->parties && known->farm.party_seed == farm->party_seed;
+	struct party_page *was = &known->pages[page_of(&known->farm, part->name)];
+	uint32_t at = 0;
+
+	for (struct party *old; (old = next_part(was, part->name, &at));)
+		if (old->limit == part->limit)
+			return &page->parties[old - was->parties];
+	return NULL;
+}
+
+/* How parts are put into pages. */
+struct laying {
+	const struct farm *farm;
+	const struct claims *claims;
+	const struct known *known;
+	struct party_page *pages;
+	bool moving;           /* the parts that stay where they are have their places */
+};
+
+/* Puts a part into its page, if its turn is now: parts that stay where they are come first. 0 or -EXFULL. */
+static int lay_part(const struct laying *l, const struct party *part)
+{
+	bool same = l->known->farm.parties == l->farm->parties && l->known->farm.party_seed == l->farm->party_seed;
+	struct party_page *page = &l->pages[page_of(l->farm, part->name)];
+	struct party *to = same ? place_before(l->known, part, page) : NULL;
+
+	if (l->moving != !to)
+		return 0;
+	if (!to)
+		to = find_unused(page);
+	if (!to)
+		return -EXFULL;
+	*to = *part;
+	return 0;
+}
+
+/* Puts the parts of the party of the claims from *at on, which is then set behind them. A party that is known keeps its turn. 0; 1:
+ * the turn of a party that waits is not known, and is the number of its oldest ticket; or -EXFULL. */
+static int lay_party(const struct laying *l, size_t *at)
+{
+	const struct claim *claims = l->claims->items;
+	const struct party *known = find_known(l->known, claims[*at].party);
+	struct party part = unused;
+	uint64_t oldest;
+	size_t end = sum_up(l->claims, *at, &part.held, &oldest);
 	int r = 0;
+
+	(void)memcpy(part.name, claims[*at].party, sizeof(part.name));
+	part.turn = known ? known->turn : oldest;
+	*at += part.held;
+	if (*at == end)
+		return lay_part(l, &part);
+	while (r == 0 && *at < end) {
+		part.first = claims[*at].cell;
+		part.limit = claims[*at].limit;
+		do
+			part.last = claims[(*at)++].cell;
+		while (*at < end && is_same_part(&claims[*at - 1], &claims[*at]));
+		r = lay_part(l, &part);
+	}
+	return r < 0 ? r : !known;
+}
+
+/* Puts all parts into pages. Returns as lay_party(). */
+static int lay_all(const struct farm *farm, const struct claims *claims, const struct known *known, struct party_page *pages)
+{
+	struct laying l = { farm, claims, known, pages, false };
+	int r = 0, unknown = 0;
 
 	for (uint32_t i = 0; i < farm->parties; i++)
 		pages[i / PARTIES_PER_PAGE].parties[i % PARTIES_PER_PAGE] = unused;
-	for (unsigned moving = 0; moving < 2; moving++)
-		for (size_t at = 0; at < claims->n;) {
-			struct party party = sum_up(claims, &at), *to;
-			uint32_t page = page_of(farm, party.name);
-			const struct party *was = find_known(known, party.name);
-
-			if ((same && was) != !moving)
-				continue;
-			if (was)
-				party.turn = was->turn;
-			else if (party.first != NONE)
-				r = 1;
-			if (moving)
-				(void)look_up(&pages[page], party.name, &to);
-			else
-				to = &pages[page].parties[was - known->pages[page].parties];
-			if (!to)
-				return -EXFULL;
-			*to = party;
+	for (unsigned pass = 0; r >= 0 && pass < 2; pass++) {
+		l.moving = pass > 0;
+		for (size_t at = 0; r >= 0 && at < claims->n;) {
+			r = lay_party(&l, &at);
+			unknown |= r == 1;
 		}
-	return r;
+	}
+	return r < 0 ? r : unknown;
 }
 
 /* Writes the pages of keys above the pages of a level, which are all in memory; and so on to the top. */
@@ -591,6 +794,8 @@ static int put_links(struct store *store, const struct claims *claims)
 			break;
 		cell = &page.cells[number % CELLS_PER_PAGE];
 		links_of(claims, i, &cell->kin_prev, &cell->kin_next);
+		if (limit_of(cell) != claims->items[i].limit)
+			cell->per_client = claims->items[i].limit;
 		r = store_put(store, STORE_QUEUE, number / CELLS_PER_PAGE, 0, &page, sizeof(page));
 	}
 	return r;
@@ -612,7 +817,7 @@ static int lay_out(struct farm *farm, uint32_t parties, const struct claims *cla
 		if (r == 0 && (farm->party_seed == 0 || farm->parties != known->farm.parties))
 			r = new_seed(farm);
 		if (r == 0)
-			r = place(farm, claims, known, pages);
+			r = lay_all(farm, claims, known, pages);
 		/* Tickets' numbers stand for turns that are not known. */
 		if (r == 1 && farm->turn < farm->next_ticket)
 			farm->turn = farm->next_ticket;
