@@ -128,7 +128,17 @@ static int draw_speed(struct drawing *d)
 	return r;
 }
 
-/* Keeps what can be read of the history; which waiters are passed is found anew. */
+/* Which waiters are passed is kept as it is, since nothing depends on it; where cells may move it is found anew. */
+static int draw_passed(struct drawing *d)
+{
+	struct passed passed;
+
+	if (d->draft->rebuild || store_read(d->from, STORE_PASSED, 0, 0, &passed, sizeof(passed)) < 0)
+		return passed_format(d->to);
+	return store_put(d->to, STORE_PASSED, 0, 0, &passed, sizeof(passed));
+}
+
+/* Keeps what can be read of the history. */
 static int draw_history(struct drawing *d)
 {
 	struct history_record history;
@@ -140,7 +150,7 @@ static int draw_history(struct drawing *d)
 	for (uint32_t i = 0; r == 0 && i < SCORE_SLICES; i++)
 		if (store_read(d->from, STORE_SLICE, i, 0, &slice, sizeof(slice)) == 0)
 			r = store_put(d->to, STORE_SLICE, i, 0, &slice, sizeof(slice));
-	return r < 0 ? r : history_format(d->to) ?: passed_format(d->to);
+	return r < 0 ? r : history_format(d->to) ?: draw_passed(d);
 }
 
 /* If the record cannot be true, the node list's path is forgotten: the next load notes it again. */
