@@ -257,11 +257,16 @@ static int print_table(const struct context *context, struct explanation *e, con
 
 #define CLIENT_MAX (INET6_ADDRSTRLEN + 8)
 
-/* Writes an address as `cbscore slots` shows clients, with port 0. */
+/* Writes an address as `cbscore slots` shows clients, with port 0. A relay sees an IPv4 client at a socket of IPv6 with an
+ * address of IPv6. */
 static void name_client(int family, const void *bytes, char ret[static CLIENT_MAX])
 {
 	char text[INET6_ADDRSTRLEN];
 
+	if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)bytes)) {
+		family = AF_INET;
+		bytes = (const char *)bytes + sizeof(struct in6_addr) - sizeof(struct in_addr);
+	}
 	(void)inet_ntop(family, bytes, text, sizeof(text));
 	(void)snprintf(ret, CLIENT_MAX, family == AF_INET6 ? "[%s]:0" : "%s:0", text);
 }
