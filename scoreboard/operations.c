@@ -307,18 +307,7 @@ int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info 
 
 int score_each_client(struct score *s, int (*fn)(const struct score_client_info *client, void *arg), void *arg)
 {
-	struct score_client_info clients[SCORE_CLIENTS_AT_ONCE];
-	unsigned n;
-	int r = 0;
-
-	for (uint32_t page = 0; r == 0; page++) {
-		r = OPERATION(s, attempt_clients(s, page, clients, &n));
-		if (r == 1)
-			return 0;
-		for (unsigned i = 0; r == 0 && i < n; i++)
-			r = fn(&clients[i], arg);
-	}
-	return r;
+	return OPERATION(s, attempt_each_client(s, fn, arg));
 }
 
 int score_explain(struct score *s, enum score_policy policy, const char *client, struct score_choice *ret,

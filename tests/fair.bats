@@ -111,6 +111,17 @@ fewest_first() {
   until_ok queue_order_is "3 4 2 5"
 }
 
+@test "a machine of the link is a client of its own, and an IPv4 client is the same at a socket of IPv6" {
+  node a 4001 1 --mode line
+  entrance alone --fair --accept-proxy 127.88.0.1
+  through_proxy 'PROXY TCP6 fe80::1 fe80::9 1 2' 'PROXY TCP6 fe80::1 fe80::9 3 4' 'PROXY TCP6 fe80::2 fe80::9 5 6' \
+    'PROXY TCP4 192.0.2.1 192.0.2.9 7 8' 'PROXY TCP6 ::ffff:192.0.2.1 ::ffff:192.0.2.9 9 10' \
+    'PROXY TCP6 64:ff9b::c000:201 2001:db8::9 11 12' 'PROXY TCP6 64:ff9b::c000:202 2001:db8::9 13 14'
+  # The first holds the slot. Of IPv4's client the second connection is behind all that are first ones.
+  until_ok queue_order_is "3 4 6 7 2 5"
+  scoreboard_is_right
+}
+
 @test "entrances: the order is the farm's as soon as one of them is fair" {
   node a 4001 1 --mode line
   entrance listener
@@ -191,6 +202,8 @@ comes_at() { GATE=$ADDR:$((3640 + $1)) comes "$2" "$3"; }
   comes_at 3 high1 $GREEDY
   comes_at 3 high2 $GREEDY
   scoreboard_is_right
+  # The tickets that get no slot if the greedy client gives none back are last.
+  queue_order_is "6 3 5 7"
   goes other
   until_ok held_by_is $GREEDY 3
   until_ok queue_order_is "3 5 7"

@@ -45,9 +45,7 @@ int attempt_guard(struct score *s, const struct score_ticket *youngest, pid_t *r
 int attempt_each_node(struct score *s, int (*fn)(const struct score_node *node, void *arg), void *arg);
 int attempt_each_slot(struct score *s, int (*fn)(const struct score_slot_info *slot, void *arg), void *arg);
 int attempt_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info *ticket, void *arg), void *arg);
-/* The clients of a page of the farm's memory: 0; 1: there is no such page; or -errno. */
-#define SCORE_CLIENTS_AT_ONCE 16u
-int attempt_clients(struct score *s, uint32_t page, struct score_client_info *ret, unsigned *ret_n);
+int attempt_each_client(struct score *s, int (*fn)(const struct score_client_info *client, void *arg), void *arg);
 int attempt_explain(struct score *s, enum score_policy policy, const char *client, struct score_choice *ret,
 		 int (*fn)(const struct score_node *node, void *arg), void *arg);
 int attempt_totals(struct score *s, struct score_totals *ret);

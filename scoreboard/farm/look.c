@@ -140,37 +140,75 @@ int attempt_explain(struct score *s, enum score_policy policy, const char *clien
 	return r < 0 ? r : attempt_each_node(s, fn, arg);
 }
 
-_Static_assert(MEMORY_CELLS == SCORE_CLIENTS_AT_ONCE, "a page of clients is looked at at once");
+struct seen_clients {
+	struct score_client_info *items;
+	size_t n, room;
+	uint32_t clients;      /* farm.clients when the walk began */
+};
 
-int attempt_clients(struct score *s, uint32_t page, struct score_client_info *ret, unsigned *ret_n)
+/* Copies the clients that a page remembers. */
+static int see_clients(struct score *s, const struct farm *farm, uint32_t number, struct seen_clients *seen)
 {
 	uint64_t now_usec = now_boottime();
-	struct memory_page clients = { 0 };
-	struct farm *farm;
-	int r = farm_enter(s, &farm);
+	struct memory_page page;
 
-	*ret_n = 0;
-	if (r < 0)
-		return r;
-	r = page < memory_pages(farm->clients) ? 0 : 1;
-	if (r == 0 && store_read(s->store, STORE_CLIENT, page, 0, &clients, sizeof(clients)) < 0)
-		(void)memset(&clients, 0, sizeof(clients));
-	for (uint32_t i = 0; r == 0 && i < MEMORY_CELLS; i++) {
-		const struct memory_cell *cell = &clients.cells[i];
-		struct score_client_info *client = &ret[*ret_n];
+	if (store_read(s->store, STORE_CLIENT, number, 0, &page, sizeof(page)) < 0)
+		return 0; /* such a page is empty */
+	for (uint32_t i = 0; i < MEMORY_CELLS; i++) {
+		const struct memory_cell *cell = &page.cells[i];
+		struct score_client_info *client;
 		struct node_record node;
 
 		if (!memory_is_valid(farm, cell, now_usec))
 			continue;
+		if (GROW(seen->items, seen->n, seen->room) < 0)
+			return -ENOMEM;
+		client = &seen->items[seen->n++];
 		*client = (struct score_client_info){
 			.since_usec = wall_time(cell->since_usec), .used_usec = wall_time(cell->used_usec), .uses = cell->uses,
 		};
 		(void)memcpy(client->client, cell->address, strnlen(cell->address, MEMORY_ADDRESS_MAX));
 		if (store_read(s->store, STORE_NODE, cell->node, 0, &node, sizeof(node)) == 0 && node_check(&node) == 0)
 			(void)memcpy(client->node, node.config.name, sizeof(client->node));
-		(*ret_n)++;
 	}
+	return 0;
+}
+
+/* One section of the walk. 0; 1: that was the last; or -errno. If the farm has come to remember more clients, they are in other
+ * pages now: the walk begins again. */
+static int see_page(struct score *s, uint32_t *number, struct seen_clients *seen)
+{
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	if (farm->clients != seen->clients) {
+		seen->clients = farm->clients;
+		seen->n = 0;
+		*number = 0;
+	}
+	if (*number < memory_pages(farm->clients))
+		r = see_clients(s, farm, (*number)++, seen);
+	else
+		r = 1;
 	farm_leave(s);
+	return r;
+}
+
+int attempt_each_client(struct score *s, int (*fn)(const struct score_client_info *client, void *arg), void *arg)
+{
+	struct seen_clients seen = { .n = 0 };
+	uint32_t number = 0;
+	int r;
+
+	do
+		r = see_page(s, &number, &seen);
+	while (r == 0);
+	r = r == 1 ? 0 : r;
+	for (size_t i = 0; r == 0 && i < seen.n; i++)
+		r = fn(&seen.items[i], arg);
+	free(seen.items);
 	return r;
 }
 
@@ -232,7 +270,9 @@ struct seen_cell {
 	struct cell cell;
 	char party[SCORE_CLIENT_MAX + 1];
 	uint32_t held;         /* by its party */
-	uint32_t before;       /* tickets of its party before it */
+	uint32_t before;       /* tickets of its party that get slots before it; or, if it is stuck, that are before it */
+	uint32_t limit;        /* of slots for its party, or 0 */
+	bool stuck;            /* it gets a slot only after another connection of its party has given a slot back */
 	uint64_t turn;         /* the party's */
 };
 
@@ -254,7 +294,7 @@ static int see_cell(struct score *s, struct farm *farm, uint32_t number, const s
 	if (GROW(seen->items, seen->n, seen->room) < 0)
 		return -ENOMEM;
 	item = &seen->items[seen->n++];
-	item->cell = *cell;
+	*item = (struct seen_cell){ .cell = *cell };
 	item->cell.client[SCORE_CLIENT_MAX] = '\0';
 	r = farm->fair ? party_is_full(s->store, farm, &item->cell) :
 			 client_is_full(s, farm, cell->client, cell->per_client, 0, NULL);
@@ -267,7 +307,7 @@ static int see_cell(struct score *s, struct farm *farm, uint32_t number, const s
 		client_party(item->cell.client, item->party);
 		r = party_get(s->store, farm, item->cell.client, &party);
 		item->held = party.held;
-		item->before = 0;
+		item->limit = client_is_same(item->cell.client, item->cell.client) ? cell->per_client : 0;
 		item->turn = party.turn;
 	}
 	return r < 0 ? r : 0;
@@ -292,6 +332,8 @@ static int compare_turns(const void *a, const void *b)
 {
 	const struct seen_cell *x = a, *y = b;
 
+	if (x->stuck != y->stuck)
+		return x->stuck ? 1 : -1;
 	if (x->held + x->before != y->held + y->before)
 		return x->held + x->before < y->held + y->before ? -1 : 1;
 	/* A party that gets a slot holds so many from then on: it is behind all that hold so many already. */
@@ -300,9 +342,26 @@ static int compare_turns(const void *a, const void *b)
 	return x->turn != y->turn ? (x->turn > y->turn) - (x->turn < y->turn) : compare_numbers(a, b);
 }
 
+/* Says of each ticket how many of its party get slots before it, and whether it is stuck. The tickets are in the order of
+ * parties and numbers. */
+static void count_before(struct seen_cells *seen)
+{
+	uint32_t granted = 0, n = 0;
+
+	for (size_t i = 0; i < seen->n; i++, n++) {
+		struct seen_cell *item = &seen->items[i];
+
+		if (i == 0 || strcmp(item->party, item[-1].party) != 0)
+			granted = n = 0;
+		/* What a party holds only grows, so a ticket that is passed by stays behind. */
+		item->stuck = item->limit > 0 && item->held + granted >= item->limit;
+		item->before = item->stuck ? n : granted++;
+	}
+}
+
 /* Puts the tickets into the order in which they get slots if no other ticket comes and no slot that is held now is
  * released: by their numbers; in a farm that is fair, each grant lets the next ticket of the same party wait for a party
- * that holds one more. */
+ * that holds one more, and tickets that get no slot are last. */
 static void sort_cells(struct seen_cells *seen)
 {
 	size_t n = 0;
@@ -318,9 +377,7 @@ static void sort_cells(struct seen_cells *seen)
 	if (!seen->fair)
 		return;
 	qsort(seen->items, seen->n, sizeof(*seen->items), compare_parties);
-	for (size_t i = 1; i < seen->n; i++)
-		if (strcmp(seen->items[i].party, seen->items[i - 1].party) == 0)
-			seen->items[i].before = seen->items[i - 1].before + 1;
+	count_before(seen);
 	qsort(seen->items, seen->n, sizeof(*seen->items), compare_turns);
 }
 

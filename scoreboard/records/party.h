@@ -2,9 +2,8 @@
 #pragma once
 
 /*
- * party.h: the clients as --fair sees them. A party is all connections of an
- * IPv4 address, or of the 64 bits by which networks hand out IPv6 addresses; a
- * name without an address is a party of its own. A party has a count of the slots
+ * party.h: the clients as --fair sees them. A party is all connections of a
+ * client (client.h); a name without an address is a party of its own. A party has a count of the slots
  * that it holds, granted ones included, and lists of its tickets that wait,
  * oldest first.
  *
