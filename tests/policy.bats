@@ -251,6 +251,85 @@ remembered() { score clients -n | grep -c . || true; }
   sound
 }
 
+@test "affinity: an IPv4 client is the same at a socket of IPv6, and so it is for hash and explain" {
+  three_nodes --policy affinity
+  local node i
+  node=$(from 127.7.7.7)
+  GATE=$ADDR:3640
+  background "$T/mapped.log" python3 -c "
+import os, socket
+s = socket.socket(socket.AF_INET6)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+s.bind(('::ffff:$ADDR', 3640))
+s.listen()
+os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))
+os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF', '--policy', 'affinity', '--per-client', '2'])"
+  until_ok eval 'ss -Hltn "sport = :3640" | grep -qF "$ADDR"'
+  [ "$(from 127.7.7.7)" = "$node" ]
+  [ "$(score clients -nr -o client,uses)" = "127.7.7.7 2" ]
+  # Connections of both entrances count for the client.
+  client_start here --source 127.7.7.7 --line "$(until_word go)"
+  GATE=$ADDR:3632 client_start there --source 127.7.7.7 --line "$(until_word go)"
+  until_ok busy_is 2
+  client_start late --source 127.7.7.7 --line "sleep 0"
+  until_ok waiting_is 1
+  score queue | grep -q 'its client has 2 slots'
+  word go
+  for i in here there late; do client_wait $i; done
+  for i in 1 2 3 4 5 6 7 8; do
+    [ "$(score explain --policy hash -nr --top 1 -o node "::ffff:10.1.0.$i")" = "$(score explain --policy hash -nr --top 1 -o node "10.1.0.$i")" ]
+  done
+  farm_is_at_rest
+  sound
+}
+
+@test "affinity: while a client's node drains, or has fewer cores, the client gets another, and keeps that when the node is back" {
+  three_nodes --policy affinity
+  local first second
+  first=$(from 127.7.7.7)
+  until_ok everything_is_free
+  client_start held --source 127.7.7.7 --line "$(until_word go)"
+  until_ok busy_is 1
+  [ "$(node_of 127.7.7.7)" = "$ADDR:400${first#n}" ]
+  cp "$CONF" "$T/all.conf"
+  sed -i "/400${first#n}/d" "$CONF"
+  score load >/dev/null
+  second=$(from 127.7.7.7)
+  [ "$second" != "$first" ]
+  [ "$(node_of 127.7.7.7)" = "$ADDR:400${second#n}" ]
+  cp "$T/all.conf" "$CONF"
+  score load >/dev/null
+  [ "$(from 127.7.7.7)" = "$second" ]
+  # One of two cores is left, and busy.
+  until_ok busy_is 1
+  client_start more --source 127.7.7.7 --line "$(until_word go)"
+  until_ok busy_is 2
+  score set "$ADDR:400${second#n}" cores=1 >/dev/null
+  [ "$(from 127.7.7.7)" != "$second" ]
+  [ "$(node_of 127.7.7.7)" != "$ADDR:400${second#n}" ]
+  word go
+  client_wait held
+  client_wait more
+  farm_is_at_rest
+  sound
+}
+
+@test "affinity: what connections at an entrance with another policy get is not remembered" {
+  three_nodes --policy affinity
+  local node i
+  node=$(from 127.7.7.7)
+  GATE=$ADDR:3640 entrance alone --policy roundrobin
+  for i in 1 2 3 4; do GATE=$ADDR:3640 from 127.7.7.7; done | sort -u >"$T/nodes"
+  [ "$(wc -l <"$T/nodes")" = 3 ]
+  uses_are 1
+  [ "$(from 127.7.7.7)" = "$node" ]
+  uses_are 2
+  farm_is_at_rest
+  sound
+}
+
 # Two clients behind the same proxy are two clients.
 behind_a_proxy() {
   node a 4001 8 --mode line
