@@ -138,6 +138,7 @@ static void attack(void)
 	tell("signal", kill(other, SIGTERM));
 	tell("pidfd signal", syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0u));
 	tell("thread signal", syscall(SYS_tgkill, other, other, SIGTERM));
+	tell("signal by a descriptor", fcntl(pidfd, F_SETOWN, other));
 	tell("open memory", open_of_other("mem"));
 	tell("environment", read_of_other("environ"));
 	tell("open /etc/passwd", open("/etc/passwd", O_RDONLY | O_CLOEXEC));
