@@ -123,8 +123,10 @@ static int work(const struct sockets *sockets, struct options *options, uint64_t
 
 	report_set_farm(farm_is_alone(options) ? ALONE_FARM : farm_options_shown(&options->farm));
 	status = farm_open(options, farm_use(sockets), &farm);
-	if (status == EX_OK)
+	if (status == EX_OK) {
+		score_set_patience(farm.score, options->settings.patience_usec);
 		status = serve(sockets, &farm, options, started_usec);
+	}
 	farm_close(&farm);
 	return status;
 }

@@ -117,6 +117,14 @@ static int set_fair(void *settings, const char *value)
 	return 0;
 }
 
+static int set_patience(void *settings, const char *value)
+{
+	struct options *options = settings;
+	int r = timespan_parse(value, &options->settings.patience_usec);
+
+	return r < 0 ? r : options->settings.patience_usec > SCORE_PATIENCE_MAX_USEC ? -EINVAL : 0;
+}
+
 static int set_connections_per_relay(void *settings, const char *value)
 {
 	struct options *options = settings;
@@ -224,6 +232,8 @@ static const struct option_row rows[] = {
 	{ "per-client", 0, "N", "let a client have at most N slots; its other connections wait", "0, off", "a number",
 	  set_per_client, NULL },
 	{ "fair", 0, NULL, "of those that wait, serve the client that holds the fewest slots", NULL, NULL, set_fair, NULL },
+	{ "patience", 0, "TIME", "keep a slow slot free so long if a fast one is about to be", "0, off", TIME ", up to 1min",
+	  set_patience, NULL },
 	{ "queue-timeout", 0, "TIME", "end a client that waited so long for busy nodes", "0, off", TIME, set_queue_timeout,
 	  NULL },
 	{ "down-timeout", 0, "TIME", "end a client that waited so long while no node is up", "0, off", TIME,
@@ -280,6 +290,9 @@ int options_parse(int argc, char **argv, struct options *ret)
 	r = command_parse(&command, argc, argv, ret, &line);
 	if (r == 0 && farm_options_settle(&ret->farm) < 0)
 		r = command_complain(&command, NULL, "$COREBALANCE_FARM: \"%s\": expected the name of a farm", ret->farm.name);
+	if (r == 0 && ret->settings.patience_usec > 0 && ret->settings.policy != POLICY_FASTEST)
+		r = command_complain(&command, NULL, "--patience: expected the policy fastest, and not %s",
+				     policy_to_string(ret->settings.policy));
 	ret->share = secure_getenv("SHARE");
 	if (ret->share && !*ret->share)
 		ret->share = NULL;

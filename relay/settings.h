@@ -22,6 +22,7 @@ struct settings {
 	uint32_t clients;              /* how many clients the policy affinity remembers at least */
 	uint32_t forget_sec;           /* affinity forgets a client that has not come for so long; or SCORE_FORGET_NEVER */
 	bool fair;                     /* the next slot goes to the client that holds the fewest */
+	uint64_t patience_usec;        /* a free slot is kept for a waiter that is to get a faster slot, for so long at most */
 	uint32_t per_client;           /* slots that a client may have; 0: any number */
 	uint64_t queue_timeout_usec;   /* while nodes are merely busy */
 	uint64_t down_timeout_usec;    /* while no node is available */

@@ -61,7 +61,7 @@ enum wait_outcome wait_for_slot(struct score *score, const struct settings *sett
 	int wake_fd = score_wake_fd(score), r = wake_fd;
 
 	while (r >= 0) {
-		uint64_t now_usec, until_usec;
+		uint64_t now_usec, until_usec, kept_usec = score_kept_until(score);
 		struct pollfd fds[3];
 		bool woken;
 
@@ -77,6 +77,9 @@ enum wait_outcome wait_for_slot(struct score *score, const struct settings *sett
 		 * */
 		if (woken && watch.next_fd >= 0)
 			r = watch_look(&watch, score, ticket);
+		/* Woken without a slot: a free slot may be kept from waiters for a time. Or that time is over. */
+		if (r == 0 && settings->patience_usec > 0 && (woken || (kept_usec > 0 && kept_usec <= now_boottime())))
+			r = score_deal(score);
 		if (r == 0)
 			r = limit_is_over(score, settings, accepted_usec, &until_usec);
 		if (r > 0)
@@ -85,6 +88,8 @@ enum wait_outcome wait_for_slot(struct score *score, const struct settings *sett
 			break;
 		now_usec = now_boottime();
 		until_usec = watch.look_usec < until_usec ? watch.look_usec : until_usec;
+		kept_usec = score_kept_until(score);
+		until_usec = kept_usec > 0 && kept_usec < until_usec ? kept_usec : until_usec;
 
 		fds[0] = (struct pollfd){ .fd = departure.hung_up ? -1 : client_fd,
 					  .events = departure_events(&departure) };

@@ -48,7 +48,7 @@ struct waiters {
 	bool unwatched;                /* there is a waiter without io */
 	uint64_t times_put_back;             /* as score_times_put_back() was when all were last looked at */
 	bool asked;                    /* what this process holds, by a process that cannot read some holders */
-	sd_event_source *wake, *guard_time, *guard_child, *limit_time, *watch_time;
+	sd_event_source *wake, *guard_time, *guard_child, *limit_time, *watch_time, *kept_time;
 	int next_fd;                   /* pidfd of the process that has the next younger ticket, or -1 */
 };
 
@@ -225,8 +225,37 @@ static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *arg)
 	/* The process that this listener watches may have stopped waiting without ending: look again soon. */
 	if ((woken || w->asked) && w->guard_child)
 		guard_stop(w);
+	/* A slot may be kept from the waiters, and this listener be the one that looks after them. */
+	if (woken && w->first && w->setup.settings->patience_usec > 0)
+		(void)score_deal(w->setup.score);
 	changed(w);
 	return 0;
+}
+
+/* ---- a slot that is kept free for a time, see score_set_patience() ---- */
+
+/* Slots are dealt, as far as they are not kept. That this failed shows at the next look of the guard. */
+static int on_kept_time(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct waiters *w = arg;
+
+	(void)source;
+	(void)usec;
+	w->kept_time = sd_event_source_disable_unref(w->kept_time);
+	(void)score_deal(w->setup.score);
+	changed(w);
+	return 0;
+}
+
+static void wait_for_kept(struct waiters *w)
+{
+	uint64_t until_usec = w->first ? score_kept_until(w->setup.score) : 0, now_usec;
+
+	if (until_usec == 0 || w->kept_time)
+		return;
+	now_usec = now_boottime();
+	(void)sd_event_add_time_relative(w->setup.event, &w->kept_time, CLOCK_BOOTTIME,
+					 until_usec > now_usec ? until_usec - now_usec : 0, 1000, on_kept_time, w);
 }
 
 /* ---- the limits of patience ---- */
@@ -295,6 +324,7 @@ struct waiters *waiters_free(struct waiters *w)
 	sd_event_source_disable_unref(w->watch_time);
 	sd_event_source_disable_unref(w->wake);
 	sd_event_source_disable_unref(w->limit_time);
+	sd_event_source_disable_unref(w->kept_time);
 	free(w);
 	return NULL;
 }
@@ -566,6 +596,7 @@ void waiters_look(struct waiters *w)
 {
 	enforce_limits(w);
 	watch_rest(w);
+	wait_for_kept(w);
 	if ((w->first || w->asked) && !w->guard_time)
 		guard_start(w, SCORE_GUARD_USEC);
 	else if (!w->first && !w->asked)

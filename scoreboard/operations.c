@@ -183,6 +183,21 @@ int score_next_granted(struct score *s, uint64_t number, uint64_t *ret)
 	return OPERATION(s, attempt_next_granted(s, number, ret));
 }
 
+void score_set_patience(struct score *s, uint64_t usec)
+{
+	s->patience_usec = usec < SCORE_PATIENCE_MAX_USEC ? usec : SCORE_PATIENCE_MAX_USEC;
+}
+
+uint64_t score_kept_until(const struct score *s)
+{
+	return s->kept_usec;
+}
+
+int score_deal(struct score *s)
+{
+	return OPERATION(s, attempt_deal(s));
+}
+
 bool score_is_fair(const struct score *s)
 {
 	return s->is_fair;

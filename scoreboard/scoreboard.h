@@ -55,6 +55,7 @@
 #define SCORE_VERBOSITY_MAX 2u    /* and relays log every connection, whatever their option --log says */
 #define SCORE_GUARD_USEC 750000u  /* how often the guard of the queue looks for dead holders */
 #define SCORE_WATCH_USEC 1000000u /* how often the dead are looked for while slots are taken and no connection waits */
+#define SCORE_PATIENCE_MAX_USEC 60000000u /* the longest time for which a free slot is kept from waiters */
 #define SCORE_GRANT_USEC 1000000u /* a granted slot that is not taken for so long goes to the next waiter */
 
 struct score;
@@ -242,6 +243,23 @@ int score_follow(struct score *s);
 
 /* Whether path exists: 1, 0, or -errno. */
 int score_exists(const char *path);
+
+/*
+ * From now on connections that this process, and its children, bring by the policy fastest may wait though a slot is
+ * free, if a faster slot is expected to serve them sooner; those behind them wait, too. usec, up to
+ * SCORE_PATIENCE_MAX_USEC, is for how long at most free slots are kept so; 0: they are not. The latest connection
+ * decides the time for the farm.
+ */
+void score_set_patience(struct score *s, uint64_t usec);
+
+/*
+ * Until when at most a free slot is kept from waiters: CLOCK_BOOTTIME, as the last operation that dealt slots found;
+ * 0: none is. After that time the process that looks after the queue calls score_deal(), which gives waiters what is
+ * free and not kept: 0 or -errno. A waiter that is woken and has no slot calls score_deal(), too: then it knows the
+ * time.
+ */
+uint64_t score_kept_until(const struct score *s);
+int score_deal(struct score *s);
 
 /* ---- a connection's life ---- */
 
@@ -531,11 +549,14 @@ struct score_ticket_info {
 struct score_totals {
 	uint32_t nodes, nodes_up;
 	uint64_t slots, busy, waiting;
-	uint64_t free;               /* so many connections would get a slot now: none while the farm is paused or lapsed */
+	uint64_t free;               /* so many connections would get a slot now: none while the farm is paused or lapsed, or slots are
+				      * kept */
 	uint64_t oldest_since_usec;  /* of the oldest waiter; 0 if there is none */
 	bool paused;
 	bool lapsed;                 /* the lease is over: no slot is given out until it is renewed */
 	uint64_t lease_usec;         /* CLOCK_BOOTTIME, see score_set_lease(); 0: the farm has no lease */
+	uint64_t kept_usec;          /* CLOCK_BOOTTIME: free slots are kept from waiters until then at most, see
+				      * score_set_patience(); 0: none is */
 	struct split split;
 };
 
@@ -593,6 +614,7 @@ int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info 
 struct score_choice {
 	uint32_t node;               /* its id; 0: none */
 	uint64_t waiting;            /* so many wait, and come first */
+	uint64_t kept_usec;          /* as in struct score_totals */
 	uint64_t over;               /* so many wait as their clients have all the slots that they may */
 	bool paused, lapsed;         /* as in struct score_totals */
 	bool primary_up;             /* a node that is no backup is up, so that no backup is used */

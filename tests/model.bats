@@ -199,6 +199,17 @@ side_by_side() {
 	END
 }
 
+@test "model: a slot is kept for a bounded time, and nothing overtakes, whichever process is stopped or killed" {
+  side_by_side <<-'END'
+	LEVEL=-O0 MODEL=patience holds states ""
+	MODEL=patience breaks states "" UNTIL_IGNORED 'until>now'
+	MODEL=patience breaks states "" UNTIL_MOVES 'until<='
+	MODEL=patience breaks states "" SERVES_BEHIND 'ticket\['
+	MODEL=patience breaks states "" NOBODY_DEALS 'prompt'
+	MODEL=patience breaks states "" NOBODY_LOOKS 'over<2'
+	END
+}
+
 @test "model: one file at a time is the scoreboard, while it is rebuilt, or removed, whichever process is killed" {
   side_by_side <<-'END'
 	MODEL=replace holds states "-DDAMAGES=2 -DKILLS=2"

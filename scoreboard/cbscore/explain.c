@@ -204,6 +204,16 @@ static void tell_second(const struct explanation *e)
 		  score_worth(b), score_worth(a), b->free, b->config.cores, a->free, a->config.cores);
 }
 
+static void tell_kept(const struct explanation *e)
+{
+	uint64_t now_usec = now_boottime();
+	char text[64];
+
+	(void)timespan_format(e->choice.kept_usec > now_usec ? e->choice.kept_usec - now_usec : 0, text, sizeof(text));
+	fold_line(stdout, "%" PRIu64 " wait, as a faster slot is expected to serve the oldest sooner than one of %s (--patience), "
+		  "for %s at most.", e->choice.waiting, e->chosen->node.config.name, text);
+}
+
 static void tell(const struct explanation *e, const char *word, uint32_t shown)
 {
 	const char *reason = e->choice.paused ? ", as the farm is paused" :
@@ -216,7 +226,9 @@ static void tell(const struct explanation *e, const char *word, uint32_t shown)
 	if (e->choice.over > 0)
 		fold_line(stdout, "%" PRIu64 " wait, as their clients have all the slots that they may have (--per-client).",
 		      e->choice.over);
-	if (e->chosen && waiting > 0)
+	if (e->chosen && waiting > 0 && e->choice.kept_usec > 0)
+		tell_kept(e);
+	else if (e->chosen && waiting > 0)
 		fold_line(stdout, "%" PRIu64 " wait, and the oldest gets %s.", waiting, e->chosen->node.config.name);
 	else if (e->chosen)
 		fold_line(stdout, "The next connection gets %s.", e->chosen->node.config.name);

@@ -111,6 +111,9 @@ static int status(const struct context *context, const struct snapshot *snapshot
 		fold_line(stdout, "  no nodes: connections wait until cbscore load or cbscore add gives it some");
 	if (snapshot->totals.lapsed)
 		fold_line(stdout, "  the farm's lease is over: every new connection waits until cbshare has another");
+	if (snapshot->totals.kept_usec > 0)
+		fold_line(stdout, "  the free slots are kept for now: faster slots are expected to serve those that wait sooner "
+			  "(--patience)");
 	tell_nodes(snapshot);
 	tell_hour(&snapshot->history);
 	if (snapshot->totals.split.parts > 0)

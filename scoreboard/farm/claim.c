@@ -5,7 +5,8 @@
  *
  * What holds between sections: no slot is free while a connection waits (unless
  * the farm is paused or its lease is over, or its client has as many slots as it
- * may: per_client.h).
+ * may: per_client.h; or the slot is kept for a time, as the waiter that is next is to
+ * get a faster slot: patience.h).
  * Everything that frees a slot, or makes a slot appear, ends with
  * claim_dispatch(), and a new connection that finds a queue joins it. So the
  * oldest waiter gets the next slot and no connection overtakes another; in a
@@ -21,12 +22,14 @@
 #include "claim.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "attempt.h"
 #include "fair.h"
 #include "policy/policy.h"
 #include "records/history.h"
+#include "records/patience.h"
 #include "store/store.h"
 #include "system/timespan.h"
 #include "turn.h"
@@ -90,6 +93,23 @@ int claim_make_ready(struct score *s, const struct score_arrival *arrival)
 	if (r == 0)
 		r = farm_end(s, &farm, make_ready(s, &farm, arrival));
 	return r == -EUCLEAN || r == -EIDRM || r == -EREMCHG ? r : 0;
+}
+
+bool claim_keeps(struct score *s, const struct farm *farm, uint64_t waiting, bool *ret_begins)
+{
+	struct patience *patience = patience_get(s->store);
+	uint64_t before_usec;
+	bool keeps;
+
+	*ret_begins = false;
+	if (!patience)
+		return false;
+	before_usec = patience->until_usec;
+	keeps = patience_keeps(patience, farm->root.worth & ~WORTH_PRIMARY, waiting, now_boottime());
+	store_touch(s->store, patience, offsetof(struct patience, work_usec));
+	s->kept_usec = patience->until_usec;
+	*ret_begins = keeps && patience->until_usec != before_usec;
+	return keeps;
 }
 
 /* ---- filling and freeing ---- */
@@ -269,10 +289,31 @@ static int grant(struct score *s, struct farm *farm, uint32_t position, struct c
 	r = queue_unlink(s->store, farm, cell) ?:
 	    fill(s, farm, position, &with, &cell->node, &cell->slot, &trial) ?:
 	    fair_held(s, farm, cell->client) ?:
-	    took(s, farm, (enum score_policy)cell->policy, cell->client, cell->node);
+	    took(s, farm, cell_policy(cell), cell->client, cell->node);
 	if (r == 0)
 		history_note_claim(s->store, farm, cell->since_usec, with.since_usec);
 	return r < 0 ? r : queue_grant(s->store, farm, number, cell);
+}
+
+/*
+ * Whether the slots that are free are kept from the waiter that is next, and from all behind it. The process that looks
+ * after the queue, the one with the youngest ticket, is woken when that begins: it deals the slots when the time is over,
+ * unless another process has done so. 1, 0 or -errno.
+ */
+static int keep(struct score *s, const struct farm *farm, const struct cell *next)
+{
+	struct cell youngest;
+	bool begins;
+	int r;
+
+	if (!(next->policy & CELL_PATIENT) || !claim_keeps(s, farm, farm->queue_length, &begins))
+		return 0;
+	if (!begins)
+		return 1;
+	r = queue_read(s->store, farm, farm->queue_tail, &youngest);
+	if (r == 0 && !holder_equal(&youngest.owner, &s->self))
+		(void)wake_list_add(&s->wakes, youngest.wake);
+	return r < 0 ? r : 1;
 }
 
 static int dispatch(struct score *s, struct farm *farm, struct clients_full *full)
@@ -290,7 +331,9 @@ static int dispatch(struct score *s, struct farm *farm, struct clients_full *ful
 			break;
 		}
 		r = next_alive(s, farm, full, &cell, &number) ?:
-		    claim_choose(s, farm, (enum score_policy)cell->policy, cell->client, &position);
+		    claim_choose(s, farm, cell_policy(cell), cell->client, &position);
+		if (r == 0)
+			r = keep(s, farm, cell);
 		if (r != 0)
 			return r < 0 ? r : 0;
 		r = grant(s, farm, position, cell, number) ?: store_commit(s->store);
@@ -306,7 +349,10 @@ static int dispatch(struct score *s, struct farm *farm, struct clients_full *ful
 int claim_dispatch(struct score *s, struct farm *farm)
 {
 	struct clients_full full = { .n = 0 };
-	int r = dispatch(s, farm, &full) ?: turn_settle(s, farm, &full);
+	int r;
+
+	s->kept_usec = 0;
+	r = dispatch(s, farm, &full) ?: turn_settle(s, farm, &full);
 
 	*s->room_for = '\0';
 	return r ?: store_commit(s->store);

@@ -47,6 +47,10 @@ bool claim_is_ready(const struct farm *farm, const struct score_arrival *arrival
  * both do without. 0, or -errno after damage. */
 int claim_make_ready(struct score *s, const struct score_arrival *arrival);
 
+/* Whether the best free slot is kept from so many waiters, of which the next is patient. *ret_begins: it was not kept until the
+ * same time before. Staged only. */
+bool claim_keeps(struct score *s, const struct farm *farm, uint64_t waiting, bool *ret_begins);
+
 /* Whether a connection that comes now would get a slot at once: 0 yes, 1 no. */
 int claim_is_free(const struct farm *farm);
 

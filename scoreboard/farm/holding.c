@@ -17,6 +17,7 @@
 #include "attempt.h"
 #include "records/passed.h"
 #include "records/history.h"
+#include "records/patience.h"
 #include "store/store.h"
 #include "ticket.h"
 #include "system/timespan.h"
@@ -121,6 +122,8 @@ int attempt_release(struct score *s, const struct score_slot *ours, uint64_t in,
 	}
 	if (r == 0 && served)
 		r = learn_hold(s->store, record, h.entry, h.slot, in, out, now_usec);
+	if (served && s->patience_usec > 0)
+		patience_learn(s->store, h.entry, now_usec - h.slot->since_usec);
 	return give_up(s, &h, r < 0 ? r : 0);
 }
 

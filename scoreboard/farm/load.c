@@ -22,6 +22,7 @@
 #include "learn.h"
 #include "listed.h"
 #include "records/passed.h"
+#include "records/patience.h"
 #include "records/history.h"
 #include "store/version.h"
 #include "system/grow.h"
@@ -414,6 +415,7 @@ int load_format(struct store *store)
 	    learn_format(store) ?:
 	    history_format(store) ?:
 	    passed_format(store) ?:
+	    patience_format(store) ?:
 	    store_put(store, STORE_ORIGIN, 0, 0, &origin, sizeof(origin)) ?:
 	    store_put(store, STORE_VERSION, 0, 0, &version, sizeof(version));
 	if (r < 0) {

@@ -17,6 +17,7 @@
 #include "records/history.h"
 #include "records/memory.h"
 #include "records/party.h"
+#include "records/patience.h"
 #include "store/store.h"
 #include "system/grow.h"
 #include "system/sparse.h"
@@ -102,7 +103,7 @@ static int preview(struct score *s, struct farm *farm, enum score_policy policy,
 
 	*ret = (struct score_choice){
 		.waiting = farm->queue_length, .paused = farm->paused, .lapsed = farm_is_lapsed(farm),
-		.primary_up = farm->primaries_up > 0,
+		.primary_up = farm->primaries_up > 0, .kept_usec = s->kept_usec,
 	};
 	r = note_firsts(s, farm, policy, client ?: "", ret) ?: claim_choose(s, farm, policy, client ?: "", &position);
 	if (r == 0) {
@@ -128,11 +129,12 @@ int attempt_explain(struct score *s, enum score_policy policy, const char *clien
 	if (r < 0)
 		return r;
 	r = claim_open_due(s, farm);
+	s->kept_usec = 0;
 	if (r == 0 && farm->queue_head != NONE)
 		r = claim_dispatch(s, farm);
 	if (r == 0)
 		r = preview(s, farm, policy, client, ret); /* last: it leaves copies that must not be committed */
-	if (r == 0 && ret->node) {
+	if (r == 0 && ret->node && ret->kept_usec == 0) {
 		ret->over = ret->waiting; /* any other waiter would have the node */
 		ret->waiting = 0;
 	}
@@ -422,11 +424,19 @@ static void add_up_again(void *arg)
 }
 
 /* How many connections would get one of the slots that nodes have free. */
-static uint64_t sum_usable(const struct farm *farm, const struct sum *sum)
+static uint64_t sum_usable(const struct farm *farm, const struct sum *sum, uint64_t kept_usec)
 {
-	if (farm->paused || farm_is_lapsed(farm))
+	if (farm->paused || farm_is_lapsed(farm) || kept_usec > 0)
 		return 0;
 	return sum->free + (farm->primaries_up == 0 ? sum->free_backups : 0);
+}
+
+/* Until when slots are kept from waiters; 0: none is. CLOCK_BOOTTIME. */
+static uint64_t kept_until(struct score *s, const struct farm *farm)
+{
+	const struct patience *patience = farm->queue_head != NONE ? patience_get(s->store) : NULL;
+
+	return patience ? patience_until(patience, now_boottime()) : 0;
 }
 
 int attempt_totals(struct score *s, struct score_totals *ret)
@@ -440,7 +450,8 @@ int attempt_totals(struct score *s, struct score_totals *ret)
 	if (r < 0)
 		return r;
 	totals.slots = sum.slots;
-	totals.free = sum_usable(farm, &sum);
+	totals.kept_usec = kept_until(s, farm);
+	totals.free = sum_usable(farm, &sum, totals.kept_usec);
 	totals.nodes = farm->n_nodes;
 	totals.busy = farm->busy;
 	totals.nodes_up = farm->nodes_up;

@@ -42,6 +42,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "claim.h"
 #include "load.h"
@@ -49,6 +50,7 @@
 #include "attempt.h"
 #include "records/passed.h"
 #include "records/history.h"
+#include "records/patience.h"
 #include "store/file.h"
 #include "store/store.h"
 #include "system/grow.h"
@@ -72,6 +74,8 @@ struct suspects {
 	size_t n, room;
 	uint64_t now_usec;     /* CLOCK_BOOTTIME of the look */
 	bool is_fresh;         /* the lock was held for long less than SCORE_GRANT_USEC ago: no process is late */
+	bool patient;          /* slots may be kept from waiters, see patience.h */
+	struct patience_class classes[PATIENCE_CLASSES]; /* of the nodes that are up */
 	bool drained;          /* a node was seen that can be removed */
 	bool lost;             /* there are lost slots, or processes that may hold such */
 };
@@ -121,12 +125,38 @@ static int collect_cell(struct score *s, struct farm *farm, uint32_t number, con
 		.holder = cell->owner, .ticket = cell->number, .node = NONE, .cell = number });
 }
 
-static int look_for_drained(struct score *s, struct farm *farm, struct index_entry *entry, void *arg)
+static void forget_classes(void *arg)
+{
+	(void)memset(((struct suspects *)arg)->classes, 0, sizeof(((struct suspects *)arg)->classes));
+}
+
+/* Notes how fast nodes are now, for the decision whether slots are kept. 0 or -errno. */
+static int note_classes(struct score *s, const struct suspects *suspects)
+{
+	struct patience *patience;
+	struct farm *farm;
+	int r = farm_enter(s, &farm);
+
+	if (r < 0)
+		return r;
+	patience = patience_get(s->store);
+	if (patience && memcmp(patience->classes, suspects->classes, sizeof(patience->classes)) != 0) {
+		(void)memcpy(patience->classes, suspects->classes, sizeof(patience->classes));
+		store_touch(s->store, patience->classes, sizeof(patience->classes));
+		r = store_commit(s->store);
+	}
+	farm_leave(s);
+	return r;
+}
+
+static int look_at_node(struct score *s, struct farm *farm, struct index_entry *entry, void *arg)
 {
 	struct suspects *suspects = arg;
 
 	(void)s;
 	(void)farm;
+	if (suspects->patient && index_is_primary_up(entry->flags))
+		patience_add(suspects->classes, entry);
 	suspects->drained |= entry->busy == 0 && entry->flags & ENTRY_DRAINING;
 	return 0;
 }
@@ -143,6 +173,7 @@ static bool was_held_lately(struct score *s)
  * slots that are free because a process was killed after it freed them, before it granted them. */
 static int begin_looking(struct score *s, struct suspects *suspects)
 {
+	const struct patience *patience;
 	struct farm *farm;
 	int r = farm_enter(s, &farm);
 
@@ -151,6 +182,8 @@ static int begin_looking(struct score *s, struct suspects *suspects)
 	suspects->lost = farm->lost > 0;
 	passed_forget(s->store); /* a process may have been killed after it freed a slot, before it looked for a waiter */
 	suspects->is_fresh = was_held_lately(s);
+	patience = patience_get(s->store);
+	suspects->patient = patience && patience->most_usec > 0;
 	farm->reaped_usec = s->reaped_usec = now_boottime();
 	store_touch(s->store, &farm->reaped_usec, sizeof(farm->reaped_usec));
 	r = claim_open_due(s, farm); /* commits, as does */
@@ -169,8 +202,11 @@ static int collect(struct score *s, struct suspects *suspects)
 	suspects->now_usec = now_boottime();
 	if (r == 0)
 		r = walk_slots(s, collect_slot, suspects) ?:
-		    walk_nodes(s, look_for_drained, NULL, suspects) ?:
-		    walk_cells(s, collect_cell, suspects);
+		    walk_nodes(s, look_at_node, forget_classes, suspects);
+	if (r == 0 && suspects->patient)
+		r = note_classes(s, suspects);
+	if (r == 0)
+		r = walk_cells(s, collect_cell, suspects);
 	return r;
 }
 

@@ -8,6 +8,7 @@
 
 #include "farm.h"
 #include "list/nodelist.h"
+#include "speed.h"
 #include "store/store.h"
 
 #define FANOUT INDEX_PAGE_ENTRIES
@@ -68,6 +69,16 @@ uint16_t index_worth_steps(uint64_t worth)
 		mantissa >>= mantissa >> 32;
 	}
 	return (uint16_t)(octaves / STEP_OCTAVES + 1);
+}
+
+#define MILLION_OCTAVES 1306255 /* log2(1000000), in 1/65536 */
+
+uint32_t index_worth_speed(uint32_t steps)
+{
+	int64_t octaves = (int64_t)steps * STEP_OCTAVES - STEP_OCTAVES / 2 - MILLION_OCTAVES;
+	int32_t most = 19 * SPEED_OCTAVE, least = -9 * SPEED_OCTAVE;
+
+	return speed_exp2(octaves > most ? most : octaves < least ? least : (int32_t)octaves);
 }
 
 void index_set_speed(struct index_entry *entry, uint32_t speed, uint32_t smt)

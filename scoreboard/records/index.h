@@ -81,6 +81,9 @@ uint32_t index_entry_free(const struct index_entry *entry);
 /* The steps of a worth in millionths of an ordinary core's, 1 to 2^40; 1 to INT16_MAX. */
 uint16_t index_worth_steps(uint64_t worth);
 
+/* The other way round: the speed of a core that is worth so many steps, in thousandths; within 2^-9 to 2^19. */
+uint32_t index_worth_speed(uint32_t steps);
+
 /* Sets the speed in thousandths, and the worth that follows from it and from smt=, in thousandths. */
 void index_set_speed(struct index_entry *entry, uint32_t speed, uint32_t smt);
 

@@ -27,12 +27,14 @@ enum cell_state {
 	CELL_GRANTED,
 };
 
+#define CELL_PATIENT 0x8000u /* set in a policy: the waiter waits for a faster slot though a slot is free, see patience.h */
+
 struct cell {
 	uint64_t number;           /* the order of arrival */
 	struct holder owner;
 	uint64_t since_usec;       /* CLOCK_BOOTTIME */
 	uint16_t state;            /* enum cell_state */
-	uint16_t policy;           /* enum score_policy, by which the waiter's node is chosen */
+	uint16_t policy;           /* enum score_policy, by which the waiter's node is chosen; and CELL_PATIENT */
 	uint32_t next, prev;       /* in its list; a free cell has no prev */
 	uint32_t node, slot;       /* when granted */
 	uint32_t per_client;       /* its client may have so many slots; 0: any number */
@@ -72,6 +74,12 @@ int queue_insert(struct store *store, struct farm *farm, uint64_t number, const 
 
 /* Takes a waiting cell out of the list, and out of that of its party; the caller sets its state. 0 or -errno. */
 int queue_unlink(struct store *store, struct farm *farm, struct cell *cell);
+
+/* The policy by which the node of the cell's waiter is chosen. */
+static inline enum score_policy cell_policy(const struct cell *cell)
+{
+	return (enum score_policy)(cell->policy & ~CELL_PATIENT);
+}
 
 /* Whether the contents of a cell can be true. */
 bool cell_is_sane(const struct cell *cell);

@@ -27,6 +27,7 @@
 #include "records/origin.h"
 #include "records/party.h"
 #include "records/passed.h"
+#include "records/patience.h"
 #include "records/queue.h"
 #include "records/ring.h"
 #include "records/speed.h"
@@ -150,7 +151,7 @@ static int draw_history(struct drawing *d)
 	for (uint32_t i = 0; r == 0 && i < SCORE_SLICES; i++)
 		if (store_read(d->from, STORE_SLICE, i, 0, &slice, sizeof(slice)) == 0)
 			r = store_put(d->to, STORE_SLICE, i, 0, &slice, sizeof(slice));
-	return r < 0 ? r : history_format(d->to) ?: draw_passed(d);
+	return r < 0 ? r : history_format(d->to) ?: draw_passed(d) ?: patience_copy(d->from, d->to);
 }
 
 /* If the record cannot be true, the node list's path is forgotten: the next load notes it again. */

@@ -16,6 +16,7 @@ static const struct kind {
 	[STORE_SPEED] = KIND("speed", 1),     [STORE_LOST] = KIND("lost", 1),       [STORE_HISTORY] = KIND("history", 0),
 	[STORE_SLICE] = KIND("slice", 1),     [STORE_ORIGIN] = KIND("origin", 0),   [STORE_RING] = KIND("ring", 1),
 	[STORE_CLIENT] = KIND("client", 1),   [STORE_PARTY] = KIND("party", 2),     [STORE_PASSED] = KIND("passed", 0),
+	[STORE_PATIENCE] = KIND("patience", 0),
 };
 
 static char *write_number(char *p, uint32_t n)

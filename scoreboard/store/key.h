@@ -28,6 +28,7 @@ enum store_kind {
 	STORE_CLIENT,    /* a: page */
 	STORE_PARTY,     /* a: level, b: page */
 	STORE_PASSED,
+	STORE_PATIENCE,
 	STORE_KIND_MAX_,
 };
 

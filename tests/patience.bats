@@ -1,0 +1,207 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# --patience: a slow slot that is free is kept from the connection that is next, if a fast slot is expected to serve it
+# sooner; for a bounded time, and nothing overtakes.
+
+load lib/helpers
+load lib/clients
+
+setup() {
+  farm_setup
+  node_start fast 4001 1 --mode line
+  node_start slow 4002 2 --mode line
+  node_line 4001 1 speed=4
+  node_line 4002 2
+}
+teardown() { farm_teardown; }
+
+on() { score slots -nr -o NODE | grep -c ":$1\$" || true; }
+on_is() { [ "$(on "$1")" = "$2" ]; }
+kept() { score status | grep -q 'are kept for now'; }
+# comes NAME [option]...: a connection until the word NAME.
+comes() {
+  client_start "$1" "${@:2}" --line "$(until_word "$1")" --expect line
+}
+
+# The farm knows how much work a connection is, and how fast its nodes are: one holds the fast node for a fifth of a
+# second, which is nothing that a slow slot would do in time. Then a connection has the fast slot until the word first.
+begin() {
+  entrance "$@"
+  client --line "sleep 200" --expect line
+  until_ok busy_is 0
+  score reap
+  comes first
+  until_ok on_is 4001 1
+}
+ends() {
+  word "$1"
+  client_wait "$1"
+}
+done_with() {
+  farm_is_at_rest
+  score fsck
+}
+
+gets_the_fast_slot() {
+  begin "$1" --patience 1min
+  comes second
+  until_ok waiting_is 1
+  on_is 4002 0
+  kept
+  score explain >"$T/explain"
+  grep -q '^1 wait, as a faster slot is expected to serve the oldest sooner than one of' "$T/explain"
+  score fsck
+  ends first
+  until_ok on_is 4001 1
+  waiting_is 0
+  run ! kept
+  ends second
+  done_with
+}
+
+@test "listener: a connection waits for the fast slot that is about to be free" { gets_the_fast_slot listener; }
+@test "a unit for each connection: the same" { gets_the_fast_slot connection; }
+@test "inetd: the same" { gets_the_fast_slot inetd; }
+@test "stand-alone: the same" { gets_the_fast_slot alone; }
+
+is_bounded() {
+  local begun
+  begin "$1" --patience 3s
+  begun=$EPOCHREALTIME
+  comes second
+  until_ok on_is 4002 1
+  # It cannot have got the slow slot before: the fast slot is taken all the time.
+  python3 -c "import sys; sys.exit(not float(sys.argv[2]) - float(sys.argv[1]) > 2.5)" "$begun" "$EPOCHREALTIME"
+  on_is 4001 1
+  ends second
+  ends first
+  done_with
+}
+
+@test "listener: if the fast slot does not become free in time, the slow slot is given" { is_bounded listener; }
+@test "a unit for each connection: the slow slot is given in the end" { is_bounded connection; }
+@test "stand-alone: the slow slot is given in the end" { is_bounded alone; }
+
+@test "without the option no slot is kept" {
+  begin alone
+  comes second
+  until_ok on_is 4002 1
+  waiting_is 0
+  ends second
+  ends first
+  done_with
+}
+
+@test "nothing overtakes the connection that waits for the fast slot, not even through an entrance without the option" {
+  begin alone --patience 1min
+  comes second
+  until_ok waiting_is 1
+  GATE=$ADDR:3633 entrance alone --policy order
+  GATE=$ADDR:3633 comes third
+  until_ok waiting_is 2
+  on_is 4002 0
+  score queue -nr -o TICKET >"$T/order"
+  ends first
+  until_ok on_is 4001 1
+  # The third is next, has no patience, and gets what is free.
+  until_ok on_is 4002 1
+  waiting_is 0
+  ends second
+  ends third
+  done_with
+}
+
+@test "a connection through an entrance without the option gets the slot that is free, if none waits" {
+  begin alone --patience 1min
+  GATE=$ADDR:3633 entrance alone
+  GATE=$ADDR:3633 comes second
+  until_ok on_is 4002 1
+  ends second
+  ends first
+  done_with
+}
+
+@test "a slot that is given back while connections wait is kept, too, and is given when the time is over" {
+  begin alone --patience 3s
+  # No patience: they take the slow slots.
+  GATE=$ADDR:3633 entrance alone
+  GATE=$ADDR:3633 comes slow1
+  GATE=$ADDR:3633 comes slow2
+  until_ok on_is 4002 2
+  comes next
+  until_ok waiting_is 1
+  ends slow1
+  until_ok waiting_is 0
+  on_is 4002 2
+  ends slow2
+  ends next
+  ends first
+  done_with
+}
+
+@test "the waiter that is next is stopped: the one behind it is served all the same" {
+  local pid
+  begin connection --patience 1s
+  comes second
+  until_ok waiting_is 1
+  pid=$(score queue -nr -o PID)
+  kill -STOP "$pid"
+  comes third
+  # The fast slot is taken all the time.
+  ends third
+  kill -CONT "$pid"
+  ends second
+  ends first
+  done_with
+}
+
+@test "the waiter that is next is killed: the one behind it gets the fast slot" {
+  begin connection --patience 1min
+  comes second
+  until_ok waiting_is 1
+  comes third
+  until_ok waiting_is 2
+  kill -KILL "$(score queue -nr -o PID | head -1)"
+  client_fails second
+  until_ok waiting_is 1
+  on_is 4002 0
+  ends first
+  until_ok on_is 4001 1
+  ends third
+  done_with
+}
+
+@test "the fast node is taken out: the slow slot is given at the next look" {
+  begin alone --patience 1min
+  comes second
+  until_ok waiting_is 1
+  score down "$ADDR:4001"
+  until_ok on_is 4002 1
+  score up "$ADDR:4001"
+  ends second
+  ends first
+  done_with
+}
+
+@test "with --fair, --per-client, --queue-timeout and --queue-limit" {
+  begin alone --patience 1min --fair --per-client 2 --queue-timeout 5s --queue-limit 1
+  comes second --source "$OTHER"
+  until_ok waiting_is 1
+  on_is 4002 0
+  client_fails second
+  until_ok waiting_is 0
+  comes third --source "$THIRD"
+  until_ok waiting_is 1
+  ends first
+  until_ok on_is 4001 1
+  ends third
+  done_with
+}
+
+@test "the option goes with the policy fastest, and is at most a minute" {
+  run -64 "$BUILD/cbrelay" --patience 1s --policy order
+  [[ $output == *"--patience: expected the policy fastest, and not order"* ]]
+  run -64 "$BUILD/cbrelay" --patience 61s
+  [[ $output == *"up to 1min"* ]]
+}
