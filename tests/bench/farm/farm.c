@@ -31,6 +31,7 @@
 #define FAIL_USEC 20000.0                 /* how long a failing node takes to end a connection */
 #define RETRY_USEC (30 * USEC_PER_SEC)    /* cbrelay's --retry-after */
 #define TRIES_MOST 10u                    /* a client gives a job up that has failed so often */
+#define PATIENCE_USEC USEC_PER_SEC        /* cbrelay's --patience */
 #define PASS_USEC (30 * USEC_PER_SEC)     /* of the prober */
 
 #define KINDS(...) (const struct kind[]){ __VA_ARGS__ }, sizeof((const struct kind[]){ __VA_ARGS__ }) / sizeof(struct kind)
@@ -236,6 +237,7 @@ static void score_make(const struct batch *batch, const struct chooser *chooser)
 	if (nodelist_parse("farm", text, used, &list) < 0 || list.n_errors || score_open(path, &list, &score) < 0)
 		fail("cannot make %s", path);
 	nodelist_clear(&list);
+	score_set_patience(score, chooser->patient ? PATIENCE_USEC : 0);
 }
 
 /* Does a pass of the prober: node ids begin with 1 and follow the list. */
@@ -254,6 +256,8 @@ static void pass(const struct batch *batch)
 		if (score_verdict(score, i + 1, &verdict, &edge) < 0)
 			fail("no verdict");
 	}
+	if (score_reap(score, NULL, NULL) < 0)
+		fail("no look");
 	if (score_age(score) < 0)
 		fail("no ageing");
 	passed_usec = clock_usec;
@@ -290,12 +294,22 @@ static int ours_come(unsigned job, const struct batch *batch)
 	return -1;
 }
 
+/* In how long slots are not kept any more. */
+static double ours_due(void)
+{
+	uint64_t until_usec = waiting.n > 0 ? score_kept_until(score) : 0;
+
+	return until_usec ? (double)(until_usec > clock_usec ? until_usec - clock_usec : 0) + 1 : INFINITY;
+}
+
 static int ours_more(const struct batch *batch, unsigned *ret_place)
 {
 	unsigned next = waiting.jobs[waiting.first];
 	struct score_target target;
 
 	(void)batch;
+	if (score_kept_until(score) > 0 && score_kept_until(score) <= clock_usec && score_deal(score) < 0)
+		fail("no deal");
 	if (waiting.n == 0 || score_take(score, &tickets[next], &slots[next], &target) != 0)
 		return -1;
 	*ret_place = slots[next].node - 1;
@@ -317,7 +331,7 @@ static int ours_go(unsigned job, unsigned place, bool failed, const struct batch
 	if (waiting.n == 0)
 		return -1;
 	job = (unsigned)ours_more(batch, ret_place);
-	if ((int)job < 0 && batch->farm->fails == NO_NODE)
+	if ((int)job < 0 && !ours->patient && batch->farm->fails == NO_NODE)
 		fail("a slot is free, and the oldest waiter did not get it");
 	return (int)job;
 }
@@ -471,7 +485,7 @@ static struct outcome simulate(const struct chooser *chooser, const struct batch
 		.chooser = chooser, .batch = batch, .come_usec = calloc(batch->n, sizeof(*p.come_usec)),
 		.tries = calloc(batch->n, sizeof(*p.tries)),
 	};
-	uint64_t begun_usec = clock_usec;
+	uint64_t begun_usec;
 	struct outcome outcome;
 	unsigned next = 0;
 
@@ -481,6 +495,7 @@ static struct outcome simulate(const struct chooser *chooser, const struct batch
 	late = false;
 	(void)memset(busy, 0, sizeof(busy));
 	chooser->start(batch);
+	begun_usec = clock_usec; /* the start may have taken time */
 	while (p.done < batch->n) {
 		bool all = !bursts || next == p.done, ended;
 		struct running job;
@@ -532,7 +547,7 @@ static double bursts_bound(const struct batch *batch, unsigned parallel)
 #define CHOOSER_PEER(policy) peer_start, policy##_come, peer_go, peer_stop
 
 enum { COLD, PROBED, WARM, KNOWN_, EQUAL_, LEASTCONN, FIRST, ROUNDROBIN, LEASTCONN_WEIGHTED,
-       ROUNDROBIN_WEIGHTED, NGINX, FIRST_SORTED, CHANCE, PATIENT, CHOOSERS };
+       ROUNDROBIN_WEIGHTED, NGINX, FIRST_SORTED, CHANCE, PATIENT, PATIENT_KNOWN, CHOOSERS };
 
 static const struct chooser choosers[CHOOSERS] = {
 	[COLD] = { "learned, cold", "learned-cold", CHOOSER_OURS, .fresh = true, .speeds = LEARNED },
@@ -548,8 +563,9 @@ static const struct chooser choosers[CHOOSERS] = {
 	[NGINX] = { "nginx least_conn, weights", "nginx", CHOOSER_PEER(nginx) },
 	[FIRST_SORTED] = { "haproxy first, list sorted", "first-sorted", CHOOSER_PEER(first), .sorted = true },
 	[CHANCE] = { "any free slot, by chance", "chance", CHOOSER_PEER(chance) },
-	[PATIENT] = { "known, patient (not shipped)", "patient", patient_start, patient_come, patient_go, peer_stop,
-		      .more = patient_more, .due = patient_due },
+	[PATIENT] = { "learned, second, --patience", "patient", CHOOSER_OURS, .due = ours_due, .speeds = LEARNED, .patient = true },
+	[PATIENT_KNOWN] = { "known (speed=), --patience", "patient-known", CHOOSER_OURS, .due = ours_due, .fresh = true, .speeds = KNOWN,
+			    .patient = true },
 };
 
 struct load {
@@ -587,7 +603,7 @@ static struct outcome run(unsigned which, const struct batch *batch, const struc
 	seed(number + 1000000);
 	if (ours->sorted)
 		sort_nodes(&mine);
-	if (which == WARM) {
+	if (which == WARM || which == PATIENT) {
 		/* Another batch on the same farm, ten minutes ago. */
 		batch_make(&before, batch->farm, batch->n, number + 500000);
 		(void)memcpy(before.order, mine.order, sizeof(before.order));
@@ -665,12 +681,6 @@ struct series {
 	double *failed, *lost; /* of 100 jobs */
 };
 
-/* The patient way looks at no node's health. */
-static bool is_left_out(const struct farm_kind *farm, unsigned which)
-{
-	return which == PATIENT && farm->fails != NO_NODE;
-}
-
 static void measure_seed(const struct farm_kind *farm, const struct load *load, const char *name, unsigned n_jobs, unsigned i,
 			 struct series series[CHOOSERS], double *bounds)
 {
@@ -683,8 +693,6 @@ static void measure_seed(const struct farm_kind *farm, const struct load *load, 
 	for (unsigned which = 0; which < CHOOSERS; which++) {
 		struct outcome outcome;
 
-		if (is_left_out(farm, which))
-			continue;
 		outcome = run(which, &batch, load, i + 1);
 		series[which].usec[i] = outcome.usec;
 		series[which].mean[i] = outcome.mean;
@@ -742,8 +750,6 @@ static void measure(const struct farm_kind *farm, const struct load *load, unsig
 	for (unsigned i = 0; i < CHOOSERS; i++) {
 		double spread[2], middle;
 
-		if (is_left_out(farm, i))
-			continue;
 		middle = ratio(series[i].usec, bounds, seeds, spread);
 		(void)printf("TIME\t%s\t%u\t%u\t%s\t%.3f\t%.3f\t%.3f\t%.2f\t%.2f", name, parallel_of(load, farm), n_jobs,
 			     choosers[i].name, middle, spread[0], spread[1], median(series[i].mean, seeds),

@@ -55,6 +55,7 @@ struct chooser {
 	double (*due)(void);
 	bool sorted;           /* the node list has the fastest first */
 	bool fresh;            /* knows nothing at the start */
+	bool patient;          /* with --patience */
 	bool probed;           /* by compiles, every half minute */
 	enum { LEARNED, KNOWN, EQUAL } speeds;
 };
@@ -94,10 +95,3 @@ int nginx_come(unsigned job, const struct batch *batch);
 
 /* A free slot by chance, with the peers' start and go. */
 int chance_come(unsigned job, const struct batch *batch);
-
-/* As fastest with known speeds, and a job may wait for a faster slot (patient.c). */
-void patient_start(const struct batch *batch);
-int patient_come(unsigned job, const struct batch *batch);
-int patient_go(unsigned job, unsigned place, bool failed, const struct batch *batch, unsigned *ret_place);
-double patient_due(void);
-int patient_more(const struct batch *batch, unsigned *ret_place);
