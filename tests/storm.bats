@@ -14,3 +14,7 @@ storms() {
 @test "storm: three entrances, kills, edits, flaps and probes at once; afterwards all is free and sound" { storms; }
 
 @test "storm: three entrances, kills, edits, flaps and probes, and slots go to the client that holds the fewest" { storms --fair; }
+
+@test "storm: three entrances, kills, edits, flaps and probes, and slots are kept for those that a fast one serves sooner" {
+  storms --policy fastest --patience 1s
+}

@@ -41,7 +41,7 @@ open_entrance() { # NAME
     -l "$address:3632" "${relay[@]}" ;;
   connection) start_entrance connection 3633 systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS \
     -l "$address:3633" --accept "${relay[@]}" ;;
-  alone) start_entrance alone 3634 "${relay[@]}" --policy spread "$address:3634" ;;
+  alone) start_entrance alone 3634 "${relay[0]}" --policy spread "${relay[@]:1}" "$address:3634" ;;
   esac
 }
 
