@@ -196,6 +196,9 @@ side_by_side() {
 	MODEL=fair breaks states "-DCLIENTS=4" COUNTS_LATER 'held\['
 	MODEL=fair breaks states "-DCLIENTS=4" LEAVES_WITH_COUNT 'held\['
 	MODEL=fair breaks states "-DCLIENTS=4" REAPS_WITHOUT_COUNT 'held\['
+	LEVEL=-O0 MODEL=fair holds states "-DCLIENTS=4 -DSLOTS=2 -DLIMIT=1"
+	MODEL=fair breaks states "-DCLIENTS=4 -DSLOTS=2 -DLIMIT=1" LOOKS_AT_FIRST 'n==2'
+	MODEL=fair breaks states "-DCLIENTS=4 -DSLOTS=2 -DLIMIT=1" LIMITS_NONE 'o%2'
 	END
 }
 

@@ -16,9 +16,13 @@
  *
  * Party 0 has all processes but the last ones, which are parties of their own: PARTIES in all.
  *
+ * With LIMIT, party 0 has --per-client: every second of its tickets may have a slot while the party holds fewer than
+ * LIMIT, the others while it holds at most LIMIT. The other parties have no limit.
+ *
  * What is checked
  *   counts     a party's count is that of its slots, after each commit (in check)
- *   at once    no slot is free while a live process waits, and a newcomer overtakes no process (in check, come)
+ *   at once    no slot is free while a live process waits that may have it, and a newcomer overtakes no process (in check, come)
+ *   the limit  a slot goes to no ticket of a party that holds as many slots as that ticket's limit (in give)
  *   the next   a slot goes to a party that holds the fewest of those that wait, to its oldest ticket (in give)
  *   one end    a party that waits and holds nothing sees at most PARTIES - 2 slots go to others first: to parties
  *              that held nothing before it. With two parties: it gets the next slot that comes free (in give)
@@ -44,6 +48,9 @@
 #endif
 #define FIRST_OF(q) ((q) == 0 -> 0 : CLIENTS - PARTIES + (q))
 #define PARTY(p) ((p) <= CLIENTS - PARTIES -> 0 : (p) - (CLIENTS - PARTIES))
+#ifndef LIMIT
+#define LIMIT 0
+#endif
 #define NOBODY 255
 
 mtype = { OUT, WAITS, GRANTED, BUSY, DONE };
@@ -60,6 +67,9 @@ byte kills, leaves;
 byte overtaken[PARTIES];       /* grants to other parties since the party waits and holds nothing */
 
 byte i, n, o, q;               /* scratch: 0 between steps */
+
+/* Whether the ticket of p may have a slot. */
+#define MAY(p) (LIMIT == 0 || PARTY(p) > 0 || held[0] < LIMIT + (p) % 2)
 
 #define HOLDS(p) (at[p] == GRANTED || at[p] == BUSY)
 
@@ -83,7 +93,7 @@ inline check() {
 	}
 	assert(n <= SLOTS);
 	for (i : 0 .. CLIENTS - 1) {
-		assert(n == SLOTS || at[i] != WAITS || gone[i])
+		assert(n == SLOTS || at[i] != WAITS || gone[i] || !MAY(i))
 	}
 	i = 0; n = 0; q = 0
 }
@@ -99,18 +109,48 @@ inline waits(party) {
 	}
 }
 
+/* Whether the party has such a ticket that may have a slot, in n; i is used. */
+inline waits_and_may(party) {
+#ifdef MUTATE_LOOKS_AT_FIRST
+	n = NOBODY;
+	for (i : 0 .. CLIENTS - 1) {
+		if
+		:: PARTY(i) == party && at[i] == WAITS && !gone[i] && (n == NOBODY || ticket[i] < ticket[n]) -> n = i
+		:: else
+		fi
+	}
+	n = (n != NOBODY && MAY(n) -> 1 : 0)
+#else
+	n = 0;
+	for (i : 0 .. CLIENTS - 1) {
+		if
+#ifdef MUTATE_LIMITS_NONE
+		:: PARTY(i) == party && at[i] == WAITS && !gone[i] -> n = 1
+#else
+		:: PARTY(i) == party && at[i] == WAITS && !gone[i] && MAY(i) -> n = 1
+#endif
+		:: else
+		fi
+	}
+#endif
+}
+
 /* The party begins to wait with so many slots. */
 inline take_turn(party) {
 	last_turn++;
 	turn[party] = last_turn
 }
 
-/* The party's oldest ticket, in o; i is used. */
+/* The party's oldest ticket that may have a slot, in o; i is used. */
 inline oldest(party) {
 	o = NOBODY;
 	for (i : 0 .. CLIENTS - 1) {
 		if
+#ifdef MUTATE_LIMITS_NONE
 		:: PARTY(i) == party && at[i] == WAITS && !gone[i] && (o == NOBODY || ticket[i] < ticket[o]) -> o = i
+#else
+		:: PARTY(i) == party && at[i] == WAITS && !gone[i] && MAY(i) && (o == NOBODY || ticket[i] < ticket[o]) -> o = i
+#endif
 		:: else
 		fi
 	}
@@ -120,9 +160,10 @@ inline oldest(party) {
 inline give() {
 	oldest(q);
 	for (i : 0 .. CLIENTS - 1) {
-		assert(at[i] != WAITS || gone[i] || held[q] <= held[PARTY(i)]);
-		assert(at[i] != WAITS || gone[i] || PARTY(i) != q || ticket[o] <= ticket[i])
+		assert(at[i] != WAITS || gone[i] || !MAY(i) || held[q] <= held[PARTY(i)]);
+		assert(at[i] != WAITS || gone[i] || !MAY(i) || PARTY(i) != q || ticket[o] <= ticket[i])
 	}
+	assert(MAY(o));
 	at[o] = GRANTED;
 #ifndef MUTATE_COUNTS_WHEN_TAKEN
 	held[q]++;
@@ -148,7 +189,7 @@ inline give() {
 inline choose() {
 	q = NOBODY;
 	for (o : 0 .. PARTIES - 1) {
-		waits(o);
+		waits_and_may(o);
 		if
 #ifdef MUTATE_OLDEST_OF_ALL
 		:: n == 1 && (q == NOBODY || held[o] < held[q]) -> q = o
