@@ -132,7 +132,7 @@ alone_here() {
     [ -e "$(own 3633)" ]
     : >"$T/go"
     wait $client
-    gone "$relay"
+    until_ok eval "! kill -0 $relay"
     kill $other; wait $other
     farm 3635; last=$!; served 3635
     [ ! -e "$(own 3633)" ]
