@@ -407,10 +407,13 @@ static int copy_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t 
 
 int store_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size, void **ret)
 {
-	size_t is;
-	int r = store_find_any(s, kind, a, b, ret, &is);
+	struct copy *copy;
+	int r = copy_get(s, kind, a, b, &copy);
 
-	return r < 0 || is == size ? r : -EUCLEAN;
+	if (r < 0)
+		return r;
+	*ret = copy->data;
+	return copy->size == size ? 0 : -EUCLEAN;
 }
 
 int store_find_any(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, void **ret, size_t *ret_size)
