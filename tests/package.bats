@@ -69,13 +69,19 @@ dpkg_inside() { inside env DEBIAN_FRONTEND=noninteractive dpkg "$@"; }
   run -0 client_inside -n 8 --line "sleep 300" --expect line
   is_new() { [[ $(inside sh -c 'readlink /proc/$(systemctl show -P MainPID corebalance.service)/exe') == /usr/sbin/cbrelay ]]; }
   until_ok is_new
-  until_ok nothing_failed
+  nothing_failed
   no_node_was_overfilled
 }
 
 # A probe may meet the other version's scoreboard between unpacking and restart.
 no_probe_failed() { [ -z "$(inside journalctl -q -u 'corebalance*probe*.service' --grep='Failed with result')" ]; }
-nothing_failed() { no_probe_failed && [ -z "$(inside systemctl list-units -q --state=failed 'corebalance*')" ]; }
+nothing_is_failed() { no_probe_failed && [ -z "$(inside systemctl list-units -q --state=failed 'corebalance*')" ]; }
+nothing_failed() {
+  until_ok nothing_is_failed && return
+  inside systemctl list-units -q --state=failed
+  inside journalctl -q --no-pager -n 60 -u 'corebalance*'
+  return 1
+}
 
 no_node_was_overfilled() { [ -z "$(inside journalctl -q --grep=VIOLATION)" ]; }
 count_is() { [ "$(inside cbscore "$1" -n | grep -c .)" = "$2" ]; }
@@ -99,7 +105,7 @@ only_slots_are_ended() {
   grep 'ok=3 failed=4' "$BATS_TEST_TMPDIR/long"
   inside rm /run/go
   run -0 client_inside -n 8 --line "sleep 10" --expect line
-  until_ok nothing_failed
+  nothing_failed
   no_node_was_overfilled
 }
 
@@ -130,7 +136,7 @@ open("/run/corebalance/scoreboard.tdb", "r+b").write(data)'
   inside touch /run/go
   wait "$LONG" || { cat "$BATS_TEST_TMPDIR/long"; false; }
   grep 'ok=7 failed=0' "$BATS_TEST_TMPDIR/long"
-  until_ok nothing_failed
+  nothing_failed
   no_node_was_overfilled
 }
 

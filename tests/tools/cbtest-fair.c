@@ -212,6 +212,8 @@ int main(int argc, char **argv)
 		if (findings > 0)
 			return 1;
 	}
+	(void)score_close(s);
+	nodelist_clear(&list);
 	(void)printf("%u changes, %u slots given\n", changes, n_grants);
 	return 0;
 }
