@@ -217,7 +217,7 @@ V2='\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a'
 # held NAME PART...: connects, sends the parts, keeps the connection until word NAME, or as long as the gateway does,
 # then ends its side and prints the answer.
 held() {
-  cat >"$T/held" <<'END'
+  cat >"$T/$1.held" <<'END'
 import os, select, socket, sys, time
 s = socket.create_connection((sys.argv[1], 3632))
 for part in sys.argv[3:]:
@@ -231,7 +231,7 @@ try:
 except ConnectionResetError:
     print('reset', flush=True)
 END
-  background "$T/$1.out" python3 "$T/held" "$ADDR" "$T/$1.word" "${@:2}"
+  background "$T/$1.out" python3 "$T/$1.held" "$ADDR" "$T/$1.word" "${@:2}"
   printf -v "PID_$1" %s "$PID"
 }
 
