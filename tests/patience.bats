@@ -25,15 +25,17 @@ comes() {
 }
 
 # The farm knows how much work a connection is, and how fast its nodes are: one holds the fast node for a fifth of a
-# second, which is nothing that a slow slot would do in time. Then a connection has the fast slot until the word first.
+# second, or for $WORK milliseconds, which is nothing that a slow slot would do in time. Then a connection has the fast
+# slot until the word first.
 begin() {
   entrance "$@"
-  client --line "sleep 200" --expect line
+  client --line "sleep ${WORK:-200}" --expect line
   until_ok busy_is 0
   score reap
   comes first
   until_ok on_is 4001 1
 }
+has_come() { [ $(($(score queue -n | wc -l) + $(on 4002))) -ge "$1" ]; }
 ends() {
   word "$1"
   client_wait "$1"
@@ -137,6 +139,26 @@ is_bounded() {
   ends slow2
   ends next
   ends first
+  done_with
+}
+
+@test "entrances with different times do not renew each other's: the slow slot is given in the end" {
+  local i
+  sed -i 's/speed=4/speed=100/' "$CONF"
+  WORK=20 begin alone --patience 2s
+  GATE=$ADDR:3633 entrance alone --patience 3s
+  # Connections come through both all the time. All of them could be served by the fast node sooner.
+  for ((i = 0; i < 60; i++)); do
+    GATE=$ADDR:$((3632 + i % 2)) comes "c$i"
+    until_ok has_come $((i + 1))
+    [ "$(on 4002)" = 0 ] || break
+    sleep 0.1
+  done
+  [ "$(on 4002)" != 0 ]
+  word first
+  for ((; i >= 0; i--)); do word "c$i"; done
+  ends first
+  until_ok busy_is 0
   done_with
 }
 

@@ -66,9 +66,11 @@ void patience_ask(struct store *store, uint64_t most_usec, uint64_t now_usec)
 
 	if (!patience || patience->most_usec == most_usec)
 		return;
-	patience->most_usec = patience->credit_usec = most_usec;
-	patience->counted_usec = now_usec;
-	patience->until_usec = 0;
+	if (patience->most_usec == 0) {
+		patience->credit_usec = most_usec;
+		patience->counted_usec = now_usec;
+	}
+	patience->most_usec = most_usec;
 	store_touch(store, patience, sizeof(*patience));
 }
 

@@ -43,7 +43,8 @@ int patience_copy(struct store *from, struct store *to);
 /* In a section: the record, or NULL. The caller may change it, and touches what it has changed. */
 struct patience *patience_get(struct store *store);
 
-/* A connection comes that is to wait for so long at most. Staged only. */
+/* A connection comes that is to wait for so long at most. The credit stays as it is, up to that time; only the first such
+ * connection of a farm has a whole credit. Staged only. */
 void patience_ask(struct store *store, uint64_t most_usec, uint64_t now_usec);
 
 /* Adds a node that is up to the classes. */
