@@ -228,20 +228,20 @@ comes_at() { GATE=$ADDR:$((3640 + $1)) comes "$2" "$3"; }
   scoreboard_is_right
 }
 
-@test "with more limits than a client has lists of tickets, a ticket has the next lower limit" {
+@test "with more limits than a client has lists of tickets, a ticket has the next lower limit, or the lowest" {
   local limit
   node a 4001 20 --mode line
   for limit in {0..17}; do GATE=$ADDR:$((3640 + limit)) entrance connection --fair --per-client "$limit"; done
   comes_at 0 other $OTHER
   score pause
-  for limit in {2..17} 0; do comes_at "$limit" greedy"$limit" $GREEDY; done
+  for limit in {2..17} 0 1; do comes_at "$limit" greedy"$limit" $GREEDY; done
   scoreboard_is_right
   score resume
-  # Fifteen limits up to 16 have lists; 17, and no limit, are 16, too.
+  # Fifteen limits up to 16 have lists; 17, and no limit, are 16, too; 1 is 2.
   until_ok held_by_is $GREEDY 16
-  queue_order_is "18"
+  queue_order_is "18 19"
   scoreboard_is_right
-  for limit in {2..17} 0; do goes greedy"$limit"; done
+  for limit in {2..17} 0 1; do goes greedy"$limit"; done
   goes other
   until_ok everything_is_free
   scoreboard_is_right

@@ -409,10 +409,10 @@ static int find_place(struct store *store, const struct farm *farm, const struct
 }
 
 /* The part for a ticket with that limit. If the party has as many parts as it may, the ticket joins the part of the next
- * lower limit. 0; -EXFULL: there is no room; or -EUSERS. */
+ * lower limit, or of the lowest. 0; or -EXFULL: there is no room. */
 static int find_part(struct place *place, uint32_t limit, struct party **ret)
 {
-	struct party *like = NULL, *lower = NULL;
+	struct party *lowest = NULL, *lower = NULL;
 	uint32_t at = 0;
 	unsigned n = 0;
 
@@ -422,15 +422,20 @@ static int find_part(struct place *place, uint32_t limit, struct party **ret)
 			*ret = part;
 			return 0;
 		}
-		if (part->limit - 1 < limit - 1 && (!lower || part->limit > lower->limit)) /* no limit is the highest */
+		/* No limit is the highest. */
+		if (part->limit - 1 < limit - 1 && (!lower || part->limit > lower->limit))
 			lower = part;
-		like = part;
+		if (!lowest || part->limit - 1 < lowest->limit - 1)
+			lowest = part;
 	}
-	*ret = n < PARTS_MAX ? make_part(place, like) : lower;
+	if (n == PARTS_MAX) {
+		*ret = lower ? lower : lowest;
+		return 0;
+	}
+	*ret = make_part(place, lowest);
 	if (!*ret)
-		return n < PARTS_MAX ? -EXFULL : -EUSERS;
-	if (n < PARTS_MAX)
-		(*ret)->limit = limit;
+		return -EXFULL;
+	(*ret)->limit = limit;
 	return 0;
 }
 

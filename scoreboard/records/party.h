@@ -58,8 +58,8 @@ int party_hold(struct store *store, struct farm *farm, const char *client);
 /* The client has a slot less. Staged only. 0; -EUCLEAN: it has none; or -errno. */
 int party_release(struct store *store, struct farm *farm, const char *client);
 
-/* The ticket in a cell waits, and its client's name and limit are in the cell. Tickets of a party have at most 15 limits: a ticket
- * with another gets the next lower limit. Staged only. 0; -EXFULL as above; -EUSERS: there is no lower limit; or -errno. */
+/* The ticket in a cell waits, and its client's name and limit are in the cell. Tickets of a party have at most 15 limits: a
+ * ticket with another gets the next lower limit, or the lowest if none is lower. Staged only. 0; -EXFULL as above; or -errno. */
 int party_wait(struct store *store, struct farm *farm, uint32_t number);
 
 /* The ticket in a cell waits no longer. Staged only. 0 or -errno. */
