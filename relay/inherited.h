@@ -7,9 +7,10 @@
  */
 
 /*
- * Processes that the calling process forks from now on do not have the libraries
- * that only a listener calls: libsystemd, what libsystemd needs, and what looks up
- * users. Where a library was preloaded, they have all. They must call no function of these, nor exit(3), which runs destructors
- * of theirs: _exit(2) ends them.
+ * Takes the libraries that only a listener calls out of this process, and so out of
+ * all that it forks: libsystemd, what libsystemd needs, and what looks up users.
+ * These processes must call no function of such a library, and end by _exit(2), as
+ * exit(3) runs destructors of the libraries. Does nothing where a library is loaded
+ * that is not expected, such as one that was preloaded.
  */
 void inherited_without_libraries(void);

@@ -2,12 +2,13 @@
 
 /*
  * generate.c: writes a seccomp program, as the kernel takes it, to standard output:
- * "generate user" for a relay, "generate root" for a relay that root runs, "generate
- * nursery-user" and "generate nursery-root" for the process that forks relays, which
- * inherit the program, "generate listener" for the parent of all these. The build runs it, and the programs
- * become a part of cbrelay: to compile the rules takes a millisecond, as long as a
- * short connection of a process of its own. relay/confine.c says what the rules are
- * for.
+ * "generate user" and "generate root" for a process that serves one connection by
+ * itself, the second if root runs it; "generate nursery-user" and "generate
+ * nursery-root" for the process that forks relays, which inherit the program;
+ * "generate listener" for the parent of all these. The build runs it, and the
+ * programs become a part of cbrelay: to compile the rules takes a millisecond, as
+ * long as a short connection of a process of its own. relay/confine.c says what the
+ * rules are for.
  */
 
 #include <asm/termbits.h>
