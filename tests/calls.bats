@@ -29,7 +29,7 @@
 # A claim and a release of the slot cost none (lock.bats).
 #
 # In the strict form, --connections-per-relay 1, a relay makes these first:
-#   1 set_robust_list, 2 prctl (its name), 3-4 close (what is its nursery's), 5 getpid, 6 clock_gettime, 7 gettid (who it is)
+#   1 set_robust_list, 2 prctl (its name), 3-4 close (what is its nursery's), 5 getpid, 6 clock_gettime, 7 gettid (what it is)
 #   8 landlock_restrict_self
 #   9 prctl, 10 getppid, 11 rt_sigprocmask (the end of its parent, and signals)
 #  12 epoll_create1, 13-15 epoll_ctl, 16 socket, 17 getpid, 18 bind, 19 getsockname (what it waits for)
@@ -86,7 +86,7 @@ makes() {
 
 @test "a relay that lives for one connection makes no call that its nursery can make once for all relays" {
   [ -z "${SANITIZE-}" ] || skip "a sanitizer makes calls of its own"
-  strace -f -qq -o "$T/probe" true 2>/dev/null || skip "this machine lets nobody trace a process"
+  strace -f -qq -o "$T/probe" true 2>/dev/null || skip "no process may be traced on this machine"
   local served=0 file
   node a 4001 8
   WRAPPER="strace -D -ff -qq -o $T/trace" entrance alone --congestion-control system --connections-per-relay 1

@@ -183,7 +183,7 @@ if '$how' != 'close': s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.p
   youngest=$(score queue -nr -o PID | tail -n 1)
   until_ok watches "$GATE_PID" "$youngest"
   kill -9 "$youngest"
-  # A process that is not dead yet would be granted the slot behind the others, and nobody would be left to look.
+  # A process that is not dead yet would be granted the slot behind the others, and no process would be left to look.
   until_ok gone "$youngest"
   kill -9 "$holder"
   client_wait older

@@ -240,7 +240,7 @@ cbscore: 1 error; nothing is changed" ]
 }
 
 @test "10,000 nodes are loaded, listed and used" {
-  for i in $(seq 0 9999); do echo "127.$((i / 65536 + 1)).$((i / 256 % 256)).$((i % 256)), 4777, 16, 0"; done >"$CONF" # nobody listens there
+  for i in $(seq 0 9999); do echo "127.$((i / 65536 + 1)).$((i / 256 % 256)).$((i % 256)), 4777, 16, 0"; done >"$CONF" # nothing listens there
   node_start a 4001 1 --mode hold:5
   node_line 4001 1 speed=9
   score load

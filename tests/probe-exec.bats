@@ -123,7 +123,7 @@ with open(sys.argv[0] + ".seen", "w") as seen, open("/proc/self/status") as stat
     print("input:", sys.stdin.read(), "descriptors:", *fds, file=seen)
     print("leader:", os.getpgrp() == os.getpid(), file=seen)
     masks = [int(line.split()[1], 16) for line in status if line.startswith(("SigBlk", "SigIgn"))]
-    own = 3 << 31  # signals 32 and 33 are the C library's own: it lets nobody touch them, and make leaves them ignored
+    own = 3 << 31  # signals 32 and 33 are the C library's own: no program can touch them, and make leaves them ignored
     print(*("%x" % (mask & ~own) for mask in masks), file=seen)
 print("noise", file=sys.stderr)
 EOF

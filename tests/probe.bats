@@ -82,7 +82,7 @@ down name\x20does\x20not\x20resolve' ]
 }
 
 @test "10,000 nodes in one pass" {
-  for i in $(seq 0 9999); do echo "127.$((i / 65536 + 1)).$((i / 256 % 256)).$((i % 256)), 4777, 1, 0"; done >"$CONF" # nobody listens there
+  for i in $(seq 0 9999); do echo "127.$((i / 65536 + 1)).$((i / 256 % 256)).$((i % 256)), 4777, 1, 0"; done >"$CONF" # nothing listens there
   node_start a 4001 1
   node_line 4001 1
   run -0 probe --jobs 2000
