@@ -16,6 +16,7 @@
 #include "nursery.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -132,6 +133,7 @@ static _Noreturn void run(const struct nursery *nursery, int fd, pid_t parent)
 	score_after_fork(setup->score);
 	(void)score_prepare(setup->score); /* if it fails, each relay finds out for itself */
 	inherited_without_libraries();
+	(void)malloc_trim(0); /* what the listener has freed would be in the tables of each relay's memory */
 	setup->prepare(&birth.pass, setup->arg);
 	fds[0] = (struct pollfd){ .fd = fd, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = score_wake_fd(setup->score), .events = POLLIN };
