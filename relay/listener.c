@@ -596,6 +596,8 @@ static void format_status(const struct listener *l, const struct score_totals *t
 
 	n = snprintf(text, size, "%llu busy, %llu free, %llu waiting", (unsigned long long)totals->busy,
 		     (unsigned long long)totals->free, (unsigned long long)totals->waiting);
+	if (totals->kept > 0 && n >= 0 && (size_t)n < size)
+		n += snprintf(text + n, size - (size_t)n, "; %llu free kept (--patience)", (unsigned long long)totals->kept);
 	if (totals->nodes == 0 && n >= 0 && (size_t)n < size)
 		n += snprintf(text + n, size - (size_t)n, "; no nodes%s%s", l->wrong ? ": " : "", l->wrong ? l->wrong : "");
 	if (!l->stopping || n < 0 || (size_t)n >= size || !localtime_r(&since, &local))

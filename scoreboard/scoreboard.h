@@ -551,12 +551,12 @@ struct score_totals {
 	uint64_t slots, busy, waiting;
 	uint64_t free;               /* so many connections would get a slot now: none while the farm is paused or lapsed, or slots are
 				      * kept */
+	uint64_t kept;               /* so many free slots are kept from waiters, see score_set_patience() */
 	uint64_t oldest_since_usec;  /* of the oldest waiter; 0 if there is none */
 	bool paused;
 	bool lapsed;                 /* the lease is over: no slot is given out until it is renewed */
 	uint64_t lease_usec;         /* CLOCK_BOOTTIME, see score_set_lease(); 0: the farm has no lease */
-	uint64_t kept_usec;          /* CLOCK_BOOTTIME: free slots are kept from waiters until then at most, see
-				      * score_set_patience(); 0: none is */
+	uint64_t kept_usec;          /* CLOCK_BOOTTIME: these are kept until then at most; 0: none is */
 	struct split split;
 };
 
@@ -614,7 +614,7 @@ int score_each_ticket(struct score *s, int (*fn)(const struct score_ticket_info 
 struct score_choice {
 	uint32_t node;               /* its id; 0: none */
 	uint64_t waiting;            /* so many wait, and come first */
-	uint64_t kept_usec;          /* as in struct score_totals */
+	uint64_t kept_usec;          /* CLOCK_BOOTTIME: free slots are kept from them until then at most; 0: none is */
 	uint64_t over;               /* so many wait as their clients have all the slots that they may */
 	bool paused, lapsed;         /* as in struct score_totals */
 	bool primary_up;             /* a node that is no backup is up, so that no backup is used */

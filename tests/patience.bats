@@ -14,11 +14,20 @@ setup() {
   node_line 4001 1 speed=4
   node_line 4002 2
 }
-teardown() { farm_teardown; }
+teardown() {
+  [ -z "${MUX-}" ] || "${MUX[@]}" kill-server 2>/dev/null || true
+  farm_teardown
+}
 
 on() { score slots -nr -o NODE | grep -c ":$1\$" || true; }
 on_is() { [ "$(on "$1")" = "$2" ]; }
-kept() { score status | grep -q 'are kept for now'; }
+# What an administrator is told while N free cores are kept. It does not depend on a time: this is at most a minute.
+kept_words() {
+  local cores="$1 free cores are"
+  [ "$1" != 1 ] || cores="1 free core is"
+  echo "$cores kept for up to [0-9]\{1,2\}[sm] (--patience), as faster cores are expected to serve those that wait sooner"
+}
+kept() { score status | grep -q "^  $(kept_words 2)$"; }
 # comes NAME [option]...: a connection until the word NAME.
 comes() {
   client_start "$1" "${@:2}" --line "$(until_word "$1")" --expect line
@@ -51,8 +60,6 @@ gets_the_fast_slot() {
   until_ok waiting_is 1
   on_is 4002 0
   kept
-  score explain >"$T/explain"
-  grep -q '^1 wait, as a faster slot is expected to serve the oldest sooner than one of' "$T/explain"
   score fsck
   ends first
   until_ok on_is 4001 1
@@ -159,6 +166,72 @@ is_bounded() {
   for ((; i >= 0; i--)); do word "c$i"; done
   ends first
   until_ok busy_is 0
+  done_with
+}
+
+# Everything that shows the farm. Each is given a file to write to.
+shown_by_status() { score status; }
+shown_by_list() { score list; }
+shown_by_explain() { score explain; }
+shown_by_check() { score check; }
+shown_by_page() { curl -sS --max-time 60 "http://$ADDR:3680/"; }
+
+@test "status, list, explain, check, the page and top say the same of cores that are kept, and nothing when none is" {
+  local what
+  begin alone --patience 1min
+  background "$T/serve.log" "$BUILD/cbscore" -c "$CONF" serve --web "$ADDR:3680"
+  until_ok is_listening "$ADDR:3680"
+  MUX=(tmux -L "cb-$$-$BATS_TEST_NUMBER" -f /dev/null)
+  "${MUX[@]}" new-session -d -x 200 -y 24 "'$BUILD/cbscore' -c '$CONF' -s '$SCOREBOARD' top; exec sleep 600"
+  shown_by_top() { "${MUX[@]}" capture-pane -p; }
+  says() { "shown_by_$1" | grep -q "$(kept_words "$2")"; }
+  is_silent() { "shown_by_$1" >"$T/shown" && [ -s "$T/shown" ] && ! grep -q -- --patience "$T/shown"; }
+  for what in status list explain check page top; do until_ok is_silent "$what"; done
+  comes second
+  until_ok waiting_is 1
+  for what in status list explain check page top; do until_ok says "$what" 2; done
+  # Also where the list has one line left.
+  "${MUX[@]}" resize-window -x 80 -y 6
+  shown_by_small_top() { shown_by_top | grep '^2 free cores are kept for up to [0-9]*[sm] (--patience), as faster' && shown_by_top | grep '^q quit'; }
+  until_ok shown_by_small_top
+  score explain | grep -q "^1 wait: $(kept_words 2). Then the oldest gets $ADDR:4002.$"
+  score status -J | jq -e '.free == 0 and .kept == 2 and .kept_until > .time and .kept_until <= .time + 61'
+  score metrics | grep -q '^corebalance_slots_kept{farm="scoreboard"} 2$'
+  ends first
+  until_ok on_is 4001 1
+  for what in status list explain check page top; do until_ok is_silent "$what"; done
+  score status -J | jq -e '.free == 2 and .kept == 0 and .kept_until == null'
+  score metrics | grep -q '^corebalance_slots_kept{farm="scoreboard"} 0$'
+  ends second
+  done_with
+}
+
+@test "a listener tells the service manager how many cores are kept" {
+  background "$T/told" python3 -c "
+import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind('$T/notify'); print('bound', flush=True)
+while True: print(s.recv(4096).decode(), flush=True)"
+  until_ok grep -q bound "$T/told"
+  NOTIFY_SOCKET=$T/notify begin alone --patience 1min
+  comes second
+  until_ok grep -q 'STATUS=1 busy, 0 free, 1 waiting; 2 free kept (--patience)$' "$T/told"
+  ends first
+  ends second
+  until_ok grep -q 'STATUS=0 busy, 3 free, 0 waiting$' "$T/told"
+  done_with
+}
+
+@test "while the farm is paused nothing is said to be kept" {
+  begin alone --patience 1min
+  comes second
+  until_ok waiting_is 1
+  kept
+  score pause
+  run ! kept
+  score status -J | jq -e '.free == 0 and .kept == 0'
+  score resume
+  ends first
+  ends second
   done_with
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "age.h"
+#include "kept.h"
 #include "range.h"
 #include "system/printable.h"
 #include "system/timespan.h"
@@ -161,7 +162,7 @@ static int tell(const struct context *context, const struct score_totals *totals
 		[OLDEST] = (double)waited_usec / (double)USEC_PER_SEC, [DOWN] = down,
 	};
 	enum plugin_status status = PLUGIN_OK;
-	char age[AGE_MAX], oldest[AGE_MAX + 16] = "", text[256];
+	char age[AGE_MAX], oldest[AGE_MAX + 16] = "", kept[KEPT_MAX] = "", text[256 + KEPT_MAX];
 
 	if (alerts(&critical, values) || totals->nodes_up == 0 || totals->lapsed)
 		status = PLUGIN_CRITICAL;
@@ -169,10 +170,13 @@ static int tell(const struct context *context, const struct score_totals *totals
 		status = PLUGIN_WARNING;
 	if (totals->waiting > 0)
 		(void)snprintf(oldest, sizeof(oldest), " (oldest %s)", age_format(waited_usec, age));
+	if (totals->kept > 0)
+		(void)kept_format(totals->kept, totals->kept_usec, kept);
 	(void)snprintf(text, sizeof(text), "%s%" PRIu32 " of %" PRIu32 " node%s up, %" PRIu64 " of %" PRIu64 " cores busy, %" PRIu64
-		       " waiting%s",
+		       " waiting%s%s%s",
 		       totals->paused ? "the farm is paused, " : totals->lapsed ? "the farm's lease is over, " : "",
-		       totals->nodes_up, totals->nodes, totals->nodes == 1 ? "" : "s", totals->busy, totals->slots, totals->waiting, oldest);
+		       totals->nodes_up, totals->nodes, totals->nodes == 1 ? "" : "s", totals->busy, totals->slots, totals->waiting, oldest,
+		       *kept ? ", " : "", kept);
 	if (context->json)
 		tell_json(status, text, values);
 	else

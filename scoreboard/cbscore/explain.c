@@ -17,6 +17,7 @@
 
 #include "explain.h"
 #include "command/fold.h"
+#include "kept.h"
 #include "table.h"
 #include "system/grow.h"
 #include "system/number.h"
@@ -206,12 +207,13 @@ static void tell_second(const struct explanation *e)
 
 static void tell_kept(const struct explanation *e)
 {
-	uint64_t now_usec = now_boottime();
-	char text[64];
+	char text[KEPT_MAX];
+	uint64_t kept = 0;
 
-	(void)timespan_format(e->choice.kept_usec > now_usec ? e->choice.kept_usec - now_usec : 0, text, sizeof(text));
-	fold_line(stdout, "%" PRIu64 " wait, as a faster slot is expected to serve the oldest sooner than one of %s (--patience), "
-		  "for %s at most.", e->choice.waiting, e->chosen->node.config.name, text);
+	for (uint32_t i = 0; i < e->n; i++)
+		kept += e->rows[i].usable ? e->rows[i].node.free : 0;
+	fold_line(stdout, "%" PRIu64 " wait: %s. Then the oldest gets %s.", e->choice.waiting,
+		  kept_format(kept, e->choice.kept_usec, text), e->chosen->node.config.name);
 }
 
 static void tell(const struct explanation *e, const char *word, uint32_t shown)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "kept.h"
 #include "table.h"
 #include "system/printable.h"
 #include "verbs.h"
@@ -43,10 +44,11 @@ static int fill(struct score *score, enum table_kind kind, struct table *table)
 	}
 }
 
-/* Tells people that the farm gives out no slot, as no line of the table says so. */
+/* Tells people why no free slot is given out, as no line of the table says so. */
 static void tell_pause(const struct context *context, struct score *score)
 {
 	struct score_totals totals;
+	char kept[KEPT_MAX];
 
 	if (context->raw || context->json || context->no_headings || score_totals(score, &totals) < 0)
 		return;
@@ -54,6 +56,8 @@ static void tell_pause(const struct context *context, struct score *score)
 		print(stdout, "(the farm is paused: every new connection waits; cbscore resume lets it go on)\n");
 	if (totals.lapsed)
 		print(stdout, "(the farm's lease is over: every new connection waits until cbshare has another)\n");
+	if (totals.kept > 0)
+		print(stdout, "(%s)\n", kept_format(totals.kept, totals.kept_usec, kept));
 }
 
 static struct table *table; /* freed with the process, which ends after the verb */

@@ -8,6 +8,7 @@
 
 #include "age.h"
 #include "command/fold.h"
+#include "kept.h"
 #include "system/timespan.h"
 #include "verbosity.h"
 #include "verbs.h"
@@ -102,6 +103,8 @@ static void tell_share(const struct snapshot *snapshot)
 
 static int status(const struct context *context, const struct snapshot *snapshot)
 {
+	char kept[KEPT_MAX];
+
 	if (context->json) {
 		form_write(stdout, &status_json_form, snapshot);
 		return STATUS_OK;
@@ -111,9 +114,8 @@ static int status(const struct context *context, const struct snapshot *snapshot
 		fold_line(stdout, "  no nodes: connections wait until cbscore load or cbscore add gives it some");
 	if (snapshot->totals.lapsed)
 		fold_line(stdout, "  the farm's lease is over: every new connection waits until cbshare has another");
-	if (snapshot->totals.kept_usec > 0)
-		fold_line(stdout, "  the free slots are kept for now: faster slots are expected to serve those that wait sooner "
-			  "(--patience)");
+	if (snapshot->totals.kept > 0)
+		fold_line(stdout, "  %s", kept_format(snapshot->totals.kept, snapshot->totals.kept_usec, kept));
 	tell_nodes(snapshot);
 	tell_hour(&snapshot->history);
 	if (snapshot->totals.split.parts > 0)

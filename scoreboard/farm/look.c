@@ -423,10 +423,10 @@ static void add_up_again(void *arg)
 	*(struct sum *)arg = (struct sum){ 0 };
 }
 
-/* How many connections would get one of the slots that nodes have free. */
-static uint64_t sum_usable(const struct farm *farm, const struct sum *sum, uint64_t kept_usec)
+/* How many of the slots that nodes have free can be given out. */
+static uint64_t sum_usable(const struct farm *farm, const struct sum *sum)
 {
-	if (farm->paused || farm_is_lapsed(farm) || kept_usec > 0)
+	if (farm->paused || farm_is_lapsed(farm))
 		return 0;
 	return sum->free + (farm->primaries_up == 0 ? sum->free_backups : 0);
 }
@@ -450,8 +450,12 @@ int attempt_totals(struct score *s, struct score_totals *ret)
 	if (r < 0)
 		return r;
 	totals.slots = sum.slots;
-	totals.kept_usec = kept_until(s, farm);
-	totals.free = sum_usable(farm, &sum, totals.kept_usec);
+	totals.free = sum_usable(farm, &sum);
+	totals.kept_usec = totals.free > 0 ? kept_until(s, farm) : 0;
+	if (totals.kept_usec > 0) {
+		totals.kept = totals.free;
+		totals.free = 0;
+	}
 	totals.nodes = farm->n_nodes;
 	totals.busy = farm->busy;
 	totals.nodes_up = farm->nodes_up;

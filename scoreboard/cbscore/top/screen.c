@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * screen.c: at the top of the screen stands the farm in a line, at its foot the
- * queue and a line of keys or a message, and between them the list. What does not
+ * screen.c: at the top of the screen stands the farm in a line, at its foot why
+ * cores are kept, the queue and a line of keys or a message, and between them the list. What does not
  * fit into the columns is cut.
  */
 
@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "cbscore/age.h"
+#include "cbscore/kept.h"
 #include "cbscore/terminal.h"
 #include "command/fold.h"
 #include "system/printable.h"
@@ -124,12 +125,21 @@ static void draw_connection(int y, const struct held_slot *slot)
 	put(y, text);
 }
 
+/* Whether the foot has a line that says why connections wait though cores are free. */
+static bool tells_kept(const struct view *view)
+{
+	return view->snapshot.totals.kept > 0 && LINES > 5;
+}
+
 static void draw_foot(const struct view *view)
 {
-	char text[1024], age[AGE_MAX];
+	const struct score_totals *totals = &view->snapshot.totals;
+	char text[1024], age[AGE_MAX], kept[KEPT_MAX];
 	int used;
 
-	used = snprintf(text, sizeof(text), "queue: %" PRIu64, view->snapshot.totals.waiting);
+	if (tells_kept(view))
+		put(LINES - 3, kept_format(totals->kept, totals->kept_usec, kept));
+	used = snprintf(text, sizeof(text), "queue: %" PRIu64, totals->waiting);
 	for (size_t i = 0; i < view->n_queue && used > 0 && (size_t)used < sizeof(text); i++)
 		used += snprintf(text + used, sizeof(text) - (size_t)used, "%s %s %s", i ? "," : ":",
 				 view->queue[i].client, age_format(age_of(view->queue[i].since_usec), age));
@@ -146,9 +156,9 @@ static void draw_foot(const struct view *view)
 	(void)attroff(A_REVERSE);
 }
 
-size_t screen_list_lines(void)
+size_t screen_list_lines(const struct view *view)
 {
-	return LINES > 4 ? (size_t)LINES - 4 : 1;
+	return LINES > 4 ? (size_t)LINES - 4 - tells_kept(view) : 1;
 }
 
 static int name_width(const struct view *view)
@@ -165,7 +175,7 @@ static int name_width(const struct view *view)
 
 void screen_draw(struct view *view)
 {
-	size_t lines = screen_list_lines();
+	size_t lines = screen_list_lines(view);
 	int width = name_width(view);
 	char text[512];
 

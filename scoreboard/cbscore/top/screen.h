@@ -14,7 +14,7 @@
 void screen_start_colors(void);
 
 /* The number of lines that the list has on the screen; at least 1. */
-size_t screen_list_lines(void);
+size_t screen_list_lines(const struct view *view);
 
 /* Draws the view, and moves its first line so that the cursor is on the screen. */
 void screen_draw(struct view *view);

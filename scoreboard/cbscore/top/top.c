@@ -174,11 +174,11 @@ static bool act(struct view *view, int key)
 		move_cursor(view, 1);
 		break;
 	case KEY_PPAGE:
-		move_cursor(view, -(long)screen_list_lines());
+		move_cursor(view, -(long)screen_list_lines(view));
 		break;
 	case KEY_NPAGE:
 	case ' ':
-		move_cursor(view, (long)screen_list_lines());
+		move_cursor(view, (long)screen_list_lines(view));
 		break;
 	case KEY_HOME:
 	case 'g':

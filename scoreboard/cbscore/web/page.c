@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cbscore/kept.h"
 #include "html.h"
 #include "plot.h"
 #include "system/timespan.h"
@@ -69,10 +70,20 @@ static void write_word(FILE *out, const struct snapshot *snapshot)
 		(void)fputs("A node is down.", out);
 	else if (down > 0)
 		(void)fprintf(out, "%zu nodes are down.", down);
+	else if (totals->kept > 0)
+		(void)fputs("Connections wait.", out);
 	else if (totals->waiting > 0)
 		(void)fputs("Every core is busy: connections wait for their turn.", out);
 	else
 		(void)fputs(totals->free > 0 ? "Cores are free." : "Every core is busy, and no connection waits.", out);
+}
+
+/* Writes why connections wait though cores are free. */
+static void write_kept(FILE *out, const struct score_totals *totals)
+{
+	char text[KEPT_MAX];
+
+	(void)fprintf(out, " %s.", kept_format(totals->kept, totals->kept_usec, text));
 }
 
 /* Writes which part of the farm is this gateway's, unless it is all. */
@@ -92,6 +103,8 @@ static void write_sentence(FILE *out, const struct snapshot *snapshot)
 	(void)fprintf(out, "<section class=\"sentence %s\" aria-label=\"The farm now\">\n", mood(snapshot));
 	(void)fputs("<p class=\"word\">", out);
 	write_word(out, snapshot);
+	if (totals->kept > 0)
+		write_kept(out, totals);
 	(void)fputs("</p>\n", out);
 	(void)fputs("<dl class=\"figures\">\n<div><dt>Cores busy</dt><dd><b>", out);
 	html_count(out, totals->busy);

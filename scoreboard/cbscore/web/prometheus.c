@@ -140,6 +140,8 @@ static void write_farm(FILE *out, const struct snapshot *snapshot)
 		    (double)oldest_usec / (double)USEC_PER_SEC);
 	write_gauge(out, snapshot, "paused", "Whether an administrator has paused the farm.", totals->paused);
 	write_gauge(out, snapshot, "lapsed", "Whether the lease of the farm's cores is over: no slot is given out.", totals->lapsed);
+	write_gauge(out, snapshot, "slots_kept", "Free slots that are kept from connections that wait, for faster slots.",
+		    (double)totals->kept);
 }
 
 static void write_histogram(FILE *out, const struct snapshot *snapshot, const char *name, const char *help,

@@ -74,9 +74,10 @@ static void write_top(FILE *out, const struct snapshot *snapshot)
 	(void)fputs("{\"farm\":", out);
 	json_string(out, snapshot->farm);
 	(void)fprintf(out, ",\"version\":\"%s\",\"time\":%.6f,\"paused\":%s,\"lapsed\":%s,\"slots\":%" PRIu64 ",\"busy\":%" PRIu64
-		      ",\"free\":%" PRIu64 ",\"waiting\":%" PRIu64, VERSION,
+		      ",\"free\":%" PRIu64 ",\"kept\":%" PRIu64 ",\"waiting\":%" PRIu64, VERSION,
 		      (double)snapshot->taken_usec / (double)USEC_PER_SEC, boolean(totals->paused), boolean(totals->lapsed),
-		      totals->slots, totals->busy, totals->free, totals->waiting);
+		      totals->slots, totals->busy, totals->free, totals->kept, totals->waiting);
+	write_seconds(out, "kept_until", wall_time(totals->kept_usec), totals->kept > 0);
 	write_split(out, &totals->split);
 	write_seconds(out, "oldest_since", totals->oldest_since_usec, totals->oldest_since_usec != 0);
 	(void)fprintf(out, ",\"nodes_up\":%" PRIu32 ",\"nodes\":[", totals->nodes_up);
