@@ -194,7 +194,7 @@ static bool to_stderr(const char *text, size_t size)
 }
 
 /* Sends a line of plain text to where lines go. */
-static bool say(int priority, const char *text)
+static bool send_text(int priority, const char *text)
 {
 	struct log_line line = { 0 };
 
@@ -227,7 +227,7 @@ static void note(bool taken)
 	if (n == 0)
 		return;
 	(void)snprintf(text, sizeof(text), "%lu lines before this one were lost, as the log took none", n);
-	if (!say(LOG_WARNING, text))
+	if (!send_text(LOG_WARNING, text))
 		(void)atomic_fetch_add_explicit(lost, n, memory_order_relaxed);
 }
 
@@ -243,5 +243,5 @@ int log_send(struct log_line *line)
 
 void log_text(int priority, const char *text)
 {
-	note(say(priority, text));
+	note(send_text(priority, text));
 }
