@@ -266,7 +266,7 @@ static void spare_memory(void *arg)
 }
 
 /* Which PROXY header the node is sent before what the client says. */
-static enum node_proxy head_version(const struct life *life)
+static enum proxy_version head_version(const struct life *life)
 {
 	return life->target.proxy ? life->target.proxy : life->settings->proxy;
 }
@@ -275,9 +275,9 @@ static size_t make_head(const struct life *life, unsigned char head[static PROXY
 {
 	struct sockaddr_storage peer = { 0 }, local = { 0 };
 	socklen_t peer_size = sizeof(peer), local_size = sizeof(local);
-	enum node_proxy version = head_version(life);
+	enum proxy_version version = head_version(life);
 
-	if (version == NODE_PROXY_OFF)
+	if (version == PROXY_OFF)
 		return 0;
 	if (life->proxy.client.ss_family) {
 		peer = life->proxy.client;
@@ -577,7 +577,7 @@ static enum stage stage_connect(struct life *life)
 			       life->target.name, life->slot.trial ? ", which was down" : "");
 
 	client = (struct connect_client){
-		.fd = connection->fd, .opening = &life->opening, .may_offer = head_version(life) == NODE_PROXY_OFF,
+		.fd = connection->fd, .opening = &life->opening, .may_offer = head_version(life) == PROXY_OFF,
 	};
 	for (;;) {
 		outcome = connect_node(&life->target, life->settings->connect_timeout_usec, &client, &result);

@@ -170,7 +170,7 @@ static int set_proxy_protocol(void *settings, const char *value)
 {
 	struct options *options = settings;
 
-	options->settings.proxy = strcmp(value, "v1") == 0 ? NODE_PROXY_V1 : NODE_PROXY_V2;
+	options->settings.proxy = strcmp(value, "v1") == 0 ? PROXY_V1 : PROXY_V2;
 	return strcmp(value, "v1") == 0 || strcmp(value, "v2") == 0 ? 0 : -EINVAL;
 }
 

@@ -34,6 +34,19 @@ cd_top() { cd "$BATS_TEST_DIRNAME/.." || return 1; }
   run -0 shellcheck units/notify-ipvs
 }
 
+# The rooms from the ground up, as the README names them; command stands beside repair.
+@test "no room of the library needs a room above it, or what programs call" {
+  cd_top
+  local below=() room wrong
+  for room in system list store records farm repair command; do
+    below+=(-e "\"$room/")
+    wrong=$(find "scoreboard/$room" -name '*.[ch]' -exec grep -HE '^#include "(system|list|store|records|farm|repair|command|cb[a-z]+)/' {} + |
+      grep -v "${below[@]}" || true)
+    [ -z "$wrong" ] || { echo "$wrong"; return 1; }
+  done
+  run ! grep -l '^#include "scoreboard.h"' scoreboard/{system,list,store,records,farm}/*.[ch] scoreboard/farm/policy/*.[ch]
+}
+
 @test "every source says its licence, and the tree has nothing that is not on its card" {
   cd_top
   [ -z "$(grep -L 'SPDX-License-Identifier: GPL-3.0-or-later' relay/*.[ch] scoreboard/*.[ch] scoreboard/*/*.[ch] scoreboard/*/*/*.[ch] \

@@ -8,7 +8,9 @@
  * operations.c.
  */
 
-#include "scoreboard.h"
+#include "types.h"
+
+struct score;
 
 int attempt_claim(struct score *s, const struct score_arrival *arrival, struct score_slot *ret,
 	       struct score_target *ret_target, struct score_ticket *ret_ticket);

@@ -9,7 +9,7 @@
 #include "section.h"
 #include "records/node.h"
 #include "records/queue.h"
-#include "scoreboard.h"
+#include "types.h"
 #include "records/slot.h"
 
 /* Opens the nodes that are due for their next trial, each for a single connection: some of them, as below. Commits. 0 or

@@ -7,7 +7,7 @@
  * slot as it got it, also when the slot is at another place by now.
  */
 
-#include "scoreboard.h"
+#include "types.h"
 #include "section.h"
 
 /* Notes a slot of the named node that this process has taken. Without memory for it the process is forgetful from then

@@ -7,7 +7,9 @@
  */
 
 #include "records/origin.h"
-#include "scoreboard.h"
+#include "types.h"
+
+struct score;
 #include "store/store.h"
 #include "system/timespan.h"
 

@@ -12,7 +12,7 @@
 #include "records/farm.h"
 #include "records/index.h"
 #include "records/node.h"
-#include "scoreboard.h"
+#include "types.h"
 #include "store/store.h"
 #include "system/holder.h"
 #include "system/wake.h"

@@ -10,7 +10,7 @@
 
 #include "records/queue.h"
 #include "section.h"
-#include "scoreboard.h"
+#include "types.h"
 
 /* Notes the client's name in a ticket. */
 void ticket_name(struct score_ticket *ticket, const char *client);

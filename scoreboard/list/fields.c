@@ -168,12 +168,12 @@ static void format_check(const void *member, char *text)
 
 static int parse_proxy(const char *value, void *member, char *expected)
 {
-	enum node_proxy *proxy = member;
+	enum proxy_version *proxy = member;
 
 	if (strcmp(value, "v1") == 0)
-		*proxy = NODE_PROXY_V1;
+		*proxy = PROXY_V1;
 	else if (strcmp(value, "v2") == 0)
-		*proxy = NODE_PROXY_V2;
+		*proxy = PROXY_V2;
 	else
 		return refuse_value(expected, "v1 or v2");
 	return 0;
@@ -181,9 +181,9 @@ static int parse_proxy(const char *value, void *member, char *expected)
 
 static void format_proxy(const void *member, char *text)
 {
-	enum node_proxy proxy = *(const enum node_proxy *)member;
+	enum proxy_version proxy = *(const enum proxy_version *)member;
 
-	(void)strcpy(text, proxy == NODE_PROXY_V1 ? "v1" : proxy == NODE_PROXY_V2 ? "v2" : "");
+	(void)strcpy(text, proxy == PROXY_V1 ? "v1" : proxy == PROXY_V2 ? "v2" : "");
 }
 
 /* ---- the table ---- */

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "system/proxy_header.h"
+
 #define BN_DOWN UINT32_C(0x80000000) /* unavailable: the word of health checks and failed connects */
 #define BN_HOLD UINT32_C(0x40000000) /* taken out: the word of an administrator */
 
@@ -24,12 +26,6 @@
 #define LIST_CORES_MAX 2000000u      /* of all nodes together: each core is a slot of some 190 bytes in the scoreboard */
 #define NODES_MAX 1000000u
 
-enum node_proxy {
-	NODE_PROXY_OFF,
-	NODE_PROXY_V1,
-	NODE_PROXY_V2,
-};
-
 /* One node as configured. */
 struct node_config {
 	char name[NODE_NAME_MAX + 1]; /* host:port, IPv6 in brackets: what a node is called everywhere */
@@ -41,7 +37,7 @@ struct node_config {
 	bool backup;
 	bool silent;                  /* it may end a connection without an answer; that is no failure */
 	uint16_t smt;                 /* smt= in thousandths; 0: not given, as 1000 */
-	enum node_proxy proxy, check_proxy;
+	enum proxy_version proxy, check_proxy;
 	char check[NODE_CHECK_MAX + 1]; /* check= as written; empty: tcp */
 };
 

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "scoreboard.h"
+#include "types.h"
 
 /* Whether the connections of both names are of the same client. A name without an address
  * ("unix:123") is the same as no name. */

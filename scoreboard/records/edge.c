@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "scoreboard.h"
+#include "types.h"
 #include "system/timespan.h"
 
 /* The state in words for people: a node that a connection may try is still down. */

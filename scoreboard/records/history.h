@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "farm.h"
-#include "scoreboard.h"
+#include "types.h"
 #include "store/store.h"
 
 /* The record "slice/N". Counts are small: a slice is half a minute. */

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "farm.h"
-#include "scoreboard.h"
+#include "types.h"
 #include "store/store.h"
 
 #define MEMORY_CELLS 16u

@@ -12,7 +12,7 @@
 #include "agent.h"
 #include "index.h"
 #include "list/nodelist.h"
-#include "scoreboard.h"
+#include "types.h"
 #include "speed.h"
 #include "split.h"
 

@@ -34,7 +34,7 @@
 
 #include "farm.h"
 #include "queue.h"
-#include "scoreboard.h"
+#include "types.h"
 #include "store/store.h"
 
 #define PARTIES_PER_PAGE 16u /* parts */

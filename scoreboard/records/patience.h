@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "index.h"
-#include "scoreboard.h"
+#include "types.h"
 #include "store/store.h"
 
 #define PATIENCE_CLASSES 128u

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "farm.h"
-#include "scoreboard.h"
+#include "types.h"
 #include "store/store.h"
 #include "system/holder.h"
 #include "system/wake.h"

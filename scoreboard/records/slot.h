@@ -13,7 +13,7 @@
 
 #include "system/holder.h"
 #include "index.h"
-#include "scoreboard.h"
+#include "types.h"
 
 #define SLOTS_PER_PAGE 8u
 

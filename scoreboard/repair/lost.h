@@ -22,7 +22,7 @@
 #include <stddef.h>
 
 #include "farm/section.h"
-#include "scoreboard.h"
+#include "types.h"
 
 /* In a transaction: makes the records that name these processes; n 0 removes the records. Sets the farm's fields. 0 or
  * -errno. */

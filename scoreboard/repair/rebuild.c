@@ -39,6 +39,7 @@
 #include "farm/load.h"
 #include "fsck.h"
 #include "lost.h"
+#include "scoreboard.h" /* score_follow(), score_fsck() and score_on_repair() are here */
 #include "store/file.h"
 #include "store/lock.h"
 #include "store/salvage.h"

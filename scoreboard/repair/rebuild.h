@@ -5,9 +5,10 @@
  * rebuild.h: a damaged scoreboard is rebuilt from what can still be read of it.
  */
 
-#include "scoreboard.h"
+#include "types.h"
 
 struct folder;
+struct score;
 
 /*
  * Makes a scoreboard of what can be read of the open file fd, which has or had

@@ -104,15 +104,15 @@ static size_t write_v2(const struct pair *pair, const char *id, unsigned char *r
 	return n + 3 + id_size;
 }
 
-size_t proxy_header_write(enum node_proxy version, const struct sockaddr *peer, const struct sockaddr *local,
+size_t proxy_header_write(enum proxy_version version, const struct sockaddr *peer, const struct sockaddr *local,
 			  const char *id, unsigned char ret[static PROXY_HEADER_MAX])
 {
 	struct pair pair = make_pair(peer, local);
 
 	switch (version) {
-	case NODE_PROXY_V1:
+	case PROXY_V1:
 		return write_v1(&pair, ret);
-	case NODE_PROXY_V2:
+	case PROXY_V2:
 		return write_v2(&pair, id, ret);
 	default:
 		return 0;

@@ -11,20 +11,24 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-#include "list/nodelist.h"
-
 #define PROXY_HEADER_MAX 232 /* version 2 with IPv6 addresses and an id; version 1 needs 107 */
 #define PROXY_ID_MAX 128
 #define PROXY_READ_MAX 4096  /* the longest header that is read */
+
+enum proxy_version {
+	PROXY_OFF, /* no header */
+	PROXY_V1,
+	PROXY_V2,
+};
 
 /*
  * Writes the header for a connection from peer to local, both as the client
  * socket has them (an IPv4-mapped pair is IPv4). A pair of any other family is
  * UNKNOWN in version 1, LOCAL in version 2. id (NULL: none) is the connection's
  * name, cut to PROXY_ID_MAX; only version 2 can carry it. Returns the length in
- * bytes; 0 for NODE_PROXY_OFF.
+ * bytes; 0 for PROXY_OFF.
  */
-size_t proxy_header_write(enum node_proxy version, const struct sockaddr *peer, const struct sockaddr *local,
+size_t proxy_header_write(enum proxy_version version, const struct sockaddr *peer, const struct sockaddr *local,
 			  const char *id, unsigned char ret[static PROXY_HEADER_MAX]);
 
 /* What a header says. */

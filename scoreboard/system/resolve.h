@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "scoreboard.h"
+#include "system/address.h"
 
 struct resolve_request {
 	const char *host;     /* a name, an IPv4 address, or an IPv6 address, perhaps with %scope */

@@ -17,7 +17,7 @@
 
 #include "fuzz.h"
 
-static void check_again(enum node_proxy version, const struct proxy_pair *pair, const char *id)
+static void check_again(enum proxy_version version, const struct proxy_pair *pair, const char *id)
 {
 	unsigned char header[PROXY_HEADER_MAX];
 	struct proxy_pair again;
@@ -66,13 +66,13 @@ static void check_written(const struct proxy_pair *pair, const uint8_t *data, si
 	id[sizeof(id) - 1] = '\0';
 	/* An IPv4-mapped pair is written as IPv4, and a pair of both families as none. */
 	if (pair->client.ss_family != AF_UNSPEC && !is_mapped(&pair->client) && !is_mapped(&pair->gate)) {
-		check_again(NODE_PROXY_V1, pair, id);
-		check_again(NODE_PROXY_V2, pair, data[0] % 2 ? id : NULL);
+		check_again(PROXY_V1, pair, id);
+		check_again(PROXY_V2, pair, data[0] % 2 ? id : NULL);
 	} else {
 		unsigned char header[PROXY_HEADER_MAX];
 		struct proxy_pair again;
 
-		for (enum node_proxy version = NODE_PROXY_V1; version <= NODE_PROXY_V2; version++) {
+		for (enum proxy_version version = PROXY_V1; version <= PROXY_V2; version++) {
 			size_t n = proxy_header_write(version, (const struct sockaddr *)&pair->client,
 						      (const struct sockaddr *)&pair->gate, id, header);
 

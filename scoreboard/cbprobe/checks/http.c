@@ -273,7 +273,7 @@ static enum outcome http_start(struct probe *probe, uint64_t deadline_usec)
 		.addresses = probe->addresses,
 		.n_addresses = probe->n_addresses,
 		.timeout_usec = deadline_usec > now_usec ? deadline_usec - now_usec : 0,
-		.proxy_header = probe->proxy == NODE_PROXY_V1,
+		.proxy_header = probe->proxy == PROXY_V1,
 		.insecure = syntax->insecure,
 		.keep_body = wanted->body != NULL,
 		.holds_slot = checkup_works(probe->checkup),
@@ -281,7 +281,7 @@ static enum outcome http_start(struct probe *probe, uint64_t deadline_usec)
 	struct transfer *transfer;
 	int r;
 
-	if (probe->proxy == NODE_PROXY_V2) { /* libcurl cannot send version 2 */
+	if (probe->proxy == PROXY_V2) { /* libcurl cannot send version 2 */
 		probe->error = EPROTONOSUPPORT;
 		return unable(probe, REASON_NOT_HTTP, "check-proxy=v2");
 	}

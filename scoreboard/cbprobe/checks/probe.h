@@ -48,7 +48,7 @@ struct probe {
 	enum probe_state state;
 	uint16_t port;
 	uint16_t connect_port;           /* where the present try connects to; 0: its addresses' own */
-	enum node_proxy proxy;           /* check-proxy= */
+	enum proxy_version proxy;           /* check-proxy= */
 	uint8_t n_addresses, address;    /* how many, and the index of the address that is being tried */
 	uint8_t fault;                   /* what error says: connect.c's */
 	bool down;                       /* BN_DOWN as last seen */

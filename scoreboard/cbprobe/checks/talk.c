@@ -86,7 +86,7 @@ static int send_header(const struct probe *probe)
 	unsigned char header[PROXY_HEADER_MAX];
 	size_t size;
 
-	if (probe->proxy == NODE_PROXY_V1 &&
+	if (probe->proxy == PROXY_V1 &&
 	    (getsockname(probe->fd, (struct sockaddr *)&here, &here_size) < 0 ||
 	     getpeername(probe->fd, (struct sockaddr *)&there, &there_size) < 0))
 		return -errno;

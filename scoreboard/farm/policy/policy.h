@@ -12,7 +12,7 @@
 
 #include "records/farm.h"
 #include "records/index.h"
-#include "scoreboard.h"
+#include "types.h"
 
 /* What is asked of a policy. */
 struct policy_request {
