@@ -113,6 +113,26 @@ above_the_limit() {
   until_ok everything_is_free
 }
 
+@test "a client's long queue makes the scoreboard larger: listeners that had it open before go on" {
+  node a 4001 2 --mode line
+  echo "$ADDR, 4002, 1500, 0x40000000" >>"$CONF" # held: its slots leave little room in the file
+  entrance alone --per-client 1
+  early=$GATE_PID
+  client --source $OTHER --line "sleep 0" --expect line
+  size=$(stat -c %s "$SCOREBOARD")
+  GATE=$ADDR:3633 entrance alone --per-client 1
+  GATE=$ADDR:3633 client_start crowd --source $GREEDY -n 1000 -c 1000 --line "$(until_word go)" --expect line
+  until_ok waiting_is 999
+  [ "$(stat -c %s "$SCOREBOARD")" -gt "$size" ]
+  # A listener changes the scoreboard twice in one section: the client gets a place, and then a slot.
+  for i in 1 2 3; do client --source $OTHER --line "sleep 0" --expect line; done
+  is_running "$early"
+  word go
+  client_wait crowd
+  until_ok everything_is_free
+  nodes_never_overfilled
+}
+
 @test "without the option a client may have all slots" {
   node a 4001 3 --mode line
   entrance alone

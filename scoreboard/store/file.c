@@ -414,14 +414,16 @@ void file_image_clear(struct file_image *image)
 bool file_has_places(struct file *f, const char *key)
 {
 	if (tdb_map_size(f->tdb) == f->map.size)
-		return f->map.bytes;
+		return f->map.bytes && !f->is_moved;
 	f->map = place_map(f->tdb, key);
-	return false; /* what was shown earlier in the section may be where the file was */
+	f->is_moved = true; /* what was shown earlier in the section may be where the file was */
+	return false;
 }
 
 /* A transaction that fails may leave the file mapped elsewhere with the same size. */
 void file_note_place(struct file *f, const unsigned char *place)
 {
+	f->is_moved = false;
 	if (f->map.bytes && f->map.known != place)
 		f->map = (struct map){ 0 };
 }

@@ -28,6 +28,7 @@ struct file {
 	struct folder_file made;   /* a new file, until it has its name */
 	struct lock *lock;         /* NULL: the file is being made, and no other process knows of it */
 	struct map map;            /* as file_has_places() saw it last */
+	bool is_moved;             /* it saw that in this section */
 	bool is_stale;             /* the file must be opened anew: it was cut short */
 	bool is_gone;              /* another file is in its place */
 };
@@ -119,8 +120,9 @@ void file_leave(struct file *f);
 /*
  * Whether what tdb_parse_record() has shown in this section is the file itself,
  * and can be written to by place_write(). It is not where tdb cannot map the file,
- * and may not be after tdb has mapped the file anew, as another process had made
- * it larger. The record with this key is there. Not in a transaction.
+ * and is not, to the end of the section, after tdb has mapped the file anew, as
+ * another process had made it larger. The record with this key is there. Not in a
+ * transaction.
  */
 bool file_has_places(struct file *f, const char *key);
 
