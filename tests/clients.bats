@@ -123,6 +123,7 @@ above_the_limit() {
   GATE=$ADDR:3633 entrance alone --per-client 1
   GATE=$ADDR:3633 client_start crowd --source $GREEDY -n 1000 -c 1000 --line "$(until_word go)" --expect line
   until_ok waiting_is 999
+  [ "$(score queue -n -o REASON | sort -u)" = 'its client has 1 slot' ]
   [ "$(stat -c %s "$SCOREBOARD")" -gt "$size" ]
   # A listener changes the scoreboard twice in one section: the client gets a place, and then a slot.
   for i in 1 2 3; do client --source $OTHER --line "sleep 0" --expect line; done

@@ -82,7 +82,8 @@ static void ticket_reason(const void *item, char text[static COLUMN_TEXT_MAX])
 
 	*text = '\0';
 	if (i->per_client)
-		(void)snprintf(text, COLUMN_TEXT_MAX, "its client has %" PRIu32 " slots", i->per_client);
+		(void)snprintf(text, COLUMN_TEXT_MAX, "its client has %" PRIu32 " slot%s", i->per_client,
+			       i->per_client == 1 ? "" : "s");
 }
 
 
