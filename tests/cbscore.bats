@@ -189,6 +189,10 @@ cbscore: no-such: no such node; nearest: no-such-host.invalid:3632" ]
   [ "$(score list -nr -o STATE)" = up ]
   run -0 score set "$ADDR:4001" flags=0x40000000
   [ "$(score list -nr -o STATE)" = held ]
+  # Nothing is told that is not done: only probes and connections take a node down.
+  run -0 score set "$ADDR:4001" flags=0x80000000
+  [ "$output" = "$ADDR:4001: flags 0x40000000 -> 0 (whether it is down is left to probes and connections)" ]
+  [ "$(score list -nr -o STATE,FLAGS)" = 'up 0x00000000' ]
   run -0 score fsck
 }
 

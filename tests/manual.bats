@@ -103,6 +103,7 @@ complete_line() {
   [ "$(complete_line "cbscore set a:1 cores=3 proxy=")" = $'v1\nv2' ]
   [ "$(complete_line "cbscore export ")" = $'ipvs\nallow' ]
   [ "$(complete_line "cbscore verbosity ")" = $'0\n1\n2' ]
+  [ "$(complete_line "cbscore share ")" = $'leased\nnone' ]
   [ "$(complete_line "cbscore help que")" = queue ]
   touch "$T/a.conf" "$T/b.conf"
   [ "$(complete_line "cbscore load $T/a")" = "$T/a.conf" ]

@@ -95,20 +95,22 @@ static const struct option_row rows[] = {
 	{ "file", 0, "FILE", "load this node list first, and anew at each SIGHUP", NULL, "a file", set_file, NULL },
 	{ "interval", 0, "TIME", "stay, and make a pass every TIME", "one pass", "a time of 10ms or more", set_interval,
 	  NULL },
-	{ "timeout", 0, "TIME", "how long a node may take to answer", "3s", TIME, set_timeout, NULL },
+	{ "timeout", 0, "TIME", "how long each stage of a check may take", "3s", TIME, set_timeout, NULL },
 	{ "rise", 0, "N", "so many answers in a row put a node up", "1", "1 to 1000", set_rise, NULL },
-	{ "fall", 0, "N", "so many failures in a row take it down; one that is up and fails is tried again a second later",
+	{ "fall", 0, "N", "so many failures in a row take a node down; a node that is up and fails is checked again a "
+	  "second later",
 	  "2", "1 to 1000", set_fall, NULL },
-	{ "down-after", 0, "TIME", "a failure so long after the last success takes it down whatever --fall says", "off",
+	{ "down-after", 0, "TIME", "a failure so long after the last success takes a node down whatever --fall says", "off",
 	  TIME, set_down_after, NULL },
-	{ "flap", 0, "N/TIME", "one that went down N times within TIME is kept down until it has not failed for TIME",
+	{ "flap", 0, "N/TIME", "a node that went down N times within TIME is kept down until it has not failed for TIME",
 	  "off", "1 to 8, a slash, and a time above 0, such as 3/10min", set_flap, NULL },
 	{ "jitter", 0, "TIME", "begin each node's check somewhere within TIME", "off", TIME, set_jitter, NULL },
 	{ "jobs", 0, "N", "how many nodes to check at once", "256", "1 to 1000000", set_jobs, NULL },
 	{ "notify", 0, "COMMAND", "run for each change of a node's state, with $COREBALANCE_NODE, _STATE, _OLD, _REASON, "
 	  "_DETAIL, _SINCE", NULL, "a command", set_notify, NULL },
-	{ "user", 0, "USER", "become this user when everything is open", NULL, "a user", set_user, NULL },
-	{ "chroot", 0, "DIR", "and see nothing outside of this folder", NULL, "a folder", set_chroot, NULL },
+	{ "user", 0, "USER", "become this user when the scoreboard is open", NULL, "a user", set_user, NULL },
+	{ "chroot", 0, "DIR", "make this folder the root directory when the scoreboard is open", NULL, "a folder",
+	  set_chroot, NULL },
 	{ "verbose", 'v', NULL, "tell the result of each check", NULL, NULL, set_verbose, NULL },
 };
 

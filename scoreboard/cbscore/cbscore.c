@@ -24,7 +24,7 @@ OPTION_FLAG(set_interactive, ((struct context *)settings)->interactive)
 
 static const struct option_row rows[] = {
 	FARM_OPTION_ROWS("node list"),
-	{ "interactive", 'i', NULL, "without a verb: the verb shell", NULL, NULL, set_interactive, NULL },
+	{ "interactive", 'i', NULL, "without a verb: as the verb shell", NULL, NULL, set_interactive, NULL },
 };
 
 /* The type of a column in JSON. */
@@ -91,10 +91,28 @@ static void tell_keys(const struct verb *verb, bool raw)
 	}
 }
 
+/* A line is a single argument, so completion has no use for its fields. */
+static void tell_line(bool raw)
+{
+	if (raw)
+		return;
+	print(stdout, "\nLINE is host, port, cores, flags [, key=value]..., with these fields and keys:\n");
+	for (size_t i = 0; i < n_node_fields; i++) {
+		const struct field *field = &node_fields[i];
+		bool key = field->form == FIELD_KEY;
+		char left[64];
+
+		(void)snprintf(left, sizeof(left), "%s%s%s", field->name, key ? "=" : "", key ? field->argument : "");
+		command_help_row(left, field->help);
+	}
+}
+
 static void tell_more(const struct verb *verb, bool raw)
 {
 	if (verb->topic == TOPIC_KEYS)
 		tell_keys(verb, raw);
+	else if (verb->topic == TOPIC_LINE)
+		tell_line(raw);
 	else if (verb->topic >= TOPIC_COLUMNS)
 		tell_columns(verb, (enum table_kind)(verb->topic - TOPIC_COLUMNS), raw);
 }

@@ -95,8 +95,8 @@ static int set_critical(void *settings, const char *value)
 static const struct option_row rows[] = {
 	{ "warning", 'w', "RANGES", "WARNING if a figure is outside: free, waiting, oldest (seconds), down; a range alone is "
 	  "of free", "down=0", THRESHOLDS, set_warning, NULL },
-	{ "critical", 'c', "RANGES", "the same for CRITICAL, as is a farm without a node that is up", NULL, THRESHOLDS,
-	  set_critical, NULL },
+	{ "critical", 'c', "RANGES", "the same for CRITICAL; that is also a farm without a node that is up, or with a lease that "
+	  "is over", NULL, THRESHOLDS, set_critical, NULL },
 	JSON_ROW,
 };
 

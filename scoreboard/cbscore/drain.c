@@ -34,8 +34,8 @@ OPTION_FLAG(set_kill, arg_kill)
 
 static const struct option_row rows[] = {
 	{ "wait", 'w', NULL, "wait until they have no connection left", NULL, NULL, set_wait, NULL },
-	{ "timeout", 0, "TIME", "with --wait: no longer than this", "off", "a time above 0, as in 1min 30s", set_timeout,
-	  NULL },
+	{ "timeout", 0, "TIME", "with --wait or --kill: no longer than this", "off", "a time above 0, as in 1min 30s",
+	  set_timeout, NULL },
 	{ "kill", 0, NULL, "end the connections, at once or when --timeout is over", NULL, NULL, set_kill, NULL },
 };
 

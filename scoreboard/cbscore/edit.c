@@ -176,6 +176,8 @@ static void tell_set(const struct score_edit *change, const struct score_edited 
 			print(stdout, "%s -> %s", *before ? before : "not set", *after ? after : "not set");
 		if (strcmp(field->name, "cores") == 0)
 			tell_cores(edited);
+		if ((change->config.flags ^ edited->after.flags) & BN_DOWN && strcmp(field->name, "flags") == 0)
+			print(stdout, " (whether it is down is left to probes and connections)");
 	}
 	(void)putchar('\n');
 }
@@ -263,7 +265,7 @@ const struct action verb_dump = {
 
 const struct action verb_add = {
 	.verb = {
-		.name = "add", .arguments = "LINE", .also = "new create", .min = 1, .max = -1, .topic = TOPIC_KEYS,
+		.name = "add", .arguments = "LINE", .also = "new create", .min = 1, .max = -1, .topic = TOPIC_LINE,
 		.help = "add a node, written as in the node list",
 	},
 	.read = read_addition, .change = add,

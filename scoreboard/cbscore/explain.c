@@ -183,11 +183,12 @@ static void tell_rule(const struct explanation *e, const char *word)
 	const char *how = "";
 
 	if (policy_is_by_client(e->policy))
-		how = word ? "; for " : "; of a client that is not known, as fastest";
+		how = word ? " The client is " : " No client is named, so the node is chosen as by fastest";
 	else if (word)
-		how = "; the same for every client, also ";
+		how = " This is the same for every client, also ";
 	(void)putchar('\n');
-	fold_line(stdout, "%s: %s%s%s.", policy_to_string(e->policy), policy_rule(e->policy), how, word ? word : "");
+	fold_line(stdout, "%s: %s.%s%s%s", policy_to_string(e->policy), policy_rule(e->policy), how, word ? word : "",
+		  *how ? "." : "");
 }
 
 /* Tells why the second node is not the first, with the numbers of both. */
@@ -231,7 +232,7 @@ static void tell(const struct explanation *e, const char *word, uint32_t shown)
 	if (e->chosen && waiting > 0 && e->choice.kept_usec > 0)
 		tell_kept(e);
 	else if (e->chosen && waiting > 0)
-		fold_line(stdout, "%" PRIu64 " wait, and the oldest gets %s.", waiting, e->chosen->node.config.name);
+		fold_line(stdout, "%" PRIu64 " wait, and the next of them gets %s.", waiting, e->chosen->node.config.name);
 	else if (e->chosen)
 		fold_line(stdout, "The next connection gets %s.", e->chosen->node.config.name);
 	else if (waiting > 0)
@@ -335,7 +336,8 @@ static int read_words(const struct context *context)
 {
 	if (context->n_arguments > 0 && !is_unix(context->arguments[0], client) &&
 	    !is_address(context->arguments[0], client))
-		return complain_usage("\"%s\": expected the address of a client", context->arguments[0]);
+		return complain_usage("\"%s\": expected the address of a client, with or without a port, or unix",
+				      context->arguments[0]);
 	return table_new(context, TABLE_EXPLAIN, &table);
 }
 

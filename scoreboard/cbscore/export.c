@@ -321,7 +321,7 @@ static const struct option_set options = OPTION_SET(rows);
 const struct action verb_export = {
 	.verb = {
 		.name = "export", .arguments = "ipvs|allow", .min = 1, .max = 1, .options = { &options },
-		.help = "for ipvsadm -R, or as addresses that units may reach",
+		.help = "write the nodes for ipvsadm -R, or for the relays' units",
 	},
 	.read = read_form, .look = export,
 };

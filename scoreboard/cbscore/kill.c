@@ -92,8 +92,8 @@ static int kill_connections(const struct context *context, struct score *score)
 
 const struct action verb_kill = {
 	.verb = {
-		.name = "kill", .arguments = "SLOT|CLIENT...", .also = "end disconnect", .min = 1, .max = -1,
-		.help = "end connections: of NODE/SLOT, or of a client",
+		.name = "kill", .arguments = "NODE/SLOT|CLIENT...", .also = "end disconnect", .min = 1, .max = -1,
+		.help = "end the connection of a slot, or those of a client",
 	},
 	.change = kill_connections,
 };

@@ -45,7 +45,7 @@ static int tell_sum(struct score *score)
 	print(stdout, ": %" PRIu64 " of %" PRIu64 " core%s of %" PRIu32 " node%s", sum.shares, sum.cores,
 	      sum.cores == 1 ? "" : "s", sum.nodes, sum.nodes == 1 ? "" : "s");
 	if (sum.without > 0)
-		print(stdout, ", and none of %" PRIu32 " of them", sum.without);
+		print(stdout, "; of %" PRIu32 " node%s none", sum.without, sum.without == 1 ? "" : "s");
 	print(stdout, "\n");
 	return 0;
 }
@@ -98,8 +98,8 @@ static int set_share(const struct context *context, struct score *score)
 
 const struct action verb_share = {
 	.verb = {
-		.name = "share", .arguments = "[N/M|leased|none]", .also = "split gateway", .max = 1,
-		.help = "which part of each node is this gateway's, of several",
+		.name = "share", .arguments = "[PART/PARTS|leased|none]", .also = "split gateway", .max = 1,
+		.help = "which part of each node's cores is this gateway's",
 	},
 	.read = read_share, .look = tell_share, .change = set_share,
 };

@@ -47,9 +47,11 @@
 #define VERB_DECLARE(name) extern const struct action verb_##name;
 VERBS(VERB_DECLARE)
 
-/* What the help of a verb lists besides its options: nothing, the keys of a node, or the columns of a table. */
+/* What the help of a verb lists besides its options: nothing, the keys of a node, the fields of a line of the node list,
+ * or the columns of a table. */
 enum {
 	TOPIC_NONE,
 	TOPIC_KEYS,
+	TOPIC_LINE,
 	TOPIC_COLUMNS,             /* plus an enum table_kind */
 };

@@ -87,11 +87,11 @@ static const struct option_row rows[] = {
 	FARM_OPTION_ROWS("node list to make the scoreboard from if there is none"),
 	{ "engine", 0, "etcd:URL,...", "the store that the farm's gateways share", "$ENGINE", ENGINE_SYNTAX, set_engine, NULL },
 	{ "login", 0, "FILE", "this gateway's user and certificates for etcd", NULL, "a file", set_login, NULL },
-	{ "name", 0, "NAME", "of this gateway, another than the others'", "the host's name",
+	{ "name", 0, "NAME", "of this gateway; no two gateways have the same", "the host's name",
 	  "1 to 63 letters, digits, dots, dashes and underscores", set_name, NULL },
 	{ "lease", 0, "TIME", "a gateway that has said nothing for so long is dead; the same at all gateways", "15s",
 	  "a time of 1s to 1h", set_lease, NULL },
-	{ "margin", 0, "TIME", "so long before that it gives out no slot and closes what it has", "5s",
+	{ "margin", 0, "TIME", "so long before the end of its lease a gateway ends its connections", "5s",
 	  "a time above 0, below --lease", set_margin, NULL },
 	{ "fence", 0, "FENCE", "before a dead gateway's cores are taken: wait:TIME lets so much time pass, exec:COMMAND runs "
 	  "until the command succeeds", "wait:0s", "wait:TIME or exec:COMMAND", set_fence, NULL },

@@ -36,6 +36,8 @@ static int take_fields(struct node_record *record, struct index_entry *entry, vo
 	change->edited.busy = entry->busy;
 	fields_copy(&config, &edit->config, edit->fields);
 	change->edited.after = config;
+	/* The hold is all that an edit of the flags changes. */
+	change->edited.after.flags = (config.flags & BN_HOLD) | (record->flags & BN_DOWN);
 	if (config.cores > record->config.cores && change->cores - record->config.cores + config.cores > LIST_CORES_MAX)
 		return -EDOM;
 	/* As if the list had said what is now: so the edit's hold counts, whatever was done since. */

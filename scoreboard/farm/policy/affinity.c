@@ -66,7 +66,8 @@ static const char *why_behind(const struct score_candidate *node, const struct s
 
 const struct policy policy_affinity = {
 	.name = "affinity",
-	.rule = "the node that the client's address used last; while that is full or away, or not known, as fastest",
+	.rule = "the node that a client of this address used last; if that is full or takes no connections, or if none is "
+		"known, as fastest",
 	.by_client = true,
 	.told = told, .choose = choose, .took = took, .is_ready = is_ready, .make_ready = make_ready, .compare = compare,
 	.why_behind = why_behind,

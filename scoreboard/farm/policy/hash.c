@@ -84,12 +84,13 @@ static int compare(const struct score_candidate *a, const struct score_candidate
 static const char *why_behind(const struct score_candidate *node, const struct score_candidate *chosen)
 {
 	(void)chosen;
-	return node->first < SCORE_FIRSTS_MAX ? "a later node of the client's" : "the client belongs to another node";
+	return node->first < SCORE_FIRSTS_MAX ? "a later node of the address" : "the address belongs to other nodes";
 }
 
 const struct policy policy_hash = {
 	.name = "hash",
-	.rule = "the node of the client's address, the next of them while that is full or away; then as fastest",
+	.rule = "the node to which the client's address belongs; while that is full or takes no connections, the next "
+		"node of the address; then as fastest",
 	.by_client = true,
 	.choose = choose, .firsts = firsts, .is_ready = is_ready, .make_ready = make_ready, .compare = compare, .why_behind = why_behind,
 };

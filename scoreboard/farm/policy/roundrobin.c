@@ -33,6 +33,6 @@ static const char *why_behind(const struct score_candidate *node, const struct s
 
 const struct policy policy_roundrobin = {
 	.name = "roundrobin",
-	.rule = "one after the other in the list",
+	.rule = "the next in the list after the node that was used last",
 	.choose = choose, .compare = compare, .why_behind = why_behind,
 };
