@@ -369,6 +369,8 @@ const char *score_strerror(int error)
 		return "a damaged scoreboard, see cbscore fsck --repair";
 	case -EDOM:
 		return "all nodes together would have more than 2000000 cores";
+	case -EUSERS:
+		return "a farm has at most 1000000 nodes and 16777216 connections that wait";
 	case -ENODATA:
 		return "no scoreboard, or no node list to make it from";
 	case -EKEYREJECTED:

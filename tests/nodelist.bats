@@ -138,7 +138,7 @@ nodes.conf:3: flags: "0x1": expected no bits but 0x80000000 (down) and 0x4000000
 nodes.conf:4: cores: missing: expected host, port, cores, flags
 nodes.conf:5: speed: "fast": expected a decimal number from 0.001 to 1000000
 nodes.conf:6: key: "colour": expected KEYS
-nodes.conf:7: host: "g h": expected letters, digits, dots and hyphens
+nodes.conf:7: host: "g h": expected letters, digits, dots, hyphens and underscores
 nodes.conf:8: host: "2001:db8::7": expected a name, an IPv4 address, or an IPv6 address in brackets
 nodes.conf:11: speed: expected once only
 nodes.conf:12: port: "65536": expected 1 to 65535

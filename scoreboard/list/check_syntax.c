@@ -81,7 +81,7 @@ static int parse_url(const char *value, struct check_syntax *syntax, char *expec
 {
 	for (const char *p = value; *p; p++)
 		if (*p <= ' ' || *p > '~')
-			return refuse_value(expected, "an URL of ASCII characters without blanks");
+			return refuse_value(expected, "a URL of ASCII characters without blanks");
 	if (strncmp(value, "//", 2) != 0 || strcspn(value + 2, "/?:") == 0)
 		return refuse_value(expected, "%s://HOST/PATH, where %%n is the node's own host:port", syntax->name);
 	return url_syntax_check(value, expected);

@@ -86,7 +86,7 @@ static int parse_name(const char *text, char *ret, char *expected)
 
 	for (const char *p = text; *p; p++)
 		if (!isalnum((unsigned char)*p) && !strchr(".-_", *p))
-			return refuse_value(expected, "letters, digits, dots and hyphens");
+			return refuse_value(expected, "letters, digits, dots, hyphens and underscores");
 	for (;;) {
 		length = strcspn(label, ".");
 		if (length == 0 || length > LABEL_MAX || label[0] == '-' || label[length - 1] == '-')
