@@ -99,6 +99,20 @@ journal_entrance() {
 
 field() { sed -n "s/^$1=//p" "$T/journal.keeper"; }
 
+@test "the journal: a node that the prober finds down is told with its farm" {
+  journal_start
+  word read
+  node_line 4001 1
+  score load
+  exec 7>"$T/probe.stderr"
+  # shellcheck disable=SC2016 # for the shell that runs it
+  nsenter --mount="/proc/$JOURNAL/ns/mnt" bash -c 'JOURNAL_STREAM=$(stat -L -c %d:%i /dev/fd/7) exec "$@" 2>&7' sh \
+    "$BUILD/cbprobe" --farm ci -s "$SCOREBOARD" -c "$CONF" --fall 1
+  until_ok grep -q "MESSAGE_ID=3ae5f1" "$T/journal.keeper"
+  [ "$(field COREBALANCE_FARM | sort -u)" = ci ]
+  [ "$(field COREBALANCE_NODE | sort -u)" = "$ADDR:4001" ]
+}
+
 @test "the journal: a connection is told in words, and exactly in fields" {
   journal_start
   word read

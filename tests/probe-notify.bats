@@ -25,6 +25,16 @@ load lib/helpers
   [ $((since / 60000000 - $(date +%s) / 60)) -ge -1 ]
 }
 
+@test "the command works on the farm that the prober checks" {
+  export OUT=$T/told
+  node_line 4001 1
+  score load
+  # shellcheck disable=SC2016 # for the shell that runs it
+  COREBALANCE_SCOREBOARD=$T/other.tdb "$BUILD/cbprobe" --farm ci -c "$CONF" -s "$SCOREBOARD" --fall 1 \
+    --notify '{ echo "$COREBALANCE_FARM"; "$BUILD/cbscore" list -nr -o NODE,STATE; } >"$OUT"'
+  [ "$(cat "$OUT")" = "ci"$'\n'"$ADDR:4001 down" ]
+}
+
 @test "a command is no part of the pass: slow commands wait for each other only where they are of one node" {
   export OUT=$T/told
   for i in 1 2 3 4 5; do node_line "400$i" 1; done

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "beside.h"
+#include "event.h"
 #include "list/pattern.h"
 #include "notify.h"
 #include "null.h"
@@ -248,6 +249,15 @@ static int run(struct score *score)
 	return status == EX_CONFIG ? EX_SOFTWARE : status; /* the scoreboard was in order when it was opened */
 }
 
+/* Commands, of --notify and of checks, find the farm that this process checks. 0 or -errno. */
+static int name_farm(void)
+{
+	event_set_farm(farm_options_shown(&arg.farm));
+	if (setenv("COREBALANCE_SCOREBOARD", arg.farm.scoreboard, 1) < 0)
+		return -errno;
+	return arg.farm.name && setenv("COREBALANCE_FARM", arg.farm.name, 1) < 0 ? -errno : 0;
+}
+
 static void last_words(void)
 {
 	notify_abandon();
@@ -273,6 +283,8 @@ int main(int argc, char *argv[])
 		log_wait_for_reader();
 	quit_setup(last_words, arg.interval_usec > 0);
 	limit_jobs();
+	if (name_farm() < 0)
+		return EX_OSERR;
 	status = privilege_status(privilege_check(arg.user, arg.chroot));
 	if (status == 0)
 		status = open_all(&score);

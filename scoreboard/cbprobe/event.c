@@ -19,6 +19,13 @@
 
 #define MESSAGE_NODE_STATE "3ae5f15ff8304e33aea22f0c164c4744" /* a MESSAGE_ID, see sd_journal_send(3) */
 
+static const char *farm = "corebalance";
+
+void event_set_farm(const char *name)
+{
+	farm = name;
+}
+
 /* "refused" or "connect failed: Protocol not available". */
 static void format_reason(enum node_reason reason, const char *detail, char *buffer, size_t size)
 {
@@ -36,6 +43,7 @@ static bool send_to_journal(const char *node, const struct score_edge *edge, con
 	log_add(&line, "MESSAGE=%s", message);
 	log_add(&line, "MESSAGE_ID=" MESSAGE_NODE_STATE);
 	log_add(&line, "PRIORITY=%i", LOG_NOTICE);
+	log_add(&line, "COREBALANCE_FARM=%s", farm);
 	log_add(&line, "COREBALANCE_NODE=%s", node);
 	log_add(&line, "COREBALANCE_OLD_STATE=%s", node_state_to_string(edge->before));
 	log_add(&line, "COREBALANCE_NEW_STATE=%s", node_state_to_string(edge->after));

@@ -8,5 +8,8 @@
 
 #include "scoreboard.h"
 
+/* Names the farm in journal entries from now on; the name stays the caller's. */
+void event_set_farm(const char *name);
+
 /* Reports a node's change; detail (or NULL) is the check's own words. */
 void event_node_state(const char *node, const struct score_edge *edge, const char *detail);
