@@ -32,7 +32,8 @@ int farm_options_set_scoreboard(void *settings, const char *value);
 /* The rows of these options; help says what the program does with the node list. */
 #define FARM_OPTION_ROWS(help) \
 	{ "farm", 'f', "NAME", "the farm of /etc/corebalance/NAME.conf and /run/corebalance/NAME.tdb", "$COREBALANCE_FARM", \
-	  "letters, digits, dots, dashes and underscores, at most 63", farm_options_set_name, NULL }, \
+	  "letters, digits, dots, dashes and underscores, at most 63, the first a letter or a digit", farm_options_set_name, \
+	  NULL }, \
 	{ "config", 'c', "FILE", help, SCORE_DEFAULT_NODES, "a file", farm_options_set_nodes, NULL }, \
 	{ "scoreboard", 's', "FILE", "scoreboard", "$COREBALANCE_SCOREBOARD or " SCORE_DEFAULT_PATH, "a file", \
 	  farm_options_set_scoreboard, NULL }

@@ -195,7 +195,7 @@ static int draw_slots(struct drawing *d, const struct node_record *record, struc
 		if (r < 0)
 			return r;
 		if (r == IS_INSANE) {
-			draft_found(d->draft, "%s: slot %u has the state %u and ticket %llu, which is not so", name,
+			draft_found(d->draft, "%s: slot %u has the state %u and ticket %llu, which cannot be", name,
 				    number, slot->state, (unsigned long long)slot->ticket);
 			slot_lose(slot);
 		} else if (r == IS_NO_LONGER_LOST) {

@@ -34,7 +34,7 @@ static uint64_t place_cell(struct drawing *d, uint32_t at, const struct cell *ce
 	place->prev = NONE;
 	place->state = CELL_FREE;
 	if (!cell_is_sane(cell)) {
-		draft_found(d->draft, "queue: cell %u has the state %u and number %llu, which is not so", at, cell->state,
+		draft_found(d->draft, "queue: cell %u has the state %u and number %llu, which cannot be", at, cell->state,
 			    (unsigned long long)cell->number);
 		place->next = at; /* the cell is on no list of free cells */
 		d->draft->lost = true;
