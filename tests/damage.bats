@@ -518,20 +518,22 @@ ends_well() {
 }
 
 # The same, and neither is root: no process of the farm sees what a process of the other farm has open.
-@test "a user's listener meets a damaged slot while another farm of the user is in another network: the slot is given back" {
-  if [ "$(id -u)" != 0 ]; then skip "needs root for a network of its own"; fi
-  local user=(setpriv --reuid=54321 --regid=54321 --clear-groups)
+USER_DOES=(setpriv --reuid=54321 --regid=54321 --clear-groups)
+
+# user_meets_damage OTHER...: a user's listener meets a damaged slot while that command runs, a program of another farm. The
+# user does not see what it has open.
+user_meets_damage() {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to be another user"; fi
   open_to_nobody "$T"
   mkdir "$T/run" "$T/build"
   cp "$BUILD/cbrelay" "$T/build"
   chown 54321 "$T/run"
   export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
   SCOREBOARD=$COREBALANCE_SCOREBOARD
-  background "$T/other.log" unshare --net bash -c 'ip link set lo up && exec "$@"' bash \
-    "${user[@]}" "$T/build/cbrelay" -s "$T/run/other.tdb" 127.0.0.1:3632 127.0.0.1:4001
-  until_ok grep -q listening "$T/other.log"
+  background "$T/other.log" "$@"
+  until_ok eval "$OTHER_IS_READY"
   node b 4002 1 --mode line
-  background "$T/relay.log" "${user[@]}" "$T/build/cbrelay" -c "$CONF" "$GATE"
+  background "$T/relay.log" "${USER_DOES[@]}" "$T/build/cbrelay" -c "$CONF" "$GATE"
   until_ok is_listening "$GATE"
   client --line "sleep 0" --expect line
   damage zero slots/1/0
@@ -539,6 +541,17 @@ ends_well() {
   grep 'was damaged; ' "$T/relay.log"
   until_ok everything_is_free
   kill -0 "$PID"
+}
+
+@test "a user's listener meets a damaged slot while another farm of the user is in another network: the slot is given back" {
+  OTHER_IS_READY='grep -q listening "$T/other.log"' user_meets_damage unshare --net bash -c 'ip link set lo up && exec "$@"' bash \
+    "${USER_DOES[@]}" "$T/build/cbrelay" -s "$T/run/other.tdb" 127.0.0.1:3632 127.0.0.1:4001
+}
+
+@test "a user's listener meets a damaged slot while root's prober of another farm runs: the slot is given back" {
+  echo "$ADDR, 4001, 1, 0" >"$T/other.conf"
+  OTHER_IS_READY='[ "$(score -s "$T/other.tdb" list -n -o STATE)" = down ]' \
+    user_meets_damage "$BUILD/cbprobe" --interval 1min -c "$T/other.conf" -s "$T/other.tdb"
 }
 
 everything_is_free() { [ "$(score slots -n | grep -c .)" = 0 ]; }

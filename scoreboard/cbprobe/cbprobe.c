@@ -290,6 +290,9 @@ int main(int argc, char *argv[])
 		status = open_all(&score);
 	if (status == 0)
 		status = drop(score);
+	/* By its port other processes know of which farm this process is, though they may not see what it has open. */
+	if (status == 0)
+		(void)score_wake_fd(score);
 	if (status == 0 && arg.file)
 		status = load_file(score, &error);
 	if (status == 0)

@@ -110,6 +110,7 @@ static int await_pass(struct resident *resident)
 		{ .fd = resident->timer_fd, .events = POLLIN },
 		{ .fd = resident->hangup_fd, .events = POLLIN },
 		{ .fd = beside_fd(), .events = POLLIN },
+		{ .fd = score_wake_fd(resident->score), .events = POLLIN },
 	};
 
 	for (;;) {
@@ -124,6 +125,7 @@ static int await_pass(struct resident *resident)
 		if (r < 0)
 			return r;
 		beside_work();
+		(void)score_wake_clear(resident->score); /* if slots are lost, that says that this process holds none of them */
 		r = handle_hangup(resident);
 		if (r < 0)
 			return r;
