@@ -7,6 +7,21 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
+#include "system/text.h"
+
+/* An IPv4 address of four bytes, and a port. */
+static void format_4(const void *address, unsigned port, char buffer[static ADDRESS_MAX])
+{
+	const unsigned char *bytes = address;
+	struct text text = text_begin(buffer, ADDRESS_MAX);
+
+	for (unsigned i = 0; i < 4; i++) {
+		text_add_number(&text, bytes[i], 1);
+		text_add(&text, i < 3 ? "." : ":");
+	}
+	text_add_number(&text, port, 1);
+}
+
 const char *address_format(const struct sockaddr *address, socklen_t size, char buffer[static ADDRESS_MAX])
 {
 	char text[INET6_ADDRSTRLEN] = "";
@@ -15,14 +30,12 @@ const char *address_format(const struct sockaddr *address, socklen_t size, char 
 	if (address->sa_family == AF_INET) {
 		const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
 
-		(void)inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
-		(void)snprintf(buffer, ADDRESS_MAX, "%s:%u", text, ntohs(in->sin_port));
+		format_4(&in->sin_addr, ntohs(in->sin_port), buffer);
 	} else if (address->sa_family == AF_INET6) {
 		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
 
 		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-			(void)inet_ntop(AF_INET, in6->sin6_addr.s6_addr + 12, text, sizeof(text));
-			(void)snprintf(buffer, ADDRESS_MAX, "%s:%u", text, ntohs(in6->sin6_port));
+			format_4(in6->sin6_addr.s6_addr + 12, ntohs(in6->sin6_port), buffer);
 		} else {
 			(void)inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
 			(void)snprintf(buffer, ADDRESS_MAX, "[%s]:%u", text, ntohs(in6->sin6_port));

@@ -16,10 +16,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
-#include <time.h>
 
 #include "system/log.h"
 #include "system/number.h"
+#include "system/text.h"
 #include "system/timespan.h"
 
 /* A MESSAGE_ID for each sort of event, see sd_journal_send(3); made by systemd-id128 new. */
@@ -28,6 +28,7 @@
 #define MESSAGE_NODE_UP "f3a8d1c6b5e94720918273645546372a"
 
 #define WORDS_MAX 512
+#define TEXT_MAX 1024
 #define NOTICEABLE_USEC 50000u  /* a shorter wait is not mentioned */
 
 static enum { LINES_ALL, LINES_FAILED, LINES_SLOW, LINES_SAMPLE, LINES_NONE } lines = LINES_ALL;
@@ -56,12 +57,18 @@ void report_set_farm(const char *name)
 
 void report_make_id(uint64_t ticket, uint64_t accepted_usec, char ret[static REPORT_ID_MAX + 1])
 {
-	(void)snprintf(ret, REPORT_ID_MAX + 1, "%s-%" PRIu64 "-%" PRIx64, farm, ticket, accepted_usec);
+	struct text text = text_begin(ret, REPORT_ID_MAX + 1);
+
+	text_add(&text, farm);
+	text_add(&text, "-");
+	text_add_number(&text, ticket, 1);
+	text_add(&text, "-");
+	text_add_hex(&text, accepted_usec);
 }
 
 void report_message(int priority, const char *format, ...)
 {
-	char text[1024];
+	char text[TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, format);
@@ -214,37 +221,27 @@ static const char *cause_name(enum end_cause cause)
 	return names[cause];
 }
 
-/* Microseconds for fields; "-" for a phase that was never reached. */
-static struct words exact(uint64_t usec)
+/* A number for fields; "-" for the time of a phase that was never reached. */
+static struct words exact(uint64_t number)
 {
 	struct words words = { "-" };
+	struct text text = text_begin(words.text, sizeof(words.text));
 
-	if (usec != UINT64_MAX)
-		(void)snprintf(words.text, sizeof(words.text), "%" PRIu64, usec);
-	return words;
-}
-
-/* Universal time, in the form of RFC 3339. */
-static struct words moment(uint64_t usec)
-{
-	time_t seconds = (time_t)(usec / USEC_PER_SEC);
-	struct words words = { "-" };
-	struct tm tm;
-	size_t n;
-
-	if (!gmtime_r(&seconds, &tm))
-		return words;
-	n = strftime(words.text, sizeof(words.text), "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(words.text + n, sizeof(words.text) - n, ".%06" PRIu64 "Z", usec % USEC_PER_SEC);
+	if (number == UINT64_MAX)
+		text_add(&text, "-");
+	else
+		text_add_number(&text, number, 1);
 	return words;
 }
 
 /* The client without its port. */
-static int address_size(const char *client)
+static const char *address_of(const char *client, char buffer[static ADDRESS_MAX])
 {
 	const char *colon = strrchr(client, ':');
+	struct text text = text_begin(buffer, ADDRESS_MAX);
 
-	return colon ? (int)(colon - client) : (int)strlen(client);
+	text_add_part(&text, client, colon ? (size_t)(colon - client) : strlen(client));
+	return buffer;
 }
 
 static bool is_told(const struct record *r)
@@ -264,48 +261,90 @@ static bool is_told(const struct record *r)
 	return false;
 }
 
+/* What a line says with and without fields, but for the names of these. */
+struct facts {
+	const char *node, *local, *id, *cause;
+	struct words slot, wait, connect, total, in, out, stands_for, failed_nodes;
+	char end[3];
+};
+
+static void find_facts(const struct record *r, struct facts *ret)
+{
+	ret->node = *r->node ? r->node : "<NOSRV>";
+	ret->local = *r->node_local ? r->node_local : "-";
+	ret->id = *r->id ? r->id : "-";
+	ret->cause = cause_name(r->end_cause);
+	ret->slot = exact(*r->node ? r->slot : UINT64_MAX);
+	ret->wait = exact(r->wait_usec);
+	ret->connect = exact(r->connect_usec);
+	ret->total = exact(r->total_usec);
+	ret->in = exact(r->in);
+	ret->out = exact(r->out);
+	ret->stands_for = exact(lines == LINES_SAMPLE && r->ended_by == END_CLEAN ? sample : 1);
+	ret->failed_nodes = exact(r->failed_nodes);
+	ret->end[0] = (char)r->ended_by;
+	ret->end[1] = (char)r->end_phase;
+	ret->end[2] = '\0';
+}
+
+static void report_text(const struct record *r, const struct facts *facts)
+{
+	char line[TEXT_MAX], time[32];
+	struct text text = text_begin(line, sizeof(line)), now = text_begin(time, sizeof(time));
+	const char *const pieces[] = {
+		"client=", r->client, " node=", facts->node, " slot=", facts->slot.text, " node_local=", facts->local,
+		" wait_usec=", facts->wait.text, " connect_usec=", facts->connect.text, " total_usec=", facts->total.text,
+		" bytes_in=", facts->in.text, " bytes_out=", facts->out.text, " farm=", farm, " id=", facts->id,
+		" time=", time, " sample=", facts->stands_for.text, " cause=", facts->cause,
+		" failed_nodes=", facts->failed_nodes.text, " end=", facts->end,
+	};
+
+	text_add_time(&now, now_realtime());
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++)
+		text_add(&text, pieces[i]);
+	log_text(LOG_INFO, line);
+}
+
+static void report_fields(const struct record *r, const struct facts *facts)
+{
+	struct log_line line;
+	char text[WORDS_MAX], address[ADDRESS_MAX];
+
+	line.n = 0;
+	write_words(r, text);
+	log_put(&line, "MESSAGE=", text);
+	log_put(&line, "MESSAGE_ID=", MESSAGE_CONNECTION);
+	log_put(&line, "PRIORITY=", exact(LOG_INFO).text);
+	log_put(&line, "COREBALANCE_FARM=", farm);
+	log_put(&line, "COREBALANCE_NODE=", facts->node);
+	log_put(&line, "COREBALANCE_SLOT=", facts->slot.text);
+	log_put(&line, "COREBALANCE_CLIENT=", r->client);
+	log_put(&line, "COREBALANCE_CLIENT_ADDRESS=", address_of(r->client, address));
+	log_put(&line, "COREBALANCE_NODE_LOCAL=", facts->local);
+	log_put(&line, "COREBALANCE_ID=", facts->id);
+	log_put(&line, "COREBALANCE_WAIT_USEC=", facts->wait.text);
+	log_put(&line, "COREBALANCE_CONNECT_USEC=", facts->connect.text);
+	log_put(&line, "COREBALANCE_TOTAL_USEC=", facts->total.text);
+	log_put(&line, "COREBALANCE_BYTES_IN=", facts->in.text);
+	log_put(&line, "COREBALANCE_BYTES_OUT=", facts->out.text);
+	log_put(&line, "COREBALANCE_SAMPLE=", facts->stands_for.text);
+	log_put(&line, "COREBALANCE_CAUSE=", facts->cause);
+	log_put(&line, "COREBALANCE_FAILED_NODES=", facts->failed_nodes.text);
+	log_put(&line, "COREBALANCE_END=", facts->end);
+	(void)log_send(&line);
+}
+
 void report_connection(const struct record *r, bool always)
 {
-	const char *node = *r->node ? r->node : "<NOSRV>", *local = *r->node_local ? r->node_local : "-";
-	struct words wait = exact(r->wait_usec), connect = exact(r->connect_usec), total = exact(r->total_usec);
-	struct words slot = exact(*r->node ? r->slot : UINT64_MAX);
-	struct words stands_for = exact(lines == LINES_SAMPLE && r->ended_by == END_CLEAN ? sample : 1);
-	const char *id = *r->id ? r->id : "-";
-	char text[WORDS_MAX];
-	struct log_line line = { 0 };
+	struct facts facts;
 
 	if (!always && !is_told(r))
 		return;
-	if (!log_has_fields()) {
-		report_message(LOG_INFO, "client=%s node=%s slot=%s node_local=%s wait_usec=%s connect_usec=%s total_usec=%s "
-			       "bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " farm=%s id=%s time=%s sample=%s cause=%s failed_nodes=%u "
-			       "end=%c%c",
-			       r->client, node, slot.text, local, wait.text, connect.text, total.text, r->in, r->out,
-			       farm, id, moment(now_realtime()).text, stands_for.text, cause_name(r->end_cause), r->failed_nodes,
-			       r->ended_by, r->end_phase);
-		return;
-	}
-	write_words(r, text);
-	log_add(&line, "MESSAGE=%s", text);
-	log_add(&line, "MESSAGE_ID=" MESSAGE_CONNECTION);
-	log_add(&line, "PRIORITY=%i", LOG_INFO);
-	log_add(&line, "COREBALANCE_FARM=%s", farm);
-	log_add(&line, "COREBALANCE_NODE=%s", node);
-	log_add(&line, "COREBALANCE_SLOT=%s", slot.text);
-	log_add(&line, "COREBALANCE_CLIENT=%s", r->client);
-	log_add(&line, "COREBALANCE_CLIENT_ADDRESS=%.*s", address_size(r->client), r->client);
-	log_add(&line, "COREBALANCE_NODE_LOCAL=%s", local);
-	log_add(&line, "COREBALANCE_ID=%s", id);
-	log_add(&line, "COREBALANCE_WAIT_USEC=%s", wait.text);
-	log_add(&line, "COREBALANCE_CONNECT_USEC=%s", connect.text);
-	log_add(&line, "COREBALANCE_TOTAL_USEC=%s", total.text);
-	log_add(&line, "COREBALANCE_BYTES_IN=%" PRIu64, r->in);
-	log_add(&line, "COREBALANCE_BYTES_OUT=%" PRIu64, r->out);
-	log_add(&line, "COREBALANCE_SAMPLE=%s", stands_for.text);
-	log_add(&line, "COREBALANCE_CAUSE=%s", cause_name(r->end_cause));
-	log_add(&line, "COREBALANCE_FAILED_NODES=%u", r->failed_nodes);
-	log_add(&line, "COREBALANCE_END=%c%c", r->ended_by, r->end_phase);
-	(void)log_send(&line);
+	find_facts(r, &facts);
+	if (log_has_fields())
+		report_fields(r, &facts);
+	else
+		report_text(r, &facts);
 }
 
 /* ---- a node ---- */

@@ -158,6 +158,7 @@ int score_is_free(struct score *s)
 
 int score_prepare(struct score *s)
 {
+	held_prepare(s);
 	return OPERATION(s, attempt_prepare(s));
 }
 

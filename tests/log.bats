@@ -201,3 +201,8 @@ field() { sed -n "s/^$1=//p" "$T/journal.keeper"; }
   run -64 "$BUILD/cbrelay" --log some
   [[ $output == *'--log: "some": expected all, failed, slow=TIME, sample=N or none'* ]]
 }
+
+@test "a connection's line is put together without printf, and reads as printf would have written it" {
+  run -0 "$BUILD/tests/cbtest-text"
+  [ ${#lines[@]} = 3 ]
+}

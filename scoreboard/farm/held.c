@@ -17,15 +17,20 @@ static struct held *find(struct score *s, const struct score_slot *slot)
 	return NULL;
 }
 
+void held_prepare(struct score *s)
+{
+	if (s->held)
+		return;
+	/* Most processes hold a single slot: room for more would be two pages of memory in each relay. */
+	s->held = malloc(sizeof(*s->held));
+	s->room_held = s->held ? 1 : 0;
+}
+
 void held_add(struct score *s, const struct score_slot *slot, const char *node)
 {
 	struct held held = { .given = *slot, .is = *slot };
 
-	/* Most processes hold a single slot: room for more would be two pages of memory in each relay. */
-	if (!s->held) {
-		s->held = malloc(sizeof(*s->held));
-		s->room_held = s->held ? 1 : 0;
-	}
+	held_prepare(s);
 	if (GROW(s->held, s->n_held, s->room_held) < 0) {
 		s->forgetful = true;
 		return;

@@ -10,6 +10,9 @@
 #include "types.h"
 #include "section.h"
 
+/* Makes room for the first slot, if there is memory: processes forked later need not. */
+void held_prepare(struct score *s);
+
 /* Notes a slot of the named node that this process has taken. Without memory for it the process is forgetful from then
  * on. */
 void held_add(struct score *s, const struct score_slot *slot, const char *node);

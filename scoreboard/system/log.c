@@ -30,6 +30,7 @@
 
 #include "system/folder.h"
 #include "system/printable.h"
+#include "system/text.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
@@ -133,22 +134,40 @@ bool log_has_fields(void)
 	return has_fields;
 }
 
-void log_add(struct log_line *line, const char *format, ...)
+/* Makes n bytes that were written behind the line a part of it, if they and what ends them fit. */
+static void end_field(struct log_line *line, size_t n)
 {
-	size_t room = sizeof(line->text) - line->n;
-	va_list ap;
-	int n;
-
-	va_start(ap, format);
-	n = vsnprintf(line->text + line->n, room, format, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n + 1 >= room)
+	if (n + 1 >= sizeof(line->text) - line->n)
 		return;
 	for (char *p = line->text + line->n; (p = strchr(p, '\n'));)
 		*p = ' ';
 	printable_line(line->text + line->n);
-	line->n += (size_t)n;
+	line->n += n;
 	line->text[line->n++] = '\n';
+}
+
+void log_add(struct log_line *line, const char *format, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(line->text + line->n, sizeof(line->text) - line->n, format, ap);
+	va_end(ap);
+	if (n >= 0)
+		end_field(line, (size_t)n);
+}
+
+void log_put(struct log_line *line, const char *name, const char *value)
+{
+	struct text text;
+
+	if (line->n == sizeof(line->text))
+		return;
+	text = text_begin(line->text + line->n, sizeof(line->text) - line->n);
+	text_add(&text, name);
+	text_add(&text, value);
+	end_field(line, strlen(name) + strlen(value));
 }
 
 /* 0; -EAGAIN: the journal takes nothing now; or another -errno: there is no journal. */
@@ -196,18 +215,26 @@ static bool to_stderr(const char *text, size_t size)
 /* Sends a line of plain text to where lines go. */
 static bool send_text(int priority, const char *text)
 {
-	struct log_line line = { 0 };
+	struct log_line line;
+	char begin[64];
+	struct text name = text_begin(begin, sizeof(begin));
 
+	line.n = 0; /* its text is not touched: a relay's stack would have two more pages */
 	if (destination == TO_JOURNAL) {
-		log_add(&line, "MESSAGE=%s", text);
+		log_put(&line, "MESSAGE=", text);
 		log_add(&line, "PRIORITY=%i", priority);
-		log_add(&line, "SYSLOG_IDENTIFIER=%s", program_name);
+		log_put(&line, "SYSLOG_IDENTIFIER=", program_name);
 		return to_journal(line.text, line.n) != -EAGAIN;
 	}
-	if (destination == TO_STREAM)
-		log_add(&line, "<%i>%s", priority, text);
-	else
-		log_add(&line, "%s: %s", program_name, text);
+	if (destination == TO_STREAM) {
+		text_add(&name, "<");
+		text_add_number(&name, (uint64_t)priority, 1);
+		text_add(&name, ">");
+	} else {
+		text_add(&name, program_name);
+		text_add(&name, ": ");
+	}
+	log_put(&line, begin, text);
 	return to_stderr(line.text, line.n);
 }
 
@@ -235,7 +262,7 @@ int log_send(struct log_line *line)
 {
 	int r;
 
-	log_add(line, "SYSLOG_IDENTIFIER=%s", program_name);
+	log_put(line, "SYSLOG_IDENTIFIER=", program_name);
 	r = to_journal(line->text, line->n);
 	note(r != -EAGAIN); /* where there is no journal, no line is lost */
 	return r;

@@ -42,6 +42,9 @@ struct log_line {
 /* Adds a field: printf's format, "NAME=...". */
 void log_add(struct log_line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Adds a field of a name with its "=", or any other beginning, and a value. */
+void log_put(struct log_line *line, const char *name, const char *value);
+
 /* Sends a line with fields and the program's name to the journal, also where stderr is not the journal's. 0;
  * -EAGAIN: the journal takes nothing now, and the line is counted as lost; or another -errno: there is no journal. */
 int log_send(struct log_line *line);
