@@ -60,11 +60,6 @@ int arrival_accept(const char **ret_client, void *arg)
 	return 0;
 }
 
-bool arrival_is_shortage(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 bool arrival_is_over(int error)
 {
 	return error == EBADF || error == EINVAL || error == ENOTSOCK;

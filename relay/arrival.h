@@ -25,8 +25,5 @@ struct arrival {
 /* The accept function of struct score_arrival; arg is a struct arrival. 0 also if arg has its connection already. */
 int arrival_accept(const char **ret_client, void *arg);
 
-/* Whether accept(2) failed because this machine is short of descriptors or memory. */
-bool arrival_is_shortage(int error);
-
 /* Whether accept(2) failed because the socket no longer listens. */
 bool arrival_is_over(int error);

@@ -222,10 +222,10 @@ static enum next no_arrival(struct relay *relay, const struct arrival *arrival, 
 {
 	enum next next = NEXT_LOOK;
 
-	if (r < 0 && (r != -arrival->error || arrival_is_shortage(arrival->error)))
-		next = sit_out(relay, r);
-	else if (arrival_is_over(arrival->error))
+	if (arrival_is_over(arrival->error))
 		next = NEXT_END; /* the listener has died, or has shut the socket down */
+	else if (r < 0)
+		next = sit_out(relay, r); /* whatever it was, the connection is still pending, and would be tried at once */
 	if (next == NEXT_LOOK)
 		rest(relay);
 	return next; /* or another process has accepted what was pending */

@@ -272,7 +272,27 @@ served_while_short() {
 @test "no memory for another connection: clients that wait are served meanwhile" { served_while_short ENOMEM 'Cannot allocate memory'; }
 
 # So many processes at least have tried to accept a connection, and could not
-tried_are() { [ "$(sort -u "$SHORT.tried" | wc -l)" -ge "$1" ]; }
+tried_are() { [ "$(cut -d' ' -f1 "$SHORT.tried" | sort -u | wc -l)" -ge "$1" ]; }
+
+# The times, in milliseconds, at which the process has tried that has tried most often.
+tries() { awk '{ n[$1]++; t[$1] = t[$1] $2 "\n"; if (n[$1] > n[most]) most = $1 } END { printf "%s", t[most] }' "$SHORT.tried"; }
+tries_are() { [ "$(tries | wc -l)" -ge "$1" ]; }
+
+@test "whatever accept(2) fails with, a process tries it four times a second, and that is said once" {
+  node a 4001 5 --mode line
+  short_machine
+  client --line "sleep 0" --expect line
+  echo EPERM >"$SHORT"
+  client_start late -n 4 -c 4 --line "sleep 0" --expect line
+  until_ok tries_are 8
+  # Between eight tries there are seven pauses of a quarter of a second.
+  run -0 tries
+  [ $((lines[7] - lines[0])) -ge 1700 ]
+  rm "$SHORT"
+  client_wait late
+  [ "$(said 'Operation not permitted')" = 1 ]
+  farm_is_at_rest
+}
 
 @test "a shortage that several relays meet is said once, and once again when it comes back" {
   local round

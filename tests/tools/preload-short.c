@@ -2,8 +2,8 @@
 
 /*
  * preload-short.c: for LD_PRELOAD. As long as there is a file $SHORT, accept4(2)
- * fails for want of what the file names: ENFILE or ENOMEM. The process notes
- * its pid in $SHORT.tried then.
+ * fails with the error that the file names: ENFILE, ENOMEM or EPERM. The process
+ * notes its pid and CLOCK_MONOTONIC in milliseconds in $SHORT.tried then.
  */
 
 #include <dlfcn.h>
@@ -13,15 +13,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 static void note_try(const char *path)
 {
-	char name[4096], line[32];
+	char name[4096], line[64];
+	struct timespec now;
 	int file;
 
 	(void)snprintf(name, sizeof(name), "%s.tried", path);
-	(void)snprintf(line, sizeof(line), "%ld\n", (long)getpid());
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)snprintf(line, sizeof(line), "%ld %lld\n", (long)getpid(), (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000);
 	file = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (file >= 0) {
 		(void)!write(file, line, strlen(line));
@@ -42,6 +45,6 @@ int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
 	(void)!read(file, word, sizeof(word) - 1);
 	(void)close(file);
 	note_try(path);
-	errno = strncmp(word, "ENOMEM", 6) == 0 ? ENOMEM : ENFILE;
+	errno = strncmp(word, "ENOMEM", 6) == 0 ? ENOMEM : strncmp(word, "EPERM", 5) == 0 ? EPERM : ENFILE;
 	return -1;
 }
