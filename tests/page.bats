@@ -116,6 +116,13 @@ EOF
   for method in POST PUT DELETE OPTIONS; do [ "$(status_of -X "$method" -d body "$WEB/")" = 405 ]; done
   [[ $(get -D - -o /dev/null -X POST "$WEB/metrics") == *"Allow: GET, HEAD"* ]]
   [ "$(get -I "$WEB/status.json" | tr -d '\r' | sed -n 's/^Content-Type: //p')" = application/json ]
+  # The answer to HEAD is a head alone: the client takes whatever follows for the next answer.
+  for path in / /status.json /metrics /page.css /nothing; do
+    printf 'HEAD %s HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' "$path" |
+      socat -t 10 - "TCP:$ADDR:3680" | tr -d '\r' >"$T/heads"
+    head -n 1 "$T/heads" | grep -E '^HTTP/1.1 (200|404) '
+    run ! grep -vE '^(HTTP/1\.1 .*|[A-Za-z-]+: .*|)$' "$T/heads"
+  done
   [ "$(status_of -H 'Range: bytes=5-2' "$WEB/")" = 200 ]
   # Without Host, which version 1.1 asks for.
   [ "$(printf 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n' | socat -t 10 - "TCP:$ADDR:3680" | head -n 1 | cut -d' ' -f2)" = 400 ]

@@ -166,28 +166,37 @@ static enum MHD_Result answer_trouble(struct server *server, struct MHD_Connecti
 		      is_page ? form->type : "text/plain; charset=utf-8", "no-store");
 }
 
-static enum MHD_Result answer_form(struct server *server, struct MHD_Connection *connection, const struct form *form)
+/* Answers with what the farm is now, in a form whose size is not known beforehand. */
+static enum MHD_Result answer_form(struct server *server, struct MHD_Connection *connection, const struct form *form,
+				   bool is_head)
 {
+	struct MHD_Response *response;
 	int r = look(server);
 
 	if (r == -EBUSY)
 		return answer_trouble(server, connection, form, "too many clients read too slowly");
 	if (r < 0)
 		return answer_trouble(server, connection, form, score_strerror(r));
-	return answer(connection, MHD_HTTP_OK, shown_response(server->shown, form), form->type, "no-store");
+	response = shown_response(server->shown, form);
+	/* libmicrohttpd writes the end of a chunked body also where it leaves the body out. A client would take that for the
+	 * begin of the next answer. */
+	if (response && is_head)
+		(void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+	return answer(connection, MHD_HTTP_OK, response, form->type, "no-store");
 }
 
 static enum MHD_Result route(struct server *server, struct MHD_Connection *connection, const char *path, const char *method)
 {
 	const struct asset *asset = asset_find(path);
+	bool is_head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
 
-	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+	if (!is_head && strcmp(method, MHD_HTTP_METHOD_GET) != 0)
 		return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "this page is read-only: GET and HEAD\n");
 	if (asset)
 		return answer_asset(connection, asset);
 	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++)
 		if (strcmp(views[i].path, path) == 0)
-			return answer_form(server, connection, views[i].form);
+			return answer_form(server, connection, views[i].form, is_head);
 	return answer_text(connection, MHD_HTTP_NOT_FOUND, "no such page: there are /, /status.json and /metrics\n");
 }
 
