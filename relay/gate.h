@@ -14,7 +14,7 @@
  *         |      a relay found the farm full |
  *         |                                  | SIGTERM, or idle for --exit-idle
  *         |  sockets closed, no client waits v
- *      NOBODY <-------------------------- LISTENER, stopping
+ *      CLOSED <-------------------------- LISTENER, stopping
  *         |
  *         | SIGTERM again
  *         v
@@ -68,7 +68,7 @@
 enum gate_position {
 	GATE_LISTENER,
 	GATE_RELAYS,
-	GATE_NOBODY,  /* relays that have nothing to do end */
+	GATE_CLOSED,  /* no process accepts; relays that have nothing to do end */
 	GATE_END,     /* the same, and no connection goes on: SIGTERM is meant for all of them */
 };
 

@@ -501,7 +501,7 @@ static void set_gate(struct listener *l)
 	if (pool_failed(l->pool) != l->failed)
 		pause_after(&l->forking);
 	l->failed = pool_failed(l->pool);
-	gate_set(gate, l->ending ? GATE_END : closed ? GATE_NOBODY : open ? GATE_RELAYS : GATE_LISTENER);
+	gate_set(gate, l->ending ? GATE_END : closed ? GATE_CLOSED : open ? GATE_RELAYS : GATE_LISTENER);
 	if (closed)
 		pool_shrink(l->pool, 0);
 	gate_ask(gate, calls(l, open));
@@ -742,7 +742,7 @@ static int hand_over(struct listener *l)
 
 	take_in_former(l);
 	l->formers = formers_free(l->formers);
-	gate_set(gate, GATE_NOBODY);
+	gate_set(gate, GATE_CLOSED);
 	formers_pass_on(l->fds, l->n_fds);
 	close_sockets(l);
 	pool_forget_sockets(l->pool);

@@ -331,7 +331,7 @@ static enum next find_work(struct relay *relay, struct work *ret)
 		case GATE_LISTENER:
 			next = while_listener_accepts(relay, ret);
 			break;
-		case GATE_NOBODY:
+		case GATE_CLOSED:
 		case GATE_END:
 			next = NEXT_END;
 			break;

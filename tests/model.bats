@@ -107,11 +107,11 @@ side_by_side() {
 	breaks states "-DNODES=2 -DFAILS=1" FAILED_LOSES_PLACE 'came\[i\]>came'
 	breaks states "$ONE_SLOT" REAP_THE_LIVING 'assertion violated'
 	breaks states "$ONE_SLOT" BURY_BLIND 'assertion violated'
-	breaks circles "$ONE_SLOT" GUARD_TELLS_NOBODY 'non-progress cycle'
+	breaks circles "$ONE_SLOT" GUARD_TELLS_NONE 'non-progress cycle'
 	breaks circles "$ONE_SLOT" REAP_NO_DISPATCH 'non-progress cycle'
 	BACKWARDS=1 breaks states "$ONE_SLOT -DKILLS=2" WATCH_UNSEEN 'wanted'
-	breaks states "$COMES_UP" TAKE_TELLS_NOBODY 'gone\[i\]||'
-	breaks states "$ONE_SLOT -DLEAVES=1 -DLISTENER" LEAVE_TELLS_NOBODY 'wanted'
+	breaks states "$COMES_UP" TAKE_TELLS_NONE 'gone\[i\]||'
+	breaks states "$ONE_SLOT -DLEAVES=1 -DLISTENER" LEAVE_TELLS_NONE 'wanted'
 	END
 }
 
@@ -163,7 +163,7 @@ side_by_side() {
 	MODEL=trial breaks states "-DPROBES=1" OPEN_WHILE_RUNS 'trial\['
 	MODEL=trial breaks states "-DLEAVES=1" FREE_KEEPS_CLOSED 'gone\[i\]'
 	MODEL=trial breaks states "-DLEAVES=1" NOT_DUE_AGAIN 'gone\[i\]'
-	MODEL=trial breaks states "" UP_TELLS_NOBODY 'assertion violated'
+	MODEL=trial breaks states "" UP_TELLS_NONE 'assertion violated'
 	END
 }
 
@@ -208,8 +208,8 @@ side_by_side() {
 	MODEL=patience breaks states "" UNTIL_IGNORED 'until>now'
 	MODEL=patience breaks states "" UNTIL_MOVES 'until<='
 	MODEL=patience breaks states "" SERVES_BEHIND 'ticket\['
-	MODEL=patience breaks states "" NOBODY_DEALS 'prompt'
-	MODEL=patience breaks states "" NOBODY_LOOKS 'over<2'
+	MODEL=patience breaks states "" NONE_DEALS 'prompt'
+	MODEL=patience breaks states "" NONE_LOOKS 'over<2'
 	END
 }
 

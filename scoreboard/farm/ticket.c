@@ -127,7 +127,7 @@ static int free_granted(struct score *s, struct farm *farm, const struct cell *c
  * A process that stops waiting may have been the guard of older waiters that
  * were granted a slot and never told, because the process that granted it was
  * killed. These are woken now; there are hardly ever any. tests/model shows what
- * happens without it: TAKE_TELLS_NOBODY.
+ * happens without it: TAKE_TELLS_NONE.
  */
 static int remind(struct score *s, const struct farm *farm, uint64_t number)
 {

@@ -51,7 +51,7 @@
 #ifndef LIMIT
 #define LIMIT 0
 #endif
-#define NOBODY 255
+#define NONE 255
 
 mtype = { OUT, WAITS, GRANTED, BUSY, DONE };
 
@@ -112,14 +112,14 @@ inline waits(party) {
 /* Whether the party has such a ticket that may have a slot, in n; i is used. */
 inline waits_and_may(party) {
 #ifdef MUTATE_LOOKS_AT_FIRST
-	n = NOBODY;
+	n = NONE;
 	for (i : 0 .. CLIENTS - 1) {
 		if
-		:: PARTY(i) == party && at[i] == WAITS && !gone[i] && (n == NOBODY || ticket[i] < ticket[n]) -> n = i
+		:: PARTY(i) == party && at[i] == WAITS && !gone[i] && (n == NONE || ticket[i] < ticket[n]) -> n = i
 		:: else
 		fi
 	}
-	n = (n != NOBODY && MAY(n) -> 1 : 0)
+	n = (n != NONE && MAY(n) -> 1 : 0)
 #else
 	n = 0;
 	for (i : 0 .. CLIENTS - 1) {
@@ -143,13 +143,13 @@ inline take_turn(party) {
 
 /* The party's oldest ticket that may have a slot, in o; i is used. */
 inline oldest(party) {
-	o = NOBODY;
+	o = NONE;
 	for (i : 0 .. CLIENTS - 1) {
 		if
 #ifdef MUTATE_LIMITS_NONE
-		:: PARTY(i) == party && at[i] == WAITS && !gone[i] && (o == NOBODY || ticket[i] < ticket[o]) -> o = i
+		:: PARTY(i) == party && at[i] == WAITS && !gone[i] && (o == NONE || ticket[i] < ticket[o]) -> o = i
 #else
-		:: PARTY(i) == party && at[i] == WAITS && !gone[i] && MAY(i) && (o == NOBODY || ticket[i] < ticket[o]) -> o = i
+		:: PARTY(i) == party && at[i] == WAITS && !gone[i] && MAY(i) && (o == NONE || ticket[i] < ticket[o]) -> o = i
 #endif
 		:: else
 		fi
@@ -185,16 +185,16 @@ inline give() {
 	o = 0; n = 0
 }
 
-/* The party that is next, in q, or NOBODY; o is used. */
+/* The party that is next, in q, or NONE; o is used. */
 inline choose() {
-	q = NOBODY;
+	q = NONE;
 	for (o : 0 .. PARTIES - 1) {
 		waits_and_may(o);
 		if
 #ifdef MUTATE_OLDEST_OF_ALL
-		:: n == 1 && (q == NOBODY || held[o] < held[q]) -> q = o
+		:: n == 1 && (q == NONE || held[o] < held[q]) -> q = o
 #else
-		:: n == 1 && (q == NOBODY || held[o] < held[q] || (held[o] == held[q] && turn[o] < turn[q])) -> q = o
+		:: n == 1 && (q == NONE || held[o] < held[q] || (held[o] == held[q] && turn[o] < turn[q])) -> q = o
 #endif
 		:: else
 		fi
@@ -218,7 +218,7 @@ inline dispatch() {
 		choose();
 		count_free();
 		if
-		:: n == 0 || q == NOBODY -> n = 0; i = 0; q = 0; break
+		:: n == 0 || q == NONE -> n = 0; i = 0; q = 0; break
 		:: else -> give()
 		fi;
 		i = 0; q = 0
@@ -246,7 +246,7 @@ inline come(p) {
 	choose();
 	count_free();
 	if
-	:: n > 0 && q == NOBODY -> at[p] = BUSY; held[PARTY(p)]++
+	:: n > 0 && q == NONE -> at[p] = BUSY; held[PARTY(p)]++
 	:: else ->
 		waits(PARTY(p));
 		if

@@ -78,7 +78,7 @@
 #define TRIMS 0           /* times that all idle relays but one are ended */
 #endif
 
-mtype = { LISTENER, RELAYS_DO, NOBODY, ABSENT, COMING, IDLE, GIVEN, TAKING, REVOKED, BUSY };
+mtype = { LISTENER, RELAYS_DO, CLOSED, ABSENT, COMING, IDLE, GIVEN, TAKING, REVOKED, BUSY };
 
 /* The gate. */
 mtype position = LISTENER;
@@ -210,7 +210,7 @@ look:                   if
 			:: atomic { position == RELAYS_DO -> goto accept_one }
 #endif
 			:: atomic { position == LISTENER -> goto while_listener_accepts }
-			:: atomic { position == NOBODY -> goto no_work }
+			:: atomic { position == CLOSED -> goto no_work }
 			fi;
 accept_one:             atomic {
 				idle = false;
@@ -473,7 +473,7 @@ turn:   settle();
 	}
 	if
 	:: stopping && waiting == 0 ->
-		set_position(NOBODY);
+		set_position(CLOSED);
 		shrink(0)
 	:: open -> set_position(RELAYS_DO)
 	:: !open && !(stopping && waiting == 0) -> set_position(LISTENER)

@@ -32,13 +32,13 @@
 #define RELAYS 2
 #define LISTENER RELAYS
 #define OTHER (RELAYS + 1)
-#define NOBODY 255
+#define NONE 255
 
 mtype = { FREE, GRANTED, BUSY };
 
 /* The scoreboard: the slot, and the cell of a granted ticket (the cell's number is its slot's). */
 mtype state = FREE;
-byte holder = NOBODY;
+byte holder = NONE;
 byte number;                   /* of the ticket */
 byte next_ticket = 1;
 
@@ -48,23 +48,23 @@ chan orders[RELAYS] = [1] of { byte };
 bool idle[RELAYS] = true;
 byte last[RELAYS];             /* member.ticket: of the last order; 0: none */
 bool buried[RELAYS];
-byte serves = NOBODY;          /* the process that has a connection with the node */
+byte serves = NONE;          /* the process that has a connection with the node */
 byte kills;
 
 inline free_slot(p) {
 	assert(state != FREE && holder == p);
-	state = FREE; holder = NOBODY; number = 0
+	state = FREE; holder = NONE; number = 0
 }
 
 inline fill(p, as) {
-	assert(state == FREE && holder == NOBODY && serves == NOBODY);
+	assert(state == FREE && holder == NONE && serves == NONE);
 	state = as; holder = p; number = next_ticket; next_ticket++
 }
 
 /* score_reap() by p */
 inline reap(p) {
 	if
-	:: state != FREE && holder != p && gone[holder] -> state = FREE; holder = NOBODY; number = 0
+	:: state != FREE && holder != p && gone[holder] -> state = FREE; holder = NONE; number = 0
 	:: else
 	fi
 }
@@ -92,8 +92,8 @@ end_idle:	do
 			:: atomic { ticket == 0 && state != FREE -> idle[r] = true; goto end_idle } /* waits: queue.pml */
 			:: atomic { ticket != 0 }
 			fi;
-			atomic { assert(serves == NOBODY); serves = r };
-			serves = NOBODY;
+			atomic { assert(serves == NONE); serves = r };
+			serves = NONE;
 			idle[r] = true;      /* on_release() */
 			atomic {
 				if
@@ -138,7 +138,7 @@ bury:		/* score_leave(): only if that ticket's slot is still granted and not tak
 		atomic {
 			if
 #ifdef MUTATE_LEAVE_ANY
-			:: last[to] != 0 && state != FREE -> state = FREE; holder = NOBODY; number = 0
+			:: last[to] != 0 && state != FREE -> state = FREE; holder = NONE; number = 0
 #else
 			:: last[to] != 0 && state == GRANTED && number == last[to] ->
 				assert(holder == LISTENER);
@@ -160,18 +160,18 @@ proctype Other() {
 end_other:
 	do
 	:: atomic { left > 0 && state == FREE -> left--; fill(OTHER, BUSY) }
-		atomic { assert(serves == NOBODY); serves = OTHER };
-		serves = NOBODY;
+		atomic { assert(serves == NONE); serves = OTHER };
+		serves = NONE;
 		atomic { free_slot(OTHER) }
 	/* a guard, while a process waits; it is not there while the listener is */
-	:: atomic { state != FREE && holder != NOBODY && gone[holder] -> reap(OTHER) }
+	:: atomic { state != FREE && holder != NONE && gone[holder] -> reap(OTHER) }
 	od
 }
 
 inline kill(p) {
 	kills--;
 	gone[p] = true;
-	serves = (serves == p -> NOBODY : serves);
+	serves = (serves == p -> NONE : serves);
 	if
 	:: p < RELAYS && len(orders[p % RELAYS]) -> orders[p % RELAYS]?_
 	:: else
@@ -193,7 +193,7 @@ end_final:
 	timeout ->
 	d_step {
 		assert(state == FREE || (holder == LISTENER && !gone[LISTENER] && gone[0] && gone[1] && number + 1 == next_ticket));
-		assert(serves == NOBODY)
+		assert(serves == NONE)
 	}
 }
 

@@ -32,14 +32,14 @@
 #define PAGES 2
 #endif
 #define ROUNDS 2
-#define NOBODY 255
+#define NONE 255
 #define RETIRED 254
 
-byte owner[PAGES] = NOBODY;    /* of the mutex of each page */
+byte owner[PAGES] = NONE;    /* of the mutex of each page */
 bool retired[PAGES];
 byte name;                     /* which page has the name */
-byte word = NOBODY;            /* the process in the section, as the file says */
-byte inside = NOBODY;          /* the process that really is in it */
+byte word = NONE;            /* the process in the section, as the file says */
+byte inside = NONE;          /* the process that really is in it */
 bool half;                     /* a change has begun and not ended */
 bool over;                     /* the file was retired */
 bool gone[N];
@@ -49,7 +49,7 @@ byte kills;
 #define step(p) :: gone[p] -> goto killed
 
 inline enter(p) {
-	assert(inside == NOBODY || is_dead(inside));
+	assert(inside == NONE || is_dead(inside));
 	assert(!over);
 	assert(!half || died);
 	inside = p; half = false
@@ -69,27 +69,27 @@ again:
 		/* The mutex. */
 		if
 		step(p)
-		:: atomic { !gone[p] && owner[page] == NOBODY -> owner[page] = p }
+		:: atomic { !gone[p] && owner[page] == NONE -> owner[page] = p }
 		:: atomic { !gone[p] && is_dead(owner[page]) -> owner[page] = p; died = true }
 		fi;
 		if
 		step(p)
-		:: atomic { !gone[p] && retired[page] -> owner[page] = NOBODY; page = name; goto again }
+		:: atomic { !gone[p] && retired[page] -> owner[page] = NONE; page = name; goto again }
 		:: !gone[p] && !retired[page]
 		fi;
 		/* The word. */
 #ifndef MUTATE_WITHOUT_WORD
 		do
 		step(p)
-		:: atomic { !gone[p] && word == RETIRED -> owner[page] = NOBODY; goto ended }
+		:: atomic { !gone[p] && word == RETIRED -> owner[page] = NONE; goto ended }
 #ifdef MUTATE_LOOKS_THEN_WRITES
-		:: !gone[p] && word == NOBODY ->
+		:: !gone[p] && word == NONE ->
 			if
 			step(p)
 			:: atomic { !gone[p] -> word = p; break }
 			fi
 #else
-		:: atomic { !gone[p] && word == NOBODY -> word = p; break }
+		:: atomic { !gone[p] && word == NONE -> word = p; break }
 #endif
 #ifdef MUTATE_ROBS_THE_LIVING
 		:: atomic { !gone[p] && word < N -> word = p; break }
@@ -122,7 +122,7 @@ again:
 		fi;
 		if
 		step(p)
-		:: atomic { !gone[p] -> inside = NOBODY;
+		:: atomic { !gone[p] -> inside = NONE;
 			if
 			:: p == 0 && round == 1 -> word = RETIRED; over = true
 			:: else
@@ -132,18 +132,18 @@ again:
 		if
 		step(p)
 #ifdef MUTATE_CLEARS_BLINDLY
-		:: atomic { !gone[p] -> word = NOBODY }
+		:: atomic { !gone[p] -> word = NONE }
 #else
 #ifdef MUTATE_KEEPS_THE_WORD
 		:: !gone[p]
 #else
-		:: atomic { !gone[p] -> if :: word == p -> word = NOBODY :: else fi }
+		:: atomic { !gone[p] -> if :: word == p -> word = NONE :: else fi }
 #endif
 #endif
 		fi;
 		if
 		step(p)
-		:: atomic { !gone[p] -> owner[page] = NOBODY }
+		:: atomic { !gone[p] -> owner[page] = NONE }
 		fi;
 		round++
 	od;

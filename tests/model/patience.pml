@@ -20,7 +20,7 @@
  *
  * What is checked
  *   cap         no more slots are held than there are (in count)
- *   order       a slot goes to the oldest ticket, and a newcomer overtakes nobody (in dispatch, come)
+ *   order       a slot goes to the oldest ticket, and a newcomer overtakes no waiter (in dispatch, come)
  *   kept        a slot is free while a live process waits only if the oldest is patient, and the time is not over for
  *               longer than a look takes (in dispatch, Clock)
  *   bounded     no slot is kept for longer than MOST, plus LOOK where the process that is to deal is stopped (Clock)
@@ -39,7 +39,7 @@
 #ifndef STEPS
 #define STEPS 5
 #endif
-#define NOBODY 255
+#define NONE 255
 
 mtype = { OUT, WAITS, GRANTED, BUSY, DONE };
 
@@ -65,18 +65,18 @@ byte i, n_fast, n_slow, head, youngest;   /* scratch: 0 between steps */
 
 /* n_fast, n_slow: free slots. head: the oldest ticket that waits and is not killed. youngest: the last of those. */
 inline count() {
-	n_fast = FAST; n_slow = SLOW; head = NOBODY; youngest = NOBODY;
+	n_fast = FAST; n_slow = SLOW; head = NONE; youngest = NONE;
 	for (i : 0 .. CLIENTS - 1) {
 		if
 		:: HOLDS(i) && fast[i] -> assert(n_fast > 0); n_fast--
 		:: HOLDS(i) && !fast[i] -> assert(n_slow > 0); n_slow--
 		:: at[i] == WAITS && !killed[i] ->
 			if
-			:: head == NOBODY || ticket[i] < ticket[head] -> head = i
+			:: head == NONE || ticket[i] < ticket[head] -> head = i
 			:: else
 			fi;
 			if
-			:: youngest == NOBODY || ticket[i] > ticket[youngest] -> youngest = i
+			:: youngest == NONE || ticket[i] > ticket[youngest] -> youngest = i
 			:: else
 			fi
 		:: else
@@ -125,7 +125,7 @@ inline dispatch() {
 	:: true ->
 		count();
 		if
-		:: head == NOBODY || n_fast + n_slow == 0 -> break
+		:: head == NONE || n_fast + n_slow == 0 -> break
 		:: else
 		fi;
 		kept = false;
@@ -151,7 +151,7 @@ inline dispatch() {
 	od;
 	/* Nothing is free while a process waits, but what is kept, and only until the time is over. */
 	count();
-	assert(head == NOBODY || n_fast + n_slow == 0 || (n_fast == 0 && patient[head] && until > now));
+	assert(head == NONE || n_fast + n_slow == 0 || (n_fast == 0 && patient[head] && until > now));
 	kept = false;
 	clear()
 }
@@ -162,11 +162,11 @@ inline come(p) {
 	count();
 	kept = false;
 	if
-	:: head == NOBODY && n_fast + n_slow > 0 && n_fast == 0 && patient[p] -> keeps(kept)
+	:: head == NONE && n_fast + n_slow > 0 && n_fast == 0 && patient[p] -> keeps(kept)
 	:: else
 	fi;
 	if
-	:: head == NOBODY && n_fast + n_slow > 0 && !kept -> at[p] = BUSY; fast[p] = n_fast > 0
+	:: head == NONE && n_fast + n_slow > 0 && !kept -> at[p] = BUSY; fast[p] = n_fast > 0
 	:: else -> at[p] = WAITS
 	fi;
 	kept = false;
@@ -193,12 +193,12 @@ end_stopped:
 }
 
 /* What is due when a step of time has passed: urgent, so before the next step. */
-#ifdef MUTATE_NOBODY_DEALS
+#ifdef MUTATE_NONE_DEALS
 #define DEALS(p) false
 #else
 #define DEALS(p) (RUNS(p) && over >= 1)
 #endif
-#ifdef MUTATE_NOBODY_LOOKS
+#ifdef MUTATE_NONE_LOOKS
 #define LOOKS false
 #else
 #define LOOKS (over >= LOOK)
@@ -224,12 +224,12 @@ proctype Clock() {
 		now++;
 		count();
 		if
-		:: head != NOBODY && n_fast + n_slow > 0 && until <= now -> over++
+		:: head != NONE && n_fast + n_slow > 0 && until <= now -> over++
 		:: else -> over = 0
 		fi;
-		prompt = youngest != NOBODY && RUNS(youngest);
+		prompt = youngest != NONE && RUNS(youngest);
 		if
-		:: youngest != NOBODY && over >= 1 && DEALS(youngest) -> clear(); dispatch()
+		:: youngest != NONE && over >= 1 && DEALS(youngest) -> clear(); dispatch()
 		:: else ->
 			clear();
 			if
@@ -239,7 +239,7 @@ proctype Clock() {
 		fi;
 		count();
 		if
-		:: head == NOBODY || n_fast + n_slow == 0 -> over = 0
+		:: head == NONE || n_fast + n_slow == 0 -> over = 0
 		:: until > now -> over = 0
 		:: else
 		fi;

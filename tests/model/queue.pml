@@ -77,7 +77,7 @@
 #define CORES (SLOTS / NODES)
 #define NODE_OF(s) ((s) / CORES)
 #define ADMIN CLIENTS
-#define NOBODY 255
+#define NONE 255
 
 mtype = { FREE, GRANTED, BUSY };
 
@@ -114,23 +114,23 @@ byte came[CLIENTS];            /* the first ticket */
 
 #define IS_GRANTED(q) ((state[0] == GRANTED && hold[0] == (q) + 1) || (state[1] == GRANTED && hold[1] == (q) + 1))
 
-/* o: the oldest waiter, or NOBODY. */
+/* o: the oldest waiter, or NONE. */
 inline find_oldest() {
-	o = NOBODY;
+	o = NONE;
 	for (i : 0 .. CLIENTS - 1) {
 		if
-		:: waiting[i] && (o == NOBODY || ticket[i] < ticket[o]) -> o = i
+		:: waiting[i] && (o == NONE || ticket[i] < ticket[o]) -> o = i
 		:: else
 		fi
 	}
 }
 
-/* f: a slot that can be given, or NOBODY. */
+/* f: a slot that can be given, or NONE. */
 inline find_free() {
-	f = NOBODY;
+	f = NONE;
 	for (i : 0 .. SLOTS - 1) {
 		if
-		:: f == NOBODY && hold[i] == 0 && up[NODE_OF(i)] -> f = i
+		:: f == NONE && hold[i] == 0 && up[NODE_OF(i)] -> f = i
 		:: else
 		fi
 	}
@@ -161,7 +161,7 @@ inline dispatch_step(p) {
 		find_oldest();
 		find_free();
 		if
-		:: o == NOBODY || f == NOBODY -> more[p] = false
+		:: o == NONE || f == NONE -> more[p] = false
 		:: else ->
 			waiting[o] = false;
 			if
@@ -181,7 +181,7 @@ inline unlock() {
 	d_step {
 		find_oldest();
 		find_free();
-		assert(o == NOBODY || f == NOBODY);
+		assert(o == NONE || f == NONE);
 		lock = 0;
 		i = 0; o = 0; f = 0
 	}
@@ -232,23 +232,23 @@ inline wake_older_granted(p) {
 	}
 }
 
-/* n: the waiter before p in the queue, or NOBODY. */
+/* n: the waiter before p in the queue, or NONE. */
 inline find_before(p) {
-	n = NOBODY;
+	n = NONE;
 	for (i : 0 .. CLIENTS - 1) {
 		if
-		:: waiting[i] && ticket[i] < ticket[p] && (n == NOBODY || ticket[i] > ticket[n]) -> n = i
+		:: waiting[i] && ticket[i] < ticket[p] && (n == NONE || ticket[i] > ticket[n]) -> n = i
 		:: else
 		fi
 	}
 }
 
-/* n: the waiter behind p in the queue, or NOBODY. */
+/* n: the waiter behind p in the queue, or NONE. */
 inline find_behind(p) {
-	n = NOBODY;
+	n = NONE;
 	for (i : 0 .. CLIENTS - 1) {
 		if
-		:: waiting[i] && ticket[i] > ticket[p] && (n == NOBODY || ticket[i] < ticket[n]) -> n = i
+		:: waiting[i] && ticket[i] > ticket[p] && (n == NONE || ticket[i] < ticket[n]) -> n = i
 		:: else
 		fi
 	}
@@ -285,7 +285,7 @@ inline reap(p) {
 				noted[i] = hold[i];
 				if
 				:: state[i] == GRANTED ->
-#ifndef MUTATE_GUARD_TELLS_NOBODY
+#ifndef MUTATE_GUARD_TELLS_NONE
 					if
 					:: patient || aged[i] -> wakes[p] = wakes[p] | (1 << (hold[i] - 1))
 					:: else
@@ -424,10 +424,10 @@ claim:          /* claim_once() */
 			find_oldest();
 			find_free();
 #ifdef MUTATE_OVERTAKE
-			o = NOBODY;
+			o = NONE;
 #endif
 			if
-			:: f != NOBODY && o == NOBODY ->
+			:: f != NONE && o == NONE ->
 				d_step {
 					ticket[p] = next_ticket; next_ticket++;
 #ifdef MUTATE_FAILED_LOSES_PLACE
@@ -437,10 +437,10 @@ claim:          /* claim_once() */
 					give(slot, p, BUSY);
 					lock = 0
 				}
-			:: !(f != NOBODY && o == NOBODY) && !reaped && reaps > 0 ->
+			:: !(f != NONE && o == NONE) && !reaped && reaps > 0 ->
 				reaps--; reaped = true; again = true;
 				lock = 0
-			:: !(f != NOBODY && o == NOBODY) ->
+			:: !(f != NONE && o == NONE) ->
 				ticket[p] = next_ticket; next_ticket++;
 #ifdef MUTATE_FAILED_LOSES_PLACE
 				came[p] = ticket[p];
@@ -498,7 +498,7 @@ look:           /* score_guard() */
 			!more[p] ->
 			d_step {
 				find_behind(p);
-				next = (waiting[p] && n != NOBODY -> n + 1 : 0);
+				next = (waiting[p] && n != NONE -> n + 1 : 0);
 				lock = 0;
 				i = 0; n = 0
 			}
@@ -525,7 +525,7 @@ take:           /* score_take() */
 				assert(hold[slot] == p + 1 && state[slot] == GRANTED);
 				state[slot] = BUSY;
 				aged[slot] = false;
-#ifndef MUTATE_TAKE_TELLS_NOBODY
+#ifndef MUTATE_TAKE_TELLS_NONE
 				wake_older_granted(p);
 #endif
 				i = 0
@@ -584,7 +584,7 @@ failed:         /* score_failed(): one commit frees the slot, and takes another 
 			find_oldest();
 			find_free();
 			if
-			:: f != NOBODY && (o == NOBODY || ticket[o] > ticket[p]) ->
+			:: f != NONE && (o == NONE || ticket[o] > ticket[p]) ->
 				slot = f;
 				d_step { give(slot, p, BUSY) };
 				commit_dispatch(p)
@@ -605,10 +605,10 @@ leave:          /* score_leave() */
 			lock == 0 -> lock = p + 1;
 			d_step {
 #ifdef LISTENER
-#ifndef MUTATE_LEAVE_TELLS_NOBODY
+#ifndef MUTATE_LEAVE_TELLS_NONE
 				find_before(p);
 				if
-				:: waiting[p] && n != NOBODY -> wakes[p] = wakes[p] | (1 << n)
+				:: waiting[p] && n != NONE -> wakes[p] = wakes[p] | (1 << n)
 				:: else
 				fi;
 				wake_older_granted(p);

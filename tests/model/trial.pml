@@ -204,7 +204,7 @@ end_waits:	if
 			:: else
 			fi;
 			stage[p] = SERVES;
-#ifndef MUTATE_UP_TELLS_NOBODY
+#ifndef MUTATE_UP_TELLS_NONE
 			dispatch();
 #endif
 			assert(!(ANY(IS_WAITING) && FREE))
