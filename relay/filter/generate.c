@@ -66,7 +66,7 @@ static const int calls[] = {
 static const int calls_of_root[] = { SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setgroups) };
 
 /* For the process that forks relays, and so for these: they bind themselves further, and a timer of a process signals no
- * other process, see stop_now() in scoreboard/store/lock.c. */
+ * other process, see stop_now() in scoreboard/system/sigtstp.c. */
 static const int calls_of_nursery[] = {
 	SCMP_SYS(landlock_restrict_self), SCMP_SYS(timer_create), SCMP_SYS(timer_settime), SCMP_SYS(timer_delete),
 };

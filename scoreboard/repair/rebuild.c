@@ -41,7 +41,7 @@
 #include "lost.h"
 #include "scoreboard.h" /* score_follow(), score_fsck() and score_on_repair() are here */
 #include "store/file.h"
-#include "store/lock.h"
+#include "store/page.h"
 #include "store/salvage.h"
 #include "store/version.h"
 #include "system/folder.h"
@@ -265,7 +265,7 @@ int rebuild_removed(const struct folder *folder, const char *path)
 	struct stat last;
 	int r = users_removed(path, &last, link), fd;
 
-	if (r == -EACCES && lock_has_page(folder))
+	if (r == -EACCES && page_exists(folder))
 		return await_put_back(folder, path);
 	if (r < 0)
 		return r;

@@ -197,7 +197,7 @@ static bool is_file(struct search *search, int dir, const char *pid, const char 
 	return true;
 }
 
-/* Whether a process has the page of the scoreboard's lock mapped (store/lock.h): its file may have another name by now. */
+/* Whether a process has the page of the scoreboard's lock mapped (store/page.h): its file may have another name by now. */
 static bool has_page(const struct search *search, const char *pid)
 {
 	size_t length = search->path ? strlen(search->path) : 0;

@@ -18,6 +18,7 @@
 
 #include "key.h"
 #include "lock.h"
+#include "page.h"
 #include "place.h"
 #include "system/fault.h"
 #include "system/whole.h"
@@ -446,7 +447,7 @@ int file_stat(const struct file *f, struct stat *ret)
 void file_look(struct file *f)
 {
 	if (f->lock)
-		lock_look(f->lock);
+		page_look(lock_page(f->lock));
 }
 
 uint64_t file_held_until(const struct file *f)

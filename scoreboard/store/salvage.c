@@ -30,9 +30,11 @@
 #include "file.h"
 #include "key.h"
 #include "lock.h"
+#include "page.h"
 #include "system/folder.h"
 #include "system/whole.h"
 #include "version.h"
+#include "word.h"
 
 #define FILE_MAX (UINT64_C(1) << 32)
 
@@ -260,8 +262,8 @@ static int note(uint32_t a, uint32_t b, void *arg)
 /* Whether a byte of the file belongs to a word of its lock. */
 static bool is_of_lock(size_t at)
 {
-	return (at >= LOCK_WORD_AT && at < LOCK_WORD_AT + LOCK_WORD_SIZE) ||
-	       (at >= LOCK_UNTIL_AT && at < LOCK_UNTIL_AT + sizeof(uint64_t));
+	return (at >= WORD_AT && at < WORD_AT + WORD_SIZE) ||
+	       (at >= WORD_UNTIL_AT && at < WORD_UNTIL_AT + sizeof(uint64_t));
 }
 
 /* Whether the file begins as a tdb file with a scoreboard's number of chains, as far as it goes: it may have been cut
@@ -307,14 +309,15 @@ uint32_t salvage_format(struct salvage *salvage)
 
 uint64_t salvage_sequence(const struct salvage *salvage)
 {
-	uint64_t sequence = store_sequence(salvage->store), noted;
+	uint64_t sequence = store_sequence(salvage->store);
+	struct page_use use;
 
 	if (!salvage->lock)
 		return sequence;
+	use = page_last_use(lock_page(salvage->lock));
 	if (sequence == 0)
-		sequence = (uint64_t)lock_life(salvage->lock) << STORE_LIFE_SHIFT;
-	noted = lock_applied(salvage->lock);
-	return noted > sequence && noted >> STORE_LIFE_SHIFT == sequence >> STORE_LIFE_SHIFT ? noted : sequence;
+		sequence = (uint64_t)use.life << STORE_LIFE_SHIFT;
+	return use.applied > sequence && use.applied >> STORE_LIFE_SHIFT == sequence >> STORE_LIFE_SHIFT ? use.applied : sequence;
 }
 
 const struct stat *salvage_stat(const struct salvage *salvage)

@@ -54,6 +54,7 @@
 #include "file.h"
 #include "intent.h"
 #include "lock.h"
+#include "page.h"
 #include "place.h"
 #include "system/spare.h"
 
@@ -344,7 +345,7 @@ int store_commit(struct store *s)
 		return r;
 	s->sequence = sequence;
 	if (s->file.lock)
-		lock_set_applied(s->file.lock, sequence);
+		page_set_applied(lock_page(s->file.lock), sequence);
 	for (unsigned i = 0; i < s->n_copies; i++)
 		s->copies[i].n_dirty = 0;
 	return 0;
@@ -524,11 +525,9 @@ int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, vo
 /* ---- sections ---- */
 
 /* Whether a change was made to the scoreboard that this file does not have: it is an earlier copy. */
-static bool is_earlier(const struct store *s)
+static bool is_earlier(const struct store *s, const struct page_use *use)
 {
-	uint64_t applied = lock_applied(s->file.lock);
-
-	return applied > s->sequence && applied >> STORE_LIFE_SHIFT == s->sequence >> STORE_LIFE_SHIFT;
+	return use->applied > s->sequence && use->applied >> STORE_LIFE_SHIFT == s->sequence >> STORE_LIFE_SHIFT;
 }
 
 /*
@@ -537,15 +536,16 @@ static bool is_earlier(const struct store *s)
  */
 static int check_life(struct store *s)
 {
-	uint16_t life = (uint16_t)(s->sequence >> STORE_LIFE_SHIFT), known;
+	uint16_t life = (uint16_t)(s->sequence >> STORE_LIFE_SHIFT);
+	struct page_use use;
 
 	if (!s->file.lock || s->is_adopting)
 		return 0;
-	known = lock_life(s->file.lock);
-	if ((s->life != 0 && s->life != life) || (known != 0 && known != life) || is_earlier(s))
+	use = page_last_use(lock_page(s->file.lock));
+	if ((s->life != 0 && s->life != life) || (use.life != 0 && use.life != life) || is_earlier(s, &use))
 		return -EREMCHG;
-	if (known == 0)
-		lock_set_life(s->file.lock, life);
+	if (use.life == 0)
+		page_set_life(lock_page(s->file.lock), life);
 	s->life = life;
 	return 0;
 }
@@ -557,7 +557,12 @@ uint64_t store_sequence(const struct store *s)
 
 bool store_is_adopted(const struct store *s)
 {
-	return s->file.lock && lock_life(s->file.lock) == (uint16_t)(s->sequence >> STORE_LIFE_SHIFT) && !is_earlier(s);
+	struct page_use use;
+
+	if (!s->file.lock)
+		return false;
+	use = page_last_use(lock_page(s->file.lock));
+	return use.life == (uint16_t)(s->sequence >> STORE_LIFE_SHIFT) && !is_earlier(s, &use);
 }
 
 void store_adopting(struct store *s, bool on)
@@ -698,7 +703,7 @@ int store_renew_life(struct store *s)
 	s->sequence = (uint64_t)life << STORE_LIFE_SHIFT | (s->sequence & ((UINT64_C(1) << STORE_LIFE_SHIFT) - 1));
 	/* If this process is killed before the transaction is real, the next process does the same. */
 	if (s->file.lock)
-		lock_set_life(s->file.lock, life);
+		page_set_life(lock_page(s->file.lock), life);
 	return put_applied(s, s->sequence) ?: store_forget(s);
 }
 

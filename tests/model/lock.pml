@@ -5,7 +5,7 @@
  * any point and the page of the mutex replaced at any time. tests/model.bats runs
  * it.
  *
- * What is modelled, and where it is in the code (scoreboard/store/lock.c)
+ * What is modelled, and where it is in the code (scoreboard/store/lock.c, page.c and word.c)
  *   Process    takes the mutex of the page that it has mapped, then the word in the scoreboard's file; changes a record
  *              in two steps; clears the word, gives up the mutex. A process in the section may retire the file.
  *   mutex      robust: a process that takes it after its owner died is told so. A replaced page keeps its mutex; a
