@@ -17,6 +17,7 @@
 #include "connection.h"
 #include "proxy.h"
 #include "system/timespan.h"
+#include "timer.h"
 
 struct greeting {
 	struct greetings *all;
@@ -31,7 +32,7 @@ struct greetings {
 	struct greetings_setup setup;
 	struct greeting *first, *last; /* in the order in which they came */
 	size_t n;
-	sd_event_source *time;
+	struct timer time;
 };
 
 int greetings_new(const struct greetings_setup *setup, struct greetings **ret)
@@ -171,17 +172,6 @@ void greetings_pass(struct greetings *greetings, bool all, int (*take)(const str
 
 /* ---- their time ---- */
 
-static int on_time(sd_event_source *source, uint64_t usec, void *arg)
-{
-	struct greetings *greetings = arg;
-
-	(void)source;
-	(void)usec;
-	greetings->time = sd_event_source_disable_unref(greetings->time);
-	greetings->setup.on_change(greetings->setup.arg);
-	return 0;
-}
-
 void greetings_look(struct greetings *greetings)
 {
 	uint64_t now_usec = now_boottime(), end_usec;
@@ -201,11 +191,11 @@ void greetings_look(struct greetings *greetings)
 		else if (!oldest)
 			oldest = greeting;
 	}
-	if (!oldest || greetings->time)
+	if (!oldest || timer_is_set(&greetings->time))
 		return;
 	end_usec = oldest->arrival.accepted_usec + PROXY_WAIT_USEC;
-	(void)sd_event_add_time_relative(greetings->setup.event, &greetings->time, CLOCK_BOOTTIME,
-					 end_usec > now_usec ? end_usec - now_usec : 0, 1000, on_time, greetings);
+	(void)timer_set(&greetings->time, greetings->setup.event, CLOCK_BOOTTIME,
+			end_usec > now_usec ? end_usec - now_usec : 0, 1000, greetings->setup.on_change, greetings->setup.arg);
 }
 
 void greetings_end(struct greetings *greetings, enum ended_by by)
@@ -219,7 +209,7 @@ struct greetings *greetings_free(struct greetings *greetings)
 	if (!greetings)
 		return NULL;
 	greetings_end(greetings, END_RESOURCES);
-	sd_event_source_disable_unref(greetings->time);
+	timer_clear(&greetings->time);
 	free(greetings);
 	return NULL;
 }

@@ -46,6 +46,7 @@
 #include "socket.h"
 #include "system/processors.h"
 #include "system/timespan.h"
+#include "timer.h"
 #include "waiters.h"
 
 #define ACCEPTS_AT_ONCE 64
@@ -61,8 +62,7 @@
 
 /* A shortage of this machine: what failed for it is tried again after a pause. */
 struct shortage {
-	struct listener *listener;
-	sd_event_source *time;         /* while the pause lasts */
+	struct timer pause;            /* set while the pause lasts */
 	bool complained;               /* the shortage has been told, and has not ended since */
 };
 
@@ -79,7 +79,7 @@ struct listener {
 	struct greetings *greetings;   /* NULL: no source of PROXY headers was named */
 	struct pool *pool;
 	struct loader *loader;
-	sd_event_source *idle_time, *status_time, *reopen_time, *pending_time, *trim_time, *room_time, *rest_time, *follow_time;
+	struct timer idle_time, status_time, reopen_time, pending_time, trim_time, room_time, rest_time, follow_time;
 	uint64_t shut_usec;            /* when the farm was last seen full: CLOCK_MONOTONIC */
 	uint64_t accepted;             /* connections accepted by relays, as of the last look */
 	uint64_t ended, failed;        /* relays that have ended, and those of them that had failed, as of the last look */
@@ -106,14 +106,10 @@ struct listener {
 static void listener_turn(void *arg);
 static void take_over(struct listener *l);
 
-/* A timer that is set once. */
-static void set_timer(struct listener *l, sd_event_source **source, uint64_t usec, sd_event_time_handler_t handler)
+static void set_timer(struct listener *l, struct timer *timer, uint64_t usec, void (*fn)(void *arg))
 {
-	int r;
+	int r = timer_set(timer, l->event, CLOCK_MONOTONIC, usec, 1, fn, l);
 
-	if (*source)
-		return;
-	r = sd_event_add_time_relative(l->event, source, CLOCK_MONOTONIC, usec, 1, handler, l);
 	if (r < 0)
 		report_message(LOG_WARNING, "cannot set a timer: %s", strerror(-r));
 }
@@ -160,41 +156,22 @@ static bool is_pending(const struct listener *l)
 
 /* ---- what this machine is short of ---- */
 
-static int on_shortage_time(sd_event_source *source, uint64_t usec, void *arg)
+static bool is_paused(const struct shortage *shortage)
 {
-	struct shortage *shortage = arg;
-
-	(void)source;
-	(void)usec;
-	shortage->time = sd_event_source_disable_unref(shortage->time);
-	listener_turn(shortage->listener);
-	return 0;
-}
-
-/* Has what failed tried again after a pause. */
-static void pause_after(struct shortage *shortage)
-{
-	int r;
-
-	if (shortage->time)
-		return;
-	r = sd_event_add_time_relative(shortage->listener->event, &shortage->time, CLOCK_MONOTONIC, PAUSE_USEC, 1,
-				       on_shortage_time, shortage);
-	if (r < 0)
-		report_message(LOG_WARNING, "cannot set a timer: %s", strerror(-r));
+	return timer_is_set(&shortage->pause);
 }
 
 /* Says the first time what cannot be done, and has it tried again after a pause. */
-static void take_a_pause(struct shortage *shortage, const char *what, int error)
+static void take_a_pause(struct listener *l, struct shortage *shortage, const char *what, int error)
 {
 	if (!shortage->complained)
 		report_message(LOG_ERR, "cannot %s: %s; connections wait in the backlog meanwhile", what,
 			       score_strerror(error));
 	shortage->complained = true;
-	pause_after(shortage);
+	set_timer(l, &shortage->pause, PAUSE_USEC, listener_turn);
 }
 
-static int on_room_time(sd_event_source *source, uint64_t usec, void *arg);
+static void on_room_time(void *arg);
 
 /* Descriptors are too few for the pending connections: says so, and not again while any is pending. */
 static void be_crowded(struct listener *l)
@@ -206,13 +183,10 @@ static void be_crowded(struct listener *l)
 	set_timer(l, &l->room_time, PAUSE_USEC, on_room_time);
 }
 
-static int on_room_time(sd_event_source *source, uint64_t usec, void *arg)
+static void on_room_time(void *arg)
 {
 	struct listener *l = arg;
 
-	(void)source;
-	(void)usec;
-	l->room_time = sd_event_source_disable_unref(l->room_time);
 	/* No waiter is left that could make room by being served: idle relays are let go instead. */
 	if (waiters_count(l->waiters) == 0 && descriptors_left(l) == 0)
 		pool_shrink(l->pool, 1);
@@ -221,7 +195,6 @@ static int on_room_time(sd_event_source *source, uint64_t usec, void *arg)
 	else
 		l->crowded = false;
 	listener_turn(l);
-	return 0;
 }
 
 /* ---- taking connections in ---- */
@@ -240,13 +213,14 @@ static enum accepted accept_one(struct listener *l, int fd)
 
 	if (former >= 0)
 		fd = former;
-	if (l->admission.time || l->n_coming > 0 || (!waiters_owe_ticket(l->waiters) && (!has_place(l) || descriptors_left(l) == 0)))
+	if (is_paused(&l->admission) || l->n_coming > 0 ||
+	    (!waiters_owe_ticket(l->waiters) && (!has_place(l) || descriptors_left(l) == 0)))
 		return ACCEPTED_LATER;
 	r = l->greetings && !waiters_owe_ticket(l->waiters) ? greetings_admit(l->greetings, fd) : waiters_admit(l->waiters, fd);
 	if (r < 0) {
 		/* A relay may have said it. */
 		l->admission.complained |= !gate_note_shortage(pool_gate(l->pool));
-		take_a_pause(&l->admission, "accept", r);
+		take_a_pause(l, &l->admission, "accept", r);
 		return ACCEPTED_LATER;
 	}
 	l->admission.complained = false;
@@ -259,7 +233,7 @@ static int take_in(const struct arrival *arrival, size_t head, void *arg)
 {
 	struct listener *l = arg;
 
-	if (l->n_coming > 0 || l->admission.time || waiters_owe_ticket(l->waiters) || !has_place(l))
+	if (l->n_coming > 0 || is_paused(&l->admission) || waiters_owe_ticket(l->waiters) || !has_place(l))
 		return -EAGAIN;
 	return waiters_take_in(l->waiters, arrival, head);
 }
@@ -290,21 +264,21 @@ static void grow(struct listener *l, size_t n)
 	size_t there = gate_count_coming(gate) + gate_count_idle(gate);
 	int r;
 
-	if (l->forking.time || room == 0)
+	if (is_paused(&l->forking) || room == 0)
 		return;
 	r = pool_grow(l->pool, n < there + room ? n : there + room);
 	if (r < 0)
-		take_a_pause(&l->forking, "start a relay", r);
+		take_a_pause(l, &l->forking, "start a relay", r);
 	else
 		l->forking.complained = false;
 }
 
-static int on_pending_time(sd_event_source *source, uint64_t usec, void *arg);
+static void on_pending_time(void *arg);
 
 /* Has the listener look in a moment whether connections are pending. */
 static void look_soon(struct listener *l)
 {
-	if (l->pending_time)
+	if (timer_is_set(&l->pending_time))
 		return;
 	l->accepted = gate_accepted(pool_gate(l->pool));
 	set_timer(l, &l->pending_time, l->size.look_usec, on_pending_time);
@@ -331,7 +305,7 @@ static void take_pending(struct listener *l)
 		(void)accept_one(l, l->fds[i]);
 }
 
-static int on_pending_time(sd_event_source *source, uint64_t usec, void *arg)
+static void on_pending_time(void *arg)
 {
 	struct listener *l = arg;
 	const struct gate *gate = pool_gate(l->pool);
@@ -344,9 +318,6 @@ static int on_pending_time(sd_event_source *source, uint64_t usec, void *arg)
 	};
 	size_t n = size_grow(&l->size, &view);
 
-	(void)source;
-	(void)usec;
-	l->pending_time = sd_event_source_disable_unref(l->pending_time);
 	if (n > 0)
 		grow_for_pending(l, n);
 	else if (view.pending > 0 && view.idle > 0 && view.accepted == 0)
@@ -354,32 +325,23 @@ static int on_pending_time(sd_event_source *source, uint64_t usec, void *arg)
 	if (view.pending > 0)
 		look_soon(l);
 	listener_turn(l);
-	return 0;
 }
 
-static int on_trim_time(sd_event_source *source, uint64_t usec, void *arg)
+static void on_trim_time(void *arg)
 {
 	struct listener *l = arg;
 
-	(void)source;
-	(void)usec;
-	l->trim_time = sd_event_source_disable_unref(l->trim_time);
 	pool_shrink(l->pool, size_keep(gate_count_idle(pool_gate(l->pool))));
 	listener_turn(l);
-	return 0;
 }
 
-static int on_rest_time(sd_event_source *source, uint64_t usec, void *arg)
+static void on_rest_time(void *arg)
 {
 	struct listener *l = arg;
 
-	(void)source;
-	(void)usec;
-	l->rest_time = sd_event_source_disable_unref(l->rest_time);
 	l->may_fork = true;
 	listener_turn(l);
 	l->may_fork = false;
-	return 0;
 }
 
 /*
@@ -390,13 +352,13 @@ static int give(const struct relay_order *order, int fd, void *arg)
 {
 	struct listener *l = arg;
 	bool may_fork = l->may_fork || l->settings->connections_per_relay == 1 || !gate_any_busy(pool_gate(l->pool));
-	int r = pool_give(l->pool, order, fd, may_fork && !l->forking.time);
+	int r = pool_give(l->pool, order, fd, may_fork && !is_paused(&l->forking));
 
 	if (r == -EAGAIN && !may_fork)
 		set_timer(l, &l->rest_time, REST_USEC, on_rest_time);
-	else if (r < 0 && !l->forking.time)
-		take_a_pause(&l->forking, "start a relay", r);
-	else if (r == 0 && may_fork && !l->forking.time)
+	else if (r < 0 && !is_paused(&l->forking))
+		take_a_pause(l, &l->forking, "start a relay", r);
+	else if (r == 0 && may_fork && !is_paused(&l->forking))
 		l->forking.complained = false;
 	/* What cannot be given now is given when a relay is idle, or when more relays can be started. */
 	l->lack_relays = r < 0;
@@ -417,17 +379,16 @@ static void serve_waiters(struct listener *l)
 	l->lack_relays = false;
 	r = waiters_serve(l->waiters, give, l);
 	if (r < 0 && !l->lack_relays)
-		take_a_pause(&l->serving, "serve the queue", r);
+		take_a_pause(l, &l->serving, "serve the queue", r);
 	else
 		l->serving.complained = false;
 }
 
-static int on_follow_time(sd_event_source *source, uint64_t usec, void *arg)
+static void on_follow_time(void *arg)
 {
 	struct listener *l = arg;
+	uint64_t usec;
 
-	(void)source;
-	l->follow_time = sd_event_source_disable_unref(l->follow_time);
 	(void)score_follow(l->score); /* the next call that needs the scoreboard tells of a failure */
 	pool_follow(l->pool);
 	/* Others than this listener's relays may have died, too: those of the listener before, and waiters of other
@@ -435,21 +396,9 @@ static int on_follow_time(sd_event_source *source, uint64_t usec, void *arg)
 	if (score_watch(l->score, &usec) < 0 || usec > FOLLOW_USEC)
 		usec = FOLLOW_USEC;
 	set_timer(l, &l->follow_time, usec, on_follow_time);
-	return 0;
 }
 
 /* ---- the gate ---- */
-
-static int on_reopen(sd_event_source *source, uint64_t usec, void *arg)
-{
-	struct listener *l = arg;
-
-	(void)source;
-	(void)usec;
-	l->reopen_time = sd_event_source_disable_unref(l->reopen_time);
-	listener_turn(l);
-	return 0;
-}
 
 /* Whether relays are to accept: for a moment, slots have been free and no client has waited. */
 static bool shall_open(struct listener *l)
@@ -467,7 +416,7 @@ static bool shall_open(struct listener *l)
 	}
 	if (now_usec - l->shut_usec >= REOPEN_USEC)
 		return true;
-	set_timer(l, &l->reopen_time, REOPEN_USEC, on_reopen);
+	set_timer(l, &l->reopen_time, REOPEN_USEC, listener_turn);
 	return false;
 }
 
@@ -481,8 +430,9 @@ static void listen_for(struct listener *l, bool on)
 /* What relays are to call the listener for. */
 static unsigned calls(const struct listener *l, bool open)
 {
-	return (open && !l->pending_time ? CALL_NO_IDLE : 0) | (l->settings->exit_idle && !l->idle_time ? CALL_ALL_IDLE : 0) |
-	       (l->notify && !l->status_time ? CALL_WORK : 0) | (l->lack_relays ? CALL_REST : 0) |
+	return (open && !timer_is_set(&l->pending_time) ? CALL_NO_IDLE : 0) |
+	       (l->settings->exit_idle && !timer_is_set(&l->idle_time) ? CALL_ALL_IDLE : 0) |
+	       (l->notify && !timer_is_set(&l->status_time) ? CALL_WORK : 0) | (l->lack_relays ? CALL_REST : 0) |
 	       (pool_given(l->pool) > 0 ? CALL_TAKEN : 0);
 }
 
@@ -499,7 +449,7 @@ static void set_gate(struct listener *l)
 	l->ended = pool_ended(l->pool);
 	/* A relay that fails says why. The next relay would fail, too: to fork it at once would take a whole core. */
 	if (pool_failed(l->pool) != l->failed)
-		pause_after(&l->forking);
+		set_timer(l, &l->forking.pause, PAUSE_USEC, listener_turn);
 	l->failed = pool_failed(l->pool);
 	gate_set(gate, l->ending ? GATE_END : closed ? GATE_CLOSED : open ? GATE_RELAYS : GATE_LISTENER);
 	if (closed)
@@ -507,8 +457,8 @@ static void set_gate(struct listener *l)
 	gate_ask(gate, calls(l, open));
 	if (!open) {
 		/* No room, or no means: the rest waits in the backlog. */
-		listen_for(l, !l->stopping && !l->admission.time && has_place(l) &&
-			      (descriptors_left(l) > 0 || !l->room_time));
+		listen_for(l, !l->stopping && !is_paused(&l->admission) && has_place(l) &&
+			      (descriptors_left(l) > 0 || !timer_is_set(&l->room_time)));
 		return;
 	}
 	if (pool_size(l->pool) < ahead || l->settings->connections_per_relay == 1)
@@ -516,8 +466,8 @@ static void set_gate(struct listener *l)
 	if (look && gate_count_coming(gate) == 0) /* a relay that is coming looks at once by itself */
 		look_soon(l);
 	/* If no relay can accept and no look is due in a moment, the next connection wakes the listener. */
-	listen_for(l, !l->forking.time && !l->pending_time && gate_find_idle(gate, 0) == GATE_RELAYS_MAX &&
-		      gate_count_coming(gate) == 0);
+	listen_for(l, !is_paused(&l->forking) && !timer_is_set(&l->pending_time) &&
+		      gate_find_idle(gate, 0) == GATE_RELAYS_MAX && gate_count_coming(gate) == 0);
 }
 
 static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *arg)
@@ -549,17 +499,6 @@ static bool is_idle(const struct listener *l)
 	       !loader_is_busy(l->loader) && !gate_any_busy(pool_gate(l->pool));
 }
 
-static int on_idle_time(sd_event_source *source, uint64_t usec, void *arg)
-{
-	struct listener *l = arg;
-
-	(void)source;
-	(void)usec;
-	l->idle_time = sd_event_source_disable_unref(l->idle_time);
-	listener_turn(l);
-	return 0;
-}
-
 static void stop(struct listener *l);
 
 /*
@@ -577,12 +516,12 @@ static void exit_if_idle(struct listener *l)
 	}
 	if ((l->stopping || l->n_fds == 0) && pool_size(l->pool) == 0)
 		(void)sd_event_exit(l->event, EX_OK);
-	if (!l->settings->exit_idle || l->stopping || l->idle_time)
+	if (!l->settings->exit_idle || l->stopping || timer_is_set(&l->idle_time))
 		return;
 	if (since_usec < l->active_usec)
 		since_usec = l->active_usec;
 	if (now_usec < since_usec + l->settings->exit_idle_usec)
-		set_timer(l, &l->idle_time, since_usec + l->settings->exit_idle_usec - now_usec, on_idle_time);
+		set_timer(l, &l->idle_time, since_usec + l->settings->exit_idle_usec - now_usec, listener_turn);
 	else if (!is_pending(l))
 		stop(l);
 }
@@ -607,15 +546,12 @@ static void format_status(const struct listener *l, const struct score_totals *t
 		       waiters_count(l->waiters));
 }
 
-static int on_status_time(sd_event_source *source, uint64_t usec, void *arg)
+static void on_status_time(void *arg)
 {
 	struct listener *l = arg;
 	struct score_totals totals;
 	char text[sizeof(l->status)];
 
-	(void)source;
-	(void)usec;
-	l->status_time = sd_event_source_disable_unref(l->status_time);
 	l->told_accepted = gate_accepted(pool_gate(l->pool));
 	if (score_totals(l->score, &totals) == 0) {
 		l->empty = totals.nodes == 0;
@@ -625,7 +561,6 @@ static int on_status_time(sd_event_source *source, uint64_t usec, void *arg)
 		(void)memcpy(l->status, text, sizeof(text));
 	}
 	listener_turn(l);
-	return 0;
 }
 
 /* ---- the end of the sockets ---- */
@@ -677,7 +612,7 @@ static void listener_turn(void *arg)
 	struct listener *l = arg;
 
 	take_over(l);
-	if (waiters_owe_ticket(l->waiters) && !l->admission.time)
+	if (waiters_owe_ticket(l->waiters) && !is_paused(&l->admission))
 		(void)accept_one(l, -1);
 	take_in_former(l);
 	if (l->stopping)
@@ -708,12 +643,12 @@ static void take_over(struct listener *l)
 	char name[HANDOVER_NAME_MAX];
 	int r;
 
-	while (l->n_coming > 0 && !l->admission.time) {
+	while (l->n_coming > 0 && !is_paused(&l->admission)) {
 		const struct handover *handover = &l->coming[0];
 
 		r = waiters_take_over(l->waiters, handover);
 		if (r < 0) {
-			take_a_pause(&l->admission, "take a waiter over", r);
+			take_a_pause(l, &l->admission, "take a waiter over", r);
 			return;
 		}
 		/* Without this the store would keep the client's socket open after the connection has ended. */
@@ -873,17 +808,17 @@ static void clear(struct listener *l)
 		sd_event_source_disable_unref(l->accepting[i]);
 		(void)close(l->fds[i]);
 	}
-	sd_event_source_disable_unref(l->idle_time);
-	sd_event_source_disable_unref(l->admission.time);
-	sd_event_source_disable_unref(l->forking.time);
-	sd_event_source_disable_unref(l->serving.time);
-	sd_event_source_disable_unref(l->status_time);
-	sd_event_source_disable_unref(l->reopen_time);
-	sd_event_source_disable_unref(l->pending_time);
-	sd_event_source_disable_unref(l->trim_time);
-	sd_event_source_disable_unref(l->room_time);
-	sd_event_source_disable_unref(l->rest_time);
-	sd_event_source_disable_unref(l->follow_time);
+	timer_clear(&l->idle_time);
+	timer_clear(&l->admission.pause);
+	timer_clear(&l->forking.pause);
+	timer_clear(&l->serving.pause);
+	timer_clear(&l->status_time);
+	timer_clear(&l->reopen_time);
+	timer_clear(&l->pending_time);
+	timer_clear(&l->trim_time);
+	timer_clear(&l->room_time);
+	timer_clear(&l->rest_time);
+	timer_clear(&l->follow_time);
 	(void)sd_event_unref(l->event);
 	free(l->accepting);
 	free(l->fds);
@@ -903,7 +838,6 @@ int listener_run(const struct listener_setup *setup)
 	int r = -ENOMEM;
 
 	size_init(&l.size);
-	l.admission.listener = l.forking.listener = l.serving.listener = &l;
 	if (l.fd_limit < FDS_NEEDED) {
 		report_message(LOG_ERR, "the limit of descriptors is %zu: expected at least %d", l.fd_limit, FDS_NEEDED);
 		return EX_OSERR;

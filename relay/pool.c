@@ -17,6 +17,7 @@
 #include "nursery.h"
 #include "report.h"
 #include "system/timespan.h"
+#include "timer.h"
 
 #define GIVEN_USEC 500000u /* a relay that takes longer for an order is stopped, or nearly so */
 #define CLOSE_USEC 500000u /* how long a relay may take to close the listening sockets */
@@ -47,7 +48,8 @@ struct pool {
 	struct nursery *nursery;     /* forks them */
 	int unprepared;              /* in the nursery and in relays: why relays cannot be; or 0 */
 	pid_t parent;                /* of all relays: the process that made the pool */
-	sd_event_source *call, *given_time;
+	sd_event_source *call;
+	struct timer given_time;
 };
 
 static size_t descriptors(int *ret, void *arg);
@@ -138,7 +140,7 @@ struct pool *pool_free(struct pool *pool)
 		if (pool->members[i])
 			remove_member(pool->members[i]);
 	sd_event_source_disable_unref(pool->call);
-	sd_event_source_disable_unref(pool->given_time);
+	timer_clear(&pool->given_time);
 	pool->nursery = nursery_free(pool->nursery);
 	gate_clear(&pool->gate);
 	(void)confinement_free(pool->confinement);
@@ -434,17 +436,6 @@ static int order(struct pool *pool, size_t number, const struct relay_order *wha
 	return 0;
 }
 
-static int on_given_time(sd_event_source *source, uint64_t usec, void *arg)
-{
-	struct pool *pool = arg;
-
-	(void)source;
-	(void)usec;
-	pool->given_time = sd_event_source_disable_unref(pool->given_time);
-	pool->setup.on_change(pool->setup.arg);
-	return 0;
-}
-
 void pool_settle(struct pool *pool)
 {
 	uint64_t now_usec = now_monotonic();
@@ -460,9 +451,9 @@ void pool_settle(struct pool *pool)
 		else if (now_usec - member->given_usec >= GIVEN_USEC && gate_revoke(&pool->gate, i))
 			take_back(member);
 	}
-	if (pool->n_given > 0 && !pool->given_time)
-		(void)sd_event_add_time_relative(pool->setup.event, &pool->given_time, CLOCK_MONOTONIC, GIVEN_USEC, 0,
-						 on_given_time, pool);
+	if (pool->n_given > 0)
+		(void)timer_set(&pool->given_time, pool->setup.event, CLOCK_MONOTONIC, GIVEN_USEC, 0, pool->setup.on_change,
+				pool->setup.arg);
 }
 
 void pool_revoke(struct pool *pool)

@@ -27,6 +27,7 @@
 #include "proxy.h"
 #include "report.h"
 #include "system/timespan.h"
+#include "timer.h"
 
 #define WATCH_PAUSE_USEC 250000u
 #define HAND_OVER_USEC USEC_PER_SEC
@@ -48,7 +49,8 @@ struct waiters {
 	bool unwatched;                /* there is a waiter without io */
 	uint64_t times_put_back;             /* as score_times_put_back() was when all were last looked at */
 	bool asked;                    /* what this process holds, by a process that cannot read some holders */
-	sd_event_source *wake, *guard_time, *guard_child, *limit_time, *watch_time, *kept_time;
+	sd_event_source *wake, *guard_child;
+	struct timer guard_time, limit_time, watch_time, kept_time;
 	int next_fd;                   /* pidfd of the process that has the next younger ticket, or -1 */
 };
 
@@ -103,17 +105,6 @@ static int on_departure(sd_event_source *source, int fd, uint32_t revents, void 
 	return 0;
 }
 
-static int on_watch_time(sd_event_source *source, uint64_t usec, void *arg)
-{
-	struct waiters *w = arg;
-
-	(void)source;
-	(void)usec;
-	w->watch_time = sd_event_source_disable_unref(w->watch_time);
-	changed(w);
-	return 0;
-}
-
 static int watch(struct waiter *waiter)
 {
 	return sd_event_add_io(waiter->all->setup.event, &waiter->io, waiter->arrival.fd,
@@ -125,15 +116,15 @@ static void watch_rest(struct waiters *w)
 {
 	int r = 0;
 
-	if (!w->unwatched || w->watch_time)
+	if (!w->unwatched || timer_is_set(&w->watch_time))
 		return;
 	for (struct waiter *waiter = w->first; waiter && r >= 0; waiter = waiter->next)
 		if (!waiter->io)
 			r = watch(waiter);
 	w->unwatched = r < 0;
 	if (r < 0)
-		(void)sd_event_add_time_relative(w->setup.event, &w->watch_time, CLOCK_MONOTONIC, WATCH_PAUSE_USEC, 0,
-						 on_watch_time, w);
+		(void)timer_set(&w->watch_time, w->setup.event, CLOCK_MONOTONIC, WATCH_PAUSE_USEC, 0, w->setup.on_change,
+				w->setup.arg);
 }
 
 /*
@@ -144,11 +135,11 @@ static void watch_rest(struct waiters *w)
  * look into other processes, and may have named such as are of other farms.
  */
 
-static int on_guard_time(sd_event_source *source, uint64_t usec, void *arg);
+static void on_guard_time(void *arg);
 
 static void guard_stop(struct waiters *w)
 {
-	w->guard_time = sd_event_source_disable_unref(w->guard_time);
+	timer_clear(&w->guard_time);
 	w->guard_child = sd_event_source_disable_unref(w->guard_child);
 	if (w->next_fd >= 0)
 		(void)close(w->next_fd);
@@ -157,7 +148,7 @@ static void guard_stop(struct waiters *w)
 
 static void guard_start(struct waiters *w, uint64_t usec)
 {
-	int r = sd_event_add_time_relative(w->setup.event, &w->guard_time, CLOCK_MONOTONIC, usec, 0, on_guard_time, w);
+	int r = timer_set(&w->guard_time, w->setup.event, CLOCK_MONOTONIC, usec, 0, on_guard_time, w);
 
 	if (r < 0)
 		report_message(LOG_WARNING, "cannot keep the guard of the queue: %s", strerror(-r));
@@ -197,19 +188,16 @@ static int on_guard_child(sd_event_source *source, int fd, uint32_t revents, voi
 	return 0;
 }
 
-/* A listener that is not the guard looks after the queue only if nobody else does. */
-static int on_guard_time(sd_event_source *source, uint64_t usec, void *arg)
+/* A listener that is not the guard looks after the queue only if no other process does. */
+static void on_guard_time(void *arg)
 {
 	struct waiters *w = arg;
+	uint64_t usec;
 
-	(void)source;
-	if (!w->guard_child || !w->last || score_is_guarded(w->setup.score, &w->last->ticket, &usec) <= 0) {
+	if (w->guard_child && w->last && score_is_guarded(w->setup.score, &w->last->ticket, &usec) > 0)
+		guard_start(w, usec);
+	else
 		guard_look(w);
-		return 0;
-	}
-	w->guard_time = sd_event_source_disable_unref(w->guard_time);
-	guard_start(w, usec);
-	return 0;
 }
 
 static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *arg)
@@ -235,41 +223,26 @@ static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *arg)
 /* ---- a slot that is kept free for a time, see score_set_patience() ---- */
 
 /* Slots are dealt, as far as they are not kept. That this failed shows at the next look of the guard. */
-static int on_kept_time(sd_event_source *source, uint64_t usec, void *arg)
+static void on_kept_time(void *arg)
 {
 	struct waiters *w = arg;
 
-	(void)source;
-	(void)usec;
-	w->kept_time = sd_event_source_disable_unref(w->kept_time);
 	(void)score_deal(w->setup.score);
 	changed(w);
-	return 0;
 }
 
 static void wait_for_kept(struct waiters *w)
 {
 	uint64_t until_usec = w->first ? score_kept_until(w->setup.score) : 0, now_usec;
 
-	if (until_usec == 0 || w->kept_time)
+	if (until_usec == 0 || timer_is_set(&w->kept_time))
 		return;
 	now_usec = now_boottime();
-	(void)sd_event_add_time_relative(w->setup.event, &w->kept_time, CLOCK_BOOTTIME,
-					 until_usec > now_usec ? until_usec - now_usec : 0, 1000, on_kept_time, w);
+	(void)timer_set(&w->kept_time, w->setup.event, CLOCK_BOOTTIME, until_usec > now_usec ? until_usec - now_usec : 0, 1000,
+			on_kept_time, w);
 }
 
 /* ---- the limits of patience ---- */
-
-static int on_limit_time(sd_event_source *source, uint64_t usec, void *arg)
-{
-	struct waiters *w = arg;
-
-	(void)source;
-	(void)usec;
-	w->limit_time = sd_event_source_disable_unref(w->limit_time);
-	changed(w);
-	return 0;
-}
 
 /* Ends the waiters that have waited too long: they are the first of the list. */
 static void enforce_limits(struct waiters *w)
@@ -283,14 +256,14 @@ static void enforce_limits(struct waiters *w)
 			break;
 		end(w->first, END_RESOURCES, (enum end_cause)r);
 	}
-	if (!w->first || w->limit_time)
+	if (!w->first || timer_is_set(&w->limit_time))
 		return;
 	now_usec = now_boottime();
 	if (r < 0)
 		look_usec = now_usec + SCORE_GUARD_USEC;
 	if (look_usec != NO_TIMEOUT)
-		(void)sd_event_add_time_relative(w->setup.event, &w->limit_time, CLOCK_BOOTTIME,
-						 look_usec > now_usec ? look_usec - now_usec : 0, 1000, on_limit_time, w);
+		(void)timer_set(&w->limit_time, w->setup.event, CLOCK_BOOTTIME,
+				look_usec > now_usec ? look_usec - now_usec : 0, 1000, w->setup.on_change, w->setup.arg);
 }
 
 /* ---- all waiters ---- */
@@ -321,10 +294,10 @@ struct waiters *waiters_free(struct waiters *w)
 		return NULL;
 	waiters_end(w, END_RESOURCES);
 	guard_stop(w);
-	sd_event_source_disable_unref(w->watch_time);
 	sd_event_source_disable_unref(w->wake);
-	sd_event_source_disable_unref(w->limit_time);
-	sd_event_source_disable_unref(w->kept_time);
+	timer_clear(&w->watch_time);
+	timer_clear(&w->limit_time);
+	timer_clear(&w->kept_time);
 	free(w);
 	return NULL;
 }
@@ -597,7 +570,7 @@ void waiters_look(struct waiters *w)
 	enforce_limits(w);
 	watch_rest(w);
 	wait_for_kept(w);
-	if ((w->first || w->asked) && !w->guard_time)
+	if ((w->first || w->asked) && !timer_is_set(&w->guard_time))
 		guard_start(w, SCORE_GUARD_USEC);
 	else if (!w->first && !w->asked)
 		guard_stop(w);
