@@ -120,6 +120,14 @@ static size_t count_here(const struct listener *l)
 	return waiters_count(l->waiters) + greetings_count(l->greetings);
 }
 
+/* How many relays have a connection, or are coming. */
+static size_t count_working(const struct listener *l)
+{
+	size_t idle = gate_count_idle(pool_gate(l->pool)), relays = pool_size(l->pool);
+
+	return relays > idle ? relays - idle : 0;
+}
+
 /* How many more descriptors waiters and relays may have. */
 static size_t descriptors_left(const struct listener *l)
 {
@@ -529,7 +537,6 @@ static void exit_if_idle(struct listener *l)
 static void format_status(const struct listener *l, const struct score_totals *totals, char *text, size_t size)
 {
 	time_t since = (time_t)(l->stopping_usec / USEC_PER_SEC);
-	size_t idle = gate_count_idle(pool_gate(l->pool)), relays = pool_size(l->pool);
 	struct tm local;
 	int n;
 
@@ -542,8 +549,7 @@ static void format_status(const struct listener *l, const struct score_totals *t
 	if (!l->stopping || n < 0 || (size_t)n >= size || !localtime_r(&since, &local))
 		return;
 	(void)snprintf(text + n, size - (size_t)n, "; stopping since %02d:%02d:%02d, for %zu connections and %zu waiters here",
-		       local.tm_hour, local.tm_min, local.tm_sec, relays > idle ? relays - idle : 0,
-		       waiters_count(l->waiters));
+		       local.tm_hour, local.tm_min, local.tm_sec, count_working(l), waiters_count(l->waiters));
 }
 
 static void on_status_time(void *arg)
@@ -719,7 +725,6 @@ static void stop(struct listener *l)
 static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
 {
 	struct listener *l = arg;
-	size_t idle = gate_count_idle(pool_gate(l->pool)), relays = pool_size(l->pool);
 
 	(void)source;
 	(void)info;
@@ -728,12 +733,12 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 		return 0;
 	if (!l->stopping) {
 		report_message(LOG_INFO, "stopping: the connections of %zu relays and of %zu waiters are served first",
-			       relays > idle ? relays - idle : 0, waiters_count(l->waiters));
+			       count_working(l), waiters_count(l->waiters));
 		stop(l);
 		return 0;
 	}
-	report_message(LOG_NOTICE, "stopping at once: ending %zu relays and %zu waiters",
-		       relays > idle ? relays - idle : 0, waiters_count(l->waiters));
+	report_message(LOG_NOTICE, "stopping at once: ending %zu relays and %zu waiters", count_working(l),
+		       waiters_count(l->waiters));
 	waiters_end(l->waiters, END_ADMIN);
 	if (l->greetings)
 		greetings_end(l->greetings, END_ADMIN);
