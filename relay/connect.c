@@ -76,8 +76,8 @@ static enum connect_outcome await(int fd, uint64_t timeout_usec, const struct co
 
 /*
  * The connect is under way. A near node has answered already: then it takes what the client has said, which is cheaper
- * than to wait for the answer. (connect(2) once more would tell, too, but of a node that has reset it would lose what
- * that had said.)
+ * than to wait for the answer. (A second connect(2) would tell, too. But if the node has reset the connection, that
+ * call would drop what the node had said.)
  */
 static enum connect_outcome offer(int fd, uint64_t timeout_usec, const struct connect_client *client, int *ret_error)
 {

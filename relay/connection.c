@@ -308,7 +308,7 @@ static void close_both(struct life *life)
 {
 	int client_fd = life->connection->fd;
 
-	socket_end_clean(client_fd); /* until here close(2) was to be a reset */
+	socket_end_clean(client_fd); /* before this call close(2) would have been a reset */
 	if (life->node_fd == client_fd + 1 && close_range((unsigned)client_fd, (unsigned)life->node_fd, 0) == 0) {
 		life->connection->fd = life->node_fd = -1;
 		return;

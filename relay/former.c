@@ -74,8 +74,9 @@ static bool has_same_address(int fd, int other)
 }
 
 /*
- * Has all new handshakes go to the second socket of the group, if there is one. The third of a group would become the
- * first when that is closed: so a listener that ends closes its own former sockets before it passes the present ones on.
+ * Has all new handshakes go to the second socket of the group, if there is one. When the first
+ * of a group is closed, the last takes its place: so a listener that ends closes its own former sockets before it passes
+ * its present sockets on.
  */
 static bool steer(int former)
 {
@@ -93,7 +94,7 @@ static bool is_present(const struct formers_setup *setup, int fd)
 	return false;
 }
 
-/* Without a present socket the manager itself has the one at this address: it accepts, Accept=yes. */
+/* Whether another socket listens at this address. Without present sockets the manager itself has it: Accept=yes. */
 static bool has_successor(const struct formers_setup *setup, int fd)
 {
 	for (size_t i = 0; i < setup->n_present; i++)
@@ -143,7 +144,7 @@ static int add(struct formers *f, int fd)
 
 	*former = (struct former){ .fd = fd, .steered = has_successor(&f->setup, fd) && steer(fd) };
 	socket_prepare(fd); /* accepted sockets inherit it */
-	/* Edge-triggered: while no connection can be taken in, the pending ones do not wake the listener again and again. */
+	/* Edge-triggered: while no connection can be taken in, those that are pending do not wake the listener again and again. */
 	return sd_event_add_io(f->setup.event, &former->source, fd, EPOLLIN | EPOLLET, on_connection, f);
 }
 

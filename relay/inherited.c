@@ -8,8 +8,8 @@
  *
  * The dynamic linker still knows of those libraries, and looks through them when a
  * symbol is looked up. The program is linked before it starts, so nothing looks a
- * symbol up; but a library that somebody has preloaded may. So where there is a library
- * that is not expected, all stay.
+ * symbol up; but a library that was preloaded may. So where there is a library that
+ * is not expected, all stay.
  */
 
 #include "inherited.h"

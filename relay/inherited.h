@@ -11,6 +11,6 @@
  * all that it forks: libsystemd, what libsystemd needs, and what looks up users.
  * These processes must call no function of such a library, and end by _exit(2), as
  * exit(3) runs destructors of the libraries. Does nothing where a library is loaded
- * that is not expected, such as one that was preloaded.
+ * that is not expected, such as a preloaded library.
  */
 void inherited_without_libraries(void);

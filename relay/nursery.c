@@ -53,7 +53,7 @@ struct nursery {
 struct request {
 	size_t number;
 	pid_t *born;             /* shared, and in the nursery at the same address */
-	size_t reserved;         /* 1 or 0: the message has no bytes that nobody has set */
+	size_t reserved;         /* 1 or 0; no bool: the message would have bytes that were never set */
 };
 
 /* ---- the process ---- */
@@ -79,8 +79,8 @@ static struct birth prepare_birth(void)
 	return birth;
 }
 
-/* Forks a child of this process's parent: its pid, 0 in the child, or -errno. Even if this process is killed meanwhile, no
- * child runs whose pid is not in *born. */
+/* Forks a child of this process's parent: its pid, 0 in the child, or -errno. *born has
+ * the pid of each child that runs, whenever this process is killed. */
 static pid_t fork_sister(struct birth *birth, pid_t *born)
 {
 	unsigned long flags = CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD | (birth->tid ? CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID : 0);
@@ -224,7 +224,7 @@ void nursery_follow(struct nursery *nursery)
 		nursery_renew(nursery);
 }
 
-/* Whether the relay has been made of which an answer was to tell. Relays can write to *born. */
+/* Whether a relay was made although no answer came; pid is what *born says, where relays can write, too. */
 static bool is_born(pid_t pid)
 {
 	siginfo_t info;

@@ -2,7 +2,7 @@
 
 /*
  * sleep.c: the port that a process is woken by is one descriptor more in the same
- * poll(2): no system call is made for it until somebody asks.
+ * poll(2): no system call is made for it until a question comes.
  */
 
 #include "sleep.h"

@@ -38,7 +38,7 @@ static int watch_look(struct watch *watch, struct score *score, struct score_tic
 	return r == -ESTALE ? 0 : r; /* the ticket no longer waits: score_granted() says what became of it */
 }
 
-/* It is time for a look. A waiter that is not the guard looks after the queue only if nobody else does. */
+/* It is time for a look. A waiter that is not the guard looks after the queue only if no other process does. */
 static int watch_time(struct watch *watch, struct score *score, struct score_ticket *ticket)
 {
 	uint64_t usec;

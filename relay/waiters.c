@@ -132,7 +132,7 @@ static void watch_rest(struct waiters *w)
  *
  * While slots are lost (each process is asked then what it holds) the listener
  * looks after them also without a waiter: a relay that met the damage may not
- * look into other processes, and may have named such as are of other farms.
+ * look into other processes, and may have named processes of other farms.
  */
 
 static void on_guard_time(void *arg);
@@ -213,7 +213,7 @@ static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *arg)
 	/* The process that this listener watches may have stopped waiting without ending: look again soon. */
 	if ((woken || w->asked) && w->guard_child)
 		guard_stop(w);
-	/* A slot may be kept from the waiters, and this listener be the one that looks after them. */
+	/* A slot may be kept from the waiters, and this listener may be the process that looks after them. */
 	if (woken && w->first && w->setup.settings->patience_usec > 0)
 		(void)score_deal(w->setup.score);
 	changed(w);

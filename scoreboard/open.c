@@ -246,7 +246,7 @@ static int open_whole(const char *path, const struct nodelist *list, struct scor
 
 	if (r != 1)
 		return r;
-	/* Nodes may be missing; and all processes may have been asked what they hold, this one, too. */
+	/* Nodes may be missing; and all processes may have been asked what they hold, this process, too. */
 	r = list ? lost_answer(*ret) ?: load_missing(*ret, list) : -ENODATA;
 	if (r < 0)
 		*ret = score_close(*ret);

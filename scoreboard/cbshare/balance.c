@@ -118,7 +118,7 @@ void balance_set(struct balance *b, struct known *k, const struct own *own)
 
 /* ---- offers ---- */
 
-/* Of a node that has more shares than cores, its list having changed, this gateway keeps its proportion, rounded down: what
+/* A node may have more shares than cores, as its list has changed. Then this gateway keeps its proportion, rounded down; what
  * that leaves is taken again. */
 static uint32_t kept_share(const struct known_node *node)
 {

@@ -4,10 +4,10 @@
  * etcd.c: requests to etcd: which member is asked, and what an answer means.
  *
  * A call is what the engine's user asked for; it is sent to one member after the
- * other until it has an answer, within its time. A call of which a member had
- * anything goes to the next only if it changes nothing. With a user, calls wait
- * until there is a token; an answer that the token counts no more says that the
- * member did nothing, so that the call waits for the next token.
+ * other until it has an answer, within its time. If a member may have had a part of
+ * the call, the call goes to the next member only if it changes nothing. With a user,
+ * calls wait until there is a token. A member that answers that the token is not valid
+ * any more did nothing: the call waits for the next token.
  *
  * The watch is a call; its answer never ends. A member that is stopped, or behind a
  * cut network, tells nothing for ever, and TCP has nothing to send by which it could
@@ -144,7 +144,7 @@ static int call_send(struct call *call)
 	return post_send(etcd->office, &request, &call->post);
 }
 
-/* Notes why a request failed; without a format, that one did not. */
+/* Notes why a request failed; without a format: that a request did not fail. */
 static void note_trouble(struct etcd *etcd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void note_trouble(struct etcd *etcd, const char *format, ...)
 {

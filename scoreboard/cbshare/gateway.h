@@ -128,7 +128,7 @@ void gateway_free(struct gateway *g);
 
 /* Does what can be done now. *ret_next: when to call again if nothing happens before. now_usec never falls. 0; or -errno of
  * the farm: nothing is lost, and the caller may call again. Before the first turn that reads the engine, the farm's shares
- * are left as they are if it has a lease; if it has none, its lease is set to one that is over. */
+ * are left as they are if it has a lease; if it has none, it gets a lease that is over already. */
 int gateway_turn(struct gateway *g, uint64_t now_usec, uint64_t *ret_next);
 
 /* The peer for which the hook fence was called has no connection to any node any more. Nothing happens if the peer has spoken

@@ -84,7 +84,7 @@ struct known {
 	struct known_node **listed;  /* the nodes in the order of the scoreboard's list, as they were looked at last */
 	size_t n_listed, listed_room;
 	char *bad;                   /* the latest key with a value that cannot be read; NULL: none since this was told */
-	bool complete;               /* memory was enough for all that was to be noted; false: read anew */
+	bool complete;               /* memory was enough to note everything; false: read anew */
 	uint64_t newest;             /* the newest revision that anything has shown */
 	uint64_t life;               /* how often all was forgotten: an answer to what was asked before says nothing */
 	bool went_back;              /* the engine has lost changes that this gateway knows, as if restored from a backup */
@@ -112,7 +112,7 @@ void known_change(struct known *k, const struct engine_value *values, size_t n);
 /* A turn begins: what has changed since the latest turn is as old as this moment. */
 void known_stamp(struct known *k, uint64_t now_usec);
 
-/* Finds the node of that name, or makes one that the engine does not have. NULL: no memory. */
+/* Finds the node of that name, or makes a node that the engine does not have. NULL: no memory. */
 struct known_node *known_node(struct known *k, const char *name);
 
 /* As known_node(), of the node at that place of the scoreboard's list: quicker if it is the one that was there before. */

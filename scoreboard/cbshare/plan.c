@@ -239,7 +239,7 @@ static uint32_t rest_left(const struct plan *plan, const struct known_node *node
 	return known_rest(node);
 }
 
-/* A gateway below its target takes what it lacks, of each node in proportion first. What nobody takes for a while, since
+/* A gateway below its target takes what it lacks, of each node in proportion first. What no gateway takes for a while, since
  * lists differ or a gateway finds the node down, goes to a gateway that needs it. */
 static bool plan_take(struct plan *plan, const struct known *k, const struct balance *b, const struct own *own)
 {

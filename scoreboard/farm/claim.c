@@ -3,14 +3,15 @@
 /*
  * claim.c: the only place where slots change hands.
  *
- * What holds between sections: no slot is free while a connection waits (unless
- * the farm is paused or its lease is over, or its client has as many slots as it
- * may: per_client.h; or the slot is kept for a time, as the waiter that is next is to
- * get a faster slot: patience.h).
+ * What holds between sections: no slot is free while a connection waits, unless
+ *   - the farm is paused, or its lease is over;
+ *   - the client of each waiter has as many slots as it may (per_client.h);
+ *   - the slot is kept for a time, as the next waiter is to get a faster slot
+ *     (patience.h).
  * Everything that frees a slot, or makes a slot appear, ends with
  * claim_dispatch(), and a new connection that finds a queue joins it. So the
  * oldest waiter gets the next slot and no connection overtakes another; in a
- * farm that is fair, the oldest waiter of the client that holds the fewest.
+ * farm that is fair, the oldest waiter of the client that holds the fewest slots.
  *
  * A slot that is granted to a waiter belongs to that process at once. Taking the
  * slot only notes that the process uses it. A waiter that dies in between is
@@ -296,9 +297,9 @@ static int grant(struct score *s, struct farm *farm, uint32_t position, struct c
 }
 
 /*
- * Whether the slots that are free are kept from the waiter that is next, and from all behind it. The process that looks
- * after the queue, the one with the youngest ticket, is woken when that begins: it deals the slots when the time is over,
- * unless another process has done so. 1, 0 or -errno.
+ * Whether the slots that are free are kept from the waiter that is next, and from all behind it. When that begins
+ * the guard of the queue, the process with the youngest ticket, is woken: it deals the slots when the time is over, unless
+ * another process has done so. 1, 0 or -errno.
  */
 static int keep(struct score *s, const struct farm *farm, const struct cell *next)
 {

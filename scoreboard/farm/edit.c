@@ -59,7 +59,7 @@ static int leave_list(struct node_record *record, struct index_entry *entry, voi
 	return listed_drain(record, entry, NULL);
 }
 
-/* The same for a node that was to go, and is listed again. */
+/* The same for a node that is listed again before it has gone. */
 static int return_to_list(struct node_record *record, struct index_entry *entry, void *arg)
 {
 	const struct change *change = arg;

@@ -2,8 +2,8 @@
 
 /*
  * fair.c: fairness counts slots that are held, not connections that were served:
- * so a client with long jobs gets no more of the farm than a client with short
- * ones, and what a client did before it waits does not matter. (Start-time fair
+ * so a client with long jobs gets no more of the farm than a client with short jobs,
+ * and what a client did before it waits does not matter. (Start-time fair
  * queueing, which numbers the connections of each client, would give half of the
  * grants to a client with jobs of an hour, and so soon all slots.)
  */

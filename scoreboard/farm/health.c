@@ -121,7 +121,7 @@ static void set_reason(struct node_record *record, enum node_reason reason, cons
 	}
 }
 
-/* Whether the node went down as often as that, and too often, within the time that counts. */
+/* Whether the node went down too often within the time that counts. */
 static bool has_flapped(const struct node_record *record, const struct score_verdict *verdict, uint64_t now_usec)
 {
 	uint64_t first_usec = verdict->flaps > 0 && verdict->flaps <= SCORE_FLAPS_MAX ? record->downs[verdict->flaps - 1] : 0;

@@ -219,7 +219,7 @@ static int trial_passed(struct score *s, const struct holding *h, struct score_e
 	store_touch(s->store, h->slot, sizeof(*h->slot));
 	if (!(record->flags & BN_DOWN))
 		return set_flags(s, h, 0, ENTRY_TRIAL_RUNS);
-	if (node_is_flapping(record)) /* a probe found that while the trial ran: the trial does not count any more */
+	if (node_is_flapping(record)) /* a probe found that during the trial, which does not count any more */
 		return set_flags(s, h, 0, ENTRY_TRIAL_OPEN | ENTRY_TRIAL_RUNS);
 	node_edge_begin(record, h->entry, (enum node_reason)record->reason, ret_edge);
 	record->flags &= ~BN_DOWN;

@@ -19,7 +19,7 @@ bool listed_take_config(struct node_record *record, const struct node_config *co
 	if (record->draining)
 		record->since_usec = now_realtime();
 	record->draining = 0;
-	/* Only an agent undoes its words, and it may be asked no more. Nor is the compiler known to be the same. */
+	/* Another check: the agent that could take back what it said may not be asked any more, and the compiler may differ. */
 	if (strcmp(record->config.check, config->check) != 0) {
 		record->agent = (struct agent){ 0 };
 		(void)memset(record->fingerprint, 0, sizeof(record->fingerprint));

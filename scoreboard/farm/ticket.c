@@ -44,7 +44,7 @@ void ticket_name(struct score_ticket *ticket, const char *client)
 	(void)memcpy(ticket->client, client, strnlen(client, SCORE_CLIENT_MAX));
 }
 
-/* A waiter among those that are passed is not like them: it is new there, or its limit is. */
+/* Has the waiters that are passed looked at again if this waiter is among them: the waiter, or its limit, is new there. */
 static void look_again(struct score *s, const struct cell *cell)
 {
 	const struct passed *passed = passed_get(s->store);

@@ -80,7 +80,7 @@ static int read_field(struct place *place, const struct field *field, const char
 	return field_parse(field, value, node, message) < 0 ? complain(place, "%s", message) : 0;
 }
 
-/* Reads a field behind the placed ones: NAME=VALUE, or NAME alone. *seen collects the fields of the line so far. */
+/* Reads a field behind those that have a fixed place: NAME=VALUE, or NAME alone. *seen collects the fields of the line so far. */
 static int read_key(struct place *place, char *text, struct node_config *node, uint32_t *seen)
 {
 	char *equals = strchr(text, '='), *name, *value = NULL, message[FIELD_MESSAGE_MAX];

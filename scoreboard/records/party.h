@@ -3,9 +3,9 @@
 
 /*
  * party.h: the clients as --fair sees them. A party is all connections of a
- * client (client.h); a name without an address is a party of its own. A party has a count of the slots
- * that it holds, granted ones included, and lists of its tickets that wait,
- * oldest first.
+ * client (client.h); a name without an address is a party of its own. A party has
+ * a count of the slots that it holds, granted slots included, and lists of its
+ * tickets that wait, oldest first.
  *
  * Entrances may have limits of their own (--per-client). A party has a part for
  * each limit of its tickets; a party of which no ticket waits has a single part,

@@ -214,7 +214,7 @@ static int try(const struct folder *folder, int fd, const char *path, int *ret_f
 	else if (removed && is_outdated(old, path, ret_fd))
 		r = -EAGAIN;
 	else if (removed && retired && await_put_back(folder, path) == 0)
-		r = 0; /* the file that took its place had been removed: what this file says is of an earlier time */
+		r = 0; /* the file that took its place was removed, too: what this file says is of an earlier time */
 	else if (removed || is_same_file(&st, old))
 		r = salvage_check(salvage) ?: put(salvage, folder, path, removed ? WHY_REMOVED : WHY_DAMAGED);
 	else
@@ -243,7 +243,7 @@ int rebuild_upgraded(const struct folder *folder, const char *path)
 
 	if (r < 0)
 		return r;
-	/* 1: another process has upgraded it. So has the process whose file has the name by now. */
+	/* 1, or another file has the name: another process has upgraded it. */
 	if (r == 0 && fstatat(folder->fd, folder->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    is_same_file(&st, salvage_stat(salvage))) {
 		uint32_t format = salvage_format(salvage);

@@ -135,8 +135,8 @@ static int ask_ports_near(const struct search *search, const char *pid, const ch
 	return r < 0 ? r : other ? 0 : -ENOENT;
 }
 
-/* As ask_ports_near(), of all ports that can be seen. A process in another network namespace has its port there: such a
- * process is hardly of this farm, which takes none of another network, but only a port of another farm tells. */
+/* As ask_ports_near(), of all ports that can be seen. A process in another network namespace has its port there. This farm
+ * takes no process of another network, so the process is hardly this farm's. But only a port of another farm proves it. */
 static int ask_ports(struct search *search, const char *pid)
 {
 	struct ports there = { 0 };

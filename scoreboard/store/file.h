@@ -139,6 +139,6 @@ int file_believe(int r);
 /* tdb's last error: -ENOENT: no such record; -ENOSPC: the file cannot grow; -EUCLEAN: damaged; -ENOMEM; -ENOLCK; -EIO. */
 int file_error(struct tdb_context *tdb);
 
-/* The same for a commit that failed; size is what the file was to have. tdb sets no error if the file cannot grow: that of
- * an earlier access is still there. */
+/* The same for a commit that failed; size is the file's after the commit. tdb sets no error if the file cannot grow: the
+ * error of an earlier access is still there. */
 int file_commit_error(struct tdb_context *tdb, size_t size);

@@ -10,7 +10,7 @@
  *
  * When a thread ends, the kernel goes through that list, which begins in the
  * thread's own memory. The head of the list also has room for one futex that is in
- * no list: the one that the thread is about to take or to give up
+ * no list: the futex that the thread is about to take or to give up
  * (list_op_pending). The kernel treats it like the others: if its word has the
  * thread's id, the kernel writes FUTEX_OWNER_DIED there and wakes a thread that
  * sleeps. If the word is 0, the thread died between writing 0 and waking another:

@@ -25,7 +25,7 @@ struct page_memory;
 struct page {
 	const struct folder *folder;
 	char *name;                  /* of the page's file, in the folder */
-	mode_t mode;                 /* of the scoreboard, as its group: who may change the scoreboard may have the page */
+	mode_t mode;                 /* of the scoreboard, as its group: users who may change the scoreboard may use the page */
 	gid_t group;
 	uint8_t boot[BOOT_SIZE];     /* this boot */
 	uint32_t tid;                /* this thread, as the mutex names it */

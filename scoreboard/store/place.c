@@ -43,8 +43,9 @@ static int look(TDB_DATA key, TDB_DATA value, void *arg)
 	return tdb_parse_record(seen->tdb, seen->key, look_again, seen);
 }
 
-/* tdb does not tell where it has mapped the file, nor whether. But of one record that is shown twice at the same time,
- * there is either the file or two copies; and where that record is in the file shows another mapping of it. */
+/* tdb does not tell where it has mapped the file, nor whether. So it is asked to show one record twice at the same time: at
+ * one address it shows the mapped file, at two it shows copies. A second mapping of the file tells where in the file the
+ * record is. */
 struct map place_map(struct tdb_context *tdb, const char *key)
 {
 	struct seen seen = { .tdb = tdb, .key = { .dptr = (unsigned char *)(uintptr_t)key, .dsize = strlen(key) } };

@@ -123,8 +123,8 @@ static struct {
 	bool believed;
 } fork_note;
 
-/* CLOCK_BOOTTIME in the unit of struct holder; 0: unknown. The kernel is asked: another clock that a library puts in its
- * place is not the one by which the kernel notes the start of a process. */
+/* CLOCK_BOOTTIME in the unit of struct holder; 0: unknown. The kernel is asked, as it notes the start of a process by this
+ * clock: a preloaded library may put another clock in its place. */
 static uint64_t ticks_now(void)
 {
 	struct timespec now;

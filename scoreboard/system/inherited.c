@@ -47,7 +47,7 @@ static int is_meant(int signal_number)
 	}
 }
 
-/* Ignores signals, which discards pending ones: those were sent to the program that ran before. */
+/* Ignores signals, which discards those that are pending: they were sent to the program that ran before. */
 static void settle_signals(void)
 {
 	struct sigaction action;

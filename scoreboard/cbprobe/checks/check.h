@@ -77,7 +77,7 @@ struct check {
 	void (*stop)(struct probe *probe);
 
 	/*
-	 * For talk.c. opened(): the connection is open. sent(): all that was to be sent has gone (NULL: then the check
+	 * For talk.c. opened(): the connection is open. sent(): everything has been sent (NULL: then the check
 	 * listens). heard(): more of the node's bytes are in the conversation, or the node has ended it. lost(): the
 	 * talk broke off, for this reason and with these words or NULL, and the descriptor is closed (NULL: the node is
 	 * down for that reason). All but lost() end with talk_send(), talk_listen(), or an outcome. heard() may ask for

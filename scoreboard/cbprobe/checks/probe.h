@@ -52,7 +52,7 @@ struct probe {
 	uint8_t n_addresses, address;    /* how many, and the index of the address that is being tried */
 	uint8_t fault;                   /* what error says: connect.c's */
 	bool down;                       /* BN_DOWN as last seen */
-	bool was_full;                   /* no slot was free when it was to be checked */
+	bool was_full;                   /* no slot was free when its check was due */
 	bool spared;                     /* was not asked, as the node is busy serving */
 	bool unresolved;                 /* down because its name did not resolve */
 	bool naming;                     /* its name has not been answered yet in this pass */
