@@ -59,7 +59,7 @@ relay() { "$BUILD/cbrelay" -c "$CONF" "$@" </dev/null; }
 @test "cbshare: options that are unknown or wrong: exit 64 and one clear line" {
   share() { "$BUILD/cbshare" -c "$CONF" "$@" </dev/null; }
   local engine=etcd:http://gw1:2379 members='expected "etcd:", and http://HOST[:PORT] or https://HOST[:PORT], up to 16 of them with commas between'
-  refused 64 "--engine: $members" share
+  refused 64 "--engine: $members; \$ENGINE does as well" share
   refused 64 "--engine: \"zookeeper:gw1\": $members" share --engine zookeeper:gw1
   refused 64 "--engine: \"etcd:gw1:2379\": $members" share --engine etcd:gw1:2379
   ENGINE=etcd: refused 64 "\$ENGINE: \"etcd:\": $members" share

@@ -127,7 +127,7 @@ EOF
   [ "$status" = 78 ]
   [ -z "$output" ]
   local expected keys kinds
-  keys=$("$BUILD/cbscore" --help=raw | awk -F'\t' '$1 == "key" && $2 == "add" && $3 !~ /^(cores|flags)$/ {
+  keys=$("$BUILD/cbscore" --help=raw | awk -F'\t' '$1 == "key" && $2 == "set" && $3 !~ /^(cores|flags)$/ {
     print $3 ($4 == "yes|no" ? "" : "=") }' | sed ':all; N; $!b all; s/\n/, /g; s/\(.*\), /\1 or /')
   kinds=$(sed -nE 's/.*KIND\((\w+), ARGUMENT_(\w+),.*/\1:\2/p' "$BATS_TEST_DIRNAME/../scoreboard/list/check_kinds.h" |
     sed -E 's/:NONE//; s/:.+/:/' | paste -sd, | sed 's/,/, /g')

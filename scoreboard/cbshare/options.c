@@ -120,7 +120,7 @@ static int settle(struct options *options)
 	if (!options->members && engine && *engine && set_engine(options, engine) < 0)
 		return command_complain(&command, NULL, "$ENGINE: \"%s\": expected " ENGINE_SYNTAX, engine);
 	if (!options->members)
-		return command_complain(&command, NULL, "no engine: expected --engine or $ENGINE with " ENGINE_SYNTAX);
+		return command_complain(&command, NULL, "--engine: expected " ENGINE_SYNTAX "; $ENGINE does as well");
 	(void)gethostname(host, sizeof(host) - 1);
 	if (!*options->name && set_name(options, host) < 0)
 		return command_complain(&command, NULL, "the host's name, \"%s\", cannot be a gateway's: --name says another", host);
