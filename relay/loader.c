@@ -32,7 +32,7 @@ static int load(const struct loader *loader)
 	const char *path = loader->setup.nodes;
 	char text[2 * SCORE_LIST_MAX + 128];
 	struct nodelist list;
-	int r = nodelist_read(path, &list);
+	int unread = nodelist_read(path, &list), r = unread;
 
 	report_mistakes(&list);
 	if (r == 0 && list.n_errors == 0)
@@ -40,9 +40,11 @@ static int load(const struct loader *loader)
 	if (r == -EMEDIUMTYPE && score_check_list(loader->setup.score, path, text, sizeof(text)) == r)
 		report_message(LOG_ERR, "the scoreboard was %s; the nodes stay as they were", text);
 	else if (r < 0)
-		report_message(LOG_ERR, "%s: %s; the nodes stay as they were", path, score_strerror(r));
+		report_message(LOG_ERR, "%s: %s; the nodes stay as they were", path,
+			       unread < 0 ? strerror(-unread) : score_strerror(r));
 	else if (list.n_errors > 0)
-		report_message(LOG_ERR, "%s: %zu errors; the nodes stay as they were", path, list.n_errors);
+		report_message(LOG_ERR, "%s: %zu error%s; the nodes stay as they were", path, list.n_errors,
+			       list.n_errors == 1 ? "" : "s");
 	else
 		report_message(LOG_INFO, "%s: %u added, %u changed, %u draining, %u removed, %u kept", path,
 			       result.added, result.changed, result.draining, result.removed, result.kept);

@@ -335,6 +335,18 @@ EOF
   background "$T/validate.log" "$BUILD/cbscore" validate "$T/pipe"
   echo 'a, 1, 2, 0' >"$T/pipe"
   until_ok grep -qx "$T/pipe: 1 node, 2 cores" "$T/validate.log"
+  # So it is with a listener that is told to load its list anew.
+  node_line 4001 1
+  entrance alone
+  until_ok is_listening "$GATE"
+  rm "$CONF"
+  mkfifo "$CONF"
+  kill -HUP "$GATE_PID"
+  until_ok grep -qx "cbrelay: $CONF: No data available; the nodes stay as they were" "$T/relay.log"
+  rm "$CONF"
+  echo "$ADDR, 4001, no, 0" >"$CONF"
+  kill -HUP "$GATE_PID"
+  until_ok grep -qx "cbrelay: $CONF: 1 error; the nodes stay as they were" "$T/relay.log"
 }
 
 @test "a program that only looks makes no scoreboard" {
