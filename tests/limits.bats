@@ -268,6 +268,19 @@ served_while_short() {
   farm_is_at_rest
 }
 
+@test "a limit of the size of files is as a full /run: clients wait in the backlog, and all are served" {
+  node a 4001 1 --mode line
+  echo "$ADDR, 4002, 1500, 0x40000000" >>"$CONF" # held: its slots leave little room in the file
+  score load
+  WRAPPER="prlimit --fsize=$(stat -c %s "$SCOREBOARD")" entrance alone
+  client_start crowd -n 900 -c 900 --line "$(until_word go)" --expect line
+  until_ok grep -q 'cannot accept: No space left on device' "$T/relay.log"
+  word go
+  client_wait crowd
+  run ! grep damaged "$T/relay.log"
+  farm_is_at_rest
+}
+
 @test "the machine's table of files is full: clients that wait are served meanwhile" { served_while_short ENFILE 'Too many open files in system'; }
 @test "no memory for another connection: clients that wait are served meanwhile" { served_while_short ENOMEM 'Cannot allocate memory'; }
 

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -29,21 +30,32 @@
 
 /* ---- errors ---- */
 
-/* Whether the file system is too full for the file to grow. tdb does not tell this apart from other errors. */
+/* By how many bytes the file can grow: its file system may be full, and this process may have a limit (RLIMIT_FSIZE). */
+static uint64_t room_of(struct tdb_context *tdb)
+{
+	uint64_t room = UINT64_MAX, size = tdb_map_size(tdb), left;
+	struct statvfs vfs;
+	struct rlimit limit;
+
+	if (fstatvfs(tdb_fd(tdb), &vfs) == 0)
+		room = vfs.f_bavail * vfs.f_frsize;
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return room;
+	left = limit.rlim_cur > size ? limit.rlim_cur - size : 0;
+	return left < room ? left : room;
+}
+
+/* Whether the file cannot grow. tdb does not tell this apart from other errors. */
 static bool is_full(struct tdb_context *tdb)
 {
-	struct statvfs vfs;
-
-	return errno == ENOSPC || errno == EDQUOT ||
-	       (fstatvfs(tdb_fd(tdb), &vfs) == 0 && vfs.f_bavail * vfs.f_frsize < SMALLEST_FILE);
+	return errno == ENOSPC || errno == EDQUOT || errno == EFBIG || room_of(tdb) < SMALLEST_FILE;
 }
 
 int file_commit_error(struct tdb_context *tdb, size_t size)
 {
-	struct statvfs vfs;
 	int r = file_error(tdb);
 
-	if (fstatvfs(tdb_fd(tdb), &vfs) == 0 && vfs.f_bavail * vfs.f_frsize < COMMIT_ROOM * (uint64_t)size)
+	if (room_of(tdb) < COMMIT_ROOM * (uint64_t)size)
 		return -ENOSPC;
 	return r == -ENOENT ? -EIO : r;
 }
