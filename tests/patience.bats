@@ -6,6 +6,7 @@
 
 load lib/helpers
 load lib/clients
+load lib/managed
 
 setup() {
   farm_setup
@@ -37,7 +38,7 @@ comes() {
 # second, or for $WORK milliseconds, which is nothing that a slow slot would do in time. Then a connection has the fast
 # slot until the word first.
 begin() {
-  entrance "$@"
+  if [ "$1" = managed ]; then managed "$BUILD/cbrelay" -c "$CONF" "${@:2}"; else entrance "$@"; fi
   client --line "sleep ${WORK:-200}" --expect line
   until_ok busy_is 0
   score reap
@@ -166,6 +167,49 @@ is_bounded() {
   for ((; i >= 0; i--)); do word "c$i"; done
   ends first
   until_ok busy_is 0
+  done_with
+}
+
+@test "a client that passes to the next listener keeps its patience" {
+  local before
+  begin managed --patience 1min
+  comes second
+  until_ok waiting_is 1
+  before=$(service)
+  kill -USR1 "$MANAGER"
+  until_ok restarted "$before"
+  until_ok waiters_of_service_are 1
+  score reap
+  kept
+  on_is 4002 0
+  ends first
+  until_ok on_is 4001 1
+  ends second
+  done_with
+}
+
+@test "a client whose node refused it keeps its patience" {
+  node_line 4003 1 speed=4
+  begin alone --patience 1min
+  score down "$ADDR:4003"
+  # No patience: they take the slow slots.
+  GATE=$ADDR:3633 entrance alone
+  GATE=$ADDR:3633 comes slow1
+  GATE=$ADDR:3633 comes slow2
+  until_ok on_is 4002 2
+  score up "$ADDR:4003"
+  comes second
+  until_ok waiting_is 1
+  score list -nr -o STATE | grep -q down
+  ends slow1
+  until_ok on_is 4002 1
+  kept_one() { score status | grep -q "^  $(kept_words 1)$"; }
+  until_ok kept_one
+  waiting_is 1
+  ends first
+  until_ok on_is 4001 1
+  ends second
+  ends slow2
   done_with
 }
 

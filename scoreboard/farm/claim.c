@@ -96,6 +96,11 @@ int claim_make_ready(struct score *s, const struct score_arrival *arrival)
 	return r == -EUCLEAN || r == -EIDRM || r == -EREMCHG ? r : 0;
 }
 
+bool claim_is_patient(const struct score *s, enum score_policy policy)
+{
+	return s->patience_usec > 0 && policy == POLICY_FASTEST;
+}
+
 bool claim_keeps(struct score *s, const struct farm *farm, uint64_t waiting, bool *ret_begins)
 {
 	struct patience *patience = patience_get(s->store);

@@ -47,6 +47,9 @@ bool claim_is_ready(const struct farm *farm, const struct score_arrival *arrival
  * both do without. 0, or -errno after damage. */
 int claim_make_ready(struct score *s, const struct score_arrival *arrival);
 
+/* Whether a connection that this process brings by the policy may wait though a slot is free. */
+bool claim_is_patient(const struct score *s, enum score_policy policy);
+
 /* Whether the best free slot is kept from so many waiters, of which the next is patient. *ret_begins: it was not kept until the
  * same time before. Staged only. */
 bool claim_keeps(struct score *s, const struct farm *farm, uint64_t waiting, bool *ret_begins);

@@ -125,29 +125,13 @@ static int take(struct score *s, struct farm *farm, const struct newcomer *newco
 	return r == 1 ? -EUCLEAN : r;
 }
 
-static bool is_patient(const struct score *s, const struct score_arrival *arrival)
-{
-	return s->patience_usec > 0 && arrival->policy == POLICY_FASTEST;
-}
-
 /* Gets a ticket. 1 or -errno. */
 static int join(struct score *s, struct farm *farm, const struct newcomer *newcomer, const char *client)
 {
 	const struct score_arrival *arrival = newcomer->arrival;
 
-	struct cell *cell;
-	int r;
-
 	tell_policy(s, farm, arrival);
-	r = ticket_join(s, farm, farm->next_ticket, arrival->policy, client, arrival->per_client, newcomer->ticket);
-	if (r == 0 && is_patient(s, arrival)) {
-		r = queue_get(s->store, farm, newcomer->ticket->cell, &cell);
-		if (r == 0) {
-			cell->policy |= CELL_PATIENT;
-			store_touch(s->store, &cell->policy, sizeof(cell->policy));
-		}
-	}
-	return r ?: 1;
+	return ticket_join(s, farm, farm->next_ticket, arrival->policy, client, arrival->per_client, newcomer->ticket) ?: 1;
 }
 
 /* Counts what the newcomer has, a slot (outcome 0) or a place (1), for its party, and says in which order the farm's
@@ -186,9 +170,10 @@ static int stage(struct score *s, struct farm *farm, const struct newcomer *newc
 		return REAP_FIRST;
 	if (!is_free && arrival->queue_limit && farm->queue_length >= arrival->queue_limit)
 		return -E2BIG;
-	if (is_patient(s, arrival))
+	if (claim_is_patient(s, arrival->policy))
 		patience_ask(s->store, s->patience_usec, now_boottime());
-	if (is_free && newcomer->slot && !arrival->per_client && !(is_patient(s, arrival) && claim_keeps(s, farm, 1, &begins)))
+	if (is_free && newcomer->slot && !arrival->per_client &&
+	    !(claim_is_patient(s, arrival->policy) && claim_keeps(s, farm, 1, &begins)))
 		return take(s, farm, newcomer, client);
 	return newcomer->ticket ? join(s, farm, newcomer, client) : 1;
 }

@@ -79,6 +79,10 @@ int ticket_join(struct score *s, struct farm *farm, uint64_t number, enum score_
 		history_note_counts(s->store, farm);
 	if (r == 0)
 		r = queue_get(s->store, farm, ret->cell, &cell);
+	if (r == 0 && claim_is_patient(s, policy)) {
+		cell->policy |= CELL_PATIENT;
+		store_touch(s->store, &cell->policy, sizeof(cell->policy));
+	}
 	if (r == 0 && cell->next != NONE)
 		look_again(s, cell);
 	if (r == 0)
