@@ -187,6 +187,7 @@ int score_next_granted(struct score *s, uint64_t number, uint64_t *ret)
 void score_set_patience(struct score *s, uint64_t usec)
 {
 	s->patience_usec = usec < SCORE_PATIENCE_MAX_USEC ? usec : SCORE_PATIENCE_MAX_USEC;
+	s->is_patient |= usec > 0;
 }
 
 uint64_t score_kept_until(const struct score *s)

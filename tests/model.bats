@@ -208,6 +208,7 @@ side_by_side() {
 	MODEL=patience breaks states "" UNTIL_IGNORED 'until>now'
 	MODEL=patience breaks states "" UNTIL_MOVES 'until<='
 	MODEL=patience breaks states "" SERVES_BEHIND 'ticket\['
+	MODEL=patience breaks states "" NEVER_ENDS 'until<now'
 	MODEL=patience breaks states "" NONE_DEALS 'prompt'
 	MODEL=patience breaks states "" NONE_LOOKS 'over<2'
 	END

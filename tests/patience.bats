@@ -213,6 +213,25 @@ is_bounded() {
   done_with
 }
 
+@test "the time passes only while a client waits: what is left of it when the client leaves keeps a core for the next" {
+  local until
+  begin alone --patience 10s --abandon-on-eof
+  comes second
+  until_ok waiting_is 1
+  until=$(score status -J | jq -e '.kept_until')
+  kill "$PID_second"
+  until_ok waiting_is 0
+  is_past() { jq -en "now > $1"; }
+  until_ok is_past "$until"
+  comes third
+  until_ok waiting_is 1
+  on_is 4002 0
+  ends first
+  until_ok on_is 4001 1
+  ends third
+  done_with
+}
+
 # Everything that shows the farm. Each is given a file to write to.
 shown_by_status() { score status; }
 shown_by_list() { score list; }

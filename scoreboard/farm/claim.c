@@ -118,6 +118,17 @@ bool claim_keeps(struct score *s, const struct farm *farm, uint64_t waiting, boo
 	return keeps;
 }
 
+/* Slots were dealt, and none that is free is kept. If a slot was kept before, its time ends. Staged only. */
+static void end_keeping(struct score *s)
+{
+	struct patience *patience = patience_get(s->store);
+
+	if (!patience || patience->until_usec == 0)
+		return;
+	patience_end(patience, now_boottime());
+	store_touch(s->store, patience, offsetof(struct patience, work_usec));
+}
+
 /* ---- filling and freeing ---- */
 
 int claim_occupy(struct score *s, struct farm *farm, uint32_t position, struct index_entry *entry, const struct slot *with,
@@ -312,7 +323,10 @@ static int keep(struct score *s, const struct farm *farm, const struct cell *nex
 	bool begins;
 	int r;
 
-	if (!(next->policy & CELL_PATIENT) || !claim_keeps(s, farm, farm->queue_length, &begins))
+	if (!(next->policy & CELL_PATIENT))
+		return 0;
+	s->is_patient = true;
+	if (!claim_keeps(s, farm, farm->queue_length, &begins))
 		return 0;
 	if (!begins)
 		return 1;
@@ -359,6 +373,8 @@ int claim_dispatch(struct score *s, struct farm *farm)
 
 	s->kept_usec = 0;
 	r = dispatch(s, farm, &full) ?: turn_settle(s, farm, &full);
+	if (r == 0 && s->is_patient && s->kept_usec == 0)
+		end_keeping(s);
 
 	*s->room_for = '\0';
 	return r ?: store_commit(s->store);

@@ -184,6 +184,7 @@ static int begin_looking(struct score *s, struct suspects *suspects)
 	suspects->is_fresh = was_held_lately(s);
 	patience = patience_get(s->store);
 	suspects->patient = patience && patience->most_usec > 0;
+	s->is_patient |= suspects->patient;
 	farm->reaped_usec = s->reaped_usec = now_boottime();
 	store_touch(s->store, &farm->reaped_usec, sizeof(farm->reaped_usec));
 	r = claim_open_due(s, farm); /* commits, as does */

@@ -41,6 +41,7 @@ struct score {
 	bool ring_dropped;            /* this process has changed the farm's nodes, and layout_end() is to follow */
 	uint64_t patience_usec;       /* as score_set_patience() */
 	uint64_t kept_usec;           /* as score_kept_until() */
+	bool is_patient;              /* slots may be kept from waiters of the farm, as far as this process has seen */
 	uint64_t reaped_usec;         /* farm.reaped_usec as this process set it last */
 	bool look_due;                /* a claim found that no process has looked for the dead lately */
 	bool lost_seen;               /* the opening, or a look for the dead, met lost slots, or processes that may hold such */

@@ -22,7 +22,9 @@
  * nodes are.
  *
  * While a slot is kept until_usec stays as it is, whatever happens: so the time is
- * bounded, and any process that deals slots after it finds none that is kept.
+ * bounded, and any process that deals slots after it finds none that is kept. Once
+ * no connection waits, or no slot is free, patience_end() stops the time: what is
+ * left of it is credit for the next burst.
  */
 
 #include "patience.h"
@@ -167,4 +169,10 @@ bool patience_keeps(struct patience *patience, uint32_t worth, uint64_t waiting,
 	keeps = patience->credit_usec > 0 && patience->work_usec > 0 && is_better_later(patience, worth, waiting);
 	patience->until_usec = keeps ? now_usec + patience->credit_usec : 0;
 	return keeps;
+}
+
+void patience_end(struct patience *patience, uint64_t now_usec)
+{
+	count_credit(patience, now_usec);
+	patience->until_usec = 0;
 }

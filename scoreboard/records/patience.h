@@ -60,5 +60,8 @@ void patience_learn(struct store *store, const struct index_entry *entry, uint64
  */
 bool patience_keeps(struct patience *patience, uint32_t worth, uint64_t waiting, uint64_t now_usec);
 
+/* No slot is kept any more. Counts the credit. Changes the record's time fields only, and touches nothing. */
+void patience_end(struct patience *patience, uint64_t now_usec);
+
 /* Until when a slot is kept, if the record can be true; 0: none is. CLOCK_BOOTTIME. */
 uint64_t patience_until(const struct patience *patience, uint64_t now_usec);

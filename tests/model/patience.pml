@@ -8,6 +8,7 @@
  *   Client      a connection's process, once: comes (newcomer.c), waits, takes the slot that it was granted, serves,
  *               releases it. Each says by itself whether it is patient (CELL_PATIENT).
  *   dispatch    claim_dispatch(), in the section that frees a slot, brings a waiter, or looks for the dead.
+ *   ends        patience_end(), after slots were dealt and none is kept.
  *   keeps       patience_keeps(): whether the slow slot is better later may change at any time, so it is any choice. The
  *               credit and until_usec are as in patience.c. A step of time is Clock's.
  *   deal        what the process with the youngest ticket does when the time is over: score_deal().
@@ -24,6 +25,7 @@
  *   kept        a slot is free while a live process waits only if the oldest is patient, and the time is not over for
  *               longer than a look takes (in dispatch, Clock)
  *   bounded     no slot is kept for longer than MOST, plus LOOK where the process that is to deal is stopped (Clock)
+ *   spent       the time passes only while a slot is free and a process waits, be it a dead one (Clock)
  *   all         when nothing can happen any more no process that is not stopped waits (Final)
  *
  * -DMUTATE_... breaks one rule each; then a check must fail, else it checks nothing.
@@ -58,6 +60,7 @@ byte faults;
 byte over;                     /* for how many steps a slot has been free while a process waited, and until was over */
 
 bool prompt;                   /* the process that is to deal runs */
+bool waits;                    /* a process waits, dead or alive */
 byte i, n_fast, n_slow, head, youngest;   /* scratch: 0 between steps */
 
 #define HOLDS(p) (at[p] == GRANTED || at[p] == BUSY)
@@ -115,6 +118,22 @@ inline keeps(ret) {
 
 bool kept;
 
+/* patience_end(): nothing is kept any more, so the time stops. */
+#ifdef MUTATE_NEVER_ENDS
+inline ends() {
+	skip
+}
+#else
+inline ends() {
+	if
+	:: until > now -> credit = until - now
+	:: until > 0 && until <= now -> credit = 0
+	:: else
+	fi;
+	until = 0
+}
+#endif
+
 inline give() {
 	at[head] = GRANTED;
 	fast[head] = n_fast > 0
@@ -149,6 +168,10 @@ inline dispatch() {
 		i = 0;
 		give()
 	od;
+	if
+	:: kept
+	:: else -> ends()
+	fi;
 	/* Nothing is free while a process waits, but what is kept, and only until the time is over. */
 	count();
 	assert(head == NONE || n_fast + n_slow == 0 || (n_fast == 0 && patient[head] && until > now));
@@ -228,6 +251,15 @@ proctype Clock() {
 		:: else -> over = 0
 		fi;
 		prompt = youngest != NONE && RUNS(youngest);
+		for (i : 0 .. CLIENTS - 1) {
+			if
+			:: at[i] == WAITS -> waits = true
+			:: else
+			fi
+		}
+		i = 0;
+		assert(until < now || (waits && n_fast + n_slow > 0));
+		waits = false;
 		if
 		:: youngest != NONE && over >= 1 && DEALS(youngest) -> clear(); dispatch()
 		:: else ->
