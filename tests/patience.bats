@@ -219,6 +219,7 @@ is_bounded() {
   comes second
   until_ok waiting_is 1
   until=$(score status -J | jq -e '.kept_until')
+  # shellcheck disable=SC2154 # client_start sets it
   kill "$PID_second"
   until_ok waiting_is 0
   is_past() { jq -en "now > $1"; }
@@ -284,19 +285,6 @@ while True: print(s.recv(4096).decode(), flush=True)"
   done_with
 }
 
-@test "while the farm is paused nothing is said to be kept" {
-  begin alone --patience 1min
-  comes second
-  until_ok waiting_is 1
-  kept
-  score pause
-  run ! kept
-  score status -J | jq -e '.free == 0 and .kept == 0'
-  score resume
-  ends first
-  ends second
-  done_with
-}
 
 @test "the waiter that is next is stopped: the one behind it is served all the same" {
   local pid
@@ -362,4 +350,110 @@ while True: print(s.recv(4096).decode(), flush=True)"
   [[ $output == *"--patience: expected the policy fastest, and not order"* ]]
   run -64 "$BUILD/cbrelay" --patience 61s
   [[ $output == *"up to 1min"* ]]
+}
+
+# given_at_once COMMAND...: after the command the slow slot is given in the same step, and not at a later look: the
+# listener, which looks, is stopped. Then the fast slot is free, and no client waits.
+given_at_once() {
+  begin alone --patience 1min
+  comes second
+  until_ok waiting_is 1
+  kept
+  on_is 4002 0
+  kill -STOP "$GATE_PID"
+  "$@"
+  on_is 4002 1
+  run ! kept
+  kill -CONT "$GATE_PID"
+  ends second
+  ends first
+  until_ok busy_is 0
+  nodes_never_overfilled
+  score fsck
+}
+
+# leave_to_another: the fast node's only core is another gateway's. Which of two has it follows from the node's address.
+leave_to_another() {
+  score share 1/2
+  score status -J | jq -e '.nodes[0].share == 0' || score share 2/2
+}
+
+# not_in_the_list: the list is loaded without the fast node.
+not_in_the_list() {
+  sed -i '/, 4001,/d' "$CONF"
+  score load
+}
+
+@test "the fast node is held: the slow slot is given at once" { given_at_once score down "$ADDR:4001"; }
+@test "the fast node becomes a backup: the same" { given_at_once score set "$ADDR:4001" backup=yes; }
+@test "the fast node becomes a slow one: the same" { given_at_once score set "$ADDR:4001" speed=1; }
+@test "the fast node is removed: the same" { given_at_once score remove "$ADDR:4001"; }
+@test "the fast node is not in the list any more: the same" { given_at_once not_in_the_list; }
+@test "the fast node is another gateway's: the same" { given_at_once leave_to_another; }
+
+@test "the fast node dies: the slow slot is given, and not kept for it" {
+  begin alone --patience 1min
+  comes second
+  until_ok waiting_is 1
+  # shellcheck disable=SC2154 # node_start sets it
+  kill -KILL "$PID_fast"
+  client_fails first
+  until_ok on_is 4002 1
+  ends second
+  until_ok busy_is 0
+  score list -nr -o NODE,STATE | grep -q ':4001 *down'
+  score fsck
+}
+
+@test "of two fast nodes one goes: the slow slot is kept for the other, and given when that goes, too" {
+  node_start fast2 4003 1 --mode line
+  node_line 4003 1 speed=4
+  begin alone --patience 1min
+  comes another
+  until_ok on_is 4003 1
+  comes second
+  until_ok waiting_is 1
+  score down "$ADDR:4003"
+  score reap
+  kept
+  on_is 4002 0
+  score down "$ADDR:4001"
+  until_ok on_is 4002 1
+  for name in first another second; do ends $name; done
+  until_ok busy_is 0
+  score fsck
+}
+
+@test "the farm is paused: nothing is kept, and after that the slot is kept for the rest of the time" {
+  begin alone --patience 1min
+  comes second
+  until_ok waiting_is 1
+  kept
+  score pause
+  run ! kept
+  score resume
+  kept
+  on_is 4002 0
+  ends first
+  until_ok on_is 4001 1
+  ends second
+  done_with
+}
+
+@test "the lease of the farm is over: nothing is kept; with another, the slot is" {
+  begin alone --patience 1min
+  comes second
+  until_ok waiting_is 1
+  kept
+  score share leased
+  run ! kept
+  score reap
+  on_is 4002 0
+  score share none
+  until_ok kept
+  on_is 4002 0
+  ends first
+  until_ok on_is 4001 1
+  ends second
+  done_with
 }

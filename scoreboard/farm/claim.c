@@ -39,14 +39,16 @@
 
 int claim_set_flags(struct score *s, struct farm *farm, uint32_t position, uint32_t set, uint32_t clear)
 {
-	struct index_entry *entry;
+	struct index_entry *entry, before;
 	int r = index_get(s->store, farm, position, &entry);
 
 	if (r < 0)
 		return r;
+	before = *entry;
 	farm->primaries_up -= index_is_primary_up(entry->flags);
 	farm->nodes_up -= index_is_up(entry->flags);
 	entry->flags = (entry->flags & ~clear) | set;
+	patience_changed(s->store, &before, entry);
 	farm->primaries_up += index_is_primary_up(entry->flags);
 	farm->nodes_up += index_is_up(entry->flags);
 	store_touch(s->store, farm, sizeof(*farm));

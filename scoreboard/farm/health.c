@@ -13,6 +13,7 @@
 #include "claim.h"
 #include "learn.h"
 #include "attempt.h"
+#include "records/patience.h"
 #include "store/store.h"
 #include "system/timespan.h"
 #include "walk.h"
@@ -245,12 +246,14 @@ int attempt_verdict(struct score *s, uint32_t node, const struct score_verdict *
 static int obey(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry,
 		const struct agent *agent, struct score_edge *ret_edge)
 {
+	struct index_entry before = *entry;
 	int r;
 
 	node_edge_begin(record, entry, node_reason(record, node_state(record, entry)), ret_edge);
 	record->agent = *agent;
 	entry->limit = node_limit(record);
 	(void)node_set_speed(record, entry);
+	patience_changed(s->store, &before, entry);
 	r = agent_reason(agent) ? claim_set_flags(s, farm, record->position, ENTRY_AGENT, 0)
 				: claim_set_flags(s, farm, record->position, 0, ENTRY_AGENT);
 	node_edge_end(record, entry, ret_edge);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "claim.h"
+#include "records/patience.h"
 #include "records/ring.h"
 #include "records/slot.h"
 #include "store/store.h"
@@ -142,6 +143,7 @@ int layout_append(struct score *s, struct layout_new *nodes, size_t n, uint32_t 
 static int enter(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry)
 {
 	uint32_t was_draining = entry->flags & ENTRY_DRAINING, cores = entry->cores;
+	struct index_entry before = *entry;
 	struct store *store = s->store;
 
 	if (farm->split.parts > 0) /* else the share, if any, is not a function of the cores */
@@ -149,6 +151,7 @@ static int enter(struct score *s, struct farm *farm, struct node_record *record,
 	farm->primaries_up -= index_is_primary_up(entry->flags);
 	farm->nodes_up -= index_is_up(entry->flags);
 	node_enter(record, entry);
+	patience_changed(store, &before, entry);
 	farm->primaries_up += index_is_primary_up(entry->flags);
 	farm->nodes_up += index_is_up(entry->flags);
 	if ((entry->flags & ENTRY_DRAINING) != was_draining || entry->cores != cores)

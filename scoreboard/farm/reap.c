@@ -130,7 +130,7 @@ static void forget_classes(void *arg)
 	(void)memset(((struct suspects *)arg)->classes, 0, sizeof(((struct suspects *)arg)->classes));
 }
 
-/* Notes how fast nodes are now, for the decision whether slots are kept. 0 or -errno. */
+/* Notes how fast nodes are now, for the decision whether slots are kept; and decides anew. 0 or -errno. */
 static int note_classes(struct score *s, const struct suspects *suspects)
 {
 	struct patience *patience;
@@ -143,7 +143,7 @@ static int note_classes(struct score *s, const struct suspects *suspects)
 	if (patience && memcmp(patience->classes, suspects->classes, sizeof(patience->classes)) != 0) {
 		(void)memcpy(patience->classes, suspects->classes, sizeof(patience->classes));
 		store_touch(s->store, patience->classes, sizeof(patience->classes));
-		r = store_commit(s->store);
+		r = store_commit(s->store) ?: claim_dispatch(s, farm);
 	}
 	farm_leave(s);
 	return r;

@@ -13,6 +13,7 @@
 
 #include "attempt.h"
 #include "claim.h"
+#include "records/patience.h"
 #include "store/store.h"
 #include "system/timespan.h"
 #include "walk.h"
@@ -55,10 +56,13 @@ static int begin_split(struct score *s, const struct split *split, bool end_leas
 /* Stages a node's share. 0 or -errno. */
 static int set_share(struct score *s, struct farm *farm, struct node_record *record, struct index_entry *entry, uint32_t share)
 {
+	struct index_entry before = *entry;
+
 	if (record->share == share)
 		return 0;
 	record->share = share;
 	entry->limit = node_limit(record);
+	patience_changed(s->store, &before, entry);
 	store_touch(s->store, &record->share, sizeof(record->share));
 	return index_update(s->store, farm, record->position);
 }

@@ -29,6 +29,7 @@
 
 #include "patience.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "speed.h"
@@ -73,7 +74,7 @@ void patience_ask(struct store *store, uint64_t most_usec, uint64_t now_usec)
 		patience->counted_usec = now_usec;
 	}
 	patience->most_usec = most_usec;
-	store_touch(store, patience, sizeof(*patience));
+	store_touch(store, patience, offsetof(struct patience, work_usec));
 }
 
 /* What each core of a node does when all of them are busy, in thousandths. */
@@ -89,12 +90,54 @@ static uint32_t class_of(uint32_t worth)
 	return class < PATIENCE_CLASSES ? class : PATIENCE_CLASSES - 1;
 }
 
-void patience_add(struct patience_class classes[static PATIENCE_CLASSES], const struct index_entry *entry)
+static struct patience_class *class_for(struct patience_class classes[static PATIENCE_CLASSES], const struct index_entry *entry)
 {
-	struct patience_class *class = &classes[class_of(index_worth_steps(speed_of(entry) * 1000))];
+	return &classes[class_of(index_worth_steps(speed_of(entry) * 1000))];
+}
 
+/* Takes a node out of its class. Its speed may have changed since it was counted: then the next look for the dead counts
+ * the classes anew. */
+static void drop(struct patience_class *class, const struct index_entry *entry)
+{
+	uint64_t speed = entry->limit * speed_of(entry);
+
+	class->cores -= entry->limit < class->cores ? entry->limit : class->cores;
+	class->speed -= class->cores > 0 && speed < class->speed ? speed : class->speed;
+}
+
+static void add(struct patience_class *class, const struct index_entry *entry)
+{
 	class->speed += entry->limit * speed_of(entry);
 	class->cores += entry->limit;
+}
+
+void patience_add(struct patience_class classes[static PATIENCE_CLASSES], const struct index_entry *entry)
+{
+	add(class_for(classes, entry), entry);
+}
+
+void patience_changed(struct store *store, const struct index_entry *before, const struct index_entry *now)
+{
+	bool was_up = index_is_primary_up(before->flags), is_up = index_is_primary_up(now->flags);
+	struct patience *patience;
+	struct patience_class *class;
+
+	if (was_up == is_up && before->limit == now->limit && speed_of(before) == speed_of(now))
+		return;
+	patience = patience_get(store);
+	if (!patience || patience->most_usec == 0)
+		return;
+	/* Only what has changed is touched: all classes would leave the section no room for other changes. */
+	class = class_for(patience->classes, before);
+	if (was_up) {
+		drop(class, before);
+		store_touch(store, class, sizeof(*class));
+	}
+	class = class_for(patience->classes, now);
+	if (is_up) {
+		add(class, now);
+		store_touch(store, class, sizeof(*class));
+	}
 }
 
 static int64_t bounded(uint64_t usec)

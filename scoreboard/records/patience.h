@@ -33,7 +33,8 @@ struct patience {
 	uint64_t counted_usec; /* CLOCK_BOOTTIME */
 	uint64_t until_usec;   /* CLOCK_BOOTTIME: a slot is kept until then at most; 0: none is */
 	uint64_t work_usec;    /* how long a connection takes in the mean at speed 1; 0: not known */
-	struct patience_class classes[PATIENCE_CLASSES]; /* of nodes that are up, as the last look for the dead found them */
+	struct patience_class classes[PATIENCE_CLASSES]; /* of nodes that are up, as the last look for the dead found them, and less
+							  * those that went since */
 };
 
 /* In a transaction: makes the record; or copies it, if there is one in the other store. 0 or -errno. */
@@ -49,6 +50,10 @@ void patience_ask(struct store *store, uint64_t most_usec, uint64_t now_usec);
 
 /* Adds a node that is up to the classes. */
 void patience_add(struct patience_class classes[static PATIENCE_CLASSES], const struct index_entry *entry);
+
+/* A node's entry has changed. If the node does less than before, or nothing any more, no slot is kept for what it did.
+ * Staged only. */
+void patience_changed(struct store *store, const struct index_entry *before, const struct index_entry *now);
 
 /* A served connection has had a slot of the node for so long. Staged only. */
 void patience_learn(struct store *store, const struct index_entry *entry, uint64_t usec);
