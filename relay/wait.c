@@ -78,7 +78,7 @@ enum wait_outcome wait_for_slot(struct score *score, const struct settings *sett
 		if (woken && watch.next_fd >= 0)
 			r = watch_look(&watch, score, ticket);
 		/* Woken without a slot: a free slot may be kept from waiters for a time. Or that time is over. */
-		if (r == 0 && settings->patience_usec > 0 && (woken || (kept_usec > 0 && kept_usec <= now_boottime())))
+		if (r == 0 && score_may_keep(score) && (woken || (kept_usec > 0 && kept_usec <= now_boottime())))
 			r = score_deal(score);
 		if (r == 0)
 			r = limit_is_over(score, settings, accepted_usec, &until_usec);

@@ -51,6 +51,7 @@ struct waiters {
 	bool asked;                    /* what this process holds, by a process that cannot read some holders */
 	sd_event_source *wake, *guard_child;
 	struct timer guard_time, limit_time, watch_time, kept_time;
+	uint64_t kept_usec;            /* what kept_time waits for */
 	int next_fd;                   /* pidfd of the process that has the next younger ticket, or -1 */
 };
 
@@ -214,7 +215,7 @@ static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *arg)
 	if ((woken || w->asked) && w->guard_child)
 		guard_stop(w);
 	/* A slot may be kept from the waiters, and this listener may be the process that looks after them. */
-	if (woken && w->first && w->setup.settings->patience_usec > 0)
+	if (woken && w->first && score_may_keep(w->setup.score))
 		(void)score_deal(w->setup.score);
 	changed(w);
 	return 0;
@@ -235,8 +236,10 @@ static void wait_for_kept(struct waiters *w)
 {
 	uint64_t until_usec = w->first ? score_kept_until(w->setup.score) : 0, now_usec;
 
-	if (until_usec == 0 || timer_is_set(&w->kept_time))
+	if (until_usec == 0 || (timer_is_set(&w->kept_time) && w->kept_usec == until_usec))
 		return;
+	timer_clear(&w->kept_time);
+	w->kept_usec = until_usec;
 	now_usec = now_boottime();
 	(void)timer_set(&w->kept_time, w->setup.event, CLOCK_BOOTTIME, until_usec > now_usec ? until_usec - now_usec : 0, 1000,
 			on_kept_time, w);

@@ -195,6 +195,11 @@ uint64_t score_kept_until(const struct score *s)
 	return s->kept_usec;
 }
 
+bool score_may_keep(const struct score *s)
+{
+	return s->is_patient;
+}
+
 int score_deal(struct score *s)
 {
 	return OPERATION(s, attempt_deal(s));

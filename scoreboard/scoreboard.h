@@ -162,10 +162,11 @@ void score_set_patience(struct score *s, uint64_t usec);
 /*
  * Until when at most a free slot is kept from waiters: CLOCK_BOOTTIME, as the last operation that dealt slots found;
  * 0: none is. After that time the process that looks after the queue calls score_deal(), which gives waiters what is
- * free and not kept: 0 or -errno. A waiter that is woken and has no slot calls score_deal(), too: then it knows the
- * time.
+ * free and not kept: 0 or -errno. A waiter that is woken and has no slot calls score_deal(), too, if score_may_keep()
+ * says that slots may be kept, as far as this process has seen: then it knows the time.
  */
 uint64_t score_kept_until(const struct score *s);
+bool score_may_keep(const struct score *s);
 int score_deal(struct score *s);
 
 /* ---- a connection's life ---- */

@@ -457,3 +457,24 @@ not_in_the_list() {
   ends second
   done_with
 }
+
+@test "a client without the option looks after the queue: the slow slot is given in time, and the process sleeps until then" {
+  local listener
+  [ -z "${SANITIZE-}" ] || skip "the leak detector does not work beside strace"
+  strace -f -qq -o "$T/probe" true 2>/dev/null || skip "this machine lets nobody trace a process"
+  begin alone --patience 3s
+  listener=$GATE_PID
+  comes second
+  until_ok waiting_is 1
+  GATE=$ADDR:3633 WRAPPER="strace -D -f -qq -e trace=poll,ppoll -o $T/trace" entrance connection
+  GATE=$ADDR:3633 comes third
+  until_ok waiting_is 2
+  # Now only the third client's process can deal the slots when the time is over.
+  kill -STOP "$listener"
+  ends third
+  kill -CONT "$listener"
+  [ "$(wc -l <"$T/trace")" -lt 200 ]
+  ends second
+  ends first
+  done_with
+}
