@@ -154,6 +154,9 @@ background /dev/null true
 old=$PID
 wait "$old"
 if is_running "$old"; then exit 2; fi
+# Processes that begin in the same hundredth of a second are one to the helpers.
+tick=$(cut -d' ' -f1 /proc/uptime)
+until [ "$(cut -d' ' -f1 /proc/uptime)" != "$tick" ]; do :; done
 echo $((old - 1)) >/proc/sys/kernel/ns_last_pid
 sleep 600 &
 stranger=$!
