@@ -336,9 +336,9 @@ EOF
   echo 'a, 1, 2, 0' >"$T/pipe"
   until_ok grep -qx "$T/pipe: 1 node, 2 cores" "$T/validate.log"
   # So it is with a listener that is told to load its list anew.
-  node_line 4001 1
+  node a 4001 1 --mode line
   entrance alone
-  until_ok is_listening "$GATE"
+  client --line "sleep 0" --expect line # from now on the listener waits for SIGHUP
   rm "$CONF"
   mkfifo "$CONF"
   kill -HUP "$GATE_PID"
