@@ -471,7 +471,7 @@ static void set_gate(struct listener *l)
 	}
 	if (pool_size(l->pool) < ahead || l->settings->connections_per_relay == 1)
 		grow(l, ahead);
-	if (look && gate_count_coming(gate) == 0) /* a relay that is coming looks at once by itself */
+	if (look) /* also while a relay is coming: with several sockets it may sleep at once */
 		look_soon(l);
 	/* If no relay can accept and no look is due in a moment, the next connection wakes the listener. */
 	listen_for(l, !is_paused(&l->forking) && !timer_is_set(&l->pending_time) &&
