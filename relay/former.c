@@ -74,9 +74,8 @@ static bool has_same_address(int fd, int other)
 }
 
 /*
- * Has all new handshakes go to the second socket of the group, if there is one. When the first
- * of a group is closed, the last takes its place: so a listener that ends closes its own former sockets before it passes
- * its present sockets on.
+ * Has all new handshakes go to the second socket of the group, if there is one. When the first of a group is closed, the
+ * last takes its place: so a listener that ends closes its own former sockets before it passes its present sockets on.
  */
 static bool steer(int former)
 {

@@ -14,7 +14,7 @@
 
 struct settings {
 	enum score_policy policy;
-	enum proxy_version proxy;         /* the header for nodes if their line in the list does not say */
+	enum proxy_version proxy;      /* the header for nodes if their line in the list does not say */
 	uint64_t connect_timeout_usec;
 	uint64_t idle_timeout_usec;
 	size_t connections_per_relay;  /* at least 1 */
