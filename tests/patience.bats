@@ -55,6 +55,14 @@ done_with() {
   score fsck
 }
 
+# The second has waited for the fast slot, and gets it when the first ends.
+second_has_the_fast_slot_next() {
+  ends first
+  until_ok on_is 4001 1
+  ends second
+  done_with
+}
+
 gets_the_fast_slot() {
   begin "$1" --patience 1min
   comes second
@@ -182,10 +190,7 @@ is_bounded() {
   score reap
   kept
   on_is 4002 0
-  ends first
-  until_ok on_is 4001 1
-  ends second
-  done_with
+  second_has_the_fast_slot_next
 }
 
 @test "a client whose node refused it keeps its patience" {
@@ -434,10 +439,7 @@ not_in_the_list() {
   score resume
   kept
   on_is 4002 0
-  ends first
-  until_ok on_is 4001 1
-  ends second
-  done_with
+  second_has_the_fast_slot_next
 }
 
 @test "the lease of the farm is over: nothing is kept; with another, the slot is" {
@@ -452,10 +454,7 @@ not_in_the_list() {
   score share none
   until_ok kept
   on_is 4002 0
-  ends first
-  until_ok on_is 4001 1
-  ends second
-  done_with
+  second_has_the_fast_slot_next
 }
 
 @test "a client without the option looks after the queue: the slow slot is given in time, and the process sleeps until then" {
