@@ -139,7 +139,9 @@ int main(int argc, char **argv)
 	const char *listen_on;
 	int r, status, wrong;
 
-	if (inherited_settle() < 0)
+	/* A listener loads its list at SIGHUP. By default the signal would end a program that is not a listener yet: it reads
+	 * a list, and resolves its names, before that. */
+	if (inherited_settle(SIGHUP) < 0)
 		return EX_OSERR; /* there is no descriptor for a message */
 	r = options_parse(argc, argv, &options);
 	if (r != 0)

@@ -111,6 +111,21 @@ load lib/holders
   farm_is_at_rest
 }
 
+@test "SIGHUP while a listener begins does not end it, and is obeyed when it has begun" {
+  node a 4001 1 --mode line
+  mkfifo "$T/list"
+  # The listener reads the list for as long as the list has a writer.
+  background "$T/writer.log" bash -c "{ cat '$CONF'; until [ -e '$T/go.word' ]; do sleep 0.02; done; } >'$T/list'"
+  background "$T/relay.log" "$BUILD/cbrelay" -c "$T/list" "$GATE"
+  GATE_PID=$PID
+  until_ok eval '[ "$(readlink "/proc/$GATE_PID/fd/"* | grep -cx "$T/list")" = 1 ]'
+  kill -HUP "$GATE_PID"
+  word go
+  until_ok grep -q 'the nodes stay as they were' "$T/relay.log" # a pipe without a writer is no list
+  run -0 client --line "sleep 0" --expect line
+  farm_is_at_rest
+}
+
 @test "SIGHUP loads the node list anew; a bad list changes nothing" {
   node a 4001 1 --mode hold:5
   entrance alone

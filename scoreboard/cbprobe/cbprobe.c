@@ -270,7 +270,7 @@ int main(int argc, char *argv[])
 	struct score *score = NULL;
 	int status, error;
 
-	if (inherited_settle() < 0)
+	if (inherited_settle(0) < 0)
 		return EX_OSERR; /* there is no descriptor for a message */
 	/* Else the allocator raises this by itself, and the memory of a large farm's lists stays after they are freed. */
 	(void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);

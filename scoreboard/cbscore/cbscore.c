@@ -193,7 +193,7 @@ int main(int argc, char **argv)
 	struct command_line line;
 	int r, status;
 
-	if (inherited_settle() < 0)
+	if (inherited_settle(0) < 0)
 		return STATUS_FAILED; /* stderr may be closed: nothing can be said */
 	log_setup("cbscore");
 	(void)setlocale(LC_ALL, "");

@@ -205,7 +205,7 @@ int main(int argc, char *argv[])
 	struct score *score = NULL;
 	int status, error;
 
-	if (inherited_settle() < 0)
+	if (inherited_settle(0) < 0)
 		return EX_OSERR; /* there is no descriptor for a message */
 	error = options_parse(argc, argv, &arg);
 	if (error != 0)

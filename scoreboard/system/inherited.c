@@ -48,17 +48,19 @@ static int is_meant(int signal_number)
 }
 
 /* Ignores signals, which discards those that are pending: they were sent to the program that ran before. */
-static void settle_signals(void)
+static void settle_signals(int kept)
 {
 	struct sigaction action;
-	sigset_t none;
+	sigset_t blocked;
 
 	/* A handler is never inherited: a library of this program has set it already, so it stays. */
 	for (int i = 1; i <= SIGRTMAX; i++)
 		if (!is_meant(i) && sigaction(i, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
 			(void)signal(i, SIG_IGN); /* fails for SIGKILL, SIGSTOP and the C library's own signals */
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)sigemptyset(&blocked);
+	if (kept != 0)
+		(void)sigaddset(&blocked, kept);
+	(void)sigprocmask(SIG_SETMASK, &blocked, NULL);
 	for (int i = 1; i <= SIGRTMAX; i++)
 		if ((!is_meant(i) || i == SIGTERM) && i != SIGXFSZ && sigaction(i, NULL, &action) == 0 &&
 		    action.sa_handler == SIG_IGN)
@@ -80,14 +82,14 @@ static void raise_limits(void)
 	}
 }
 
-int inherited_settle(void)
+int inherited_settle(int kept)
 {
 	int r = occupy_standard_fds();
 
 	if (r < 0)
 		return r;
 	stop_timers();
-	settle_signals();
+	settle_signals(kept);
 	raise_limits();
 	(void)umask(MODE_MASK);
 	return 0;

@@ -7,12 +7,13 @@
  */
 
 /*
- * Is called before anything else. Afterwards:
+ * Is called before anything else. kept is a signal that is blocked from then on,
+ * and waits until the program takes it, or 0. Afterwards:
  *   - descriptors 0 to 2 are open: /dev/null stands in for a closed descriptor,
  *     open for the opposite direction, so that its use is still an error.
  *     Otherwise the program would open its scoreboard as that number, and print
  *     into it;
- *   - no signal is blocked, no timer runs, and every signal has its default
+ *   - no signal but kept is blocked, no timer runs, and every signal has its default
  *     effect, but for SIGXFSZ, which is ignored (a write beyond a limit fails
  *     and does not kill), and for SIGHUP, SIGINT and SIGQUIT, which stay
  *     ignored if they were: nohup(1) and shells do that on purpose;
@@ -21,4 +22,4 @@
  *     scoreboard from being made, one of the time would end a listener after weeks.
  * 0 or -errno.
  */
-int inherited_settle(void);
+int inherited_settle(int kept);
