@@ -315,13 +315,15 @@ way_is() { kill "-$1" -- "-$WAY"; }
 
 @test "a fence: the cores of a dead gateway are taken when the command has succeeded, and not before" {
   shared_farm 2 a
-  gateway_start b --fence "exec:echo \"\$COREBALANCE_GATEWAY of \$COREBALANCE_FARM\" >>$T/fenced; [ -e $T/may ]"
+  # The command finds the gateway's farm, which has no name, as the standard farm has none.
+  gateway_start b --fence \
+    "exec:echo \"\$COREBALANCE_GATEWAY of \${COREBALANCE_FARM-none} at \$COREBALANCE_SCOREBOARD\" >>$T/fenced; [ -e $T/may ]"
   job_start a long
   until_ok busy_on_is a 1
   gateway_kill a
   crowd_start b 4
   until_ok says b "gateway a is not fenced: the command's exit status is 1"
-  until_ok grep -qx 'a of scoreboard' "$T/fenced"
+  until_ok grep -qx "a of none at $T/b/scoreboard.tdb" "$T/fenced"
   run ! says b 'set free'
   : >"$T/may"
   until_ok says b 'gateway a is fenced'

@@ -253,9 +253,7 @@ static int run(struct score *score)
 static int name_farm(void)
 {
 	event_set_farm(farm_options_shown(&arg.farm));
-	if (setenv("COREBALANCE_SCOREBOARD", arg.farm.scoreboard, 1) < 0)
-		return -errno;
-	return arg.farm.name && setenv("COREBALANCE_FARM", arg.farm.name, 1) < 0 ? -errno : 0;
+	return farm_options_export(&arg.farm);
 }
 
 static void last_words(void)

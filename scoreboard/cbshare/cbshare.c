@@ -157,13 +157,14 @@ static int open_gateway(struct engine *engine, const struct gateway_farm *farm, 
 		.margin_usec = arg.margin_usec,
 		.fence_wait_usec = arg.fence_wait_usec,
 	};
-	int r;
+	int r = farm_options_export(&arg.farm); /* for the command of a fence */
 
 	identify(identity);
 	(void)snprintf(prefix, sizeof(prefix), "/corebalance/%s/", farm_options_shown(&arg.farm));
 	if (arg.fence)
-		fence_setup(arg.fence, farm_options_shown(&arg.farm));
-	r = gateway_new(&settings, engine, farm, arg.fence ? &with_command : &without, ret);
+		fence_setup(arg.fence);
+	if (r == 0)
+		r = gateway_new(&settings, engine, farm, arg.fence ? &with_command : &without, ret);
 	if (r == 0)
 		return 0;
 	say(LOG_ERR, "%s", strerror(-r));

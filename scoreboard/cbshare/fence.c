@@ -26,13 +26,12 @@ struct run {
 	uint64_t when_usec;                 /* CLOCK_MONOTONIC: when it begins, or must have ended */
 };
 
-static const char *command, *farm_name;
+static const char *command;
 static struct run runs[GATEWAYS_MAX];
 
-void fence_setup(const char *text, const char *farm)
+void fence_setup(const char *text)
 {
 	command = text;
-	farm_name = farm;
 }
 
 /* In the child. */
@@ -46,7 +45,7 @@ static _Noreturn void execute(const char *gateway)
 	(void)unsetenv("NOTIFY_SOCKET");
 	(void)unsetenv("WATCHDOG_USEC");
 	(void)unsetenv("WATCHDOG_PID");
-	if (setenv("COREBALANCE_GATEWAY", gateway, 1) == 0 && setenv("COREBALANCE_FARM", farm_name, 1) == 0)
+	if (setenv("COREBALANCE_GATEWAY", gateway, 1) == 0)
 		(void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);
 }

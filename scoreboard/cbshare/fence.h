@@ -5,8 +5,8 @@
  * fence.h: the command that makes sure that a silent gateway has no connection to any
  * node: it runs until it succeeds, or until the gateway is no longer silent.
  *
- * The shell runs it, with $COREBALANCE_GATEWAY (the silent gateway) and
- * $COREBALANCE_FARM in its environment. Exit status 0: the gateway is fenced.
+ * The shell runs it, with the environment of this program and the silent gateway in
+ * $COREBALANCE_GATEWAY. Exit status 0: the gateway is fenced.
  */
 
 #include <stdbool.h>
@@ -16,8 +16,8 @@
 #define FENCE_TIMEOUT_USEC 60000000u /* a command that takes longer is killed */
 #define FENCE_AGAIN_USEC 5000000u    /* after a command that failed, the next begins so much later */
 
-/* command and farm must stay. */
-void fence_setup(const char *command, const char *farm);
+/* command must stay. */
+void fence_setup(const char *command);
 
 /* Begins to fence that gateway. Nothing happens if that is under way. */
 void fence_begin(const char *gateway);

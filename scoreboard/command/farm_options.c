@@ -3,6 +3,7 @@
 #include "farm_options.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +97,13 @@ int farm_options_settle(struct farm_options *options)
 	}
 	settle_holds(options);
 	return 0;
+}
+
+int farm_options_export(const struct farm_options *options)
+{
+	if (setenv("COREBALANCE_SCOREBOARD", options->scoreboard, 1) < 0)
+		return -errno;
+	return options->name && setenv("COREBALANCE_FARM", options->name, 1) < 0 ? -errno : 0;
 }
 
 const char *farm_options_shown(struct farm_options *options)

@@ -45,6 +45,10 @@ int farm_options_set_scoreboard(void *settings, const char *value);
  */
 int farm_options_settle(struct farm_options *options);
 
+/* From now on $COREBALANCE_SCOREBOARD, and $COREBALANCE_FARM if the farm has a name, lead the commands that this program
+ * runs to its farm. The standard farm has no name, and what has the name "corebalance" would be another. 0 or -errno. */
+int farm_options_export(const struct farm_options *options);
+
 /* The label of the farm where several farms are shown: its name; "ci" for a scoreboard ci.tdb; "corebalance" for the
  * standard scoreboard; "stand-alone" for that of a stand-alone farm. Valid as long as options. */
 const char *farm_options_shown(struct farm_options *options);
