@@ -45,6 +45,8 @@ up $ADDR:4001"
   [ "$output" = 2 ]
   run -0 score -i <<<"bv1,tv"
   [[ $output == *"verbosity 0 -> 1: "*"PID "*"verbosity 1: relays and the prober log as with --verbose" ]]
+  run -1 score -i </
+  [ "$output" = "cbscore: standard input: Is a directory" ]
   run -2 score -i <<<"v3"
   [[ $output == *'verbosity: "3": expected 0, 1 or 2'* ]]
   run -0 score -i <<<"quit

@@ -170,8 +170,8 @@ static void catch_interrupt(void)
 
 /* ---- the loop ---- */
 
-/* Reads the next line, which the caller frees; NULL at the end of input. */
-static char *read_line(bool on_terminal)
+/* Reads the next line, which the caller frees; NULL at the end of input, or when it cannot be read (*ret_error). */
+static char *read_line(bool on_terminal, int *ret_error)
 {
 	char *line = NULL;
 	size_t room = 0;
@@ -183,8 +183,10 @@ static char *read_line(bool on_terminal)
 			add_history(line);
 		return line;
 	}
+	errno = 0;
 	n = getline(&line, &room, stdin);
 	if (n < 0) {
+		*ret_error = errno; /* 0 at the end of input */
 		free(line);
 		return NULL;
 	}
@@ -195,13 +197,13 @@ static char *read_line(bool on_terminal)
 static int shell(const struct context *context)
 {
 	bool on_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-	int status = STATUS_OK;
+	int status = STATUS_OK, error = 0;
 	char *line;
 
 	completion_use(context);
 	if (on_terminal)
 		catch_interrupt();
-	while (status >= 0 && (line = read_line(on_terminal))) {
+	while (status >= 0 && (line = read_line(on_terminal, &error))) {
 		int r = run_line(context, line);
 
 		free(line);
@@ -211,6 +213,10 @@ static int shell(const struct context *context)
 	}
 	if (on_terminal)
 		(void)putchar('\n');
+	if (error != 0) {
+		complain("standard input: %s", strerror(error));
+		return STATUS_FAILED;
+	}
 	return status;
 }
 
