@@ -59,6 +59,7 @@
 #define REOPEN_USEC 5000u         /* the shortest time for which the listener accepts */
 #define TRIM_USEC (5 * USEC_PER_SEC)
 #define REST_USEC 2000u           /* how long a waiter's slot waits for a relay to become idle */
+#define LOOK_USEC (3600 * USEC_PER_SEC) /* how long to sleep at most: a time of --exit-idle may be longer than a timer can be set */
 
 /* A shortage of this machine: what failed for it is tried again after a pause. */
 struct shortage {
@@ -516,7 +517,7 @@ static void stop(struct listener *l);
  */
 static void exit_if_idle(struct listener *l)
 {
-	uint64_t now_usec = now_boottime(), since_usec = gate_rested_usec(pool_gate(l->pool));
+	uint64_t now_usec = now_boottime(), since_usec = gate_rested_usec(pool_gate(l->pool)), idle_usec, left_usec;
 
 	if (!is_idle(l)) {
 		l->active_usec = now_usec;
@@ -528,8 +529,10 @@ static void exit_if_idle(struct listener *l)
 		return;
 	if (since_usec < l->active_usec)
 		since_usec = l->active_usec;
-	if (now_usec < since_usec + l->settings->exit_idle_usec)
-		set_timer(l, &l->idle_time, since_usec + l->settings->exit_idle_usec - now_usec, listener_turn);
+	idle_usec = now_usec > since_usec ? now_usec - since_usec : 0;
+	left_usec = l->settings->exit_idle_usec > idle_usec ? l->settings->exit_idle_usec - idle_usec : 0;
+	if (left_usec > 0)
+		set_timer(l, &l->idle_time, left_usec < LOOK_USEC ? left_usec : LOOK_USEC, listener_turn);
 	else if (!is_pending(l))
 		stop(l);
 }

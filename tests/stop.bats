@@ -167,6 +167,27 @@ load lib/holders
   farm_is_at_rest
 }
 
+@test "--exit-idle: a time that no clock reaches is a time, too, and the listener sleeps" {
+  node a 4001 1 --mode hold:5
+  entrance alone --exit-idle 18446744073709551615us
+  client --expect line
+  ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
+  local before
+  before=$(ticks "$GATE_PID")
+  sleep 0.5
+  client --expect line
+  is_running "$GATE_PID"
+  [ $(($(ticks "$GATE_PID") - before)) -lt 20 ]
+  run ! grep 'cannot set a timer' "$T/relay.log"
+  # So it is with the page.
+  background "$T/serve.log" "$BUILD/cbscore" serve -w "$ADDR:3680" --exit-idle 18446744073709551615us
+  until_ok is_listening "$ADDR:3680"
+  before=$(ticks "$PID")
+  sleep 1
+  [ $(($(ticks "$PID") - before)) -lt 20 ]
+  farm_is_at_rest
+}
+
 @test "limits: --queue-timeout, --down-timeout and --queue-limit" {
   node a 4001 1 --mode line
   # Longer than a slow machine needs to see the waiters.

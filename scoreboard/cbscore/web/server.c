@@ -273,11 +273,12 @@ static unsigned count_connections(const struct server *server)
 	return n;
 }
 
-static unsigned milliseconds_until(uint64_t usec)
+/* What is left of a time of length usec that has begun at since_usec; rounded up. */
+static MHD_UNSIGNED_LONG_LONG milliseconds_left(uint64_t since_usec, uint64_t usec)
 {
-	uint64_t now_usec = now_monotonic();
+	uint64_t past_usec = now_monotonic() - since_usec;
 
-	return usec <= now_usec ? 0 : (unsigned)((usec - now_usec) / 1000 + 1);
+	return usec <= past_usec ? 0 : (usec - past_usec) / 1000 + 1;
 }
 
 static MHD_UNSIGNED_LONG_LONG least_of(MHD_UNSIGNED_LONG_LONG a, MHD_UNSIGNED_LONG_LONG b)
@@ -295,9 +296,9 @@ static int sleep_time(const struct server *server)
 		if (MHD_get_timeout(server->daemons[i], &one) == MHD_YES)
 			least = least_of(least, one);
 	if (count_connections(server) == 0 && server->shown)
-		least = least_of(least, milliseconds_until(server->shown_usec + SNAPSHOT_USEC));
+		least = least_of(least, milliseconds_left(server->shown_usec, SNAPSHOT_USEC));
 	if (count_connections(server) == 0 && idle_usec)
-		least = least_of(least, milliseconds_until(server->asked_usec + idle_usec));
+		least = least_of(least, milliseconds_left(server->asked_usec, idle_usec));
 	return least > 3600000 ? -1 : (int)least;
 }
 
