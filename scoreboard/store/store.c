@@ -80,13 +80,10 @@ struct copy {
 
 /* A record's key, and its hash: a process goes back to the same records again and again. */
 struct known_key {
-	enum store_kind kind;
 	uint32_t a, b, hash;
-	size_t length;       /* of the name; 0: no key is known here */
+	uint32_t length;     /* of the name; 0: no key is known here */
 	char name[KEY_MAX];
 };
-
-#define KNOWN_BITS 4u /* more would take a short-lived relay one page more */
 
 struct store {
 	struct file file;
@@ -101,7 +98,7 @@ struct store {
 	bool is_salvaged;    /* the store is in memory, and may lack records */
 	void (*watch)(enum store_kind kind, uint32_t a, uint32_t b, void *arg);
 	void *watch_arg;
-	struct known_key known[1u << KNOWN_BITS];
+	struct known_key known[STORE_KIND_MAX_][2]; /* the last of each kind, with an even and an odd first number */
 	unsigned n_copies;
 	/* From here on nothing has a meaning while no section is open: see store_spare(). */
 	struct copy copies[COPIES_MAX];
@@ -123,17 +120,14 @@ static TDB_DATA name_key(const char *name)
 /* The key of a record, and *ret_hash. It is valid until the next call. */
 static TDB_DATA known_key(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, uint32_t *ret_hash)
 {
-	/* By the golden ratio, neighbours are far from each other. */
-	uint32_t place = (kind + 31 * a + 1021 * b) * UINT32_C(0x9e3779b1) >> (32 - KNOWN_BITS);
-	struct known_key *known = &s->known[place];
+	struct known_key *known = &s->known[kind][a % 2]; /* a page of the index lies one level below the next */
 	TDB_DATA key = { .dptr = (unsigned char *)known->name, .dsize = known->length };
 
-	if (known->length == 0 || known->kind != kind || known->a != a || known->b != b) {
+	if (known->length == 0 || known->a != a || known->b != b) {
 		key = make_key(known->name, kind, a, b);
-		known->kind = kind;
 		known->a = a;
 		known->b = b;
-		known->length = key.dsize;
+		known->length = (uint32_t)key.dsize;
 		known->hash = tdb_jenkins_hash(&key);
 	}
 	*ret_hash = known->hash;
