@@ -51,32 +51,13 @@
 
 #include <tdb.h>
 
+#include "copies.h"
 #include "file.h"
 #include "intent.h"
 #include "lock.h"
 #include "page.h"
 #include "place.h"
 #include "system/spare.h"
-
-#define COPIES_MAX 48
-#define RANGES_MAX 8
-#define RECORD_MAX 4096   /* larger than any; a record that is larger is damaged */
-#define ARENA_SIZE (COPIES_MAX * 2304u)
-
-struct range {
-	uint32_t offset, size;
-};
-
-/* A record being worked on. */
-struct copy {
-	enum store_kind kind;
-	uint32_t a, b;
-	unsigned char *data; /* in the arena */
-	unsigned char *place; /* as tdb showed it; see file_has_places() */
-	size_t size;
-	struct range dirty[RANGES_MAX];
-	unsigned n_dirty;
-};
 
 /* A record's key, and its hash: a process goes back to the same records again and again. */
 struct known_key {
@@ -99,12 +80,9 @@ struct store {
 	void (*watch)(enum store_kind kind, uint32_t a, uint32_t b, void *arg);
 	void *watch_arg;
 	struct known_key known[STORE_KIND_MAX_][2]; /* the last of each kind, with an even and an odd first number */
-	unsigned n_copies;
 	/* From here on nothing has a meaning while no section is open: see store_spare(). */
-	struct copy copies[COPIES_MAX];
 	struct intent intent;
-	/* The copies' bytes, one behind the other: few pages, which is what a process made by fork(2) pays for. */
-	_Alignas(16) unsigned char arena[ARENA_SIZE];
+	struct copies copies;
 };
 
 static TDB_DATA make_key(char buffer[static KEY_MAX], enum store_kind kind, uint32_t a, uint32_t b)
@@ -168,19 +146,7 @@ static int show(struct store *s, TDB_DATA key, uint32_t hash, int (*fn)(TDB_DATA
 	return file_believe(r == -1 ? file_error(s->file.tdb) : r);
 }
 
-/* Newest first: a section mostly goes on with what it has fetched last. */
-static struct copy *copy_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b)
-{
-	for (unsigned i = s->n_copies; i-- > 0;) {
-		struct copy *copy = &s->copies[i];
-
-		if (copy->kind == kind && copy->a == a && copy->b == b)
-			return copy;
-	}
-	return NULL;
-}
-
-static int copy_write(struct store *s, struct copy *copy)
+static int copy_write(struct store *s, const struct copy *copy)
 {
 	char buffer[KEY_MAX];
 
@@ -193,9 +159,9 @@ static int copies_write(struct store *s)
 {
 	int r = 0;
 
-	for (unsigned i = 0; r == 0 && i < s->n_copies; i++)
-		if (s->copies[i].n_dirty > 0)
-			r = copy_write(s, &s->copies[i]);
+	for (unsigned i = 0; r == 0 && i < s->copies.n; i++)
+		if (s->copies.items[i].n_dirty > 0)
+			r = copy_write(s, &s->copies.items[i]);
 	return r;
 }
 
@@ -214,7 +180,7 @@ static int redo_one(const struct patch *patch, const unsigned char *bytes, void 
 	if (r < 0)
 		return r == -EUCLEAN && s->is_salvaged ? 0 : r;
 	(void)memcpy((unsigned char *)data + patch->offset, bytes, patch->size);
-	return copy_write(s, copy_find(s, (enum store_kind)patch->kind, patch->a, patch->b));
+	return copy_write(s, copies_find(&s->copies, (enum store_kind)patch->kind, patch->a, patch->b));
 }
 
 /* Finishes the change that a killed process had begun; see the head of this file. */
@@ -222,7 +188,7 @@ static int redo(struct store *s)
 {
 	int r = intent_each(&s->intent, redo_one, s) ?: put_applied(s, s->intent.sequence);
 
-	s->n_copies = 0;
+	s->copies.n = 0;
 	if (r == 0)
 		s->sequence = s->intent.sequence;
 	return r;
@@ -285,18 +251,10 @@ static int finish_change(struct store *s)
 /* Collects the touched ranges into s->intent. 1 if there is anything, 0 if not, -E2BIG. */
 static int plan(struct store *s)
 {
-	int r = 0;
+	int r;
 
 	intent_begin(&s->intent, s->sequence + 1);
-	for (unsigned i = 0; i < s->n_copies; i++) {
-		const struct copy *copy = &s->copies[i];
-
-		for (unsigned j = 0; r == 0 && j < copy->n_dirty; j++)
-			r = intent_add(&s->intent, &(struct patch){
-				.kind = copy->kind, .a = copy->a, .b = copy->b,
-				.offset = copy->dirty[j].offset, .size = copy->dirty[j].size,
-			}, copy->data + copy->dirty[j].offset);
-	}
+	r = copies_plan(&s->copies, &s->intent);
 	if (r < 0 || s->intent.n_patches == 0)
 		return r;
 	intent_seal(&s->intent);
@@ -313,13 +271,7 @@ static int write_by_key(struct store *s, uint64_t sequence)
 static int write_in_place(struct store *s, uint64_t sequence)
 {
 	place_write(s->intent_place, &s->intent, s->intent.size);
-	for (unsigned i = 0; i < s->n_copies; i++) {
-		const struct copy *copy = &s->copies[i];
-
-		s->touched += copy->n_dirty > 0;
-		for (unsigned j = 0; j < copy->n_dirty; j++)
-			place_write(copy->place + copy->dirty[j].offset, copy->data + copy->dirty[j].offset, copy->dirty[j].size);
-	}
+	s->touched += copies_write_in_place(&s->copies);
 	place_write(s->applied_place, &sequence, sizeof(sequence));
 	return file_believe(0);
 }
@@ -340,64 +292,42 @@ int store_commit(struct store *s)
 	s->sequence = sequence;
 	if (s->file.lock)
 		page_set_applied(lock_page(s->file.lock), sequence);
-	for (unsigned i = 0; i < s->n_copies; i++)
-		s->copies[i].n_dirty = 0;
+	copies_clean(&s->copies);
 	return 0;
 }
 
 /* ---- copies ---- */
 
-/* Where the bytes of the next copy go. */
-static unsigned char *arena_end(struct store *s)
-{
-	const struct copy *last;
-
-	if (s->n_copies == 0)
-		return s->arena;
-	last = &s->copies[s->n_copies - 1];
-	return last->data + ((last->size + 15) & ~(size_t)15);
-}
-
 static int copy_fill(TDB_DATA key, TDB_DATA value, void *arg)
 {
-	struct store *s = arg;
-	struct copy *copy = &s->copies[s->n_copies];
-
 	(void)key;
-	copy->data = arena_end(s);
-	copy->place = value.dptr;
-	copy->size = value.dsize;
-	if (value.dsize > RECORD_MAX)
-		return -EUCLEAN;
-	if (value.dsize > (size_t)(s->arena + sizeof(s->arena) - copy->data))
-		return -E2BIG;
-	(void)memcpy(copy->data, value.dptr, value.dsize);
-	return 0;
+	return copies_fill(arg, value.dptr, value.dsize);
 }
 
-/* The copy of a record, which is made if there is none. 0, -ENOENT, or -errno. */
-static int copy_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, struct copy **ret)
+/* Makes a copy of a record that has none. 0 and *ret, -ENOENT, or -errno. */
+static int copy_make(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, struct copy **ret)
 {
+	struct copy *copy = copies_begin(&s->copies, kind, a, b);
 	uint32_t hash;
 	TDB_DATA key;
 	int r;
 
-	*ret = copy_find(s, kind, a, b);
-	if (*ret)
-		return 0;
-	if (s->n_copies == COPIES_MAX)
+	if (!copy)
 		return -E2BIG;
-	*ret = &s->copies[s->n_copies];
-	(*ret)->kind = kind;
-	(*ret)->a = a;
-	(*ret)->b = b;
-	(*ret)->n_dirty = 0;
 	s->touched++;
 	key = known_key(s, kind, a, b, &hash);
-	r = show(s, key, hash, copy_fill, s);
+	r = show(s, key, hash, copy_fill, &s->copies);
 	if (r == 0)
-		s->n_copies++;
+		s->copies.n++;
+	*ret = copy;
 	return r;
+}
+
+/* The copy of a record, which is made if there is none. As copy_make(). */
+static int copy_get(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, struct copy **ret)
+{
+	*ret = copies_find(&s->copies, kind, a, b);
+	return *ret ? 0 : copy_make(s, kind, a, b, ret);
 }
 
 int store_find(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size, void **ret)
@@ -423,60 +353,14 @@ int store_find_any(struct store *s, enum store_kind kind, uint32_t a, uint32_t b
 	return 0;
 }
 
-/* The copy that size bytes at a place are in: the copies lie one behind the other in the arena. */
-static struct copy *copy_at(struct store *s, const unsigned char *at, size_t size)
-{
-	for (unsigned i = 0; i < s->n_copies; i++) {
-		struct copy *copy = &s->copies[i];
-
-		if (at >= copy->data + copy->size)
-			continue;
-		if (at >= copy->data && at + size <= copy->data + copy->size)
-			return copy;
-		break;
-	}
-	abort(); /* a bug, which must not write a half-true scoreboard */
-}
-
-/* Makes a range larger by another that it overlaps, or nearly so: a patch of its own would be longer than what lies
- * between. false: they are too far from each other. */
-static bool range_join(struct range *range, uint32_t offset, uint32_t size)
-{
-	uint32_t end = range->offset + range->size;
-
-	if (offset > end + sizeof(struct patch) || range->offset > offset + size + sizeof(struct patch))
-		return false;
-	if (end < offset + size)
-		end = offset + size;
-	if (range->offset > offset)
-		range->offset = offset;
-	range->size = end - range->offset;
-	return true;
-}
-
 void store_touch(struct store *s, const void *p, size_t size)
 {
-	struct copy *copy = copy_at(s, p, size);
-	uint32_t offset = (uint32_t)((const unsigned char *)p - copy->data);
-
-	for (unsigned i = copy->n_dirty; i-- > 0;)
-		if (range_join(&copy->dirty[i], offset, (uint32_t)size))
-			return;
-	if (copy->n_dirty == RANGES_MAX) {
-		copy->n_dirty = 1;
-		copy->dirty[0] = (struct range){ 0, (uint32_t)copy->size };
-		return;
-	}
-	copy->dirty[copy->n_dirty++] = (struct range){ offset, (uint32_t)size };
+	copies_touch(&s->copies, p, size);
 }
 
 void store_trim(struct store *s)
 {
-	for (unsigned i = 0; i < s->n_copies; i++)
-		if (s->copies[i].n_dirty > 0)
-			return;
-	if (s->n_copies > 1)
-		s->n_copies = 1;
+	copies_trim(&s->copies);
 }
 
 struct fetch {
@@ -498,7 +382,7 @@ static int fetch_fixed(TDB_DATA key, TDB_DATA value, void *arg)
 
 int store_read(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, void *data, size_t size)
 {
-	const struct copy *copy = copy_find(s, kind, a, b);
+	const struct copy *copy = copies_find(&s->copies, kind, a, b);
 	struct fetch fetch = { .data = data, .size = size };
 	uint32_t hash;
 	TDB_DATA key;
@@ -591,7 +475,7 @@ int store_lock(struct store *s)
 
 	if (r < 0)
 		return r;
-	s->n_copies = 0;
+	s->copies.n = 0;
 	r = lock_tdb(s, r == 1);
 	if (r == -ESTALE) { /* another process has taken the lock over: this process takes it again, after that one */
 		store_unlock(s);
@@ -613,7 +497,7 @@ static void count_section(struct store *s)
 
 void store_unlock(struct store *s)
 {
-	s->n_copies = 0;
+	s->copies.n = 0;
 	if (s->mode != LOCKED)
 		return;
 	s->mode = UNLOCKED;
@@ -637,7 +521,7 @@ static int begin(struct store *s)
 		return r;
 	}
 	s->mode = TRANSACTION;
-	s->n_copies = 0;
+	s->copies.n = 0;
 	if (s->file.lock && !lock_assure(s->file.lock)) {
 		store_cancel(s);
 		return begin(s);
@@ -727,7 +611,7 @@ int store_end(struct store *s)
 
 void store_cancel(struct store *s)
 {
-	s->n_copies = 0;
+	s->copies.n = 0;
 	if (s->mode != TRANSACTION)
 		return;
 	s->mode = UNLOCKED;
@@ -740,7 +624,7 @@ int store_flush(struct store *s)
 {
 	int r = copies_write(s);
 
-	s->n_copies = 0;
+	s->copies.n = 0;
 	return r;
 }
 
@@ -959,7 +843,7 @@ int store_prepare(struct store *s)
 void store_spare(struct store *s)
 {
 	if (s->mode == UNLOCKED)
-		spare_bytes(s->copies, sizeof(*s) - offsetof(struct store, copies));
+		spare_bytes(&s->intent, sizeof(*s) - offsetof(struct store, intent));
 }
 
 struct store *store_close(struct store *s)
