@@ -22,7 +22,7 @@
 
 #include "system/timespan.h"
 
-enum { ABSENT, COMING, IDLE, GIVEN, TAKING, REVOKED, BUSY };
+enum { ABSENT, COMING, IDLE, GIVEN, TAKING, REVOKED, BUSY, RETIRED };
 
 struct gate_memory {
 	_Atomic uint32_t position;
@@ -111,6 +111,11 @@ pid_t *gate_born(struct gate *gate, size_t relay)
 bool gate_is_deaf(const struct gate *gate, size_t relay)
 {
 	return atomic_load(&gate->memory->deaf[relay]);
+}
+
+bool gate_is_retired(const struct gate *gate, size_t relay)
+{
+	return atomic_load(&gate->memory->state[relay]) == RETIRED;
 }
 
 void gate_remove(struct gate *gate, size_t relay)
@@ -278,6 +283,11 @@ void gate_taken(struct gate *gate, size_t relay)
 	atomic_store(&gate->memory->state[relay], BUSY);
 	if (atomic_load(&gate->memory->calls) & CALL_TAKEN)
 		call(gate, CALL_TAKEN);
+}
+
+void gate_retire(struct gate *gate, size_t relay)
+{
+	atomic_store(&gate->memory->state[relay], RETIRED);
 }
 
 void gate_tell_full(struct gate *gate)

@@ -34,7 +34,7 @@
  *        +------------> GIVEN -> TAKING        a connection that the listener gives it
  *                         |  ^
  *                         v  | (the relay drops the order, and is IDLE)
- *                       REVOKED
+ *                       REVOKED                   BUSY -> RETIRED, after the last connection
  *
  *     what             by         when, and which process it wakes
  *     ABSENT->COMING   listener   before fork(2), for a relay that is to accept
@@ -46,7 +46,8 @@
  *     GIVEN->TAKING    relay      the relay has the order; from here on the order cannot be revoked
  *     TAKING->BUSY     relay      the relay has taken the slot; wakes the listener (CALL_TAKEN), which closes its copy
  *     GIVEN->REVOKED   listener   the relay has not taken the order for GIVEN_USEC (it is stopped, say)
- *     any->ABSENT      listener   the relay has died; an order that it had not taken is the listener's again
+ *     BUSY->RETIRED    relay      its last connection, which it accepted, is served; the relay ends
+ *     any->ABSENT      listener   the relay has ended; an order that it had not taken is the listener's again
  *
  * Only the process that moves a byte away from IDLE may give that relay work, so
  * a relay never has two connections. The listener keeps the descriptor of a
@@ -117,6 +118,9 @@ pid_t *gate_born(struct gate *gate, size_t relay);
 /* Whether the relay has closed its copies of the listening sockets. */
 bool gate_is_deaf(const struct gate *gate, size_t relay);
 
+/* Whether the relay has served all that woke it. */
+bool gate_is_retired(const struct gate *gate, size_t relay);
+
 /* A relay has ended. */
 void gate_remove(struct gate *gate, size_t relay);
 
@@ -179,6 +183,9 @@ bool gate_begin_taking(struct gate *gate, size_t relay);
 
 /* This relay has taken the connection: the listener may close its descriptor. */
 void gate_taken(struct gate *gate, size_t relay);
+
+/* This relay has accepted and served its last connection: no connection that woke it is left to others. */
+void gate_retire(struct gate *gate, size_t relay);
 
 /* The farm is full: the listener is to accept. */
 void gate_tell_full(struct gate *gate);

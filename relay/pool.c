@@ -42,8 +42,8 @@ struct pool {
 	struct member **members;     /* NULL: a free number */
 	size_t room, n;
 	size_t n_given;              /* members with a given_fd */
-	uint64_t ended;              /* relays, so far, */
-	uint64_t failed;             /* and how many of them with an error */
+	uint64_t ended;              /* relays, so far, that have not retired */
+	uint64_t failed;             /* relays, so far, that have ended with an error */
 	struct confinement *confinement; /* of the relays; NULL: this machine has none */
 	struct nursery *nursery;     /* forks them */
 	int unprepared;              /* in the nursery and in relays: why relays cannot be; or 0 */
@@ -206,7 +206,7 @@ static void bury(struct member *member, const siginfo_t *info)
 		settle(member);
 	else if (member->given_fd >= 0)
 		take_back(member); /* if the relay had just taken the slot, the ticket is gone and is put in again */
-	member->pool->ended++;
+	member->pool->ended += !gate_is_retired(&member->pool->gate, member->number);
 	member->pool->failed += info->si_code == CLD_EXITED && info->si_status != EX_OK;
 	remove_member(member);
 }

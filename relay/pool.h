@@ -45,7 +45,7 @@ struct pool *pool_free(struct pool *pool);
 /* How many relays there are. */
 size_t pool_size(const struct pool *pool);
 
-/* How many relays have ended so far, in whatever way. */
+/* How many relays have ended so far otherwise than by retiring: a connection may have woken any of them for nothing. */
 uint64_t pool_ended(const struct pool *pool);
 
 /* How many relays have ended so far because they could not do their work. */

@@ -112,6 +112,7 @@ static bool take(struct relay *relay)
 struct work {
 	int fd;
 	uint64_t accepted_usec;
+	bool ordered;               /* the listener accepted it */
 	char client[ADDRESS_MAX];
 	struct connection_start start;
 };
@@ -149,6 +150,7 @@ static enum next take_order(struct relay *relay, const struct relay_order *order
 	}
 	relay->idle = false; /* the listener reserved this relay before it sent the order */
 	(void)socket_prepare_once(ret->fd);
+	ret->ordered = true;
 	ret->accepted_usec = order->accepted_usec;
 	(void)memcpy(ret->client, order->client, sizeof(ret->client));
 	ret->start.ticket = order->ticket;
@@ -265,6 +267,7 @@ static enum next accept_one(struct relay *relay, int listening_fd, struct work *
 	gate_end_shortage(relay->place->gate);
 	prepare(relay, listening_fd, arrival.fd);
 	ret->fd = arrival.fd;
+	ret->ordered = false;
 	ret->accepted_usec = arrival.accepted_usec;
 	(void)memcpy(ret->client, arrival.client, sizeof(ret->client));
 	ret->start.has = r == 0 ? HAS_SLOT : HAS_NOTHING; /* the scoreboard failed after the accept: claims anew */
@@ -424,6 +427,8 @@ int relay_run(const struct relay_place *place)
 		serve(&relay, &work);
 		if (!relay.last)
 			rest(&relay);
+		else if (!work.ordered) /* with an order it may have been woken by another connection, too */
+			gate_retire(place->gate, place->number);
 	}
 	return next == NEXT_FAIL ? EX_OSERR : EX_OK;
 }

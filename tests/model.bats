@@ -125,6 +125,9 @@ side_by_side() {
 	MODEL=gate holds states "-DCONNECTIONS=1 -DTERMS=1"
 	MODEL=gate holds states "-DCONNECTIONS=2"
 	MODEL=gate holds states "-DCONNECTIONS=2 -DLIMIT=1"
+	MODEL=gate holds states "-DCONNECTIONS=2 -DPER_RELAY=1 -DMANY"
+	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=1 -DKILLS=1" DROP_UNSEEN 'arrived>accepted'
+	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DPER_RELAY=1 -DMANY" RETIRE_ORDERED 'arrived>accepted'
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=1 -DKILLS=1" LOOK_AT_NOTHING 'arrived>accepted'
 	MODEL=gate breaks states "-DCONNECTIONS=1 -DTRIMS=1" LOOK_AT_NOTHING 'arrived>accepted'
 	MODEL=gate breaks states "-DCONNECTIONS=1 -DSTOPS=1" SLEEP_AT_ONCE 'stopping)||ended'

@@ -78,7 +78,7 @@
 #define TRIMS 0           /* times that all idle relays but one are ended */
 #endif
 
-mtype = { LISTENER, RELAYS_DO, CLOSED, ABSENT, COMING, IDLE, GIVEN, TAKING, REVOKED, BUSY };
+mtype = { LISTENER, RELAYS_DO, CLOSED, ABSENT, COMING, IDLE, GIVEN, TAKING, REVOKED, BUSY, RETIRED };
 
 /* The gate. */
 mtype position = LISTENER;
@@ -109,6 +109,7 @@ byte kills, trims = TRIMS, terms = TERMS, revokes = REVOKES;
 /* The listener. */
 bool listening, stopping, ended;
 bool pending_time, reopen_time, pause_time, idle_time;
+bool dropped;                  /* a relay has ended otherwise than by retiring, since the listener last looked at that */
 
 #define PENDING (arrived > accepted && !ended_socket)
 #ifdef MUTATE_OVERTAKE
@@ -179,13 +180,13 @@ inline end_relay(r) {
 		assert(!len(orders[r]) && !has[r]);
 		gone[r] = true;
 		asleep[r] = false; ready[r] = false; watches[r] = false;
-		idle = false; found = false; at = 0; left = 0
+		idle = false; found = false; ordered = false; at = 0; left = 0
 	}
 }
 
 proctype Relay(byte r) {
 	byte left, at;
-	bool idle, found;
+	bool idle, found, ordered;     /* ordered: the listener accepted its connection */
 #ifdef MUTATE_ACCEPT_FIRST
 	byte came;
 #endif
@@ -213,7 +214,7 @@ look:                   if
 			:: atomic { position == CLOSED -> goto no_work }
 			fi;
 accept_one:             atomic {
-				idle = false;
+				idle = false; ordered = false;
 				if
 #ifdef MUTATE_TAKE_ANYWAY
 				:: true -> state[r] = BUSY
@@ -316,7 +317,7 @@ end_await:              if
 			fi;
 
 receive:                atomic {
-				orders[r]?_; idle = false;
+				orders[r]?_; idle = false; ordered = true;
 				if
 				:: state[r] == GIVEN -> state[r] = TAKING
 				:: else -> goto revoked
@@ -340,7 +341,7 @@ end_for_ever:                   false
 			atomic {
 				slots++; held[r]--; left--; has[r] = false; served++;
 				if
-				:: left == 0 -> goto over
+				:: left == 0 -> goto retire
 				:: left > 0
 				fi
 			}
@@ -348,9 +349,18 @@ end_for_ever:                   false
 			goto find_work;
 revoked:		rest(r);
 			goto find_work;
+retire:                 /* gate_retire() */
+			if
+#ifdef MUTATE_RETIRE_ORDERED
+			:: atomic { true -> state[r] = RETIRED }
+#else
+			:: atomic { !ordered -> state[r] = RETIRED }
+			:: atomic { ordered }
+#endif
+			fi;
 over:                   end_relay(r)
 		} unless {
-			atomic { killed[r] -> killed[r] = false; idle = false; found = false; at = 0; left = 0 }
+			atomic { killed[r] -> killed[r] = false; idle = false; found = false; ordered = false; at = 0; left = 0 }
 		}
 	od
 }
@@ -451,7 +461,7 @@ inline shrink(n) {
 
 proctype Listener() {
 	byte number;
-	bool open, ripe = true;
+	bool open, look, ripe = true;
 
 	grow(START);
 turn:   settle();
@@ -471,6 +481,7 @@ turn:   settle();
 		:: !stopping && !told_full && waiting == 0 && IS_FREE && !ripe -> open = false; reopen_time = true
 		fi
 	}
+	atomic { look = open && (position != RELAYS_DO || dropped); dropped = false };
 	if
 	:: stopping && waiting == 0 ->
 		set_position(CLOSED);
@@ -502,10 +513,11 @@ turn:   settle();
 #ifndef MUTATE_LOOK_AT_NOTHING
 		/* the connection may have woken one that did not come to accept it */
 		if
-		:: atomic { PENDING -> pending_time = true; call_no_idle = false }
-		:: !PENDING
+		:: atomic { look && PENDING -> pending_time = true; call_no_idle = false }
+		:: !look || !PENDING
 		fi;
 #endif
+		look = false;
 		atomic { listening = !pause_time && !pending_time && !ANY(IS_IDLE) && !ANY(IS_COMING) }
 	fi;
 
@@ -539,6 +551,9 @@ end_event:
 			:: else -> break
 			od;
 			slots = slots + held[i] + untaken[i];
+#ifndef MUTATE_DROP_UNSEEN
+			dropped = dropped || state[i] != RETIRED;
+#endif
 			if
 			:: given[i] && IS_UNTAKEN(i) -> waiting++      /* it has its place again */
 			:: else
