@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -22,6 +24,8 @@
 #define GIVEN_USEC 500000u /* a relay that takes longer for an order is stopped, or nearly so */
 #define CLOSE_USEC 500000u /* how long a relay may take to close the listening sockets */
 
+#define ENDS_AT_ONCE 64    /* relays buried in a turn */
+
 _Static_assert(RELAY_SOCKETS_MAX + 5 <= NURSERY_KEPT_MAX, "descriptors() has room");
 
 /* A relay; its place in the table is its number in the gate. */
@@ -33,7 +37,8 @@ struct member {
 	int given_fd;                /* of a connection that it was given and probably has not taken; or -1 */
 	uint64_t given_usec;         /* when: CLOCK_MONOTONIC */
 	struct relay_order given;
-	sd_event_source *child;      /* NULL: no event tells its end, so the pool asks */
+	int pidfd;                   /* in the pool's epoll of ends; -1: it could not be had, and child tells the end */
+	sd_event_source *child;      /* NULL without a pidfd: nothing tells its end, so the pool asks */
 };
 
 struct pool {
@@ -49,12 +54,15 @@ struct pool {
 	int unprepared;              /* in the nursery and in relays: why relays cannot be; or 0 */
 	pid_t parent;                /* of all relays: the process that made the pool */
 	sd_event_source *call;
+	int ends_fd;                 /* an epoll of the relays' pidfds */
+	sd_event_source *ends;
 	struct timer given_time;
 };
 
 static size_t descriptors(int *ret, void *arg);
 static void prepare(uint64_t *ret_pass, void *arg);
 static int become_relay(size_t number, int orders_fd, bool reserved, void *arg);
+static int on_ends(sd_event_source *source, int fd, uint32_t revents, void *arg);
 
 static int on_call(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
@@ -66,6 +74,15 @@ static int on_call(sd_event_source *source, int fd, uint32_t revents, void *arg)
 	gate_answer(&pool->gate);
 	pool->setup.on_change(pool->setup.arg);
 	return 0;
+}
+
+/* Relays that end together are noticed in one turn of the event loop, and watching a relay takes no source of its own. */
+static int watch_ends(struct pool *pool)
+{
+	pool->ends_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (pool->ends_fd < 0)
+		return -errno;
+	return sd_event_add_io(pool->setup.event, &pool->ends, pool->ends_fd, POLLIN, on_ends, pool);
 }
 
 int pool_new(const struct pool_setup *setup, struct pool **ret)
@@ -80,6 +97,7 @@ int pool_new(const struct pool_setup *setup, struct pool **ret)
 		return -E2BIG;
 	}
 	pool->setup = *setup;
+	pool->ends_fd = -1;
 	pool->parent = getpid();
 	pool->nursery = nursery_new(&(struct nursery_setup){
 		.event = setup->event, .score = setup->score, .keep = descriptors, .prepare = prepare,
@@ -91,6 +109,8 @@ int pool_new(const struct pool_setup *setup, struct pool **ret)
 	r = gate_make(&pool->gate);
 	if (r == 0)
 		r = sd_event_add_io(setup->event, &pool->call, pool->gate.call_fd, POLLIN, on_call, pool);
+	if (r >= 0)
+		r = watch_ends(pool);
 	if (r < 0) {
 		(void)pool_free(pool);
 		return r;
@@ -127,6 +147,8 @@ static void remove_member(struct member *member)
 	let_go(member);
 	gate_remove(&pool->gate, member->number);
 	sd_event_source_disable_unref(member->child);
+	if (member->pidfd >= 0)
+		(void)close(member->pidfd);
 	pool->members[member->number] = NULL;
 	pool->n--;
 	free(member);
@@ -140,6 +162,9 @@ struct pool *pool_free(struct pool *pool)
 		if (pool->members[i])
 			remove_member(pool->members[i]);
 	sd_event_source_disable_unref(pool->call);
+	sd_event_source_disable_unref(pool->ends);
+	if (pool->ends_fd >= 0)
+		(void)close(pool->ends_fd);
 	timer_clear(&pool->given_time);
 	pool->nursery = nursery_free(pool->nursery);
 	gate_clear(&pool->gate);
@@ -222,6 +247,56 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *arg)
 	return 0;
 }
 
+/* Has the end of a relay told. */
+static void watch(struct member *member)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT, .data.u64 = member->number };
+	struct pool *pool = member->pool;
+	int r;
+
+	/* Told once: a process just forked may have a copy of the pidfd, which stays in the epoll with it. */
+	member->pidfd = pidfd_open(member->pid, 0);
+	if (member->pidfd >= 0 && epoll_ctl(pool->ends_fd, EPOLL_CTL_ADD, member->pidfd, &event) == 0)
+		return;
+	if (member->pidfd >= 0)
+		(void)close(member->pidfd);
+	member->pidfd = -1;
+	/* The event loop has another way, SIGCHLD, where the kernel or a filter of system calls allows no pidfd. */
+	r = sd_event_add_child(pool->setup.event, &member->child, member->pid, WEXITED, on_child, member);
+	if (r < 0)
+		report_message(LOG_WARNING, "cannot watch relay %ld: %s", (long)member->pid, strerror(-r));
+}
+
+/* A pidfd says that a relay has ended. */
+static void on_end(struct pool *pool, size_t number)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT, .data.u64 = number };
+	struct member *member = pool->members[number];
+	siginfo_t info = { 0 };
+
+	if (!member || member->pidfd < 0 || waitid(P_PID, (id_t)member->pid, &info, WEXITED | WNOHANG) < 0)
+		return;
+	if (info.si_pid != 0)
+		bury(member, &info);
+	else /* a debugger keeps it */
+		(void)epoll_ctl(pool->ends_fd, EPOLL_CTL_MOD, member->pidfd, &event);
+}
+
+static int on_ends(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct epoll_event events[ENDS_AT_ONCE];
+	struct pool *pool = arg;
+	int n = epoll_wait(fd, events, ENDS_AT_ONCE, 0);
+
+	(void)source;
+	(void)revents;
+	for (int i = 0; i < n; i++)
+		on_end(pool, events[i].data.u64);
+	if (n > 0)
+		pool->setup.on_change(pool->setup.arg);
+	return 0;
+}
+
 /* Looks whether relays that could not be watched have ended. */
 static void bury_unwatched(struct pool *pool)
 {
@@ -229,7 +304,7 @@ static void bury_unwatched(struct pool *pool)
 		struct member *member = pool->members[i];
 		siginfo_t info = { 0 };
 
-		if (member && !member->child && waitid(P_PID, (id_t)member->pid, &info, WEXITED | WNOHANG) == 0 &&
+		if (member && member->pidfd < 0 && !member->child && waitid(P_PID, (id_t)member->pid, &info, WEXITED | WNOHANG) == 0 &&
 		    info.si_pid != 0)
 			bury(member, &info);
 	}
@@ -327,7 +402,7 @@ static int add_member(struct pool *pool, bool reserved, size_t *ret_number)
 		return r;
 	}
 	gate_add(&pool->gate, number, reserved);
-	*member = (struct member){ .pool = pool, .number = number, .orders_fd = pair[0], .given_fd = -1 };
+	*member = (struct member){ .pool = pool, .number = number, .orders_fd = pair[0], .given_fd = -1, .pidfd = -1 };
 	pool->members[number] = member;
 	pool->n++;
 	pid = nursery_fork(pool->nursery, number, pair[1], reserved, gate_born(&pool->gate, number));
@@ -337,9 +412,7 @@ static int add_member(struct pool *pool, bool reserved, size_t *ret_number)
 		return pid;
 	}
 	member->pid = pid;
-	r = sd_event_add_child(pool->setup.event, &member->child, member->pid, WEXITED, on_child, member);
-	if (r < 0)
-		report_message(LOG_WARNING, "cannot watch relay %ld: %s", (long)member->pid, strerror(-r));
+	watch(member);
 	*ret_number = number;
 	return 0;
 }

@@ -199,6 +199,38 @@ PY
   for pid in $(cat "$T/relays"); do until_ok gone "$pid"; done
 }
 
+# ends_are_noticed [cbrelay option]...: while nothing else happens, the listener waits for relays that end, idle or busy.
+ends_are_noticed() {
+  local pid
+  node a 4001 4 --mode line
+  entrance alone "$@"
+  until_ok relays_at_least 4
+  pid=$(relays | head -n 1)
+  kill -9 "$pid"
+  until_ok grep -F "relay $pid was ended by signal 9" "$T/relay.log"
+  until_ok test ! -e "/proc/$pid"
+  client_start one --line "sleep 60000" --expect line
+  until_ok busy_is 1
+  pid=$(pid_of_slot)
+  kill -9 "$pid"
+  client_fails one
+  until_ok test ! -e "/proc/$pid"
+  until_ok everything_is_free
+  client -n 40 -c 6 --line "sleep 1" --expect line
+  # Relays that have ended leave no process behind.
+  until_ok eval '! ps -o stat= --ppid "$GATE_PID" | grep ^Z'
+  farm_is_at_rest
+}
+
+@test "relays that end are noticed at once" { ends_are_noticed; }
+@test "relays of one connection that end are noticed at once" { ends_are_noticed --connections-per-relay 1; }
+
+@test "where the kernel has no pidfd_open, relays that end are noticed while nothing else happens" {
+  preload pidless
+  export LD_PRELOAD=$PRELOAD
+  ends_are_noticed --connections-per-relay 1
+}
+
 @test "relays that cannot begin are not forked without end, and clients wait until relays can" {
   preload old
   node a 4001 2 --mode line
