@@ -450,7 +450,7 @@ static void set_gate(struct listener *l)
 	struct gate *gate = pool_gate(l->pool);
 	bool open = !l->stopping && l->n_fds > 0 && shall_open(l);
 	bool closed = l->n_fds == 0 && !l->formers && l->n_coming == 0 && count_here(l) == 0;
-	size_t ahead = size_ahead(l->settings->connections_per_relay == 1);
+	bool strict = l->settings->connections_per_relay == 1;
 	/* The relay that a connection woke normally accepts it. If that relay has died, or the listener accepted at
 	 * that time, no process does: look. */
 	bool look = open && (gate_get(gate) != GATE_RELAYS || pool_ended(l->pool) != l->ended);
@@ -470,8 +470,8 @@ static void set_gate(struct listener *l)
 			      (descriptors_left(l) > 0 || !timer_is_set(&l->room_time)));
 		return;
 	}
-	if (pool_size(l->pool) < ahead || l->settings->connections_per_relay == 1)
-		grow(l, ahead);
+	if (size_is_low(strict, gate_count_coming(gate) + gate_count_idle(gate), pool_size(l->pool)))
+		grow(l, size_ahead(strict));
 	if (look) /* also while a relay is coming: with several sockets it may sleep at once */
 		look_soon(l);
 	/* If no relay can accept and no look is due in a moment, the next connection wakes the listener. */

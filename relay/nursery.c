@@ -16,6 +16,7 @@
 #include "nursery.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
 #include <sched.h>
@@ -23,6 +24,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -40,6 +42,7 @@
 
 #define NAME "cbrelay-nursery" /* in ps(1); relays have the name of the program */
 #define NAME_SIZE 16
+#define PLUGGED_MAX 128        /* numbers of descriptors that are made not free, at most */
 #define ANSWER_SEC 2           /* a nursery that takes longer is stopped, or nearly so */
 
 struct nursery {
@@ -50,11 +53,14 @@ struct nursery {
 	sd_event_source *child;
 };
 
+/* Comes with a descriptor for each relay. The answer is a pid for each, or -errno. */
 struct request {
-	size_t number;
-	pid_t *born;             /* shared, and in the nursery at the same address */
+	size_t numbers[NURSERY_BIRTHS_MAX];
+	pid_t *born[NURSERY_BIRTHS_MAX]; /* shared, and in the nursery at the same address */
 	size_t reserved;         /* 1 or 0; no bool: the message would have bytes that were never set */
 };
+
+_Static_assert(NURSERY_BIRTHS_MAX <= PASSING_MAX, "an order is a message");
 
 /* ---- the process ---- */
 
@@ -95,23 +101,72 @@ static pid_t fork_sister(struct birth *birth, pid_t *born)
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
+/* In a relay: closes the nursery's socket, and the first n descriptors of an order, which are its sisters'. */
+static void close_foreign(int fd, const int *orders, size_t n)
+{
+	bool in_a_row = true;
+
+	for (size_t i = 0; i < n; i++)
+		in_a_row &= orders[i] == fd + 1 + (int)i;
+	if (in_a_row) {
+		(void)close_range((unsigned)fd, (unsigned)fd + (unsigned)n, 0);
+		return;
+	}
+	(void)close(fd);
+	for (size_t i = 0; i < n; i++)
+		(void)close(orders[i]);
+}
+
 /* Serves a request. false: the listener has closed its end, or cannot be understood. */
 static bool serve(const struct nursery_setup *setup, struct birth *birth, int fd)
 {
 	struct request request;
-	int orders_fd, r = passing_receive(fd, &request, sizeof(request), &orders_fd);
-	pid_t pid;
+	int orders[PASSING_MAX];
+	pid_t pids[NURSERY_BIRTHS_MAX];
+	size_t n;
+	int r = passing_receive_many(fd, &request, sizeof(request), orders, &n);
 
-	if (r <= 0)
+	if (r <= 0 || n > NURSERY_BIRTHS_MAX)
 		return r == -EAGAIN || r == -EINTR;
-	holder_fork_begins();
-	pid = fork_sister(birth, request.born);
-	if (pid == 0) {
-		(void)close(fd);
-		_exit(setup->live(request.number, orders_fd, request.reserved, setup->arg));
+	for (size_t i = n; i-- > 0;) {
+		holder_fork_begins();
+		pids[i] = fork_sister(birth, request.born[i]);
+		if (pids[i] == 0) {
+			close_foreign(fd, orders, i);
+			_exit(setup->live(request.numbers[i], orders[i], request.reserved, setup->arg));
+		}
+		(void)close(orders[i]);
 	}
-	(void)close(orders_fd);
-	return send(fd, &pid, sizeof(pid), MSG_NOSIGNAL) == sizeof(pid);
+	return send(fd, pids, n * sizeof(*pids), MSG_NOSIGNAL) == (ssize_t)(n * sizeof(*pids));
+}
+
+/*
+ * Gives the socket a number behind all descriptors of this process, and leaves no number free before it: those of an
+ * order come in a row behind it then, and a relay closes what it is not to have by one call. If that fails, or if that
+ * would be many numbers, as the listener had many waiters when it opened the scoreboard anew, the relay closes them one by
+ * one. keep: of this process, without the socket.
+ */
+static int move_up(const struct score *score, int fd, const int *keep, size_t n)
+{
+	int others[SCORE_FDS_MAX], top = STDERR_FILENO, moved, plug;
+	size_t n_others = score_fds(score, others);
+
+	for (size_t i = 0; i < n; i++)
+		top = keep[i] > top ? keep[i] : top;
+	for (size_t i = 0; i < n_others; i++)
+		top = others[i] > top ? others[i] : top;
+	if (top >= PLUGGED_MAX)
+		return fd;
+	moved = fd == top + 1 ? fd : dup3(fd, top + 1, O_CLOEXEC);
+	if (moved < 0)
+		return fd;
+	if (moved != fd)
+		(void)close(fd);
+	for (plug = eventfd(0, EFD_CLOEXEC); plug >= 0 && plug < moved;)
+		plug = fcntl(plug, F_DUPFD_CLOEXEC, 0);
+	if (plug > moved)
+		(void)close(plug);
+	return moved;
 }
 
 static _Noreturn void run(const struct nursery *nursery, int fd, pid_t parent)
@@ -127,9 +182,10 @@ static _Noreturn void run(const struct nursery *nursery, int fd, pid_t parent)
 	(void)prctl(PR_SET_NAME, NAME);
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
-	keep[n++] = fd;
-	if (getppid() != parent || child_close_others(setup->score, keep, n) < 0)
+	keep[n] = fd;
+	if (getppid() != parent || child_close_others(setup->score, keep, n + 1) < 0)
 		_exit(EXIT_FAILURE);
+	fd = move_up(setup->score, fd, keep, n);
 	score_after_fork(setup->score);
 	(void)score_prepare(setup->score); /* if it fails, each relay finds out for itself */
 	inherited_without_libraries();
@@ -232,31 +288,52 @@ static bool is_born(pid_t pid)
 	return pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-pid_t nursery_fork(struct nursery *nursery, size_t number, int orders_fd, bool reserved, pid_t *born)
+/* Has the process take an order. 0 or -errno. */
+static int order(struct nursery *nursery, const struct nursery_birth *births, size_t n, bool reserved)
 {
-	const struct request request = { .number = number, .born = born, .reserved = reserved };
-	ssize_t n;
-	pid_t pid;
-	int r = -EPIPE;
+	struct request request = { .reserved = reserved };
+	int orders[NURSERY_BIRTHS_MAX], r = -EPIPE;
 
-	*born = 0;
-	nursery_follow(nursery);
+	for (size_t i = 0; i < n; i++) {
+		request.numbers[i] = births[i].number;
+		request.born[i] = births[i].born;
+		orders[i] = births[i].orders_fd;
+	}
 	/* A process that has just ended, of which no event has told yet, takes no request: the second takes it. */
 	for (unsigned i = 0; r == -EPIPE && i < 2; i++) {
 		r = nursery->pid > 0 ? 0 : start(nursery);
 		if (r == 0)
-			r = passing_send(nursery->fd, &request, sizeof(request), orders_fd);
+			r = passing_send_many(nursery->fd, &request, sizeof(request), orders, n);
 		if (r < 0)
 			nursery_renew(nursery);
 	}
+	return r;
+}
+
+void nursery_fork(struct nursery *nursery, struct nursery_birth *births, size_t n, bool reserved)
+{
+	pid_t pids[NURSERY_BIRTHS_MAX];
+	ssize_t size;
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		*births[i].born = 0;
+	nursery_follow(nursery);
+	r = order(nursery, births, n, reserved);
+	for (size_t i = 0; r < 0 && i < n; i++)
+		births[i].pid = r;
 	if (r < 0)
-		return r;
+		return;
 	do
-		n = recv(nursery->fd, &pid, sizeof(pid), 0);
-	while (n < 0 && errno == EINTR);
-	if (n == sizeof(pid))
-		return pid;
-	r = n < 0 && errno == EAGAIN ? -ETIMEDOUT : -EPIPE;
+		size = recv(nursery->fd, pids, sizeof(pids), 0);
+	while (size < 0 && errno == EINTR);
+	if (size == (ssize_t)(n * sizeof(*pids))) {
+		for (size_t i = 0; i < n; i++)
+			births[i].pid = pids[i];
+		return;
+	}
+	r = size < 0 && errno == EAGAIN ? -ETIMEDOUT : -EPIPE;
 	nursery_renew(nursery); /* it has ended then: no relay is made any more */
-	return is_born(*born) ? *born : r;
+	for (size_t i = 0; i < n; i++)
+		births[i].pid = is_born(*births[i].born) ? *births[i].born : r;
 }

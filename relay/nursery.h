@@ -36,6 +36,15 @@ struct nursery_setup {
 };
 
 #define NURSERY_KEPT_MAX 96
+#define NURSERY_BIRTHS_MAX 8u /* relays of an order */
+
+/* A relay to be forked. */
+struct nursery_birth {
+	size_t number;
+	int orders_fd;           /* the relay has a copy */
+	pid_t *born;             /* in memory that this process shares with all that it forks, mapped before nursery_new() */
+	pid_t pid;               /* as nursery_fork() leaves it: of a child of this process; or -errno: no such relay */
+};
 
 /* Makes a nursery; its process is forked when it is needed. NULL: no memory. The caller ends it by nursery_free(). */
 struct nursery *nursery_new(const struct nursery_setup *setup);
@@ -50,8 +59,8 @@ void nursery_renew(struct nursery *nursery);
 void nursery_follow(struct nursery *nursery);
 
 /*
- * Has a relay forked, with this number and a copy of orders_fd. Its pid, a child of this process; or -errno: there is no
- * such relay. The kernel writes the pid to *born, too, as it makes the relay, whatever becomes of the nursery then; born
- * is in memory that this process shares with all that it forks, mapped before nursery_new().
+ * Has n relays forked, 1 to NURSERY_BIRTHS_MAX, by one order and with one answer: so they share the switches to the
+ * nursery and back. The kernel writes the pid of each to its *born, too, as it makes the relay, whatever becomes of the
+ * nursery then.
  */
-pid_t nursery_fork(struct nursery *nursery, size_t number, int orders_fd, bool reserved, pid_t *born);
+void nursery_fork(struct nursery *nursery, struct nursery_birth *births, size_t n, bool reserved);

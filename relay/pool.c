@@ -382,13 +382,13 @@ static int find_number(struct pool *pool, size_t *ret)
 	return 0;
 }
 
-/* Has another relay forked. reserved: the relay waits for an order first. */
-static int add_member(struct pool *pool, bool reserved, size_t *ret_number)
+/* Makes the place of a relay that is to be forked. 0 and *ret, of which the caller closes orders_fd after the fork; or
+ * -errno. */
+static int add_member(struct pool *pool, bool reserved, struct nursery_birth *ret)
 {
 	struct member *member;
 	int pair[2], r;
 	size_t number;
-	pid_t pid;
 
 	r = find_number(pool, &number);
 	if (r < 0)
@@ -405,28 +405,54 @@ static int add_member(struct pool *pool, bool reserved, size_t *ret_number)
 	*member = (struct member){ .pool = pool, .number = number, .orders_fd = pair[0], .given_fd = -1, .pidfd = -1 };
 	pool->members[number] = member;
 	pool->n++;
-	pid = nursery_fork(pool->nursery, number, pair[1], reserved, gate_born(&pool->gate, number));
-	(void)close(pair[1]);
-	if (pid < 0) {
-		remove_member(member);
-		return pid;
-	}
-	member->pid = pid;
-	watch(member);
-	*ret_number = number;
+	*ret = (struct nursery_birth){
+		.number = number, .orders_fd = pair[1], .born = gate_born(&pool->gate, number),
+	};
 	return 0;
+}
+
+/* Has up to n relays forked by one order, *ret_made of them, with *ret_number the last. reserved: they wait for an order
+ * first. 0; or -errno: not all were made. */
+static int make_relays(struct pool *pool, size_t n, bool reserved, size_t *ret_made, size_t *ret_number)
+{
+	struct nursery_birth births[NURSERY_BIRTHS_MAX];
+	size_t places = 0;
+	int r = 0;
+
+	*ret_made = 0;
+	while (r == 0 && places < n && places < NURSERY_BIRTHS_MAX) {
+		r = add_member(pool, reserved, &births[places]);
+		places += r == 0;
+	}
+	if (places > 0)
+		nursery_fork(pool->nursery, births, places, reserved);
+	for (size_t i = 0; i < places; i++) {
+		struct member *member = pool->members[births[i].number];
+
+		(void)close(births[i].orders_fd);
+		if (births[i].pid < 0) {
+			r = births[i].pid;
+			remove_member(member);
+			continue;
+		}
+		member->pid = births[i].pid;
+		watch(member);
+		*ret_number = member->number;
+		++*ret_made;
+	}
+	return r;
 }
 
 /* ---- how many ---- */
 
 int pool_grow(struct pool *pool, size_t n)
 {
-	size_t there = gate_count_coming(&pool->gate) + gate_count_idle(&pool->gate), number;
+	size_t there = gate_count_coming(&pool->gate) + gate_count_idle(&pool->gate), made, number;
 	int r = 0;
 
 	bury_unwatched(pool);
-	for (; r == 0 && there < n; there++)
-		r = add_member(pool, false, &number);
+	for (; r == 0 && there < n; there += made)
+		r = make_relays(pool, n - there, false, &made, &number);
 	return r;
 }
 
@@ -543,7 +569,7 @@ size_t pool_given(const struct pool *pool)
 
 int pool_give(struct pool *pool, const struct relay_order *what, int fd, bool may_fork)
 {
-	size_t number;
+	size_t number, made;
 	int r;
 
 	for (number = gate_find_idle(&pool->gate, 0); number < GATE_RELAYS_MAX;
@@ -555,6 +581,6 @@ int pool_give(struct pool *pool, const struct relay_order *what, int fd, bool ma
 			return 0;
 	if (!may_fork)
 		return -EAGAIN;
-	r = add_member(pool, true, &number);
+	r = make_relays(pool, 1, true, &made, &number);
 	return r < 0 ? r : order(pool, number, what, fd);
 }

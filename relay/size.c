@@ -4,6 +4,7 @@
 
 #define AHEAD 4u
 #define AHEAD_STRICT 8u
+#define LOW_STRICT 4u
 #define SHRINK_PART 4u /* of the idle relays that are too many, this part is let go at a time */
 
 void size_init(struct size *size)
@@ -14,6 +15,11 @@ void size_init(struct size *size)
 size_t size_ahead(bool strict)
 {
 	return strict ? AHEAD_STRICT : AHEAD;
+}
+
+bool size_is_low(bool strict, size_t waiting, size_t relays)
+{
+	return strict ? waiting <= LOW_STRICT : relays < AHEAD;
 }
 
 size_t size_grow(struct size *size, const struct size_view *view)

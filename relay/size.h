@@ -39,6 +39,12 @@ void size_init(struct size *size);
 size_t size_ahead(bool strict);
 
 /*
+ * Whether to make relays until size_ahead() of them wait for work, of which so many are idle or on their way, and so many
+ * there are in all. strict: several at a time, as each connection takes a relay away.
+ */
+bool size_is_low(bool strict, size_t waiting, size_t relays);
+
+/*
  * A look: returns how many relays to make. None while a relay is idle, or while the
  * present relays accept so fast that they have taken what is pending by the next
  * look: more relays would only cost more process switches. One if the present

@@ -29,13 +29,15 @@
 # A claim and a release of the slot cost none (lock.bats).
 #
 # In the strict form, --connections-per-relay 1, a relay makes these first:
-#   1 set_robust_list, 2 prctl (its name), 3-4 close (what is its nursery's), 5 getpid, 6 clock_gettime, 7 gettid (what it is)
+#   1 set_robust_list, 2 prctl (its name), 3 close_range, 4 close (what is its nursery's), 5 getpid, 6 clock_gettime, 7 gettid (what it is)
 #   8 landlock_restrict_self
 #   9 prctl, 10 getppid, 11 rt_sigprocmask (the end of its parent, and signals)
 #  12 epoll_create1, 13-15 epoll_ctl, 16 socket, 17 getpid, 18 bind, 19 getsockname (what it waits for)
 # then all of the above and getsockopt (whether the client's socket has inherited SO_LINGER), and exit_group. The kernel may wake
-# those that wait for the scoreboard's lock: futex. For each relay the nursery makes 6 calls (poll, recvmsg, clock_gettime,
-# clone, close, sendto), and the listener some 13.
+# those that wait for the scoreboard's lock: futex. For each relay the nursery makes 4 calls (getpid, clock_gettime,
+# clone, close), and the listener 7 (socketpair, close, pidfd_open, epoll_ctl; waitid, and close twice). An order takes 6 more,
+# for all its relays together (fstat, sendmsg, recvfrom; recvmsg, sendto, poll); so does a turn of the listener, for all ends
+# that it finds: 2 of epoll_wait.
 
 load lib/helpers
 load lib/holders

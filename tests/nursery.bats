@@ -44,17 +44,18 @@ serve_by_new_relays() {
 zombies() { ps -o stat= --ppid "$GATE_PID" | grep -c ^Z || true; }
 zombies_are() { [ "$(zombies)" = "$1" ]; }
 
-@test "the nursery is killed when it has made a relay and has not said which: nothing is lost, and nothing is left" {
+# killed_when_it_has_made FILE: what preload-unborn.c looks for.
+killed_when_it_has_made() {
   [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
   local round different
-  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/preload-unborn.so" "$BATS_TEST_DIRNAME/tools/preload-unborn.c" -ldl
+  preload unborn
   node a 4001 4 --mode line
   export UNBORN=$T/unborn
-  LD_PRELOAD=$T/preload-unborn.so entrance alone --connections-per-relay 1
+  LD_PRELOAD=$PRELOAD entrance alone --connections-per-relay 1
   for round in 1 2 3; do
-    : >"$UNBORN"
+    : >"$T/$1"
     client -n 40 -c 8 --line "sleep 0" --expect line
-    until_ok test ! -e "$UNBORN"
+    until_ok test ! -e "$T/$1"
     until_ok lines_with_are "$T/relay.log" 'end=' $((40 * round))
     until_ok zombies_are 0
   done
@@ -64,6 +65,14 @@ zombies_are() { [ "$(zombies)" = "$1" ]; }
   kill "$GATE_PID"
   until_ok gone "$GATE_PID"
   farm_is_at_rest
+}
+
+@test "the nursery is killed when it has made relays and has not said which: nothing is lost, and nothing is left" {
+  killed_when_it_has_made unborn
+}
+
+@test "the nursery is killed when it has made some relays of an order: nothing is lost, and nothing is left" {
+  killed_when_it_has_made unborn.midway
 }
 
 @test "the nursery ends with its listener, however that ends, and not by itself" {

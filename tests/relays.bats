@@ -47,7 +47,7 @@ serve_one_by_one() {
 
 @test "how many relays there are: the rule alone" {
   run -0 "$BUILD/tests/cbtest-size"
-  [ ${#lines[@]} = 10 ]
+  [ ${#lines[@]} = 12 ]
 }
 
 @test "as many long connections as slots are served at once, by as many relays, which go when they are idle" {

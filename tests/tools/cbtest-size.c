@@ -87,6 +87,14 @@ static void at_rest(void)
 	says("the relays that are made ahead are kept");
 }
 
+static void is_low(void)
+{
+	MUST(size_is_low(false, 0, size_ahead(false) - 1) && !size_is_low(false, 0, size_ahead(false)));
+	says("relays that serve on are made when there are fewer than are made ahead");
+	MUST(size_is_low(true, size_ahead(true) - 4, 1000) && !size_is_low(true, size_ahead(true) - 3, 1));
+	says("relays of a single connection are made when four are missing that wait for work");
+}
+
 /* From any number, the relays come down to those that are kept, some at a time. */
 static void shrinks(void)
 {
@@ -110,6 +118,7 @@ int main(void)
 	moving();
 	crowded();
 	at_rest();
+	is_low();
 	shrinks();
 	return 0;
 }

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * preload-unborn.c: for LD_PRELOAD. As long as there is a file $UNBORN, the first
- * process that is about to send(2) as many bytes as a pid has removes the file and is killed:
- * a nursery that answers. The relay of which the answer tells has been made.
+ * preload-unborn.c: for LD_PRELOAD. As long as there is a file $UNBORN, the first nursery that is about to send(2) an
+ * answer removes the file and is killed: the relays of which the answer tells have been made. As long as there is a file
+ * $UNBORN.midway, the first that has made two relays is killed: others of the same order have not been made.
  */
 
 #include <dlfcn.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,13 +29,44 @@ static void die(void)
 		(void)nanosleep(&most, NULL);
 }
 
+/* Only a nursery calls send(2) for a socket that keeps messages apart. */
+static bool is_answer(int fd)
+{
+	int type = 0;
+	socklen_t size = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+}
+
 ssize_t send(int fd, const void *bytes, size_t size, int flags)
 {
 	ssize_t (*real)(int, const void *, size_t, int) =
 		(ssize_t (*)(int, const void *, size_t, int))dlsym(RTLD_NEXT, "send");
 	const char *path = getenv("UNBORN");
 
-	if (path && size == sizeof(pid_t) && access(path, F_OK) == 0 && unlink(path) == 0)
+	if (path && is_answer(fd) && access(path, F_OK) == 0 && unlink(path) == 0)
 		die();
 	return real(fd, bytes, size, flags);
+}
+
+/* A nursery calls clone(2) so. */
+long syscall(long number, ...)
+{
+	long (*real)(long, ...) = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall"), arguments[6], r;
+	const char *path = getenv("UNBORN");
+	static unsigned made;
+	char midway[4096];
+	va_list list;
+
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		arguments[i] = va_arg(list, long);
+	va_end(list);
+	r = real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+	if (number != SYS_clone || r <= 0 || !path || ++made % 2 != 0)
+		return r;
+	(void)snprintf(midway, sizeof(midway), "%s.midway", path);
+	if (access(midway, F_OK) == 0 && unlink(midway) == 0)
+		die();
+	return r;
 }
