@@ -101,11 +101,28 @@ static bool is_usable(const struct score_address *address)
 	return usable;
 }
 
+/*
+ * Gets the socket's own address, and returns whether the socket is connected to itself: for a connect the kernel picks a
+ * port of this machine, and if that is the very port to connect to, and no process listens there, the two ends of the
+ * connection are this socket. What is written to it comes back, and no node could listen at its port meanwhile.
+ */
+static bool is_itself(int fd, const struct score_address *address, struct score_address *ret_own)
+{
+	*ret_own = (struct score_address){ .size = sizeof(ret_own->in6) };
+	if (getsockname(fd, &ret_own->sa, &ret_own->size) < 0 || ret_own->sa.sa_family != address->sa.sa_family)
+		return false;
+	if (address->sa.sa_family == AF_INET)
+		return ret_own->in.sin_port == address->in.sin_port &&
+		       ret_own->in.sin_addr.s_addr == address->in.sin_addr.s_addr;
+	return ret_own->in6.sin6_port == address->in6.sin6_port &&
+	       IN6_ARE_ADDR_EQUAL(&ret_own->in6.sin6_addr, &address->in6.sin6_addr);
+}
+
 static enum connect_outcome try_address(const struct score_address *address, uint64_t timeout_usec,
-					const struct connect_client *client, int *ret_fd, int *ret_error)
+					const struct connect_client *client, struct connect_result *ret, int *ret_error)
 {
 	enum connect_outcome outcome = CONNECT_DONE;
-	int fd, r;
+	int fd, r, error;
 
 	fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
@@ -115,19 +132,23 @@ static enum connect_outcome try_address(const struct score_address *address, uin
 	socket_prepare_birth(fd);
 	congestion_apply_to(fd, &address->sa);
 	r = connect(fd, &address->sa, address->size);
-	if (r < 0 && errno == EINPROGRESS) {
+	error = r < 0 ? errno : 0;
+	if ((r == 0 || error == EINPROGRESS) && is_itself(fd, address, &ret->own)) {
+		*ret_error = ECONNREFUSED;
+		outcome = CONNECT_FAILED;
+	} else if (error == EINPROGRESS) {
 		outcome = offer(fd, timeout_usec, client, ret_error);
 	} else if (r < 0) {
-		*ret_error = errno;
+		*ret_error = error;
 		/* EADDRNOTAVAIL: no IPv6 here, or no port left towards this very address. */
-		if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ||
-		    (errno == EADDRNOTAVAIL && is_usable(address)))
+		if (error == EAGAIN || error == ENOBUFS || error == ENOMEM ||
+		    (error == EADDRNOTAVAIL && is_usable(address)))
 			outcome = CONNECT_NO_RESOURCES;
 		else
 			outcome = outcome_of(*ret_error);
 	}
 	if (outcome == CONNECT_DONE || outcome == CONNECT_RESET)
-		*ret_fd = fd;
+		ret->fd = fd;
 	else
 		(void)close(fd);
 	return outcome;
@@ -142,10 +163,10 @@ struct race {
 
 /* Gives an address its turn. FAILED: the address stays in race->left if it merely has not answered. */
 static enum connect_outcome take_turn(struct race *race, const struct score_target *target, unsigned i, uint64_t usec,
-				      const struct connect_client *client, int *ret_fd)
+				      const struct connect_client *client, struct connect_result *ret)
 {
 	int error = 0;
-	enum connect_outcome outcome = try_address(&target->addresses[i], usec, client, ret_fd, &error);
+	enum connect_outcome outcome = try_address(&target->addresses[i], usec, client, ret, &error);
 
 	errno = error;
 	if (outcome == CONNECT_NO_RESOURCES && error == EADDRNOTAVAIL) {
@@ -178,7 +199,7 @@ enum connect_outcome connect_node(const struct score_target *target, uint64_t ti
 			if (!(race.left >> i & 1))
 				continue;
 			outcome = take_turn(&race, target, i, alone || left_usec < turn_usec ? left_usec : turn_usec,
-					    client, &ret->fd);
+					    client, ret);
 			if (outcome != CONNECT_FAILED) {
 				ret->reached = i;
 				ret->unreached = race.unreached & ~(1u << i);

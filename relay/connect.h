@@ -23,6 +23,7 @@ enum connect_outcome {
 /* How the connect went, as far as the outcome has it. */
 struct connect_result {
 	int fd;                  /* DONE, RESET: the caller's */
+	struct score_address own; /* DONE, RESET: of that socket */
 	unsigned reached;        /* DONE, RESET: the number of the address that was reached */
 	uint32_t unreached;      /* bits: addresses that were tried in vain */
 	enum node_reason reason; /* FAILED */

@@ -615,7 +615,7 @@ static enum stage stage_connect(struct life *life)
 		return release(life, false);
 	}
 	connection->record.connect_usec = now_boottime() - start_usec;
-	(void)address_local(life->node_fd, connection->record.node_local);
+	(void)address_format(&result.own.sa, result.own.size, connection->record.node_local);
 	if (life->slot.trial && score_connected(life->score, &life->slot, &edge) == 0) {
 		life->slot.trial = false;
 		report_node(life->target.name, &edge);

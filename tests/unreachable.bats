@@ -236,3 +236,19 @@ time.sleep(600)"
   until_ok grep -q hello "$T/client.out"
   lines_with_are "$T/relay.log" 'is down' 0
 }
+
+@test "a connect that comes back to its own socket, as no process has the node's port, has reached no node" {
+  network_up
+  # The only port that the kernel can give a socket that connects is the port of the node that is down.
+  network bash -c 'echo 30001 30001 >/proc/sys/net/ipv4/ip_local_port_range'
+  background "$T/node.log" nsenter --net="/proc/$KEEPER/ns/net" "$NODE" --name alive --max 8 --timeout 120 --mode line 127.0.0.1:4001
+  until_ok grep -q ^PORT "$T/node.log"
+  printf '127.0.0.1, %s\n' '30001, 1, 0, speed=9' '4001, 1, 0' >"$CONF"
+  background "$T/relay.log" systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS \
+    -l "$T/gate" nsenter --net="/proc/$KEEPER/ns/net" "$BUILD/cbrelay" -c "$CONF"
+  until_ok test -S "$T/gate"
+  run -0 bash -c "echo 'sleep 0' | socat -t 60 - 'UNIX-CONNECT:$T/gate'"
+  [[ $output == *alive* ]]
+  [ "$(reason_of 127.0.0.1:30001)" = "down connection\x20refused" ]
+  until_ok grep -q 'node=127.0.0.1:4001 .*node_local=127.0.0.1:30001 .*failed_nodes=1 end=--' "$T/relay.log"
+}
