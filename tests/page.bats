@@ -162,6 +162,30 @@ EOF
   [ "$(status_of "$WEB/")" = 200 ]
 }
 
+@test "more clients that say nothing than the page has room for are ended soon, and others are not" {
+  printf '10.0.0.1, %s, 16, 0\n' {3001..4500} >"$CONF"
+  score load
+  serve
+  # A client that has asked, and reads slowly, stays.
+  background "$T/slow.log" python3 -c "
+import socket, os, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096); s.connect(('$ADDR', 3680))
+s.sendall(b'GET /metrics HTTP/1.0\r\n\r\n'); print(s.recv(12), flush=True)
+while not os.path.exists('$T/read.word'): time.sleep(0.02)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+data = b''.join(iter(lambda: s.recv(65536), b'')); print('whole' if data.endswith(b'\n') and len(data) > 1000000 else data[-99:], flush=True)"
+  until_ok grep -q 200 "$T/slow.log"
+  background "$T/silent.log" prlimit --nofile=4096 python3 -c "
+import socket, time
+held = [socket.create_connection(('$ADDR', 3680)) for i in range(1200)]
+print('all', flush=True); time.sleep(600)"
+  until_ok grep -q all "$T/silent.log"
+  timeout 8 curl -s -o "$T/page" "$WEB/"
+  grep -q "10.0.0.1:4500" "$T/page"
+  word read
+  until_ok grep -q whole "$T/slow.log"
+}
+
 @test "a large farm needs little memory while many clients read slowly, and gives it back when they have gone" {
   local i
   for ((i = 0; i < 3000; i++)); do echo "10.0.$((i / 256)).$((i % 256)), 3632, 16, 0"; done >"$CONF"

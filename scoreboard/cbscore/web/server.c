@@ -3,7 +3,8 @@
 /*
  * server.c: libmicrohttpd in one thread, a daemon for each listening socket, all
  * behind one poll(2). What clients can use up is bounded: the connections, the
- * memory for each, and the time in which a client is silent.
+ * memory for each, and the time in which a client is silent, which is much shorter
+ * while no other connection has room.
  *
  * The farm is copied at most four times a second, for any number of requests. The
  * copies that slow clients still read are bounded, too; and once there is no client,
@@ -30,6 +31,7 @@
 #include "shown.h"
 #include "status_json.h"
 #include "system/timespan.h"
+#include "visitors.h"
 
 #define LISTENERS_MAX 16
 #define CONNECTIONS_MAX 256u
@@ -42,6 +44,7 @@ struct server {
 	const struct server_settings *settings;
 	struct MHD_Daemon *daemons[LISTENERS_MAX];
 	size_t n_daemons;
+	struct visitors visitors;
 	struct score *score;          /* NULL: not open */
 	struct shown *shown;          /* the last snapshot; or NULL */
 	uint64_t shown_usec;          /* when it was taken, CLOCK_MONOTONIC */
@@ -224,6 +227,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	server->asked_usec = now_monotonic();
 	if (!*request) {
 		*request = &seen;
+		visitors_note_request(&server->visitors, connection, true);
 		return MHD_YES;
 	}
 	if (*data_size > 0) {
@@ -231,6 +235,15 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 		return MHD_YES;
 	}
 	return route(server, connection, path_of(target), method);
+}
+
+static void on_answered(void *arg, struct MHD_Connection *connection, void **request, enum MHD_RequestTerminationCode code)
+{
+	struct server *server = arg;
+
+	(void)request;
+	(void)code;
+	visitors_note_request(&server->visitors, connection, false);
 }
 
 /* ---- the loop ---- */
@@ -244,7 +257,9 @@ static int start_daemons(struct server *server, const int *fds, size_t n)
 			MHD_USE_EPOLL, 0, NULL, NULL, on_request, server,
 			MHD_OPTION_LISTEN_SOCKET, fds[i], MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
 			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-			MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+			MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+			MHD_OPTION_NOTIFY_CONNECTION, visitors_note, &server->visitors,
+			MHD_OPTION_NOTIFY_COMPLETED, on_answered, server, MHD_OPTION_END);
 
 		if (!daemon)
 			return -ENOMEM;
@@ -261,15 +276,24 @@ static void stop_daemons(struct server *server)
 	server->n_daemons = 0;
 }
 
+static unsigned connections_of(struct MHD_Daemon *daemon)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+	return info ? info->num_connections : 0;
+}
+
+static bool is_full(struct MHD_Daemon *daemon)
+{
+	return connections_of(daemon) >= CONNECTIONS_MAX;
+}
+
 static unsigned count_connections(const struct server *server)
 {
 	unsigned n = 0;
 
-	for (size_t i = 0; i < server->n_daemons; i++) {
-		const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemons[i], MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-
-		n += info ? info->num_connections : 0;
-	}
+	for (size_t i = 0; i < server->n_daemons; i++)
+		n += connections_of(server->daemons[i]);
 	return n;
 }
 
@@ -286,11 +310,22 @@ static MHD_UNSIGNED_LONG_LONG least_of(MHD_UNSIGNED_LONG_LONG a, MHD_UNSIGNED_LO
 	return a < b ? a : b;
 }
 
+/* Makes room where connections that say nothing keep others out. Returns in how many milliseconds to look again. */
+static MHD_UNSIGNED_LONG_LONG make_room(struct server *server)
+{
+	MHD_UNSIGNED_LONG_LONG least = UINT64_MAX;
+
+	for (size_t i = 0; i < server->n_daemons; i++)
+		if (is_full(server->daemons[i]))
+			least = least_of(least, visitors_make_room(&server->visitors, server->daemons[i]) / 1000 + 1);
+	return least;
+}
+
 /* How long the server may sleep, in milliseconds; -1: until something happens. */
-static int sleep_time(const struct server *server)
+static int sleep_time(struct server *server)
 {
 	uint64_t idle_usec = server->settings->exit_idle_usec;
-	MHD_UNSIGNED_LONG_LONG least = UINT64_MAX, one;
+	MHD_UNSIGNED_LONG_LONG least = make_room(server), one;
 
 	for (size_t i = 0; i < server->n_daemons; i++)
 		if (MHD_get_timeout(server->daemons[i], &one) == MHD_YES)
@@ -314,6 +349,17 @@ static bool be_idle(struct server *server)
 	return !idle_usec || now_usec - server->asked_usec < idle_usec;
 }
 
+/* A daemon at its limit does not await new connections. It begins to await them again not when it has fewer connections,
+ * but when it is run the next time, and would sleep before that. */
+static void run_daemon(struct MHD_Daemon *daemon)
+{
+	bool was_full = is_full(daemon);
+
+	(void)MHD_run(daemon);
+	if (was_full && !is_full(daemon))
+		(void)MHD_run(daemon);
+}
+
 static int loop(struct server *server, int signal_fd)
 {
 	struct pollfd fds[LISTENERS_MAX + 1];
@@ -329,7 +375,7 @@ static int loop(struct server *server, int signal_fd)
 		if (fds[server->n_daemons].revents)
 			return 0;
 		for (size_t i = 0; i < server->n_daemons; i++)
-			(void)MHD_run(server->daemons[i]);
+			run_daemon(server->daemons[i]);
 	}
 	return 0;
 }
