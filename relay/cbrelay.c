@@ -22,6 +22,7 @@
 #include "farm.h"
 #include "listener.h"
 #include "system/log.h"
+#include "mirror.h"
 #include "options.h"
 #include "report.h"
 #include "sigterm.h"
@@ -104,6 +105,7 @@ static int serve(const struct sockets *sockets, const struct farm *farm, const s
 	if (sockets->connected)
 		return serve_one(sockets->fds[0], score, options, started_usec);
 	raise_limits();
+	mirror_tell(score, sockets->fds, sockets->n);
 	bind_listener();
 	if (sockets->n_waiters > 0)
 		(void)score_reap(score, NULL, NULL); /* the previous listener may still stand in the queue */

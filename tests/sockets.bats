@@ -316,3 +316,18 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF'] + '${2:-}'.split())" </dev
   client --expect line
   until_ok grep "end=" "$T/relay.log"
 }
+
+@test "a node that is the listener itself is told of, by whichever address it is in the list" {
+  node a 4001 1 --mode line
+  node_line 3632 1
+  entrance alone
+  until_ok grep -qx "cbrelay: $GATE: this node is the listener itself: each connection that it gets comes back, and waits for another slot" \
+    "$T/relay.log"
+  lines_with_are "$T/relay.log" 'the listener itself' 1
+  # A socket that listens on all addresses: those of the machine are the listener's, and no others.
+  printf '%s, 3699, 1, 0\n' "$ADDR" '[::1]' 192.0.2.1 '[2001:db8::1]' >"$T/all.conf"
+  background "$T/all.log" "$BUILD/cbrelay" -c "$T/all.conf" -s "$T/all.tdb" 3699
+  until_ok lines_with_are "$T/all.log" 'the listener itself' 2
+  grep -q "^cbrelay: $ADDR:3699: this node" "$T/all.log"
+  grep -qF 'cbrelay: [::1]:3699: this node' "$T/all.log"
+}
