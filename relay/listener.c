@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <syslog.h>
 #include <time.h>
@@ -106,6 +107,7 @@ struct listener {
 
 static void listener_turn(void *arg);
 static void take_over(struct listener *l);
+static void leave_without_folder(struct listener *l);
 
 static void set_timer(struct listener *l, struct timer *timer, uint64_t usec, void (*fn)(void *arg))
 {
@@ -405,6 +407,7 @@ static void on_follow_time(void *arg)
 	if (score_watch(l->score, &usec) < 0 || usec > FOLLOW_USEC)
 		usec = FOLLOW_USEC;
 	set_timer(l, &l->follow_time, usec, on_follow_time);
+	leave_without_folder(l);
 }
 
 /* ---- the gate ---- */
@@ -711,9 +714,8 @@ static int hand_over(struct listener *l)
 /* ---- signals ---- */
 
 /* Takes no more connections; ends when all that are here have been served. */
-static void stop(struct listener *l)
+static void wind_up(struct listener *l)
 {
-	(void)sd_notify(0, "STOPPING=1");
 	l->stopping = true;
 	l->stopping_usec = now_realtime();
 	gate_set(pool_gate(l->pool), GATE_LISTENER);
@@ -723,6 +725,29 @@ static void stop(struct listener *l)
 		close_sockets(l); /* systemd and inetd keep theirs open, with the backlog */
 	pool_forget_sockets(l->pool);
 	listener_turn(l);
+}
+
+static void stop(struct listener *l)
+{
+	(void)sd_notify(0, "STOPPING=1");
+	wind_up(l);
+}
+
+/*
+ * A scoreboard without a folder is seen by no process that starts, and cannot be put back: the processes of a service see
+ * no other folder of that name. So the listener ends, when its relays have: till then they have slots that the next
+ * scoreboard would not know of. Clients wait in the backlog, and the service manager starts the next listener for them.
+ * The manager is not told before the end, as it gives a service that stops only a short time.
+ */
+static void leave_without_folder(struct listener *l)
+{
+	struct stat st;
+
+	if (l->stopping || l->owned || !l->notify || fstat(score_folder_fd(l->score), &st) < 0 || st.st_nlink > 0)
+		return;
+	report_message(LOG_ERR, "the folder of the scoreboard was removed: the connections of %zu relays and of %zu waiters are "
+				"served first, and the next listener makes it anew", count_working(l), waiters_count(l->waiters));
+	wind_up(l);
 }
 
 static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)

@@ -591,6 +591,23 @@ pass_after() { (($(last_pass) > $1)); }
   at_rest
 }
 
+@test "listener: the scoreboard's folder is removed: a connection is served to its end, and then the next listener makes the folder" {
+  local before
+  node a 4001 2 --mode line
+  use listener
+  client_start first --line "sleep 4000" --expect line
+  until_ok busy_is 1
+  before=$(main_pid corebalance.service)
+  inside rm -r /run/corebalance
+  until_ok eval 'journal -u corebalance.service | grep -q "the folder of the scoreboard was removed"'
+  # This client waits in the backlog: the next scoreboard would not know of the first connection.
+  client --line "sleep 0" --expect line
+  client_wait first
+  [ "$(main_pid corebalance.service)" != "$before" ]
+  [ "$(score list -nr -o SERVED)" = 1 ]
+  at_rest
+}
+
 @test "connection: connections outlive a restart of the socket" {
   node a 4001 2 --mode echo
   use connection
