@@ -75,12 +75,10 @@ static int check_surroundings(struct store *store)
 {
 	struct surroundings here;
 	struct origin *origin;
-	void *data;
-	int r = store_get(store, STORE_ORIGIN, 0, 0, sizeof(*origin), &data);
+	int r = STORE_GET(store, STORE_ORIGIN, 0, 0, &origin);
 
 	if (r < 0)
 		return r;
-	origin = data;
 	surroundings_self(&here);
 	if (!boots_differ(origin->surroundings.boot, here.boot))
 		return surroundings_agree(&origin->surroundings, &here) ? 0 : -EREMOTE;

@@ -168,8 +168,7 @@ static int resize(struct score *s, uint32_t id,
 	uint32_t first = NONE, pages = 0;
 	struct node_record *record;
 	struct index_entry *entry;
-	struct farm *farm, read;
-	void *data;
+	struct farm *farm = NULL, read;
 	int r = farm_begin(s, &read), changed = 0;
 
 	if (r < 0)
@@ -179,10 +178,8 @@ static int resize(struct score *s, uint32_t id,
 	if (r > 0)
 		r = slot_resize(s->store, id, record->slot_pages, record->config.cores, &first, &pages);
 	if (r == 0)
-		r = store_get(s->store, STORE_FARM, 0, 0, sizeof(*farm), &data);
-	farm = r == 0 ? data : NULL;
-	if (r == 0)
-		r = node_get_entry(s->store, farm, id, &record, &entry);
+		r = STORE_GET(s->store, STORE_FARM, 0, 0, &farm) ?:
+		    node_get_entry(s->store, farm, id, &record, &entry);
 	if (r == 0)
 		r = changed = fn(record, entry, arg);
 	if (r > 0) {

@@ -31,12 +31,12 @@ int learn_format(struct store *store)
 
 static int class_get(struct store *store, uint32_t row, unsigned cell, struct speed_class **ret)
 {
-	void *record;
-	int r = store_get(store, STORE_SPEED, row, 0, sizeof(struct speed_row), &record);
+	struct speed_row *record;
+	int r = STORE_GET(store, STORE_SPEED, row, 0, &record);
 
 	if (r < 0)
 		return r;
-	*ret = &((struct speed_row *)record)->cells[cell];
+	*ret = &record->cells[cell];
 	return 0;
 }
 

@@ -348,14 +348,12 @@ static int set_list(struct score *s, const char *path)
 {
 	struct origin *origin;
 	struct farm *farm;
-	void *data;
 	int r = farm_enter(s, &farm);
 
 	if (r < 0)
 		return r;
-	r = store_get(s->store, STORE_ORIGIN, 0, 0, sizeof(*origin), &data);
+	r = STORE_GET(s->store, STORE_ORIGIN, 0, 0, &origin);
 	if (r == 0) {
-		origin = data;
 		store_touch(s->store, origin->list, sizeof(origin->list));
 		(void)memset(origin->list, 0, sizeof(origin->list));
 		(void)memcpy(origin->list, path, strlen(path));

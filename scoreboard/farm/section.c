@@ -8,17 +8,15 @@
 
 int farm_enter_untold(struct score *s, struct farm **ret)
 {
-	void *farm;
 	int r = store_lock(s->store);
 
 	if (r < 0)
 		return r;
-	r = store_get(s->store, STORE_FARM, 0, 0, sizeof(**ret), &farm) ?: farm_check(farm);
+	r = STORE_GET(s->store, STORE_FARM, 0, 0, ret) ?: farm_check(*ret);
 	if (r < 0) {
 		store_unlock(s->store);
 		return r;
 	}
-	*ret = farm;
 	s->verbosity = (*ret)->verbosity;
 	s->is_fair = (*ret)->fair;
 	return 0;

@@ -70,10 +70,8 @@ static void add_slice(struct history_record *history, const struct slice_record 
 static void begin_slice(struct store *store, struct slice_record *slice, uint64_t number)
 {
 	struct history_record *history;
-	void *data;
 
-	if (store_get(store, STORE_HISTORY, 0, 0, sizeof(*history), &data) == 0) {
-		history = data;
+	if (STORE_GET(store, STORE_HISTORY, 0, 0, &history) == 0) {
 		add_slice(history, slice);
 		store_touch(store, history, sizeof(*history));
 	}
@@ -92,11 +90,9 @@ static struct slice_record *present(struct store *store, const struct farm *farm
 {
 	uint64_t number = now_realtime() / SCORE_SLICE_USEC; /* slices are shown by the time of day */
 	struct slice_record *slice;
-	void *data;
 
-	if (store_get(store, STORE_SLICE, (uint32_t)(number % SCORE_SLICES), 0, sizeof(*slice), &data) < 0)
+	if (STORE_GET(store, STORE_SLICE, (uint32_t)(number % SCORE_SLICES), 0, &slice) < 0)
 		return NULL;
-	slice = data;
 	if (slice->number != number)
 		begin_slice(store, slice, number);
 	slice->busy_last = farm->busy;

@@ -41,15 +41,11 @@ static size_t shortened(size_t length)
 /* The page of a client. 0; -ENOENT: there is none that can be read; or -errno. */
 static int page_get(struct store *store, const struct farm *farm, const char *address, size_t length, struct memory_page **ret)
 {
-	void *page;
 	int r;
 
 	if (farm->clients == 0)
 		return -ENOENT;
-	r = store_find(store, STORE_CLIENT, (uint32_t)(ring_hash(address, length) % memory_pages(farm->clients)), 0,
-		       sizeof(**ret), &page);
-	if (r == 0)
-		*ret = page;
+	r = STORE_FIND(store, STORE_CLIENT, (uint32_t)(ring_hash(address, length) % memory_pages(farm->clients)), 0, ret);
 	return r == -EUCLEAN ? -ENOENT : r;
 }
 

@@ -33,13 +33,7 @@ int node_check(struct node_record *record)
 
 int node_find(struct store *store, uint32_t id, struct node_record **ret)
 {
-	void *record;
-	int r = store_find(store, STORE_NODE, id, 0, sizeof(**ret), &record);
-
-	if (r < 0)
-		return r;
-	*ret = record;
-	return node_check(record);
+	return STORE_FIND(store, STORE_NODE, id, 0, ret) ?: node_check(*ret);
 }
 
 int node_get(struct store *store, uint32_t id, struct node_record **ret)

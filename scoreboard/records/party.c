@@ -225,15 +225,9 @@ struct place {
 
 static int find(struct store *store, const struct farm *farm, const char *client, struct place *ret)
 {
-	void *page;
-	int r;
-
 	client_party(client, ret->name);
 	ret->number = page_of(farm, ret->name);
-	r = store_get(store, STORE_PARTY, 0, ret->number, sizeof(struct party_page), &page);
-	if (r == 0)
-		ret->page = page;
-	return r;
+	return STORE_GET(store, STORE_PARTY, 0, ret->number, &ret->page);
 }
 
 /* Makes a part of a party: as like, which is another part of it, or NULL. NULL: there is no room. */

@@ -14,9 +14,9 @@ int passed_format(struct store *store)
 /* The record, whatever its contents; NULL if there is none. */
 static struct passed *get(struct store *store)
 {
-	void *record;
+	struct passed *record;
 
-	return store_find(store, STORE_PASSED, 0, 0, sizeof(struct passed), &record) == 0 ? record : NULL;
+	return STORE_FIND(store, STORE_PASSED, 0, 0, &record) == 0 ? record : NULL;
 }
 
 const struct passed *passed_get(struct store *store)

@@ -58,9 +58,9 @@ int patience_copy(struct store *from, struct store *to)
 
 struct patience *patience_get(struct store *store)
 {
-	void *record;
+	struct patience *record;
 
-	return store_find(store, STORE_PATIENCE, 0, 0, sizeof(struct patience), &record) == 0 ? record : NULL;
+	return STORE_FIND(store, STORE_PATIENCE, 0, 0, &record) == 0 ? record : NULL;
 }
 
 void patience_ask(struct store *store, uint64_t most_usec, uint64_t now_usec)

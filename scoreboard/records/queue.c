@@ -11,15 +11,15 @@
 
 int queue_get(struct store *store, const struct farm *farm, uint32_t number, struct cell **ret)
 {
-	void *page;
+	struct cell_page *page;
 	int r;
 
 	if (number >= farm->cells)
 		return -EUCLEAN;
-	r = store_get(store, STORE_QUEUE, number / CELLS_PER_PAGE, 0, sizeof(struct cell_page), &page);
+	r = STORE_GET(store, STORE_QUEUE, number / CELLS_PER_PAGE, 0, &page);
 	if (r < 0)
 		return r;
-	*ret = &((struct cell_page *)page)->cells[number % CELLS_PER_PAGE];
+	*ret = &page->cells[number % CELLS_PER_PAGE];
 	(*ret)->client[SCORE_CLIENT_MAX] = '\0';
 	return 0;
 }

@@ -194,10 +194,10 @@ int ring_build(struct store *store, const struct farm *farm)
 int ring_find(struct store *store, uint64_t hash, uint32_t *ret)
 {
 	uint32_t cell = (uint32_t)(hash >> CELL_SHIFT);
-	void *page;
-	int r = store_get(store, STORE_RING, cell / CELLS_PER_PAGE_OF_RING, 0, sizeof(struct ring_page), &page);
+	struct ring_page *page;
+	int r = STORE_GET(store, STORE_RING, cell / CELLS_PER_PAGE_OF_RING, 0, &page);
 
 	if (r == 0)
-		*ret = ((const struct ring_page *)page)->cells[cell % CELLS_PER_PAGE_OF_RING];
+		*ret = page->cells[cell % CELLS_PER_PAGE_OF_RING];
 	return r;
 }

@@ -16,12 +16,12 @@ uint32_t slot_pages(uint32_t cores)
 
 int slot_get_any(struct store *store, uint32_t node, uint32_t number, struct slot **ret)
 {
-	void *page;
-	int r = store_get(store, STORE_SLOTS, node, number / SLOTS_PER_PAGE, sizeof(struct slot_page), &page);
+	struct slot_page *page;
+	int r = STORE_GET(store, STORE_SLOTS, node, number / SLOTS_PER_PAGE, &page);
 
 	if (r < 0)
 		return r;
-	*ret = &((struct slot_page *)page)->slots[number % SLOTS_PER_PAGE];
+	*ret = &page->slots[number % SLOTS_PER_PAGE];
 	(*ret)->client[SCORE_CLIENT_MAX] = '\0';
 	return 0;
 }

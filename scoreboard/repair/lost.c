@@ -67,14 +67,12 @@ int lost_begin(struct store *store, struct farm *farm, const struct holder *witn
 /* A page in a copy, and how many processes on it have not been heard of. 0; -ENOENT; -EUCLEAN if it cannot be true. */
 static int get_page(struct store *store, uint32_t number, struct lost_page **ret, uint32_t *ret_left)
 {
-	void *data;
 	int r;
 
 	store_trim(store);
-	r = store_find(store, STORE_LOST, number, 0, sizeof(**ret), &data);
+	r = STORE_FIND(store, STORE_LOST, number, 0, ret);
 	if (r < 0)
 		return r;
-	*ret = data;
 	*ret_left = 0;
 	for (unsigned i = 0; i < HOLDERS_PER_PAGE; i++) {
 		const struct holder *holder = &(*ret)->holders[i];

@@ -154,6 +154,17 @@ static inline int store_get(struct store *s, enum store_kind kind, uint32_t a, u
 	return must_exist(store_find(s, kind, a, b, size, ret));
 }
 
+/* As store_find() and store_get(), with *ret a pointer to the structure that the record holds. */
+#define STORE_FIND(store, kind, a, b, ret) \
+	({ \
+		void *data_; \
+		int found_ = store_find((store), (kind), (a), (b), sizeof(**(ret)), &data_); \
+		if (found_ >= 0) \
+			*(ret) = data_; \
+		found_; \
+	})
+#define STORE_GET(store, kind, a, b, ret) must_exist(STORE_FIND((store), (kind), (a), (b), (ret)))
+
 /* As store_find() for a record of any size. */
 int store_find_any(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, void **ret, size_t *ret_size);
 
