@@ -315,11 +315,7 @@ static int rename_once(struct score *s, const struct score_slot *ours, const cha
 
 int attempt_rename(struct score *s, const struct score_slot *ours, const char *client)
 {
-	int r;
-
-	while ((r = rename_once(s, ours, client)) == -EXFULL && (r = ticket_make_room(s)) == 0)
-		;
-	return r;
+	return WITH_ROOM(s, rename_once(s, ours, client));
 }
 
 int attempt_is_over(struct score *s, const struct score_slot *ours, uint32_t per_client)
@@ -396,11 +392,7 @@ static int claim_node_once(struct score *s, uint32_t node, const char *client, s
 int attempt_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret,
 		       char ret_name[static NODE_NAME_MAX + 1], bool *ret_served)
 {
-	int r;
-
-	while ((r = claim_node_once(s, node, client, ret, ret_name, ret_served)) == -EXFULL && (r = ticket_make_room(s)) == 0)
-		;
-	return r;
+	return WITH_ROOM(s, claim_node_once(s, node, client, ret, ret_name, ret_served));
 }
 
 int attempt_unclaim(struct score *s, const struct score_slot *ours, bool judged)

@@ -162,48 +162,49 @@ static int wait_instead(struct score *s, const struct farm *farm, struct cell *c
 	return store_commit(s->store);
 }
 
-int attempt_take(struct score *s, const struct score_ticket *ticket,
-	       struct score_slot *ret, struct score_target *ret_target)
+static int take(struct score *s, struct farm *farm, const struct score_ticket *ticket, struct score_slot *ret,
+		struct score_target *ret_target)
 {
-	struct farm *farm;
 	struct cell *cell;
 	struct slot *slot;
-	int r = farm_enter(s, &farm);
+	int r = queue_find(s->store, farm, ticket, &cell);
 
 	if (r < 0)
 		return r;
-	r = queue_find(s->store, farm, ticket, &cell);
-	if (r == 0 && cell->state == CELL_WAITING)
-		r = wait_instead(s, farm, cell) ?: 1;
-	if (r == 0)
-		r = slot_get(s->store, cell->node, cell->slot, &slot);
-	if (r == 0 && (slot->state != SLOT_GRANTED || slot->ticket != ticket->number))
-		r = -EUCLEAN;
+	if (cell->state == CELL_WAITING)
+		return wait_instead(s, farm, cell) ?: 1;
+	r = slot_get(s->store, cell->node, cell->slot, &slot);
+	if (r < 0)
+		return r;
+	if (slot->state != SLOT_GRANTED || slot->ticket != ticket->number)
+		return -EUCLEAN;
 	/* The slot was granted while the farm had a lease, and now other gateways may use it. The ticket leaves the queue:
 	 * operations.c puts it back at its place, where it waits for the next lease. */
-	if (r == 0 && farm_is_lapsed(farm))
-		r = free_granted(s, farm, cell) ?: store_commit(s->store) ?: -ESTALE;
-	if (r == 0)
-		r = claim_describe(s, cell->node, ret_target);
-	if (r == 0) {
-		*ret = (struct score_slot){
-			.node = cell->node, .slot = cell->slot, .ticket = ticket->number, .trial = slot->trial,
-		};
-		slot->holder = s->self;
-		slot->state = SLOT_BUSY;
-		slot->cell = NONE;
-		slot->since_usec = now_boottime();
-		store_touch(s->store, slot, sizeof(*slot));
-		r = queue_ungrant(s->store, farm, cell);
-	}
-	if (r == 0) {
-		queue_free(s->store, farm, ticket->cell, cell);
-		r = remind(s, farm, ticket->number);
-	}
-	if (r == 0)
-		r = store_commit(s->store);
-	farm_leave(s);
-	return r;
+	if (farm_is_lapsed(farm))
+		return free_granted(s, farm, cell) ?: store_commit(s->store) ?: -ESTALE;
+	r = claim_describe(s, cell->node, ret_target);
+	if (r < 0)
+		return r;
+	*ret = (struct score_slot){
+		.node = cell->node, .slot = cell->slot, .ticket = ticket->number, .trial = slot->trial,
+	};
+	slot->holder = s->self;
+	slot->state = SLOT_BUSY;
+	slot->cell = NONE;
+	slot->since_usec = now_boottime();
+	store_touch(s->store, slot, sizeof(*slot));
+	r = queue_ungrant(s->store, farm, cell);
+	if (r < 0)
+		return r;
+	queue_free(s->store, farm, ticket->cell, cell);
+	return remind(s, farm, ticket->number) ?: store_commit(s->store);
+}
+
+int attempt_take(struct score *s, const struct score_ticket *ticket, struct score_slot *ret, struct score_target *ret_target)
+{
+	struct farm *farm;
+
+	return IN_SECTION(s, farm, take(s, farm, ticket, ret, ret_target));
 }
 
 int attempt_granted(struct score *s, const struct score_ticket *ticket)
@@ -232,28 +233,30 @@ int attempt_next_granted(struct score *s, uint64_t number, uint64_t *ret)
 	return r < 0 ? r : r == 0;
 }
 
-int attempt_leave(struct score *s, const struct score_ticket *ticket)
+static int leave(struct score *s, struct farm *farm, const struct score_ticket *ticket)
 {
-	struct farm *farm;
 	struct cell *cell;
-	int r = farm_enter(s, &farm);
+	int r = queue_find(s->store, farm, ticket, &cell);
 
 	if (r < 0)
 		return r;
-	r = queue_find(s->store, farm, ticket, &cell);
-	if (r == 0 && cell->state == CELL_WAITING) {
+	if (cell->state == CELL_WAITING) {
 		r = nudge(s, farm, cell->prev) ?: queue_unlink(s->store, farm, cell);
-		if (r == 0)
-			queue_free(s->store, farm, ticket->cell, cell);
-		if (r == 0)
-			r = remind(s, farm, ticket->number);
-	} else if (r == 0) {
+		if (r < 0)
+			return r;
+		queue_free(s->store, farm, ticket->cell, cell);
+		r = remind(s, farm, ticket->number);
+	} else {
 		r = free_granted(s, farm, cell);
 	}
-	if (r == 0)
-		r = claim_dispatch(s, farm);
-	farm_leave(s);
-	return r;
+	return r ?: claim_dispatch(s, farm);
+}
+
+int attempt_leave(struct score *s, const struct score_ticket *ticket)
+{
+	struct farm *farm;
+
+	return IN_SECTION(s, farm, leave(s, farm, ticket));
 }
 
 /* ---- a ticket that is gone ---- */
@@ -287,21 +290,11 @@ static int put_back(struct score *s, struct score_ticket *ticket, const char *cl
 	return r;
 }
 
-static int put_back_with_room(struct score *s, struct score_ticket *ticket, const char *client)
-{
-	int r;
-
-	while ((r = put_back(s, ticket, client)) == -EXFULL) {
-		r = ticket_make_room(s);
-		if (r < 0)
-			break;
-	}
-	return r;
-}
-
 int ticket_put_back(struct score *s, struct score_ticket *ticket)
 {
-	return put_back_with_room(s, ticket, *ticket->client ? ticket->client : "unknown");
+	const char *client = *ticket->client ? ticket->client : "unknown";
+
+	return WITH_ROOM(s, put_back(s, ticket, client));
 }
 
 int attempt_rejoin(struct score *s, uint64_t number, enum score_policy policy, const char *client,
@@ -309,5 +302,5 @@ int attempt_rejoin(struct score *s, uint64_t number, enum score_policy policy, c
 {
 	/* The ticket has no cell yet: queue_find() finds none. */
 	*ret = (struct score_ticket){ .number = number, .cell = NONE, .policy = policy, .per_client = per_client };
-	return put_back_with_room(s, ret, client);
+	return WITH_ROOM(s, put_back(s, ret, client));
 }

@@ -26,6 +26,15 @@ void ticket_limit(struct score *s, struct cell *cell, struct score_ticket *ticke
 /* Makes room in the queue, or for parties (party.h): a transaction, so outside of any section. 0 or -errno. */
 int ticket_make_room(struct score *s);
 
+/* The outcome of an attempt, in a section of its own, that may end with -EXFULL: then there is made room, and it is repeated. */
+#define WITH_ROOM(s, attempt) \
+	({ \
+		int made_ = 0, tried_; \
+		while ((tried_ = (attempt)) == -EXFULL && (made_ = ticket_make_room(s)) == 0) \
+			; \
+		made_ < 0 ? made_ : tried_; \
+	})
+
 /* Puts a lost ticket of this process back into the queue, at its place in the order, and notes the new cell in *ticket.
  * 0, also if the ticket is there; or -errno. */
 int ticket_put_back(struct score *s, struct score_ticket *ticket);
