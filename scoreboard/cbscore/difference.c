@@ -62,7 +62,7 @@ static void write_field(const struct field *field, const char *before, const cha
 
 enum change { ADDED, ADDED_AGAIN, CHANGED, DRAINING };
 
-/* What is told of a difference: before is the node of the farm, NULL for ADDED; after is the node as it would be. */
+/* Tells a difference: before is the node of the farm, NULL for ADDED; after is the node as it would be. */
 static void tell(enum change change, const struct score_node *before, const struct node_config *after)
 {
 	switch (change) {

@@ -298,7 +298,7 @@ static int lock_list(const char *path, bool *ret_made)
 			(void)close(fd);
 			return r;
 		}
-		/* The editor before us replaced the list after it was opened: that lock is of the old file. */
+		/* Another `cbscore edit` replaced the list after this process opened it: this lock is of the old file. */
 		if (is_at(fd, path))
 			return fd;
 		(void)close(fd);

@@ -272,8 +272,8 @@ static int print_table(const struct context *context, struct explanation *e, con
 
 #define CLIENT_MAX (INET6_ADDRSTRLEN + 8)
 
-/* Writes an address as `cbscore slots` shows clients, with port 0. A relay sees an IPv4 client at a socket of IPv6 with an
- * address of IPv6. */
+/* Writes an address as `cbscore slots` shows clients, with port 0. ::ffff:10.0.0.7, which an IPv6 socket calls an IPv4 client,
+ * is shown as 10.0.0.7. */
 static void name_client(int family, const void *bytes, char ret[static CLIENT_MAX])
 {
 	char text[INET6_ADDRSTRLEN];

@@ -19,8 +19,8 @@
 
 static const char *arg_reason; /* NULL: not given */
 
-/* Reads the node anew after a verb has changed it (r is 0), or has not (r is above 0); notes a change in the journal.
- * 0 and *ret; or -errno, which r may be already. */
+/* Reads the node anew after a verb, and notes what has changed in the journal. r is the verb's outcome: 0: it has changed the
+ * node's state; above 0: the node had that state. 0 and *ret; or -errno, which r may be already. */
 static int look_again(struct score *score, const char *verb, const struct score_node *node, int r, struct score_node *ret)
 {
 	char before[ACT_TEXT_MAX], after[ACT_TEXT_MAX];

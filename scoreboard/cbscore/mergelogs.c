@@ -7,8 +7,8 @@
  * joins the two. The nodes' lines are written in the order of their times, with
  * the real client in each.
  *
- * All files are read once, from their begin to their end, together. The line of
- * a connection comes at its end, after what the node wrote while it lasted. So
+ * All files are read together, each once and from its beginning. A relay logs a
+ * connection when it ends, after what the node wrote while it lasted. So
  * the gateway's log is read ahead, as far as --window says.
  */
 

@@ -80,7 +80,7 @@ uint64_t node_log_clock(const struct node_log *log, uint64_t first_usec)
 {
 	uint64_t clock_usec = log->recent_usec[0];
 
-	/* The oldest of several: a line that was taken for one of a later connection must not push the clock ahead. */
+	/* The oldest of several: a line for which a later connection than its own was found must not push the clock ahead. */
 	if (log->n_recent < NODE_LOG_RECENT)
 		return first_usec;
 	for (unsigned i = 1; i < NODE_LOG_RECENT; i++)

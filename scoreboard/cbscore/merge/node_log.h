@@ -43,12 +43,13 @@ void node_log_clear(struct node_log *log);
 /* Reads the next line. near_usec as moment_parse() has it. 1: a line was read; 0: the log is at its end; or -errno. */
 int node_log_next(struct node_log *log, uint64_t near_usec);
 
-/* The time that no line from here on was written before; first_usec: that of the first connection of all. Only for a log
- * without times. */
+/* Of a log without times: no line from here on was written before this time. first_usec: when the first connection of all
+ * began. */
 uint64_t node_log_clock(const struct node_log *log, uint64_t first_usec);
 
 /* A connection that began then was found for a line without a time. */
 void node_log_note(struct node_log *log, uint64_t begin_usec);
 
-/* Writes the line and a newline; with client (NULL: as it is) in the place of what it says. */
+/* Writes the line and a newline. client stands in the place of the client that the line names; NULL: the line stays as it
+ * is. */
 void node_log_write(const struct node_log *log, FILE *out, const char *client);

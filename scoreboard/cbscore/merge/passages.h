@@ -47,7 +47,7 @@ enum found {
  * Finds the connection of a line. *ret_client stays valid until the next call;
  * *ret_begin_usec is when the connection began. Without a port only an address
  * can be found: FOUND if all connections from there that were open then are of
- * one client address.
+ * the same client address.
  */
 enum found passages_find(struct passages *passages, const struct question *question, const char **ret_client,
 			 uint64_t *ret_begin_usec);
@@ -55,7 +55,7 @@ enum found passages_find(struct passages *passages, const struct question *quest
 /* How many connections were added. */
 uint64_t passages_count(const struct passages *passages);
 
-/* How many of the connections that were added no line was found for. */
+/* How many of the connections that were added have no line. */
 uint64_t passages_count_lineless(const struct passages *passages);
 
 /* The end of the youngest connection; 0: there is none. */

@@ -9,7 +9,7 @@
 
 #include "view.h"
 
-/* Chooses the colors, if the terminal has any and $NO_COLOR does not forbid them. To be called once, before the first
+/* Chooses the colours, if the terminal has any and $NO_COLOR does not forbid them. To be called once, before the first
  * drawing. */
 void screen_start_colors(void);
 

@@ -23,7 +23,7 @@ struct shown {
 /* Copies the farm. 0 and *ret with one user, the caller; or -errno. */
 int shown_take(struct score *score, const char *farm, struct shown **ret);
 
-/* One user less; the last one frees it. shown may be NULL. Returns NULL. */
+/* One user less; the last frees it. shown may be NULL. Returns NULL. */
 struct shown *shown_leave(struct shown *shown);
 
 /* The number of nodes in all snapshots that have a user. */
