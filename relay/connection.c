@@ -289,11 +289,26 @@ static size_t make_head(const struct life *life, unsigned char head[static PROXY
 				  life->connection->record.id, head);
 }
 
+static bool is_shared(const struct connection *connection)
+{
+	return connection->is_shared && connection->is_shared(connection->arg);
+}
+
 static void connection_close(struct connection *connection)
 {
-	if (connection->fd >= 0)
-		(void)close(connection->fd);
+	if (connection->fd < 0)
+		return;
+	if (is_shared(connection))
+		socket_end_shared(connection->fd, connection->is_clean);
+	(void)close(connection->fd);
 	connection->fd = -1;
+}
+
+/* The client loses nothing by close(2) from here on. */
+static void end_clean(struct connection *connection)
+{
+	socket_end_clean(connection->fd);
+	connection->is_clean = true;
 }
 
 static void close_node(struct life *life)
@@ -308,8 +323,9 @@ static void close_both(struct life *life)
 {
 	int client_fd = life->connection->fd;
 
-	socket_end_clean(client_fd); /* before this call close(2) would have been a reset */
-	if (life->node_fd == client_fd + 1 && close_range((unsigned)client_fd, (unsigned)life->node_fd, 0) == 0) {
+	end_clean(life->connection); /* before this call close(2) would have been a reset */
+	if (!is_shared(life->connection) && life->node_fd == client_fd + 1 &&
+	    close_range((unsigned)client_fd, (unsigned)life->node_fd, 0) == 0) {
 		life->connection->fd = life->node_fd = -1;
 		return;
 	}
@@ -343,7 +359,7 @@ static void end_both(struct life *life, const struct forward_counts *counts)
 			close_both(life);
 		return;
 	}
-	socket_end_clean(connection->fd);
+	end_clean(connection);
 	connection_close(connection); /* the client does not wait for the node's machine */
 	r = delivery_end(life->node_fd, life->settings->idle_timeout_usec);
 	if (r == 0) {

@@ -5,6 +5,7 @@
  * connection.h: one client's life: claim or wait, connect, forward, release.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "arrival.h"
@@ -15,6 +16,9 @@
 struct connection {
 	int fd;                        /* the client's socket; the connection's own */
 	uint64_t accepted_usec;        /* CLOCK_BOOTTIME */
+	bool (*is_shared)(const void *arg); /* whether another process has the socket, too, for a moment; NULL: none has */
+	const void *arg;
+	bool is_clean;                 /* close(2) of the socket is an end, and no reset */
 	struct record record;          /* filled as it goes on */
 };
 

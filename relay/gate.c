@@ -34,6 +34,7 @@ struct gate_memory {
 	_Atomic uint64_t rested_usec;
 	_Atomic unsigned char state[GATE_RELAYS_MAX];
 	_Atomic bool deaf[GATE_RELAYS_MAX];
+	_Atomic bool shared[GATE_RELAYS_MAX];
 	pid_t born[GATE_RELAYS_MAX];
 };
 
@@ -204,6 +205,11 @@ bool gate_revoke(struct gate *gate, size_t relay)
 	return move(gate, relay, GIVEN, REVOKED);
 }
 
+void gate_share(struct gate *gate, size_t relay, bool shared)
+{
+	atomic_store(&gate->memory->shared[relay], shared);
+}
+
 void gate_ask(struct gate *gate, unsigned calls)
 {
 	atomic_store(&gate->memory->calls, calls);
@@ -276,6 +282,11 @@ void gate_took(struct gate *gate)
 bool gate_begin_taking(struct gate *gate, size_t relay)
 {
 	return move(gate, relay, GIVEN, TAKING);
+}
+
+bool gate_is_shared(const struct gate *gate, size_t relay)
+{
+	return atomic_load(&gate->memory->shared[relay]);
 }
 
 void gate_taken(struct gate *gate, size_t relay)

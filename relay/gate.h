@@ -44,7 +44,7 @@
  *     BUSY->IDLE       relay      slot given back, line written; may wake: CALL_REST, CALL_ALL_IDLE
  *     IDLE->GIVEN      listener   the listener then sends the order, which wakes the relay
  *     GIVEN->TAKING    relay      the relay has the order; from here on the order cannot be revoked
- *     TAKING->BUSY     relay      the relay has taken the slot; wakes the listener (CALL_TAKEN), which closes its copy
+ *     TAKING->BUSY     relay      the relay has taken the slot; may wake the listener: CALL_TAKEN
  *     GIVEN->REVOKED   listener   the relay has not taken the order for GIVEN_USEC (it is stopped, say)
  *     BUSY->RETIRED    relay      its last connection, which it accepted, is served; the relay ends
  *     any->ABSENT      listener   the relay has ended; an order that it had not taken is the listener's again
@@ -52,7 +52,11 @@
  * Only the process that moves a byte away from IDLE may give that relay work, so
  * a relay never has two connections. The listener keeps the descriptor of a
  * connection that it gives until the relay is BUSY with it: the death of a relay
- * ends only the connection that the relay serves.
+ * ends only the connection that the relay serves. The listener closes this copy
+ * when it is next awake, half a second later at the latest, and is woken for it
+ * only if it is short of descriptors. While the socket is shared in this way
+ * close(2) would not end it: so a relay ends a shared socket by a call of its own,
+ * and its client learns of the end without the listener.
  *
  * Nothing is counted in pairs: a process killed between two counters would leave
  * them apart for ever.
@@ -79,7 +83,7 @@ enum gate_call {
 	CALL_ALL_IDLE = 2,  /* the last busy relay has no work any more */
 	CALL_WORK = 4,      /* a relay has work */
 	CALL_REST = 8,      /* a relay is idle */
-	CALL_TAKEN = 16,    /* a relay has taken what it was given */
+	CALL_TAKEN = 16,    /* a relay has taken what it was given, and the listener needs the descriptor */
 };
 
 /* Where a connection that was given to a relay stands. */
@@ -145,6 +149,9 @@ bool gate_reserve(struct gate *gate, size_t relay);
 /* How far the relay has taken the connection that it was given. */
 enum gate_given gate_given(const struct gate *gate, size_t relay);
 
+/* Whether the listener has the socket of the connection that it gave the relay, too. */
+void gate_share(struct gate *gate, size_t relay, bool shared);
+
 /* Takes back what a relay was given. false: the relay is taking it, or has. */
 bool gate_revoke(struct gate *gate, size_t relay);
 
@@ -180,6 +187,9 @@ void gate_took(struct gate *gate);
 
 /* This relay begins to take what it was given. false: the order was revoked, and is not this relay's. */
 bool gate_begin_taking(struct gate *gate, size_t relay);
+
+/* Whether the listener has the socket of the connection that this relay was given, too. true becomes false at any time. */
+bool gate_is_shared(const struct gate *gate, size_t relay);
 
 /* This relay has taken the connection: the listener may close its descriptor. */
 void gate_taken(struct gate *gate, size_t relay);

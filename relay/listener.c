@@ -445,7 +445,7 @@ static unsigned calls(const struct listener *l, bool open)
 	return (open && !timer_is_set(&l->pending_time) ? CALL_NO_IDLE : 0) |
 	       (l->settings->exit_idle && !timer_is_set(&l->idle_time) ? CALL_ALL_IDLE : 0) |
 	       (l->notify && !timer_is_set(&l->status_time) ? CALL_WORK : 0) | (l->lack_relays ? CALL_REST : 0) |
-	       (pool_given(l->pool) > 0 ? CALL_TAKEN : 0);
+	       (pool_given(l->pool) > 0 && descriptors_left(l) < ACCEPTS_AT_ONCE ? CALL_TAKEN : 0);
 }
 
 static void set_gate(struct listener *l)

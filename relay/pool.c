@@ -21,7 +21,7 @@
 #include "system/timespan.h"
 #include "timer.h"
 
-#define GIVEN_USEC 500000u /* a relay that takes longer for an order is stopped, or nearly so */
+#define GIVEN_USEC 500000u /* a relay that takes longer for an order is stopped, or nearly so; no copy is kept longer */
 #define CLOSE_USEC 500000u /* how long a relay may take to close the listening sockets */
 
 #define ENDS_AT_ONCE 64    /* relays buried in a turn */
@@ -134,6 +134,7 @@ static void let_go(struct member *member)
 static void settle(struct member *member)
 {
 	(void)close(member->given_fd);
+	gate_share(&member->pool->gate, member->number, false);
 	member->given_fd = -1;
 	member->pool->n_given--;
 }
@@ -522,8 +523,10 @@ void pool_kill(struct pool *pool, int signal_number)
 static int order(struct pool *pool, size_t number, const struct relay_order *what, int fd)
 {
 	struct member *member = pool->members[number];
-	int r = relay_order(member->orders_fd, what, fd);
+	int r;
 
+	gate_share(&pool->gate, number, true);
+	r = relay_order(member->orders_fd, what, fd);
 	if (r < 0) {
 		let_go(member); /* the relay waits for an order that will not come: this ends the relay */
 		return r;
@@ -537,7 +540,7 @@ static int order(struct pool *pool, size_t number, const struct relay_order *wha
 
 void pool_settle(struct pool *pool)
 {
-	uint64_t now_usec = now_monotonic();
+	uint64_t now_usec = now_monotonic(), first_usec = now_usec;
 
 	for (size_t i = 0, left = pool->n_given; left > 0 && i < pool->room; i++) {
 		struct member *member = pool->members[i];
@@ -549,10 +552,13 @@ void pool_settle(struct pool *pool)
 			settle(member);
 		else if (now_usec - member->given_usec >= GIVEN_USEC && gate_revoke(&pool->gate, i))
 			take_back(member);
+		else if (member->given_usec < first_usec)
+			first_usec = member->given_usec;
 	}
 	if (pool->n_given > 0)
-		(void)timer_set(&pool->given_time, pool->setup.event, CLOCK_MONOTONIC, GIVEN_USEC, 0, pool->setup.on_change,
-				pool->setup.arg);
+		(void)timer_set(&pool->given_time, pool->setup.event, CLOCK_MONOTONIC,
+				first_usec + GIVEN_USEC > now_usec ? first_usec + GIVEN_USEC - now_usec : GIVEN_USEC, 0,
+				pool->setup.on_change, pool->setup.arg);
 }
 
 void pool_revoke(struct pool *pool)

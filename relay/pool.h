@@ -67,7 +67,7 @@ void pool_settle(struct pool *pool);
 /* Takes back all connections that relays were given and have not begun to take. */
 void pool_revoke(struct pool *pool);
 
-/* How many connections have been given to relays that have not taken them yet. */
+/* How many descriptors are kept of connections that relays were given: taken or not, they are closed at pool_settle(). */
 size_t pool_given(const struct pool *pool);
 
 /* Lets idle relays go until n are left. */

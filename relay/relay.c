@@ -112,7 +112,7 @@ static bool take(struct relay *relay)
 struct work {
 	int fd;
 	uint64_t accepted_usec;
-	bool ordered;               /* the listener accepted it */
+	bool ordered;               /* the listener accepted it, and has the socket, too, until it closes its copy */
 	char client[ADDRESS_MAX];
 	struct connection_start start;
 };
@@ -388,12 +388,23 @@ static bool told_before(const struct relay *relay)
 	return true;
 }
 
+static bool is_shared(const void *arg)
+{
+	const struct relay_place *place = arg;
+
+	return gate_is_shared(place->gate, place->number);
+}
+
 static void serve(struct relay *relay, const struct work *work)
 {
 	const struct relay_place *place = relay->place;
 	struct connection connection;
 
 	connection_init(&connection, work->fd, work->accepted_usec, work->client);
+	if (work->ordered) {
+		connection.is_shared = is_shared;
+		connection.arg = place;
+	}
 	(void)connection_serve(&connection, place->score, &relay->settings, &work->start);
 }
 

@@ -107,6 +107,15 @@ void socket_end_clean(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &clean, sizeof(clean));
 }
 
+void socket_end_shared(int fd, bool clean)
+{
+	static const struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	/* A unix socket refuses the second call, and cannot be reset. */
+	if (clean || (connect(fd, &none, sizeof(none)) < 0 && errno == EINVAL))
+		(void)shutdown(fd, SHUT_RDWR);
+}
+
 int socket_unconfirmed(int fd)
 {
 	int n;

@@ -46,6 +46,9 @@ void socket_no_delay(int fd);
 /* From now on close(2) is an ordinary end: the kernel goes on delivering what was sent. */
 void socket_end_clean(int fd);
 
+/* Ends a socket that another process has, too, as its last close(2) would: clean, or by a reset. */
+void socket_end_shared(int fd, bool clean);
+
 /* How many bytes the peer's machine has not acknowledged; an end counts as a byte. A reset leaves the number as it is.
  * */
 int socket_unconfirmed(int fd);

@@ -139,7 +139,7 @@ side_by_side() {
 	MODEL=gate holds states "-DCONNECTIONS=1 -DREVOKES=1"
 	MODEL=gate breaks states "-DCONNECTIONS=2 -DREVOKES=1" REVOKE_TAKING 'assertion violated'
 	MODEL=gate breaks states "-DCONNECTIONS=2 -DKILLS=1" CLOSE_EARLY 'accepted=='
-	MODEL=gate breaks states "-DCONNECTIONS=2" TAKEN_UNTOLD 'given'
+	MODEL=gate breaks states "-DCONNECTIONS=2" COPY_UNTIMED 'given'
 	MODEL=gate breaks states "-DCONNECTIONS=1 -DSTOPS=1 -DOWNED" FORGET_TO_SETTLE 'accepted=='
 	MODEL=gate breaks states "-DCONNECTIONS=2 -DTERMS=1" END_ANYWAY 'assertion violated'
 	END

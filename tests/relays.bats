@@ -390,6 +390,71 @@ stopped_on_the_way() {
   farm_is_at_rest
 }
 
+sleeps_of() { awk '/^voluntary/ { print $2 }' "/proc/$1/status"; }
+
+# Not also to close its copy of the socket. A turn more in a while is for its timers.
+@test "a slot that goes from connection to connection wakes the listener once for each" {
+  local before sleeps
+  node a 4001 1 --mode line
+  entrance alone
+  until_ok relays_at_least 4
+  client_start first --line "$(until_word first)" --expect line
+  until_ok busy_is 1
+  client_start rest -n 60 -c 60 --line "sleep 3" --expect line
+  until_ok waiting_in_listener_is 60
+  before=$(sleeps_of "$GATE_PID")
+  word first
+  client_wait rest
+  sleeps=$(($(sleeps_of "$GATE_PID") - before))
+  echo "$sleeps sleeps"
+  [ "$sleeps" -le 90 ]
+  farm_is_at_rest
+}
+
+# An ending HOW, "end" or "reset", of a connection that was given to a relay, while the listener has the socket, too. The
+# client says its end first: so its own end comes with the close of the socket.
+ends_while_the_listener_is_stopped() {
+  background "$T/$1.client" python3 -c "
+import socket
+s = socket.create_connection(('$ADDR', 3632)); s.sendall(b'hold$1\n')
+assert s.recv(9)
+w = socket.create_connection(('$ADDR', 3632)); w.sendall(b'$1\n'); w.shutdown(socket.SHUT_WR); w.settimeout(20)
+print('waits', flush=True)
+s.close()
+try:
+    print('end' if w.recv(9) == b'x' and w.recv(9) == b'' else 'bytes', flush=True)
+except ConnectionResetError: print('reset', flush=True)
+except TimeoutError: print('nothing', flush=True)"
+  until_ok waiting_in_listener_is 1
+  word "hold$1"
+  until_ok grep -qx "got $1" "$T/jobs.log"
+  kill -STOP "$GATE_PID"
+  word "$1"
+  until_ok grep -qxE 'end|reset|nothing|bytes' "$T/$1.client"
+  kill -CONT "$GATE_PID"
+  [ "$(tail -n 1 "$T/$1.client")" = "$1" ]
+}
+
+@test "a client learns of the end at once also while the listener has its socket, too, and is stopped" {
+  python_node jobs <<END
+while True:
+    c = s.accept()[0]
+    name = c.recv(99).decode().strip()
+    say('got', name)
+    if name.startswith('hold'): c.sendall(b'x')
+    while not os.path.exists('$T/' + name + '.word'): time.sleep(0.005)
+    if name == 'reset': c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    elif name == 'end': c.sendall(b'x')
+    c.close()
+END
+  node_line 4001 1
+  entrance alone
+  until_ok relays_at_least 4
+  ends_while_the_listener_is_stopped end
+  ends_while_the_listener_is_stopped reset
+  farm_is_at_rest
+}
+
 @test "a relay that cannot write its line keeps no waiter from its slot" {
   node a 4001 1 --mode line
   # The log is a pipe that no process reads: no line has room in it.

@@ -25,7 +25,8 @@
  * listener; else it stays, as systemd's do. With -DEXIT_IDLE the listener ends when it is idle.
  *
  * What is left out: SIGTERM to a relay that is busy; the death of the listener (every relay ends then); shortages of
- * this machine.
+ * this machine, and the call for which a listener that is short of descriptors asks (CALL_TAKEN): the timer closes the
+ * copy of a taken connection, too.
  *
  * What is checked
  *   one order        a connection is accepted in the section that gives it its ticket: tickets are in the order of the
@@ -83,7 +84,7 @@ mtype = { LISTENER, RELAYS_DO, CLOSED, ABSENT, COMING, IDLE, GIVEN, TAKING, REVO
 /* The gate. */
 mtype position = LISTENER;
 mtype state[RELAYS] = ABSENT;
-bool call_no_idle, call_all_idle, call_taken, told_full;
+bool call_no_idle, call_all_idle, told_full;
 bool call_event, open_event;
 
 /* Sockets. */
@@ -327,10 +328,6 @@ receive:                atomic {
 			atomic { assert(!has[r] && untaken[r]); untaken[r] = false; held[r]++; has[r] = true };
 			/* gate_taken() */
 			state[r] = BUSY;
-			if
-			:: atomic { call_taken -> call_taken = false; call_event = true }
-			:: atomic { !call_taken }
-			fi;
 
 serve:                  if
 			:: true
@@ -495,9 +492,6 @@ turn:   settle();
 #else
 		call_no_idle = false;
 #endif
-#ifndef MUTATE_TAKEN_UNTOLD
-		call_taken = true;
-#endif
 #ifdef EXIT_IDLE
 		call_all_idle = !idle_time
 #endif
@@ -597,6 +591,9 @@ end_event:
 		:: else
 		fi
 	:: atomic { reopen_time -> reopen_time = false; ripe = true }
+#ifndef MUTATE_COPY_UNTIMED
+	:: atomic { ANY(IS_TAKEN) }                                               /* given_time of pool.c */
+#endif
 	:: atomic { pause_time && (ANY(IS_IDLE) || ANY(IS_ABSENT)) -> pause_time = false }
 #if TRIMS
 	:: atomic { trims > 0 && COUNT_IDLE > 1 -> trims-- }
