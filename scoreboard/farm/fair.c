@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #include "records/party.h"
+#include "records/party_build.h"
 
 bool fair_is_ready(const struct farm *farm, const struct score_arrival *arrival)
 {

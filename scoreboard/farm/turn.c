@@ -7,6 +7,7 @@
 
 #include "records/client.h"
 #include "records/party.h"
+#include "records/party_tree.h"
 #include "records/passed.h"
 #include "records/queue.h"
 
@@ -123,7 +124,7 @@ static int first_allowed(struct score *s, const struct farm *farm, struct client
 
 static int fairest(struct score *s, const struct farm *farm, uint32_t *ret)
 {
-	int r, none = party_next(s->store, farm, ret);
+	int r, none = party_tree_next(s->store, farm, ret);
 	struct cell cell;
 
 	if (none < 0 || (none == 1 && farm->queue_head == NONE))

@@ -11,18 +11,9 @@
  * each limit of its tickets; a party of which no ticket waits has a single part,
  * with limit 0. The parts of a party have the same count and turn.
  *
- * Parts are in pages of 16, the record "party/0/PAGE". A hash of the party's name
- * says which page its parts are in. The records "party/LEVEL/PAGE" above are a
- * tree: an item sums up the page of that number on the level below, by the first of
- * its parts to get a slot. A part of which no ticket waits, or with a party that
- * holds as many slots as the part's limit, gets none. Of the others it is the part
- * of the party that holds the fewest slots; of equal parties the one that has held
- * so few for the longest, since it came, or got or gave back a slot; of a party's
- * parts that with the oldest ticket. So the next ticket is found, and a change is
- * noted, by one page a level, whatever the limits and however many may have none.
- * (The oldest ticket does not tell which of equal parties is next: two
- * clients that queue a thousand each would take turns without the third, whose
- * ticket is younger.)
+ * Parts are in pages of 16, the record "party/0/PAGE" (party_page.h). A hash of the
+ * party's name says which page its parts are in. Which ticket is next stands in the
+ * records above them (party_tree.h).
  *
  * The records are there if a connection has asked for them: then farm.parties is
  * how many parts they have room for. All but the turns follow from the slots and
@@ -70,14 +61,3 @@ int party_get(struct store *store, const struct farm *farm, const char *client, 
 
 /* Whether the client of the ticket in a cell holds as many slots as that ticket's limit: 1, 0, or -errno. */
 int party_is_full(struct store *store, const struct farm *farm, const struct cell *cell);
-
-/* The cell of the ticket that is to get the next slot. 0; 1: no ticket waits that may have a slot; or -errno. */
-int party_next(struct store *store, const struct farm *farm, uint32_t *ret);
-
-/* In a transaction, after the slots, the index and the queue were written: if farm.parties is not 0, makes the records what
- * follows from the slots and cells, for so many parties or for more. Changes farm; the caller writes it. 0; -EUSERS beyond
- * 16 million; or -errno. */
-int party_build(struct store *store, struct farm *farm);
-
-/* As party_build(), for twice as many parties as before. */
-int party_grow(struct store *store, struct farm *farm);

@@ -26,6 +26,7 @@
 #include "records/memory.h"
 #include "records/origin.h"
 #include "records/party.h"
+#include "records/party_build.h"
 #include "records/passed.h"
 #include "records/patience.h"
 #include "records/queue.h"

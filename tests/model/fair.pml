@@ -12,7 +12,7 @@
  *   Fate        SIGKILL, KILLS times in a run, between any two sections; then score_reap(), of the slot and the ticket.
  *
  * A section is one atomic step: store.c's intent makes it so. queue.pml has what happens between the commits of a
- * section, which process wakes and which reaps; party.c's tree is left out (fsck and tests/death.bats compare it with the rest).
+ * section, which process wakes and which reaps; party_tree.c is left out (fsck and tests/death.bats compare it with the rest).
  *
  * Party 0 has all processes but the last ones, which are parties of their own: PARTIES in all.
  *
