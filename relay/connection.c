@@ -88,6 +88,11 @@ void connection_report_unserved(const struct arrival *arrival, struct score *sco
 	report_connection(&connection.record, score_verbosity(score) >= SCORE_VERBOSITY_MAX);
 }
 
+static void note(const struct life *life)
+{
+	under_way_set(life->connection->note, &life->connection->record, life->connection->accepted_usec);
+}
+
 static enum stage end(struct life *life, enum ended_by by, enum end_phase phase, int status)
 {
 	life->connection->record.ended_by = by;
@@ -255,6 +260,7 @@ static void show_progress(const struct forward_counts *counts, void *arg)
 
 	if (life->slot.trial && counts->out > 0)
 		pass_trial(life);
+	under_way_count(life->connection->note, counts->in, counts->out);
 	(void)score_progress(life->score, &life->slot, counts->in, counts->out); /* only for display */
 }
 
@@ -484,6 +490,7 @@ static enum stage connect_failed(struct life *life, enum node_reason reason)
 	(void)memcpy(failed, life->target.name, sizeof(failed));
 	life->connection->record.failed_nodes++;
 	life->connection->record.node[0] = '\0'; /* not reached */
+	note(life);
 	for (;;) {
 		r = score_failed(life->score, &ours, reason, life->settings->retry_after_usec, &again, &edge, &life->slot,
 				 &life->target, &life->ticket);
@@ -588,6 +595,7 @@ static enum stage stage_connect(struct life *life)
 	connection->record.ticket = life->slot.ticket;
 	report_make_id(life->slot.ticket, connection->accepted_usec, connection->record.id);
 	(void)memcpy(connection->record.node, life->target.name, sizeof(connection->record.node));
+	note(life);
 	if (life->settings->verbose || score_verbosity(life->score) >= SCORE_VERBOSITY_MORE)
 		report_message(LOG_INFO, "%s takes slot %u of %s%s", connection->record.client, life->slot.slot,
 			       life->target.name, life->slot.trial ? ", which was down" : "");
@@ -632,6 +640,7 @@ static enum stage stage_connect(struct life *life)
 	}
 	connection->record.connect_usec = now_boottime() - start_usec;
 	(void)address_format(&result.own.sa, result.own.size, connection->record.node_local);
+	note(life);
 	if (life->slot.trial && score_connected(life->score, &life->slot, &edge) == 0) {
 		life->slot.trial = false;
 		report_node(life->target.name, &edge);
@@ -664,6 +673,7 @@ int connection_serve(struct connection *connection, struct score *score, const s
 	enum stage stage;
 
 	sleep_for(score);
+	note(&life);
 	stage = stage_start(&life, start);
 	while (stage != STAGE_OVER)
 		stage = stage == STAGE_WAIT ? stage_wait(&life) : stage_connect(&life);
@@ -676,5 +686,6 @@ int connection_serve(struct connection *connection, struct score *score, const s
 	if (connection->record.end_phase == PHASE_QUEUE)
 		connection->record.wait_usec = connection->record.total_usec;
 	report_connection(&connection->record, score_verbosity(score) >= SCORE_VERBOSITY_MAX);
+	under_way_end(connection->note);
 	return life.status;
 }

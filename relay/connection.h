@@ -12,6 +12,7 @@
 #include "report.h"
 #include "scoreboard.h"
 #include "settings.h"
+#include "under_way.h"
 
 struct connection {
 	int fd;                        /* the client's socket; the connection's own */
@@ -20,6 +21,7 @@ struct connection {
 	const void *arg;
 	bool is_clean;                 /* close(2) of the socket is an end, and no reset */
 	struct record record;          /* filled as it goes on */
+	struct under_way_note *note;   /* what is told if this process is killed; NULL: no process would tell it */
 };
 
 /* Takes a connected socket over; accepted_usec is when it came; client its other end's name, NULL: to be asked for. */

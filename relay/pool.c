@@ -20,6 +20,7 @@
 #include "report.h"
 #include "system/timespan.h"
 #include "timer.h"
+#include "under_way.h"
 
 #define GIVEN_USEC 500000u /* a relay that takes longer for an order is stopped, or nearly so; no copy is kept longer */
 #define CLOSE_USEC 500000u /* how long a relay may take to close the listening sockets */
@@ -44,6 +45,7 @@ struct member {
 struct pool {
 	struct pool_setup setup;
 	struct gate gate;
+	struct under_way *under_way; /* what relays serve */
 	struct member **members;     /* NULL: a free number */
 	size_t room, n;
 	size_t n_given;              /* members with a given_fd */
@@ -106,7 +108,8 @@ int pool_new(const struct pool_setup *setup, struct pool **ret)
 		free(pool);
 		return -ENOMEM;
 	}
-	r = gate_make(&pool->gate);
+	r = gate_make(&pool->gate) ?:
+	    under_way_new(GATE_RELAYS_MAX, &pool->under_way);
 	if (r == 0)
 		r = sd_event_add_io(setup->event, &pool->call, pool->gate.call_fd, POLLIN, on_call, pool);
 	if (r >= 0)
@@ -169,6 +172,7 @@ struct pool *pool_free(struct pool *pool)
 	timer_clear(&pool->given_time);
 	pool->nursery = nursery_free(pool->nursery);
 	gate_clear(&pool->gate);
+	pool->under_way = under_way_free(pool->under_way);
 	(void)confinement_free(pool->confinement);
 	free(pool->members);
 	free(pool);
@@ -222,12 +226,15 @@ static void take_back(struct member *member)
 static void bury(struct member *member, const siginfo_t *info)
 {
 	struct score *score = member->pool->setup.score;
+	struct record record;
 
 	if (info->si_code != CLD_EXITED) {
 		report_message(LOG_WARNING, "relay %ld was ended by signal %d; its slot is given back",
 			       (long)info->si_pid, info->si_status);
 		(void)score_reap(score, NULL, NULL); /* if this fails, the guard does it later */
 	}
+	if (under_way_take(under_way_of(member->pool->under_way, member->number), &record))
+		report_connection(&record, score_verbosity(score) >= SCORE_VERBOSITY_MAX);
 	if (member->given_fd >= 0 && gate_given(&member->pool->gate, member->number) == GIVEN_TAKEN)
 		settle(member);
 	else if (member->given_fd >= 0)
@@ -348,6 +355,7 @@ static int become_relay(size_t number, int orders_fd, bool reserved, void *arg)
 	const struct relay_place place = {
 		.gate = &pool->gate, .parent = pool->parent, .number = number, .orders_fd = orders_fd, .reserved = reserved,
 		.fds = setup->fds, .n_fds = setup->n_fds, .score = setup->score, .settings = setup->settings,
+		.note = under_way_of(pool->under_way, number),
 	};
 	int r = pool->unprepared;
 

@@ -405,6 +405,7 @@ static void serve(struct relay *relay, const struct work *work)
 		connection.is_shared = is_shared;
 		connection.arg = place;
 	}
+	connection.note = place->note;
 	(void)connection_serve(&connection, place->score, &relay->settings, &work->start);
 }
 

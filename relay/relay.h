@@ -15,6 +15,7 @@
 #include "gate.h"
 #include "scoreboard.h"
 #include "settings.h"
+#include "under_way.h"
 
 #define RELAY_SOCKETS_MAX 64 /* listening sockets, at most */
 
@@ -36,6 +37,7 @@ struct relay_place {
 	size_t n_fds;
 	struct score *score;
 	const struct settings *settings;
+	struct under_way_note *note;  /* of its connection, for the listener */
 };
 
 /* In a process that blocks all signals: sets up what the relays that it forks then need, and what is alike in all. 0 or

@@ -144,6 +144,8 @@ static const char *limit_words(enum end_cause cause)
 		return "not served: no PROXY header had come after %s (--accept-proxy)";
 	case CAUSE_BAD_HEADER:
 		return "not served: what came first was no PROXY header (--accept-proxy)";
+	case CAUSE_KILLED:
+		return "not served: its relay was killed after %s";
 	case CAUSE_PLAIN:
 	case CAUSE_IDLE_TIMEOUT:
 	case CAUSE_VANISHED:
@@ -175,6 +177,8 @@ static const char *end_words(const struct record *r)
 	case END_RESOURCES:
 		break;
 	}
+	if (r->end_cause == CAUSE_KILLED)
+		return "ended after %s, as its relay was killed";
 	return r->end_cause == CAUSE_IDLE_TIMEOUT ? "ended after %s, as nothing moved any more (--idle-timeout)" :
 						    "ended after %s, as this machine could not go on";
 }
@@ -216,6 +220,7 @@ static const char *cause_name(enum end_cause cause)
 		[CAUSE_PLAIN] = "-", [CAUSE_QUEUE_LIMIT] = "queue-limit", [CAUSE_QUEUE_TIMEOUT] = "queue-timeout",
 		[CAUSE_DOWN_TIMEOUT] = "down-timeout", [CAUSE_IDLE_TIMEOUT] = "idle-timeout", [CAUSE_VANISHED] = "vanished",
 		[CAUSE_NO_HEADER] = "no-header", [CAUSE_BAD_HEADER] = "bad-header",
+		[CAUSE_KILLED] = "killed",
 	};
 
 	return names[cause];

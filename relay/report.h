@@ -37,6 +37,7 @@ enum end_cause {
 	CAUSE_VANISHED,       /* the machine of the party that ended the connection vanished */
 	CAUSE_NO_HEADER,      /* the client was to send a PROXY header, and sent nothing, or not all of it */
 	CAUSE_BAD_HEADER,     /* the client sent something else */
+	CAUSE_KILLED,         /* its relay was killed */
 };
 
 #define REPORT_ID_MAX 127

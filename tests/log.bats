@@ -5,6 +5,7 @@
 # read never delays a connection.
 
 load lib/helpers
+load lib/holders
 
 # Standard error is a full pipe, which no process reads until drain.
 full_stderr() {
@@ -200,6 +201,62 @@ field() { sed -n "s/^$1=//p" "$T/journal.keeper"; }
   lines_with_are "$T/none.log" 'client=' 0
   run -64 "$BUILD/cbrelay" --log some
   [[ $output == *'--log: "some": expected all, failed, slow=TIME, sample=N or none'* ]]
+}
+
+# A value of the only line of the log that has that cause.
+of_killed() { sed -n "/ cause=killed /s/.* $1=\([^ ]*\).*/\1/p" "$T/relay.log"; }
+
+@test "a connection whose relay is killed has its line, which the listener writes" {
+  node a 4001 1 --mode line
+  entrance alone
+  client_start victim --line "$(until_word never)" --expect line
+  until_ok slots_are_of_relays
+  # The relay tells how many bytes have moved each second.
+  until_ok eval '[ "$(score slots -nr -o IN)" -gt 0 ]'
+  local client slot
+  client=$(score slots -nr -o CLIENT) slot=$(score slots -nr -o SLOT)
+  kill -9 "$(score slots -nr -o PID)"
+  client_fails victim
+  until_ok lines_with_are "$T/relay.log" 'cause=killed' 1
+  [ "$(of_killed client)" = "$client" ]
+  [ "$(of_killed node)" = "$ADDR:4001" ]
+  [ "$(of_killed slot)" = "$slot" ]
+  [ "$(of_killed end)" = RD ]
+  [[ $(of_killed id) == ?*-*-* ]]
+  [[ $(of_killed node_local) == 127.* ]]
+  [ "$(of_killed bytes_in)" -gt 0 ]
+  [ "$(of_killed total_usec)" -ge "$(of_killed wait_usec)" ]
+  # The number's next relay tells of its own connection only.
+  client -n 20 -c 2 --line "sleep 0" --expect line
+  farm_is_at_rest
+  until_ok lines_with_are "$T/relay.log" 'end=--' 20
+  lines_with_are "$T/relay.log" 'client=' 21
+}
+
+@test "a connection whose relay is killed while it connects, or waits for another node, is told as that" {
+  full_node 4001
+  node_line 4001 1
+  score load
+  entrance alone
+  client_start connecting --expect any
+  kill -9 "$(holders)"
+  client_fails connecting
+  until_ok lines_with_are "$T/relay.log" 'cause=killed' 1
+  [ "$(of_killed end)" = RC ]
+  [ "$(of_killed connect_usec)" = - ]
+  : >"$T/relay.log"
+  node_line 4002 1
+  score load
+  score down "$ADDR:4001"
+  client_start waiting --expect any
+  # The node refuses.
+  until_ok eval '[ "$(score queue -n | grep -c .)" = 1 ]'
+  until_ok eval '! grep -qxF "$GATE_PID" <<<"$(score queue -nr -o PID)"'
+  kill -9 "$(score queue -nr -o PID)"
+  client_fails waiting
+  until_ok lines_with_are "$T/relay.log" 'cause=killed' 1
+  [ "$(of_killed end)" = RQ ]
+  [ "$(of_killed node)" = "<NOSRV>" ]
 }
 
 @test "a connection's line is put together without printf, and reads as printf would have written it" {
