@@ -28,7 +28,7 @@ log_hangs() {
   full_stderr
   node a 4001 2 --mode hold:5
   # systemd-socket-activate's own lines would wait, so the pipe is for the relay alone.
-  way_in "$1" "$GATE" bash -c "exec \"\$@\" 2>'$T/pipe'" sh "$BUILD/cbrelay" -c "$CONF"
+  way_in "$1" "$GATE" bash --norc -c "exec \"\$@\" 2>'$T/pipe'" sh "$BUILD/cbrelay" -c "$CONF"
   background "$T/relay.log" "${WAY_IN[@]}"
   until_ok is_listening "$GATE"
   client -n 60 -c 6 --expect line
