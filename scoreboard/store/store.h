@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "key.h"
 #include "system/holder.h"
@@ -154,15 +155,19 @@ static inline int store_get(struct store *s, enum store_kind kind, uint32_t a, u
 	return must_exist(store_find(s, kind, a, b, size, ret));
 }
 
+/* As store_find(), with ret the address of a pointer to any structure. */
+static inline int store_find_as(struct store *s, enum store_kind kind, uint32_t a, uint32_t b, size_t size, void *ret)
+{
+	void *data;
+	int r = store_find(s, kind, a, b, size, &data);
+
+	if (r >= 0)
+		(void)memcpy(ret, &data, sizeof(data));
+	return r;
+}
+
 /* As store_find() and store_get(), with *ret a pointer to the structure that the record holds. */
-#define STORE_FIND(store, kind, a, b, ret) \
-	({ \
-		void *data_; \
-		int found_ = store_find((store), (kind), (a), (b), sizeof(**(ret)), &data_); \
-		if (found_ >= 0) \
-			*(ret) = data_; \
-		found_; \
-	})
+#define STORE_FIND(store, kind, a, b, ret) store_find_as((store), (kind), (a), (b), sizeof(**(ret)), (ret))
 #define STORE_GET(store, kind, a, b, ret) must_exist(STORE_FIND((store), (kind), (a), (b), (ret)))
 
 /* As store_find() for a record of any size. */
