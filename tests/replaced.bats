@@ -68,6 +68,19 @@ as_user() {
 @test "listener of a user: it is removed, and another entrance starts" { as_user && removed listener; }
 @test "connection of a user: it is removed, and another entrance starts" { as_user && removed connection; }
 
+# /proc shows a user only processes that hide nothing.
+behind_hidepid() {
+  as_user
+  cat >"$T/wrapper" <<END
+#!/bin/sh
+exec unshare --mount sh -c 'mount -t proc -o hidepid=2 proc /proc && exec "\$@"' sh $WRAPPER "\$@"
+END
+  chmod +x "$T/wrapper"
+  WRAPPER=$T/wrapper
+}
+@test "listener of a user, /proc with hidepid: it is removed, and another entrance starts" { behind_hidepid && removed listener; }
+@test "connection of a user, /proc with hidepid: it is removed, and another entrance starts" { behind_hidepid && removed connection; }
+
 put_back() { # WAY COMMAND...
   scene "$1"
   shift

@@ -378,6 +378,25 @@ static int look_at_all(struct search *search)
 	return r;
 }
 
+/*
+ * A /proc with hidepid= does not show processes that hide their descriptors at all. Their ports say that they are there.
+ * With wake, wakes them.
+ */
+static void look_at_unseen(struct search *search)
+{
+	for (size_t i = 0; i < search->ports.n; i++) {
+		const struct port *port = &search->ports.items[i];
+		char path[32];
+
+		(void)snprintf(path, sizeof(path), "/proc/%ld", (long)wake_pid_of(port->name));
+		if (port->kind != WAKE_OF_FARM || access(path, F_OK) == 0)
+			continue;
+		search->any_hidden = true;
+		if (search->wake && wake_list_add(&search->wakes, port->name))
+			wake_list_send(&search->wakes, &search->none);
+	}
+}
+
 bool users_may_have(const struct stat *file, const char *path, const struct holder *holder)
 {
 	struct search search = begin(file, path);
@@ -414,8 +433,10 @@ void users_wake(const struct stat *file, const char *path)
 	struct search search = begin(file, path);
 
 	search.wake = true;
-	if (read_ports(&search, "self", &search.ports) == 0)
+	if (read_ports(&search, "self", &search.ports) == 0) {
 		(void)look_at_all(&search);
+		look_at_unseen(&search);
+	}
 	wake_list_send(&search.wakes, &search.none);
 	end(&search);
 }
@@ -423,8 +444,10 @@ void users_wake(const struct stat *file, const char *path)
 int users_removed(const char *path, struct stat *ret, char ret_link[static USERS_LINK_MAX])
 {
 	struct search search = begin(NULL, path);
-	int r = look_at_all(&search);
+	int r = read_ports(&search, "self", &search.ports) ?:
+		look_at_all(&search);
 
+	look_at_unseen(&search);
 	if (r == 0 && search.last.st_nlink > 0)
 		r = search.any_hidden ? -EACCES : -ENOENT;
 	*ret = search.last;

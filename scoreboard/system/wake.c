@@ -12,10 +12,10 @@
 #define ABSTRACT offsetof(struct sockaddr_un, sun_path)
 #define PICKED_SIZE 5u /* digits of a name that the kernel picks */
 
+static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+
 static void write_digits(uint64_t number, char *end, int n)
 {
-	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
-
 	for (int i = 0; i < n; i++, number >>= 6)
 		*--end = digits[number & 63];
 }
@@ -24,6 +24,20 @@ void wake_name(pid_t pid, char ret[static WAKE_NAME_SIZE])
 {
 	(void)memcpy(ret, "cb", 2);
 	write_digits((uint64_t)pid, ret + WAKE_NAME_SIZE, WAKE_NAME_SIZE - 2);
+}
+
+pid_t wake_pid_of(const char name[static WAKE_NAME_SIZE])
+{
+	uint64_t number = 0;
+
+	for (size_t i = 2; i < WAKE_NAME_SIZE; i++) {
+		const char *digit = name[i] ? strchr(digits, name[i]) : NULL;
+
+		if (!digit)
+			return 0;
+		number = number << 6 | (uint64_t)(digit - digits);
+	}
+	return number <= INT32_MAX ? (pid_t)number : 0;
 }
 
 /* FNV-1a, in 64 bits. */

@@ -50,6 +50,9 @@ struct wake_farm wake_farm_of(const struct stat *folder, const char *name);
 /* Writes the first part of the name of a process's port. */
 void wake_name(pid_t pid, char ret[static WAKE_NAME_SIZE]);
 
+/* The pid in the first part of such a name; 0: there is none. */
+pid_t wake_pid_of(const char name[static WAKE_NAME_SIZE]);
+
 /* What a name of an abstract socket says of it. */
 enum wake_kind {
 	WAKE_NO_PORT,
