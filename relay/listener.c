@@ -596,6 +596,14 @@ static void close_sockets(struct listener *l)
 		close_socket(l, l->n_fds - 1);
 }
 
+/* Whether the scoreboard's folder was removed: no claim will be possible in this process any more. */
+static bool lacks_folder(const struct listener *l)
+{
+	struct stat st;
+
+	return fstat(score_folder_fd(l->score), &st) == 0 && st.st_nlink == 0;
+}
+
 /* The listener stops: it first takes in the backlog of each socket that ends with it, however long that takes. */
 static void drain(struct listener *l)
 {
@@ -607,6 +615,10 @@ static void drain(struct listener *l)
 		while (accepted == ACCEPTED_ONE);
 		if (accepted == ACCEPTED_LATER && socket_pending(l->fds[0]) != 0)
 			break;
+	}
+	if (l->n_fds > 0 && lacks_folder(l)) {
+		report_message(LOG_ERR, "the folder of the scoreboard was removed: connections in the backlog are not served");
+		close_sockets(l);
 	}
 	if (l->n_fds == 0)
 		return;
@@ -741,9 +753,7 @@ static void stop(struct listener *l)
  */
 static void leave_without_folder(struct listener *l)
 {
-	struct stat st;
-
-	if (l->stopping || l->owned || !l->notify || fstat(score_folder_fd(l->score), &st) < 0 || st.st_nlink > 0)
+	if (l->stopping || l->owned || !l->notify || !lacks_folder(l))
 		return;
 	report_message(LOG_ERR, "the folder of the scoreboard was removed: the connections of %zu relays and of %zu waiters are "
 				"served first, and the next listener makes it anew", count_working(l), waiters_count(l->waiters));

@@ -224,3 +224,21 @@ cut_at_the_opening() { # WAY
   kill -0 "$GATE_PID"
   farm_is_at_rest
 }
+
+@test "a listener that opened its socket itself ends at SIGTERM also when the folder was removed and made anew" {
+  mkdir "$T/run"
+  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
+  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  node a 4001 1 --mode line
+  entrance alone
+  client --line "sleep 0" --expect line
+  rm -r "$T/run"
+  mkdir "$T/run"
+  score load
+  client_start pending --line "sleep 0" --expect line
+  until_ok grep -q 'cannot accept' "$T/relay.log"
+  kill "$GATE_PID"
+  gone "$GATE_PID"
+  grep -q 'connections in the backlog are not served' "$T/relay.log"
+  client_fails pending
+}
