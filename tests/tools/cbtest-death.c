@@ -763,15 +763,21 @@ static bool run(const struct operation *operation, long step)
 int main(int argc, char **argv)
 {
 	unsigned long all = 0;
+	unsigned part = 0, parts = 1;
 
 	if (argc != 2 && argc != 3) {
-		(void)fprintf(stderr, "Usage: cbtest-death FILE [BEGIN], only operations whose name begins with BEGIN\n");
+		(void)fprintf(stderr, "Usage: cbtest-death FILE [BEGIN | PART/PARTS]: only operations whose name begins with BEGIN,\n"
+				      "or each PARTS-th of them\n");
 		return 64;
 	}
 	path = argv[1];
+	if (argc == 3 && sscanf(argv[2], "%u/%u", &part, &parts) == 2 && part >= 1 && part <= parts)
+		argc = 2;
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
 		unsigned long deaths = 0;
 
+		if (i % parts != part % parts)
+			continue;
 		if (argc == 3 && strncmp(operations[i].name, argv[2], strlen(argv[2])) != 0)
 			continue;
 		for (when = BEFORE; when < MOMENTS; when++)
