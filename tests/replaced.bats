@@ -72,8 +72,8 @@ as_user() {
 behind_hidepid() {
   as_user
   cat >"$T/wrapper" <<END
-#!/bin/sh
-exec unshare --mount sh -c 'mount -t proc -o hidepid=2 proc /proc && exec "\$@"' sh $WRAPPER "\$@"
+#!/bin/bash
+exec unshare --mount bash -c 'mount -t proc -o hidepid=2 proc /proc && exec "\$@"' bash $WRAPPER "\$@"
 END
   chmod +x "$T/wrapper"
   WRAPPER=$T/wrapper

@@ -241,7 +241,7 @@ static int look_at(struct search *search, const char *pid, bool wake)
 			hidden = errno == EACCES || errno == EPERM ? -errno : hidden;
 			continue;
 		}
-		found = found || is_file(search, dirfd(dir), pid, entry->d_name, &st);
+		found |= is_file(search, dirfd(dir), pid, entry->d_name, &st); /* also behind a port: it notes the removed file */
 		if (!S_ISSOCK(st.st_mode) || (found && !wake))
 			continue;
 		read_link(dirfd(dir), entry->d_name, target, sizeof(target));
