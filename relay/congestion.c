@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "system/address.h"
+
 #define NAME_MAX_SIZE 16 /* TCP_CA_NAME_MAX of the kernel, with the NUL */
 #define UNPACED "reno"   /* is in every kernel, and every user may choose it */
 
@@ -53,23 +55,11 @@ static bool paces(int fd)
 	return getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &size) == 0 && strncmp(name, "bbr", 3) == 0;
 }
 
-static bool is_loopback(const struct sockaddr *address)
-{
-	const struct in6_addr *v6;
-
-	if (address->sa_family == AF_INET)
-		return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
-	if (address->sa_family != AF_INET6)
-		return false;
-	v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
-	return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
-}
-
 static void apply(int fd, const struct sockaddr *address, bool pacing)
 {
 	if (choice == NAMED)
 		(void)set(fd, named); /* was allowed at congestion_choose(); a unix socket has none */
-	else if (choice == AUTO && pacing && is_loopback(address))
+	else if (choice == AUTO && pacing && address_is_loopback(address))
 		(void)set(fd, UNPACED);
 }
 

@@ -23,6 +23,7 @@
 #include "departure.h"
 #include "sleep.h"
 #include "socket.h"
+#include "system/address.h"
 #include "system/timespan.h"
 
 #define TURN_USEC 250000u   /* for an address before the next address has its turn */
@@ -109,13 +110,7 @@ static bool is_usable(const struct score_address *address)
 static bool is_itself(int fd, const struct score_address *address, struct score_address *ret_own)
 {
 	*ret_own = (struct score_address){ .size = sizeof(ret_own->in6) };
-	if (getsockname(fd, &ret_own->sa, &ret_own->size) < 0 || ret_own->sa.sa_family != address->sa.sa_family)
-		return false;
-	if (address->sa.sa_family == AF_INET)
-		return ret_own->in.sin_port == address->in.sin_port &&
-		       ret_own->in.sin_addr.s_addr == address->in.sin_addr.s_addr;
-	return ret_own->in6.sin6_port == address->in6.sin6_port &&
-	       IN6_ARE_ADDR_EQUAL(&ret_own->in6.sin6_addr, &address->in6.sin6_addr);
+	return getsockname(fd, &ret_own->sa, &ret_own->size) == 0 && address_is_same(ret_own, address);
 }
 
 static enum connect_outcome try_address(const struct score_address *address, uint64_t timeout_usec,

@@ -331,3 +331,16 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF'] + '${2:-}'.split())" </dev
   grep -q "^cbrelay: $ADDR:3699: this node" "$T/all.log"
   grep -qF 'cbrelay: [::1]:3699: this node' "$T/all.log"
 }
+
+@test "a node that is the listener itself is told of by the second address of an interface, too" {
+  unshare --net true 2>/dev/null || skip "needs root for a network of its own"
+  printf '%s, 3699, 1, 0\n' 10.9.0.1 10.9.0.2 10.9.0.3 >"$CONF"
+  # shellcheck disable=SC2016 # for the shell inside
+  background "$T/relay.log" unshare --net --fork --kill-child bash -c \
+    'ip link set lo up && ip link add v0 type veth peer name v1 &&
+    ip addr add 10.9.0.1/24 dev v0 && ip addr add 10.9.0.2/24 dev v0 && ip link set v0 up && exec "$@"' bash \
+    "$BUILD/cbrelay" -c "$CONF" 3699
+  until_ok lines_with_are "$T/relay.log" 'the listener itself' 2
+  grep -q '10.9.0.1:3699: this node' "$T/relay.log"
+  grep -q '10.9.0.2:3699: this node' "$T/relay.log"
+}

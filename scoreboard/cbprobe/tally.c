@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "cbprobe/checks/checkup.h"
-#include "here.h"
 #include "news.h"
+#include "system/here.h"
 #include "system/say.h"
 #include "system/timespan.h"
 

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "scoreboard.h"
+#include "address.h"
 
 /* Whether the address is this machine's own. Also true if that cannot be told for want of descriptors or memory. */
 bool here_is(const struct score_address *address);

@@ -14,45 +14,37 @@
 #include "here.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static bool is_loopback(const struct score_address *address)
+/* Whether the kernel sends from the address what is sent to it: 1, 0, or -errno: that cannot be told. */
+static int comes_from(int fd, const struct score_address *address)
 {
-	return address->sa.sa_family == AF_INET ? ntohl(address->in.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET
-						: IN6_IS_ADDR_LOOPBACK(&address->in6.sin6_addr);
+	struct score_address from = { .size = sizeof(from.in6) };
+
+	if (connect(fd, &address->sa, address->size) < 0)
+		return 0;
+	if (getsockname(fd, &from.sa, &from.size) < 0)
+		return -errno;
+	return address_is_same_host(&from, address);
 }
 
-/* Whether a connection can come from the address: 1, 0, or -errno: that cannot be told. */
+/* The same for IPv4. A unit with SocketBindDeny= may bind nothing: then only the first address of an interface is found. */
 static int can_come_from(int fd, const struct score_address *address)
 {
 	struct sockaddr_in from = address->in;
 
 	from.sin_port = 0;
 	if (bind(fd, (const struct sockaddr *)&from, sizeof(from)) < 0)
-		return errno == EADDRNOTAVAIL ? 0 : -errno;
+		return errno == EADDRNOTAVAIL ? 0 : errno == EPERM || errno == EACCES ? comes_from(fd, address) : -errno;
 	return connect(fd, &address->sa, address->size) == 0;
-}
-
-static int comes_from(int fd, const struct score_address *address)
-{
-	const struct sockaddr_in6 *to = &address->in6;
-	struct sockaddr_in6 from = { 0 };
-	socklen_t size = sizeof(from);
-
-	if (connect(fd, &address->sa, address->size) < 0)
-		return 0;
-	if (getsockname(fd, (struct sockaddr *)&from, &size) < 0)
-		return -errno;
-	return IN6_ARE_ADDR_EQUAL(&from.sin6_addr, &to->sin6_addr);
 }
 
 bool here_is(const struct score_address *address)
 {
 	int fd, r;
 
-	if (is_loopback(address))
+	if (address_is_loopback(&address->sa))
 		return true;
 	fd = socket(address->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
