@@ -7,27 +7,20 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A relay calls epoll_pwait2(2) by syscall(2). */
-long syscall(long number, ...)
-{
-	long (*real)(long, ...) = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall"), arguments[6];
-	va_list list;
+#include "preload-syscall.h"
 
-	va_start(list, number);
-	for (int i = 0; i < 6; i++)
-		arguments[i] = va_arg(list, long);
-	va_end(list);
-	if (number == SYS_epoll_pwait2) {
-		errno = ENOSYS;
-		return -1;
-	}
-	return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+/* A relay calls epoll_pwait2(2) by syscall(2). */
+static long on_syscall(long number, const long arguments[static 6])
+{
+	if (number != SYS_epoll_pwait2)
+		return real_syscall(number, arguments);
+	errno = ENOSYS;
+	return -1;
 }
 
 int epoll_create1(int flags)

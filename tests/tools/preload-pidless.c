@@ -5,11 +5,11 @@
  * with Linux 5.3; a filter of system calls may have the same effect.
  */
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+
+#include "preload-syscall.h"
 
 int pidfd_open(pid_t pid, unsigned int flags)
 {
@@ -20,18 +20,7 @@ int pidfd_open(pid_t pid, unsigned int flags)
 }
 
 /* libsystemd calls it by syscall(2). */
-long syscall(long number, ...)
+static long on_syscall(long number, const long arguments[static 6])
 {
-	long (*real)(long, ...) = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall"), arguments[6];
-	va_list list;
-
-	va_start(list, number);
-	for (int i = 0; i < 6; i++)
-		arguments[i] = va_arg(list, long);
-	va_end(list);
-	if (number == SYS_pidfd_open) {
-		errno = ENOSYS;
-		return -1;
-	}
-	return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+	return number == SYS_pidfd_open ? pidfd_open(0, 0) : real_syscall(number, arguments);
 }

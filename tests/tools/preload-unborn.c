@@ -8,26 +8,15 @@
 
 #include <dlfcn.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-/* A nursery may not call raise(3), but a timer of its own signals it. */
-static void die(void)
-{
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
-	const struct itimerspec at_once = { .it_value.tv_nsec = 1 };
-	const struct timespec most = { .tv_sec = 60 };
-	timer_t timer;
-
-	if (timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 && timer_settime(timer, 0, &at_once, NULL) == 0)
-		(void)nanosleep(&most, NULL);
-}
+#include "preload-kill.h"
+#include "preload-syscall.h"
 
 /* Only a nursery calls send(2) for a socket that keeps messages apart. */
 static bool is_answer(int fd)
@@ -45,28 +34,22 @@ ssize_t send(int fd, const void *bytes, size_t size, int flags)
 	const char *path = getenv("UNBORN");
 
 	if (path && is_answer(fd) && access(path, F_OK) == 0 && unlink(path) == 0)
-		die();
+		signal_self(SIGKILL);
 	return real(fd, bytes, size, flags);
 }
 
 /* A nursery calls clone(2) so. */
-long syscall(long number, ...)
+static long on_syscall(long number, const long arguments[static 6])
 {
-	long (*real)(long, ...) = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall"), arguments[6], r;
 	const char *path = getenv("UNBORN");
+	long r = real_syscall(number, arguments);
 	static unsigned made;
 	char midway[4096];
-	va_list list;
 
-	va_start(list, number);
-	for (int i = 0; i < 6; i++)
-		arguments[i] = va_arg(list, long);
-	va_end(list);
-	r = real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
 	if (number != SYS_clone || r <= 0 || !path || ++made % 2 != 0)
 		return r;
 	(void)snprintf(midway, sizeof(midway), "%s.midway", path);
 	if (access(midway, F_OK) == 0 && unlink(midway) == 0)
-		die();
+		signal_self(SIGKILL);
 	return r;
 }
