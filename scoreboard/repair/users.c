@@ -388,8 +388,10 @@ static void look_at_unseen(struct search *search)
 		const struct port *port = &search->ports.items[i];
 		char path[32];
 
+		if (port->kind != WAKE_OF_FARM)
+			continue;
 		(void)snprintf(path, sizeof(path), "/proc/%ld", (long)wake_pid_of(port->name));
-		if (port->kind != WAKE_OF_FARM || access(path, F_OK) == 0)
+		if (access(path, F_OK) == 0)
 			continue;
 		search->any_hidden = true;
 		if (search->wake && wake_list_add(&search->wakes, port->name))
