@@ -473,7 +473,7 @@ static void set_gate(struct listener *l)
 			      (descriptors_left(l) > 0 || !timer_is_set(&l->room_time)));
 		return;
 	}
-	if (size_is_low(strict, gate_count_coming(gate) + gate_count_idle(gate), pool_size(l->pool)))
+	if (size_is_low(strict, strict ? gate_count_coming(gate) + gate_count_idle(gate) : pool_size(l->pool)))
 		grow(l, size_ahead(strict));
 	if (look) /* also while a relay is coming: with several sockets it may sleep at once */
 		look_soon(l);

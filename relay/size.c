@@ -17,9 +17,9 @@ size_t size_ahead(bool strict)
 	return strict ? AHEAD_STRICT : AHEAD;
 }
 
-bool size_is_low(bool strict, size_t waiting, size_t relays)
+bool size_is_low(bool strict, size_t n)
 {
-	return strict ? waiting <= LOW_STRICT : relays < AHEAD;
+	return strict ? n <= LOW_STRICT : n < AHEAD;
 }
 
 size_t size_grow(struct size *size, const struct size_view *view)

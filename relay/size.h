@@ -39,10 +39,11 @@ void size_init(struct size *size);
 size_t size_ahead(bool strict);
 
 /*
- * Whether to make relays until size_ahead() of them wait for work, of which so many are idle or on their way, and so many
- * there are in all. strict: several at a time, as each connection takes a relay away.
+ * Whether to make relays until size_ahead() of them wait for work. n is how many there
+ * are; strict: how many are idle or on their way, and several are made at a time, as each
+ * connection takes a relay away.
  */
-bool size_is_low(bool strict, size_t waiting, size_t relays);
+bool size_is_low(bool strict, size_t n);
 
 /*
  * A look: returns how many relays to make. None while a relay is idle, or while the

@@ -89,9 +89,9 @@ static void at_rest(void)
 
 static void is_low(void)
 {
-	MUST(size_is_low(false, 0, size_ahead(false) - 1) && !size_is_low(false, 0, size_ahead(false)));
+	MUST(size_is_low(false, size_ahead(false) - 1) && !size_is_low(false, size_ahead(false)));
 	says("relays that serve on are made when there are fewer than are made ahead");
-	MUST(size_is_low(true, size_ahead(true) - 4, 1000) && !size_is_low(true, size_ahead(true) - 3, 1));
+	MUST(size_is_low(true, size_ahead(true) - 4) && !size_is_low(true, size_ahead(true) - 3));
 	says("relays of a single connection are made when four are missing that wait for work");
 }
 
