@@ -25,6 +25,7 @@
 #include "farm/attempt.h"
 #include "records/origin.h"
 #include "store/file.h"
+#include "store/page.h"
 #include "store/store.h"
 #include "store/version.h"
 #include "store/salvage.h"
@@ -170,25 +171,29 @@ static int set_owner(struct store *store)
 	return file_set_owner(store_file(store), 0600, (uid_t)-1, (gid_t)-1); /* this process is not in that group */
 }
 
-/* Makes a complete scoreboard in the folder. It has no name yet. */
-static int make(const struct folder *folder, const struct nodelist *list, struct store **ret)
+/* Makes a complete scoreboard in the folder. It has no name yet. unheard: processes hold slots of a file that was removed. */
+static int make(const struct folder *folder, const char *path, const struct nodelist *list, bool unheard, struct store **ret)
 {
-	struct score s = { .port.fd = -1, .waits = holder_unwatched(), .is_draft = true };
+	struct score s = { .path = strdup(path), .port.fd = -1, .waits = holder_unwatched(), .is_draft = true };
 	int r;
 
 	holder_self(&s.self);
-	r = store_create(folder, 0, &s.store);
-	if (r < 0)
+	r = s.path ? store_create(folder, 0, &s.store) : -ENOMEM;
+	if (r < 0) {
+		free(s.path);
 		return r;
+	}
 	r = folder_welcomes(folder) ?:
 	    load_format(s.store) ?:
 	    attempt_load(&s, list, NULL) ?:
 	    score_restore_holds(&s) ?:
+	    (unheard ? rebuild_unheard(&s) : 0) ?:
 	    set_owner(s.store);
 	if (r < 0)
 		(void)store_close(s.store);
 	else
 		*ret = s.store;
+	free(s.path);
 	return r;
 }
 
@@ -204,7 +209,8 @@ static int create(const char *path, const struct nodelist *list)
 		return r;
 	r = rebuild_removed(&folder, path);
 	if (r < 0) {
-		r = make(&folder, list, &store);
+		/* A page shows it to the first process that opens the new file. */
+		r = make(&folder, path, list, r == -EBUSY && !page_exists(&folder), &store);
 		if (r == 0) {
 			r = file_publish(store_file(store), false);
 			(void)store_close(store);

@@ -153,10 +153,10 @@ stray_write() {
   farm_is_at_rest
 }
 
-@test "a member of the group meets the damage: relays of another user, with descriptors hidden from the member, hold on" {
-  [ "$(id -u)" = 0 ] || skip "needs root"
-  local dir=$T member=(setpriv --reuid=54321 --regid=54320 --clear-groups)
-  while [ "$dir" != / ]; do chmod o+x "$dir"; dir=$(dirname "$dir"); done
+# The descriptors of relays of another user are hidden from a member of the group.
+member_meets_damage() { # WRAPPER...
+  local member=("$@" setpriv --reuid=54321 --regid=54320 --clear-groups)
+  open_to_nobody "$T"
   mkdir -m 770 "$T/run"
   chown 54320:54320 "$T/run"
   cp "$BUILD/cbscore" "$T/cbscore"
@@ -182,6 +182,15 @@ stray_write() {
   client_wait one
   client_wait two
   farm_is_at_rest
+}
+@test "a member of the group meets the damage: relays of another user hold on" {
+  [ "$(id -u)" = 0 ] || skip "needs root"
+  member_meets_damage
+}
+@test "a member of the group, /proc with hidepid, meets the damage: relays of another user hold on" {
+  [ "$(id -u)" = 0 ] || skip "needs root"
+  hidepid_wrapper
+  member_meets_damage "$T/hidepid"
 }
 
 # Relays of another farm: a relay, which may not look into other processes, knows it by the names of their sockets alone.

@@ -226,6 +226,13 @@ static int finish(struct score *s)
 	return r == 1 || r == -EAGAIN ? 0 : r;
 }
 
+/* Whether a process on the record is this process, or has ended. When a process started cannot be read where /proc does not
+ * show it; a process that has the same pid by now shows that it has ended. */
+static bool is_heard(const struct holder *on_record, const struct holder *holder)
+{
+	return holder_equal(on_record, holder) || (on_record->start == 0 && on_record->pid == holder->pid);
+}
+
 /* Strikes a process off the record. Commits. 0; 1: no process is left on it, and finish() is to follow; or -errno. */
 static int strike(struct score *s, struct farm *farm, const struct holder *holder)
 {
@@ -236,7 +243,7 @@ static int strike(struct score *s, struct farm *farm, const struct holder *holde
 	for (uint32_t number = 0; r == 0 && farm->lost > 0; number++) {
 		r = get_page(s->store, number, &page, &left);
 		for (unsigned i = 0; r == 0 && i < HOLDERS_PER_PAGE && farm->lost > 0; i++)
-			if (holder_equal(&page->holders[i], holder)) {
+			if (is_heard(&page->holders[i], holder)) {
 				page->holders[i] = struck;
 				store_touch(s->store, &page->holders[i], sizeof(page->holders[i]));
 				farm->lost--;

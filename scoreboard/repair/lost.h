@@ -12,7 +12,8 @@
  * descriptors were hidden from the process that repaired: it is struck off when a
  * process that may see them finds that it does not have the file. A process of
  * another farm is not on the record: its wake-up port says of which farm it is
- * (system/wake.h). When no process is left on the record the lost slots are free.
+ * (system/wake.h). A process that /proc does not show is on the record by its port,
+ * with start 0, and is struck off when it has that port no more. When no process is left on the record the lost slots are free.
  *
  * A ticket is its owner's until the owner leaves the queue, whatever the queue
  * says. An owner that finds its ticket missing puts it back, by its number, into

@@ -178,7 +178,7 @@ static bool is_outdated(const struct stat *file, const char *path, int *ret_fd)
 /*
  * Relays and listeners hide from processes of their user which files they have open. One of them that has a removed
  * scoreboard open puts it back when it is asked what it holds; the listener and the guard of the queue do so by
- * themselves within a second. 0: a file has the name again; -EACCES.
+ * themselves within a second. 0: a file has the name again; -EBUSY: none has it yet.
  */
 static int await_put_back(const struct folder *folder, const char *path)
 {
@@ -191,7 +191,7 @@ static int await_put_back(const struct folder *folder, const char *path)
 		if (fstatat(folder->fd, folder->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			return 0;
 	}
-	return -EACCES;
+	return -EBUSY;
 }
 
 /* As rebuild(). -EAGAIN: *ret_fd is to be tried instead. */
@@ -265,7 +265,7 @@ int rebuild_removed(const struct folder *folder, const char *path)
 	struct stat last;
 	int r = users_removed(path, &last, link), fd;
 
-	if (r == -EACCES && page_exists(folder))
+	if (r == -EBUSY || (r == -EACCES && page_exists(folder)))
 		return await_put_back(folder, path);
 	if (r < 0)
 		return r;
@@ -288,6 +288,20 @@ static int rebuild_own(struct score *s)
 	return r < 0 ? r : file_reopen(store_file(s->store));
 }
 
+int rebuild_unheard(struct score *s)
+{
+	char text[1024];
+	uint32_t asked;
+	int r = fsck_take_over(s, &asked);
+
+	if (r == 0 && asked > 1 && on_repair) {
+		(void)snprintf(text, sizeof(text), "%s: was replaced while it was in use; its slots count as taken until "
+			       "%u processes have been heard of", s->path, asked);
+		on_repair(text);
+	}
+	return r;
+}
+
 /*
  * A stranger has put another scoreboard into the place of this scoreboard, or has
  * copied it over this scoreboard: that of another farm, a new one, or an earlier copy.
@@ -296,19 +310,11 @@ static int rebuild_own(struct score *s)
  */
 static int take_over(struct score *s)
 {
-	char text[1024];
-	uint32_t asked;
 	int r = file_has_name(store_file(s->store));
 
 	if (r <= 0) /* this process still has the former file open */
 		return r < 0 ? r : file_reopen(store_file(s->store));
-	r = fsck_take_over(s, &asked);
-	if (r == 0 && asked > 1 && on_repair) {
-		(void)snprintf(text, sizeof(text), "%s: was replaced while it was in use; its slots count as taken until "
-			       "%u processes have been heard of", s->path, asked);
-		on_repair(text);
-	}
-	return r;
+	return rebuild_unheard(s);
 }
 
 int score_follow(struct score *s)

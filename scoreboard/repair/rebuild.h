@@ -31,8 +31,12 @@ int rebuild_upgraded(const struct folder *folder, const char *path);
 
 /* No file has the name: puts back the file that was removed, if a process has it open. If this process may not see what
  * others have open, waits a little for one of them to put it back. 0; -ENOENT, -EACCES: no process has it, as far as
- * this process knows; or as rebuild(). */
+ * this process knows; -EBUSY: processes of the farm have it, and do not answer; or as rebuild(). */
 int rebuild_removed(const struct folder *folder, const char *path);
+
+/* What the scoreboard says of slots is not true, as processes of the farm hold slots of another file: all its slots count
+ * as taken until each process has said which it holds. Nothing is done if another process has done it. 0 or -errno. */
+int rebuild_unheard(struct score *s);
 
 /*
  * An operation met damage, or its file is not the scoreboard any more. Goes over

@@ -31,7 +31,8 @@ struct ports {
 struct search {
 	const struct stat *file;     /* NULL: only removed files are looked for */
 	char *path;                  /* the file's name as /proc says it; NULL: it cannot be known */
-	bool wake, any_hidden;
+	bool wake;
+	bool any_hidden, any_of_farm; /* processes that hide their descriptors may be of the farm, or are by their ports */
 	struct stat last;            /* the file that lost the name last; st_nlink is 1 if there is none */
 	char link[USERS_LINK_MAX];
 	struct ports ports;          /* of this process's network namespace */
@@ -297,6 +298,8 @@ static int may_be_of_farm(struct search *search, const char *pid)
 {
 	int r = is_holding_program(pid) && !has_other_pids(pid) ? ask_ports(search, pid) : 0;
 
+	search->any_hidden |= r == 1 || r == -ENOENT;
+	search->any_of_farm |= r == 1;
 	return r == -ENOENT ? 1 : r;
 }
 
@@ -309,8 +312,6 @@ static int look_at_process(struct search *search, const char *pid)
 	/* Processes of all users count: root may have started relays, and a user of the group may meet the damage. */
 	if (r == -EACCES || r == -EPERM) {
 		r = may_be_of_farm(search, pid);
-		if (r == 1)
-			search->any_hidden = true;
 		if (r == 1 && search->wake)
 			wake_hidden(search, pid);
 	}
@@ -380,23 +381,34 @@ static int look_at_all(struct search *search)
 
 /*
  * A /proc with hidepid= does not show processes that hide their descriptors at all. Their ports say that they are there.
- * With wake, wakes them.
+ * Finds them. With wake, wakes them. 0 or -ENOMEM.
  */
-static void look_at_unseen(struct search *search)
+static int look_at_unseen(struct search *search)
 {
-	for (size_t i = 0; i < search->ports.n; i++) {
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < search->ports.n; i++) {
 		const struct port *port = &search->ports.items[i];
-		char path[32];
+		char pid[16], path[32];
 
 		if (port->kind != WAKE_OF_FARM)
 			continue;
-		(void)snprintf(path, sizeof(path), "/proc/%ld", (long)wake_pid_of(port->name));
+		(void)snprintf(pid, sizeof(pid), "%ld", (long)wake_pid_of(port->name));
+		(void)snprintf(path, sizeof(path), "/proc/%s", pid);
 		if (access(path, F_OK) == 0)
 			continue;
-		search->any_hidden = true;
+		search->any_of_farm = true;
 		if (search->wake && wake_list_add(&search->wakes, port->name))
 			wake_list_send(&search->wakes, &search->none);
+		r = note(search, pid);
 	}
+	return r;
+}
+
+/* Whether a process that was found by its port, as /proc does not show it, has no port any more: it has ended. */
+static bool has_lost_port(struct search *search, const char *pid)
+{
+	return search->ports.are_read && *search->none.farm.digits != '\0' && ask_ports(search, pid) == -ENOENT;
 }
 
 bool users_may_have(const struct stat *file, const char *path, const struct holder *holder)
@@ -410,6 +422,8 @@ bool users_may_have(const struct stat *file, const char *path, const struct hold
 	r = look_at(&search, pid, false);
 	if (r == -EACCES || r == -EPERM)
 		r = may_be_of_farm(&search, pid);
+	if (r == -ENOENT && holder->start == 0)
+		r = has_lost_port(&search, pid) ? 0 : 1;
 	end(&search);
 	return r != 0;
 }
@@ -420,7 +434,7 @@ int users_find(const struct stat *file, const char *path, struct holder **ret, s
 	int r = read_ports(&search, "self", &search.ports);
 
 	if (r == 0)
-		r = look_at_all(&search);
+		r = look_at_all(&search) ?: look_at_unseen(&search);
 	if (r == 0) {
 		*ret = search.found;
 		*ret_n = search.n;
@@ -437,7 +451,7 @@ void users_wake(const struct stat *file, const char *path)
 	search.wake = true;
 	if (read_ports(&search, "self", &search.ports) == 0) {
 		(void)look_at_all(&search);
-		look_at_unseen(&search);
+		(void)look_at_unseen(&search);
 	}
 	wake_list_send(&search.wakes, &search.none);
 	end(&search);
@@ -447,11 +461,11 @@ int users_removed(const char *path, struct stat *ret, char ret_link[static USERS
 {
 	struct search search = begin(NULL, path);
 	int r = read_ports(&search, "self", &search.ports) ?:
-		look_at_all(&search);
+		look_at_all(&search) ?:
+		look_at_unseen(&search);
 
-	look_at_unseen(&search);
 	if (r == 0 && search.last.st_nlink > 0)
-		r = search.any_hidden ? -EACCES : -ENOENT;
+		r = search.any_of_farm ? -EBUSY : search.any_hidden ? -EACCES : -ENOENT;
 	*ret = search.last;
 	(void)memcpy(ret_link, search.link, USERS_LINK_MAX);
 	end(&search);

@@ -17,8 +17,9 @@
 /*
  * Finds all processes that have the scoreboard at path open: *file, or a file
  * that had its name before. Also finds processes that may have it: cbrelays and
- * cbprobes with descriptors that are hidden from this process. *ret is the
- * caller's to free. 0 or -errno.
+ * cbprobes with descriptors that are hidden from this process, and processes that
+ * /proc does not show and that have a port of the farm (their start is 0). *ret is
+ * the caller's to free. 0 or -errno.
  */
 int users_find(const struct stat *file, const char *path, struct holder **ret, size_t *ret_n);
 
@@ -32,6 +33,7 @@ bool users_may_have(const struct stat *file, const char *path, const struct hold
 /*
  * Finds the file that lost the name path last and has no name now, among the files that processes have open. *ret is
  * what fstat(2) says of it. ret_link is a name to open it by, which is valid for the moment. 0; -ENOENT: there is none;
- * -EACCES: this process sees none, but cbrelays or cbprobes hide what they have open; or -errno.
+ * -EBUSY: this process sees none, but processes with ports of the farm hide what they have open; -EACCES: this process sees
+ * neither, but cbrelays or cbprobes hide what they have open; or -errno.
  */
 int users_removed(const char *path, struct stat *ret, char ret_link[static USERS_LINK_MAX]);

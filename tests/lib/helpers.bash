@@ -71,6 +71,15 @@ farm_setup() {
   : >"$CONF"
 }
 
+# hidepid_wrapper: makes $T/hidepid, which runs a command where /proc shows a user only processes that hide nothing.
+hidepid_wrapper() {
+  cat >"$T/hidepid" <<'END'
+#!/bin/bash
+exec unshare --mount bash -c 'mount -t proc -o hidepid=2 proc /proc && exec "$@"' bash "$@"
+END
+  chmod +x "$T/hidepid"
+}
+
 # open_to_nobody FOLDER: the user nobody can run programs and write there. A test that runs as root needs this for commands
 # of check=exec, which never run as root.
 open_to_nobody() {
