@@ -21,6 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -28,6 +30,7 @@
 
 #include <tdb.h>
 
+#include "repair/fsck.h"
 #include "scoreboard.h"
 #include "store/mutex.h"
 
@@ -207,16 +210,53 @@ static void remove_kept(void)
 	globfree(&found);
 }
 
-static void scene_open(void)
+/* Copies a file. */
+static void copy(int from, int to)
 {
+	off_t offset = 0;
+	struct stat st;
+
+	if (from < 0 || to < 0 || fstat(from, &st) < 0)
+		fail("cannot copy %s", path);
+	while (offset < st.st_size)
+		if (sendfile(to, from, &offset, (size_t)(st.st_size - offset)) <= 0)
+			fail("cannot copy %s", path);
+}
+
+/* Makes the scoreboard. Returns a copy of it, in memory. */
+static int make_first(void)
+{
+	int first = memfd_create("first", MFD_CLOEXEC), fd;
 	struct nodelist nodes;
 
-	(void)unlink(path);
-	remove_kept();
 	list(&nodes, two_nodes);
 	if (score_open(path, &nodes, &ours) < 0)
 		fail("cannot make %s", path);
 	nodelist_clear(&nodes);
+	ours = score_close(ours);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	copy(fd, first);
+	(void)close(fd);
+	return first;
+}
+
+/* Each scene begins with a copy of the first scoreboard: that costs a third of what a new scoreboard costs. */
+static void scene_open(void)
+{
+	static int first = -1;
+	int fd;
+
+	(void)unlink(path);
+	remove_kept();
+	if (first < 0) {
+		first = make_first();
+	} else {
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		copy(first, fd);
+		(void)close(fd);
+	}
+	if (score_open(path, NULL, &ours) < 0)
+		fail("cannot open %s", path);
 	n_held = 0;
 	is_queued = false;
 }
@@ -646,7 +686,7 @@ static void show(const char *finding, void *arg)
 static void check_sound(const char *name, long step)
 {
 	unsigned findings;
-	int r = score_fsck(ours, false, show, NULL, &findings);
+	int r = fsck_run(ours, false, show, NULL, &findings); /* no other process is kept waiting: no copy is needed */
 
 	if (r < 0 || findings)
 		fail("%s, %s step %ld: %u findings, %s", name,
