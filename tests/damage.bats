@@ -466,6 +466,28 @@ ends_well() {
   run -0 score fsck
 }
 
+@test "it is damaged again before the nodes of a lost list are back: the slot that a connection holds stays taken" {
+  node a 4001 1 --mode line
+  entrance listener
+  client_start holder --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start next --line "sleep 0" --expect line
+  until_ok waiting_is 1
+  mv "$CONF" "$T/elsewhere"
+  damage all
+  until_ok grep 'rebuilt with 0 nodes, .* until the list is loaded' "$T/relay.log"
+  damage chains
+  until_ok eval '[ "$(grep -c "rebuilt with 0 nodes" "$T/relay.log")" = 2 ]'
+  mv "$T/elsewhere" "$CONF"
+  score load
+  until_ok busy_is 1
+  waiting_is 1
+  word go
+  for name in holder next; do client_wait $name; done
+  farm_is_at_rest
+  run -0 score fsck
+}
+
 @test "connection: cells with zeroed names to wake by: each waiter gets another name" { zeroed_cells connection 72 8; }
 
 @test "a node fails, and a damaged slot of the next one is met: the slot of the first is given back" {

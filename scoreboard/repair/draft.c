@@ -213,6 +213,8 @@ static void draw_next_unseen(struct drawing *d)
 	if (!d->known)
 		draw_split(d);
 	d->known = d->known && d->old.n_nodes == d->n && d->old.next_id > d->last_id && d->old.next_ticket > d->last_ticket;
+	/* Slots of nodes that were lost, and that a load brings back, may be held by the processes on the record. */
+	d->lossy |= d->known && d->old.lost > 0;
 	farm->lost = 0;
 	if (d->known)
 		return;
