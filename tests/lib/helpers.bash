@@ -33,18 +33,22 @@ command_not_found_handle() {
 }
 export -f missing command_not_found_handle
 
-# Called before each command. It sees the status of the previous command, also behind !, in a pipe, and in a condition.
+# Called if a command's status, or that of a part of a pipe, is 126 or 127, also behind !, in a pipe, and in a condition.
 # `run -127` expects such a status; wait has it for a process that is not its child.
+statuses='' command_before=''
 look_at_statuses() {
-  local statuses=" ${PIPESTATUS[*]} "
-  if [[ $statuses == *" 12"[67]" "* && $command_before != wait* && ${expected_rc-} != 12[67] ]]; then
-    missing "status$statuses of $command_before"
+  if [[ $command_before != wait* && ${expected_rc-} != 12[67] ]]; then
+    missing "status $statuses of $command_before"
   fi
-  command_before=$BASH_COMMAND
 }
-# bats has a function of its own for that moment; its work must not be a call deeper.
+# bats has a function of its own for the moment before each command; its work must not be a call deeper. What stands here
+# costs more than most commands of a test, so it is no call either.
 if [[ $(declare -f bats_debug_trap) =~ ^([^{]*\{)(.*)$ && ${BASH_REMATCH[2]} != *look_at_statuses* ]]; then
-  eval "${BASH_REMATCH[1]} look_at_statuses; ${BASH_REMATCH[2]}"
+  eval "${BASH_REMATCH[1]}"'
+    statuses=${PIPESTATUS[*]}
+    [[ $statuses != *12[67]* ]] || look_at_statuses
+    command_before=$BASH_COMMAND
+    '"${BASH_REMATCH[2]}"
 fi
 
 # Part of every teardown.
@@ -124,22 +128,20 @@ small_run() {
 fill_run() { dd if=/dev/zero of="$T/run/ballast" bs=4k 2>/dev/null || true; }
 
 # pids_holding FILE: the pids of the processes that have the file open, a line each, by /proc.
-pids_holding() {
-  local link
-  for link in /proc/[0-9]*/fd/*; do
-    if [ "$link" -ef "$1" ]; then echo "$link" | cut -d/ -f3; fi
-  done 2>/dev/null | sort -u
-}
+pids_holding() { find -L /proc/[0-9]*/fd -maxdepth 1 -samefile "$1" 2>/dev/null | cut -d/ -f3 | sort -u; }
 
-# until_ok COMMAND...: runs it until it succeeds. After $PATIENCE seconds [60] it fails.
+# until_ok COMMAND...: runs it until it succeeds. After $PATIENCE seconds [60] it fails. The pauses become longer: each look
+# costs time of the processor that others want.
 until_ok() {
-  local end=$((SECONDS + ${PATIENCE:-60}))
+  local end=$((SECONDS + ${PATIENCE:-60})) msec=20 pause
   until "$@" >/dev/null 2>&1; do
     if [ $SECONDS -ge $end ]; then
       echo "gave up waiting for: $*" >&2
       return 1
     fi
-    sleep 0.02
+    printf -v pause 0.%03d $msec
+    sleep "$pause"
+    msec=$((msec < 200 ? msec * 5 / 4 : 200))
   done
 }
 
