@@ -150,12 +150,18 @@ fresh() {
   "$BUILD/cbscore" -s "$T/fresh.tdb" -c "$CONF" load
   cp "$T/list" "$CONF"
 }
-replaced() { # WAY COMMAND
+without_nodes() {
+  : >"$CONF"
+  "$BUILD/cbscore" -s "$T/fresh.tdb" -c "$CONF" load
+  cp "$T/list" "$CONF"
+}
+replaced() { # WAY COMMAND [WHAT IS MADE]
   scene "$1"
-  fresh
+  "${3-fresh}"
   "$2" "$T/fresh.tdb" "$SCOREBOARD"
   second_entrance
   until_ok told "replaced while it was in use; its slots count as taken until [0-9]* processes have been heard of"
+  score load
   # The holder's slot is of a node that has another number here: a slot of that node counts as taken until the holder
   # has ended.
   client_start three --line "sleep 0" --expect line
@@ -171,6 +177,8 @@ replaced() { # WAY COMMAND
 @test "connection: a fresh scoreboard is moved over it" { replaced connection mv; }
 @test "listener: a fresh scoreboard is copied over it" { replaced listener cp; }
 @test "connection: a fresh scoreboard is copied over it" { replaced connection cp; }
+@test "listener: a scoreboard without nodes is moved over it, and the list is loaded" { replaced listener mv without_nodes; }
+@test "connection: a scoreboard without nodes is copied over it, and the list is loaded" { replaced connection cp without_nodes; }
 
 # A connection is idle. Whatever happens to the scoreboard, twice, the next clients are served at once, the idle
 # connection's slot stays taken, and all ends well.

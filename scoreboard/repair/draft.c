@@ -268,7 +268,7 @@ static int draw_farm(struct drawing *d)
 
 int draft_draw(struct draft *draft)
 {
-	struct drawing d = { .draft = draft, .from = draft->from, .to = draft->to };
+	struct drawing d = { .draft = draft, .from = draft->from, .to = draft->to, .lossy = draft->lose_all };
 	int r = read_farm(&d) ?: read_lost(&d) ?: drawing_find_nodes(&d);
 
 	for (uint32_t i = 0; r == 0 && i < d.n; i++)

@@ -206,7 +206,6 @@ static int draw_slots(struct drawing *d, const struct node_record *record, struc
 			if (slot->state == SLOT_GRANTED)
 				d->cells[slot->cell].named = false;
 			slot_lose(slot);
-			d->lossy = true;
 		}
 		d->lossy |= r == IS_INSANE || (d->draft->rebuild && slot->state == SLOT_LOST);
 		entry->busy += slot->state != SLOT_FREE;
