@@ -180,6 +180,29 @@ replaced() { # WAY COMMAND [WHAT IS MADE]
 @test "listener: a scoreboard without nodes is moved over it, and the list is loaded" { replaced listener mv without_nodes; }
 @test "connection: a scoreboard without nodes is copied over it, and the list is loaded" { replaced connection cp without_nodes; }
 
+@test "listener: a scoreboard of fewer cores is moved over it, and the list is loaded: no core is given out twice" {
+  node a 4001 12 --mode line
+  entrance listener
+  client_start one -n 12 -c 12 --line "$(until_word go)" --expect line
+  until_ok busy_is 12
+  cp "$CONF" "$T/list"
+  echo "$ADDR, 4001, 1, 0" >"$CONF"
+  "$BUILD/cbscore" -s "$T/fresh.tdb" -c "$CONF" load
+  cp "$T/list" "$CONF"
+  mv "$T/fresh.tdb" "$SCOREBOARD"
+  second_entrance
+  until_ok told "replaced while it was in use"
+  score load
+  client_start more -n 2 -c 2 --line "sleep 0" --expect line
+  until_ok waiting_is 2
+  run -0 score fsck
+  word go
+  for name in one more; do client_wait $name; done
+  nodes_never_overfilled
+  until_ok everything_is_free
+  farm_is_at_rest
+}
+
 # A connection is idle. Whatever happens to the scoreboard, twice, the next clients are served at once, the idle
 # connection's slot stays taken, and all ends well.
 beside_an_idle_connection() { # WAY COMMAND

@@ -50,16 +50,16 @@ int layout_end(struct score *s)
 
 /* ---- nodes that come ---- */
 
-/* Makes all slots of a new node lost slots: it may be a node that could not be read, with connections that go on. See
- * lost.h. */
-static int lose_all(struct store *store, const struct node_record *record, struct index_entry *entry)
+/* Makes new slots of a node lost slots, from a page's first slot on: the node may have had them before it could not be
+ * read, with connections that go on. See lost.h. */
+static int lose(struct store *store, uint32_t node, uint32_t from, uint32_t cores)
 {
 	int r = 0;
 
-	for (uint32_t number = 0; r == 0 && number < record->config.cores; number++) {
+	for (uint32_t number = from; r == 0 && number < cores; number++) {
 		struct slot *slot;
 
-		r = slot_get(store, entry->id, number, &slot);
+		r = slot_get(store, node, number, &slot);
 		if (r < 0)
 			break;
 		slot_lose(slot);
@@ -67,9 +67,21 @@ static int lose_all(struct store *store, const struct node_record *record, struc
 		if (number % SLOTS_PER_PAGE == SLOTS_PER_PAGE - 1)
 			r = store_flush(store);
 	}
-	entry->busy = record->config.cores;
-	entry->free_slot = NONE;
 	return r;
+}
+
+/* Makes the records of slots that the node's number of cores asks for. New slots are lost while slots are lost. *ret_first:
+ * the first free slot; *ret_lost: how many were made lost. As slot_resize(). */
+static int make_slots(struct store *store, const struct farm *farm, uint32_t node, uint32_t had, uint32_t cores,
+		      uint32_t *ret_first, uint32_t *ret_pages, uint32_t *ret_lost)
+{
+	uint32_t from = had * SLOTS_PER_PAGE;
+	int r = slot_resize(store, node, had, cores, ret_first, ret_pages);
+
+	*ret_lost = farm->lost > 0 && from < cores ? cores - from : 0;
+	if (r < 0 || *ret_lost == 0)
+		return r;
+	return lose(store, node, from, cores) ?: slot_resize(store, node, *ret_pages, cores, ret_first, ret_pages);
 }
 
 /* In a transaction: makes the records of a node, and its place behind all others. */
@@ -88,9 +100,7 @@ static int append(struct score *s, struct farm *farm, struct layout_new *node)
 		entry.key.retry_usec = now_boottime() + record.pause_usec;
 	}
 	record.share = farm_share(farm, record.config.name, record.config.cores);
-	r = slot_resize(s->store, entry.id, 0, record.config.cores, &entry.free_slot, &record.slot_pages);
-	if (r == 0 && farm->lost > 0)
-		r = lose_all(s->store, &record, &entry);
+	r = make_slots(s->store, farm, entry.id, 0, record.config.cores, &entry.free_slot, &record.slot_pages, &entry.busy);
 	record.position = farm->n_nodes;
 	node_enter(&record, &entry);
 	if (r == 0)
@@ -165,7 +175,7 @@ static int enter(struct score *s, struct farm *farm, struct node_record *record,
 static int resize(struct score *s, uint32_t id,
 		  int (*fn)(struct node_record *record, struct index_entry *entry, void *arg), void *arg)
 {
-	uint32_t first = NONE, pages = 0;
+	uint32_t first = NONE, pages = 0, lost = 0;
 	struct node_record *record;
 	struct index_entry *entry;
 	struct farm *farm = NULL, read;
@@ -176,7 +186,7 @@ static int resize(struct score *s, uint32_t id,
 	/* What fn changes here is not kept: it says how many cores there will be. */
 	r = node_find_entry(s->store, &read, id, &record, &entry) ?: fn(record, entry, arg);
 	if (r > 0)
-		r = slot_resize(s->store, id, record->slot_pages, record->config.cores, &first, &pages);
+		r = make_slots(s->store, &read, id, record->slot_pages, record->config.cores, &first, &pages, &lost);
 	if (r == 0)
 		r = STORE_GET(s->store, STORE_FARM, 0, 0, &farm) ?:
 		    node_get_entry(s->store, farm, id, &record, &entry);
@@ -185,6 +195,8 @@ static int resize(struct score *s, uint32_t id,
 	if (r > 0) {
 		record->slot_pages = pages;
 		entry->free_slot = first;
+		entry->busy += lost;
+		farm->busy += lost;
 		r = enter(s, farm, record, entry);
 	}
 	r = farm_end(s, NULL, r < 0 ? r : 0);
