@@ -192,6 +192,11 @@ member_meets_damage() { # WRAPPER...
   hidepid_wrapper
   member_meets_damage "$T/hidepid"
 }
+@test "a member of the group, /proc with hidepid=1, meets the damage: relays of another user hold on" {
+  [ "$(id -u)" = 0 ] || skip "needs root"
+  hidepid_wrapper 1
+  member_meets_damage "$T/hidepid"
+}
 
 # Relays of another farm: a relay, which may not look into other processes, knows it by the names of their sockets alone.
 other_farm() {

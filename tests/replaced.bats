@@ -73,9 +73,9 @@ removed_behind_hidepid() { # WAY
   behind_hidepid
   removed "$1" "replaced while it was in use"
 }
-behind_hidepid() {
+behind_hidepid() { # [1]
   as_user
-  hidepid_wrapper
+  hidepid_wrapper "$@"
   WRAPPER="$T/hidepid $WRAPPER"
 }
 @test "listener of a user, /proc with hidepid: it is removed, and another entrance starts" {
@@ -118,6 +118,11 @@ removed_stopped() { # COMMAND...
 @test "listener of a user, /proc with hidepid: it is removed with its page, and its processes are stopped" {
   behind_hidepid
   removed_stopped rm "$SCOREBOARD" "$SCOREBOARD.lock"
+}
+
+@test "listener of a user, /proc with hidepid=1: it is removed, and its processes are stopped" {
+  behind_hidepid 1
+  removed_stopped rm "$SCOREBOARD"
 }
 
 put_back() { # WAY COMMAND...

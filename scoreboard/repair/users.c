@@ -290,14 +290,27 @@ static bool has_other_pids(const char *pid)
 	return found;
 }
 
+/* Whether the name of a process's program is hidden, too, as by a /proc with hidepid=1. */
+static bool has_hidden_name(const char *pid)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
+	return access(path, R_OK) < 0;
+}
+
 /*
  * Whether a process that hides its descriptors may have the scoreboard: 1, 0, or -ENOMEM. Its port says of which farm it
  * is. Without a port, or where ports are not seen, it counts as the farm's if it runs a program that may hold slots.
  */
 static int may_be_of_farm(struct search *search, const char *pid)
 {
-	int r = is_holding_program(pid) && !has_other_pids(pid) ? ask_ports(search, pid) : 0;
+	int r = 0;
 
+	if (has_hidden_name(pid))
+		r = ask_ports(search, pid) == 1;
+	else if (is_holding_program(pid) && !has_other_pids(pid))
+		r = ask_ports(search, pid);
 	search->any_hidden |= r == 1 || r == -ENOENT;
 	search->any_of_farm |= r == 1;
 	return r == -ENOENT ? 1 : r;

@@ -75,11 +75,12 @@ farm_setup() {
   : >"$CONF"
 }
 
-# hidepid_wrapper: makes $T/hidepid, which runs a command where /proc shows a user only processes that hide nothing.
+# hidepid_wrapper [1]: makes $T/hidepid, which runs a command where /proc shows a user only processes that hide nothing;
+# with 1, it shows of the others that they are there.
 hidepid_wrapper() {
-  cat >"$T/hidepid" <<'END'
+  cat >"$T/hidepid" <<END
 #!/bin/bash
-exec unshare --mount bash -c 'mount -t proc -o hidepid=2 proc /proc && exec "$@"' bash "$@"
+exec unshare --mount bash -c 'mount -t proc -o hidepid=${1:-2} proc /proc && exec "\$@"' bash "\$@"
 END
   chmod +x "$T/hidepid"
 }
