@@ -125,6 +125,37 @@ removed_stopped() { # COMMAND...
   removed_stopped rm "$SCOREBOARD"
 }
 
+@test "a relay has a file open that was rebuilt, and its successor is removed: what the relay knows is of an earlier time" {
+  local relay others
+  node a 4001 2 --mode line
+  entrance listener
+  client_start one --line "$(until_word one)" --expect line
+  until_ok busy_is 1
+  relay=$(score slots -nr -o PID)
+  kill -STOP "$relay"
+  "$BUILD/tests/cbtest-damage" "$SCOREBOARD" header
+  run -0 score list
+  client_start two --line "$(until_word two)" --expect line
+  until_ok busy_is 2
+  mapfile -t others < <(family "$GATE_PID" | grep -vx "$relay")
+  kill -STOP "${others[@]}"
+  rm "$SCOREBOARD" "$SCOREBOARD.lock"
+  kill -CONT "$relay"
+  word one
+  client_wait one
+  until_ok test -e "$SCOREBOARD"
+  second_entrance
+  client_start more -n 2 -c 2 --line "$(until_word more)" --expect line
+  until_ok waiting_is 2
+  kill -CONT "${others[@]}"
+  until_ok waiting_is 1
+  for name in two more; do word $name; done
+  for name in two more; do client_wait $name; done
+  nodes_never_overfilled
+  farm_is_at_rest
+  run -0 score fsck
+}
+
 put_back() { # WAY COMMAND...
   scene "$1"
   shift

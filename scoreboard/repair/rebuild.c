@@ -74,12 +74,14 @@ static void tell_repaired(const char *path, unsigned findings)
 enum why {
 	WHY_DAMAGED,
 	WHY_REMOVED,   /* it was removed while processes have it open */
+	WHY_OUTDATED,  /* the file that had taken its place was removed: what it says of slots is of an earlier time */
 	WHY_EARLIER,   /* an earlier version made it */
 };
 
 static const char *const whys[] = {
 	[WHY_DAMAGED] = "damaged; rebuilt",
 	[WHY_REMOVED] = "removed while it was in use; put back",
+	[WHY_OUTDATED] = "removed while it was in use; put back",
 	[WHY_EARLIER] = "made by an earlier version; upgraded",
 };
 
@@ -113,12 +115,13 @@ static void share(struct store *store, const struct stat *st)
 }
 
 /* Makes a whole scoreboard of the salvaged records, without a name. 0, *ret_farm and *ret, or -errno. */
-static int make(const struct salvage *salvage, const struct folder *folder, const char *path, struct farm *ret_farm,
-		struct store **ret)
+static int make(const struct salvage *salvage, const struct folder *folder, const char *path, enum why why,
+		struct farm *ret_farm, struct store **ret)
 {
 	struct version version = version_current();
 	struct draft draft = {
 		.from = salvage_store(salvage), .file = *salvage_stat(salvage), .path = path, .rebuild = true, .repair = true,
+		.lose_all = why == WHY_OUTDATED,
 	};
 	int r = folder_welcomes(folder); /* else no process would believe the new file, and the old one would be gone */
 
@@ -145,8 +148,8 @@ static int put(struct salvage *salvage, const struct folder *folder, const char 
 	struct store *made = NULL;
 	char *kept = NULL;
 	struct farm farm;
-	int r = make(salvage, folder, path, &farm, &made) ?:
-		file_publish(store_file(made), why != WHY_REMOVED);
+	int r = make(salvage, folder, path, why, &farm, &made) ?:
+		file_publish(store_file(made), why != WHY_REMOVED && why != WHY_OUTDATED);
 
 	if (r == 0)
 		salvage_retire(salvage);
@@ -214,9 +217,10 @@ static int try(const struct folder *folder, int fd, const char *path, int *ret_f
 	else if (removed && is_outdated(old, path, ret_fd))
 		r = -EAGAIN;
 	else if (removed && retired && await_put_back(folder, path) == 0)
-		r = 0; /* the file that took its place was removed, too: what this file says is of an earlier time */
+		r = 0;
 	else if (removed || is_same_file(&st, old))
-		r = salvage_check(salvage) ?: put(salvage, folder, path, removed ? WHY_REMOVED : WHY_DAMAGED);
+		r = salvage_check(salvage) ?:
+		    put(salvage, folder, path, !removed ? WHY_DAMAGED : retired ? WHY_OUTDATED : WHY_REMOVED);
 	else
 		salvage_retire(salvage); /* the process that gave the name to another file may have died before it did */
 	(void)salvage_close(salvage);
