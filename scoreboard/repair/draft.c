@@ -227,6 +227,16 @@ static void draw_next_unseen(struct drawing *d)
 	farm->next_ticket = behind > now_usec ? behind : now_usec;
 }
 
+/* Processes have tickets of another time: the next ticket is behind them, see draw_next_unseen(). */
+static void draw_next_of_all(struct drawing *d)
+{
+	struct farm *farm = &d->draft->farm;
+	uint64_t now_usec = now_boottime();
+
+	if (d->draft->lose_all && farm->next_ticket < now_usec)
+		farm->next_ticket = now_usec;
+}
+
 /* Names the processes that may hold lost slots. */
 static int draw_lost(struct drawing *d)
 {
@@ -256,6 +266,7 @@ static int draw_farm(struct drawing *d)
 	} else {
 		draw_next(d);
 	}
+	draw_next_of_all(d);
 	r = draw_lost(d) ?:
 	    index_build(d->to, farm, d->entries, d->n) ?:
 	    ring_build(d->to, farm) ?:
