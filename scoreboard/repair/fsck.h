@@ -20,7 +20,7 @@ int fsck_run(struct score *s, bool repair, void (*tell)(const char *finding, voi
 
 /*
  * The file's contents are those of another scoreboard than this process had
- * open, or than other processes had. Makes all slots lost ones, asks all
+ * open, or than other processes had. Makes all free slots lost ones, asks all
  * processes, and makes the file the scoreboard. Does nothing if another process
  * has done it. *ret_asked: how many processes were asked. 0 or -errno.
  */

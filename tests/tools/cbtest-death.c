@@ -800,12 +800,6 @@ static bool run(const struct operation *operation, long step)
 	return WIFSIGNALED(status);
 }
 
-/* The steps of the rebuild of a fair farm are those of any rebuild, but for a few. */
-static long stride(const struct operation *operation)
-{
-	return operation->counted == do_rebuild && operation->before == before_fair ? 5 : 1;
-}
-
 int main(int argc, char **argv)
 {
 	unsigned long all = 0;
@@ -827,7 +821,7 @@ int main(int argc, char **argv)
 		if (argc == 3 && strncmp(operations[i].name, argv[2], strlen(argv[2])) != 0)
 			continue;
 		for (when = BEFORE; when < MOMENTS; when++)
-			for (long step = 1; run(&operations[i], step); step += stride(&operations[i]))
+			for (long step = 1; run(&operations[i], step); step++)
 				deaths++;
 		(void)printf("%-26s %4lu deaths\n", operations[i].name, deaths);
 		(void)fflush(stdout);
