@@ -31,6 +31,9 @@ second_entrance() {
 # The client that came last waits, as the core is taken; then each is served, one at a time.
 all_are_served() {
   client_start three --line "sleep 0" --expect line
+  three_are_served
+}
+three_are_served() {
   until_ok waiting_is 2
   word go
   for name in one two three; do client_wait $name; done
@@ -108,12 +111,7 @@ removed_stopped() { # COMMAND...
   client_start three --line "sleep 0" --expect line
   until_ok waiting_is 1
   kill -CONT "${pids[@]}"
-  until_ok waiting_is 2
-  word go
-  for name in one two three; do client_wait $name; done
-  nodes_never_overfilled
-  farm_is_at_rest
-  run -0 score fsck
+  three_are_served
 }
 @test "listener of a user, /proc with hidepid: it is removed, and its processes are stopped" {
   behind_hidepid
@@ -187,12 +185,11 @@ put_back() { # WAY COMMAND...
 
 # A new scoreboard of the same list, with the nodes in another order, replaces it.
 fresh() {
-  { echo "$ADDR, 4002, 1, 0x40000000"; cat "$T/list"; } >"$CONF"
-  "$BUILD/cbscore" -s "$T/fresh.tdb" -c "$CONF" load
-  cp "$T/list" "$CONF"
+  { echo "$ADDR, 4002, 1, 0x40000000"; cat "$T/list"; } | made_of
 }
-without_nodes() {
-  : >"$CONF"
+without_nodes() { made_of </dev/null; }
+made_of() { # <LIST
+  cat >"$CONF"
   "$BUILD/cbscore" -s "$T/fresh.tdb" -c "$CONF" load
   cp "$T/list" "$CONF"
 }
@@ -229,9 +226,7 @@ replaced() { # WAY COMMAND [WHAT IS MADE]
   client_start one -n 12 -c 12 --line "$(until_word go)" --expect line
   until_ok busy_is 12
   cp "$CONF" "$T/list"
-  echo "$ADDR, 4001, 1, 0" >"$CONF"
-  "$BUILD/cbscore" -s "$T/fresh.tdb" -c "$CONF" load
-  cp "$T/list" "$CONF"
+  made_of <<<"$ADDR, 4001, 1, 0"
   mv "$T/fresh.tdb" "$SCOREBOARD"
   second_entrance
   until_ok told "replaced while it was in use"

@@ -301,16 +301,16 @@ static bool has_hidden_name(const char *pid)
 
 /*
  * Whether a process that hides its descriptors may have the scoreboard: 1, 0, or -ENOMEM. Its port says of which farm it
- * is. Without a port, or where ports are not seen, it counts as the farm's if it runs a program that may hold slots.
+ * is. Without a port, or where ports are not seen, it counts as the farm's if it runs a program that may hold slots; where
+ * that is hidden, too, it does not count without a port.
  */
 static int may_be_of_farm(struct search *search, const char *pid)
 {
-	int r = 0;
+	bool is_nameless = has_hidden_name(pid);
+	int r = is_nameless || (is_holding_program(pid) && !has_other_pids(pid)) ? ask_ports(search, pid) : 0;
 
-	if (has_hidden_name(pid))
-		r = ask_ports(search, pid) == 1;
-	else if (is_holding_program(pid) && !has_other_pids(pid))
-		r = ask_ports(search, pid);
+	if (r == -ENOENT && is_nameless)
+		return 0;
 	search->any_hidden |= r == 1 || r == -ENOENT;
 	search->any_of_farm |= r == 1;
 	return r == -ENOENT ? 1 : r;
