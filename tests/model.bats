@@ -21,7 +21,8 @@ setup() {
 
 # search LOG LEVEL states|circles DEFINE...: searches all states, or all endless circles; pan's output goes to LOG. The
 # compiler optimizes at that level: much of it costs more time than a short search takes. With BACKWARDS the last process
-# and its last choice are tried first: the states are the same, but an error among them may be found sooner.
+# and its last choice are tried first, with CHOICES each process's last choice: the states are the same, but an error among
+# them may be found sooner.
 search() {
   local log=$1 level=$2 kind=-DSAFETY option=() run
   [ "$3" = states ] || { kind=-DNP option=(-l); }
@@ -30,7 +31,8 @@ search() {
   cp "$models/${MODEL:-queue}.pml" "$run/model.pml"
   (
     cd "$run" || exit 1
-    spin -a "$@" model.pml && gcc "$level" ${BACKWARDS:+-DREVERSE -DT_REVERSE} -w "$kind" -DNOREDUCE -DMEMLIM=3000 -o pan pan.c &&
+    spin -a "$@" model.pml &&
+      gcc "$level" ${BACKWARDS:+-DREVERSE -DT_REVERSE} ${CHOICES:+-DT_REVERSE} -w "$kind" -DNOREDUCE -DMEMLIM=3000 -o pan pan.c &&
       ./pan "${option[@]}" -m1000000
   ) >"$log" 2>&1 || return 1
   # A search that did not end proves nothing.
@@ -111,7 +113,7 @@ side_by_side() {
 	breaks circles "$ONE_SLOT" REAP_NO_DISPATCH 'non-progress cycle'
 	BACKWARDS=1 breaks states "$ONE_SLOT -DKILLS=2" WATCH_UNSEEN 'wanted'
 	breaks states "$COMES_UP" TAKE_TELLS_NONE 'gone\[i\]||'
-	breaks states "$ONE_SLOT -DLEAVES=1 -DLISTENER" LEAVE_TELLS_NONE 'wanted'
+	BACKWARDS=1 breaks states "$ONE_SLOT -DLEAVES=1 -DLISTENER" LEAVE_TELLS_NONE 'wanted'
 	END
 }
 
@@ -129,7 +131,7 @@ side_by_side() {
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=1 -DKILLS=1" DROP_UNSEEN 'arrived>accepted'
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DPER_RELAY=1 -DMANY" RETIRE_ORDERED 'arrived>accepted'
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=1 -DKILLS=1" LOOK_AT_NOTHING 'arrived>accepted'
-	MODEL=gate breaks states "-DCONNECTIONS=1 -DTRIMS=1" LOOK_AT_NOTHING 'arrived>accepted'
+	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=1 -DTRIMS=1" LOOK_AT_NOTHING 'arrived>accepted'
 	MODEL=gate breaks states "-DCONNECTIONS=1 -DSTOPS=1" SLEEP_AT_ONCE 'stopping)||ended'
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DSTART=1" NOT_ASKED 'arrived>accepted'
 	MODEL=gate breaks states "-DCONNECTIONS=2" TAKE_ANYWAY 'assertion violated'
@@ -137,8 +139,8 @@ side_by_side() {
 	MODEL=gate breaks states "-DCONNECTIONS=3" OVERTAKE 'waiting==0'
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2" FULL_UNTOLD 'arrived>accepted'
 	MODEL=gate holds states "-DCONNECTIONS=1 -DREVOKES=1"
-	MODEL=gate breaks states "-DCONNECTIONS=2 -DREVOKES=1" REVOKE_TAKING 'assertion violated'
-	MODEL=gate breaks states "-DCONNECTIONS=2 -DKILLS=1" CLOSE_EARLY 'accepted=='
+	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DREVOKES=1" REVOKE_TAKING 'assertion violated'
+	CHOICES=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DKILLS=1" CLOSE_EARLY 'accepted=='
 	MODEL=gate breaks states "-DCONNECTIONS=2" COPY_UNTIMED 'given'
 	MODEL=gate breaks states "-DCONNECTIONS=1 -DSTOPS=1 -DOWNED" FORGET_TO_SETTLE 'accepted=='
 	MODEL=gate breaks states "-DCONNECTIONS=2 -DTERMS=1" END_ANYWAY 'assertion violated'
