@@ -13,11 +13,15 @@ setup_file() {
   if ((EUID != 0)); then CANNOT='not root'; return; fi
   git -C "$top" rev-parse HEAD >/dev/null 2>&1 || { CANNOT='not a git checkout'; return; }
   # Two versions of the same, of which the later has another format of the scoreboard. They are built from a clone, so that
-  # the checkout's build folder is left alone.
+  # the checkout's build folder is left alone. The earlier one is there to be replaced: neither optimizing it nor its
+  # debugging symbols would tell more.
   git clone -q "$top" "$BATS_FILE_TMPDIR/source" 2>/dev/null
   mkdir "$BATS_FILE_TMPDIR/tree"
   for version in 0.8 0.9; do
-    [ $version = 0.8 ] || export DEB_CPPFLAGS_APPEND=-DSCORE_FORMAT=99
+    case $version in
+      0.8) export DEB_BUILD_OPTIONS='noopt noautodbgsym' ;;
+      0.9) unset DEB_BUILD_OPTIONS; export DEB_CPPFLAGS_APPEND=-DSCORE_FORMAT=99 ;;
+    esac
     make -s -C "$BATS_FILE_TMPDIR/source" deb VERSION=$version >"$BATS_FILE_TMPDIR/deb.log" 2>&1 3>&- ||
       { cat "$BATS_FILE_TMPDIR/deb.log" && return 1; }
     install -D -t "$BATS_FILE_TMPDIR/tree/opt/cbtest" "$BATS_FILE_TMPDIR/source/build/corebalance_${version}"_*.deb
