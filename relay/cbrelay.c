@@ -101,17 +101,20 @@ static int serve(const struct sockets *sockets, const struct farm *farm, const s
 		 uint64_t started_usec)
 {
 	struct score *score = farm->score;
+	struct entrances entrances;
 
 	if (sockets->connected)
 		return serve_one(sockets->fds[0], score, options, started_usec);
 	raise_limits();
-	mirror_tell(score, sockets->fds, sockets->n);
+	entrances_get(sockets->fds, sockets->n, &entrances);
+	mirror_tell(score, &entrances);
 	bind_listener();
 	if (sockets->n_waiters > 0)
 		(void)score_reap(score, NULL, NULL); /* the previous listener may still stand in the queue */
 	return listener_run(&(struct listener_setup){
 		.fds = sockets->fds, .n_fds = sockets->n, .owned = sockets->owned, .waiters = sockets->waiters,
-		.n_waiters = sockets->n_waiters, .formers = sockets->formers, .n_formers = sockets->n_formers, .score = score,
+		.n_waiters = sockets->n_waiters, .formers = sockets->formers, .n_formers = sockets->n_formers,
+		.entrances = &entrances, .score = score,
 		.farm_fd = farm->alone.fd, .settings = &options->settings,
 		.nodes = options->n_arguments > 1 ? NULL : options->farm.nodes,
 		.wrong = farm->wrong });

@@ -820,7 +820,8 @@ static int begin(struct listener *l, const struct listener_setup *setup)
 			.event = l->event, .score = l->score, .on_change = listener_turn, .arg = l }, &l->greetings);
 	if (r >= 0)
 		r = loader_new(&(struct loader_setup){
-			.event = l->event, .score = l->score, .nodes = l->nodes, .journal_fd = l->journal_fd,
+			.event = l->event, .score = l->score, .nodes = l->nodes, .entrances = setup->entrances,
+			.journal_fd = l->journal_fd,
 			.on_change = listener_turn, .arg = l }, &l->loader);
 	if (r >= 0)
 		r = pool_new(&(struct pool_setup){

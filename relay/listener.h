@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "mirror.h"
 #include "scoreboard.h"
 #include "settings.h"
 #include "waiters.h"
@@ -22,6 +23,7 @@ struct listener_setup {
 	size_t n_waiters;
 	const int *formers;              /* its listening sockets, see former.h */
 	size_t n_formers;
+	const struct entrances *entrances; /* those of fds */
 	struct score *score;
 	int farm_fd;                     /* relays keep it open, see alone.h; or -1 */
 	const struct settings *settings;

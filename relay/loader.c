@@ -48,8 +48,11 @@ static int load(const struct loader *loader)
 	else
 		report_message(LOG_INFO, "%s: %u added, %u changed, %u draining, %u removed, %u kept", path,
 			       result.added, result.changed, result.draining, result.removed, result.kept);
-	if (r == 0 && list.n_errors == 0 && list.n_nodes == 0)
-		report_no_nodes(path);
+	if (r == 0 && list.n_errors == 0) {
+		if (list.n_nodes == 0)
+			report_no_nodes(path);
+		mirror_tell(loader->setup.score, loader->setup.entrances);
+	}
 	r = r < 0 || list.n_errors > 0 ? EX_CONFIG : EX_OK;
 	nodelist_clear(&list);
 	return r;

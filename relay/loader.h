@@ -10,6 +10,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "mirror.h"
 #include "scoreboard.h"
 
 struct loader;
@@ -19,6 +20,7 @@ struct loader_setup {
 	sd_event *event;
 	struct score *score;
 	const char *nodes;                     /* the list's path; NULL: the nodes came from elsewhere */
+	const struct entrances *entrances;     /* a node of the list that is one of them is told of */
 	int journal_fd;                        /* see log_fd() */
 	void (*on_change)(void *arg);          /* called when a load has ended */
 	void *arg;

@@ -13,17 +13,6 @@
 #include "system/address.h"
 #include "system/here.h"
 
-/* A listening socket. */
-struct entrance {
-	struct score_address address;
-	bool takes_ipv4;   /* as well as IPv6 */
-};
-
-struct entrances {
-	struct entrance items[RELAY_SOCKETS_MAX];
-	size_t n;
-};
-
 static bool get_entrance(int fd, struct entrance *ret)
 {
 	int only = 1;
@@ -55,7 +44,7 @@ static bool leads_to(const struct score_address *address, const struct entrance 
 
 static int tell_if_mirror(const struct score_node *node, void *arg)
 {
-	const struct entrances *entrances = arg;
+	const struct entrances *entrances = *(const struct entrances **)arg;
 
 	for (size_t i = 0; i < entrances->n; i++) {
 		for (unsigned j = 0; j < node->n_addresses; j++) {
@@ -70,11 +59,14 @@ static int tell_if_mirror(const struct score_node *node, void *arg)
 	return 0;
 }
 
-void mirror_tell(struct score *score, const int *fds, size_t n)
+void entrances_get(const int *fds, size_t n, struct entrances *ret)
 {
-	struct entrances entrances = { .n = 0 };
+	ret->n = 0;
+	for (size_t i = 0; i < n && ret->n < RELAY_SOCKETS_MAX; i++)
+		ret->n += get_entrance(fds[i], &ret->items[ret->n]);
+}
 
-	for (size_t i = 0; i < n && entrances.n < RELAY_SOCKETS_MAX; i++)
-		entrances.n += get_entrance(fds[i], &entrances.items[entrances.n]);
+void mirror_tell(struct score *score, const struct entrances *entrances)
+{
 	(void)score_each_node(score, tell_if_mirror, &entrances);
 }

@@ -324,6 +324,9 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF'] + '${2:-}'.split())" </dev
   until_ok grep -qx "cbrelay: $GATE: this node is the listener itself: each connection that it gets comes back, and waits for another slot" \
     "$T/relay.log"
   lines_with_are "$T/relay.log" 'the listener itself' 1
+  # It is looked for in a list that is loaded anew, too.
+  kill -HUP "$GATE_PID"
+  until_ok lines_with_are "$T/relay.log" 'the listener itself' 2
   # A socket that listens on all addresses: those of the machine are the listener's, and no others.
   printf '%s, 3699, 1, 0\n' "$ADDR" '[::1]' 192.0.2.1 '[2001:db8::1]' >"$T/all.conf"
   background "$T/all.log" "$BUILD/cbrelay" -c "$T/all.conf" -s "$T/all.tdb" 3699
