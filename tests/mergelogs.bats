@@ -226,6 +226,11 @@ END
   passage 192.0.2.1:5001 a:1 10.0.0.9:4001 2026-03-01T12:00:10Z 2 | sed 's/ time=[^ ]*//' >"$T/old"
   run --separate-stderr -0 score mergelogs "$T/old" "$T/empty"
   [[ $stderr == *"old: 1 connections were left out: their lines have no time="* ]]
+  [[ $stderr != *"is of a connection"* ]]
+  # The two logs the wrong way round: the gateway's is a node's.
+  echo '192.0.2.1 - - [01/Mar/2026:12:00:10 +0000] "GET / HTTP/1.1" 200 1' >"$T/node"
+  run --separate-stderr -0 score mergelogs "$T/node" "$T/old"
+  [[ $stderr == *"$T/node: none of its 1 lines is of a connection: expected the log of a gateway"* ]]
   run -1 bash -c "'$BUILD/cbscore' mergelogs '$T/old' '$BATS_TEST_FILENAME' 2>&1 >/dev/full"
   [[ $output == *"No space left on device"* ]]
 }

@@ -198,6 +198,9 @@ static void tell_sums(const struct merge *merge)
 	complain("%s: %llu connections, %llu of them in no line", merge->gateway_path,
 		 (unsigned long long)passages_count(merge->passages),
 		 (unsigned long long)passages_count_lineless(merge->passages));
+	if (gateway_log_strange(merge->gateway) > 0)
+		complain("%s: none of its %llu lines is of a connection: expected the log of a gateway", merge->gateway_path,
+			 (unsigned long long)gateway_log_strange(merge->gateway));
 	if (gateway_log_timeless(merge->gateway) > 0)
 		complain("%s: %llu connections were left out: their lines have no time=, as an older relay wrote them",
 			 merge->gateway_path, (unsigned long long)gateway_log_timeless(merge->gateway));

@@ -19,7 +19,7 @@
 struct gateway_log {
 	FILE *file;
 	enum { KIND_UNKNOWN, KIND_EXPORT, KIND_LINES } kind;
-	uint64_t timeless;
+	uint64_t units, connections, timeless; /* lines or entries, and those of them that are a relay's */
 	struct journal_entry entry;
 	char *line;     /* log_line_read()'s */
 	size_t room;
@@ -58,6 +58,11 @@ uint64_t gateway_log_timeless(const struct gateway_log *log)
 	return log->timeless;
 }
 
+uint64_t gateway_log_strange(const struct gateway_log *log)
+{
+	return log->connections == 0 ? log->units : 0;
+}
+
 /* Fills the rest of *ret from texts. false: the connection reached no node, or the texts are none of a relay. */
 static bool fill(struct passage *ret, const char *local, const char *total_usec)
 {
@@ -89,6 +94,7 @@ static bool from_key_values(struct gateway_log *log, const char *line, uint64_t 
 	    !key_values_get(line, "node", ret->node, sizeof(ret->node)) ||
 	    !key_values_get(line, "node_local", local, sizeof(local)) || !key_values_get(line, "total_usec", total, sizeof(total)))
 		return false;
+	log->connections++;
 	ret->end_usec = end_usec;
 	if (key_values_get(line, "time", time, sizeof(time)))
 		(void)moment_parse(time, strlen(time), TIME_FORMAT, 0, &ret->end_usec, &unit_usec);
@@ -109,6 +115,7 @@ static bool from_entry(struct gateway_log *log, struct passage *ret)
 		return false;
 	if (strcmp(entry->message_id, MESSAGE_CONNECTION) != 0)
 		return line && from_key_values(log, line, end_usec, ret);
+	log->connections++;
 	ret->end_usec = end_usec;
 	return copy(ret->client, sizeof(ret->client), entry->client) && copy(ret->node, sizeof(ret->node), entry->node) &&
 	       fill(ret, entry->node_local, entry->total_usec);
@@ -118,9 +125,10 @@ static int next_entry(struct gateway_log *log, struct passage *ret)
 {
 	int r;
 
-	do
+	do {
 		r = journal_export_read(log->file, &log->entry);
-	while (r > 0 && !from_entry(log, ret));
+		log->units += r > 0;
+	} while (r > 0 && !from_entry(log, ret));
 	return r;
 }
 
@@ -134,6 +142,7 @@ static int next_line(struct gateway_log *log, struct passage *ret)
 
 		if (r <= 0)
 			return r;
+		log->units++;
 		line = key_values_find(log->line);
 		if (line && from_key_values(log, line, 0, ret))
 			return 1;

@@ -34,3 +34,6 @@ int gateway_log_next(struct gateway_log *log, struct passage *ret);
 
 /* How many lines of connections could not be used, as they have no time: an older relay wrote them. */
 uint64_t gateway_log_timeless(const struct gateway_log *log);
+
+/* How many lines, or entries of the journal, were read, if none of them is of a connection; or 0. */
+uint64_t gateway_log_strange(const struct gateway_log *log);
