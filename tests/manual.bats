@@ -142,6 +142,23 @@ complete_line() {
   client_wait one
 }
 
+@test "completion runs nothing, and offers nothing that a shell would run, whatever a client is called" {
+  # shellcheck source=/dev/null
+  source "$BATS_TEST_DIRNAME/../units/completion"
+  compopt() { :; }
+  # A program that has such clients in its table.
+  cat >"$T/cbscore" <<-END
+	#!/bin/bash
+	[ "\$*" != --help=raw ] || exec "$BUILD/cbscore" --help=raw
+	printf 'a:1 %s %s\n' 0 '\$({touch,$T/ran})' 1 '\`touch\${IFS}$T/ran\`' 2 '{x,y};z' 3 '192.0.2.1:5' 4 '[2001:db8::1%eth0]:6'
+	END
+  chmod +x "$T/cbscore"
+  BUILD=$T run -0 complete_line "cbscore kill "
+  echo "$output"
+  [ ! -e "$T/ran" ]
+  [ "$output" = "$(printf '%s\n' a:1/0 a:1/1 a:1/2 a:1/3 192.0.2.1:5 a:1/4 "[2001:db8::1%eth0]:6")" ]
+}
+
 @test "completion: a farm by its name" {
   # shellcheck source=/dev/null
   source "$BATS_TEST_DIRNAME/../units/completion"
