@@ -5,10 +5,10 @@
  * from the dead, and nothing else. What a relay may not do fails with EPERM: a
  * relay runs no program, makes no process, sends no signal but to itself (SIGCONT
  * may go to a process that was stopped with the lock), touches no other process's
- * memory or descriptors, listens nowhere, opens no file for others than the
- * scoreboard, and makes no sockets but those of TCP and UDP and the datagram
- * sockets by which processes of a farm wake each other. So the system bus is out of
- * reach.
+ * memory or descriptors, listens nowhere, opens no files but those of the
+ * scoreboard's folder and of /proc, and makes no sockets but those of TCP and UDP
+ * and the datagram sockets by which processes of a farm wake each other. So the
+ * system bus is out of reach.
  *
  * A listener, and the processes that it forks to load the node list and to fork
  * relays, are bound by a second program: they run no other program and look into
@@ -16,15 +16,15 @@
  * system call that both programs allow whatever its arguments, the kernel looks up
  * one bit, as for one program.
  *
- * A process that serves one connection by itself signals itself by tgkill(2) with its
- * own pid, while the program of the filter is made by the build. So the program has a
- * number that no pid can be in the place of the pid, and the process puts its pid there.
+ * A process that serves one connection by itself sends itself signals by tgkill(2), and
+ * the program must name its pid, which the build cannot know. So the build writes a
+ * number that no pid can be, and the process puts its pid in that place.
  *
  * For a process that lives for one connection such a program would be dear: the kernel
  * takes 75 us to check and translate it, and to free it. So the nursery, which forks
- * relays, binds itself to the program of relays once, and they inherit it. What a relay
- * may not do and its nursery has to, is clone(2): the program lets it pass with a number
- * of 64 bits that the nursery has drawn. A relay erases its copy of the number before it
+ * relays, binds itself to the program of relays once, and they inherit it. The nursery
+ * has to call clone(2), and a relay must not. So the program lets clone(2) pass only with
+ * a number of 64 bits that the nursery has drawn. A relay erases its copy of the number before it
  * does anything else, and can look into no other process. Nor has that program a pid: to
  * signal itself a relay uses a timer.
  *
@@ -240,7 +240,7 @@ int confine_listener(void)
 	return r < 0 ? r : set_filter(filter_listener_begin, PROGRAM_LENGTH(filter_listener));
 }
 
-/* Files. 0 or -errno. */
+/* Binds this process to the rules for files. 0 or -errno. */
 static int restrict_files(const struct confinement *confinement)
 {
 	if (confinement->landlock_fd >= 0 && syscall(SYS_landlock_restrict_self, confinement->landlock_fd, 0u) < 0)

@@ -23,8 +23,9 @@ enum forward_outcome {
 };
 
 struct forward_counts {
-	uint64_t in;          /* bytes from the client that the node's socket has taken; after any outcome but DONE: */
-	uint64_t out;         /* bytes that the node's machine has acknowledged. out: the same from node to client */
+	/* Bytes that the other side's socket has taken; after any outcome but DONE: that its machine has acknowledged. */
+	uint64_t in;          /* from the client */
+	uint64_t out;         /* from the node */
 	bool node_first;      /* the node ended its side, or was reset, while the client's side was open */
 	uint64_t node_usec;   /* and how long after the beginning */
 	bool confirmed;       /* the node's machine has all that was sent, and the end; it has said all */

@@ -42,10 +42,12 @@
  *     COMING->IDLE     relay      the relay is ready; wakes the listener if it asked for CALL_REST
  *     IDLE->BUSY       relay      the relay is about to claim; may wake the listener: CALL_WORK, CALL_NO_IDLE
  *     BUSY->IDLE       relay      slot given back, line written; may wake: CALL_REST, CALL_ALL_IDLE
- *     IDLE->GIVEN      listener   the listener then sends the order, which wakes the relay
+ *     IDLE->GIVEN      listener   the listener then sends the order, or lets the relay go: both wake the relay
  *     GIVEN->TAKING    relay      the relay has the order; from here on the order cannot be revoked
  *     TAKING->BUSY     relay      the relay has taken the slot; may wake the listener: CALL_TAKEN
- *     GIVEN->REVOKED   listener   the relay has not taken the order for GIVEN_USEC (it is stopped, say)
+ *     GIVEN->REVOKED   listener   the relay has not taken the order for GIVEN_USEC (it is stopped, say), or the listener
+ *                                 hands its connections over
+ *     REVOKED->IDLE    relay      the relay finds its order revoked, and drops it
  *     BUSY->RETIRED    relay      its last connection, which it accepted, is served; the relay ends
  *     any->ABSENT      listener   the relay has ended; an order that it had not taken is the listener's again
  *
@@ -149,7 +151,7 @@ bool gate_reserve(struct gate *gate, size_t relay);
 /* How far the relay has taken the connection that it was given. */
 enum gate_given gate_given(const struct gate *gate, size_t relay);
 
-/* Whether the listener has the socket of the connection that it gave the relay, too. */
+/* Notes whether the listener, too, has the socket of the connection that it gave the relay. */
 void gate_share(struct gate *gate, size_t relay, bool shared);
 
 /* Takes back what a relay was given. false: the relay is taking it, or has. */

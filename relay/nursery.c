@@ -2,8 +2,9 @@
 
 /*
  * nursery.c: relays are forked by clone(2) with CLONE_PARENT, which makes them
- * children of the nursery's parent. So the listener learns of a relay's end as
- * before, and a relay of the listener's. fork(3) of the C library cannot do that.
+ * children of the nursery's parent. So the listener gets the SIGCHLD of a relay, and
+ * a relay the signal of the listener's end (PR_SET_PDEATHSIG). fork(3) of the C
+ * library cannot do that.
  * What it does besides is done here: the kernel is told where the child's thread
  * keeps its id, and where its list of robust futexes is, without which the end of
  * a relay that holds the scoreboard's lock would free no lock.
@@ -141,10 +142,11 @@ static bool serve(const struct nursery_setup *setup, struct birth *birth, int fd
 }
 
 /*
- * Gives the socket a number behind all descriptors of this process, and leaves no number free before it: those of an
- * order come in a row behind it then, and a relay closes what it is not to have by one call. If that fails, or if that
- * would be many numbers, as the listener had many waiters when it opened the scoreboard anew, the relay closes them one by
- * one. keep: of this process, without the socket.
+ * Moves the socket to the number behind all descriptors of this process, and fills the free numbers before it. The kernel
+ * then gives the descriptors of an order the numbers behind the socket, in a row, and a relay closes the socket and its
+ * sisters' descriptors by one call. If a call fails, or a number is PLUGGED_MAX or above (the listener had many waiters when it
+ * opened the scoreboard anew), the socket stays where it is, and the relay closes them one by one. keep: the n descriptors of
+ * this process, without the socket. Returns the socket's number.
  */
 static int move_up(const struct score *score, int fd, const int *keep, size_t n)
 {

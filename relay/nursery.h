@@ -52,7 +52,7 @@ struct nursery *nursery_new(const struct nursery_setup *setup);
 /* Ends the process and frees the nursery. NULL is fine. Returns NULL. */
 struct nursery *nursery_free(struct nursery *nursery);
 
-/* Ends the process: the next that is needed is forked anew, as what its memory is a copy of has changed. */
+/* Ends the process, as the memory that it is a copy of has changed. The next nursery_fork() forks a new process. */
 void nursery_renew(struct nursery *nursery);
 
 /* The same, only if the scoreboard's file is another than when the process was forked. */
@@ -61,6 +61,6 @@ void nursery_follow(struct nursery *nursery);
 /*
  * Has n relays forked, 1 to NURSERY_BIRTHS_MAX, by one order and with one answer: so they share the switches to the
  * nursery and back. The kernel writes the pid of each to its *born, too, as it makes the relay, whatever becomes of the
- * nursery then.
+ * nursery then. reserved: as live() gets it: an order is on its way to each relay.
  */
 void nursery_fork(struct nursery *nursery, struct nursery_birth *births, size_t n, bool reserved);

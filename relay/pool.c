@@ -370,7 +370,7 @@ static int become_relay(size_t number, int orders_fd, bool reserved, void *arg)
 	return relay_run(&place);
 }
 
-/* Finds a number that no relay has (GATE_RELAYS_MAX if there is none), and makes room for it in the table. 0 or
+/* Finds a number that no relay has, and makes room for it in the table. 0 and *ret; -EAGAIN: each number has a relay; or
  * -ENOMEM. */
 static int find_number(struct pool *pool, size_t *ret)
 {
@@ -507,7 +507,7 @@ static size_t tell_to_close(struct pool *pool)
 	for (size_t i = 0; i < pool->room; i++) {
 		if (!pool->members[i] || gate_is_deaf(&pool->gate, i) || has_ended(pool->members[i]->pid))
 			continue;
-		(void)kill(pool->members[i]->pid, SIGURG); /* again each time: a relay that is just coming ignores it */
+		(void)kill(pool->members[i]->pid, SIGURG); /* again each time: to be told twice changes nothing */
 		n++;
 	}
 	return n;

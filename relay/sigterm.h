@@ -29,11 +29,12 @@ void sigterm_watch(void);
 /* The listener has taken a SIGTERM or SIGINT from its descriptor. */
 void sigterm_remember(void);
 
-/* The same for a process made by fork(2) from a parent that handles signals differently. 0 or -errno. */
+/* Notes SIGTERM in a process made by fork(2), whatever its parent does with signals. Ignores SIGINT and SIGHUP, and
+ * unblocks all signals. 0 or -errno. */
 int sigterm_inherit(void);
 
-/* Its two halves, for a process that blocks all signals and forks such processes: once in that process what they all
- * inherit, and in each what is left. 0 or -errno. */
+/* sigterm_inherit() in two halves, for a process that blocks all signals and forks relays: sigterm_prepare() once in that
+ * process, sigterm_begin() in each relay. 0 or -errno. */
 int sigterm_prepare(void);
 int sigterm_begin(void);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * deadhand.c: the process sleeps until the lease's end, and a quarter of a second at
- * most: the lease is renewed meanwhile, and the scoreboard may be replaced. It needs no memory
- * then, or has it already: it is locked, and the kernel takes others first where that
- * is allowed.
+ * deadhand.c: the process sleeps until the lease's end, and at most a quarter of a
+ * second: the lease may be renewed meanwhile, or the scoreboard replaced. It must work
+ * when memory is short. So its memory is locked, and the kernel's memory killer takes
+ * other processes first, as far as this process has the rights for both.
  *
  * A pipe of which cbshare has the other end tells it of cbshare's end: a byte means that
  * all is given back, an end of file that cbshare is gone.
@@ -35,7 +35,8 @@ static pid_t process;
 
 /* ---- in the process ---- */
 
-/* Without the right to lock any memory the process goes on without: a limit that is reached later would be worse. */
+/* Where the limit of locked memory cannot be lifted, only the present memory is locked: with MCL_FUTURE a later allocation
+ * would fail at the limit. */
 static void be_kept(void)
 {
 	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };

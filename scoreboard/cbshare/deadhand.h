@@ -3,17 +3,16 @@
 
 /*
  * deadhand.h: a second process that does nothing but watch the lease in the
- * scoreboard. When it is over, this gateway may have no connection any more, whatever
- * has become of cbshare: the process ends what runs.
- *
- * It outlives cbshare: until another cbshare has renewed the lease, or all is ended.
+ * scoreboard. When the lease is over, this gateway may have no connection any more, and
+ * the process ends all connections, whatever has become of cbshare. It outlives cbshare
+ * until another cbshare has renewed the lease, or all connections have ended.
  */
 
 #include <sys/types.h>
 
 #include "scoreboard.h"
 
-/* Starts the process. Its pid, or -errno. */
+/* Starts the process, also in place of a former process that has died. Returns its pid, or -errno. */
 pid_t deadhand_start(struct score *score);
 
 /* Ends the process, as this gateway has left and has nothing that could be ended. Nothing happens if there is none. */

@@ -47,7 +47,7 @@ struct call {
 	struct etcd *etcd;
 	enum kind kind;
 	char *body;
-	struct post *post;                    /* NULL: it waits for a token */
+	struct post *post;                    /* NULL: not sent yet: it waits for the next turn, or for a token */
 	size_t member, tries;                 /* which is asked, and how many were */
 	bool is_watched;                      /* a commit that the watch will tell */
 	uint64_t deadline_usec;               /* of the answer; of a watch: for what it must tell; 0: none */
@@ -98,7 +98,7 @@ static void call_free(struct call *call)
 	free(call);
 }
 
-/* A new call, which waits. body becomes the call's, and NULL is want of memory. NULL: no memory. */
+/* A new call, which is not sent yet. body becomes the call's; NULL: there was no memory for it. NULL: no memory. */
 static struct call *call_new(struct etcd *etcd, enum kind kind, char *body, void *context)
 {
 	struct call *call = body ? calloc(1, sizeof(*call)) : NULL;
@@ -144,7 +144,7 @@ static int call_send(struct call *call)
 	return post_send(etcd->office, &request, &call->post);
 }
 
-/* Notes why a request failed; without a format: that a request did not fail. */
+/* Notes why a request failed, for etcd_trouble(). */
 static void note_trouble(struct etcd *etcd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void note_trouble(struct etcd *etcd, const char *format, ...)
 {
@@ -180,7 +180,7 @@ static void call_fail(struct call *call)
 	}
 }
 
-/* The next call that waits for a token, or NULL. */
+/* The next call that is not sent yet, or NULL. */
 static struct call *next_waiting(const struct etcd *etcd)
 {
 	struct call *call = etcd->calls;
@@ -221,7 +221,8 @@ static void leave_member(struct call *call)
 	call->member = (call->member + 1) % members->n;
 }
 
-/* Its member did nothing for the call, or nothing that counts: asks the next member, or ends the call. */
+/* The call's member failed. Asks the next member, if the call may be repeated: a commit may be if nothing of it was sent.
+ * Otherwise ends the call. */
 static void call_next(struct call *call)
 {
 	bool may_repeat = call->kind == CALL_COMMIT ? !call->post->sent : call->seen_revision == 0;
@@ -462,7 +463,7 @@ static void take_end(struct call *call)
 
 /* ---- the turn ---- */
 
-/* Ends the calls that wait for a token, and the watch, when their time is over. libcurl ends the others. */
+/* Ends the calls that are not sent yet, and the watch, when their time is over. libcurl ends the others. */
 static void end_late(struct etcd *etcd)
 {
 	struct call *call = etcd->calls;

@@ -18,7 +18,7 @@
 #include "system/grow.h"
 #include "system/number.h"
 
-/* gRPC's codes. Of these a server tells them before it proposes a change to the others. */
+/* The codes of gRPC by which a member refuses a request before it proposes a change to the other members. */
 enum {
 	CODE_INVALID_ARGUMENT = 3,
 	CODE_PERMISSION_DENIED = 7,
@@ -28,7 +28,7 @@ enum {
 
 /* ---- requests ---- */
 
-/* Adds a member; what is NULL is want of memory. The member is the object's, whatever is returned. */
+/* Adds a member, which is the object's also if that fails; NULL: there was no memory to make it. 0 or -ENOMEM. */
 static int add(json_object *object, const char *name, json_object *member)
 {
 	if (member && json_object_object_add(object, name, member) == 0)
@@ -180,7 +180,7 @@ bool answer_is_refusal(const struct answer *answer)
 				 answer->code == CODE_RESOURCE_EXHAUSTED || answer->code == CODE_UNAUTHENTICATED);
 }
 
-/* A token of a store that was changed by an administrator is told as an invalid argument. */
+/* etcd tells a token from before a change of its users or rights as an invalid argument. */
 bool answer_wants_login(const struct answer *answer)
 {
 	return answer->error &&
@@ -208,7 +208,7 @@ static int read_revision(const json_object *object, const char *name, uint64_t *
 	return number_parse(json_object_get_string(found), 0, INT64_MAX, ret) < 0 ? -EBADMSG : 0;
 }
 
-/* Whether a member is there, true. 0 or -EBADMSG. */
+/* A boolean. A boolean that is left out is false. 0 or -EBADMSG. */
 static int read_flag(const json_object *object, const char *name, bool *ret)
 {
 	json_object *found;

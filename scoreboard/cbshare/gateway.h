@@ -24,7 +24,7 @@
 #include "targets.h"
 
 #define GATEWAY_NAME_MAX 63u      /* longest name of a gateway, without its NUL */
-#define GATEWAY_REST_USEC 306000u /* the least time, and 2 %, for which no connection has used a slot that goes elsewhere */
+#define GATEWAY_REST_USEC 306000u /* 300 ms and 2 %: a slot goes to another gateway when no connection has used it for so long */
 
 /* ---- what the core asks of its farm ---- */
 
@@ -64,7 +64,7 @@ enum gateway_event_kind {
 	GATEWAY_JOINED,              /* slots: the shares that were this gateway's already */
 	GATEWAY_TOOK,                /* slots of the rest of all nodes together; now they are this gateway's */
 	GATEWAY_GAVE,                /* slots went to the peer */
-	GATEWAY_GOT,                 /* slots came from other gateways, or from a peer that is not known: peer is NULL */
+	GATEWAY_GOT,                 /* slots came from the peer; NULL: from several gateways, or it is not known from which */
 	GATEWAY_SHED,                /* slots went back to the rest: the node has fewer cores or has gone, or this gateway leaves */
 	GATEWAY_LOST,                /* this gateway's lease was over, and others have taken its slots */
 	GATEWAY_RECLAIMED,           /* slots of the dead peer went back to the rest */
@@ -99,7 +99,7 @@ struct gateway_hooks {
 	/* Tells what has happened. Texts are valid during the call. */
 	void (*told)(void *context, const struct gateway_event *event);
 	/* The peer is silent: make sure that it has no connection to any node, and call gateway_fenced() once that is so. Called
-	 * once for each silence. NULL: silence of fence_wait_usec more is the fence. */
+	 * once for each silence. NULL: a peer counts as fenced after fence_wait_usec more of silence. */
 	void (*fence)(void *context, const char *peer);
 };
 
@@ -117,9 +117,9 @@ struct gateway_settings {
 
 struct gateway;
 
-/* A gateway that has done nothing yet. Texts of the settings are copied; engine and farm stay the caller's and must live
- * as long; the gateway is closed after the engine, so that no callback finds it gone. 0 and *ret; -EINVAL: a setting is
- * not valid; -ENOMEM. */
+/* A gateway that has done nothing yet. The settings' texts, farm and hooks are copied; the engine, and what the contexts
+ * point to, must live as long as the gateway. The caller closes the engine before it frees the gateway: no callback may
+ * find the gateway gone. 0 and *ret; -EINVAL: a setting is not valid; or -ENOMEM. */
 int gateway_new(const struct gateway_settings *settings, struct engine *engine, const struct gateway_farm *farm,
 		const struct gateway_hooks *hooks, struct gateway **ret);
 

@@ -36,7 +36,7 @@ struct gateway {
 	uint64_t round;              /* requests of former rounds count no more, beyond what they say of keys */
 	struct request *requests;
 	bool pending[REQUEST_GOODBYE + 1]; /* such a request of this round is under way */
-	uint64_t settle_usec, epoch; /* when the latest heartbeat of a settlement was sent, and its revision */
+	uint64_t epoch;              /* the revision of the latest settlement's commit */
 	uint64_t retry_usec;         /* not before this is a request repeated */
 	uint64_t retry_span;
 	unsigned refused;            /* moves in a row */
@@ -52,7 +52,7 @@ struct gateway {
 	struct heartbeat said;       /* the latest heartbeat that was sent, */
 	uint64_t said_usec;          /* and when */
 	bool said_any;
-	uint64_t beats_usec;         /* all heartbeats that were sent are on an average until then */
+	uint64_t beats_usec;         /* rises by HEARTBEAT_USEC with each heartbeat: bounds their rate, see gateway_heartbeat_due() */
 	bool lowered;                /* a limit fell in this turn: its slots may change hands in the next */
 };
 

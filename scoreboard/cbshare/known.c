@@ -191,7 +191,7 @@ static size_t free_place(const struct known *k)
 	return 0;
 }
 
-/* The peer of that name, which is made if need be. 0 and *ret; -EINVAL: the name is none; -ENOSPC. */
+/* The peer of that name, which is made if need be. 0 and *ret; -EINVAL: it is not the name of a gateway; -ENOSPC. */
 static int find_peer(struct known *k, const char *name, size_t *ret)
 {
 	size_t i, length = strlen(name);

@@ -29,7 +29,7 @@ struct peer {
 	uint64_t epoch;              /* the revision of its epoch; 0: it has none */
 	struct heartbeat said;
 	bool spoke;                  /* revision has changed since the latest turn */
-	uint64_t heard_usec;         /* the turn after that */
+	uint64_t heard_usec;         /* when: the time of the first turn that knew of it */
 	uint64_t silent_revision;    /* its silence after this heartbeat was told, */
 	uint64_t fenced_revision;    /* and it was fenced after this heartbeat */
 	uint64_t aged_revision;      /* after this heartbeat it got a slot by the age rule */
@@ -47,9 +47,9 @@ struct local {
 	uint32_t offer;              /* so many slots of the share are not to be used any more */
 	uint32_t shed;               /* of these, so many go back to the rest */
 	uint32_t accounted;          /* the share as it was told last */
-	/* The node has had no more connections than level, by the limit and by what was seen; and until when it may have had more.
-	 * Levels fall, and the last is that of now. What a turn sees or sets gets the time of the turn after it: a process may
-	 * be stopped between reading the clock and looking. */
+	/* The node has had at most level connections since level was set, by the limit and by what was seen. former has the higher
+	 * levels before it, the highest first, each with the time until which the node may have had so many. A level that a turn
+	 * sees or sets gets the time of the next turn: a process may be stopped between reading the clock and looking. */
 	struct {
 		uint64_t until_usec;     /* 0: until the next turn */
 		uint32_t level;
@@ -115,7 +115,7 @@ void known_stamp(struct known *k, uint64_t now_usec);
 /* Finds the node of that name, or makes a node that the engine does not have. NULL: no memory. */
 struct known_node *known_node(struct known *k, const char *name);
 
-/* As known_node(), of the node at that place of the scoreboard's list: quicker if it is the one that was there before. */
+/* As known_node(), of the node at that place of the scoreboard's list: quicker if the same node was at that place before. */
 struct known_node *known_listed(struct known *k, size_t place, const char *name);
 
 /* Forgets nodes that neither the engine nor the scoreboard has. */

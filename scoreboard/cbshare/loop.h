@@ -15,12 +15,14 @@ struct loop_setup {
 	struct gateway *gateway;
 };
 
-/* Signals wait from now on until loop_run() takes them: call it before there are children. 0 or -errno. */
+/* Blocks the signals that loop_run() takes. To be called before this process has children. 0 or -errno. */
 int loop_block_signals(void);
 
 /*
- * Runs until the gateway has left (SIGTERM or SIGINT), or is to stop and keep its
- * shares (SIGUSR1, or a second SIGTERM). 0; or -errno of the scoreboard.
+ * Runs until the gateway has left (SIGTERM or SIGINT), or is told to stop and keep
+ * its shares (SIGUSR1, or a second SIGTERM or SIGINT). A gateway that is leaving
+ * ends also without the engine, when its lease is over and no slot is busy. An error
+ * of the scoreboard is said, and the turn is tried again. 0; or -errno of etcd_turn().
  */
 int loop_run(const struct loop_setup *setup);
 

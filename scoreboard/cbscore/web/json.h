@@ -7,5 +7,6 @@
 
 #include <stdio.h>
 
-/* Writes a string with its quotes; null if text is NULL. text is valid UTF-8. */
+/* Writes a string with its quotes; '?' stands for each byte that is not printable UTF-8. null: text is NULL, or there is no
+ * memory. */
 void json_string(FILE *out, const char *text);

@@ -29,7 +29,7 @@ static void write_node(FILE *out, const struct snapshot *snapshot, size_t i)
 	(void)fprintf(out, ",\"cores\":%" PRIu32 ",\"limit\":%" PRIu32 ",\"busy\":%" PRIu32 ",\"free\":%" PRIu32
 		      ",\"state\":\"%s\",\"since\":%.6f,\"reason\":", node->cores, node->limit, node->busy, node->free,
 		      node_state_to_string(node->state), (double)node->since_usec / (double)USEC_PER_SEC);
-	json_string(out, *node->why ? node->why : NULL); /* texts are valid UTF-8: see snapshot.h */
+	json_string(out, *node->why ? node->why : NULL);
 	write_share(out, node);
 	(void)fprintf(out, ",\"backup\":%s,\"speed\":%g,\"pinned\":%s,\"served\":%" PRIu64 ",\"failed\":%" PRIu64
 		      ",\"in\":%" PRIu64 ",\"out\":%" PRIu64 "}", boolean(node->backup), node->speed,
