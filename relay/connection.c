@@ -381,7 +381,7 @@ static void end_both(struct life *life, const struct forward_counts *counts)
 		close_node(life);
 		return;
 	}
-	/* -EINTR; -ETIME, or we cannot wait for it */
+	/* -EINTR; -ETIME, or this process cannot wait */
 	(void)end_because(life, r == -EINTR ? END_ADMIN : END_RESOURCES, PHASE_DATA, EX_OK,
 			  r == -ETIME ? CAUSE_IDLE_TIMEOUT : CAUSE_PLAIN);
 	abort_node(life);
@@ -470,7 +470,7 @@ static enum stage release_doubted(struct life *life, enum node_reason reason)
 	return STAGE_OVER;
 }
 
-/* The queue had no place for the connection: the life is over, and the slot of the node that failed goes back. */
+/* The connection does not go back to the queue: its life is over, and the slot of the node that failed goes back. */
 static enum stage give_back(struct life *life, const struct score_slot *ours)
 {
 	life->slot = *ours;
@@ -558,7 +558,7 @@ static bool take_name(struct life *life)
 }
 
 /* The same where the slot was taken before the header with the client's name came. The client may turn out to have all
- * the slots that it may have: then the connection comes anew. */
+ * the slots that it may have: then the connection gives the slot back and claims again. */
 static enum stage take_name_with_slot(struct life *life)
 {
 	if (!take_name(life)) {

@@ -18,16 +18,17 @@
 int delivery_await(int fd, uint64_t idle_timeout_usec);
 
 /*
- * Ends our side of a TCP connection after the other side has ended. fd is
+ * Ends this side of a TCP connection whose other side has ended. fd is
  * non-blocking, stays the caller's, and must be set to be reset by close(2).
- * Returns whether the other machine has all that we sent, and the end: on the same
- * machine, or with a fast network, it has acknowledged that at once. The caller's
- * close(2) then changes nothing. Otherwise the caller goes on with delivery_end().
+ * true: the peer's machine has all that was sent, and the end (on the same machine,
+ * or by a fast network, it has acknowledged that at once), or the connection was
+ * reset: close(2) changes nothing any more. false: the caller goes on with
+ * delivery_end().
  */
 bool delivery_begin(int fd);
 
 /*
- * Waits until the other machine has all that we sent, and the end. If it has,
+ * Waits until the peer's machine has all that was sent, and the end. If it has,
  * the caller's close(2) changes nothing. Otherwise close(2), like the death of
  * this process, resets the connection at the other machine, too, unless everything
  * has been sent already: that then arrives. Returns as delivery_await().

@@ -105,8 +105,8 @@ static int open_failed(const char *path, int r)
 	return score_file_is_wrong(r) ? EX_CONFIG : EX_OSERR;
 }
 
-/* Sees to it that this gateway uses its part of each node only. Of the processes that begin at once each goes on when all
- * nodes are divided, whichever of them divides them. Returns an exit status. */
+/* Limits this gateway to its share ($SHARE) of each node. If several processes begin at once, each goes on when all nodes are
+ * divided, whichever process divides them. Returns an exit status. */
 static int take_share(const struct options *options, const char *path, struct score *score)
 {
 	/* A lease may be over because other gateways have the cores now: only an administrator may end it. */

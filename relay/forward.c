@@ -62,12 +62,12 @@ static _Alignas(4096) unsigned char from_node[BUFFER_SIZE];
 struct side {
 	int fd;
 	bool readable;            /* there may be something to read; false: poll(2) must say so first */
-	bool hung_up;             /* reported a hang-up: polled only for a reason */
+	bool hung_up;             /* reported a hang-up: polled only while it has events to wait for */
 	bool failed;              /* had an error after its end: read up to that end, and not polled */
 	bool is_node;             /* is TCP; a client's socket may be another */
 	bool told_end;            /* of a node, poll(2) has told the end: a read that leaves room has come to it */
-	bool told_both;           /* and both ends: the kernel may have nothing more to do with the connection */
-	bool confirmed;           /* that is so */
+	bool told_both;           /* poll(2) has told both ends: the node may have confirmed this side's */
+	bool confirmed;           /* the node has confirmed this side's end: the kernel is done with the connection */
 	bool no_delay;            /* has TCP_NODELAY */
 	bool kept_alive;          /* has the keepalive */
 	struct pulse pulse;

@@ -217,7 +217,7 @@ enum accepted {
 	ACCEPTED_LATER, /* not now: there is no room, or no means */
 };
 
-/* Takes in what is pending on a socket, or, as long as there is any, what is pending on the sockets before it. */
+/* Takes in a connection: of a former socket as long as any is pending there, otherwise of fd. */
 static enum accepted accept_one(struct listener *l, int fd)
 {
 	int former = formers_first(l->formers), r;
@@ -413,12 +413,12 @@ static void on_follow_time(void *arg)
 /* ---- the gate ---- */
 
 /* Whether relays are to accept: for a moment, slots have been free and no client has waited. */
-static bool shall_open(struct listener *l)
+static bool may_open(struct listener *l)
 {
 	uint64_t now_usec = now_monotonic();
 
-	/* A client that may have no more slots is known when its connection is accepted. Then a relay would wait with it.
-	 * And relays accept in the claim, where a header cannot be awaited. */
+	/* With --per-client a client is known only when its connection is accepted: a relay that accepted it might have to wait
+	 * for a slot. With PROXY headers a relay would have to await the header within its claim. */
 	if (l->settings->per_client || l->greetings)
 		return false;
 	if (gate_was_full(pool_gate(l->pool)) || l->n_coming > 0 || formers_first(l->formers) >= 0 ||
@@ -451,7 +451,7 @@ static unsigned calls(const struct listener *l, bool open)
 static void set_gate(struct listener *l)
 {
 	struct gate *gate = pool_gate(l->pool);
-	bool open = !l->stopping && l->n_fds > 0 && shall_open(l);
+	bool open = !l->stopping && l->n_fds > 0 && may_open(l);
 	bool closed = l->n_fds == 0 && !l->formers && l->n_coming == 0 && count_here(l) == 0;
 	bool strict = l->settings->connections_per_relay == 1;
 	/* The relay that a connection woke normally accepts it. If that relay has died, or the listener accepted at

@@ -28,10 +28,10 @@ unsigned char *opening_buffer(void);
 
 /*
  * Takes what the client has said, unless it was taken before, and offers it to a
- * socket with a connect that is under way. 1: the socket has taken some, and so is connected. 0: that
- * cannot be told, as it has taken nothing, or the client has said nothing. Or the
- * -errno of the connect, or of the connection that it made; the kernel does not
- * tell it again.
+ * socket with a connect that is under way. 1: the socket has taken some, and so is
+ * connected. 0: that cannot be told, as it has taken nothing, or the client has said
+ * nothing, or the client's socket has failed (opening->error). Or the -errno of the
+ * connect, or of the connection that it made; the kernel does not tell it again.
  */
 int opening_offer(struct opening *opening, int client_fd, int node_fd);
 

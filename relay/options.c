@@ -234,7 +234,7 @@ static const struct option_row rows[] = {
 	{ "per-client", 0, "N", "let a client have at most N slots; its other connections wait", "0, off", "a number",
 	  set_per_client, NULL },
 	{ "fair", 0, NULL, "of those that wait, serve the client that holds the fewest slots", NULL, NULL, set_fair, NULL },
-	{ "patience", 0, "TIME", "keep a slow slot free so long if a fast one is about to be", "0, off", TIME ", up to 1min",
+	{ "patience", 0, "TIME", "keep a slow slot free so long if a faster slot is about to come free", "0, off", TIME ", up to 1min",
 	  set_patience, NULL },
 	{ "queue-timeout", 0, "TIME", "end a client that waited for so long for busy nodes", "0, off", TIME,
 	  set_queue_timeout, NULL },

@@ -29,13 +29,13 @@ struct pool_setup {
 	int journal_fd;                        /* see log_fd() */
 	int farm_fd;                           /* relays keep it open, see alone.h; or -1 */
 	void (*on_change)(void *arg);          /* called when a relay has called or has ended */
-	/* Called when a relay did not take its order: the connection, descriptor and ticket are the listener's again.
-	 * */
+	/* Called when a relay did not take its order: the connection, descriptor and ticket are the listener's
+	 * again. */
 	void (*on_return)(const struct relay_order *order, int fd, void *arg);
 	void *arg;
 };
 
-/* Makes a pool without relays, its gate shut. 0; -E2BIG: too many sockets; or -errno. *ret is the caller's, to be ended
+/* Makes a pool without relays, its gate at GATE_LISTENER. 0; -E2BIG: too many sockets; or -errno. *ret is the caller's, to be ended
  * by pool_free(). */
 int pool_new(const struct pool_setup *setup, struct pool **ret);
 

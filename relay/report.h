@@ -66,7 +66,7 @@ struct record {
  */
 int report_choose(const char *text);
 
-/* The farm that COREBALANCE_FARM names; kept. */
+/* Sets the name for COREBALANCE_FARM. The text must live until the process ends. */
 void report_set_farm(const char *name);
 
 /* A name for a connection that no other connection of the farm has, made of its ticket and the time of its accept. */

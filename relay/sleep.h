@@ -15,7 +15,7 @@
 
 #define SLEEP_FDS_MAX 2u
 
-/* The scoreboard about which this process is asked, from now on. */
+/* From now on sleep_poll() answers questions about this scoreboard. */
 void sleep_for(struct score *score);
 
 /* As sigterm_poll(), for at most SLEEP_FDS_MAX descriptors, and open to questions: the sleep goes on after the answer. */

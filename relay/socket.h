@@ -14,9 +14,9 @@
 #define SOCKET_VANISH_MAX_USEC 3600000000u
 
 /*
- * How long a peer's machine may leave everything unanswered before it counts
- * as vanished, for the whole process, in microseconds, from
- * SOCKET_VANISH_MIN_USEC to SOCKET_VANISH_MAX_USEC. The keepalive and pulse.h go by it. Call it before
+ * Sets how long a peer's machine may leave everything unanswered before it counts
+ * as vanished, for the whole process, in microseconds, from SOCKET_VANISH_MIN_USEC
+ * to SOCKET_VANISH_MAX_USEC. The keepalive and pulse.h go by it. To be called before
  * the first socket_prepare().
  */
 void socket_set_vanish(uint64_t usec);
@@ -32,9 +32,9 @@ void socket_prepare_birth(int fd);
  * control, the keepalive, and no delay. */
 void socket_prepare(int fd);
 
-/* socket_prepare(), unless the socket has inherited it. true: it has. A connection that was in the backlog before the
- * listening socket was prepared has not. A backlog is in the order of arrival: behind a connection that has inherited
- * it, each one of the same listening socket has. */
+/* socket_prepare(), unless the accepted socket has inherited all of it. true: it has. A connection that came before the
+ * listening socket was prepared has not. A backlog is in the order of arrival: once a connection has inherited it, all later
+ * connections of the same listening socket have, too. */
 bool socket_prepare_once(int fd);
 
 /* Turns the keepalive on or off. On: a silent peer that has vanished makes an error after socket_vanish_usec(). */

@@ -44,7 +44,7 @@ void under_way_set(struct under_way_note *note, const struct record *record, uin
 /* Notes how many bytes have moved. */
 void under_way_count(struct under_way_note *note, uint64_t in, uint64_t out);
 
-/* The connection has its line. */
+/* Drops the note: the line of the connection has been written. */
 void under_way_end(struct under_way_note *note);
 
 /* ---- the listener ---- */

@@ -176,7 +176,7 @@ load lib/helpers
   [ "$(stat -c %a "$CONF")" = 640 ]
   [ "$(find "$T" -name "$(basename "$CONF").*" | wc -l)" = 0 ]
   EDITOR="$BUILD/cbscore -c $CONF -s $SCOREBOARD edit #" run -1 score edit
-  [[ $output == *"$CONF: somebody else edits it"* ]]
+  [[ $output == *"$CONF: another cbscore edit has it open"* ]]
 }
 
 @test "edit: an editor that is killed, a signal, a list that is missing or a link: nothing is half done, no copy is left" {

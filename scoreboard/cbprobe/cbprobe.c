@@ -288,7 +288,8 @@ int main(int argc, char *argv[])
 		status = open_all(&score);
 	if (status == 0)
 		status = drop(score);
-	/* By its port other processes know of which farm this process is, though they may not see what it has open. */
+	/* By the name of its wake port other processes know to which farm this process belongs, also if they may not see its
+	 * descriptors. */
 	if (status == 0)
 		(void)score_wake_fd(score);
 	if (status == 0 && arg.file)

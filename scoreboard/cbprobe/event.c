@@ -32,7 +32,7 @@ static void format_reason(enum node_reason reason, const char *detail, char *buf
 	(void)snprintf(buffer, size, "%s%s%s", reason_to_string(reason), detail ? ": " : "", detail ? detail : "");
 }
 
-/* Whether the journal got the entry, or would have if it took any. */
+/* true: the journal has the entry, or takes none now, and the entry is lost. false: the caller says a line instead. */
 static bool send_to_journal(const char *node, const struct score_edge *edge, const char *reason, const char *message)
 {
 	struct log_line line = { 0 };

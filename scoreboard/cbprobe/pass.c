@@ -568,8 +568,8 @@ static int run(struct pass *pass)
 		if (n < 0 && n != -EINTR)
 			return n;
 		r = handle_events(pass, n);
-		/* If we were stopped or starved, answers may lie there that came in time: no deadline before all
-		 * of them have been looked at. */
+		/* This process may have been stopped or starved, and answers that came in time may be unread: deadlines count
+		 * only when all answers have been looked at. */
 		if (r == 0 && n < EVENTS_MAX)
 			r = handle_deadlines(pass);
 		if (r == 0)

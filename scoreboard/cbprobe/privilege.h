@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * privilege.h: --user and --chroot: from then on only what was opened before.
+ * privilege.h: --user and --chroot: afterwards the process has only the rights of
+ * that user, inside that folder, and what it opened before.
  */
 
 #include <sys/stat.h>
@@ -16,8 +17,8 @@ int privilege_check(const char *user, const char *directory);
 
 /*
  * Changes this process to directory and to user, after privilege_check(). Without
- * user, root becomes a user that the scoreboard, which is open, does not make
- * stronger: its contents must not direct root. That is PRIVILEGE_PROBER, if there
+ * user, root becomes a user to which the scoreboard, which is open, can give no new
+ * right: its contents must not direct root. That is PRIVILEGE_PROBER, if there
  * is this user, and its group may write the scoreboard; else the scoreboard's
  * owner, with the scoreboard's group if that user has no group of its own. 0, or
  * -errno after a message.

@@ -125,7 +125,7 @@ static int await_pass(struct resident *resident)
 		if (r < 0)
 			return r;
 		beside_work();
-		(void)score_wake_clear(resident->score); /* if slots are lost, that says that this process holds none of them */
+		(void)score_wake_clear(resident->score); /* if slots are lost, this answers that this process holds none of them */
 		r = handle_hangup(resident);
 		if (r < 0)
 			return r;

@@ -13,7 +13,7 @@
 
 #define ACT_TEXT_MAX 160
 
-/* The farm that this process works on, for act_tell(). The text must stay. */
+/* Sets the farm's name for act_tell(). The text must live until the process ends. */
 void act_set_farm(const char *farm);
 
 /*

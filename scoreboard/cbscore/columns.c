@@ -223,7 +223,7 @@ const struct column columns[] = {
 	{ TABLE_NODES, "FALL", SHOWN_NOT, COLUMN_NUMBER, "probes in a row that failed", node_fall },
 	{ TABLE_NODES, "DOUBTS", SHOWN_NOT, COLUMN_NUMBER, "connections in a row that it did not answer", node_doubts },
 	{ TABLE_NODES, "RETRY", SHOWN_NOT, COLUMN_TIME, "when a connection may try it again", node_retry },
-	{ TABLE_NODES, "ADDRESSES", SHOWN_NOT, COLUMN_TEXT, "what its name resolves to, the one tried first first", node_addresses },
+	{ TABLE_NODES, "ADDRESSES", SHOWN_NOT, COLUMN_TEXT, "what its name resolves to, in the order of the tries", node_addresses },
 	{ TABLE_NODES, "UNREACHED", SHOWN_NOT, COLUMN_TEXT, "addresses where it was tried in vain", node_unreached },
 	{ TABLE_NODES, "BACKUP", SHOWN_NOT, COLUMN_BOOLEAN, "used only while no other is up", node_backup },
 	{ TABLE_NODES, "CHECK", SHOWN_NOT, COLUMN_TEXT, "how it is probed", node_check },

@@ -22,5 +22,5 @@ int drain_read(const struct context *context);
  */
 int drain_wait(struct score *score, const struct score_node *nodes, size_t n);
 
-/* Tells how many connections a node has that takes no more, as the end of a sentence; nothing if there are none. */
+/* Prints "; N connections of it go on", the end of a sentence about a node that takes no more; nothing if busy is 0. */
 void drain_tell_busy(uint32_t busy);

@@ -274,8 +274,8 @@ static bool is_regular(int fd)
 	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* Opens and locks the list; a missing list is made, empty, and *ret_made says so: never behind a link that leads nowhere.
- * Never waits. The descriptor, or -errno; -EBUSY: another process has the lock; -EBADMSG: it is no regular file. */
+/* Opens and locks the list; never waits. A missing list is made, empty, and *ret_made says so; a list behind a link that leads
+ * nowhere is not made. The descriptor; -EBUSY: another process has the lock; -EBADMSG: it is not a regular file; or -errno. */
 static int lock_list(const char *path, bool *ret_made)
 {
 	for (;;) {
@@ -309,7 +309,7 @@ static const char *lock_error(int error)
 {
 	switch (error) {
 	case EBUSY:
-		return "somebody else edits it";
+		return "another cbscore edit has it open";
 	case EBADMSG:
 		return "expected a regular file";
 	default:

@@ -78,7 +78,8 @@ static struct score_candidate candidate(const struct explanation *e, const struc
 	};
 }
 
-/* Above 0 if b comes before a. Nodes that can be used come first; among them backups come last. */
+/* Above 0 if b comes before a. The chosen node is first, then the other nodes that can be used, backups last, then the rest
+ * in the order of the list. */
 static int compare(const struct explain_row *a, const struct explain_row *b, const struct explanation *e)
 {
 	struct score_candidate x = candidate(e, a), y = candidate(e, b);

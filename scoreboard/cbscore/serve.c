@@ -162,9 +162,9 @@ static int set_exit_idle(void *context, const char *value)
 }
 
 static const struct option_row rows[] = {
-	{ "web", 'w', "[ADDRESS:]PORT", "listen there; ADDRESS is 127.0.0.1 without more, and * is all of the machine",
+	{ "web", 'w', "[ADDRESS:]PORT", "listen there; without ADDRESS on 127.0.0.1; * is every address",
 	  "the service manager's sockets", "[ADDRESS:]PORT", set_web, NULL },
-	{ "exit-idle", 0, "TIME", "end when no client has asked for so long", "it stays", "a time such as 5min", set_exit_idle, NULL },
+	{ "exit-idle", 0, "TIME", "end after so long without a request", "it stays", "a time such as 5min", set_exit_idle, NULL },
 };
 
 static const struct option_set options = OPTION_SET(rows);

@@ -12,7 +12,7 @@
 /*
  * Takes the terminal for a full screen: keys come one by one and are not echoed.
  * Returns the screen, to be ended by terminal_give_back(); NULL: curses does not
- * know the terminal, or it is of the type dumb and cannot move its cursor.
+ * know the terminal, or the terminal cannot move its cursor, as the type dumb.
  *
  * From now on a signal that ends the process at once, for example SIGSEGV, first
  * gives the terminal back. Signals that the caller catches later are the caller's.

@@ -19,7 +19,7 @@ struct conversation;
 enum probe_state {
 	PROBE_NAME,      /* nothing can be done before its name is answered */
 	PROBE_CONNECT,   /* in the pass's line of probes to be begun */
-	PROBE_CONRESULT, /* under way: has a descriptor in epoll, and a deadline; so have the next two */
+	PROBE_CONRESULT, /* under way: has a deadline, and a descriptor in epoll or a source with news of it; so have the next two */
 	PROBE_QUERY,     /* connected, and sending */
 	PROBE_RECV,      /* connected, and waiting for the node's words */
 	PROBE_WAIT,      /* has failed; the deadline is the time of the next try */

@@ -64,7 +64,7 @@ struct transfer_result {
 struct transfer *transfer_next_ended(struct transfers *transfers, struct transfer_result *ret);
 
 /* Begins a transfer for owner. *ret is the caller's, to be ended by transfer_free() before the transfers are. 0,
- * -ENOMEM, or -EINVAL: the URL is none. */
+ * -ENOMEM, or -EINVAL: url is no URL. */
 int transfer_begin(struct transfers *transfers, const struct transfer_request *request, void *owner,
 		   struct transfer **ret);
 

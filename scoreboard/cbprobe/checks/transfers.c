@@ -20,7 +20,7 @@
 #include <curl/curl.h>
 
 #define EVENTS_MAX 256
-#define ROUNDS_MAX 64 /* of that many events, before other sources have their turn */
+#define ROUNDS_MAX 64 /* so many rounds of EVENTS_MAX events, before other sources have their turn */
 
 struct transfers {
 	CURLM *multi;

@@ -15,7 +15,7 @@ struct endpoint {
 	uint16_t port;   /* 0: none was written */
 };
 
-/* Reads an address without brackets, and a port (size 0: none). 0; -EINVAL: they are none. */
+/* Reads an address without brackets, and a port (size 0: none). 0; -EINVAL: the texts are no address and port. */
 int endpoint_read(const char *address, size_t address_size, const char *port, size_t port_size, struct endpoint *ret);
 
 /* Reads "10.0.0.7:4711" or "[2001:db8::7]:4711". 0 or -EINVAL. */

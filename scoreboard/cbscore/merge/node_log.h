@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * node_log.h: a node's own log, of which a line at a time is looked at: what the
- * line says of its client, and the line with another client in the place of that.
+ * node_log.h: a node's own log, line by line: what a line says of its client, and
+ * the line written with another client in that place.
  */
 
 #include <stdbool.h>
@@ -20,7 +20,7 @@ struct node_log {
 	FILE *file;              /* NULL: at its end */
 	char *line;              /* log_line_read()'s, of size bytes */
 	size_t size, room;
-	bool names_client;       /* and then what: */
+	bool names_client;       /* says is filled */
 	struct node_line says;
 	uint64_t number;         /* of the line, from 1 on */
 	uint64_t order_usec;     /* where the line belongs among those of other logs; never goes back */
@@ -33,7 +33,7 @@ struct node_log {
 	uint64_t found, missing, unclear, strangers, others; /* lines, by what became of them */
 };
 
-/* Opens "[NODE=]FILE"; FILE - is standard input. 0 or -errno; then, too, path is set. The caller ends it with
+/* Opens "[NODE=]FILE"; FILE - is standard input. 0 or -errno; path is set in either case. The caller ends it with
  * node_log_clear(). argument stays the caller's and outlives the log. */
 int node_log_open(const char *argument, struct node_log *ret);
 
@@ -43,8 +43,8 @@ void node_log_clear(struct node_log *log);
 /* Reads the next line. near_usec as moment_parse() has it. 1: a line was read; 0: the log is at its end; or -errno. */
 int node_log_next(struct node_log *log, uint64_t near_usec);
 
-/* Of a log without times: no line from here on was written before this time. first_usec: when the first connection of all
- * began. */
+/* Of a log without times: a time before which no line from here on was written. first_usec: when the first connection of
+ * all began. */
 uint64_t node_log_clock(const struct node_log *log, uint64_t first_usec);
 
 /* A connection that began then was found for a line without a time. */

@@ -3,7 +3,7 @@
 
 /*
  * passages.h: the connections of the gateway that lines of the nodes' logs may
- * belong to: those that ended within some time of now. What is older is
+ * belong to. A connection that ended too long before all lines to come is
  * forgotten, so memory does not grow with the logs.
  */
 
@@ -21,7 +21,7 @@ int passages_new(struct passages **ret);
 /* NULL is fine. Returns NULL. */
 struct passages *passages_free(struct passages *passages);
 
-/* Adds a connection, younger than those that were added before. 0 or -errno. */
+/* Adds a connection. Connections are added in the order of their ends. 0 or -errno. */
 int passages_add(struct passages *passages, const struct passage *passage);
 
 /* Forgets the connections that ended before end_usec. */
@@ -40,7 +40,7 @@ enum found {
 	FOUND,            /* *ret_client is its client's name, with its port */
 	FOUND_NONE,       /* no such connection */
 	FOUND_SEVERAL,    /* connections of several clients, and nothing tells which */
-	FOUND_STRANGER,   /* the address is none of the gateway's */
+	FOUND_STRANGER,   /* no connection so far has this address as the gateway's */
 };
 
 /*

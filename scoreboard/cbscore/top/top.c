@@ -107,7 +107,7 @@ static void end_connection(struct view *view)
 	int r;
 
 	if (!view->connections || view->n_shown == 0) {
-		(void)snprintf(view->message, sizeof(view->message), "Enter shows a node's connections; k there ends the marked one");
+		(void)snprintf(view->message, sizeof(view->message), "Enter shows a node's connections; k there ends the marked connection");
 		return;
 	}
 	slot = &view->slots.slots[view->shown[view->cursor]];

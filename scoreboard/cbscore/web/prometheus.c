@@ -78,7 +78,7 @@ static const struct node_family {
 } node_families[] = {
 	{ "node_slots", "gauge", "Cores of the node: connections that it may have at once.", NULL, NULL, value_slots },
 	{ "node_slots_limit", "gauge", "Connections at once that the node takes at present.", NULL, NULL, value_limit },
-	{ "node_slots_share", "gauge", "Cores of the node that are this gateway's, of several.", NULL, NULL, value_share },
+	{ "node_slots_share", "gauge", "Cores of the node that this gateway may use; others have the rest.", NULL, NULL, value_share },
 	{ "node_slots_busy", "gauge", "Slots that are taken.", NULL, NULL, value_busy },
 	{ "node_slots_free", "gauge", "Connections that the node would take now.", NULL, NULL, value_free },
 	{ "node_speed_ratio", "gauge", "Speed of a core, 1 is ordinary.", NULL, NULL, value_speed },

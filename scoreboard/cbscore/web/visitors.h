@@ -17,7 +17,7 @@ struct visitor;
 
 /* The connections of all daemons. */
 struct visitors {
-	struct visitor *first, *last; /* in the order in which they began to do what they do */
+	struct visitor *first, *last; /* the longest in its present state is first */
 };
 
 /* For MHD_OPTION_NOTIFY_CONNECTION, with the visitors as its argument. */
@@ -26,6 +26,6 @@ void visitors_note(void *visitors, struct MHD_Connection *connection, void **con
 /* A request of the connection has come, or has been answered. */
 void visitors_note_request(struct visitors *visitors, struct MHD_Connection *connection, bool is_there);
 
-/* Has the daemon, which is at its limit, end the connections that have had no request for a moment. Returns how many
- * microseconds later there may be more to end; UINT64_MAX: none says nothing. */
+/* Has the daemon, which is at its limit, end the connections that have had no request for a moment. Returns after how
+ * many microseconds to call again; UINT64_MAX: no connection is left without a request. */
 uint64_t visitors_make_room(struct visitors *visitors, const struct MHD_Daemon *daemon);
