@@ -379,6 +379,7 @@ defaults
   timeout client 30s
   timeout server 30s
   timeout connect 5s
+  timeout check 20s
 listen farm
   bind $ADDR:5000
   server gate $GATE weight 100 agent-check agent-addr $ADDR agent-port 3681 agent-inter 100ms
@@ -387,7 +388,7 @@ END
   until_ok is_listening "$ADDR:5000"
   # The columns status, weight and limit of the server. Without a check of haproxy's own, up is "no check".
   haproxy_says() {
-    [[ $(echo 'show stat' | socat - "UNIX-CONNECT:$T/haproxy.sock" | awk -F, '$2 == "gate" { print $18, $19, $7 }') == $1 ]]
+    [[ $(echo 'show stat' | socat -t 10 - "UNIX-CONNECT:$T/haproxy.sock" | awk -F, '$2 == "gate" { print $18, $19, $7 }') == $1 ]]
   }
   until_ok haproxy_says 'no check 100 4'
   client_start one -n 3 --line "$(until_word go)" --expect line
