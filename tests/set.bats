@@ -140,6 +140,42 @@ is_the_list() {
   farm_is_at_rest
 }
 
+# Starts a load of a list that stops after each of its sections; its pid is in $PID.
+load_in_steps() { # LOG, LIST
+  # shellcheck disable=SC2016 # variables of that shell
+  background "$1" bash -c 'LD_PRELOAD=$0 exec "$1" -c "$2" load - <"$3"' "$PRELOAD" "$BUILD/cbscore" "$CONF" "$2"
+  until_ok is_at_rest "$PID"
+}
+is_at_rest() { ! is_running "$1" || [ "$STATE" = T ]; }
+step() { # PID
+  kill -CONT "$1"
+  until is_at_rest "$1"; do :; done
+}
+
+@test "what reads the farm while a load puts it into another order sees each node once" {
+  local first second
+  preload steps
+  for i in $(seq 150); do echo "127.77.0.$i, 4001, $i, 0"; done >"$CONF"
+  for i in $(seq 150); do echo "127.77.1.$i, 4001, $i, 0"; done >>"$CONF"
+  score load
+  cp "$CONF" "$T/longer"
+  sed -i '1a 127.78.0.1, 4001, 7, 0' "$T/longer"
+  load_in_steps "$T/first" "$T/longer"
+  first=$PID
+  while is_running "$first" && [ "$(score list -nr -o NODE | sed -n 2p)" != 127.78.0.1:4001 ]; do step "$first"; done
+  load_in_steps "$T/second" "$T/longer"
+  second=$PID
+  while is_running "$second"; do
+    step "$second"
+    if is_running "$first"; then step "$first"; fi
+  done
+  until_ok gone "$first"
+  cat "$T/first" "$T/second"
+  [ "$(score list -nr -o NODE,CORES,STATE)" = "$(awk -F ', ' '{ print $1 ":" $2, $3, "up" }' "$T/longer")" ]
+  grep '^0 added' "$T/second"
+  score fsck
+}
+
 @test "where there is no room for all new nodes of a list none comes, and nothing else changes" {
   small_run 6m
   for i in $(seq 20); do echo "127.77.0.$i, 4001, 2, 0"; done >"$CONF"

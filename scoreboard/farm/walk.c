@@ -3,8 +3,10 @@
 #include "walk.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "claim.h"
 #include "store/store.h"
@@ -17,6 +19,7 @@ struct stroll {
 	uint32_t layout;       /* of the farm when it began */
 	uint32_t last_id;      /* of the node before that position */
 	unsigned restarts;
+	bool begins_again;     /* in the last section */
 };
 
 /* Whether the nodes' order has changed since the last section in a way that matters to the walk: as a whole, or as a node
@@ -46,12 +49,14 @@ static int walk_some(struct score *s, struct stroll *stroll,
 	if (r < 0)
 		return r;
 	r = is_overtaken(s, farm, stroll);
-	if (r > 0 && stroll->restarts++ < WALK_RESTARTS_MAX) {
+	stroll->begins_again = r > 0;
+	if (r > 0) {
+		stroll->restarts++;
 		stroll->position = 0;
 		if (restart)
 			restart(arg);
+		r = 0;
 	}
-	r = r > 0 ? 0 : r;
 	stroll->layout = farm->layout;
 	for (uint32_t i = 0; r == 0 && i < WALK_NODES && stroll->position < farm->n_nodes; i++, stroll->position++) {
 		struct index_entry *entry;
@@ -72,12 +77,16 @@ static int walk_some(struct score *s, struct stroll *stroll,
 int walk_nodes(struct score *s, int (*fn)(struct score *s, struct farm *farm, struct index_entry *entry, void *arg),
 	       void (*restart)(void *arg), void *arg)
 {
+	const struct timespec pause = { .tv_nsec = WALK_PAUSE_NSEC };
 	struct stroll stroll = { .position = 0 };
 	int r, returned = 0;
 
-	do
+	do {
 		r = walk_some(s, &stroll, fn, restart, arg, &returned);
-	while (r == 1 && returned == 0);
+		/* The order is changed by many short sections in a row: let that come to its end. */
+		if (r == 1 && returned == 0 && stroll.begins_again && stroll.restarts > WALK_RESTARTS_MAX)
+			(void)nanosleep(&pause, NULL);
+	} while (r == 1 && returned == 0);
 	return r < 0 ? r : returned;
 }
 

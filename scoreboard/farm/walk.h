@@ -20,13 +20,16 @@
 
 #define WALK_NODES 32u /* in one section; so many entries stand in a page of the index */
 #define WALK_PAGES 16u /* of slots, or of the queue, in one section */
-#define WALK_RESTARTS_MAX 8u
+#define WALK_RESTARTS_MAX 8u    /* at once; from then on the walk pauses before it goes on */
+#define WALK_PAUSE_NSEC 1000000L
 
 /*
  * Goes through the nodes in the order of their positions. If a load changes the
- * order meanwhile the walk begins again, after restart (may be NULL) was called.
- * After WALK_RESTARTS_MAX times the walk goes on at its present position. 0, what
- * fn returned, or -errno.
+ * order meanwhile the walk begins again, after restart (may be NULL) was called:
+ * so a walk that comes to its end has met each node once, and waits for loads that
+ * change the order in that very moment. A load that is stopped, or was killed,
+ * changes nothing, and the walk does not wait for it. 0, what fn returned, or
+ * -errno.
  */
 int walk_nodes(struct score *s, int (*fn)(struct score *s, struct farm *farm, struct index_entry *entry, void *arg),
 	       void (*restart)(void *arg), void *arg);
