@@ -118,11 +118,11 @@ static enum stage end_by_scoreboard(struct life *life, int error, enum end_phase
 	return end(life, END_RESOURCES, phase, error == -EUCLEAN || error == -EBADMSG ? EX_CONFIG : EX_OSERR);
 }
 
-/* This machine is short of something that may come back: room in /run, memory, descriptors, ports. */
+/* This machine is short of something that may come back: room in /run, memory, descriptors, ports, a stock tool's locks. */
 static bool is_shortage(int error)
 {
 	return error == -ENOSPC || error == -EDQUOT || error == -ENOMEM || error == -ENOBUFS || error == -EMFILE ||
-	       error == -ENFILE || error == -EAGAIN || error == -EADDRNOTAVAIL;
+	       error == -ENFILE || error == -EAGAIN || error == -EADDRNOTAVAIL || error == -ENOLCK;
 }
 
 /* The limit that the client's waiting for a slot has reached; 0: none, and *ret_look_usec says when to ask again. */
@@ -146,7 +146,7 @@ static bool sit_out(struct life *life, const char *what, int error, enum end_pha
 
 	if (!life->complained)
 		report_message(LOG_ERR, "cannot %s for %s: %s; trying again until it can be done", what,
-			       life->connection->record.client, strerror(-error));
+			       life->connection->record.client, score_strerror(error));
 	life->complained = true;
 	life->departure.spoken = life->opening.held > 0;
 	for (;;) {

@@ -23,7 +23,10 @@ static void tell(const struct wait_told *told)
 	if (told->pid > 0)
 		(void)snprintf(holder, sizeof(holder), "process %ld%s%s%s", (long)told->pid, *told->name ? " (" : "", told->name,
 			       *told->name ? ")" : "");
-	if (!told->stopped)
+	if (told->is_tool)
+		(void)snprintf(text, sizeof(text), "waited for the scoreboard for %.1f s: %s keeps records of it locked, "
+			       "as tdbtool(8) does", waited, holder);
+	else if (!told->stopped)
 		(void)snprintf(text, sizeof(text), "waiting for the scoreboard for %.1f s: %s has its lock", waited, holder);
 	else if (told->woken == 0)
 		(void)snprintf(text, sizeof(text), "waiting for the scoreboard for %.1f s: %s has its lock and was stopped; "

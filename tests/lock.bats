@@ -98,6 +98,77 @@ is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
   until_ok grep -q left "$T/holder.log"
 }
 
+# While the process $TOOL has tdb's locks: slots are claimed and released, what makes a record fails with the name of the
+# process; and it does not fail when the process has ended.
+only_records_wait() { # COMMAND THAT ENDS THE TOOL...
+  client -n 3 --line "sleep 0" --expect line
+  run -1 score add "127.78.0.1, 4001, 1, 0"
+  [[ $output == *"process $TOOL (tdbtool) keeps records of it locked"* ]]
+  [[ $output == *"another program keeps records of it locked; see Stock tools in corebalance-scoreboard(5)"* ]]
+  client -n 3 --line "sleep 0" --expect line
+  "$@"
+  gone "$TOOL"
+  score add "127.78.0.1, 4001, 1, 0"
+  score fsck
+  tdbtool "$SCOREBOARD" check
+}
+
+has_lock() { grep -q "$1 *$TOOL " /proc/locks; } # READ or WRITE: the process $TOOL has such a lock of a file
+
+# at_prompt COMMAND: a tdbtool that has done the command and waits for the next, until `quit` or the test's end.
+at_prompt() {
+  mkfifo "$T/prompt"
+  background "$T/tool" bash -c 'exec tdbtool "$0" <"$1"' "$SCOREBOARD" "$T/prompt"
+  TOOL=$PID
+  exec 9>"$T/prompt"
+  echo "$1" >&9
+  until_ok has_lock READ
+}
+quit() {
+  echo quit >&9
+  exec 9>&-
+}
+
+@test "a stock tool at its prompt holds up nothing but new records" {
+  node a 4001 2 --mode line
+  score load
+  entrance listener
+  at_prompt first
+  only_records_wait quit
+}
+
+@test "a stock tool behind a pager holds up nothing but new records" {
+  awk 'BEGIN { for (i = 0; i < 3000; i++) printf "127.77.%d.%d, 4001, 1, 0x40000000\n", i / 250, i % 250 + 1 }' >"$CONF"
+  node a 4001 2 --mode line
+  score load
+  entrance listener
+  mkfifo "$T/pager"
+  # shellcheck disable=SC2016 # variables of that shell
+  background "$T/tool" bash -c 'exec tdbtool "$0" keys >"$1"' "$SCOREBOARD" "$T/pager"
+  TOOL=$PID
+  exec 9<"$T/pager"
+  until_ok has_lock WRITE # until more is read of the keys than a pipe has room for
+  let_go() { exec 9<&-; }
+  only_records_wait let_go
+}
+
+@test "while a stock tool is at its prompt, waiters for which the queue has no room stay in the backlog" {
+  node a 4001 1 --mode line
+  entrance listener
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  at_prompt first
+  client_start crowd -n 400 -c 400 --line "sleep 0" --expect line
+  until_ok grep -q "cannot accept: another program keeps records of it locked" "$T/relay.log"
+  [ "$(lines_with "$T/relay.log" "process $TOOL (tdbtool) keeps")" -ge 1 ]
+  word go
+  client_wait one
+  quit
+  client_wait crowd
+  grep 'ok=400 failed=0' "$T/crowd.out"
+  farm_is_at_rest
+}
+
 @test "Ctrl-Z stops a process behind its section" {
   farm
   hold tstp

@@ -16,7 +16,9 @@
 #define FREE_MAGIC (~RECORD_MAGIC)
 #define DEAD_MAGIC UINT32_C(0xfee1dead)
 #define RECOVERY_MAGIC UINT32_C(0xf53bc0e7)
-#define HASH_SIZE_AT 36u         /* tdb's header: how many chains there are */
+#define TRANSACTION_LOCK 8       /* tdb's header; one of its bytes that are locks */
+#define HASH_SIZE_AT 36u         /* how many chains there are */
+#define RECOVERY_AT 44u          /* where the record is from which a transaction is undone; 0: there is none */
 #define LOCKS_OF_ALL 168u        /* tdb's header; its bytes are locks, too */
 #define HEADS_AT (LOCKS_OF_ALL + 4u)
 #define RECORDS_AT (HEADS_AT + 4u * STORE_HASH_SIZE)

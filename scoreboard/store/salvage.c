@@ -33,10 +33,12 @@
 #include "page.h"
 #include "system/folder.h"
 #include "system/whole.h"
+#include "tools.h"
 #include "version.h"
 #include "word.h"
 
 #define FILE_MAX (UINT64_C(1) << 32)
+#define TOOLS_MOST_USEC 2000000u /* nothing can be done before; another process may be rebuilding */
 
 struct salvage {
 	const struct folder *folder;
@@ -148,31 +150,6 @@ static int load(struct salvage *salvage)
 	       store_finish(salvage->store);
 }
 
-/* Takes all locks of tdb, in the order in which tdb takes them. */
-static int take_locks(int fd)
-{
-	static const struct { off_t start, length; } parts[] = { { 0, LOCKS_OF_ALL }, { LOCKS_OF_ALL, 0 } };
-	unsigned i = 0;
-
-	while (i < 2) {
-		struct flock lock = {
-			.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = parts[i].start, .l_len = parts[i].length,
-		};
-
-		if (fcntl(fd, F_SETLKW, &lock) == 0) {
-			i++;
-		} else if (errno == EDEADLK) {
-			/* Deadlock: a process that recovers a transaction takes tdb's locks the other way round. */
-			lock = (struct flock){ .l_type = F_UNLCK, .l_whence = SEEK_SET };
-			(void)fcntl(fd, F_SETLK, &lock);
-			i = 0;
-		} else if (errno != EINTR) {
-			return -errno;
-		}
-	}
-	return 0;
-}
-
 /* Opens the file that has the folder's name, if it can be believed. A descriptor, or -errno. */
 static int open_file(const struct folder *folder, bool lock)
 {
@@ -191,15 +168,35 @@ static int open_file(const struct folder *folder, bool lock)
 	return r;
 }
 
-/* Takes the lock. 0; 1: another file has taken this file's place, and there is nothing to lock; or -errno. */
-static int take_lock(struct salvage *salvage)
+/* Takes the lock, and tdb's own locks. 0; -EBUSY: another process has one of tdb's; -ESTALE: another file has taken this
+ * file's place, and there is nothing to lock; or -errno. */
+static int try_locks(struct salvage *salvage)
 {
-	int r = lock_open(salvage->folder, salvage->fd, &salvage->lock) ?: lock_take(salvage->lock);
+	int r = lock_take(salvage->lock);
 
 	if (r < 0)
-		return r == -ESTALE ? 1 : r;
-	salvage->is_locked = true;
-	return take_locks(salvage->fd);
+		return r;
+	r = tools_keep_out_of_all(salvage->fd);
+	if (r == 0)
+		salvage->is_locked = true;
+	else
+		(void)lock_leave(salvage->lock);
+	return r;
+}
+
+/* As try_locks(), but waits. 1 in place of -ESTALE. */
+static int take_locks(struct salvage *salvage)
+{
+	struct tools_wait wait = tools_wait_begin(TOOLS_MOST_USEC);
+	bool told = false;
+	int r = lock_open(salvage->folder, salvage->fd, &salvage->lock);
+
+	if (r < 0)
+		return r;
+	do
+		r = try_locks(salvage);
+	while (r == -EBUSY && (r = tools_wait(&wait, salvage->fd, &told)) == 0);
+	return r == -ESTALE ? 1 : r;
 }
 
 int salvage_open(const struct folder *folder, int fd, bool lock, struct salvage **ret)
@@ -216,7 +213,7 @@ int salvage_open(const struct folder *folder, int fd, bool lock, struct salvage 
 	salvage->fd = fd >= 0 ? fd : open_file(folder, lock);
 	r = salvage->fd < 0 ? salvage->fd : 0;
 	if (r == 0 && lock)
-		r = retired = take_lock(salvage);
+		r = retired = take_locks(salvage);
 	if (r >= 0)
 		r = load(salvage);
 	if (r < 0) {

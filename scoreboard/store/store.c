@@ -57,7 +57,10 @@
 #include "lock.h"
 #include "page.h"
 #include "place.h"
+#include "tools.h"
 #include "system/spare.h"
+
+#define TOOLS_MOST_USEC 100000u /* a stock tool mostly has its locks for less; a listener's clients wait meanwhile */
 
 /* A record's key, and its hash: a process goes back to the same records again and again. */
 struct known_key {
@@ -72,6 +75,7 @@ struct store {
 	uint64_t sequence;   /* of the change applied last; valid while locked */
 	unsigned char *intent_place, *applied_place; /* as a copy's place */
 	bool has_all;        /* tdb believes that it has locked all */
+	bool told_of_tool;   /* a process with tdb's locks was told of, and no transaction has been begun since */
 	unsigned touched, most_touched; /* records, in this section or transaction and in the largest */
 	bool is_adopting;    /* the file counts, whatever its life */
 	uint16_t life;       /* of the scoreboard as it was last seen; 0: not known yet */
@@ -454,14 +458,37 @@ void store_adopt(struct store *s)
 }
 
 /*
- * tdb believes that it has locked everything, so that it locks no record by
- * itself. With in_truth it does lock everything: after a process died, a stock
- * tool may be finishing what that process left, too.
+ * A process died with the lock. If that was in a transaction that it was making real, tdb undoes the transaction now. A
+ * stock tool may be doing that, too: so here tdb locks everything in truth, and waits for such a tool. A tool that only
+ * reads has no lock then: the dead process had them all, and whoever got one after it had to undo the transaction first.
  */
-static int lock_tdb(struct store *s, bool in_truth)
+static int recover(struct store *s)
 {
-	if (!in_truth)
-		tdb_add_flags(s->file.tdb, TDB_NOLOCK);
+	if (!s->file.lock || !tools_must_recover(file_fd(&s->file)))
+		return 0;
+	if (tdb_lockall(s->file.tdb) < 0)
+		return file_error(s->file.tdb);
+	(void)tdb_unlockall(s->file.tdb);
+	return 0;
+}
+
+/* Takes the lock. As file_take(), and what a process that died with the lock had begun is undone or whole. */
+static int take(struct store *s)
+{
+	int r = file_take(&s->file);
+
+	if (r == 1) {
+		r = recover(s);
+		if (r < 0)
+			file_leave(&s->file);
+	}
+	return r;
+}
+
+/* tdb believes that it has locked everything, so that it locks no record by itself. */
+static int lock_tdb(struct store *s)
+{
+	tdb_add_flags(s->file.tdb, TDB_NOLOCK);
 	s->mode = LOCKED;
 	if (tdb_lockall(s->file.tdb) < 0)
 		return file_error(s->file.tdb);
@@ -471,12 +498,12 @@ static int lock_tdb(struct store *s, bool in_truth)
 
 int store_lock(struct store *s)
 {
-	int r = file_take(&s->file);
+	int r = take(s);
 
 	if (r < 0)
 		return r;
 	s->copies.n = 0;
-	r = lock_tdb(s, r == 1);
+	r = lock_tdb(s);
 	if (r == -ESTALE) { /* another process has taken the lock over: this process takes it again, after that one */
 		store_unlock(s);
 		return store_lock(s);
@@ -509,17 +536,42 @@ void store_unlock(struct store *s)
 	file_leave(&s->file);
 }
 
-static int begin(struct store *s)
+/* Begins tdb's transaction, with all locks that it needs to its end: the commit must not wait for a stock tool, either. 0;
+ * -EBUSY: another process has one of them; or -errno. */
+static int start(struct store *s)
 {
-	int r = file_take(&s->file);
+	int fd = file_fd(&s->file), r = s->file.lock ? tools_keep_out(fd) : 0;
 
 	if (r < 0)
 		return r;
 	if (tdb_transaction_start(s->file.tdb) < 0) {
 		r = file_error(s->file.tdb);
-		file_leave(&s->file);
+		if (s->file.lock)
+			tools_let_in(fd);
 		return r;
 	}
+	r = s->file.lock ? tools_keep_out(fd) : 0; /* tdb lets processes in that only read */
+	if (r < 0)
+		(void)tdb_transaction_cancel(s->file.tdb);
+	return r;
+}
+
+static int begin(struct store *s)
+{
+	struct tools_wait wait = tools_wait_begin(TOOLS_MOST_USEC);
+	int r;
+
+	do {
+		r = take(s);
+		if (r < 0)
+			return r;
+		r = start(s);
+		if (r < 0)
+			file_leave(&s->file);
+	} while (r == -EBUSY && (r = tools_wait(&wait, file_fd(&s->file), &s->told_of_tool)) == 0);
+	if (r < 0)
+		return r;
+	s->told_of_tool = false;
 	s->mode = TRANSACTION;
 	s->copies.n = 0;
 	if (s->file.lock && !lock_assure(s->file.lock)) {

@@ -116,7 +116,8 @@ void store_unlock(struct store *s);
  */
 int store_commit(struct store *s);
 
-/* Begins a transaction; store_end() makes it real as a whole, store_cancel() forgets it. 0 or -errno. */
+/* Begins a transaction; store_end() makes it real as a whole, store_cancel() forgets it. 0; -ENOLCK: another program has
+ * locks of tdb's (tools.h), and no process waits for that with the lock; or -errno. */
 int store_begin(struct store *s);
 
 /* As store_begin(), to repair. *ret_false says that the intent is whole and cannot be applied, so that every other

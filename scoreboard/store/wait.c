@@ -61,7 +61,18 @@ int wait_look(struct wait *wait, const struct word *word, bool may_stop)
 	}
 	if (on_slice && on_slice())
 		return -EINTR;
-	if (now_usec - wait->since_usec >= WAIT_TELL_USEC)
+	if (word && now_usec - wait->since_usec >= WAIT_TELL_USEC)
 		look_at_owner(wait, word);
 	return 0;
+}
+
+void wait_give_up(const struct wait *wait, pid_t pid)
+{
+	struct wait_told told = { .pid = pid, .is_tool = true, .waited_usec = now_boottime() - wait->since_usec };
+	struct holder holder;
+
+	if (pid > 0 && holder_of(pid, &holder))
+		(void)holder_is_stopped(&holder, told.name);
+	if (on_long)
+		on_long(&told);
 }
