@@ -284,6 +284,37 @@ comes_at() { GATE=$ADDR:$((3640 + $1)) comes "$2" "$3"; }
   scoreboard_is_right
 }
 
+@test "clients have no room when a process says what it holds of lost slots: room is made, and the slot is its own" {
+  local relay size page part
+  node a 4001 1 --mode line
+  entrance listener --fair
+  client_start holder --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start second --line "sleep 0" --expect line
+  until_ok waiting_is 1 # only a farm with waiters counts for fairness
+  relay=$(score slots -nr -o PID)
+  kill -STOP "$relay"
+  "$BUILD/tests/cbtest-damage" "$SCOREBOARD" zero slots/1/0
+  score reap
+  busy_is 8 # a page of slots, also those that the node has no cores for
+  # Each part of a party says that its party holds a slot.
+  size=$(tdbdump "$SCOREBOARD" | awk -F'[()]' '/"party\/0\/0"/ { getline; print $2 / 16 }')
+  for page in {0..15}; do
+    for part in {0..15}; do
+      "$BUILD/tests/cbtest-damage" "$SCOREBOARD" number "party/0/$page" $((part * size + 8)) 1
+    done
+  done
+  kill -CONT "$relay"
+  word go
+  client_wait holder
+  client_wait second
+  [ "$(score list -nr -o SERVED)" = 2 ]
+  client --line "sleep 0" --expect line
+  until_ok everything_is_free
+  farm_is_at_rest
+  scoreboard_is_right
+}
+
 @test "a relay that is killed gives its client's slot back to fairness, too" {
   node a 4001 2 --mode line
   entrance connection --fair

@@ -8,6 +8,7 @@
 
 #include "farm/claim.h"
 #include "farm/fair.h"
+#include "farm/ticket.h"
 #include "farm/walk.h"
 #include "store/file.h"
 #include "store/store.h"
@@ -311,7 +312,8 @@ static int reclaim(struct score *s, struct farm *farm, struct held *held)
 	return r;
 }
 
-/* Says what this process holds, as far as it can be said in this scoreboard. Commits. 0; 1 as strike(); or -errno. */
+/* Says what this process holds, as far as it can be said in this scoreboard. Commits. 0; 1 as strike(); -EXFULL: as
+ * fair_held(); or -errno. After an error what was taken back stays so, and it may be called again. */
 static int settle(struct score *s, struct farm *farm)
 {
 	bool unsettled = s->forgetful;
@@ -385,21 +387,29 @@ static int is_asked(struct score *s)
 	return r;
 }
 
-int lost_answer(struct score *s)
+/* As settle(), in a section of its own, if slots are still lost. */
+static int settle_now(struct score *s)
 {
 	struct farm *farm;
+	int r = farm_enter_untold(s, &farm);
+
+	if (r < 0)
+		return r;
+	if (farm->lost > 0)
+		r = settle(s, farm);
+	farm_leave(s);
+	return r;
+}
+
+int lost_answer(struct score *s)
+{
 	int r = is_asked(s);
 
 	if (r <= 0)
 		return r;
-	r = find_nodes(s) ?: farm_enter_untold(s, &farm);
-	if (r < 0) {
+	r = find_nodes(s) ?: WITH_ROOM(s, settle_now(s));
+	if (r < 0)
 		s->told = s->settled;
-		return r;
-	}
-	if (farm->lost > 0)
-		r = settle(s, farm);
-	farm_leave(s);
 	return r == 1 ? finish(s) : r;
 }
 
