@@ -392,6 +392,8 @@ const char *score_strerror(int error)
 		return "a symbolic link, which is not followed";
 	case -EIDRM:
 		return "removed while it was in use";
+	case -EREMCHG:
+		return "replaced by another scoreboard while it was in use";
 	case -ENOLCK:
 		return "another program keeps records of it locked; see Stock tools in corebalance-scoreboard(5)";
 	default:

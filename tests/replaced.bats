@@ -284,6 +284,29 @@ earlier_moved() { cp "$T/earlier.tdb" "$T/moved"; mv "$T/moved" "$SCOREBOARD"; }
   beside_an_idle_connection connection earlier_moved
 }
 
+# An earlier copy, from which a record is gone, is moved over it. What the copy says of slots is not true.
+damaged_copy() { # WAY, COMMAND THAT USES IT FIRST...
+  node a 4001 1 --mode line
+  entrance "$1"
+  client --line "sleep 0" --expect line
+  until_ok everything_is_free
+  cp "$SCOREBOARD" "$T/earlier.tdb"
+  tdbtool "$T/earlier.tdb" delete queue/0 >/dev/null
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start two --line "sleep 0" --expect line
+  until_ok waiting_is 1
+  mv "$T/earlier.tdb" "$SCOREBOARD"
+  "${@:2}"
+  all_are_served
+  [ -n "$(find "$T" -name 'scoreboard.tdb.damaged-*')" ] # it was rebuilt
+}
+@test "listener: a damaged earlier copy is moved over it, and another entrance starts" { damaged_copy listener second_entrance; }
+@test "connection: a damaged earlier copy is moved over it, and another entrance starts" { damaged_copy connection second_entrance; }
+@test "listener: a damaged earlier copy is moved over it" { damaged_copy listener true; }
+@test "connection: a damaged earlier copy is moved over it" { damaged_copy connection true; }
+@test "inetd: a damaged earlier copy is moved over it" { damaged_copy inetd true; }
+
 @test "a scoreboard that is made in the place of another that no process knows any more is like any other" {
   node a 4001 1 --mode line
   score load

@@ -121,7 +121,7 @@ static int make(const struct salvage *salvage, const struct folder *folder, cons
 	struct version version = version_current();
 	struct draft draft = {
 		.from = salvage_store(salvage), .file = *salvage_stat(salvage), .path = path, .rebuild = true, .repair = true,
-		.lose_all = why == WHY_OUTDATED,
+		.lose_all = why == WHY_OUTDATED || salvage_is_earlier(salvage),
 	};
 	int r = folder_welcomes(folder); /* else no process would believe the new file, and the old one would be gone */
 
@@ -318,7 +318,8 @@ static int take_over(struct score *s)
 
 	if (r <= 0) /* this process still has the former file open */
 		return r < 0 ? r : file_reopen(store_file(s->store));
-	return rebuild_unheard(s);
+	r = rebuild_unheard(s);
+	return r == -EUCLEAN ? rebuild_own(s) : r; /* it is damaged, too */
 }
 
 int score_follow(struct score *s)

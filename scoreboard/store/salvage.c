@@ -304,17 +304,34 @@ uint32_t salvage_format(struct salvage *salvage)
 	return store_find_any(salvage->store, STORE_VERSION, 0, 0, &version, &size) == 0 ? version_upgradable(version, size) : 0;
 }
 
+/* What the scoreboard's page was last used for, if the file's lock has a page. */
+static struct page_use last_use(const struct salvage *salvage)
+{
+	return salvage->lock ? page_last_use(lock_page(salvage->lock)) : (struct page_use){ 0 };
+}
+
+/* Whether the page knows of a later change in the life of a change. */
+static bool is_later(const struct page_use *use, uint64_t sequence)
+{
+	return use->applied > sequence && use->applied >> STORE_LIFE_SHIFT == sequence >> STORE_LIFE_SHIFT;
+}
+
 uint64_t salvage_sequence(const struct salvage *salvage)
 {
 	uint64_t sequence = store_sequence(salvage->store);
-	struct page_use use;
+	struct page_use use = last_use(salvage);
 
-	if (!salvage->lock)
-		return sequence;
-	use = page_last_use(lock_page(salvage->lock));
 	if (sequence == 0)
 		sequence = (uint64_t)use.life << STORE_LIFE_SHIFT;
-	return use.applied > sequence && use.applied >> STORE_LIFE_SHIFT == sequence >> STORE_LIFE_SHIFT ? use.applied : sequence;
+	return is_later(&use, sequence) ? use.applied : sequence;
+}
+
+bool salvage_is_earlier(const struct salvage *salvage)
+{
+	uint64_t sequence = store_sequence(salvage->store);
+	struct page_use use = last_use(salvage);
+
+	return sequence != 0 && is_later(&use, sequence);
 }
 
 const struct stat *salvage_stat(const struct salvage *salvage)

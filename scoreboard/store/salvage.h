@@ -37,6 +37,10 @@ uint32_t salvage_format(struct salvage *salvage);
 /* The number of the scoreboard's last change (store.h), as far as it is known; 0: not even its life is. */
 uint64_t salvage_sequence(const struct salvage *salvage);
 
+/* Whether a change was made to the scoreboard that the file does not have: it is an earlier copy, and what it says of slots
+ * is of that time. */
+bool salvage_is_earlier(const struct salvage *salvage);
+
 /* What fstat(2) said of the file. */
 const struct stat *salvage_stat(const struct salvage *salvage);
 
