@@ -102,6 +102,17 @@ stray_write() {
   [ "$(kept)" = 3 ]
 }
 
+@test "the copy of a damaged scoreboard that is told of is kept, also if the clock was set back since others were made" {
+  node_line 4001 2
+  score load
+  touch "$SCOREBOARD".damaged-29990101T{000001,000002,000003}
+  damage all
+  run -0 score list
+  [[ $output =~ "; kept as "([^ $'\n']*) ]]
+  [ -s "${BASH_REMATCH[1]}" ]
+  [ "$(kept)" = 3 ]
+}
+
 @test "where there is no room for a copy of the damaged scoreboard it is rebuilt all the same" {
   small_run 4m
   node a 4001 1 --mode line

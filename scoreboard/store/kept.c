@@ -24,7 +24,8 @@ static bool is_copy(const char *name, const char *prefix)
 	return strncmp(name, prefix, length) == 0 && name[length + strspn(name + length, "0123456789T.")] == '\0';
 }
 
-static void find_copies(int fd, const char *prefix, struct copies *ret)
+/* Finds the copies but newest. */
+static void find_copies(int fd, const char *prefix, const char *newest, struct copies *ret)
 {
 	DIR *dir = fdopendir(fd);
 	struct dirent *entry;
@@ -34,7 +35,7 @@ static void find_copies(int fd, const char *prefix, struct copies *ret)
 		return;
 	}
 	while (ret->n < COPIES_SEEN && (entry = readdir(dir))) {
-		if (!is_copy(entry->d_name, prefix))
+		if (!is_copy(entry->d_name, prefix) || (newest && strcmp(entry->d_name, newest) == 0))
 			continue;
 		ret->names[ret->n] = strdup(entry->d_name);
 		if (ret->names[ret->n])
@@ -49,8 +50,9 @@ static int compare_age(const void *a, const void *b)
 	return strverscmp(*(char *const *)a, *(char *const *)b);
 }
 
-void kept_trim(const struct folder *folder)
+void kept_trim(const struct folder *folder, const char *newest)
 {
+	size_t others = newest ? KEPT_MAX - 1 : KEPT_MAX;
 	struct copies copies = { .n = 0 };
 	struct folder_stay stay;
 	char *prefix;
@@ -61,10 +63,10 @@ void kept_trim(const struct folder *folder)
 	if (folder_enter(folder, &stay) == 0) {
 		fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd >= 0)
-			find_copies(fd, prefix, &copies);
+			find_copies(fd, prefix, newest, &copies);
 		if (copies.n > 0)
 			qsort(copies.names, copies.n, sizeof(copies.names[0]), compare_age);
-		for (size_t i = 0; i + KEPT_MAX < copies.n; i++)
+		for (size_t i = 0; i + others < copies.n; i++)
 			(void)unlinkat(folder->fd, copies.names[i], 0);
 		folder_leave(&stay);
 	}

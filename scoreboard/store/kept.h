@@ -10,5 +10,7 @@
 
 #define KEPT_MAX 3u /* copies that stay */
 
-/* Removes all but the youngest KEPT_MAX copies of the folder's file. What cannot be removed stays. */
-void kept_trim(const struct folder *folder);
+/* Removes all but the youngest KEPT_MAX copies of the folder's file, by the dates of their names. newest (may be NULL) is the
+ * name of the copy that was just made: it is the youngest, also if the clock was set back since others were made. What cannot
+ * be removed stays. */
+void kept_trim(const struct folder *folder, const char *newest);

@@ -386,6 +386,6 @@ int salvage_keep(const struct salvage *salvage, char **ret)
 		r = name_copy(salvage->folder, &file, ret);
 	folder_file_close(salvage->folder, &file);
 	folder_leave(&stay);
-	kept_trim(salvage->folder);
+	kept_trim(salvage->folder, r == 0 ? *ret : NULL);
 	return r;
 }
