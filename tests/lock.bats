@@ -152,6 +152,23 @@ quit() {
   only_records_wait let_go
 }
 
+@test "a node that is to go while a stock tool is at its prompt goes afterwards, and stands in no way" {
+  node a 4001 1 --mode line
+  node_line 4002 1
+  score load
+  at_prompt first
+  run -1 score remove "$ADDR:4002"
+  state_is 4002 draining
+  score reap
+  probe
+  state_is 4002 draining
+  quit
+  gone "$TOOL"
+  score reap
+  [ "$(score list -nr -o NODE)" = "$ADDR:4001" ]
+  score fsck
+}
+
 @test "while a stock tool is at its prompt, waiters for which the queue has no room stay in the backlog" {
   node a 4001 1 --mode line
   entrance listener

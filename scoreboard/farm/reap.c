@@ -384,7 +384,7 @@ int attempt_reap(struct score *s, unsigned *ret_slots, unsigned *ret_tickets)
 	s->lost_seen |= suspects.lost; /* operations.c handles lost slots, outside of all sections */
 	if (r == 0 && suspects.drained)
 		r = score_collect(s);
-	if (r < 0)
+	if (r < 0 && r != -ENOLCK) /* while a stock tool is in the way drained nodes stay, until a later look */
 		return r;
 	if (ret_slots)
 		*ret_slots = slots;

@@ -558,7 +558,8 @@ static int start(struct store *s)
 
 static int begin(struct store *s)
 {
-	struct tools_wait wait = tools_wait_begin(TOOLS_MOST_USEC);
+	/* A process that has met the tool before does not wait for it again and again. */
+	struct tools_wait wait = tools_wait_begin(s->told_of_tool ? 0 : TOOLS_MOST_USEC);
 	int r;
 
 	do {
