@@ -24,17 +24,44 @@
 #define LINKS_MAX 40      /* as the kernel's own limit */
 #define RANDOM_DIGITS 32  /* hexadecimal, of a name that cannot be guessed */
 #define GROUPS_MAX 65536
+#define GROUPS_USUAL 16    /* a user with more is asked for twice */
 
 /* ---- becoming the owner ---- */
 
-/* Sets all groups of the user, as a login does; for a user without a name the folder's group alone. */
-static int set_groups(uid_t user, gid_t group)
+/* Reads the user's groups. 0 or -errno. */
+static int list_groups(const struct passwd *user, struct folder_guest *guest)
+{
+	int n = GROUPS_USUAL, room;
+
+	do {
+		gid_t *groups;
+
+		room = n;
+		groups = reallocarray(guest->groups, (size_t)room, sizeof(*groups));
+		if (!groups)
+			return -ENOMEM;
+		guest->groups = groups;
+	} while (getgrouplist(user->pw_name, user->pw_gid, guest->groups, &n) < 0 && n > room && n <= GROUPS_MAX);
+	if (n > room)
+		return -EOVERFLOW;
+	guest->n_groups = (size_t)n;
+	guest->group = user->pw_gid;
+	return 0;
+}
+
+/* Looks up the user with all groups, as a login does; a user without a name has the folder's group alone. 0, or
+ * -errno; the caller frees the groups of *ret at any result. */
+static int find_guest(uid_t user, gid_t group, struct folder_guest *ret)
 {
 	const struct passwd *entry = getpwuid(user);
 
-	if (entry)
-		return initgroups(entry->pw_name, entry->pw_gid) < 0 || setegid(entry->pw_gid) < 0 ? -errno : 0;
-	return setgroups(0, NULL) < 0 || setegid(group) < 0 ? -errno : 0;
+	*ret = (struct folder_guest){ .user = user, .group = group };
+	return entry ? list_groups(entry, ret) : 0;
+}
+
+static int set_guest(const struct folder_guest *guest)
+{
+	return setgroups(guest->n_groups, guest->groups) < 0 || setegid(guest->group) < 0 || seteuid(guest->user) < 0 ? -errno : 0;
 }
 
 static void restore(struct folder_stay *stay)
@@ -46,7 +73,7 @@ static void restore(struct folder_stay *stay)
 	*stay = (struct folder_stay){ 0 };
 }
 
-static int become(uid_t user, gid_t group, struct folder_stay *ret)
+static int become(const struct folder_guest *guest, struct folder_stay *ret)
 {
 	struct folder_stay stay = { .group = getegid() };
 	int r;
@@ -62,9 +89,7 @@ static int become(uid_t user, gid_t group, struct folder_stay *ret)
 		free(stay.groups);
 		return r;
 	}
-	r = set_groups(user, group);
-	if (r == 0 && seteuid(user) < 0)
-		r = -errno;
+	r = set_guest(guest);
 	if (r < 0) {
 		restore(&stay);
 		return r;
@@ -77,7 +102,7 @@ static int become(uid_t user, gid_t group, struct folder_stay *ret)
 int folder_enter(const struct folder *folder, struct folder_stay *ret)
 {
 	*ret = (struct folder_stay){ 0 };
-	return folder->is_guest && geteuid() == 0 ? become(folder->guest, folder->guest_group, ret) : 0;
+	return folder->is_guest && geteuid() == 0 ? become(&folder->guest, ret) : 0;
 }
 
 void folder_leave(struct folder_stay *stay)
@@ -103,12 +128,8 @@ static int follow_owner(struct walk *walk, const struct stat *st)
 
 	if (st->st_uid == 0 || geteuid() != 0)
 		return 0;
-	r = become(st->st_uid, st->st_gid, &walk->stay);
-	if (r == 0) {
-		walk->folder->is_guest = true;
-		walk->folder->guest = st->st_uid;
-		walk->folder->guest_group = st->st_gid;
-	}
+	r = find_guest(st->st_uid, st->st_gid, &walk->folder->guest) ?: become(&walk->folder->guest, &walk->stay);
+	walk->folder->is_guest = r == 0;
 	return r;
 }
 
@@ -240,10 +261,15 @@ int folder_open(const char *path, struct folder *ret)
 
 int folder_copy(const struct folder *folder, struct folder *ret)
 {
+	size_t size = folder->guest.n_groups * sizeof(gid_t);
+
 	*ret = *folder;
 	ret->name = strdup(folder->name);
+	ret->guest.groups = malloc(size + 1);
+	if (ret->guest.groups && size > 0)
+		(void)memcpy(ret->guest.groups, folder->guest.groups, size);
 	ret->fd = fcntl(folder->fd, F_DUPFD_CLOEXEC, 0);
-	if (ret->name && ret->fd >= 0)
+	if (ret->name && ret->guest.groups && ret->fd >= 0)
 		return 0;
 	folder_close(ret);
 	return errno == EMFILE || errno == ENFILE ? -errno : -ENOMEM;
@@ -254,6 +280,7 @@ void folder_close(struct folder *folder)
 	if (folder->fd >= 0)
 		(void)close(folder->fd);
 	free(folder->name);
+	free(folder->guest.groups);
 	*folder = (struct folder){ .fd = -1 };
 }
 

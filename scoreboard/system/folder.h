@@ -25,6 +25,14 @@ static inline bool is_same_file(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+/* The user that a process of root becomes in a folder, as a login of that user would have it. */
+struct folder_guest {
+	uid_t user;          /* the owner of the first folder or link on the way that was not root's */
+	gid_t group;
+	gid_t *groups;
+	size_t n_groups;
+};
+
 /* A folder, and the name of a file in it. */
 struct folder {
 	int fd;              /* O_PATH; -1: not open */
@@ -32,9 +40,8 @@ struct folder {
 	uid_t user;          /* the folder's owner, group and mode when it was opened */
 	gid_t group;
 	mode_t mode;
-	bool is_guest;       /* a process of root has to become the user below */
-	uid_t guest;         /* the owner of the first folder or link on the way that was not root's */
-	gid_t guest_group;
+	bool is_guest;       /* a process of root has to become guest */
+	struct folder_guest guest; /* looked up when the folder was opened: a process that is confined later cannot do that */
 };
 
 /* The identity of the process before folder_enter(). */
