@@ -148,6 +148,40 @@ PY
   farm_is_at_rest
 }
 
+# A relay of root becomes the owner of the scoreboard's folder when it looks for the dead.
+@test "a relay of root that looks for the dead in another user's folder lives on, and leaves no socket behind either" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to be another user"; fi
+  local other
+  mkdir "$T/run"
+  chown nobody "$T/run"
+  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
+  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  node_line 4001 1
+  entrance alone
+  # The relay's node refuses, and the relay waits with its client. A second listener waits with another client.
+  client_start long --line "$(until_word go)" --expect line
+  until_ok waiting_is 1
+  waiting_in_listener_is 0
+  background "$T/other.log" "$BUILD/cbrelay" -c "$CONF" "$ADDR:3633"
+  other=$PID
+  until_ok is_listening "$ADDR:3633"
+  background "$T/second.out" "$CLIENT" --timeout 60 --line "sleep 0" --expect line "$ADDR:3633"
+  until_ok waiting_is 2
+  # No other process than the relay is left that looks for the dead. It finds the second listener.
+  kill -STOP "$GATE_PID"
+  kill -9 "$other"
+  until_ok waiting_is 1
+  node_start a 4001 1 --mode line
+  probe
+  until_ok busy_is 1
+  kill -9 "$GATE_PID"
+  until_ok eval '! is_listening "$GATE"'
+  word go
+  client_wait long
+  run ! grep 'ended by signal' "$T/relay.log"
+  farm_is_at_rest
+}
+
 @test "a listener that is killed before a new relay could watch for that leaves no socket behind either" {
   preload late
   node a 4001 1 --mode line

@@ -66,7 +66,7 @@ static const int calls[] = {
 static const int calls_of_root[] = { SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setgroups) };
 
 /* For the process that forks relays, and so for these: they bind themselves further, and a timer of a process signals no
- * other process, see stop_now() in scoreboard/system/sigtstp.c. */
+ * other process, see scoreboard/system/to_self.h. */
 static const int calls_of_nursery[] = {
 	SCMP_SYS(landlock_restrict_self), SCMP_SYS(timer_create), SCMP_SYS(timer_settime), SCMP_SYS(timer_delete),
 };
@@ -144,6 +144,8 @@ static int fill_relay(scmp_filter_ctx filter)
 		r = allow_if(filter, SCMP_SYS(kill), SCMP_A1(SCMP_CMP_EQ, SIGCONT));
 	if (r == 0)
 		r = allow_if(filter, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG));
+	if (r == 0)
+		r = allow_if(filter, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_GET_PDEATHSIG));
 	if (r == 0)
 		r = allow_if(filter, SCMP_SYS(prlimit64), SCMP_A0(SCMP_CMP_EQ, 0));
 	return r;

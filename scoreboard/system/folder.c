@@ -18,8 +18,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <unistd.h>
+
+#include "to_self.h"
 
 #define LINKS_MAX 40      /* as the kernel's own limit */
 #define RANDOM_DIGITS 32  /* hexadecimal, of a name that cannot be guessed */
@@ -66,16 +69,22 @@ static int set_guest(const struct folder_guest *guest)
 
 static void restore(struct folder_stay *stay)
 {
+	struct to_self sent;
+
 	/* Root's rights come first: the groups cannot be set without them. A process that fails here must not go on. */
 	if (seteuid(0) < 0 || setegid(stay->group) < 0 || setgroups((size_t)stay->n_groups, stay->groups) < 0)
 		abort();
+	if (stay->death_signal != 0 && prctl(PR_SET_PDEATHSIG, stay->death_signal) == 0 && getppid() != stay->parent) {
+		to_self_send(stay->death_signal, &sent);
+		to_self_end(&sent);
+	}
 	free(stay->groups);
 	*stay = (struct folder_stay){ 0 };
 }
 
 static int become(const struct folder_guest *guest, struct folder_stay *ret)
 {
-	struct folder_stay stay = { .group = getegid() };
+	struct folder_stay stay = { .group = getegid(), .parent = getppid() };
 	int r;
 
 	stay.n_groups = getgroups(0, NULL);
@@ -89,6 +98,8 @@ static int become(const struct folder_guest *guest, struct folder_stay *ret)
 		free(stay.groups);
 		return r;
 	}
+	if (prctl(PR_GET_PDEATHSIG, &stay.death_signal) < 0)
+		stay.death_signal = 0;
 	r = set_guest(guest);
 	if (r < 0) {
 		restore(&stay);

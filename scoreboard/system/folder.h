@@ -50,6 +50,8 @@ struct folder_stay {
 	gid_t group;
 	int n_groups;
 	gid_t *groups;
+	int death_signal;    /* that the process gets when its parent dies; 0: none */
+	pid_t parent;
 };
 
 /* A file that is being made. */
@@ -79,7 +81,11 @@ void folder_close(struct folder *folder);
  */
 int folder_enter(const struct folder *folder, struct folder_stay *ret);
 
-/* Ends what folder_enter() began. A process that cannot become root again is aborted. */
+/*
+ * Ends what folder_enter() began. A process that cannot become root again is aborted. The kernel forgets with each change
+ * of the identity which signal the process gets when its parent dies (PR_SET_PDEATHSIG). So that is set again, and if the
+ * parent has died meanwhile, the process sends itself that signal.
+ */
 void folder_leave(struct folder_stay *stay);
 
 /*

@@ -4,45 +4,26 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <time.h>
+
+#include "to_self.h"
 
 static volatile sig_atomic_t held_off, noted;
-
-/*
- * Sends SIGTSTP to this process by a timer, for a relay, which may not call tgkill(2): by its arguments the kernel could
- * not tell the relay's own pid from another process's. Returns whether the timer must be deleted when the signal has come.
- */
-static bool signal_by_timer(timer_t *ret)
-{
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGTSTP };
-	const struct itimerspec at_once = { .it_value.tv_nsec = 1 };
-	const struct timespec pause = { .tv_nsec = 1000000 };
-
-	if (timer_create(CLOCK_MONOTONIC, &event, ret) < 0)
-		return false;
-	(void)timer_settime(*ret, 0, &at_once, NULL);
-	(void)nanosleep(&pause, NULL); /* far longer than a timer takes that is due */
-	return true;
-}
 
 /* Stops this process as if SIGTSTP had not been caught. */
 static void stop_now(void)
 {
 	struct sigaction ours, standard = { .sa_handler = SIG_DFL };
-	bool by_timer = false;
+	struct to_self sent;
 	sigset_t set, before;
-	timer_t timer;
 
 	noted = 0;
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTSTP);
 	(void)sigaction(SIGTSTP, &standard, &ours);
-	if (raise(SIGTSTP) != 0)
-		by_timer = signal_by_timer(&timer);
+	to_self_send(SIGTSTP, &sent);
 	(void)sigprocmask(SIG_UNBLOCK, &set, &before);
 	/* The process is stopped here, until another process continues it. */
-	if (by_timer)
-		(void)timer_delete(timer);
+	to_self_end(&sent);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	(void)sigaction(SIGTSTP, &ours, NULL);
 }
