@@ -127,6 +127,29 @@ removed_stopped() { # COMMAND...
   removed_stopped rm "$SCOREBOARD"
 }
 
+# The farm's processes go on in the folder that they have open, and their ports are named by it.
+@test "listener of a user: its folder is renamed, another is made, and the scoreboard is damaged: no core is given out twice" {
+  cp "$BUILD/tests/cbtest-damage" "$T"
+  as_user
+  node a 4001 2 --mode line
+  entrance alone
+  for name in one two; do client_start $name --line "$(until_word go)" --expect line; done
+  until_ok busy_is 2
+  mv "$T/run" "$T/renamed"
+  mkdir "$T/run"
+  chown 54321 "$T/run"
+  export COREBALANCE_SCOREBOARD=$T/renamed/scoreboard.tdb
+  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  "$T/cbtest-damage" "$SCOREBOARD" zero slots/1/0
+  # A process of the farm meets the damage. It may not see what the others have open, and nothing else looks before.
+  client_start more -n 4 -c 4 --line "sleep 1" --expect line
+  until_ok told "damaged"
+  until_ok waiting_is 4
+  word go
+  for name in one two more; do client_wait $name; done
+  farm_is_at_rest
+}
+
 @test "a relay has a file open that was rebuilt, and its successor is removed: what the relay knows is of an earlier time" {
   local relay others
   hides

@@ -32,6 +32,7 @@
 #include "records/queue.h"
 #include "records/ring.h"
 #include "records/speed.h"
+#include "store/file.h"
 #include "system/grow.h"
 #include "system/timespan.h"
 #include "users.h"
@@ -249,7 +250,7 @@ static int draw_lost(struct drawing *d)
 	d->draft->lost = true;
 	if (!d->draft->repair)
 		return 0;
-	r = users_find(&d->draft->file, d->draft->path, &users, &n) ?:
+	r = users_find(&d->draft->file, &store_file(d->to)->folder, d->draft->path, &users, &n) ?:
 	    lost_begin(d->to, &d->draft->farm, users, n);
 	free(users);
 	return r;

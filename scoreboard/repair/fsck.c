@@ -74,7 +74,7 @@ static int tell_others(struct score *s, const struct draft *draft)
 	r = claim_dispatch(s, farm);
 	farm_leave(s);
 	if (r == 0 && draft->lost)
-		users_wake(&draft->file, s->path);
+		users_wake(&draft->file, &store_file(s->store)->folder, s->path);
 	return r;
 }
 

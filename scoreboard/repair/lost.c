@@ -421,7 +421,7 @@ static void ask_again(struct score *s)
 	struct stat file;
 
 	if (file_stat(store_file(s->store), &file) == 0)
-		users_wake(&file, s->path);
+		users_wake(&file, &store_file(s->store)->folder, s->path);
 }
 
 /* Whether a process may still say that it holds something. It may be on the record only by its program's name. */
@@ -429,7 +429,8 @@ static bool is_to_be_heard(struct score *s, const struct holder *holder)
 {
 	struct stat file;
 
-	return holder_alive(holder) && (file_stat(store_file(s->store), &file) < 0 || users_may_have(&file, s->path, holder));
+	return holder_alive(holder) && (file_stat(store_file(s->store), &file) < 0 ||
+					users_may_have(&file, &store_file(s->store)->folder, s->path, holder));
 }
 
 int lost_reap(struct score *s)

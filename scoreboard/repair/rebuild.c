@@ -156,7 +156,7 @@ static int put(struct salvage *salvage, const struct folder *folder, const char 
 	(void)store_close(made);
 	/* Processes that lost their place in the queue sleep, and the queue does not name their ports any more. */
 	if (r == 0)
-		users_wake(salvage_stat(salvage), path);
+		users_wake(salvage_stat(salvage), folder, path);
 	/* Where there is no room for a copy of the damaged file, none is kept. */
 	if (r == 0 && why == WHY_DAMAGED)
 		(void)salvage_keep(salvage, &kept);
@@ -167,12 +167,12 @@ static int put(struct salvage *salvage, const struct folder *folder, const char 
 }
 
 /* Whether another file lost the name path after this file did. *ret_fd has that file open then. */
-static bool is_outdated(const struct stat *file, const char *path, int *ret_fd)
+static bool is_outdated(const struct stat *file, const struct folder *folder, const char *path, int *ret_fd)
 {
 	char link[USERS_LINK_MAX];
 	struct stat last;
 
-	if (users_removed(path, &last, link) < 0 || is_same_file(&last, file))
+	if (users_removed(folder, path, &last, link) < 0 || is_same_file(&last, file))
 		return false;
 	*ret_fd = open(link, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	return *ret_fd >= 0;
@@ -188,7 +188,7 @@ static int await_put_back(const struct folder *folder, const char *path)
 	const struct timespec pause = { .tv_nsec = (long)(AWAIT_USEC * 1000 / AWAIT_LOOKS) };
 	struct stat st;
 
-	users_wake(NULL, path);
+	users_wake(NULL, folder, path);
 	for (unsigned looks = 0; looks < AWAIT_LOOKS; looks++) {
 		(void)nanosleep(&pause, NULL);
 		if (fstatat(folder->fd, folder->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
@@ -214,7 +214,7 @@ static int try(const struct folder *folder, int fd, const char *path, int *ret_f
 	removed = fstatat(folder->fd, folder->name, &st, AT_SYMLINK_NOFOLLOW) < 0;
 	if (removed && errno != ENOENT)
 		r = -errno;
-	else if (removed && is_outdated(old, path, ret_fd))
+	else if (removed && is_outdated(old, folder, path, ret_fd))
 		r = -EAGAIN;
 	else if (removed && retired && await_put_back(folder, path) == 0)
 		r = 0;
@@ -267,7 +267,7 @@ int rebuild_removed(const struct folder *folder, const char *path)
 {
 	char link[USERS_LINK_MAX];
 	struct stat last;
-	int r = users_removed(path, &last, link), fd;
+	int r = users_removed(folder, path, &last, link), fd;
 
 	if (r == -EBUSY || (r == -EACCES && page_exists(folder)))
 		return await_put_back(folder, path);

@@ -72,7 +72,8 @@ static int add_port(const struct search *search, struct ports *ports, unsigned l
 }
 
 /* Reads the ports of the network namespace in which a process is ("self": of this process's). Lines are
- * "address: refcount protocol flags type state inode @name". */
+ * "address: refcount protocol flags type state inode @name". 0; -ESRCH: the process is gone, or hides its namespace; or
+ * -errno. After an error the ports are not read, and none of those that were found says that another is not there. */
 static int read_ports(const struct search *search, const char *pid, struct ports *ports)
 {
 	char line[512];
@@ -82,9 +83,9 @@ static int read_ports(const struct search *search, const char *pid, struct ports
 	if (ports->are_read)
 		return 0;
 	file = open_of(pid, "net/unix");
-	ports->are_read = true;
 	if (!file)
-		return 0; /* then no process is woken; the guard looks once in a while */
+		return errno == ENOENT || errno == EACCES || errno == EPERM ? -ESRCH : -errno;
+	ports->n = 0;
 	while (r == 0 && fgets(line, sizeof(line), file)) {
 		unsigned long inode;
 		char name[WAKE_FULL_SIZE + 2];
@@ -92,7 +93,10 @@ static int read_ports(const struct search *search, const char *pid, struct ports
 		if (sscanf(line, "%*s %*s %*s %*s %*s %*s %lu @%20s", &inode, name) == 2)
 			r = add_port(search, ports, inode, name);
 	}
+	if (r == 0 && ferror(file))
+		r = -EIO;
 	(void)fclose(file);
+	ports->are_read = r == 0;
 	return r;
 }
 
@@ -117,7 +121,7 @@ static bool is_port(struct search *search, unsigned long inode, bool wake)
 
 /*
  * What the ports of a network namespace say of a process that hides its descriptors: 1: it is of the farm; 0: it is of
- * another farm, and not of this; -ENOENT: it has no port by its pid, so they say nothing; or -ENOMEM.
+ * another farm, and not of this; -ENOENT: it has no port by its pid, so they say nothing; or as read_ports().
  */
 static int ask_ports_near(const struct search *search, const char *pid, const char *near, struct ports *ports)
 {
@@ -137,7 +141,8 @@ static int ask_ports_near(const struct search *search, const char *pid, const ch
 }
 
 /* As ask_ports_near(), of all ports that can be seen. A process in another network namespace has its port there. This farm
- * takes no process of another network, so the process is hardly this farm's. But only a port of another farm proves it. */
+ * takes no process of another network, so the process is hardly this farm's. But only a port of another farm proves it. If
+ * the process hides its namespace, the ports near it say nothing. */
 static int ask_ports(struct search *search, const char *pid)
 {
 	struct ports there = { 0 };
@@ -146,8 +151,10 @@ static int ask_ports(struct search *search, const char *pid)
 	if (*search->none.farm.digits == '\0')
 		return -ENOENT;
 	r = ask_ports_near(search, pid, "self", &search->ports);
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
 		r = ask_ports_near(search, pid, pid, &there);
+		r = r == -ESRCH ? -ENOENT : r;
+	}
 	free(there.items);
 	return r;
 }
@@ -300,20 +307,20 @@ static bool has_hidden_name(const char *pid)
 }
 
 /*
- * Whether a process that hides its descriptors may have the scoreboard: 1, 0, or -ENOMEM. Its port says of which farm it
- * is. Without a port, or where ports are not seen, it counts as the farm's if it runs a program that may hold slots; where
- * that is hidden, too, it does not count without a port.
+ * Whether a process that hides its descriptors may have the scoreboard: 1; 0; or -ENOENT: nothing tells, as it has no port,
+ * and its program is hidden, too. Its port says of which farm it is. Without a port it counts as the farm's if it runs a
+ * program that may hold slots. Where the ports cannot be read, each such process counts, also if its program is hidden.
  */
 static int may_be_of_farm(struct search *search, const char *pid)
 {
 	bool is_nameless = has_hidden_name(pid);
 	int r = is_nameless || (is_holding_program(pid) && !has_other_pids(pid)) ? ask_ports(search, pid) : 0;
 
-	if (r == -ENOENT && is_nameless)
-		return 0;
-	search->any_hidden |= r == 1 || r == -ENOENT;
+	if (r == 0 || (r == -ENOENT && is_nameless))
+		return r;
+	search->any_hidden = true;
 	search->any_of_farm |= r == 1;
-	return r == -ENOENT ? 1 : r;
+	return 1;
 }
 
 static int look_at_process(struct search *search, const char *pid)
@@ -328,7 +335,7 @@ static int look_at_process(struct search *search, const char *pid)
 		if (r == 1 && search->wake)
 			wake_hidden(search, pid);
 	}
-	return r == 1 ? note(search, pid) : r == -ENOMEM ? r : 0;
+	return r == 1 ? note(search, pid) : 0;
 }
 
 /* What /proc says of a file of that name. The caller frees it. NULL: it cannot be known. */
@@ -345,28 +352,19 @@ static char *real_name(const char *path)
 	return ret;
 }
 
-/* The farm of the scoreboard at a path as real_name() has it; no digits if it cannot be known. */
-static struct wake_farm farm_of(const char *path)
+/* The farm of the scoreboard in an open folder; no digits if it cannot be known. */
+static struct wake_farm farm_of(const struct folder *folder)
 {
-	const char *slash = path ? strrchr(path, '/') : NULL;
-	struct wake_farm farm = { 0 };
-	char folder[4096];
 	struct stat st;
 
-	if (!slash || (size_t)(slash - path) >= sizeof(folder))
-		return farm;
-	(void)snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
-	if (stat(folder, &st) == 0)
-		farm = wake_farm_of(&st, slash + 1);
-	return farm;
+	return fstat(folder->fd, &st) == 0 ? wake_farm_of(&st, folder->name) : (struct wake_farm){ 0 };
 }
 
-static struct search begin(const struct stat *file, const char *path)
+static struct search begin(const struct stat *file, const struct folder *folder, const char *path)
 {
-	char *real = real_name(path);
-
 	return (struct search){
-		.file = file, .path = real, .none.fd = -1, .none.farm = farm_of(real), .wakes.ask = true, .last.st_nlink = 1,
+		.file = file, .path = real_name(path), .none.fd = -1, .none.farm = farm_of(folder), .wakes.ask = true,
+		.last.st_nlink = 1,
 	};
 }
 
@@ -424,9 +422,9 @@ static bool has_lost_port(struct search *search, const char *pid)
 	return search->ports.are_read && *search->none.farm.digits != '\0' && ask_ports(search, pid) == -ENOENT;
 }
 
-bool users_may_have(const struct stat *file, const char *path, const struct holder *holder)
+bool users_may_have(const struct stat *file, const struct folder *folder, const char *path, const struct holder *holder)
 {
-	struct search search = begin(file, path);
+	struct search search = begin(file, folder, path);
 	char pid[16];
 	int r;
 
@@ -435,15 +433,15 @@ bool users_may_have(const struct stat *file, const char *path, const struct hold
 	r = look_at(&search, pid, false);
 	if (r == -EACCES || r == -EPERM)
 		r = may_be_of_farm(&search, pid);
-	if (r == -ENOENT && holder->start == 0)
-		r = has_lost_port(&search, pid) ? 0 : 1;
+	if (r == -ENOENT && holder->start == 0 && has_lost_port(&search, pid))
+		r = 0;
 	end(&search);
 	return r != 0;
 }
 
-int users_find(const struct stat *file, const char *path, struct holder **ret, size_t *ret_n)
+int users_find(const struct stat *file, const struct folder *folder, const char *path, struct holder **ret, size_t *ret_n)
 {
-	struct search search = begin(file, path);
+	struct search search = begin(file, folder, path);
 	int r = read_ports(&search, "self", &search.ports);
 
 	if (r == 0)
@@ -457,26 +455,25 @@ int users_find(const struct stat *file, const char *path, struct holder **ret, s
 	return r;
 }
 
-void users_wake(const struct stat *file, const char *path)
+void users_wake(const struct stat *file, const struct folder *folder, const char *path)
 {
-	struct search search = begin(file, path);
+	struct search search = begin(file, folder, path);
 
 	search.wake = true;
-	if (read_ports(&search, "self", &search.ports) == 0) {
-		(void)look_at_all(&search);
-		(void)look_at_unseen(&search);
-	}
+	(void)read_ports(&search, "self", &search.ports); /* a process that is not woken by its port looks once in a while */
+	(void)look_at_all(&search);
+	(void)look_at_unseen(&search);
 	wake_list_send(&search.wakes, &search.none);
 	end(&search);
 }
 
-int users_removed(const char *path, struct stat *ret, char ret_link[static USERS_LINK_MAX])
+int users_removed(const struct folder *folder, const char *path, struct stat *ret, char ret_link[static USERS_LINK_MAX])
 {
-	struct search search = begin(NULL, path);
-	int r = read_ports(&search, "self", &search.ports) ?:
-		look_at_all(&search) ?:
-		look_at_unseen(&search);
+	struct search search = begin(NULL, folder, path);
+	int r;
 
+	(void)read_ports(&search, "self", &search.ports); /* without them each hidden process counts */
+	r = look_at_all(&search) ?: look_at_unseen(&search);
 	if (r == 0 && search.last.st_nlink > 0)
 		r = search.any_of_farm ? -EBUSY : search.any_hidden ? -EACCES : -ENOENT;
 	*ret = search.last;
