@@ -375,6 +375,20 @@ repairs() { cat "$T/relay.log" "$T/reap.log" 2>/dev/null | grep -c 'was damaged;
 repairs_are_more_than() { [ "$(repairs)" -gt "$1" ]; }
 
 # A page of memory may end inside a record, so zeros may end there, too.
+@test "a node cannot be read: the farm stays paused" {
+  node_line 4001 1
+  node_line 4002 1
+  score load
+  score pause
+  score verbosity 2
+  damage zero node/1
+  score load
+  was_kept
+  [[ $(score status) == *" is paused"* ]]
+  [[ $(score verbosity) == *2* ]]
+  scoreboard_is_sound
+}
+
 @test "a slot of which the beginning was zeroed is not free" {
   local size
   node a 4001 2 --mode line

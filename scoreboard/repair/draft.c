@@ -222,7 +222,7 @@ static void draw_next_unseen(struct drawing *d)
 	/* A node with no record left shows nowhere else: nodes may be missing. */
 	d->lossy = true;
 	farm->incomplete = 1;
-	farm->paused = farm->verbosity = farm->cursor = farm->ring = farm->clients = farm->parties = farm->fair = 0;
+	farm->cursor = farm->ring = farm->clients = farm->parties = farm->fair = 0;
 	farm->forget_sec = 0;
 	farm->next_id = d->last_id + 1000;
 	farm->next_ticket = behind > now_usec ? behind : now_usec;
