@@ -191,7 +191,7 @@ static int end_trial(struct score *s, struct farm *farm, uint32_t position, stru
 	if (!node_is_flapping(record))
 		return claim_set_flags(s, farm, position, entry->flags & ENTRY_UP ? 0 : ENTRY_TRIAL_OPEN,
 				       ENTRY_TRIAL_RUNS);
-	entry->key.retry_usec = record->n_addresses > 0 ? record->quiet_usec : UINT64_MAX;
+	entry->key.retry_usec = node_next_trial_usec(record);
 	return claim_set_flags(s, farm, position, 0, ENTRY_TRIAL_RUNS);
 }
 

@@ -141,7 +141,7 @@ static int damp(struct score *s, struct farm *farm, struct node_record *record, 
 	}
 	if (__builtin_add_overflow(now_boottime(), verdict->flap_usec, &record->quiet_usec))
 		record->quiet_usec = UINT64_MAX - 1;
-	entry->key.retry_usec = record->n_addresses > 0 ? record->quiet_usec : UINT64_MAX;
+	entry->key.retry_usec = node_next_trial_usec(record);
 	return claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_OPEN);
 }
 
@@ -162,7 +162,7 @@ static int turn(struct score *s, struct farm *farm, struct node_record *record, 
 		r = claim_set_flags(s, farm, record->position, ENTRY_UP, ENTRY_TRIAL_OPEN);
 	} else {
 		node_note_down(record);
-		entry->key.retry_usec = record->n_addresses > 0 ? now_boottime() + record->pause_usec : UINT64_MAX;
+		entry->key.retry_usec = node_next_trial_usec(record);
 		r = claim_set_flags(s, farm, record->position, 0, ENTRY_UP);
 		if (r == 0 && has_flapped(record, verdict, now_boottime())) {
 			r = damp(s, farm, record, entry, verdict);
@@ -336,10 +336,8 @@ static int age_some(struct score *s, uint32_t *from)
 /* A node that is down has its first address: from now on connections try it, too. */
 static int open_to_trials(struct score *s, const struct section *at)
 {
-	const struct node_record *record = at->record;
-
-	at->entry->key.retry_usec = node_is_flapping(record) ? record->quiet_usec : now_boottime() + record->pause_usec;
-	return index_update(s->store, at->farm, record->position);
+	at->entry->key.retry_usec = node_next_trial_usec(at->record);
+	return index_update(s->store, at->farm, at->record->position);
 }
 
 int attempt_reached(struct score *s, const struct score_slot *ours, const struct score_target *tried, unsigned reached,

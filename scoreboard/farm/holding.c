@@ -117,7 +117,7 @@ int attempt_release(struct score *s, const struct score_slot *ours, uint64_t in,
 		note_answer(s, record);
 	if (h.slot->trial) {
 		/* The client left before the node answered: the next connection does not try the same node at once. */
-		h.entry->key.retry_usec = now_boottime() + record->pause_usec;
+		h.entry->key.retry_usec = node_next_trial_usec(record);
 		r = set_flags(s, &h, 0, ENTRY_TRIAL_RUNS);
 	}
 	if (r == 0 && served)
@@ -131,7 +131,7 @@ int attempt_release(struct score *s, const struct score_slot *ours, uint64_t in,
 static int fail_node(struct score *s, const struct holding *h, enum node_reason reason, uint64_t retry_usec,
 		     struct score_edge *ret_edge)
 {
-	bool trial = h->slot->trial, down = h->record->flags & BN_DOWN;
+	bool trial = h->slot->trial, down = h->record->flags & BN_DOWN, flapping = node_is_flapping(h->record);
 	struct node_record *record = h->record;
 	int r = 0;
 
@@ -147,10 +147,11 @@ static int fail_node(struct score *s, const struct holding *h, enum node_reason 
 		record->pause_usec = record->pause_usec > most / 2 ? most : record->pause_usec * 2;
 	}
 	if (!down || trial) {
-		record->reason = reason;
-		if (!(record->flags & BN_HOLD)) /* else the words are the administrator's */
+		if (!flapping) /* else a probe found that during the trial, and the node stays down until it was quiet */
+			record->reason = reason;
+		if (!flapping && !(record->flags & BN_HOLD)) /* while the node is held the words are the administrator's */
 			(void)memset(record->detail, 0, sizeof(record->detail));
-		h->entry->key.retry_usec = now_boottime() + record->pause_usec;
+		h->entry->key.retry_usec = node_next_trial_usec(record);
 		r = set_flags(s, h, 0, ENTRY_UP | ENTRY_TRIAL_OPEN | (trial ? ENTRY_TRIAL_RUNS : 0));
 		if (!down)
 			node_edge_end(record, h->entry, ret_edge);
@@ -404,11 +405,7 @@ int attempt_unclaim(struct score *s, const struct score_slot *ours, bool judged)
 		return r;
 	if (h.slot->trial && judged && (h.entry->flags & (ENTRY_UP | ENTRY_TRIAL_RUNS)) == ENTRY_TRIAL_RUNS) {
 		/* The node is as bad as it was. */
-		uint64_t pause_end = now_boottime() + h.record->pause_usec;
-
-		if (node_is_flapping(h.record))
-			pause_end = h.record->quiet_usec;
-		h.entry->key.retry_usec = h.record->n_addresses > 0 ? pause_end : UINT64_MAX;
+		h.entry->key.retry_usec = node_next_trial_usec(h.record);
 		r = set_flags(s, &h, 0, ENTRY_TRIAL_RUNS);
 	}
 	return give_up(s, &h, r);

@@ -280,7 +280,7 @@ static int bury_slot(struct score *s, struct farm *farm, const struct suspect *d
 	store_touch(s->store, &record->served, 4 * sizeof(record->served));
 	if (slot->trial) {
 		/* The process that tried the node was killed, perhaps for waiting so long: no new trial at once. */
-		entry->key.retry_usec = now_boottime() + record->pause_usec;
+		entry->key.retry_usec = node_next_trial_usec(record);
 		r = claim_set_flags(s, farm, record->position, 0, ENTRY_TRIAL_RUNS);
 		if (r < 0)
 			return r;

@@ -369,6 +369,13 @@ bool node_is_flapping(const struct node_record *record)
 	       record->downs[0] <= now_usec;
 }
 
+uint64_t node_next_trial_usec(const struct node_record *record)
+{
+	if (record->n_addresses == 0)
+		return UINT64_MAX;
+	return node_is_flapping(record) ? record->quiet_usec : now_boottime() + record->pause_usec;
+}
+
 void node_init(struct node_record *record, const struct node_config *config, uint64_t now_usec)
 {
 	(void)memset(record, 0, sizeof(*record));

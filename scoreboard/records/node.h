@@ -114,5 +114,9 @@ void node_note_down(struct node_record *record);
 /* Whether the node is kept down because it went down too often, though it may answer at the moment. */
 bool node_is_flapping(const struct node_record *record);
 
+/* When a connection may try the node next if nothing more is found out about it before, CLOCK_BOOTTIME: after a flapping node's
+ * quiet time, of any other node after its pause; UINT64_MAX: never, as it has no address. */
+uint64_t node_next_trial_usec(const struct node_record *record);
+
 /* Fills a new record from a node list's line. The node is not shared. */
 void node_init(struct node_record *record, const struct node_config *config, uint64_t now_usec);
