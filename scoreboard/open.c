@@ -68,6 +68,20 @@ int score_exists(const char *path)
 	return errno == ENOENT ? 0 : -errno;
 }
 
+/* Stages that the farm's lease is over, if it has one: it is of another boot, and says nothing by the clock of this one. 0 or
+ * -errno. */
+static int end_lease(struct store *store)
+{
+	struct farm *farm;
+	int r = STORE_GET(store, STORE_FARM, 0, 0, &farm);
+
+	if (r < 0 || farm->lease_usec == 0)
+		return r;
+	farm->lease_usec = FARM_LEASE_OVER;
+	store_touch(store, &farm->lease_usec, sizeof(farm->lease_usec));
+	return 0;
+}
+
 /*
  * Whether the processes of the scoreboard are where this process is. After a boot none of them runs, and the first to
  * come says where the farm is. In a section.
@@ -83,6 +97,9 @@ static int check_surroundings(struct store *store)
 	surroundings_self(&here);
 	if (!boots_differ(origin->surroundings.boot, here.boot))
 		return surroundings_agree(&origin->surroundings, &here) ? 0 : -EREMOTE;
+	r = end_lease(store);
+	if (r < 0)
+		return r;
 	store_touch(store, &origin->surroundings, sizeof(origin->surroundings));
 	origin->surroundings = here;
 	return store_commit(store);

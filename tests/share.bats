@@ -287,6 +287,25 @@ waiting_at() { [ "$(at "$1" queue -n | grep -c .)" = "$2" ]; }
   scoreboard_is_sound
 }
 
+@test "a scoreboard outlives a boot: its lease is over, and a node that is down is tried as soon as without it" {
+  clock_preload
+  clocks_ahead 0 2592000
+  # The processes of the old boot had 30 days more.
+  node_line 4001 1
+  $OTHER_CLOCKS "$BUILD/cbprobe" -c "$CONF"
+  state_is 4001 down
+  "$BUILD/tests/cbtest-damage" "$SCOREBOARD" number farm 148 10000
+  run -0 score share
+  [[ $output == "share leased: "* && $output != *"the lease is over"* ]]
+  "$BUILD/tests/cbtest-damage" "$SCOREBOARD" number origin 0 1
+  [ "$(score share)" = "share leased: the lease is over, and no slot is given out" ]
+  score share none
+  node_start a 4001 1 --mode line
+  entrance alone
+  client --line "sleep 0" --expect line
+  farm_is_at_rest
+}
+
 # What COUNT claims and releases cost, in instructions: the opening costs the same.
 instructions() { # alone|leased COUNT
   ${OTHER_CLOCKS-} valgrind --tool=callgrind --callgrind-out-file=/dev/null "$BUILD/tests/cbtest-share" "$SCOREBOARD" "$@" 2>&1 |

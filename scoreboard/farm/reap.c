@@ -149,16 +149,31 @@ static int note_classes(struct score *s, const struct suspects *suspects)
 	return r;
 }
 
+/* A next trial that is further off than the node's pause is of another boot, which the scoreboard has outlived. It is due now.
+ * 0 or -errno. */
+static int look_at_trial(struct score *s, struct farm *farm, struct index_entry *entry)
+{
+	uint64_t now_usec = now_boottime(), retry_usec = entry->key.retry_usec;
+	struct node_record *record;
+	int r;
+
+	if (retry_usec == UINT64_MAX || retry_usec <= now_usec)
+		return 0;
+	r = node_get(s->store, entry->id, &record);
+	if (r < 0 || node_is_flapping(record) || retry_usec - now_usec <= record->pause_usec)
+		return r;
+	entry->key.retry_usec = now_usec;
+	return index_update(s->store, farm, record->position) ?: store_commit(s->store);
+}
+
 static int look_at_node(struct score *s, struct farm *farm, struct index_entry *entry, void *arg)
 {
 	struct suspects *suspects = arg;
 
-	(void)s;
-	(void)farm;
 	if (suspects->patient && index_is_primary_up(entry->flags))
 		patience_add(suspects->classes, entry);
 	suspects->drained |= entry->busy == 0 && entry->flags & ENTRY_DRAINING;
-	return 0;
+	return look_at_trial(s, farm, entry);
 }
 
 /* Whether the lock was held for long, as far as this section can tell, within the time for which a grant may be untaken. */

@@ -18,8 +18,6 @@
 #include "system/timespan.h"
 #include "walk.h"
 
-#define LEASE_OVER 1u /* a lease that never was: it ended with the first microsecond */
-
 /* ---- a split ---- */
 
 static bool has_split(const struct farm *farm, const struct split *split)
@@ -110,7 +108,7 @@ static int need_lease(struct score *s)
 {
 	struct farm *farm;
 
-	return IN_SECTION(s, farm, farm->lease_usec != 0 ? 1 : put_lease(s, farm, LEASE_OVER));
+	return IN_SECTION(s, farm, farm->lease_usec != 0 ? 1 : put_lease(s, farm, FARM_LEASE_OVER));
 }
 
 int attempt_split(struct score *s, const struct split *split, bool end_lease)

@@ -56,6 +56,8 @@ int farm_check(const struct farm *farm);
  * one. */
 bool farm_is_lapsed(const struct farm *farm);
 
+#define FARM_LEASE_OVER 1u /* as lease_usec: a lease that never was, or is of another boot; it ended with the first microsecond */
+
 /* How the nodes are split: SPLIT_LEASED if the farm needs a lease. */
 struct split farm_split(const struct farm *farm);
 
