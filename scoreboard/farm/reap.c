@@ -58,6 +58,7 @@
 #include "walk.h"
 
 #define HOLDER_USEC 1000u /* how long a look is good for with each slot that is taken: it costs some 20 us to look at a holder */
+#define SLEEP_MIN_USEC 250000 /* a shorter one makes no grant late; between two clocks a process may be preempted */
 #define GRANT_PATIENCE_USEC 300000u /* a holder that has not taken its granted slot for so long is woken again */
 
 struct suspect {
@@ -73,7 +74,7 @@ struct suspects {
 	struct suspect *items;
 	size_t n, room;
 	uint64_t now_usec;     /* CLOCK_BOOTTIME of the look */
-	bool is_fresh;         /* the lock was held for long less than SCORE_GRANT_USEC ago: no process is late */
+	bool is_fresh;         /* the lock was held for long, or the machine was suspended, a moment ago: no process is late */
 	bool patient;          /* slots may be kept from waiters, see patience.h */
 	struct patience_class classes[PATIENCE_CLASSES]; /* of the nodes that are up */
 	bool drained;          /* a node was seen that can be removed */
@@ -184,6 +185,16 @@ static bool was_held_lately(struct score *s)
 	return until_usec <= now_usec && now_usec - until_usec < SCORE_GRANT_USEC; /* else it is of another boot */
 }
 
+/* Whether the machine was suspended since this process looked last: CLOCK_BOOTTIME went on, and no process did. */
+static bool was_asleep(struct score *s)
+{
+	uint64_t awake_usec = now_monotonic();
+	int64_t asleep_usec = (int64_t)(now_boottime() - awake_usec), before_usec = s->asleep_usec;
+
+	s->asleep_usec = asleep_usec;
+	return asleep_usec - before_usec > SLEEP_MIN_USEC;
+}
+
 /* Notes that this process looks, so that others need not. Also opens nodes that are due for their next trial, and grants
  * slots that are free because a process was killed after it freed them, before it granted them. */
 static int begin_looking(struct score *s, struct suspects *suspects)
@@ -196,7 +207,7 @@ static int begin_looking(struct score *s, struct suspects *suspects)
 		return r;
 	suspects->lost = farm->lost > 0;
 	passed_forget(s->store); /* a process may have been killed after it freed a slot, before it looked for a waiter */
-	suspects->is_fresh = was_held_lately(s);
+	suspects->is_fresh = was_asleep(s) || was_held_lately(s);
 	patience = patience_get(s->store);
 	suspects->patient = patience && patience->most_usec > 0;
 	s->is_patient |= suspects->patient;

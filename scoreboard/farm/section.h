@@ -43,6 +43,7 @@ struct score {
 	uint64_t kept_usec;           /* as score_kept_until() */
 	bool is_patient;              /* slots may be kept from waiters of the farm, as far as this process has seen */
 	uint64_t reaped_usec;         /* farm.reaped_usec as this process set it last */
+	int64_t asleep_usec;          /* by how much CLOCK_BOOTTIME was ahead of CLOCK_MONOTONIC at this process's last look */
 	bool look_due;                /* a claim found that no process has looked for the dead lately */
 	bool lost_seen;               /* the opening, or a look for the dead, met lost slots, or processes that may hold such */
 	struct holder self;           /* this process */
