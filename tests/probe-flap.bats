@@ -72,6 +72,13 @@ a_is_gone() { kill "$PID_a" && gone "$PID_a"; }
   until_ok waiting_is 1
 }
 
+@test "--flap: a trial that is under way, and then fails or is left, does not end the quiet time" {
+  node_line 4001 1
+  score load
+  "$BUILD/tests/cbtest-trial" "$SCOREBOARD"
+  scoreboard_is_sound
+}
+
 @test "--down-after: no success for so long is down, whatever --fall says" {
   node a 4001 1
   probe --fall 1000 --down-after 1h
