@@ -75,7 +75,8 @@ static bool has_same_address(int fd, int other)
 
 /*
  * Has all new handshakes go to the second socket of the group, if there is one. When the first of a group is closed, the
- * last takes its place: so a listener that ends closes its own former sockets before it passes its present sockets on.
+ * last takes its place: so a listener that ends closes its own former sockets before it passes its present sockets on. If
+ * it could not empty them the group has three: new handshakes go to the second, a former socket that is read like the first.
  */
 static bool steer(int former)
 {
@@ -188,16 +189,26 @@ static void close_former(struct former *former)
 	(void)close(former->fd);
 }
 
-struct formers *formers_free(struct formers *f)
+static struct formers *close_all(struct formers *f)
 {
-	if (!f)
-		return NULL;
-	empty_store();
 	while (f->n > 0)
 		close_former(&f->former[--f->n]);
 	sd_event_source_disable_unref(f->time);
 	free(f);
 	return NULL;
+}
+
+struct formers *formers_free(struct formers *f)
+{
+	if (!f)
+		return NULL;
+	empty_store();
+	return close_all(f);
+}
+
+struct formers *formers_leave(struct formers *f)
+{
+	return formers_first(f) < 0 ? formers_free(f) : close_all(f);
 }
 
 int formers_first(const struct formers *f)

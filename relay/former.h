@@ -42,6 +42,12 @@ int formers_new(const struct formers_setup *setup, struct formers **ret);
 /* Closes the sockets, with what is left in their backlogs, and frees. NULL is fine. Returns NULL. */
 struct formers *formers_free(struct formers *formers);
 
+/*
+ * The listener ends. As formers_free(); but if a connection is left in a backlog, for want of descriptors, say, the manager's
+ * store keeps the sockets for the next listener. NULL is fine. Returns NULL.
+ */
+struct formers *formers_leave(struct formers *formers);
+
 /* The first socket that has a connection in its backlog, which came before all connections of the present sockets. -1:
  * there is none. NULL is fine. */
 int formers_first(const struct formers *formers);

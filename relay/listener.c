@@ -94,6 +94,7 @@ struct listener {
 	struct shortage forking;       /* of what it takes to start relays */
 	struct shortage serving;       /* the scoreboard cannot say which waiter has a slot */
 	bool owned, notify, stopping;
+	bool leaving;                  /* sockets end with this listener: what is left in their backlogs is reset */
 	const struct handover *coming; /* waiters of the previous listener that have no place yet */
 	size_t n_coming;
 	uint64_t stopping_usec;        /* when it began to stop: CLOCK_REALTIME */
@@ -142,9 +143,7 @@ static size_t descriptors_left(const struct listener *l)
 /* Whether --queue-limit lets another client wait. */
 static bool has_place(const struct listener *l)
 {
-	/* While stopping, no limit counts: connections left in the backlog of our own sockets would be reset. */
-	return !l->settings->queue_limit || waiters_count(l->waiters) < l->settings->queue_limit ||
-	       (l->stopping && l->owned);
+	return !l->settings->queue_limit || waiters_count(l->waiters) < l->settings->queue_limit || l->leaving;
 }
 
 /* How many connections are pending; SIZE_UNKNOWN: some. */
@@ -255,6 +254,14 @@ static void take_in_former(struct listener *l)
 	while (formers_first(l->formers) >= 0 && accept_one(l, -1) == ACCEPTED_ONE)
 		;
 	l->formers = formers_settle(l->formers);
+}
+
+/* The listener ends: it takes in what is pending on those sockets, however long its queue is then. */
+static void leave_formers(struct listener *l)
+{
+	l->leaving = true;
+	take_in_former(l);
+	l->formers = formers_leave(l->formers);
 }
 
 static void take_in_known(struct listener *l)
@@ -699,8 +706,7 @@ static int hand_over(struct listener *l)
 	size_t n;
 	int r;
 
-	take_in_former(l);
-	l->formers = formers_free(l->formers);
+	leave_formers(l);
 	gate_set(gate, GATE_CLOSED);
 	formers_pass_on(l->fds, l->n_fds);
 	close_sockets(l);
@@ -731,8 +737,7 @@ static void wind_up(struct listener *l)
 	l->stopping = true;
 	l->stopping_usec = now_realtime();
 	gate_set(pool_gate(l->pool), GATE_LISTENER);
-	take_in_former(l);
-	l->formers = formers_free(l->formers);
+	leave_formers(l);
 	if (!l->owned)
 		close_sockets(l); /* systemd and inetd keep theirs open, with the backlog */
 	pool_forget_sockets(l->pool);

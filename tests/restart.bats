@@ -121,3 +121,27 @@ gateway() { managed "$BUILD/cbrelay" -c "$CONF" "$@"; }
   client_wait long
   farm_is_at_rest
 }
+
+# Clients in the backlog of a socket that is restarted are the next listener's, also as far as it has no place for them.
+@test "clients in the backlog of a former socket pass through several restarts with --queue-limit" {
+  local before signal i
+  node a 4001 1 --mode line
+  gateway --queue-limit 2
+  client_start holder --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start crowd -n 6 -c 6 --line "sleep 5" --expect line
+  until_ok waiters_of_service_are 2
+  until_ok connected_are 7
+  i=1
+  for signal in USR2 USR2 USR1; do
+    before=$(service)
+    kill -"$signal" "$MANAGER"
+    until_ok restarted "$before" $((++i))
+    until_ok eval '[ "$(waiting)" -ge 2 ]'
+  done
+  word go
+  client_wait holder
+  client_wait crowd
+  grep 'ok=6 failed=0' "$T/crowd.out"
+  farm_is_at_rest
+}

@@ -5,7 +5,7 @@
 # its descriptors.
 
 # managed COMMAND...: COMMAND is the service, with $GATE as its socket. Returns when it is ready. Its messages are in
-# $T/relay.log, the manager's notes in $T/service.log. kill -USR1 "$MANAGER" restarts it.
+# $T/relay.log, the manager's notes in $T/service.log. kill -USR1 "$MANAGER" restarts it, kill -USR2 with a new socket.
 managed() {
   background "$T/relay.log" "$LIB/manager" "${GATE%:*}" "${GATE##*:}" "$T/service" "$@"
   MANAGER=$PID
