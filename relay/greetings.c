@@ -31,7 +31,7 @@ struct greeting {
 struct greetings {
 	struct greetings_setup setup;
 	struct greeting *first, *last; /* in the order in which they came */
-	size_t n;
+	size_t n, n_known;
 	struct timer time;
 };
 
@@ -51,6 +51,11 @@ size_t greetings_count(const struct greetings *greetings)
 	return greetings ? greetings->n : 0;
 }
 
+size_t greetings_count_known(const struct greetings *greetings)
+{
+	return greetings ? greetings->n_known : 0;
+}
+
 static void give_away(struct greeting *greeting)
 {
 	struct greetings *greetings = greeting->all;
@@ -58,6 +63,7 @@ static void give_away(struct greeting *greeting)
 	*(greeting->prev ? &greeting->prev->next : &greetings->first) = greeting->next;
 	*(greeting->next ? &greeting->next->prev : &greetings->last) = greeting->prev;
 	greetings->n--;
+	greetings->n_known -= greeting->known;
 	/* Before close(2): another process may have the same socket, and epoll would go on watching it. */
 	sd_event_source_disable_unref(greeting->io);
 	free(greeting);
@@ -75,6 +81,7 @@ static void end(struct greeting *greeting, enum ended_by by, enum end_cause caus
 static void learn(struct greeting *greeting, const struct proxy_pair *pair, size_t head)
 {
 	greeting->known = true;
+	greeting->all->n_known++;
 	greeting->head = head;
 	greeting->arrival.is_uncounted = pair->client.ss_family == AF_UNSPEC;
 	if (pair->client.ss_family)
@@ -152,6 +159,7 @@ int greetings_admit(struct greetings *greetings, int listening_fd)
 	add(greetings, greeting);
 	greeting->arrival.is_uncounted = proxy_is_expected(greeting->arrival.fd); /* until its client is known */
 	greeting->known = !greeting->arrival.is_uncounted;
+	greetings->n_known += greeting->known;
 	if (greeting->known || look_at(greeting, false))
 		watch(greeting);
 	return 0;

@@ -36,6 +36,9 @@ struct greetings *greetings_free(struct greetings *greetings);
 /* How many connections there are; NULL is fine. */
 size_t greetings_count(const struct greetings *greetings);
 
+/* How many of these have told their clients; NULL is fine. */
+size_t greetings_count_known(const struct greetings *greetings);
+
 /* Accepts the connection that is pending on a listening socket. 0; 1: none is pending; or -errno: nothing came in. */
 int greetings_admit(struct greetings *greetings, int listening_fd);
 

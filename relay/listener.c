@@ -140,10 +140,12 @@ static size_t descriptors_left(const struct listener *l)
 	return taken < l->fd_limit ? l->fd_limit - taken : 0;
 }
 
-/* Whether --queue-limit lets another client wait. */
+/* Whether --queue-limit lets another client wait. A connection whose header is awaited takes no place: otherwise clients
+ * that send none would keep out those that could be served. */
 static bool has_place(const struct listener *l)
 {
-	return !l->settings->queue_limit || waiters_count(l->waiters) < l->settings->queue_limit || l->leaving;
+	return !l->settings->queue_limit || l->leaving ||
+	       waiters_count(l->waiters) + greetings_count_known(l->greetings) < l->settings->queue_limit;
 }
 
 /* How many connections are pending; SIZE_UNKNOWN: some. */
@@ -238,14 +240,21 @@ static enum accepted accept_one(struct listener *l, int fd)
 	return r == 0 ? ACCEPTED_ONE : ACCEPTED_NONE;
 }
 
-/* Takes in a connection whose client is known. 0; or -errno: it has to stay where it is for now. */
+/* Takes in a connection that was accepted, also beyond --queue-limit: nothing watches or times it before it is a waiter. 0;
+ * or -errno: it has to stay where it is for now. */
 static int take_in(const struct arrival *arrival, size_t head, void *arg)
 {
 	struct listener *l = arg;
+	int r;
 
-	if (l->n_coming > 0 || is_paused(&l->admission) || waiters_owe_ticket(l->waiters) || !has_place(l))
+	if (l->n_coming > 0 || (is_paused(&l->admission) && !l->leaving) || waiters_owe_ticket(l->waiters))
 		return -EAGAIN;
-	return waiters_take_in(l->waiters, arrival, head);
+	r = waiters_take_in(l->waiters, arrival, head);
+	if (r < 0)
+		take_a_pause(l, &l->admission, "accept", r);
+	else if (waiters_owe_ticket(l->waiters))
+		(void)accept_one(l, -1); /* tries again, and takes a pause if that fails */
+	return r;
 }
 
 /* Takes in what is pending on the sockets of the previous listener. */

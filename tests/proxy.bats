@@ -323,6 +323,78 @@ END
   farm_is_at_rest
 }
 
+# burst NAME: five clients that have sent their headers; each prints which connection of the node it was.
+burst() {
+  cat >"$T/$1.burst" <<'END'
+import os, socket, sys, time
+sockets = []
+for i in range(5):
+    s = socket.create_connection((sys.argv[1], 3632), timeout=60); sockets.append(s)
+    s.sendall(b'PROXY TCP4 192.0.2.%d 192.0.2.200 4711 80\r\ncount\n' % (i + 1))
+print('connected', flush=True)
+for s in sockets:
+    print(s.recv(1000).decode().split('total=')[1].split()[0], end=' ', flush=True)
+    s.close()
+END
+  background "$T/$1.out" python3 "$T/$1.burst" "$ADDR"
+  printf -v "PID_$1" %s "$PID"
+  until_ok grep -q connected "$T/$1.out"
+}
+
+connections_of_service_are() { [ "$(ss -Htnp state established "src $GATE" | grep -c "pid=$(service),")" = "$1" ]; }
+
+@test "--queue-limit counts the clients of headers: those beyond it are in the backlog, and a restart loses none" {
+  local before
+  node a 4001 1 --mode line
+  managed "$BUILD/cbrelay" -c "$CONF" --accept-proxy 127.0.0.1 --queue-limit 1
+  held holder "$(header 192.0.2.9)$(until_word go)\n"
+  until_ok busy_is 1
+  until_ok connections_of_service_are 0
+  # All five are there when the listener looks.
+  before=$(service)
+  kill -STOP "$before"
+  burst crowd
+  kill -CONT "$before"
+  until_ok waiting_clients_are '192.0.2.1:4711 '
+  connections_of_service_are 1
+  kill -USR2 "$MANAGER"
+  until_ok restarted "$before"
+  until_ok waiting_clients_are '192.0.2.1:4711 '
+  # The next listener leaves the others in the former socket, until they are its waiters.
+  before=$(service)
+  kill -USR1 "$MANAGER"
+  until_ok restarted "$before" 3
+  until_ok waiting_clients_are '192.0.2.1:4711 192.0.2.2:4711 192.0.2.3:4711 192.0.2.4:4711 192.0.2.5:4711 '
+  word go
+  word holder
+  client_wait holder
+  client_wait crowd
+  grep -F '2 3 4 5 6 ' "$T/crowd.out"
+  farm_is_at_rest
+}
+
+@test "--queue-limit: a place that comes free by --queue-timeout is the next client's at once" {
+  node a 4001 1 --mode line
+  entrance alone --accept-proxy 127.0.0.1 --queue-limit 1 --queue-timeout 8s
+  held holder "$(header 192.0.2.9)$(until_word go)\n"
+  until_ok busy_is 1
+  kill -STOP "$GATE_PID"
+  held first "$(header 192.0.2.1)count\n"
+  until_ok connected_are 2
+  held second "$(header 192.0.2.2)count\n"
+  until_ok connected_are 3
+  kill -CONT "$GATE_PID"
+  until_ok grep -q 'client=192.0.2.1:4711 .*cause=queue-timeout' "$T/relay.log"
+  until_ok waiting_clients_are '192.0.2.2:4711 '
+  word go
+  word holder
+  word second
+  client_wait holder
+  client_wait second
+  grep -q total=2 "$T/second.out"
+  farm_is_at_rest
+}
+
 @test "waiters that pass to the next listener keep their names, and headers that have not come do not hinder it" {
   local before
   node a 4001 1 --mode line
