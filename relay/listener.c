@@ -257,19 +257,22 @@ static int take_in(const struct arrival *arrival, size_t head, void *arg)
 	return r;
 }
 
-/* Takes in what is pending on the sockets of the previous listener. */
-static void take_in_former(struct listener *l)
+/* Takes in what is pending on the sockets of the previous listener. Returns whether that was anything. */
+static bool take_in_former(struct listener *l)
 {
+	bool any = false;
+
 	while (formers_first(l->formers) >= 0 && accept_one(l, -1) == ACCEPTED_ONE)
-		;
+		any = true;
 	l->formers = formers_settle(l->formers);
+	return any;
 }
 
 /* The listener ends: it takes in what is pending on those sockets, however long its queue is then. */
 static void leave_formers(struct listener *l)
 {
 	l->leaving = true;
-	take_in_former(l);
+	(void)take_in_former(l);
 	l->formers = formers_leave(l->formers);
 }
 
@@ -654,13 +657,15 @@ static void listener_turn(void *arg)
 	take_over(l);
 	if (waiters_owe_ticket(l->waiters) && !is_paused(&l->admission))
 		(void)accept_one(l, -1);
-	take_in_former(l);
+	(void)take_in_former(l);
 	if (l->stopping)
 		drain(l);
-	take_in_known(l);
 	pool_settle(l->pool);
-	serve_waiters(l);
-	waiters_look(l->waiters);
+	do {
+		take_in_known(l);
+		serve_waiters(l);
+		waiters_look(l->waiters);
+	} while (take_in_former(l)); /* no event tells again of what is pending there when a place comes free */
 	/* While the listener is idle, the status changes only with an event for which the listener is called. A load of
 	 * the first nodes is no such event. */
 	if (l->notify && (!*l->status || l->empty || !is_idle(l) || gate_accepted(pool_gate(l->pool)) != l->told_accepted))
