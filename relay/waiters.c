@@ -527,7 +527,8 @@ static int store(const struct waiter *waiter)
 	int r;
 
 	handover_name(&handover, name);
-	(void)snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s", name);
+	/* Polled by the service manager, a unix socket that its client has closed would be dropped: see departure.h. */
+	(void)snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
 	r = sd_pid_notify_with_fds(0, 0, text, &waiter->arrival.fd, 1);
 	return r == 0 ? -ENOTCONN : r < 0 ? r : 0;
 }

@@ -106,6 +106,31 @@ gateway() { managed "$BUILD/cbrelay" -c "$CONF" "$@"; }
   farm_is_at_rest
 }
 
+@test "a client that has sent its job to a unix socket and closed it keeps its place through a restart" {
+  local before
+  GATE=unix:$T/gate.sock
+  node a 4001 1 --mode line --eof-ends
+  gateway
+  client_start holder --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  python3 -c "
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.connect('$T/gate.sock')
+s.sendall(b'count\n')
+s.close()"
+  until_ok waiting_is 1
+  before=$(service)
+  kill -USR1 "$MANAGER"
+  until_ok restarted "$before"
+  until_ok waiters_of_service_are 1
+  word go
+  client_wait holder
+  until_ok grep -q 'client=unix:.* bytes_in=6 ' "$T/relay.log"
+  farm_is_at_rest
+  [[ $(node_report a) == *total=2* ]]
+}
+
 @test "a listener that is killed: its relays finish, and the next one goes on" {
   local before
   node a 4001 2 --mode line

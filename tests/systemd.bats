@@ -571,6 +571,30 @@ pass_after() { (($(last_pass) > $1)); }
   at_rest
 }
 
+@test "listener: a client that has sent its job to a unix socket and closed it keeps its place at a restart" {
+  local before
+  node a 4001 1 --mode line --eof-ends
+  setting corebalance.socket '[Socket]' ListenStream=/run/test/gate.sock
+  use listener
+  client_start holder --line "until /run/test/go" --expect line
+  until_ok busy_is 1
+  inside python3 -c "
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.connect('/run/test/gate.sock')
+s.sendall(b'count\n')
+s.close()"
+  until_ok waiting_is 1
+  before=$(main_pid corebalance.service)
+  inside systemctl restart corebalance.service
+  [ "$(main_pid corebalance.service)" != "$before" ]
+  until_ok waiting_is 1
+  inside touch /run/test/go
+  client_wait holder
+  until_ok eval 'journal COREBALANCE_BYTES_IN=6 | grep -q .'
+  at_rest
+}
+
 @test "listener: a listener that is stopped is replaced, and its relays go on" {
   local before
   node a 4001 2 --mode echo

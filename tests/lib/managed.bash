@@ -4,8 +4,9 @@
 # managed.bash: a listener under the service manager lib/manager, which starts the service again after each end and keeps
 # its descriptors.
 
-# managed COMMAND...: COMMAND is the service, with $GATE as its socket. Returns when it is ready. Its messages are in
-# $T/relay.log, the manager's notes in $T/service.log. kill -USR1 "$MANAGER" restarts it, kill -USR2 with a new socket.
+# managed COMMAND...: COMMAND is the service, with $GATE (ADDRESS:PORT or unix:PATH) as its socket. Returns when it is
+# ready. Its messages are in $T/relay.log, the manager's notes in $T/service.log. kill -USR1 "$MANAGER" restarts it, kill
+# -USR2 with a new socket.
 managed() {
   background "$T/relay.log" "$LIB/manager" "${GATE%:*}" "${GATE##*:}" "$T/service" "$@"
   MANAGER=$PID
