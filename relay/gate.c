@@ -123,6 +123,8 @@ void gate_remove(struct gate *gate, size_t relay)
 {
 	uint32_t top = atomic_load(&gate->memory->top);
 
+	if (atomic_load(&gate->memory->state[relay]) > GIVEN)
+		atomic_store(&gate->memory->rested_usec, now_boottime());
 	atomic_store(&gate->memory->state[relay], ABSENT);
 	while (top > 0 && atomic_load(&gate->memory->state[top - 1]) == ABSENT)
 		top--;

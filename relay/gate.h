@@ -127,7 +127,7 @@ bool gate_is_deaf(const struct gate *gate, size_t relay);
 /* Whether the relay has served all that woke it. */
 bool gate_is_retired(const struct gate *gate, size_t relay);
 
-/* A relay has ended. */
+/* A relay has ended. If it had a connection, gate_rested_usec() is now. */
 void gate_remove(struct gate *gate, size_t relay);
 
 /* The first idle relay at number from or above; GATE_RELAYS_MAX if there is none. */
@@ -142,7 +142,7 @@ size_t gate_count_coming(const struct gate *gate);
 /* Whether any relay has work. */
 bool gate_any_busy(const struct gate *gate);
 
-/* When a relay last became idle: CLOCK_BOOTTIME, 0 for never. */
+/* When a relay last became idle, or ended with its connection: CLOCK_BOOTTIME, 0 for never. */
 uint64_t gate_rested_usec(const struct gate *gate);
 
 /* Moves an idle relay to GIVEN, for a connection that the caller then gives it. false: the relay was no longer idle. */

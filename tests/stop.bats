@@ -167,6 +167,29 @@ load lib/holders
   farm_is_at_rest
 }
 
+# The listener ends no earlier than its time after the end of the last connection, which lasted longer than that.
+rests_after() { # OPTION...
+  local usec began
+  node a 4001 1 --mode line
+  entrance listener --exit-idle 1s "$@"
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  usec=${EPOCHREALTIME/./}
+  until_ok eval '[ $((${EPOCHREALTIME/./} - '"$usec"')) -gt 3000000 ]'
+  began=${EPOCHREALTIME/./}
+  "${LAST_ACT:-word}" go
+  wait "$PID_one" || true
+  gone "$GATE_PID"
+  wait "$GATE_PID"
+  [ $((${EPOCHREALTIME/./} - began)) -ge 1000000 ]
+  farm_is_at_rest
+}
+
+kill_relay() { kill -9 "$(score slots -nr -o PID)"; }
+
+@test "--exit-idle counts from the end of a connection, also of a relay's last" { rests_after --connections-per-relay 1; }
+@test "--exit-idle counts from the end of a connection, also if its relay is killed" { LAST_ACT=kill_relay rests_after; }
+
 @test "--exit-idle: a time that no clock reaches is a time, too, and the listener sleeps" {
   node a 4001 1 --mode hold:5
   entrance alone --exit-idle 18446744073709551615us
