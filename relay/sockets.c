@@ -162,6 +162,28 @@ static int take_given(struct sockets *sockets, char **names, int n)
 	return r;
 }
 
+/*
+ * Takes what inetd passes on standard input. A socket that listens gets a number behind the standard descriptors, which
+ * every process that is forked keeps: once it is closed, another descriptor may get its number. An exit status.
+ */
+static int take_input(struct sockets *sockets)
+{
+	int fd, nothing, r = 0;
+
+	if (socket_listens(STDIN_FILENO) != 1)
+		return add(sockets, STDIN_FILENO);
+	nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+	fd = nothing < 0 ? -1 : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (fd < 0 || dup2(nothing, STDIN_FILENO) < 0)
+		r = -errno;
+	if (nothing >= 0)
+		(void)close(nothing);
+	if (r == 0)
+		return add(sockets, fd);
+	report_message(LOG_ERR, "descriptor %d: %s", STDIN_FILENO, strerror(-r));
+	return EX_OSERR;
+}
+
 int sockets_find(struct sockets *sockets, const char *listen_on)
 {
 	char **names = NULL;
@@ -185,7 +207,7 @@ int sockets_find(struct sockets *sockets, const char *listen_on)
 	if (listen_on)
 		return open_own(sockets, listen_on);
 	if (socket_listens(STDIN_FILENO) >= 0)
-		return add(sockets, STDIN_FILENO);
+		return take_input(sockets);
 	options_complain("no socket was given, and no address to listen on");
 	return EX_USAGE;
 }

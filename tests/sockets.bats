@@ -183,6 +183,41 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF', '--exit-idle', '8s'])"
   farm_is_at_rest
 }
 
+@test "inetd's wait form: SIGTERM ends the listener when its waiters are served or have left, whichever relays it has by then" {
+  local pid holder
+  node a 4001 1 --mode line
+  background "$T/relay.log" python3 -c "
+import os, socket
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('$ADDR', 3632)); s.listen(16)
+os.dup2(s.fileno(), 0)
+os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF'])"
+  pid=$PID
+  until_ok is_listening "$GATE"
+  client_start killed --line "$(until_word never)" --expect line
+  until_ok busy_is 1
+  client_start served --line "$(until_word go)" --expect line
+  until_ok waiting_is 1
+  client_start leaver --send 0 --expect none
+  until_ok waiting_is 2
+  kill "$pid"
+  until_ok grep -q 'stopping: ' "$T/relay.log"
+  # The next relay is made when no relay and no nursery of earlier is left, and is idle when the last waiter leaves.
+  holder=$(score slots -nr -o PID)
+  pgrep -P "$pid" | grep -vx "$holder" | xargs -r kill -9 || true
+  until_ok eval '[ "$(pgrep -P "$pid")" = "$holder" ]'
+  kill -9 "$holder"
+  client_fails killed
+  until_ok waiting_is 1
+  score down "$ADDR:4001"
+  word go
+  client_wait served
+  until_ok busy_is 0
+  kill "$PID_leaver"
+  gone "$pid"
+  farm_is_at_rest
+}
+
 # Makes a connection to $GATE, and prints the source that the PROXY header told the node.
 source_told() { # ADDRESS
   "$CLIENT" --timeout 20 --line "sleep 0" --expect line --print "$1" | sed -nE 's/.* src=([^ ]*).*/\1/p'
