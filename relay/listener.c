@@ -60,6 +60,7 @@
 #define REOPEN_USEC 5000u         /* the shortest time for which the listener accepts */
 #define TRIM_USEC (5 * USEC_PER_SEC)
 #define REST_USEC 2000u           /* how long a waiter's slot waits for a relay to become idle */
+#define LEAVE_USEC (5 * USEC_PER_SEC) /* for connections that the next scoreboard would not know; TimeoutStopSec= of the units is longer */
 #define LOOK_USEC (3600 * USEC_PER_SEC) /* how long to sleep at most: a time of --exit-idle may be longer than a timer can be set */
 
 /* A shortage of this machine: what failed for it is tried again after a pause. */
@@ -81,7 +82,8 @@ struct listener {
 	struct greetings *greetings;   /* NULL: no source of PROXY headers was named */
 	struct pool *pool;
 	struct loader *loader;
-	struct timer idle_time, status_time, reopen_time, pending_time, trim_time, room_time, rest_time, follow_time;
+	struct timer idle_time, status_time, reopen_time, pending_time, trim_time, room_time, rest_time, follow_time,
+		leave_time;
 	uint64_t shut_usec;            /* when the farm was last seen full: CLOCK_MONOTONIC */
 	uint64_t accepted;             /* connections accepted by relays, as of the last look */
 	uint64_t ended, failed;        /* relays that have ended, and those of them that had failed, as of the last look */
@@ -94,6 +96,7 @@ struct listener {
 	struct shortage forking;       /* of what it takes to start relays */
 	struct shortage serving;       /* the scoreboard cannot say which waiter has a slot */
 	bool owned, notify, stopping;
+	bool told;                     /* to stop, by a signal */
 	bool leaving;                  /* sockets end with this listener: what is left in their backlogs is reset */
 	const struct handover *coming; /* waiters of the previous listener that have no place yet */
 	size_t n_coming;
@@ -764,6 +767,12 @@ static void stop(struct listener *l)
 	wind_up(l);
 }
 
+/* Whether the service manager starts a next listener, whose scoreboard would know nothing of what is here. */
+static bool is_forgotten(const struct listener *l)
+{
+	return l->notify && !l->owned && lacks_folder(l);
+}
+
 /*
  * A scoreboard without a folder is seen by no process that starts, and cannot be put back: the processes of a service see
  * no other folder of that name. So the listener ends, when its relays have: till then they have slots that the next
@@ -772,28 +781,17 @@ static void stop(struct listener *l)
  */
 static void leave_without_folder(struct listener *l)
 {
-	if (l->stopping || l->owned || !l->notify || !lacks_folder(l))
+	if (l->stopping || !is_forgotten(l))
 		return;
 	report_message(LOG_ERR, "the folder of the scoreboard was removed: the connections of %zu relays and of %zu waiters are "
 				"served first, and the next listener makes it anew", count_working(l), waiters_count(l->waiters));
 	wind_up(l);
 }
 
-static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
+static void end_all(void *arg)
 {
 	struct listener *l = arg;
 
-	(void)source;
-	(void)info;
-	sigterm_remember();
-	if (!l->stopping && has_store(l) && hand_over(l) == 0)
-		return 0;
-	if (!l->stopping) {
-		report_message(LOG_INFO, "stopping: the connections of %zu relays and of %zu waiters are served first",
-			       count_working(l), waiters_count(l->waiters));
-		stop(l);
-		return 0;
-	}
 	report_message(LOG_NOTICE, "stopping at once: ending %zu relays and %zu waiters", count_working(l),
 		       waiters_count(l->waiters));
 	waiters_end(l->waiters, END_ADMIN);
@@ -804,6 +802,44 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 	gate_set(pool_gate(l->pool), GATE_END); /* also for relays that do not have their connection yet */
 	pool_kill(l->pool, SIGTERM);
 	listener_turn(l);
+}
+
+/*
+ * The first signal. Relays that outlive this listener have slots that the next listener's scoreboard must know: where it
+ * cannot, they end before the service manager kills this process.
+ */
+static void stop_first(struct listener *l)
+{
+	if (is_forgotten(l)) {
+		report_message(LOG_NOTICE, "stopping: the connections of %zu relays and of %zu waiters have %u s: the next scoreboard "
+					   "would not know of them", count_working(l), waiters_count(l->waiters),
+			       (unsigned)(LEAVE_USEC / USEC_PER_SEC));
+		set_timer(l, &l->leave_time, LEAVE_USEC, end_all);
+	} else {
+		report_message(LOG_INFO, "stopping: the connections of %zu relays and of %zu waiters are served first",
+			       count_working(l), waiters_count(l->waiters));
+	}
+	if (!l->stopping)
+		stop(l);
+	else
+		(void)sd_notify(0, "STOPPING=1");
+}
+
+static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
+{
+	struct listener *l = arg;
+	bool is_first = !l->told;
+
+	(void)source;
+	(void)info;
+	sigterm_remember();
+	l->told = true;
+	if (!l->stopping && has_store(l) && !is_forgotten(l) && hand_over(l) == 0)
+		return 0;
+	if (is_first)
+		stop_first(l);
+	else
+		end_all(l);
 	return 0;
 }
 
@@ -882,6 +918,7 @@ static void clear(struct listener *l)
 	timer_clear(&l->room_time);
 	timer_clear(&l->rest_time);
 	timer_clear(&l->follow_time);
+	timer_clear(&l->leave_time);
 	(void)sd_event_unref(l->event);
 	free(l->accepting);
 	free(l->fds);

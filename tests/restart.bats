@@ -170,3 +170,44 @@ s.close()"
   grep 'ok=6 failed=0' "$T/crowd.out"
   farm_is_at_rest
 }
+
+# A farm whose scoreboard's folder is removed while a connection lasts.
+folder_removed() {
+  mkdir "$T/run"
+  export COREBALANCE_SCOREBOARD=$T/run/scoreboard.tdb
+  SCOREBOARD=$COREBALANCE_SCOREBOARD
+  node a 4001 1 --mode line
+  gateway
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  rm -r "$T/run"
+  mkdir "$T/run"
+}
+
+@test "the scoreboard's folder is removed, and a restart: a connection is served to its end if that comes soon" {
+  local before
+  folder_removed
+  before=$(service)
+  until_ok grep 'the folder of the scoreboard was removed' "$T/relay.log"
+  kill -USR1 "$MANAGER"
+  until_ok grep 'stopping: the connections of 1 relays .* have 5 s' "$T/relay.log"
+  word go
+  # On a machine that is very slow the time may be over first.
+  client_wait one || grep 'stopping at once: ending 1 relays' "$T/relay.log"
+  until_ok restarted "$before"
+  client --line "sleep 0" --expect line
+  farm_is_at_rest
+}
+
+@test "the scoreboard's folder is removed, and a restart: no connection goes on beside a scoreboard that does not know it" {
+  local before
+  folder_removed
+  before=$(service)
+  kill -USR1 "$MANAGER"
+  until_ok restarted "$before"
+  client_fails one
+  # The only core is free for the next, and is not given out twice.
+  client --line "sleep 0" --expect line
+  grep 'stopping at once: ending 1 relays' "$T/relay.log"
+  farm_is_at_rest
+}
