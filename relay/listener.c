@@ -60,7 +60,7 @@
 #define REOPEN_USEC 5000u         /* the shortest time for which the listener accepts */
 #define TRIM_USEC (5 * USEC_PER_SEC)
 #define REST_USEC 2000u           /* how long a waiter's slot waits for a relay to become idle */
-#define LEAVE_USEC (5 * USEC_PER_SEC) /* for connections that the next scoreboard would not know; TimeoutStopSec= of the units is longer */
+#define LEAVE_USEC (5 * USEC_PER_SEC) /* for what the next scoreboard would not know; TimeoutStopSec= of the units is longer */
 #define LOOK_USEC (3600 * USEC_PER_SEC) /* how long to sleep at most: a time of --exit-idle may be longer than a timer can be set */
 
 /* A shortage of this machine: what failed for it is tried again after a pause. */
@@ -716,11 +716,21 @@ static bool has_store(const struct listener *l)
 	return l->notify && !l->owned && getenv("FDSTORE");
 }
 
+/* How many waiters that store has room for, beside the sockets and what this listener has not taken over. Of what is
+ * beyond its size the service manager says nothing: it closes that. */
+static size_t store_room(const struct listener *l)
+{
+	const char *text = getenv("FDSTORE");
+	size_t size = text ? strtoul(text, NULL, 10) : 0, taken = l->n_fds + l->n_coming;
+
+	return size == 0 ? SIZE_MAX : size > taken ? size - taken : 0;
+}
+
 /* Passes the waiters on, lets the relays finish what they have, and ends. 0; or -errno: some waiters are left here. */
 static int hand_over(struct listener *l)
 {
 	struct gate *gate = pool_gate(l->pool);
-	size_t n;
+	size_t n, room = store_room(l);
 	int r;
 
 	leave_formers(l);
@@ -734,7 +744,7 @@ static int hand_over(struct listener *l)
 	if (l->greetings)
 		greetings_pass(l->greetings, true, take_in, l);
 	n = waiters_count(l->waiters);
-	r = greetings_count(l->greetings) > 0 || waiters_owe_ticket(l->waiters) ? -EBUSY : waiters_hand_over(l->waiters);
+	r = greetings_count(l->greetings) > 0 || waiters_owe_ticket(l->waiters) ? -EBUSY : waiters_hand_over(l->waiters, room);
 	if (r < 0) {
 		report_message(LOG_WARNING, "cannot pass waiters to the next listener: %s; they are served first", strerror(-r));
 		return r;

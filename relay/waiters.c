@@ -533,13 +533,13 @@ static int store(const struct waiter *waiter)
 	return r == 0 ? -ENOTCONN : r < 0 ? r : 0;
 }
 
-int waiters_hand_over(struct waiters *w)
+int waiters_hand_over(struct waiters *w, size_t room)
 {
 	size_t stored = 0;
 	int r = 0;
 
 	for (struct waiter *waiter = w->first; waiter && r == 0; waiter = waiter->next) {
-		r = store(waiter);
+		r = stored < room ? store(waiter) : -EMFILE;
 		stored += r == 0;
 	}
 	/* The service manager must have read the messages before this process, their sender, has ended. */

@@ -81,9 +81,10 @@ bool handover_parse(const char *name, struct handover *ret);
 /*
  * Passes all waiters to the service manager, for the next listener. The list is
  * then empty, and their places in the queue are free until the next listener takes
- * them. 0; or -errno: the waiters that could not be passed stay here.
+ * them. 0; -EMFILE: there are more than room; or -errno: the waiters that could
+ * not be passed, the youngest, stay here.
  */
-int waiters_hand_over(struct waiters *waiters);
+int waiters_hand_over(struct waiters *waiters, size_t room);
 
 /* Takes in a waiter of the previous listener, with its place; its descriptor is then the list's. 0 or -errno. */
 int waiters_take_over(struct waiters *waiters, const struct handover *handover);

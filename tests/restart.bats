@@ -171,6 +171,28 @@ s.close()"
   farm_is_at_rest
 }
 
+@test "waiters for which the service manager's store has no room are served by the listener that ends" {
+  local before
+  node a 4001 1 --mode line
+  FDSTORE=3 gateway
+  client_start holder --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start crowd -n 5 -c 5 --line "sleep 5" --expect line
+  until_ok waiters_of_service_are 5
+  before=$(service)
+  kill -USR1 "$MANAGER"
+  # One place of the three is the socket's.
+  until_ok grep 'stopping: .* of 3 waiters are served first' "$T/relay.log"
+  waiters_of_service_are 3
+  word go
+  client_wait holder
+  client_wait crowd
+  grep 'ok=5 failed=0' "$T/crowd.out"
+  until_ok restarted "$before"
+  grep 'cannot pass waiters to the next listener: Too many open files' "$T/relay.log"
+  farm_is_at_rest
+}
+
 # A farm whose scoreboard's folder is removed while a connection lasts.
 folder_removed() {
   mkdir "$T/run"
