@@ -631,6 +631,8 @@ static void drain(struct listener *l)
 {
 	enum accepted accepted = ACCEPTED_NONE;
 
+	if (l->n_fds == 0)
+		return;
 	for (; l->n_fds > 0; close_socket(l, 0)) {
 		do
 			accepted = accept_one(l, l->fds[0]);
@@ -642,8 +644,10 @@ static void drain(struct listener *l)
 		report_message(LOG_ERR, "the folder of the scoreboard was removed: connections in the backlog are not served");
 		close_sockets(l);
 	}
-	if (l->n_fds == 0)
+	if (l->n_fds == 0) {
+		pool_close_sockets(l->pool); /* a unix socket's path is in use as long as any process has the socket */
 		return;
+	}
 	if (descriptors_left(l) == 0)
 		be_crowded(l);
 	/* The waiters that were taken in stay; no other client comes in while any of them is left. */

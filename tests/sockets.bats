@@ -28,6 +28,26 @@ load lib/helpers
   farm_is_at_rest
 }
 
+@test "stand-alone at a path: the next farm starts there while the last connections of the farm before are served" {
+  node a 4001 2 --mode line
+  background "$T/relay.log" "$BUILD/cbrelay" -c "$CONF" "$T/gate.sock"
+  local before=$PID
+  until_ok grep 'listening on' "$T/relay.log"
+  background "$T/one.out" "$CLIENT" --timeout 60 --line "$(until_word go)" --expect line "unix:$T/gate.sock"
+  local one=$PID
+  until_ok busy_is 1
+  kill "$before"
+  until_ok eval '! ss -Hxl | grep -F "$T/gate.sock"'
+  background "$T/next.log" "$BUILD/cbrelay" -c "$CONF" "$T/gate.sock"
+  until_ok grep 'listening on' "$T/next.log"
+  "$CLIENT" --timeout 60 --line "sleep 0" --expect line "unix:$T/gate.sock"
+  is_running "$before"
+  word go
+  wait "$one"
+  gone "$before"
+  farm_is_at_rest
+}
+
 # closed_and_waiting [--accept]: a closed unix socket gives a hang-up, which is no reset.
 closed_and_waiting() {
   node a 4001 1 --mode line --eof-ends
