@@ -77,6 +77,30 @@ cbscore: no-such: no such node; nearest: no-such-host.invalid:3632" ]
   client_wait two
 }
 
+@test "what down --wait holds is held after a reboot, however the wait ends" {
+  [ "$(id -u)" = 0 ] || skip "needs root to mount"
+  mkdir "$T/run" "$T/kept"
+  SCOREBOARD=$T/run/scoreboard.tdb
+  export COREBALANCE_SCOREBOARD=$SCOREBOARD
+  node a 4001 1 --mode line
+  entrance alone
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  # shellcheck disable=SC2016  # the inner bash expands it
+  background "$T/down.out" unshare --mount bash -euc 'mount -t tmpfs none /run && mount -t tmpfs none /var/lib
+    mkdir /run/corebalance /var/lib/corebalance
+    mount --bind "$1" /run/corebalance && mount --bind "$2" /var/lib/corebalance
+    shift 2
+    exec "$@"' bash "$T/run" "$T/kept" \
+    "$BUILD/cbscore" -c "$CONF" -s /run/corebalance/scoreboard.tdb down "$ADDR:4001" --reason "new memory" --wait
+  until_ok grep -q '1 connection left' "$T/down.out"
+  kill -9 "$PID"
+  gone "$PID"
+  grep -x "$ADDR:4001 new memory" "$T/kept/scoreboard.holds"
+  word go
+  client_wait one
+}
+
 @test "kill ends a connection by its slot or its client, and the slot goes to the next; down --kill and remove --kill empty a node" {
   node a 4001 1 --mode line
   entrance alone

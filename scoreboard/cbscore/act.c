@@ -18,7 +18,7 @@
 #define MESSAGE_ACT "a4cc0ee9754c4d4087ef5168c65ea6a7"
 
 static const char *farm;
-static bool any;
+static bool any_new;
 
 void act_set_farm(const char *name)
 {
@@ -51,7 +51,7 @@ void act_tell(const char *verb, const char *node, const char *before, const char
 	const char *login = user ? user->pw_name : "unknown";
 	struct log_line line = { 0 };
 
-	any = true;
+	any_new = true;
 	log_add(&line, "MESSAGE=%s: %s%s%.300s%s%.300s%s, by %s (uid %lu)", verb, node ? node : farm, before || after ? ": " : "",
 		before ? before : "", before && after ? " -> " : "", after ? after : "", before && !after ? " -> none" : "",
 		login, (unsigned long)uid);
@@ -69,8 +69,11 @@ void act_tell(const char *verb, const char *node, const char *before, const char
 		complain("the journal takes nothing now, and has no line of this change");
 }
 
-bool act_any(void)
+bool act_any_new(void)
 {
+	bool any = any_new;
+
+	any_new = false;
 	return any;
 }
 

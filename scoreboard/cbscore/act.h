@@ -22,8 +22,8 @@ void act_set_farm(const char *farm);
  */
 void act_tell(const char *verb, const char *node, const char *before, const char *after);
 
-/* Whether this process has noted a change. */
-bool act_any(void);
+/* Whether this process has noted a change since the last call. */
+bool act_any_new(void);
 
 /* Writes a node's state with its reason, "held: a new disk", as a value for act_tell(). Returns text. */
 const char *act_state(const struct score_node *node, char text[static ACT_TEXT_MAX]);

@@ -15,6 +15,7 @@
 #include "columns.h"
 #include "command/alone.h"
 #include "context.h"
+#include "keep_holds.h"
 #include "system/inherited.h"
 #include "system/log.h"
 #include "system/printable.h"
@@ -154,20 +155,6 @@ static char **with_verb(int *argc, char **argv)
 	return words;
 }
 
-/* After a change: a reboot is to find the same nodes held. A machine without the folder keeps none. */
-static void keep_holds(const struct context *context)
-{
-	struct score *score;
-	int r = score_open(context->farm.scoreboard, NULL, &score);
-
-	if (r < 0)
-		return; /* the next change keeps them */
-	r = score_save_holds(score);
-	if (r < 0 && r != -ENOENT)
-		complain("%s: %s; a reboot will not find the same nodes held", context->farm.holds_path, strerror(-r));
-	(void)score_close(score);
-}
-
 /* No option and no variable names a farm, and the machine has none: looks for a stand-alone farm. STATUS_OK; or the
  * caller is told that there are several. */
 static int find_alone(struct farm_options *farm)
@@ -191,6 +178,7 @@ int main(int argc, char **argv)
 {
 	struct context context = { 0 };
 	struct command_line line;
+	struct score *score;
 	int r, status;
 
 	if (inherited_settle(0) < 0)
@@ -217,7 +205,10 @@ int main(int argc, char **argv)
 	context.arguments = line.arguments;
 	act_set_farm(context.farm_shown);
 	status = action_run(action_of(line.verb), &context);
-	if (act_any())
-		keep_holds(&context);
+	/* If the scoreboard cannot be opened now, the next change keeps them. */
+	if (act_any_new() && score_open(context.farm.scoreboard, NULL, &score) == 0) {
+		keep_holds(&context, score);
+		(void)score_close(score);
+	}
 	return command_flush(&command) < 0 ? STATUS_FAILED : status;
 }

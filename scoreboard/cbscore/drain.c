@@ -9,8 +9,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "act.h"
 #include "age.h"
 #include "ending.h"
+#include "keep_holds.h"
 #include "system/printable.h"
 #include "system/timespan.h"
 
@@ -104,7 +106,7 @@ void drain_tell_busy(uint32_t busy)
 		print(stdout, "; %" PRIu32 " connection%s of it go%s on", busy, busy == 1 ? "" : "s", busy == 1 ? "es" : "");
 }
 
-int drain_wait(struct score *score, const struct score_node *nodes, size_t n)
+int drain_wait(const struct context *context, struct score *score, const struct score_node *nodes, size_t n)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_USEC * 1000 };
 	const struct drained drained = { .nodes = nodes, .n = n };
@@ -115,6 +117,9 @@ int drain_wait(struct score *score, const struct score_node *nodes, size_t n)
 
 	if (kill && arg_timeout_usec == 0)
 		end_usec = begin_usec;
+	/* The wait may take hours, and a signal may end it. */
+	if (wait && act_any_new())
+		keep_holds(context, score);
 	while (wait && status == STATUS_OK) {
 		struct held_slots left;
 		int r = held_slots_find(score, is_on, &drained, &left);

@@ -62,13 +62,13 @@ static int hold_node(const struct context *context, struct score *score, const s
 }
 
 /* After all are held. */
-static int drain(struct score *score, const struct score_node *nodes, size_t n)
+static int drain(const struct context *context, struct score *score, const struct score_node *nodes, size_t n)
 {
 	struct score_totals totals;
 
 	if (score_totals(score, &totals) == 0 && totals.nodes_up == 0)
 		print(stdout, "no node is up now: every connection waits\n");
-	return drain_wait(score, nodes, n);
+	return drain_wait(context, score, nodes, n);
 }
 
 static int down(const struct context *context, struct score *score)

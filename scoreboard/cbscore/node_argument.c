@@ -110,7 +110,7 @@ int node_arguments_each(const struct context *context, struct score *score, int 
 			r = complain_no_node(nodes[i].config.name);
 	}
 	if (r == STATUS_OK && after)
-		r = after(score, nodes, (size_t)n);
+		r = after(context, score, nodes, (size_t)n);
 	free(nodes);
 	return r;
 }

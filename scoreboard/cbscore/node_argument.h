@@ -12,7 +12,7 @@
 typedef int node_argument_each(const struct context *context, struct score *score, const struct score_node *node);
 
 /* What it does then with all of them. Returns as the function above. */
-typedef int node_argument_after(struct score *score, const struct score_node *nodes, size_t n);
+typedef int node_argument_after(const struct context *context, struct score *score, const struct score_node *nodes, size_t n);
 
 /*
  * Finds the nodes that the first n arguments name, and calls each for every node
