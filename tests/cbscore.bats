@@ -131,6 +131,21 @@ cbscore: no-such: no such node; nearest: no-such-host.invalid:3632" ]
   until_ok eval '[ -z "$(score list -n)" ]'
 }
 
+@test "a removed node that has connections yet can be removed again: so --wait and --kill can be given later" {
+  node a 4001 1 --mode line
+  entrance alone
+  client_start one --line "sleep 60000" --expect line
+  until_ok busy_is 1
+  run -0 score remove "$ADDR:4001"
+  [ "$output" = "$ADDR:4001 is removed; 1 connection of it goes on; $CONF still has it, the next load adds it again" ]
+  run -0 score remove "$ADDR:4001"
+  [ "$output" = "$ADDR:4001 is already removed; 1 connection of it goes on; $CONF still has it, the next load adds it again" ]
+  run -0 score remove "$ADDR:4001" --kill
+  [[ $output == *"is already removed"*"no connection left" ]]
+  until_ok eval '[ -z "$(score list -n)" ]'
+  run -3 score remove "$ADDR:4001"
+}
+
 @test "every column of every table is printed, as people read it, in raw and in JSON" {
   node a 4001 3 --mode line
   echo "$ADDR, 4002, 2, 0, backup, speed=2, check=tcp, proxy=v1, check-proxy=v2" >>"$CONF"

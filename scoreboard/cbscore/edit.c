@@ -216,12 +216,13 @@ static int set(const struct context *context, struct score *score)
 static int remove_node(const struct context *context, struct score *score, const struct score_node *node)
 {
 	struct score_edit removal = { .what = EDIT_REMOVE, .config = node->config };
-	struct score_edited edited;
-	int r = edit(score, &removal, &edited);
+	struct score_edited edited = { .busy = node->busy };
+	bool already = node->state == NODE_DRAINING;
+	int r = already ? 0 : edit(score, &removal, &edited);
 
 	if (r < 0)
 		return r;
-	print(stdout, "%s is removed", node->config.name);
+	print(stdout, "%s is %sremoved", node->config.name, already ? "already " : "");
 	drain_tell_busy(edited.busy);
 	if (is_listed(context, node->config.name))
 		print(stdout, "; %s still has it, the next load adds it again", context->farm.nodes);
