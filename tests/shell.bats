@@ -54,6 +54,17 @@ lits"
   [ -z "$output" ]
 }
 
+@test "a shell that is given a scoreboard, and no node list, changes a farm of any list, as the verb alone does" {
+  node_line 4001 2
+  score load
+  unset COREBALANCE_SCOREBOARD
+  run -0 "$BUILD/cbscore" -s "$SCOREBOARD" shell <<<"down $ADDR:4001"
+  [ "${lines[0]}" = "$ADDR:4001 is held" ]
+  # A list that the caller names is compared with the farm's.
+  run -1 "$BUILD/cbscore" -s "$SCOREBOARD" -c "$T/other.conf" shell <<<"up $ADDR:4001"
+  [[ $output == *"made from the node list $CONF, not from $T/other.conf"* ]]
+}
+
 # completed BEGUN WHOLE: the Tab key makes WHOLE of what is BEGUN.
 completed() {
   "${MUX[@]}" send-keys C-u "$1" Tab

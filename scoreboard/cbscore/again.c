@@ -13,8 +13,9 @@
 
 static _Noreturn void run(const struct context *context, char *const words[])
 {
-	const char *const own[] = { command.name, "-c", context->farm.nodes, "-s", context->farm.scoreboard };
-	const size_t n_own = sizeof(own) / sizeof(own[0]);
+	const char *const own[] = { command.name, "-s", context->farm.scoreboard, "-c", context->farm.nodes };
+	/* A list that the caller has not named is not compared with the farm's: so neither in the other process. */
+	const size_t n_own = context->farm.nodes_given ? 5 : 3;
 	size_t n = 0;
 	char **all;
 
@@ -22,7 +23,7 @@ static _Noreturn void run(const struct context *context, char *const words[])
 		n++;
 	all = calloc(n_own + n + 1, sizeof(*all));
 	if (all) {
-		(void)memcpy(all, own, sizeof(own));
+		(void)memcpy(all, own, n_own * sizeof(*own));
 		(void)memcpy(all + n_own, words, n * sizeof(*all));
 		(void)signal(SIGINT, SIG_DFL);
 		(void)signal(SIGQUIT, SIG_DFL);
