@@ -173,6 +173,15 @@ alone_here() {
     rc=0; "$BUILD/cbscore" list 2>"$T/said" || rc=$?
     [ $rc = 1 ]
     grep "2 stand-alone farms are here: name one by --scoreboard" "$T/said"
+    # What needs no farm, or is about the machine'\''s own, is not asked which.
+    echo "$ADDR, 4009, 7, 0" >"$T/list"
+    "$BUILD/cbscore" validate "$T/list"
+    "$BUILD/cbscore" mergelogs /dev/null /dev/null
+    "$BUILD/cbscore" help list >/dev/null
+    cp "$T/list" "$T/edited"
+    EDITOR=true "$BUILD/cbscore" -c "$T/edited" edit
+    EDITOR="sed -i s/7/8/" "$BUILD/cbscore" -c "$T/edited" edit 2>"$T/said" || true
+    grep "/run/corebalance/scoreboard.tdb" "$T/said"
     [ "$("$BUILD/cbscore" list -s "$(own 3634)" -nr -o node,cores)" = "$ADDR:4001 2" ]
     kill -9 $second; wait $second || true
     # What the killed farm left behind is not taken for a farm.

@@ -27,6 +27,9 @@ struct action {
 	/* For a verb that answers on standard output whatever happens: the answer when the scoreboard cannot be read.
 	 * Returns the exit status. NULL: the reason is told on stderr, and the status is STATUS_FAILED. */
 	int (*unreadable)(const struct context *context, const char *why);
+
+	/* It works on no farm, or on the machine's own, of which the node list is: no stand-alone farm is looked for. */
+	bool no_stand_alone;
 };
 
 /* The action of a verb in the table of cbscore. */

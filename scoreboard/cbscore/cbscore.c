@@ -196,8 +196,7 @@ int main(int argc, char **argv)
 	context_verb = line.verb;
 	if (farm_options_settle(&context.farm) < 0)
 		return complain_usage("$COREBALANCE_FARM: \"%s\": expected the name of a farm", context.farm.name);
-	/* A load is of the list of the machine's own farm. */
-	status = line.verb == &verb_load.verb ? STATUS_OK : find_alone(&context.farm);
+	status = action_of(line.verb)->no_stand_alone ? STATUS_OK : find_alone(&context.farm);
 	if (status != STATUS_OK)
 		return status;
 	context.farm_shown = farm_options_shown(&context.farm);

@@ -364,5 +364,5 @@ const struct action verb_edit = {
 		.name = "edit", .arguments = "", .also = "visudo vi",
 		.help = "edit the node list; loaded only if it is valid",
 	},
-	.run = edit,
+	.run = edit, .no_stand_alone = true,
 };

@@ -22,5 +22,5 @@ const struct action verb_help = {
 		.name = "help", .arguments = "[VERB]", .max = 1,
 		.help = "what a verb does, its options, and its columns",
 	},
-	.run = help,
+	.run = help, .no_stand_alone = true,
 };

@@ -335,5 +335,5 @@ const struct action verb_mergelogs = {
 		.name = "mergelogs", .arguments = "GATEWAY-LOG [NODE=]LOG...", .min = 2, .max = -1, .options = { &options },
 		.help = "write the logs of nodes with the real clients in them",
 	},
-	.read = read_names, .run = mergelogs,
+	.read = read_names, .run = mergelogs, .no_stand_alone = true,
 };

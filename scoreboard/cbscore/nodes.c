@@ -141,7 +141,7 @@ const struct action verb_load = {
 		.name = "load", .arguments = "[FILE]", .also = "reload", .max = 1, .options = { &options },
 		.help = "make the farm's nodes those of the node list",
 	},
-	.read = read_list, .run = load,
+	.read = read_list, .run = load, .no_stand_alone = true,
 };
 
 /* ---- validate ---- */
@@ -173,5 +173,5 @@ const struct action verb_validate = {
 		.name = "validate", .arguments = "[FILE|-]", .also = "test", .max = 1, .options = { &validate_options },
 		.help = "read the node list and tell its mistakes",
 	},
-	.read = read_list, .run = validate,
+	.read = read_list, .run = validate, .no_stand_alone = true,
 };
