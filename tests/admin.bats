@@ -103,6 +103,17 @@ load lib/helpers
     run -3 score check -w "$wrong"
   done
   run -3 score check --colour
+  COREBALANCE_FARM=a/b run -3 --separate-stderr "$BUILD/cbscore" check
+  [ "$output" = 'COREBALANCE UNKNOWN - $COREBALANCE_FARM: "a/b": expected the name of a farm' ]
+  COREBALANCE_FARM=a/b run -3 --separate-stderr "$BUILD/cbscore" check -J
+  jq -e '.status == "UNKNOWN"' <<<"$output"
+  run -3 --separate-stderr bash -c '"$0" check -s "$1" >/dev/full' "$BUILD/cbscore" "$SCOREBOARD"
+  # A scoreboard that is to be made anew from a list that is wrong.
+  echo broken >"$T/broken.conf"
+  : >"$T/damaged.tdb"
+  run -3 --separate-stderr "$BUILD/cbscore" -c "$T/broken.conf" -s "$T/damaged.tdb" check
+  [ "$output" = "COREBALANCE UNKNOWN - $T/broken.conf: 1 error" ]
+  [[ $stderr == *"broken.conf:1: port: missing"* ]]
   run -3 score check -s "$T/none.tdb"
   [ "$output" = "COREBALANCE UNKNOWN - $T/none.tdb: no such scoreboard; cbscore load makes one" ]
   [ ! -e "$T/none.tdb" ]

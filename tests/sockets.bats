@@ -173,6 +173,9 @@ alone_here() {
     rc=0; "$BUILD/cbscore" list 2>"$T/said" || rc=$?
     [ $rc = 1 ]
     grep "2 stand-alone farms are here: name one by --scoreboard" "$T/said"
+    rc=0; said=$("$BUILD/cbscore" check 2>/dev/null) || rc=$?
+    [ $rc = 3 ]
+    [[ $said == "COREBALANCE UNKNOWN - 2 stand-alone farms are here: name one by --scoreboard"* ]]
     # What needs no farm, or is about the machine'\''s own, is not asked which.
     echo "$ADDR, 4009, 7, 0" >"$T/list"
     "$BUILD/cbscore" validate "$T/list"

@@ -31,7 +31,7 @@ static int with_scoreboard(const struct action *action, const struct context *co
 	return action->look ? action->look(context, score) : tell(action, context, score);
 }
 
-static int fail(const struct action *action, const struct context *context, const char *why)
+int action_fail(const struct action *action, const struct context *context, const char *why)
 {
 	if (action->unreadable)
 		return action->unreadable(context, why);
@@ -51,8 +51,8 @@ int action_run(const struct action *action, const struct context *context)
 		return action->run(context);
 	r = makes_scoreboard(action, context) ? context_open(context, &score, why) : context_look(context, &score, why);
 	if (r != STATUS_OK)
-		return r == STATUS_FAILED ? fail(action, context, why) : r;
+		return r == STATUS_FAILED || action->unreadable ? action_fail(action, context, why) : r;
 	r = with_scoreboard(action, context, score);
 	(void)score_close(score);
-	return r < 0 ? fail(action, context, context_why(context, r, why)) : r;
+	return r < 0 ? action_fail(action, context, context_why(context, r, why)) : r;
 }

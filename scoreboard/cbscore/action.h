@@ -37,3 +37,6 @@ const struct action *action_of(const struct verb *verb);
 
 /* Carries out a verb. Returns the exit status; every error was told. */
 int action_run(const struct action *action, const struct context *context);
+
+/* Tells why a verb has no farm to work on, as .unreadable does. Returns the exit status. */
+int action_fail(const struct action *action, const struct context *context, const char *why);

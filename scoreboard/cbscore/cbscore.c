@@ -155,9 +155,9 @@ static char **with_verb(int *argc, char **argv)
 	return words;
 }
 
-/* No option and no variable names a farm, and the machine has none: looks for a stand-alone farm. STATUS_OK; or the
- * caller is told that there are several. */
-static int find_alone(struct farm_options *farm)
+/* No option and no variable names a farm, and the machine has none: looks for a stand-alone farm. STATUS_OK; or
+ * STATUS_FAILED and why: there are several. */
+static int find_alone(struct farm_options *farm, char why[static CONTEXT_WHY_MAX])
 {
 	static char path[ALONE_PATH_MAX];
 	size_t n;
@@ -166,12 +166,34 @@ static int find_alone(struct farm_options *farm)
 		return STATUS_OK;
 	n = alone_find(path);
 	if (n > 1) {
-		complain("%zu stand-alone farms are here: name one by --scoreboard, as cbrelay said it; for example %s", n, path);
+		(void)snprintf(why, CONTEXT_WHY_MAX,
+			       "%zu stand-alone farms are here: name one by --scoreboard, as cbrelay said it; for example %s", n, path);
 		return STATUS_FAILED;
 	}
 	if (n == 1)
 		farm->scoreboard = path;
 	return STATUS_OK;
+}
+
+/* Finds the farm that the verb works on. STATUS_OK; or another status, and the error was told. */
+static int settle_farm(struct context *context, const struct action *action)
+{
+	char why[CONTEXT_WHY_MAX];
+
+	if (farm_options_settle(&context->farm) < 0) {
+		(void)snprintf(why, sizeof(why), "$COREBALANCE_FARM: \"%s\": expected the name of a farm", context->farm.name);
+		return action->unreadable ? action_fail(action, context, why) : complain_usage("%s", why);
+	}
+	if (!action->no_stand_alone && find_alone(&context->farm, why) != STATUS_OK)
+		return action_fail(action, context, why);
+	context->farm_shown = farm_options_shown(&context->farm);
+	return STATUS_OK;
+}
+
+/* The exit status of a verb that failed before it began, or whose output was lost: the verb's own, or otherwise. */
+static int failed_status(const struct verb *verb, int otherwise)
+{
+	return verb && verb->failed_status ? verb->failed_status : otherwise;
 }
 
 int main(int argc, char **argv)
@@ -189,17 +211,13 @@ int main(int argc, char **argv)
 	argv = with_verb(&argc, argv);
 	r = command_parse(&command, argc, argv, &context, &line);
 	if (r != 0)
-		return r > 0 ? STATUS_OK : r != -EINVAL ? STATUS_FAILED :
-		       line.verb && line.verb->usage_status ? line.verb->usage_status : STATUS_USAGE;
+		return r > 0 ? STATUS_OK : failed_status(line.verb, r == -EINVAL ? STATUS_USAGE : STATUS_FAILED);
 	if (context.interactive && line.verb == command.standard && line.n_arguments == 0)
 		line.verb = &verb_shell.verb;
 	context_verb = line.verb;
-	if (farm_options_settle(&context.farm) < 0)
-		return complain_usage("$COREBALANCE_FARM: \"%s\": expected the name of a farm", context.farm.name);
-	status = action_of(line.verb)->no_stand_alone ? STATUS_OK : find_alone(&context.farm);
+	status = settle_farm(&context, action_of(line.verb));
 	if (status != STATUS_OK)
 		return status;
-	context.farm_shown = farm_options_shown(&context.farm);
 	context.n_arguments = line.n_arguments;
 	context.arguments = line.arguments;
 	act_set_farm(context.farm_shown);
@@ -209,5 +227,5 @@ int main(int argc, char **argv)
 		keep_holds(&context, score);
 		(void)score_close(score);
 	}
-	return command_flush(&command) < 0 ? STATUS_FAILED : status;
+	return command_flush(&command) < 0 ? failed_status(line.verb, STATUS_FAILED) : status;
 }

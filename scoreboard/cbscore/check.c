@@ -209,7 +209,7 @@ static int check(const struct context *context, struct score *score)
 const struct action verb_check = {
 	.verb = {
 		.name = "check", .arguments = "", .also = "nagios icinga", .options = { &options },
-		.usage_status = PLUGIN_UNKNOWN,
+		.failed_status = PLUGIN_UNKNOWN,
 		.help = "a monitoring plugin: 0 OK, 1 WARNING, 2 CRITICAL",
 	},
 	.look = check, .unreadable = unreadable,

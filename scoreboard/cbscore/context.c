@@ -74,7 +74,8 @@ static void tell_error(const char *line)
 	fold_line(stderr, "%s", line);
 }
 
-/* As context_read_nodes(); but STATUS_FAILED leaves it to the caller to tell why. */
+/* As context_read_nodes(); but STATUS_FAILED leaves it to the caller to tell why. With EX_CONFIG, why has the number of
+ * mistakes, which were told. */
 static int read_nodes(const char *path, size_t most, struct nodelist *ret, char why[static CONTEXT_WHY_MAX])
 {
 	bool is_stdin = strcmp(path, "-") == 0;
@@ -88,6 +89,7 @@ static int read_nodes(const char *path, size_t most, struct nodelist *ret, char 
 		return STATUS_OK;
 	nodelist_tell_errors(ret, most, tell_error);
 	complain("%zu error%s; nothing is changed", ret->n_errors, ret->n_errors == 1 ? "" : "s");
+	(void)snprintf(why, CONTEXT_WHY_MAX, "%s: %zu error%s", path, ret->n_errors, ret->n_errors == 1 ? "" : "s");
 	nodelist_clear(ret);
 	return EX_CONFIG;
 }

@@ -65,7 +65,7 @@ void context_tell_of_damage(void);
 /*
  * Opens the scoreboard; if there is none, makes it from the node list. STATUS_OK
  * and *ret, which the caller closes; STATUS_FAILED and why; or EX_CONFIG: the node
- * list has mistakes, which were told.
+ * list has mistakes, which were told; why has their number.
  */
 int context_open(const struct context *context, struct score **ret, char why[static CONTEXT_WHY_MAX]);
 

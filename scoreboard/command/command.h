@@ -65,7 +65,7 @@ struct verb {
 	int min, max;              /* number of arguments; max -1: any number */
 	const struct option_set *options[3]; /* the verb's own, up to a NULL */
 	int topic;                 /* for the program's tell_more() */
-	int usage_status;          /* the exit status of a wrong command line; 0: the program's */
+	int failed_status;         /* the exit status of a wrong command line, and if stdout fails; 0: the program's */
 };
 
 /* A program's command line. */
