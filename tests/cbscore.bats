@@ -53,6 +53,25 @@ cbscore: no-such: no such node; nearest: no-such-host.invalid:3632" ]
   [ "${lines[2]}" = "no-such-host.invalid:3632 was not held; it is down: name does not resolve" ]
 }
 
+@test "an option may stand before its verb, also with a letter that several verbs have" {
+  node_line 4001 2
+  score load
+  run -0 "$BUILD/cbscore" -w free=2: check
+  run -1 "$BUILD/cbscore" -w free=3: -s "$SCOREBOARD" check
+  run -1 "$BUILD/cbscore" -wfree=3: check
+  run -0 "$BUILD/cbscore" -w down "$ADDR:4001"
+  [[ $output == *"is held"*"no connection left" ]]
+  # A word that is the value of an option is no verb.
+  run -1 "$BUILD/cbscore" -s check list
+  [[ $output == "cbscore: check: no such scoreboard"* ]]
+  run -2 "$BUILD/cbscore" --web 192.0.2.1:nonsense serve
+  [[ $output == *'--web: "192.0.2.1:nonsense": '*"expected [ADDRESS:]PORT"* ]]
+  run -2 "$BUILD/cbscore" --colour list
+  [[ $output == *"list: unrecognized option '--colour'"* ]]
+  run -2 "$BUILD/cbscore" --warning free=2: list
+  [[ $output == *"list: has no use for --warning"* ]]
+}
+
 @test "down --wait waits until the node is empty, and tells how many connections are left; with a timeout it gives up" {
   node a 4001 2 --mode line
   entrance alone

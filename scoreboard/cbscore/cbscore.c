@@ -136,13 +136,15 @@ const struct command command = {
 
 const struct verb *context_verb;
 
-/* Core Balance's "-w PORT" implies the verb serve: puts it before the option. Returns the new words, or the given. */
+/* Core Balance's "-w PORT" implies the verb serve, if no verb is given: puts it before the option. Returns the new words, or
+ * the given. */
 static char **with_verb(int *argc, char **argv)
 {
 	static char serve[] = "serve";
 	char **words;
 
-	if (*argc < 2 || (strncmp(argv[1], "-w", 2) != 0 && strncmp(argv[1], "--web", 5) != 0))
+	if (*argc < 2 || (strncmp(argv[1], "-w", 2) != 0 && strncmp(argv[1], "--web", 5) != 0) ||
+	    command_names_verb(&command, *argc, argv))
 		return argv;
 	words = calloc((size_t)*argc + 2, sizeof(*words)); /* never freed: needed until the process ends */
 	if (!words)

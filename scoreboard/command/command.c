@@ -2,9 +2,8 @@
 
 /*
  * command.c: reads a command line with getopt_long(3), in two steps. The first
- * step skips every option that any verb has, and finds the verb. The second reads
- * the part before the verb and the part behind it, each with the rows that count
- * there: behind a verb a letter may stand for another option than before it.
+ * step skips the options, and finds the verb. The second reads the part before the
+ * verb and the part behind it, each with the rows that count there: behind a verb a letter may stand for another option than before it.
  */
 
 #include "command.h"
@@ -276,21 +275,48 @@ static int read_options(const struct command *command, const struct verb *verb, 
 	return 0;
 }
 
-/* The verb's index in argv; argc if there is no verb. It passes over mistakes: the second step finds them again. */
-static int find_verb(const struct command *command, int argc, char **argv)
+/* The index in argv of the first word that is neither an option of the rows nor the value of such an option; argc if there
+ * is none. It passes over mistakes: the second step finds them again. */
+static int first_word(const struct rows *rows, int argc, char **argv)
 {
 	struct getopt_tables tables = { 0 };
-	struct rows rows = { .n = 0 };
 
-	rows_add_common(&rows, command);
-	for (size_t i = 0; command->verbs[i]; i++)
-		rows_add_verb(&rows, command->verbs[i]);
-	tables_fill(&tables, &rows, "+");
+	tables_fill(&tables, rows, "+");
 	optind = 0;
 	opterr = 0;
 	while (getopt_long(argc, argv, tables.shorts, tables.longs, NULL) != -1)
 		;
 	return optind;
+}
+
+/* The index in argv of the verb; or of a word that should be a verb; argc if there is neither. */
+static int find_verb(const struct command *command, int argc, char **argv)
+{
+	struct rows any = { .n = 0 };
+
+	/* A letter may take a value with one verb, and none with another. So the rows before a verb are its own. */
+	for (int at = 1; at < argc; at++) {
+		const struct verb *verb = command_find_verb(command, argv[at]);
+		struct rows rows = { .n = 0 };
+
+		if (!verb)
+			continue;
+		rows_add_common(&rows, command);
+		rows_add_verb(&rows, verb);
+		if (first_word(&rows, argc, argv) == at)
+			return at;
+	}
+	rows_add_common(&any, command);
+	for (size_t i = 0; command->verbs[i]; i++)
+		rows_add_verb(&any, command->verbs[i]);
+	return first_word(&any, argc, argv);
+}
+
+bool command_names_verb(const struct command *command, int argc, char **argv)
+{
+	int at = find_verb(command, argc, argv);
+
+	return at < argc && command_find_verb(command, argv[at]);
 }
 
 const struct verb *command_find_verb(const struct command *command, const char *name)

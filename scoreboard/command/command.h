@@ -106,6 +106,9 @@ int command_complain(const struct command *command, const struct verb *verb, con
 /* Finds a verb by its name; NULL: there is none. */
 const struct verb *command_find_verb(const struct command *command, const char *name);
 
+/* Whether a command line names a verb of the command, right or wrong as it may be otherwise. */
+bool command_names_verb(const struct command *command, int argc, char **argv);
+
 /* Tells on stderr that there is no such verb, and names the most similar verb. Returns -EINVAL. */
 int command_unknown_verb(const struct command *command, const char *word);
 
