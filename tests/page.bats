@@ -238,6 +238,19 @@ print('all', flush=True); time.sleep(600)"
   wait "$SERVE_PID"
 }
 
+@test "serve: an --exit-idle of hours is not forgotten: the server sleeps until a time, not until something happens" {
+  [ -z "${SANITIZE-}" ] || skip "the leak detector does not work beside strace"
+  strace -qq -o /dev/null true 2>/dev/null || skip "no process may be traced on this machine"
+  node_line 4001 1
+  score load
+  background "$T/serve.log" strace -D -qq -o "$T/trace" -e trace=poll,ppoll "$BUILD/cbscore" serve -w "$ADDR:3680" --exit-idle 2h
+  until_ok is_listening "$ADDR:3680"
+  [ "$(status_of "http://$ADDR:3680/")" = 200 ]
+  until_ok grep poll "$T/trace"
+  # The first sleep, which the request has ended.
+  run ! grep -m 1 -E 'poll\(.*(, -1\)|, NULL, )' "$T/trace"
+}
+
 @test "-w PORT alone serves the page of this machine" {
   node_line 4001 1
   score load

@@ -14,6 +14,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -334,7 +335,8 @@ static int sleep_time(struct server *server)
 		least = least_of(least, milliseconds_left(server->shown_usec, SNAPSHOT_USEC));
 	if (count_connections(server) == 0 && idle_usec)
 		least = least_of(least, milliseconds_left(server->asked_usec, idle_usec));
-	return least > 3600000 ? -1 : (int)least;
+	/* poll(2) takes no longer time than an int has. What wakes up early finds nothing to do, and sleeps again. */
+	return least == UINT64_MAX ? -1 : (int)least_of(least, INT_MAX);
 }
 
 /* Does what is due while there is no client. false: the server must end. */
