@@ -265,6 +265,11 @@ print('all', flush=True); time.sleep(600)"
   [[ $output == *"expected --web [ADDRESS:]PORT, or listening sockets of a service manager"* ]]
   run -2 score serve --web "$ADDR:nonsense"
   [[ $output == *"expected [ADDRESS:]PORT"* ]]
+  local where
+  for where in 70000 65536 0 -1 +80 ' 80' '' "$ADDR:" "$ADDR:65536"; do
+    run -2 timeout 10 "$BUILD/cbscore" serve --web "$where"
+    [[ $output == *"--web: \"$where\": expected [ADDRESS:]PORT"* ]]
+  done
   run -1 score serve --web 192.0.2.1:3680
   [[ $output == "cbscore: 192.0.2.1:3680: cannot listen: "* ]]
 }

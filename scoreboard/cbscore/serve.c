@@ -2,6 +2,7 @@
 
 /* serve.c: the verb serve: the farm for browsers and for Prometheus. */
 
+#include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "system/number.h"
 #include "system/timespan.h"
 #include "verbs.h"
 #include "web/server.h"
@@ -54,6 +56,17 @@ static int listen_on(const struct addrinfo *address)
 	return r;
 }
 
+/* Whether the text can be the name of a service, or is the number of a port: getaddrinfo(3) takes any number. */
+static bool is_port(const char *text)
+{
+	uint64_t number;
+
+	for (const char *p = text; *p; p++)
+		if (isalpha((unsigned char)*p))
+			return true;
+	return number_parse(text, 1, UINT16_MAX, &number) == 0;
+}
+
 /* Splits "[ADDRESS:]PORT". Without an address the host is the loopback: the farm is shown to other machines only if the
  * option says so. 0 or -EINVAL. */
 static int split(const char *where, char host[static NI_MAXHOST], const char **ret_port)
@@ -63,6 +76,8 @@ static int split(const char *where, char host[static NI_MAXHOST], const char **r
 	bool bracketed = length > 2 && where[0] == '[' && colon[-1] == ']';
 
 	*ret_port = colon ? colon + 1 : where;
+	if (!is_port(*ret_port))
+		return -EINVAL;
 	if (!colon) {
 		(void)strcpy(host, "127.0.0.1");
 		return 0;
