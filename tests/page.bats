@@ -378,8 +378,19 @@ EOF
   score down "$ADDR:4001"
   run -0 score agent
   [ "$output" = "down #no node is up" ]
+  # A gateway without a core: "maxconn:0" would mean that there is no limit.
+  score set "$ADDR:4001" cores=1
+  score up "$ADDR:4001"
   word go
   client_wait one
+  until_ok busy_is 0
+  local part answers=()
+  for part in 1/2 2/2; do
+    score share $part
+    answers+=("$(score agent)")
+  done
+  [ "$(printf '%s\n' "${answers[@]}" | sort)" = "up drain #no core is this gateway's
+up ready 100% maxconn:1" ]
 }
 
 @test "a real haproxy takes the farm's share, a pause and its end from the agent" {

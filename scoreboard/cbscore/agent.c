@@ -27,6 +27,8 @@ static int agent(const struct context *context, struct score *score)
 		print(stdout, "up drain #the farm's lease is over\n");
 	else if (totals.nodes_up == 0)
 		print(stdout, "down #no node is up\n");
+	else if (totals.busy + totals.free == 0) /* HAProxy takes "maxconn:0" for no limit */
+		print(stdout, "up drain #no core is this gateway's\n");
 	else /* at least 1 %: 0 would mean "drain", and a full farm queues connections */
 		print(stdout, "up ready %" PRIu64 "%% maxconn:%" PRIu64 "\n",
 		      totals.free * 100 > totals.slots ? totals.free * 100 / totals.slots : 1,
