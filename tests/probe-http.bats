@@ -142,6 +142,60 @@ EOF
   [ "$(reason_of "$ADDR:4005")" = "unexpected HTTP status: 400 Bad Request" ]
 }
 
+# The answers of a server that closes its connections without an end of TLS are judged as those with http.
+no_end_of_tls() {
+  certificate good "IP:$ADDR" 2
+  background "$T/tls.log" python3 -c "
+import socket, ssl, threading
+answers = {
+    b'/until-close': b'HTTP/1.0 200 OK\\r\\n\\r\\nall systems work\\n',
+    b'/empty': b'HTTP/1.0 200 OK\\r\\n\\r\\n',
+    b'/failed': b'HTTP/1.0 500 Broken\\r\\n\\r\\nsorry',
+    b'/cut': b'HTTP/1.1 200 OK\\r\\nContent-Length: 100\\r\\n\\r\\nshort',
+    b'/chunk': b'HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n5\\r\\nshort',
+    b'/header': b'HTTP/1.1 200 OK\\r\\nContent-Le',
+    b'/continue': b'HTTP/1.1 100 Continue\\r\\n\\r\\n',
+    b'/nothing': b'',
+}
+def serve(raw):
+    try:
+        tls = context.wrap_socket(raw, server_side=True)
+        request = b''
+        while b'\\r\\n\\r\\n' not in request:
+            request += tls.recv(4096)
+        tls.sendall(answers[request.split()[1]])
+        tls.close()  # without tls.unwrap(): the end of TCP, and none of TLS
+    except OSError as error:
+        print(error, flush=True)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain('$T/good.pem', '$T/good.key')
+listener = socket.create_server(('$ADDR', 8443))
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()"
+  until_ok is_listening "$ADDR:8443"
+  local page number=4000
+  for page in until-close empty failed cut chunk header continue nothing; do
+    node_line $((++number)) 1 "check=https://%h:8443/$page --insecure --timeout 30s"
+  done
+  node_line 4100 1 "check=https://%h:8443/until-close --insecure --timeout 30s --body=work"
+  run -0 "$@" "$BUILD/cbprobe" -c "$CONF"
+  score list -o NODE,STATE,REASON
+  state_is 4001 up
+  state_is 4002 up
+  [ "$(reason_of "$ADDR:4003")" = "unexpected HTTP status: 500 Broken" ]
+  for number in 4004 4005 4006 4007 4008; do
+    state_is $number down
+    [[ $(reason_of "$ADDR:$number") == "closed without an answer"* ]]
+  done
+  state_is 4100 up
+}
+
+@test "https: a server that closes without an end of TLS has answered, unless its header says that there is more" { no_end_of_tls; }
+@test "https: the same with an OpenSSL to which such an end is an error" {
+  preload eof
+  no_end_of_tls env LD_PRELOAD="$PRELOAD"
+}
+
 @test "https: a --ca that is a pipe, a folder, a device or too large holds up no check; nor do too many of them" {
   local i
   certificate good "IP:$ADDR" 2

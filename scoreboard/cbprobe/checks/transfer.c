@@ -42,6 +42,7 @@ struct transfer {
 	int error;       /* an errno set by this file */
 	int status;
 	bool header_ended; /* of an answer that is not a 1xx */
+	bool bounded;    /* its header says where the body ends */
 	bool enough;     /* the body was longer than TRANSFER_BODY_MAX */
 	bool holds_slot; /* as in struct transfer_request */
 	char phrase[PHRASE_MAX + 1];
@@ -104,6 +105,11 @@ static void keep_phrase(struct transfer *transfer, const char *line, size_t size
 	transfer->phrase[length] = '\0';
 }
 
+static bool is_header(const char *line, size_t size, const char *name)
+{
+	return size > strlen(name) && strncasecmp(line, name, strlen(name)) == 0;
+}
+
 static size_t header_came(char *line, size_t one, size_t size, void *arg)
 {
 	struct transfer *transfer = arg;
@@ -113,8 +119,11 @@ static size_t header_came(char *line, size_t one, size_t size, void *arg)
 	transfer->header_size += size;
 	if (transfer->header_size > TRANSFER_HEADERS_MAX)
 		return 0;
-	if (size > 5 && strncmp(line, "HTTP/", 5) == 0)
+	if (size > 5 && strncmp(line, "HTTP/", 5) == 0) {
 		keep_phrase(transfer, line, size);
+		transfer->bounded = false;
+	}
+	transfer->bounded |= is_header(line, size, "Content-Length:") || is_header(line, size, "Transfer-Encoding:");
 	if (size <= 2 && (*line == '\r' || *line == '\n') &&
 	    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK)
 		transfer->header_ended = status >= 200;
@@ -153,15 +162,32 @@ static enum transfer_end end_of_connect(const struct transfer *transfer, int *re
 	return is_shortage(transfer->error) ? TRANSFER_SHORTAGE : TRANSFER_NO_CONNECT;
 }
 
-/* How a transfer ended for which libcurl reports a failed receive: by the same code it reports a reset connection and
- * an answer that is nonsense. */
+/* Whether the server has closed the connection without an end of TLS. OpenSSL takes that for an error from 3.2 on, and
+ * with some versions of libcurl earlier; libcurl has only these words for it. */
+static bool is_closed_within_tls(const struct transfer *transfer)
+{
+	return strstr(transfer->text, "unexpected eof") || strstr(transfer->text, "SSL_ERROR_SYSCALL, errno 0");
+}
+
+/* How a transfer ended with a connection that was closed: by that a body ends of which the header does not say where. */
+static enum transfer_end end_of_close(const struct transfer *transfer)
+{
+	if (transfer->header_size == 0)
+		return TRANSFER_CLOSED;
+	return transfer->header_ended && !transfer->bounded ? TRANSFER_DONE : TRANSFER_CUT;
+}
+
+/* How a transfer ended for which libcurl reports a failed receive: by the same code it reports a reset connection, an
+ * answer that is nonsense, and a connection closed without an end of TLS. */
 static enum transfer_end end_of_receive(const struct transfer *transfer, int *ret_error)
 {
 	long error = 0;
 
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &error);
 	*ret_error = (int)error;
-	return error ? TRANSFER_RESET : TRANSFER_NOT_HTTP;
+	if (error)
+		return TRANSFER_RESET;
+	return is_closed_within_tls(transfer) ? end_of_close(transfer) : TRANSFER_NOT_HTTP;
 }
 
 static enum transfer_end end_of(const struct transfer *transfer, CURLcode code, int *ret_error)
