@@ -119,6 +119,51 @@ load lib/helpers
   run ! grep 'killed by' "$T/probe.log"
 }
 
+# stuck_command [cbprobe option]...: the prober runs, and its command for the death of 4001 hangs so that no signal ends it.
+# $stuck is that command; the clock then says that its time is over.
+stuck_command() {
+  local libraries
+  preload ahead
+  libraries=$PRELOAD
+  preload immortal
+  export OUT=$T/told AHEAD=$T/ahead
+  # shellcheck disable=SC2016 # for the shell that runs it
+  LD_PRELOAD=$libraries:$PRELOAD background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" --fall 1 "$@" --notify \
+    'echo "$COREBALANCE_NODE $COREBALANCE_STATE $$" >>"$OUT"
+     case $COREBALANCE_NODE:$COREBALANCE_STATE in *:4001:down) exec sleep 600 ;; esac'
+  prober=$PID
+  until_ok grep ':4001 down' "$OUT"
+  stuck=$(awk '$2 == "down" { print $3 }' "$OUT")
+  started "$stuck"
+  : >"$AHEAD"
+}
+
+@test "a command that cannot be killed holds up no pass and no other command, and is left" {
+  node_line 4001 1
+  node b 4002 1
+  score load
+  stuck_command --interval 50ms
+  until_ok grep -F "cbprobe: --notify for $ADDR:4001: cannot be killed, process $stuck is left" "$T/probe.log"
+  is_running "$stuck"
+  kill "$PID_b"
+  until_ok grep "$ADDR:4002 down" "$OUT"
+  node_start a 4001 1
+  until_ok grep "$ADDR:4001 up" "$OUT"
+  kill "$prober"
+  gone "$prober"
+  kill -9 "$stuck"
+}
+
+@test "a prober that ends leaves a command that cannot be killed" {
+  node_line 4001 1
+  score load
+  stuck_command
+  wait "$prober"
+  grep -F "cannot be killed, process $stuck is left" "$T/probe.log"
+  is_running "$stuck"
+  kill -9 "$stuck"
+}
+
 @test "a command that fails or cannot be run is told of, and the pass is none the worse for it" {
   node_line 4001 1
   run -0 probe --fall 1 --notify 'exit 7'

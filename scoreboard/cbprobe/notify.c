@@ -12,7 +12,8 @@
  * stay words. The command leads a process group. The group is killed as a whole
  * when the command takes too long, and also when the command itself has ended:
  * nothing is left behind. (No other group can get the number before the command
- * has been waited for.)
+ * has been waited for.) Only a command that does not even die is left: nothing waits
+ * for it for more than a moment.
  */
 
 #include "notify.h"
@@ -39,6 +40,7 @@
 
 #define RUNS_MAX 8u                           /* commands at the same time */
 #define TIMEOUT_USEC (30 * USEC_PER_SEC)      /* of each */
+#define GRACE_USEC (USEC_PER_SEC / 2)         /* from SIGKILL to giving up */
 #define LINE_MAX_ 100000u                     /* notices that may wait */
 
 enum { VARIABLE_NODE, VARIABLE_STATE, VARIABLE_OLD, VARIABLE_REASON, VARIABLE_DETAIL, VARIABLE_SINCE, VARIABLES_ };
@@ -59,7 +61,8 @@ struct run {
 	struct notice *notice;                /* NULL: this place is free */
 	volatile pid_t pid;                   /* 0: none */
 	int pidfd;
-	uint64_t deadline_usec;               /* CLOCK_MONOTONIC */
+	const char *why;                      /* it was killed; NULL: it was not */
+	uint64_t deadline_usec;               /* of the command, or of its death; CLOCK_MONOTONIC */
 };
 
 static const char *command;
@@ -205,22 +208,9 @@ static void set_timer(void)
 	(void)timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
-/* Ends what is left of a run, whether or not its command has ended. Says how it ended, if not well. */
-static void run_end(struct run *run, const char *why)
+/* Makes the place of a run free. */
+static void run_forget(struct run *run)
 {
-	const char *node = notice_node(run->notice);
-	pid_t pid = run->pid;
-	int status = 0;
-
-	(void)kill(-pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (why)
-		say(LOG_WARNING, "--notify for %s: %s", node, why);
-	else if (WIFSIGNALED(status))
-		say(LOG_WARNING, "--notify for %s: killed by signal %d", node, WTERMSIG(status));
-	else if (WEXITSTATUS(status) != 0)
-		say(LOG_WARNING, "--notify for %s: exit status %d", node, WEXITSTATUS(status));
 	run->pid = 0;
 	if (run->pidfd >= 0) {
 		beside_unwatch(run->pidfd);
@@ -229,19 +219,64 @@ static void run_end(struct run *run, const char *why)
 	run->notice = notice_free(run->notice);
 }
 
+static bool has_ended(const struct run *run)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, (id_t)run->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == run->pid;
+}
+
+/* Ends what is left of a run whose command has ended. Says how it ended, if not well. */
+static void run_end(struct run *run)
+{
+	const char *node = notice_node(run->notice);
+	pid_t pid = run->pid;
+	int status = 0;
+
+	(void)kill(-pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (run->why)
+		say(LOG_WARNING, "--notify for %s: %s", node, run->why);
+	else if (WIFSIGNALED(status))
+		say(LOG_WARNING, "--notify for %s: killed by signal %d", node, WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 0)
+		say(LOG_WARNING, "--notify for %s: exit status %d", node, WEXITSTATUS(status));
+	run_forget(run);
+}
+
+/* Kills the command of a run; why must stay. The end of the run comes with that of the command, or with its deadline. */
+static void run_kill(struct run *run, const char *why)
+{
+	(void)kill(-run->pid, SIGKILL);
+	run->why = why;
+	run->deadline_usec = now_monotonic() + GRACE_USEC;
+}
+
+/* The deadline of a run is over. */
+static void run_expire(struct run *run)
+{
+	if (has_ended(run)) {
+		run_end(run);
+	} else if (!run->why) {
+		run_kill(run, "killed, as it took longer than 30s");
+	} else {
+		/* It hangs in the kernel, perhaps on a file server. It stays a child of cbprobe until cbprobe ends. */
+		say(LOG_WARNING, "--notify for %s: cannot be killed, process %d is left", notice_node(run->notice), (int)run->pid);
+		run_forget(run);
+	}
+}
+
 static void begin_runs(void);
 
 static void run_ready(struct beside *beside)
 {
 	struct run *run = (struct run *)(void *)beside; /* its first member */
-	siginfo_t info = { 0 };
 
-	if (!run->notice)
-		return;
 	/* The event may be of the run that had this place before, which the timer ended a moment ago. */
-	if (waitid(P_PID, (id_t)run->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != run->pid)
+	if (!run->notice || !has_ended(run))
 		return;
-	run_end(run, NULL);
+	run_end(run);
 	begin_runs();
 }
 
@@ -258,11 +293,12 @@ static void run_begin(struct run *run, struct notice *notice)
 	run->notice = notice;
 	run->beside.ready = run_ready;
 	run->deadline_usec = now_monotonic() + TIMEOUT_USEC;
+	run->why = NULL;
 	run->pid = pid;
 	run->pidfd = (int)syscall(SYS_pidfd_open, pid, 0u); /* close-on-exec by itself */
 	r = run->pidfd < 0 ? -errno : beside_watch(run->pidfd, &run->beside);
 	if (r < 0)
-		run_end(run, strerror(-r));
+		run_kill(run, strerrordesc_np(-r));
 }
 
 static void begin_runs(void)
@@ -287,7 +323,7 @@ static void timer_ready(struct beside *beside)
 	(void)!read(timer_fd, &times, sizeof(times));
 	for (unsigned i = 0; i < RUNS_MAX; i++)
 		if (runs[i].notice && runs[i].deadline_usec <= now_usec)
-			run_end(&runs[i], "killed, as it took longer than 30s");
+			run_expire(&runs[i]);
 	begin_runs();
 }
 
@@ -331,25 +367,22 @@ void notify_node_state(const char *node, const struct score_edge *edge, const ch
 	begin_runs();
 }
 
-void notify_finish(void)
+/* Works until no command runs, or that time is over. */
+static void work_until(uint64_t until_usec)
 {
-	uint64_t until_usec = now_monotonic() + TIMEOUT_USEC;
-
-	quit_deny();
-	while (any_running()) {
+	for (uint64_t now_usec; any_running() && (now_usec = now_monotonic()) < until_usec;) {
 		struct pollfd fd = { .fd = beside_fd(), .events = POLLIN };
-		uint64_t now_usec = now_monotonic();
 
-		if (now_usec >= until_usec)
-			break;
 		quit_allow();
 		(void)poll(&fd, 1, (int)((until_usec - now_usec) / USEC_PER_MSEC) + 1);
 		quit_deny();
 		beside_work();
 	}
-	for (unsigned i = 0; i < RUNS_MAX; i++)
-		if (runs[i].notice)
-			run_end(&runs[i], "killed, as cbprobe ends");
+}
+
+/* No command begins any more. */
+static void drop_notices(void)
+{
 	if (first)
 		say(LOG_WARNING, "--notify: %zu changes not told, as the command took too long", waiting);
 	while (first) {
@@ -360,6 +393,19 @@ void notify_finish(void)
 	}
 	end_of_line = &first;
 	waiting = 0;
+}
+
+void notify_finish(void)
+{
+	quit_deny();
+	work_until(now_monotonic() + TIMEOUT_USEC);
+	drop_notices();
+	for (unsigned i = 0; i < RUNS_MAX; i++)
+		if (runs[i].notice && !runs[i].why)
+			run_kill(&runs[i], "killed, as cbprobe ends");
+	set_timer();
+	while (any_running()) /* each run ends, or is left, when its deadline is over */
+		work_until(now_monotonic() + GRACE_USEC);
 	quit_allow();
 }
 

@@ -17,7 +17,7 @@ int notify_setup(const char *command);
 void notify_node_state(const char *node, const struct score_edge *edge, const char *detail);
 
 /* Waits for the commands that run and that are still to come, but no longer than a single command may take: then kills
- * them. Open to SIGTERM. */
+ * them, and leaves a command that does not even die. Open to SIGTERM. */
 void notify_finish(void);
 
 /* Kills the running commands. For a signal handler, while no other function of this file is at work. */

@@ -7,7 +7,8 @@
  *
  * A timer cannot be moved once the kernel has it. So a timer that is due within
  * the next minute expires every 50 ms until then, and its owner finds that the
- * time has not come yet.
+ * time has not come yet. A timer that is set later is set by the clock that is
+ * ahead.
  */
 
 #include <dlfcn.h>
@@ -20,16 +21,22 @@
 #define AHEAD_SEC 60
 #define SOON_NSEC 50000000L
 
+static bool is_ahead(void)
+{
+	const char *path = getenv("AHEAD");
+
+	return path && access(path, F_OK) == 0;
+}
+
 int clock_gettime(clockid_t id, struct timespec *now)
 {
 	static int (*real)(clockid_t, struct timespec *);
-	const char *path = getenv("AHEAD");
 	int r;
 
 	if (!real)
 		real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
 	r = real(id, now);
-	if (r == 0 && id == CLOCK_MONOTONIC && path && access(path, F_OK) == 0)
+	if (r == 0 && id == CLOCK_MONOTONIC && is_ahead())
 		now->tv_sec += AHEAD_SEC;
 	return r;
 }
@@ -37,7 +44,7 @@ int clock_gettime(clockid_t id, struct timespec *now)
 int timerfd_settime(int fd, int flags, const struct itimerspec *new, struct itimerspec *old)
 {
 	static int (*real)(int, int, const struct itimerspec *, struct itimerspec *);
-	struct itimerspec soon = { 0 };
+	struct itimerspec soon = { 0 }, kernels = *new;
 	struct timespec now;
 	bool is_armed = new->it_value.tv_sec || new->it_value.tv_nsec;
 
@@ -45,8 +52,11 @@ int timerfd_settime(int fd, int flags, const struct itimerspec *new, struct itim
 		real = (int (*)(int, int, const struct itimerspec *, struct itimerspec *))dlsym(RTLD_NEXT,
 												"timerfd_settime");
 	if (!is_armed || !(flags & TFD_TIMER_ABSTIME) || clock_gettime(CLOCK_MONOTONIC, &now) < 0 ||
-	    new->it_value.tv_sec < now.tv_sec + AHEAD_SEC / 3 || new->it_value.tv_sec > now.tv_sec + AHEAD_SEC)
-		return real(fd, flags, new, old);
+	    new->it_value.tv_sec < now.tv_sec + AHEAD_SEC / 3 || new->it_value.tv_sec > now.tv_sec + AHEAD_SEC) {
+		if (is_armed && (flags & TFD_TIMER_ABSTIME) && is_ahead())
+			kernels.it_value.tv_sec -= AHEAD_SEC;
+		return real(fd, flags, &kernels, old);
+	}
 	soon.it_value.tv_nsec = soon.it_interval.tv_nsec = SOON_NSEC;
 	return real(fd, 0, &soon, old);
 }
