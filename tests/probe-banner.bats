@@ -70,6 +70,21 @@ reason_is() { [ "$(reason_of "$1")" = "$2" ] || { score list; return 1; }; }
   reason_is 4005 'wrong\x20banner:\x20421\x20not\x20now'
 }
 
+@test "a line that a server says before it closes the connection is told, also if more lines may come" {
+  talker full 4001 'last:Exceeded MaxStartups\r\n'
+  talker several 4002 'last:notice\r\nNot allowed at this time\r\n'
+  talker unended 4003 'last:Not allowed'
+  talker silent 4004 close
+  talker blank 4005 'last:\r\n'
+  for port in 4001 4002 4003 4004 4005; do node_line $port 1 check=ssh; done
+  probe
+  reason_is 4001 'wrong\x20banner:\x20Exceeded\x20MaxStartups'
+  reason_is 4002 'wrong\x20banner:\x20Not\x20allowed\x20at\x20this\x20time'
+  reason_is 4003 'wrong\x20banner:\x20Not\x20allowed'
+  reason_is 4004 'closed\x20without\x20an\x20answer'
+  reason_is 4005 'wrong\x20banner'
+}
+
 @test "chat: the step that fails is told by its line" {
   talker good 4001 'script:220 hi\r\n|250 sure\r\n|221 bye\r\n'
   talker bad 4002 'script:220 hi\r\n|550 no\r\n|221 bye\r\n'

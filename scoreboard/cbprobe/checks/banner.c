@@ -107,6 +107,12 @@ static enum outcome banner_heard(struct probe *probe, uint64_t deadline_usec)
 			break;
 		next_line(talk, (size_t)(newline - line) + 1);
 	}
+	if (talk->ended && talk->received > 0) { /* all lines were passed over, and no other comes */
+		size_t length;
+		const char *last = conversation_last_line(talk, &length);
+
+		return probe_fail_said(probe, REASON_WRONG_BANNER, "", last, length);
+	}
 	return OUTCOME_PENDING;
 }
 
