@@ -3,7 +3,8 @@
 /*
  * command.c: reads a command line with getopt_long(3), in two steps. The first
  * step skips the options, and finds the verb. The second reads the part before the
- * verb and the part behind it, each with the rows that count there: behind a verb a letter may stand for another option than before it.
+ * verb and the part behind it, each with the rows that count there: behind a verb a
+ * letter may stand for another option than before it.
  */
 
 #include "command.h"
