@@ -159,10 +159,7 @@ static void rank(struct explanation *e)
 
 		e->chosen = &chosen;
 		qsort_r(e->rows, e->n, sizeof(*e->rows), compare_rows, e);
-		e->chosen = NULL;
-		for (uint32_t i = 0; i < e->n; i++)
-			if (e->rows[i].node.id == e->choice.node)
-				e->chosen = &e->rows[i];
+		e->chosen = &e->rows[0]; /* it comes before all others */
 	}
 	for (uint32_t i = 0; i < e->n; i++) {
 		struct explain_row *row = &e->rows[i];
@@ -198,7 +195,7 @@ static void tell_second(const struct explanation *e)
 	const struct explain_row *second = e->n > 1 ? &e->rows[1] : NULL;
 	const struct score_node *a, *b;
 
-	if (!e->chosen || !second || second == e->chosen || !second->usable)
+	if (!e->chosen || !second || !second->usable)
 		return;
 	a = &e->chosen->node;
 	b = &second->node;

@@ -381,7 +381,7 @@ int table_add(struct table *table, const void *item)
 }
 
 /* libsmartcols prints nothing at all for a table without lines; people and scripts expect its frame. */
-static int print_empty(struct table *table)
+static void print_empty(struct table *table)
 {
 	if (scols_table_is_json(table->scols)) {
 		print(stdout, "{\n");
@@ -393,7 +393,6 @@ static int print_empty(struct table *table)
 				print(stdout, "%s%s", i ? " " : "", table->columns[i]->name);
 		print(stdout, "\n");
 	}
-	return 0;
 }
 
 /* The width of a column: that of its widest cell, and a blank. */
@@ -494,7 +493,7 @@ int table_print(struct table *table)
 	if (r == 0 && scols_table_get_nlines(table->scols) > 0)
 		r = scols_print_table(table->scols);
 	else if (r == 0)
-		r = print_empty(table);
+		print_empty(table);
 	if (r < 0)
 		complain("cannot print: %s", strerror(-r));
 	table_free(table);

@@ -81,6 +81,7 @@ static void read_filter(struct view *view)
 
 static void hold_or_release(struct view *view, bool hold)
 {
+	static const char *const outcomes[2][2] = { { "is no longer held", "was not held" }, { "is held", "is already held" } };
 	const struct snapshot_node *node;
 	char question[NODE_NAME_MAX + 64];
 	int r;
@@ -96,8 +97,7 @@ static void hold_or_release(struct view *view, bool hold)
 		act_tell(hold ? "down" : "up", node->name, NULL, hold ? "held" : "no longer held");
 		(void)score_save_holds(view->score); /* a failure is told when the program ends */
 	}
-	(void)snprintf(view->message, sizeof(view->message), "%s %s", node->name,
-		       r < 0 ? score_strerror(r) : hold ? r ? "is already held" : "is held" : r ? "was not held" : "is no longer held");
+	(void)snprintf(view->message, sizeof(view->message), "%s %s", node->name, r < 0 ? score_strerror(r) : outcomes[hold][r > 0]);
 }
 
 static void end_connection(struct view *view)

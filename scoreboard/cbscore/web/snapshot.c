@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "list/reason.h"
+#include "system/grow.h"
 #include "system/printable.h"
 #include "system/timespan.h"
 
@@ -38,30 +39,15 @@ static char *copy_name(const char *name)
 	return copy;
 }
 
-static int make_room(struct filling *filling)
-{
-	struct snapshot *snapshot = filling->snapshot;
-	size_t room = filling->room ? 2 * filling->room : 64;
-	struct snapshot_node *nodes;
-
-	if (snapshot->n_nodes < filling->room)
-		return 0;
-	nodes = reallocarray(snapshot->nodes, room, sizeof(*nodes));
-	if (!nodes)
-		return -ENOMEM;
-	snapshot->nodes = nodes;
-	filling->room = room;
-	return 0;
-}
-
 static int add_node(const struct score_node *node, void *arg)
 {
 	struct filling *filling = arg;
+	struct snapshot *snapshot = filling->snapshot;
 	struct snapshot_node *to;
 
-	if (make_room(filling) < 0)
+	if (GROW(snapshot->nodes, snapshot->n_nodes, filling->room) < 0)
 		return -ENOMEM;
-	to = &filling->snapshot->nodes[filling->snapshot->n_nodes++];
+	to = &snapshot->nodes[snapshot->n_nodes++];
 	*to = (struct snapshot_node){
 		.name = copy_name(node->config.name),
 		.why = copy_why(node),
