@@ -250,14 +250,14 @@ static _Noreturn void cannot_run(int error)
 
 /*
  * No command runs as root, also where root is the scoreboard's owner. By system calls: those of the C library would
- * change the user of all threads of the parent, whose memory this is.
+ * change the user of all threads of the parent, whose memory this is. 0 or -1.
  */
-static bool is_no_root(void)
+static int give_up_root(void)
 {
-	if (geteuid() != 0)
-		return true;
-	return syscall(SYS_setgroups, 0, NULL) == 0 && syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY) == 0 &&
-	       syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY) == 0;
+	if (geteuid() == 0 && (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY) < 0 ||
+			       syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY) < 0))
+		return -1;
+	return 0;
 }
 
 /* output: the pipe's end that becomes standard output. Descriptors 0 to 2 are in use: main() saw to that. */
@@ -266,7 +266,7 @@ static _Noreturn void become(const struct call *call, char **environment, pid_t 
 	int null = null_fd();
 
 	(void)setsid(); /* also away from the terminal at which cbprobe runs: a command could type there for its user */
-	if (!is_no_root())
+	if (give_up_root() < 0)
 		_exit(EXIT_CANNOT_RUN);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
