@@ -10,7 +10,7 @@ bats_require_minimum_version 1.5.0
 @test "cap, shares, limits and leases hold after each of millions of steps, and all is well again after each world" {
   run -0 "$BUILD/tests/cbtest-gateways" "${STEPS:-5000000}" "${SEED:-1}"
   # Each kind of thing has happened.
-  for word in joined took gave got shed lost reclaimed came went silent lapsed renewed unsettled went-back left; do
+  for word in joined took gave got shed lost reclaimed came went silent lapsed renewed unsettled name-held went-back left; do
     [[ $'\n'$output =~ $'\n'$word' '[0-9]+ ]] || { echo "never: $word"; echo "$output"; return 1; }
   done
 }
@@ -42,6 +42,12 @@ bats_require_minimum_version 1.5.0
   [[ $output =~ ^200\ moves:\ p50\ ([0-9]+)\ us,\ p90\ ([0-9]+)\ us,\ most\ ([0-9]+)\ us$ ]]
   [ "${BASH_REMATCH[1]}" -lt 30000 ]
   [ "${BASH_REMATCH[2]}" -lt 50000 ]
+}
+
+@test "of two gateways with one name, on another machine or on a copy of the machine, one at a time has the shares" {
+  run -0 "$BUILD/tests/cbtest-gateways" names "${SEED:-1}"
+  echo "# $output"
+  [[ $output =~ ^200\ worlds:\ the\ place\ was\ taken\ [0-9]{3,}\ times,\ name-taken\ [0-9]{2,},\ name-held\ [0-9]{2,}$ ]]
 }
 
 @test "targets are in proportion to demand, add up, and are the same everywhere; the oldest waiter counts" {

@@ -113,15 +113,20 @@ static int check_split(struct score *score)
 	return EX_CONFIG;
 }
 
-/* The same after a restart of this program; another for each machine, and for each scoreboard of a machine. Where there
- * is no machine id, the boot's does. */
-static void identify(char text[static IDENTITY_MAX])
+/* The identity is the same after a restart of this program; another for each machine, and for each scoreboard of a machine.
+ * Where there is no machine id, the boot's does. The boot tells two machines apart of which one is a copy of the other's disk. */
+static void identify(char text[static IDENTITY_MAX], char boot_text[static SD_ID128_STRING_MAX])
 {
 	char *path = realpath(arg.farm.scoreboard, NULL), id[SD_ID128_STRING_MAX];
-	sd_id128_t machine;
+	sd_id128_t machine, boot;
 
+	*boot_text = '\0';
+	if (sd_id128_get_boot_app_specific(MACHINE, &boot) == 0)
+		(void)sd_id128_to_string(boot, boot_text);
+	else
+		boot = SD_ID128_NULL;
 	if (sd_id128_get_machine_app_specific(MACHINE, &machine) < 0)
-		(void)sd_id128_get_boot_app_specific(MACHINE, &machine);
+		machine = boot;
 	(void)snprintf(text, IDENTITY_MAX, "%s:%s", sd_id128_to_string(machine, id), path ?: arg.farm.scoreboard);
 	free(path);
 }
@@ -148,18 +153,19 @@ static int open_gateway(struct engine *engine, const struct gateway_farm *farm, 
 {
 	static const struct gateway_hooks with_command = { .told = loop_told, .fence = loop_fence };
 	static const struct gateway_hooks without = { .told = loop_told };
-	char prefix[FARM_NAME_MAX + 32], identity[IDENTITY_MAX];
+	char prefix[FARM_NAME_MAX + 32], identity[IDENTITY_MAX], boot[SD_ID128_STRING_MAX];
 	const struct gateway_settings settings = {
 		.prefix = prefix,
 		.name = arg.name,
 		.identity = identity,
+		.boot = boot,
 		.lease_usec = arg.lease_usec,
 		.margin_usec = arg.margin_usec,
 		.fence_wait_usec = arg.fence_wait_usec,
 	};
 	int r = farm_options_export(&arg.farm); /* for the command of a fence */
 
-	identify(identity);
+	identify(identity, boot);
 	(void)snprintf(prefix, sizeof(prefix), "/corebalance/%s/", farm_options_shown(&arg.farm));
 	if (arg.fence)
 		fence_setup(arg.fence);

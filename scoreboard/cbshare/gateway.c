@@ -21,6 +21,7 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,10 +80,10 @@ static void ask_all(struct gateway *g)
 	(void)send_request(g, prepare(g, REQUEST_READ));
 }
 
-/* Every commit but a settlement is void once this gateway has written its epoch again. */
+/* Every commit but a settlement is void once this gateway, or another program of its name, has written the epoch again. */
 static void compare_epoch(struct gateway *g, struct request *request)
 {
-	request_compare(request, known_key(&g->known, 'e', gateway_self(g)->name), gateway_self(g)->epoch);
+	request_compare(request, known_key(&g->known, 'e', gateway_self(g)->name), g->epoch);
 }
 
 static uint64_t present_revision(const struct peer *peer)
@@ -133,7 +134,7 @@ static void promise(struct gateway *g, const struct request *request)
 
 /* ---- settling ---- */
 
-/* Another machine says that it is the gateway of this name, and may have a lease. */
+/* Whether another machine says that it is the gateway of this name, and may have a lease. */
 static bool is_name_taken(struct gateway *g)
 {
 	const struct peer *peer = gateway_self(g);
@@ -142,16 +143,31 @@ static bool is_name_taken(struct gateway *g)
 	       g->own.now_usec < plan_reclaim_usec(peer, &g->own, &g->rules);
 }
 
+/* Whether a machine of this identity that was started at another time is the gateway of this name, and may have a lease: this
+ * machine before it was started again, or a copy of it. Of the former no connection is left, so no fence is needed. */
+static bool is_name_held(struct gateway *g)
+{
+	const struct peer *peer = gateway_self(g);
+
+	return peer->present && peer->readable && peer->said.boot[0] != '\0' && g->boot[0] != '\0' &&
+	       strcmp(peer->said.boot, g->boot) != 0 && !peer_is_silent(peer, &g->own);
+}
+
+static void wait_for_name(struct gateway *g, enum gateway_event_kind why)
+{
+	if (!g->name_taken)
+		gateway_tell_of(g, why, gateway_self(g)->name);
+	g->name_taken = true;
+	g->state = STATE_FIND;
+	later(g);
+}
+
 static void settle(struct gateway *g)
 {
 	struct request *request;
 
-	if (is_name_taken(g)) {
-		if (!g->name_taken)
-			gateway_tell_of(g, GATEWAY_NAME_TAKEN, gateway_self(g)->name);
-		g->name_taken = true;
-		g->state = STATE_FIND;
-		later(g);
+	if (is_name_taken(g) || is_name_held(g)) {
+		wait_for_name(g, is_name_taken(g) ? GATEWAY_NAME_TAKEN : GATEWAY_NAME_HELD);
 		return;
 	}
 	g->name_taken = false;
@@ -555,6 +571,11 @@ static int be_active(struct gateway *g)
 	gateway_tell_news(g);
 	if (may_go(g))
 		return say_goodbye(g);
+	/* Another program has settled under this name: the shares that were read since are that program's. */
+	if (gateway_self(g)->epoch != g->epoch) {
+		unsettle(g);
+		return 0;
+	}
 	renew(g);
 	if (anew && !g->pending[REQUEST_READ] && g->own.now_usec >= g->retry_usec)
 		ask_all(g);
@@ -685,7 +706,8 @@ static bool is_name(const char *name)
 static bool is_valid(const struct gateway_settings *settings)
 {
 	return is_name(settings->name) && settings->prefix && settings->identity &&
-	       strlen(settings->identity) <= IDENTITY_MAX && settings->lease_usec <= LEASE_MAX_USEC &&
+	       strlen(settings->identity) <= IDENTITY_MAX && settings->boot && strlen(settings->boot) <= BOOT_MAX &&
+	       settings->lease_usec <= LEASE_MAX_USEC &&
 	       settings->margin_usec < settings->lease_usec && settings->fence_wait_usec <= LEASE_MAX_USEC;
 }
 
@@ -707,6 +729,7 @@ int gateway_new(const struct gateway_settings *settings, struct engine *engine, 
 	g->rules.fence_tells = hooks->fence != NULL;
 	g->rules.fence_wait_usec = settings->fence_wait_usec;
 	g->identity = strdup(settings->identity);
+	(void)snprintf(g->boot, sizeof(g->boot), "%s", settings->boot);
 	if (!g->identity || known_init(&g->known, settings->prefix, settings->name) < 0) {
 		gateway_free(g);
 		return -ENOMEM;

@@ -77,6 +77,7 @@ enum gateway_event_kind {
 	GATEWAY_LIST_DIFFERS,        /* the peer has another node list, or other cores; told again when that changes */
 	GATEWAY_LIST_AGREES,         /* no more */
 	GATEWAY_NAME_TAKEN,          /* another machine is the gateway of this name; this machine waits until that is silent */
+	GATEWAY_NAME_HELD,           /* so is this machine before its latest start, or a copy of it; this gateway waits as well */
 	GATEWAY_BAD_VALUE,           /* a key of the engine has a value that cannot be read: peer is the key */
 	GATEWAY_WENT_BACK,           /* the engine has lost changes; this gateway begins anew when all leases are over */
 	GATEWAY_LEFT,                /* the last of gateway_leave() */
@@ -110,6 +111,7 @@ struct gateway_settings {
 	const char *name;            /* this gateway's: letters, digits, and . _ - */
 	const char *identity;        /* the same after a restart of the program, another on each machine and for each
 				      * scoreboard; at most 511 bytes */
+	const char *boot;            /* another after each start of the machine; empty: not known; at most 63 bytes */
 	uint64_t lease_usec;         /* L: a gateway that has said nothing for so long is dead */
 	uint64_t margin_usec;        /* so long before that this gateway stops to give out slots; below lease_usec */
 	uint64_t fence_wait_usec;    /* see struct gateway_hooks */

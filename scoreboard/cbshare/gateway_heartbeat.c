@@ -22,6 +22,7 @@ static struct heartbeat heartbeat_now(const struct gateway *g)
 			       .leaving = g->own.leaving };
 
 	memcpy(h.identity, g->identity, strlen(g->identity) + 1);
+	memcpy(h.boot, g->boot, sizeof(h.boot));
 	return h;
 }
 

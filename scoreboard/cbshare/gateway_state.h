@@ -29,6 +29,7 @@ struct gateway {
 	struct gateway_farm farm;
 	struct gateway_hooks hooks;
 	char *identity;
+	char boot[BOOT_MAX + 1];
 	uint64_t margin_usec;
 
 	enum state state;
@@ -42,7 +43,7 @@ struct gateway {
 	unsigned refused;            /* moves in a row */
 	uint64_t refused_newest;     /* what was known of the engine when the latest of them was asked for */
 	bool watching;
-	bool name_taken;             /* that was told */
+	bool name_taken;             /* that another program is the gateway of this name was told */
 
 	uint64_t lease_usec;         /* as the farm has it */
 	uint64_t promised_usec;      /* as the engine's answers have it */

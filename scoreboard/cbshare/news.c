@@ -37,6 +37,9 @@ static const struct {
 	[GATEWAY_LIST_DIFFERS] = { LOG_WARNING, false, "gateway ", "has another node list" },
 	[GATEWAY_LIST_AGREES] = { LOG_NOTICE, false, "gateway ", "has the same node list again" },
 	[GATEWAY_NAME_TAKEN] = { LOG_ERR, false, NULL, "another machine is the gateway of this name: --name must differ" },
+	[GATEWAY_NAME_HELD] = { LOG_WARNING, false, "gateway ",
+				"was here before this machine was started, or runs on a copy of this machine: waiting until its "
+				"lease is over" },
 	[GATEWAY_BAD_VALUE] = { LOG_ERR, false, "the engine's key ", "has a value that cannot be read" },
 	[GATEWAY_WENT_BACK] = { LOG_ERR, false, NULL,
 				"the engine has lost changes, as one that was restored from a backup: the lease is given up, and "

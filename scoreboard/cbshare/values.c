@@ -40,6 +40,7 @@ int heartbeat_format(const struct heartbeat *h, char **ret)
 {
 	json_object *object = json_object_new_object();
 	bool complete = add(object, "id", json_object_new_string(h->identity)) &&
+			(h->boot[0] == '\0' || add(object, "boot", json_object_new_string(h->boot))) &&
 			add(object, "seq", json_object_new_uint64(h->sequence)) &&
 			add(object, "lease", json_object_new_uint64(h->lease_usec)) &&
 			add(object, "busy", json_object_new_uint64(h->busy)) &&
@@ -100,12 +101,12 @@ static bool get_number(json_object *object, const char *name, uint64_t max, uint
 	return read_number(json_object_object_get(object, name), max, ret);
 }
 
-static bool get_identity(json_object *object, char ret[static IDENTITY_MAX + 1])
+static bool get_text(json_object *object, const char *name, char *ret, size_t max)
 {
-	json_object *member = json_object_object_get(object, "id");
+	json_object *member = json_object_object_get(object, name);
 	size_t length = (size_t)json_object_get_string_len(member);
 
-	if (!json_object_is_type(member, json_type_string) || length > IDENTITY_MAX)
+	if (!json_object_is_type(member, json_type_string) || length > max)
 		return false;
 	memcpy(ret, json_object_get_string(member), length + 1);
 	return true;
@@ -113,7 +114,8 @@ static bool get_identity(json_object *object, char ret[static IDENTITY_MAX + 1])
 
 static bool read_heartbeat(json_object *object, struct heartbeat *h)
 {
-	return json_object_is_type(object, json_type_object) && get_identity(object, h->identity) &&
+	return json_object_is_type(object, json_type_object) && get_text(object, "id", h->identity, IDENTITY_MAX) &&
+	       (!json_object_object_get(object, "boot") || get_text(object, "boot", h->boot, BOOT_MAX)) &&
 	       get_number(object, "seq", UINT64_MAX, &h->sequence) &&
 	       get_number(object, "lease", LEASE_MAX_USEC, &h->lease_usec) &&
 	       get_number(object, "busy", UINT32_MAX, &h->busy) && get_number(object, "wait", UINT32_MAX, &h->waiting) &&

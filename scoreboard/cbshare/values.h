@@ -14,11 +14,13 @@
 
 #define CORES_MAX 65535u          /* of a node */
 #define IDENTITY_MAX 511u          /* longest identity, without its NUL */
+#define BOOT_MAX 63u
 #define LEASE_MAX_USEC UINT64_C(86400000000)
 
 /* A heartbeat. Lengths of time are microseconds; age and lease count in the sender's clock. */
 struct heartbeat {
 	char identity[IDENTITY_MAX + 1];
+	char boot[BOOT_MAX + 1];     /* another after each start of the sender's machine; empty: not known */
 	uint64_t sequence;
 	uint64_t lease_usec;         /* the sender's L */
 	uint64_t busy, waiting;

@@ -11,6 +11,8 @@
 #include "site.h"
 #include "world.h"
 
+#define READS_USEC 200000u
+
 struct site sites[SITES_MAX];
 unsigned n_sites, n_nodes;
 uint32_t cores_of[NODES_MAX];
@@ -295,7 +297,13 @@ static void turn(void *context, uint64_t number)
 		world_at(site->in_turn ? world_now() + 500 : site->stopped_usec, turn, site, number);
 		return;
 	}
+	if (site->stopped && once_in(2))
+		site->reads_usec = world_now() + chance(READS_USEC);
 	site->stopped = false;
+	if (world_now() < site->reads_usec) {
+		world_at(site->reads_usec, turn, site, number);
+		return;
+	}
 	site->in_turn = true;
 	/* The time is old when the turn comes to use it. */
 	(void)befall(site);
@@ -370,19 +378,22 @@ static int cut_watch(struct engine *engine, const char *prefix, uint64_t after, 
 
 void site_start(struct site *site)
 {
+	char boot[32];
 	static const struct engine_calls calls = { .read = cut_read, .commit = cut_commit, .watch = cut_watch };
 	struct gateway_farm farm = { .context = site, .look = farm_look, .set_share = farm_set_share,
 				     .set_lease = farm_set_lease };
 	struct gateway_hooks hooks = { .context = site, .told = told };
-	struct gateway_settings settings = { .prefix = "/corebalance/farm/", .name = site->name, .identity = site->name,
-					     .lease_usec = LEASE_USEC, .margin_usec = MARGIN_USEC };
+	struct gateway_settings settings = { .prefix = "/corebalance/farm/", .name = site->name, .identity = site->identity,
+					     .boot = boot, .lease_usec = LEASE_USEC, .margin_usec = MARGIN_USEC };
 
 	if (site->gateway)
 		return;
+	(void)snprintf(boot, sizeof(boot), "%u of %u", site->boots, site->index);
 	note("%s starts", site->name);
 	site->client = store_client(site->index, &site->way, runs, ran);
 	mortals[site->index] = (struct mortal){ .engine = { &calls }, .site = site };
 	site->dying = site->stopped = false;
+	site->reads_usec = 0;
 	if (gateway_new(&settings, &mortals[site->index].engine, &farm, &hooks, &site->gateway) != 0)
 		broken("no gateway");
 	world_at(world_now(), turn, site, ++site->turn_number);
@@ -417,6 +428,7 @@ void site_crash(struct site *site)
 	note("%s crashes", site->name);
 	close_all(site);
 	site->lease_usec = 0;
+	site->boots++;
 	for (i = 0; i < n_nodes; i++)
 		site->nodes[i].share = site->nodes[i].listed ? UINT32_MAX : 0;
 }
@@ -427,6 +439,7 @@ void site_begin(struct site *site, unsigned index, uint64_t offset, uint64_t rat
 
 	*site = (struct site){ .index = index, .offset = offset, .rate = rate, .job_usec = 100000 };
 	(void)snprintf(site->name, sizeof(site->name), "gw%u", index + 1);
+	(void)snprintf(site->identity, sizeof(site->identity), "machine%u", index + 1);
 	for (i = 0; i < n_nodes; i++)
 		site->nodes[i] = (struct node_at_site){ .listed = true, .usable = true, .cores = cores_of[i], .share = UINT32_MAX };
 }

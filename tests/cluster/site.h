@@ -53,9 +53,10 @@ struct node_at_site {
 
 struct site {
 	unsigned index;
-	char name[16];
+	char name[16], identity[16]; /* of its gateway */
 	/* the machine's clock: a simulated microsecond is rate / 2^20 of its microseconds */
 	uint64_t offset, rate;
+	unsigned boots;              /* how often it was started */
 	struct way way;
 	/* the scoreboard */
 	uint64_t lease_usec;
@@ -70,6 +71,7 @@ struct site {
 	struct gateway *gateway;     /* NULL: no process */
 	bool stopped;                /* it gets no processor until stopped_usec */
 	uint64_t stopped_usec;
+	uint64_t reads_usec;         /* until then it takes in what came while it was stopped, and has no turn */
 	bool in_turn, dying;
 	uint64_t turn_number;
 	uint64_t births;

@@ -6,6 +6,7 @@
  *
  *     cbtest-gateways [STEPS [SEED [FAULT]]]
  *     cbtest-gateways moves [SEED]
+ *     cbtest-gateways names [SEED]
  * After each step, which is anything that happens, all of these hold:
  *     cap      the connections of all gateways at a node, and those that ended so lately that the node may still have
  *              them, are no more than its cores
@@ -106,6 +107,17 @@ static void share_fell(unsigned author, unsigned node, const struct site *site, 
 	}
 }
 
+/* Whether a site before it has the same name, and so the same shares. */
+static bool is_namesake(unsigned site)
+{
+	unsigned i;
+
+	for (i = 0; i < site; i++)
+		if (strcmp(sites[i].name, sites[site].name) == 0)
+			return true;
+	return false;
+}
+
 /* A commit was applied. */
 static void applied(unsigned author)
 {
@@ -115,8 +127,8 @@ static void applied(unsigned author)
 		uint32_t now[SITES_MAX], cores = read_shares(i, now), before = 0, sum = 0;
 
 		for (j = 0; j < n_sites; j++) {
-			before += shares[i][j];
-			sum += now[j];
+			before += is_namesake(j) ? 0 : shares[i][j];
+			sum += is_namesake(j) ? 0 : now[j];
 			if (now[j] < shares[i][j])
 				share_fell(author, i, &sites[j], now[j]);
 		}
@@ -476,6 +488,66 @@ static int move_often(uint64_t seed)
 	return 0;
 }
 
+/* ---- two machines with one name ---- */
+
+#define NAMES 200u
+
+static bool is_settled(const struct site *site)
+{
+	struct gateway_status status;
+
+	if (site->gateway)
+		gateway_status(site->gateway, &status);
+	return site->gateway && status.settled;
+}
+
+/* Two gateways have one name. The machine of the second is another, or a copy of the first machine. One of them after the
+ * other is stopped, or crashes, for longer than a lease, so that the other takes its place; then it goes on. Returns how often
+ * the place was taken. */
+static unsigned share_name(uint64_t seed)
+{
+	unsigned taken = 0, round, first;
+
+	begin(seed, find_fault("none"));
+	calm_weather = true;
+	(void)strcpy(sites[1].name, sites[0].name);
+	if (once_in(2))
+		(void)strcpy(sites[1].identity, sites[0].identity);
+	world_run(world_now() + 3000000);
+	for (round = 0; round < 8; round++) {
+		first = is_settled(&sites[1]);
+		if (is_settled(&sites[0]) && is_settled(&sites[1]))
+			broken("name: both gateways that are named %s are settled", sites[0].name);
+		site_demand(&sites[0], 12, 100000);
+		site_demand(&sites[1], 12, 100000);
+		if (once_in(4)) {
+			site_crash(&sites[first]);
+			world_at(world_now() + some_time(), start, &sites[first], 0);
+		} else {
+			site_stop(&sites[first], LEASE_USEC + chance(LEASE_USEC));
+		}
+		world_run(world_now() + 3 * LEASE_USEC);
+		taken += is_settled(&sites[!first]);
+	}
+	for (round = 0; round < n_sites; round++)
+		site_end(&sites[round]);
+	world_run(world_now() + 20000000);
+	store_end();
+	world_end();
+	return taken;
+}
+
+static int share_names(uint64_t seed)
+{
+	unsigned i, taken = 0;
+
+	for (i = 0; i < NAMES; i++)
+		taken += share_name(seed + i);
+	printf("%u worlds: the place was taken %u times, name-taken %" PRIu64 ", name-held %" PRIu64 "\n", NAMES, taken,
+	       events_told[GATEWAY_NAME_TAKEN], events_told[GATEWAY_NAME_HELD]);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t steps = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000, seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
@@ -485,6 +557,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "moves") == 0)
 		return move_often(seed);
+	if (argc > 1 && strcmp(argv[1], "names") == 0)
+		return share_names(seed);
 	while (done < steps) {
 		done += live(seed++, 40000, fault);
 		worlds++;
