@@ -50,6 +50,12 @@ bats_require_minimum_version 1.5.0
   [[ $output =~ ^200\ worlds:\ the\ place\ was\ taken\ [0-9]{3,}\ times,\ name-taken\ [0-9]{2,},\ name-held\ [0-9]{2,}$ ]]
 }
 
+@test "a gateway that is started again with a shorter lease, and is cut off then, has lost the longer one when others take its cores" {
+  run -0 "$BUILD/tests/cbtest-gateways" shorter "${SEED:-1}"
+  echo "# $output"
+  [[ $output =~ ^200\ worlds:\ lapsed\ [0-9]{3,},\ reclaimed\ [0-9]{3,}$ ]]
+}
+
 @test "targets are in proportion to demand, add up, and are the same everywhere; the oldest waiter counts" {
   "$BUILD/tests/cbtest-targets"
 }

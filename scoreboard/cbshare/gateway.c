@@ -162,14 +162,32 @@ static void wait_for_name(struct gateway *g, enum gateway_event_kind why)
 	later(g);
 }
 
-static void settle(struct gateway *g)
+/* The heartbeat says this program's lease. Where a former program had a longer one, the farm's lease ends sooner from now on. */
+static int shorten_lease(struct gateway *g)
+{
+	uint64_t until = g->own.now_usec + g->own.lease_usec - g->margin_usec;
+	int r;
+
+	if (g->lease_usec <= until)
+		return 0;
+	r = g->farm.set_lease(g->farm.context, until);
+	if (r == 0)
+		g->lease_usec = until;
+	return r;
+}
+
+static int settle(struct gateway *g)
 {
 	struct request *request;
+	int r;
 
 	if (is_name_taken(g) || is_name_held(g)) {
 		wait_for_name(g, is_name_taken(g) ? GATEWAY_NAME_TAKEN : GATEWAY_NAME_HELD);
-		return;
+		return 0;
 	}
+	r = shorten_lease(g);
+	if (r < 0)
+		return r;
 	g->name_taken = false;
 	request = prepare(g, REQUEST_SETTLE);
 	if (request) {
@@ -178,6 +196,7 @@ static void settle(struct gateway *g)
 		gateway_put_heartbeat(g, request);
 	}
 	(void)send_request(g, request);
+	return 0;
 }
 
 static void reset_offers(struct gateway *g)
@@ -590,9 +609,8 @@ static int step(struct gateway *g)
 	if (g->state == STATE_LEFT || g->own.now_usec < g->retry_usec || g->pending[REQUEST_READ] || g->pending[REQUEST_SETTLE])
 		return 0;
 	if (g->state == STATE_SETTLE)
-		settle(g);
-	else
-		ask_all(g);
+		return settle(g);
+	ask_all(g);
 	return 0;
 }
 

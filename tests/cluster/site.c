@@ -384,7 +384,7 @@ void site_start(struct site *site)
 				     .set_lease = farm_set_lease };
 	struct gateway_hooks hooks = { .context = site, .told = told };
 	struct gateway_settings settings = { .prefix = "/corebalance/farm/", .name = site->name, .identity = site->identity,
-					     .boot = boot, .lease_usec = LEASE_USEC, .margin_usec = MARGIN_USEC };
+					     .boot = boot, .lease_usec = site->lease_length_usec, .margin_usec = MARGIN_USEC };
 
 	if (site->gateway)
 		return;
@@ -437,7 +437,8 @@ void site_begin(struct site *site, unsigned index, uint64_t offset, uint64_t rat
 {
 	unsigned i;
 
-	*site = (struct site){ .index = index, .offset = offset, .rate = rate, .job_usec = 100000 };
+	*site = (struct site){ .index = index, .offset = offset, .rate = rate, .job_usec = 100000,
+			       .lease_length_usec = LEASE_USEC };
 	(void)snprintf(site->name, sizeof(site->name), "gw%u", index + 1);
 	(void)snprintf(site->identity, sizeof(site->identity), "machine%u", index + 1);
 	for (i = 0; i < n_nodes; i++)

@@ -58,6 +58,7 @@ struct site {
 	uint64_t offset, rate;
 	unsigned boots;              /* how often it was started */
 	struct way way;
+	uint64_t lease_length_usec;  /* with which its process is started */
 	/* the scoreboard */
 	uint64_t lease_usec;
 	struct node_at_site nodes[NODES_MAX];

@@ -7,6 +7,7 @@
  *     cbtest-gateways [STEPS [SEED [FAULT]]]
  *     cbtest-gateways moves [SEED]
  *     cbtest-gateways names [SEED]
+ *     cbtest-gateways shorter [SEED]
  * After each step, which is anything that happens, all of these hold:
  *     cap      the connections of all gateways at a node, and those that ended so lately that the node may still have
  *              them, are no more than its cores
@@ -324,6 +325,18 @@ static void begin(uint64_t seed, const struct fault *fault)
 	}
 }
 
+static void end(void)
+{
+	unsigned i;
+
+	for (i = 0; i < n_sites; i++)
+		site_end(&sites[i]);
+	/* No message arrives any more. */
+	world_run(world_now() + 20000000);
+	store_end();
+	world_end();
+}
+
 /* Everything works from now on, and all gateways have more to do than they can. */
 static void repair(void)
 {
@@ -406,7 +419,6 @@ static void look_at_the_end(void)
 static uint64_t live(uint64_t seed, uint64_t steps, const struct fault *fault)
 {
 	uint64_t pace;
-	unsigned i;
 
 	begin(seed, fault);
 	pace = once_in(2) ? 300000 : 2000000;
@@ -418,13 +430,8 @@ static uint64_t live(uint64_t seed, uint64_t steps, const struct fault *fault)
 	world_run(world_now() + 15000000);
 	look_at_shares();
 	look_at_the_end();
-	for (i = 0; i < n_sites; i++)
-		site_end(&sites[i]);
-	/* No message arrives any more. */
-	world_run(world_now() + 20000000);
 	steps = world_steps();
-	store_end();
-	world_end();
+	end();
 	return steps;
 }
 
@@ -529,11 +536,7 @@ static unsigned share_name(uint64_t seed)
 		world_run(world_now() + 3 * LEASE_USEC);
 		taken += is_settled(&sites[!first]);
 	}
-	for (round = 0; round < n_sites; round++)
-		site_end(&sites[round]);
-	world_run(world_now() + 20000000);
-	store_end();
-	world_end();
+	end();
 	return taken;
 }
 
@@ -548,6 +551,39 @@ static int share_names(uint64_t seed)
 	return 0;
 }
 
+/* ---- a shorter lease ---- */
+
+#define SHORTER 200u
+
+/* The first gateway, whose connections last, is started again with a shorter lease, and is cut off soon after; the others
+ * have the shorter lease already. */
+static void shorten_once(uint64_t seed)
+{
+	begin(seed, find_fault("none"));
+	calm_weather = true;
+	sites[0].lease_length_usec = 4 * LEASE_USEC;
+	site_demand(&sites[0], 12, 20000000);
+	world_run(world_now() + 5000000);
+	site_kill(&sites[0]);
+	sites[0].lease_length_usec = LEASE_USEC;
+	site_start(&sites[0]);
+	world_run(world_now() + chance(1000000));
+	cut(&sites[0], 4 * LEASE_USEC);
+	world_run(world_now() + 5 * LEASE_USEC);
+	end();
+}
+
+static int shorten_often(uint64_t seed)
+{
+	unsigned i;
+
+	for (i = 0; i < SHORTER; i++)
+		shorten_once(seed + i);
+	printf("%u worlds: lapsed %" PRIu64 ", reclaimed %" PRIu64 "\n", SHORTER, events_told[GATEWAY_LAPSED],
+	       events_told[GATEWAY_RECLAIMED]);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t steps = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000, seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
@@ -559,6 +595,8 @@ int main(int argc, char **argv)
 		return move_often(seed);
 	if (argc > 1 && strcmp(argv[1], "names") == 0)
 		return share_names(seed);
+	if (argc > 1 && strcmp(argv[1], "shorter") == 0)
+		return shorten_often(seed);
 	while (done < steps) {
 		done += live(seed++, 40000, fault);
 		worlds++;
