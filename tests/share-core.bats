@@ -10,7 +10,7 @@ bats_require_minimum_version 1.5.0
 @test "cap, shares, limits and leases hold after each of millions of steps, and all is well again after each world" {
   run -0 "$BUILD/tests/cbtest-gateways" "${STEPS:-5000000}" "${SEED:-1}"
   # Each kind of thing has happened.
-  for word in joined took gave got shed lost reclaimed came went silent lapsed renewed unsettled name-held went-back left; do
+  for word in joined took gave got shed lost reclaimed came went silent speaks lapsed renewed unsettled name-held went-back left; do
     [[ $'\n'$output =~ $'\n'$word' '[0-9]+ ]] || { echo "never: $word"; echo "$output"; return 1; }
   done
 }

@@ -332,6 +332,19 @@ way_is() { kill "-$1" -- "-$WAY"; }
   nodes_never_overfilled
 }
 
+@test "a fence ends when the gateway says something again, and begins anew with its next silence" {
+  shared_farm 2 a
+  gateway_start b --fence "exec:echo \$\$ >>$T/fenced; exec sleep 600"
+  for n in 1 2; do
+    kill -STOP "${SHARE_PID[a]}"
+    until_ok lines_with_are "$T/fenced" '^[0-9]' "$n"
+    kill -CONT "${SHARE_PID[a]}"
+    until_ok gone "$(tail -n 1 "$T/fenced")"
+  done
+  until_ok lines_with_are "$T/b/share" 'gateway a says something again' 2
+  run ! says b 'is fenced'
+}
+
 @test "a storm: gateways and members are killed, stopped and started again in any order, and no node has too many" {
   node m 4002 3 --mode line --timeout 600
   shared_farm 4 a b c

@@ -71,6 +71,7 @@ enum gateway_event_kind {
 	GATEWAY_CAME,                /* the peer is there */
 	GATEWAY_WENT,                /* the peer has left in order */
 	GATEWAY_SILENT,              /* the peer has said nothing for its lease; its slots are free after the fence */
+	GATEWAY_SPEAKS,              /* the peer that was silent has said something again: no fence is needed */
 	GATEWAY_LAPSED,              /* the lease is over: close all connections now */
 	GATEWAY_RENEWED,             /* it is valid again after that */
 	GATEWAY_UNSETTLED,           /* no answer to a commit: shares stay lowered until it is settled */
@@ -100,7 +101,7 @@ struct gateway_hooks {
 	/* Tells what has happened. Texts are valid during the call. */
 	void (*told)(void *context, const struct gateway_event *event);
 	/* The peer is silent: make sure that it has no connection to any node, and call gateway_fenced() once that is so. Called
-	 * once for each silence. NULL: a peer counts as fenced after fence_wait_usec more of silence. */
+	 * once for each silence, which ends with the event SPEAKS, WENT or RECLAIMED. NULL: a peer counts as fenced after fence_wait_usec more of silence. */
 	void (*fence)(void *context, const char *peer);
 };
 

@@ -13,8 +13,8 @@
 static const char *const words[GATEWAY_EVENT_MAX_] = {
 	[GATEWAY_JOINED] = "joined", [GATEWAY_TOOK] = "took", [GATEWAY_GAVE] = "gave", [GATEWAY_GOT] = "got",
 	[GATEWAY_SHED] = "shed", [GATEWAY_LOST] = "lost", [GATEWAY_RECLAIMED] = "reclaimed", [GATEWAY_CAME] = "came",
-	[GATEWAY_WENT] = "went", [GATEWAY_SILENT] = "silent", [GATEWAY_LAPSED] = "lapsed", [GATEWAY_RENEWED] = "renewed",
-	[GATEWAY_UNSETTLED] = "unsettled", [GATEWAY_LIST_DIFFERS] = "list-differs", [GATEWAY_LIST_AGREES] = "list-agrees",
+	[GATEWAY_WENT] = "went", [GATEWAY_SILENT] = "silent", [GATEWAY_SPEAKS] = "speaks", [GATEWAY_LAPSED] = "lapsed",
+	[GATEWAY_RENEWED] = "renewed", [GATEWAY_UNSETTLED] = "unsettled", [GATEWAY_LIST_DIFFERS] = "list-differs", [GATEWAY_LIST_AGREES] = "list-agrees",
 	[GATEWAY_NAME_TAKEN] = "name-taken", [GATEWAY_NAME_HELD] = "name-held", [GATEWAY_BAD_VALUE] = "bad-value",
 	[GATEWAY_WENT_BACK] = "went-back", [GATEWAY_LEFT] = "left",
 };
@@ -76,6 +76,11 @@ static void tell_presence(struct gateway *g, struct peer *peer)
 
 static void tell_silence(struct gateway *g, struct peer *peer)
 {
+	if (peer->silent_revision > 0 && peer->silent_revision != peer->revision) {
+		peer->silent_revision = 0;
+		if (peer->present)
+			gateway_tell_of(g, GATEWAY_SPEAKS, peer->name);
+	}
 	if (!peer->present || peer->silent_revision == peer->revision || !peer_is_silent(peer, &g->own))
 		return;
 	peer->silent_revision = peer->revision;

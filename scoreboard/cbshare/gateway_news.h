@@ -15,7 +15,7 @@ void gateway_tell_of(struct gateway *g, enum gateway_event_kind kind, const char
 
 /*
  * Tells what has changed at the engine since the latest call: cores that came or
- * went, peers that came, went or fell silent, lists that differ, and a key that
+ * went, peers that came, went, fell silent or spoke again, lists that differ, and a key that
  * cannot be read. For a peer that has fallen silent the hook fence is called.
  */
 void gateway_tell_news(struct gateway *g);

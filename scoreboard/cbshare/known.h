@@ -30,7 +30,7 @@ struct peer {
 	struct heartbeat said;
 	bool spoke;                  /* revision has changed since the latest turn */
 	uint64_t heard_usec;         /* when: the time of the first turn that knew of it */
-	uint64_t silent_revision;    /* its silence after this heartbeat was told, */
+	uint64_t silent_revision;    /* its silence after this heartbeat was told, 0: it has ended; */
 	uint64_t fenced_revision;    /* and it was fenced after this heartbeat */
 	uint64_t aged_revision;      /* after this heartbeat it got a slot by the age rule */
 	bool other_list;             /* that its list differs was told */

@@ -56,6 +56,7 @@ void loop_told(void *context, const struct gateway_event *event)
 	case GATEWAY_CAME:
 	case GATEWAY_WENT:
 	case GATEWAY_RECLAIMED:
+	case GATEWAY_SPEAKS:
 		if (event->peer)
 			fence_end(event->peer);
 		break;

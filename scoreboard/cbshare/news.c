@@ -31,6 +31,7 @@ static const struct {
 	[GATEWAY_CAME] = { LOG_NOTICE, false, "gateway ", "is there" },
 	[GATEWAY_WENT] = { LOG_NOTICE, false, "gateway ", "has left" },
 	[GATEWAY_SILENT] = { LOG_WARNING, false, "gateway ", "has said nothing for its lease" },
+	[GATEWAY_SPEAKS] = { LOG_NOTICE, false, "gateway ", "says something again" },
 	[GATEWAY_LAPSED] = { LOG_WARNING, false, NULL, "the lease is over: no slot is given out" },
 	[GATEWAY_RENEWED] = { LOG_NOTICE, false, NULL, "the lease is valid again" },
 	[GATEWAY_UNSETTLED] = { LOG_NOTICE, false, NULL, "a change has no answer: shares stay lowered until it is settled" },
