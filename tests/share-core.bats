@@ -56,6 +56,12 @@ bats_require_minimum_version 1.5.0
   [[ $output =~ ^200\ worlds:\ lapsed\ [0-9]{3,},\ reclaimed\ [0-9]{3,}$ ]]
 }
 
+@test "a fence is for the dead only: after an outage of the engine, or of the own machine, no gateway that is well is fenced" {
+  run -0 "$BUILD/tests/cbtest-gateways" outages "${SEED:-1}"
+  echo "# $output"
+  [[ $output =~ ^200\ worlds:\ silent\ [0-9]{3,},\ reclaimed\ [0-9]{3,}$ ]]
+}
+
 @test "targets are in proportion to demand, add up, and are the same everywhere; the oldest waiter counts" {
   "$BUILD/tests/cbtest-targets"
 }

@@ -20,7 +20,7 @@ uint64_t peer_silent_usec(const struct peer *peer, const struct own *own)
 {
 	uint64_t lease = peer->readable && peer->said.lease_usec > own->lease_usec ? peer->said.lease_usec : own->lease_usec;
 
-	return peer->heard_usec + lease + lease / 50 + 1;
+	return (peer->heard_usec > own->hears_usec ? peer->heard_usec : own->hears_usec) + lease + lease / 50 + 1;
 }
 
 bool peer_is_silent(const struct peer *peer, const struct own *own)

@@ -12,6 +12,7 @@
 struct own {
 	uint64_t now_usec;
 	uint64_t lease_usec;         /* its L */
+	uint64_t hears_usec;         /* since when this gateway hears others: what was silent before may not have been heard */
 	uint64_t busy, waiting;
 	uint64_t age_usec;           /* of its oldest waiter; 0: no connection waits */
 	uint64_t list;               /* a hash of the names and cores of its list's nodes */
@@ -26,7 +27,8 @@ struct balance {
 	uint64_t weights;            /* the sum of all */
 };
 
-/* Whether the peer has said nothing for the longer one of its lease and this gateway's, and 2 % more: clocks differ by less. */
+/* Whether the peer has said nothing for the longer one of its lease and this gateway's, and 2 % more, while this gateway could hear
+ * it: clocks differ by less. */
 bool peer_is_silent(const struct peer *peer, const struct own *own);
 
 /* When that will be, or was. */

@@ -252,6 +252,8 @@ static void activate(struct gateway *g, const struct request *read)
 		before += g->known.nodes[i]->local.accounted;
 	if (before > now && g->lapsed)
 		gateway_tell(g, &(struct gateway_event){ .kind = GATEWAY_LOST, .slots = before - now });
+	if (g->lapsed)
+		g->own.hears_usec = g->own.now_usec;
 	if (!g->joined || before > now || now > before)
 		gateway_tell(g, &(struct gateway_event){ .kind = GATEWAY_JOINED, .slots = now, .nodes = g->known.n_nodes });
 	g->over_share = !g->joined && is_over_share(g);
@@ -557,11 +559,14 @@ static int end_found_lease(struct gateway *g)
 	return 0;
 }
 
+/* What ended the lease, an engine without answers or a machine that stood still, kept this gateway from hearing others, too. So
+ * their silence counts from here, and again from when the engine has answered. */
 static void lapse(struct gateway *g)
 {
 	if (g->own.now_usec < g->lease_usec || g->lapsed)
 		return;
 	g->lapsed = true;
+	g->own.hears_usec = g->own.now_usec;
 	gateway_tell_of(g, GATEWAY_LAPSED, NULL);
 }
 

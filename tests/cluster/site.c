@@ -20,6 +20,7 @@ char names_of[NODES_MAX][16];
 unsigned site_faults;
 uint64_t events_told[GATEWAY_EVENT_MAX_];
 bool calm_weather;
+bool sites_fence;
 
 /* ---- the clock ---- */
 
@@ -283,6 +284,33 @@ static void told(void *context, const struct gateway_event *event)
 	     event->slots);
 }
 
+/* ---- the fence ---- */
+
+static void end_fence(void *context, uint64_t fenced)
+{
+	struct site *site = context;
+
+	if (site->gateway)
+		gateway_fenced(site->gateway, sites[fenced].name);
+}
+
+/* The fence of one machine works against another. */
+static void begin_fence(void *context, const char *peer)
+{
+	struct site *site = context;
+	unsigned i;
+
+	note("%s fences %s", site->name, peer);
+	for (i = 0; i < n_sites; i++) {
+		if (strcmp(sites[i].name, peer) != 0)
+			continue;
+		if (sites[i].gateway && !sites[i].stopped && !sites[i].way.cut)
+			broken("fence: %s fences %s, which is well", site->name, peer);
+		close_all(&sites[i]);
+		world_at(world_now() + 1 + chance(1000000), end_fence, site, i);
+	}
+}
+
 /* ---- the process ---- */
 
 static void turn(void *context, uint64_t number)
@@ -382,7 +410,7 @@ void site_start(struct site *site)
 	static const struct engine_calls calls = { .read = cut_read, .commit = cut_commit, .watch = cut_watch };
 	struct gateway_farm farm = { .context = site, .look = farm_look, .set_share = farm_set_share,
 				     .set_lease = farm_set_lease };
-	struct gateway_hooks hooks = { .context = site, .told = told };
+	struct gateway_hooks hooks = { .context = site, .told = told, .fence = sites_fence ? begin_fence : NULL };
 	struct gateway_settings settings = { .prefix = "/corebalance/farm/", .name = site->name, .identity = site->identity,
 					     .boot = boot, .lease_usec = site->lease_length_usec, .margin_usec = MARGIN_USEC };
 

@@ -85,6 +85,8 @@ extern char names_of[NODES_MAX][16];
 extern unsigned site_faults;
 extern uint64_t events_told[GATEWAY_EVENT_MAX_];
 extern bool calm_weather;            /* no process dies or stops by itself */
+extern bool sites_fence;             /* gateways that start from now on have a fence, which takes a while; a gateway that is well
+				      * must not be fenced */
 
 /* Begins site number index, with that clock. */
 void site_begin(struct site *site, unsigned index, uint64_t offset, uint64_t rate);

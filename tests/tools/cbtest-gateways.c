@@ -8,6 +8,7 @@
  *     cbtest-gateways moves [SEED]
  *     cbtest-gateways names [SEED]
  *     cbtest-gateways shorter [SEED]
+ *     cbtest-gateways outages [SEED]
  * After each step, which is anything that happens, all of these hold:
  *     cap      the connections of all gateways at a node, and those that ended so lately that the node may still have
  *              them, are no more than its cores
@@ -584,6 +585,51 @@ static int shorten_often(uint64_t seed)
 	return 0;
 }
 
+/* ---- outages ---- */
+
+#define OUTAGES 200u
+
+/* Gateways with a fence. The engine fails for longer than a lease, then a gateway's process is stopped for so long, then the
+ * whole engine with a gateway that does not come back: of these only the last gateway is dead. */
+static void suffer_outages(uint64_t seed)
+{
+	struct site *last;
+	uint64_t reclaimed;
+
+	begin(seed, find_fault("none"));
+	sites_fence = true;
+	calm_weather = true;
+	last = &sites[n_sites - 1];
+	world_run(world_now() + 3000000);
+	store_fail();
+	world_run(world_now() + LEASE_USEC + chance(2 * LEASE_USEC));
+	store_return(false);
+	world_run(world_now() + 2 * LEASE_USEC);
+	site_stop(&sites[0], 2 * LEASE_USEC);
+	world_run(world_now() + 4 * LEASE_USEC);
+	reclaimed = events_told[GATEWAY_RECLAIMED];
+	store_fail();
+	site_kill(last);
+	world_run(world_now() + LEASE_USEC + chance(2 * LEASE_USEC));
+	store_return(false);
+	world_run(world_now() + 3 * LEASE_USEC);
+	if (events_told[GATEWAY_RECLAIMED] == reclaimed)
+		broken("outages: no gateway has reclaimed what %s had", last->name);
+	sites_fence = false;
+	end();
+}
+
+static int suffer_often(uint64_t seed)
+{
+	unsigned i;
+
+	for (i = 0; i < OUTAGES; i++)
+		suffer_outages(seed + i);
+	printf("%u worlds: silent %" PRIu64 ", reclaimed %" PRIu64 "\n", OUTAGES, events_told[GATEWAY_SILENT],
+	       events_told[GATEWAY_RECLAIMED]);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t steps = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000, seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
@@ -597,6 +643,8 @@ int main(int argc, char **argv)
 		return share_names(seed);
 	if (argc > 1 && strcmp(argv[1], "shorter") == 0)
 		return shorten_often(seed);
+	if (argc > 1 && strcmp(argv[1], "outages") == 0)
+		return suffer_often(seed);
 	while (done < steps) {
 		done += live(seed++, 40000, fault);
 		worlds++;
