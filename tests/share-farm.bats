@@ -228,6 +228,62 @@ way_is() { kill "-$1" -- "-$WAY"; }
   nodes_never_overfilled
 }
 
+# The cores of a gateway, as another gateway has them.
+cores_of() { on "$2" "$BUILD/cbscore" gateways -nr -o GATEWAY,SHARE | awk -v g="$1" '$1 == g { print $2 }'; }
+waiters_of() { on "$1" "$BUILD/cbscore" gateways -nr -o GATEWAY,WAITING | awk -v g="$1" '$1 == g { print $2 }'; }
+# renoted GATEWAY N: its cbshare notes the gateways N times.
+renoted() {
+  local before i
+  for ((i = 0; i < $2; i++)); do
+    before=$(stat -c %i.%y "$T/$1/scoreboard.tdb.gateways")
+    until_ok is_noted_anew "$1" "$before"
+  done
+}
+is_noted_anew() { [ "$(stat -c %i.%y "$T/$1/scoreboard.tdb.gateways")" != "$2" ]; }
+
+@test "a gateway whose waiters no core would serve, as it is paused or its nodes are held, takes no cores from others" {
+  shared_farm 6 a b
+  crowd_start a 8
+  until_ok busy_on_at_least a 4
+  on b "$BUILD/cbscore" pause
+  job_start b early
+  until_ok waiting_on_is b 1
+  renoted a 6
+  [ "$(waiters_of b)" = 0 ]
+  [ "$(cores_of a a)" -ge 4 ]
+  on b "$BUILD/cbscore" down "$ADDR:4001"
+  on b "$BUILD/cbscore" resume
+  renoted a 6
+  [ "$(waiters_of b)" = 0 ]
+  [ "$(cores_of a a)" -ge 4 ]
+  # What it can serve it gets.
+  on b "$BUILD/cbscore" up "$ADDR:4001"
+  until_ok busy_on_is b 1
+  word early
+  client_wait early
+  nodes_never_overfilled
+}
+
+@test "clients that may have no more cores take one from another gateway at most" {
+  shared_farm 6 a
+  mkdir "$T/b"
+  share_start b
+  until_ok says b joined
+  PORT[b]=3799
+  on b background "$T/b/relay" "$BUILD/cbrelay" -c "$CONF" --per-client 1 "$ADDR:${PORT[b]}"
+  until_ok is_listening "$ADDR:${PORT[b]}"
+  crowd_start a 8
+  until_ok busy_on_at_least a 3
+  for i in 1 2 3; do job_start b "long$i"; done
+  until_ok busy_on_is b 1
+  until_ok waiting_on_is b 2
+  renoted a 6
+  [ "$(cores_of b a)" -le 3 ]
+  for i in 1 2 3; do word "long$i"; done
+  for i in 1 2 3; do client_wait "long$i"; done
+  nodes_never_overfilled
+}
+
 @test "cbshare is restarted by SIGUSR1: no job is lost" {
   LEASE=60s MARGIN=5s
   shared_farm 4 a b

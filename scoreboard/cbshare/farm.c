@@ -44,6 +44,23 @@ static int add_node(const struct score_node *node, void *arg)
 	return 0;
 }
 
+static bool has_usable(const struct farm_view *view)
+{
+	for (size_t i = 0; i < view->n; i++)
+		if (view->nodes[i].usable && !view->nodes[i].leaving)
+			return true;
+	return false;
+}
+
+/* The waiters for which one more core would do something. A farm that is paused or has no usable node serves no waiter; where
+ * slots are free, the waiters may not have them, as where a client has reached a limit; kept slots are for so many of them. */
+static uint64_t count_lacking(const struct farm_view *view, const struct score_totals *totals)
+{
+	if (totals->paused || totals->free > 0 || totals->waiting <= totals->kept || !has_usable(view))
+		return 0;
+	return totals->waiting - totals->kept;
+}
+
 static int look(void *context, struct gateway_look *ret)
 {
 	struct farm_view *view = context;
@@ -63,10 +80,10 @@ static int look(void *context, struct gateway_look *ret)
 	*ret = (struct gateway_look){
 		.nodes = view->nodes,
 		.n_nodes = view->n,
-		.waiting = totals.waiting,
+		.waiting = count_lacking(view, &totals),
 		.lease_usec = totals.lease_usec,
 	};
-	if (totals.waiting > 0 && totals.oldest_since_usec < now_usec)
+	if (ret->waiting > 0 && totals.oldest_since_usec < now_usec)
 		ret->age_usec = now_usec - totals.oldest_since_usec;
 	return 0;
 }

@@ -43,8 +43,8 @@ struct gateway_node {
 struct gateway_look {
 	const struct gateway_node *nodes; /* in any order, but best the same each time; valid until the next look */
 	size_t n_nodes;
-	uint64_t waiting;
-	uint64_t age_usec;           /* for how long the oldest waiter has waited; 0: none waits */
+	uint64_t waiting;            /* connections that wait and would have a slot if there were more cores */
+	uint64_t age_usec;           /* for how long the oldest waiter has waited; 0: waiting is 0 */
 	uint64_t lease_usec;         /* as score_set_lease() set it; 0: none yet */
 };
 
