@@ -228,6 +228,28 @@ way_is() { kill "-$1" -- "-$WAY"; }
   nodes_never_overfilled
 }
 
+share_of_is() { [ "$(share_of "$1" "$2")" = "$3" ]; }
+share_of() { on "$1" "$BUILD/cbscore" list -nr -o NODE,SHARE | awk -v n="$ADDR:$2" '$1 == n { print $2 }'; }
+
+@test "cores of a backup that is not used are nobody's; those of the nodes that are used go where they are needed" {
+  node m 4002 6 --mode line --timeout 600
+  sed -i "/:*4002,/s/\$/, backup/" "$CONF"
+  shared_farm 6 a b
+  crowd_start a 8
+  until_ok busy_on_at_least a 5
+  [ "$(share_of a 4002)" = 0 ]
+  # Once no other node is up they are divided as others are.
+  for g in a b; do on $g "$BUILD/cbscore" down "$ADDR:4001"; done
+  until_ok busy_on_node_at_least a 4002 5
+  # And are nobody's again as soon as one is up, but at a gateway that has none.
+  on a "$BUILD/cbscore" up "$ADDR:4001"
+  until_ok share_of_is a 4002 0
+  crowd_start b 8
+  until_ok busy_on_node_at_least b 4002 6
+  nodes_never_overfilled
+}
+busy_on_node_at_least() { [ "$(on "$1" "$BUILD/cbscore" slots -nr -o NODE | grep -cx "$ADDR:$2")" -ge "$3" ]; }
+
 # The cores of a gateway, as another gateway has them.
 cores_of() { on "$2" "$BUILD/cbscore" gateways -nr -o GATEWAY,SHARE | awk -v g="$1" '$1 == g { print $2 }'; }
 waiters_of() { on "$1" "$BUILD/cbscore" gateways -nr -o GATEWAY,WAITING | awk -v g="$1" '$1 == g { print $2 }'; }

@@ -131,7 +131,8 @@ static uint32_t shed_of(const struct known_node *node, const struct own *own)
 {
 	const struct local *local = &node->local;
 
-	if (own->leaving || !local->here || local->leaving)
+	/* A spare node's cores are for a gateway that has no other node. */
+	if (own->leaving || !local->here || local->leaving || local->spare)
 		return node->shares[0];
 	return node->shares[0] - kept_share(node);
 }

@@ -37,17 +37,31 @@ static int add_node(const struct score_node *node, void *arg)
 		.share = node->share,
 		.busy = node->busy,
 		.ended = node->served + node->failed,
-		.usable = !(node->flags & (BN_DOWN | BN_HOLD)),
+		.spare = node->config.backup,
+		.usable = node->state == NODE_UP,
 		.leaving = node->state == NODE_DRAINING,
 	};
 	view->n++;
 	return 0;
 }
 
+/* No connection goes to a backup while a node that is none can be used. Beforehand spare says which nodes are backups. */
+static void set_spare(struct farm_view *view)
+{
+	bool primary_up = false;
+
+	for (size_t i = 0; i < view->n; i++)
+		primary_up |= view->nodes[i].usable && !view->nodes[i].spare;
+	for (size_t i = 0; i < view->n; i++) {
+		view->nodes[i].spare &= primary_up;
+		view->nodes[i].usable &= !view->nodes[i].spare;
+	}
+}
+
 static bool has_usable(const struct farm_view *view)
 {
 	for (size_t i = 0; i < view->n; i++)
-		if (view->nodes[i].usable && !view->nodes[i].leaving)
+		if (view->nodes[i].usable)
 			return true;
 	return false;
 }
@@ -76,6 +90,7 @@ static int look(void *context, struct gateway_look *ret)
 		return r;
 	for (size_t i = 0; i < view->n; i++)
 		view->nodes[i].name = view->names[i].text; /* the array may have moved before */
+	set_spare(view);
 	now_usec = now_realtime();
 	*ret = (struct gateway_look){
 		.nodes = view->nodes,

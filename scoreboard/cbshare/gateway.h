@@ -36,7 +36,8 @@ struct gateway_node {
 	uint32_t share;              /* as score_set_share() set it; UINT32_MAX: never */
 	uint32_t busy;
 	uint64_t ended;              /* connections that have ended at it, ever; only differences count */
-	bool usable;                 /* it may get connections: neither down, nor held */
+	bool usable;                 /* it may get connections: neither down, nor held, nor spare */
+	bool spare;                  /* a backup, which gets none as long as another node is usable */
 	bool leaving;                /* it is in the list no more and waits for the end of its connections */
 };
 

@@ -40,7 +40,7 @@ struct peer {
 /* What this gateway's own scoreboard says of a node, and what is to be done about it. */
 struct local {
 	bool here;                   /* the scoreboard has it */
-	bool usable, leaving;        /* as in struct gateway_node */
+	bool usable, spare, leaving; /* as in struct gateway_node */
 	uint32_t id, cores, busy;
 	uint64_t ended;
 	uint32_t limit;              /* its share as the scoreboard has it; NO_LIMIT */

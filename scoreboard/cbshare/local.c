@@ -82,6 +82,7 @@ static void set_local(struct local *local, const struct gateway_node *node)
 	local->ended = local->ended_before = node->ended;
 	local->counted = true;
 	local->usable = node->usable;
+	local->spare = node->spare;
 	local->leaving = node->leaving;
 	see_level(local);
 }

@@ -140,7 +140,7 @@ static void open_connection(struct site *site, unsigned node)
 
 static bool may_have(const struct node_at_site *node)
 {
-	return node->listed && node->usable && node->busy < node->share && node->busy < node->cores;
+	return node->listed && node->usable && !node->spare && node->busy < node->share && node->busy < node->cores;
 }
 
 /* As the scoreboard does: waiters get slots while there is a lease. */
@@ -236,8 +236,8 @@ static int farm_look(void *context, struct gateway_look *ret)
 		if ((site_faults & SITE_HIDES_BUSY) && busy > node->share)
 			busy = node->share;
 		nodes[n++] = (struct gateway_node){ .name = names_of[i], .id = i, .cores = node->cores, .share = node->share,
-						    .busy = busy, .usable = node->usable, .leaving = !node->listed,
-						    .ended = (site_faults & SITE_HIDES_ENDS) ? 0 : node->ended };
+						    .busy = busy, .usable = node->usable && !node->spare, .spare = node->spare,
+						    .leaving = !node->listed, .ended = (site_faults & SITE_HIDES_ENDS) ? 0 : node->ended };
 	}
 	*ret = (struct gateway_look){ .nodes = nodes, .n_nodes = n, .waiting = site->n_waiters,
 				      .lease_usec = site->lease_usec,

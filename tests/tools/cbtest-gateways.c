@@ -208,7 +208,7 @@ static void return_store(void *context, uint64_t word)
 		(void)read_shares(i, shares[i]);
 }
 
-/* The node list changes at one gateway; the others may load it later, or something else. A node may be down. */
+/* The node list changes at one gateway; the others may load it later, or something else. A node may be down, or a backup. */
 static void change_list(struct site *site)
 {
 	unsigned node = (unsigned)chance(n_nodes), i;
@@ -223,7 +223,10 @@ static void change_usable(struct site *site)
 {
 	unsigned node = (unsigned)chance(n_nodes);
 
-	site->nodes[node].usable = !site->nodes[node].usable;
+	if (once_in(3))
+		site->nodes[node].spare = !site->nodes[node].spare;
+	else
+		site->nodes[node].usable = !site->nodes[node].usable;
 }
 
 static void fail_store(void)
@@ -351,6 +354,7 @@ static void repair(void)
 		for (j = 0; j < n_nodes; j++) {
 			site_list(&sites[i], j, cores_of[j]);
 			sites[i].nodes[j].usable = true;
+			sites[i].nodes[j].spare = false;
 		}
 		if (sites[i].gateway && sites[i].stopped && sites[i].stopped_usec > world_now())
 			sites[i].stopped_usec = world_now();
