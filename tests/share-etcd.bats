@@ -336,6 +336,19 @@ read unknown: $(etcd_url 0): etcdserver: authentication failed, invalid user ID 
   [[ ${lines[0]} =~ ^has\ /f/a\ [0-9]+\ 1$ ]]
 }
 
+@test "a name server that does not answer holds up nothing: the next member is asked" {
+  preload names
+  ETCD_MEMBERS=1
+  etcd_start
+  export NAMES_ANSWER=$T/answer
+  LD_PRELOAD=$PRELOAD session s -t 1000 "http://member.slow:2379,$(etcd_url 0)"
+  say s 'read /f/'
+  until_ok grep -qE '^read (done|unknown)' "$T/s.out"
+  until_told s 'read /f/' '^read done'
+  [ ! -e "$T/answer" ]
+  touch "$T/answer"
+}
+
 @test "a malformed list of members is refused" {
   for members in '' 'gw1:2379' 'ftp://gw1' 'http://' 'http://gw1:0' 'http://gw1:70000' 'http://gw1/v3' 'http://u@gw1' \
     'http://gw1,,http://gw2' 'http://gw1 ,http://gw2' "$(printf 'http://gw%d,' {1..17})http://gw"; do

@@ -191,6 +191,7 @@ static bool set_headers(struct post_details *details, const char *token)
 	return curl_easy_setopt(details->easy, CURLOPT_HTTPHEADER, details->headers) == CURLE_OK;
 }
 
+/* Without CURLOPT_QUICK_EXIT libcurl waits for the thread that looks up a name, also when the request's time is over. */
 static bool set_all(struct post *post, const struct post_request *request)
 {
 	CURL *easy = post->details->easy;
@@ -198,7 +199,7 @@ static bool set_all(struct post *post, const struct post_request *request)
 	return SET(CURLOPT_PRIVATE, post) && SET(CURLOPT_ERRORBUFFER, post->error) && SET(CURLOPT_WRITEDATA, post) &&
 	       SET(CURLOPT_WRITEFUNCTION, answer_came) && SET(CURLOPT_PREREQDATA, post) &&
 	       SET(CURLOPT_PREREQFUNCTION, before_request) && SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_PROXY, "") &&
-	       SET(CURLOPT_PROTOCOLS_STR, "http,https") && SET(CURLOPT_TCP_KEEPALIVE, 1L) &&
+	       SET(CURLOPT_PROTOCOLS_STR, "http,https") && SET(CURLOPT_TCP_KEEPALIVE, 1L) && SET(CURLOPT_QUICK_EXIT, 1L) &&
 	       SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
 	       set_trust(easy, &post->details->office->trust) && set_request(easy, request) &&
 	       set_headers(post->details, request->token);
