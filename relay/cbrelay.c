@@ -12,7 +12,6 @@
 #include <pwd.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -44,17 +43,6 @@ static int become(const char *name)
 		return EX_OSERR;
 	}
 	return EX_OK;
-}
-
-/* Each waiter costs a descriptor: raises the soft limit to what the administrator allows. */
-static void raise_limits(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit); /* if this fails, the limit stays as it is */
-	}
 }
 
 /* Binds this process to the same rules as a listener's relays. */
@@ -105,7 +93,7 @@ static int serve(const struct sockets *sockets, const struct farm *farm, const s
 
 	if (sockets->connected)
 		return serve_one(sockets->fds[0], score, options, started_usec);
-	raise_limits();
+	inherited_raise_descriptors(); /* each waiter costs one */
 	entrances_get(sockets->fds, sockets->n, &entrances);
 	mirror_tell(score, &entrances);
 	bind_listener();

@@ -127,6 +127,54 @@ shared_farm() {
   client_fails long
 }
 
+# A process of its own is short of descriptors for all relays at once, and the second process does nothing.
+@test "more connections than cbshare has descriptors for: all of them are ended with the lease" {
+  etcd_start
+  node n 4001 60 --mode line --timeout 600
+  mkdir "$T/a"
+  (ulimit -n 30; share_start a; echo "${SHARE_PID[a]}" >"$T/a/pid")
+  SHARE_PID[a]=$(<"$T/a/pid")
+  until_ok says a joined
+  relay_start a
+  crowd_start a 60 'sleep 600000'
+  until_ok busy_on_is a 60
+  kill -STOP "$(hand_of a)"
+  kill -9 "${ETCD_PID[0]}" "${ETCD_PID[1]}"
+  until_ok busy_on_is a 0
+  kill -CONT "$(hand_of a)"
+}
+
+@test "the second process cannot be replaced at once: it is as soon as it can" {
+  cat >"$T/fork.c" <<-'END'
+	#include <dlfcn.h>
+	#include <errno.h>
+	#include <stdlib.h>
+	#include <unistd.h>
+	pid_t fork(void)
+	{
+		const char *path = getenv("NO_FORK");
+		if (path && access(path, F_OK) == 0) {
+			errno = EAGAIN;
+			return -1;
+		}
+		return ((pid_t (*)(void))dlsym(RTLD_NEXT, "fork"))();
+	}
+	END
+  [ -z "${SANITIZE-}" ] || skip "a sanitizer wants to be the first library"
+  gcc -shared -fPIC -D_GNU_SOURCE -o "$T/fork.so" "$T/fork.c" -ldl
+  export NO_FORK=$T/no-fork
+  LD_PRELOAD=$T/fork.so shared_farm 2 a
+  until_ok has_hand a
+  touch "$NO_FORK"
+  kill -9 "$(hand_of a)"
+  until_ok says a 'has ended, and no other can be started: Resource temporarily unavailable'
+  renoted a 2
+  rm "$NO_FORK"
+  until_ok says a 'was started again'
+  has_hand a
+  lines_with_are "$T/a/share" 'no other can be started' 1
+}
+
 # A way to etcd, for the gateway with that ENGINE_OF, which can be stopped.
 way() {
   background "$T/way.log" setsid socat "TCP-LISTEN:5000,bind=$ADDR,fork,reuseaddr" "TCP:$ADDR:2379"

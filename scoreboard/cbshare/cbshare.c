@@ -217,6 +217,7 @@ int main(int argc, char *argv[])
 	error = options_parse(argc, argv, &arg);
 	if (error != 0)
 		return error > 0 ? EX_OK : error == -EIO ? EX_OSERR : EX_USAGE;
+	inherited_raise_descriptors(); /* each connection that is ended costs one */
 	log_setup("cbshare");
 	log_by_stderr();
 	if (loop_block_signals() < 0)

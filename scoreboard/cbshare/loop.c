@@ -35,6 +35,7 @@ static struct {
 	const struct loop_setup *setup;
 	int signal_fd;
 	bool leaving, stopping;
+	bool without_hand;           /* there is no process that watches the lease; that was told */
 	int error, note_error;       /* of the gateway's last turn, and of its last note, which were told */
 	uint64_t follow_usec, beat_usec, beat_every_usec;
 	bool had_trouble;            /* with the engine; that was told */
@@ -42,16 +43,21 @@ static struct {
 
 /* ---- hooks ---- */
 
-void loop_told(void *context, const struct gateway_event *event)
+static void end_connections(void)
 {
 	size_t n;
 
+	if (closing_run(loop.setup->score, &n) == 0 && n > 0)
+		say(LOG_WARNING, "the lease is over: %zu connection%s ended", n, n == 1 ? "" : "s");
+}
+
+void loop_told(void *context, const struct gateway_event *event)
+{
 	(void)context;
 	news_tell(event);
 	switch (event->kind) {
 	case GATEWAY_LAPSED:
-		if (closing_run(loop.setup->score, &n) == 0 && n > 0)
-			say(LOG_WARNING, "the lease is over: %zu connection%s ended", n, n == 1 ? "" : "s");
+		end_connections();
 		break;
 	case GATEWAY_CAME:
 	case GATEWAY_WENT:
@@ -94,15 +100,17 @@ int loop_block_signals(void)
 	return loop.signal_fd < 0 ? -errno : 0;
 }
 
-/* A dead hand that was killed is replaced: without it no process would end what runs if this process were stopped. */
+/* A dead hand that was killed is replaced: without it no process would end what runs if this process were stopped. Where that
+ * fails it is tried again with the work beside. */
 static void replace_deadhand(void)
 {
 	pid_t pid = deadhand_start(loop.setup->score);
 
-	if (pid < 0)
+	if (pid < 0 && !loop.without_hand)
 		say(LOG_CRIT, "the process that watches the lease has ended, and no other can be started: %s", strerror(-pid));
-	else
+	else if (pid >= 0)
 		say(LOG_WARNING, "the process that watches the lease has ended, and was started again");
+	loop.without_hand = pid < 0;
 }
 
 static void wait_for_children(void)
@@ -188,6 +196,15 @@ static void note(const struct gateway_status *status, uint64_t now_usec)
 	loop.note_error = r;
 }
 
+/* What ran when the lease ended may not have been ended at once, as where descriptors were short. */
+static void end_what_is_left(void)
+{
+	struct score_totals totals;
+
+	if (score_totals(loop.setup->score, &totals) == 0 && totals.lapsed && totals.busy > 0)
+		end_connections();
+}
+
 /* What is done about once a second, and the watchdog's beat. Returns when it is due again, CLOCK_BOOTTIME. */
 static uint64_t work_beside(uint64_t now_usec)
 {
@@ -198,6 +215,9 @@ static uint64_t work_beside(uint64_t now_usec)
 		gateway_status(loop.setup->gateway, &status);
 		news_status(&status, now_usec, etcd_trouble(loop.setup->engine));
 		note(&status, now_usec);
+		end_what_is_left();
+		if (loop.without_hand)
+			replace_deadhand();
 		loop.follow_usec = now_usec + FOLLOW_USEC;
 	}
 	if (loop.beat_every_usec > 0 && now_usec >= loop.beat_usec) {

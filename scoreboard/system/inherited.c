@@ -67,19 +67,28 @@ static void settle_signals(int kept)
 			(void)signal(i, SIG_DFL);
 }
 
+static void raise_limit(int which)
+{
+	struct rlimit limit;
+
+	if (getrlimit(which, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(which, &limit); /* if this fails, the limit stays as it is */
+}
+
 /* A soft limit is a default for programs that cannot know better, and has its effect long after the start. */
 static void raise_limits(void)
 {
 	static const int which[] = { RLIMIT_FSIZE, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_AS };
 
-	for (size_t i = 0; i < sizeof(which) / sizeof(*which); i++) {
-		struct rlimit limit;
+	for (size_t i = 0; i < sizeof(which) / sizeof(*which); i++)
+		raise_limit(which[i]);
+}
 
-		if (getrlimit(which[i], &limit) < 0 || limit.rlim_cur == limit.rlim_max)
-			continue;
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(which[i], &limit); /* if this fails, the limit stays as it is */
-	}
+void inherited_raise_descriptors(void)
+{
+	raise_limit(RLIMIT_NOFILE);
 }
 
 int inherited_settle(int kept)

@@ -23,3 +23,6 @@
  * 0 or -errno.
  */
 int inherited_settle(int kept);
+
+/* Allows this process as many descriptors as the hard limit does. If the limit cannot be raised it stays as it is. */
+void inherited_raise_descriptors(void);
