@@ -392,10 +392,16 @@ is_noted_anew() { [ "$(stat -c %i.%y "$T/$1/scoreboard.tdb.gateways")" != "$2" ]
   shared_farm 2 a
   mkdir "$T/z"
   share_start z --name a
-  until_ok says z 'another machine is the gateway of this name'
+  until_ok says z "gateway a is another machine's already: --name must differ"
   job_start a long
   until_ok busy_on_is a 1
   run ! says z joined
+  # At SIGTERM it waits no longer.
+  mkdir "$T/y"
+  share_start y --name a
+  until_ok says y '--name must differ'
+  kill "${SHARE_PID[y]}"
+  wait "${SHARE_PID[y]}"
   word long
   client_wait long
   gateway_kill a

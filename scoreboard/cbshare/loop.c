@@ -245,12 +245,16 @@ static int time_left(uint64_t next_usec, uint64_t beside_usec, uint64_t fence_us
 /* Whether there is nothing left to wait for. */
 static bool is_over(void)
 {
+	struct gateway_status status;
 	struct score_totals totals;
 
 	if (loop.stopping || gateway_has_left(loop.setup->gateway))
 		return true;
-	/* Where the engine does not answer, the lease's end does what leaving would have done. */
-	return loop.leaving && etcd_trouble(loop.setup->engine) && score_totals(loop.setup->score, &totals) == 0 &&
+	if (!loop.leaving)
+		return false;
+	gateway_status(loop.setup->gateway, &status);
+	/* Where the engine does not answer, or another gateway has the name, the lease's end does what leaving would have done. */
+	return (etcd_trouble(loop.setup->engine) || !status.settled) && score_totals(loop.setup->score, &totals) == 0 &&
 	       totals.lapsed && totals.busy == 0;
 }
 

@@ -37,7 +37,7 @@ static const struct {
 	[GATEWAY_UNSETTLED] = { LOG_NOTICE, false, NULL, "a change has no answer: shares stay lowered until it is settled" },
 	[GATEWAY_LIST_DIFFERS] = { LOG_WARNING, false, "gateway ", "has another node list" },
 	[GATEWAY_LIST_AGREES] = { LOG_NOTICE, false, "gateway ", "has the same node list again" },
-	[GATEWAY_NAME_TAKEN] = { LOG_ERR, false, NULL, "another machine is the gateway of this name: --name must differ" },
+	[GATEWAY_NAME_TAKEN] = { LOG_ERR, false, "gateway ", "is another machine's already: --name must differ" },
 	[GATEWAY_NAME_HELD] = { LOG_WARNING, false, "gateway ",
 				"was here before this machine was started, or runs on a copy of this machine: waiting until its "
 				"lease is over" },
