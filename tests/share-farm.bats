@@ -445,6 +445,24 @@ is_noted_anew() { [ "$(stat -c %i.%y "$T/$1/scoreboard.tdb.gateways")" != "$2" ]
   client_wait after
 }
 
+@test "cbshare is run by root once: its files are those of the folder's owner, for whom it runs then" {
+  [ "$(id -u)" = 0 ] || skip "needs root"
+  etcd_start
+  node_line 4001 2
+  mkdir "$T/a"
+  open_to_nobody "$T/a"
+  chown nobody "$T/a"
+  share_start a
+  until_ok says a joined
+  [ "$(stat -c %U "$T/a/scoreboard.tdb.cbshare")" = nobody ]
+  kill "${SHARE_PID[a]}"
+  wait "${SHARE_PID[a]}"
+  on a background "$T/a.share" setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups "$BUILD/cbshare" -c "$CONF" --name a \
+    --engine "etcd:$(etcd_urls)"
+  SHARE_PID[a]=$PID
+  until_ok grep -q joined "$T/a.share"
+}
+
 @test "a fence: the cores of a dead gateway are taken when the command has succeeded, and not before" {
   shared_farm 2 a
   # The command finds the gateway's farm, which has no name, as the standard farm has none.

@@ -21,6 +21,7 @@
 #include "login.h"
 #include "loop.h"
 #include "options.h"
+#include "system/folder.h"
 #include "system/inherited.h"
 #include "system/log.h"
 #include "system/say.h"
@@ -71,6 +72,25 @@ static int open_scoreboard(struct score **ret)
 	return r == -EPROTO ? EX_TEMPFAIL : score_file_is_wrong(r) ? EX_CONFIG : EX_OSERR;
 }
 
+/* Opens a file, which is made if need be, with the rights of the owner of its folder. A descriptor, or -errno. */
+static int open_as_owner(const char *path)
+{
+	struct folder folder;
+	struct folder_stay stay;
+	int fd, r = folder_open(path, &folder);
+
+	if (r < 0)
+		return r;
+	r = folder_enter(&folder, &stay);
+	if (r == 0) {
+		fd = openat(folder.fd, folder.name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0660);
+		r = fd < 0 ? -errno : fd;
+		folder_leave(&stay);
+	}
+	folder_close(&folder);
+	return r;
+}
+
 /*
  * Sees to it that no other cbshare runs for the scoreboard: each of two would raise limits that the other has lowered to give
  * cores away. The lock is this process's alone, until it ends: the process that watches the lease does not have it. The file
@@ -81,17 +101,16 @@ static int be_the_only_one(void)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char *path = NULL;
-	int fd = -1, status = EX_OSERR;
+	int fd, status = EX_OSERR;
 
-	if (asprintf(&path, "%s.cbshare", arg.farm.scoreboard) >= 0)
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0660);
+	fd = asprintf(&path, "%s.cbshare", arg.farm.scoreboard) < 0 ? -ENOMEM : open_as_owner(path);
 	if (fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0) {
 		status = 0;
 	} else if (fd >= 0 && (errno == EAGAIN || errno == EACCES)) {
 		say(LOG_ERR, "%s: another cbshare runs for it", arg.farm.scoreboard);
 		status = EX_TEMPFAIL;
 	} else {
-		say(LOG_ERR, "%s: %s", path ?: arg.farm.scoreboard, strerror(errno));
+		say(LOG_ERR, "%s: %s", path ?: arg.farm.scoreboard, strerror(fd < 0 ? -fd : errno));
 	}
 	free(path);
 	return status; /* the descriptor stays open */
