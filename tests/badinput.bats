@@ -65,9 +65,10 @@ relay() { "$BUILD/cbrelay" -c "$CONF" "$@" </dev/null; }
   ENGINE=etcd: refused 64 "\$ENGINE: \"etcd:\": $members" share
   refused 64 '--lease: "0.9s": expected a time of 1s to 1h' share --engine $engine --lease 0.9s
   refused 64 '--margin: "0": expected a time above 0, below --lease' share --engine $engine --margin 0
-  refused 64 '--margin: expected less than --lease' share --engine $engine --lease 5s
-  refused 64 '--fence: "exec:": expected wait:TIME or exec:COMMAND' share --engine $engine --fence exec:
-  refused 64 '--fence: "wait:soon": expected wait:TIME or exec:COMMAND' share --engine $engine --fence wait:soon
+  refused 64 '--margin: 5.0s: expected less than --lease, which is 5.0s' share --engine $engine --lease 5s
+  refused 64 '--fence: "exec:": expected wait:TIME, up to 24h, or exec:COMMAND' share --engine $engine --fence exec:
+  refused 64 '--fence: "wait:soon": expected wait:TIME, up to 24h, or exec:COMMAND' share --engine $engine --fence wait:soon
+  refused 64 '--fence: "wait:25h": expected wait:TIME, up to 24h, or exec:COMMAND' share --engine $engine --fence wait:25h
   refused 64 '--name: "a/b": expected 1 to 63 letters' share --engine $engine --name a/b
   refused 64 '"now": expected options only' share --engine $engine now
   [ ! -e "$SCOREBOARD" ]

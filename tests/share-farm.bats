@@ -463,6 +463,20 @@ is_noted_anew() { [ "$(stat -c %i.%y "$T/$1/scoreboard.tdb.gateways")" != "$2" ]
   until_ok grep -q joined "$T/a.share"
 }
 
+@test "a heartbeat that cannot be read is told once, however often it comes" {
+  shared_farm 2 a
+  until_ok put_is_told x 1
+  for n in 1 2 3; do
+    etcd_ctl --endpoints "$(etcd_urls)" put /corebalance/scoreboard/g/x "$n"
+    until_ok put_is_told "y$n" 7
+  done
+  lines_with_are "$T/a/share" "the engine's key /corebalance/scoreboard/g/x has a value that cannot be read" 1
+}
+put_is_told() {
+  etcd_ctl --endpoints "$(etcd_urls)" put "/corebalance/scoreboard/g/$1" "$2"
+  says a "the engine's key /corebalance/scoreboard/g/$1 has a value that cannot be read"
+}
+
 @test "a fence: the cores of a dead gateway are taken when the command has succeeded, and not before" {
   shared_farm 2 a
   # The command finds the gateway's farm, which has no name, as the standard farm has none.

@@ -284,8 +284,12 @@ static void set_heartbeat(struct known *k, struct peer *peer, const char *key, c
 		return;
 	peer->present = value->value != NULL;
 	peer->readable = peer->present && heartbeat_parse(value->value, &peer->said) == 0;
-	if (peer->present && !peer->readable)
+	if (!peer->present || peer->readable) {
+		peer->bad = false;
+	} else if (!peer->bad && !k->bad) {
 		note_bad(k, key);
+		peer->bad = true;
+	}
 	peer->revision = value->revision;
 	peer->spoke = true;
 }

@@ -25,6 +25,7 @@ struct peer {
 	char name[GATEWAY_NAME_MAX + 1]; /* empty: a free place */
 	bool present;                /* it has a heartbeat, */
 	bool readable;               /* which is valid */
+	bool bad;                    /* that it is not valid was noted */
 	uint64_t revision;           /* of the heartbeat, or of its deletion; 0: there never was any */
 	uint64_t epoch;              /* the revision of its epoch; 0: it has none */
 	struct heartbeat said;

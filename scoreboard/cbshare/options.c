@@ -17,6 +17,7 @@
 
 #define LEASE_MIN_USEC USEC_PER_SEC
 #define LEASE_MAX_USEC (3600 * USEC_PER_SEC)
+#define FENCE_WAIT_MAX_USEC (24 * 3600 * USEC_PER_SEC)
 #define ENGINE "etcd:"
 #define ENGINE_SYNTAX "\"etcd:\", and " ETCD_MEMBERS_SYNTAX
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
@@ -76,7 +77,10 @@ static int set_fence(void *settings, const char *value)
 
 	options->fence = NULL;
 	if (strncmp(value, "wait:", 5) == 0)
-		return timespan_parse(value + 5, &options->fence_wait_usec) < 0 ? -EINVAL : 0;
+		return timespan_parse(value + 5, &options->fence_wait_usec) < 0 ||
+				       options->fence_wait_usec > FENCE_WAIT_MAX_USEC ?
+			       -EINVAL :
+			       0;
 	if (strncmp(value, "exec:", 5) != 0 || !value[5])
 		return -EINVAL;
 	options->fence = value + 5;
@@ -94,7 +98,7 @@ static const struct option_row rows[] = {
 	{ "margin", 0, "TIME", "so long before the end of its lease a gateway ends its connections", "5s",
 	  "a time above 0, below --lease", set_margin, NULL },
 	{ "fence", 0, "FENCE", "before a dead gateway's cores are taken: wait:TIME lets so much time pass, exec:COMMAND runs "
-	  "until the command succeeds", "wait:0s", "wait:TIME or exec:COMMAND", set_fence, NULL },
+	  "until the command succeeds", "wait:0s", "wait:TIME, up to 24h, or exec:COMMAND", set_fence, NULL },
 };
 
 static const char *const usage[] = { "[OPTION...]", NULL };
@@ -112,7 +116,7 @@ static const struct command command = {
 static int settle(struct options *options)
 {
 	const char *engine = secure_getenv("ENGINE");
-	char host[256] = "";
+	char host[256] = "", margin[32], lease[32];
 
 	if (farm_options_settle(&options->farm) < 0)
 		return command_complain(&command, NULL, "$COREBALANCE_FARM: \"%s\": expected the name of a farm",
@@ -125,7 +129,9 @@ static int settle(struct options *options)
 	if (!*options->name && set_name(options, host) < 0)
 		return command_complain(&command, NULL, "the host's name, \"%s\", cannot be a gateway's: --name says another", host);
 	if (options->margin_usec >= options->lease_usec)
-		return command_complain(&command, NULL, "--margin: expected less than --lease");
+		return command_complain(&command, NULL, "--margin: %s: expected less than --lease, which is %s",
+					timespan_format(options->margin_usec, margin, sizeof(margin)),
+					timespan_format(options->lease_usec, lease, sizeof(lease)));
 	return 0;
 }
 
