@@ -127,14 +127,14 @@ shared_farm() {
   client_fails long
 }
 
-# A process of its own is short of descriptors for all relays at once, and the second process does nothing.
+# The first process has not enough descriptors for all relays at once, and the second is stopped.
 @test "more connections than cbshare has descriptors for: all of them are ended with the lease" {
   etcd_start
   node n 4001 60 --mode line --timeout 600
   mkdir "$T/a"
-  (ulimit -n 30; share_start a; echo "${SHARE_PID[a]}" >"$T/a/pid")
-  SHARE_PID[a]=$(<"$T/a/pid")
+  share_start a
   until_ok says a joined
+  prlimit --pid "${SHARE_PID[a]}" --nofile=30:30
   relay_start a
   crowd_start a 60 'sleep 600000'
   until_ok busy_on_is a 60

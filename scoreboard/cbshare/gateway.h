@@ -102,7 +102,8 @@ struct gateway_hooks {
 	/* Tells what has happened. Texts are valid during the call. */
 	void (*told)(void *context, const struct gateway_event *event);
 	/* The peer is silent: make sure that it has no connection to any node, and call gateway_fenced() once that is so. Called
-	 * once for each silence, which ends with the event SPEAKS, WENT or RECLAIMED. NULL: a peer counts as fenced after fence_wait_usec more of silence. */
+	 * once for each silence, which ends with the event SPEAKS, WENT or RECLAIMED. NULL: a peer counts as fenced after
+	 * fence_wait_usec more of silence. */
 	void (*fence)(void *context, const char *peer);
 };
 

@@ -14,7 +14,8 @@ static const char *const words[GATEWAY_EVENT_MAX_] = {
 	[GATEWAY_JOINED] = "joined", [GATEWAY_TOOK] = "took", [GATEWAY_GAVE] = "gave", [GATEWAY_GOT] = "got",
 	[GATEWAY_SHED] = "shed", [GATEWAY_LOST] = "lost", [GATEWAY_RECLAIMED] = "reclaimed", [GATEWAY_CAME] = "came",
 	[GATEWAY_WENT] = "went", [GATEWAY_SILENT] = "silent", [GATEWAY_SPEAKS] = "speaks", [GATEWAY_LAPSED] = "lapsed",
-	[GATEWAY_RENEWED] = "renewed", [GATEWAY_UNSETTLED] = "unsettled", [GATEWAY_LIST_DIFFERS] = "list-differs", [GATEWAY_LIST_AGREES] = "list-agrees",
+	[GATEWAY_RENEWED] = "renewed", [GATEWAY_UNSETTLED] = "unsettled", [GATEWAY_LIST_DIFFERS] = "list-differs",
+	[GATEWAY_LIST_AGREES] = "list-agrees",
 	[GATEWAY_NAME_TAKEN] = "name-taken", [GATEWAY_NAME_HELD] = "name-held", [GATEWAY_BAD_VALUE] = "bad-value",
 	[GATEWAY_WENT_BACK] = "went-back", [GATEWAY_LEFT] = "left",
 };

@@ -237,7 +237,8 @@ static int farm_look(void *context, struct gateway_look *ret)
 			busy = node->share;
 		nodes[n++] = (struct gateway_node){ .name = names_of[i], .id = i, .cores = node->cores, .share = node->share,
 						    .busy = busy, .usable = node->usable && !node->spare, .spare = node->spare,
-						    .leaving = !node->listed, .ended = (site_faults & SITE_HIDES_ENDS) ? 0 : node->ended };
+						    .leaving = !node->listed,
+						    .ended = (site_faults & SITE_HIDES_ENDS) ? 0 : node->ended };
 	}
 	*ret = (struct gateway_look){ .nodes = nodes, .n_nodes = n, .waiting = site->n_waiters,
 				      .lease_usec = site->lease_usec,
