@@ -457,8 +457,8 @@ is_noted_anew() { [ "$(stat -c %i.%y "$T/$1/scoreboard.tdb.gateways")" != "$2" ]
   [ "$(stat -c %U "$T/a/scoreboard.tdb.cbshare")" = nobody ]
   kill "${SHARE_PID[a]}"
   wait "${SHARE_PID[a]}"
-  on a background "$T/a.share" setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups "$BUILD/cbshare" -c "$CONF" --name a \
-    --engine "etcd:$(etcd_urls)"
+  on a background "$T/a.share" setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups "$BUILD/cbshare" \
+    -c "$CONF" --name a --engine "etcd:$(etcd_urls)"
   SHARE_PID[a]=$PID
   until_ok grep -q joined "$T/a.share"
 }
