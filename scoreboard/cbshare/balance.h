@@ -31,7 +31,7 @@ struct balance {
  * it: clocks differ by less. */
 bool peer_is_silent(const struct peer *peer, const struct own *own);
 
-/* When that will be, or was. */
+/* When the peer becomes, or became, silent, in microseconds as own->now_usec. */
 uint64_t peer_silent_usec(const struct peer *peer, const struct own *own);
 
 /* For how long the peer's oldest waiter has waited, if it has not got a slot since the peer spoke. 0: none waited. */
@@ -43,7 +43,7 @@ bool node_counts(const struct known_node *node);
 /* Its cores: the engine's word, or the list's while the engine does not have the node. */
 uint32_t node_cores(const struct known_node *node);
 
-/* Computes all of it. */
+/* Fills *b with the targets of all gateways and what this gateway owes each of them. */
 void balance_set(struct balance *b, struct known *k, const struct own *own);
 
 /* How far the gateway's share of a node is above its proportion, in slots times weights; below 0: it is below. */

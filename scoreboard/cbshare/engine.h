@@ -76,7 +76,7 @@ struct engine_calls {
 		      const struct engine_put *puts, size_t n_puts, engine_commit_done *done, void *context);
 
 	/* Tells of each change with a revision above after of a key that begins with the prefix, until lost is called.
-	 * A watch that was there ends, untold. 0; or -errno: there is no watch. */
+	 * A watch that was there ends, and its lost is not called. 0; or -errno: there is no watch. */
 	int (*watch)(struct engine *engine, const char *prefix, uint64_t after, engine_changed *changed, engine_lost *lost,
 		     void *context);
 

@@ -16,7 +16,7 @@
 #define FENCE_TIMEOUT_USEC 60000000u /* a command that takes longer is killed */
 #define FENCE_AGAIN_USEC 5000000u    /* after a command that failed, the next begins so much later */
 
-/* command must stay. */
+/* Sets the shell command of all fences. The text must live until the process ends. */
 void fence_setup(const char *command);
 
 /* Begins to fence that gateway. Nothing happens if that is under way. */
@@ -32,5 +32,5 @@ bool fence_ended(pid_t pid, const char **ret_gateway);
 /* Ends commands that take too long, and begins those that are due. *ret_next: CLOCK_MONOTONIC of the next call. */
 void fence_work(uint64_t *ret_next);
 
-/* Ends all. */
+/* Kills all commands that run. */
 void fence_clear(void);

@@ -15,9 +15,8 @@ struct members {
 	size_t first; /* the member that answered last */
 };
 
-/* Reads a list of URLs. 0; -EINVAL: it is none; or -ENOMEM. *ret is to be cleared whatever is returned. */
+/* Reads a list of URLs. 0; -EINVAL: the text is no such list; or -ENOMEM. *ret is to be cleared whatever is returned. */
 int members_read(const char *text, struct members *ret);
-
 
 /* Frees what the list holds. */
 void members_clear(struct members *members);

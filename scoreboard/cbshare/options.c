@@ -112,7 +112,7 @@ static const struct command command = {
 	.options = OPTION_SET(rows),
 };
 
-/* What no option said. */
+/* Sets what no option has set, by the environment and the host's name. 0; or -EINVAL after a message. */
 static int settle(struct options *options)
 {
 	const char *engine = secure_getenv("ENGINE");

@@ -21,7 +21,7 @@ struct plan {
 	size_t peer;                 /* RECLAIMED: the dead peer; GAVE: the peer that gets the slots */
 	uint64_t slots;              /* that change hands */
 	size_t slot_nodes;           /* of so many nodes */
-	size_t n;                    /* 0: nothing to do, unless a dead peer has no shares */
+	size_t n;                    /* 0: nothing to do; or a dead peer has no shares, and only its heartbeat goes */
 	struct plan_edit edits[PLAN_NODES];
 };
 

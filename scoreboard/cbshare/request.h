@@ -23,7 +23,7 @@ struct request {
 	struct known *known;
 	enum request_kind kind;
 	uint64_t life, newest;       /* as known had them when this was asked */
-	uint64_t round;              /* the gateway's count of times that it settled, when this was asked */
+	uint64_t round;              /* struct gateway's round when this was asked */
 	uint64_t sent_usec;
 	bool answered;
 	enum engine_outcome outcome;

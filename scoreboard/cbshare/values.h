@@ -32,7 +32,7 @@ struct heartbeat {
 /* Writes a heartbeat. The caller frees *ret. 0 or -ENOMEM. */
 int heartbeat_format(const struct heartbeat *heartbeat, char **ret);
 
-/* Reads a heartbeat. 0; -EINVAL: it is none. */
+/* Reads a heartbeat. 0; -EINVAL: the text is no heartbeat. */
 int heartbeat_parse(const char *text, struct heartbeat *ret);
 
 struct shares_text;
@@ -47,6 +47,6 @@ void shares_add(struct shares_text *text, const char *gateway, uint32_t share);
 int shares_end(struct shares_text *text, char **ret);
 
 /* Reads the value of a node: calls each for every share in it; that returns 0, or an error that ends it all. 0 and *ret_cores;
- * -EINVAL: it is none; or what each returned. After an error each may have been called for some. */
+ * -EINVAL: the text is no node's value; or what each returned. After an error each may have been called for some. */
 int shares_parse(const char *text, uint32_t *ret_cores, int (*each)(void *context, const char *gateway, uint32_t share),
 		 void *context);
