@@ -29,7 +29,6 @@
 
 /* Of which machine and of which scoreboard a gateway is. */
 #define IDENTITY_MAX (SD_ID128_STRING_MAX + 4096)
-#define MACHINE SD_ID128_MAKE(5b, 0a, 5c, 62, 9d, 77, 4d, 19, 92, 3f, 66, 1e, 0c, 8e, 27, b4)
 
 static struct options arg;
 
@@ -132,6 +131,10 @@ static int check_split(struct score *score)
 	return EX_CONFIG;
 }
 
+/* In place of the ids themselves, which are not to be told on a network. */
+static const sd_id128_t of_cbshare = { .bytes = { 0x5b, 0x0a, 0x5c, 0x62, 0x9d, 0x77, 0x4d, 0x19, 0x92, 0x3f, 0x66, 0x1e, 0x0c, 0x8e,
+						  0x27, 0xb4 } };
+
 /* The identity is the same after a restart of this program; another for each machine, and for each scoreboard of a machine.
  * Where there is no machine id, the boot's does. The boot tells two machines apart of which one is a copy of the other's disk. */
 static void identify(char text[static IDENTITY_MAX], char boot_text[static SD_ID128_STRING_MAX])
@@ -140,11 +143,11 @@ static void identify(char text[static IDENTITY_MAX], char boot_text[static SD_ID
 	sd_id128_t machine, boot;
 
 	*boot_text = '\0';
-	if (sd_id128_get_boot_app_specific(MACHINE, &boot) == 0)
-		(void)sd_id128_to_string(boot, boot_text);
-	else
+	if (sd_id128_get_boot_app_specific(of_cbshare, &boot) < 0)
 		boot = SD_ID128_NULL;
-	if (sd_id128_get_machine_app_specific(MACHINE, &machine) < 0)
+	else
+		(void)sd_id128_to_string(boot, boot_text);
+	if (sd_id128_get_machine_app_specific(of_cbshare, &machine) < 0)
 		machine = boot;
 	(void)snprintf(text, IDENTITY_MAX, "%s:%s", sd_id128_to_string(machine, id), path ?: arg.farm.scoreboard);
 	free(path);

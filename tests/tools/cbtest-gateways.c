@@ -508,9 +508,10 @@ static bool is_settled(const struct site *site)
 {
 	struct gateway_status status;
 
-	if (site->gateway)
-		gateway_status(site->gateway, &status);
-	return site->gateway && status.settled;
+	if (!site->gateway)
+		return false;
+	gateway_status(site->gateway, &status);
+	return status.settled;
 }
 
 /* Two gateways have one name. The machine of the second is another, or a copy of the first machine. One of them after the
