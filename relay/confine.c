@@ -24,9 +24,9 @@
  * takes 75 us to check and translate it, and to free it. So the nursery, which forks
  * relays, binds itself to the program of relays once, and they inherit it. The nursery
  * has to call clone(2), and a relay must not. So the program lets clone(2) pass only with
- * a number of 64 bits that the nursery has drawn. A relay erases its copy of the number before it
- * does anything else, and can look into no other process. Nor has that program a pid: to
- * signal itself a relay uses a timer.
+ * a number of 64 bits that the nursery has drawn. A relay erases its copy of the number
+ * before it does anything else, and can look into no other process. Nor has that program
+ * a pid: to signal itself a relay uses a timer.
  *
  * Sanitizers need more than that: a process built with a sanitizer binds itself to
  * nothing.

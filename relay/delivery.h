@@ -18,7 +18,7 @@
 int delivery_await(int fd, uint64_t idle_timeout_usec);
 
 /*
- * Ends this side of a TCP connection whose other side has ended. fd is
+ * Ends this side of a TCP connection after the peer has ended its side. fd is
  * non-blocking, stays the caller's, and must be set to be reset by close(2).
  * true: the peer's machine has all that was sent, and the end (on the same machine,
  * or by a fast network, it has acknowledged that at once), or the connection was

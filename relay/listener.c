@@ -143,8 +143,8 @@ static size_t descriptors_left(const struct listener *l)
 	return taken < l->fd_limit ? l->fd_limit - taken : 0;
 }
 
-/* Whether --queue-limit lets another client wait. A connection whose header is awaited takes no place: otherwise clients
- * that send none would keep out those that could be served. */
+/* Whether --queue-limit lets another client wait. A connection takes no place before its header has come: clients that send no
+ * header would keep out clients that could be served. */
 static bool has_place(const struct listener *l)
 {
 	return !l->settings->queue_limit || l->leaving ||
@@ -781,7 +781,8 @@ static void stop(struct listener *l)
 	wind_up(l);
 }
 
-/* Whether the service manager starts a next listener, whose scoreboard would know nothing of what is here. */
+/* Whether the next listener's scoreboard will not know this listener's connections: the service manager starts that listener,
+ * and it makes the removed folder anew. */
 static bool is_forgotten(const struct listener *l)
 {
 	return l->notify && !l->owned && lacks_folder(l);

@@ -226,7 +226,7 @@ static bool has_ended(const struct run *run)
 	return waitid(P_PID, (id_t)run->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == run->pid;
 }
 
-/* Ends what is left of a run whose command has ended. Says how it ended, if not well. */
+/* The command of a run has ended: kills what is left of its process group, and says how the command ended, if not well. */
 static void run_end(struct run *run)
 {
 	const char *node = notice_node(run->notice);

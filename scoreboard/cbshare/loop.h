@@ -21,8 +21,9 @@ int loop_block_signals(void);
 /*
  * Runs until the gateway has left (SIGTERM or SIGINT), or is told to stop and keep
  * its shares (SIGUSR1, or a second SIGTERM or SIGINT). A gateway that is leaving
- * ends also without the engine, or while it waits for its name, when its lease is over and no slot is busy. An error
- * of the scoreboard is said, and the turn is tried again. 0; or -errno of etcd_turn().
+ * ends also without the engine, or while it waits for its name, when its lease is
+ * over and no slot is busy. An error of the scoreboard is said, and the turn is tried
+ * again. 0; or -errno of etcd_turn().
  */
 int loop_run(const struct loop_setup *setup);
 

@@ -76,11 +76,11 @@ static int set_fence(void *settings, const char *value)
 	struct options *options = settings;
 
 	options->fence = NULL;
-	if (strncmp(value, "wait:", 5) == 0)
-		return timespan_parse(value + 5, &options->fence_wait_usec) < 0 ||
-				       options->fence_wait_usec > FENCE_WAIT_MAX_USEC ?
-			       -EINVAL :
-			       0;
+	if (strncmp(value, "wait:", 5) == 0) {
+		int r = timespan_parse(value + 5, &options->fence_wait_usec);
+
+		return r < 0 || options->fence_wait_usec > FENCE_WAIT_MAX_USEC ? -EINVAL : 0;
+	}
 	if (strncmp(value, "exec:", 5) != 0 || !value[5])
 		return -EINVAL;
 	options->fence = value + 5;

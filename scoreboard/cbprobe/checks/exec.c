@@ -249,8 +249,8 @@ static _Noreturn void cannot_run(int error)
 }
 
 /*
- * No command runs as root, also where root is the scoreboard's owner. By system calls: those of the C library would
- * change the user of all threads of the parent, whose memory this is. 0 or -1.
+ * No command runs as root, also where root is the scoreboard's owner. This process shares its parent's memory: the C library's
+ * functions would change the user of all threads of the parent, so this function makes the system calls itself. 0 or -1.
  */
 static int give_up_root(void)
 {

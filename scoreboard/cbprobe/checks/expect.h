@@ -19,6 +19,7 @@ enum outcome expect_pattern(struct probe *probe, const struct pattern *pattern, 
 
 /*
  * Compiles the pattern of a check, for its prepare(). lines: ^ and $ match at each
- * line, see pattern_compile(). 0: the caller ends *ret with pattern_free(). -EINVAL after a message, or -ENOMEM, as prepare() returns them.
+ * line, see pattern_compile(). 0: the caller ends *ret with pattern_free(). -EINVAL
+ * after a message, or -ENOMEM, as prepare() returns them.
  */
 int expect_prepare(const struct check_syntax *syntax, const char *pattern, bool lines, struct pattern **ret);
