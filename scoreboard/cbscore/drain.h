@@ -17,8 +17,9 @@ int drain_read(const struct context *context);
 /*
  * If --wait was given: keeps the holds for the next boot (keep_holds.h), waits
  * until none of the n nodes has a connection, and tells how many are left. With
- * --kill it ends the connections, at once or when --timeout is over. STATUS_OK: done, or --wait was not given. STATUS_FAILED: the
- * time was over first, or an error, which was told; or -errno.
+ * --kill it ends the connections, at once or when --timeout is over. STATUS_OK:
+ * done, or --wait was not given. STATUS_FAILED: the time was over first, or an error,
+ * which was told; or -errno.
  */
 int drain_wait(const struct context *context, struct score *score, const struct score_node *nodes, size_t n);
 
