@@ -16,7 +16,8 @@
  * A relay accepts and claims in one section, newcomer.c. If the farm is full, it leaves the connection to the listener.
  *
  * What a step is. One atomic operation on the gate's memory, or one system call. The scoreboard is a number of
- * slots here, and the waiter gets the next slot: queue.pml is about that.
+ * slots here, and the waiter gets the next slot: queue.pml is about that. A choice that looks at the process's own
+ * variables alone is part of a step, and a variable that is not read any more is 0: a search is half as long.
  *
  * Time. A timer that is set fires at any time, but not if that would change nothing. A connection may last for
  * ever, so no process may rely on its relay.
@@ -161,7 +162,8 @@ inline rest(r) {
 		if
 		:: idle
 		:: !idle -> idle = true; state[r] = IDLE
-		fi
+		fi;
+		ordered = false
 	}
 #ifdef EXIT_IDLE
 	if
@@ -201,18 +203,16 @@ end_absent:
 			:: atomic { reserved[r] -> reserved[r] = false }
 			fi;
 
-find_work:              if
-			:: atomic { idle }
-			:: atomic { !idle -> goto await_order }
-			fi;
+find_work:
 look:                   if
-			:: atomic { position == RELAYS_DO -> goto sleep }
+			:: atomic { !idle -> goto await_order }
+			:: atomic { idle && position == RELAYS_DO -> goto sleep }
 #ifndef MANY
 			/* no other relay was idle */
-			:: atomic { position == RELAYS_DO -> goto accept_one }
+			:: atomic { idle && position == RELAYS_DO -> goto accept_one }
 #endif
-			:: atomic { position == LISTENER -> goto while_listener_accepts }
-			:: atomic { position == CLOSED -> goto no_work }
+			:: atomic { idle && position == LISTENER -> goto while_listener_accepts }
+			:: atomic { idle && position == CLOSED -> goto no_work }
 			fi;
 accept_one:             atomic {
 				idle = false; ordered = false;
@@ -330,18 +330,18 @@ receive:                atomic {
 			state[r] = BUSY;
 
 serve:                  if
-			:: true
-			:: atomic { true -> for_ever[r] = true };
-end_for_ever:                   false
-			fi;
 			/* score_release(), and the line */
-			atomic {
+			:: atomic {
+				true ->
 				slots++; held[r]--; left--; has[r] = false; served++;
 				if
 				:: left == 0 -> goto retire
 				:: left > 0
 				fi
-			}
+			   }
+			:: atomic { true -> for_ever[r] = true };
+end_for_ever:                   false
+			fi;
 			rest(r);
 			goto find_work;
 revoked:		rest(r);
@@ -406,14 +406,13 @@ inline settle() {
 
 inline grow(n) {
 	do
-	:: atomic { COUNT_THERE < n && ANY(IS_ABSENT) -> fork_one(COMING) }
-	:: atomic { !(COUNT_THERE < n && ANY(IS_ABSENT)) -> break }
+	:: atomic { COUNT_THERE < n && ANY(IS_ABSENT) -> fork_one(COMING); number = 0 }
+	:: !(COUNT_THERE < n && ANY(IS_ABSENT)) -> break
 	od
 }
 
 /* pool_give(): a waiter has a slot. */
 inline give_one() {
-	number = 0;
 	do
 	:: atomic { number < RELAYS && member[number] && !closed[number] && state[number] == IDLE -> reserve(number) }
 		if
@@ -461,7 +460,7 @@ proctype Listener() {
 	bool open, look, ripe = true;
 
 	grow(START);
-turn:   settle();
+turn:   atomic { settle(); listening = false; open = false }
 	/* serve_waiters() */
 	do
 	:: atomic { !pause_time && waiting > 0 && !granted && slots > 0 -> slots--; granted = true }
@@ -476,9 +475,10 @@ turn:   settle();
 		:: !stopping && (told_full || waiting > 0 || !IS_FREE) -> told_full = false; ripe = false; open = false
 		:: !stopping && !told_full && waiting == 0 && IS_FREE -> open = true
 		:: !stopping && !told_full && waiting == 0 && IS_FREE && !ripe -> open = false; reopen_time = true
-		fi
+		fi;
+		look = open && (position != RELAYS_DO || dropped);
+		dropped = false
 	}
-	atomic { look = open && (position != RELAYS_DO || dropped); dropped = false };
 	if
 	:: stopping && waiting == 0 ->
 		set_position(CLOSED);
@@ -498,7 +498,7 @@ turn:   settle();
 	}
 	settle();
 	if
-	:: !open -> listening = !stopping && !pause_time && HAS_ROOM
+	:: atomic { !open -> listening = !stopping && !pause_time && HAS_ROOM }
 	:: open ->
 		if
 		:: COUNT_MEMBERS < AHEAD || PER_RELAY == 1 -> grow(AHEAD)
@@ -511,8 +511,7 @@ turn:   settle();
 		:: !look || !PENDING
 		fi;
 #endif
-		look = false;
-		atomic { listening = !pause_time && !pending_time && !ANY(IS_IDLE) && !ANY(IS_COMING) }
+		atomic { listening = !pause_time && !pending_time && !ANY(IS_IDLE) && !ANY(IS_COMING); open = false; look = false }
 	fi;
 
 	/* exit_if_idle() */

@@ -13,6 +13,8 @@
  *   Vandal     gives the page's name to another page, PAGES - 1 times; retires the old page, or does not (as rm(1)).
  *   Killer     SIGKILL, KILLS times in a run, between any two steps.
  *
+ * A variable that is not read any more is 0, which spares a search two thirds of the states.
+ *
  * What is checked
  *   apart      no two living processes are in the section (in enter)
  *   told       a process that enters after another died in the middle of a change knows it (in enter)
@@ -46,7 +48,8 @@ bool gone[N];
 byte kills;
 
 #define is_dead(p) (p < N && gone[p])
-#define step(p) :: gone[p] -> goto killed
+#define FORGET page = 0; seen = 0; died = false
+#define step(p) :: atomic { gone[p] -> FORGET; round = 0; goto ended }
 
 inline enter(p) {
 	assert(inside == NONE || is_dead(inside));
@@ -61,11 +64,9 @@ proctype Process(byte p)
 	bool died;
 
 	do
-	:: round == ROUNDS -> break
-	:: round < ROUNDS ->
-		page = name;
+	:: atomic { round == ROUNDS -> round = 0; break }
+	:: atomic { round < ROUNDS -> page = name };
 again:
-		died = false;
 		/* The mutex. */
 		if
 		step(p)
@@ -74,14 +75,14 @@ again:
 		fi;
 		if
 		step(p)
-		:: atomic { !gone[p] && retired[page] -> owner[page] = NONE; page = name; goto again }
+		:: atomic { !gone[p] && retired[page] -> owner[page] = NONE; died = false; page = name; goto again }
 		:: !gone[p] && !retired[page]
 		fi;
 		/* The word. */
 #ifndef MUTATE_WITHOUT_WORD
 		do
 		step(p)
-		:: atomic { !gone[p] && word == RETIRED -> owner[page] = NONE; goto ended }
+		:: atomic { !gone[p] && word == RETIRED -> owner[page] = NONE; FORGET; round = 0; goto ended }
 #ifdef MUTATE_LOOKS_THEN_WRITES
 		:: !gone[p] && word == NONE ->
 			if
@@ -98,12 +99,12 @@ again:
 		:: atomic { !gone[p] && is_dead(word) -> seen = word };
 			if
 			step(p)
-			:: atomic { !gone[p] && word == seen -> word = p;
+			:: atomic { !gone[p] && word == seen -> word = p; seen = 0;
 #ifndef MUTATE_DOES_NOT_TELL
 				died = true;
 #endif
 				break }
-			:: !gone[p] && word != seen
+			:: atomic { !gone[p] && word != seen -> seen = 0 }
 			fi
 		od;
 #endif
@@ -143,12 +144,10 @@ again:
 		fi;
 		if
 		step(p)
-		:: atomic { !gone[p] -> owner[page] = NONE }
-		fi;
-		round++
+		:: atomic { !gone[p] -> owner[page] = NONE; FORGET; round++ }
+		fi
 	od;
 ended:
-killed:
 	skip
 }
 

@@ -20,7 +20,10 @@
  * commits. A process that is killed in a section loses the lock and leaves what
  * was committed. The wake-ups of a section are sent after it, one by one, and are
  * lost if their sender is killed. A process that is killed closes its node's
- * socket before it counts as gone (holder.c: a zombie, or no process).
+ * socket before it counts as gone (holder.c: a zombie, or no process). A choice
+ * that looks at the process's own variables alone is part of the step that
+ * follows: no other process could tell the difference, and a search is three
+ * times as short.
  *
  * Time. A timer may fire whenever a look would change anything; a look that
  * changes nothing is left out. A grant is "young" (GRANT_PATIENCE_USEC) at one
@@ -212,14 +215,14 @@ inline send_one(p) {
 	}
 }
 
-/* The rest of a section that began with commit_dispatch(), and the wake-ups behind it. */
-inline finish(p) {
-	do
-	:: atomic { more[p] -> commit_dispatch(p) }
+/*
+ * The rest of a section that began with commit_dispatch(), and the wake-ups behind it: choices of a loop that ends when
+ * it IS_DONE(). The end is no step of its own: it is part of what the process does next.
+ */
+#define REST_OF_SECTION(p) \
+	:: atomic { more[p] -> commit_dispatch(p) } \
 	:: atomic { !more[p] && wakes[p] -> send_one(p) }
-	:: !more[p] && !wakes[p] -> break
-	od
-}
+#define IS_DONE(p) (!more[p] && !wakes[p])
 
 /* Wakes older waiters that were granted a slot and have not taken it. */
 inline wake_older_granted(p) {
@@ -271,6 +274,14 @@ inline find_behind(p) {
 #define WORTH_A_LOOK(p) (SLOT_WORTH_A_LOOK(0) || SLOT_WORTH_A_LOOK(1) || IS_GRANTED(p) || \
 			 WAITER_WORTH_A_LOOK(0, p) || WAITER_WORTH_A_LOOK(1, p) THIRD(p) FOURTH(p))
 
+/* A newcomer that has looked claims again, a waiter looks as the guard; only a waiter has a ticket. */
+inline go_on(p) {
+	if
+	:: ticket[p] == 0 -> goto claim
+	:: ticket[p] != 0 -> goto guard
+	fi
+}
+
 /* score_reap(), with what it notes in the caller's noted, noted_waiting. */
 inline reap(p) {
 	/* collect() */
@@ -306,10 +317,11 @@ inline reap(p) {
 		commit_dispatch(p)
 #endif
 	}
-	finish(p);
 	/* judge(), and the lock of bury(): a death between the two is the same as a death before */
-	atomic {
-		lock == 0 ->
+	do
+	REST_OF_SECTION(p)
+	:: atomic {
+		IS_DONE(p) && lock == 0 ->
 		d_step {
 			for (i : 0 .. SLOTS - 1) {
 #ifdef MUTATE_REAP_THE_LIVING
@@ -333,11 +345,14 @@ inline reap(p) {
 			lock = (any -> p + 1 : 0);
 			i = 0
 		}
-	}
+		if
+		:: !any -> go_on(p)
+		:: any -> any = false; break
+		fi
+	   }
+	od;
 	/* bury(): a commit for each */
-	if
-	:: atomic { any -> any = false }
-		do
+	do
 		:: atomic {
 			at < SLOTS ->
 #ifdef MUTATE_BURY_BLIND
@@ -375,10 +390,11 @@ inline reap(p) {
 #endif
 			break
 		   }
-		od;
-		finish(p)
-	:: else
-	fi
+	od;
+	do
+	REST_OF_SECTION(p)
+	:: atomic { IS_DONE(p) -> go_on(p) }
+	od
 }
 
 inline forget() {
@@ -395,6 +411,7 @@ inline forget() {
 inline leave_the_world(p) {
 	d_step {
 		gone[p] = true;
+		ticket[p] = 0;
 		told[p] = false
 	}
 }
@@ -452,14 +469,12 @@ claim:          /* claim_once() */
 			break
 		   }
 		od;
-		finish(p);
-		if
-		:: !again && hold[slot] == p + 1 && state[slot] == BUSY -> goto connect
-		:: !again && !(hold[slot] == p + 1 && state[slot] == BUSY) -> goto wait
-		:: atomic { again -> again = false }
-			reap(p);
-			goto claim
-		fi;
+		do
+		REST_OF_SECTION(p)
+		:: atomic { IS_DONE(p) && !again && hold[slot] == p + 1 && state[slot] == BUSY -> goto connect }
+		:: atomic { IS_DONE(p) && !again && !(hold[slot] == p + 1 && state[slot] == BUSY) -> goto wait }
+		:: atomic { IS_DONE(p) && again -> again = false; goto look }
+		od;
 
 wait:       /* wait_for_slot() */
 		/* After any wake-up, also one during a look: if no slot came with it, the process must look. */
@@ -471,7 +486,7 @@ wait:       /* wait_for_slot() */
 			:: else ->
 				assert(waiting[p]);
 				if
-				:: woken -> woken = false; goto look
+				:: woken -> woken = false; watch = 0; goto look
 				:: else
 				fi
 			fi
@@ -479,13 +494,13 @@ wait:       /* wait_for_slot() */
 end_sleep:      if
 		:: atomic { told[p] -> goto wait }
 		:: atomic { leaves > 0 -> leaves--; goto leave }
-		:: atomic { watch && gone[watch - 1] -> goto look }
+		:: atomic { watch && gone[watch - 1] -> watch = 0; goto look }
 		:: atomic { !watch && WORTH_A_LOOK(p) -> goto look }
 		fi;
 
-look:           /* score_guard() */
-		watch = 0;
-		reap(p);
+look:           reap(p);
+
+guard:          /* score_guard() */
 		atomic {
 			lock == 0 -> lock = p + 1;
 #ifndef MUTATE_REAP_NO_DISPATCH
@@ -505,8 +520,10 @@ look:           /* score_guard() */
 			break
 		   }
 		od;
-		finish(p);
-		atomic {
+		do
+		REST_OF_SECTION(p)
+		:: atomic {
+			IS_DONE(p) ->
 #ifdef MUTATE_WATCH_UNSEEN
 			/* its end is not seen */
 			watch = (next -> ADMIN + 1 : 0);
@@ -515,7 +532,8 @@ look:           /* score_guard() */
 #endif
 			next = 0;
 			goto wait
-		}
+		   }
+		od;
 
 take:           /* score_take() */
 		atomic {
@@ -531,7 +549,10 @@ take:           /* score_take() */
 				i = 0
 			}
 		}
-		finish(p);
+		do
+		REST_OF_SECTION(p)
+		:: atomic { IS_DONE(p) -> break }
+		od;
 
 connect:        if
 		:: atomic { fails > 0 -> fails--; goto failed }
@@ -548,13 +569,14 @@ connect:        if
 		   }
 		fi;
 		if
+#ifdef MUTATE_RELEASE_BEFORE_CLOSE
 		:: true
+#else
+		:: joined_to[p] = 0
+#endif
 		:: true ->
 end_for_ever:           false
 		fi;
-#ifndef MUTATE_RELEASE_BEFORE_CLOSE
-		joined_to[p] = 0;
-#endif
 		/* score_release() */
 		atomic {
 			lock == 0 -> lock = p + 1;
@@ -567,8 +589,6 @@ end_for_ever:           false
 			commit_dispatch(p)
 #endif
 		}
-		finish(p);
-		joined_to[p] = 0;
 		goto over;
 
 failed:         /* score_failed(): one commit frees the slot, and takes another or puts the ticket back at its place */
@@ -594,11 +614,11 @@ failed:         /* score_failed(): one commit frees the slot, and takes another 
 			fi;
 			i = 0; o = 0; f = 0
 		}
-		finish(p);
-		if
-		:: hold[slot] == p + 1 && state[slot] == BUSY -> goto connect
-		:: else -> slot = 0; goto wait
-		fi;
+		do
+		REST_OF_SECTION(p)
+		:: atomic { IS_DONE(p) && hold[slot] == p + 1 && state[slot] == BUSY -> goto connect }
+		:: atomic { IS_DONE(p) && !(hold[slot] == p + 1 && state[slot] == BUSY) -> slot = 0; goto wait }
+		od;
 
 leave:          /* score_leave() */
 		atomic {
@@ -623,13 +643,18 @@ leave:          /* score_leave() */
 			}
 			commit_dispatch(p)
 		}
-		finish(p);
 #ifdef LISTENER
-		forget();
+		do
+		REST_OF_SECTION(p)
+		:: atomic { IS_DONE(p) -> forget(); break }
+		od;
 end_lives_on:   false;
 #endif
 
-over:           atomic { true -> forget(); leave_the_world(p) }
+over:           do
+		REST_OF_SECTION(p)
+		:: atomic { IS_DONE(p) -> joined_to[p] = 0; forget(); leave_the_world(p); break }
+		od
 	} unless {
 		atomic { gone[p] -> forget() }
 	}
@@ -639,8 +664,10 @@ over:           atomic { true -> forget(); leave_the_world(p) }
 proctype Admin() {
 	{
 		atomic { lock == 0 -> lock = ADMIN + 1; up[0] = true; more[ADMIN] = true };
-		finish(ADMIN);
-		gone[ADMIN] = true
+		do
+		REST_OF_SECTION(ADMIN)
+		:: atomic { IS_DONE(ADMIN) -> gone[ADMIN] = true; break }
+		od
 	} unless {
 		gone[ADMIN]
 	}
