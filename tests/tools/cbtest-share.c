@@ -5,11 +5,9 @@
  *
  *     cbtest-share FILE
  *     cbtest-share FILE alone|leased COUNT
- * works on the scoreboard FILE, which has a node of 4 cores and nothing else. The
- * linker (--wrap) replaces the library's CLOCK_BOOTTIME by a clock that this
- * program moves: what is granted at the last microsecond of a lease, and what at
- * the next, does not depend on the machine's load. With COUNT it claims and releases so often, in a farm whose cores are leased
- * or not, so that a test can count what that costs.
+ * works on the scoreboard FILE, which has a node of 4 cores and nothing else. With
+ * COUNT it claims and releases so often, in a farm whose cores are leased or not,
+ * so that a test can count what that costs.
  */
 
 #include <errno.h>
@@ -22,41 +20,8 @@
 #include <unistd.h>
 
 #include "must.h"
-#include "scoreboard.h"
+#include "one_node.h"
 #include "system/timespan.h"
-
-static uint64_t clock_usec = 1000 * USEC_PER_SEC;
-
-uint64_t __wrap_now_boottime(void);
-uint64_t __wrap_now_boottime(void)
-{
-	return clock_usec;
-}
-
-static struct score *score;
-static const struct score_arrival arrival = { .client = "10.0.0.1:1" };
-
-static int copy_node(const struct score_node *node, void *arg)
-{
-	*(struct score_node *)arg = *node;
-	return 0;
-}
-
-/* The last node of the list. */
-static struct score_node last_node(void)
-{
-	struct score_node node;
-
-	MUST(score_each_node(score, copy_node, &node) == 0);
-	return node;
-}
-
-static int claim(struct score_slot *ret)
-{
-	struct score_target target;
-
-	return score_claim(score, &arrival, ret, &target, NULL);
-}
 
 static void release(const struct score_slot *slot)
 {

@@ -6,8 +6,7 @@
  *
  *     cbtest-trial FILE
  * works on the scoreboard FILE, which has a node of one core with an address, and
- * nothing else. The linker (--wrap) replaces the library's CLOCK_BOOTTIME by a
- * clock that this program moves.
+ * nothing else.
  */
 
 #include <stdint.h>
@@ -15,35 +14,10 @@
 #include <stdlib.h>
 
 #include "must.h"
-#include "scoreboard.h"
+#include "one_node.h"
 #include "system/timespan.h"
 
 #define QUIET_USEC (3600 * USEC_PER_SEC)
-
-static uint64_t clock_usec = 1000 * USEC_PER_SEC;
-
-uint64_t __wrap_now_boottime(void);
-uint64_t __wrap_now_boottime(void)
-{
-	return clock_usec;
-}
-
-static struct score *score;
-static const struct score_arrival arrival = { .client = "10.0.0.1:1" };
-
-static int copy_node(const struct score_node *node, void *arg)
-{
-	*(struct score_node *)arg = *node;
-	return 0;
-}
-
-static struct score_node get_node(void)
-{
-	struct score_node node;
-
-	MUST(score_each_node(score, copy_node, &node) == 0);
-	return node;
-}
 
 static void judge(enum node_reason reason)
 {
@@ -52,14 +26,7 @@ static void judge(enum node_reason reason)
 	};
 	struct score_edge edge;
 
-	MUST(score_verdict(score, get_node().id, &verdict, &edge) >= 0);
-}
-
-static int claim(struct score_slot *ret)
-{
-	struct score_target target;
-
-	return score_claim(score, &arrival, ret, &target, NULL);
+	MUST(score_verdict(score, last_node().id, &verdict, &edge) >= 0);
 }
 
 /* The node goes down, and a connection tries it. Meanwhile it is up, and down once more. */
@@ -71,7 +38,7 @@ static void begin(struct score_slot *ret)
 	MUST(claim(ret) == 0 && ret->trial);
 	judge(REASON_NONE);
 	judge(REASON_REFUSED);
-	MUST(get_node().reason == REASON_FLAPPING);
+	MUST(last_node().reason == REASON_FLAPPING);
 }
 
 /* No success puts the node up, and no connection tries it, before it was quiet for so long. */
@@ -80,13 +47,13 @@ static void stays_down(void)
 	struct score_slot slot;
 
 	clock_usec += QUIET_USEC - 1;
-	MUST(get_node().reason == REASON_FLAPPING);
+	MUST(last_node().reason == REASON_FLAPPING);
 	judge(REASON_NONE);
-	MUST(get_node().state != NODE_UP && get_node().reason == REASON_FLAPPING);
+	MUST(last_node().state != NODE_UP && last_node().reason == REASON_FLAPPING);
 	MUST(claim(&slot) == 1);
 	clock_usec += 1;
 	judge(REASON_NONE);
-	MUST(get_node().state == NODE_UP);
+	MUST(last_node().state == NODE_UP);
 	clock_usec += 2 * QUIET_USEC;
 }
 
