@@ -11,7 +11,12 @@ held_by() { score slots -nr -o CLIENT | grep -c "^$1" || true; }
 held_by_is() { [ "$(held_by "$1")" = "$2" ]; }
 
 # So many connections have a slot or wait.
-have_come() { [ "$(($(score slots -nr | wc -l) + $(score queue -nr | wc -l)))" = "$1" ]; }
+have_come() {
+  heard score slots -nr
+  local served=${#HEARD[@]}
+  heard score queue -nr
+  [ $((served + ${#HEARD[@]})) = "$1" ]
+}
 
 # through_proxy HEADER...: connections of the proxy 127.88.0.1 that begin with these PROXY headers, in this order.
 through_proxy() {

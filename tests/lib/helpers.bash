@@ -42,8 +42,53 @@ look_at_statuses() {
   fi
 }
 # bats has a function of its own for the moment before each command; its work must not be a call deeper. What stands here
-# costs more than most commands of a test, so it is no call either.
-if [[ $(declare -f bats_debug_trap) =~ ^([^{]*\{)(.*)$ && ${BASH_REMATCH[2]} != *look_at_statuses* ]]; then
+# costs more than most commands of a test, so it is no call either. The function of bats 1.8.2 notes the stack of calls in
+# a form for its messages, with five calls of other functions. These functions note it as it is, and make the same messages
+# of it when a command has failed.
+if [[ ${BATS_VERSION-} == 1.8.2 ]]; then
+  bats_debug_trap() {
+    statuses=${PIPESTATUS[*]}
+    [[ $statuses != *12[67]* ]] || look_at_statuses
+    command_before=$BASH_COMMAND
+    if [[ $1 != "$BATS_ROOT"/lib/* && $1 != "$BATS_ROOT"/libexec/* && ${FUNCNAME[1]-} != bats_* &&
+      -z ${BATS_INTERRUPTED+1}${BATS_TIMED_OUT+1} ]]; then
+      local IFS=$'\n'
+      lines_before=$lines_last names_before=$names_last files_before=$files_last
+      lines_last=${BASH_LINENO[*]} names_last=${FUNCNAME[*]} files_last=${BASH_SOURCE[*]}
+    fi
+  }
+  lines_last='' names_last='' files_last='' lines_before='' names_before='' files_before=''
+
+  bats_error_trap() {
+    bats_check_status_from_trap
+    local IFS=$'\n'
+    if [[ ${BASH_LINENO[*]} == "$lines_last" && ${BASH_SOURCE[*]} == "$files_last" &&
+      -z $BATS_DEBUG_LAST_STACK_TRACE_IS_VALID ]]; then
+      lines_last=$lines_before names_last=$names_before files_last=$files_before
+    fi
+    BATS_DEBUG_LAST_STACK_TRACE_IS_VALID=1
+  }
+
+  bats_get_failure_stack_trace() { # ARRAY
+    local -n frames_of_failure=$1
+    local lines=$lines_before names=$names_before files=$files_before i
+    if [[ -n ${BATS_DEBUG_LAST_STACK_TRACE_IS_VALID:-} ]]; then lines=$lines_last names=$names_last files=$files_last; fi
+    mapfile -t lines <<<"$lines"
+    mapfile -t names <<<"$names"
+    mapfile -t files <<<"$files"
+    frames_of_failure=()
+    for ((i = 1; i < ${#names[@]}; i++)); do
+      frames_of_failure+=("${lines[i - 1]} ${names[i]} ${files[i]:-$BATS_TEST_SOURCE}")
+      case ${names[i]} in
+      "${BATS_TEST_NAME-}" | setup | teardown | setup_file | teardown_file | setup_suite | teardown_suite) break ;;
+      source) [[ ${files[i + 1]-} != *bats-exec-file ]] || break ;;
+      esac
+    done
+  }
+
+  # The clock of bats without a process.
+  get_mills_since_epoch() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
+elif [[ $(declare -f bats_debug_trap) =~ ^([^{]*\{)(.*)$ && ${BASH_REMATCH[2]} != *look_at_statuses* ]]; then
   eval "${BASH_REMATCH[1]}"'
     statuses=${PIPESTATUS[*]}
     [[ $statuses != *12[67]* ]] || look_at_statuses
@@ -107,7 +152,7 @@ farm_teardown() {
     if ! PATIENCE=5 gone "$pid" && is_running "$pid"; then kill -9 "$pid" 2>/dev/null && gone "$pid"; fi
   done
   # Relays of a listener that was killed have no parent to end them.
-  if [ -n "${SCOREBOARD-}" ]; then
+  if [ -e "${SCOREBOARD-}" ]; then
     for pid in $(pids_holding "$SCOREBOARD"); do kill -9 "$pid" 2>/dev/null; done
   fi
   if [ -n "${SMALL_RUN-}" ]; then umount "$SMALL_RUN"; fi
@@ -129,21 +174,41 @@ small_run() {
 fill_run() { dd if=/dev/zero of="$T/run/ballast" bs=4k 2>/dev/null || true; }
 
 # pids_holding FILE: the pids of the processes that have the file open, a line each, by /proc.
-pids_holding() { find -L /proc/[0-9]*/fd -maxdepth 1 -samefile "$1" 2>/dev/null | cut -d/ -f3 | sort -u; }
+pids_holding() { "$BUILD/tests/cbtest-holders" "$1"; }
+
+# nap SECONDS: sleep without a process. NEVER is a pipe in which there is never anything to read.
+NEVER=${BATS_RUN_TMPDIR-}/never
+[ -p "$NEVER" ] || mkfifo "$NEVER"
+nap() { read -rt "$1" <>"$NEVER" || true; }
 
 # until_ok COMMAND...: runs it until it succeeds. After $PATIENCE seconds [60] it fails. The pauses become longer: each look
 # costs time of the processor that others want.
 until_ok() {
-  local end=$((SECONDS + ${PATIENCE:-60})) msec=20 pause
-  until "$@" >/dev/null 2>&1; do
+  local end=$((SECONDS + ${PATIENCE:-60})) msec=20 pause seen
+  until if [[ $# == 4 && $1 == grep ]]; then grep_anew "$@"; else "$@"; fi >/dev/null 2>&1; do
     if [ $SECONDS -ge $end ]; then
       echo "gave up waiting for: $*" >&2
       return 1
     fi
     printf -v pause 0.%03d $msec
-    sleep "$pause"
+    nap "$pause"
     msec=$((msec < 200 ? msec * 5 / 4 : 200))
   done
+}
+
+# grep_anew grep OPTION PATTERN FILE: for until_ok, whose last look found the text $seen. A file that has not changed needs
+# no grep, and a pattern that is plain text, perhaps at the begin of a line, needs none at all. Text ends at a NUL here.
+grep_anew() {
+  local text=''
+  if [ -f "$4" ] && ! IFS= read -rd '' text <"$4"; then
+    if [[ $2 == -q && $3 =~ ^\^?[[:alnum:]_][[:alnum:]_\ :,/=-]*$ ]]; then
+      [[ $'\n'$text == *"${3/#^/$'\n'}"* ]]
+      return
+    fi
+    if [[ -v seen && $text == "$seen" ]]; then return 1; fi
+    seen=$text
+  fi
+  "$@"
 }
 
 # ---- processes ----
@@ -177,7 +242,7 @@ gone() {
   local end=$((SECONDS + ${PATIENCE:-60}))
   while is_running "$1"; do
     [ $SECONDS -lt $end ] || return 1
-    sleep 0.02
+    nap 0.02
   done
 }
 
@@ -244,18 +309,16 @@ node_line() { echo "$ADDR, $1, $2, 0${3:+, $3}" >>"$CONF"; }
 
 # node_report NAME: the node's report. The old file is removed first, so the report is of now.
 node_report() {
+  local pid=PID_$1
   rm -f "$T/$1.report"
-  kill -USR1 "$(eval echo "\$PID_$1")"
+  kill -USR1 "${!pid}"
   until_ok test -e "$T/$1.report"
   cat "$T/$1.report"
 }
 
 # No node ever had more connections than cores.
 nodes_never_overfilled() {
-  local log
-  for log in "$T"/*.log; do
-    if grep -H VIOLATION "$log"; then return 1; fi
-  done
+  if grep -H VIOLATION "$T"/*.log; then return 1; fi
 }
 
 # way_in WAY ADDRESS:PORT COMMAND...: COMMAND runs cbrelay. The array WAY_IN is the command that starts it at that place.
@@ -300,13 +363,29 @@ build_preload() { gcc -shared -fPIC -D_GNU_SOURCE -o "$2" "$LIB/../tools/preload
 # few_descriptors N [cbrelay option]...: as `entrance alone`, and the listener has N descriptors.
 few_descriptors() { WRAPPER="prlimit --nofile=$1:$1" entrance alone "${@:2}"; }
 
-# How many clients are connected to $GATE, the backlog included.
-connected_are() { [ "$(ss -Htn state established "dst $GATE" | wc -l)" = "$1" ]; }
+# heard COMMAND...: the lines that it writes are in the array HEARD. What is asked often takes no other process.
+heard() {
+  local file=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}.heard-$BASHPID
+  "$@" >"$file" || true
+  mapfile -t HEARD <"$file"
+}
 
-# is_listening ADDRESS:PORT: by the kernel's table. To connect would be a connection of the farm.
+# How many clients are connected to $GATE, the backlog included.
+connected_are() { heard ss -Htn state established "dst $GATE" && [ ${#HEARD[@]} = "$1" ]; }
+
+# is_listening ADDRESS:PORT: by the kernel's table. To connect would be a connection of the farm. The table of IPv4 has an
+# address as a number of the machine, in either order of its bytes.
 is_listening() {
-  local port=${1##*:}
-  ss -Hltn "sport = :$port" | awk '{print $4}' | grep -qF "$1"
+  local place text=''
+  if [[ $1 =~ ^([0-9]+)\.([0-9]+)\.([0-9]+)\.([0-9]+):([0-9]+)$ ]]; then
+    printf -v place '(%02X%02X%02X%02X|%02X%02X%02X%02X):%04X 00000000:0000 0A' "${BASH_REMATCH[@]:1:4}" \
+      "${BASH_REMATCH[4]}" "${BASH_REMATCH[3]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}" "${BASH_REMATCH[5]}"
+    IFS= read -rd '' text </proc/net/tcp || true
+    [[ $text =~ $place ]]
+    return
+  fi
+  heard ss -Hltn "sport = :${1##*:}"
+  [[ "${HEARD[*]/%/ }" == *"$1"[[:blank:]]* ]]
 }
 
 # client [cbtest-client option]...: against $GATE.
@@ -345,7 +424,10 @@ client_fails() {
   fi
 }
 
-client_wait() { wait "$(eval echo "\$PID_$1")"; }
+client_wait() {
+  local pid=PID_$1
+  wait "${!pid}"
+}
 
 score() { "$BUILD/cbscore" -c "$CONF" "$@"; }
 probe() { "$BUILD/cbprobe" -c "$CONF" "$@"; }
@@ -355,11 +437,29 @@ busy() { score slots -n | grep -c . || true; }
 waiting() { score queue -n | grep -c . || true; }
 # The number of connections that wait with the listener itself, not with one of its relays.
 waiting_in_listener() { score queue -nr -o PID | grep -cx "$GATE_PID" || true; }
-waiting_in_listener_is() { [ "$(waiting_in_listener)" = "$1" ]; }
-busy_is() { [ "$(busy)" = "$1" ]; }
-waiting_is() { [ "$(waiting)" = "$1" ]; }
+waiting_in_listener_is() { heard score queue -nr -o PID && heard_are "$GATE_PID" "$1"; }
+
+# heard_are PATTERN N: so many of these lines match.
+heard_are() {
+  local line n=0
+  # shellcheck disable=SC2053 # a pattern
+  for line in "${HEARD[@]}"; do
+    if [[ $line == $1 ]]; then n=$((n + 1)); fi
+  done
+  [ $n = "$2" ]
+}
+
+busy_is() { heard score slots -n && [ ${#HEARD[@]} = "$1" ]; }
+waiting_is() { heard score queue -n && [ ${#HEARD[@]} = "$1" ]; }
 state_of() { score list -nr -o NODE,STATE | awk -v n="$ADDR:$1" '$1 == n { print $2 }'; }
-state_is() { [ "$(state_of "$1")" = "$2" ]; }
+state_is() {
+  local line state=''
+  heard score list -nr -o NODE,STATE
+  for line in "${HEARD[@]}"; do
+    if [[ $line == "$ADDR:$1 "* ]]; then state+=${line#* }; fi
+  done
+  [ "$state" = "$2" ]
+}
 # The node is down, or just being tried again; the two states alternate.
 is_not_up() { [[ $(state_of "$1") =~ ^(down|retry)$ ]]; }
 # The number of lines of a file that have the text.

@@ -17,7 +17,7 @@ managed() {
 service() { cat "$T/service.pid"; }
 
 # restarted BEFORE [N]: the service is another process than BEFORE, and was ready N times [2].
-restarted() { [ "$(service)" != "$1" ] && [ "$(lines_with "$T/service.log" READY)" -ge "${2:-2}" ]; }
+restarted() { [ "$(<"$T/service.pid")" != "$1" ] && [ "$(lines_with "$T/service.log" READY)" -ge "${2:-2}" ]; }
 
 # waiters_of_service_are N: so many connections wait with the service itself.
-waiters_of_service_are() { [ "$(score queue -nr -o PID | grep -cx "$(service)")" = "$1" ]; }
+waiters_of_service_are() { heard score queue -nr -o PID && heard_are "$(<"$T/service.pid")" "$1"; }
