@@ -61,13 +61,20 @@ later_counts() { [ "$(later "$1" -n | grep -c .)" = "$2" ]; }
   [[ $(node_report a) == *total=7* ]]
 }
 
+# The scoreboard is as $T/before. The words of the lock, bytes 152 to 167, are no part of it: a process that has the lock for
+# long, as on a busy machine, says so there.
+is_unchanged() {
+  cmp -n 152 "$SCOREBOARD" "$T/before"
+  cmp -i 168 "$SCOREBOARD" "$T/before"
+}
+
 @test "the way back: the earlier version says that connections must end first, takes none, and leaves the scoreboard alone" {
   node a 4001 1 --mode line
   later load
   cp "$SCOREBOARD" "$T/before"
   run -78 "$BUILD/cbrelay" -c "$CONF" "$GATE"
   [[ $output == *"cbrelay: $SCOREBOARD: a scoreboard of another version of corebalance; see UPGRADES in corebalance(7)" ]]
-  cmp "$SCOREBOARD" "$T/before"
+  is_unchanged
   later list
 }
 
@@ -77,7 +84,7 @@ later_counts() { [ "$(later "$1" -n | grep -c .)" = "$2" ]; }
   cp "$SCOREBOARD" "$T/before"
   run -75 "$LATER/cbprobe" -c "$CONF"
   [ "$output" = "cbprobe: $SCOREBOARD: a scoreboard of another version of corebalance; see UPGRADES in corebalance(7)" ]
-  cmp "$SCOREBOARD" "$T/before"
+  is_unchanged
   rm "$SCOREBOARD"
   later load
   run -75 "$BUILD/cbprobe" -c "$CONF"
