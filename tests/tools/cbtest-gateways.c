@@ -502,7 +502,7 @@ static int move_often(uint64_t seed)
 
 /* ---- two machines with one name ---- */
 
-#define NAMES 200u
+#define NAMES 50u
 
 static bool is_settled(const struct site *site)
 {
@@ -559,7 +559,7 @@ static int share_names(uint64_t seed)
 
 /* ---- a shorter lease ---- */
 
-#define SHORTER 200u
+#define SHORTER 50u
 
 /* The first gateway, whose connections last, is started again with a shorter lease, and is cut off soon after; the others
  * have the shorter lease already. */
@@ -592,7 +592,7 @@ static int shorten_often(uint64_t seed)
 
 /* ---- outages ---- */
 
-#define OUTAGES 200u
+#define OUTAGES 50u
 
 /* Gateways with a fence. The engine fails for longer than a lease, then a gateway's process is stopped for so long, then the
  * whole engine with a gateway that does not come back: of these only the last gateway is dead. */
