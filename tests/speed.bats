@@ -311,7 +311,7 @@ PYTHON
 }
 
 @test "simulated farms: learned speeds do as well as known ones, and better than what knows no speeds" {
-  OUT=$T run -0 "$BATS_TEST_DIRNAME/bench/farm/run" 2000 9 mixed
+  OUT=$T run -0 "$BATS_TEST_DIRNAME/bench/farm/run" 1000 5 mixed
   result() { awk -F'\t' -v load="$1" -v name="$2" '$1 == "TIME" && $2 == load && $5 == name { print $6 }' "$T/farm.tsv"; }
   local load
   for load in light middle; do
