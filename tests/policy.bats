@@ -12,10 +12,10 @@ ten_nodes() {
   score load >/dev/null
 }
 
-# belongs POLICY N: prints the node of each of the clients 10.1.0.1 to 10.1.0.N.
+# belongs POLICY N: prints the node of each of the clients 10.1.0.1 to 10.1.0.N. One process asks for all of them.
 belongs() {
   local i
-  for ((i = 1; i <= $2; i++)); do score explain --policy "$1" -nr --top 1 -o node "10.1.0.$i"; done
+  for ((i = 1; i <= $2; i++)); do echo "explain --policy $1 -nr --top 1 -o node 10.1.0.$i"; done | score shell
 }
 
 # Three nodes of two cores that answer with their names, and an entrance.
@@ -44,7 +44,7 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
 @test "hash: a node of ten that goes moves its own clients and no others, and has them again when it comes back" {
   local first next i
   ten_nodes
-  belongs hash 100 >"$T/ten"
+  belongs hash 60 >"$T/ten"
   # Which node comes next is said for this client, too: by fastest it would be the same for all of them.
   for i in 1 2 3 4; do
     { read -r first; read -r next; } < <(score explain --policy hash -nr --top 2 -o node "10.1.0.$i")
@@ -55,33 +55,33 @@ sound() { [ "$(score fsck)" = "$SCOREBOARD: sound" ]; }
   # All nodes have clients, and none has more than three times its share.
   sort "$T/ten" | uniq -c >"$T/shares"
   [ "$(wc -l <"$T/shares")" = 10 ]
-  awk '$1 > 30 { exit 1 }' "$T/shares"
+  awk '$1 > 18 { exit 1 }' "$T/shares"
   ten_nodes 3
-  belongs hash 100 >"$T/nine"
+  belongs hash 60 >"$T/nine"
   paste "$T/ten" "$T/nine" | awk -v gone="192.0.2.1:5003" '$1 != $2 && $1 != gone { exit 1 } $2 == gone { exit 1 }'
   # The clients of the node that went are not all with the same other node.
   paste "$T/ten" "$T/nine" | grep "^192.0.2.1:5003" >"$T/moved"
   cat "$T/moved"
   [ "$(sort -u "$T/moved" | wc -l)" -gt 1 ]
   ten_nodes
-  belongs hash 100 | cmp - "$T/ten"
+  belongs hash 60 | cmp - "$T/ten"
   # The order of the list means nothing.
   tac "$CONF" >"$T/turned"
   cp "$T/turned" "$CONF"
   score load >/dev/null
-  belongs hash 100 | cmp - "$T/ten"
+  belongs hash 60 | cmp - "$T/ten"
   sound
 }
 
 # ring: prints the position in the list of the node of each part of the ring.
 ring() {
-  local page
-  for ((page = 0; page < 128; page++)); do tdbdump -k "ring/$page" "$SCOREBOARD"; done | python3 -c '
-import re, sys
-for line in sys.stdin.buffer.read().split(b"\n"):
-    page = re.sub(rb"\\([0-9A-F]{2})", lambda hex: bytes([int(hex[1], 16)]), line)
-    for at in range(0, len(page), 4):
-        print(int.from_bytes(page[at:at + 4], sys.byteorder))'
+  tdbdump "$SCOREBOARD" | grep -a -A1 '"ring/' | python3 -IS -c '
+import array, re, sys
+records = re.findall(rb"^key\(\d+\) = \"ring/(\d+)\"\ndata\(\d+\) = \"(.*)\"", sys.stdin.buffer.read(), re.M)
+pages = {int(page): text for page, text in records}
+for number in range(128):
+    page = re.sub(rb"\\([0-9A-F]{2})", lambda hex: bytes([int(hex[1], 16)]), pages[number])
+    print(*array.array("I", page), sep="\n")'
 }
 
 @test "hash: with many cores, of which few points are made, a node that goes moves its own clients and no others, too" {
@@ -429,7 +429,7 @@ uses_are() { [ "$(score clients -nr -o client,uses)" = "127.7.7.7 $1" ]; }
   three_nodes --policy affinity
   local i page
   for i in 1 2 3; do from "127.7.7.$i" >/dev/null; done
-  for ((page = 0; page < 128; page++)); do tdbtool "$SCOREBOARD" delete "client/$page" >/dev/null; done
+  for ((page = 0; page < 128; page++)); do echo "delete client/$page"; done | tdbtool "$SCOREBOARD" >/dev/null
   [ "$(remembered)" = 0 ]
   from 127.7.7.1 >/dev/null
   run -1 score fsck
