@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# shellcheck shell=bash disable=SC2034,SC2153,SC2154  # variables are those of the tests and of helpers.bash
+# shellcheck shell=bash disable=SC2016,SC2034,SC2153,SC2154  # variables are those of the tests and of helpers.bash, or inside
 #
 # booted.bash: a farm in a booted systemd (see boot), for tests that have loaded helpers.bash before. Nodes and clients
 # run inside; the network there is a loopback of its own. A file calls boot_farm in its setup_file, end_farm in its
 # teardown_file, and farm_inside in its setup.
+
+# shellcheck source=enter.bash
+source "${BASH_SOURCE[0]%/*}/enter.bash"
 
 # Boots the installed programs, with the arguments of `boot start` besides. Where this machine cannot boot, CANNOT says why.
 boot_farm() {
@@ -32,11 +35,10 @@ farm_inside() {
   T=$BATS_TEST_TMPDIR
   PIDS=() BEGAN=()
   GATE=127.0.0.1:3632
-  inside sh -c 'rm -rf /run/corebalance/* /var/lib/corebalance/* /run/test && mkdir /run/test'
   # An entry that no filter finds: --cursor with a filter begins at this entry or at the next that matches.
-  inside systemd-cat -t bats echo "$BATS_TEST_DESCRIPTION"
-  inside journalctl --sync
-  CURSOR=$(inside journalctl -q -t bats -n 1 -o json | jq -r .__CURSOR)
+  CURSOR=$(inside sh -ec 'rm -rf /run/corebalance/* /var/lib/corebalance/* /run/test; mkdir /run/test
+    systemd-cat -t bats echo "$0"; journalctl --sync; journalctl -q -t bats -n 1 -o cat --show-cursor' "$BATS_TEST_DESCRIPTION")
+  CURSOR=${CURSOR##*-- cursor: }
 }
 
 # What a test that failed shows.
@@ -45,23 +47,21 @@ show_inside() {
   inside cbscore list || true
 }
 
-inside() { "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" "$@"; }
+inside() { boot_run "$BOOT" "$@"; }
 
 # Options of systemd-run for nodes.
 UNIT_OPTIONS=()
 
 # node NAME PORT CORES [cbtest-node option]...: a node inside, as a unit, and its line in the list.
-node() {
-  node_up "$@"
-  inside sh -c "echo '127.0.0.1, $2, $3, 0' >>/run/test/nodes.conf && cat /run/test/nodes.conf >/etc/corebalance/nodes.conf"
-}
+node() { NODE_LINE="127.0.0.1, $2, $3, 0" node_up "$@"; }
 
+# As node, but its line is in the list already.
 node_up() {
   local name=$1 port=$2 cores=$3
   shift 3
-  inside systemd-run -q --collect "${UNIT_OPTIONS[@]}" --unit="node-$name" \
-    /opt/cbtest/cbtest-node --name "$name" --max "$cores" --timeout 500 \
-    "$@" "127.0.0.1:$port"
+  inside sh -ec '[ -z "$0" ] || { echo "$0" >>/run/test/nodes.conf; cat /run/test/nodes.conf >/etc/corebalance/nodes.conf; }
+    exec systemd-run -q --collect "$@"' "${NODE_LINE-}" "${UNIT_OPTIONS[@]}" --unit="node-$name" \
+    /opt/cbtest/cbtest-node --name "$name" --max "$cores" --timeout 500 "$@" "127.0.0.1:$port"
   until_ok is_listening "127.0.0.1:$port"
 }
 
@@ -71,18 +71,16 @@ node_down() { inside systemctl stop "node-$1"; }
 
 # use listener|connection: enables and starts the socket in that form.
 use() {
-  inside mkdir -p /run/systemd/system/corebalance.socket.d
-  [[ $1 == listener ]] ||
-    inside ln -s /usr/share/corebalance/per-connection.conf /run/systemd/system/corebalance.socket.d/
-  inside systemctl daemon-reload
-  inside systemctl -q enable --now corebalance.socket
-  [ "$(inside systemctl is-active corebalance.socket)" = active ]
+  # What is enabled is read anew, drop-ins included, before it is started.
+  [ "$(inside sh -ec 'mkdir -p /run/systemd/system/corebalance.socket.d
+    [ "$0" = listener ] || ln -s /usr/share/corebalance/per-connection.conf /run/systemd/system/corebalance.socket.d/
+    systemctl -q enable --now corebalance.socket; systemctl is-active corebalance.socket' "$1")" = active ]
 }
 
 # Changes a unit's setting for this test.
 setting() {
-  inside sh -c "mkdir -p /run/systemd/system/$1.d && printf '%s\n' '$2' '$3' '$4' >/run/systemd/system/$1.d/test.conf"
-  inside systemctl daemon-reload
+  inside sh -c "mkdir -p /run/systemd/system/$1.d && printf '%s\n' '$2' '$3' '$4' >/run/systemd/system/$1.d/test.conf &&
+    systemctl daemon-reload"
 }
 
 client() { inside /opt/cbtest/cbtest-client --timeout 60 "$@" "$GATE"; }
@@ -92,7 +90,7 @@ client_start() {
   local name=$1
   shift
   # shellcheck disable=SC2016 # for the shell inside
-  background "$T/$name.out" "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" bash -c 'echo $$ >"$0"; exec "$@"' \
+  background "$T/$name.out" enter_boot "$BOOT" bash -c 'echo $$ >"$0"; exec "$@"' \
     "/run/test/$name.pid" /opt/cbtest/cbtest-client --timeout 60 "$@" "$GATE"
   # shellcheck disable=SC2153 # set by background
   printf -v "PID_$name" %s "$PID"
@@ -110,7 +108,7 @@ client_wait() {
 # acknowledgement of the client as beyond the relay's closed window, until the relay takes its machine for vanished.
 ENDLESS=(--send 60000000 --ahead 8000000 --bytes-slow 100000 --half-close --expect echo --timeout 600)
 
-client_hurry() { inside sh -c "kill -USR1 \$(cat /run/test/$1.pid)"; }
+client_hurry() { inside sh -c "read -r pid </run/test/$1.pid && kill -USR1 \$pid"; }
 
 # As in helpers.bash, but inside.
 score() { inside cbscore "$@"; }
@@ -123,7 +121,7 @@ instances_are() { [ "$(instances | grep -c .)" = "$1" ]; }
 unit_of() { inside ps -o unit= -p "$1"; }
 
 # The journal since the test began, a JSON object on each line, with all entries that were sent by now.
-journal() { inside journalctl --sync && inside journalctl -q -o json --cursor="$CURSOR" "$@"; }
+journal() { inside sh -c 'journalctl --sync && exec journalctl -q -o json --cursor="$0" "$@"' "$CURSOR" "$@"; }
 
 at_rest() {
   until_ok everything_is_free
