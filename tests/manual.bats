@@ -14,25 +14,27 @@ same_options() {
   diff <(help_options "$1") <(manual_options "$1" "$2")
 }
 
-# The manual's words about an option, as one line.
-manual_item() { # PAGE OPTION
-  awk -v option="$2" '/^\.It / { on = 0 } /^\.It / && $0 ~ "Fl Fl " option "( |$)" { on = 1 } on' "$MAN/$1" |
-    sed -E 's/^\.[A-Z][a-z] ?//; s/\\e/\\/g' | tr '\n' ' ' | tr -s ' '
+# The manual's words about each option: its name, and the words in one line.
+manual_items() { # PAGE
+  awk '/^\.It / { n = 0; rest = $0; while (match(rest, /Fl Fl [^ ]+/)) { name[++n] = substr(rest, RSTART + 6, RLENGTH - 6)
+      rest = substr(rest, RSTART + RLENGTH) } }
+    { sub(/^\.[A-Z][a-z] ?/, ""); gsub(/\\e/, "\\"); for (i = 1; i <= n; i++) words[name[i]] = words[name[i]] $0 " " }
+    END { for (i in words) { gsub(/ +/, " ", words[i]); print i "\t" words[i] } }' "$MAN/$1"
 }
 
-# The manual's item of an option also has every default that --help tells, number and unit.
+# The manual's item of an option also has every default that --help tells, number and unit. These words join the parts of a
+# default; everything else is a value.
 same_defaults() { # PROGRAM PAGE
-  local name default item
   raw "$1" | awk -F'\t' '$1 == "option" && $6 != "-" { print $3 "\t" $6 }' >"$T/defaults"
   [ -s "$T/defaults" ]
-  while IFS=$'\t' read -r name default; do
-    item=$(manual_item "$2" "$name")
-    for word in ${default//[,;]/ }; do
-      # These words join the parts of a default; everything else is a value.
-      case $word in or | all | in | and) continue ;; esac
-      grep -qF -- "${word#$}" <<<"$item" || { echo "--$name: default $default; the manual: $item"; return 1; }
-    done
-  done <"$T/defaults"
+  manual_items "$2" >"$T/items"
+  run -0 awk -F'\t' 'NR == FNR { item[$1] = $2; next }
+    { n = split($2, words, /[ ,;]+/)
+      for (i = 1; i <= n; i++) if (words[i] !~ /^(or|all|in|and)?$/ && !index(item[$1], without_dollar(words[i])))
+        print "--" $1 ": default " $2 "; the manual: " item[$1] }
+    function without_dollar(word) { sub(/^\$/, "", word); return word }' "$T/items" "$T/defaults"
+  echo "$output"
+  [ -z "$output" ]
 }
 
 @test "cbrelay: --help and manual have the same options and defaults" { same_options cbrelay cbrelay.8; same_defaults cbrelay cbrelay.8; }
@@ -41,21 +43,27 @@ same_defaults() { # PROGRAM PAGE
 @test "cbshare: --help and manual have the same options and defaults" { same_options cbshare cbshare.8; same_defaults cbshare cbshare.8; }
 
 @test "--help has the rows of --help=raw: every option, verb, column and key, for the program and each verb" {
-  local verb name
+  local verb
   for program in cbrelay cbprobe cbshare; do
-    for name in $(help_options "$program"); do
-      "$BUILD/$program" --help | grep -qE -- "--$name( |$)" || { echo "$program --$name"; return 1; }
-    done
+    "$BUILD/$program" --help >"$T/help"
+    run -0 awk -F'\t' 'NR == FNR { help = help $0 "\n"; next }
+      $1 == "option" && help !~ "--" $3 "[ \n]" { print "--" $3 }' "$T/help" <(raw "$program")
+    echo "$program: $output"
+    [ -z "$output" ]
   done
-  while IFS=$'\t' read -r _ verb _; do
-    "$BUILD/cbscore" --help | grep -qE "^  $verb( |$)"
+  "$BUILD/cbscore" --help >"$T/all"
+  raw cbscore >"$T/raw"
+  for verb in $(awk -F'\t' '$1 == "verb" { print $2 }' "$T/raw"); do
+    grep -qE "^  $verb( |$)" "$T/all"
     "$BUILD/cbscore" "$verb" --help >"$T/help"
-    "$BUILD/cbscore" help "$verb" | diff - "$T/help"
-    raw cbscore | awk -F'\t' -v verb="$verb" '$1 == "option" && ($2 == verb || $2 == "-") { print "--" $3 } $1 == "column" && $2 == verb { print "  " $3 }
-      $1 == "key" && $2 == verb { print $3 "=" }' | while read -r name; do
-      grep -qF -- "$name" "$T/help" || { echo "$verb: $name"; exit 1; }
-    done
-  done < <(raw cbscore | grep '^verb')
+    "$BUILD/cbscore" help "$verb" | cmp - "$T/help"
+    run -0 awk -F'\t' -v verb="$verb" 'function expect(row) { if (!index(help, row)) print verb ": " row }
+      NR == FNR { help = help $0 "\n"; next }
+      $1 == "option" && ($2 == verb || $2 == "-") { expect("--" $3) } $1 == "column" && $2 == verb { expect("  " $3) }
+      $1 == "key" && $2 == verb { expect($3 "=") }' "$T/help" "$T/raw"
+    echo "$output"
+    [ -z "$output" ]
+  done
 }
 
 @test "each --help of cbscore is one screen: 80 columns, and no more than 60 lines" {
@@ -197,23 +205,35 @@ complete_line() {
   local verb name type
   mandoc -T ascii "$MAN/cbscore.1" | col -b | tr -s ' \n' '  ' >"$T/manual"
   raw cbscore | awk -F'\t' '$1 == "column" { print $2 "\t" $3 "\t" $5 }' >"$T/columns"
-  while IFS=$'\t' read -r verb name type; do
-    score "$verb" -J -o "$name" | jq -e --arg name "${name,,}" --arg type "$type" \
-      '[.[][] | .[$name] | type | . == $type or . == "null"] | all' >/dev/null || { echo "$verb $name: not $type"; return 1; }
-    # A string need not be listed; all others are.
-    [ "$type" = string ] || sed 's/.*boolean BACKUP/boolean BACKUP/; s/string all others.*//' "$T/manual" |
-      grep -oE "$type .*" | grep -qw "$name" || { echo "manual: $name is $type"; return 1; }
-  done <"$T/columns"
+  for verb in $(cut -f 1 "$T/columns" | sort -u); do
+    # All columns of the table at once; what is printed is wrong.
+    score "$verb" -J -o "$(awk -F'\t' -v verb="$verb" '$1 == verb { print $2 }' "$T/columns" | paste -sd,)" >"$T/json"
+    run -0 jq -r --arg verb "$verb" --rawfile columns "$T/columns" '[.[][]] as $rows |
+      $columns | split("\n")[] | split("\t") | select(.[0] == $verb) | .[1] as $name | .[2] as $type | $rows[] |
+      select(has($name | ascii_downcase) | not), select(.[$name | ascii_downcase] | type | . != $type and . != "null") |
+      "\($verb) \($name): not \($type)"' "$T/json"
+    echo "$output"
+    [ -z "$output" ]
+  done
+  # A string need not be listed; all others are.
+  sed 's/.*boolean BACKUP/boolean BACKUP/; s/string all others.*//' "$T/manual" >"$T/types"
+  for type in $(cut -f 3 "$T/columns" | grep -vx string | sort -u); do
+    grep -oE "$type .*" "$T/types" >"$T/listed"
+    for name in $(awk -F'\t' -v type="$type" '$3 == type { print $2 }' "$T/columns" | sort -u); do
+      grep -qw "$name" "$T/listed" || { echo "manual: $name is $type"; return 1; }
+    done
+  done
   score list -J | jq -e 'keys == ["nodes"] and (.nodes[0].since | type) == "number"' >/dev/null
   score list -J -o node,backup,pinned | jq -e '.nodes[0] == {node: .nodes[0].node, backup: false, pinned: true}' >/dev/null
 }
 
 @test "every reason has its entry in cbprobe(8)" {
-  local phrase
+  local phrase manual
   sed -n 's/.*= "\(..*\)",$/\1/p' "$BATS_TEST_DIRNAME/../scoreboard/list/reason.c" >"$T/phrases"
   [ "$(wc -l <"$T/phrases")" -gt 5 ]
+  manual=$(mandoc -T ascii "$MAN/cbprobe.8" | col -b | tr -s ' \n' '  ')
   while read -r phrase; do
-    mandoc -T ascii "$MAN/cbprobe.8" | col -b | tr -s ' \n' '  ' | grep -qF "$phrase" || { echo "$phrase"; return 1; }
+    [[ $manual == *"$phrase"* ]] || { echo "$phrase"; return 1; }
   done <"$T/phrases"
 }
 
