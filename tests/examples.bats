@@ -6,6 +6,7 @@
 # (see lib/boot), beside a farm of machines with the names used there. tests/fresh runs the README's first lines.
 
 load lib/helpers
+load lib/enter
 
 TOP=$BATS_TEST_DIRNAME/..
 
@@ -49,7 +50,7 @@ teardown() {
   commands_were_found
 }
 
-inside() { "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" "$@"; }
+inside() { boot_run "$BOOT" "$@"; }
 
 # The machines of the farm: one distccd answers for all of them, in a network of its own at the other end of a link.
 farm_begin() {

@@ -8,6 +8,7 @@
 # the farm does what the recipe says.
 
 load lib/helpers
+load lib/enter
 
 TOP=$BATS_TEST_DIRNAME/..
 
@@ -45,7 +46,7 @@ teardown_file() {
   done
 }
 
-on() { "$BATS_TEST_DIRNAME/lib/boot" run "$BATS_FILE_TMPDIR/$1" "${@:2}"; }
+on() { boot_run "$BATS_FILE_TMPDIR/$1" "${@:2}"; }
 
 connect_machines() {
   local machine pid address
@@ -198,7 +199,7 @@ client() { on client /opt/cbtest/cbtest-client --timeout 60 "$@"; }
   on gateway systemctl start corebalance-farm-probe@llm.service
   [ "$(score -f llm list -nr -o STATE | sort -u)" = down ]
   next_block
-  background "$T/asked" "$BATS_TEST_DIRNAME/lib/boot" run "$BATS_FILE_TMPDIR/client" bash -ec "$(<"$SCRIPT")"
+  background "$T/asked" enter_boot "$BATS_FILE_TMPDIR/client" bash -ec "$(<"$SCRIPT")"
   until_ok counts queue 1 -f llm || { cat "$T/asked"; false; }
   on node touch /run/go
   on gateway systemctl start corebalance-farm-probe@llm.service
@@ -231,7 +232,7 @@ client() { on client /opt/cbtest/cbtest-client --timeout 60 "$@"; }
   recipe 'Seats of a licence'
   nodes_on 27000 10 --mode line
   play
-  background "$T/users" "$BATS_TEST_DIRNAME/lib/boot" run "$BATS_FILE_TMPDIR/client" \
+  background "$T/users" enter_boot "$BATS_FILE_TMPDIR/client" \
     /opt/cbtest/cbtest-client --timeout 60 -n 15 -c 15 --line 'until /run/go' --expect line gateway.farm:27000
   until_ok counts slots 10 -f licence
   until_ok counts queue 5 -f licence
