@@ -6,26 +6,19 @@
 # upgraded while it is used, removed, purged.
 
 load lib/helpers
+load lib/enter
 
 setup_file() {
   local status=0 top=$BATS_TEST_DIRNAME/..
   export BOOT=$BATS_FILE_TMPDIR/boot CANNOT=''
   if ((EUID != 0)); then CANNOT='not root'; return; fi
   git -C "$top" rev-parse HEAD >/dev/null 2>&1 || { CANNOT='not a git checkout'; return; }
-  # Two versions of the same, of which the later has another format of the scoreboard. They are built from a clone, so that
-  # the checkout's build folder is left alone. The earlier one is there to be replaced: neither optimizing it nor its
-  # debugging symbols would tell more.
+  # It is built from a clone, so that the checkout's build folder is left alone.
   git clone -q "$top" "$BATS_FILE_TMPDIR/source" 2>/dev/null
-  mkdir "$BATS_FILE_TMPDIR/tree"
-  for version in 0.8 0.9; do
-    case $version in
-      0.8) export DEB_BUILD_OPTIONS='noopt noautodbgsym' ;;
-      0.9) unset DEB_BUILD_OPTIONS; export DEB_CPPFLAGS_APPEND=-DSCORE_FORMAT=99 ;;
-    esac
-    make -s -C "$BATS_FILE_TMPDIR/source" deb VERSION=$version >"$BATS_FILE_TMPDIR/deb.log" 2>&1 3>&- ||
-      { cat "$BATS_FILE_TMPDIR/deb.log" && return 1; }
-    install -D -t "$BATS_FILE_TMPDIR/tree/opt/cbtest" "$BATS_FILE_TMPDIR/source/build/corebalance_${version}"_*.deb
-  done
+  mkdir -p "$BATS_FILE_TMPDIR/tree/opt/cbtest"
+  DEB_CPPFLAGS_APPEND=-DSCORE_FORMAT=99 logged make -s -C "$BATS_FILE_TMPDIR/source" deb VERSION=0.9
+  cp "$BATS_FILE_TMPDIR"/source/build/corebalance_0.9_*.deb "$BATS_FILE_TMPDIR/tree/opt/cbtest"
+  logged earlier_version
   install -D -t "$BATS_FILE_TMPDIR/tree/opt/cbtest" "$BUILD"/tests/cbtest-{node,client}
   BOOT_LIFE=900 "$BATS_TEST_DIRNAME/lib/boot" start "$BOOT" --tree "$BATS_FILE_TMPDIR/tree" 2>"$BATS_FILE_TMPDIR/boot.log" 3>&- ||
     status=$?
@@ -33,11 +26,28 @@ setup_file() {
   ((status == 0 || status == 77)) || { cat "$BATS_FILE_TMPDIR/boot.log" && return 1; }
 }
 
+# logged COMMAND...: what it says is shown if it fails.
+logged() {
+  "$@" >"$BATS_FILE_TMPDIR/log" 2>&1 3>&- || { cat "$BATS_FILE_TMPDIR/log" && return 1; }
+}
+
+# An earlier version, 0.8, with an earlier format of the scoreboard. It is there to be replaced, so it is the same package
+# with other programs: those of the checkout, in which only what shows the version is built anew.
+earlier_version() {
+  local build=$BATS_FILE_TMPDIR/build root=$BATS_FILE_TMPDIR/earlier
+  mkdir "$build" && cp -a "$BUILD"/{relay,scoreboard,libscoreboard.a,version,cbrelay,cbprobe,cbshare,cbscore} "$build" &&
+    make -s -C "$BATS_TEST_DIRNAME/.." BUILD="$build" VERSION=0.8 &&
+    dpkg-deb -R "$BATS_FILE_TMPDIR"/tree/opt/cbtest/corebalance_0.9_*.deb "$root" &&
+    install -s -m 755 -t "$root/usr/sbin" "$build"/{cbrelay,cbprobe,cbshare} && install -s -m 755 -t "$root/usr/bin" "$build/cbscore" &&
+    rm "$root/DEBIAN/md5sums" && sed -i 's/^Version: .*/Version: 0.8/' "$root/DEBIAN/control" &&
+    dpkg-deb --root-owner-group -Znone -b "$root" "$BATS_FILE_TMPDIR/tree/opt/cbtest/corebalance_0.8_test.deb"
+}
+
 teardown_file() { ((EUID != 0)) || "$BATS_TEST_DIRNAME/lib/boot" stop "$BOOT"; }
 setup() { [[ -z $CANNOT ]] || skip "$CANNOT"; }
 teardown() { :; }
 
-inside() { "$BATS_TEST_DIRNAME/lib/boot" run "$BOOT" "$@"; }
+inside() { boot_run "$BOOT" "$@"; }
 client_inside() { inside /opt/cbtest/cbtest-client --timeout 120 "$@" 127.0.0.1:3632; }
 dpkg_inside() { inside env DEBIAN_FRONTEND=noninteractive dpkg "$@"; }
 
