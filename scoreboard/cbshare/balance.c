@@ -14,6 +14,9 @@
 
 #include "balance.h"
 
+#define USELESS_USEC UINT64_C(1000000) /* a node that is down for a moment costs no commit */
+#define TRIAL_SHARE 1u /* of a node that is down, so that a connection can try it */
+
 /* ---- peers ---- */
 
 uint64_t peer_silent_usec(const struct peer *peer, const struct own *own)
@@ -40,19 +43,61 @@ bool node_counts(const struct known_node *node)
 	return node->local.here && node->local.usable && !node->local.leaving && (node->readable || !node->present);
 }
 
+/* Down, and a connection may try it. */
+static bool is_down(const struct local *local)
+{
+	return local->here && !local->usable && !local->held && !local->spare && !local->leaving;
+}
+
+bool node_is_useless(const struct known_node *node, const struct own *own)
+{
+	const struct local *local = &node->local;
+
+	return local->useless_usec > 0 && own->now_usec >= local->useless_usec + USELESS_USEC &&
+	       (!is_down(local) || node->shares[0] >= TRIAL_SHARE);
+}
+
 uint32_t node_cores(const struct known_node *node)
 {
 	return node->present ? node->cores : node->local.cores;
 }
 
-static int64_t excess_of(const struct balance *b, const struct known_node *node, size_t peer, const struct target *target)
+bool balance_has_use(const struct balance *b, const struct known_node *node, size_t place)
 {
-	return (int64_t)(node->shares[peer] * b->weights) - (int64_t)(node_cores(node) * target_weight(target));
+	size_t peer = b->peers[place];
+
+	if (peer == 0)
+		return node_counts(node);
+	return node->present && node->readable && (node->useless & (UINT32_C(1) << peer)) == 0;
 }
 
-int64_t balance_excess(const struct balance *b, const struct known_node *node)
+#define EXCESS_SLOT INT64_C(256) /* a slot, as an excess */
+
+/* How far this gateway's share of the node is above its proportion among the gateways that have use for the node; below 0:
+ * it is below. */
+static int64_t excess(const struct balance *b, const struct known_node *node)
 {
-	return excess_of(b, node, 0, &b->targets[b->self]);
+	uint64_t weights = 0;
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		if (balance_has_use(b, node, i))
+			weights += target_weight(&b->targets[i]);
+	if (weights == 0)
+		return 0;
+	return EXCESS_SLOT * ((int64_t)(node->shares[0] * weights) -
+			      (int64_t)(node_cores(node) * target_weight(&b->targets[b->self]))) / (int64_t)weights;
+}
+
+/* An excess in slots, rounded up. */
+static uint64_t in_slots(int64_t excess)
+{
+	return excess > 0 ? (uint64_t)((excess + EXCESS_SLOT - 1) / EXCESS_SLOT) : 0;
+}
+
+uint64_t balance_lack(const struct balance *b, const struct known_node *node)
+{
+	return in_slots(-excess(b, node));
 }
 
 /* ---- targets ---- */
@@ -88,30 +133,39 @@ static struct target target_of(const struct peer *peer, const struct own *own)
 				.aged = peer->aged_revision != peer->revision };
 }
 
+/* Adds the node to what each gateway can use. Returns its cores, or 0 if no gateway has use for it. */
+static uint64_t add_node(struct balance *b, const struct known_node *node)
+{
+	bool useful = false;
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		struct target *target = &b->targets[i];
+
+		if (!balance_has_use(b, node, i))
+			continue;
+		target->capacity += node_cores(node);
+		target->owned += node->shares[b->peers[i]];
+		useful |= target->counts;
+	}
+	return useful ? node_cores(node) : 0;
+}
+
 void balance_set(struct balance *b, struct known *k, const struct own *own)
 {
 	uint64_t cores = 0;
-	size_t i, j;
+	size_t i;
 
 	list_peers(b, k);
-	b->weights = 0;
 	for (i = 0; i < b->n; i++) {
 		size_t peer = b->peers[i];
 
 		if (peer == 0)
 			b->self = i;
 		b->targets[i] = peer == 0 ? target_of_self(own) : target_of(&k->peers[peer], own);
-		b->weights += target_weight(&b->targets[i]);
 	}
-	for (j = 0; j < k->n_nodes; j++) {
-		const struct known_node *node = k->nodes[j];
-
-		if (!node_counts(node))
-			continue;
-		cores += node_cores(node);
-		for (i = 0; i < b->n; i++)
-			b->targets[i].owned += node->shares[b->peers[i]];
-	}
+	for (i = 0; i < k->n_nodes; i++)
+		cores += add_node(b, k->nodes[i]);
 	targets_set(b->targets, b->n, cores);
 	targets_owed(b->targets, b->n, b->self, b->owed);
 }
@@ -134,6 +188,8 @@ static uint32_t shed_of(const struct known_node *node, const struct own *own)
 	/* A spare node's cores are for a gateway that has no other node. */
 	if (own->leaving || !local->here || local->leaving || local->spare)
 		return node->shares[0];
+	if (own->company && node_is_useless(node, own))
+		return node->shares[0] - (is_down(local) ? TRIAL_SHARE : 0);
 	return node->shares[0] - kept_share(node);
 }
 
@@ -176,7 +232,7 @@ static uint64_t offer(struct known_node *node, uint64_t amount, uint64_t limit)
  * Offers free slots: first those that were offered before, then of each node the slots above its proportion. So every
  * gateway keeps a part of each node. *amount is what is still to be offered, and becomes less.
  */
-static void offer_free(struct candidate *candidates, size_t n, const struct balance *b, uint64_t *amount)
+static void offer_free(struct candidate *candidates, size_t n, uint64_t *amount)
 {
 	size_t i;
 
@@ -188,7 +244,7 @@ static void offer_free(struct candidate *candidates, size_t n, const struct bala
 	}
 	for (i = 0; i < n && *amount > 0; i++) {
 		struct candidate *c = &candidates[i];
-		uint64_t above = c->excess > 0 && b->weights > 0 ? ((uint64_t)c->excess + b->weights - 1) / b->weights : 0;
+		uint64_t above = in_slots(c->excess);
 
 		*amount -= offer(c->node, *amount, c->node->local.shed + (above < c->free ? above : c->free));
 	}
@@ -209,8 +265,8 @@ static void offer_busy(struct candidate *candidates, size_t n, uint64_t amount)
 	} while (amount > 0 && amount < before);
 }
 
-/* Lists the nodes with slots that can be offered, best first. */
-static size_t list_candidates(struct known *k, const struct balance *b, struct candidate *candidates)
+/* Lists the nodes with slots that can be offered to the gateway at that place, best first. */
+static size_t list_candidates(struct known *k, const struct balance *b, size_t place, struct candidate *candidates)
 {
 	size_t i, n = 0;
 
@@ -218,47 +274,49 @@ static size_t list_candidates(struct known *k, const struct balance *b, struct c
 		struct known_node *node = k->nodes[i];
 		uint32_t share = node->shares[0], used = node->local.busy + node->local.shed;
 
-		if (share > node->local.shed && node_counts(node))
+		if (share > node->local.shed && node_counts(node) && balance_has_use(b, node, place))
 			candidates[n++] = (struct candidate){ .node = node, .free = share > used ? share - used : 0,
-							      .before = node->local.offer, .excess = balance_excess(b, node) };
+							      .before = node->local.offered, .excess = excess(b, node) };
 	}
 	qsort(candidates, n, sizeof(*candidates), by_preference);
 	return n;
 }
 
-static void owed_in_all(const struct balance *b, uint64_t *ret_all, uint64_t *ret_urgent)
+/* Offers what this gateway owes to the gateway at that place. */
+static void offer_to(struct known *k, const struct balance *b, size_t place, struct candidate *candidates)
 {
-	size_t i;
+	size_t n = list_candidates(k, b, place, candidates);
+	uint64_t owed = b->owed[place], left = owed, urgent = b->targets[place].waiting;
 
-	*ret_all = *ret_urgent = 0;
-	for (i = 0; i < b->n; i++) {
-		*ret_all += b->owed[i];
-		*ret_urgent += b->owed[i] < b->targets[i].waiting ? b->owed[i] : b->targets[i].waiting;
-	}
+	if (urgent > owed)
+		urgent = owed;
+	offer_free(candidates, n, &left);
+	if (urgent > owed - left)
+		offer_busy(candidates, n, urgent - (owed - left));
 }
 
 int balance_offer(struct known *k, const struct balance *b, const struct own *own)
 {
 	struct candidate *candidates = NULL;
-	uint64_t all, urgent, left;
-	size_t i, n = 0;
+	bool owes = false;
+	size_t i;
 
-	owed_in_all(b, &all, &urgent);
-	if (all > 0 && !own->leaving) {
+	for (i = 0; i < b->n; i++)
+		owes |= b->owed[i] > 0 && !own->leaving;
+	if (owes) {
 		candidates = calloc(k->n_nodes, sizeof(*candidates));
 		if (!candidates)
 			return -ENOMEM;
 	}
-	for (i = 0; i < k->n_nodes; i++)
-		k->nodes[i]->local.shed = shed_of(k->nodes[i], own);
-	if (candidates)
-		n = list_candidates(k, b, candidates);
-	for (i = 0; i < k->n_nodes; i++)
-		k->nodes[i]->local.offer = k->nodes[i]->local.shed;
-	left = all;
-	offer_free(candidates, n, b, &left);
-	if (urgent > all - left)
-		offer_busy(candidates, n, urgent - (all - left));
+	for (i = 0; i < k->n_nodes; i++) {
+		struct local *local = &k->nodes[i]->local;
+
+		local->offered = local->offer;
+		local->offer = local->shed = shed_of(k->nodes[i], own);
+	}
+	for (i = 0; i < b->n && owes; i++)
+		if (b->owed[i] > 0)
+			offer_to(k, b, i, candidates);
 	free(candidates);
 	return 0;
 }

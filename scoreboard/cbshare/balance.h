@@ -17,6 +17,7 @@ struct own {
 	uint64_t age_usec;           /* of its oldest waiter; 0: no connection waits */
 	uint64_t list;               /* a hash of the names and cores of its list's nodes */
 	bool leaving;
+	bool company;                /* another gateway is there */
 };
 
 struct balance {
@@ -24,7 +25,6 @@ struct balance {
 	size_t peers[GATEWAYS_MAX];  /* which peer each target is of, in the order of their names */
 	struct target targets[GATEWAYS_MAX];
 	uint64_t owed[GATEWAYS_MAX]; /* so many slots this gateway should give to each */
-	uint64_t weights;            /* the sum of all */
 };
 
 /* Whether the peer has said nothing for the longer one of its lease and this gateway's, and 2 % more, while this gateway could hear
@@ -37,8 +37,12 @@ uint64_t peer_silent_usec(const struct peer *peer, const struct own *own);
 /* For how long the peer's oldest waiter has waited, if it has not got a slot since the peer spoke. 0: none waited. */
 uint64_t peer_age(const struct peer *peer, const struct own *own);
 
-/* Whether connections can go to the node: only such nodes count for targets. */
+/* Whether connections of this gateway can go to the node. */
 bool node_counts(const struct known_node *node);
+
+/* Whether this gateway has had no use for the node for so long that other gateways are told so, and get its cores. A node that
+ * is down keeps a core for the connection that tries it; without one other gateways are not told, so that they give it one. */
+bool node_is_useless(const struct known_node *node, const struct own *own);
 
 /* Its cores: the engine's word, or the list's while the engine does not have the node. */
 uint32_t node_cores(const struct known_node *node);
@@ -46,9 +50,14 @@ uint32_t node_cores(const struct known_node *node);
 /* Fills *b with the targets of all gateways and what this gateway owes each of them. */
 void balance_set(struct balance *b, struct known *k, const struct own *own);
 
-/* How far the gateway's share of a node is above its proportion, in slots times weights; below 0: it is below. */
-int64_t balance_excess(const struct balance *b, const struct known_node *node);
+/* Whether the gateway at that place of b->targets has use for the node: then they count for each other. Of itself this
+ * gateway knows that first; others say it in the node's value. */
+bool balance_has_use(const struct balance *b, const struct known_node *node, size_t place);
 
-/* Sets which slots of each node this gateway offers: those that go back to the rest, and what it owes others. Free slots
- * are offered first. For a gateway with waiters, slots that are still busy are offered, too. 0; -ENOMEM: the offers stay. */
+/* By how many slots this gateway's share of the node is below its proportion, rounded up; 0: it is not below. */
+uint64_t balance_lack(const struct balance *b, const struct known_node *node);
+
+/* Sets which slots of each node this gateway offers: those that go back to the rest, and what it owes others, of nodes for
+ * which they have use. Free slots are offered first. For a gateway with waiters, slots that are still busy are offered, too.
+ * 0; -ENOMEM: the offers stay. */
 int balance_offer(struct known *k, const struct balance *b, const struct own *own);

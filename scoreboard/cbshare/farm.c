@@ -39,6 +39,7 @@ static int add_node(const struct score_node *node, void *arg)
 		.ended = node->served + node->failed,
 		.spare = node->config.backup,
 		.usable = node->state == NODE_UP,
+		.held = node->state == NODE_HELD,
 		.leaving = node->state == NODE_DRAINING,
 	};
 	view->n++;

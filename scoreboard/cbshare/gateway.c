@@ -419,6 +419,9 @@ static void add_edit(struct gateway *g, struct request *request, const struct pl
 	for (i = 0; i < GATEWAYS_MAX && text; i++)
 		if (edit->shares[i] > 0)
 			shares_add(text, g->known.peers[i].name, edit->shares[i]);
+	for (i = 0; i < GATEWAYS_MAX && text; i++)
+		if (edit->useless & (UINT32_C(1) << i))
+			shares_add_useless(text, g->known.peers[i].name);
 	if (!edit->remove && shares_end(text, &value) < 0)
 		request->complete = false;
 	request_compare(request, known_key(&g->known, 'n', node->name), node->present ? node->revision : 0);
@@ -475,6 +478,7 @@ static void move(struct gateway *g)
 	if (g->pending[REQUEST_MOVE])
 		return;
 	g->rules.settled_list = is_list_settled(g);
+	g->own.company = gateway_has_company(g);
 	balance_set(&g->balance, &g->known, &g->own);
 	if (balance_offer(&g->known, &g->balance, &g->own) < 0 || !may_move(g) ||
 	    !plan_next(&plan, &g->known, &g->balance, &g->own, &g->rules))

@@ -55,7 +55,7 @@ static uint64_t distance(uint64_t a, uint64_t b)
 	return a > b ? a - b : b - a;
 }
 
-static bool has_company(const struct gateway *g)
+bool gateway_has_company(const struct gateway *g)
 {
 	size_t i;
 
@@ -74,7 +74,7 @@ static bool has_news(const struct gateway *g)
 
 	if (!g->said_any || said->leaving != own->leaving || said->list != own->list)
 		return true;
-	if (!has_company(g))
+	if (!gateway_has_company(g))
 		return false;
 	return (said->waiting > 0) != (own->waiting > 0) || (said->busy >= shares) != (own->busy >= shares) ||
 	       distance(said->busy + said->waiting, own->busy + own->waiting) >= 2 + (own->busy + own->waiting) / DEMAND_PART ||

@@ -191,6 +191,15 @@ static size_t free_place(const struct known *k)
 	return 0;
 }
 
+/* What the peer that had the place said of nodes is not of the peer that gets it. */
+static void forget_useless(struct known *k, size_t peer)
+{
+	size_t i;
+
+	for (i = 0; i < k->n_nodes; i++)
+		k->nodes[i]->useless &= ~(UINT32_C(1) << peer);
+}
+
 /* The peer of that name, which is made if need be. 0 and *ret; -EINVAL: it is not the name of a gateway; -ENOSPC. */
 static int find_peer(struct known *k, const char *name, size_t *ret)
 {
@@ -207,6 +216,7 @@ static int find_peer(struct known *k, const char *name, size_t *ret)
 	i = free_place(k);
 	if (i == 0)
 		return -ENOSPC;
+	forget_useless(k, i);
 	k->peers[i] = (struct peer){ .present = false };
 	memcpy(k->peers[i].name, name, length + 1);
 	*ret = i;
@@ -224,6 +234,7 @@ static void note_bad(struct known *k, const char *key)
 struct reading {
 	struct known *k;
 	uint32_t shares[GATEWAYS_MAX];
+	uint32_t useless;
 };
 
 static int read_share(void *context, const char *gateway, uint32_t share)
@@ -235,6 +246,17 @@ static int read_share(void *context, const char *gateway, uint32_t share)
 	if (r == 0)
 		reading->shares[peer] = share;
 	return r;
+}
+
+/* A gateway says it of itself, and is known by its heartbeat before. */
+static void read_useless(void *context, const char *gateway)
+{
+	struct reading *reading = context;
+	size_t i;
+
+	for (i = 0; i < GATEWAYS_MAX; i++)
+		if (gateway[0] != '\0' && strcmp(reading->k->peers[i].name, gateway) == 0)
+			reading->useless |= UINT32_C(1) << i;
 }
 
 /* This gateway's share rose, and a peer's fell: that peer. 0: no peer's fell, or those of several. */
@@ -265,9 +287,10 @@ static void set_node(struct known *k, const char *name, const char *key, const s
 	if (value->revision <= node->revision)
 		return;
 	node->present = value->value != NULL;
-	node->readable = !node->present || shares_parse(value->value, &cores, read_share, &reading) == 0;
+	node->readable = !node->present || shares_parse(value->value, &cores, read_share, read_useless, &reading) == 0;
 	if (!node->readable) {
 		memset(reading.shares, 0, sizeof(reading.shares));
+		reading.useless = 0;
 		note_bad(k, key);
 	}
 	if (reading.shares[0] > node->shares[0])
@@ -275,6 +298,7 @@ static void set_node(struct known *k, const char *name, const char *key, const s
 	node->revision = value->revision;
 	node->cores = cores;
 	memcpy(node->shares, reading.shares, sizeof(node->shares));
+	node->useless = reading.useless;
 	node->changed = true;
 }
 
@@ -373,7 +397,7 @@ static bool has_lost_node(struct known *k, const char *name, const struct engine
 	if (!node || strcmp(node->name, name) != 0 || node->revision > revision || node->revision < value->revision)
 		return false;
 	return node->revision > value->revision || !node->present ||
-	       (node->readable && (shares_parse(value->value, &cores, read_share, &reading) != 0 || cores != node->cores ||
+	       (node->readable && (shares_parse(value->value, &cores, read_share, NULL, &reading) != 0 || cores != node->cores ||
 				   memcmp(reading.shares, node->shares, sizeof(reading.shares)) != 0));
 }
 
@@ -410,7 +434,7 @@ static void forget_node(struct known_node *node, uint64_t revision)
 {
 	node->present = false;
 	node->revision = revision;
-	node->cores = 0;
+	node->cores = node->useless = 0;
 	memset(node->shares, 0, sizeof(node->shares));
 	node->changed = true;
 }

@@ -41,12 +41,14 @@ struct peer {
 /* What this gateway's own scoreboard says of a node, and what is to be done about it. */
 struct local {
 	bool here;                   /* the scoreboard has it */
-	bool usable, spare, leaving; /* as in struct gateway_node */
+	bool usable, spare, held, leaving; /* as in struct gateway_node */
+	uint64_t useless_usec;       /* since when this gateway has no use for the node; 0: it has */
 	uint32_t id, cores, busy;
 	uint64_t ended;
 	uint32_t limit;              /* its share as the scoreboard has it; NO_LIMIT */
 	uint32_t offer;              /* so many slots of the share are not to be used any more */
 	uint32_t shed;               /* of these, so many go back to the rest */
+	uint32_t offered;            /* offer as it was in the latest turn */
 	uint32_t accounted;          /* the share as it was told last */
 	/* The node has had at most level connections since level was set, by the limit and by what was seen. former has the higher
 	 * levels before it, the highest first, each with the time until which the node may have had so many. A level that a turn
@@ -73,6 +75,7 @@ struct known_node {
 	uint64_t seen_usec;          /* the turn after that */
 	uint32_t cores;
 	uint32_t shares[GATEWAYS_MAX]; /* by peer */
+	uint32_t useless;            /* a bit for each peer that has no use for the node now */
 	unsigned from;               /* the peer from which this gateway's latest gain came; 0: not known */
 	struct local local;
 };

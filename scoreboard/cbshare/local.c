@@ -82,9 +82,18 @@ static void set_local(struct local *local, const struct gateway_node *node)
 	local->ended = local->ended_before = node->ended;
 	local->counted = true;
 	local->usable = node->usable;
+	local->held = node->held;
 	local->spare = node->spare;
 	local->leaving = node->leaving;
 	see_level(local);
+}
+
+static void note_use(struct known_node *node, uint64_t now_usec)
+{
+	if (node_counts(node))
+		node->local.useless_usec = 0;
+	else if (node->local.useless_usec == 0)
+		node->local.useless_usec = now_usec;
 }
 
 /* FNV-1a. */
@@ -139,6 +148,8 @@ int local_look(struct known *k, const struct gateway_farm *farm, struct own *own
 	for (i = 0; i < k->n_nodes; i++)
 		if (!k->nodes[i]->local.here)
 			set_gone(&k->nodes[i]->local);
+	for (i = 0; i < k->n_nodes; i++)
+		note_use(k->nodes[i], own->now_usec);
 	own->waiting = look.waiting;
 	own->age_usec = look.age_usec;
 	own->list = hash_list(k);

@@ -20,9 +20,14 @@ static struct plan_edit *edit(struct plan *plan, struct known_node *node)
 {
 	struct plan_edit *e = &plan->edits[plan->n++];
 
-	*e = (struct plan_edit){ .node = node, .cores = node_cores(node) };
+	*e = (struct plan_edit){ .node = node, .cores = node_cores(node), .useless = node->useless };
 	memcpy(e->shares, node->shares, sizeof(e->shares));
 	return e;
+}
+
+static uint32_t peer_bit(size_t peer)
+{
+	return UINT32_C(1) << peer;
 }
 
 static void count(struct plan *plan, uint64_t slots)
@@ -57,11 +62,14 @@ static bool plan_reclaim(struct plan *plan, const struct known *k, size_t peer)
 	*plan = (struct plan){ .kind = GATEWAY_RECLAIMED, .peer = peer };
 	for (i = 0; i < k->n_nodes && plan->n < PLAN_NODES; i++) {
 		uint32_t share = k->nodes[i]->shares[peer];
+		struct plan_edit *e;
 
-		if (share > 0) {
-			edit(plan, k->nodes[i])->shares[peer] = 0;
-			count(plan, share);
-		}
+		if (share == 0)
+			continue;
+		e = edit(plan, k->nodes[i]);
+		e->shares[peer] = 0;
+		e->useless &= ~peer_bit(peer);
+		count(plan, share);
 	}
 	return plan->n > 0 || k->peers[peer].present;
 }
@@ -98,6 +106,31 @@ static bool plan_list(struct plan *plan, const struct known *k, const struct pla
 			edit(plan, node)->cores = local->cores;
 		else if (!local->here && known_sum(node) == 0)
 			edit(plan, node)->remove = true;
+	}
+	return plan->n > 0;
+}
+
+/* ---- use ---- */
+
+/* A gateway that is alone need not say it. When it leaves, what it said goes. */
+static bool says_useless(const struct known_node *node, const struct own *own)
+{
+	bool said = (node->useless & peer_bit(0)) != 0;
+
+	return !own->leaving && node_is_useless(node, own) && (said || own->company);
+}
+
+static bool plan_use(struct plan *plan, const struct known *k, const struct own *own)
+{
+	size_t i;
+
+	*plan = (struct plan){ .kind = GATEWAY_TOOK };
+	for (i = 0; i < k->n_nodes && plan->n < PLAN_NODES; i++) {
+		struct known_node *node = k->nodes[i];
+
+		if (node->present && node->readable &&
+		    says_useless(node, own) != ((node->useless & peer_bit(0)) != 0))
+			edit(plan, node)->useless ^= peer_bit(0);
 	}
 	return plan->n > 0;
 }
@@ -182,7 +215,7 @@ static bool plan_give(struct plan *plan, const struct known *k, const struct bal
 	for (i = 0; i < k->n_nodes && plan->n < PLAN_NODES && plan->slots < b->owed[to]; i++) {
 		struct known_node *node = k->nodes[i];
 		uint64_t left = b->owed[to] - plan->slots;
-		uint32_t rested = node->local.offer > 0 ? plan_rested(node, own) : 0;
+		uint32_t rested = node->local.offer > 0 && balance_has_use(b, node, to) ? plan_rested(node, own) : 0;
 		struct plan_edit *e;
 
 		if (rested > left)
@@ -198,14 +231,6 @@ static bool plan_give(struct plan *plan, const struct known *k, const struct bal
 }
 
 /* ---- the rest ---- */
-
-/* How many of the node's rest this gateway takes in the first pass: up to its proportion. */
-static uint64_t wanted_share(const struct balance *b, const struct known_node *node)
-{
-	int64_t excess = balance_excess(b, node);
-
-	return excess < 0 && b->weights > 0 ? ((uint64_t)-excess + b->weights - 1) / b->weights : 0;
-}
 
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
@@ -256,8 +281,9 @@ static bool plan_take(struct plan *plan, const struct known *k, const struct bal
 			struct known_node *node = k->nodes[i];
 			uint64_t most = node_counts(node) ? rest_left(plan, node) : 0;
 
+			/* First up to its proportion. */
 			if (pass == 0)
-				most = smaller(most, wanted_share(b, node));
+				most = smaller(most, balance_lack(b, node));
 			take(plan, node, smaller(most, lack - plan->slots));
 		}
 	}
@@ -273,6 +299,6 @@ static bool plan_take(struct plan *plan, const struct known *k, const struct bal
 bool plan_next(struct plan *plan, const struct known *k, const struct balance *b, const struct own *own,
 	       const struct plan_rules *rules)
 {
-	return plan_the_dead(plan, k, own, rules) || (!own->leaving && plan_list(plan, k, rules)) ||
+	return plan_the_dead(plan, k, own, rules) || (!own->leaving && plan_list(plan, k, rules)) || plan_use(plan, k, own) ||
 	       plan_shed(plan, k, own) || (!own->leaving && plan_give(plan, k, b, own)) || plan_take(plan, k, b, own);
 }

@@ -14,6 +14,7 @@ struct plan_edit {
 	bool remove;                 /* the key goes */
 	uint32_t cores;
 	uint32_t shares[GATEWAYS_MAX];
+	uint32_t useless;
 };
 
 struct plan {
@@ -39,7 +40,7 @@ uint32_t plan_rested(const struct known_node *node, const struct own *own);
 
 /*
  * The most urgent plan: what a dead peer had goes to the rest; the engine is told of nodes and cores that only the list
- * has; offered slots change hands; this gateway takes of the rest what it lacks. More nodes than one commit takes
+ * has; others are told for which nodes this gateway has no use, or has use again; offered slots change hands; this gateway takes of the rest what it lacks. More nodes than one commit takes
  * are another plan's. Returns whether there is a plan.
  */
 bool plan_next(struct plan *plan, const struct known *k, const struct balance *b, const struct own *own,

@@ -49,13 +49,29 @@ uint64_t target_weight(const struct target *target)
 void targets_set(struct target *targets, size_t n, uint64_t cores)
 {
 	uint64_t weights[GATEWAYS_MAX] = { 0 }, parts[GATEWAYS_MAX];
+	bool again;
 	size_t i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		weights[i] = target_weight(&targets[i]);
-	targets_divide(cores, weights, n, parts);
+		targets[i].target = 0;
+	}
+	/* A gateway whose part is above its capacity has just that; the others divide what is left. */
+	do {
+		again = false;
+		targets_divide(cores, weights, n, parts);
+		for (i = 0; i < n; i++) {
+			if (weights[i] == 0 || parts[i] <= targets[i].capacity)
+				continue;
+			targets[i].target = targets[i].capacity;
+			cores -= targets[i].capacity;
+			weights[i] = 0;
+			again = true;
+		}
+	} while (again);
 	for (i = 0; i < n; i++)
-		targets[i].target = parts[i];
+		if (weights[i] > 0)
+			targets[i].target = parts[i];
 }
 
 /* ---- what is owed ---- */

@@ -17,7 +17,8 @@
 /* A gateway as it described itself last. Gateways are in the order of their names. */
 struct target {
 	bool counts;                 /* it is there, and does not leave */
-	uint64_t owned;              /* shares of all usable nodes */
+	uint64_t capacity;           /* the cores of the nodes that it can use, */
+	uint64_t owned;              /* and its shares of them */
 	uint64_t busy, waiting;
 	uint64_t age_usec;           /* of its oldest waiter by now; 0: no connection waits */
 	bool aged;                   /* it may get a slot by the age rule: it has spoken since it got the last one so */
@@ -32,7 +33,7 @@ void targets_divide(uint64_t amount, const uint64_t *weights, size_t n, uint64_t
  * a slot or so for the next connection. */
 uint64_t target_weight(const struct target *target);
 
-/* Sets each gateway's target, of so many cores. */
+/* Sets each gateway's target, of so many cores: in proportion to the weights, but no gateway's is above its capacity. */
 void targets_set(struct target *targets, size_t n, uint64_t cores);
 
 /*

@@ -53,7 +53,7 @@ int heartbeat_format(const struct heartbeat *h, char **ret)
 }
 
 struct shares_text {
-	json_object *object, *shares;
+	json_object *object, *shares, *useless; /* useless: NULL until it has a member */
 	bool complete;
 };
 
@@ -73,6 +73,22 @@ void shares_add(struct shares_text *text, const char *gateway, uint32_t share)
 {
 	if (text && text->complete)
 		text->complete = add(text->shares, gateway, json_object_new_uint64(share));
+}
+
+void shares_add_useless(struct shares_text *text, const char *gateway)
+{
+	json_object *name;
+
+	if (!text || !text->complete)
+		return;
+	if (!text->useless) {
+		text->useless = json_object_new_array();
+		text->complete = add(text->object, "x", text->useless);
+	}
+	name = text->complete ? json_object_new_string(gateway) : NULL;
+	text->complete = name && json_object_array_add(text->useless, name) == 0;
+	if (!text->complete)
+		(void)json_object_put(name);
 }
 
 int shares_end(struct shares_text *text, char **ret)
@@ -137,6 +153,25 @@ int heartbeat_parse(const char *text, struct heartbeat *ret)
 	return valid ? 0 : -EINVAL;
 }
 
+/* Whether there is no list of gateways without use for the node, or a list of names. */
+static bool is_list_of_names(json_object *list)
+{
+	size_t i, n = list && json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+
+	for (i = 0; i < n; i++)
+		if (!json_object_is_type(json_object_array_get_idx(list, i), json_type_string))
+			return false;
+	return !list || json_object_is_type(list, json_type_array);
+}
+
+static void read_useless(json_object *list, void (*useless)(void *context, const char *gateway), void *context)
+{
+	size_t i, n = list && useless ? json_object_array_length(list) : 0;
+
+	for (i = 0; i < n; i++)
+		useless(context, json_object_get_string(json_object_array_get_idx(list, i)));
+}
+
 /* Reads a node's value, or stops. */
 static int read_shares(json_object *object, uint64_t *ret_cores,
 		       int (*each)(void *context, const char *gateway, uint32_t share), void *context)
@@ -144,7 +179,7 @@ static int read_shares(json_object *object, uint64_t *ret_cores,
 	json_object *shares = json_object_object_get(object, "s");
 
 	if (!json_object_is_type(object, json_type_object) || !json_object_is_type(shares, json_type_object) ||
-	    !get_number(object, "c", CORES_MAX, ret_cores))
+	    !get_number(object, "c", CORES_MAX, ret_cores) || !is_list_of_names(json_object_object_get(object, "x")))
 		return -EINVAL;
 	json_object_object_foreach(shares, gateway, member)
 	{
@@ -158,12 +193,14 @@ static int read_shares(json_object *object, uint64_t *ret_cores,
 }
 
 int shares_parse(const char *text, uint32_t *ret_cores, int (*each)(void *context, const char *gateway, uint32_t share),
-		 void *context)
+		 void (*useless)(void *context, const char *gateway), void *context)
 {
 	json_object *object = json_tokener_parse(text);
 	uint64_t cores = 0;
 	int r = read_shares(object, &cores, each, context);
 
+	if (r == 0)
+		read_useless(json_object_object_get(object, "x"), useless, context);
 	(void)json_object_put(object);
 	if (r == 0)
 		*ret_cores = (uint32_t)cores;

@@ -3,7 +3,8 @@
 
 /*
  * values.h: the values of the engine's keys, which are JSON.
- *     PREFIXn/NODE     {"c":16,"s":{"gw1":6,"gw2":5}}  the node's cores, and which gateway may use how many
+ *     PREFIXn/NODE     {"c":16,"s":{"gw1":6,"gw2":5},"x":["gw3"]}  the node's cores, which gateway may use how many, and
+ *                      which gateways have no use for the node now; x is left out where there is no such gateway
  *     PREFIXg/GATEWAY  what a gateway says of itself, its heartbeat
  *     PREFIXe/GATEWAY  an epoch: only its revision counts
  */
@@ -43,10 +44,14 @@ struct shares_text *shares_begin(uint32_t cores);
 /* Adds a gateway's share. */
 void shares_add(struct shares_text *text, const char *gateway, uint32_t share);
 
+/* Adds a gateway that has no use for the node now. */
+void shares_add_useless(struct shares_text *text, const char *gateway);
+
 /* Ends the value, and frees text, which may be NULL. 0 and *ret, which the caller frees; or -ENOMEM. */
 int shares_end(struct shares_text *text, char **ret);
 
-/* Reads the value of a node: calls each for every share in it; that returns 0, or an error that ends it all. 0 and *ret_cores;
- * -EINVAL: the text is no node's value; or what each returned. After an error each may have been called for some. */
+/* Reads the value of a node: calls each for every share in it; that returns 0, or an error that ends it all. Then it calls
+ * useless, which may be NULL, for every gateway that has no use for the node. 0 and *ret_cores; -EINVAL: the text is no node's
+ * value; or what each returned. After an error both may have been called for some. */
 int shares_parse(const char *text, uint32_t *ret_cores, int (*each)(void *context, const char *gateway, uint32_t share),
-		 void *context);
+		 void (*useless)(void *context, const char *gateway), void *context);

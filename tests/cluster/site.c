@@ -237,6 +237,7 @@ static int farm_look(void *context, struct gateway_look *ret)
 			busy = node->share;
 		nodes[n++] = (struct gateway_node){ .name = names_of[i], .id = i, .cores = node->cores, .share = node->share,
 						    .busy = busy, .usable = node->usable && !node->spare, .spare = node->spare,
+						    .held = !node->usable && node->held,
 						    .leaving = !node->listed,
 						    .ended = (site_faults & SITE_HIDES_ENDS) ? 0 : node->ended };
 	}

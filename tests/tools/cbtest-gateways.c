@@ -9,6 +9,7 @@
  *     cbtest-gateways names [SEED]
  *     cbtest-gateways shorter [SEED]
  *     cbtest-gateways outages [SEED]
+ *     cbtest-gateways useless [SEED]
  * After each step, which is anything that happens, all of these hold:
  *     cap      the connections of all gateways at a node, and those that ended so lately that the node may still have
  *              them, are no more than its cores
@@ -88,7 +89,7 @@ static uint32_t read_shares(unsigned node, uint32_t ret[SITES_MAX])
 	memset(ret, 0, SITES_MAX * sizeof(ret[0]));
 	(void)snprintf(key, sizeof(key), "/corebalance/farm/n/%s", names_of[node]);
 	value = store_value(key);
-	if (value && shares_parse(value, &cores, read_share, ret) != 0)
+	if (value && shares_parse(value, &cores, read_share, NULL, ret) != 0)
 		broken("%s: %s", key, value);
 	if (cores > most_cores[node])
 		most_cores[node] = cores;
@@ -227,6 +228,7 @@ static void change_usable(struct site *site)
 		site->nodes[node].spare = !site->nodes[node].spare;
 	else
 		site->nodes[node].usable = !site->nodes[node].usable;
+	site->nodes[node].held = once_in(2);
 }
 
 static void fail_store(void)
@@ -635,6 +637,64 @@ static int suffer_often(uint64_t seed)
 	return 0;
 }
 
+/* ---- nodes that some gateways cannot use ---- */
+
+#define USELESS 100u
+
+/* Each node is held, or down, or not listed, at some gateways, but not at all of them; each gateway has clients for all cores.
+ * Adds to *ret_cores the cores that can be used, and to *ret_used how many are used on an average. A node that is down at a
+ * gateway keeps a core there. */
+static void use_once(uint64_t seed, double *ret_cores, double *ret_used)
+{
+	uint64_t used = 0;
+	unsigned i, j, sample;
+
+	begin(seed, find_fault("none"));
+	calm_weather = true;
+	n_nodes = n_nodes < 4 ? n_nodes : 4;
+	world_run(world_now() + 3000000);
+	for (i = 0; i < n_nodes; i++) {
+		unsigned user = (unsigned)chance(n_sites);
+
+		*ret_cores += cores_of[i];
+		for (j = 0; j < n_sites; j++) {
+			struct node_at_site *node = &sites[j].nodes[i];
+
+			if (j == user || once_in(2))
+				continue;
+			if (once_in(4)) {
+				site_list(&sites[j], i, 0);
+				continue;
+			}
+			node->usable = false;
+			node->held = once_in(2);
+			*ret_cores -= node->held || node->share == 0 ? 0 : 1;
+		}
+	}
+	for (j = 0; j < n_sites; j++)
+		site_demand(&sites[j], 24, 100000);
+	world_run(world_now() + 10000000);
+	for (sample = 0; sample < SAMPLES; sample++) {
+		world_run(world_now() + 100000);
+		for (i = 0; i < n_nodes; i++)
+			for (j = 0; j < n_sites; j++)
+				used += sites[j].nodes[i].busy;
+	}
+	*ret_used += (double)used / SAMPLES;
+	end();
+}
+
+static int use_often(uint64_t seed)
+{
+	double cores = 0, used = 0;
+	unsigned i;
+
+	for (i = 0; i < USELESS; i++)
+		use_once(seed + i, &cores, &used);
+	printf("%u worlds: %.0f %% of the cores that can be used are used\n", USELESS, 100 * used / cores);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t steps = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000, seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
@@ -650,6 +710,8 @@ int main(int argc, char **argv)
 		return shorten_often(seed);
 	if (argc > 1 && strcmp(argv[1], "outages") == 0)
 		return suffer_often(seed);
+	if (argc > 1 && strcmp(argv[1], "useless") == 0)
+		return use_often(seed);
 	while (done < steps) {
 		done += live(seed++, 40000, fault);
 		worlds++;

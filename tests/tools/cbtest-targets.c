@@ -51,9 +51,9 @@ static void test_divide(void)
 static void test_owed(void)
 {
 	struct target t[3] = {
-		{ .counts = true, .owned = 16, .busy = 4 },
-		{ .counts = true, .owned = 0, .waiting = 4, .age_usec = 10, .aged = true },
-		{ .counts = true, .owned = 0, .busy = 0, .aged = true },
+		{ .counts = true, .capacity = 16, .owned = 16, .busy = 4 },
+		{ .counts = true, .capacity = 16, .owned = 0, .waiting = 4, .age_usec = 10, .aged = true },
+		{ .counts = true, .capacity = 16, .owned = 0, .busy = 0, .aged = true },
 	};
 
 	targets_set(t, 3, 16);
@@ -78,8 +78,8 @@ static void test_owed(void)
 static void test_age(void)
 {
 	struct target t[2] = {
-		{ .counts = true, .owned = 4, .busy = 4, .waiting = 100, .age_usec = 500000 },
-		{ .counts = true, .owned = 0, .waiting = 1, .age_usec = 500000 + TARGET_AGE_USEC, .aged = true },
+		{ .counts = true, .capacity = 4, .owned = 4, .busy = 4, .waiting = 100, .age_usec = 500000 },
+		{ .counts = true, .capacity = 4, .owned = 0, .waiting = 1, .age_usec = 500000 + TARGET_AGE_USEC, .aged = true },
 	};
 
 	targets_set(t, 2, 4);
@@ -95,16 +95,38 @@ static void test_age(void)
 	targets_owed(t, 2, 0, owed);
 	MUST(owed[1] == 0);
 	/* And the gateway that has got it does not give it back while its waiter is the older one. */
-	t[0] = (struct target){ .counts = true, .owned = 1, .waiting = 1, .age_usec = 3000000 };
-	t[1] = (struct target){ .counts = true, .owned = 3, .waiting = 100, .age_usec = 10, .aged = true };
+	t[0] = (struct target){ .counts = true, .capacity = 4, .owned = 1, .waiting = 1, .age_usec = 3000000 };
+	t[1] = (struct target){ .counts = true, .capacity = 4, .owned = 3, .waiting = 100, .age_usec = 10, .aged = true };
 	targets_set(t, 2, 4);
 	targets_owed(t, 2, 0, owed);
 	MUST(t[0].target == 0 && owed[1] == 0);
 }
 
+/* No target is above what the gateway can use; the others have the rest. */
+static void test_capacity(void)
+{
+	struct target t[3] = {
+		{ .counts = true, .capacity = 16, .waiting = 5 },
+		{ .counts = true, .capacity = 2, .waiting = 11 },
+		{ .counts = true, .capacity = 16, .waiting = 2 },
+	};
+
+	targets_set(t, 3, 16);
+	/* By weights of 6, 12 and 3 the second's part would be 9; of the 14 that it leaves 9 and a third are the first's. */
+	MUST(t[0].target == 9 && t[1].target == 2 && t[2].target == 5);
+	/* Then the first's part is above its capacity, too. */
+	t[0].capacity = 8;
+	targets_set(t, 3, 16);
+	MUST(t[0].target == 8 && t[1].target == 2 && t[2].target == 6);
+	t[2].capacity = 0;
+	targets_set(t, 3, 16);
+	MUST(t[0].target == 8 && t[1].target == 2 && t[2].target == 0);
+}
+
 int main(void)
 {
 	test_divide();
+	test_capacity();
 	test_owed();
 	test_age();
 	return 0;
