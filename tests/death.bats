@@ -4,6 +4,16 @@
 
 load lib/helpers
 
+# The scoreboard is in memory if there is a place: the disk has no part in what is tried here.
+setup() {
+  local place
+  farm_setup
+  if place=$(mktemp -d /dev/shm/corebalance-death.XXXXXX 2>/dev/null); then
+    FOLDERS+=("$place")
+    SCOREBOARD=$place/scoreboard
+  fi
+}
+
 @test "a process killed at any store, lock or unlock leaves a sound scoreboard, and the next client is served" {
   # Each process that has died has all processes of the machine looked at: in namespaces of their own these are few.
   local apart=(unshare --mount --pid --fork --kill-child --mount-proc)
