@@ -15,23 +15,24 @@ bats_require_minimum_version 1.5.0
   done
 }
 
-# The world does something wrong: the test must notice.
+# The world does something wrong: the test must notice. In most worlds an error comes to light soon, but what an epoch is for
+# happens in one world of a hundred: the search begins shortly before such a world.
 @test "each rule that is broken is found out" {
-  local fault found
-  while read -r fault found; do
-    run -1 "$BUILD/tests/cbtest-gateways" 2500000 1 "$fault"
+  local fault seed found
+  while read -r fault seed found; do
+    run -1 "$BUILD/tests/cbtest-gateways" 2500000 "$seed" "$fault"
     [[ ${lines[-1]} =~ ^'seed '[0-9]+', step '[0-9]+', '[0-9.]+' s: '($found)': ' ]] ||
       { echo "$fault: ${lines[-1]}"; return 1; }
   done <<-'END'
-	no-epoch give|limit|cap
-	give-early give|cap
-	no-heartbeat limit|reclaim|cap
-	no-compare sum|limit|reclaim|cap
-	refusal-unseen limit|cap|give
-	no-rest cap
-	no-lease lease
-	no-fence lease|reclaim
-	clocks reclaim|limit|cap
+	no-epoch 400 give|limit|cap
+	give-early 1 give|cap
+	no-heartbeat 1 limit|reclaim|cap
+	no-compare 1 sum|limit|reclaim|cap
+	refusal-unseen 1 limit|cap|give
+	no-rest 1 cap
+	no-lease 1 lease
+	no-fence 1 lease|reclaim
+	clocks 1 reclaim|limit|cap
 	END
 }
 
