@@ -33,6 +33,37 @@ shared_farm() {
   on a "$BUILD/cbscore" gateways -nr | awk '{ print $1 }' | sort | diff - <(printf '%s\n' a b c)
 }
 
+# busy_at GATEWAY PORT: how many connections the gateway has at that node.
+busy_at() { on "$1" "$BUILD/cbscore" list -nr -o NODE,BUSY | awk -v n="$ADDR:$2" '$1 == n { print $2 }'; }
+busy_at_is() { [ "$(busy_at "$1" "$2")" = "$3" ]; }
+busy_at_least() { [ "$(busy_at "$1" "$2")" -ge "$3" ]; }
+
+@test "a node that one gateway holds, or does not list, serves the other with all its cores, and then both again" {
+  shared_farm 4 a b
+  node m 4002 4 --mode line --timeout 600
+  for g in a b; do on $g "$BUILD/cbscore" -c "$CONF" load; done
+  for g in a b; do crowd_start $g 12; done
+  for g in a b; do until_ok busy_at_least $g 4001 1; done
+  on a "$BUILD/cbscore" down "$ADDR:4001"
+  until_ok busy_at_is b 4001 4
+  # It has what b leaves of the other node, and no core of this one comes to it.
+  until_ok busy_at_least a 4002 3
+  busy_at_is a 4001 0
+  on a "$BUILD/cbscore" up "$ADDR:4001"
+  crowd_stop b
+  until_ok busy_at_least a 4001 3
+  crowd_start b 12
+  cp "$CONF" "$T/both.conf"
+  sed -i '/, 4002,/d' "$CONF"
+  on b "$BUILD/cbscore" -c "$CONF" load
+  until_ok busy_at_is a 4002 4
+  crowd_stop a
+  cp "$T/both.conf" "$CONF"
+  on b "$BUILD/cbscore" -c "$CONF" load
+  until_ok busy_at_least b 4002 3
+  nodes_never_overfilled
+}
+
 @test "a gateway that is killed whole, relays and all: its cores are the others' after its lease" {
   shared_farm 6 a b
   crowd_start a 8
