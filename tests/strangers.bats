@@ -251,6 +251,10 @@ PYTHON
   # The node takes a single connection, so the stranger's waits there; the group sees that slot, and cannot end its relay.
   says 1 "cbscore: $ADDR:4001/0: Operation not permitted; become root or the relay's user" \
     as_member "$T/cbscore" -c "$CONF" kill "$ADDR:4001/0"
+  # So it is where /proc does not show the member that the process is a relay.
+  hidepid_wrapper
+  says 1 "cbscore: $ADDR:4001/0: Operation not permitted; become root or the relay's user" \
+    "$T/hidepid" setpriv --reuid=$MEMBER --regid=$MEMBER --groups=$GROUP "$T/cbscore" -c "$CONF" kill "$ADDR:4001/0"
   as_member "$T/cbscore" -c "$CONF" down "$ADDR:4001"
   forge "$SCOREBOARD" "$relay" "$(holders)"
   [ "$(score slots -nr -o PID)" = "$relay" ]

@@ -73,6 +73,17 @@ static bool is_same(const struct score_slot_info *slot, const void *arg)
 	       strcmp(slot->node, held->node) == 0;
 }
 
+/* Whether the process is a relay: 0; -EINVAL: it is not; -EPERM: /proc hides it from this user; -ESRCH: it has ended. fd is its
+ * pidfd. */
+static int check_relay(pid_t pid, int fd)
+{
+	int r = process_is_called(pid, "cbrelay");
+
+	if (r < 0)
+		return process_signal(fd, 0) ?: -EPERM;
+	return r > 0 ? 0 : -EINVAL;
+}
+
 /* Whether root may end the process: it belongs to the farm. 0; -EXDEV: it does not; or -errno. */
 static int check_farm(struct score *score, pid_t pid)
 {
@@ -122,10 +133,8 @@ int held_slot_end(struct score *score, const struct held_slot *held)
 	r = held_slots_find(score, is_same, held, &again);
 	if (r == 0 && again.n == 0)
 		r = 1;
-	else if (r == 0 && !process_is_called(held->pid, "cbrelay"))
-		r = -EINVAL;
 	else if (r == 0)
-		r = check_farm(score, held->pid);
+		r = check_relay(held->pid, fd) ?: check_farm(score, held->pid);
 	if (r == 0)
 		r = process_signal(fd, SIGTERM);
 	if (r == -ESRCH)

@@ -82,7 +82,7 @@ static bool is_ours(struct score *score, pid_t pid)
 {
 	struct stat folder;
 
-	if (!process_is_called(pid, "cbrelay"))
+	if (process_is_called(pid, "cbrelay") <= 0)
 		return false;
 	return geteuid() != 0 ||
 	       (fstat(score_folder_fd(score), &folder) == 0 && process_has_open(pid, &folder) > 0);

@@ -277,7 +277,7 @@ static bool is_holding_program(const char *pid)
 {
 	pid_t number = number_of(pid);
 
-	return process_is_called(number, "cbrelay") || process_is_called(number, "cbprobe");
+	return process_is_called(number, "cbrelay") > 0 || process_is_called(number, "cbprobe") > 0;
 }
 
 /* Whether a process is in another pid namespace, below this one: a farm takes no process of another. Its status says

@@ -23,7 +23,7 @@ int process_signal(int fd, int signal_number)
 	return syscall(SYS_pidfd_send_signal, fd, signal_number, NULL, 0) < 0 ? -errno : 0;
 }
 
-bool process_is_called(pid_t pid, const char *name)
+int process_is_called(pid_t pid, const char *name)
 {
 	char path[48], line[32] = "";
 	FILE *file;
@@ -31,7 +31,7 @@ bool process_is_called(pid_t pid, const char *name)
 	(void)snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
 	file = fopen(path, "re");
 	if (!file)
-		return false;
+		return -errno;
 	if (!fgets(line, sizeof(line), file))
 		*line = '\0';
 	(void)fclose(file);
