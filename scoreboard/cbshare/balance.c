@@ -68,7 +68,7 @@ bool balance_has_use(const struct balance *b, const struct known_node *node, siz
 
 	if (peer == 0)
 		return node_counts(node);
-	return node->present && node->readable && (node->useless & (UINT32_C(1) << peer)) == 0;
+	return node->present && node->readable && (node->useless & peer_bit(peer)) == 0;
 }
 
 #define EXCESS_SLOT INT64_C(256) /* a slot, as an excess */

@@ -420,7 +420,7 @@ static void add_edit(struct gateway *g, struct request *request, const struct pl
 		if (edit->shares[i] > 0)
 			shares_add(text, g->known.peers[i].name, edit->shares[i]);
 	for (i = 0; i < GATEWAYS_MAX && text; i++)
-		if (edit->useless & (UINT32_C(1) << i))
+		if (edit->useless & peer_bit(i))
 			shares_add_useless(text, g->known.peers[i].name);
 	if (!edit->remove && shares_end(text, &value) < 0)
 		request->complete = false;

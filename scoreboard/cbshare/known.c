@@ -197,7 +197,7 @@ static void forget_useless(struct known *k, size_t peer)
 	size_t i;
 
 	for (i = 0; i < k->n_nodes; i++)
-		k->nodes[i]->useless &= ~(UINT32_C(1) << peer);
+		k->nodes[i]->useless &= ~peer_bit(peer);
 }
 
 /* The peer of that name, which is made if need be. 0 and *ret; -EINVAL: it is not the name of a gateway; -ENOSPC. */
@@ -256,7 +256,7 @@ static void read_useless(void *context, const char *gateway)
 
 	for (i = 0; i < GATEWAYS_MAX; i++)
 		if (gateway[0] != '\0' && strcmp(reading->k->peers[i].name, gateway) == 0)
-			reading->useless |= UINT32_C(1) << i;
+			reading->useless |= peer_bit(i);
 }
 
 /* This gateway's share rose, and a peer's fell: that peer. 0: no peer's fell, or those of several. */

@@ -80,6 +80,12 @@ struct known_node {
 	struct local local;
 };
 
+/* The peer's bit in a node's useless. */
+static inline uint32_t peer_bit(size_t peer)
+{
+	return UINT32_C(1) << peer;
+}
+
 struct known {
 	char *prefix;
 	struct peer peers[GATEWAYS_MAX];

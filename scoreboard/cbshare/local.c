@@ -88,10 +88,13 @@ static void set_local(struct local *local, const struct gateway_node *node)
 	see_level(local);
 }
 
+/* A process that begins anew finds what it said before. */
 static void note_use(struct known_node *node, uint64_t now_usec)
 {
 	if (node_counts(node))
 		node->local.useless_usec = 0;
+	else if (node->useless & peer_bit(0))
+		node->local.useless_usec = 1;
 	else if (node->local.useless_usec == 0)
 		node->local.useless_usec = now_usec;
 }

@@ -25,11 +25,6 @@ static struct plan_edit *edit(struct plan *plan, struct known_node *node)
 	return e;
 }
 
-static uint32_t peer_bit(size_t peer)
-{
-	return UINT32_C(1) << peer;
-}
-
 static void count(struct plan *plan, uint64_t slots)
 {
 	plan->slots += slots;
