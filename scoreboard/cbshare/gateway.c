@@ -734,8 +734,8 @@ static bool is_valid(const struct gateway_settings *settings)
 {
 	return is_name(settings->name) && settings->prefix && settings->identity &&
 	       strlen(settings->identity) <= IDENTITY_MAX && settings->boot && strlen(settings->boot) <= BOOT_MAX &&
-	       settings->lease_usec <= LEASE_MAX_USEC &&
-	       settings->margin_usec < settings->lease_usec && settings->fence_wait_usec <= LEASE_MAX_USEC;
+	       settings->lease_usec <= SPAN_MAX_USEC &&
+	       settings->margin_usec < settings->lease_usec && settings->fence_wait_usec <= SPAN_MAX_USEC;
 }
 
 int gateway_new(const struct gateway_settings *settings, struct engine *engine, const struct gateway_farm *farm,

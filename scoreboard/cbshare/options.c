@@ -14,10 +14,10 @@
 #include "command/command.h"
 #include "members.h"
 #include "system/timespan.h"
+#include "values.h"
 
 #define LEASE_MIN_USEC USEC_PER_SEC
 #define LEASE_MAX_USEC (3600 * USEC_PER_SEC)
-#define FENCE_WAIT_MAX_USEC (24 * 3600 * USEC_PER_SEC)
 #define ENGINE "etcd:"
 #define ENGINE_SYNTAX "\"etcd:\", and " ETCD_MEMBERS_SYNTAX
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
@@ -79,7 +79,7 @@ static int set_fence(void *settings, const char *value)
 	if (strncmp(value, "wait:", 5) == 0) {
 		int r = timespan_parse(value + 5, &options->fence_wait_usec);
 
-		return r < 0 || options->fence_wait_usec > FENCE_WAIT_MAX_USEC ? -EINVAL : 0;
+		return r < 0 || options->fence_wait_usec > SPAN_MAX_USEC ? -EINVAL : 0;
 	}
 	if (strncmp(value, "exec:", 5) != 0 || !value[5])
 		return -EINVAL;

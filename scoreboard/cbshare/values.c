@@ -133,7 +133,7 @@ static bool read_heartbeat(json_object *object, struct heartbeat *h)
 	return json_object_is_type(object, json_type_object) && get_text(object, "id", h->identity, IDENTITY_MAX) &&
 	       (!json_object_object_get(object, "boot") || get_text(object, "boot", h->boot, BOOT_MAX)) &&
 	       get_number(object, "seq", UINT64_MAX, &h->sequence) &&
-	       get_number(object, "lease", LEASE_MAX_USEC, &h->lease_usec) &&
+	       get_number(object, "lease", SPAN_MAX_USEC, &h->lease_usec) &&
 	       get_number(object, "busy", UINT32_MAX, &h->busy) && get_number(object, "wait", UINT32_MAX, &h->waiting) &&
 	       get_number(object, "age", UINT64_MAX / 2, &h->age_usec) &&
 	       get_number(object, "list", UINT64_MAX, &h->list);

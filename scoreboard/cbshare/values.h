@@ -16,7 +16,7 @@
 #define CORES_MAX 65535u          /* of a node */
 #define IDENTITY_MAX 511u          /* longest identity, without its NUL */
 #define BOOT_MAX 63u
-#define LEASE_MAX_USEC UINT64_C(86400000000)
+#define SPAN_MAX_USEC UINT64_C(86400000000) /* a day: the longest lease or wait that a gateway may speak of */
 
 /* A heartbeat. Lengths of time are microseconds; age and lease count in the sender's clock. */
 struct heartbeat {
