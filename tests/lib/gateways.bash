@@ -49,11 +49,10 @@ has_hand() { [ -n "$(hand_of "$1")" ]; }
 says() { grep -q -- "$2" "$T/$1/share"; }
 
 busy_on() { on "$1" "$BUILD/cbscore" slots -n | grep -c . || true; }
-busy_on_is() { [ "$(busy_on "$1")" = "$2" ]; }
-busy_on_at_least() { [ "$(busy_on "$1")" -ge "$2" ]; }
+busy_on_is() { heard on "$1" "$BUILD/cbscore" slots -n && [ ${#HEARD[@]} = "$2" ]; }
+busy_on_at_least() { heard on "$1" "$BUILD/cbscore" slots -n && [ ${#HEARD[@]} -ge "$2" ]; }
 
-waiting_on() { on "$1" "$BUILD/cbscore" queue -n | grep -c . || true; }
-waiting_on_is() { [ "$(waiting_on "$1")" = "$2" ]; }
+waiting_on_is() { heard on "$1" "$BUILD/cbscore" queue -n && [ ${#HEARD[@]} = "$2" ]; }
 
 # job_start GATEWAY NAME [option]...: a client of that gateway with a job that lasts until `word NAME`.
 job_start() {
