@@ -34,7 +34,7 @@ farm_inside() {
   [[ -z $CANNOT ]] || skip "$CANNOT"
   T=$BATS_TEST_TMPDIR
   PIDS=() BEGAN=()
-  GATE=127.0.0.1:3632
+  ADDR=127.0.0.1 GATE=127.0.0.1:3632
   # An entry that no filter finds: --cursor with a filter begins at this entry or at the next that matches.
   CURSOR=$(inside sh -ec 'rm -rf /run/corebalance/* /var/lib/corebalance/* /run/test; mkdir /run/test
     systemd-cat -t bats echo "$0"; journalctl --sync; journalctl -q -t bats -n 1 -o cat --show-cursor' "$BATS_TEST_DESCRIPTION")
@@ -112,7 +112,6 @@ client_hurry() { inside sh -c "read -r pid </run/test/$1.pid && kill -USR1 \$pid
 
 # As in helpers.bash, but inside.
 score() { inside cbscore "$@"; }
-state_of() { score list -nr -o NODE,STATE | awk -v n="127.0.0.1:$1" '$1 == n { print $2 }'; }
 
 unit_is() { [ "$(inside systemctl is-active "$1")" = "$2" ]; }
 main_pid() { inside systemctl show -P MainPID "$1"; }
