@@ -173,8 +173,10 @@ small_run() {
 # fill_run: fills that file system, until the test removes $T/run/ballast.
 fill_run() { dd if=/dev/zero of="$T/run/ballast" bs=4k 2>/dev/null || true; }
 
-# pids_holding FILE: the pids of the processes that have the file open, a line each, by /proc.
-pids_holding() { "$BUILD/tests/cbtest-holders" "$1"; }
+# pids_holding FILE: the pids of the processes that have the file open, a line each, by /proc. A test may have a BUILD of its
+# own, without this tool.
+HOLDERS=$BUILD/tests/cbtest-holders
+pids_holding() { "$HOLDERS" "$1"; }
 
 # nap SECONDS: sleep without a process. NEVER is a pipe in which there is never anything to read.
 NEVER=${BATS_RUN_TMPDIR-}/never
