@@ -19,21 +19,22 @@ setup() {
   cd "$BATS_TEST_TMPDIR" || return 1
 }
 
-# search LOG states|circles DEFINE...: searches all states, or all endless circles; pan's output goes to LOG. The compiler
-# does not optimize: that would cost more time than it saves. Nor does pan fill 180 MB before it begins: a table of 2^22
-# entries (-w) and a path of 20,000 steps (-m) are enough. The C library asks for large pages, as a search touches its memory
-# everywhere. With BACKWARDS the last process and its last choice are tried first, with CHOICES each process's last choice:
-# the states are the same, but an error among them may be found sooner.
+# search LOG COMPILER states|circles DEFINE...: searches all states, or all endless circles; pan's output goes to LOG.
+# The compiler does not optimize: that would cost more time than it saves. Nor does pan fill 180 MB before it begins: a
+# table of 2^22 entries (-w) and a path of 20,000 steps (-m) are enough. The C library asks for large pages, as a search
+# touches its memory everywhere. With BACKWARDS the last process and its last choice are tried first, with CHOICES each
+# process's last choice: the states are the same, but an error among them may be found sooner.
 search() {
-  local log=$1 kind=-DSAFETY option=() run
-  [ "$2" = states ] || { kind=-DNP option=(-l); }
-  shift 2
+  local log=$1 compiler=$2 kind=-DSAFETY option=() run
+  [ "$3" = states ] || { kind=-DNP option=(-l); }
+  shift 3
   run=$(mktemp -d "$BATS_TEST_TMPDIR/XXXXXX")
   cp "$models/${MODEL:-queue}.pml" "$run/model.pml"
   (
     cd "$run" || exit 1
     spin -a "$@" model.pml &&
-      gcc -O0 ${BACKWARDS:+-DREVERSE -DT_REVERSE} ${CHOICES:+-DT_REVERSE} -w "$kind" -DNOREDUCE -DMEMLIM=3000 -o pan pan.c &&
+      "$compiler" ${BACKWARDS:+-DREVERSE -DT_REVERSE} ${CHOICES:+-DT_REVERSE} -w "$kind" -DNOREDUCE -DMEMLIM=3000 \
+        -o pan pan.c &&
       GLIBC_TUNABLES=glibc.malloc.hugetlb=1 ./pan "${option[@]}" -w22 -m20000
   ) >"$log" 2>&1 || return 1
   # A search that did not end proves nothing.
@@ -45,19 +46,21 @@ search() {
 holds() {
   local log
   log=$(mktemp "$BATS_TEST_TMPDIR/XXXXXX")
-  if search "$log" "$1" $2 && grep -q 'errors: 0$' "$log"; then
+  if search "$log" gcc "$1" $2 && grep -q 'errors: 0$' "$log"; then
     echo "# states: $(sed -nE 's/^ *([0-9]+) states, stored.*/\1/p' "$log") (${MODEL:-queue}, $1, $2)" >&3
   else
     echo "fails: $1, $2" && cat "$log" && return 1
   fi
 }
 
-# breaks states|circles "DEFINE..." MUTATION PATTERN: the error that is found must match the pattern.
+# breaks states|circles "DEFINE..." MUTATION PATTERN: the error that is found must match the pattern. Most errors are
+# found within milliseconds: tcc(1) needs 0.1 s for what gcc compiles in a second.
 # shellcheck disable=SC2086  # a list of words
 breaks() {
   local log
   log=$(mktemp "$BATS_TEST_TMPDIR/XXXXXX")
-  if search "$log" "$1" $2 "-DMUTATE_$3" && grep -q 'errors: 1$' "$log" && grep -q "^pan:1: .*$4" "$log"; then
+  if search "$log" "$(command -v tcc || echo gcc)" "$1" $2 "-DMUTATE_$3" && grep -q 'errors: 1$' "$log" &&
+    grep -q "^pan:1: .*$4" "$log"; then
     echo "# found: MUTATE_$3 (${MODEL:-queue}) after $(sed -nE 's/^ *([0-9]+) states, stored.*/\1/p' "$log") states" >&3
   else
     echo "not found: MUTATE_$3" && cat "$log" && return 1
