@@ -693,6 +693,24 @@ static void check_sound(const char *name, long step)
 		     (const char *[]){ "before", "torn at", "after" }[when], step, findings, strerror(-r));
 }
 
+/* Other gateways, if the process that died knew of any, leave all cores to this one. Returns whether that changed anything. */
+static bool share_no_more(const char *name, long step)
+{
+	struct split split;
+	bool leased;
+	int r;
+
+	if (score_get_split(ours, &split) < 0)
+		fail("%s, step %ld: how the farm is split cannot be read", name, step);
+	leased = split_is_leased(&split);
+	if (leased && score_set_lease(ours, 0) < 0)
+		fail("%s, step %ld: the farm stays shared", name, step);
+	r = score_split(ours, &(struct split){ .parts = 0 }, true);
+	if (r < 0)
+		fail("%s, step %ld: the farm stays split", name, step);
+	return leased || r == 0;
+}
+
 /* Exactly the slots that this process holds are taken; exactly the other slots can be claimed. */
 static void check_served(const char *name, long step)
 {
@@ -704,12 +722,8 @@ static void check_served(const char *name, long step)
 	if (score_reap(ours, NULL, NULL) < 0)
 		fail("%s, step %ld: cannot reap", name, step);
 	check_sound(name, step);
-	/* Other gateways, if the process that died knew of any, leave all cores to this one. */
-	if (score_set_lease(ours, 0) < 0 && score_split(ours, &(struct split){ .parts = 0 }, true) < 0)
-		fail("%s, step %ld: the farm stays shared", name, step);
-	if (score_split(ours, &(struct split){ .parts = 0 }, true) < 0)
-		fail("%s, step %ld: the farm stays split", name, step);
-	check_sound(name, step);
+	if (share_no_more(name, step))
+		check_sound(name, step);
 	if (is_queued) {
 		if (score_take(ours, &queued, &slots[0], &target) == 0)
 			n = 1;
