@@ -133,6 +133,14 @@ flap() {
   start_node "n$port" $port
 }
 
+# What runs is ended, and leaves nothing.
+storm_stop() {
+  # shellcheck disable=SC2046 # pids
+  kill -9 $(jobs -p) $(relays) $(waiters) 2>/dev/null
+  wait
+  rm -rf "$dir"
+}
+
 storm_turn() {
   case $((RANDOM % 24)) in
   0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9) crowd ;;
