@@ -63,6 +63,7 @@ storm_begin() {
 
 relays() { score slots -nr -o PID 2>/dev/null; }
 waiters() { score queue -nr -o PID 2>/dev/null; }
+holders() { "$BUILD/tests/cbtest-holders" "$COREBALANCE_SCOREBOARD"; }
 is_entrance() { [[ " ${entrance_pid[*]} " == *" $1 "* ]]; }
 
 # Not more clients than a small machine can run: while all nodes are held or down, no client leaves by being served.
@@ -94,7 +95,7 @@ crowd() { # a few clients at one of the doors
 # so short that a look at the slots finds hardly any.
 kill_somebody() {
   local pids pid
-  mapfile -t pids < <("$BUILD/tests/cbtest-holders" "$COREBALANCE_SCOREBOARD")
+  mapfile -t pids < <(holders)
   [ ${#pids[@]} -gt 0 ] || return 0
   pid=${pids[RANDOM % ${#pids[@]}]}
   if ! is_entrance "$pid"; then
@@ -140,7 +141,7 @@ flap() {
 # What runs is ended, and leaves nothing.
 storm_stop() {
   # shellcheck disable=SC2046 # pids
-  kill -9 $(jobs -p) $(relays) $(waiters) 2>/dev/null
+  kill -9 $(jobs -p) $(holders) 2>/dev/null
   wait
   rm -rf "$dir"
 }
