@@ -320,7 +320,8 @@ node_report() {
 
 # No node ever had more connections than cores.
 nodes_never_overfilled() {
-  if grep -H VIOLATION "$T"/*.log; then return 1; fi
+  heard grep -sH VIOLATION "$T"/*.log
+  [ ${#HEARD[@]} = 0 ] || { printf '%s\n' "${HEARD[@]}" && return 1; }
 }
 
 # way_in WAY ADDRESS:PORT COMMAND...: COMMAND runs cbrelay. The array WAY_IN is the command that starts it at that place.
