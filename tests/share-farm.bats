@@ -37,6 +37,8 @@ shared_farm() {
 busy_at() { on "$1" "$BUILD/cbscore" list -nr -o NODE,BUSY | awk -v n="$ADDR:$2" '$1 == n { print $2 }'; }
 busy_at_is() { [ "$(busy_at "$1" "$2")" = "$3" ]; }
 busy_at_least() { [ "$(busy_at "$1" "$2")" -ge "$3" ]; }
+# So many of the node's cores are the gateway's.
+share_at_is() { on "$1" "$BUILD/cbscore" list -nr -o NODE,SHARE | grep -qx "$ADDR:$2 $3"; }
 
 @test "a node that one gateway holds, or does not list, serves the other with all its cores, and then both again" {
   shared_farm 4 a b
@@ -48,7 +50,7 @@ busy_at_least() { [ "$(busy_at "$1" "$2")" -ge "$3" ]; }
   until_ok busy_at_is b 4001 4
   # It has what b leaves of the other node, and no core of this one comes to it.
   until_ok busy_at_least a 4002 3
-  busy_at_is a 4001 0
+  share_at_is a 4001 0
   on a "$BUILD/cbscore" up "$ADDR:4001"
   crowd_stop b
   until_ok busy_at_least a 4001 3
