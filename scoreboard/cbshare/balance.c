@@ -89,10 +89,10 @@ static int64_t excess(const struct balance *b, const struct known_node *node)
 			      (int64_t)(node_cores(node) * target_weight(&b->targets[b->self]))) / (int64_t)weights;
 }
 
-/* An excess in slots, rounded up. */
-static uint64_t in_slots(int64_t excess)
+/* So much excess in slots, rounded up. */
+static uint64_t in_slots(int64_t amount)
 {
-	return excess > 0 ? (uint64_t)((excess + EXCESS_SLOT - 1) / EXCESS_SLOT) : 0;
+	return amount > 0 ? (uint64_t)((amount + EXCESS_SLOT - 1) / EXCESS_SLOT) : 0;
 }
 
 uint64_t balance_lack(const struct balance *b, const struct known_node *node)

@@ -50,8 +50,8 @@ uint32_t node_cores(const struct known_node *node);
 /* Fills *b with the targets of all gateways and what this gateway owes each of them. */
 void balance_set(struct balance *b, struct known *k, const struct own *own);
 
-/* Whether the gateway at that place of b->targets has use for the node: then they count for each other. Of itself this
- * gateway knows that first; others say it in the node's value. */
+/* Whether the gateway at that place of b->targets has use for the node. This gateway looks at its own node; other gateways say
+ * it in the node's value. */
 bool balance_has_use(const struct balance *b, const struct known_node *node, size_t place);
 
 /* By how many slots this gateway's share of the node is below its proportion, rounded up; 0: it is not below. */

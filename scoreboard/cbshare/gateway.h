@@ -37,7 +37,7 @@ struct gateway_node {
 	uint32_t busy;
 	uint64_t ended;              /* connections that have ended at it, ever; only differences count */
 	bool usable;                 /* it may get connections: neither down, nor held, nor spare */
-	bool held;                   /* not usable until an administrator wants it: no connection tries it meanwhile */
+	bool held;                   /* by an administrator: no connection tries it */
 	bool spare;                  /* a backup, which gets none as long as another node is usable */
 	bool leaving;                /* it is in the list no more and waits for the end of its connections */
 };

@@ -42,7 +42,7 @@ struct peak {
 
 struct node_at_site {
 	bool listed;                 /* the list has it; else it goes when its last connection has ended */
-	bool usable, spare, held;    /* held: not usable by an administrator's will */
+	bool usable, spare, held;    /* held: where it is not usable, an administrator holds it */
 	uint32_t cores;              /* of the list */
 	uint32_t share;
 	uint32_t busy;
