@@ -11,7 +11,9 @@
  *
  * The nursery has the scoreboard open, so it has a port and answers there that it
  * holds nothing. It blocks all signals, and its relays begin with all blocked. It
- * ends with the listener, or when the listener closes the socket.
+ * ends with the listener, or when the listener closes the socket. The listener kills
+ * it when the scoreboard's file has become another, so it leaves damage to others: it
+ * would be killed when it has rebuilt the scoreboard and has not said so.
  */
 
 #include "nursery.h"
@@ -189,6 +191,7 @@ static _Noreturn void run(const struct nursery *nursery, int fd, pid_t parent)
 		_exit(EXIT_FAILURE);
 	fd = move_up(setup->score, fd, keep, n);
 	score_after_fork(setup->score);
+	score_leave_repair(setup->score);
 	(void)score_prepare(setup->score); /* if it fails, each relay finds out for itself */
 	inherited_without_libraries();
 	(void)malloc_trim(0); /* what the listener has freed would be in the tables of each relay's memory */

@@ -333,9 +333,15 @@ void score_after_fork(struct score *s)
 	s->wakes.n = 0;
 	s->n_held = 0;
 	s->forgetful = false;
+	s->leaves_repair = false;
 	s->told = s->settled;
 	holder_self(&s->self);
 	store_after_fork(s->store, &s->self);
+}
+
+void score_leave_repair(struct score *s)
+{
+	s->leaves_repair = true;
 }
 
 void score_spare(struct score *s)

@@ -92,6 +92,15 @@ void score_after_fork(struct score *s);
  * in each of them. 0 or -errno. */
 int score_prepare(struct score *s);
 
+/*
+ * For a process that another one may kill at any instruction: from now on its calls repair nothing, and put no removed
+ * file back. What is damaged waits for the next process that looks; calls that meet it fail with -EUCLEAN. A process
+ * that is killed as it rebuilds the scoreboard leaves it sound, but keeps no copy of the damaged file, and says nothing.
+ * To another scoreboard in the file's place the process goes over as ever.
+ * A process made by fork(2) repairs again after its score_after_fork().
+ */
+void score_leave_repair(struct score *s);
+
 /* The caller does not call for a while: gives memory back that only calls use. It may call at any time. */
 void score_spare(struct score *s);
 

@@ -106,6 +106,38 @@ killed_when_it_has_made() {
   farm_is_at_rest
 }
 
+# The name of the port by which a process is woken: "cb", its pid in digits of six bits each, and the farm's name.
+port_of() { # PID
+  local digits=0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_ left=$1 name=
+  for _ in {1..6}; do name=${digits:left&63:1}$name left=$((left >> 6)); done
+  ss -Hxa | grep -oE "@cb$name[0-9A-Za-z_-]+"
+}
+has_read_all() { ss -Hxa | awk -v port="$1" '$5 == port { exit $3 != 0 }'; } # PORT
+is_in_poll() { grep -q poll "/proc/$1/wchan"; }
+
+@test "the nursery, which is killed when the scoreboard becomes another file, leaves a damaged one to others" {
+  local nursery port pids
+  node a 4001 4 --mode line
+  entrance listener
+  client --line "sleep 0" --expect line
+  nursery=$(nursery)
+  port=$(port_of "$nursery")
+  mapfile -t pids < <(pids_holding "$SCOREBOARD" | grep -vx "$nursery")
+  kill -STOP "${pids[@]}"
+  "$BUILD/tests/cbtest-damage" "$SCOREBOARD" chains
+  printf '?' | socat -u - "ABSTRACT-SENDTO:${port#@}"
+  until_ok has_read_all "$port"
+  until_ok is_in_poll "$nursery"
+  [ "$(nursery)" = "$nursery" ]
+  run ! score fsck
+  kill -CONT "${pids[@]}"
+  client --line "sleep 0" --expect line
+  until_ok grep -F 'was damaged; rebuilt with 1 node' "$T/relay.log"
+  compgen -G "$T/scoreboard.tdb.damaged-*"
+  farm_is_at_rest
+  run -0 score fsck
+}
+
 process_state() { ps -o stat= -p "$1" | cut -c1; }
 process_is() { [ "$(process_state "$1")" = "$2" ]; }
 

@@ -33,6 +33,7 @@ struct score {
 	uint64_t times_put_back;      /* how often a ticket of this process was lost and put back, or may have been */
 	bool forgetful;               /* there was no memory to note a slot: what this process holds is not known */
 	bool is_draft;                /* no other process sees this scoreboard yet */
+	bool leaves_repair;           /* as score_leave_repair() */
 	uint32_t verbosity;           /* the farm's, as the last section found it */
 	bool is_fair;                 /* farm.fair, as the last section found it */
 	uint32_t parties_full;        /* farm.parties when it had no room for a client of this process; 0: it always had */

@@ -283,6 +283,8 @@ static int rebuild_own(struct score *s)
 {
 	int fd = file_fd(store_file(s->store)), r;
 
+	if (s->leaves_repair)
+		return -EUCLEAN;
 	if (fd >= 0) {
 		fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 		if (fd < 0)
@@ -322,23 +324,29 @@ static int take_over(struct score *s)
 	return r == -EUCLEAN ? rebuild_own(s) : r; /* it is damaged, too */
 }
 
+/* Whether a section can be entered: 0, or -errno as fsck_run(). */
+static int enter_once(struct score *s)
+{
+	struct farm *farm;
+	int r = farm_enter_untold(s, &farm);
+
+	if (r == 0)
+		farm_leave(s);
+	return r;
+}
+
 int score_follow(struct score *s)
 {
 	int r = file_has_name(store_file(s->store));
-	struct farm *farm;
 
 	if (r == 1 || (r < 0 && r != -ENOENT))
 		return r < 0 ? r : 0;
 	/* If another process of the farm has put a file into its place, a section goes over to that file. */
-	r = farm_enter_untold(s, &farm);
-	if (r == 0)
-		farm_leave(s);
+	r = enter_once(s);
 	if (r == 0 && file_has_name(store_file(s->store)) != 1) {
 		r = rebuild_own(s); /* no file has the name, or a stranger's file has it */
 		if (r == 0)
-			r = farm_enter_untold(s, &farm);
-		if (r == 0)
-			farm_leave(s);
+			r = enter_once(s);
 	}
 	return r < 0 && r != -EINTR ? repair_now(s) : r;
 }
@@ -358,9 +366,9 @@ static void load_lost_nodes(struct score *s)
 int repair_now(struct score *s)
 {
 	struct farm *farm;
-	unsigned findings;
+	unsigned findings = 0;
 	bool incomplete;
-	int r = fsck_run(s, true, NULL, NULL, &findings);
+	int r = s->leaves_repair ? enter_once(s) : fsck_run(s, true, NULL, NULL, &findings);
 
 	if (r == 0)
 		tell_repaired(s->path, findings);

@@ -42,6 +42,6 @@ int rebuild_unheard(struct score *s);
  * An operation met damage, or its file is not the scoreboard any more. Goes over
  * to the file that is the scoreboard, puts a removed file back, repairs the file in
  * place, or else rebuilds it. Loads the node list if nodes were lost.
- * 0: the operation may be tried again; or -errno.
+ * 0: the operation may be tried again; -EUCLEAN: damaged, and this process leaves that to others; or -errno.
  */
 int repair_now(struct score *s);
