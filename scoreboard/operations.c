@@ -415,15 +415,16 @@ int score_verdict(struct score *s, uint32_t node, const struct score_verdict *ve
 	return OPERATION(s, attempt_verdict(s, node, verdict, ret_edge));
 }
 
-int score_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge)
+int score_agent(struct score *s, uint32_t node, const char *check, const char *text, struct agent_line *ret,
+		struct score_edge *ret_edge)
 {
-	return OPERATION(s, attempt_agent(s, node, text, ret, ret_edge));
+	return OPERATION(s, attempt_agent(s, node, check, text, ret, ret_edge));
 }
 
-int score_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,
+int score_set_fingerprint(struct score *s, uint32_t node, const char *check, const char *fingerprint,
 			  char ret_before[static NODE_FINGERPRINT_MAX + 1])
 {
-	return OPERATION(s, attempt_set_fingerprint(s, node, fingerprint, ret_before));
+	return OPERATION(s, attempt_set_fingerprint(s, node, check, fingerprint, ret_before));
 }
 
 int score_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret, bool *ret_served)

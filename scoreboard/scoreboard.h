@@ -498,20 +498,23 @@ int score_fsck(struct score *s, bool repair, void (*tell)(const char *finding, v
 /*
  * Puts a probe's result down. 0: counted, no change of state; 1: the node went
  * up or down, *ret_edge (not NULL) says how, and waiters were woken for it;
- * -ENOENT: the node has gone. A hold is never touched.
+ * -ENOENT: the node has gone, or has another check by now, so that the result
+ * tells nothing. A hold is never touched.
  */
 int score_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge);
 
 /*
  * Takes in a line of the node's agent, see agent.h. *ret says how the line was
- * understood. 0; 1: the line changed the node's state, and *ret_edge says how;
- * -ENOENT; or -errno. A hold is never touched.
+ * understood. check: the node's check= when the agent was asked; NULL: any. 0; 1: the line
+ * changed the node's state, and *ret_edge says how; -ENOENT as score_verdict(); or
+ * -errno. A hold is never touched.
  */
-int score_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge);
+int score_agent(struct score *s, uint32_t node, const char *check, const char *text, struct agent_line *ret,
+		struct score_edge *ret_edge);
 
-/* Puts down the compiler that a probe found on the node. 0: the same as before; 1: another, and ret_before is the
- * former fingerprint (may be empty); -ENOENT; or -errno. */
-int score_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,
+/* Puts down the compiler that a probe by that check= (NULL: any) found on the node. 0: the same as before; 1: another, and ret_before
+ * is the former fingerprint (may be empty); -ENOENT as score_verdict(); or -errno. */
+int score_set_fingerprint(struct score *s, uint32_t node, const char *check, const char *fingerprint,
 			  char ret_before[static NODE_FINGERPRINT_MAX + 1]);
 
 /*

@@ -327,6 +327,7 @@ struct score_edited {
 
 /* What a probe found. */
 struct score_verdict {
+	const char *check;           /* the node's check= when the probe began; NULL: whatever it is now */
 	bool success;
 	enum node_reason reason;     /* why not, or REASON_NONE */
 	const char *detail;          /* the check's own words, or NULL */

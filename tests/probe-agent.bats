@@ -186,3 +186,22 @@ is() { [ "$(of "$1")" = "$2" ] || { echo "$1 is $(of "$1")"; return 1; }; }
   jq -en "$half > $speed * 0.49 and $half < $speed * 0.51 and $still > $learned * 0.99 and $still < $learned * 1.01" >/dev/null
   [ "$(score explain -n -r -o rank,node)" = "1 $ADDR:4002"$'\n'"2 $ADDR:4001" ]
 }
+
+# The agent is asked, and answers when the test says so.
+slow_agent() {
+  background "$T/agent.log" socat "TCP-LISTEN:4101,bind=$ADDR,reuseaddr,fork" \
+    "SYSTEM:touch $T/asked; until [ -e $T/go.word ]; do sleep 0.02; done; echo maint"
+  until_ok is_listening "$ADDR:4101"
+}
+
+@test "an agent answers when the node has another check: its words hold nothing, as no pass would take them back" {
+  slow_agent
+  background "$T/pass.log" "$BUILD/cbprobe" -v -c "$CONF" --timeout 60s
+  local pass=$PID
+  until_ok test -e "$T/asked"
+  score set "$ADDR:4001" check=tcp
+  word go
+  until_ok gone "$pass"
+  grep -F "$ADDR:4001: agent: answered" "$T/pass.log"
+  is STATE,AGENT 'up '
+}

@@ -21,7 +21,7 @@ static int give(struct score *score, struct probe *probe, const struct score_ver
 	int r = score_verdict(score, probe->id, verdict, &edge);
 
 	if (r == -ENOENT)
-		return 0; /* the node was removed during the check: nothing to do */
+		return 0; /* the node was removed during the check, or has another check now: nothing to do */
 	if (r <= 0)
 		return r;
 	probe->down = !verdict->success;
@@ -38,9 +38,10 @@ static int give(struct score *score, struct probe *probe, const struct score_ver
 	return 1;
 }
 
-static struct score_verdict make(const struct verdict_rules *rules)
+static struct score_verdict make(const struct verdict_rules *rules, const struct probe *probe)
 {
 	return (struct score_verdict){
+		.check = probe->checkup->text,
 		.rise = rules->rise, .fall = rules->fall, .down_after_usec = rules->down_after_usec,
 		.flaps = rules->flaps, .flap_usec = rules->flap_usec,
 	};
@@ -48,7 +49,7 @@ static struct score_verdict make(const struct verdict_rules *rules)
 
 int verdict_success(struct score *score, const struct verdict_rules *rules, struct probe *probe)
 {
-	struct score_verdict verdict = make(rules);
+	struct score_verdict verdict = make(rules, probe);
 
 	verdict.success = true;
 	verdict.shallow = probe->checkup->check->shallow;
@@ -60,7 +61,7 @@ int verdict_success(struct score *score, const struct verdict_rules *rules, stru
 int verdict_failure(struct score *score, const struct verdict_rules *rules, struct probe *probe,
 		    enum node_reason reason, const char *detail)
 {
-	struct score_verdict verdict = make(rules);
+	struct score_verdict verdict = make(rules, probe);
 
 	verdict.reason = reason;
 	verdict.detail = detail;

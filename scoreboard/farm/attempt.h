@@ -64,8 +64,9 @@ int attempt_set_verbosity(struct score *s, uint32_t verbosity, uint32_t *ret_bef
 /* As score_hold(), or without hold as score_unhold(). */
 int attempt_hold(struct score *s, const char *name, bool hold, const char *detail);
 int attempt_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge);
-int attempt_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge);
-int attempt_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,
+int attempt_agent(struct score *s, uint32_t node, const char *check, const char *text, struct agent_line *ret,
+		  struct score_edge *ret_edge);
+int attempt_set_fingerprint(struct score *s, uint32_t node, const char *check, const char *fingerprint,
 			 char ret_before[static NODE_FINGERPRINT_MAX + 1]);
 /* As score_claim_node(); ret_name is the name of the node. */
 int attempt_claim_node(struct score *s, uint32_t node, const char *client, struct score_slot *ret,

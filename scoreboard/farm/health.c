@@ -212,12 +212,26 @@ static int stay_down(struct score *s, struct farm *farm, struct node_record *rec
 	return 0;
 }
 
+/*
+ * As section_enter(). -ENOENT also if the node has another check than that by now: what the former check has found tells
+ * nothing of the node, and an agent that is not asked any more could not take back what it said. check may be NULL.
+ */
+static int enter_as_checked(struct score *s, uint32_t node, const char *check, struct section *ret)
+{
+	int r = section_enter(s, node, ret);
+
+	if (r < 0 || !check || strcmp(ret->record->config.check, check) == 0)
+		return r;
+	farm_leave(s);
+	return -ENOENT;
+}
+
 int attempt_verdict(struct score *s, uint32_t node, const struct score_verdict *verdict, struct score_edge *ret_edge)
 {
 	struct node_record *record;
 	struct section at;
 	bool edge;
-	int r = section_enter(s, node, &at);
+	int r = enter_as_checked(s, node, verdict->check, &at);
 
 	if (r < 0)
 		return r;
@@ -263,13 +277,14 @@ static int obey(struct score *s, struct farm *farm, struct node_record *record, 
 	return r;
 }
 
-int attempt_agent(struct score *s, uint32_t node, const char *text, struct agent_line *ret, struct score_edge *ret_edge)
+int attempt_agent(struct score *s, uint32_t node, const char *check, const char *text, struct agent_line *ret,
+		  struct score_edge *ret_edge)
 {
 	struct section at;
 	int r;
 
 	*ret_edge = (struct score_edge){ 0 };
-	r = section_enter(s, node, &at);
+	r = enter_as_checked(s, node, check, &at);
 	if (r < 0)
 		return r;
 	agent_read(text, &at.record->agent, ret);
@@ -281,12 +296,12 @@ int attempt_agent(struct score *s, uint32_t node, const char *text, struct agent
 	return r < 0 ? r : ret_edge->before != ret_edge->after;
 }
 
-int attempt_set_fingerprint(struct score *s, uint32_t node, const char *fingerprint,
+int attempt_set_fingerprint(struct score *s, uint32_t node, const char *check, const char *fingerprint,
 			  char ret_before[static NODE_FINGERPRINT_MAX + 1])
 {
 	struct node_record *record;
 	struct section at;
-	int r = section_enter(s, node, &at);
+	int r = enter_as_checked(s, node, check, &at);
 	bool other;
 
 	if (r < 0)

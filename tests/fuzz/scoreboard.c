@@ -537,10 +537,10 @@ static void call_verdict(struct state *t)
 	bool served;
 
 	for (uint32_t node = 1; node < 5; node++) {
-		(void)score_agent(t->s, node, node % 2 ? "drain 7% maxconn:1" : "ready weight:9 up", &line, &edge);
+		(void)score_agent(t->s, node, NULL, node % 2 ? "drain 7% maxconn:1" : "ready weight:9 up", &line, &edge);
 		if (score_claim_node(t->s, node, "probe", &slot, &served) == 0)
 			(void)score_unclaim(t->s, &slot, node % 2);
-		(void)score_set_fingerprint(t->s, node, "x86-64", before);
+		(void)score_set_fingerprint(t->s, node, NULL, "x86-64", before);
 		(void)score_verdict(t->s, node, &(struct score_verdict){ .success = node % 2, .reason = REASON_RESET,
 				    .detail = "said so", .rise = 1, .fall = 1, .flaps = 2, .flap_usec = UINT64_MAX / 2,
 				    .down_after_usec = 1, .shallow = true, .work_usec = 1000 * node }, &edge);

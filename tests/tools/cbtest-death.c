@@ -461,9 +461,9 @@ static void do_agent(struct score *s, struct stage *stage)
 	struct score_edge edge;
 
 	(void)stage;
-	(void)score_agent(s, 1, "drain down 50% #why", &line, &edge);
-	(void)score_agent(s, 1, "maxconn:1 ready", &line, &edge);
-	(void)score_agent(s, 1, "up 100% maxconn:0", &line, &edge);
+	(void)score_agent(s, 1, NULL, "drain down 50% #why", &line, &edge);
+	(void)score_agent(s, 1, NULL, "maxconn:1 ready", &line, &edge);
+	(void)score_agent(s, 1, NULL, "up 100% maxconn:0", &line, &edge);
 }
 
 /* A probe with a slot: on a node that is up, and as the trial of one that is down; flaps as in the verdict. */
@@ -483,7 +483,7 @@ static void probe(struct score *s, struct stage *stage, unsigned flaps)
 		(void)score_verdict(s, 1, &verdict, &edge);
 		(void)score_unclaim(s, &stage->slot, i != 1);
 	}
-	(void)score_set_fingerprint(s, 1, "x86-64", before);
+	(void)score_set_fingerprint(s, 1, NULL, "x86-64", before);
 }
 
 static void do_probe(struct score *s, struct stage *stage)

@@ -62,11 +62,11 @@ static void test_share(void)
 
 	/* The smallest of cores, agent and share counts, whichever changes last. */
 	MUST(set_share(3) == 0);
-	MUST(score_agent(score, last_node().id, "maxconn:2", &line, &edge) == 0);
+	MUST(score_agent(score, last_node().id, NULL, "maxconn:2", &line, &edge) == 0);
 	MUST(last_node().limit == 2 && last_node().share == 3);
 	MUST(set_share(1) == 0);
 	MUST(last_node().limit == 1);
-	MUST(score_agent(score, last_node().id, "maxconn:0", &line, &edge) == 0);
+	MUST(score_agent(score, last_node().id, NULL, "maxconn:0", &line, &edge) == 0);
 	MUST(last_node().limit == 1);
 	MUST(set_share(9) == 0);
 	MUST(last_node().limit == 4);

@@ -92,7 +92,7 @@ static int agent_settle(struct score *score, struct probe *probe)
 
 	if (probe->talk->step != STEP_HEARD)
 		return 0;
-	r = score_agent(score, probe->id, (const char *)probe->talk->data, &line, &edge);
+	r = score_agent(score, probe->id, probe->checkup->text, (const char *)probe->talk->data, &line, &edge);
 	if (r < 0)
 		return r;
 	if (agent_reason(&line.agent))

@@ -225,7 +225,7 @@ static int distcc_settle(struct score *score, struct probe *probe)
 
 	if (probe->talk->step == 0)
 		return 0;
-	r = score_set_fingerprint(score, probe->id, fingerprint, before);
+	r = score_set_fingerprint(score, probe->id, probe->checkup->text, fingerprint, before);
 	if (r > 0 && *before)
 		say(LOG_WARNING, "%s: its compiler is another: %s (was %s)", probe->name, fingerprint, before);
 	return r < 0 ? r : 0;
