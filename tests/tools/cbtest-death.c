@@ -44,6 +44,7 @@ enum moment { BEFORE, TORN, AFTER, MOMENTS };
 
 static long steps_left = -1;   /* -1: the process does not die */
 static enum moment when;
+static bool has_renamed;       /* a file without a name may be the one that was replaced, from now on */
 
 int __real_tdb_store(struct tdb_context *tdb, TDB_DATA key, TDB_DATA data, int flag);
 int __wrap_tdb_store(struct tdb_context *tdb, TDB_DATA key, TDB_DATA data, int flag);
@@ -84,12 +85,28 @@ static bool my_turn(void)
 	return steps_left > 0 && --steps_left == 0;
 }
 
+/*
+ * The same for a step that writes to a file. What is in the process's own memory (fd is -1) is lost with the process, so
+ * that is no step. A file that is made to replace another has no name yet, and no other process has it open: wherever in
+ * a write its process dies, the file is gone. So a single moment of such a write is tried.
+ */
+static bool my_turn_in(int fd)
+{
+	struct stat st;
+
+	if (steps_left > 0 && fd < 0)
+		return false;
+	if (steps_left > 0 && when != BEFORE && !has_renamed && fstat(fd, &st) == 0 && st.st_nlink == 0)
+		return false;
+	return my_turn();
+}
+
 int __wrap_tdb_store(struct tdb_context *tdb, TDB_DATA key, TDB_DATA data, int flag)
 {
 	TDB_DATA old;
 	int r;
 
-	if (!my_turn())
+	if (!my_turn_in(tdb_fd(tdb)))
 		return __real_tdb_store(tdb, key, data, flag);
 	if (when == BEFORE)
 		die();
@@ -122,7 +139,7 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset)
 {
 	ssize_t r;
 
-	if (!my_turn())
+	if (!my_turn_in(fd))
 		return __real_pwrite(fd, data, size, offset);
 	if (when == BEFORE)
 		die();
@@ -144,7 +161,20 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset)
 		return r; \
 	}
 
-WRAP(rename, (const char *from, const char *to), (from, to))
+int __wrap_rename(const char *from, const char *to)
+{
+	bool mine = my_turn();
+	int r;
+
+	if (mine && when != AFTER)
+		die();
+	has_renamed = true;
+	r = __real_rename(from, to);
+	if (mine)
+		die();
+	return r;
+}
+
 WRAP(unlink, (const char *name), (name))
 WRAP(mutex_try, (struct mutex *mutex, uint32_t tid, bool waited), (mutex, tid, waited))
 WRAP(mutex_leave, (struct mutex *mutex, uint32_t tid), (mutex, tid))
