@@ -34,6 +34,8 @@ up $ADDR:4001"
   state_is 4001 up
   run -3 score -i <<<"up nowhere"
   [[ $output == *"nowhere: no such node"* ]]
+  # A line without a word is no command.
+  run -3 score -i <<<$'up nowhere\n\n \t\n'
   run -2 score -i <<<"lits"
   [[ $output == *'unknown verb "lits"; did you mean list?'* ]]
   run -2 score -i <<<"down 'a"

@@ -90,7 +90,13 @@ static int split(const char *where, char host[static NI_MAXHOST], const char **r
 	return 0;
 }
 
-/* Listens on all addresses that the text names. Returns the number of sockets; or the negative of a status, and the
+/* Whether the machine has no address of that kind, as where IPv6 is off. */
+static bool is_of_no_use_here(int error)
+{
+	return error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL;
+}
+
+/* Listens on all addresses that the text names, or on none. Returns the number of sockets; or the negative of a status, and the
  * error was told. */
 static int make_sockets(const char *where, int fds[static SOCKETS_MAX])
 {
@@ -110,10 +116,14 @@ static int make_sockets(const char *where, int fds[static SOCKETS_MAX])
 		r = listen_on(address);
 		if (r >= 0)
 			fds[n++] = r;
+		else if (!is_of_no_use_here(r))
+			break;
 	}
 	freeaddrinfo(found);
-	if (n > 0)
+	if (n > 0 && (r >= 0 || is_of_no_use_here(r)))
 		return n;
+	while (n > 0)
+		(void)close(fds[--n]);
 	complain("%s: cannot listen: %s", where, strerror(-r));
 	return -STATUS_FAILED;
 }

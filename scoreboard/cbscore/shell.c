@@ -204,7 +204,8 @@ static int shell(const struct context *context)
 	if (on_terminal)
 		catch_interrupt();
 	while (status >= 0 && (line = read_line(on_terminal, &error))) {
-		int r = run_line(context, line);
+		/* A line without a word is no command: the status stays that of the last command. */
+		int r = line[strspn(line, " \t\r\v\f")] == '\0' ? status : run_line(context, line);
 
 		free(line);
 		if (r < 0)
