@@ -4,6 +4,12 @@
 # The verbs by which an administrator looks after a farm: status, check, pause, diff, load --dry-run, edit, slots --free.
 
 load lib/helpers
+load lib/terminal
+
+teardown() {
+  terminal_end
+  farm_teardown
+}
 
 @test "status: the farm in a few lines; which clients wait, what is wrong since when, and how the last hour was" {
   node a 4001 1 --mode line
@@ -225,6 +231,23 @@ load lib/helpers
   done
   EDITOR="echo $ADDR, 4001, 2, 0 >" run -0 score -c "$T/new/nodes.conf" -s "$T/new/s.tdb" edit
   [ "$output" = "1 added, 0 changed, 0 draining, 0 removed, 0 kept" ]
+}
+
+@test "edit: a signal at the question whether to edit again leaves no copy, and no list where there was none" {
+  local key
+  mkdir "$T/new"
+  for key in C-c 'C-\' TERM; do
+    on_terminal 80 24 "trap : INT QUIT; EDITOR='echo bad >' '$BUILD/cbscore' -c '$T/new/nodes.conf' -s '$T/new/s.tdb' edit"
+    until_ok shows "Edit it again?"
+    if [ "$key" = TERM ]; then
+      pkill -TERM -x cbscore -P "$("${MUX[@]}" list-panes -F '#{pane_pid}')"
+    else
+      keys "$key"
+    fi
+    until_ok shows "ended "
+    [ -z "$(ls "$T/new")" ]
+    "${MUX[@]}" kill-server
+  done
 }
 
 @test "edit: a signal that comes as the editor begins is the editor's, too, and no copy is left" {

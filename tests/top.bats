@@ -4,27 +4,13 @@
 # cbscore top, as an administrator uses it: on terminals of all sizes, with keys, and ended in every way.
 
 load lib/helpers
-
-setup() {
-  farm_setup
-  SERVERS=0
-}
+load lib/terminal
 
 teardown() {
-  [ "$SERVERS" = 0 ] || "${MUX[@]}" kill-server 2>/dev/null || true
+  terminal_end
   farm_teardown
 }
 
-# on_terminal WIDTH HEIGHT COMMAND: starts the command on a terminal of that size, with a new server: the server before
-# may take a moment to end.
-on_terminal() {
-  SERVERS=$((SERVERS + 1))
-  MUX=(tmux -L "cb-$$-$BATS_TEST_NUMBER-$SERVERS" -f /dev/null)
-  "${MUX[@]}" new-session -d -x "$1" -y "$2" "$3; echo ended \$?; exec sleep 600"
-}
-keys() { "${MUX[@]}" send-keys "$@"; }
-screen() { "${MUX[@]}" capture-pane -p; }
-shows() { screen | grep -qF -- "$1"; }
 top() { echo "'$BUILD/cbscore' -c '$CONF' -s '$SCOREBOARD' top"; }
 
 @test "top shows the farm on terminals of 40, 80 and 200 columns, and no line is folded" {

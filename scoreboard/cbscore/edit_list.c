@@ -28,23 +28,48 @@
 /* ---- the editor ---- */
 
 static volatile sig_atomic_t editor_pid; /* 0: none runs */
-
-/* SIGTERM and SIGHUP are for the editor: when it has ended, the copy is removed. */
-static void pass_on(int number)
-{
-	if (editor_pid > 0)
-		(void)kill((pid_t)editor_pid, number);
-}
+static volatile sig_atomic_t ended_by;   /* a signal that came while no editor ran; 0: none */
 
 static const int signals[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
 
-/* A signal between the fork and wait_for() must find the handlers of wait_for(): it is blocked until then. */
+#define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
+static struct sigaction before[N_SIGNALS]; /* what the signals did before */
+
+/* While the editor runs, SIGTERM and SIGHUP are for the editor, and Ctrl-C is, too, which gets it from the terminal. */
+static void on_signal(int number)
+{
+	if (editor_pid == 0)
+		ended_by = number;
+	else if (number == SIGTERM || number == SIGHUP)
+		(void)kill((pid_t)editor_pid, number);
+}
+
+/* From now on no signal ends the process before it has removed its copy. A signal that is ignored stays so. */
+static void catch_signals(void)
+{
+	const struct sigaction catching = { .sa_handler = on_signal };
+
+	for (size_t i = 0; i < N_SIGNALS; i++) {
+		(void)sigaction(signals[i], NULL, &before[i]);
+		if (before[i].sa_handler != SIG_IGN)
+			(void)sigaction(signals[i], &catching, NULL);
+	}
+}
+
+static void let_signals_be(void)
+{
+	for (size_t i = 0; i < N_SIGNALS; i++)
+		(void)sigaction(signals[i], &before[i], NULL);
+}
+
+/* A signal between the fork and wait_for() must find editor_pid: it is blocked until then. */
 static void block_signals(sigset_t *ret_before)
 {
 	sigset_t blocked;
 
 	(void)sigemptyset(&blocked);
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < N_SIGNALS; i++)
 		(void)sigaddset(&blocked, signals[i]);
 	(void)sigprocmask(SIG_BLOCK, &blocked, ret_before);
 }
@@ -52,21 +77,14 @@ static void block_signals(sigset_t *ret_before)
 /* Waits for the editor, with that mask of signals. 0 and its status, or -errno. */
 static int wait_for(pid_t pid, const sigset_t *mask, int *ret_status)
 {
-	const struct sigaction passing = { .sa_handler = pass_on }, ignoring = { .sa_handler = SIG_IGN };
-	struct sigaction before[4];
 	int r;
 
-	/* Ctrl-C is for the editor alone, which gets it from the terminal. */
 	editor_pid = pid;
-	for (size_t i = 0; i < 4; i++)
-		(void)sigaction(signals[i], i < 2 ? &passing : &ignoring, &before[i]);
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	while ((r = waitpid(pid, ret_status, 0)) < 0 && errno == EINTR)
 		;
 	r = r < 0 ? -errno : 0;
 	editor_pid = 0;
-	for (size_t i = 0; i < 4; i++)
-		(void)sigaction(signals[i], &before[i], NULL);
 	return r;
 }
 
@@ -99,6 +117,7 @@ static int run_editor(const char *path)
 	block_signals(&mask);
 	pid = fork();
 	if (pid == 0) {
+		let_signals_be();
 		(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 		if (stay_the_owner() == 0)
 			(void)execl("/bin/sh", "sh", "-c", command_line, "sh", path, (char *)NULL);
@@ -146,12 +165,12 @@ static bool is_same(const char *a, const char *b)
 	return c == d && c == EOF;
 }
 
-/* Asks at the terminal whether to go on editing. */
+/* Asks at the terminal whether to go on editing. A signal is a no. */
 static bool wants_again(void)
 {
 	char answer[16] = "";
 
-	if (!isatty(STDIN_FILENO))
+	if (!isatty(STDIN_FILENO) || ended_by)
 		return false;
 	print(stderr, "Edit it again? [Y/n] ");
 	return fgets(answer, sizeof(answer), stdin) && answer[0] != 'n' && answer[0] != 'N';
@@ -325,6 +344,7 @@ static int lock_and_edit(const char *name, bool *ret_changed)
 	int status = STATUS_FAILED, fd;
 	bool made = false;
 
+	catch_signals();
 	fd = lock_list(path, &made);
 	if (fd < 0)
 		complain("%s: %s", path, lock_error(-fd));
@@ -335,6 +355,9 @@ static int lock_and_edit(const char *name, bool *ret_changed)
 	if (fd >= 0)
 		(void)close(fd);
 	free(real);
+	let_signals_be();
+	if (ended_by)
+		(void)raise(ended_by);
 	return status;
 }
 
