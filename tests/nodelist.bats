@@ -415,3 +415,18 @@ EOF
   run -78 score validate
   [ "${#lines[@]}" = 21 ]
 }
+
+@test "the caller's locale changes no name: a Turkish small i is not that of BUILD-I" {
+  export LOCPATH=$T/locales
+  mkdir "$LOCPATH"
+  localedef -i tr_TR -f UTF-8 "$LOCPATH/tr_TR.UTF-8" || [ -d "$LOCPATH/tr_TR.UTF-8" ]
+  localedef -i de_DE -f ISO-8859-1 "$LOCPATH/de_DE" || [ -d "$LOCPATH/de_DE" ]
+  echo "BUILD-I.invalid, 4001, 2, 0" >"$CONF"
+  score load
+  LC_ALL=tr_TR.UTF-8 run -0 score load
+  [ "$output" = "0 added, 0 changed, 0 draining, 0 removed, 1 kept" ]
+  LC_ALL=tr_TR.UTF-8 run -0 score list -nr -o node,since
+  [[ $output == "build-i.invalid:4001 "* ]]
+  printf 'b\374ro.invalid, 4001, 2, 0\n' >"$CONF"
+  LC_ALL=de_DE run -78 score validate
+}

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "act.h"
+#include "charset.h"
 #include "columns.h"
 #include "command/alone.h"
 #include "context.h"
@@ -210,6 +211,7 @@ int main(int argc, char **argv)
 	log_setup("cbscore");
 	(void)setlocale(LC_ALL, "");
 	(void)setlocale(LC_NUMERIC, "C"); /* a decimal point in every locale: programs read this */
+	charset_settle();
 	argv = with_verb(&argc, argv);
 	r = command_parse(&command, argc, argv, &context, &line);
 	if (r != 0)

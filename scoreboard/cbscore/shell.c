@@ -20,6 +20,7 @@
 #include <readline/readline.h>
 
 #include "again.h"
+#include "charset.h"
 #include "completion.h"
 #include "list/words.h"
 #include "verbs.h"
@@ -179,6 +180,7 @@ static char *read_line(bool on_terminal, int *ret_error)
 
 	if (on_terminal) {
 		line = readline("cbscore> ");
+		charset_settle();
 		if (line && *line)
 			add_history(line);
 		return line;
