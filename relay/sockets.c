@@ -136,6 +136,13 @@ static void tell_rival(const struct sockets *sockets)
 			       address_local(fd, text));
 }
 
+static int by_number(const void *a, const void *b)
+{
+	const struct handover *left = a, *right = b;
+
+	return (left->number > right->number) - (left->number < right->number);
+}
+
 /* Takes what the service manager passes: the sockets, and the waiters and sockets that the previous listener stored
  * there. */
 static int take_given(struct sockets *sockets, char **names, int n)
@@ -157,6 +164,8 @@ static int take_given(struct sockets *sockets, char **names, int n)
 		else
 			r = add(sockets, waiter->fd);
 	}
+	/* The store has an order of its own. A waiter that got its place before an older one would get the older one's slot. */
+	qsort(sockets->waiters, sockets->n_waiters, sizeof(*sockets->waiters), by_number);
 	if (r == EX_OK)
 		tell_rival(sockets);
 	return r;

@@ -480,7 +480,7 @@ static size_t header_size(int fd, char client[static ADDRESS_MAX], bool *ret_nam
 
 void waiters_return(struct waiters *w, const struct relay_order *order, int fd)
 {
-	struct waiter *waiter = calloc(1, sizeof(*waiter)), *after;
+	struct waiter *waiter = calloc(1, sizeof(*waiter)), *before;
 	bool named;
 
 	if (!waiter) {
@@ -493,12 +493,13 @@ void waiters_return(struct waiters *w, const struct relay_order *order, int fd)
 	};
 	(void)memcpy(waiter->arrival.client, order->client, sizeof(waiter->arrival.client));
 	waiter->departure.head = header_size(waiter->arrival.fd, waiter->arrival.client, &named);
-	for (after = w->first; after && after->ticket.number < order->ticket.number; after = after->next)
+	/* Waiters of the previous listener come in the order of their tickets. */
+	for (before = w->last; before && before->ticket.number > order->ticket.number; before = before->prev)
 		;
-	waiter->next = after;
-	waiter->prev = after ? after->prev : w->last;
-	*(waiter->prev ? &waiter->prev->next : &w->first) = waiter;
-	*(after ? &after->prev : &w->last) = waiter;
+	waiter->prev = before;
+	waiter->next = before ? before->next : w->first;
+	*(before ? &before->next : &w->first) = waiter;
+	*(waiter->next ? &waiter->next->prev : &w->last) = waiter;
 	w->n++;
 	w->unwatched |= watch(waiter) < 0;
 }

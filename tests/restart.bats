@@ -106,6 +106,34 @@ gateway() { managed "$BUILD/cbrelay" -c "$CONF" "$@"; }
   farm_is_at_rest
 }
 
+is_zombie() { look_at "$1" && [ "$STATE" = Z ]; }
+
+@test "a slot that comes free while no process has the waiters goes to the oldest of them" {
+  local before
+  node a 4001 1 --mode line
+  gateway
+  client_start holder --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start w1 --line count --expect line --print
+  until_ok waiting_is 1
+  client_start w2 --line count --expect line --print
+  until_ok waiting_is 2
+  before=$(service)
+  kill -STOP "$MANAGER"
+  kill "$before"
+  until_ok is_zombie "$before"
+  until_ok waiting_is 0
+  word go
+  client_wait holder
+  until_ok busy_is 0
+  kill -CONT "$MANAGER"
+  client_wait w1
+  client_wait w2
+  grep "total=2\b" "$T/w1.out"
+  grep "total=3\b" "$T/w2.out"
+  farm_is_at_rest
+}
+
 @test "a client that has sent its job to a unix socket and closed it keeps its place through a restart" {
   local before
   GATE=unix:$T/gate.sock
