@@ -589,6 +589,8 @@ static void on_status_time(void *arg)
 	l->told_accepted = gate_accepted(pool_gate(l->pool));
 	if (score_totals(l->score, &totals) == 0) {
 		l->empty = totals.nodes == 0;
+		if (!l->empty)
+			l->wrong = NULL; /* a list has been loaded since */
 		format_status(l, &totals, text, sizeof(text));
 		if (strcmp(text, l->status) != 0)
 			(void)sd_notifyf(0, "STATUS=%s", text);

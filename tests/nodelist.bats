@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 load lib/helpers
+load lib/managed
 
 # validate LINE... : the lines as a node list.
 validate() {
@@ -386,6 +387,27 @@ EOF
   "$BUILD/tests/cbtest-damage" "$SCOREBOARD" header
   run --separate-stderr -1 score load
   [[ $stderr == *"$SCOREBOARD: made from the node list $T/other.conf, not from $CONF:"* ]] || { echo "$stderr"; return 1; }
+}
+
+status_is() { [ "$(sed -n "s/^said {'STATUS': '\(.*\)'} with .*/\1/p" "$T/service.log" | tail -n 1)" = "$1" ]; }
+
+@test "the status of a listener tells an error of the node list only until a list has been loaded" {
+  echo "$ADDR, 4001, 0, 0" >"$CONF"
+  managed "$BUILD/cbrelay" -c "$CONF"
+  until_ok status_is "0 busy, 0 free, 0 waiting; no nodes: $CONF:1: cores: \"0\": expected 1 to 65535"
+  node_start a 4001 1 --mode line
+  echo "$ADDR, 4001, 1, 0" >"$CONF"
+  kill -HUP "$(service)"
+  until_ok status_is '0 busy, 1 free, 0 waiting'
+  : >"$CONF"
+  kill -HUP "$(service)"
+  until_ok grep "$CONF: no nodes; connections wait" "$T/relay.log"
+  client_start patient --line "sleep 0" --expect line
+  PATIENCE=20 until_ok status_is '0 busy, 0 free, 1 waiting; no nodes'
+  echo "$ADDR, 4001, 1, 0" >"$CONF"
+  kill -HUP "$(service)"
+  client_wait patient
+  farm_is_at_rest
 }
 
 @test "of a list with 20,000 mistakes every program tells 20, and how many more; validate --all tells all" {
