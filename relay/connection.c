@@ -440,9 +440,11 @@ static void stage_data(struct life *life)
 static void complain_release(const struct life *life, int error)
 {
 	/* After an upgrade of the scoreboard by a later version, the slot is free when this relay has ended. */
-	if (error < 0 && error != -ESTALE && error != -EPROTO)
-		report_message(LOG_ERR, "cannot give slot %u of %s back: %s", life->slot.slot, life->target.name,
-			       score_strerror(error));
+	if (error >= 0 || error == -ESTALE || error == -EPROTO)
+		return;
+	report_message(LOG_ERR, "cannot give slot %u of %s back: %s", life->slot.slot, life->target.name,
+		       score_strerror(error));
+	life->connection->is_slot_left = true;
 }
 
 /* The slot goes back, whatever the ending; the node's machine has seen the connection end by now. */

@@ -20,6 +20,7 @@ struct connection {
 	bool (*is_shared)(const void *arg); /* whether another process has the socket, too, for a moment; NULL: none has */
 	const void *arg;
 	bool is_clean;                 /* close(2) of the socket is an end, and no reset */
+	bool is_slot_left;             /* its slot could not be given back: that takes the end of this process */
 	struct record record;          /* filled as it goes on */
 	struct under_way_note *note;   /* what is told if this process is killed; NULL: no process would tell it */
 };

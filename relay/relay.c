@@ -47,6 +47,7 @@ struct relay {
 	int epoll_fd;               /* the listening sockets and the socket for orders */
 	bool idle;                  /* as far as this relay knows: the listener may have reserved it meanwhile */
 	bool last;                  /* retires after this connection */
+	bool failed;                /* has a slot that it cannot give back, so it ends */
 	uint64_t inheriting;        /* a bit for each listening socket: its connections are known to come prepared */
 	uint64_t full_usec;         /* the next pause of wait_full() */
 };
@@ -407,6 +408,8 @@ static void serve(struct relay *relay, const struct work *work)
 	}
 	connection.note = place->note;
 	(void)connection_serve(&connection, place->score, &relay->settings, &work->start);
+	relay->failed = connection.is_slot_left;
+	relay->last |= relay->failed;
 }
 
 int relay_run(const struct relay_place *place)
@@ -442,5 +445,5 @@ int relay_run(const struct relay_place *place)
 		else if (!work.ordered) /* with an order it may have been woken by another connection, too */
 			gate_retire(place->gate, place->number);
 	}
-	return next == NEXT_FAIL ? EX_OSERR : EX_OK;
+	return next == NEXT_FAIL || relay.failed ? EX_OSERR : EX_OK;
 }

@@ -47,8 +47,8 @@ int relay_prepare(void);
 /*
  * The life of a relay, in a process forked after relay_prepare(): serves
  * until the relay has served settings->connections_per_relay, or the listener
- * lets it go, or SIGTERM. Returns an exit status; EX_OK: whatever the relay was
- * given has been served.
+ * lets it go, or SIGTERM, or it cannot give a slot back. Returns an exit status;
+ * EX_OK: whatever the relay was given has been served, and its slots are free.
  */
 int relay_run(const struct relay_place *place);
 

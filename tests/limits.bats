@@ -213,6 +213,25 @@ open('$T/leave').read()"
   farm_is_at_rest
 }
 
+@test "a full /run, and damage: a relay that cannot give its slot back ends, and the slot is free when there is room" {
+  small_run
+  node a 4001 1 --mode line
+  score load
+  entrance alone
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  fill_run
+  "$BUILD/tests/cbtest-damage" "$SCOREBOARD" zero farm
+  word go
+  client_wait one
+  until_ok grep "cannot give slot 0 of $ADDR:4001 back: " "$T/relay.log"
+  rm "$T/run/ballast"
+  score fsck --repair || true # the listener may have done it
+  until_ok busy_is 0
+  client --line "sleep 0" --expect line
+  farm_is_at_rest
+}
+
 @test "no room to make a scoreboard at all: one clear line, exit 71, nothing left behind" {
   small_run 64k
   node a 4001 1
