@@ -216,21 +216,25 @@ static enum stage stage_wait(struct life *life)
 {
 	struct connection *connection = life->connection;
 	enum wait_outcome outcome;
-	int error = 0;
+	bool over = false;
+	int error;
 
-	for (;;) {
-		int r = score_take(life->score, &life->ticket, &life->slot, &life->target);
-
-		if (r == 0)
+	do {
+		error = score_take(life->score, &life->ticket, &life->slot, &life->target);
+		if (error == 0)
 			return STAGE_CONNECT;
-		if (r < 0)
-			return end_by_scoreboard(life, r, PHASE_QUEUE);
-		outcome = wait_for_slot(life->score, life->settings, &life->ticket, connection->fd,
+		outcome = error < 0 ? WAIT_FAILED :
+			  wait_for_slot(life->score, life->settings, &life->ticket, connection->fd,
 					life->opening.held > 0, connection->accepted_usec, &error);
-		if (outcome != WAIT_GRANTED)
-			break;
-	}
+		/* A ticket that is not in the queue any more needs room to come back. */
+		if (outcome == WAIT_FAILED && is_shortage(error)) {
+			over = !sit_out(life, "queue", error, PHASE_QUEUE);
+			outcome = WAIT_GRANTED;
+		}
+	} while (outcome == WAIT_GRANTED && !over);
 	(void)score_leave(life->score, &life->ticket); /* fails only if the ticket has left already */
+	if (over)
+		return STAGE_OVER;
 	switch (outcome) {
 	case WAIT_CLIENT_GONE:
 		return end(life, END_CLIENT, PHASE_QUEUE, EX_OK);
@@ -239,7 +243,7 @@ static enum stage stage_wait(struct life *life)
 	case WAIT_INTERRUPTED:
 		return end(life, END_ADMIN, PHASE_QUEUE, EX_OK);
 	default:
-		return end_by_scoreboard(life, error, PHASE_QUEUE);
+		return error == -EINTR ? end(life, END_ADMIN, PHASE_QUEUE, EX_OK) : end_by_scoreboard(life, error, PHASE_QUEUE);
 	}
 }
 

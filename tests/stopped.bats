@@ -70,6 +70,41 @@ a_granted_slot_goes_on() {
 @test "connection: a slot that a stopped waiter was granted goes to the next waiter" { a_granted_slot_goes_on connection; }
 @test "inetd: a slot that a stopped waiter was granted goes to the next waiter" { a_granted_slot_goes_on inetd; }
 
+# Its ticket is out of the queue, and the queue has no room: the waiter waits for that, as a newcomer does.
+@test "a full /run: a waiter that lost its slot while it was stopped waits for room to come back into the queue" {
+  local stopped crowd
+  small_run
+  node a 4001 1 --mode line --timeout 900
+  score load
+  fill_run
+  entrance connection
+  client_start now --timeout 600 --line "$(until_word now)" --expect line
+  until_ok busy_is 1
+  waiter first
+  stopped=$waiter
+  waiter second
+  kill -STOP "$stopped"
+  word now
+  served now
+  until_ok busy_with_another "$stopped"
+  crowd=$ADDR:3633
+  background "$T/listener.log" "$BUILD/cbrelay" -c "$CONF" "$crowd"
+  until_ok is_listening "$crowd"
+  background "$T/crowd.out" "$CLIENT" --timeout 600 -n 3500 -c 3500 --line "sleep 0" --expect line "$crowd"
+  local pid=$PID
+  until_ok grep -q 'No space left on device' "$T/listener.log"
+  kill -CONT "$stopped"
+  until_ok grep 'the scoreboard failed\|cannot queue for .*; trying again' "$T/relay.log"
+  run -1 grep 'the scoreboard failed' "$T/relay.log"
+  rm "$T/run/ballast"
+  word first
+  word second
+  served second
+  served first
+  wait "$pid"
+  farm_is_at_rest
+}
+
 # A process is held up in a section for so long that what was granted before it is older than a slot may be untaken. Until
 # then the waiter could not take its slot: it keeps the slot. It is stopped as well, so from then on its time runs.
 a_held_lock_makes_nobody_late() {
