@@ -58,7 +58,9 @@
  * when it is next awake, half a second later at the latest, and is woken for it
  * only if it is short of descriptors. While the socket is shared in this way
  * close(2) would not end it: so a relay ends a shared socket by a call of its own,
- * and its client learns of the end without the listener.
+ * and its client learns of the end without the listener. A relay from which the
+ * listener took a connection back has that socket until it goes on: the order to
+ * the next relay says so.
  *
  * Nothing is counted in pairs: a process killed between two counters would leave
  * them apart for ever.

@@ -211,14 +211,16 @@ static bool reserve(struct member *member)
 	return true;
 }
 
-/* The relay has not taken what it was given, and never will: the connection is the listener's again. */
-static void take_back(struct member *member)
+/* The relay has not taken what it was given, and never will: the connection is the listener's again. A relay that lives
+ * has the socket until it has read the order. */
+static void take_back(struct member *member, bool lives)
 {
 	struct pool *pool = member->pool;
 	int fd = member->given_fd;
 
 	member->given_fd = -1;
 	pool->n_given--;
+	member->given.is_shared |= lives;
 	pool->setup.on_return(&member->given, fd, pool->setup.arg);
 }
 
@@ -238,7 +240,7 @@ static void bury(struct member *member, const siginfo_t *info)
 	if (member->given_fd >= 0 && gate_given(&member->pool->gate, member->number) == GIVEN_TAKEN)
 		settle(member);
 	else if (member->given_fd >= 0)
-		take_back(member); /* if the relay had just taken the slot, the ticket is gone and is put in again */
+		take_back(member, false); /* if the relay had just taken the slot, the ticket is gone and is put in again */
 	member->pool->ended += !gate_is_retired(&member->pool->gate, member->number);
 	member->pool->failed += info->si_code == CLD_EXITED && info->si_status != EX_OK;
 	remove_member(member);
@@ -559,7 +561,7 @@ void pool_settle(struct pool *pool)
 		if (gate_given(&pool->gate, i) == GIVEN_TAKEN)
 			settle(member);
 		else if (now_usec - member->given_usec >= GIVEN_USEC && gate_revoke(&pool->gate, i))
-			take_back(member);
+			take_back(member, true);
 		else if (member->given_usec < first_usec)
 			first_usec = member->given_usec;
 	}
@@ -573,7 +575,7 @@ void pool_revoke(struct pool *pool)
 {
 	for (size_t i = 0; pool->n_given > 0 && i < pool->room; i++)
 		if (pool->members[i] && pool->members[i]->given_fd >= 0 && gate_revoke(&pool->gate, i))
-			take_back(pool->members[i]);
+			take_back(pool->members[i], true);
 }
 
 size_t pool_given(const struct pool *pool)

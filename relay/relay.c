@@ -114,6 +114,7 @@ struct work {
 	int fd;
 	uint64_t accepted_usec;
 	bool ordered;               /* the listener accepted it, and has the socket, too, until it closes its copy */
+	bool is_shared;             /* as in the order */
 	char client[ADDRESS_MAX];
 	struct connection_start start;
 };
@@ -152,6 +153,7 @@ static enum next take_order(struct relay *relay, const struct relay_order *order
 	relay->idle = false; /* the listener reserved this relay before it sent the order */
 	(void)socket_prepare_once(ret->fd);
 	ret->ordered = true;
+	ret->is_shared = order->is_shared;
 	ret->accepted_usec = order->accepted_usec;
 	(void)memcpy(ret->client, order->client, sizeof(ret->client));
 	ret->start.ticket = order->ticket;
@@ -396,6 +398,12 @@ static bool is_shared(const void *arg)
 	return gate_is_shared(place->gate, place->number);
 }
 
+static bool is_always_shared(const void *arg)
+{
+	(void)arg;
+	return true;
+}
+
 static void serve(struct relay *relay, const struct work *work)
 {
 	const struct relay_place *place = relay->place;
@@ -403,7 +411,7 @@ static void serve(struct relay *relay, const struct work *work)
 
 	connection_init(&connection, work->fd, work->accepted_usec, work->client);
 	if (work->ordered) {
-		connection.is_shared = is_shared;
+		connection.is_shared = work->is_shared ? is_always_shared : is_shared;
 		connection.arg = place;
 	}
 	connection.note = place->note;

@@ -24,6 +24,7 @@ struct relay_order {
 	struct score_ticket ticket;   /* which has been granted a slot */
 	uint64_t accepted_usec;
 	char client[ADDRESS_MAX];
+	bool is_shared;               /* other processes may have the socket, too: those that were to serve it before */
 };
 
 /* What a relay works with; its parent made all of it. */

@@ -38,6 +38,7 @@ struct waiter {
 	struct arrival arrival;        /* its descriptor, when it came, its client's name */
 	struct score_ticket ticket;
 	struct departure departure;
+	bool is_shared;                /* see struct relay_order */
 	sd_event_source *io;           /* watches whether the client leaves; NULL: the machine was short of something */
 };
 
@@ -399,7 +400,9 @@ int waiters_take_in(struct waiters *w, const struct arrival *arrival, size_t hea
 /* Gives a waiter that has a slot to a relay. 0 or -errno. */
 static int serve(struct waiter *waiter, int (*give)(const struct relay_order *order, int fd, void *arg), void *arg)
 {
-	struct relay_order order = { .accepted_usec = waiter->arrival.accepted_usec, .ticket = waiter->ticket };
+	struct relay_order order = {
+		.accepted_usec = waiter->arrival.accepted_usec, .ticket = waiter->ticket, .is_shared = waiter->is_shared,
+	};
 	int r;
 
 	(void)memcpy(order.client, waiter->arrival.client, sizeof(order.client));
@@ -489,7 +492,8 @@ void waiters_return(struct waiters *w, const struct relay_order *order, int fd)
 		return;
 	}
 	*waiter = (struct waiter){
-		.all = w, .ticket = order->ticket, .arrival = { .fd = fd, .accepted_usec = order->accepted_usec },
+		.all = w, .ticket = order->ticket, .is_shared = order->is_shared,
+		.arrival = { .fd = fd, .accepted_usec = order->accepted_usec },
 	};
 	(void)memcpy(waiter->arrival.client, order->client, sizeof(waiter->arrival.client));
 	waiter->departure.head = header_size(waiter->arrival.fd, waiter->arrival.client, &named);
@@ -555,7 +559,8 @@ int waiters_hand_over(struct waiters *w, size_t room)
 
 int waiters_take_over(struct waiters *w, const struct handover *handover)
 {
-	struct relay_order order = { .accepted_usec = handover->accepted_usec };
+	/* The store has the socket, too, for a moment, and so may a stopped relay of the previous listener. */
+	struct relay_order order = { .accepted_usec = handover->accepted_usec, .is_shared = true };
 	uint32_t per_client = w->setup.settings->per_client;
 	bool named = false;
 	int r;

@@ -330,6 +330,8 @@ dying_relay() {
   farm_is_at_rest
 }
 
+last_client() { client_start last --line "$(until_word go)" --expect line; }
+
 # The slot of a connection that was cut has been granted to a waiter of the listener, and every idle relay is stopped:
 # the waiter is on its way to one of these relays. They are in $idle.
 connection_on_its_way() {
@@ -338,7 +340,7 @@ connection_on_its_way() {
   until_ok relays_at_least 4
   client_start now --line "sleep 60000" --expect line
   until_ok busy_is 1
-  client_start last --line "$(until_word go)" --expect line
+  last_client
   until_ok waiting_in_listener_is 1
   taken=$(holders)
   idle=$(relays | grep -vxF "$taken")
@@ -368,6 +370,27 @@ stopped_on_the_way() {
 
 @test "a waiter on its way to a relay that is stopped goes to another one, with its place" { stopped_on_the_way; }
 @test "relays of one connection: a waiter on its way to a stopped relay goes to another one" { stopped_on_the_way --connections-per-relay 1; }
+
+@test "a client that was on its way to a stopped relay learns of its end while the relay is stopped" {
+  local taken idle
+  # It says its end first: so its own end comes with the close of the socket.
+  last_client() {
+    background "$T/last.out" python3 -c "
+import socket
+s = socket.create_connection(('$ADDR', 3632)); s.sendall(b'$(until_word go)\n'); s.shutdown(socket.SHUT_WR)
+s.settimeout(120)
+while s.recv(999): pass
+print('end', flush=True)"
+  }
+  connection_on_its_way
+  until_ok taken_by_another
+  word go
+  until_ok busy_is 0
+  PATIENCE=20 until_ok grep -qx end "$T/last.out"
+  # shellcheck disable=SC2086  # pids
+  kill -CONT $idle
+  farm_is_at_rest
+}
 
 @test "a waiter on its way to a relay that is killed goes to another one, with its place" {
   local taken idle
