@@ -23,6 +23,7 @@
 #include "under_way.h"
 
 #define GIVEN_USEC 500000u /* a relay that takes longer for an order is stopped, or nearly so; no copy is kept longer */
+#define KEPT_USEC 250000u  /* how often to look for the end of a relay that a debugger keeps */
 #define CLOSE_USEC 500000u /* how long a relay may take to close the listening sockets */
 
 #define ENDS_AT_ONCE 64    /* relays buried in a turn */
@@ -39,6 +40,7 @@ struct member {
 	uint64_t given_usec;         /* when: CLOCK_MONOTONIC */
 	struct relay_order given;
 	int pidfd;                   /* in the pool's epoll of ends; -1: it could not be had, and child tells the end */
+	bool kept;                   /* it is dead, and its debugger has not yet waited for it */
 	sd_event_source *child;      /* NULL without a pidfd: nothing tells its end, so the pool asks */
 };
 
@@ -58,7 +60,7 @@ struct pool {
 	sd_event_source *call;
 	int ends_fd;                 /* an epoll of the relays' pidfds */
 	sd_event_source *ends;
-	struct timer given_time;
+	struct timer given_time, kept_time;
 };
 
 static size_t descriptors(int *ret, void *arg);
@@ -170,6 +172,7 @@ struct pool *pool_free(struct pool *pool)
 	if (pool->ends_fd >= 0)
 		(void)close(pool->ends_fd);
 	timer_clear(&pool->given_time);
+	timer_clear(&pool->kept_time);
 	pool->nursery = nursery_free(pool->nursery);
 	gate_clear(&pool->gate);
 	pool->under_way = under_way_free(pool->under_way);
@@ -277,19 +280,36 @@ static void watch(struct member *member)
 		report_message(LOG_WARNING, "cannot watch relay %ld: %s", (long)member->pid, strerror(-r));
 }
 
+/* Has the ends of relays that debuggers keep told again. */
+static void on_kept_time(void *arg)
+{
+	struct pool *pool = arg;
+
+	for (size_t i = 0; i < pool->room; i++) {
+		struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT, .data.u64 = i };
+		struct member *member = pool->members[i];
+
+		if (!member || !member->kept)
+			continue;
+		member->kept = false;
+		(void)epoll_ctl(pool->ends_fd, EPOLL_CTL_MOD, member->pidfd, &event);
+	}
+}
+
 /* A pidfd says that a relay has ended. */
 static void on_end(struct pool *pool, size_t number)
 {
-	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT, .data.u64 = number };
 	struct member *member = pool->members[number];
 	siginfo_t info = { 0 };
 
 	if (!member || member->pidfd < 0 || waitid(P_PID, (id_t)member->pid, &info, WEXITED | WNOHANG) < 0)
 		return;
-	if (info.si_pid != 0)
+	if (info.si_pid != 0) {
 		bury(member, &info);
-	else /* a debugger keeps it */
-		(void)epoll_ctl(pool->ends_fd, EPOLL_CTL_MOD, member->pidfd, &event);
+		return;
+	}
+	member->kept = true;
+	(void)timer_set(&pool->kept_time, pool->setup.event, CLOCK_MONOTONIC, KEPT_USEC, 0, on_kept_time, pool);
 }
 
 static int on_ends(sd_event_source *source, int fd, uint32_t revents, void *arg)

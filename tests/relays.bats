@@ -447,6 +447,39 @@ print('end', flush=True)"
   farm_is_at_rest
 }
 
+is_zombie() { look_at "$1" && [ "$STATE" = Z ]; }
+sleeps_more() { [ "$(sleeps_of "$1")" -ge "$2" ]; }
+
+@test "a listener sleeps while a debugger keeps a relay that is dead" {
+  local holder before
+  [ "$(id -u)" = 0 ] || skip "needs root to trace a relay"
+  node a 4001 1 --mode line
+  entrance alone
+  until_ok relays_at_least 4
+  client_start one --line "sleep 60000" --expect line
+  until_ok busy_is 1
+  holder=$(holders)
+  background "$T/debugger.log" python3 -c "
+import ctypes, time
+libc = ctypes.CDLL(None, use_errno=True)
+PTRACE_SEIZE = 0x4206
+print('seized' if libc.ptrace(PTRACE_SEIZE, $holder, None, None) == 0 else 'refused', flush=True)
+time.sleep(600)"
+  until_ok grep -qE 'seized|refused' "$T/debugger.log"
+  grep seized "$T/debugger.log" || skip "no process may be traced on this machine"
+  kill -9 "$holder"
+  until_ok is_zombie "$holder"
+  client_fails one
+  before=$(sleeps_of "$GATE_PID")
+  # A listener that looked all the time would not sleep at all.
+  PATIENCE=20 until_ok sleeps_more "$GATE_PID" $((before + 20))
+  kill -9 "$PID"
+  until_ok grep -F "relay $holder was ended by signal 9" "$T/relay.log"
+  until_ok test ! -e "/proc/$holder"
+  client -n 40 -c 6 --line "sleep 1" --expect line
+  farm_is_at_rest
+}
+
 sleeps_of() { awk '/^voluntary/ { print $2 }' "/proc/$1/status"; }
 
 # Not also to close its copy of the socket. A turn more in a while is for its timers.
