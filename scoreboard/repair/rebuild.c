@@ -382,7 +382,7 @@ int repair_now(struct score *s)
 		return r;
 	incomplete = farm->incomplete;
 	farm_leave(s);
-	if (incomplete)
+	if (incomplete && !s->leaves_repair)
 		load_lost_nodes(s);
 	return 0;
 }
