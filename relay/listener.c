@@ -61,6 +61,7 @@
 #define TRIM_USEC (5 * USEC_PER_SEC)
 #define REST_USEC 2000u           /* how long a waiter's slot waits for a relay to become idle */
 #define LEAVE_USEC (5 * USEC_PER_SEC) /* for what the next scoreboard would not know; TimeoutStopSec= of the units is longer */
+#define PASS_ON_USEC USEC_PER_SEC /* how long the service manager may take to read what it is passed */
 #define LOOK_USEC (3600 * USEC_PER_SEC) /* how long to sleep at most: a time of --exit-idle may be longer than a timer can be set */
 
 /* A shortage of this machine: what failed for it is tried again after a pause. */
@@ -732,11 +733,40 @@ static size_t store_room(const struct listener *l)
 	return size == 0 ? SIZE_MAX : size > taken ? size - taken : 0;
 }
 
+/* What has been passed on. */
+struct passed {
+	size_t n, room;
+	int r;
+};
+
+static int pass_on(const struct arrival *arrival, size_t head, void *arg)
+{
+	struct passed *passed = arg;
+
+	(void)head;
+	passed->r = passed->n < passed->room ? waiters_pass_on(arrival) : -EMFILE;
+	if (passed->r < 0)
+		return passed->r;
+	passed->n++;
+	(void)close(arrival->fd);
+	return 0;
+}
+
+/* Passes on the connections for which the scoreboard has no place now, without a place. */
+static int pass_on_greetings(struct listener *l, struct passed *passed)
+{
+	if (greetings_count(l->greetings) == 0)
+		return 0;
+	greetings_pass(l->greetings, true, pass_on, passed);
+	(void)sd_notify_barrier(0, PASS_ON_USEC);
+	return passed->r;
+}
+
 /* Passes the waiters on, lets the relays finish what they have, and ends. 0; or -errno: some waiters are left here. */
 static int hand_over(struct listener *l)
 {
 	struct gate *gate = pool_gate(l->pool);
-	size_t n, room = store_room(l);
+	struct passed passed = { .room = store_room(l) };
 	int r;
 
 	leave_formers(l);
@@ -749,15 +779,17 @@ static int hand_over(struct listener *l)
 	/* The next listener finds the headers in the sockets. What has not come by then is awaited by a relay. */
 	if (l->greetings)
 		greetings_pass(l->greetings, true, take_in, l);
-	n = waiters_count(l->waiters);
-	r = greetings_count(l->greetings) > 0 || waiters_owe_ticket(l->waiters) ? -EBUSY : waiters_hand_over(l->waiters, room);
+	passed.n = waiters_count(l->waiters);
+	r = waiters_hand_over(l->waiters, passed.room);
+	if (r == 0)
+		r = pass_on_greetings(l, &passed);
 	if (r < 0) {
 		report_message(LOG_WARNING, "cannot pass waiters to the next listener: %s; they are served first", strerror(-r));
 		return r;
 	}
 	/* Waited for only here, where the waiters are safe: the service manager may be about to open the socket anew. */
 	pool_close_sockets(l->pool);
-	report_message(LOG_INFO, "stopping: %zu waiters pass to the next listener, and relays end what they have", n);
+	report_message(LOG_INFO, "stopping: %zu waiters pass to the next listener, and relays end what they have", passed.n);
 	(void)sd_event_exit(l->event, EX_OK);
 	return 0;
 }

@@ -136,11 +136,17 @@ static void tell_rival(const struct sockets *sockets)
 			       address_local(fd, text));
 }
 
+/* Those without a ticket come last. */
 static int by_number(const void *a, const void *b)
 {
 	const struct handover *left = a, *right = b;
+	uint64_t l = left->number - 1, r = right->number - 1;
 
-	return (left->number > right->number) - (left->number < right->number);
+	if (l == r) {
+		l = left->accepted_usec;
+		r = right->accepted_usec;
+	}
+	return (l > r) - (l < r);
 }
 
 /* Takes what the service manager passes: the sockets, and the waiters and sockets that the previous listener stored

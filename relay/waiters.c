@@ -83,6 +83,13 @@ static void forget(struct waiter *waiter)
 	(void)close(fd);
 }
 
+static void drop_unqueued(struct waiters *w)
+{
+	(void)close(w->unqueued->arrival.fd);
+	free(w->unqueued);
+	w->unqueued = NULL;
+}
+
 /* Ends a waiter that will not be served: reports it, and frees its place. */
 static void end(struct waiter *waiter, enum ended_by by, enum end_cause cause)
 {
@@ -385,16 +392,21 @@ int waiters_admit(struct waiters *w, int listening_fd)
 	return 0;
 }
 
-int waiters_take_in(struct waiters *w, const struct arrival *arrival, size_t head)
+static int take_in(struct waiters *w, const struct arrival *arrival, size_t head, bool shared)
 {
 	struct waiter *waiter = w->unqueued ? NULL : calloc(1, sizeof(*waiter));
 
 	if (!waiter)
 		return w->unqueued ? -EBUSY : -ENOMEM;
-	*waiter = (struct waiter){ .all = w, .arrival = *arrival, .departure.head = head };
+	*waiter = (struct waiter){ .all = w, .arrival = *arrival, .departure.head = head, .is_shared = shared };
 	w->unqueued = waiter;
 	(void)waiters_admit(w, -1); /* without a ticket it stays the list's: see waiters_owe_ticket() */
 	return 0;
+}
+
+int waiters_take_in(struct waiters *w, const struct arrival *arrival, size_t head)
+{
+	return take_in(w, arrival, head, false);
 }
 
 /* Gives a waiter that has a slot to a relay. 0 or -errno. */
@@ -523,38 +535,64 @@ bool handover_parse(const char *name, struct handover *ret)
 	       name[end] == '\0';
 }
 
-static int store(const struct waiter *waiter)
+static int store(const struct arrival *arrival, uint64_t number)
 {
-	const struct handover handover = {
-		.number = waiter->ticket.number, .accepted_usec = waiter->arrival.accepted_usec,
-	};
+	const struct handover handover = { .number = number, .accepted_usec = arrival->accepted_usec };
 	char name[HANDOVER_NAME_MAX], text[HANDOVER_NAME_MAX + 32];
 	int r;
 
 	handover_name(&handover, name);
 	/* Polled by the service manager, a unix socket that its client has closed would be dropped: see departure.h. */
 	(void)snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
-	r = sd_pid_notify_with_fds(0, 0, text, &waiter->arrival.fd, 1);
+	r = sd_pid_notify_with_fds(0, 0, text, &arrival->fd, 1);
 	return r == 0 ? -ENOTCONN : r < 0 ? r : 0;
 }
 
 int waiters_hand_over(struct waiters *w, size_t room)
 {
 	size_t stored = 0;
+	bool passed = false;
 	int r = 0;
 
 	for (struct waiter *waiter = w->first; waiter && r == 0; waiter = waiter->next) {
-		r = stored < room ? store(waiter) : -EMFILE;
+		r = stored < room ? store(&waiter->arrival, waiter->ticket.number) : -EMFILE;
 		stored += r == 0;
 	}
+	if (w->unqueued && r == 0) {
+		r = stored < room ? store(&w->unqueued->arrival, 0) : -EMFILE;
+		passed = r == 0;
+	}
 	/* The service manager must have read the messages before this process, their sender, has ended. */
-	if (stored > 0)
+	if (stored > 0 || passed)
 		(void)sd_notify_barrier(0, HAND_OVER_USEC);
 	for (; stored > 0; stored--) {
 		(void)score_leave(w->setup.score, &w->first->ticket);
 		forget(w->first);
 	}
+	if (passed)
+		drop_unqueued(w);
 	return r;
+}
+
+int waiters_pass_on(const struct arrival *arrival)
+{
+	return store(arrival, 0);
+}
+
+/* A waiter without a ticket comes as if it had just been accepted. */
+static int take_over_unqueued(struct waiters *w, const struct handover *handover)
+{
+	struct arrival arrival = { .listening_fd = -1, .fd = handover->fd, .accepted_usec = handover->accepted_usec };
+	bool named = false;
+	size_t head;
+	int r = w->unqueued ? waiters_admit(w, -1) : 0;
+
+	if (r < 0)
+		return r;
+	(void)address_peer(handover->fd, arrival.client);
+	head = header_size(handover->fd, arrival.client, &named);
+	arrival.is_uncounted = proxy_is_expected(handover->fd) && !named;
+	return take_in(w, &arrival, head, true);
 }
 
 int waiters_take_over(struct waiters *w, const struct handover *handover)
@@ -565,6 +603,8 @@ int waiters_take_over(struct waiters *w, const struct handover *handover)
 	bool named = false;
 	int r;
 
+	if (handover->number == 0)
+		return take_over_unqueued(w, handover);
 	(void)address_peer(handover->fd, order.client);
 	(void)header_size(handover->fd, order.client, &named);
 	if (proxy_is_expected(handover->fd) && !named)
@@ -592,8 +632,6 @@ void waiters_end(struct waiters *w, enum ended_by by)
 		end(w->first, by, CAUSE_PLAIN);
 	if (w->unqueued) {
 		connection_report_unserved(&w->unqueued->arrival, w->setup.score, by, CAUSE_PLAIN);
-		(void)close(w->unqueued->arrival.fd);
-		free(w->unqueued);
-		w->unqueued = NULL;
+		drop_unqueued(w);
 	}
 }

@@ -68,7 +68,7 @@ void waiters_return(struct waiters *waiters, const struct relay_order *order, in
 /* A waiter that passes from a listener to the next in the service manager's store of descriptors. */
 struct handover {
 	int fd;
-	uint64_t number;         /* of its ticket */
+	uint64_t number;         /* of its ticket; 0: it has none */
 	uint64_t accepted_usec;  /* CLOCK_BOOTTIME */
 };
 
@@ -79,14 +79,19 @@ void handover_name(const struct handover *handover, char ret[static HANDOVER_NAM
 bool handover_parse(const char *name, struct handover *ret);
 
 /*
- * Passes all waiters to the service manager, for the next listener. The list is
- * then empty, and their places in the queue are free until the next listener takes
- * them. 0; -EMFILE: there are more than room; or -errno: the waiters that could
- * not be passed, the youngest, stay here.
+ * Passes all waiters to the service manager, for the next listener, with or without
+ * a ticket. The list is then empty, and their places in the queue are free until the
+ * next listener takes them. 0; -EMFILE: there are more than room; or -errno: the
+ * waiters that could not be passed, the youngest, stay here.
  */
 int waiters_hand_over(struct waiters *waiters, size_t room);
 
-/* Takes in a waiter of the previous listener, with its place; its descriptor is then the list's. 0 or -errno. */
+/* Passes an accepted connection to the service manager, for the next listener, without a place. The descriptor stays the
+ * caller's, and before it ends it awaits sd_notify_barrier(3). 0 or -errno. */
+int waiters_pass_on(const struct arrival *arrival);
+
+/* Takes in a waiter of the previous listener, with its place; its descriptor is then the list's. 0 or -errno. One that had
+ * no ticket gets it as after waiters_take_in(). */
 int waiters_take_over(struct waiters *waiters, const struct handover *handover);
 
 /* Ends the waiters that have waited as long as --queue-timeout or --down-timeout allows, and does the guard's duty for

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 load lib/helpers
+load lib/managed
 
 # The number of lines in the relay's log that have the text.
 said() { grep -c -- "$1" "$T/relay.log" || true; }
@@ -229,6 +230,30 @@ open('$T/leave').read()"
   score fsck --repair || true # the listener may have done it
   until_ok busy_is 0
   client --line "sleep 0" --expect line
+  farm_is_at_rest
+}
+
+@test "a full /run, and a restart: a connection for which the queue has no room passes to the next listener, too" {
+  local before
+  small_run
+  node a 4001 1 --timeout 900 --mode line
+  score load
+  fill_run
+  # Where headers are awaited, connections are accepted before they have a place.
+  managed "$BUILD/cbrelay" -c "$CONF" --accept-proxy 127.88.0.1
+  client_start holder --timeout 600 --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start crowd --timeout 600 -n 3500 -c 3500 --line "sleep 0" --expect line
+  until_ok grep -q 'No space left on device' "$T/relay.log"
+  before=$(service)
+  kill -USR1 "$MANAGER"
+  until_ok restarted "$before"
+  grep 'waiter\.0\.' "$T/service.log"
+  rm "$T/run/ballast"
+  word go
+  client_wait holder
+  client_wait crowd
+  grep 'ok=3500 failed=0' "$T/crowd.out"
   farm_is_at_rest
 }
 
