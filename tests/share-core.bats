@@ -71,6 +71,10 @@ bats_require_minimum_version 1.5.0
   [ "${BASH_REMATCH[1]}" -ge 90 ]
 }
 
+@test "a node that became smaller in every list has no more connections, also where the lists differ in another node" {
+  "$BUILD/tests/cbtest-gateways" shrunk "${SEED:-1}"
+}
+
 @test "targets are in proportion to demand, add up, and are the same everywhere; the oldest waiter counts" {
   "$BUILD/tests/cbtest-targets"
 }

@@ -452,6 +452,11 @@ static void add_plan(struct gateway *g, struct request *request, const struct pl
 	}
 }
 
+static bool has_said_list(const struct gateway *g)
+{
+	return g->said_any && g->said.list == g->own.list;
+}
+
 /* Whether every gateway that is there has this gateway's list, and has heard of it. */
 static bool is_list_settled(const struct gateway *g)
 {
@@ -460,7 +465,7 @@ static bool is_list_settled(const struct gateway *g)
 	for (i = 1; i < GATEWAYS_MAX; i++)
 		if (g->known.peers[i].present && (!g->known.peers[i].readable || g->known.peers[i].said.list != g->own.list))
 			return false;
-	return g->said_any && g->said.list == g->own.list;
+	return has_said_list(g);
 }
 
 /* After a refusal a move is computed anew at once when more is known than before: another gateway was quicker, and the watch
@@ -477,6 +482,7 @@ static void move(struct gateway *g)
 
 	if (g->pending[REQUEST_MOVE])
 		return;
+	g->rules.said_list = has_said_list(g);
 	g->rules.settled_list = is_list_settled(g);
 	g->own.company = gateway_has_company(g);
 	balance_set(&g->balance, &g->known, &g->own);

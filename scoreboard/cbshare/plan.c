@@ -81,8 +81,17 @@ static bool plan_the_dead(struct plan *plan, const struct known *k, const struct
 
 /* ---- the list ---- */
 
-/* Nodes that the engine does not have come with all their cores in the rest. Where all gateways have the same list, cores are
- * the list's, and nodes go that have no shares and that no list has. */
+/* Whether the node gets the list's cores. Any list makes a node smaller, and all of them together make it larger: the cores of
+ * lists that differ do not come and go. */
+static bool has_other_cores(const struct known_node *node, const struct plan_rules *rules)
+{
+	const struct local *local = &node->local;
+
+	return local->cores < node->cores ? rules->said_list : local->cores > node->cores && rules->settled_list;
+}
+
+/* Nodes that the engine does not have come with all their cores in the rest. Where all gateways have the same list, nodes go that
+ * have no shares and that no list has. */
 static bool plan_list(struct plan *plan, const struct known *k, const struct plan_rules *rules)
 {
 	size_t i;
@@ -95,11 +104,11 @@ static bool plan_list(struct plan *plan, const struct known *k, const struct pla
 
 		if (!node->present && listed)
 			(void)edit(plan, node);
-		else if (!node->present || !node->readable || !rules->settled_list)
+		else if (!node->present || !node->readable)
 			continue;
-		else if (listed && local->cores != node->cores)
+		else if (listed && has_other_cores(node, rules))
 			edit(plan, node)->cores = local->cores;
-		else if (!local->here && known_sum(node) == 0)
+		else if (rules->settled_list && !local->here && known_sum(node) == 0)
 			edit(plan, node)->remove = true;
 	}
 	return plan->n > 0;

@@ -27,7 +27,8 @@ struct plan {
 };
 
 struct plan_rules {
-	bool settled_list;           /* every gateway that is there has this gateway's list */
+	bool said_list;              /* this gateway has said which list it has, */
+	bool settled_list;           /* and every gateway that is there has the same list */
 	bool fence_tells;            /* peer.fenced_revision says that a peer was fenced; else time does */
 	uint64_t fence_wait_usec;    /* so long after its silence */
 };

@@ -10,6 +10,7 @@
  *     cbtest-gateways shorter [SEED]
  *     cbtest-gateways outages [SEED]
  *     cbtest-gateways useless [SEED]
+ *     cbtest-gateways shrunk [SEED]
  * After each step, which is anything that happens, all of these hold:
  *     cap      the connections of all gateways at a node, and those that ended so lately that the node may still have
  *              them, are no more than its cores
@@ -305,30 +306,59 @@ static void befall(struct site *site)
 
 /* ---- a world ---- */
 
-static void begin(uint64_t seed, const struct fault *fault)
+static void begin_world(uint64_t seed, const struct fault *fault)
 {
-	unsigned i;
-
 	world_begin(seed, check);
 	store_begin(fault->store, applied);
 	store_keep();
 	site_faults = fault->site;
 	calm_weather = false;
+	memset(shares, 0, sizeof(shares));
+}
+
+static void begin_node(unsigned node, uint32_t cores)
+{
+	most_cores[node] = cores_of[node] = cores;
+	(void)snprintf(names_of[node], sizeof(names_of[node]), "n%u:1", node % 1000);
+}
+
+static void begin_gateway(unsigned i, const struct fault *fault)
+{
+	/* Rates are parts of 2^20. */
+	uint64_t drift = (1u << 20) * fault->drift / 1000;
+
+	site_begin(&sites[i], i, 1000000 + chance(1000000000000), (1u << 20) - drift + chance(2 * drift + 1));
+	world_at(chance(200000), start, &sites[i], 0);
+}
+
+static void begin(uint64_t seed, const struct fault *fault)
+{
+	unsigned i;
+
+	begin_world(seed, fault);
 	n_sites = 2 + (unsigned)chance(SITES_MAX - 1);
 	n_nodes = 1 + (unsigned)chance(once_in(16) ? NODES_MAX : 4);
-	memset(shares, 0, sizeof(shares));
-	for (i = 0; i < n_nodes; i++) {
-		most_cores[i] = cores_of[i] = 1 + (uint32_t)chance(6);
-		(void)snprintf(names_of[i], sizeof(names_of[i]), "n%u:1", i % 1000);
-	}
+	for (i = 0; i < n_nodes; i++)
+		begin_node(i, 1 + (uint32_t)chance(6));
 	for (i = 0; i < n_sites; i++) {
-		/* Rates are parts of 2^20. */
-		uint64_t drift = (1u << 20) * fault->drift / 1000;
-
-		site_begin(&sites[i], i, 1000000 + chance(1000000000000), (1u << 20) - drift + chance(2 * drift + 1));
-		world_at(chance(200000), start, &sites[i], 0);
+		begin_gateway(i, fault);
 		site_demand(&sites[i], (unsigned)chance(8), 100000);
 	}
+}
+
+/* So many gateways, none of which has a client, so many nodes, and calm weather. */
+static void begin_calm(uint64_t seed, unsigned gateways, unsigned nodes, uint32_t cores)
+{
+	unsigned i;
+
+	begin_world(seed, find_fault("none"));
+	calm_weather = true;
+	n_sites = gateways;
+	n_nodes = nodes;
+	for (i = 0; i < nodes; i++)
+		begin_node(i, cores);
+	for (i = 0; i < gateways; i++)
+		begin_gateway(i, find_fault("none"));
 }
 
 static void end(void)
@@ -695,6 +725,59 @@ static int use_often(uint64_t seed)
 	return 0;
 }
 
+/* ---- a node that became smaller ---- */
+
+#define SHRUNK 20u
+
+static uint32_t busy_at(unsigned node)
+{
+	uint32_t busy = 0;
+	unsigned i;
+
+	for (i = 0; i < n_sites; i++)
+		busy += sites[i].nodes[node].busy;
+	return busy;
+}
+
+/* The lists of two gateways differ in one node. Both halve the cores of the other node, and later give it all of them again:
+ * the first holds soon, the second as soon as the lists are the same. */
+static void shrink_once(uint64_t seed)
+{
+	unsigned i, sample;
+
+	begin_calm(seed, 2, 2, 16);
+	site_list(&sites[1], 1, 0);
+	site_demand(&sites[0], 48, 100000);
+	site_demand(&sites[1], 12, 100000);
+	world_run(world_now() + 5000000);
+	for (i = 0; i < 2; i++)
+		site_list(&sites[i], 0, 8);
+	world_run(world_now() + 3000000);
+	for (sample = 0; sample < SAMPLES; sample++) {
+		world_run(world_now() + 50000);
+		if (busy_at(0) > 8)
+			broken("shrunk: %s has 8 cores and %u connections", names_of[0], busy_at(0));
+	}
+	for (i = 0; i < 2; i++) {
+		site_list(&sites[i], 0, 16);
+		site_list(&sites[i], 1, 16);
+	}
+	world_run(world_now() + 3000000);
+	if (busy_at(0) < 14)
+		broken("shrunk: %s has 16 cores again, and %u connections", names_of[0], busy_at(0));
+	end();
+}
+
+static int shrink_often(uint64_t seed)
+{
+	unsigned i;
+
+	for (i = 0; i < SHRUNK; i++)
+		shrink_once(seed + i);
+	printf("%u worlds\n", SHRUNK);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t steps = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000, seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
@@ -712,6 +795,8 @@ int main(int argc, char **argv)
 		return suffer_often(seed);
 	if (argc > 1 && strcmp(argv[1], "useless") == 0)
 		return use_often(seed);
+	if (argc > 1 && strcmp(argv[1], "shrunk") == 0)
+		return shrink_often(seed);
 	while (done < steps) {
 		done += live(seed++, 40000, fault);
 		worlds++;
