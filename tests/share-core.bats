@@ -75,6 +75,10 @@ bats_require_minimum_version 1.5.0
   "$BUILD/tests/cbtest-gateways" shrunk "${SEED:-1}"
 }
 
+@test "a gateway keeps a core of a node that is down beyond its connections, so that another connection can try the node" {
+  "$BUILD/tests/cbtest-gateways" trial "${SEED:-1}"
+}
+
 @test "targets are in proportion to demand, add up, and are the same everywhere; the oldest waiter counts" {
   "$BUILD/tests/cbtest-targets"
 }

@@ -181,6 +181,16 @@ static uint32_t kept_share(const struct known_node *node)
 	return sum > node->cores ? (uint32_t)((uint64_t)node->cores * node->shares[0] / sum) : node->shares[0];
 }
 
+/* Of a node that is of no use: a connection that tries it needs a core beside those of connections that run on. */
+static uint32_t trial_share(const struct known_node *node)
+{
+	uint32_t wanted = node->local.busy + TRIAL_SHARE;
+
+	if (!is_down(&node->local))
+		return 0;
+	return wanted < node->shares[0] ? wanted : node->shares[0];
+}
+
 static uint32_t shed_of(const struct known_node *node, const struct own *own)
 {
 	const struct local *local = &node->local;
@@ -189,7 +199,7 @@ static uint32_t shed_of(const struct known_node *node, const struct own *own)
 	if (own->leaving || !local->here || local->leaving || local->spare)
 		return node->shares[0];
 	if (own->company && node_is_useless(node, own))
-		return node->shares[0] - (is_down(local) ? TRIAL_SHARE : 0);
+		return node->shares[0] - trial_share(node);
 	return node->shares[0] - kept_share(node);
 }
 

@@ -11,6 +11,7 @@
  *     cbtest-gateways outages [SEED]
  *     cbtest-gateways useless [SEED]
  *     cbtest-gateways shrunk [SEED]
+ *     cbtest-gateways trial [SEED]
  * After each step, which is anything that happens, all of these hold:
  *     cap      the connections of all gateways at a node, and those that ended so lately that the node may still have
  *              them, are no more than its cores
@@ -778,6 +779,39 @@ static int shrink_often(uint64_t seed)
 	return 0;
 }
 
+/* ---- a node that is down beside connections ---- */
+
+#define TRIALS 20u
+
+/* A node goes down for a gateway that has two long connections there: the gateway gives cores of it, and keeps one with which
+ * another connection can try the node. */
+static void try_once(uint64_t seed)
+{
+	struct node_at_site *node = &sites[0].nodes[0];
+
+	begin_calm(seed, 2, 1, 8);
+	world_run(world_now() + 3000000);
+	site_demand(&sites[0], 2, 1000000000);
+	world_run(world_now() + 1000000);
+	node->usable = node->held = false;
+	site_demand(&sites[1], 12, 100000);
+	world_run(world_now() + 3000000);
+	if (node->share <= node->busy || sites[1].nodes[0].busy < 8 - node->share)
+		broken("trial: %s has a limit of %u with %u connections, and %s has %u", sites[0].name, node->share, node->busy,
+		       sites[1].name, sites[1].nodes[0].busy);
+	end();
+}
+
+static int try_often(uint64_t seed)
+{
+	unsigned i;
+
+	for (i = 0; i < TRIALS; i++)
+		try_once(seed + i);
+	printf("%u worlds\n", TRIALS);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t steps = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000, seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
@@ -797,6 +831,8 @@ int main(int argc, char **argv)
 		return use_often(seed);
 	if (argc > 1 && strcmp(argv[1], "shrunk") == 0)
 		return shrink_often(seed);
+	if (argc > 1 && strcmp(argv[1], "trial") == 0)
+		return try_often(seed);
 	while (done < steps) {
 		done += live(seed++, 40000, fault);
 		worlds++;
