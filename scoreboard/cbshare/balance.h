@@ -41,7 +41,7 @@ uint64_t peer_age(const struct peer *peer, const struct own *own);
 bool node_counts(const struct known_node *node);
 
 /* Whether this gateway has had no use for the node for so long that other gateways are told so, and get its cores. A node that
- * is down keeps a core, beside those of its connections, for the connection that tries it; without one other gateways are not told, so that they give it one. */
+ * is down keeps a core for the connection that tries it; without one other gateways are not told, so that they give it one. */
 bool node_is_useless(const struct known_node *node, const struct own *own);
 
 /* Its cores: the engine's word, or the list's while the engine does not have the node. */

@@ -242,20 +242,29 @@ static bool is_over_share(const struct gateway *g)
 	return false;
 }
 
-/* All that was ever asked before this settlement is applied, or never will be; so the shares that were read are exact. */
-static void activate(struct gateway *g, const struct request *read)
+/* Tells by how many the gateway's shares have changed while it was not settled. */
+static void tell_settled(struct gateway *g)
 {
 	uint64_t before = 0, now = gateway_shares(g);
 	size_t i;
 
 	for (i = 0; i < g->known.n_nodes; i++)
 		before += g->known.nodes[i]->local.accounted;
-	if (before > now && g->lapsed)
-		gateway_tell(g, &(struct gateway_event){ .kind = GATEWAY_LOST, .slots = before - now });
+	if (!g->joined)
+		gateway_tell(g, &(struct gateway_event){ .kind = GATEWAY_JOINED, .slots = now });
+	else if (now > before)
+		gateway_tell(g, &(struct gateway_event){ .kind = GATEWAY_GOT, .slots = now - before });
+	else if (now < before)
+		gateway_tell(g, &(struct gateway_event){ .kind = g->lapsed ? GATEWAY_LOST : GATEWAY_GAVE,
+							 .slots = before - now });
+}
+
+/* All that was ever asked before this settlement is applied, or never will be; so the shares that were read are exact. */
+static void activate(struct gateway *g, const struct request *read)
+{
+	tell_settled(g);
 	if (g->lapsed)
 		g->own.hears_usec = g->own.now_usec;
-	if (!g->joined || before > now || now > before)
-		gateway_tell(g, &(struct gateway_event){ .kind = GATEWAY_JOINED, .slots = now, .nodes = g->known.n_nodes });
 	g->over_share = !g->joined && is_over_share(g);
 	known_purge(&g->known);
 	reset_offers(g);

@@ -65,8 +65,8 @@ struct gateway_farm {
 enum gateway_event_kind {
 	GATEWAY_JOINED,              /* slots: the shares that were this gateway's already */
 	GATEWAY_TOOK,                /* slots of the rest of all nodes together; now they are this gateway's */
-	GATEWAY_GAVE,                /* slots went to the peer */
-	GATEWAY_GOT,                 /* slots came from the peer; NULL: from several gateways, or it is not known from which */
+	GATEWAY_GAVE,                /* slots went to the peer; NULL: it is not known to which, or they went back to the rest */
+	GATEWAY_GOT,                 /* slots came from the peer; NULL: from several gateways, or it is not known from where */
 	GATEWAY_SHED,                /* slots went back to the rest: the node has fewer cores or has gone, or this gateway leaves */
 	GATEWAY_LOST,                /* this gateway's lease was over, and others have taken its slots */
 	GATEWAY_RECLAIMED,           /* slots of the dead peer went back to the rest */

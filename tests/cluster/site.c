@@ -282,6 +282,11 @@ static void told(void *context, const struct gateway_event *event)
 	struct site *site = context;
 
 	events_told[event->kind]++;
+	if (event->nodes > 0 && !event->node)
+		broken("told: %s: %s names none of %zu nodes", site->name, gateway_event_word(event->kind), event->nodes);
+	if (event->kind == GATEWAY_JOINED && site->joined)
+		broken("told: %s has joined twice", site->name);
+	site->joined |= event->kind == GATEWAY_JOINED;
 	note("%s %s %s: %" PRIu64 " slots", site->name, gateway_event_word(event->kind), event->peer ? event->peer : "-",
 	     event->slots);
 }
@@ -422,7 +427,7 @@ void site_start(struct site *site)
 	note("%s starts", site->name);
 	site->client = store_client(site->index, &site->way, runs, ran);
 	mortals[site->index] = (struct mortal){ .engine = { &calls }, .site = site };
-	site->dying = site->stopped = false;
+	site->dying = site->stopped = site->joined = false;
 	site->reads_usec = 0;
 	if (gateway_new(&settings, &mortals[site->index].engine, &farm, &hooks, &site->gateway) != 0)
 		broken("no gateway");

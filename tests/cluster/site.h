@@ -74,6 +74,7 @@ struct site {
 	uint64_t stopped_usec;
 	uint64_t reads_usec;         /* until then it takes in what came while it was stopped, and has no turn */
 	bool in_turn, dying;
+	bool joined;                 /* it has told so */
 	uint64_t turn_number;
 	uint64_t births;
 };
