@@ -63,6 +63,11 @@ bats_require_minimum_version 1.5.0
   [[ $output =~ ^50\ worlds:\ silent\ [0-9]{3,},\ reclaimed\ [0-9]{2,}$ ]]
 }
 
+@test "a gateway that stands still for less than its lease fences no gateway that is well" {
+  run -0 "$BUILD/tests/cbtest-gateways" pauses "${SEED:-1}"
+  echo "# $output"
+}
+
 # Where gateways do not say of which nodes they have no use, 58 % are used: cores go to such gateways, and stay there.
 @test "a node that is down, held or not listed at some gateways serves the others with its cores" {
   run -0 "$BUILD/tests/cbtest-gateways" useless "${SEED:-1}"

@@ -32,6 +32,7 @@
 #define LOOK_USEC 20000u               /* how often the farm is looked at, */
 #define LOOK_NODE_USEC 4u              /* and so much more seldom for each node, */
 #define LOOK_SOON_USEC 10000u          /* and while slots are to change hands */
+#define PAUSE_PART 8u                  /* this part of a lease without a turn is a pause: the machine or the process stood still */
 #define RETRY_FIRST_USEC 50000u        /* the wait after a request that failed, which doubles */
 #define RETRY_LAST_USEC 1000000u
 #define REFUSED_MAX 2u                 /* so many refusals in a row, and all keys are read anew */
@@ -683,12 +684,20 @@ static uint64_t next_turn(const struct gateway *g)
 	return next;
 }
 
+/* After a pause, of which the lease may have seen nothing, what the others said meanwhile is perhaps still to be read. */
+static void begin_turn(struct gateway *g, uint64_t now_usec)
+{
+	if (g->own.now_usec > 0 && now_usec - g->own.now_usec > g->own.lease_usec / PAUSE_PART)
+		g->own.hears_usec = now_usec;
+	g->own.now_usec = now_usec;
+}
+
 int gateway_turn(struct gateway *g, uint64_t now_usec, uint64_t *ret_next)
 {
 	uint64_t lease;
 	int r;
 
-	g->own.now_usec = now_usec;
+	begin_turn(g, now_usec);
 	*ret_next = now_usec + LOOK_USEC;
 	if (g->state == STATE_LEFT) {
 		*ret_next = UINT64_MAX;

@@ -20,6 +20,7 @@ char names_of[NODES_MAX][16];
 unsigned site_faults;
 uint64_t events_told[GATEWAY_EVENT_MAX_];
 bool calm_weather;
+uint64_t sites_margin_usec;
 bool sites_fence;
 
 /* ---- the clock ---- */
@@ -272,7 +273,7 @@ static int farm_set_lease(void *context, uint64_t until_usec)
 	if (befall(site))
 		return 0;
 	site->lease_usec = until_usec;
-	world_at(site_when(site, until_usec) + chance(MARGIN_USEC - REST_USEC - 100000), fence, site, until_usec);
+	world_at(site_when(site, until_usec) + chance(sites_margin_usec - REST_USEC - 100000), fence, site, until_usec);
 	dispatch(site);
 	return 0;
 }
@@ -419,7 +420,7 @@ void site_start(struct site *site)
 				     .set_lease = farm_set_lease };
 	struct gateway_hooks hooks = { .context = site, .told = told, .fence = sites_fence ? begin_fence : NULL };
 	struct gateway_settings settings = { .prefix = "/corebalance/farm/", .name = site->name, .identity = site->identity,
-					     .boot = boot, .lease_usec = site->lease_length_usec, .margin_usec = MARGIN_USEC };
+					     .boot = boot, .lease_usec = site->lease_length_usec, .margin_usec = sites_margin_usec };
 
 	if (site->gateway)
 		return;

@@ -16,7 +16,7 @@
 #define SITES_MAX 4u
 #define NODES_MAX 130u            /* more than two commits have room for */
 #define LEASE_USEC UINT64_C(3000000)
-#define MARGIN_USEC UINT64_C(1000000)
+#define MARGIN_USEC UINT64_C(1000000) /* unless sites_margin_usec is less */
 #define REST_USEC UINT64_C(300000) /* for so long a node may have a connection that its gateway has closed */
 #define CONNECTIONS_MAX 64u
 #define PEAKS_MAX 64u
@@ -86,6 +86,7 @@ extern char names_of[NODES_MAX][16];
 extern unsigned site_faults;
 extern uint64_t events_told[GATEWAY_EVENT_MAX_];
 extern bool calm_weather;            /* no process dies or stops by itself */
+extern uint64_t sites_margin_usec;   /* of gateways that start from now on */
 extern bool sites_fence;             /* gateways that start from now on have a fence, which takes a while; a gateway that is well
 				      * must not be fenced */
 

@@ -12,6 +12,7 @@
  *     cbtest-gateways useless [SEED]
  *     cbtest-gateways shrunk [SEED]
  *     cbtest-gateways trial [SEED]
+ *     cbtest-gateways pauses [SEED]
  * After each step, which is anything that happens, all of these hold:
  *     cap      the connections of all gateways at a node, and those that ended so lately that the node may still have
  *              them, are no more than its cores
@@ -314,6 +315,7 @@ static void begin_world(uint64_t seed, const struct fault *fault)
 	store_keep();
 	site_faults = fault->site;
 	calm_weather = false;
+	sites_margin_usec = MARGIN_USEC;
 	memset(shares, 0, sizeof(shares));
 }
 
@@ -668,6 +670,41 @@ static int suffer_often(uint64_t seed)
 	return 0;
 }
 
+/* ---- pauses ---- */
+
+#define PAUSES 50u
+
+/* Gateways with a short margin, of which the first has a fence. Again and again this one stops for almost a lease, and may find
+ * its own lease valid: the other, whose heartbeats it has not read meanwhile, is well. */
+static void pause_often(uint64_t seed)
+{
+	unsigned i;
+
+	begin_calm(seed, 2, 1, 4);
+	sites_margin_usec = 450000;
+	world_run(world_now() + 3000000);
+	site_kill(&sites[0]);
+	sites_fence = true;
+	site_start(&sites[0]);
+	sites_fence = false;
+	for (i = 0; i < PAUSES; i++) {
+		world_run(world_now() + LEASE_USEC + chance(LEASE_USEC));
+		site_stop(&sites[0], LEASE_USEC * 7 / 10 + chance(LEASE_USEC * 2 / 10));
+	}
+	end();
+}
+
+static int pause_worlds(uint64_t seed)
+{
+	unsigned i;
+
+	for (i = 0; i < 10; i++)
+		pause_often(seed + i);
+	printf("%u pauses: silent %" PRIu64 ", lapsed %" PRIu64 "\n", 10 * PAUSES, events_told[GATEWAY_SILENT],
+	       events_told[GATEWAY_LAPSED]);
+	return 0;
+}
+
 /* ---- nodes that some gateways cannot use ---- */
 
 #define USELESS 100u
@@ -833,6 +870,8 @@ int main(int argc, char **argv)
 		return shrink_often(seed);
 	if (argc > 1 && strcmp(argv[1], "trial") == 0)
 		return try_often(seed);
+	if (argc > 1 && strcmp(argv[1], "pauses") == 0)
+		return pause_worlds(seed);
 	while (done < steps) {
 		done += live(seed++, 40000, fault);
 		worlds++;
