@@ -84,6 +84,10 @@ bats_require_minimum_version 1.5.0
   "$BUILD/tests/cbtest-gateways" trial "${SEED:-1}"
 }
 
+@test "nodes that are held at one gateway are another's, whole, and the first has those that both can use" {
+  "$BUILD/tests/cbtest-gateways" held "${SEED:-1}"
+}
+
 @test "targets are in proportion to demand, add up, and are the same everywhere; the oldest waiter counts" {
   "$BUILD/tests/cbtest-targets"
 }

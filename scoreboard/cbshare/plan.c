@@ -268,8 +268,21 @@ static uint32_t rest_left(const struct plan *plan, const struct known_node *node
 	return known_rest(node);
 }
 
-/* A gateway below its target takes what it lacks, of each node in proportion first. What no gateway takes for a while, since
- * lists differ or a gateway finds the node down, goes to a gateway that needs it. */
+/* Whether another gateway takes of the node's rest, as it is below its target. */
+static bool is_wanted(const struct balance *b, const struct known_node *node)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		if (i != b->self && b->targets[i].counts && b->targets[i].owned < b->targets[i].target &&
+		    balance_has_use(b, node, i))
+			return true;
+	return false;
+}
+
+/* A gateway below its target takes what it lacks, of each node in proportion first. What no other gateway wants it takes above
+ * its target, too: so it can give cores of other nodes to a gateway that cannot use this node. What no gateway takes for a
+ * while, since lists differ or a gateway finds the node down, goes to a gateway that needs it. */
 static bool plan_take(struct plan *plan, const struct known *k, const struct balance *b, const struct own *own)
 {
 	const struct target *self = &b->targets[b->self];
@@ -278,7 +291,7 @@ static bool plan_take(struct plan *plan, const struct known *k, const struct bal
 	int pass;
 
 	*plan = (struct plan){ .kind = GATEWAY_TOOK };
-	if (own->leaving || (lack == 0 && need == 0))
+	if (own->leaving)
 		return false;
 	for (pass = 0; pass < 2; pass++) {
 		for (i = 0; i < k->n_nodes && lack > plan->slots; i++) {
@@ -291,6 +304,9 @@ static bool plan_take(struct plan *plan, const struct known *k, const struct bal
 			take(plan, node, smaller(most, lack - plan->slots));
 		}
 	}
+	for (i = 0; i < k->n_nodes; i++)
+		if (node_counts(k->nodes[i]) && !is_wanted(b, k->nodes[i]))
+			take(plan, k->nodes[i], rest_left(plan, k->nodes[i]));
 	for (i = 0; i < k->n_nodes && need > plan->slots; i++) {
 		struct known_node *node = k->nodes[i];
 
