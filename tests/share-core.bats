@@ -88,6 +88,10 @@ bats_require_minimum_version 1.5.0
   "$BUILD/tests/cbtest-gateways" held "${SEED:-1}"
 }
 
+@test "a gateway that can reach no node gets no core, and leaves what it has of small nodes to the others" {
+  "$BUILD/tests/cbtest-gateways" unreachable "${SEED:-1}"
+}
+
 @test "targets are in proportion to demand, add up, and are the same everywhere; the oldest waiter counts" {
   "$BUILD/tests/cbtest-targets"
 }

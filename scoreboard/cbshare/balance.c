@@ -53,8 +53,7 @@ bool node_is_useless(const struct known_node *node, const struct own *own)
 {
 	const struct local *local = &node->local;
 
-	return local->useless_usec > 0 && own->now_usec >= local->useless_usec + USELESS_USEC &&
-	       (!is_down(local) || node->shares[0] >= TRIAL_SHARE);
+	return local->useless_usec > 0 && own->now_usec >= local->useless_usec + USELESS_USEC;
 }
 
 uint32_t node_cores(const struct known_node *node)
@@ -181,17 +180,31 @@ static uint32_t kept_share(const struct known_node *node)
 	return sum > node->cores ? (uint32_t)((uint64_t)node->cores * node->shares[0] / sum) : node->shares[0];
 }
 
-/* Of a node that is of no use: a connection that tries it needs a core beside those of connections that run on. */
-static uint32_t trial_share(const struct known_node *node)
+static uint32_t above(uint32_t a, uint32_t b)
 {
-	uint32_t wanted = node->local.busy + TRIAL_SHARE;
-
-	if (!is_down(&node->local))
-		return 0;
-	return wanted < node->shares[0] ? wanted : node->shares[0];
+	return a > b ? a - b : 0;
 }
 
-static uint32_t shed_of(const struct known_node *node, const struct own *own)
+/* Whether this gateway keeps a core of a node that is down. Where a node has not a core for each gateway, one that cannot use it
+ * leaves it to those that can. */
+static bool may_try(const struct balance *b, const struct known_node *node)
+{
+	size_t i;
+
+	if (!is_down(&node->local))
+		return false;
+	for (i = 0; i < b->n && node_cores(node) < b->n; i++)
+		if (i != b->self && b->targets[i].counts && balance_has_use(b, node, i))
+			return false;
+	return true;
+}
+
+uint32_t balance_trial(const struct balance *b, const struct known_node *node)
+{
+	return may_try(b, node) ? node->local.busy + TRIAL_SHARE : 0;
+}
+
+static uint32_t shed_of(const struct known_node *node, const struct balance *b, const struct own *own)
 {
 	const struct local *local = &node->local;
 
@@ -199,7 +212,7 @@ static uint32_t shed_of(const struct known_node *node, const struct own *own)
 	if (own->leaving || !local->here || local->leaving || local->spare)
 		return node->shares[0];
 	if (own->company && node_is_useless(node, own))
-		return node->shares[0] - trial_share(node);
+		return above(node->shares[0], balance_trial(b, node));
 	return node->shares[0] - kept_share(node);
 }
 
@@ -322,7 +335,7 @@ int balance_offer(struct known *k, const struct balance *b, const struct own *ow
 		struct local *local = &k->nodes[i]->local;
 
 		local->offered = local->offer;
-		local->offer = local->shed = shed_of(k->nodes[i], own);
+		local->offer = local->shed = shed_of(k->nodes[i], b, own);
 	}
 	for (i = 0; i < b->n && owes; i++)
 		if (b->owed[i] > 0)

@@ -40,8 +40,8 @@ uint64_t peer_age(const struct peer *peer, const struct own *own);
 /* Whether connections of this gateway can go to the node. */
 bool node_counts(const struct known_node *node);
 
-/* Whether this gateway has had no use for the node for so long that other gateways are told so, and get its cores. A node that
- * is down keeps a core for the connection that tries it; without one other gateways are not told, so that they give it one. */
+/* Whether this gateway has had no use for the node for so long that other gateways are told so, and get its cores, but
+ * balance_trial(). */
 bool node_is_useless(const struct known_node *node, const struct own *own);
 
 /* Its cores: the engine's word, or the list's while the engine does not have the node. */
@@ -56,6 +56,10 @@ bool balance_has_use(const struct balance *b, const struct known_node *node, siz
 
 /* By how many slots this gateway's share of the node is below its proportion, rounded up; 0: it is not below. */
 uint64_t balance_lack(const struct balance *b, const struct known_node *node);
+
+/* This gateway's share of a node that is down, if it can have so much: its connections there and a core for the connection that
+ * tries the node. 0: it keeps none, as the node is not down, or has fewer cores than there are gateways, and another can use it. */
+uint32_t balance_trial(const struct balance *b, const struct known_node *node);
 
 /* Sets which slots of each node this gateway offers: those that go back to the rest, and what it owes others, of nodes for
  * which they have use. Free slots are offered first. For a gateway with waiters, slots that are still busy are offered, too.

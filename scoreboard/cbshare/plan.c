@@ -268,6 +268,20 @@ static uint32_t rest_left(const struct plan *plan, const struct known_node *node
 	return known_rest(node);
 }
 
+/* Takes cores with which connections can try nodes that are down. */
+static void take_trials(struct plan *plan, const struct known *k, const struct balance *b, const struct own *own)
+{
+	size_t i;
+
+	for (i = 0; i < k->n_nodes; i++) {
+		struct known_node *node = k->nodes[i];
+		uint32_t wanted = node_is_useless(node, own) ? balance_trial(b, node) : 0;
+
+		if (wanted > node->shares[0])
+			take(plan, node, smaller(rest_left(plan, node), wanted - node->shares[0]));
+	}
+}
+
 /* Whether another gateway takes of the node's rest, as it is below its target. */
 static bool is_wanted(const struct balance *b, const struct known_node *node)
 {
@@ -304,6 +318,7 @@ static bool plan_take(struct plan *plan, const struct known *k, const struct bal
 			take(plan, node, smaller(most, lack - plan->slots));
 		}
 	}
+	take_trials(plan, k, b, own);
 	for (i = 0; i < k->n_nodes; i++)
 		if (node_counts(k->nodes[i]) && !is_wanted(b, k->nodes[i]))
 			take(plan, k->nodes[i], rest_left(plan, k->nodes[i]));

@@ -13,6 +13,7 @@
  *     cbtest-gateways shrunk [SEED]
  *     cbtest-gateways trial [SEED]
  *     cbtest-gateways held [SEED]
+ *     cbtest-gateways unreachable [SEED]
  *     cbtest-gateways pauses [SEED]
  * After each step, which is anything that happens, all of these hold:
  *     cap      the connections of all gateways at a node, and those that ended so lately that the node may still have
@@ -900,6 +901,82 @@ static int hold_often(uint64_t seed)
 	return 0;
 }
 
+/* ---- a gateway that can reach no node ---- */
+
+#define UNREACHABLE 20u
+
+static uint32_t shares_of(unsigned site)
+{
+	uint32_t sum = 0;
+	unsigned i;
+
+	for (i = 0; i < n_nodes; i++)
+		sum += shares[i][site];
+	return sum;
+}
+
+/* Of three gateways the first can reach no node any more. While the load moves between the others, no core comes to the first,
+ * and what it had goes to them. */
+static void reach_none(uint64_t seed)
+{
+	uint32_t had;
+	double busy;
+	unsigned i;
+
+	begin_calm(seed, 3, 6, 1);
+	world_run(world_now() + 3000000);
+	had = shares_of(0);
+	for (i = 0; i < n_nodes; i++)
+		sites[0].nodes[i].usable = sites[0].nodes[i].held = false;
+	for (i = 0; i < 40; i++) {
+		site_demand(&sites[1], i % 2, 200000);
+		site_demand(&sites[2], !(i % 2), 200000);
+		world_run(world_now() + 1000000);
+		if (shares_of(0) > had)
+			broken("unreachable: %s can reach no node, and had %u cores; it has %u", sites[0].name, had, shares_of(0));
+	}
+	site_demand(&sites[1], 12, 100000);
+	site_demand(&sites[2], 12, 100000);
+	world_run(world_now() + 3000000);
+	busy = mean_busy(&sites[1]) + mean_busy(&sites[2]);
+	if (busy < 5 || shares_of(0) > 0)
+		broken("unreachable: %s has %u cores, the others %.1f connections on an average", sites[0].name, shares_of(0), busy);
+	end();
+}
+
+/* No gateway can reach any node: some gateway has a core of each, to try it. */
+static void reach_again(uint64_t seed)
+{
+	uint32_t sum;
+	unsigned i, j;
+
+	begin_calm(seed, 3, 6, 1);
+	world_run(world_now() + 3000000);
+	for (i = 0; i < n_nodes; i++)
+		for (j = 0; j < n_sites; j++)
+			sites[j].nodes[i].usable = sites[j].nodes[i].held = false;
+	world_run(world_now() + 5000000);
+	for (i = 0; i < n_nodes; i++) {
+		for (j = sum = 0; j < n_sites; j++)
+			sum += sites[j].nodes[i].share;
+		if (sum != 1)
+			broken("unreachable: no gateway can try %s", names_of[i]);
+	}
+	end();
+}
+
+static int reach_often(uint64_t seed)
+{
+	unsigned i;
+
+	for (i = 0; i < UNREACHABLE; i++) {
+		reach_none(seed + i);
+		reach_again(seed + i);
+	}
+	printf("%u worlds\n", 2 * UNREACHABLE);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t steps = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000, seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
@@ -921,6 +998,8 @@ int main(int argc, char **argv)
 		return shrink_often(seed);
 	if (argc > 1 && strcmp(argv[1], "trial") == 0)
 		return try_often(seed);
+	if (argc > 1 && strcmp(argv[1], "unreachable") == 0)
+		return reach_often(seed);
 	if (argc > 1 && strcmp(argv[1], "held") == 0)
 		return hold_often(seed);
 	if (argc > 1 && strcmp(argv[1], "pauses") == 0)
