@@ -37,6 +37,7 @@ struct relay {
 struct relays {
 	struct relay *items;
 	size_t n, room;
+	size_t next;                 /* behind the one that was found last: slots come in the same order again */
 };
 
 static int note(const struct score_slot_info *slot, void *arg)
@@ -55,9 +56,15 @@ static int note_again(const struct score_slot_info *slot, void *arg)
 {
 	struct relays *relays = arg;
 
-	for (size_t i = 0; i < relays->n; i++)
-		if (relays->items[i].pid == slot->pid && relays->items[i].begun_usec == slot->begun_usec)
-			relays->items[i].holds = true;
+	for (size_t i = 0; i < relays->n; i++) {
+		size_t at = (relays->next + i) % relays->n;
+
+		if (relays->items[at].pid != slot->pid || relays->items[at].begun_usec != slot->begun_usec)
+			continue;
+		relays->items[at].holds = true;
+		relays->next = at + 1;
+		break;
+	}
 	return 0;
 }
 
@@ -68,6 +75,7 @@ static int look_again(struct score *score, struct relays *relays, size_t *ret_n)
 
 	for (size_t i = 0; i < relays->n; i++)
 		relays->items[i].holds = false;
+	relays->next = 0;
 	if (r == 0)
 		r = score_each_slot(score, note_again, relays);
 	*ret_n = 0;
