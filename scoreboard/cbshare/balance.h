@@ -58,7 +58,8 @@ bool balance_has_use(const struct balance *b, const struct known_node *node, siz
 uint64_t balance_lack(const struct balance *b, const struct known_node *node);
 
 /* This gateway's share of a node that is down, if it can have so much: its connections there and a core for the connection that
- * tries the node. 0: it keeps none, as the node is not down, or has fewer cores than there are gateways, and another can use it. */
+ * tries the node. 0: it keeps none, as the node is not down, or another gateway can use it and it has fewer cores than there are
+ * gateways. */
 uint32_t balance_trial(const struct balance *b, const struct known_node *node);
 
 /* Sets which slots of each node this gateway offers: those that go back to the rest, and what it owes others, of nodes for

@@ -32,7 +32,7 @@
 #define LOOK_USEC 20000u               /* how often the farm is looked at, */
 #define LOOK_NODE_USEC 4u              /* and so much more seldom for each node, */
 #define LOOK_SOON_USEC 10000u          /* and while slots are to change hands */
-#define PAUSE_PART 8u                  /* this part of a lease without a turn is a pause: the machine or the process stood still */
+#define PAUSE_PART 8u                  /* such a part of a lease without a turn is a pause: the process stood still */
 #define RETRY_FIRST_USEC 50000u        /* the wait after a request that failed, which doubles */
 #define RETRY_LAST_USEC 1000000u
 #define REFUSED_MAX 2u                 /* so many refusals in a row, and all keys are read anew */

@@ -41,8 +41,9 @@ uint32_t plan_rested(const struct known_node *node, const struct own *own);
 
 /*
  * The most urgent plan: what a dead peer had goes to the rest; the engine is told of nodes and cores that only the list
- * has; others are told for which nodes this gateway has no use, or has use again; offered slots change hands; this gateway takes of the rest what it lacks. More nodes than one commit takes
- * are another plan's. Returns whether there is a plan.
+ * has; others are told for which nodes this gateway has no use, or has use again; offered slots change hands; this gateway takes
+ * of the rest what it lacks, what no other wants, and cores with which to try nodes that are down. More nodes than one commit
+ * takes are another plan's. Returns whether there is a plan.
  */
 bool plan_next(struct plan *plan, const struct known *k, const struct balance *b, const struct own *own,
 	       const struct plan_rules *rules);

@@ -420,7 +420,8 @@ void site_start(struct site *site)
 				     .set_lease = farm_set_lease };
 	struct gateway_hooks hooks = { .context = site, .told = told, .fence = sites_fence ? begin_fence : NULL };
 	struct gateway_settings settings = { .prefix = "/corebalance/farm/", .name = site->name, .identity = site->identity,
-					     .boot = boot, .lease_usec = site->lease_length_usec, .margin_usec = sites_margin_usec };
+					     .boot = boot, .lease_usec = site->lease_length_usec,
+					     .margin_usec = sites_margin_usec };
 
 	if (site->gateway)
 		return;

@@ -933,14 +933,16 @@ static void reach_none(uint64_t seed)
 		site_demand(&sites[2], !(i % 2), 200000);
 		world_run(world_now() + 1000000);
 		if (shares_of(0) > had)
-			broken("unreachable: %s can reach no node, and had %u cores; it has %u", sites[0].name, had, shares_of(0));
+			broken("unreachable: %s can reach no node, and had %u cores; it has %u", sites[0].name, had,
+			       shares_of(0));
 	}
 	site_demand(&sites[1], 12, 100000);
 	site_demand(&sites[2], 12, 100000);
 	world_run(world_now() + 3000000);
 	busy = mean_busy(&sites[1]) + mean_busy(&sites[2]);
 	if (busy < 5 || shares_of(0) > 0)
-		broken("unreachable: %s has %u cores, the others %.1f connections on an average", sites[0].name, shares_of(0), busy);
+		broken("unreachable: %s has %u cores, the others %.1f connections on an average", sites[0].name,
+		       shares_of(0), busy);
 	end();
 }
 
