@@ -24,7 +24,7 @@ bats_require_minimum_version 1.5.0
     [[ ${lines[-1]} =~ ^'seed '[0-9]+', step '[0-9]+', '[0-9.]+' s: '($found)': ' ]] ||
       { echo "$fault: ${lines[-1]}"; return 1; }
   done <<-'END'
-	no-epoch 400 give|limit|cap
+	no-epoch 160 give|limit|cap
 	give-early 1 give|cap
 	no-heartbeat 1 limit|reclaim|cap
 	no-compare 1 sum|limit|reclaim|cap
