@@ -357,10 +357,12 @@ for at in range(0, len(data), 32):
   farm_is_at_rest
 }
 
-# Writes zeros over so many bytes, from OFFSET on, of each of a record's first N slots or cells.
-zero_parts() { # KEY N OFFSET SIZE
-  local i
-  for ((i = 0; i < $2; i++)); do damage zero "$1" $((144 * i + $3)) "$4"; done
+# Writes zeros over so many bytes, from OFFSET on, of each of a record's first N slots or cells, which have EACH bytes. It does
+# so at once: no process repairs a part meanwhile.
+zero_parts() { # KEY EACH N OFFSET SIZE
+  local i parts=()
+  for ((i = 0; i < $3; i++)); do parts+=($(($2 * i + $4)) "$5"); done
+  damage zero "$1" "${parts[@]}"
 }
 
 # met COMMAND...: the command damages the scoreboard; then the test looks. The test's process rebuilds it, or the guard
@@ -399,7 +401,7 @@ repairs_are_more_than() { [ "$(repairs)" -gt "$1" ]; }
   client_start more -n 4 -c 4 --line "sleep 0" --expect line
   until_ok waiting_is 4
   for size in 68 72 76 80; do
-    met zero_parts slots/1/0 2 0 $size
+    met zero_parts slots/1/0 144 2 0 $size
     busy_is 2
     waiting_is 4
   done
@@ -416,7 +418,7 @@ zeroed_cells() { # WAY OFFSET SIZE
   until_ok busy_is 1
   for name in two three four; do client_start $name --line "sleep 0" --expect line; done
   until_ok waiting_is 3
-  met zero_parts queue/0 8 "$2" "$3"
+  met zero_parts queue/0 152 8 "$2" "$3"
   until_ok waiting_is 3
   busy_is 1
   word go
@@ -541,7 +543,7 @@ ends_well() {
   run -0 score fsck
 }
 
-@test "connection: cells with zeroed names to wake by: each waiter gets another name" { zeroed_cells connection 72 8; }
+@test "connection: cells with zeroed names to wake by: each waiter gets another name" { zeroed_cells connection 80 8; }
 
 @test "a node fails, and a damaged slot of the next one is met: the slot of the first is given back" {
   node_line 4001 1 speed=9

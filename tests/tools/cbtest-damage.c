@@ -6,7 +6,7 @@
  *   chain KEY       the chain of a record leads somewhere else
  *   chains          no chain leads anywhere
  *   head KEY        over the header of a record
- *   zero KEY [OFFSET SIZE]  zeros over a record's data, or over so many bytes of it
+ *   zero KEY [OFFSET SIZE]...  zeros over a record's data, or over so many bytes of it
  *   number KEY OFFSET NUMBER  a number of 32 bits over a part of a record's data
  *   noise KEY       other bytes over a record's data
  *   page KEY        zeros over the whole page of memory that has the record's beginning
@@ -72,13 +72,17 @@ static void check_part(size_t length, size_t offset, size_t n)
 	}
 }
 
-/* Writes zeros over a record's data, or over the part of it that the words name. */
-static void zero(unsigned char *data, size_t length, char **part)
+/* Writes zeros over a record's data, or over the parts of it that the words name. */
+static void zero(unsigned char *data, size_t length, char **parts)
 {
-	size_t offset = part ? strtoul(part[0], NULL, 10) : 0, n = part ? strtoul(part[1], NULL, 10) : length;
+	if (!*parts)
+		(void)memset(data, 0, length);
+	for (; parts[0] && parts[1]; parts += 2) {
+		size_t offset = strtoul(parts[0], NULL, 10), n = strtoul(parts[1], NULL, 10);
 
-	check_part(length, offset, n);
-	(void)memset(data + offset, 0, n);
+		check_part(length, offset, n);
+		(void)memset(data + offset, 0, n);
+	}
 }
 
 static void put_number(unsigned char *data, size_t length, char **words)
@@ -98,7 +102,7 @@ int main(int argc, char **argv)
 	int fd = argc > 2 ? open(argv[1], O_RDWR | O_CLOEXEC) : -1;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		(void)fprintf(stderr, "Usage: cbtest-damage FILE WHAT [KEY [OFFSET SIZE|OFFSET NUMBER]|SIZE]\n");
+		(void)fprintf(stderr, "Usage: cbtest-damage FILE WHAT [KEY [[OFFSET SIZE]...|OFFSET NUMBER]|SIZE]\n");
 		return 64;
 	}
 	if (strcmp(what, "cut") == 0)
@@ -120,7 +124,7 @@ int main(int argc, char **argv)
 		else if (strcmp(what, "head") == 0)
 			(void)memset(bytes + at, 0x5a, HEAD_SIZE);
 		else if (strcmp(what, "zero") == 0)
-			zero(bytes + at + HEAD_SIZE + number_at(at + 8), number_at(at + 12), argc > 5 ? argv + 4 : NULL);
+			zero(bytes + at + HEAD_SIZE + number_at(at + 8), number_at(at + 12), argv + 4);
 		else if (strcmp(what, "number") == 0 && argc > 5)
 			put_number(bytes + at + HEAD_SIZE + number_at(at + 8), number_at(at + 12), argv + 4);
 		else if (strcmp(what, "noise") == 0)
