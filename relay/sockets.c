@@ -170,7 +170,7 @@ static int take_given(struct sockets *sockets, char **names, int n)
 		else
 			r = add(sockets, waiter->fd);
 	}
-	/* The store has an order of its own. A waiter that got its place before an older one would get the older one's slot. */
+	/* The store has an order of its own. A waiter that got its place before an older waiter would get the slot of that. */
 	qsort(sockets->waiters, sockets->n_waiters, sizeof(*sockets->waiters), by_number);
 	if (r == EX_OK)
 		tell_rival(sockets);

@@ -272,7 +272,7 @@ print('all', flush=True); time.sleep(600)"
   done
   run -1 score serve --web 192.0.2.1:3680
   [[ $output == "cbscore: 192.0.2.1:3680: cannot listen: "* ]]
-  # One address of several is not enough: who asks at another would find no page, or another program's.
+  # One address of several is not enough: a request to another would find no page, or another program.
   background "$T/other.log" socat "TCP-LISTEN:3680,bind=$ADDR" -
   until_ok is_listening "$ADDR:3680"
   run -1 timeout 10 "$BUILD/cbscore" serve --web "*:3680"
