@@ -439,7 +439,8 @@ status_is() { [ "$(sed -n "s/^said {'STATUS': '\(.*\)'} with .*/\1/p" "$T/servic
 }
 
 @test "the caller's locale changes no name: a Turkish small i is not that of BUILD-I" {
-  export LOCPATH=$T/locales
+  # The C library does not free what it makes of LOCPATH.
+  export LOCPATH=$T/locales ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
   mkdir "$LOCPATH"
   localedef -i tr_TR -f UTF-8 "$LOCPATH/tr_TR.UTF-8" || [ -d "$LOCPATH/tr_TR.UTF-8" ]
   localedef -i de_DE -f ISO-8859-1 "$LOCPATH/de_DE" || [ -d "$LOCPATH/de_DE" ]
