@@ -7,6 +7,6 @@
  * of "BUILD1" a small "buIld1", cbscore would name a node as no other program does.
  */
 
-/* From now on characters are those of C.UTF-8 where the environment's locale has UTF-8, else those of C. readline(3)
- * changes that, so it is called again then. */
+/* From now on characters are those of C.UTF-8 where the environment's locale has UTF-8, else those of C. readline(3) undoes
+ * that: the caller calls this function again behind it. */
 void charset_settle(void);

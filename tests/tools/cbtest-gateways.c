@@ -14,6 +14,7 @@
  *     cbtest-gateways trial [SEED]
  *     cbtest-gateways held [SEED]
  *     cbtest-gateways unreachable [SEED]
+ *     cbtest-gateways down [SEED]
  *     cbtest-gateways pauses [SEED]
  * After each step, which is anything that happens, all of these hold:
  *     cap      the connections of all gateways at a node, and those that ended so lately that the node may still have
@@ -712,8 +713,8 @@ static int pause_worlds(uint64_t seed)
 #define USELESS 100u
 
 /* Each node is held, or down, or not listed, at some gateways, but not at all of them; each gateway has clients for all cores.
- * Adds to *ret_cores the cores that can be used, and to *ret_used how many are used on an average. A node that is down at a
- * gateway keeps a core there. */
+ * Adds to *ret_cores the cores that can be used, and to *ret_used how many are used on an average. A gateway keeps a core of a
+ * node that is down there, if the node has a core for each gateway. */
 static void use_once(uint64_t seed, double *ret_cores, double *ret_used)
 {
 	uint64_t used = 0;
@@ -738,7 +739,7 @@ static void use_once(uint64_t seed, double *ret_cores, double *ret_used)
 			}
 			node->usable = false;
 			node->held = once_in(2);
-			*ret_cores -= node->held || node->share == 0 ? 0 : 1;
+			*ret_cores -= node->held || node->share == 0 || cores_of[i] < n_sites ? 0 : 1;
 		}
 	}
 	for (j = 0; j < n_sites; j++)
@@ -766,8 +767,6 @@ static int use_often(uint64_t seed)
 }
 
 /* ---- a node that became smaller ---- */
-
-#define SHRUNK 20u
 
 static uint32_t busy_at(unsigned node)
 {
@@ -808,19 +807,7 @@ static void shrink_once(uint64_t seed)
 	end();
 }
 
-static int shrink_often(uint64_t seed)
-{
-	unsigned i;
-
-	for (i = 0; i < SHRUNK; i++)
-		shrink_once(seed + i);
-	printf("%u worlds\n", SHRUNK);
-	return 0;
-}
-
 /* ---- a node that is down beside connections ---- */
-
-#define TRIALS 20u
 
 /* A node goes down for a gateway that has two long connections there: the gateway gives cores of it, and keeps one with which
  * another connection can try the node. */
@@ -841,19 +828,7 @@ static void try_once(uint64_t seed)
 	end();
 }
 
-static int try_often(uint64_t seed)
-{
-	unsigned i;
-
-	for (i = 0; i < TRIALS; i++)
-		try_once(seed + i);
-	printf("%u worlds\n", TRIALS);
-	return 0;
-}
-
 /* ---- nodes that one of two gateways cannot use ---- */
-
-#define HELD 20u
 
 /* How many connections the gateway has in the next time, on an average. */
 static double mean_busy(const struct site *site)
@@ -891,19 +866,7 @@ static void hold_once(uint64_t seed)
 	end();
 }
 
-static int hold_often(uint64_t seed)
-{
-	unsigned i;
-
-	for (i = 0; i < HELD; i++)
-		hold_once(seed + i);
-	printf("%u worlds\n", HELD);
-	return 0;
-}
-
 /* ---- a gateway that can reach no node ---- */
-
-#define UNREACHABLE 20u
 
 static uint32_t shares_of(unsigned site)
 {
@@ -967,15 +930,35 @@ static void reach_again(uint64_t seed)
 	end();
 }
 
-static int reach_often(uint64_t seed)
+/* ---- scenes by their names ---- */
+
+#define WORLDS 20u
+
+static const struct scene {
+	const char *name;
+	int (*all)(uint64_t seed);
+	void (*once)(uint64_t seed); /* if there is no all: a world, which ends the program if it is not as it must be */
+} scenes[] = {
+	{ "moves", move_often, NULL },
+	{ "names", share_names, NULL },
+	{ "shorter", shorten_often, NULL },
+	{ "outages", suffer_often, NULL },
+	{ "pauses", pause_worlds, NULL },
+	{ "useless", use_often, NULL },
+	{ "shrunk", NULL, shrink_once },
+	{ "trial", NULL, try_once },
+	{ "held", NULL, hold_once },
+	{ "unreachable", NULL, reach_none },
+	{ "down", NULL, reach_again },
+};
+
+static int play(void (*once)(uint64_t seed), uint64_t seed)
 {
 	unsigned i;
 
-	for (i = 0; i < UNREACHABLE; i++) {
-		reach_none(seed + i);
-		reach_again(seed + i);
-	}
-	printf("%u worlds\n", 2 * UNREACHABLE);
+	for (i = 0; i < WORLDS; i++)
+		once(seed + i);
+	printf("%u worlds\n", WORLDS);
 	return 0;
 }
 
@@ -986,26 +969,9 @@ int main(int argc, char **argv)
 	uint64_t done = 0, worlds = 0;
 	unsigned i;
 
-	if (argc > 1 && strcmp(argv[1], "moves") == 0)
-		return move_often(seed);
-	if (argc > 1 && strcmp(argv[1], "names") == 0)
-		return share_names(seed);
-	if (argc > 1 && strcmp(argv[1], "shorter") == 0)
-		return shorten_often(seed);
-	if (argc > 1 && strcmp(argv[1], "outages") == 0)
-		return suffer_often(seed);
-	if (argc > 1 && strcmp(argv[1], "useless") == 0)
-		return use_often(seed);
-	if (argc > 1 && strcmp(argv[1], "shrunk") == 0)
-		return shrink_often(seed);
-	if (argc > 1 && strcmp(argv[1], "trial") == 0)
-		return try_often(seed);
-	if (argc > 1 && strcmp(argv[1], "unreachable") == 0)
-		return reach_often(seed);
-	if (argc > 1 && strcmp(argv[1], "held") == 0)
-		return hold_often(seed);
-	if (argc > 1 && strcmp(argv[1], "pauses") == 0)
-		return pause_worlds(seed);
+	for (i = 0; argc > 1 && i < sizeof(scenes) / sizeof(scenes[0]); i++)
+		if (strcmp(argv[1], scenes[i].name) == 0)
+			return scenes[i].all ? scenes[i].all(seed) : play(scenes[i].once, seed);
 	while (done < steps) {
 		done += live(seed++, 40000, fault);
 		worlds++;
