@@ -29,6 +29,18 @@ busy_with_another() { [ "$(score slots -nr -o PID)" != "" ] && [ "$(score slots 
 # A process has a slot.
 has_slot() { score slots -nr -o PID | grep -qx "$1"; }
 
+# The first of two waiters is stopped, in $stopped, and the slot for which both wait comes free.
+first_is_stopped() {
+  client_start now --line "$(until_word now)" --expect line
+  until_ok busy_is 1
+  waiter first
+  stopped=$waiter
+  waiter second
+  kill -STOP "$stopped"
+  word now
+  served now
+}
+
 # A waiter of its own process is granted a slot while it is stopped: the next waiter and a new client are served. When
 # it goes on it is before those that came later, under its own name.
 a_granted_slot_goes_on() {
@@ -78,14 +90,7 @@ a_granted_slot_goes_on() {
   score load
   fill_run
   entrance connection
-  client_start now --timeout 600 --line "$(until_word now)" --expect line
-  until_ok busy_is 1
-  waiter first
-  stopped=$waiter
-  waiter second
-  kill -STOP "$stopped"
-  word now
-  served now
+  first_is_stopped
   until_ok busy_with_another "$stopped"
   crowd=$ADDR:3633
   background "$T/listener.log" "$BUILD/cbrelay" -c "$CONF" "$crowd"
@@ -306,14 +311,7 @@ a_grant_goes_on() {
   node a 4001 1 --mode line
   clock_preload
   WRAPPER=$OTHER_CLOCKS entrance "$1"
-  client_start now --line "$(until_word now)" --expect line
-  until_ok busy_is 1
-  waiter first
-  stopped=$waiter
-  waiter second
-  kill -STOP "$stopped"
-  word now
-  served now
+  first_is_stopped
   until_ok has_slot "$stopped"
   clocks_ahead -3600
   word second
