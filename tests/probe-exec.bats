@@ -27,12 +27,7 @@ plugin() {
 }
 
 # The processes of commands, or left by commands: those with a node in their environment.
-marked() {
-  local environment
-  for environment in /proc/[0-9]*/environ; do
-    if tr '\0' '\n' 2>/dev/null <"$environment" | grep -qF "COREBALANCE_NODE=$ADDR:"; then cut -d/ -f3 <<<"$environment"; fi
-  done 2>/dev/null
-}
+marked() { grep -lszF "COREBALANCE_NODE=$ADDR:" /proc/[0-9]*/environ | cut -d/ -f3; }
 nothing_is_left() { [ -z "$(marked)" ]; }
 exists() { [ -e "$1" ]; }
 
