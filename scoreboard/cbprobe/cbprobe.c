@@ -124,6 +124,9 @@ static int open_scoreboard(const char *path, struct score **ret)
 	if (status == 0) {
 		r = score_open(arg.farm.scoreboard, &list, ret);
 		status = r < 0 ? complain_scoreboard(r) : 0;
+		/* A process that may make the scoreboard does so soon, as after an upgrade that had to remove it. */
+		if (r == -ENOKEY)
+			status = EX_TEMPFAIL;
 	}
 	nodelist_clear(&list);
 	return status;
