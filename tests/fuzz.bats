@@ -35,25 +35,25 @@ fuzz() {
 }
 
 @test "fuzzing: any bytes as a node list" {
-  fuzz nodelist 50000
+  fuzz nodelist 25000
 }
 
 @test "fuzzing: any bytes as a scoreboard" {
-  fuzz scoreboard 1500
+  fuzz scoreboard 600
 }
 
 @test "fuzzing: any bytes as the value of an option" {
-  fuzz values 200000
+  fuzz values 100000
 }
 
 @test "fuzzing: any bytes as an object that was compiled" {
-  fuzz object 50000
+  fuzz object 20000
 }
 
 @test "fuzzing: any bytes as a pattern of a check, and as what a node answers" {
-  fuzz pattern 5000
+  fuzz pattern 2000
 }
 
 @test "fuzzing: any bytes as a PROXY header" {
-  fuzz proxy 300000
+  fuzz proxy 150000
 }
