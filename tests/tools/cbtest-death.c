@@ -44,6 +44,7 @@ enum moment { BEFORE, TORN, AFTER, MOMENTS };
 
 static long steps_left = -1;   /* -1: the process does not die */
 static enum moment when;
+static unsigned unseen_in_row; /* writes to a file without a name since the last step of another kind */
 static bool has_renamed;       /* a file without a name may be the one that was replaced, from now on */
 
 int __real_tdb_store(struct tdb_context *tdb, TDB_DATA key, TDB_DATA data, int flag);
@@ -82,13 +83,21 @@ static void die(void)
 /* Counts a step. Returns whether it is the step at which the process dies. */
 static bool my_turn(void)
 {
+	unseen_in_row = 0;
 	return steps_left > 0 && --steps_left == 0;
+}
+
+/* The same for a step that has no middle: a death in the middle would be the death before it, once more. */
+static bool my_turn_whole(void)
+{
+	return when != TORN && my_turn();
 }
 
 /*
  * The same for a step that writes to a file. What is in the process's own memory (fd is -1) is lost with the process, so
  * that is no step. A file that is made to replace another has no name yet, and no other process has it open: wherever in
- * a write its process dies, the file is gone. So a single moment of such a write is tried.
+ * a write its process dies, the file is gone. So a single moment of such a write is tried, and of those in a row the
+ * first and each eighth after it.
  */
 static bool my_turn_in(int fd)
 {
@@ -96,8 +105,8 @@ static bool my_turn_in(int fd)
 
 	if (steps_left > 0 && fd < 0)
 		return false;
-	if (steps_left > 0 && when != BEFORE && !has_renamed && fstat(fd, &st) == 0 && st.st_nlink == 0)
-		return false;
+	if (steps_left > 0 && !has_renamed && fstat(fd, &st) == 0 && st.st_nlink == 0)
+		return when == BEFORE && unseen_in_row++ % 8 == 0 && --steps_left == 0;
 	return my_turn();
 }
 
@@ -151,9 +160,9 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset)
 #define WRAP(name, params, args) \
 	int __wrap_##name params \
 	{ \
-		bool mine = my_turn(); \
+		bool mine = my_turn_whole(); \
 		int r; \
-		if (mine && when != AFTER) \
+		if (mine && when == BEFORE) \
 			die(); \
 		r = __real_##name args; \
 		if (mine) \
@@ -163,10 +172,10 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset)
 
 int __wrap_rename(const char *from, const char *to)
 {
-	bool mine = my_turn();
+	bool mine = my_turn_whole();
 	int r;
 
-	if (mine && when != AFTER)
+	if (mine && when == BEFORE)
 		die();
 	has_renamed = true;
 	r = __real_rename(from, to);
