@@ -17,7 +17,7 @@ cd_top() { cd "$BATS_TEST_DIRNAME/.." || return 1; }
 @test "clang-tidy finds nothing" {
   cd_top
   local log
-  log=$(find relay scoreboard tests -name '*.c' -print0 | xargs -0 -P "$(nproc)" -n 6 bash -c \
+  log=$(find relay scoreboard tests -name '*.c' -print0 | xargs -0 -P "$(nproc)" -n 40 bash -c \
     'clang-tidy --quiet --warnings-as-errors="*" "$@" -- -std=c17 -D_GNU_SOURCE -DVERSION=\"\" -Iscoreboard 2>/dev/null' sh) || {
     echo "$log"
     return 1
