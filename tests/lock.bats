@@ -223,10 +223,10 @@ quit() {
   scoreboard_is_sound
 }
 
-# One process at a time is in a section, whatever happens to the page meanwhile.
+# One process at a time is in a section, whatever happens to the page meanwhile, which is for LASTS seconds.
 apart_while() {
   farm
-  "$LOCK" apart "$SCOREBOARD" 6 4 >"$T/apart" 2>&1 &
+  "$LOCK" apart "$SCOREBOARD" 6 "${LASTS:-2}" >"$T/apart" 2>&1 &
   local pid=$!
   while is_running $pid; do
     "$@"
@@ -253,7 +253,7 @@ writable_by_all() { chmod 666 "$SCOREBOARD.lock" 2>/dev/null || true; }
 @test "sections stay apart while the page is cut short" { apart_while cut; }
 @test "sections stay apart while the page is written over" { apart_while cut_and_filled; }
 @test "sections stay apart while anything is written behind the page's head, and no process is made to use it as an address" {
-  apart_while scribbled
+  LASTS=4 apart_while scribbled # a process waits for two seconds where it finds such a page
 }
 @test "sections stay apart while copies take the page's place" { apart_while copied; }
 @test "sections stay apart while every user may write the page" { apart_while writable_by_all; }
@@ -268,9 +268,9 @@ writable_by_all() { chmod 666 "$SCOREBOARD.lock" 2>/dev/null || true; }
 @test "sections stay apart under two names of one scoreboard" {
   farm
   ln "$SCOREBOARD" "$T/other.tdb"
-  "$LOCK" apart "$SCOREBOARD" 3 3 >"$T/one" &
+  "$LOCK" apart "$SCOREBOARD" 3 2 >"$T/one" &
   local one=$!
-  run -0 "$LOCK" apart "$T/other.tdb" 3 3
+  run -0 "$LOCK" apart "$T/other.tdb" 3 2
   wait $one
   [[ $(cat "$T/one") == *"violations 0 failures 0 died 0" ]]
   scoreboard_is_sound
@@ -284,7 +284,7 @@ cut_scoreboard() {
 
 @test "a scoreboard that is cut short again and again ends no process, and sections stay apart" {
   farm
-  "$LOCK" apart "$SCOREBOARD" 6 6 >"$T/apart" 2>&1 &
+  "$LOCK" apart "$SCOREBOARD" 6 4 >"$T/apart" 2>&1 &
   local pid=$! cuts=0
   while is_running $pid; do
     cut_scoreboard
