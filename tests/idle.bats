@@ -9,26 +9,27 @@ load lib/helpers
 GUARD_CS=75    # the guard of the queue looks once in so many hundredths of a second: SCORE_GUARD_USEC
 LOOK_CS=300    # how long we count
 
-uptime_cs() { tr -d . </proc/uptime | cut -d' ' -f1; }
+# The time since the boot, in hundredths of a second, is in $NOW.
+uptime_cs() { read -r NOW _ </proc/uptime && NOW=${NOW/./}; }
 
 # switches PID...: "PID N", how often each has gone to sleep so far. Switches that the kernel forced, for others to run,
 # do not count.
 switches() {
-  local pid
-  for pid; do
-    awk -v pid="$pid" '/^voluntary_ctxt_switches/ { print pid, $2 }' "/proc/$pid/status" || return 1
-  done
+  local files=("${@/#//proc/}")
+  awk '/^voluntary_ctxt_switches/ { split(FILENAME, part, "/"); print part[3], $2 }' "${files[@]/%//status}"
 }
 
 # woken PID...: lets a while pass, and prints "PID N" of the processes that ran meanwhile. The length of the while, in
 # hundredths of a second, is in $T/while.
 woken() {
-  local start
-  start=$(uptime_cs)
+  local start NOW
+  uptime_cs
+  start=$NOW
   switches "$@" | sort >"$T/before"
-  while [ $(($(uptime_cs) - start)) -lt $LOOK_CS ]; do sleep 0.1; done
+  while uptime_cs && [ $((NOW - start)) -lt $LOOK_CS ]; do nap 0.1; done
   switches "$@" | sort >"$T/after"
-  echo $(($(uptime_cs) - start)) >"$T/while"
+  uptime_cs
+  echo $((NOW - start)) >"$T/while"
   [ "$(wc -l <"$T/before")" = $# ] && [ "$(wc -l <"$T/after")" = $# ] || return 1
   join "$T/before" "$T/after" | awk '$3 > $2 { print $1, $3 - $2 }'
 }
