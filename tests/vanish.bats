@@ -54,7 +54,20 @@ farm() {
   shift 2
   way_in "$way" "0.0.0.0:$PORT" "$BUILD/cbrelay" -c "$T/$PORT.conf" --vanish-timeout "${VANISH:-8s}" "$@"
   background "$T/$PORT.log" env COREBALANCE_SCOREBOARD="$T/$PORT.tdb" nsenter --net="/proc/$NEAR/ns/net" "${WAY_IN[@]}"
-  until_ok eval 'near ss -Hltn "sport = :$PORT" | grep -q .'
+  until_ok near_listens "$PORT"
+}
+
+# near_table: the IPv4 sockets of the near machine are in $TABLE, as the kernel has them: a number, ":", the local place,
+# the other place, and the state, all hexadecimal. No look takes a process.
+near_table() {
+  TABLE=''
+  IFS= read -rd '' TABLE <"/proc/$NEAR/net/tcp" || true
+  [[ $TABLE == *local_address* ]]
+}
+near_listens() {
+  local place
+  printf -v place ': 00000000:%04X 00000000:0000 0A' "$1"
+  near_table && [[ $TABLE == *"$place"* ]]
 }
 
 # python LOG WHERE: runs the script on standard input, on the near or the far machine. W(word) waits until the word was
@@ -78,18 +91,25 @@ $(cat)"
   background "$log" nsenter --net="/proc/$network/ns/net" python3 -c "$script"
 }
 
-farm_slots() { near "$BUILD/cbscore" -s "$T/$1.tdb" slots -n | grep -c . || true; }
-farm_queue() { near "$BUILD/cbscore" -s "$T/$1.tdb" queue -n | grep -c . || true; }
-slots_are() { [ "$(farm_slots "$1")" = "$2" ]; }
-queue_is() { [ "$(farm_queue "$1")" = "$2" ]; }
-# The time of a connection by its log line, in seconds.
-took() { sed -n 's/.*total_usec=\([0-9]*\)[0-9]\{6\} .*/\1/p' "$T/$1.log"; }
-ended() { grep -q "end=$2" "$T/$1.log"; }
+slots_are() { heard near "$BUILD/cbscore" -s "$T/$1.tdb" slots -n && [ ${#HEARD[@]} = "$2" ]; }
+queue_is() { heard near "$BUILD/cbscore" -s "$T/$1.tdb" queue -n && [ ${#HEARD[@]} = "$2" ]; }
+# What a farm has logged is looked at without a process. So a test awaits this first, and looks at the scoreboard then.
+logged() { # PORT PATTERN
+  local text=''
+  IFS= read -rd '' text <"$T/$1.log" || true
+  [[ $text =~ $2 ]]
+}
+# The time of a connection by its log line, in seconds, is in $TOOK.
+took() { logged "$1" 'total_usec=([0-9]+)[0-9]{6} ' && TOOK=${BASH_REMATCH[1]}; }
+ended() { logged "$1" "end=$2"; }
 
 # The slot of a node is free, and nothing was asked of the node's machine before.
 node_is_given_up() {
-  if near ss -Htn state syn-sent "dport = :$2" | grep . >>"$T/asked.log"; then return 1; fi
-  slots_are "$1" 0 && ! grep -q . "$T/asked.log"
+  local asked
+  near_table || return 1
+  printf -v asked ':%04X 02 ' "$2"
+  if [[ $TABLE == *"$asked"* ]]; then echo "$TABLE" >>"$T/asked.log"; fi
+  took "$1" && slots_are "$1" 0 && ! [ -e "$T/asked.log" ]
 }
 
 # All states in which something is unacknowledged, side by side. The far machine has four clients and nodes.
@@ -148,11 +168,11 @@ END
   until_ok grep -q said "$T/clients.out"
   PATIENCE=30 until_ok node_is_given_up "$open" 4005
   for farm in $answer $byte $end $rest $open; do
+    PATIENCE=30 until_ok took "$farm"
     PATIENCE=30 until_ok slots_are "$farm" 0
-    until_ok eval '[ -n "$(took $farm)" ]'
     # Not before the time is over, and soon after it.
-    [ "$(took "$farm")" -ge 7 ]
-    [ "$(took "$farm")" -le 60 ]
+    [ "$TOOK" -ge 7 ]
+    [ "$TOOK" -le 60 ]
   done
   until_ok ended "$answer" CD
   until_ok ended "$byte" SD
@@ -194,10 +214,10 @@ s = socket.create_connection(('198.51.100.1', $client)); s.sendall(b'ask'); time
 END
   until_ok queue_is "$client" 1
   cut
-  PATIENCE=30 until_ok slots_are "$node" 0
-  PATIENCE=30 until_ok queue_is "$client" 0
-  until_ok ended "$client" CQ
-  until_ok ended "$node" SD
+  PATIENCE=30 until_ok ended "$node" SD
+  PATIENCE=30 until_ok ended "$client" CQ
+  until_ok slots_are "$node" 0
+  until_ok queue_is "$client" 0
   slots_are "$client" 1
 }
 
@@ -235,7 +255,7 @@ END
   while [ $SECONDS -lt $end ]; do
     slots_are "$client" 1
     slots_are "$node" 1
-    sleep 1
+    nap 1
   done
   word read
   PATIENCE=60 until_ok grep -qx 'got 20000000' "$T/clients.out"
@@ -257,8 +277,8 @@ END
   sleep 5
   slots_are "$PORT" 1
   cut
-  PATIENCE=30 until_ok slots_are "$PORT" 0
-  until_ok ended "$PORT" CD
+  PATIENCE=30 until_ok ended "$PORT" CD
+  until_ok slots_are "$PORT" 0
 }
 
 # An abort while no packet passes for a third of a second: the only reset, or the far machine's answer, is lost.
@@ -344,14 +364,18 @@ END
   for farm in $client $half $node; do slots_are "$farm" 1; done
   cut
   for farm in $client $half $node; do
+    PATIENCE=40 until_ok took "$farm"
     PATIENCE=40 until_ok slots_are "$farm" 0
-    until_ok eval '[ -n "$(took $farm)" ]'
-    [ "$(took "$farm")" -ge 7 ]
+    [ "$TOOK" -ge 7 ]
   done
   until_ok ended "$client" CD
   until_ok ended "$half" CD
   until_ok ended "$node" SD
-  no_connection_is_left() { [ "$(near ss -Htn state connected "sport = :$1" | grep -vc LISTEN)" = 0 ]; }
+  no_connection_is_left() {
+    local any
+    printf -v any ': [0-9A-F]{8}:%04X [0-9A-F]{8}:[0-9A-F]{4} (0[^A]|[^0].)' "$1"
+    near_table && [[ ! $TABLE =~ $any ]]
+  }
   PATIENCE=40 until_ok no_connection_is_left "$header"
   slots_are "$header" 0
   queue_is "$header" 0
