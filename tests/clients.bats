@@ -7,15 +7,26 @@ load lib/helpers
 load lib/clients
 load lib/holders
 
-waiting_of() { score queue -nr -o CLIENT | grep -c "^$1" || true; }
-waiting_of_is() { [ "$(waiting_of "$1")" = "$2" ]; }
+# How many connections wait of the clients whose names begin with a pattern of the shell.
+waiting_of_is() { heard score queue -nr -o CLIENT && heard_are "$1*" "$2"; }
+
+# So many connections of that client have a slot or wait.
+has_at_least() { # CLIENT N
+  local line n=0
+  heard score slots -nr -o CLIENT
+  for line in "${HEARD[@]}"; do if [[ $line == "$1"* ]]; then n=$((n + 1)); fi; done
+  [ $n -lt "$2" ] || return 0
+  heard score queue -nr -o CLIENT
+  for line in "${HEARD[@]}"; do if [[ $line == "$1"* ]]; then n=$((n + 1)); fi; done
+  [ $n -ge "$2" ]
+}
 
 # greedy N: that client has N connections, each until its word.
 greedy() {
   local i
   for ((i = 1; i <= $1; i++)); do
     client_start "greedy$i" --source $GREEDY --line "$(until_word "go$i")" --expect line
-    until_ok eval "[ \$(held_by $GREEDY) -ge $i ] || [ \$((\$(held_by $GREEDY) + \$(waiting_of $GREEDY))) -ge $i ]"
+    until_ok has_at_least $GREEDY "$i"
   done
 }
 

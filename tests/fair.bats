@@ -7,8 +7,7 @@ load lib/helpers
 load lib/clients
 
 # The tickets that wait, in the order in which they are to get slots.
-queue_order() { score queue -nr -o TICKET | tr '\n' ' '; }
-queue_order_is() { [ "$(queue_order)" = "$1 " ]; }
+queue_order_is() { heard score queue -nr -o TICKET && [ "${HEARD[*]}" = "$1" ]; }
 scoreboard_is_right() { score fsck; }
 
 # comes NAME SOURCE: a connection until the word go-NAME, with the next ticket.
@@ -285,7 +284,7 @@ comes_at() { GATE=$ADDR:$((3640 + $1)) comes "$2" "$3"; }
 }
 
 @test "clients have no room when a process says what it holds of lost slots: room is made, and the slot is its own" {
-  local relay size page part
+  local relay size page part numbers=()
   node a 4001 1 --mode line
   entrance listener --fair
   client_start holder --line "$(until_word go)" --expect line
@@ -299,11 +298,8 @@ comes_at() { GATE=$ADDR:$((3640 + $1)) comes "$2" "$3"; }
   busy_is 8 # a page of slots, also those that the node has no cores for
   # Each part of a party says that its party holds a slot.
   size=$(tdbdump "$SCOREBOARD" | awk -F'[()]' '/"party\/0\/0"/ { getline; print $2 / 16 }')
-  for page in {0..15}; do
-    for part in {0..15}; do
-      "$BUILD/tests/cbtest-damage" "$SCOREBOARD" number "party/0/$page" $((part * size + 8)) 1
-    done
-  done
+  for part in {0..15}; do numbers+=($((part * size + 8)) 1); done
+  for page in {0..15}; do "$BUILD/tests/cbtest-damage" "$SCOREBOARD" number "party/0/$page" "${numbers[@]}"; done
   kill -CONT "$relay"
   word go
   client_wait holder
@@ -325,6 +321,17 @@ comes_at() { GATE=$ADDR:$((3640 + $1)) comes "$2" "$3"; }
   until_ok scoreboard_is_right
 }
 
+# The relay, and not the listener, has the client's slot; its pid is in $RELAY.
+relay_has_it() { # CLIENT
+  local line
+  heard score slots -nr -o PID,CLIENT
+  for line in "${HEARD[@]}"; do
+    RELAY=${line%% *}
+    if [[ $line == *" $1:"* && $RELAY != "$GATE_PID" ]]; then return; fi
+  done
+  return 1
+}
+
 @test "many clients at once, killed relays and clients that leave: all are served, and the counts are right" {
   node a 4001 4 --mode line
   node b 4002 3 --mode line
@@ -335,9 +342,8 @@ comes_at() { GATE=$ADDR:$((3640 + $1)) comes "$2" "$3"; }
   for i in 1 2 3 4; do
     client_start killed$i --source 127.77.2.$i --line "$(until_word never)"
     until_ok held_by_is 127.77.2.$i 1
-    relay_has_it() { score slots -nr -o PID,CLIENT | awk -v c="^127.77.2.$i:" -v l="$GATE_PID" '$2 ~ c && $1 != l { print $1 }' | grep .; }
-    until_ok relay_has_it
-    kill -9 "$(relay_has_it)"
+    until_ok relay_has_it "127.77.2.$i"
+    kill -9 "$RELAY"
     client_fails killed$i
     score fsck
   done

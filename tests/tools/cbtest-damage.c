@@ -7,7 +7,7 @@
  *   chains          no chain leads anywhere
  *   head KEY        over the header of a record
  *   zero KEY [OFFSET SIZE]...  zeros over a record's data, or over so many bytes of it
- *   number KEY OFFSET NUMBER  a number of 32 bits over a part of a record's data
+ *   number KEY [OFFSET NUMBER]...  numbers of 32 bits over parts of a record's data
  *   noise KEY       other bytes over a record's data
  *   page KEY        zeros over the whole page of memory that has the record's beginning
  *   cut SIZE        the file ends there
@@ -85,13 +85,15 @@ static void zero(unsigned char *data, size_t length, char **parts)
 	}
 }
 
-static void put_number(unsigned char *data, size_t length, char **words)
+static void put_numbers(unsigned char *data, size_t length, char **words)
 {
-	size_t offset = strtoul(words[0], NULL, 10);
-	uint32_t number = (uint32_t)strtoul(words[1], NULL, 10);
+	for (; words[0] && words[1]; words += 2) {
+		size_t offset = strtoul(words[0], NULL, 10);
+		uint32_t number = (uint32_t)strtoul(words[1], NULL, 10);
 
-	check_part(length, offset, sizeof(number));
-	(void)memcpy(data + offset, &number, sizeof(number));
+		check_part(length, offset, sizeof(number));
+		(void)memcpy(data + offset, &number, sizeof(number));
+	}
 }
 
 int main(int argc, char **argv)
@@ -102,7 +104,7 @@ int main(int argc, char **argv)
 	int fd = argc > 2 ? open(argv[1], O_RDWR | O_CLOEXEC) : -1;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		(void)fprintf(stderr, "Usage: cbtest-damage FILE WHAT [KEY [[OFFSET SIZE]...|OFFSET NUMBER]|SIZE]\n");
+		(void)fprintf(stderr, "Usage: cbtest-damage FILE WHAT [KEY [[OFFSET SIZE]...|[OFFSET NUMBER]...]|SIZE]\n");
 		return 64;
 	}
 	if (strcmp(what, "cut") == 0)
@@ -126,7 +128,7 @@ int main(int argc, char **argv)
 		else if (strcmp(what, "zero") == 0)
 			zero(bytes + at + HEAD_SIZE + number_at(at + 8), number_at(at + 12), argv + 4);
 		else if (strcmp(what, "number") == 0 && argc > 5)
-			put_number(bytes + at + HEAD_SIZE + number_at(at + 8), number_at(at + 12), argv + 4);
+			put_numbers(bytes + at + HEAD_SIZE + number_at(at + 8), number_at(at + 12), argv + 4);
 		else if (strcmp(what, "noise") == 0)
 			(void)memset(bytes + at + HEAD_SIZE + number_at(at + 8), 0x5a, number_at(at + 12));
 		else if (strcmp(what, "page") == 0)
