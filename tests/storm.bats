@@ -5,7 +5,7 @@ load lib/helpers
 
 storms() {
   unset COREBALANCE_SCOREBOARD
-  run "$BATS_TEST_DIRNAME/lib/storm" 20 $((RANDOM % 1000)) "$@"
+  run "$BATS_TEST_DIRNAME/lib/storm" 120x $((RANDOM % 1000)) "$@"
   echo "$output"
   echo "# ${lines[0]}; ${lines[-1]}" >&3
   [ "$status" = 0 ]
