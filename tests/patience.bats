@@ -20,8 +20,7 @@ teardown() {
   farm_teardown
 }
 
-on() { score slots -nr -o NODE | grep -c ":$1\$" || true; }
-on_is() { [ "$(on "$1")" = "$2" ]; }
+on_is() { heard score slots -nr -o NODE && heard_are "*:$1" "$2"; }
 # What an administrator is told while N free cores are kept. It does not depend on a time: this is at most a minute.
 kept_words() {
   local cores="$1 free cores are"
@@ -45,7 +44,15 @@ begin() {
   comes first
   until_ok on_is 4001 1
 }
-has_come() { [ $(($(score queue -n | wc -l) + $(on 4002))) -ge "$1" ]; }
+# has_come N: so many connections wait or have a slow slot.
+has_come() {
+  local line n
+  heard score queue -n
+  n=${#HEARD[@]}
+  heard score slots -nr -o NODE
+  for line in "${HEARD[@]}"; do if [[ $line == *:4002 ]]; then n=$((n + 1)); fi; done
+  [ $n -ge "$1" ]
+}
 ends() {
   word "$1"
   client_wait "$1"
@@ -167,10 +174,10 @@ is_bounded() {
   for ((i = 0; i < 60; i++)); do
     GATE=$ADDR:$((3632 + i % 2)) comes "c$i"
     until_ok has_come $((i + 1))
-    [ "$(on 4002)" = 0 ] || break
-    sleep 0.1
+    on_is 4002 0 || break
+    nap 0.1
   done
-  [ "$(on 4002)" != 0 ]
+  if on_is 4002 0; then return 1; fi
   word first
   for ((; i >= 0; i--)); do word "c$i"; done
   ends first
