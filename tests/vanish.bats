@@ -57,8 +57,8 @@ farm() {
   until_ok near_listens "$PORT"
 }
 
-# near_table: the IPv4 sockets of the near machine are in $TABLE, as the kernel has them: a number, ":", the local place,
-# the other place, and the state, all hexadecimal. No look takes a process.
+# near_table: the IPv4 sockets of the near machine are in $TABLE, as the kernel has them: a number, ":", the local
+# place, the other place, and the state, all hexadecimal. No look takes a process.
 near_table() {
   TABLE=''
   IFS= read -rd '' TABLE <"/proc/$NEAR/net/tcp" || true
