@@ -152,8 +152,8 @@ read done $((first + 1))" ]
   kill -9 "${ETCD_PID[1]}"
   etcd_member 0
   until_ok told s '^lost: '
-  until_ok etcd_ctl --endpoints "$(etcd_url 0)" endpoint health
-  until_ok etcd_ctl --endpoints "$(etcd_url 2)" endpoint health
+  until_ok etcd_answers 0
+  until_ok etcd_answers 2
   until_told s 'read /f/' '^has /f/a'
   until_told s 'commit /f/a=2' '^commit done' 2
 }
@@ -170,7 +170,7 @@ read done $((first + 1))" ]
   [[ $output =~ ^read\ unknown:\  ]]
   etcd_member 0
   ASK=(-t 30000 "$(etcd_urls)")
-  until_ok etcd_ctl --endpoints "$(etcd_url 2)" endpoint health
+  until_ok etcd_answers 2
   session s -t 30000 "$(etcd_urls)"
   until_told s 'commit /f/b=3' '^commit done'
 }
@@ -305,7 +305,7 @@ read unknown: $(etcd_url 0): etcdserver: authentication failed, invalid user ID 
   kill "${ETCD_PID[0]}"
   gone "${ETCD_PID[0]}"
   etcd_member 0 --auth-token-ttl 1
-  until_ok etcd_ctl --user root:r00t endpoint health
+  until_ok etcd_answers 0
   until_ok told s '^lost: '
   until_told s 'commit /f/a=2' '^commit done' 2
 }

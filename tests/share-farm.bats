@@ -245,7 +245,7 @@ way_is() { kill "-$1" -- "-$WAY"; }
   crowd_start b 6
   until_ok busy_on_at_least b 2
   etcd_member 0
-  until_ok etcd_ctl --endpoints "$(etcd_url 0)" endpoint health
+  until_ok etcd_answers 0
   word long
   client_wait long
   nodes_never_overfilled
