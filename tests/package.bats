@@ -16,7 +16,9 @@ setup_file() {
   # It is built from a clone, so that the checkout's build folder is left alone.
   git clone -q "$top" "$BATS_FILE_TMPDIR/source" 2>/dev/null
   mkdir -p "$BATS_FILE_TMPDIR/tree/opt/cbtest"
-  DEB_CPPFLAGS_APPEND=-DSCORE_FORMAT=99 logged make -s -C "$BATS_FILE_TMPDIR/source" deb VERSION=0.9
+  # It is not optimized, and nothing is kept for debuggers: most of the time would be the compiler's.
+  DEB_BUILD_OPTIONS=noautodbgsym DEB_CFLAGS_APPEND='-O0 -g0 -pipe -Wno-cpp' DEB_CPPFLAGS_APPEND=-DSCORE_FORMAT=99 \
+    logged make -s -C "$BATS_FILE_TMPDIR/source" deb VERSION=0.9
   cp "$BATS_FILE_TMPDIR"/source/build/corebalance_0.9_*.deb "$BATS_FILE_TMPDIR/tree/opt/cbtest"
   logged earlier_version
   install -D -t "$BATS_FILE_TMPDIR/tree/opt/cbtest" "$BUILD"/tests/cbtest-{node,client}
@@ -36,7 +38,7 @@ logged() {
 earlier_version() {
   local build=$BATS_FILE_TMPDIR/build root=$BATS_FILE_TMPDIR/earlier
   mkdir "$build" && cp -a "$BUILD"/{relay,scoreboard,libscoreboard.a,version,cbrelay,cbprobe,cbshare,cbscore} "$build" &&
-    make -s -C "$BATS_TEST_DIRNAME/.." BUILD="$build" VERSION=0.8 &&
+    make -s -C "$BATS_TEST_DIRNAME/.." BUILD="$build" VERSION=0.8 CFLAGS='-O0 -pipe' CPPFLAGS=-Wno-cpp &&
     dpkg-deb -R "$BATS_FILE_TMPDIR"/tree/opt/cbtest/corebalance_0.9_*.deb "$root" &&
     install -s -m 755 -t "$root/usr/sbin" "$build"/{cbrelay,cbprobe,cbshare} && install -s -m 755 -t "$root/usr/bin" "$build/cbscore" &&
     rm "$root/DEBIAN/md5sums" && sed -i 's/^Version: .*/Version: 0.8/' "$root/DEBIAN/control" &&
