@@ -338,11 +338,13 @@ waiters_of() { on "$1" "$BUILD/cbscore" gateways -nr -o GATEWAY,WAITING | awk -v
 renoted() {
   local before i
   for ((i = 0; i < $2; i++)); do
-    before=$(stat -c %i.%y "$T/$1/scoreboard.tdb.gateways")
+    exec {before}<"$T/$1/scoreboard.tdb.gateways"
     until_ok is_noted_anew "$1" "$before"
+    exec {before}<&-
   done
 }
-is_noted_anew() { [ "$(stat -c %i.%y "$T/$1/scoreboard.tdb.gateways")" != "$2" ]; }
+# The file is another one each time. While the earlier one is open, none has its number.
+is_noted_anew() { [ ! "$T/$1/scoreboard.tdb.gateways" -ef "/dev/fd/$2" ]; }
 
 @test "a gateway whose waiters no core would serve, as it is paused or its nodes are held, takes no cores from others" {
   shared_farm 6 a b
