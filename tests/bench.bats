@@ -99,9 +99,9 @@ rows() { awk -F'\t' -v g="$1" -v r="$2" -v p="$3" '$1 == g && $2 == r && $3 == p
 
 # The processes that the bench has started and that still run: all have inherited the test's BENCH_OUT.
 of_the_bench() {
-  local process
-  for process in /proc/[0-9]*; do
-    if grep -qzxF "BENCH_OUT=$BENCH_OUT" "$process/environ" 2>/dev/null; then cat "$process/comm"; fi
+  local environ name
+  grep -lzxF "BENCH_OUT=$BENCH_OUT" /proc/[0-9]*/environ 2>/dev/null | while read -r environ; do
+    if read -r name <"${environ%environ}comm"; then echo "$name"; fi 2>/dev/null
   done | grep -E '^(cb|haproxy|nginx|pen|socat|run$)'
 }
 
