@@ -7,8 +7,12 @@
 load lib/helpers
 load lib/managed
 
+# The objects are those of $BUILD, but for those that know the version, or the format.
 setup_file() {
   export LATER=$BATS_FILE_TMPDIR/later
+  mkdir "$LATER"
+  cp -a "$BUILD"/{relay,scoreboard,version} "$LATER"
+  grep -rlZ --include='*.d' 'store/version\.h' "$LATER" | sed -z 's/d$/o/' | xargs -0 rm
   make -s -C "$BATS_TEST_DIRNAME/.." BUILD="$LATER" CFLAGS=-O0 LDFLAGS= CPPFLAGS='-DSCORE_FORMAT=99' VERSION=99 \
     "$LATER/cbrelay" "$LATER/cbscore" "$LATER/cbprobe" >"$BATS_FILE_TMPDIR/later.log" 2>&1 3>&- || { cat "$BATS_FILE_TMPDIR/later.log" && return 1; }
 }
