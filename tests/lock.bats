@@ -33,14 +33,15 @@ is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
   run -0 "$LOCK" calls "$SCOREBOARD"
 }
 
-@test "no section touches more records in a farm of 10,000 nodes than in one of 100" {
+@test "no section touches more records in a farm of 10,000 nodes than in one of 300" {
   nodes() {
     awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) printf "127.77.%d.%d, 4001, 2, 0\n", i / 250, i % 250 + 1 }' >"$CONF"
-    # Another list: half of the nodes go, the others change and stand in another order, new ones come between them.
-    awk 'NR % 2 { printf "127.79.%d.%d, 4001, 20, 0\n", NR / 250, NR % 250 + 1 } !(NR % 4) { print $0 ", speed=2" }' "$CONF" >"$T/other"
+    # Another list, in another order: of ten nodes another node has the place of the first, and of twenty the last changes.
+    awk 'NR % 10 == 1 { printf "127.79.%d.%d, 4001, 20, 0\n", NR / 250, NR % 250 + 1; next }
+      { print $0 (NR % 20 ? "" : ", speed=2") }' "$CONF" >"$T/other"
     tac "$T/other" >"$T/list"
   }
-  nodes 100
+  nodes 300
   score load
   run -0 "$LOCK" touched "$SCOREBOARD" "$T/list"
   score fsck
