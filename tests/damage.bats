@@ -21,7 +21,7 @@ scene() { # WAY
   node b 4002 1 --mode line
   entrance "$1"
   client -n 4 --line "sleep 0" --expect line
-  for name in one two three; do client_start $name --line "until $T/$name.word" --expect line; done
+  for name in one two three; do client_start $name --line "$(until_word $name)" --expect line; done
   until_ok busy_is 3
   client_start four --line "sleep 0" --expect line
   client_start five --line "sleep 0" --expect line
@@ -136,7 +136,7 @@ stray_write() {
   entrance listener
   run -0 client -n 4 -c 4 --line "sleep 20" --expect line
   until_ok everything_is_free
-  for name in one two three; do client_start $name --line "until $T/go.word" --expect line; done
+  for name in one two three; do client_start $name --line "$(until_word go)" --expect line; done
   until_ok waiting_is 1
   damage cut 0
   client_start more -n 8 -c 4 --line "sleep 1" --expect line
@@ -152,7 +152,7 @@ stray_write() {
 @test "nothing can be read, and more clients wait than a page of the queue has places for: each keeps its place" {
   node a 4001 1 --mode line
   entrance listener
-  client_start holder --line "until $T/go.word" --expect line
+  client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start crowd -n 30 -c 30 --line "sleep 0" --expect line
   until_ok waiting_is 30
@@ -183,7 +183,7 @@ member_meets_damage() { # WRAPPER...
   background "$T/other.log" "$BUILD/cbrelay" -s "$T/other.tdb" "$ADDR:3633" "$ADDR:4001"
   until_ok is_listening "$ADDR:3633"
   entrance alone
-  for name in one two; do client_start $name --line "until $T/go.word" --expect line; done
+  for name in one two; do client_start $name --line "$(until_word go)" --expect line; done
   until_ok busy_is 2
   if [ -n "${REAP_WITH-}" ]; then
     relays=$(holders)
@@ -241,7 +241,7 @@ other_farm() {
   other_farm
   node a 4001 2 --mode line
   entrance listener
-  client_start one --line "until $T/one.word" --expect line
+  client_start one --line "$(until_word one)" --expect line
   until_ok busy_is 1
   damage zero farm
   client --line "sleep 0" --expect line
@@ -254,10 +254,10 @@ other_farm() {
 @test "a relay meets the damage: what other relays hold stays taken" {
   node a 4001 3 --mode line
   entrance listener
-  client_start held -n 2 -c 2 --line "until $T/go.word" --expect line
+  client_start held -n 2 -c 2 --line "$(until_word go)" --expect line
   until_ok busy_is 2
   damage zero slots/1/0
-  client_start more -n 4 -c 4 --line "until $T/go.word" --expect line
+  client_start more -n 4 -c 4 --line "$(until_word go)" --expect line
   until_ok grep 'was damaged; ' "$T/relay.log" # before a look from here meets it
   until_ok waiting_is 3
   busy_is 3
@@ -270,7 +270,7 @@ other_farm() {
   other_farm
   node a 4001 2 --mode line
   entrance connection
-  client_start one --line "until $T/one.word" --expect line
+  client_start one --line "$(until_word one)" --expect line
   until_ok busy_is 1
   damage zero slots/1/0
   word one
@@ -299,11 +299,11 @@ for at in range(0, len(data), 32):
   until_ok has_relay
   node a 4001 3 --mode line
   entrance connection
-  for name in one two; do client_start $name --line "until $T/go.word" --expect line; done
+  for name in one two; do client_start $name --line "$(until_word go)" --expect line; done
   until_ok busy_is 2
   damage zero slots/1/0
   damage chain slots/1/0
-  client_start three --line "until $T/go.word" --expect line
+  client_start three --line "$(until_word go)" --expect line
   until_ok grep 'slots that could not be read count as taken' "$T/relay.log"
   # Relays of the other farm have nothing to say: if they were asked they stay on the record.
   others=$(pgrep -P "$other")
@@ -344,7 +344,7 @@ for at in range(0, len(data), 32):
   LD_PRELOAD=$PRELOAD entrance alone
   client --line "sleep 0" --expect line
   : >"$LATE"
-  client_start all -n 20 --line "until $T/go.word" --expect line
+  client_start all -n 20 --line "$(until_word go)" --expect line
   until_ok test -e "$LATE.here"
   damage zero slots/1/0
   run -0 --separate-stderr score slots
@@ -396,7 +396,7 @@ repairs_are_more_than() { [ "$(repairs)" -gt "$1" ]; }
   local size
   node a 4001 2 --mode line
   entrance listener
-  for name in one two; do client_start $name --line "until $T/go.word" --expect line; done
+  for name in one two; do client_start $name --line "$(until_word go)" --expect line; done
   until_ok busy_is 2
   client_start more -n 4 -c 4 --line "sleep 0" --expect line
   until_ok waiting_is 4
@@ -414,7 +414,7 @@ repairs_are_more_than() { [ "$(repairs)" -gt "$1" ]; }
 zeroed_cells() { # WAY OFFSET SIZE
   node a 4001 1 --mode line
   entrance "$1"
-  client_start one --line "until $T/go.word" --expect line
+  client_start one --line "$(until_word go)" --expect line
   until_ok busy_is 1
   for name in two three four; do client_start $name --line "sleep 0" --expect line; done
   until_ok waiting_is 3
@@ -438,7 +438,7 @@ lost_twice() { # CORES HELD
   local i
   node a 4001 "$1" --mode line
   entrance listener
-  client_start holders -n "$2" -c "$2" --line "until $T/go.word" --expect line
+  client_start holders -n "$2" -c "$2" --line "$(until_word go)" --expect line
   until_ok busy_is "$2"
   mapfile -t relays < <(holders)
   kill -STOP "${relays[@]}"
@@ -474,7 +474,7 @@ ends_well() {
   local i
   node a 4001 2 --mode line
   entrance listener
-  client_start held -n 2 -c 2 --line "until $T/go.word" --expect line
+  client_start held -n 2 -c 2 --line "$(until_word go)" --expect line
   until_ok busy_is 2
   for i in {1..140}; do background "$T/silent.log" sleep 600 9<"$SCOREBOARD"; done
   local silent=("${PIDS[@]: -140}")
@@ -499,7 +499,7 @@ ends_well() {
 @test "nothing can be read, and more clients wait than a new queue has places for: each keeps its place" {
   node a 4001 1 --mode line
   entrance listener
-  client_start holder --line "until $T/go.word" --expect line
+  client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start crowd -n 600 -c 600 --line "sleep 0" --expect line
   until_ok waiting_is 600
@@ -523,7 +523,7 @@ ends_well() {
 @test "it is damaged again before the nodes of a lost list are back: the slot that a connection holds stays taken" {
   node a 4001 1 --mode line
   entrance listener
-  client_start holder --line "until $T/go.word" --expect line
+  client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start next --line "sleep 0" --expect line
   until_ok waiting_is 1
@@ -646,9 +646,9 @@ everything_is_free() { [ "$(score slots -n | grep -c .)" = 0 ]; }
 @test "slots that a node has no cores for any more are lost, too, if what they say cannot be read" {
   node a 4001 16 --mode line
   entrance listener
-  client_start low -n 8 -c 8 --line "until $T/low.word" --expect line
+  client_start low -n 8 -c 8 --line "$(until_word low)" --expect line
   until_ok busy_is 8
-  client_start high -n 8 -c 8 --line "until $T/high.word" --expect line
+  client_start high -n 8 -c 8 --line "$(until_word high)" --expect line
   until_ok busy_is 16
   score set "$ADDR:4001" cores=4
   met damage head slots/1/1
@@ -681,7 +681,7 @@ while time.process_time() < 0.2: pass'
   watches() { find "/proc/$1/fd" -lname '*pidfd*' | grep .; }
   node a 4001 1 --mode line
   entrance connection
-  client_start one --line "until $T/go.word" --expect line
+  client_start one --line "$(until_word go)" --expect line
   until_ok busy_is 1
   for name in two three; do client_start $name --line "sleep 0" --expect line; done
   until_ok waiting_is 2

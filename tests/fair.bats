@@ -13,7 +13,7 @@ scoreboard_is_right() { score fsck; }
 # comes NAME SOURCE: a connection until the word go-NAME, with the next ticket.
 n_come=0
 comes() {
-  client_start "$1" --source "$2" --line "until $T/go-$1.word" --expect line
+  client_start "$1" --source "$2" --line "$(until_word "go-$1")" --expect line
   n_come=$((n_come + 1))
   until_ok have_come $n_come
 }
@@ -128,8 +128,7 @@ fewest_first() {
   queue_order_is "2 3"
   background "$T/second.out" "$BUILD/cbrelay" -c "$CONF" --fair "$ADDR:3633"
   until_ok is_listening "$ADDR:3633"
-  background "$T/other.out" "$CLIENT" --timeout 60 --source $OTHER --line "until $T/go-other.word" --expect line \
-    "$ADDR:3633"
+  background "$T/other.out" "$CLIENT" --timeout 60 --source $OTHER --line "$(until_word go-other)" --expect line "$ADDR:3633"
   PID_other=$PID
   n_come=4
   until_ok have_come 4
@@ -260,7 +259,7 @@ comes_at() { GATE=$ADDR:$((3640 + $1)) comes "$2" "$3"; }
 @test "more clients than there was room for: each has its turn, and nothing is lost while the records grow" {
   node a 4001 2 --mode line
   entrance alone --fair
-  client_start hold --source $GREEDY -n 2 -c 2 --line "until $T/go.word" --expect line
+  client_start hold --source $GREEDY -n 2 -c 2 --line "$(until_word go)" --expect line
   until_ok busy_is 2
   client_start crowd --source 127.78.1.1/400 -n 800 -c 800 --line "sleep 0" --expect line
   until_ok waiting_is 800
@@ -288,7 +287,7 @@ comes_at() { GATE=$ADDR:$((3640 + $1)) comes "$2" "$3"; }
   local relay size page part numbers=()
   node a 4001 1 --mode line
   entrance listener --fair
-  client_start holder --line "until $T/go.word" --expect line
+  client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start second --line "sleep 0" --expect line
   until_ok waiting_is 1 # only a farm with waiters counts for fairness
@@ -341,7 +340,7 @@ relay_has_it() { # CLIENT
     client_start crowd$i --source 127.77.1.$i -n 40 -c 12 --line "sleep 3" --expect line
   done
   for i in 1 2 3 4; do
-    client_start killed$i --source 127.77.2.$i --line "until $T/never.word"
+    client_start killed$i --source 127.77.2.$i --line "$(until_word never)"
     until_ok held_by_is 127.77.2.$i 1
     until_ok relay_has_it "127.77.2.$i"
     kill -9 "$RELAY"

@@ -32,7 +32,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   node a 4001 1 --mode line
   background "$T/relay.log" prlimit --nofile=100:100 "$BUILD/cbrelay" -c "$CONF" "$GATE"
   until_ok is_listening "$GATE"
-  client_start crowd -n 80 -c 80 --line "until $T/go.word" --expect line
+  client_start crowd -n 80 -c 80 --line "$(until_word go)" --expect line
   until_ok connected_are 80
   until_ok grep 'limit of 100 descriptors is reached; connections wait' "$T/relay.log"
   word go
@@ -50,7 +50,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
 @test "the limit of descriptors, with many slots: relays as many as there is room for, and all are served" {
   node a 4001 200 --mode line
   few_descriptors 100
-  client_start crowd -n 80 -c 80 --line "until $T/go.word" --expect line
+  client_start crowd -n 80 -c 80 --line "$(until_word go)" --expect line
   until_ok lines_with_are "$T/relay.log" 'limit of 100 descriptors is reached; connections wait' 1
   until_ok eval '[ "$(busy)" -ge 17 ]'
   word go
@@ -58,7 +58,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   farm_is_at_rest
   # The same again, and then SIGTERM.
   rm "$T/go.word"
-  client_start crowd -n 80 -c 80 --line "until $T/go.word" --expect line
+  client_start crowd -n 80 -c 80 --line "$(until_word go)" --expect line
   until_ok eval '[ "$(busy)" -ge 17 ]'
   until_ok connected_are 80
   kill "$GATE_PID"
@@ -72,7 +72,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
 @test "--queue-limit of a listener: the rest waits in the kernel's backlog, no client is refused" {
   node a 4001 1 --mode line
   entrance alone --queue-limit 3
-  client_start holder --line "until $T/go.word" --expect line
+  client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start crowd -n 12 -c 12 --line "sleep 5" --expect line
   until_ok waiting_in_listener_is 3
@@ -112,7 +112,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   score load
   fill_run
   entrance alone
-  client_start holder --timeout 600 --line "until $T/go.word" --expect line
+  client_start holder --timeout 600 --line "$(until_word go)" --expect line
   until_ok busy_is 1
   # More clients than the queue has room for: it must grow, and cannot.
   client_start crowd --timeout 600 -n 3500 -c 3500 --line "sleep 0" --expect line
@@ -133,7 +133,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   score load
   fill_run
   entrance alone
-  client_start crowd --timeout 600 -n 3500 -c 3500 --line "until $T/go.word" --expect line
+  client_start crowd --timeout 600 -n 3500 -c 3500 --line "$(until_word go)" --expect line
   until_ok grep -q 'No space left on device' "$T/relay.log"
   until_ok connected_are 3500
   kill "$GATE_PID"
@@ -152,7 +152,7 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
   score load
   fill_run
   entrance alone
-  client_start holder --timeout 600 --line "until $T/go.word" --expect line
+  client_start holder --timeout 600 --line "$(until_word go)" --expect line
   until_ok busy_is 1
   # Until the queue has to grow, and cannot, to the end of this test.
   client_start crowd --timeout 600 -n 3500 -c 3500 --line "sleep 0" --expect line
@@ -219,7 +219,7 @@ open('$T/leave').read()"
   node a 4001 1 --mode line
   score load
   entrance alone
-  client_start one --line "until $T/go.word" --expect line
+  client_start one --line "$(until_word go)" --expect line
   until_ok busy_is 1
   fill_run
   "$BUILD/tests/cbtest-damage" "$SCOREBOARD" zero farm
@@ -241,7 +241,7 @@ open('$T/leave').read()"
   fill_run
   # Where headers are awaited, connections are accepted before they have a place.
   managed "$BUILD/cbrelay" -c "$CONF" --accept-proxy 127.88.0.1
-  client_start holder --timeout 600 --line "until $T/go.word" --expect line
+  client_start holder --timeout 600 --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start crowd --timeout 600 -n 3500 -c 3500 --line "sleep 0" --expect line
   until_ok grep -q 'No space left on device' "$T/relay.log"
@@ -294,7 +294,7 @@ short_machine() {
 served_while_short() {
   node a 4001 1 --timeout 900 --mode line
   short_machine
-  client_start now --timeout 600 --line "until $T/go.word" --expect line
+  client_start now --timeout 600 --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start inside --timeout 600 -n 400 -c 400 --line "sleep 0" --expect line
   until_ok waiting_is 400
@@ -317,7 +317,7 @@ served_while_short() {
   echo "$ADDR, 4002, 1500, 0x40000000" >>"$CONF" # held: its slots leave little room in the file
   score load
   WRAPPER="prlimit --fsize=$(stat -c %s "$SCOREBOARD")" entrance alone
-  client_start crowd -n 900 -c 900 --line "until $T/go.word" --expect line
+  client_start crowd -n 900 -c 900 --line "$(until_word go)" --expect line
   until_ok grep -q 'cannot accept: No space left on device' "$T/relay.log"
   word go
   client_wait crowd
@@ -357,7 +357,7 @@ tries_are() { [ "$(tries | wc -l)" -ge "$1" ]; }
   short_machine
   for round in 1 2; do
     rm -f "$SHORT.tried"
-    client_start four -n 4 -c 4 --line "until $T/go$round.word" --expect line
+    client_start four -n 4 -c 4 --line "$(until_word "go$round")" --expect line
     until_ok busy_is 4
     word "go$round"
     client_wait four

@@ -124,7 +124,7 @@ for number in range(128):
   [ "$(from 127.7.7.7)" = "$node" ]
   # With its node full, the client does not wait.
   until_ok everything_is_free
-  client_start full -n 2 -c 2 --source 127.7.7.7 --line "until $T/go.word"
+  client_start full -n 2 -c 2 --source 127.7.7.7 --line "$(until_word go)"
   until_ok busy_is 2
   [ "$(score slots -nr -o node | sort -u)" = "$port" ]
   [ "$(from 127.7.7.7)" = "$other" ]
@@ -191,7 +191,7 @@ remembered() { score clients -n | grep -c . || true; }
   # Other clients fill that node up to its last slot: by fastest, the client would get another.
   score down "$ADDR:4001" "$ADDR:4002" "$ADDR:4003" >/dev/null
   score up "$ADDR:400${node#n}" >/dev/null
-  client_start other --source 127.8.8.8 --line "until $T/go.word"
+  client_start other --source 127.8.8.8 --line "$(until_word go)"
   until_ok busy_is 1
   score up "$ADDR:4001" "$ADDR:4002" "$ADDR:4003" >/dev/null
   [ "$(score explain -nr --top 1 -o node)" != "$ADDR:400${node#n}" ]
@@ -216,7 +216,7 @@ remembered() { score clients -n | grep -c . || true; }
   local first second third
   first=$(from 127.7.7.7)
   until_ok everything_is_free
-  client_start full -n 2 -c 2 --source 127.7.7.7 --line "until $T/go.word"
+  client_start full -n 2 -c 2 --source 127.7.7.7 --line "$(until_word go)"
   until_ok busy_is 2
   second=$(from 127.7.7.7)
   [ "$second" != "$first" ]
@@ -270,8 +270,8 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF', '--policy', 'affinity', '-
   [ "$(from 127.7.7.7)" = "$node" ]
   [ "$(score clients -nr -o client,uses)" = "127.7.7.7 2" ]
   # Connections of both entrances count for the client.
-  client_start here --source 127.7.7.7 --line "until $T/go.word"
-  GATE=$ADDR:3632 client_start there --source 127.7.7.7 --line "until $T/go.word"
+  client_start here --source 127.7.7.7 --line "$(until_word go)"
+  GATE=$ADDR:3632 client_start there --source 127.7.7.7 --line "$(until_word go)"
   until_ok busy_is 2
   client_start late --source 127.7.7.7 --line "sleep 0"
   until_ok waiting_is 1
@@ -290,7 +290,7 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF', '--policy', 'affinity', '-
   local first second
   first=$(from 127.7.7.7)
   until_ok everything_is_free
-  client_start held --source 127.7.7.7 --line "until $T/go.word"
+  client_start held --source 127.7.7.7 --line "$(until_word go)"
   until_ok busy_is 1
   [ "$(node_of 127.7.7.7)" = "$ADDR:400${first#n}" ]
   cp "$CONF" "$T/all.conf"
@@ -304,7 +304,7 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF', '--policy', 'affinity', '-
   [ "$(from 127.7.7.7)" = "$second" ]
   # One of two cores is left, and busy.
   until_ok busy_is 1
-  client_start more --source 127.7.7.7 --line "until $T/go.word"
+  client_start more --source 127.7.7.7 --line "$(until_word go)"
   until_ok busy_is 2
   score set "$ADDR:400${second#n}" cores=1 >/dev/null
   [ "$(from 127.7.7.7)" != "$second" ]
@@ -411,7 +411,7 @@ uses_are() { [ "$(score clients -nr -o client,uses)" = "127.7.7.7 $1" ]; }
 @test "affinity: a client whose connection waited has the node that it got" {
   three_nodes --policy affinity --forget-after 10min
   local node
-  client_start full -n 6 -c 6 --source 127.8.8.8 --line "until $T/go.word"
+  client_start full -n 6 -c 6 --source 127.8.8.8 --line "$(until_word go)"
   until_ok busy_is 6
   client_start late --source 127.7.7.7 --line "sleep 0" --expect line
   until_ok waiting_is 1

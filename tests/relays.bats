@@ -18,7 +18,7 @@ relays_with_slots_are() { [ "$(score slots -nr -o PID | grep -vxF "$GATE_PID" | 
 serve_one_by_one() {
   local i
   for i in $(seq "$1"); do
-    client_start "c$i" --line "until $T/go$i.word" --expect line
+    client_start "c$i" --line "$(until_word "go$i")" --expect line
     until_ok busy_is 1
     holders
     word "go$i"
@@ -53,7 +53,7 @@ serve_one_by_one() {
 @test "as many long connections as slots are served at once, by as many relays, which go when they are idle" {
   node a 4001 40 --mode line
   entrance alone
-  client_start long -n 40 --line "until $T/go.word" --expect line
+  client_start long -n 40 --line "$(until_word go)" --expect line
   until_ok busy_is 40
   until_ok relays_with_slots_are 40
   word go
@@ -65,7 +65,7 @@ serve_one_by_one() {
 @test "waiters are descriptors of the listener, not processes" {
   node a 4001 2 --mode line
   entrance alone
-  client_start holder -n 2 --line "until $T/go.word" --expect line
+  client_start holder -n 2 --line "$(until_word go)" --expect line
   until_ok busy_is 2
   client_start crowd -n 300 --line "sleep 1" --expect line
   until_ok waiting_is 300
@@ -90,7 +90,7 @@ serve_one_by_one() {
     word "first$turn"
     client_wait "first$turn"
     until_ok busy_is 0
-    client_start "second$turn" --line "until $T/second$turn.word" --expect line
+    client_start "second$turn" --line "$(until_word "second$turn")" --expect line
     until_ok busy_is 1
     if [ "$(holders)" = "$pid" ]; then break; fi
     word "second$turn"
@@ -135,7 +135,7 @@ PY
 @test "a listener that is killed leaves no socket behind that no process accepts from" {
   node a 4001 2 --mode line
   entrance alone
-  client_start long --line "until $T/go.word" --expect line
+  client_start long --line "$(until_word go)" --expect line
   until_ok busy_is 1
   kill -9 "$GATE_PID"
   until_ok eval '! is_listening "$GATE"'
@@ -159,7 +159,7 @@ PY
   node_line 4001 1
   entrance alone
   # The relay's node refuses, and the relay waits with its client. A second listener waits with another client.
-  client_start long --line "until $T/go.word" --expect line
+  client_start long --line "$(until_word go)" --expect line
   until_ok waiting_is 1
   waiting_in_listener_is 0
   background "$T/other.log" "$BUILD/cbrelay" -c "$CONF" "$ADDR:3633"
@@ -291,7 +291,7 @@ dies_of() {
   export DIES=$T/dies DIES_OF=$1
   LD_PRELOAD=$PRELOAD entrance alone
   # So many relays that the listener does not replace the dead relay at once: a new relay would find the connection.
-  client_start all -n 8 --line "until $T/all.word" --expect line
+  client_start all -n 8 --line "$(until_word all)" --expect line
   until_ok busy_is 8
   word all
   client_wait all
@@ -330,7 +330,7 @@ dying_relay() {
   farm_is_at_rest
 }
 
-last_client() { client_start last --line "until $T/go.word" --expect line; }
+last_client() { client_start last --line "$(until_word go)" --expect line; }
 
 # The slot of a connection that was cut has been granted to a waiter of the listener, and every idle relay is stopped:
 # the waiter is on its way to one of these relays. They are in $idle.
@@ -488,7 +488,7 @@ sleeps_of() { awk '/^voluntary/ { print $2 }' "/proc/$1/status"; }
   node a 4001 1 --mode line
   entrance alone
   until_ok relays_at_least 4
-  client_start first --line "until $T/first.word" --expect line
+  client_start first --line "$(until_word first)" --expect line
   until_ok busy_is 1
   client_start rest -n 60 -c 60 --line "sleep 3" --expect line
   until_ok waiting_in_listener_is 60
@@ -554,9 +554,9 @@ END
   background /dev/null bash -c 'exec "$@" 2>"$0"' "$T/log" "$BUILD/cbrelay" -c "$CONF" "$GATE"
   GATE_PID=$PID
   until_ok is_listening "$GATE"
-  client_start first --line "until $T/first.word" --expect line
+  client_start first --line "$(until_word first)" --expect line
   until_ok busy_is 1
-  client_start second --line "until $T/second.word" --expect line
+  client_start second --line "$(until_word second)" --expect line
   until_ok waiting_in_listener_is 1
   # Fills the rest of the pipe's room.
   python3 -c "

@@ -13,7 +13,7 @@ told() { grep -q "scoreboard.tdb: was $1" "$T"/*.log; }
 scene() { # WAY
   node a 4001 1 --mode line
   entrance "$1"
-  client_start one --line "until $T/go.word" --expect line
+  client_start one --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start two --line "sleep 0" --expect line
   until_ok waiting_is 1
@@ -133,7 +133,7 @@ removed_stopped() { # COMMAND...
   as_user
   node a 4001 2 --mode line
   entrance alone
-  for name in one two; do client_start $name --line "until $T/go.word" --expect line; done
+  for name in one two; do client_start $name --line "$(until_word go)" --expect line; done
   until_ok busy_is 2
   mv "$T/run" "$T/renamed"
   mkdir "$T/run"
@@ -155,13 +155,13 @@ removed_stopped() { # COMMAND...
   hides
   node a 4001 2 --mode line
   entrance listener
-  client_start one --line "until $T/one.word" --expect line
+  client_start one --line "$(until_word one)" --expect line
   until_ok busy_is 1
   relay=$(score slots -nr -o PID)
   kill -STOP "$relay"
   "$BUILD/tests/cbtest-damage" "$SCOREBOARD" header
   run -0 score list
-  client_start two --line "until $T/two.word" --expect line
+  client_start two --line "$(until_word two)" --expect line
   until_ok busy_is 2
   mapfile -t others < <(family "$GATE_PID" | grep -vx "$relay")
   kill -STOP "${others[@]}"
@@ -171,7 +171,7 @@ removed_stopped() { # COMMAND...
   client_wait one
   until_ok test -e "$SCOREBOARD"
   second_entrance
-  client_start more -n 2 -c 2 --line "until $T/more.word" --expect line
+  client_start more -n 2 -c 2 --line "$(until_word more)" --expect line
   until_ok waiting_is 2
   kill -CONT "${others[@]}"
   until_ok waiting_is 1
@@ -228,7 +228,7 @@ replaced() { # WAY COMMAND [WHAT IS MADE]
   score load
   # The holder's slot is of a node that has another number here: a slot of that node counts as taken until the holder
   # has ended.
-  client_start three --line "until $T/three.word" --expect line
+  client_start three --line "$(until_word three)" --expect line
   until_ok waiting_is 2
   word go
   for name in one two; do client_wait $name; done # the client that waited before is the first
@@ -259,7 +259,7 @@ copied_slowly() { # FROM TO
 @test "listener: a scoreboard of fewer cores is moved over it, and the list is loaded: no core is given out twice" {
   node a 4001 12 --mode line
   entrance listener
-  client_start one -n 12 -c 12 --line "until $T/go.word" --expect line
+  client_start one -n 12 -c 12 --line "$(until_word go)" --expect line
   until_ok busy_is 12
   cp "$CONF" "$T/list"
   made_of <<<"$ADDR, 4001, 1, 0"
@@ -287,14 +287,14 @@ beside_an_idle_connection() { # WAY COMMAND
   client -n 2 --line "sleep 0" --expect line
   "$BUILD/cbscore" -s "$T/fresh.tdb" -c "$CONF" load
   cp "$SCOREBOARD" "$T/earlier.tdb"
-  client_start idle --line "until $T/go.word" --expect line
+  client_start idle --line "$(until_word go)" --expect line
   until_ok busy_is 1
   for i in 1 2; do
     "$2"
     client --line "sleep 0" --expect line
     until_ok test -e "$SCOREBOARD"
   done
-  client_start more -n 3 -c 3 --line "until $T/go.word" --expect line
+  client_start more -n 3 -c 3 --line "$(until_word go)" --expect line
   until_ok waiting_is 1
   busy_is 3
   word go
@@ -328,7 +328,7 @@ damaged_copy() { # WAY, COMMAND THAT USES IT FIRST...
   until_ok everything_is_free
   cp "$SCOREBOARD" "$T/earlier.tdb"
   tdbtool "$T/earlier.tdb" delete queue/0 >/dev/null
-  client_start one --line "until $T/go.word" --expect line
+  client_start one --line "$(until_word go)" --expect line
   until_ok busy_is 1
   client_start two --line "sleep 0" --expect line
   until_ok waiting_is 1

@@ -12,29 +12,26 @@ load lib/clocks
 waiter() {
   local before
   before=$(waiting)
-  client_start "$1" --line "until $T/$1.word" --expect line
+  client_start "$1" --line "$(until_word "$1")" --expect line
   until_ok waiting_is $((before + 1))
   waiter=$(score queue -nr -o PID | tail -n 1)
 }
 
-has_ended() {
-  local pid=PID_$1
-  ! is_running "${!pid}"
-}
+has_ended() { ! is_running "$(eval echo "\$PID_$1")"; }
 # served NAME: the client was served.
 served() {
   until_ok has_ended "$1"
   client_wait "$1"
 }
 # The busy slot has been taken by another process than $1.
-busy_with_another() { heard score slots -nr -o PID && [ "${HEARD[*]}" != "" ] && [ "${HEARD[*]}" != "$1" ]; }
+busy_with_another() { [ "$(score slots -nr -o PID)" != "" ] && [ "$(score slots -nr -o PID)" != "$1" ]; }
 
 # A process has a slot.
 has_slot() { score slots -nr -o PID | grep -qx "$1"; }
 
 # The first of two waiters is stopped, in $stopped, and the slot for which both wait comes free.
 first_is_stopped() {
-  client_start now --line "until $T/now.word" --expect line
+  client_start now --line "$(until_word now)" --expect line
   until_ok busy_is 1
   waiter first
   stopped=$waiter
@@ -50,7 +47,7 @@ a_granted_slot_goes_on() {
   local stopped ticket
   node a 4001 1 --mode line
   entrance "$1"
-  client_start now --line "until $T/now.word" --expect line
+  client_start now --line "$(until_word now)" --expect line
   until_ok busy_is 1
   waiter first
   stopped=$waiter
@@ -62,9 +59,9 @@ a_granted_slot_goes_on() {
   served now
   served second
   word new
-  client_start new --line "until $T/new.word" --expect line
+  client_start new --line "$(until_word new)" --expect line
   served new
-  client_start busy --line "until $T/busy.word" --expect line
+  client_start busy --line "$(until_word busy)" --expect line
   until_ok busy_is 1
   until_ok busy_with_another "$stopped"
   waiter later
@@ -149,8 +146,8 @@ a_held_lock_makes_nobody_late() {
 # granted_and_killed: a waiter of its own process is killed when it has been granted a slot, no other waits, and the other
 # slot is free. $dead is its process. The dispatch is not seen by it: it is stopped.
 granted_and_killed() {
-  client_start one --line "until $T/one.word" --expect line
-  client_start two --line "until $T/two.word" --expect line
+  client_start one --line "$(until_word one)" --expect line
+  client_start two --line "$(until_word two)" --expect line
   until_ok busy_is 2
   waiter first
   dead=$waiter
@@ -249,7 +246,7 @@ a_stopped_listener_holds_up_no_other() {
   GATE=$second
   client_start behind --line "sleep 0" --expect line
   served behind
-  client_start busy --line "until $T/busy.word" --expect line
+  client_start busy --line "$(until_word busy)" --expect line
   until_ok busy_is 1
   until_ok busy_with_another "$listener"
   waiter later
