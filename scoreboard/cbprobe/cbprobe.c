@@ -60,12 +60,13 @@ static void limit_jobs(void)
 /*
  * Says what is wrong with the scoreboard, and returns the exit status for that. A scoreboard of another version is
  * ordinary while a package is upgraded: this program is that of one version, and the listener, which upgrades the
- * scoreboard, still that of the other.
+ * scoreboard, still that of the other. A scoreboard that this user may not make is made soon by a process that may, as
+ * after an upgrade that had to remove it.
  */
 static int complain_scoreboard(int r)
 {
 	say(r == -EPROTO ? LOG_NOTICE : LOG_ERR, "%s: %s", arg.farm.scoreboard, score_strerror(r));
-	if (r == -EPROTO)
+	if (r == -EPROTO || r == -ENOKEY)
 		return EX_TEMPFAIL;
 	return score_file_is_wrong(r) ? EX_CONFIG : EX_OSERR;
 }
@@ -124,9 +125,6 @@ static int open_scoreboard(const char *path, struct score **ret)
 	if (status == 0) {
 		r = score_open(arg.farm.scoreboard, &list, ret);
 		status = r < 0 ? complain_scoreboard(r) : 0;
-		/* A process that may make the scoreboard does so soon, as after an upgrade that had to remove it. */
-		if (r == -ENOKEY)
-			status = EX_TEMPFAIL;
 	}
 	nodelist_clear(&list);
 	return status;
