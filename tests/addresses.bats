@@ -90,7 +90,7 @@ swallowed() {
     background "$log" "$BUILD/cbrelay" "$ADDR:3632,[::1]:0,$socket" "$ADDR:4001"
     until_ok listens_at_all_three
     for place in "TCP:$ADDR:3632" "$(sed -n 's/.*listening on \(\[::1\]:.*\)/TCP6:\1/p' "$log")" "UNIX:$socket"; do
-      run -0 socat -t 60 - "$place" <<<"line"
+      run -0 socat -t 300 - "$place" <<<"line"
       [[ $output == "a "* ]]
     done
     run -71 "$BUILD/cbrelay" "$socket" "$ADDR:4001"

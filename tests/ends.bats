@@ -24,7 +24,7 @@ node_forgets() {
   background "$T/client.out" python3 -c "
 import os, socket, time
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-s.connect(('$ADDR', 3632)); s.settimeout(60)
+s.connect(('$ADDR', 3632)); s.settimeout(300)
 while not os.path.exists('$T/closed.word'):
     time.sleep(0.02)
 s.sendall(b'x')
@@ -63,7 +63,7 @@ try:
 except ConnectionError:
     pass
 say(n, end)
-c.setblocking(True); c.settimeout(10)
+c.setblocking(True); c.settimeout(300)
 try:
     while True:
         c.sendall(b'z'); time.sleep(0.02)
@@ -133,7 +133,7 @@ END
   run -0 python3 - "$ADDR" <<'END'
 import socket, sys, time
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-s.connect((sys.argv[1], 3632)); s.settimeout(60)
+s.connect((sys.argv[1], 3632)); s.settimeout(300)
 n, end = 0, 'reset'
 try:
     while part := s.recv(1000):
@@ -155,7 +155,7 @@ slow_reader_is_not_idle() {
   run -0 python3 - "$ADDR" <<'END'
 import socket, sys, time
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-s.connect((sys.argv[1], 3632)); s.settimeout(60)
+s.connect((sys.argv[1], 3632)); s.settimeout(300)
 n = 0
 while part := s.recv(8000):
     n += len(part); time.sleep(0.08)

@@ -128,7 +128,7 @@ fewest_first() {
   queue_order_is "2 3"
   background "$T/second.out" "$BUILD/cbrelay" -c "$CONF" --fair "$ADDR:3633"
   until_ok is_listening "$ADDR:3633"
-  background "$T/other.out" "$CLIENT" --timeout 60 --source $OTHER --line "$(until_word go-other)" --expect line "$ADDR:3633"
+  background "$T/other.out" "$CLIENT" --source $OTHER --line "$(until_word go-other)" --expect line "$ADDR:3633"
   PID_other=$PID
   n_come=4
   until_ok have_come 4

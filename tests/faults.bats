@@ -79,20 +79,20 @@ if '$how' != 'close': s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.p
 
 @test "a full /run: a process of its own that finds no room for its ticket waits for that, too" {
   small_run
-  node a 4001 1 --timeout 900 --mode line --eof-ends
+  node a 4001 1 --mode line --eof-ends
   score load
   fill_run
   entrance alone
-  client_start holder --timeout 600 --line "sleep 600000" --expect line
+  client_start holder --line "sleep 600000" --expect line
   until_ok busy_is 1
   # Until the queue has to grow, and cannot.
-  client_start crowd --timeout 600 -n 3500 --line "sleep 0" --expect line
+  client_start crowd -n 3500 --line "sleep 0" --expect line
   until_ok grep -q 'No space left on device' "$T/relay.log"
   GATE=$ADDR:3633
   background "$T/relay2.log" systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -l "$GATE" --accept \
     "$BUILD/cbrelay" -c "$CONF"
   until_ok is_listening "$GATE"
-  client_start more --timeout 600 -n 3 --line "sleep 0" --expect line
+  client_start more -n 3 --line "sleep 0" --expect line
   until_ok grep -q 'cannot queue for .*: No space left on device; trying again' "$T/relay2.log"
   rm "$T/run/ballast"
   kill "$PID_holder"

@@ -59,7 +59,7 @@ guard_alone() {
   entrance alone
   client_start holder --line "sleep 600000" --expect line
   until_ok busy_is 1
-  client_start crowd -n "$n" -c "$n" --line "sleep 0" --expect line --timeout 600
+  client_start crowd -n "$n" -c "$n" --line "sleep 0" --expect line
   until_ok waiting_is "$n"
   mapfile -t pids < <(pgrep -P "$GATE_PID")
   [ ${#pids[@]} -ge 1 ]
@@ -95,7 +95,7 @@ one_guard_for_all() {
   client_start holder --line "sleep 600000" --expect line
   until_ok busy_is 1
   holder=$(score slots -nr -o PID)
-  client_start crowd -n $n -c $n --line "sleep 0" --expect line --timeout 600
+  client_start crowd -n $n -c $n --line "sleep 0" --expect line
   until_ok waiting_is $n
   mapfile -t pids < <(score queue -nr -o PID)
   [ ${#pids[@]} = $n ]

@@ -19,9 +19,9 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
 
 @test "descriptors too few for one connection: one clear line, exit 71; with the least there may be all are served" {
   node a 4001 3 --mode hold:5
-  run --separate-stderr -71 timeout 30 prlimit --nofile=64:64 "$BUILD/cbrelay" -c "$CONF" "$GATE" </dev/null
+  run --separate-stderr -71 timeout 300 prlimit --nofile=64:64 "$BUILD/cbrelay" -c "$CONF" "$GATE" </dev/null
   [[ $stderr == *"cbrelay: the limit of descriptors is 64: expected at least 67" ]]
-  run -71 timeout 30 prlimit --nofile=66:66 "$BUILD/cbrelay" -c "$CONF" "$GATE" </dev/null
+  run -71 timeout 300 prlimit --nofile=66:66 "$BUILD/cbrelay" -c "$CONF" "$GATE" </dev/null
   background "$T/relay.log" prlimit --nofile=67:67 "$BUILD/cbrelay" -c "$CONF" "$GATE"
   until_ok is_listening "$GATE"
   client -n 100 -c 50 --expect line
@@ -108,14 +108,14 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
 
 @test "a full /run: clients wait, it is told once for each, and service resumes by itself" {
   small_run
-  node a 4001 1 --timeout 900 --mode line
+  node a 4001 1 --mode line
   score load
   fill_run
   entrance alone
-  client_start holder --timeout 600 --line "$(until_word go)" --expect line
+  client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
   # More clients than the queue has room for: it must grow, and cannot.
-  client_start crowd --timeout 600 -n 3500 -c 3500 --line "sleep 0" --expect line
+  client_start crowd -n 3500 -c 3500 --line "sleep 0" --expect line
   until_ok grep -q 'No space left on device' "$T/relay.log"
   [ "$(waiting)" -ge 200 ]
   [ "$(said 'No space left')" = 1 ]
@@ -129,11 +129,11 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
 
 @test "a full /run, and SIGTERM: each client in the backlog of our own socket is served when there is room" {
   small_run
-  node a 4001 8 --timeout 900 --mode line
+  node a 4001 8 --mode line
   score load
   fill_run
   entrance alone
-  client_start crowd --timeout 600 -n 3500 -c 3500 --line "$(until_word go)" --expect line
+  client_start crowd -n 3500 -c 3500 --line "$(until_word go)" --expect line
   until_ok grep -q 'No space left on device' "$T/relay.log"
   until_ok connected_are 3500
   kill "$GATE_PID"
@@ -148,25 +148,25 @@ said() { grep -c -- "$1" "$T/relay.log" || true; }
 
 @test "a full /run: a process of its own ends at --queue-timeout, and when its client leaves; a listener leaves clients in the backlog" {
   small_run
-  node a 4001 1 --timeout 900 --mode line
+  node a 4001 1 --mode line
   score load
   fill_run
   entrance alone
-  client_start holder --timeout 600 --line "$(until_word go)" --expect line
+  client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
   # Until the queue has to grow, and cannot, to the end of this test.
-  client_start crowd --timeout 600 -n 3500 -c 3500 --line "sleep 0" --expect line
+  client_start crowd -n 3500 -c 3500 --line "sleep 0" --expect line
   until_ok grep -q 'No space left on device' "$T/relay.log"
   GATE=$ADDR:3633
   background "$T/listener.log" "$BUILD/cbrelay" -c "$CONF" --queue-timeout 1s "$GATE"
   until_ok is_listening "$GATE"
-  client_start patient --timeout 600 --line "sleep 0" --expect line
+  client_start patient --line "sleep 0" --expect line
   until_ok grep 'No space left on device' "$T/listener.log"
   GATE=$ADDR:3634
   background "$T/single.log" systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -l "$GATE" --accept \
     "$BUILD/cbrelay" -c "$CONF" --queue-timeout 1s
   until_ok is_listening "$GATE"
-  client_start alone --timeout 600 --line "sleep 0" --expect line
+  client_start alone --line "sleep 0" --expect line
   client_fails alone
   until_ok grep 'end=RQ' "$T/single.log"
   # Without a limit: a client closes, and has sent nothing.
@@ -202,11 +202,11 @@ open('$T/leave').read()"
   fill_run
   entrance alone --connect-timeout 2s --retry-after 1s
   # One connection is connecting, and the others fill the queue: it has no place to go back to.
-  client_start crowd --timeout 600 -n 3500 -c 3500 --line "sleep 0" --expect line
+  client_start crowd -n 3500 -c 3500 --line "sleep 0" --expect line
   until_ok grep -q 'cannot queue for .*No space left on device' "$T/relay.log"
   kill "$full" || true # it may have ended by itself
   gone "$full"
-  node_start a 4001 1 --timeout 900 --mode line
+  node_start a 4001 1 --mode line
   rm "$T/run/ballast"
   client_wait crowd
   grep 'ok=3500 failed=0' "$T/crowd.out"
@@ -236,14 +236,14 @@ open('$T/leave').read()"
 @test "a full /run, and a restart: a connection for which the queue has no room passes to the next listener, too" {
   local before
   small_run
-  node a 4001 1 --timeout 900 --mode line
+  node a 4001 1 --mode line
   score load
   fill_run
   # Where headers are awaited, connections are accepted before they have a place.
   managed "$BUILD/cbrelay" -c "$CONF" --accept-proxy 127.88.0.1
-  client_start holder --timeout 600 --line "$(until_word go)" --expect line
+  client_start holder --line "$(until_word go)" --expect line
   until_ok busy_is 1
-  client_start crowd --timeout 600 -n 3500 -c 3500 --line "sleep 0" --expect line
+  client_start crowd -n 3500 -c 3500 --line "sleep 0" --expect line
   until_ok grep -q 'No space left on device' "$T/relay.log"
   before=$(service)
   kill -USR1 "$MANAGER"
@@ -271,11 +271,11 @@ open('$T/leave').read()"
 
 @test "a full /run: clients are served as long as it is full" {
   small_run
-  node a 4001 2 --timeout 900 --mode line
+  node a 4001 2 --mode line
   score load
   fill_run
   entrance alone
-  client_start crowd --timeout 600 -n 3000 -c 3000 --line "sleep 0" --expect line
+  client_start crowd -n 3000 -c 3000 --line "sleep 0" --expect line
   until_ok grep -q 'No space left on device' "$T/relay.log"
   client_wait crowd
   grep 'ok=3000 failed=0' "$T/crowd.out"
@@ -292,14 +292,14 @@ short_machine() {
 
 # No connection can be accepted for want of $1: those that wait already are served meanwhile, the others afterwards.
 served_while_short() {
-  node a 4001 1 --timeout 900 --mode line
+  node a 4001 1 --mode line
   short_machine
-  client_start now --timeout 600 --line "$(until_word go)" --expect line
+  client_start now --line "$(until_word go)" --expect line
   until_ok busy_is 1
-  client_start inside --timeout 600 -n 400 -c 400 --line "sleep 0" --expect line
+  client_start inside -n 400 -c 400 --line "sleep 0" --expect line
   until_ok waiting_is 400
   echo "$1" >"$SHORT"
-  client_start outside --timeout 600 -n 20 -c 20 --line "sleep 0" --expect line
+  client_start outside -n 20 -c 20 --line "sleep 0" --expect line
   until_ok grep -q "$2" "$T/relay.log"
   word go
   client_wait now

@@ -17,7 +17,7 @@ nginx_node() {
 END
 }
 
-ask() { curl -s -m 20 --interface "$1" "http://$GATE/$2"; } # FROM WHAT
+ask() { curl -s -m 300 --interface "$1" "http://$GATE/$2"; } # FROM WHAT
 
 @test "nginx's log with the port, its plain log, and a given pattern: each line has the client that asked" {
   local client
@@ -210,9 +210,9 @@ END
   [ "$stderr" = "cbscore: $T: Is a directory" ]
   run --separate-stderr -1 score mergelogs "$T/empty" "a:1=$T"
   [ "$stderr" = "cbscore: $T: Is a directory" ]
-  run --separate-stderr -1 timeout 60 "$BUILD/cbscore" mergelogs /dev/zero "$T/empty"
+  run --separate-stderr -1 timeout 300 "$BUILD/cbscore" mergelogs /dev/zero "$T/empty"
   [ "$stderr" = "cbscore: /dev/zero: a line is longer than 1 MiB" ]
-  run --separate-stderr -1 timeout 60 "$BUILD/cbscore" mergelogs "$T/empty" /dev/zero
+  run --separate-stderr -1 timeout 300 "$BUILD/cbscore" mergelogs "$T/empty" /dev/zero
   [ "$stderr" = "cbscore: /dev/zero: a line is longer than 1 MiB" ]
   run --separate-stderr -2 score mergelogs - -
   [[ $stderr == *"only one of the files can be standard input"* ]]

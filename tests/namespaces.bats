@@ -26,7 +26,7 @@ refused() {
     while [ "$1" != -- ]; do options+=("$1"); shift; done
     shift
     words=("${@:2}")
-    run --separate-stderr "-$1" timeout 20 unshare "${options[@]}" "$BUILD/${words[0]}" -c "$CONF" "${words[@]:1}"
+    run --separate-stderr "-$1" timeout 300 unshare "${options[@]}" "$BUILD/${words[0]}" -c "$CONF" "${words[@]:1}"
     [[ ${stderr##*$'\n'} == "${words[0]}: $SCOREBOARD: $ELSEWHERE"* ]] || { echo "${options[*]}: $said: $stderr"; return 1; }
     set -- "${options[@]}"
   done

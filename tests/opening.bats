@@ -66,7 +66,7 @@ PY
 import socket
 s = socket.create_connection(('$ADDR', 3632))
 s.sendall(b'x' * 1000); s.shutdown(socket.SHUT_WR)
-s.settimeout(60)
+s.settimeout(300)
 print(s.recv(100).split(b' ')[1], flush=True)"
   until_ok waiting_is 1
   [ "$(score queue -nr -o PID)" != "$GATE_PID" ]

@@ -50,7 +50,7 @@ setup() { [[ -z $CANNOT ]] || skip "$CANNOT"; }
 teardown() { :; }
 
 inside() { boot_run "$BOOT" "$@"; }
-client_inside() { inside /opt/cbtest/cbtest-client --timeout 120 "$@" 127.0.0.1:3632; }
+client_inside() { inside /opt/cbtest/cbtest-client "$@" 127.0.0.1:3632; }
 dpkg_inside() { inside env DEBIAN_FRONTEND=noninteractive dpkg "$@"; }
 
 @test "lintian finds nothing in the package" {
@@ -70,7 +70,7 @@ dpkg_inside() { inside env DEBIAN_FRONTEND=noninteractive dpkg "$@"; }
 
 @test "the main job, and an upgrade under load: every connection is served, also those that are under way" {
   inside sh -c 'for port in 4001 4002; do
-    systemd-run -q --unit node-$port /opt/cbtest/cbtest-node --name n$port --max 2 --timeout 800 --mode line 127.0.0.1:$port; done
+    systemd-run -q --unit node-$port /opt/cbtest/cbtest-node --name n$port --max 2 --mode line 127.0.0.1:$port; done
     printf "127.0.0.1, 4001, 2, 0\n127.0.0.1, 4002, 2, 0\n" >/etc/corebalance/nodes.conf
     systemctl enable --now corebalance.socket corebalance-probe.timer'
   run -0 client_inside -n 8 --line "sleep 300" --expect line

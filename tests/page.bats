@@ -14,7 +14,7 @@ serve() {
   until_ok is_listening "$ADDR:3680"
 }
 
-get() { curl -sS --max-time 60 "$@"; }
+get() { curl -sS --max-time 300 "$@"; }
 status_of() { get -o /dev/null -w '%{http_code}' "$@"; }
 
 # A node that is up and busy, a node that is held, a node that is down, and a connection that waits.
@@ -119,15 +119,15 @@ EOF
   # The answer to HEAD is a head alone: the client takes whatever follows for the next answer.
   for path in / /status.json /metrics /page.css /nothing; do
     printf 'HEAD %s HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' "$path" |
-      socat -t 10 - "TCP:$ADDR:3680" | tr -d '\r' >"$T/heads"
+      socat -t 300 - "TCP:$ADDR:3680" | tr -d '\r' >"$T/heads"
     head -n 1 "$T/heads" | grep -E '^HTTP/1.1 (200|404) '
     run ! grep -vE '^(HTTP/1\.1 .*|[A-Za-z-]+: .*|)$' "$T/heads"
   done
   [ "$(status_of -H 'Range: bytes=5-2' "$WEB/")" = 200 ]
   # Without Host, which version 1.1 asks for.
-  [ "$(printf 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n' | socat -t 10 - "TCP:$ADDR:3680" | head -n 1 | cut -d' ' -f2)" = 400 ]
-  printf 'GET\r\n\r\n' | run -0 socat -t 10 - "TCP:$ADDR:3680"
-  head -c 100000 /dev/urandom | socat -t 10 - "TCP:$ADDR:3680" >/dev/null 2>&1 || true
+  [ "$(printf 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n' | socat -t 300 - "TCP:$ADDR:3680" | head -n 1 | cut -d' ' -f2)" = 400 ]
+  printf 'GET\r\n\r\n' | run -0 socat -t 300 - "TCP:$ADDR:3680"
+  head -c 100000 /dev/urandom | socat -t 300 - "TCP:$ADDR:3680" >/dev/null 2>&1 || true
   [ "$(status_of -H "X-Long: $(head -c 60000 /dev/zero | tr '\0' x)" "$WEB/")" = 431 ]
   [ "$(status_of "$WEB/")" = 200 ]
 }
@@ -180,7 +180,7 @@ import socket, time
 held = [socket.create_connection(('$ADDR', 3680)) for i in range(1200)]
 print('all', flush=True); time.sleep(600)"
   until_ok grep -q all "$T/silent.log"
-  timeout 8 curl -s -o "$T/page" "$WEB/"
+  timeout 300 curl -s -o "$T/page" "$WEB/"
   grep -q "10.0.0.1:4500" "$T/page"
   word read
   until_ok grep -q whole "$T/slow.log"
@@ -267,7 +267,7 @@ print('all', flush=True); time.sleep(600)"
   [[ $output == *"expected [ADDRESS:]PORT"* ]]
   local where
   for where in 70000 65536 0 -1 +80 ' 80' '' "$ADDR:" "$ADDR:65536"; do
-    run -2 timeout 10 "$BUILD/cbscore" serve --web "$where"
+    run -2 timeout 300 "$BUILD/cbscore" serve --web "$where"
     [[ $output == *"--web: \"$where\": expected [ADDRESS:]PORT"* ]]
   done
   run -1 score serve --web 192.0.2.1:3680
@@ -275,7 +275,7 @@ print('all', flush=True); time.sleep(600)"
   # One address of several is not enough: a request to another would find no page, or another program.
   background "$T/other.log" socat "TCP-LISTEN:3680,bind=$ADDR" -
   until_ok is_listening "$ADDR:3680"
-  run -1 timeout 10 "$BUILD/cbscore" serve --web "*:3680"
+  run -1 timeout 300 "$BUILD/cbscore" serve --web "*:3680"
   [ "$output" = "cbscore: *:3680: cannot listen: Address already in use" ]
 }
 
@@ -422,7 +422,7 @@ END
   until_ok is_listening "$ADDR:5000"
   # The columns status, weight and limit of the server. Without a check of haproxy's own, up is "no check".
   haproxy_says() {
-    [[ $(echo 'show stat' | socat -t 10 - "UNIX-CONNECT:$T/haproxy.sock" | awk -F, '$2 == "gate" { print $18, $19, $7 }') == $1 ]]
+    [[ $(echo 'show stat' | socat -t 300 - "UNIX-CONNECT:$T/haproxy.sock" | awk -F, '$2 == "gate" { print $18, $19, $7 }') == $1 ]]
   }
   until_ok haproxy_says 'no check 100 4'
   client_start one -n 3 --line "$(until_word go)" --expect line

@@ -250,7 +250,7 @@ shown_by_status() { score status; }
 shown_by_list() { score list; }
 shown_by_explain() { score explain; }
 shown_by_check() { score check; }
-shown_by_page() { curl -sS --max-time 60 "http://$ADDR:3680/"; }
+shown_by_page() { curl -sS --max-time 300 "http://$ADDR:3680/"; }
 
 @test "status, list, explain, check, the page and top say the same of cores that are kept, and nothing when none is" {
   local what

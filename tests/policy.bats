@@ -30,7 +30,7 @@ three_nodes() {
 from() {
   python3 - "$1" "${GATE%:*}" "${GATE##*:}" <<'END'
 import socket, sys
-s = socket.create_connection((sys.argv[2], int(sys.argv[3])), timeout=60, source_address=(sys.argv[1], 0))
+s = socket.create_connection((sys.argv[2], int(sys.argv[3])), timeout=300, source_address=(sys.argv[1], 0))
 s.sendall(b"sleep 0\n")
 said = b""
 while chunk := s.recv(4096):
@@ -336,7 +336,7 @@ behind_a_proxy() {
   entrance "$1" --policy affinity --accept-proxy 127.0.0.0/8
   local client
   for client in 192.0.2.7 192.0.2.8; do
-    printf 'PROXY TCP4 %s 10.0.0.1 1234 80\r\ncount\n' "$client" | socat -t 60 - "TCP:$GATE" | grep total
+    printf 'PROXY TCP4 %s 10.0.0.1 1234 80\r\ncount\n' "$client" | socat -t 300 - "TCP:$GATE" | grep total
   done
   [ "$(score clients -nr -o client | sort | tr '\n' ' ')" = "192.0.2.7 192.0.2.8 " ]
   farm_is_at_rest

@@ -23,7 +23,7 @@ UNIT_OPTIONS=(-p DefaultDependencies=no)
 
 # stranger NAME [cbtest-client option]...
 stranger() {
-  inside systemd-run -q --collect "${UNIT_OPTIONS[@]}" --unit="client-$1" /opt/cbtest/cbtest-client --timeout 600 "${@:2}" "$GATE"
+  inside systemd-run -q --collect "${UNIT_OPTIONS[@]}" --unit="client-$1" /opt/cbtest/cbtest-client "${@:2}" "$GATE"
 }
 
 boot_is_over() { ! is_running "$BOOT_PID"; }

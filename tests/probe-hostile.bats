@@ -26,7 +26,7 @@ peak() {
   local prober
   background "$T/peak.log" "$BUILD/cbprobe" -c "$CONF" -v --interval 1h "$@"
   prober=$PID
-  PATIENCE=120 until_ok grep -q ' checked [0-9]* of ' "$T/peak.log"
+  until_ok grep -q ' checked [0-9]* of ' "$T/peak.log"
   awk '$1 == "VmHWM:" { print $2 }' "/proc/$prober/status"
   kill "$prober"
   wait "$prober" || true

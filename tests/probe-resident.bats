@@ -37,7 +37,6 @@ no_process() { ! pgrep -P "$PROBER"; }
 }
 
 @test "its memory stays the same, pass by pass" {
-  PATIENCE=120
   [ -z "${SANITIZE-}" ] || skip "a sanitizer keeps what was freed"
   for i in $(seq 200); do echo "127.0.1.$i, 4001, 1, 0" >>"$CONF"; done
   node a 4001 1

@@ -29,7 +29,7 @@ check_until() { # WORD STATUS
   background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" -v
   prober=$PID
   until_ok probe_holds_a_slot
-  client_start x --timeout 60 --expect line
+  client_start x --expect line
   until_ok waiting_is 1
   busy_is 1
   word go

@@ -52,7 +52,7 @@ END
   until_ok is_listening "$ADDR:5000"
 }
 
-ask() { curl -s -m 20 --interface "$REAL" "http://$1/"; }
+ask() { curl -s -m 300 --interface "$REAL" "http://$1/"; }
 
 @test "haproxy and nginx as nodes are told the client's address by both versions, and by version 2 the id of the connection" {
   haproxy_node
@@ -127,7 +127,7 @@ through() {
   node a 4001 1 --mode line
   haproxy_front send-proxy
   entrance alone --accept-proxy 10.0.0.0/8,127.0.0.1,127.0.0.0/8
-  background "$T/client.out" "$CLIENT" --timeout 60 --line "$(until_word go)" --expect line "$ADDR:5000"
+  background "$T/client.out" "$CLIENT" --line "$(until_word go)" --expect line "$ADDR:5000"
   until_ok eval 'score slots -nr -o CLIENT | grep -q "^127\.0\.0\.1:"'
   local client port
   client=$(score slots -nr -o CLIENT)
@@ -142,7 +142,7 @@ through() {
 by_hand() {
   python3 - "$ADDR" "$@" <<'END'
 import socket, sys, time
-s = socket.create_connection((sys.argv[1], 3632)); s.settimeout(30)
+s = socket.create_connection((sys.argv[1], 3632)); s.settimeout(300)
 s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 for part in sys.argv[2:]:
     s.sendall(bytes(part, 'latin-1').decode('unicode_escape').encode('latin-1')); time.sleep(0.01)
@@ -225,7 +225,7 @@ for part in sys.argv[3:]:
 while not os.path.exists(sys.argv[2]) and not select.select([s], [], [], 0.02)[0]: pass
 if os.path.exists(sys.argv[2]):
     s.shutdown(socket.SHUT_WR)
-s.settimeout(60)
+s.settimeout(300)
 try:
     print((s.recv(1000) or b'closed').decode(), flush=True)
 except ConnectionResetError:
@@ -315,7 +315,7 @@ for i in range(n):
 for i, s in enumerate(reversed(sockets)):
     s.sendall(b'192.0.2.%d 192.0.2.200 %d 80\r\nx' % (i % 200 + 1, 1000 + i)); s.shutdown(socket.SHUT_WR)
 for s in sockets:
-    s.settimeout(60)
+    s.settimeout(300)
     assert s.recv(10) == b'x' and s.recv(10) == b''
 END
   until_ok lines_with_are "$T/relay.log" 'client=192.0.2.*bytes_in=1 bytes_out=1 .*end=--' 300
@@ -329,7 +329,7 @@ burst() {
 import os, socket, sys, time
 sockets = []
 for i in range(5):
-    s = socket.create_connection((sys.argv[1], 3632), timeout=60); sockets.append(s)
+    s = socket.create_connection((sys.argv[1], 3632), timeout=300); sockets.append(s)
     s.sendall(b'PROXY TCP4 192.0.2.%d 192.0.2.200 4711 80\r\ncount\n' % (i + 1))
 print('connected', flush=True)
 for s in sockets:

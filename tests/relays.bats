@@ -165,7 +165,7 @@ PY
   background "$T/other.log" "$BUILD/cbrelay" -c "$CONF" "$ADDR:3633"
   other=$PID
   until_ok is_listening "$ADDR:3633"
-  background "$T/second.out" "$CLIENT" --timeout 60 --line "sleep 0" --expect line "$ADDR:3633"
+  background "$T/second.out" "$CLIENT" --line "sleep 0" --expect line "$ADDR:3633"
   until_ok waiting_is 2
   # No other process than the relay is left that looks for the dead. It finds the second listener.
   kill -STOP "$GATE_PID"
@@ -305,7 +305,7 @@ dying_relay() {
   # The listener takes in a connection that no relay has accepted in a moment, and gives it to a relay: then none has
   # died.
   for _ in $(seq 200); do
-    client --timeout 20 --line "sleep 1" --expect line
+    client --line "sleep 1" --expect line
     if [ ! -e "$DIES" ]; then break; fi
   done
   [ ! -e "$DIES" ]
@@ -378,7 +378,7 @@ stopped_on_the_way() {
     background "$T/last.out" python3 -c "
 import socket
 s = socket.create_connection(('$ADDR', 3632)); s.sendall(b'$(until_word go)\n'); s.shutdown(socket.SHUT_WR)
-s.settimeout(120)
+s.settimeout(300)
 while s.recv(999): pass
 print('end', flush=True)"
   }
@@ -386,7 +386,7 @@ print('end', flush=True)"
   until_ok taken_by_another
   word go
   until_ok busy_is 0
-  PATIENCE=20 until_ok grep -qx end "$T/last.out"
+  until_ok grep -qx end "$T/last.out"
   # shellcheck disable=SC2086  # pids
   kill -CONT $idle
   farm_is_at_rest
@@ -472,7 +472,7 @@ time.sleep(600)"
   client_fails one
   before=$(sleeps_of "$GATE_PID")
   # A listener that looked all the time would not sleep at all.
-  PATIENCE=20 until_ok sleeps_more "$GATE_PID" $((before + 20))
+  until_ok sleeps_more "$GATE_PID" $((before + 20))
   kill -9 "$PID"
   until_ok grep -F "relay $holder was ended by signal 9" "$T/relay.log"
   until_ok test ! -e "/proc/$holder"
@@ -508,7 +508,7 @@ ends_while_the_listener_is_stopped() {
 import socket
 s = socket.create_connection(('$ADDR', 3632)); s.sendall(b'hold$1\n')
 assert s.recv(9)
-w = socket.create_connection(('$ADDR', 3632)); w.sendall(b'$1\n'); w.shutdown(socket.SHUT_WR); w.settimeout(20)
+w = socket.create_connection(('$ADDR', 3632)); w.sendall(b'$1\n'); w.shutdown(socket.SHUT_WR); w.settimeout(300)
 print('waits', flush=True)
 s.close()
 try:

@@ -27,7 +27,7 @@ setup() {
     at $name ip link set eth0 up
     at $name ip address add "192.0.2.${name#gw}/24" dev eth0
   done
-  background "$T/n.log" nsenter -t "${NS[lan]}" -n "$NODE" --name n --max 4 --mode line --timeout 600 192.0.2.9:4001
+  background "$T/n.log" nsenter -t "${NS[lan]}" -n "$NODE" --name n --max 4 --mode line 192.0.2.9:4001
   until_ok grep -q ^PORT "$T/n.log"
   echo '192.0.2.9, 4001, 4, 0' >"$CONF"
   for name in gw1 gw2; do gateway_begins $name; done
@@ -53,7 +53,7 @@ gateway_begins() {
 # served NAME N: that gateway has served so many.
 served() { [ "$(at "$1" env COREBALANCE_SCOREBOARD="$T/$1/scoreboard.tdb" "$BUILD/cbscore" list -nr -o SERVED)" = "$2" ]; }
 has_address() { at "$1" ip -4 -o address show dev eth0 | grep -qF " $2/"; }
-ask() { at lan "$CLIENT" --timeout 60 --line hello --expect line "$1:3632"; }
+ask() { at lan "$CLIENT" --line hello --expect line "$1:3632"; }
 
 # A block of the section SEVERAL GATEWAYS that has these words.
 printed() {

@@ -16,7 +16,7 @@ shared_farm() {
   local cores=$1 g
   shift
   etcd_start
-  node n 4001 "$cores" --mode line --timeout 600
+  node n 4001 "$cores" --mode line
   for g; do gateway_start "$g"; done
 }
 
@@ -42,7 +42,7 @@ share_at_is() { on "$1" "$BUILD/cbscore" list -nr -o NODE,SHARE | grep -qx "$ADD
 
 @test "a node that one gateway holds, or does not list, serves the other with all its cores, and then both again" {
   shared_farm 4 a b
-  node m 4002 4 --mode line --timeout 600
+  node m 4002 4 --mode line
   for g in a b; do on $g "$BUILD/cbscore" -c "$CONF" load; done
   for g in a b; do crowd_start $g 12; done
   for g in a b; do until_ok busy_at_least $g 4001 1; done
@@ -163,7 +163,7 @@ share_at_is() { on "$1" "$BUILD/cbscore" list -nr -o NODE,SHARE | grep -qx "$ADD
 # The first process has not enough descriptors for all relays at once, and the second is stopped.
 @test "more connections than cbshare has descriptors for: all of them are ended with the lease" {
   etcd_start
-  node n 4001 60 --mode line --timeout 600
+  node n 4001 60 --mode line
   mkdir "$T/a"
   share_start a
   until_ok says a joined
@@ -313,7 +313,7 @@ share_of_is() { [ "$(share_of "$1" "$2")" = "$3" ]; }
 share_of() { on "$1" "$BUILD/cbscore" list -nr -o NODE,SHARE | awk -v n="$ADDR:$2" '$1 == n { print $2 }'; }
 
 @test "cores of a backup that is not used are nobody's; those of the nodes that are used go where they are needed" {
-  node m 4002 6 --mode line --timeout 600
+  node m 4002 6 --mode line
   sed -i "/:*4002,/s/\$/, backup/" "$CONF"
   shared_farm 6 a b
   crowd_start a 8
@@ -452,7 +452,7 @@ is_noted_anew() { [ ! "$T/$1/scoreboard.tdb.gateways" -ef "/dev/fd/$2" ]; }
 
 @test "cbshare begins at a gateway that had no cbshare: what runs there ends, as no share is its own" {
   etcd_start
-  node n 4001 2 --mode line --timeout 600
+  node n 4001 2 --mode line
   mkdir "$T/a"
   relay_start a
   job_start a long
@@ -548,7 +548,7 @@ put_is_told() {
 }
 
 @test "a storm: gateways and members are killed, stopped and started again in any order, and no node has too many" {
-  node m 4002 3 --mode line --timeout 600
+  node m 4002 3 --mode line
   shared_farm 4 a b c
   for g in a b c; do crowd_start $g 6 'sleep 400'; done
   for round in {1..14}; do

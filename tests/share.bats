@@ -233,7 +233,7 @@ waiting_at() { [ "$(at "$1" queue -n | grep -c .)" = "$2" ]; }
   score metrics | grep -F 'node_slots_share{' | grep ' 1$'
   background "$T/serve.log" "$BUILD/cbscore" -c "$CONF" serve --web "$ADDR:3680"
   until_ok is_listening "$ADDR:3680"
-  curl -sS --max-time 60 "http://$ADDR:3680/" | grep -F '<dt>Share</dt><dd><b>2/4</b> of each node</dd>'
+  curl -sS --max-time 300 "http://$ADDR:3680/" | grep -F '<dt>Share</dt><dd><b>2/4</b> of each node</dd>'
   # The node list is that of all gateways.
   run ! grep -i share <(score dump)
 }
@@ -362,15 +362,15 @@ instructions() { # alone|leased COUNT
   score status -J | jq -e '.lapsed and .share == "leased" and .paused == false and .free == 0'
   score metrics | grep -E '^corebalance_lapsed\{.*\} 1$'
   # A relay that was told a part does not end it: the others may have the cores by now.
-  SHARE=1/2 run -78 timeout 60 "$BUILD/cbrelay" -c "$CONF" "$ADDR:3700"
+  SHARE=1/2 run -78 timeout 300 "$BUILD/cbrelay" -c "$CONF" "$ADDR:3700"
   [[ $output == *"\$SHARE is 1/2, but the cores of this farm are leased"* ]]
-  SHARE=leased timeout 60 "$BUILD/cbrelay" -c "$CONF" "$ADDR:3700" --exit-idle 1ms
+  SHARE=leased timeout 300 "$BUILD/cbrelay" -c "$CONF" "$ADDR:3700" --exit-idle 1ms
   busy_is 0
   score share none
   client_wait one
   # A new scoreboard, as after a reboot: the first process that has the word decides.
   rm "$SCOREBOARD"*
-  SHARE=leased timeout 60 "$BUILD/cbrelay" -c "$CONF" "$ADDR:3701" --exit-idle 1ms
+  SHARE=leased timeout 300 "$BUILD/cbrelay" -c "$CONF" "$ADDR:3701" --exit-idle 1ms
   [[ $(score share) == "share leased: "* ]]
   [ "$(score slots --free)" = 0 ]
 }

@@ -33,14 +33,14 @@ load lib/helpers
   background "$T/relay.log" "$BUILD/cbrelay" -c "$CONF" "$T/gate.sock"
   local before=$PID
   until_ok grep 'listening on' "$T/relay.log"
-  background "$T/one.out" "$CLIENT" --timeout 60 --line "$(until_word go)" --expect line "unix:$T/gate.sock"
+  background "$T/one.out" "$CLIENT" --line "$(until_word go)" --expect line "unix:$T/gate.sock"
   local one=$PID
   until_ok busy_is 1
   kill "$before"
   until_ok eval '! ss -Hxl | grep -F "$T/gate.sock"'
   background "$T/next.log" "$BUILD/cbrelay" -c "$CONF" "$T/gate.sock"
   until_ok grep 'listening on' "$T/next.log"
-  "$CLIENT" --timeout 60 --line "sleep 0" --expect line "unix:$T/gate.sock"
+  "$CLIENT" --line "sleep 0" --expect line "unix:$T/gate.sock"
   is_running "$before"
   word go
   wait "$one"
@@ -124,13 +124,13 @@ alone_here() {
   [ "$(id -u)" = 0 ] || skip "needs root for empty folders in place of /run and /dev/shm"
   unset COREBALANCE_SCOREBOARD
   node_start a 4001 2 --mode line
-  run -0 unshare --mount env BUILD="$BUILD" ADDR="$ADDR" T="$T" CLIENT="$CLIENT" timeout 100 bash -euc '
+  run -0 unshare --mount env BUILD="$BUILD" ADDR="$ADDR" T="$T" CLIENT="$CLIENT" timeout 300 bash -euc '
     mount -t tmpfs none /run
     mount -t tmpfs none /dev/shm
     until_ok() { for _ in $(seq 1500); do if "$@" >/dev/null 2>&1; then return; fi; sleep 0.02; done; echo "gave up: $*"; exit 1; }
     farm() { "$BUILD/cbrelay" "$ADDR:$1" "$ADDR:4001/2" 2>"$T/$1.log" & until_ok grep "^cbrelay: listening" "$T/$1.log"; }
     own() { sed -n "s/.*: scoreboard //p" "$T/$1.log"; }
-    served() { "$CLIENT" --timeout 60 --line "sleep 0" --expect line "$ADDR:$1" >/dev/null; }
+    served() { "$CLIENT" --line "sleep 0" --expect line "$ADDR:$1" >/dev/null; }
     '"$1"
   echo "$output"
 }
@@ -141,7 +141,7 @@ alone_here() {
     kill $first; wait $first
     [ -z "$(ls -A /run /dev/shm | grep cbrelay)" ]
     farm 3633; killed=$!; served 3633
-    "$CLIENT" --timeout 60 --line "until $T/go" --expect line "$ADDR:3633" >/dev/null & client=$!
+    "$CLIENT" --line "until $T/go" --expect line "$ADDR:3633" >/dev/null & client=$!
     relay() { "$BUILD/cbscore" slots -s "$(own 3633)" -nr -o pid; }
     until_ok eval "relay | grep ."
     relay=$(relay)
@@ -252,7 +252,7 @@ os.execv('$BUILD/cbrelay', ['cbrelay', '-c', '$CONF'])"
 
 # Makes a connection to $GATE, and prints the source that the PROXY header told the node.
 source_told() { # ADDRESS
-  "$CLIENT" --timeout 20 --line "sleep 0" --expect line --print "$1" | sed -nE 's/.* src=([^ ]*).*/\1/p'
+  "$CLIENT" --line "sleep 0" --expect line --print "$1" | sed -nE 's/.* src=([^ ]*).*/\1/p'
 }
 
 @test "the PROXY header names clients of every family: IPv6, IPv4 by an IPv6 socket, and a unix socket" {

@@ -86,7 +86,7 @@ a_granted_slot_goes_on() {
 @test "a full /run: a waiter that lost its slot while it was stopped waits for room to come back into the queue" {
   local stopped crowd
   small_run
-  node a 4001 1 --mode line --timeout 900
+  node a 4001 1 --mode line
   score load
   fill_run
   entrance connection
@@ -95,7 +95,7 @@ a_granted_slot_goes_on() {
   crowd=$ADDR:3633
   background "$T/listener.log" "$BUILD/cbrelay" -c "$CONF" "$crowd"
   until_ok is_listening "$crowd"
-  background "$T/crowd.out" "$CLIENT" --timeout 600 -n 3500 -c 3500 --line "sleep 0" --expect line "$crowd"
+  background "$T/crowd.out" "$CLIENT" -n 3500 -c 3500 --line "sleep 0" --expect line "$crowd"
   local pid=$PID
   until_ok grep -q 'No space left on device' "$T/listener.log"
   kill -CONT "$stopped"
@@ -281,7 +281,7 @@ looked_since() { [ "$(tdbdump -k farm "$SCOREBOARD")" != "$1" ]; }
   oldest=$waiter
   GATE=$first
   client_start crowd -n $crowd -c $crowd --line "sleep 0" --expect line
-  PATIENCE=30 until_ok waiting_is $((crowd + 1))
+  until_ok waiting_is $((crowd + 1))
   watches() { grep -l "^Pid:[[:space:]]*$2\$" "/proc/$1"/fdinfo/*; }
   until_ok watches "$oldest" "$listener"
   # Nothing but the listener's looks changes the farm's record now: the oldest waiter has left the duty to it.

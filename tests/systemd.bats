@@ -31,7 +31,7 @@ teardown() {
     systemctl reset-failed
     rm -rf /run/systemd/system/corebalance*.d
     systemctl disable corebalance.socket corebalance-probe.timer # it also reads all units anew' >/dev/null 2>&1 || true
-  [[ -z ${GROUP-} ]] || PATIENCE=10 until_ok leave_memory_group
+  [[ -z ${GROUP-} ]] || until_ok leave_memory_group
   end_started
   commands_were_found
 }
@@ -178,7 +178,7 @@ while sent:
 # The journal's daemon is stopped, its socket is full, and the node does not write to it either.
 journal_is_stopped() { # FORM CLIENTS
   inside systemd-run -q --collect --unit=node-a -p StandardOutput=null -p StandardError=null \
-    /opt/cbtest/cbtest-node --name a --max 1 --timeout 500 --mode line 127.0.0.1:4001
+    /opt/cbtest/cbtest-node --name a --max 1 --mode line 127.0.0.1:4001
   until_ok is_listening 127.0.0.1:4001
   inside sh -c 'echo "127.0.0.1, 4001, 1, 0" >/etc/corebalance/nodes.conf'
   use "$1"
@@ -227,9 +227,9 @@ lost_lines_are_told() { # AT LEAST
   until_ok state_is 4002 up
   journal_stops
   # The stream of the prober's standard error is full, too, from the prober's own messages.
-  inside sh -c 'exec timeout 60 cbscore down 127.0.0.1:4001 --reason mine' 2>"$T/down"
+  inside sh -c 'exec timeout 300 cbscore down 127.0.0.1:4001 --reason mine' 2>"$T/down"
   grep 'the journal takes nothing now, and has no line of this change' "$T/down"
-  inside timeout 60 cbscore up 127.0.0.1:4001
+  inside timeout 300 cbscore up 127.0.0.1:4001
   inside sh -c 'kill -KILL $(systemctl show -P MainPID node-b)'
   until_ok state_is 4002 down
   node_up b 4002 1 --mode echo
@@ -244,7 +244,7 @@ lost_lines_are_told() { # AT LEAST
     until_ok state_is 4002 up
     [ -n "$(journal -t cbprobe --grep='lines before this one were lost')" ]
   }
-  PATIENCE=300 until_ok goes_on
+  until_ok goes_on
 }
 
 @test "stand-alone, what the listener says first costs no relay its own words, and goes into no connection" {
@@ -423,7 +423,7 @@ held() { score list -nr -o NODE,STATE,REASON | sed -n 's/^\([^ ]*\) held /\1 /p'
   use listener
   inside cbscore load
   node_down b
-  inside sh -c 'echo x | timeout 5 socat -t1 - TCP:127.0.0.1:3632' &
+  inside sh -c 'echo x | timeout 30 socat -t1 - TCP:127.0.0.1:3632' &
   until_ok state_is 4002 down
   entry() { entry=$(journal MESSAGE_ID=0e4b9c3f7a6d4f5a8b1c2d3e4f506172) && [ -n "$entry" ]; }
   until_ok entry
@@ -605,7 +605,7 @@ s.close()"
   before=$(main_pid corebalance.service)
   inside kill -STOP "$before"
   restarted() { [ "$(main_pid corebalance.service)" != "$before" ] && unit_is corebalance.service active; }
-  PATIENCE=40 until_ok restarted
+  until_ok restarted
   client --send 1000 --half-close --expect echo
   until_ok busy_is 1
   client_hurry transfer
@@ -763,8 +763,8 @@ open("/run/corebalance/scoreboard.tdb", "r+b").write(data)'
     printf "[Socket]\nListenStream=3639\n" >/run/systemd/system/corebalance-farm@ci.socket.d/port.conf
     systemctl daemon-reload'
   inside systemctl start corebalance-farm@ci.socket corebalance-farm-probe@ci.timer corebalance-farm-status@ci.socket
-  inside /opt/cbtest/cbtest-client --timeout 60 --send 1000 --half-close --expect echo 127.0.0.1:3639
-  inside /opt/cbtest/cbtest-client --timeout 60 --send 1000 --half-close --expect echo unix:/run/corebalance/ci.sock
+  inside /opt/cbtest/cbtest-client --send 1000 --half-close --expect echo 127.0.0.1:3639
+  inside /opt/cbtest/cbtest-client --send 1000 --half-close --expect echo unix:/run/corebalance/ci.sock
   [ "$(inside cbscore -f ci list -nr -o CORES)" = 2 ]
   inside test ! -e /run/corebalance/scoreboard.tdb
   inside systemctl start corebalance-farm-probe@ci.service
@@ -868,7 +868,7 @@ knocks() { # FILE
 import os, socket, sys
 while not os.path.exists(sys.argv[1]):
     try:
-        with socket.create_connection(("127.0.0.1", 3632), timeout=60) as client:
+        with socket.create_connection(("127.0.0.1", 3632), timeout=300) as client:
             client.sendall(b"knock")
             client.shutdown(socket.SHUT_WR)
             said = b""
@@ -930,7 +930,7 @@ END
 @test "relays reach the nodes and no other address, and clients are not kept out" {
   local name
   for name in 2 3; do
-    inside systemd-run -q --collect --unit="node-$name" /opt/cbtest/cbtest-node --name "n$name" --max 1 --timeout 500 "127.0.0.$name:4001"
+    inside systemd-run -q --collect --unit="node-$name" /opt/cbtest/cbtest-node --name "n$name" --max 1 "127.0.0.$name:4001"
   done
   until_ok is_listening 127.0.0.3:4001
   inside sh -c 'echo "127.0.0.2, 4001, 1, 0" >/etc/corebalance/nodes.conf && cbscore load'
@@ -957,13 +957,13 @@ END
   [ "$(inside cat /run/systemd/system/corebalance-farm@a-b.service.d/allow.conf)" = \
     "$(printf '[Service]\nIPAddressDeny=any\nIPAddressAllow=\nIPAddressAllow=127.0.0.1')" ]
   inside test ! -e /run/systemd/system/corebalance.service.d/allow.conf
-  inside /opt/cbtest/cbtest-client --timeout 60 --send 1000 --half-close --expect echo unix:/run/corebalance/a-b.sock
+  inside /opt/cbtest/cbtest-client --send 1000 --half-close --expect echo unix:/run/corebalance/a-b.sock
   # Where a node is that is not allowed, a relay cannot connect.
-  inside systemd-run -q --collect --unit=node-other /opt/cbtest/cbtest-node --name o --max 1 --timeout 500 127.0.0.2:4002
+  inside systemd-run -q --collect --unit=node-other /opt/cbtest/cbtest-node --name o --max 1 127.0.0.2:4002
   until_ok is_listening 127.0.0.2:4002
   inside sh -c 'echo "127.0.0.2, 4002, 1, 0" >/etc/corebalance/a-b.conf && cbscore -f a-b load'
   background "$T/patient" enter_boot "$BOOT" \
-    /opt/cbtest/cbtest-client --timeout 60 --send 1000 --half-close --expect echo unix:/run/corebalance/a-b.sock
+    /opt/cbtest/cbtest-client --send 1000 --half-close --expect echo unix:/run/corebalance/a-b.sock
   is_down() { score -f a-b list -nr -o NODE,STATE | grep -E '^127.0.0.2:4002 (down|retry)'; }
   until_ok is_down
   inside systemctl start corebalance-farm-allow@a-b.service corebalance-farm-probe@a-b.service
@@ -1109,7 +1109,7 @@ while True:
   inside systemctl is-active corebalance-status.service
   inside curl -sS http://127.0.0.1:3680/metrics | grep '^corebalance_build_info{farm="corebalance"'
   inside curl -sS http://127.0.0.1:3680/status.json | jq -e '.slots == 2'
-  [ "$(inside socat -t 10 - TCP:127.0.0.1:3681)" = 'up ready 100% maxconn:2' ]
+  [ "$(inside socat -t 300 - TCP:127.0.0.1:3681)" = 'up ready 100% maxconn:2' ]
   inside systemctl stop corebalance-status.socket corebalance-agent.socket corebalance-status.service
   [ -z "$(inside systemctl list-units -q --state=failed 'corebalance*')" ]
 }

@@ -52,7 +52,7 @@ print('full', flush=True); time.sleep(600)"
   background "$T/relay.log" nsenter --net="/proc/$KEEPER/ns/net" "$BUILD/cbrelay" -c "$CONF" "$GATE"
   until_ok network ss -Hltn "sport = :3632"
   until_ok grep -q 'listening on' "$T/relay.log"
-  run -0 network "$CLIENT" --timeout 60 --expect line --print "$GATE"
+  run -0 network "$CLIENT" --expect line --print "$GATE"
   [[ $output == *"reply=a "* ]]
   [ "$(reason_of 192.0.2.1:1)" = 'down no\x20route\x20to\x20host' ]
   [ "$(reason_of 192.0.2.2:1)" = 'down address\x20not\x20usable\x20here' ]
@@ -75,15 +75,15 @@ print('full', flush=True); time.sleep(600)"
 @test "neither a command that is content nor a node that is too busy to be asked shows that there is a way out" {
   network_up
   network ip address add 192.0.2.9/32 dev lo
-  background "$T/a.log" nsenter --net="/proc/$KEEPER/ns/net" "$NODE" --name a --max 1 --mode line --timeout 120 192.0.2.9:4001
+  background "$T/a.log" nsenter --net="/proc/$KEEPER/ns/net" "$NODE" --name a --max 1 --mode line 192.0.2.9:4001
   until_ok grep -q ^PORT "$T/a.log"
   echo "192.0.2.9, 4001, 1, 0, check=-s banner:x" >"$CONF"
   background "$T/relay.log" nsenter --net="/proc/$KEEPER/ns/net" "$BUILD/cbrelay" -c "$CONF" "$GATE"
   until_ok grep -q 'listening on' "$T/relay.log"
   # The node has served one connection, and is full with another; then the network is lost.
-  network "$CLIENT" --timeout 60 --line true --expect line "$GATE"
+  network "$CLIENT" --line true --expect line "$GATE"
   until_ok busy_is 0
-  background "$T/client.log" nsenter --net="/proc/$KEEPER/ns/net" "$CLIENT" --timeout 100 --line "$(until_word go)" --expect line "$GATE"
+  background "$T/client.log" nsenter --net="/proc/$KEEPER/ns/net" "$CLIENT" --line "$(until_word go)" --expect line "$GATE"
   until_ok busy_is 1
   node_has_the_line() { network ss -Htn state established 'sport = :4001' | grep -q .; }
   until_ok node_has_the_line
@@ -210,7 +210,7 @@ os.execv('$BUILD/cbprobe', ['cbprobe', '-c', '$CONF', '--fall', '1'])"
 @test "no port left towards a node is this machine's want, not the node's: the connection waits for one" {
   network_up
   network bash -c 'echo 30000 30003 >/proc/sys/net/ipv4/ip_local_port_range; echo 0 >/proc/sys/net/ipv4/tcp_tw_reuse'
-  background "$T/node.log" nsenter --net="/proc/$KEEPER/ns/net" "$NODE" --name a --max 8 --timeout 120 --mode echo "$ADDR:4001"
+  background "$T/node.log" nsenter --net="/proc/$KEEPER/ns/net" "$NODE" --name a --max 8 --mode echo "$ADDR:4001"
   until_ok grep -q ^PORT "$T/node.log"
   node_line 4001 8
   # Other processes of this machine have the ports, until they are told to end.
@@ -228,7 +228,7 @@ time.sleep(600)"
   background "$T/relay.log" systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS \
     -l "$T/gate" nsenter --net="/proc/$KEEPER/ns/net" "$BUILD/cbrelay" -c "$CONF"
   until_ok test -S "$T/gate"
-  background "$T/client.out" bash -c "echo hello | socat -t 60 - 'UNIX-CONNECT:$T/gate'"
+  background "$T/client.out" bash -c "echo hello | socat -t 300 - 'UNIX-CONNECT:$T/gate'"
   until_ok grep -q 'cannot connect for .*: Cannot assign requested address; trying again' "$T/relay.log"
   state_is 4001 up
   word end
@@ -241,13 +241,13 @@ time.sleep(600)"
   network_up
   # The only port that the kernel can give a socket that connects is the port of the node that is down.
   network bash -c 'echo 30001 30001 >/proc/sys/net/ipv4/ip_local_port_range'
-  background "$T/node.log" nsenter --net="/proc/$KEEPER/ns/net" "$NODE" --name alive --max 8 --timeout 120 --mode line 127.0.0.1:4001
+  background "$T/node.log" nsenter --net="/proc/$KEEPER/ns/net" "$NODE" --name alive --max 8 --mode line 127.0.0.1:4001
   until_ok grep -q ^PORT "$T/node.log"
   printf '127.0.0.1, %s\n' '30001, 1, 0, speed=9' '4001, 1, 0' >"$CONF"
   background "$T/relay.log" systemd-socket-activate -E COREBALANCE_SCOREBOARD -E ASAN_OPTIONS -E UBSAN_OPTIONS \
     -l "$T/gate" nsenter --net="/proc/$KEEPER/ns/net" "$BUILD/cbrelay" -c "$CONF"
   until_ok test -S "$T/gate"
-  run -0 bash -c "echo 'sleep 0' | socat -t 60 - 'UNIX-CONNECT:$T/gate'"
+  run -0 bash -c "echo 'sleep 0' | socat -t 300 - 'UNIX-CONNECT:$T/gate'"
   [[ $output == *alive* ]]
   [ "$(reason_of 127.0.0.1:30001)" = "down connection\x20refused" ]
   until_ok grep -q 'node=127.0.0.1:4001 .*node_local=127.0.0.1:30001 .*failed_nodes=1 end=--' "$T/relay.log"

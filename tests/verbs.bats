@@ -18,7 +18,7 @@ renew_node() { # PORT
 
 # crowd NAME: clients that come and go, for as long as the administrators need, or longer.
 crowd() {
-  background "$T/crowd-$1.out" "$CLIENT" -n 600 -c 12 --timeout 300 --expect line "$GATE"
+  background "$T/crowd-$1.out" "$CLIENT" -n 600 -c 12 --expect line "$GATE"
   CROWDS+=("$PID")
 }
 

@@ -61,7 +61,7 @@ node_up() {
   shift 3
   inside sh -ec '[ -z "$0" ] || { echo "$0" >>/run/test/nodes.conf; cat /run/test/nodes.conf >/etc/corebalance/nodes.conf; }
     exec systemd-run -q --collect "$@"' "${NODE_LINE-}" "${UNIT_OPTIONS[@]}" --unit="node-$name" \
-    /opt/cbtest/cbtest-node --name "$name" --max "$cores" --timeout 500 "$@" "127.0.0.1:$port"
+    /opt/cbtest/cbtest-node --name "$name" --max "$cores" "$@" "127.0.0.1:$port"
   until_ok is_listening "127.0.0.1:$port"
 }
 
@@ -90,7 +90,7 @@ setting() {
     systemctl daemon-reload"
 }
 
-client() { inside /opt/cbtest/cbtest-client --timeout 60 "$@" "$GATE"; }
+client() { inside /opt/cbtest/cbtest-client "$@" "$GATE"; }
 
 # client_start NAME [option]...: starts a client in the background; client_wait waits for its end.
 client_start() {
@@ -98,7 +98,7 @@ client_start() {
   shift
   # shellcheck disable=SC2016 # for the shell inside
   background "$T/$name.out" enter_boot "$BOOT" bash -c 'echo $$ >"$0"; exec "$@"' \
-    "/run/test/$name.pid" /opt/cbtest/cbtest-client --timeout 60 "$@" "$GATE"
+    "/run/test/$name.pid" /opt/cbtest/cbtest-client "$@" "$GATE"
   # shellcheck disable=SC2153 # set by background
   printf -v "PID_$name" %s "$PID"
 }
@@ -113,7 +113,7 @@ client_wait() {
 # A flow that is read so slowly that it lasts until client_hurry. What the client has not read fills several buffers on the
 # way back, but not those on the way there: where both ways are full, the kernel (Linux 6.18) may drop every
 # acknowledgement of the client as beyond the relay's closed window, until the relay takes its machine for vanished.
-ENDLESS=(--send 60000000 --ahead 8000000 --bytes-slow 100000 --half-close --expect echo --timeout 600)
+ENDLESS=(--send 60000000 --ahead 8000000 --bytes-slow 100000 --half-close --expect echo)
 
 client_hurry() { inside sh -c "read -r pid </run/test/$1.pid && kill -USR1 \$pid"; }
 

@@ -58,13 +58,13 @@ waiting_on_is() { heard on "$1" "$BUILD/cbscore" queue -n && [ ${#HEARD[@]} = "$
 job_start() {
   local gateway=$1 name=$2
   shift 2
-  background "$T/$name.out" "$CLIENT" --timeout 600 --line "$(until_word "$name")" --expect line "$@" "$ADDR:${PORT[$gateway]}"
+  background "$T/$name.out" "$CLIENT" --line "$(until_word "$name")" --expect line "$@" "$ADDR:${PORT[$gateway]}"
   printf -v "PID_$name" %s "$PID"
 }
 
 # crowd_start NAME N [job]: clients of that gateway, one job after the other, until crowd_stop.
 crowd_start() {
-  background "$T/$1/crowd" "$CLIENT" -n 1000000 -c "$2" --interval 10 --timeout 600 \
+  background "$T/$1/crowd" "$CLIENT" -n 1000000 -c "$2" --interval 10 \
     --line "${3:-sleep 300}" --expect line "$ADDR:${PORT[$1]}"
   CROWD_PID[$1]=$PID
 }

@@ -186,10 +186,10 @@ NEVER=${BATS_RUN_TMPDIR-}/never
 [ -p "$NEVER" ] || mkfifo "$NEVER"
 nap() { read -rt "$1" <>"$NEVER" || true; }
 
-# until_ok COMMAND...: runs it until it succeeds. After $PATIENCE seconds [60] it fails. The pauses become longer: each look
-# costs time of the processor that others want.
+# until_ok COMMAND...: runs it until it succeeds. After $PATIENCE seconds [300] it fails: so long does no machine need that
+# works, however busy. The pauses become longer: each look costs time of the processor that others want.
 until_ok() {
-  local end=$((SECONDS + ${PATIENCE:-60})) msec=20 pause seen
+  local end=$((SECONDS + ${PATIENCE:-300})) msec=20 pause seen
   until if [[ $# == 4 && $1 == grep ]]; then grep_anew "$@"; else "$@"; fi >/dev/null 2>&1; do
     if [ $SECONDS -ge $end ]; then
       echo "gave up waiting for: $*" >&2
@@ -244,7 +244,7 @@ is_running() { look_at "$1" && [[ $STATE != Z && ${BEGAN[$1]:=$BEGIN} == "$BEGIN
 
 # gone PID: waits until the process has ended.
 gone() {
-  local end=$((SECONDS + ${PATIENCE:-60}))
+  local end=$((SECONDS + ${PATIENCE:-300}))
   while is_running "$1"; do
     [ $SECONDS -lt $end ] || return 1
     nap 0.02
@@ -279,7 +279,7 @@ node() {
 node_start() {
   local name=$1 port=$2 cores=$3
   shift 3
-  background "$T/$name.log" "$NODE" --name "$name" --max "$cores" --report "$T/$name.report" --timeout 120 "$@" "$ADDR:$port"
+  background "$T/$name.log" "$NODE" --name "$name" --max "$cores" --report "$T/$name.report" "$@" "$ADDR:$port"
   printf -v "PID_$name" %s "$PID"
   until_ok grep -q ^PORT "$T/$name.log"
 }
@@ -395,13 +395,13 @@ is_listening() {
 }
 
 # client [cbtest-client option]...: against $GATE.
-client() { "$CLIENT" --timeout 60 "$@" "$GATE"; }
+client() { "$CLIENT" "$@" "$GATE"; }
 
 # client_start NAME [option]...: in the background; its output in $T/NAME.out.
 client_start() {
   local name=$1
   shift
-  background "$T/$name.out" "$CLIENT" --timeout 60 "$@" "$GATE"
+  background "$T/$name.out" "$CLIENT" "$@" "$GATE"
   printf -v "PID_$name" %s "$PID"
 }
 

@@ -21,7 +21,7 @@ start() { # LOG COMMAND...; the pid in $started
 }
 
 start_node() { # NAME PORT: a node that takes 4 connections at most, whatever its cores are set to
-  start "$dir/node-$1.log" "$BUILD/tests/cbtest-node" --name "$1" --max 4 --mode echo --timeout 3600 "$address:$2"
+  start "$dir/node-$1.log" "$BUILD/tests/cbtest-node" --name "$1" --max 4 --mode echo "$address:$2"
   node_pid[$2]=$started
 }
 
@@ -46,7 +46,7 @@ open_entrance() { # NAME
 }
 
 storm_begin() {
-  local port end=$((SECONDS + 60))
+  local port end=$((SECONDS + 300))
   for port in 4001 4002 4003; do
     start_node "n$port" $port
     echo "$address, $port, 4, 0" >>"$conf"
@@ -86,7 +86,7 @@ crowd() { # a few clients at one of the doors
   2) how=(--send 400000 --half-close --expect echo) ;;
   *) how=(--send $((RANDOM % 3000 + 1)) --half-close --expect echo) ;;
   esac
-  start "$dir/crowd.log" "$BUILD/tests/cbtest-client" -n "$n" -c "$n" --timeout 180 \
+  start "$dir/crowd.log" "$BUILD/tests/cbtest-client" -n "$n" -c "$n" \
     --source 127.78.1.$((RANDOM % 6 + 1)) "${how[@]}" "$address:$port"
   crowds+=("$started")
 }
@@ -180,7 +180,7 @@ storm_end() {
   # Probes as the timer would: otherwise a node that a probe took down is tried only after half a minute.
   "$BUILD/cbprobe" -c "$conf" >/dev/null 2>&1
   for pid in "${crowds[@]}"; do wait "$pid" 2>/dev/null; done
-  end=$((SECONDS + 60))
+  end=$((SECONDS + 300))
   until at_rest; do
     if [ $SECONDS -ge $end ]; then
       echo "storm: not everything is free:"

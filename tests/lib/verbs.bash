@@ -7,7 +7,7 @@
 verb() {
   local expected=$1 status=0
   shift
-  timeout 60 "$BUILD/cbscore" -c "$CONF" "$@" </dev/null >"$own.out" 2>"$own.err" || status=$?
+  timeout 300 "$BUILD/cbscore" -c "$CONF" "$@" </dev/null >"$own.out" 2>"$own.err" || status=$?
   [[ " $expected " == *" $status "* ]] || echo "$* ended with $status, not $expected: $(tail -n 1 "$own.err")" >>"$wrong"
 }
 

@@ -101,7 +101,7 @@ static bool arg_rst;
 static uint64_t arg_interval_usec;
 static bool arg_start_order;
 static uint64_t arg_gap_usec;
-static uint64_t arg_timeout_usec = 60 * USEC_PER_SEC;
+static uint64_t arg_timeout_usec = 600 * USEC_PER_SEC;
 static bool arg_print;
 static uint64_t arg_bytes_slow;
 static volatile sig_atomic_t hurried; /* by SIGUSR1: --bytes-slow is over */
@@ -846,7 +846,7 @@ static void help(void)
 		    "      --rst             then end it by a reset\n"
 		    "      --abort-after MSEC, --close-after MSEC\n"
 		    "                        end it so long after connect() by a reset, or plainly, and call it ok\n"
-		    "      --timeout SEC     from start to complete reply (60; fractions are allowed)\n"
+		    "      --timeout SEC     from start to complete reply (600; fractions are allowed)\n"
 		    "      --ahead BYTES     send at most so many bytes more than have come back\n"
 		    "      --bytes-slow RATE read at most RATE bytes a second on each connection, until SIGUSR1\n"
 		    "      --interval MSEC   between starts\n"

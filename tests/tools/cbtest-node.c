@@ -76,7 +76,7 @@ static const char *arg_report;
 static unsigned arg_proxy;
 static bool arg_eof_ends;
 static bool arg_die_with_parent;
-static uint64_t arg_timeout_usec = 300 * USEC_PER_SEC;
+static uint64_t arg_timeout_usec = 3600 * USEC_PER_SEC;
 
 #define REPORT_INTERVAL_USEC (20 * USEC_PER_MSEC)
 #define UNTIL_INTERVAL_USEC (10 * USEC_PER_MSEC)
@@ -972,7 +972,7 @@ static void help(void)
 		     "  -e, --eof-ends          the end of input ends a connection in every mode, without a reply\n"
 		     "                          where the mode did not ask for that end (all but echo and reply)\n"
 		     "  -d, --die-with-parent   end when the parent does\n"
-		     "  -t, --timeout SEC       end after that time, status 1 (300)\n"
+		     "  -t, --timeout SEC       end after that time, status 1 (3600)\n"
 		     "  -h, --help\n\n"
 		     "Jobs of the mode line: sleep MSEC, bytes N, reset, close, silent MSEC, count,\n"
 		     "until FILE (a reply as soon as it exists; what stands behind it is ignored).\n"
