@@ -17,14 +17,12 @@
  *               work that is not counted is at most the subject's size for
  *               each unit.
  *
- * The library is loaded when the first pattern is compiled. Few relays ever read
- * a node list. If relays were linked to the library, each relay would map and
- * relocate it at its start, and keep that memory.
+ * The library is loaded when the first pattern is compiled: few relays ever read
+ * a node list.
  */
 
 #include "pattern.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +30,8 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+
+#include "system/library.h"
 
 #define LIBRARY "libpcre2-8.so.0"
 
@@ -79,26 +79,6 @@ static int count(pcre2_callout_block *block, void *arg)
 	return meter->work > WORK_MAX ? PCRE2_ERROR_MATCHLIMIT : 0;
 }
 
-static int find_functions(void *library)
-{
-	const struct {
-		void *to;
-		const char *name;
-	} all[] = {
-#define FIND(f) { &pcre.f, "pcre2_" #f "_8" },
-		FUNCTIONS(FIND)
-	};
-
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		void *function = dlsym(library, all[i].name);
-
-		if (!function)
-			return -ENOSYS;
-		(void)memcpy(all[i].to, &function, sizeof(function)); /* as POSIX does it; C has no cast for this */
-	}
-	return 0;
-}
-
 static int make_contexts(void)
 {
 	pcre.compiling = pcre.compile_context_create(NULL);
@@ -117,15 +97,15 @@ static int make_contexts(void)
 
 int pattern_load(void)
 {
-	void *library;
+	static const struct library_function functions[] = {
+#define FIND(f) { &pcre.f, "pcre2_" #f "_8" },
+		FUNCTIONS(FIND)
+	};
 	int r;
 
 	if (pcre.loaded)
 		return 0;
-	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	if (!library)
-		return -ENOSYS;
-	r = find_functions(library) ?: make_contexts();
+	r = library_load(LIBRARY, functions, sizeof(functions) / sizeof(functions[0])) ?: make_contexts();
 	pcre.loaded = r == 0;
 	return r;
 }
