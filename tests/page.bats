@@ -279,6 +279,14 @@ print('all', flush=True); time.sleep(600)"
   [ "$output" = "cbscore: *:3680: cannot listen: Address already in use" ]
 }
 
+@test "only serve needs libmicrohttpd, and says so where it is not installed" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root to hide a library"; fi
+  score load >/dev/null
+  run -0 without_library libmicrohttpd.so.12 "$BUILD/cbscore" -c "$CONF" list
+  run -1 without_library libmicrohttpd.so.12 "$BUILD/cbscore" -c "$CONF" serve --web "$ADDR:3680"
+  [ "$output" = "cbscore: cannot serve: libmicrohttpd is not installed" ]
+}
+
 @test "the figures are in Prometheus's format, and add up" {
   farm_in_every_state
   score metrics >"$T/metrics"

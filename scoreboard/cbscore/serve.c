@@ -169,6 +169,10 @@ static int serve(const struct context *context)
 
 	if (n < 0)
 		return -n;
+	if (server_load() < 0) {
+		complain("cannot serve: libmicrohttpd is not installed");
+		return STATUS_FAILED;
+	}
 	prepare_signals();
 	(void)sd_notify(0, "READY=1");
 	r = server_run(&settings, fds, (size_t)n);

@@ -357,6 +357,14 @@ entrance() {
   [ "$way" != alone ] || PATIENCE=10 until_ok test -e "$SCOREBOARD" || true
 }
 
+# without_library NAME COMMAND...: runs the command where that library cannot be loaded. It needs root.
+without_library() {
+  local library
+  library=$(ldconfig -p | awk -v name="$1" '$1 == name { print $NF; exit }')
+  # shellcheck disable=SC2016 # for the shell inside
+  unshare --mount bash -c 'mount --bind /dev/null "$0" && exec "$@"' "$(realpath "$library")" "${@:2}"
+}
+
 # preload NAME: builds tests/tools/preload-NAME.c as $PRELOAD, for LD_PRELOAD. Skips the test if the programs have
 # sanitizers.
 preload() {

@@ -24,9 +24,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <microhttpd.h>
-
 #include "assets.h"
+#include "mhd.h"
 #include "prometheus.h"
 #include "page.h"
 #include "shown.h"
@@ -101,8 +100,8 @@ static void add_headers(struct MHD_Response *response, const char *type)
 	};
 
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
-		(void)MHD_add_response_header(response, headers[i].name, headers[i].value);
-	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+		(void)mhd.add_response_header(response, headers[i].name, headers[i].value);
+	(void)mhd.add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 }
 
 /* Queues a response and drops the reference to it. */
@@ -114,25 +113,25 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
 	if (!response)
 		return MHD_NO;
 	add_headers(response, type);
-	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, caching);
+	(void)mhd.add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, caching);
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	r = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
+		(void)mhd.add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	r = mhd.queue_response(connection, status, response);
+	mhd.destroy_response(response);
 	return r;
 }
 
 static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status, const char *text)
 {
 	return answer(connection, status,
-		      MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY),
+		      mhd.create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY),
 		      "text/plain; charset=utf-8", "no-store");
 }
 
 static enum MHD_Result answer_asset(struct MHD_Connection *connection, const struct asset *asset)
 {
 	return answer(connection, MHD_HTTP_OK,
-		      MHD_create_response_from_buffer((size_t)(asset->end - asset->begin), (void *)(uintptr_t)asset->begin,
+		      mhd.create_response_from_buffer((size_t)(asset->end - asset->begin), (void *)(uintptr_t)asset->begin,
 						      MHD_RESPMEM_PERSISTENT),
 		      asset->type, "max-age=300");
 }
@@ -166,7 +165,7 @@ static enum MHD_Result answer_trouble(struct server *server, struct MHD_Connecti
 		return MHD_NO;
 	}
 	return answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-		      MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE),
+		      mhd.create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE),
 		      is_page ? form->type : "text/plain; charset=utf-8", "no-store");
 }
 
@@ -185,7 +184,7 @@ static enum MHD_Result answer_form(struct server *server, struct MHD_Connection 
 	/* libmicrohttpd writes the end of a chunked body also where it leaves the body out. A client would take that for the
 	 * begin of the next answer. */
 	if (response && is_head)
-		(void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+		(void)mhd.set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
 	return answer(connection, MHD_HTTP_OK, response, form->type, "no-store");
 }
 
@@ -254,7 +253,7 @@ static int start_daemons(struct server *server, const int *fds, size_t n)
 	if (n > LISTENERS_MAX)
 		return -E2BIG;
 	for (size_t i = 0; i < n; i++) {
-		struct MHD_Daemon *daemon = MHD_start_daemon(
+		struct MHD_Daemon *daemon = mhd.start_daemon(
 			MHD_USE_EPOLL, 0, NULL, NULL, on_request, server,
 			MHD_OPTION_LISTEN_SOCKET, fds[i], MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
 			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
@@ -273,13 +272,13 @@ static int start_daemons(struct server *server, const int *fds, size_t n)
 static void stop_daemons(struct server *server)
 {
 	for (size_t i = 0; i < server->n_daemons; i++)
-		MHD_stop_daemon(server->daemons[i]);
+		mhd.stop_daemon(server->daemons[i]);
 	server->n_daemons = 0;
 }
 
 static unsigned connections_of(struct MHD_Daemon *daemon)
 {
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+	const union MHD_DaemonInfo *info = mhd.get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
 
 	return info ? info->num_connections : 0;
 }
@@ -329,7 +328,7 @@ static int sleep_time(struct server *server)
 	MHD_UNSIGNED_LONG_LONG least = make_room(server), one;
 
 	for (size_t i = 0; i < server->n_daemons; i++)
-		if (MHD_get_timeout(server->daemons[i], &one) == MHD_YES)
+		if (mhd.get_timeout(server->daemons[i], &one) == MHD_YES)
 			least = least_of(least, one);
 	if (count_connections(server) == 0 && server->shown)
 		least = least_of(least, milliseconds_left(server->shown_usec, SNAPSHOT_USEC));
@@ -357,9 +356,9 @@ static void run_daemon(struct MHD_Daemon *daemon)
 {
 	bool was_full = is_full(daemon);
 
-	(void)MHD_run(daemon);
+	(void)mhd.run(daemon);
 	if (was_full && !is_full(daemon))
-		(void)MHD_run(daemon);
+		(void)mhd.run(daemon);
 }
 
 static int loop(struct server *server, int signal_fd)
@@ -368,7 +367,7 @@ static int loop(struct server *server, int signal_fd)
 
 	for (size_t i = 0; i < server->n_daemons; i++)
 		fds[i] = (struct pollfd){
-			.fd = MHD_get_daemon_info(server->daemons[i], MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, .events = POLLIN,
+			.fd = mhd.get_daemon_info(server->daemons[i], MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, .events = POLLIN,
 		};
 	fds[server->n_daemons] = (struct pollfd){ .fd = signal_fd, .events = POLLIN };
 	while (be_idle(server)) {
@@ -390,6 +389,11 @@ static int open_signals(void)
 	(void)sigaddset(&signals, SIGTERM);
 	(void)sigaddset(&signals, SIGINT);
 	return signalfd(-1, &signals, SFD_CLOEXEC);
+}
+
+int server_load(void)
+{
+	return mhd_load();
 }
 
 int server_run(const struct server_settings *settings, const int *fds, size_t n)

@@ -19,6 +19,9 @@ struct server_settings {
 	void *arg;
 };
 
+/* Loads libmicrohttpd, before server_run(). 0; or -ENOSYS: there is no such library. */
+int server_load(void);
+
 /*
  * Serves on n listening sockets, which stay the caller's, until it has been idle
  * for exit_idle_usec, or SIGTERM or SIGINT comes. The caller has blocked both

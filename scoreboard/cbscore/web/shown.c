@@ -110,7 +110,7 @@ struct MHD_Response *shown_response(struct shown *shown, const struct form *form
 		return NULL;
 	*answer = (struct answer){ .shown = shown, .form = form };
 	shown->users++;
-	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_SIZE, on_room, answer, on_end);
+	response = mhd.create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_SIZE, on_room, answer, on_end);
 	if (!response)
 		on_end(answer);
 	return response;

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include <microhttpd.h>
+#include "mhd.h"
 
 #include "form.h"
 #include "snapshot.h"

@@ -41,8 +41,8 @@ static void put_last(struct visitors *visitors, struct visitor *visitor, bool ha
 /* Without memory a connection is not noted, and stays for as long as libmicrohttpd lets it. */
 static struct visitor *begin(struct visitors *visitors, struct MHD_Connection *connection)
 {
-	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	const union MHD_ConnectionInfo *daemon = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON);
+	const union MHD_ConnectionInfo *fd = mhd.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *daemon = mhd.get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON);
 	struct visitor *visitor = fd && daemon ? calloc(1, sizeof(*visitor)) : NULL;
 
 	if (!visitor)
@@ -68,7 +68,7 @@ void visitors_note(void *arg, struct MHD_Connection *connection, void **context,
 
 void visitors_note_request(struct visitors *visitors, struct MHD_Connection *connection, bool is_there)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	const union MHD_ConnectionInfo *info = mhd.get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct visitor *visitor = info ? info->socket_context : NULL;
 
 	if (!visitor)

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <microhttpd.h>
+#include "mhd.h"
 
 struct visitor;
 
