@@ -129,7 +129,7 @@ $ADDR, 8080, 1, 0, check=https://%n/health
 $ADDR, 4004, 1, 0, check=https://%h:8443/health --ca $T/none.pem
 $ADDR, 4005, 1, 0, check=http://%h:8443/health
 EOF
-  run -0 probe
+  run -0 probe --timeout 60s
   [[ $output == *"$T/none.pem: No such file or directory; its nodes are left as they are"* ]]
   state_is 8443 up
   [ "$(reason_of "$ADDR:8444")" = "certificate not valid: certificate has expired" ]
@@ -211,7 +211,7 @@ while True:
     echo "$ADDR, 4004, 1, 0, check=https://%h:8443/health --ca $T/large"
     for i in {1..70}; do echo "$ADDR, $((4100 + i)), 1, 0, check=https://%h:8443/health --ca $T/ca$i.pem"; done
   } >"$CONF"
-  run -0 timeout -s KILL 60 "$BUILD/cbprobe" -c "$CONF" -v
+  run -0 timeout -s KILL 300 "$BUILD/cbprobe" -c "$CONF" -v --timeout 60s
   [ "$(grep -c 'expected a regular file of at most 1 MB; its nodes are left as they are' <<<"$output")" = 4 ]
   [ "$(grep -c 'expected no more than 64 such files; its nodes are left as they are' <<<"$output")" = 7 ]
   [ "$(grep -c ': https: answered' <<<"$output")" = 64 ]
@@ -380,4 +380,27 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$BUILD/cbprobe" 
   [[ ${lines[7]} == *"colour"* ]]
   [[ ${lines[8]} == *"expected a status from 200 to 599 or a range"* ]]
   [ "${lines[9]}" = 'cbscore: 9 errors; nothing is changed' ]
+}
+
+@test "only a check that needs libcurl loads it, also with --chroot; without the library those nodes stay as they are" {
+  if [ "$(id -u)" != 0 ]; then skip "needs root"; fi
+  web
+  node a 4001 1
+  background "$T/probe.log" "$BUILD/cbprobe" -c "$CONF" --interval 50ms
+  until_ok state_is 4001 up
+  ! grep libcurl "/proc/$PID/maps" || false
+  node_line 8080 1 'check=http://%n/health'
+  score load
+  until_ok state_is 8080 up
+  grep -q libcurl "/proc/$PID/maps"
+  kill "$PID"
+  gone "$PID"
+  rm "$T/www/health"
+  run -0 --separate-stderr without_library libcurl.so.4 "$BUILD/cbprobe" -c "$CONF"
+  [[ $stderr == *'check "http://%n/health": libcurl is not installed; its nodes are left as they are' ]] || { echo "$stderr"; return 1; }
+  state_is 8080 up
+  mkdir "$T/jail"
+  ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 run -0 probe --chroot "$T/jail"
+  state_is 8080 down
+  state_is 4001 up
 }

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "beside.h"
+#include "checks/transfers.h"
 #include "event.h"
 #include "list/pattern.h"
 #include "notify.h"
@@ -188,7 +189,11 @@ static int open_all(struct score **ret)
 		say(LOG_ERR, "/dev/null: %s", strerror(-r));
 		return EX_OSERR;
 	}
-	(void)pattern_load(); /* if it is missing, the first check that needs it says so */
+	if (arg.chroot) {
+		/* The first check that needs a library says so if it is missing. */
+		(void)pattern_load();
+		(void)transfers_load();
+	}
 	r = beside_setup();
 	if (r == 0 && arg.interval_usec) {
 		r = service_setup();

@@ -42,6 +42,15 @@ struct wanted {
 	struct ca *ca;        /* NULL: certificates are those that this machine trusts */
 };
 
+static int load(const struct check_syntax *syntax)
+{
+	if (transfers_load() == 0)
+		return 0;
+	news_say(LOG_WARNING, "check \"%s:%s\": libcurl is not installed; its nodes are left as they are", syntax->name,
+		 syntax->argument);
+	return -EINVAL;
+}
+
 static int open_ca(const struct check_syntax *syntax, struct ca **ret)
 {
 	const char *why;
@@ -65,8 +74,10 @@ static void http_forget(void *prepared)
 static int http_prepare(const struct check_syntax *syntax, void **ret)
 {
 	struct wanted *wanted = calloc(1, sizeof(*wanted));
-	int r = wanted ? open_ca(syntax, &wanted->ca) : -ENOMEM;
+	int r = wanted ? load(syntax) : -ENOMEM;
 
+	if (r == 0)
+		r = open_ca(syntax, &wanted->ca);
 	if (r == 0 && *syntax->body)
 		r = expect_prepare(syntax, syntax->body, true, &wanted->body);
 	if (r == 0)

@@ -21,8 +21,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#include <curl/curl.h>
-
+#include "curl.h"
 #include "system/timespan.h"
 
 #define BUFFER_SIZE 4096L /* of libcurl, for each transfer; the default is 16 kB */
@@ -125,7 +124,7 @@ static size_t header_came(char *line, size_t one, size_t size, void *arg)
 	}
 	transfer->bounded |= is_header(line, size, "Content-Length:") || is_header(line, size, "Transfer-Encoding:");
 	if (size <= 2 && (*line == '\r' || *line == '\n') &&
-	    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK)
+	    curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK)
 		transfer->header_ended = status >= 200;
 	return size;
 }
@@ -157,7 +156,7 @@ static enum transfer_end end_of_connect(const struct transfer *transfer, int *re
 {
 	long error = 0;
 
-	(void)curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &error);
+	(void)curl.easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &error);
 	*ret_error = transfer->error ?: (int)error;
 	return is_shortage(transfer->error) ? TRANSFER_SHORTAGE : TRANSFER_NO_CONNECT;
 }
@@ -183,7 +182,7 @@ static enum transfer_end end_of_receive(const struct transfer *transfer, int *re
 {
 	long error = 0;
 
-	(void)curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &error);
+	(void)curl.easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &error);
 	*ret_error = (int)error;
 	if (error)
 		return TRANSFER_RESET;
@@ -238,7 +237,7 @@ static void fill_result(struct transfer *transfer, CURLcode code, struct transfe
 {
 	long status = 0;
 
-	(void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (transfer->body)
 		transfer->body[transfer->body_size] = '\0';
 	*ret = (struct transfer_result){
@@ -258,9 +257,9 @@ struct transfer *transfer_next_ended(struct transfers *transfers, struct transfe
 	int left;
 
 	do
-		message = curl_multi_info_read(transfers_multi(transfers), &left);
+		message = curl.multi_info_read(transfers_multi(transfers), &left);
 	while (message && message->msg != CURLMSG_DONE);
-	if (!message || curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer) != CURLE_OK)
+	if (!message || curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer) != CURLE_OK)
 		return NULL;
 	fill_result(transfer, message->data.result, ret);
 	return transfer;
@@ -292,8 +291,8 @@ static int tell_addresses(struct transfer *transfer, const struct transfer_reque
 	(void)snprintf(line, sizeof(line), "%s:%s:", host, port);
 	for (unsigned i = 0; i < request->n_addresses; i++)
 		append_address(line, sizeof(line), &request->addresses[i]);
-	transfer->resolve = curl_slist_append(NULL, line);
-	if (!transfer->resolve || curl_easy_setopt(transfer->easy, CURLOPT_RESOLVE, transfer->resolve) != CURLE_OK)
+	transfer->resolve = curl.slist_append(NULL, line);
+	if (!transfer->resolve || curl.easy_setopt(transfer->easy, CURLOPT_RESOLVE, transfer->resolve) != CURLE_OK)
 		return -ENOMEM;
 	return 0;
 }
@@ -301,19 +300,19 @@ static int tell_addresses(struct transfer *transfer, const struct transfer_reque
 /* The URL's host and port, for tell_addresses(). 0, -EINVAL or -ENOMEM. */
 static int prepare_addresses(struct transfer *transfer, const struct transfer_request *request)
 {
-	CURLU *url = curl_url();
+	CURLU *url = curl.url();
 	char *host = NULL, *port = NULL;
 	int r = -EINVAL;
 
 	if (!url)
 		return -ENOMEM;
-	if (curl_url_set(url, CURLUPART_URL, request->url, 0) == CURLUE_OK &&
-	    curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-	    curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
+	if (curl.url_set(url, CURLUPART_URL, request->url, 0) == CURLUE_OK &&
+	    curl.url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+	    curl.url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
 		r = tell_addresses(transfer, request, host, port);
-	curl_free(host);
-	curl_free(port);
-	curl_url_cleanup(url);
+	curl.free(host);
+	curl.free(port);
+	curl.url_cleanup(url);
 	return r;
 }
 
@@ -324,7 +323,7 @@ static long msec_from_usec(uint64_t usec)
 	return msec > INT32_MAX ? INT32_MAX : msec < 1 ? 1 : (long)msec;
 }
 
-#define SET(option, value) (curl_easy_setopt(transfer->easy, (option), (value)) == CURLE_OK)
+#define SET(option, value) (curl.easy_setopt(transfer->easy, (option), (value)) == CURLE_OK)
 
 /* Sets what the transfer asks for, and from which server. */
 static bool set_request(struct transfer *transfer, const struct transfer_request *request)
@@ -369,7 +368,7 @@ static bool set_manners(struct transfer *transfer)
 
 static int prepare(struct transfer *transfer, const struct transfer_request *request)
 {
-	transfer->easy = curl_easy_init();
+	transfer->easy = curl.easy_init();
 	if (!transfer->easy)
 		return -ENOMEM;
 	if (request->keep_body) {
@@ -393,7 +392,7 @@ int transfer_begin(struct transfers *transfers, const struct transfer_request *r
 	transfer->owner = owner;
 	transfer->holds_slot = request->holds_slot;
 	r = prepare(transfer, request);
-	if (r == 0 && curl_multi_add_handle(transfers_multi(transfers), transfer->easy) != CURLM_OK)
+	if (r == 0 && curl.multi_add_handle(transfers_multi(transfers), transfer->easy) != CURLM_OK)
 		r = -ENOMEM;
 	if (r < 0) {
 		transfer_free(transfer);
@@ -420,9 +419,9 @@ void transfer_free(struct transfer *transfer)
 	if (transfer->holds_slot)
 		end_connection(transfer);
 	if (transfer->transfers)
-		(void)curl_multi_remove_handle(transfers_multi(transfer->transfers), transfer->easy);
-	curl_easy_cleanup(transfer->easy);
-	curl_slist_free_all(transfer->resolve);
+		(void)curl.multi_remove_handle(transfers_multi(transfer->transfers), transfer->easy);
+	curl.easy_cleanup(transfer->easy);
+	curl.slist_free_all(transfer->resolve);
 	free(transfer->body);
 	free(transfer);
 }

@@ -17,7 +17,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
+#include "curl.h"
 
 #define EVENTS_MAX 256
 #define ROUNDS_MAX 64 /* so many rounds of EVENTS_MAX events, before other sources have their turn */
@@ -44,7 +44,7 @@ static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *arg, voi
 	event.events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0);
 	if (epoll_ctl(transfers->epoll_fd, operation, fd, &event) < 0)
 		return -1;
-	(void)curl_multi_assign(transfers->multi, fd, transfers);
+	(void)curl.multi_assign(transfers->multi, fd, transfers);
 	return 0;
 }
 
@@ -95,15 +95,20 @@ static int transfers_init(struct transfers *transfers)
 	event.data.fd = transfers->timer_fd;
 	if (epoll_ctl(transfers->epoll_fd, EPOLL_CTL_ADD, transfers->timer_fd, &event) < 0)
 		return -errno;
-	transfers->multi = curl_multi_init();
+	transfers->multi = curl.multi_init();
 	if (!transfers->multi ||
-	    curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETFUNCTION, socket_changed) != CURLM_OK ||
-	    curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETDATA, transfers) != CURLM_OK ||
-	    curl_multi_setopt(transfers->multi, CURLMOPT_TIMERFUNCTION, timer_changed) != CURLM_OK ||
-	    curl_multi_setopt(transfers->multi, CURLMOPT_TIMERDATA, transfers) != CURLM_OK ||
-	    curl_multi_setopt(transfers->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) != CURLM_OK)
+	    curl.multi_setopt(transfers->multi, CURLMOPT_SOCKETFUNCTION, socket_changed) != CURLM_OK ||
+	    curl.multi_setopt(transfers->multi, CURLMOPT_SOCKETDATA, transfers) != CURLM_OK ||
+	    curl.multi_setopt(transfers->multi, CURLMOPT_TIMERFUNCTION, timer_changed) != CURLM_OK ||
+	    curl.multi_setopt(transfers->multi, CURLMOPT_TIMERDATA, transfers) != CURLM_OK ||
+	    curl.multi_setopt(transfers->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) != CURLM_OK)
 		return -ENOMEM;
 	return 0;
+}
+
+int transfers_load(void)
+{
+	return curl_load();
 }
 
 int transfers_open(struct transfers **ret)
@@ -114,7 +119,7 @@ int transfers_open(struct transfers **ret)
 	if (!transfers)
 		return -ENOMEM;
 	transfers->epoll_fd = transfers->timer_fd = -1;
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+	if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		free(transfers);
 		return -ENOMEM;
 	}
@@ -132,12 +137,12 @@ void transfers_close(struct transfers *transfers)
 	if (!transfers)
 		return;
 	if (transfers->multi)
-		(void)curl_multi_cleanup(transfers->multi);
+		(void)curl.multi_cleanup(transfers->multi);
 	if (transfers->timer_fd >= 0)
 		(void)close(transfers->timer_fd);
 	if (transfers->epoll_fd >= 0)
 		(void)close(transfers->epoll_fd);
-	curl_global_cleanup();
+	curl.global_cleanup();
 	free(transfers);
 }
 
@@ -167,7 +172,7 @@ static int work_on(const struct transfers *transfers, const struct epoll_event *
 	if (fd == transfers->timer_fd) {
 		if (read(fd, &times, sizeof(times)) < 0 && errno != EAGAIN)
 			return -errno;
-		return errno_from_multi(curl_multi_socket_action(transfers->multi, CURL_SOCKET_TIMEOUT, 0, &running));
+		return errno_from_multi(curl.multi_socket_action(transfers->multi, CURL_SOCKET_TIMEOUT, 0, &running));
 	}
 	if (event->events & EPOLLIN)
 		mask |= CURL_CSELECT_IN;
@@ -175,7 +180,7 @@ static int work_on(const struct transfers *transfers, const struct epoll_event *
 		mask |= CURL_CSELECT_OUT;
 	if (event->events & (EPOLLERR | EPOLLHUP))
 		mask |= CURL_CSELECT_ERR;
-	return errno_from_multi(curl_multi_socket_action(transfers->multi, fd, mask, &running));
+	return errno_from_multi(curl.multi_socket_action(transfers->multi, fd, mask, &running));
 }
 
 int transfers_work(struct transfers *transfers)

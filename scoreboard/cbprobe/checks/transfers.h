@@ -8,6 +8,10 @@
 
 struct transfers;
 
+/* Loads libcurl, before any other function of this file is called. A process that is about to lose sight of the library's
+ * file calls this first. 0; or -ENOSYS: there is no such library. */
+int transfers_load(void);
+
 /* Begins to use libcurl. *ret is the caller's, to be ended by transfers_close(). 0 or -errno. */
 int transfers_open(struct transfers **ret);
 
