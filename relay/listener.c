@@ -902,6 +902,21 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
+/* Once libsystemd has read a signal, sigterm_is_asked() does not see it. So no other event comes between: its wait for the
+ * lock would not end. */
+static int add_end_signal(struct listener *l, int number)
+{
+	sd_event_source *source = NULL;
+	int r = sd_event_add_signal(l->event, &source, number | SD_EVENT_SIGNAL_PROCMASK, on_terminate, l);
+
+	if (r >= 0)
+		r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT);
+	if (r >= 0)
+		r = sd_event_source_set_floating(source, true);
+	(void)sd_event_source_unref(source);
+	return r;
+}
+
 static int begin(struct listener *l, const struct listener_setup *setup)
 {
 	int r;
@@ -910,9 +925,9 @@ static int begin(struct listener *l, const struct listener_setup *setup)
 	l->journal_fd = log_fd();
 	r = sd_event_new(&l->event);
 	if (r >= 0)
-		r = sd_event_add_signal(l->event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, on_terminate, l);
+		r = add_end_signal(l, SIGTERM);
 	if (r >= 0)
-		r = sd_event_add_signal(l->event, NULL, SIGINT | SD_EVENT_SIGNAL_PROCMASK, on_terminate, l);
+		r = add_end_signal(l, SIGINT);
 	if (r >= 0)
 		r = sd_event_add_signal(l->event, NULL, SIGHUP | SD_EVENT_SIGNAL_PROCMASK, on_reload, l);
 	if (r >= 0)
