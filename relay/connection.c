@@ -114,6 +114,8 @@ static enum stage end_by_limit(struct life *life, enum end_cause cause)
 
 static enum stage end_by_scoreboard(struct life *life, int error, enum end_phase phase)
 {
+	if (error == -EINTR) /* SIGTERM ended the wait for the lock */
+		return end(life, END_ADMIN, phase, EX_OK);
 	report_message(LOG_ERR, "the scoreboard failed %s: %s", life->connection->record.client, score_strerror(error));
 	return end(life, END_RESOURCES, phase, error == -EUCLEAN || error == -EBADMSG ? EX_CONFIG : EX_OSERR);
 }
@@ -243,7 +245,7 @@ static enum stage stage_wait(struct life *life)
 	case WAIT_INTERRUPTED:
 		return end(life, END_ADMIN, PHASE_QUEUE, EX_OK);
 	default:
-		return error == -EINTR ? end(life, END_ADMIN, PHASE_QUEUE, EX_OK) : end_by_scoreboard(life, error, PHASE_QUEUE);
+		return end_by_scoreboard(life, error, PHASE_QUEUE);
 	}
 }
 

@@ -215,6 +215,24 @@ quit() {
   kill -0 "$HOLDER"
 }
 
+@test "a relay that waits for the lock to give its slot back can be ended, and blames no scoreboard" {
+  local relay
+  full_node 4001
+  node_line 4001 1
+  entrance connection
+  client_start one --line "sleep 0" --expect line
+  until_ok busy_is 1
+  relay=$(score slots -nr -o PID)
+  hold hold
+  # The connect fails now, and the node's slot is to be given back.
+  until_ok grep -q "cbtest-lock) has its lock" "$T/relay.log"
+  kill -TERM "$relay"
+  client_fails one
+  until_ok grep 'end=K' "$T/relay.log"
+  run ! grep 'the scoreboard failed' "$T/relay.log"
+  kill -0 "$HOLDER"
+}
+
 @test "a process that is killed in a section holds up no other" {
   farm
   hold hold
