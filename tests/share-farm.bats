@@ -45,7 +45,8 @@ share_at_is() { on "$1" "$BUILD/cbscore" list -nr -o NODE,SHARE | grep -qx "$ADD
   node m 4002 4 --mode line
   for g in a b; do on $g "$BUILD/cbscore" -c "$CONF" load; done
   for g in a b; do crowd_start $g 12; done
-  for g in a b; do until_ok busy_at_least $g 4001 1; done
+  # Each has half of the cores: of either node, or all of one node.
+  for g in a b; do until_ok busy_on_at_least $g 3; done
   on a "$BUILD/cbscore" down "$ADDR:4001"
   until_ok busy_at_is b 4001 4
   # It has what b leaves of the other node, and no core of this one comes to it.
