@@ -386,7 +386,7 @@ print('end', flush=True)"
   until_ok taken_by_another
   word go
   until_ok busy_is 0
-  until_ok grep -qx end "$T/last.out"
+  PATIENCE=20 until_ok grep -qx end "$T/last.out"
   # shellcheck disable=SC2086  # pids
   kill -CONT $idle
   farm_is_at_rest
@@ -472,7 +472,7 @@ time.sleep(600)"
   client_fails one
   before=$(sleeps_of "$GATE_PID")
   # A listener that looked all the time would not sleep at all.
-  until_ok sleeps_more "$GATE_PID" $((before + 20))
+  PATIENCE=20 until_ok sleeps_more "$GATE_PID" $((before + 20))
   kill -9 "$PID"
   until_ok grep -F "relay $holder was ended by signal 9" "$T/relay.log"
   until_ok test ! -e "/proc/$holder"
@@ -508,7 +508,7 @@ ends_while_the_listener_is_stopped() {
 import socket
 s = socket.create_connection(('$ADDR', 3632)); s.sendall(b'hold$1\n')
 assert s.recv(9)
-w = socket.create_connection(('$ADDR', 3632)); w.sendall(b'$1\n'); w.shutdown(socket.SHUT_WR); w.settimeout(300)
+w = socket.create_connection(('$ADDR', 3632)); w.sendall(b'$1\n'); w.shutdown(socket.SHUT_WR); w.settimeout(20)
 print('waits', flush=True)
 s.close()
 try:

@@ -17,14 +17,17 @@ waiter() {
   waiter=$(score queue -nr -o PID | tail -n 1)
 }
 
-has_ended() { ! is_running "$(eval echo "\$PID_$1")"; }
+has_ended() {
+  local pid=PID_$1
+  ! is_running "${!pid}"
+}
 # served NAME: the client was served.
 served() {
   until_ok has_ended "$1"
   client_wait "$1"
 }
 # The busy slot has been taken by another process than $1.
-busy_with_another() { [ "$(score slots -nr -o PID)" != "" ] && [ "$(score slots -nr -o PID)" != "$1" ]; }
+busy_with_another() { heard score slots -nr -o PID && [ "${HEARD[*]}" != "" ] && [ "${HEARD[*]}" != "$1" ]; }
 
 # A process has a slot.
 has_slot() { score slots -nr -o PID | grep -qx "$1"; }
@@ -281,7 +284,7 @@ looked_since() { [ "$(tdbdump -k farm "$SCOREBOARD")" != "$1" ]; }
   oldest=$waiter
   GATE=$first
   client_start crowd -n $crowd -c $crowd --line "sleep 0" --expect line
-  until_ok waiting_is $((crowd + 1))
+  PATIENCE=30 until_ok waiting_is $((crowd + 1))
   watches() { grep -l "^Pid:[[:space:]]*$2\$" "/proc/$1"/fdinfo/*; }
   until_ok watches "$oldest" "$listener"
   # Nothing but the listener's looks changes the farm's record now: the oldest waiter has left the duty to it.

@@ -244,7 +244,7 @@ lost_lines_are_told() { # AT LEAST
     until_ok state_is 4002 up
     [ -n "$(journal -t cbprobe --grep='lines before this one were lost')" ]
   }
-  until_ok goes_on
+  PATIENCE=300 until_ok goes_on
 }
 
 @test "stand-alone, what the listener says first costs no relay its own words, and goes into no connection" {
@@ -605,7 +605,7 @@ s.close()"
   before=$(main_pid corebalance.service)
   inside kill -STOP "$before"
   restarted() { [ "$(main_pid corebalance.service)" != "$before" ] && unit_is corebalance.service active; }
-  until_ok restarted
+  PATIENCE=40 until_ok restarted
   client --send 1000 --half-close --expect echo
   until_ok busy_is 1
   client_hurry transfer

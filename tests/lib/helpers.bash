@@ -186,10 +186,10 @@ NEVER=${BATS_RUN_TMPDIR-}/never
 [ -p "$NEVER" ] || mkfifo "$NEVER"
 nap() { read -rt "$1" <>"$NEVER" || true; }
 
-# until_ok COMMAND...: runs it until it succeeds. After $PATIENCE seconds [300] it fails: so long does no machine need that
-# works, however busy. The pauses become longer: each look costs time of the processor that others want.
+# until_ok COMMAND...: runs it until it succeeds. After $PATIENCE seconds [120] it fails: a machine that works needs
+# less, however busy. The pauses become longer: each look costs time of the processor that others want.
 until_ok() {
-  local end=$((SECONDS + ${PATIENCE:-300})) msec=20 pause seen
+  local end=$((SECONDS + ${PATIENCE:-120})) msec=20 pause seen
   until if [[ $# == 4 && $1 == grep ]]; then grep_anew "$@"; else "$@"; fi >/dev/null 2>&1; do
     if [ $SECONDS -ge $end ]; then
       echo "gave up waiting for: $*" >&2
@@ -244,7 +244,7 @@ is_running() { look_at "$1" && [[ $STATE != Z && ${BEGAN[$1]:=$BEGIN} == "$BEGIN
 
 # gone PID: waits until the process has ended.
 gone() {
-  local end=$((SECONDS + ${PATIENCE:-300}))
+  local end=$((SECONDS + ${PATIENCE:-120}))
   while is_running "$1"; do
     [ $SECONDS -lt $end ] || return 1
     nap 0.02
