@@ -87,7 +87,7 @@ was_kept() { [ "$(kept)" -ge 1 ]; }
   until_ok busy_is 1
   damage noise farm
   client_wait one
-  was_kept
+  until_ok was_kept
   state_is 4009 down
   farm_is_at_rest
 }
