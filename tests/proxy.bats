@@ -376,6 +376,9 @@ connections_of_service_are() { [ "$(ss -Htnp state established "src $GATE" | gre
 # The slot is a relay's. A slot that the listener has on the way to a relay would go back while the listener is stopped.
 relay_has_slot() { heard score slots -nr -o PID && [ ${#HEARD[@]} = 1 ] && [ "${HEARD[0]}" != "$GATE_PID" ]; }
 
+# unread_are N: so many clients have sent what no process has read yet.
+unread_are() { heard ss -Htn state established "src $GATE" && heard_are "[1-9]*" "$1"; }
+
 @test "--queue-limit: a place that comes free by --queue-timeout is the next client's at once" {
   node a 4001 1 --mode line
   entrance alone --accept-proxy 127.0.0.1 --queue-limit 1 --queue-timeout 8s
@@ -383,9 +386,9 @@ relay_has_slot() { heard score slots -nr -o PID && [ ${#HEARD[@]} = 1 ] && [ "${
   until_ok relay_has_slot
   kill -STOP "$GATE_PID"
   held first "$(header 192.0.2.1)count\n"
-  until_ok connected_are 2
+  until_ok unread_are 1
   held second "$(header 192.0.2.2)count\n"
-  until_ok connected_are 3
+  until_ok unread_are 2
   kill -CONT "$GATE_PID"
   until_ok grep -q 'client=192.0.2.1:4711 .*cause=queue-timeout' "$T/relay.log"
   until_ok waiting_clients_are '192.0.2.2:4711 '
