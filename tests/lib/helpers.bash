@@ -260,11 +260,13 @@ end_started() {
   return 0
 }
 
-# background LOG COMMAND...: starts the command; its pid is in $PID.
+# background LOG COMMAND...: starts the command; its pid is in $PID, and its output in LOG, a file that is there by then.
 background() {
   local log=$1
   shift
-  "$@" </dev/null >"$log" 2>&1 3>&- &
+  {
+    "$@" </dev/null 2>&1 3>&- &
+  } >"$log"
   PID=$!
   started "$PID"
 }
