@@ -19,22 +19,26 @@ setup() {
   cd "$BATS_TEST_TMPDIR" || return 1
 }
 
-# search LOG COMPILER states|circles DEFINE...: searches all states, or all endless circles; pan's output goes to LOG.
-# The compiler does not optimize: that would cost more time than it saves. Nor does pan fill 180 MB before it begins: a
-# table of 2^22 entries (-w) and a path of 20,000 steps (-m) are enough. The C library asks for large pages, as a search
-# touches its memory everywhere. With BACKWARDS the last process and its last choice are tried first, with CHOICES each
-# process's last choice: the states are the same, but an error among them may be found sooner.
+# search LOG states|circles DEFINE...: searches all states, or all endless circles; pan's output goes to LOG.
+# Most searches end within a second. tcc(1) needs 0.1 s for what gcc compiles in a second, and its code takes a third
+# longer: gcc is for searches of more than a million states, which are LARGE. It does not optimize: that would cost more
+# time than it saves. States are stored as they are (NOCOMP): to make them smaller takes a fifth of a search, and only a
+# search for endless circles needs it. Nor does pan fill 180 MB before it begins: a table of 2^22 entries (-w) and a path of
+# 20,000 steps (-m) are enough. The C library asks for large pages, as a search touches its memory everywhere. With
+# BACKWARDS the last process and its last choice are tried first, with CHOICES each process's last choice: the states are
+# the same, but an error among them may be found sooner.
 search() {
-  local log=$1 compiler=$2 kind=-DSAFETY option=() run
-  [ "$3" = states ] || { kind=-DNP option=(-l); }
-  shift 3
+  local log=$1 compiler=gcc kind=(-DSAFETY -DNOCOMP) option=() run
+  [ "$2" = states ] || { kind=(-DNP) option=(-l); }
+  [ -n "${LARGE-}" ] || ! command -v tcc >/dev/null || compiler=tcc
+  shift 2
   run=$(mktemp -d "$BATS_TEST_TMPDIR/XXXXXX")
   cp "$models/${MODEL:-queue}.pml" "$run/model.pml"
   (
     cd "$run" || exit 1
     spin -a "$@" model.pml &&
-      "$compiler" ${BACKWARDS:+-DREVERSE -DT_REVERSE} ${CHOICES:+-DT_REVERSE} -w "$kind" -DNOREDUCE -DMEMLIM=3000 \
-        -o pan pan.c &&
+      "$compiler" ${BACKWARDS:+-DREVERSE -DT_REVERSE} ${CHOICES:+-DT_REVERSE} -w "${kind[@]}" -DNOREDUCE \
+        -DMEMLIM=3000 -o pan pan.c &&
       GLIBC_TUNABLES=glibc.malloc.hugetlb=1 ./pan "${option[@]}" -w22 -m20000
   ) >"$log" 2>&1 || return 1
   # A search that did not end proves nothing.
@@ -46,20 +50,19 @@ search() {
 holds() {
   local log
   log=$(mktemp "$BATS_TEST_TMPDIR/XXXXXX")
-  if search "$log" gcc "$1" $2 && grep -q 'errors: 0$' "$log"; then
+  if search "$log" "$1" $2 && grep -q 'errors: 0$' "$log"; then
     echo "# states: $(sed -nE 's/^ *([0-9]+) states, stored.*/\1/p' "$log") (${MODEL:-queue}, $1, $2)" >&3
   else
     echo "fails: $1, $2" && cat "$log" && return 1
   fi
 }
 
-# breaks states|circles "DEFINE..." MUTATION PATTERN: the error that is found must match the pattern. Most errors are
-# found within milliseconds: tcc(1) needs 0.1 s for what gcc compiles in a second.
+# breaks states|circles "DEFINE..." MUTATION PATTERN: the error that is found must match the pattern.
 # shellcheck disable=SC2086  # a list of words
 breaks() {
   local log
   log=$(mktemp "$BATS_TEST_TMPDIR/XXXXXX")
-  if search "$log" "$(command -v tcc || echo gcc)" "$1" $2 "-DMUTATE_$3" && grep -q 'errors: 1$' "$log" &&
+  if search "$log" "$1" $2 "-DMUTATE_$3" && grep -q 'errors: 1$' "$log" &&
     grep -q "^pan:1: .*$4" "$log"; then
     echo "# found: MUTATE_$3 (${MODEL:-queue}) after $(sed -nE 's/^ *([0-9]+) states, stored.*/\1/p' "$log") states" >&3
   else
@@ -68,7 +71,7 @@ breaks() {
 }
 
 # Runs the commands of its input, as many at once as there are processors, but not more than four: a search takes up to
-# 500 MB. Fails if a command failed.
+# 800 MB. Fails if a command failed.
 side_by_side() {
   local line most running=0 failed=0
   most=$(nproc)
@@ -88,9 +91,9 @@ side_by_side() {
 @test "model: cap, order, one holder, wake-up and no leak, whichever process is killed, fails to connect, or leaves" {
   side_by_side <<-'END'
 	holds states "-DNODES=2 -DFAILS=1 -DREAPS=0"
-	holds states "$ONE_SLOT -DKILLS=2"
+	LARGE=1 holds states "$ONE_SLOT -DKILLS=2"
 	holds states "$ONE_SLOT -DLEAVES=1 -DREAPS=0"
-	holds states "$ONE_SLOT -DLEAVES=1 -DLISTENER"
+	LARGE=1 holds states "$ONE_SLOT -DLEAVES=1 -DLISTENER"
 	holds states "$COMES_UP -DKILLS=2"
 	holds states "-DKILLS=2"
 	END
@@ -123,15 +126,15 @@ side_by_side() {
 
 @test "model: the gate loses no connection, no order and no slot, whichever process is killed, retires, or is let go; and stops" {
   side_by_side <<-'END'
-	MODEL=gate holds states "-DCONNECTIONS=1 -DKILLS=1"
-	MODEL=gate holds states "-DCONNECTIONS=1 -DKILLS=1 -DMANY"
-	MODEL=gate holds states "-DCONNECTIONS=1 -DTRIMS=1"
-	MODEL=gate holds states "-DCONNECTIONS=1 -DSTOPS=1"
-	MODEL=gate holds states "-DCONNECTIONS=1 -DSTOPS=1 -DOWNED"
-	MODEL=gate holds states "-DCONNECTIONS=1 -DTERMS=1"
-	MODEL=gate holds states "-DCONNECTIONS=2"
-	MODEL=gate holds states "-DCONNECTIONS=2 -DLIMIT=1"
-	MODEL=gate holds states "-DCONNECTIONS=2 -DPER_RELAY=1 -DMANY"
+	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=1 -DKILLS=1"
+	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=1 -DKILLS=1 -DMANY"
+	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=1 -DTRIMS=1"
+	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=1 -DSTOPS=1"
+	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=1 -DSTOPS=1 -DOWNED"
+	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=1 -DTERMS=1"
+	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=2"
+	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=2 -DLIMIT=1"
+	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=2 -DPER_RELAY=1 -DMANY"
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=1 -DKILLS=1" DROP_UNSEEN 'arrived>accepted'
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DPER_RELAY=1 -DMANY" RETIRE_ORDERED 'arrived>accepted'
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=1 -DKILLS=1" LOOK_AT_NOTHING 'arrived>accepted'
@@ -142,7 +145,7 @@ side_by_side() {
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DSLOTS=2" ACCEPT_FIRST 'came==tickets'
 	MODEL=gate breaks states "-DCONNECTIONS=3" OVERTAKE 'waiting==0'
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2" FULL_UNTOLD 'arrived>accepted'
-	MODEL=gate holds states "-DCONNECTIONS=1 -DREVOKES=1"
+	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=1 -DREVOKES=1"
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DREVOKES=1" REVOKE_TAKING 'assertion violated'
 	CHOICES=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DKILLS=1" CLOSE_EARLY 'accepted=='
 	MODEL=gate breaks states "-DCONNECTIONS=2" COPY_UNTIMED 'given'
@@ -153,8 +156,8 @@ side_by_side() {
 
 @test "model: one process at a time is in a section, whichever is killed, and whatever is done to the page of the lock" {
   side_by_side <<-'END'
-	MODEL=lock holds states ""
-	MODEL=lock holds states "-DN=2 -DKILLS=2 -DPAGES=3"
+	LARGE=1 MODEL=lock holds states ""
+	LARGE=1 MODEL=lock holds states "-DN=2 -DKILLS=2 -DPAGES=3"
 	MODEL=lock breaks states "" WITHOUT_WORD 'inside==255'
 	MODEL=lock breaks states "" LOOKS_THEN_WRITES 'inside==255'
 	MODEL=lock breaks states "" ROBS_THE_LIVING 'inside==255'
@@ -179,7 +182,7 @@ side_by_side() {
 @test "model: a slot on its way from the listener to a relay has one holder, and is not lost with either" {
   side_by_side <<-'END'
 	MODEL=handover holds states ""
-	MODEL=handover holds states "-DORDERS=4 -DKILLS=3"
+	LARGE=1 MODEL=handover holds states "-DORDERS=4 -DKILLS=3"
 	MODEL=handover breaks states "" TAKE_KEEPS_OWNER 'assertion violated'
 	MODEL=handover breaks states "" NOT_NOTED 'holder==2'
 	MODEL=handover breaks states "" LEAVE_ANY 'assertion violated'
