@@ -13,8 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <systemd/sd-daemon.h>
-
+#include "service.h"
 #include "system/number.h"
 #include "system/timespan.h"
 #include "verbs.h"
@@ -28,13 +27,13 @@ static uint64_t arg_exit_idle_usec;
 /* Takes the listening sockets that a service manager passed. Returns their number, or -errno. */
 static int take_sockets(int fds[static SOCKETS_MAX])
 {
-	int n = sd_listen_fds(1);
+	int n = service.listen_fds(1);
 
 	if (n > SOCKETS_MAX)
 		return -E2BIG;
 	for (int i = 0; i < n; i++) {
 		fds[i] = SD_LISTEN_FDS_START + i;
-		if (sd_is_socket(fds[i], AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+		if (service.is_socket(fds[i], AF_UNSPEC, SOCK_STREAM, 1) <= 0)
 			return -ENOTSOCK;
 	}
 	return n;
@@ -165,8 +164,13 @@ static int serve(const struct context *context)
 		.exit_idle_usec = arg_exit_idle_usec, .open = open_farm, .arg = (void *)(uintptr_t)context,
 		.farm = context->farm_shown,
 	};
-	int fds[SOCKETS_MAX], n = get_sockets(fds), r;
+	int fds[SOCKETS_MAX], n, r;
 
+	if (service_load() < 0) {
+		complain("cannot serve: libsystemd is not installed");
+		return STATUS_FAILED;
+	}
+	n = get_sockets(fds);
 	if (n < 0)
 		return -n;
 	if (server_load() < 0) {
@@ -174,7 +178,7 @@ static int serve(const struct context *context)
 		return STATUS_FAILED;
 	}
 	prepare_signals();
-	(void)sd_notify(0, "READY=1");
+	(void)service.notify(0, "READY=1");
 	r = server_run(&settings, fds, (size_t)n);
 	if (r == 0)
 		return STATUS_OK;
