@@ -197,7 +197,7 @@ until_ok() {
     fi
     printf -v pause 0.%03d $msec
     nap "$pause"
-    msec=$((msec < 150 ? msec * 3 / 2 : 200))
+    msec=$((msec < 200 ? msec * 3 / 2 : 300))
   done
 }
 
