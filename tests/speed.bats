@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bats file_tags=computes
 
 # shellcheck disable=SC2016  # expressions of jq
 load lib/helpers
