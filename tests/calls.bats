@@ -94,7 +94,7 @@ makes() {
   WRAPPER="strace -D -ff -qq -o $T/trace" entrance alone --congestion-control system --connections-per-relay 1
   client -n 20 --send 64 --expect echo
   farm_is_at_rest
-  # The listener, too, accepts a connection where no relay is free.
+  # The listener, too, accepts a connection where no relay is free. Its trace has the execve(2) that a relay does without.
   for file in "$T"/trace.*; do
     if ! grep -q '^execve' "$file" && grep -q '^accept4.*= [0-9]' "$file" && grep -q '^landlock\|^shutdown' "$file"; then
       served=$((served + 1))

@@ -145,7 +145,7 @@ side_by_side() {
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DSLOTS=2" ACCEPT_FIRST 'came==tickets'
 	MODEL=gate breaks states "-DCONNECTIONS=3" OVERTAKE 'waiting==0'
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2" FULL_UNTOLD 'arrived>accepted'
-	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=1 -DREVOKES=1"
+	MODEL=gate holds states "-DCONNECTIONS=1 -DREVOKES=1"
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DREVOKES=1" REVOKE_TAKING 'assertion violated'
 	CHOICES=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DKILLS=1" CLOSE_EARLY 'accepted=='
 	MODEL=gate breaks states "-DCONNECTIONS=2" COPY_UNTIMED 'given'
