@@ -20,24 +20,22 @@ setup() {
 }
 
 # search LOG states|circles DEFINE...: searches all states, or all endless circles; pan's output goes to LOG.
-# Most searches end within a second. tcc(1) needs 0.1 s for what gcc compiles in a second, and its code takes a third
-# longer: gcc is for searches of more than a million states, which are LARGE. It does not optimize: that would cost more
-# time than it saves. States are stored as they are (NOCOMP): to make them smaller takes a fifth of a search, and only a
-# search for endless circles needs it. Nor does pan fill 180 MB before it begins: a table of 2^22 entries (-w) and a path of
-# 20,000 steps (-m) are enough. The C library asks for large pages, as a search touches its memory everywhere. With
-# BACKWARDS the last process and its last choice are tried first, with CHOICES each process's last choice: the states are
-# the same, but an error among them may be found sooner.
+# Most searches end within a second, so tcc(1) compiles them: it needs 0.1 s for what gcc compiles in a second. States are
+# stored as they are (NOCOMP): to make them smaller takes a fifth of a search, and only a search for endless circles needs
+# it. Nor does pan fill 180 MB before it begins: a table of 2^22 entries (-w) and a path of 20,000 steps (-m) are enough.
+# The C library asks for large pages, as a search touches its memory everywhere. With BACKWARDS the last process and its
+# last choice are tried first: the states are the same, but an error among them may be found sooner.
 search() {
   local log=$1 compiler=gcc kind=(-DSAFETY -DNOCOMP) option=() run
   [ "$2" = states ] || { kind=(-DNP) option=(-l); }
-  [ -n "${LARGE-}" ] || ! command -v tcc >/dev/null || compiler=tcc
+  ! command -v tcc >/dev/null || compiler=tcc
   shift 2
   run=$(mktemp -d "$BATS_TEST_TMPDIR/XXXXXX")
   cp "$models/${MODEL:-queue}.pml" "$run/model.pml"
   (
     cd "$run" || exit 1
     spin -a "$@" model.pml &&
-      "$compiler" ${BACKWARDS:+-DREVERSE -DT_REVERSE} ${CHOICES:+-DT_REVERSE} -w "${kind[@]}" -DNOREDUCE \
+      "$compiler" ${BACKWARDS:+-DREVERSE -DT_REVERSE} -w "${kind[@]}" -DNOREDUCE \
         -DMEMLIM=3000 -o pan pan.c &&
       GLIBC_TUNABLES=glibc.malloc.hugetlb=1 ./pan "${option[@]}" -w22 -m20000
   ) >"$log" 2>&1 || return 1
@@ -91,9 +89,9 @@ side_by_side() {
 @test "model: cap, order, one holder, wake-up and no leak, whichever process is killed, fails to connect, or leaves" {
   side_by_side <<-'END'
 	holds states "-DNODES=2 -DFAILS=1 -DREAPS=0"
-	LARGE=1 holds states "$ONE_SLOT -DKILLS=2"
+	holds states "$ONE_SLOT -DKILLS=2"
 	holds states "$ONE_SLOT -DLEAVES=1 -DREAPS=0"
-	LARGE=1 holds states "$ONE_SLOT -DLEAVES=1 -DLISTENER"
+	holds states "$ONE_SLOT -DLEAVES=1 -DLISTENER"
 	holds states "$COMES_UP -DKILLS=2"
 	holds states "-DKILLS=2"
 	END
@@ -126,15 +124,15 @@ side_by_side() {
 
 @test "model: the gate loses no connection, no order and no slot, whichever process is killed, retires, or is let go; and stops" {
   side_by_side <<-'END'
-	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=1 -DKILLS=1"
-	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=1 -DKILLS=1 -DMANY"
-	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=1 -DTRIMS=1"
-	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=1 -DSTOPS=1"
-	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=1 -DSTOPS=1 -DOWNED"
-	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=1 -DTERMS=1"
-	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=2"
-	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=2 -DLIMIT=1"
-	LARGE=1 MODEL=gate holds states "-DCONNECTIONS=2 -DPER_RELAY=1 -DMANY"
+	MODEL=gate holds states "-DCONNECTIONS=1 -DKILLS=1"
+	MODEL=gate holds states "-DCONNECTIONS=1 -DKILLS=1 -DMANY"
+	MODEL=gate holds states "-DCONNECTIONS=1 -DTRIMS=1"
+	MODEL=gate holds states "-DCONNECTIONS=1 -DSTOPS=1"
+	MODEL=gate holds states "-DCONNECTIONS=1 -DSTOPS=1 -DOWNED"
+	MODEL=gate holds states "-DCONNECTIONS=1 -DTERMS=1"
+	MODEL=gate holds states "-DCONNECTIONS=2"
+	MODEL=gate holds states "-DCONNECTIONS=2 -DLIMIT=1"
+	MODEL=gate holds states "-DCONNECTIONS=2 -DPER_RELAY=1 -DMANY"
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=1 -DKILLS=1" DROP_UNSEEN 'arrived>accepted'
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DPER_RELAY=1 -DMANY" RETIRE_ORDERED 'arrived>accepted'
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=1 -DKILLS=1" LOOK_AT_NOTHING 'arrived>accepted'
@@ -143,11 +141,11 @@ side_by_side() {
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DSTART=1" NOT_ASKED 'arrived>accepted'
 	MODEL=gate breaks states "-DCONNECTIONS=2" TAKE_ANYWAY 'assertion violated'
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DSLOTS=2" ACCEPT_FIRST 'came==tickets'
-	MODEL=gate breaks states "-DCONNECTIONS=3" OVERTAKE 'waiting==0'
+	MODEL=gate breaks states "-DCONNECTIONS=2" OVERTAKE 'waiting==0'
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2" FULL_UNTOLD 'arrived>accepted'
 	MODEL=gate holds states "-DCONNECTIONS=1 -DREVOKES=1"
 	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DREVOKES=1" REVOKE_TAKING 'assertion violated'
-	CHOICES=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DKILLS=1" CLOSE_EARLY 'accepted=='
+	BACKWARDS=1 MODEL=gate breaks states "-DCONNECTIONS=2 -DKILLS=1" CLOSE_EARLY 'accepted=='
 	MODEL=gate breaks states "-DCONNECTIONS=2" COPY_UNTIMED 'given'
 	MODEL=gate breaks states "-DCONNECTIONS=1 -DSTOPS=1 -DOWNED" FORGET_TO_SETTLE 'accepted=='
 	MODEL=gate breaks states "-DCONNECTIONS=2 -DTERMS=1" END_ANYWAY 'assertion violated'
@@ -156,8 +154,8 @@ side_by_side() {
 
 @test "model: one process at a time is in a section, whichever is killed, and whatever is done to the page of the lock" {
   side_by_side <<-'END'
-	LARGE=1 MODEL=lock holds states ""
-	LARGE=1 MODEL=lock holds states "-DN=2 -DKILLS=2 -DPAGES=3"
+	MODEL=lock holds states ""
+	MODEL=lock holds states "-DN=2 -DKILLS=2 -DPAGES=3"
 	MODEL=lock breaks states "" WITHOUT_WORD 'inside==255'
 	MODEL=lock breaks states "" LOOKS_THEN_WRITES 'inside==255'
 	MODEL=lock breaks states "" ROBS_THE_LIVING 'inside==255'
@@ -182,7 +180,7 @@ side_by_side() {
 @test "model: a slot on its way from the listener to a relay has one holder, and is not lost with either" {
   side_by_side <<-'END'
 	MODEL=handover holds states ""
-	LARGE=1 MODEL=handover holds states "-DORDERS=4 -DKILLS=3"
+	MODEL=handover holds states "-DORDERS=4 -DKILLS=3"
 	MODEL=handover breaks states "" TAKE_KEEPS_OWNER 'assertion violated'
 	MODEL=handover breaks states "" NOT_NOTED 'holder==2'
 	MODEL=handover breaks states "" LEAVE_ANY 'assertion violated'

@@ -93,6 +93,7 @@ byte arrived, accepted;
 bool ended_socket;
 chan orders[RELAYS] = [2] of { bool };
 bool closed[RELAYS];           /* the listener's end of the channel */
+chan dies[RELAYS] = [0] of { bool }; /* SIGKILL, which a process takes wherever it stands */
 bool asleep[RELAYS], ready[RELAYS], watches[RELAYS]; /* in epoll_wait(); has it in its list; has an epoll */
 
 /* The scoreboard. */
@@ -101,11 +102,11 @@ byte tickets;                  /* given so far: each accepted connection has a t
 byte held[RELAYS];
 bool given[RELAYS];            /* the listener's descriptor of the connection that it gave to the relay */
 bool untaken[RELAYS];          /* the slot of that connection, the listener's until the relay takes it */
-byte served, lost;             /* connections; lost with a relay that was killed while it had them */
+byte past;                     /* connections that were served, or lost with a relay that was killed while it had them */
 bool granted;                  /* a slot, to the first connection that waits in the listener */
 
 /* Relays. */
-bool member[RELAYS], forked[RELAYS], reserved[RELAYS], gone[RELAYS], killed[RELAYS], has[RELAYS], for_ever[RELAYS];
+bool member[RELAYS], forked[RELAYS], reserved[RELAYS], gone[RELAYS], has[RELAYS], for_ever[RELAYS];
 byte kills, trims = TRIMS, terms = TERMS, revokes = REVOKES;
 
 /* The listener. */
@@ -148,24 +149,16 @@ byte i;                        /* scratch: 0 between steps */
 
 /* ---- relays ---- */
 
-/* Looks whether any relay has that byte: one load a step, like the code. */
-inline look_for(what) {
-	at = 0; found = false;
-	do
-	:: atomic { at < RELAYS && !found -> found = (state[at] == what); at++ }
-	:: atomic { at == RELAYS || found -> at = 0; break }
-	od
+inline be_idle(r) {
+	if
+	:: idle
+	:: !idle -> idle = true; state[r] = IDLE
+	fi;
+	ordered = false
 }
 
-inline rest(r) {
-	atomic {
-		if
-		:: idle
-		:: !idle -> idle = true; state[r] = IDLE
-		fi;
-		ordered = false
-	}
 #ifdef EXIT_IDLE
+inline tell_if_all_idle() {
 	if
 	:: call_all_idle ->
 		atomic { found = ANY(IS_BUSY) };
@@ -175,7 +168,14 @@ inline rest(r) {
 		fi
 	:: !call_all_idle
 	fi
+}
+#define TELL ; tell_if_all_idle()
+#else
+#define TELL
 #endif
+
+inline rest(r) {
+	atomic { be_idle(r) } TELL
 }
 
 inline end_relay(r) {
@@ -184,6 +184,21 @@ inline end_relay(r) {
 		gone[r] = true;
 		asleep[r] = false; ready[r] = false; watches[r] = false;
 		idle = false; found = false; ordered = false; at = 0; left = 0
+	}
+}
+
+/* What is left of a relay that is killed */
+inline forget(r) {
+	d_step {
+		gone[r] = true;
+		past = past + (has[r] && state[r] != TAKING);
+		asleep[r] = false; ready[r] = false; watches[r] = false; has[r] = false; for_ever[r] = false;
+		forked[r] = false; reserved[r] = false;
+		i = 0;
+		do
+		:: nempty(orders[r]) -> orders[r]?_
+		:: empty(orders[r]) -> break
+		od
 	}
 }
 
@@ -199,20 +214,19 @@ end_absent:
 	:: atomic { forked[r] -> forked[r] = false; left = PER_RELAY; watches[r] = true; ready[r] = PENDING || ended_socket };
 		{
 			if
-			:: !reserved[r] -> rest(r)
-			:: atomic { reserved[r] -> reserved[r] = false }
+			:: atomic { reserved[r] -> reserved[r] = false; goto await_order }
+			:: atomic { !reserved[r] -> be_idle(r) } TELL
 			fi;
 
 find_work:
 look:                   if
-			:: atomic { !idle -> goto await_order }
-			:: atomic { idle && position == RELAYS_DO -> goto sleep }
+			:: atomic { position == RELAYS_DO -> goto sleep }
 #ifndef MANY
 			/* no other relay was idle */
-			:: atomic { idle && position == RELAYS_DO -> goto accept_one }
+			:: atomic { position == RELAYS_DO -> goto accept_one }
 #endif
-			:: atomic { idle && position == LISTENER -> goto while_listener_accepts }
-			:: atomic { idle && position == CLOSED -> goto no_work }
+			:: atomic { position == LISTENER -> goto while_listener_accepts }
+			:: atomic { position == CLOSED -> goto no_work }
 			fi;
 accept_one:             atomic {
 				idle = false; ordered = false;
@@ -245,10 +259,22 @@ accept_one:             atomic {
 			:: atomic { !call_no_idle -> goto serve }
 			:: atomic { call_no_idle }
 			fi;
-			look_for(IDLE);
+			/* whether any relay is idle: one load a step, like the code */
+			do
+			:: atomic {
+				if
+				:: state[at] == IDLE -> at = 0; goto serve
+				:: else -> at++
+				fi;
+				if
+				:: at == RELAYS -> at = 0; break
+				:: else
+				fi
+			   }
+			od;
 			if
-			:: atomic { !found && call_no_idle -> call_no_idle = false; call_event = true; goto serve }
-			:: atomic { found || !call_no_idle -> found = false; goto serve }
+			:: atomic { call_no_idle -> call_no_idle = false; call_event = true; goto serve }
+			:: atomic { !call_no_idle -> goto serve }
 			fi;
 is_full:                 /* gate_tell_full(), and a pause: wait_full() */
 #ifndef MUTATE_FULL_UNTOLD
@@ -333,10 +359,15 @@ serve:                  if
 			/* score_release(), and the line */
 			:: atomic {
 				true ->
-				slots++; held[r]--; left--; has[r] = false; served++;
+				slots++; held[r]--; left--; has[r] = false; past++;
 				if
-				:: left == 0 -> goto retire
 				:: left > 0
+#ifdef MUTATE_RETIRE_ORDERED
+				:: left == 0 -> goto retire
+#else
+				:: left == 0 && !ordered -> goto retire
+				:: left == 0 && ordered -> goto over
+#endif
 				fi
 			   }
 			:: atomic { true -> for_ever[r] = true };
@@ -346,18 +377,10 @@ end_for_ever:                   false
 			goto find_work;
 revoked:		rest(r);
 			goto find_work;
-retire:                 /* gate_retire() */
-			if
-#ifdef MUTATE_RETIRE_ORDERED
-			:: atomic { true -> state[r] = RETIRED }
-#else
-			:: atomic { !ordered -> state[r] = RETIRED }
-			:: atomic { ordered }
-#endif
-			fi;
+retire:                 state[r] = RETIRED; /* gate_retire() */
 over:                   end_relay(r)
 		} unless {
-			atomic { killed[r] -> killed[r] = false; idle = false; found = false; ordered = false; at = 0; left = 0 }
+			atomic { dies[r]?_ -> forget(r); idle = false; found = false; ordered = false; at = 0; left = 0 }
 		}
 	od
 }
@@ -454,13 +477,42 @@ inline shrink(n) {
 }
 
 #define HAS_ROOM (waiting < LIMIT)
+#define HAS_FEW (COUNT_MEMBERS < AHEAD || PER_RELAY == 1)
+#define WANTED (stopping && waiting == 0 -> CLOSED : (open -> RELAYS_DO : LISTENER))
+
+inline set_calls() {
+#ifndef MUTATE_NOT_ASKED
+	call_no_idle = open && !pending_time;
+#else
+	call_no_idle = false;
+#endif
+#ifdef EXIT_IDLE
+	call_all_idle = !idle_time
+#endif
+}
+
+/* exit_if_idle() */
+inline end_if_over() {
+	if
+	:: stopping && waiting == 0 && COUNT_MEMBERS == 0 ->
+		ended = true; listening = false; call_event = false;
+		pending_time = false; reopen_time = false; pause_time = false; idle_time = false; goto end_ended
+	:: else
+	fi
+}
 
 proctype Listener() {
 	byte number;
 	bool open, look, ripe = true;
 
 	grow(START);
-turn:   atomic { settle(); listening = false; open = false }
+turn:   atomic {
+		settle(); listening = false; open = false;
+		if
+		:: waiting == 0 || pause_time -> goto set_gate
+		:: else
+		fi
+	}
 	/* serve_waiters() */
 	do
 	:: atomic { !pause_time && waiting > 0 && !granted && slots > 0 -> slots--; granted = true }
@@ -468,7 +520,7 @@ turn:   atomic { settle(); listening = false; open = false }
 	:: pause_time || waiting == 0 || (!granted && slots == 0) -> break
 	od;
 
-	/* set_gate() */
+set_gate:
 	atomic {
 		if
 		:: stopping -> open = false
@@ -477,59 +529,54 @@ turn:   atomic { settle(); listening = false; open = false }
 		:: !stopping && !told_full && waiting == 0 && IS_FREE && !ripe -> open = false; reopen_time = true
 		fi;
 		look = open && (position != RELAYS_DO || dropped);
-		dropped = false
+		dropped = false;
+		if
+		:: position == WANTED -> goto positioned
+		:: else
+		fi
 	}
+	position = WANTED;
+	open_event = (position != LISTENER);
+positioned:
 	if
-	:: stopping && waiting == 0 ->
-		set_position(CLOSED);
-		shrink(0)
-	:: open -> set_position(RELAYS_DO)
-	:: !open && !(stopping && waiting == 0) -> set_position(LISTENER)
+	:: position == CLOSED -> shrink(0); set_calls()
+	:: atomic { position != CLOSED -> set_calls() }
 	fi;
 	atomic {
-#ifndef MUTATE_NOT_ASKED
-		call_no_idle = open && !pending_time;
-#else
-		call_no_idle = false;
-#endif
-#ifdef EXIT_IDLE
-		call_all_idle = !idle_time
-#endif
+		settle();
+		if
+		:: !open -> listening = !stopping && !pause_time && HAS_ROOM; end_if_over(); goto decided
+		:: open && HAS_FEW -> goto grow_more
+		:: open && !HAS_FEW && look -> goto look_at_backlog
+		:: open && !HAS_FEW && !look -> goto decide
+		fi
 	}
-	settle();
-	if
-	:: atomic { !open -> listening = !stopping && !pause_time && HAS_ROOM }
-	:: open ->
-		if
-		:: COUNT_MEMBERS < AHEAD || PER_RELAY == 1 -> grow(AHEAD)
-		:: else
-		fi;
+grow_more:
+	grow(AHEAD);
+look_at_backlog:
 #ifndef MUTATE_LOOK_AT_NOTHING
-		/* the connection may have woken one that did not come to accept it */
-		if
-		:: atomic { look && PENDING -> pending_time = true; call_no_idle = false }
-		:: !look || !PENDING
-		fi;
-#endif
-		atomic { listening = !pause_time && !pending_time && !ANY(IS_IDLE) && !ANY(IS_COMING); open = false; look = false }
-	fi;
-
-	/* exit_if_idle() */
+	/* the connection may have woken a relay that did not come to accept it */
 	if
-	:: atomic { stopping && waiting == 0 && COUNT_MEMBERS == 0 -> ended = true; listening = false; call_event = false;
-		    pending_time = false; reopen_time = false; pause_time = false; idle_time = false; goto end_ended }
+	:: atomic { look && PENDING -> pending_time = true; call_no_idle = false }
+	:: !look || !PENDING
+	fi;
+#endif
+decide: atomic {
+		listening = !pause_time && !pending_time && !ANY(IS_IDLE) && !ANY(IS_COMING); open = false; look = false;
+		end_if_over()
+	}
+decided:
 #ifdef EXIT_IDLE
+	if
 	:: !stopping && !idle_time && waiting == 0 && !ANY(IS_BUSY) ->
 		if
 		:: idle_time = true
 		:: !PENDING -> goto stop
 		:: PENDING
 		fi
-	:: !(!stopping && !idle_time && waiting == 0 && !ANY(IS_BUSY)) && !(stopping && waiting == 0 && COUNT_MEMBERS == 0)
-#else
-	:: !(stopping && waiting == 0 && COUNT_MEMBERS == 0)
-#endif
+	:: else
 	fi;
+#endif
 
 end_event:
 	if
@@ -551,7 +598,7 @@ end_event:
 			:: given[i] && IS_UNTAKEN(i) -> waiting++      /* it has its place again */
 			:: else
 			fi;
-			member[i] = false; state[i] = ABSENT; gone[i] = false; closed[i] = true;
+			member[i] = false; state[i] = ABSENT; gone[i] = false; closed[i] = false;
 			held[i] = 0; untaken[i] = false; given[i] = false;
 			i = 0
 		}
@@ -580,8 +627,7 @@ end_event:
 	:: atomic { listening && PENDING && position != RELAYS_DO -> accepted++; tickets++; waiting++ }   /* score_join() */
 	:: atomic { pending_time && (!PENDING || ANY(IS_IDLE) || ANY(IS_ABSENT)) -> pending_time = false }
 		if
-		:: PENDING && !ANY(IS_IDLE) ->
-			pending_time = true;
+		:: atomic { PENDING && !ANY(IS_IDLE) -> pending_time = true };
 			grow(1)
 #ifndef MUTATE_LOOK_AT_NOTHING
 		/* idle, but asleep: it goes by way of the queue */
@@ -607,9 +653,8 @@ end_event:
 	fi;
 	goto turn;
 
-stop:   stopping = true;
+stop:   atomic { stopping = true; listening = false };
 	set_position(LISTENER);
-	listening = false;
 #ifdef OWNED
 	atomic {
 		do
@@ -664,28 +709,13 @@ end_client:
 	od
 }
 
-inline kill(r) {
-	d_step {
-		kills--;
-		killed[r] = true; gone[r] = true;
-		lost = lost + (has[r] && state[r] != TAKING);
-		asleep[r] = false; ready[r] = false; watches[r] = false; has[r] = false; for_ever[r] = false;
-		forked[r] = false; reserved[r] = false;
-		i = 0;
-		do
-		:: nempty(orders[r]) -> orders[r]?_
-		:: empty(orders[r]) -> break
-		od
-	}
-}
-
 proctype Killer() {
 end_kill:
 	do
-	:: atomic { kills > 0 && member[0] && !gone[0] && !forked[0] -> kill(0) }
-	:: atomic { kills > 0 && member[1] && !gone[1] && !forked[1] -> kill(1) }
+	:: atomic { kills > 0 && member[0] && !gone[0] && !forked[0] -> kills--; dies[0]!true }
+	:: atomic { kills > 0 && member[1] && !gone[1] && !forked[1] -> kills--; dies[1]!true }
 #if RELAYS > 2
-	:: atomic { kills > 0 && member[2] && !gone[2] && !forked[2] -> kill(2) }
+	:: atomic { kills > 0 && member[2] && !gone[2] && !forked[2] -> kills--; dies[2]!true }
 #endif
 	od
 }
@@ -702,7 +732,7 @@ end_final:
 		assert(!PENDING || stopping || IS_FREE || !HAS_ROOM || (!ANY(IS_IDLE) && !ANY(IS_ABSENT)));
 		assert((!granted && (waiting == 0 || slots == 0)) || (!ANY(IS_IDLE) && !ANY(IS_ABSENT)));
 		assert(accepted == tickets);
-		assert(accepted == served + lost + waiting + has[0] + has[1]
+		assert(accepted == past + waiting + has[0] + has[1]
 #if RELAYS > 2
 		       + has[2]
 #endif

@@ -38,7 +38,8 @@ byte next_number = 1;
 byte length;
 byte list[CLIENTS];            /* the queue: the client at each place, + 1 */
 byte number[CLIENTS];          /* of a client's ticket */
-bool placed[CLIENTS], served[CLIENTS], left_it[CLIENTS], gone[CLIENTS], began[CLIENTS];
+bool placed[CLIENTS], served[CLIENTS], gone[CLIENTS], began[CLIENTS];
+chan dies[CLIENTS] = [0] of { bool }; /* SIGKILL, which a process takes wherever it stands */
 bool came[CLIENTS];            /* the client has had a number and a slot */
 byte kills, rejoins;
 byte i, n;                     /* scratch: 0 between steps */
@@ -85,7 +86,9 @@ inline leave(p) {
 	i = 0;
 	length--;
 	free_cells++;
-	placed[p] = false
+	placed[p] = false;
+	number[p] = 0;
+	came[p] = false
 }
 
 /* In a transaction. */
@@ -104,7 +107,8 @@ inline grow() {
 
 proctype Client(byte p) {
 	{
-		atomic { began[p] = true };
+		/* The clients are alike, so it is enough that they begin in order. */
+		atomic { p == 0 || began[(p + CLIENTS - 1) % CLIENTS] -> began[p] = true };
 join:		atomic {
 			if
 #ifdef MUTATE_NUMBER_BEFORE_ROOM
@@ -154,13 +158,22 @@ failed:		atomic {
 		goto failed;
 
 wait:		if
-		:: atomic { true -> leave(p); check(); left_it[p] = true; gone[p] = true }
+		:: atomic { true -> leave(p); check(); gone[p] = true }
 		:: true ->
 end_for_ever:		false
 		fi
 	} unless {
-		atomic { gone[p] }
+		dies[p]?_
 	}
+}
+
+inline kill(p) {
+	kills--;
+	gone[p] = true;
+	if
+	:: !placed[p] -> number[p] = 0; served[p] = false; came[p] = false
+	:: else
+	fi
 }
 
 /* Kills and reaps. A reap at once or later is the same for clients that join. */
@@ -169,12 +182,14 @@ proctype Killer() {
 
 end_kill:
 	do
-	:: atomic { kills > 0 && began[0] && !gone[0] -> kills--; gone[0] = true }
-	:: atomic { kills > 0 && began[1] && !gone[1] -> kills--; gone[1] = true }
-	:: atomic { kills > 0 && began[2] && !gone[2] -> kills--; gone[2] = true }
+	:: atomic { kills > 0 && began[0] && !gone[0] -> kill(0); dies[0]!true }
+	:: atomic { kills > 0 && began[1] && !gone[1] -> kill(1); dies[1]!true }
+	:: atomic { kills > 0 && began[2] && !gone[2] -> kill(2); dies[2]!true }
+	:: atomic { kills > 0 && began[3] && !gone[3] -> kill(3); dies[3]!true }
 	:: atomic { gone[0] && placed[0] -> leave(0); check() }
 	:: atomic { gone[1] && placed[1] -> leave(1); check() }
 	:: atomic { gone[2] && placed[2] -> leave(2); check() }
+	:: atomic { gone[3] && placed[3] -> leave(3); check() }
 	od
 }
 

@@ -44,6 +44,7 @@ byte next_ticket = 1;
 
 /* The machine. */
 bool gone[OTHER + 1];
+chan dies[OTHER] = [0] of { bool }; /* SIGKILL, which a process takes wherever it stands */
 chan orders[RELAYS] = [1] of { byte };
 bool idle[RELAYS] = true;
 byte last[RELAYS];             /* member.ticket: of the last order; 0: none */
@@ -106,7 +107,7 @@ end_idle:	do
 		od;
 over:		atomic { gone[r] = true; buried[r] = true }
 	} unless {
-		atomic { gone[r] -> ticket = 0 }
+		atomic { dies[r]?_ -> ticket = 0 }
 	}
 }
 
@@ -150,7 +151,7 @@ bury:		/* score_leave(): only if that ticket's slot is still granted and not tak
 		}
 		atomic { reap(LISTENER); buried[to] = true; idle[to] = false; to = 0; goto end_turn }
 	} unless {
-		atomic { gone[LISTENER] -> ticket = 0; todo = 0; to = 0 }
+		atomic { dies[LISTENER]?_ -> ticket = 0; todo = 0; to = 0 }
 	}
 }
 
@@ -181,9 +182,9 @@ inline kill(p) {
 proctype Killer() {
 end_kill:
 	do
-	:: atomic { kills > 0 && !gone[0] -> kill(0) }
-	:: atomic { kills > 0 && !gone[1] -> kill(1) }
-	:: atomic { kills > 0 && !gone[LISTENER] -> kill(LISTENER) }
+	:: atomic { kills > 0 && !gone[0] -> kill(0); dies[0]!true }
+	:: atomic { kills > 0 && !gone[1] -> kill(1); dies[1]!true }
+	:: atomic { kills > 0 && !gone[LISTENER] -> kill(LISTENER); dies[LISTENER]!true }
 	od
 }
 

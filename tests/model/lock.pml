@@ -44,12 +44,13 @@ byte word = NONE;            /* the process in the section, as the file says */
 byte inside = NONE;          /* the process that really is in it */
 bool half;                     /* a change has begun and not ended */
 bool over;                     /* the file was retired */
-bool gone[N];
+bool gone[N], ended[N];
 byte kills;
+chan dies[N] = [0] of { bool }; /* SIGKILL, which a process takes wherever it stands */
 
 #define is_dead(p) (p < N && gone[p])
 #define FORGET page = 0; seen = 0; died = false
-#define step(p) :: atomic { gone[p] -> FORGET; round = 0; goto ended }
+#define RETIRES(p) (p == 0 && round == 1)
 
 inline enter(p) {
 	assert(inside == NONE || is_dead(inside));
@@ -63,92 +64,73 @@ proctype Process(byte p)
 	byte page, seen, round;
 	bool died;
 
-	do
-	:: atomic { round == ROUNDS -> round = 0; break }
-	:: atomic { round < ROUNDS -> page = name };
-again:
-		/* The mutex. */
-		if
-		step(p)
-		:: atomic { !gone[p] && owner[page] == NONE -> owner[page] = p }
-		:: atomic { !gone[p] && is_dead(owner[page]) -> owner[page] = p; died = true }
-		fi;
-		if
-		step(p)
-		:: atomic { !gone[p] && retired[page] -> owner[page] = NONE; died = false; page = name; goto again }
-		:: !gone[p] && !retired[page]
-		fi;
-		/* The word. */
-#ifndef MUTATE_WITHOUT_WORD
+	{
 		do
-		step(p)
-		:: atomic { !gone[p] && word == RETIRED -> owner[page] = NONE; FORGET; round = 0; goto ended }
-#ifdef MUTATE_LOOKS_THEN_WRITES
-		:: !gone[p] && word == NONE ->
+		:: atomic { round == ROUNDS -> break }
+		:: atomic { round < ROUNDS -> page = name };
+again:
+			/* The mutex. */
 			if
-			step(p)
-			:: atomic { !gone[p] -> word = p; break }
-			fi
+			:: atomic { owner[page] == NONE -> owner[page] = p }
+			:: atomic { is_dead(owner[page]) -> owner[page] = p; died = true }
+			fi;
+			if
+			:: atomic { retired[page] -> owner[page] = NONE; died = false; page = name; goto again }
+			:: !retired[page]
+			fi;
+			/* The word. A process that has it is in the section. */
+#ifdef MUTATE_WITHOUT_WORD
+			atomic { enter(p) };
 #else
-		:: atomic { !gone[p] && word == NONE -> word = p; break }
+			do
+			:: atomic { word == RETIRED -> owner[page] = NONE; break }
+#ifdef MUTATE_LOOKS_THEN_WRITES
+			:: word == NONE -> atomic { word = p; enter(p); goto change }
+#else
+			:: atomic { word == NONE -> word = p; enter(p); goto change }
 #endif
 #ifdef MUTATE_ROBS_THE_LIVING
-		:: atomic { !gone[p] && word < N -> word = p; break }
+			:: atomic { word < N -> word = p; enter(p); goto change }
 #endif
-		/* It is read first, and then compared with the value that was read. */
-		:: atomic { !gone[p] && is_dead(word) -> seen = word };
-			if
-			step(p)
-			:: atomic { !gone[p] && word == seen -> word = p; seen = 0;
+			/* It is read first, and then compared with the value that was read. */
+			:: atomic { is_dead(word) -> seen = word };
+				if
+				:: atomic {
+					word == seen -> word = p; seen = 0;
 #ifndef MUTATE_DOES_NOT_TELL
-				died = true;
+					died = true;
 #endif
-				break }
-			:: atomic { !gone[p] && word != seen -> seen = 0 }
-			fi
-		od;
+					enter(p); goto change
+				   }
+				:: atomic { word != seen -> seen = 0 }
+				fi
+			od;
+			break;
 #endif
-		/* The section. */
-		if
-		step(p)
-		:: atomic { !gone[p] -> enter(p) }
-		fi;
-		if
-		step(p)
-		:: atomic { !gone[p] -> half = true }
-		fi;
-		if
-		step(p)
-		:: atomic { !gone[p] -> half = false }
-		fi;
-		if
-		step(p)
-		:: atomic { !gone[p] -> inside = NONE;
+change:                 half = true;
+			half = false;
+			/* The end of the section. */
 			if
-			:: p == 0 && round == 1 -> word = RETIRED; over = true
-			:: else
-			fi }
-		fi;
-		/* The end of the section. */
-		if
-		step(p)
+			:: atomic { RETIRES(p) -> inside = NONE; word = RETIRED; over = true }
 #ifdef MUTATE_CLEARS_BLINDLY
-		:: atomic { !gone[p] -> word = NONE }
-#else
-#ifdef MUTATE_KEEPS_THE_WORD
-		:: !gone[p]
-#else
-		:: atomic { !gone[p] -> if :: word == p -> word = NONE :: else fi }
+				word = NONE
 #endif
+			:: atomic {
+				!RETIRES(p) -> inside = NONE;
+#ifndef MUTATE_KEEPS_THE_WORD
+				if
+				:: word == p -> word = NONE
+				:: else
+				fi
 #endif
-		fi;
-		if
-		step(p)
-		:: atomic { !gone[p] -> owner[page] = NONE; FORGET; round++ }
-		fi
-	od;
-ended:
-	skip
+			   }
+			fi;
+			atomic { owner[page] = NONE; FORGET; round++ }
+		od;
+		atomic { ended[p] = true; FORGET; round = 0 }
+	} unless {
+		atomic { dies[p]?_ -> gone[p] = true; FORGET; round = 0 }
+	}
 }
 
 proctype Vandal()
@@ -163,8 +145,8 @@ proctype Vandal()
 proctype Killer()
 {
 	do
-	:: atomic { kills < KILLS && !gone[0] -> gone[0] = true; kills++ }
-	:: atomic { kills < KILLS && !gone[1] -> gone[1] = true; kills++ }
+	:: atomic { kills < KILLS && !gone[0] && !ended[0] -> kills++; dies[0]!true }
+	:: atomic { kills < KILLS && !gone[1] && !ended[1] -> kills++; dies[1]!true }
 	:: break
 	od
 }

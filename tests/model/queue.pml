@@ -97,6 +97,7 @@ byte next_ticket = 1;
 /* The machine. */
 bool gone[CLIENTS + 1];        /* has ended */
 bool killed[CLIENTS + 1];      /* was killed */
+chan dies[CLIENTS + 1] = [0] of { bool }; /* SIGKILL, which a process takes wherever it stands */
 bool began[CLIENTS];
 bool told[CLIENTS];            /* a datagram is at its port */
 byte joined_to[CLIENTS];       /* the node that the process is connected to, + 1 */
@@ -656,7 +657,7 @@ over:           do
 		:: atomic { IS_DONE(p) -> joined_to[p] = 0; forget(); leave_the_world(p); break }
 		od
 	} unless {
-		atomic { gone[p] -> forget() }
+		atomic { dies[p]?_ -> forget() }
 	}
 }
 
@@ -669,7 +670,7 @@ proctype Admin() {
 		:: atomic { IS_DONE(ADMIN) -> gone[ADMIN] = true; break }
 		od
 	} unless {
-		gone[ADMIN]
+		dies[ADMIN]?_
 	}
 }
 
@@ -689,16 +690,16 @@ inline kill(p) {
 proctype Killer() {
 end_kill:
 	do
-	:: atomic { kills > 0 && began[0] && !gone[0] -> kill(0) }
-	:: atomic { kills > 0 && began[1] && !gone[1] -> kill(1) }
+	:: atomic { kills > 0 && began[0] && !gone[0] -> kill(0); dies[0]!true }
+	:: atomic { kills > 0 && began[1] && !gone[1] -> kill(1); dies[1]!true }
 #if CLIENTS > 2
-	:: atomic { kills > 0 && began[2] && !gone[2] -> kill(2) }
+	:: atomic { kills > 0 && began[2] && !gone[2] -> kill(2); dies[2]!true }
 #endif
 #if CLIENTS > 3
-	:: atomic { kills > 0 && began[3] && !gone[3] -> kill(3) }
+	:: atomic { kills > 0 && began[3] && !gone[3] -> kill(3); dies[3]!true }
 #endif
 #if FLAPS
-	:: atomic { kills > 0 && !gone[ADMIN] -> kill(ADMIN) }
+	:: atomic { kills > 0 && !gone[ADMIN] -> kill(ADMIN); dies[ADMIN]!true }
 #endif
 	od
 }

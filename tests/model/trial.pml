@@ -59,6 +59,7 @@ byte pause = 1;
 mtype stage[CLIENTS] = OVER;
 bool trial[CLIENTS];           /* stored in the slot */
 bool gone[CLIENTS], began[CLIENTS];
+chan dies[CLIENTS] = [0] of { bool }; /* SIGKILL, which a process takes wherever it stands */
 byte kills, leaves, fails, probes = PROBES;
 byte i, n;                     /* scratch: 0 between steps */
 
@@ -224,7 +225,7 @@ end_for_ever:		false
 		fi;
 over:		atomic { gone[p] = true }
 	} unless {
-		atomic { gone[p] }
+		dies[p]?_
 	}
 }
 
@@ -272,10 +273,10 @@ proctype Prober() {
 proctype Killer() {
 end_kill:
 	do
-	:: atomic { kills > 0 && began[0] && !gone[0] -> kills--; gone[0] = true }
-	:: atomic { kills > 0 && began[1] && !gone[1] -> kills--; gone[1] = true }
+	:: atomic { kills > 0 && began[0] && !gone[0] -> kills--; gone[0] = true; dies[0]!true }
+	:: atomic { kills > 0 && began[1] && !gone[1] -> kills--; gone[1] = true; dies[1]!true }
 #if CLIENTS > 2
-	:: atomic { kills > 0 && began[2] && !gone[2] -> kills--; gone[2] = true }
+	:: atomic { kills > 0 && began[2] && !gone[2] -> kills--; gone[2] = true; dies[2]!true }
 #endif
 	od
 }
