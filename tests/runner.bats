@@ -96,6 +96,8 @@ END
 %test "in run, deeper" { f() { no-such-command | cat; }; run -0 f; }
 %test "in a script" { run -0 bash -c 'no-such-command; true'; }
 %test "the last of all" { : | /no/such/command || true; }
+%test "after not, the last of all" { ! timeout 9 /no/such/command; }
+%test "after not, the last of a function" { f() { ! timeout 9 /no/such/command; }; f; }
 END
   file good <<'END'
 %test "expected" { run -127 bash -c 'exit 127'; }
@@ -103,7 +105,7 @@ END
 END
   run -1 runner "$T/bad.bats"
   echo "$output"
-  [ "${lines[-1]}" = "0 passed, 11 failed, 0 skipped" ]
+  [ "${lines[-1]}" = "0 passed, 13 failed, 0 skipped" ]
   run -0 runner "$T/good.bats"
   [ "${lines[-1]}" = "2 passed, 0 failed, 0 skipped" ]
 }

@@ -38,63 +38,56 @@ export -f missing command_not_found_handle
 
 # Called if a command's status, or that of a part of a pipe, is 126 or 127, also behind !, in a pipe, and in a condition.
 # `run -127` expects such a status; wait has it for a process that is not its child.
-statuses='' command_before=''
-look_at_statuses() {
-  if [[ $command_before != wait* && ${expected_rc-} != 12[67] ]]; then
-    missing "status $statuses of $command_before"
+command_earlier='' command_before='' missed=''
+look_at_statuses() { # STATUSES
+  if [[ $command_before != wait* && ${expected_rc-} != 12[67] && "$1 of $command_before" != "$missed" ]]; then
+    missed="$1 of $command_before"
+    missing "status $missed"
   fi
 }
-# bats has a function of its own for the moment before each command; its work must not be a call deeper. What stands here
-# costs more than most commands of a test, so it is no call either. The function of bats 1.8.2 notes the stack of calls in
-# a form for its messages, with five calls of other functions. These functions note it as it is, and make the same messages
-# of it when a command has failed.
-if [[ ${BATS_VERSION-} == 1.8.2 ]]; then
-  bats_debug_trap() {
-    statuses=${PIPESTATUS[*]}
-    [[ $statuses != *12[67]* ]] || look_at_statuses
-    command_before=$BASH_COMMAND
-    if [[ $1 != "$BATS_ROOT"/lib/* && $1 != "$BATS_ROOT"/libexec/* && ${FUNCNAME[1]-} != bats_* &&
-      -z ${BATS_INTERRUPTED+1}${BATS_TIMED_OUT+1} ]]; then
-      local IFS=$'\n'
-      lines_before=$lines_last names_before=$names_last files_before=$files_last
-      lines_last=${BASH_LINENO[*]} names_last=${FUNCNAME[*]} files_last=${BASH_SOURCE[*]}
-    fi
-  }
-  lines_last='' names_last='' files_last='' lines_before='' names_before='' files_before=''
+# Before each command, below; and at the end of a function, where no command follows.
+trap 'case ${PIPESTATUS[*]} in *12[67]*) look_at_statuses "${PIPESTATUS[*]}" ;; esac' RETURN
 
+# bats has a function of its own for the moment before each command, which notes the stack of calls for its message when a
+# command fails. That costs more than most commands of a test. bash 5.2 knows the stack in the trap of ERR, too: it is noted
+# there, once. A test that ends without a failed command, by exit or by a variable that is not set, has no stack then, but
+# its last command.
+if [[ ${BATS_VERSION-} == 1.8.2 ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 502)); then
+  bats_setup_tracing() {
+    exec 4<&1
+    trap 'case ${PIPESTATUS[*]} in *12[67]*) look_at_statuses "${PIPESTATUS[*]}" ;; esac
+      command_earlier=$command_before command_before=$BASH_COMMAND' DEBUG
+    trap bats_error_trap ERR
+  }
+  # bats has begun with the setup and teardown of a file before it has read this.
+  bats_debug_trap() { bats_setup_tracing; }
+
+  stack_of_failure=()
   bats_error_trap() {
     bats_check_status_from_trap
-    local IFS=$'\n'
-    if [[ ${BASH_LINENO[*]} == "$lines_last" && ${BASH_SOURCE[*]} == "$files_last" &&
-      -z $BATS_DEBUG_LAST_STACK_TRACE_IS_VALID ]]; then
-      lines_last=$lines_before names_last=$names_before files_last=$files_before
-    fi
-    BATS_DEBUG_LAST_STACK_TRACE_IS_VALID=1
-  }
-
-  bats_get_failure_stack_trace() { # ARRAY
-    local -n frames_of_failure=$1
-    local lines=$lines_before names=$names_before files=$files_before i
-    if [[ -n ${BATS_DEBUG_LAST_STACK_TRACE_IS_VALID:-} ]]; then lines=$lines_last names=$names_last files=$files_last; fi
-    mapfile -t lines <<<"$lines"
-    mapfile -t names <<<"$names"
-    mapfile -t files <<<"$files"
-    frames_of_failure=()
-    for ((i = 1; i < ${#names[@]}; i++)); do
-      frames_of_failure+=("${lines[i - 1]} ${names[i]} ${files[i]:-$BATS_TEST_SOURCE}")
-      case ${names[i]} in
+    local i
+    [ ${#stack_of_failure[@]} = 0 ] || return 0
+    for ((i = 1; i < ${#FUNCNAME[@]}; i++)); do
+      [[ ${BASH_SOURCE[i]} != "$BATS_ROOT"/libexec/* ]] || break
+      stack_of_failure+=("${BASH_LINENO[i - 1]} ${FUNCNAME[i]} ${BASH_SOURCE[i]:-$BATS_TEST_SOURCE}")
+      case ${FUNCNAME[i]} in
       "${BATS_TEST_NAME-}" | setup | teardown | setup_file | teardown_file | setup_suite | teardown_suite) break ;;
-      source) [[ ${files[i + 1]-} != *bats-exec-file ]] || break ;;
+      source) [[ ${BASH_SOURCE[i + 1]-} != *bats-exec-file ]] || break ;;
       esac
     done
+  }
+  bats_get_failure_stack_trace() { # ARRAY
+    local -n ret=$1
+    ret=("${stack_of_failure[@]}")
+    if [ ${#ret[@]} -gt 0 ]; then return 0; fi
+    if [ -n "$BATS_TEST_COMPLETED" ]; then echo "# its teardown failed" >&3; else echo "# its last command: $command_earlier" >&3; fi
   }
 
   # The clock of bats without a process.
   get_mills_since_epoch() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
 elif [[ $(declare -f bats_debug_trap) =~ ^([^{]*\{)(.*)$ && ${BASH_REMATCH[2]} != *look_at_statuses* ]]; then
   eval "${BASH_REMATCH[1]}"'
-    statuses=${PIPESTATUS[*]}
-    [[ $statuses != *12[67]* ]] || look_at_statuses
+    [[ ${PIPESTATUS[*]} != *12[67]* ]] || look_at_statuses "${PIPESTATUS[*]}"
     command_before=$BASH_COMMAND
     '"${BASH_REMATCH[2]}"
 fi
@@ -390,13 +383,16 @@ heard() {
 connected_are() { heard ss -Htn state established "dst $GATE" && [ ${#HEARD[@]} = "$1" ]; }
 
 # is_listening ADDRESS:PORT: by the kernel's table. To connect would be a connection of the farm. The table of IPv4 has an
-# address as a number of the machine, in either order of its bytes.
+# address as a number of the machine, in either order of its bytes. It begins with the sockets that listen, so its first
+# 200 lines are enough, unless more than 200 listen.
 is_listening() {
-  local place text=''
+  local place text='' size=30000
   if [[ $1 =~ ^([0-9]+)\.([0-9]+)\.([0-9]+)\.([0-9]+):([0-9]+)$ ]]; then
     printf -v place '(%02X%02X%02X%02X|%02X%02X%02X%02X):%04X 00000000:0000 0A' "${BASH_REMATCH[@]:1:4}" \
       "${BASH_REMATCH[4]}" "${BASH_REMATCH[3]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}" "${BASH_REMATCH[5]}"
-    IFS= read -rd '' text </proc/net/tcp || true
+    while IFS= read -rN $size text </proc/net/tcp && [[ ${text%$'\n'*} =~ ' 00000000:0000 0A '[^$'\n']*$ ]]; do
+      size=$((size * 10))
+    done
     [[ $text =~ $place ]]
     return
   fi
