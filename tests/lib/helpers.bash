@@ -92,6 +92,15 @@ elif [[ $(declare -f bats_debug_trap) =~ ^([^{]*\{)(.*)$ && ${BASH_REMATCH[2]} !
     '"${BASH_REMATCH[2]}"
 fi
 
+# SIGINT ends a test at once, but not its teardown. If it comes between two commands, bats would begin the next, which may
+# take long.
+if [ -n "${BATS_TEST_NAME-}" ]; then
+  bats_interrupt_trap() {
+    BATS_INTERRUPTED=true
+    if [ -z "${BATS_TEARDOWN_STARTED-}" ]; then bats_interrupt_trap_in_run; fi
+  }
+fi
+
 # Part of every teardown.
 commands_were_found() {
   local file
