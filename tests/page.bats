@@ -238,6 +238,15 @@ print('all', flush=True); time.sleep(600)"
   wait "$SERVE_PID"
 }
 
+@test "serve ends well at a SIGTERM that comes as it begins to listen" {
+  [ -z "${SANITIZE-}" ] || skip "the leak detector does not work beside strace"
+  strace -qq -o /dev/null true 2>/dev/null || skip "no process may be traced on this machine"
+  node_line 4001 1
+  score load
+  run -0 strace -qq -o /dev/null -e trace=listen -e inject=listen:signal=SIGTERM \
+    "$BUILD/cbscore" -c "$CONF" serve --web "$ADDR:3680"
+}
+
 @test "serve: an --exit-idle of hours is not forgotten: the server sleeps until a time, not until something happens" {
   [ -z "${SANITIZE-}" ] || skip "the leak detector does not work beside strace"
   strace -qq -o /dev/null true 2>/dev/null || skip "no process may be traced on this machine"

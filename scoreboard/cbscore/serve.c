@@ -95,6 +95,18 @@ static bool is_of_no_use_here(int error)
 	return error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL;
 }
 
+/* Called before a client can connect: from then on SIGTERM and SIGINT are for the server, which ends well. */
+static void prepare_signals(void)
+{
+	sigset_t signals;
+
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGTERM);
+	(void)sigaddset(&signals, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
 /* Listens on all addresses that the text names, or on none. Returns the number of sockets; or the negative of a status, and the
  * error was told. */
 static int make_sockets(const char *where, int fds[static SOCKETS_MAX])
@@ -110,6 +122,7 @@ static int make_sockets(const char *where, int fds[static SOCKETS_MAX])
 	r = getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, port, &hints, &found);
 	if (r != 0)
 		return -complain_usage("--web: \"%s\": %s: expected [ADDRESS:]PORT", where, gai_strerror(r));
+	prepare_signals(); /* a name that is slow to be found can be interrupted until now */
 	r = -EADDRNOTAVAIL;
 	for (const struct addrinfo *address = found; address && n < SOCKETS_MAX; address = address->ai_next) {
 		r = listen_on(address);
@@ -130,9 +143,13 @@ static int make_sockets(const char *where, int fds[static SOCKETS_MAX])
 /* Gets all listening sockets, from the service manager or from --web. Returns as make_sockets(). */
 static int get_sockets(int fds[static SOCKETS_MAX])
 {
-	int n = arg_web ? make_sockets(arg_web, fds) : take_sockets(fds);
+	int n;
 
-	if (arg_web || n > 0)
+	if (arg_web)
+		return make_sockets(arg_web, fds);
+	prepare_signals();
+	n = take_sockets(fds);
+	if (n > 0)
 		return n;
 	if (n == 0)
 		return -complain_usage("expected --web [ADDRESS:]PORT, or listening sockets of a service manager");
@@ -145,17 +162,6 @@ static int open_farm(void *arg, struct score **ret)
 	const struct context *context = arg;
 
 	return score_open(context->farm.scoreboard, NULL, ret);
-}
-
-static void prepare_signals(void)
-{
-	sigset_t signals;
-
-	(void)sigemptyset(&signals);
-	(void)sigaddset(&signals, SIGTERM);
-	(void)sigaddset(&signals, SIGINT);
-	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
-	(void)signal(SIGPIPE, SIG_IGN);
 }
 
 static int serve(const struct context *context)
@@ -177,7 +183,6 @@ static int serve(const struct context *context)
 		complain("cannot serve: libmicrohttpd is not installed");
 		return STATUS_FAILED;
 	}
-	prepare_signals();
 	(void)service.notify(0, "READY=1");
 	r = server_run(&settings, fds, (size_t)n);
 	if (r == 0)
