@@ -823,6 +823,7 @@ static void child(const struct operation *operation, long step, const int ready[
 	if (read(go[0], &byte, 1) != 1)
 		_exit(3);
 	steps_left = step;
+	rings_in_row = 0;
 	operation->counted(s, &stage);
 	steps_left = -1;
 	_exit(0);
