@@ -243,7 +243,7 @@ print('all', flush=True); time.sleep(600)"
   strace -qq -o /dev/null true 2>/dev/null || skip "no process may be traced on this machine"
   node_line 4001 1
   score load
-  run -0 strace -qq -o /dev/null -e trace=listen -e inject=listen:signal=SIGTERM \
+  run -0 timeout 120 strace -qq -o /dev/null -e trace=listen -e inject=listen:signal=SIGTERM \
     "$BUILD/cbscore" -c "$CONF" serve --web "$ADDR:3680"
 }
 
