@@ -55,6 +55,7 @@ trap 'case ${PIPESTATUS[*]} in *12[67]*) look_at_statuses "${PIPESTATUS[*]}" ;; 
 if [[ ${BATS_VERSION-} == 1.8.2 ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 502)); then
   bats_setup_tracing() {
     exec 4<&1
+    BATS_ERROR_SUFFIX='' BATS_DEBUG_LAST_STACK_TRACE=()
     trap 'case ${PIPESTATUS[*]} in *12[67]*) look_at_statuses "${PIPESTATUS[*]}" ;; esac
       command_earlier=$command_before command_before=$BASH_COMMAND' DEBUG
     trap bats_error_trap ERR
@@ -80,7 +81,7 @@ if [[ ${BATS_VERSION-} == 1.8.2 ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1
     local -n ret=$1
     ret=("${stack_of_failure[@]}")
     if [ ${#ret[@]} -gt 0 ]; then return 0; fi
-    if [ -n "$BATS_TEST_COMPLETED" ]; then echo "# its teardown failed" >&3; else echo "# its last command: $command_earlier" >&3; fi
+    if [ -n "${BATS_TEST_COMPLETED-}" ]; then echo "# its teardown failed" >&3; else echo "# its last command: $command_earlier" >&3; fi
   }
 
   # The clock of bats without a process.
@@ -97,7 +98,8 @@ fi
 if [ -n "${BATS_TEST_NAME-}" ]; then
   bats_interrupt_trap() {
     BATS_INTERRUPTED=true
-    if [ -z "${BATS_TEARDOWN_STARTED-}" ]; then bats_interrupt_trap_in_run; fi
+    BATS_ERROR_STATUS=130
+    if [ -z "${BATS_TEARDOWN_STARTED-}" ]; then exit 130; fi
   }
 fi
 
