@@ -56,7 +56,7 @@ all_down_then_one_returns() {
 
 @test "a node that is down is tried again by one connection, not by all" {
   node_line 4001 8
-  entrance listener --retry-after 300ms
+  entrance listener --retry-after 2s
   client_start crowd -n 20 -c 20 --expect line
   until_ok waiting_is 20
   # Each trial fails and counts once: there are far fewer trials than waiters.

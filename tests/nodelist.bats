@@ -403,7 +403,7 @@ status_is() { [ "$(sed -n "s/^said {'STATUS': '\(.*\)'} with .*/\1/p" "$T/servic
   kill -HUP "$(service)"
   until_ok grep "$CONF: no nodes; connections wait" "$T/relay.log"
   client_start patient --line "sleep 0" --expect line
-  PATIENCE=20 until_ok status_is '0 busy, 0 free, 1 waiting; no nodes'
+  until_ok status_is '0 busy, 0 free, 1 waiting; no nodes'
   echo "$ADDR, 4001, 1, 0" >"$CONF"
   kill -HUP "$(service)"
   client_wait patient

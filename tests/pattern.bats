@@ -60,7 +60,7 @@ COSTLY='(a|b)*a(a|b){14}c'
   printf 'expect "%s"\n' '(a|b)*a(a|b){200}c' >"$T/chat"
   node_line 4001 1 "check=chat:$T/chat"
   if [ -z "${SANITIZE-}" ]; then ulimit -v 400000; fi
-  run -0 timeout 60 "$BUILD/cbprobe" -c "$CONF" -v
+  run -0 timeout 300 "$BUILD/cbprobe" -c "$CONF" -v
   [[ $output == *"$ADDR:4001: chat: pattern takes too much work after"* ]] || { echo "$output"; return 1; }
   state_is 4001 up
 }
@@ -71,7 +71,7 @@ COSTLY='(a|b)*a(a|b){14}c'
   background "$T/www.log" python3 -m http.server -b "$ADDR" -d "$T/www" 4001
   until_ok is_listening "$ADDR:4001"
   node_line 4001 1 "check=http://%n/body --body=$COSTLY\$"
-  run -0 timeout 60 "$BUILD/cbprobe" -c "$CONF" -v
+  run -0 timeout 300 "$BUILD/cbprobe" -c "$CONF" -v
   [[ $output == *"$ADDR:4001: http: pattern takes too much work after"* ]] || { echo "$output"; return 1; }
   state_is 4001 up
 }

@@ -88,12 +88,12 @@ END
   python3 - "$ADDR" >"$T/answers" <<'END'
 import socket, sys
 evil = b"MARK\x1b]0;t\x07\xc2\x9b31m\xe2\x80\xae\xff"
-for request in (b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
-                b"%s / HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /?%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+for request in (b"GET /%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
+                b"%s / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"GET /?%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
                 b"GET /status.json HTTP/1.1\r\nHost: x\r\nUser-Agent: %s\r\nX-%s: y\r\nConnection: close\r\n\r\n"):
     s = socket.create_connection((sys.argv[1], 3680))
     s.sendall(request.replace(b"%s", evil))
-    s.settimeout(2)
+    s.settimeout(300)
     try:
         while data := s.recv(65536):
             sys.stdout.buffer.write(data.replace(b"\r", b""))

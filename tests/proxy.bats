@@ -142,7 +142,7 @@ through() {
 by_hand() {
   python3 - "$ADDR" "$@" <<'END'
 import socket, sys, time
-s = socket.create_connection((sys.argv[1], 3632)); s.settimeout(30)
+s = socket.create_connection((sys.argv[1], 3632)); s.settimeout(300)
 s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 for part in sys.argv[2:]:
     s.sendall(bytes(part, 'latin-1').decode('unicode_escape').encode('latin-1')); time.sleep(0.01)

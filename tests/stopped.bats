@@ -284,7 +284,7 @@ looked_since() { [ "$(tdbdump -k farm "$SCOREBOARD")" != "$1" ]; }
   oldest=$waiter
   GATE=$first
   client_start crowd -n $crowd -c $crowd --line "sleep 0" --expect line
-  PATIENCE=30 until_ok waiting_is $((crowd + 1))
+  until_ok waiting_is $((crowd + 1))
   watches() { grep -l "^Pid:[[:space:]]*$2\$" "/proc/$1"/fdinfo/*; }
   until_ok watches "$oldest" "$listener"
   # Nothing but the listener's looks changes the farm's record now: the oldest waiter has left the duty to it.

@@ -173,7 +173,7 @@ NOT_THEIRS='not believed: it belongs to neither root, nor this user, nor the own
   done
   [ ! -e "$T/none" ]
   for kind in device pipe folder; do
-    says 1 "cbscore: $T/$kind: expected a regular file" timeout -s KILL 30 "$T/cbscore" -c "$T/$kind" edit
+    says 1 "cbscore: $T/$kind: expected a regular file" timeout -s KILL 300 "$T/cbscore" -c "$T/$kind" edit
   done
 }
 

@@ -423,7 +423,7 @@ held() { score list -nr -o NODE,STATE,REASON | sed -n 's/^\([^ ]*\) held /\1 /p'
   use listener
   inside cbscore load
   node_down b
-  inside sh -c 'echo x | timeout 30 socat -t1 - TCP:127.0.0.1:3632' &
+  client_start asker --send 10 --half-close --expect echo
   until_ok state_is 4002 down
   entry() { entry=$(journal MESSAGE_ID=0e4b9c3f7a6d4f5a8b1c2d3e4f506172) && [ -n "$entry" ]; }
   until_ok entry
@@ -431,7 +431,9 @@ held() { score list -nr -o NODE,STATE,REASON | sed -n 's/^\([^ ]*\) held /\1 /p'
   [ "$(jq -r '[.COREBALANCE_NODE, .COREBALANCE_OLD_STATE, .COREBALANCE_NEW_STATE, .COREBALANCE_REASON] | join(" ")' <<<"$entry")" = \
     '127.0.0.1:4002 up down connection refused' ]
   [ "$(jq -r .COREBALANCE_LASTED_USEC <<<"$entry")" -gt 0 ]
-  wait
+  node_up b 4002 1 --mode echo
+  inside cbprobe
+  client_wait asker
 }
 
 @test "the timer runs the prober: a dead node goes down, and up again, by itself" {
@@ -605,7 +607,7 @@ s.close()"
   before=$(main_pid corebalance.service)
   inside kill -STOP "$before"
   restarted() { [ "$(main_pid corebalance.service)" != "$before" ] && unit_is corebalance.service active; }
-  PATIENCE=40 until_ok restarted
+  until_ok restarted
   client --send 1000 --half-close --expect echo
   until_ok busy_is 1
   client_hurry transfer
