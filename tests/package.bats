@@ -22,7 +22,7 @@ setup_file() {
   cp "$BATS_FILE_TMPDIR"/source/build/corebalance_0.9_*.deb "$BATS_FILE_TMPDIR/tree/opt/cbtest"
   logged earlier_version
   install -D -t "$BATS_FILE_TMPDIR/tree/opt/cbtest" "$BUILD"/tests/cbtest-{node,client}
-  BOOT_LIFE=900 "$BATS_TEST_DIRNAME/lib/boot" start "$BOOT" --tree "$BATS_FILE_TMPDIR/tree" 2>"$BATS_FILE_TMPDIR/boot.log" 3>&- ||
+  "$BATS_TEST_DIRNAME/lib/boot" start "$BOOT" --tree "$BATS_FILE_TMPDIR/tree" 2>"$BATS_FILE_TMPDIR/boot.log" 3>&- ||
     status=$?
   ((status != 77)) || CANNOT=$(<"$BATS_FILE_TMPDIR/boot.log")
   ((status == 0 || status == 77)) || { cat "$BATS_FILE_TMPDIR/boot.log" && return 1; }
