@@ -300,7 +300,7 @@ while True: print(s.recv(4096).decode(), flush=True)"
 
 @test "the waiter that is next is stopped: the one behind it is served all the same" {
   local pid
-  begin connection --patience 1s
+  begin connection --patience 10s
   comes second
   until_ok waiting_is 1
   pid=$(score queue -nr -o PID)
@@ -343,7 +343,7 @@ while True: print(s.recv(4096).decode(), flush=True)"
 }
 
 @test "with --fair, --per-client, --queue-timeout and --queue-limit" {
-  begin alone --patience 1min --fair --per-client 2 --queue-timeout 5s --queue-limit 1
+  begin alone --patience 1min --fair --per-client 2 --queue-timeout 10s --queue-limit 1
   comes second --source "$OTHER"
   until_ok waiting_is 1
   on_is 4002 0
@@ -468,7 +468,7 @@ not_in_the_list() {
   local listener
   [ -z "${SANITIZE-}" ] || skip "the leak detector does not work beside strace"
   strace -f -qq -o "$T/probe" true 2>/dev/null || skip "this machine lets nobody trace a process"
-  begin alone --patience 3s
+  begin alone --patience 10s
   listener=$GATE_PID
   comes second
   until_ok waiting_is 1

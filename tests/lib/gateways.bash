@@ -4,7 +4,7 @@
 # gateways.bash: gateways that share the nodes of $CONF: each has a folder $T/NAME with its scoreboard, a relay and a
 # cbshare. Needs an etcd (etcd.bash).
 
-LEASE=4s MARGIN=2s
+LEASE=10s MARGIN=2s
 declare -gA RELAY_PID SHARE_PID CROWD_PID ENGINE_OF
 NEXT_PORT=3700
 declare -gA PORT
@@ -52,6 +52,7 @@ busy_on() { on "$1" "$BUILD/cbscore" slots -n | grep -c . || true; }
 busy_on_is() { heard on "$1" "$BUILD/cbscore" slots -n && [ ${#HEARD[@]} = "$2" ]; }
 busy_on_at_least() { heard on "$1" "$BUILD/cbscore" slots -n && [ ${#HEARD[@]} -ge "$2" ]; }
 
+waiting_on_at_least() { heard on "$1" "$BUILD/cbscore" queue -n && [ ${#HEARD[@]} -ge "$2" ]; }
 waiting_on_is() { heard on "$1" "$BUILD/cbscore" queue -n && [ ${#HEARD[@]} = "$2" ]; }
 
 # job_start GATEWAY NAME [option]...: a client of that gateway with a job that lasts until `word NAME`.
