@@ -240,7 +240,8 @@ fill() {
   serve 100 200000 30000 1 4000000 1000000
   clock_preload
   clocks_ahead 172800 172800
-  export CLOCK LD_PRELOAD=$CLOCK_PRELOAD
+  score() { $OTHER_CLOCKS "$BUILD/cbscore" -c "$CONF" "$@"; }
+  probe() { $OTHER_CLOCKS "$BUILD/cbprobe" -c "$CONF" "$@"; }
   holds '$speed > 1.3' speed "$(value 1002 speed)"
   holds '$learned < 1.01 and $learned > 0.99' learned "$(value 1002 learned)"
   probe

@@ -147,21 +147,30 @@ a_held_lock_makes_nobody_late() {
 }
 
 # granted_and_killed: a waiter of its own process is killed when it has been granted a slot, no other waits, and the other
-# slot is free. $dead is its process. The dispatch is not seen by it: it is stopped.
+# slot is free. $dead is its process. The dispatch is not seen by it: it is stopped. A process that stays takes the slot back
+# after a second: on a busy machine that may be before the kill, and the next waiter is tried.
 granted_and_killed() {
-  client_start one --line "$(until_word one)" --expect line
-  client_start two --line "$(until_word two)" --expect line
-  until_ok busy_is 2
-  waiter first
-  dead=$waiter
-  kill -STOP "$dead"
-  word one
-  served one
-  until_ok has_slot "$dead"
-  kill -9 "$dead"
-  client_fails first
-  word two
-  served two
+  local n killed=''
+  for n in {1..30}; do
+    client_start "one$n" --line "$(until_word "one$n")" --expect line
+    client_start "two$n" --line "$(until_word "two$n")" --expect line
+    until_ok busy_is 2
+    waiter "first$n"
+    dead=$waiter
+    kill -STOP "$dead"
+    word "one$n"
+    served "one$n"
+    until_ok was_granted
+    kill -9 "$dead"
+    client_fails "first$n"
+    word "two$n"
+    served "two$n"
+    [ -z "$killed" ] || return 0
+  done
+  return 1
+}
+was_granted() {
+  if has_slot "$dead"; then killed=1; else busy_is 1 && waiting_is 0; fi
 }
 
 @test "a waiter is killed with the slot that it was granted: the next client gives the slot back, though another is free" {
@@ -315,7 +324,8 @@ a_grant_goes_on() {
   clock_preload
   WRAPPER=$OTHER_CLOCKS entrance "$1"
   first_is_stopped
-  until_ok has_slot "$stopped"
+  # A second later the slot goes to the next waiter, which on a busy machine may be before this look.
+  until_ok eval 'has_slot "$stopped" || waiting_is 0'
   clocks_ahead -3600
   word second
   served second
