@@ -150,7 +150,7 @@ a_held_lock_makes_nobody_late() {
 # slot is free. $dead is its process. The dispatch is not seen by it: it is stopped. A process that stays takes the slot back
 # after a second: on a busy machine that may be before the kill, and the next waiter is tried.
 granted_and_killed() {
-  local n killed=''
+  local n granted=''
   for n in {1..30}; do
     client_start "one$n" --line "$(until_word "one$n")" --expect line
     client_start "two$n" --line "$(until_word "two$n")" --expect line
@@ -165,12 +165,12 @@ granted_and_killed() {
     client_fails "first$n"
     word "two$n"
     served "two$n"
-    [ -z "$killed" ] || return 0
+    [ -z "$granted" ] || return 0
   done
   return 1
 }
 was_granted() {
-  if has_slot "$dead"; then killed=1; else busy_is 1 && waiting_is 0; fi
+  if has_slot "$dead"; then granted=1; else busy_is 1 && waiting_is 0; fi
 }
 
 @test "a waiter is killed with the slot that it was granted: the next client gives the slot back, though another is free" {
