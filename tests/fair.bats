@@ -8,8 +8,6 @@ load lib/clients
 
 # The tickets that wait, in the order in which they are to get slots.
 queue_order_is() { heard score queue -nr -o TICKET && [ "${HEARD[*]}" = "$1" ]; }
-# The same, for a while; and what there was instead.
-queue_order_becomes() { until_ok queue_order_is "$1" || { score queue; score slots; cat "$T/relay.log"; return 1; }; }
 scoreboard_is_right() { score fsck; }
 
 # comes NAME SOURCE: a connection until the word go-NAME, with the next ticket.
@@ -109,7 +107,7 @@ fewest_first() {
   entrance alone --fair --accept-proxy 127.88.0.1
   through_proxy 'PROXY TCP6 2001:db8::1 2001:db8::9 1 2' 'PROXY TCP6 2001:db8::2 2001:db8::9 3 4' \
     'PROXY TCP6 2001:db8:0:1::1 2001:db8::9 5 6' 'PROXY TCP4 192.0.2.1 192.0.2.9 7 8' 'PROXY TCP4 192.0.2.1 192.0.2.9 9 10'
-  queue_order_becomes "3 4 2 5"
+  until_ok queue_order_is "3 4 2 5"
 }
 
 @test "a machine of the link is a client of its own, and an IPv4 client is the same at a socket of IPv6" {
@@ -119,7 +117,7 @@ fewest_first() {
     'PROXY TCP4 192.0.2.1 192.0.2.9 7 8' 'PROXY TCP6 ::ffff:192.0.2.1 ::ffff:192.0.2.9 9 10' \
     'PROXY TCP6 64:ff9b::c000:201 2001:db8::9 11 12' 'PROXY TCP6 64:ff9b::c000:202 2001:db8::9 13 14'
   # The first holds the slot. Of IPv4's client the second connection is behind all that are first ones.
-  queue_order_becomes "3 4 6 7 2 5"
+  until_ok queue_order_is "3 4 6 7 2 5"
   scoreboard_is_right
 }
 

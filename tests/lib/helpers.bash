@@ -197,11 +197,25 @@ until_ok() {
   until if [[ $# == 4 && $1 == grep ]]; then grep_anew "$@"; else "$@"; fi >/dev/null 2>&1; do
     if [ $SECONDS -ge $end ]; then
       echo "gave up waiting for: $*" >&2
+      what_there_is >&2
       return 1
     fi
     printf -v pause 0.%03d $msec
     nap "$pause"
     msec=$((msec < 200 ? msec * 3 / 2 : 300))
+  done
+}
+
+# What the farm of the test looks like, and what its processes have said last.
+what_there_is() {
+  local log verb
+  if [ ! -e "${SCOREBOARD-}" ]; then return; fi
+  for verb in list slots queue; do
+    echo "-- cbscore $verb"
+    timeout 10 "$BUILD/cbscore" -c "$CONF" $verb || true
+  done
+  for log in "$T"/*.log; do
+    if [ -s "$log" ]; then echo "-- $log"; tail -n 20 "$log"; fi
   done
 }
 
