@@ -120,11 +120,10 @@ static enum stage end_by_scoreboard(struct life *life, int error, enum end_phase
 	return end(life, END_RESOURCES, phase, error == -EUCLEAN || error == -EBADMSG ? EX_CONFIG : EX_OSERR);
 }
 
-/* This machine is short of something that may come back: room in /run, memory, descriptors, ports, a stock tool's locks. */
+/* As score_is_shortage(); or this machine is short of what a socket needs. */
 static bool is_shortage(int error)
 {
-	return error == -ENOSPC || error == -EDQUOT || error == -ENOMEM || error == -ENOBUFS || error == -EMFILE ||
-	       error == -ENFILE || error == -EAGAIN || error == -EADDRNOTAVAIL || error == -ENOLCK;
+	return score_is_shortage(error) || error == -ENOBUFS || error == -EAGAIN || error == -EADDRNOTAVAIL;
 }
 
 /* The limit that the client's waiting for a slot has reached; 0: none, and *ret_look_usec says when to ask again. */

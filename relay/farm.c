@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sysexits.h>
 #include <syslog.h>
+#include <time.h>
 
 #include "report.h"
 #include "sigterm.h"
@@ -160,6 +161,26 @@ static int load_given(struct score *score, const struct nodelist *list)
 	return r < 0 ? r : score_each_node(score, tell_if_unresolved, NULL);
 }
 
+#define SHORTAGE_PAUSE_NSEC 250000000L
+
+/* As score_open(). A relay to which clients are connected, or may be, waits for what this machine is short of. */
+static int open_for(enum farm_use use, const char *path, const struct nodelist *list, struct score **ret)
+{
+	const struct timespec pause = { .tv_nsec = SHORTAGE_PAUSE_NSEC };
+	bool told = false;
+	int r;
+
+	while (score_is_shortage(r = score_open(path, list, ret)) && use != FARM_OF_COMMAND_LINE && !sigterm_is_asked()) {
+		if (!told)
+			report_message(LOG_ERR, "cannot open %s: %s; trying again until it can be done", path, score_strerror(r));
+		told = true;
+		score_on_wait(NULL, sigterm_is_asked); /* each attempt would tell of the same process */
+		(void)nanosleep(&pause, NULL);
+	}
+	score_on_wait(tell, sigterm_is_asked);
+	return r;
+}
+
 /* Opens the scoreboard. The node list is read only if there is no scoreboard yet, or, by a process that stays, if the
  * scoreboard has no node. */
 static int open_scoreboard(const struct options *options, const char *path, enum farm_use use, struct farm *farm)
@@ -174,14 +195,14 @@ static int open_scoreboard(const struct options *options, const char *path, enum
 	score_on_repair(tell);
 	score_on_wait(tell, sigterm_is_asked);
 	score_defer_stop();
-	r = given ? -ENODATA : score_open(path, NULL, ret);
+	r = given ? -ENODATA : open_for(use, path, NULL, ret);
 	if (r == -EPROTO && score_upgrade(path) == 0)
-		r = score_open(path, NULL, ret);
+		r = open_for(use, path, NULL, ret);
 	if (r == -ENODATA) {
 		made = true;
 		status = read_nodes(options, &list, ret_wrong);
 		if (status == EX_OK)
-			r = score_open(path, &list, ret);
+			r = open_for(use, path, &list, ret);
 		if (status == EX_OK && r == 0 && given)
 			r = load_given(*ret, &list);
 		nodelist_clear(&list);

@@ -443,3 +443,8 @@ bool score_file_is_wrong(int error)
 		return false;
 	}
 }
+
+bool score_is_shortage(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT || error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -ENOLCK;
+}

@@ -73,6 +73,9 @@ static bool help(struct score *s, int *r, struct help *help)
 		*r = outcome;
 	if (is_damage(outcome))
 		outcome = help_repair(s, outcome, help);
+	/* The damage cannot be repaired now: a caller may wait for a shortage to end, but not for damage to go. */
+	if (score_is_shortage(outcome) || outcome == -EINTR)
+		*r = outcome;
 	return outcome == 0 || (is_damage(outcome) && help->repairs <= REPAIRS_MAX);
 }
 

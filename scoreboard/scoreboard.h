@@ -47,6 +47,10 @@ const char *score_strerror(int error);
  * Programs end with EX_CONFIG for it. */
 bool score_file_is_wrong(int error);
 
+/* Whether the error is one of a moment, so that the same call may succeed later: this machine is short of room in /run, of
+ * memory or of descriptors, or another process has tdb's locks. */
+bool score_is_shortage(int error);
+
 /* ---- opening ---- */
 
 /* The path that is used when no option names one: $COREBALANCE_SCOREBOARD, else the default. */

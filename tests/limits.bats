@@ -371,3 +371,25 @@ tries_are() { [ "$(tries | wc -l)" -ge "$1" ]; }
   done
   farm_is_at_rest
 }
+
+@test "a full /run, and damage: a process of its own that waits, and another that begins, serve their clients when there is room" {
+  small_run
+  node a 4001 1 --mode line
+  score load
+  entrance connection
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start two --line "sleep 0" --expect line
+  until_ok waiting_is 1
+  fill_run
+  "$BUILD/tests/cbtest-damage" "$SCOREBOARD" header
+  until_ok grep -q 'cannot queue for .*: No space left on device; trying again' "$T/relay.log"
+  client_start three --line "sleep 0" --expect line
+  until_ok grep -q 'cannot open .*: No space left on device; trying again' "$T/relay.log"
+  rm "$T/run/ballast"
+  word go
+  for name in one two three; do client_wait $name; done
+  run ! grep 'the scoreboard failed' "$T/relay.log"
+  nodes_never_overfilled
+  farm_is_at_rest
+}

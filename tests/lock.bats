@@ -170,6 +170,35 @@ quit() {
   score fsck
 }
 
+# The scoreboard has to be repaired, and the tool's locks stand in the way of that. No client loses its place meanwhile.
+copied_beside_a_tool() { # WAY
+  node a 4001 1 --mode line
+  score load
+  "$BUILD/cbscore" -s "$T/fresh.tdb" -c "$CONF" load
+  entrance "$1"
+  client_start one --line "$(until_word go)" --expect line
+  until_ok busy_is 1
+  client_start two --line "sleep 0" --expect line
+  until_ok waiting_is 1
+  at_prompt first
+  cp "$T/fresh.tdb" "$SCOREBOARD"
+  until_ok grep -q "cannot .*: another program keeps records of it locked" "$T/relay.log"
+  client_start three --line "sleep 0" --expect line
+  # A relay of a single connection has to open the scoreboard first.
+  if [ "$1" != listener ]; then until_ok grep -q "cannot open .*: another program keeps records of it locked" "$T/relay.log"; fi
+  quit
+  word go
+  for name in one two three; do client_wait $name; done
+  nodes_never_overfilled
+  farm_is_at_rest
+  score fsck
+}
+@test "listener: another scoreboard is copied over it beside a stock tool: clients wait for the tool" { copied_beside_a_tool listener; }
+@test "connection: another scoreboard is copied over it beside a stock tool: clients wait for the tool" {
+  copied_beside_a_tool connection
+}
+@test "inetd: another scoreboard is copied over it beside a stock tool: clients wait for the tool" { copied_beside_a_tool inetd; }
+
 @test "while a stock tool is at its prompt, waiters for which the queue has no room stay in the backlog" {
   node a 4001 1 --mode line
   entrance listener

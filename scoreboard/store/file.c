@@ -282,6 +282,11 @@ int file_take(struct file *f)
 	return -EUCLEAN;
 }
 
+void file_follow(struct file *f)
+{
+	f->is_gone |= file_has_name(f) == 0;
+}
+
 void file_leave(struct file *f)
 {
 	if (f->lock && lock_leave(f->lock))

@@ -117,6 +117,10 @@ int file_take(struct file *f);
 /* Gives the lock up. */
 void file_leave(struct file *f);
 
+/* Without the lock: if another file has this file's name by now, the next file_take() goes over to that file. The former
+ * file's lock mostly says so, but a stranger may have written over what it said. */
+void file_follow(struct file *f);
+
 /*
  * Whether what tdb_parse_record() has shown in this section is the file itself,
  * and can be written to by place_write(). It is not where tdb cannot map the file,

@@ -569,6 +569,8 @@ static int begin(struct store *s)
 		r = start(s);
 		if (r < 0)
 			file_leave(&s->file);
+		if (r == -EBUSY)
+			file_follow(&s->file); /* a process that rebuilds has them, and may have given the name to its new file */
 	} while (r == -EBUSY && (r = tools_wait(&wait, file_fd(&s->file), &s->told_of_tool)) == 0);
 	if (r < 0)
 		return r;
