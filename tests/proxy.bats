@@ -81,10 +81,10 @@ ask() { curl -s -m 300 --interface "$REAL" "http://$1/"; }
 }
 
 @test "the key of a node goes before --proxy-protocol" {
-  node_start a 4001 1 --mode hold:5 --proxy v1
+  node_start a 4001 1 --mode line --proxy v1
   node_line 4001 1 proxy=v1
   entrance alone --proxy-protocol v2
-  run -0 client --expect line --print
+  run -0 client --line "sleep 0" --expect line --print
   [[ $output == *"src=127.0.0.1:"* ]]
 }
 
