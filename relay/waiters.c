@@ -54,6 +54,7 @@ struct waiters {
 	struct timer guard_time, limit_time, watch_time, kept_time;
 	uint64_t kept_usec;            /* what kept_time waits for */
 	int next_fd;                   /* pidfd of the process that has the next younger ticket, or -1 */
+	int look_error;                /* of the last look after the queue or lost slots; 0: none */
 };
 
 static void changed(struct waiters *w)
@@ -165,6 +166,15 @@ static void guard_start(struct waiters *w, uint64_t usec)
 
 static int on_guard_child(sd_event_source *source, int fd, uint32_t revents, void *arg);
 
+/* Notes what came of a look. Returns whether that is to be told: looks fail in a row for the same reason. */
+static bool is_news(struct waiters *w, int r)
+{
+	int before = w->look_error;
+
+	w->look_error = r < 0 && r != -ESTALE ? r : 0;
+	return w->look_error < 0 && w->look_error != before;
+}
+
 static void guard_look(struct waiters *w)
 {
 	bool asked = w->asked;
@@ -175,14 +185,14 @@ static void guard_look(struct waiters *w)
 	w->asked = false; /* the look asks all processes again, this one, too, as long as any has not answered */
 	if (w->last) {
 		r = score_guard(w->setup.score, &w->last->ticket, &next_pid, &w->next_fd);
-		if (r < 0 && r != -ESTALE)
+		if (is_news(w, r))
 			report_message(LOG_ERR, "cannot look after the queue: %s", score_strerror(r));
 		if (w->next_fd >= 0)
 			(void)sd_event_add_io(w->setup.event, &w->guard_child, w->next_fd, POLLIN, on_guard_child, w);
 		guard_start(w, SCORE_GUARD_USEC);
 	} else if (asked) {
 		r = score_reap(w->setup.score, NULL, NULL);
-		if (r < 0)
+		if (is_news(w, r))
 			report_message(LOG_ERR, "cannot look after lost slots: %s", score_strerror(r));
 	}
 	changed(w);
