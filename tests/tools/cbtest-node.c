@@ -582,6 +582,11 @@ static bool conn_eof(struct node *node, struct conn *conn)
 static bool conn_due(struct node *node, struct conn *conn)
 {
 	conn->due_usec = USEC_NEVER;
+	/* The answer names what the PROXY header says, so the header comes first, however long that takes. */
+	if (arg_mode == MODE_HOLD && conn->proxy && !conn->proxy->done) {
+		conn_wake_at(node, conn, now_usec() + UNTIL_INTERVAL_USEC);
+		return true;
+	}
 	if (arg_mode == MODE_HOLD)
 		return conn_finish(node, conn, "%s conn=%" PRIu64, arg_name, conn->number);
 	if (conn->until)
