@@ -118,15 +118,16 @@ typed() {
     END { end_text() }' "$1"
 }
 
-# run_script FILE: runs it as root types it, in a folder with the files that it names. Every command must succeed; only
-# a grep may find nothing.
+# run_script FILE: runs it as root types it, in a folder with the files that it names, and with the PATH of a login on Debian:
+# that of the tests may be another, and find a real ssh. Every command must succeed; only a grep may find nothing.
 run_script() {
   {
     # shellcheck disable=SC2016 # for the shell inside
     echo 'set -o pipefail; trap '\''[[ $? = 1 && $(sed -n "${LINENO}p" script) == *"| grep "* ]] || exit 1'\'' ERR'
     cat "$1"
     echo :
-  } | inside sh -c 'cd /root/example && cat >script && exec timeout 300 bash script'
+  } | inside env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    sh -c 'cd /root/example && cat >script && exec timeout 300 bash script'
 }
 
 # stays FILE: its command runs until it is stopped. It has begun when it says something, or has the scoreboard open.
