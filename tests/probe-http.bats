@@ -336,7 +336,7 @@ while True:
   score load
   run -0 probe -v --jobs 1000
   [ "$(grep -c 'no answer in time.* after' <<<"$output")" = 600 ] || { # each is tried twice
-    sed -n 's/.*: http: \(.*\) after .*/\1/p' <<<"$output" | sort | uniq -c
+    sed -E 's/^[^ ]* [^ ]*:[0-9]+: //; s/[0-9.]+m?s/TIME/g' <<<"$output" | sort | uniq -c
     return 1
   }
   run -0 score list -nr -o STATE
