@@ -332,7 +332,7 @@ while True:
   farm 150 "${port[silent]}" "http://%n/ --timeout 5s"
   farm 75 "${port[drip]}" "http://%n/ --timeout 5s"
   farm 75 "${port[silent2]}" "https://%n/ --timeout 5s"
-  node_line 8080 1 "check=http://%n/health"
+  node_line 8080 1 "check=http://%n/health --timeout 5min"
   score load
   run -0 probe -v --jobs 1000
   [ "$(grep -c 'no answer in time.* after' <<<"$output")" = 600 ] || { # each is tried twice

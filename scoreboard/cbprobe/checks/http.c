@@ -333,7 +333,9 @@ static enum outcome http_expired(struct probe *probe, uint64_t deadline_usec)
 	http_stop(probe);
 	if (!connected)
 		return connect_failed(probe, ETIMEDOUT);
-	return probe_fail(probe, REASON_NO_ANSWER, "%s", asked ? "" : "TLS");
+	/* Without TLS it is this process that has not come to asking. */
+	return probe_fail(probe, REASON_NO_ANSWER, "%s",
+			  asked || strcmp(probe->checkup->syntax.name, "https") != 0 ? "" : "TLS");
 }
 
 const struct check check_http = {
