@@ -56,7 +56,7 @@ static const struct mode_name {
 	const char *name, *argument, *help;
 } mode_names[] = {
 	[MODE_ECHO] = { "echo", NULL, "send back what comes; at its end send the rest and close (default)" },
-	[MODE_HOLD] = { "hold", "MSEC", "read; MSEC after the accept send \"NAME conn=N\" and close" },
+	[MODE_HOLD] = { "hold", "MSEC", "read; MSEC after the accept, and not before a PROXY header, send \"NAME conn=N\" and close" },
 	[MODE_REPLY] = { "reply", NULL, "read to the end, send \"NAME got=BYTES sum=FNV1A64\", close" },
 	[MODE_LINE] = { "line", NULL, "read one line, do what it says (see Jobs), close" },
 	[MODE_SINK] = { "sink", NULL, "read and discard; close at the end of input" },
