@@ -126,8 +126,8 @@ run_script() {
     echo 'set -o pipefail; trap '\''[[ $? = 1 && $(sed -n "${LINENO}p" script) == *"| grep "* ]] || exit 1'\'' ERR'
     cat "$1"
     echo :
-  } | inside env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-    sh -c 'cd /root/example && cat >script && exec timeout 300 bash script'
+  } | inside sh -c 'cd /root/example && cat >script &&
+    exec env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin timeout 300 bash script'
 }
 
 # stays FILE: its command runs until it is stopped. It has begun when it says something, or has the scoreboard open.
